@@ -1,0 +1,1 @@
+"""The command line: one command, `proofing`, with a module for each family of subcommands."""

@@ -1,0 +1,214 @@
+"""The contract between the job life cycle and a queue backend.
+
+Guarantees a queue states: at-least-once start (or, without `Capability.RESCUE`, at-most-once), at most one
+accepted end. A queue never opens the arguments, and its workers hand every job to a `JobHandler`, which
+publishes the result before the queue records the end.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from proofing.records import End, JobKind, StatusRecord
+
+
+class Capability(StrEnum):
+    """What a queue can do beyond the contract's minimum. The contract suite tests what is declared."""
+
+    #: `enqueue` takes the caller's connection and joins its transaction.
+    TRANSACTIONAL = "transactional"
+    #: Jobs of a dead worker come back, or end typed, without anyone's doing.
+    RESCUE = "rescue"
+    #: Claims are fenced: a late completion by a former owner is rejected.
+    FENCING = "fencing"
+    #: The end is kept durably with the job, and `verdict` finds it.
+    VERDICTS = "verdicts"
+    #: `JobMessage.delay_seconds` is obeyed.
+    DELAY = "delay"
+    #: `JobMessage.priority` is obeyed within one queue.
+    PRIORITY = "priority"
+    #: A second message with a waiting or running job's `unique_key` is not accepted.
+    UNIQUE = "unique"
+    #: `cancel` stops a job that waits.
+    CANCEL_WAITING = "cancel_waiting"
+    #: `cancel` stops a job that runs.
+    CANCEL_RUNNING = "cancel_running"
+    #: Ages are judged by one clock, the store's, whatever the hosts' clocks say.
+    STORE_CLOCK = "store_clock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JobMessage:
+    """What a queue persists of one job.
+
+    Attributes:
+        result_id: the attempt's random id (UUIDv4), also the job's id.
+        owner: opaque reference of the person.
+        encrypted_arguments: sealed bytes; the queue can neither read nor move them to another job.
+        trace_id: one id through web, queue, worker and vendor logs.
+        vendor: the vendor chosen at submit, when the choice is kept for the session.
+        metadata: facts without PII, such as image sizes.
+        schema_version: of the arguments. A worker ends unknown versions as `End.UNREADABLE`.
+        enqueued_at: seconds since the epoch by the submitting host; a queue with `Capability.STORE_CLOCK`
+            keeps its own time beside it.
+        stale_after_seconds: a job older than this calls no vendor.
+        deadline_seconds: a job that runs longer is ended as `End.TIMED_OUT`.
+        delay_seconds: do not start before.
+        priority: smaller starts sooner.
+        unique_key: refuse a second one while a job with this key waits or runs.
+    """
+
+    result_id: str
+    kind: JobKind
+    owner: str
+    encrypted_arguments: bytes
+    trace_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    partner: str | None = None
+    vendor: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    schema_version: int = 1
+    enqueued_at: float = field(default_factory=time.time)
+    stale_after_seconds: float = 300.0
+    deadline_seconds: float = 55.0
+    delay_seconds: float = 0.0
+    priority: int = 0
+    unique_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"JobMessage({self.kind.value} {self.result_id})"
+
+    @property
+    def queue_name(self) -> str:
+        """The queue it waits in."""
+        return self.kind.queue_name
+
+
+class ClaimedJob(Protocol):
+    """One start of a job by this worker. Invalid as soon as the lease is lost."""
+
+    @property
+    def message(self) -> JobMessage:
+        """The job."""
+
+    @property
+    def attempt(self) -> int:
+        """Which start this is, from 1."""
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it was enqueued, by the queue's clock, at this moment."""
+
+    async def note_intent(self, vendor_name: str) -> None:
+        """Record durably that a vendor call is about to begin.
+
+        A job whose worker dies after this, and before `note_answer`, ends as `End.UNKNOWN_OUTCOME`.
+
+        Raises:
+            LeaseLostError: the job is no longer ours; do not call.
+        """
+
+    async def note_answer(self) -> None:
+        """Record that the call has ended, with or without an answer.
+
+        Raises:
+            LeaseLostError: the job is no longer ours; drop the answer.
+        """
+
+
+class JobHandler(Protocol):
+    """What a queue's worker does with jobs; core implements it."""
+
+    async def run(self, job: ClaimedJob) -> StatusRecord:
+        """Run the job to its end, publish the result, and return the record that stands.
+
+        Raises:
+            asyncio.CancelledError: the queue took the job back (lease lost, drain over, cancelled);
+                nothing was published.
+            LeaseLostError: a note was rejected; nothing was published.
+        """
+
+    async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
+        """Publish *end* for a job that will not run (again), and return the record that stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStats:
+    """Counts and ages of one queue backend; never arguments, never PII.
+
+    Attributes:
+        waiting: queue name to jobs ready or scheduled.
+        running: queue name to jobs executing.
+        oldest_seconds: age of the oldest job that is ready to start; 0 when none is.
+        workers: live worker processes; None where the backend does not know.
+        ended: `End` value to how many, over the backend's memory.
+        details: further numbers of the backend, such as rescued or dead rows.
+    """
+
+    waiting: Mapping[str, int]
+    running: Mapping[str, int]
+    oldest_seconds: float
+    workers: int | None = None
+    ended: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+class Queue(Protocol):
+    """A queue backend. Made by its descriptor's factory; opened and closed by the process that uses it."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this queue can do beyond the minimum."""
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            QueueUnavailableError: the backend cannot be reached.
+        """
+
+    async def close(self) -> None:
+        """Give back everything that `open` took. Harmless when not open."""
+
+    async def migrate(self) -> Sequence[str]:
+        """Bring the backend's schema up to date and return what was done. Harmless when run twice."""
+
+    async def enqueue(self, messages: Sequence[JobMessage], *, connection: object | None = None) -> int:
+        """Persist *messages*, all or none, and return how many were accepted (others had a taken unique key).
+
+        Args:
+            messages: at least one.
+            connection: the caller's open connection, whose transaction decides; needs
+                `Capability.TRANSACTIONAL`.
+
+        Raises:
+            QueueUnavailableError: nothing was persisted as far as we know; asking again with the same
+                result ids is safe.
+        """
+
+    async def cancel(self, result_id: str) -> bool:
+        """Stop a job and return whether one was stopped or told to stop."""
+
+    async def verdict(self, result_id: str) -> StatusRecord | None:
+        """Return the durable end of a job, or None; always None without `Capability.VERDICTS`."""
+
+    async def work(
+        self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float
+    ) -> None:
+        """Claim and run jobs until *stop* is set, then drain.
+
+        Never ends because of a failing backend: it reconnects with a growing, jittered wait.
+
+        Args:
+            handler: runs the jobs.
+            slots: queue name to how many of its jobs may run here at once.
+            stop: set once to drain; jobs still running after *drain_seconds* are cancelled and, where the
+                queue can, handed back uncharged.
+            drain_seconds: how long to wait for running jobs.
+        """
+
+    async def stats(self) -> QueueStats:
+        """Return counts and ages."""

@@ -1,0 +1,1 @@
+"""Pure functions that judge: no clock, no store, no vendor; everything they need is an argument."""
