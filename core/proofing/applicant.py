@@ -82,7 +82,7 @@ class Applicant:
         return f"Applicant(<redacted: {known}>)"
 
     def select(self, names: Iterable[str]) -> Self:
-        """Return a copy that holds only the attributes *names*; what a vendor did not declare it never sees."""
+        """Return a copy with only the attributes *names*; what a vendor did not declare it never sees."""
         return type(self)(**{name: getattr(self, name) for name in names})
 
     def merge(self, other: "Applicant | Mapping[str, Any]") -> Self:
@@ -125,7 +125,10 @@ def parse_zipcode(text: str) -> str | None:
 
 
 def parse_phone(text: str) -> str | None:
-    """Return the ten national digits of *text*, in any formatting and with or without a leading 1, or None."""
+    """Return the ten national digits of *text*, in any formatting, with or without a leading 1.
+
+    None when it is no phone number.
+    """
     if re.search(r"[^\d\s().+\-/]", text, re.ASCII):
         return None
     digits = re.sub(r"\D", "", text, flags=re.ASCII)

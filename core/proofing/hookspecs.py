@@ -73,7 +73,7 @@ def proofing_settings() -> type[PluginSettings] | None:
 
 
 @hookspec
-def proofing_proofers() -> Sequence[ProoferDescriptor]:
+def proofing_proofers() -> Sequence[ProoferDescriptor]:  # type: ignore[empty-body]
     """Return the vendor proofers of this plugin.
 
     Called once. Two plugins that offer one name for one kind stop the start.
@@ -81,12 +81,12 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
 
 
 @hookspec
-def proofing_queues() -> Sequence[BackendDescriptor[Queue]]:
+def proofing_queues() -> Sequence[BackendDescriptor[Queue]]:  # type: ignore[empty-body]
     """Return the queue backends of this plugin. Called once."""
 
 
 @hookspec
-def proofing_secret_stores() -> Sequence[BackendDescriptor[SecretStore]]:
+def proofing_secret_stores() -> Sequence[BackendDescriptor[SecretStore]]:  # type: ignore[empty-body]
     """Return the secret stores of this plugin.
 
     Called once, before the secrets are known: `BackendContext.secret` must not be used, and the plugin's
@@ -95,15 +95,15 @@ def proofing_secret_stores() -> Sequence[BackendDescriptor[SecretStore]]:
 
 
 @hookspec
-def proofing_key_services() -> Sequence[BackendDescriptor[KeyService]]:
+def proofing_key_services() -> Sequence[BackendDescriptor[KeyService]]:  # type: ignore[empty-body]
     """Return the key services of this plugin. Called once."""
 
 
 @hookspec
-def proofing_image_stores() -> Sequence[BackendDescriptor[ImageStore]]:
+def proofing_image_stores() -> Sequence[BackendDescriptor[ImageStore]]:  # type: ignore[empty-body]
     """Return the image stores of this plugin. Called once."""
 
 
 @hookspec
-def proofing_result_stores() -> Sequence[BackendDescriptor[ResultStore]]:
+def proofing_result_stores() -> Sequence[BackendDescriptor[ResultStore]]:  # type: ignore[empty-body]
     """Return the result stores of this plugin. Called once."""

@@ -17,6 +17,7 @@ MAX_SIDE_PIXELS = 12_000
 MAX_PIXELS = 50_000_000
 
 _JPEG_START = b"\xff\xd8\xff"
+_FILL = 0xFF  # introduces a marker, and may be repeated before it (T.81 B.1.1.2)
 _JPEG_END = b"\xff\xd9"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"IEND\xaeB`\x82"
@@ -60,7 +61,7 @@ class Image:
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the bytes in URL-safe base64 without padding, by which failed pictures are remembered."""
+        """SHA-256 of the bytes in URL-safe base64 without padding; failed pictures are known by it."""
         return base64.urlsafe_b64encode(hashlib.sha256(self.content).digest()).rstrip(b"=").decode()
 
 
@@ -100,10 +101,10 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
     """Return width and height from the first frame header, or zeros when there is none before the scan."""
     position = 2
     while position + 4 <= len(content):
-        if content[position] != 0xFF:
+        if content[position] != _FILL:
             return 0, 0
         marker = content[position + 1]
-        if marker == 0xFF:  # a fill byte (B.1.1.2)
+        if marker == _FILL:
             position += 1
             continue
         if marker in _JPEG_ALONE:

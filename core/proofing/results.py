@@ -7,15 +7,11 @@ A result is an answer, also when the answer is no. Where there is no answer a `V
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from proofing.applicant import Applicant
 from proofing.errors import VendorError, VendorTimeoutError
 from proofing.images import Side
-
-_NOTHING: Mapping[str, "Match"] = MappingProxyType({})
-
 
 ResultT = TypeVar("ResultT", bound="VendorResult")
 
@@ -92,7 +88,7 @@ class VendorResult:
 
     vendor_name: str
     outcome: Outcome
-    attributes: Mapping[str, Match] = _NOTHING
+    attributes: Mapping[str, Match] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     vendor_codes: tuple[str, ...] = ()
     transaction_id: str | None = None

@@ -27,7 +27,7 @@ class Usage:
 
 
 class ResultStore(Protocol):
-    """Status records, sealed results, session blobs and limit counters, all with expiry by the store's clock."""
+    """Status records, sealed results, session blobs and limit counters; expiry is by the store's clock."""
 
     async def open(self) -> None:
         """Connect. Raises `StoreUnavailableError`."""

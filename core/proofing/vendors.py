@@ -127,9 +127,7 @@ class Proofer(Protocol[ResultT_co]):
     Anything else counts as a broken plugin (`End.PLUGIN_ERROR`), and its text is dropped.
     """
 
-    def proof(
-        self, request: ProofingRequest, context: ProofingContext
-    ) -> ResultT_co | Awaitable[ResultT_co]:
+    def proof(self, request: ProofingRequest, context: ProofingContext) -> ResultT_co | Awaitable[ResultT_co]:
         """Ask the vendor and return its answer."""
 
 
@@ -140,9 +138,7 @@ class PollingProofer(Protocol[ResultT_co]):
     def submit(self, request: ProofingRequest, context: ProofingContext) -> str | Awaitable[str]:
         """Hand in the question and return the vendor's ticket."""
 
-    def poll(
-        self, ticket: str, context: ProofingContext
-    ) -> ResultT_co | None | Awaitable[ResultT_co | None]:
+    def poll(self, ticket: str, context: ProofingContext) -> ResultT_co | Awaitable[ResultT_co | None] | None:
         """Return the answer, or None while the vendor works."""
 
 
@@ -177,7 +173,7 @@ class HostedProofer(Protocol[ResultT_co]):
 
     def fetch(
         self, ticket: str, context: ProofingContext
-    ) -> ResultT_co | None | Awaitable[ResultT_co | None]:
+    ) -> ResultT_co | Awaitable[ResultT_co | None] | None:
         """Return the answer, or None while there is none."""
 
 
