@@ -1,9 +1,9 @@
 """The only way out to vendors: one HTTP client with a proxy, an allow-list, deadlines and caps.
 
 httpx carries the requests over the aiohttp transport, because httpx's own connection pool costs quadratic
-CPU with the number of calls in flight (2,000 calls: 61 CPU seconds against 1.3). No other module imports httpx for
-vendors. What it refuses or cuts off becomes a `VendorError`; bodies, URLs with queries and headers are never
-logged and never part of a message.
+CPU with the number of calls in flight (2,000 calls: 61 CPU seconds against 1.3). No other module imports
+httpx for vendors. What it refuses or cuts off becomes a `VendorError`; bodies, URLs with queries and
+headers are never logged and never part of a message.
 """
 
 import asyncio

@@ -1,0 +1,268 @@
+"""The schema of settings.yaml: every key of core, its type, its default and what it means.
+
+Booleans are YAML booleans or exactly ``'true'`` / ``'false'`` in quotes; anything else stops the start.
+docs/reference/settings.md is printed from here (``proofing settings --reference``).
+"""
+
+import base64
+import binascii
+import difflib
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from proofing.errors import ConfigurationError, Problem
+from proofing.settings.layers import Layers
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_KEY_BYTES = 32
+_LIVE: dict[str, JsonValue] = {"live": True}
+
+
+def _switch(value: object) -> object:
+    """Read the two quoted spellings; leave the rest to the strict type."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _plain_key(value: object) -> object:
+    """Demand 32 bytes in hex or base64 without ever showing them."""
+    if isinstance(value, str) and decode_key(value) is not None:
+        return SecretStr(value)
+    raise ValueError("must be 32 bytes, written in hex or base64")
+
+
+def decode_key(text: str) -> bytes | None:
+    """Return the 32 bytes that *text* spells in hex or base64, or None."""
+    if re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        return bytes.fromhex(text)
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if len(key) == _KEY_BYTES else None
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]
+SecretKey = Annotated[SecretStr, BeforeValidator(_plain_key)]
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+Percentages = Annotated[dict[str, Annotated[float, Field(ge=0, le=100)]], Field(strict=False)]
+
+
+class VendorStatus(StrEnum):
+    """What operators say of a vendor. Anything but operational is an outage."""
+
+    #: Asked as usual.
+    OPERATIONAL = "operational"
+    #: Taken as out.
+    PARTIAL_OUTAGE = "partial_outage"
+    #: Taken as out.
+    FULL_OUTAGE = "full_outage"
+
+
+class Settings(BaseModel):
+    """The settings of core. Frozen; secrets print as stars."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    address_vendors: Names = Field(
+        ("mock",),
+        description="Phone vendors, asked in this order until one succeeds.",
+        json_schema_extra=_LIVE,
+    )
+    async_stale_job_timeout_seconds: Seconds = Field(
+        300, description="A job that waited longer calls no vendor and ends as stale."
+    )
+    async_wait_timeout_seconds: Seconds = Field(
+        60, description="The waiting page gives up after this; a later result is still adopted."
+    )
+    data_key_max_messages: Count = Field(
+        100, description="How many messages one data key may seal. 1 makes a new key for each."
+    )
+    data_key_max_seconds: Seconds = Field(300, description="How long one data key may seal.")
+    device_profiling_enabled: Switch = Field(
+        default=True, description="Ask the device profiler during resolution.", json_schema_extra=_LIVE
+    )
+    device_vendor: str = Field("mock", description="Device profiler.", json_schema_extra=_LIVE)
+    doc_auth_enable_presigned_s3_urls: Switch = Field(
+        default=True,
+        description="The browser encrypts images and uploads them to the image store; a job proofs them. "
+        "Off: images come in the form post and are proofed inside the request.",
+        json_schema_extra=_LIVE,
+    )
+    document_vendor: str = Field("mock", description="Document proofer.", json_schema_extra=_LIVE)
+    document_vendor_percentages: Percentages = Field(
+        default_factory=dict,
+        description="Share of persons, in percent, for document proofers other than document_vendor.",
+        json_schema_extra=_LIVE,
+    )
+    hmac_fingerprinter_key: SecretKey = Field(description="Key of the SSN fingerprints. Secret.")
+    hmac_fingerprinter_key_queue: Annotated[tuple[SecretKey, ...], Field(strict=False)] = Field(
+        (), description="Old fingerprint keys that still match. Secret."
+    )
+    idv_available: Switch = Field(
+        default=True,
+        description="Off: every page says that proofing is unavailable.",
+        json_schema_extra=_LIVE,
+    )
+    idv_doc_auth_max_attempts: Count = Field(5, description="Document submissions a person may make.")
+    idv_doc_auth_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
+    idv_min_age_years: Count = Field(18, description="Youngest age that a document may show.")
+    idv_resolution_max_attempts: Count = Field(5, description="Resolution answers a person may get.")
+    idv_resolution_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
+    image_store: str = Field("local", description="Plugin that keeps encrypted images.")
+    job_deadline_seconds: Seconds = Field(
+        55, description="A job that runs longer is ended. Shorter than async_wait_timeout_seconds."
+    )
+    key_service: str = Field("local", description="Plugin that wraps data keys.")
+    log_directory: str = Field("log", description="Directory of the JSON log files.")
+    max_image_upload_bytes: Count = Field(15 * 1024 * 1024, description="Largest image a person may upload.")
+    outbound_max_connections: Count = Field(
+        10_000, description="Connections to vendors in one process; at least the sum of worker_slots."
+    )
+    outbound_proxy: SecretStr | None = Field(
+        None, description="URL of the forward proxy for vendor calls. Secret, as it may hold a password."
+    )
+    partner_name: str = Field(
+        "the agency you came from",
+        description="Who sent the person, as the pages say it.",
+        json_schema_extra=_LIVE,
+    )
+    partner_url: str = Field("/", description="Where pages that end the flow lead.", json_schema_extra=_LIVE)
+    phone_precheck_enabled: Switch = Field(
+        default=False, description="Ask a phone vendor during resolution when a phone is known."
+    )
+    plugins: Names = Field(
+        ("huey", "local", "mock"), description="Plugins to load; installed is not enabled."
+    )
+    poll_rate_for_verify_in_seconds: Seconds = Field(
+        3, description="How often a waiting page polls, at first."
+    )
+    proof_address_max_attempts: Count = Field(5, description="Phone numbers a person may submit.")
+    proof_address_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
+    proof_ssn_max_attempts: Count = Field(10, description="Submissions of one SSN, over all persons.")
+    proof_ssn_window_minutes: Count = Field(60, description="Minutes after which they are forgotten.")
+    public_url: str = Field("http://localhost:8000", description="Origin that browsers use, without path.")
+    queue: str = Field("huey", description="Queue backend.")
+    queue_must_rescue: Switch = Field(
+        default=False, description="Refuse a queue that loses the jobs of a killed worker."
+    )
+    resolution_vendor: str = Field("mock", description="Resolution proofer.", json_schema_extra=_LIVE)
+    resolution_vendor_percentages: Percentages = Field(
+        default_factory=dict,
+        description="Share of attempts, in percent, for resolution proofers other than resolution_vendor.",
+        json_schema_extra=_LIVE,
+    )
+    result_life_seconds: Annotated[float, Field(gt=0, le=900)] = Field(
+        60, description="How long a result with personal data may wait for its page."
+    )
+    result_store: str = Field("local", description="Plugin that keeps results, sessions and limits.")
+    ruby_workers_idv_enabled: Switch = Field(
+        default=True,
+        description="Resolution and address proofing are jobs. Off: the same code runs inside the request.",
+        json_schema_extra=_LIVE,
+    )
+    secret_store: str = Field("local", description="Plugin that holds the application's secrets.")
+    session_encryption_key: SecretKey = Field(description="Key of sealed messages and MACs. Secret.")
+    session_encryption_key_queue: Annotated[tuple[SecretKey, ...], Field(strict=False)] = Field(
+        (), description="Old keys that still open. Secret."
+    )
+    session_idle_minutes: Count = Field(15, description="A session ends after this long without a request.")
+    session_total_hours: Count = Field(12, description="A session ends after this long, whatever happens.")
+    state_id_jurisdictions: Names = Field(
+        (),
+        description="States whose licence office is asked; empty: every state that the vendor answers for.",
+    )
+    state_id_vendor: str | None = Field(
+        "mock", description="State ID proofer; null: none.", json_schema_extra=_LIVE
+    )
+    upload_url_valid_seconds: Seconds = Field(300, description="How long an upload URL is valid.")
+    vendor_status: Annotated[dict[str, VendorStatus], Field(strict=False)] = Field(
+        default_factory=dict,
+        description="Vendor name to operational, partial_outage or full_outage.",
+        json_schema_extra=_LIVE,
+    )
+    worker_drain_seconds: Seconds = Field(30, description="How long a stopping worker waits for its jobs.")
+    worker_slots: Annotated[dict[str, Count], Field(strict=False)] = Field(
+        default_factory=lambda: {"document": 100, "resolution": 100, "address": 100},
+        description="Jobs of each kind that one worker runs at once.",
+    )
+
+    @model_validator(mode="after")
+    def _times_nest(self) -> "Settings":
+        """Refuse times that do not nest: job deadline < page give-up < stale limit; URL life <= session."""
+        if not self.job_deadline_seconds < self.async_wait_timeout_seconds:
+            raise ValueError("job_deadline_seconds must be less than async_wait_timeout_seconds")
+        if not self.async_wait_timeout_seconds <= self.async_stale_job_timeout_seconds:
+            raise ValueError("async_wait_timeout_seconds must not exceed async_stale_job_timeout_seconds")
+        if self.upload_url_valid_seconds > self.session_total_hours * 3600:
+            raise ValueError("upload_url_valid_seconds must not exceed session_total_hours")
+        for name in ("document_vendor_percentages", "resolution_vendor_percentages"):
+            if sum(getattr(self, name).values()) > 100:  # noqa: PLR2004 - percent
+                raise ValueError(f"{name} must sum to at most 100")
+        unknown = set(self.worker_slots) - {"document", "resolution", "address"}
+        if unknown or len(self.worker_slots) < 3:  # noqa: PLR2004 - the three kinds
+            raise ValueError("worker_slots must name exactly document, resolution and address")
+        return self
+
+    @classmethod
+    def live_keys(cls) -> frozenset[str]:
+        """Return the keys that may change while the process runs."""
+        return frozenset(name for name, field in cls.model_fields.items() if field.json_schema_extra == _LIVE)
+
+
+def parse_settings(layers: Layers, model: type[ModelT], section: str | None = None) -> ModelT:
+    """Let *model* decide on the merged values.
+
+    Args:
+        layers: where the values come from.
+        model: the schema.
+        section: the plugin section to read; None for the keys of core, without the sections.
+
+    Raises:
+        ConfigurationError: with every problem: source, key and rule, never a value.
+    """
+    values = layers.section(section) if section else layers.values_without_sections(model.model_fields)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            _problem(details, layers, model, section)
+            for details in error.errors(include_input=False, include_context=False, include_url=False)
+        ]
+        raise ConfigurationError(problems) from None
+
+
+def _problem(
+    details: Mapping[str, Any], layers: Layers, model: type[BaseModel], section: str | None
+) -> Problem:
+    """Turn one of pydantic's findings into ours, without the value."""
+    path = ([section] if section else []) + [str(part) for part in details["loc"]]
+    rule: str = details["msg"].removeprefix("Value error, ")
+    kind: str = details["type"]
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], model.model_fields, n=1)
+        rule = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
+    elif kind == "missing":
+        rule = "is required and has no default"
+    elif kind in {"bool_type", "bool_parsing"}:
+        rule = "must be true or false (or exactly 'true' or 'false' in quotes)"
+    elif kind == "enum":
+        rule = "must be one of the documented words"
+    else:
+        rule = rule.replace("Input should be", "must be")
+    return Problem(layers.origin(path), ".".join(path) or "settings", rule)
