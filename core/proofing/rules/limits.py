@@ -1,0 +1,130 @@
+"""Rate limits: which there are, whom they count, and when an attempt is given back.
+
+The order is *check, run, then count*: whoever is below the maximum may go on, also with the last attempt, and
+an attempt that succeeds continues even when it was the last. Counting is one atomic step of the result store
+(`ResultStore.count`) at submit: a call that comes back with ``counted`` False found the limit in force and
+nothing may run. Attempts of the limits that say so are given back when they ended without an answer.
+Every counted attempt restarts the window. Texts and screens: docs/reference/limits.md.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from proofing.errors import LimitReachedError
+from proofing.records import End
+from proofing.stores import Usage
+
+_MINUTE_SECONDS = 60.0
+#: Nine digits in any spelling are an SSN, which must never become part of a key.
+_SSN_LIKE = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
+
+
+class Subject(StrEnum):
+    """Whose attempts a limit counts together."""
+
+    #: One person, by opaque reference.
+    USER = "user"
+    #: One SSN over all persons, by keyed fingerprint.
+    SSN = "ssn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One rate limit.
+
+    Attributes:
+        name: as in settings, logs and `LimitReachedError`.
+        maximum: attempts in one window.
+        window_seconds: how long an attempt is remembered; each counted one restarts the window.
+        gives_back: whether an attempt that ended without an answer is taken off again.
+    """
+
+    name: str
+    maximum: int
+    window_seconds: float
+    subject: Subject = Subject.USER
+    gives_back: bool = False
+
+
+#: Each document submission, good or bad.
+DOCUMENT = Limit(name="idv_doc_auth", maximum=5, window_seconds=360 * _MINUTE_SECONDS)
+#: Each resolution that was answered.
+RESOLUTION = Limit(name="idv_resolution", maximum=5, window_seconds=360 * _MINUTE_SECONDS, gives_back=True)
+#: Each resolution of one SSN, whoever asks.
+SSN = Limit(
+    name="proof_ssn", maximum=10, window_seconds=60 * _MINUTE_SECONDS, subject=Subject.SSN, gives_back=True
+)
+#: Each phone submission.
+ADDRESS = Limit(name="proof_address", maximum=5, window_seconds=360 * _MINUTE_SECONDS)
+#: Each text message that hands the capture over to a phone.
+SEND_LINK = Limit(name="idv_send_link", maximum=5, window_seconds=10 * _MINUTE_SECONDS)
+
+LIMITS: Mapping[str, Limit] = MappingProxyType(
+    {limit.name: limit for limit in (DOCUMENT, RESOLUTION, SSN, ADDRESS, SEND_LINK)}
+)
+
+
+def counter_key(limit: Limit, subject: str) -> str:
+    """Return the key of the counter of *subject* under *limit*.
+
+    Args:
+        limit: decides the name space.
+        subject: an opaque reference, or the keyed fingerprint of an SSN. Never the SSN itself.
+
+    Raises:
+        ValueError: *subject* is empty or looks like an SSN. The message does not hold it.
+    """
+    if not subject or _SSN_LIKE.fullmatch(subject):
+        raise ValueError("the subject of a counter must be an opaque reference or a fingerprint")
+    return f"limit:{limit.name}:{subject}"
+
+
+def is_limited(limit: Limit, usage: Usage) -> bool:
+    """Tell whether no further attempt may start."""
+    return usage.count >= limit.maximum
+
+
+def remaining(limit: Limit, usage: Usage) -> int:
+    """Return how many attempts are left."""
+    return max(0, limit.maximum - usage.count)
+
+
+def require_attempt(limit: Limit, usage: Usage) -> None:
+    """Check before an attempt: let it pass as long as one is left, the last one included.
+
+    Raises:
+        LimitReachedError: none is left.
+    """
+    if is_limited(limit, usage):
+        raise LimitReachedError(limit.name, usage.seconds_left)
+
+
+def require_counted(limit: Limit, usage: Usage) -> None:
+    """Check what `ResultStore.count` answered for this very attempt.
+
+    That the counter now stands at the maximum is no reason to refuse: this attempt is the last allowed one.
+
+    Raises:
+        LimitReachedError: the limit held already and the attempt was not counted.
+    """
+    if not usage.counted:
+        raise LimitReachedError(limit.name, usage.seconds_left)
+
+
+def may_enter(limit: Limit, usage: Usage, *, succeeded: bool) -> bool:
+    """Tell whether a person may enter, or go on from, the step that *limit* guards.
+
+    Args:
+        limit: of the step.
+        usage: of the person.
+        succeeded: whether the step has been completed, if only by the last attempt.
+    """
+    return succeeded or not is_limited(limit, usage)
+
+
+def is_given_back(limit: Limit, end: End) -> bool:
+    """Tell whether an attempt that ended as *end* is taken off the counter again."""
+    return limit.gives_back and end is not End.DONE

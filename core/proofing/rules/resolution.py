@@ -1,0 +1,317 @@
+"""Resolution: what the answers of all vendors that were asked come to together.
+
+`adjudicate` turns the checks into one record. Which vendors are asked: `proofing.rules.planning`. Rules:
+docs/explanation/adjudication.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proofing.applicant import ATTRIBUTES, Applicant
+from proofing.records import End
+from proofing.results import (
+    AddressResult,
+    Check,
+    DeviceResult,
+    Match,
+    Outcome,
+    ResolutionResult,
+    ReviewStatus,
+    StateIDResult,
+    VendorResult,
+)
+from proofing.rules.planning import DEVICE_SESSION_MISSING, has_distinct_addresses, is_curable
+from proofing.rules.state_id import is_office_error
+
+#: Adjudication reasons.
+PASS_RESOLUTION_AND_STATE_ID = "pass_resolution_and_state_id"  # noqa: S105
+STATE_ID_COVERS = "state_id_covers_failed_resolution"
+FAIL_STATE_ID = "fail_state_id"
+FAIL_SKIP_STATE_ID = "fail_resolution_skip_state_id"
+FAIL_WITHOUT_COVERAGE = "fail_resolution_without_state_id_coverage"
+DEVICE_PASS = "device_profiling_result_pass"  # noqa: S105
+DEVICE_REVIEW = "device_profiling_result_review_required"
+DEVICE_EXCEPTION = "device_profiling_exception"
+#: Beside those: nothing but the address is missing, so the screen leads to the address form.
+ONLY_ADDRESS_MISSING = "only_address_missing"
+
+#: Names that an error by attribute may bear besides the applicant's own.
+_KNOWN_ATTRIBUTES = frozenset({*ATTRIBUTES, "address", "name", "dead"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolutionChecks:
+    """What came of each planned call.
+
+    Attributes:
+        hybrid_device: of the second device in a phone hand-off; None when there was none.
+        verified_with_document: what the office verified when the document was proofed; None: not asked.
+    """
+
+    device: Check[DeviceResult]
+    residential_address: Check[ResolutionResult]
+    resolution: Check[ResolutionResult]
+    state_id: Check[StateIDResult]
+    phone_precheck: Check[AddressResult]
+    hybrid_device: Check[DeviceResult] | None = None
+    verified_with_document: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFacts:
+    """What is kept of one stage; no PII.
+
+    Attributes:
+        vendor_name: who was asked, or the reason why nobody was.
+        exception: class and code of the error that came in place of an answer.
+        verified_attributes: what the vendor verified.
+        missing_attributes: what the vendor wants verified by another source.
+    """
+
+    success: bool
+    vendor_name: str
+    asked: bool
+    exception: str | None = None
+    timed_out: bool = False
+    transaction_id: str | None = None
+    reference: str | None = None
+    reasons: tuple[str, ...] = ()
+    vendor_codes: tuple[str, ...] = ()
+    billed: bool = False
+    review_status: str | None = None
+    verified_attributes: tuple[str, ...] = ()
+    missing_attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjudicatedResolution:
+    """What a resolution job comes to; no PII.
+
+    Attributes:
+        errors: attribute to ``stage:mismatch`` or ``stage:unavailable``, in the order of the stages.
+        exception: class and code of the first stage's error, or None.
+        end: how the job ends: `End.DONE` with an answer, or by which kind of exception.
+        timed_out: whether any vendor ran out of time.
+        device_review_status, hybrid_device_review_status: ``pass``, ``review``, ``reject`` or None.
+        only_address_missing: whether the resolution vendor misses nothing but the address.
+        stages: by name.
+    """
+
+    success: bool
+    end: End
+    resolution_reason: str
+    device_reason: str
+    errors: Mapping[str, tuple[str, ...]]
+    exception: str | None
+    timed_out: bool
+    device_review_status: str | None
+    hybrid_device_review_status: str | None
+    phone_precheck_passed: bool
+    only_address_missing: bool
+    stages: Mapping[str, StageFacts] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The job's outcome: unknown when a vendor gave no answer."""
+        if self.success:
+            return Outcome.PASSED
+        return Outcome.FAILED if self.end is End.DONE else Outcome.UNKNOWN
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes for the status record and the screens."""
+        codes = (self.resolution_reason, self.device_reason)
+        return (*codes, ONLY_ADDRESS_MISSING) if self.only_address_missing else codes
+
+
+def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedResolution:
+    """Judge all checks of one resolution job."""
+    resolution_success, resolution_reason = judge_resolution(applicant, checks)
+    devices = [check for check in (checks.device, checks.hybrid_device) if check is not None]
+    verdicts = [judge_device(check) for check in devices]
+    device_success = all(success for success, _ in verdicts)
+    success = resolution_success and device_success
+    first = None if success else _first_exception(checks)
+    missing = checks.resolution.result or checks.residential_address.result
+    return AdjudicatedResolution(
+        success=success,
+        end=_end(first),
+        resolution_reason=resolution_reason,
+        device_reason=_worst_device_reason([reason for _, reason in verdicts]),
+        errors=_merge_errors(checks),
+        exception=_exception(first[1]) if first else None,
+        timed_out=any(check.timed_out for _, check in _named(checks)),
+        device_review_status=_review_status(checks.device),
+        hybrid_device_review_status=_review_status(checks.hybrid_device),
+        phone_precheck_passed=checks.phone_precheck.passed,
+        only_address_missing=missing is not None
+        and not missing.passed
+        and missing.attributes_requiring_additional_verification == {"address"},
+        stages={name: _facts(check) for name, check in _named(checks)},
+    )
+
+
+def judge_resolution(applicant: Applicant, checks: ResolutionChecks) -> tuple[bool, str]:
+    """Return success and reason of resolution and state ID together. The first matching line holds."""
+    state_id, resolution = checks.state_id, checks.resolution
+    if has_distinct_addresses(applicant) and not checks.residential_address.passed:
+        return False, FAIL_SKIP_STATE_ID
+    if resolution.passed and state_id.passed:
+        return True, PASS_RESOLUTION_AND_STATE_ID
+    if not state_id.passed:
+        return False, FAIL_STATE_ID
+    if state_id.result is None and checks.verified_with_document is None:
+        return False, FAIL_SKIP_STATE_ID
+    verified = checks.verified_with_document or frozenset()
+    if state_id.result is not None:
+        verified = state_id.result.verified_attributes
+    result = resolution.result
+    if (
+        result is not None
+        and is_curable(resolution)
+        and result.attributes_requiring_additional_verification <= verified
+    ):
+        return True, STATE_ID_COVERS
+    return False, FAIL_WITHOUT_COVERAGE
+
+
+def judge_device(check: Check[DeviceResult]) -> tuple[bool, str]:
+    """Return success and reason of a device profile. Review and reject pass here and are handled later."""
+    if _exception(check) is not None:
+        return False, DEVICE_EXCEPTION
+    if check.result is not None and check.result.review_status is not ReviewStatus.PASS:
+        return True, DEVICE_REVIEW
+    return True, DEVICE_PASS
+
+
+def biographical_info(applicant: Applicant, phone_fingerprint: str | None = None) -> dict[str, Any]:
+    """Return the coarse facts that are kept of the applicant with the sealed result.
+
+    Args:
+        applicant: the person.
+        phone_fingerprint: keyed fingerprint of the phone number.
+    """
+    number = applicant.state_id_number
+    return {
+        "birth_year": applicant.dob[:4] if applicant.dob else None,
+        "state": applicant.state,
+        "identity_doc_address_state": applicant.identity_doc_address_state,
+        "state_id_jurisdiction": applicant.state_id_jurisdiction,
+        "state_id_number": mask_licence_number(number) if number else None,
+        "same_address_as_id": applicant.same_address_as_id,
+        "phone": {
+            "area_code": applicant.phone[:3],
+            "country_code": "US",
+            "fingerprint": phone_fingerprint,
+        }
+        if applicant.phone
+        else None,
+    }
+
+
+def mask_licence_number(number: str) -> str:
+    """Return *number* with letters and digits as ``#``; only its shape remains."""
+    return "".join("#" if character.isalnum() else character for character in number)
+
+
+def _named(checks: ResolutionChecks) -> list[tuple[str, Check[Any]]]:
+    """Return the stages in the order in which their errors count."""
+    named: list[tuple[str, Check[Any]]] = [
+        ("resolution", checks.resolution),
+        ("residential_address", checks.residential_address),
+        ("state_id", checks.state_id),
+        ("device", checks.device),
+    ]
+    if checks.hybrid_device is not None:
+        named.append(("hybrid_device", checks.hybrid_device))
+    return [*named, ("phone_precheck", checks.phone_precheck)]
+
+
+def _first_exception(checks: ResolutionChecks) -> tuple[str, Check[Any]] | None:
+    """Return name and check of the first stage without an answer; the pre-check decides nothing."""
+    for name, check in _named(checks):
+        if _exception(check) is not None and name != "phone_precheck":
+            return name, check
+    return None
+
+
+def _end(first: tuple[str, Check[Any]] | None) -> End:
+    """Return how the job ends."""
+    if first is None:
+        return End.DONE
+    stage, check = first
+    if stage == "state_id" and is_office_error(check.error):
+        return End.STATE_ID_EXCEPTION
+    return End.DEVICE_EXCEPTION if stage.endswith("device") else End.VENDOR_EXCEPTION
+
+
+def _merge_errors(checks: ResolutionChecks) -> dict[str, tuple[str, ...]]:
+    """Return what each stage said against each attribute."""
+    merged: dict[str, tuple[str, ...]] = {}
+    seen: list[VendorResult] = []
+    for stage, check in _named(checks):
+        result = check.result
+        if result is None or any(result is other for other in seen) or stage == "phone_precheck":
+            continue
+        seen.append(result)
+        for attribute, match in result.attributes.items():
+            if match in {Match.MISMATCH, Match.UNAVAILABLE}:
+                name = attribute if attribute in _KNOWN_ATTRIBUTES else "unknown"
+                code = f"{stage}:{match.value}"
+                if code not in merged.get(name, ()):
+                    merged[name] = (*merged.get(name, ()), code)
+    return merged
+
+
+def _worst_device_reason(reasons: list[str]) -> str:
+    """Return the reason that weighs most among those of one or two devices."""
+    return max(reasons, key=(DEVICE_PASS, DEVICE_REVIEW, DEVICE_EXCEPTION).index)
+
+
+def _review_status(check: Check[DeviceResult] | None) -> str | None:
+    """Return the status to keep; a disabled profile counts as pass."""
+    if check is None:
+        return None
+    if check.result is not None:
+        return check.result.review_status.value
+    return ReviewStatus.PASS.value if check.passed else None
+
+
+def _exception(check: Check[Any]) -> str | None:
+    """Return class and code of what came in place of an answer, or None; texts of errors stay behind."""
+    if check.error is not None:
+        kind = type(check.error).__name__
+        return f"{kind} {check.error.code}" if check.error.code else kind
+    if check.result is not None and check.result.outcome is Outcome.UNKNOWN:
+        return "UnknownOutcome"
+    return None
+
+
+def _facts(check: Check[Any]) -> StageFacts:
+    """Return what is kept of one check."""
+    result, error = check.result, check.error
+    if result is None:
+        return StageFacts(
+            success=check.passed,
+            vendor_name=error.vendor_name if error else check.skipped or "",
+            asked=error is not None,
+            exception=_exception(check),
+            timed_out=check.timed_out,
+            transaction_id=error.transaction_id if error else None,
+            billed=error.billable if error else False,
+        )
+    return StageFacts(
+        success=result.passed,
+        vendor_name=result.vendor_name,
+        asked=result.vendor_name != DEVICE_SESSION_MISSING,
+        exception=_exception(check),
+        transaction_id=result.transaction_id,
+        reference=result.reference,
+        reasons=result.reasons,
+        vendor_codes=result.vendor_codes,
+        billed=result.billed,
+        review_status=result.review_status.value if isinstance(result, DeviceResult) else None,
+        verified_attributes=tuple(sorted(getattr(result, "verified_attributes", ()))),
+        missing_attributes=tuple(sorted(getattr(result, "attributes_requiring_additional_verification", ()))),
+    )

@@ -1,0 +1,76 @@
+"""What the licence offices' answers mean: which offices answer, what must match, which errors are theirs.
+
+Adapters of state ID vendors call `judge_matches` on what the office said of each field, so that every
+vendor is judged alike.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from proofing.errors import VendorError
+from proofing.results import Check, Match, StateIDResult
+
+#: The jurisdictions whose licence offices answer, by default.
+JURISDICTIONS = frozenset(
+    "AL AR AZ CO CT DC DE FL GA HI IA ID IL IN KS KY MA MD ME MI MO MS MT NC ND NE NH NJ NM NV "
+    "OH OK OR PA RI SC SD TN TX VA VT WA WI WV WY".split()
+)
+#: All of these must match.
+REQUIRED = ("state_id_number", "dob", "last_name", "first_name")
+#: Need not be answered, but must match when they are.
+MATCH_IF_ANSWERED = ("state_id_expiration",)
+#: The address is verified only when all of these match; its second line is ignored.
+ADDRESS_PARTS = ("address1", "city", "state", "zipcode")
+
+#: The office was asked, and its record differs.
+UNVERIFIED = "UNVERIFIED"
+#: The office said nothing of it.
+MISSING = "MISSING"
+
+#: Codes by which the licence offices' network says that an office failed: unavailable, system error, timeout.
+OFFICE_ERROR_CODES = frozenset({"0001", "0002", "0047"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateIDVerdict:
+    """What an office's answers come to.
+
+    Attributes:
+        errors: attribute to `UNVERIFIED` or `MISSING`.
+        verified_attributes: what matched; ``address`` when all its parts did.
+    """
+
+    passed: bool
+    errors: Mapping[str, str]
+    verified_attributes: frozenset[str]
+
+
+def judge_matches(matches: Mapping[str, Match]) -> StateIDVerdict:
+    """Judge what a licence office said of each attribute; an attribute that is absent was not answered."""
+    errors: dict[str, str] = {}
+    for name in REQUIRED:
+        match = matches.get(name, Match.UNAVAILABLE)
+        if match is not Match.MATCH:
+            errors[name] = UNVERIFIED if match is Match.MISMATCH else MISSING
+    errors.update({name: UNVERIFIED for name in MATCH_IF_ANSWERED if matches.get(name) is Match.MISMATCH})
+    verified = {name for name, match in matches.items() if match is Match.MATCH}
+    if verified.issuperset(ADDRESS_PARTS):
+        verified.add("address")
+    return StateIDVerdict(passed=not errors, errors=errors, verified_attributes=frozenset(verified))
+
+
+def is_office_error(error: VendorError | None) -> bool:
+    """Tell whether it was the licence office that failed, and not the way to it."""
+    return error is not None and error.code in OFFICE_ERROR_CODES
+
+
+def bypass_error(check: Check[StateIDResult], codes: Collection[str]) -> Check[StateIDResult]:
+    """Return *check*, or a skipped one in its place that passes, when its error's code is among *codes*.
+
+    Args:
+        check: the state ID check.
+        codes: of the errors that operators chose to bypass. The bypass stays on record as the skip's name.
+    """
+    if check.error is None or check.error.code is None or check.error.code not in codes:
+        return check
+    return Check(skipped=f"StateIDExceptionBypassed-{check.error.code}")
