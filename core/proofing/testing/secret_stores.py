@@ -1,0 +1,90 @@
+"""The contract suite of secret stores: secrets are loaded whole and in shape, or the start is refused."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+
+import pytest
+
+from proofing.errors import ConfigurationError, StoreUnavailableError
+from proofing.stores import SecretStore
+from proofing.testing.store_basis import GIVE_UP_SECONDS
+
+_CANARY = "canary-secret-value"
+
+
+class SecretStoreContract(ABC):
+    """What every secret store does."""
+
+    @abstractmethod
+    def make_store(self, text: bytes) -> SecretStore:
+        """Return a store that holds the YAML document *text*."""
+
+    def make_missing_store(self) -> SecretStore | None:
+        """Return a store that holds nothing and makes nothing by itself, or None to skip that test."""
+        return None
+
+    def make_unreachable_store(self) -> SecretStore | None:
+        """Return a store whose backend does not answer, or None to skip those tests."""
+        return None
+
+    async def test_values_keep_their_shape(self) -> None:
+        """Nested values and types survive; version and source are told."""
+        store = self.make_store(
+            b"session_encryption_key: 00ff\nlexisnexis:\n  password: 'x'\n  tries: 3\nold_keys: [a, b]\n"
+        )
+        secrets = await store.load()
+        assert secrets.values == {
+            "session_encryption_key": "00ff",
+            "lexisnexis": {"password": "x", "tries": 3},
+            "old_keys": ["a", "b"],
+        }
+        assert secrets.version
+        assert secrets.source
+
+    async def test_values_are_neither_printed_nor_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        """No repr and no log line holds a value."""
+        store = self.make_store(f"some_password: {_CANARY}\n".encode())
+        with caplog.at_level(logging.DEBUG):
+            secrets = await store.load()
+        assert secrets.values["some_password"] == _CANARY
+        for text in (repr(secrets), repr(store), secrets.version, secrets.source, caplog.text):
+            assert _CANARY not in text
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            b"",
+            b"just " + _CANARY.encode(),
+            b"- " + _CANARY.encode(),
+            b"key: [" + _CANARY.encode(),
+            b"key: !!python/object/apply:os.getcwd []\nother: " + _CANARY.encode(),
+            b"\xff\xfe" + _CANARY.encode(),
+            b"1: " + _CANARY.encode(),
+        ],
+    )
+    async def test_malformed_document_stops_the_start(self, text: bytes) -> None:
+        """What is no mapping of names is refused; the message holds nothing of the text."""
+        store = self.make_store(text)
+        with pytest.raises(ConfigurationError) as caught:
+            await store.load()
+        assert _CANARY not in str(caught.value)
+        assert caught.value.__cause__ is None
+        assert caught.value.problems[0].source
+        assert caught.value.problems[0].rule
+
+    async def test_missing_document_stops_the_start(self) -> None:
+        """Secrets that are not there are a configuration error."""
+        store = self.make_missing_store()
+        if store is None:
+            pytest.skip("this store makes its secrets at the first start")
+        with pytest.raises(ConfigurationError):
+            await store.load()
+
+    async def test_unreachable_backend_is_reported_in_time(self) -> None:
+        """A backend that does not answer is an error within the store's own deadline."""
+        store = self.make_unreachable_store()
+        if store is None:
+            pytest.skip("no unreachable store to test with")
+        with pytest.raises(StoreUnavailableError):
+            await asyncio.wait_for(store.load(), GIVE_UP_SECONDS)
