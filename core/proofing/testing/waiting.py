@@ -3,15 +3,13 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-T = TypeVar("T")
+from collections.abc import Callable
+from typing import Any
 
 _STEP_SECONDS = 0.01
 
 
-async def eventually(read: Callable[[], T | Awaitable[T]], *, within_seconds: float = 10.0) -> T:
+async def eventually(read: Callable[[], Any], *, within_seconds: float = 10.0) -> Any:
     """Call *read* again and again until it returns something true, and return that.
 
     Args:
@@ -23,8 +21,9 @@ async def eventually(read: Callable[[], T | Awaitable[T]], *, within_seconds: fl
     """
     deadline = time.monotonic() + within_seconds
     while True:
-        answer = read()
-        value: T = await answer if inspect.isawaitable(answer) else answer
+        value = read()
+        if inspect.isawaitable(value):
+            value = await value
         if value:
             return value
         if time.monotonic() >= deadline:
