@@ -4,7 +4,7 @@ The order is *check, run, then count*: whoever is below the maximum may go on, a
 an attempt that succeeds continues even when it was the last. Counting is one atomic step of the result store
 (`ResultStore.count`) at submit: a call that comes back with ``counted`` False found the limit in force and
 nothing may run. Attempts of the limits that say so are given back when they ended without an answer.
-Every counted attempt restarts the window. Texts and screens: docs/reference/limits.md.
+Every counted attempt restarts the window.
 """
 
 import re

@@ -1,7 +1,6 @@
 """Resolution: what the answers of all vendors that were asked come to together.
 
-`adjudicate` turns the checks into one record. Which vendors are asked: `proofing.rules.planning`. Rules:
-docs/explanation/adjudication.md.
+`adjudicate` turns the checks into one record. Which vendors are asked: `proofing.rules.planning`.
 """
 
 from collections.abc import Mapping
