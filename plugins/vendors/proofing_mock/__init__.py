@@ -1,1 +1,130 @@
-"""Placeholder."""
+"""The mock vendor: all five kinds of proofer, answering by sentinel inputs. For tests and demonstrations.
+
+Settings, section ``mock`` of settings.yaml::
+
+    mock:
+      latency_seconds: 0          # each call takes that long
+      test_ssn_allowed_list: []   # SSNs that resolve although they could exist
+
+Credentials and permissions: none; nothing leaves the process. Only SSNs that cannot be issued (900-…, 666-…)
+resolve. Its maturity is `Maturity.MOCK`, which core refuses in production.
+
+Inputs (docs/vendors/mock.md has the whole table):
+
+* resolution: SSN 000-00-0000 no contact; first name with ``fail``, ``time``, ``parse`` or ``bad``; ZIP 00000;
+* address: phone 703-555-5555 failure, 703-555-5888 time-out, 703-555-5999 exception;
+* state ID: number ``mvatimeout`` time-out 0047; number empty or zeros, unknown jurisdiction or type: failure;
+* device: session id contains ``no_result``, ``reject``, ``review`` or ``pass``;
+* document: any picture reads as the standard applicant; a YAML text decides everything itself.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field, field_validator
+
+from proofing.hookspecs import PluginSettings, hookimpl
+from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+
+if TYPE_CHECKING:
+    from proofing_mock.documents import DocumentMock
+    from proofing_mock.proofers import AddressMock, DeviceMock, ResolutionMock, StateIDMock
+
+_SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
+_HOME = ("address1", "address2", "city", "state", "zipcode")
+
+
+class MockSettings(PluginSettings):
+    """The section ``mock``."""
+
+    latency_seconds: float = Field(default=0.0, ge=0, le=600, description="each call takes that long")
+    test_ssn_allowed_list: list[str] = Field(
+        default_factory=list, repr=False, description="SSNs that resolve although they could exist"
+    )
+
+    @field_validator("test_ssn_allowed_list")
+    @classmethod
+    def _are_ssns(cls, ssns: list[str]) -> list[str]:
+        """Refuse what is no SSN, and keep digits only."""
+        if not all(_SSN.fullmatch(ssn) for ssn in ssns):
+            raise ValueError("must be a list of nine-digit SSNs")
+        return [ssn.replace("-", "") for ssn in ssns]
+
+
+def _make_resolution(settings: MockSettings) -> "ResolutionMock":
+    from proofing_mock.proofers import ResolutionMock  # noqa: PLC0415 - loaded when first used
+
+    return ResolutionMock(settings)
+
+
+def _make_address(settings: MockSettings) -> "AddressMock":
+    from proofing_mock.proofers import AddressMock  # noqa: PLC0415 - loaded when first used
+
+    return AddressMock(settings)
+
+
+def _make_state_id(settings: MockSettings) -> "StateIDMock":
+    from proofing_mock.proofers import StateIDMock  # noqa: PLC0415 - loaded when first used
+
+    return StateIDMock(settings)
+
+
+def _make_device(settings: MockSettings) -> "DeviceMock":
+    from proofing_mock.proofers import DeviceMock  # noqa: PLC0415 - loaded when first used
+
+    return DeviceMock(settings)
+
+
+def _make_document(settings: MockSettings) -> "DocumentMock":
+    from proofing_mock.documents import DocumentMock  # noqa: PLC0415 - imports PyYAML
+
+    return DocumentMock(settings)
+
+
+@hookimpl
+def proofing_settings() -> type[PluginSettings]:
+    """Return the schema of the section ``mock``."""
+    return MockSettings
+
+
+@hookimpl
+def proofing_proofers() -> Sequence[ProoferDescriptor]:
+    """Return a proofer of each kind, all named ``mock``."""
+    return [
+        ProoferDescriptor(
+            name="mock",
+            kind=ProoferKind.RESOLUTION,
+            make=_make_resolution,
+            attributes=frozenset({"first_name", "last_name", "dob", "ssn", *_HOME}),
+            maturity=Maturity.MOCK,
+        ),
+        ProoferDescriptor(
+            name="mock",
+            kind=ProoferKind.ADDRESS,
+            make=_make_address,
+            attributes=frozenset({"first_name", "last_name", "phone"}),
+            maturity=Maturity.MOCK,
+        ),
+        ProoferDescriptor(
+            name="mock",
+            kind=ProoferKind.STATE_ID,
+            make=_make_state_id,
+            attributes=frozenset(
+                {
+                    *("first_name", "last_name", "dob", "state_id_number", "state_id_jurisdiction"),
+                    *("state_id_expiration", "document_type_received"),
+                    *_HOME,
+                }
+            ),
+            maturity=Maturity.MOCK,
+        ),
+        ProoferDescriptor(name="mock", kind=ProoferKind.DEVICE, make=_make_device, maturity=Maturity.MOCK),
+        ProoferDescriptor(
+            name="mock",
+            kind=ProoferKind.DOCUMENT,
+            make=_make_document,
+            takes_text_documents=True,
+            maturity=Maturity.MOCK,
+        ),
+    ]
