@@ -1,1 +1,112 @@
-"""Placeholder."""
+"""Stores for one machine: results, images, secrets and keys in one directory. Not for production.
+
+Name in settings.yaml: ``local``. It offers a secret store, a key service, an image store and a result store,
+so that Proofing runs without any service beside it. Web and worker are separate processes that share the
+directory; they must run on one machine and as one user.
+
+Settings, below ``local``:
+
+``directory`` (``.local``)
+    Where everything is kept. Made with mode 0700 when missing; relative to the working directory.
+``timeout_seconds`` (5)
+    Total deadline of every call to disk or database.
+``upload_timeout_seconds`` (300)
+    Total deadline of one upload, however slow the network.
+
+What lies in the directory:
+
+``secrets.yaml``
+    The application's secrets, made at the first start with random keys. Mode 0600; a file that group or
+    others can read stops the start. Add further secrets, such as vendor passwords, by hand.
+``master-keys``
+    The key service's master keys, made at the first start, mode 0600. One key a line; the last one wraps,
+    all of them unwrap. To rotate, append a line with a new id and 64 hex digits.
+``results.db``
+    Records, sealed results, sessions and limit counters, in SQLite with write-ahead log.
+``images/``
+    Ciphertext of uploaded images, for minutes.
+
+No credentials and no rights are needed but those of the user who owns the directory.
+
+Limits: one machine, local disk (SQLite's log does not work on network file systems), about a thousand writes
+a second. The write-ahead log is not synced at every commit: a power cut may lose the last moments, a killed
+process loses nothing. SQLite 3.35 or newer.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
+
+if TYPE_CHECKING:
+    from proofing.stores import ImageStore, KeyService, ResultStore, SecretStore
+
+
+class LocalSettings(PluginSettings):
+    """The section ``local`` of settings.yaml."""
+
+    directory: Annotated[str, Field(min_length=1)] = Field(
+        ".local", description="Directory that keeps everything; made with mode 0700 when missing."
+    )
+    timeout_seconds: float = Field(5.0, gt=0, description="Total deadline of every call to disk or database.")
+    upload_timeout_seconds: float = Field(300.0, gt=0, description="Total deadline of one upload.")
+
+
+@hookimpl
+def proofing_settings() -> type[PluginSettings]:
+    """Return the schema of the section ``local``."""
+    return LocalSettings
+
+
+@hookimpl
+def proofing_secret_stores() -> Sequence["BackendDescriptor[SecretStore]"]:
+    """Offer ``secrets.yaml``."""
+    return [BackendDescriptor(name="local", make=_make_secret_store, production=False)]
+
+
+@hookimpl
+def proofing_key_services() -> Sequence["BackendDescriptor[KeyService]"]:
+    """Offer ``master-keys``."""
+    return [BackendDescriptor(name="local", make=_make_key_service, production=False)]
+
+
+@hookimpl
+def proofing_image_stores() -> Sequence["BackendDescriptor[ImageStore]"]:
+    """Offer ``images/``."""
+    return [BackendDescriptor(name="local", make=_make_image_store, production=False)]
+
+
+@hookimpl
+def proofing_result_stores() -> Sequence["BackendDescriptor[ResultStore]"]:
+    """Offer ``results.db``."""
+    return [BackendDescriptor(name="local", make=_make_result_store, production=False)]
+
+
+def _make_secret_store(settings: LocalSettings, _context: BackendContext) -> "SecretStore":
+    """Build the secret store, importing it only now."""
+    from proofing_local.secret_file import LocalSecretStore  # noqa: PLC0415 - as the docstring says
+
+    return LocalSecretStore(settings)
+
+
+def _make_key_service(settings: LocalSettings, _context: BackendContext) -> "KeyService":
+    """Build the key service, importing it only now."""
+    from proofing_local.key_file import LocalKeyService  # noqa: PLC0415 - as the docstring says
+
+    return LocalKeyService(settings)
+
+
+def _make_image_store(settings: LocalSettings, context: BackendContext) -> "ImageStore":
+    """Build the image store, importing it only now."""
+    from proofing_local.images import LocalImageStore  # noqa: PLC0415 - as the docstring says
+
+    return LocalImageStore(settings, context.secret)
+
+
+def _make_result_store(settings: LocalSettings, _context: BackendContext) -> "ResultStore":
+    """Build the result store, importing it only now."""
+    from proofing_local.results import LocalResultStore  # noqa: PLC0415 - as the docstring says
+
+    return LocalResultStore(settings)

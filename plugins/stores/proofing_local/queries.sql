@@ -1,0 +1,118 @@
+-- The statements of the result store. Each begins with its name and says what it is for.
+-- :now is the wall clock of this machine in seconds, the one clock that decides about expiry.
+
+-- name: schema
+-- Four rooms, each with its own expiry. The index serves the purge.
+create table if not exists record (
+    result_id text primary key,
+    done integer not null,
+    body text not null,
+    expires real not null
+) without rowid;
+create index if not exists record_expires on record (expires);
+create table if not exists sealed_result (
+    result_id text primary key,
+    body blob not null,
+    expires real not null
+);
+create index if not exists sealed_result_expires on sealed_result (expires);
+create table if not exists item (
+    name text primary key,
+    body blob not null,
+    expires real not null
+);
+create index if not exists item_expires on item (expires);
+create table if not exists counter (
+    name text primary key,
+    count integer not null,
+    expires real not null
+) without rowid;
+create index if not exists counter_expires on counter (expires);
+
+-- name: begin
+-- Keep a record in progress; a living one stands. Returns a row when kept.
+insert into record (result_id, done, body, expires)
+values (:result_id, 0, :body, :expires)
+on conflict (result_id) do update
+    set done = 0, body = excluded.body, expires = excluded.expires
+    where record.expires <= :now
+returning 1;
+
+-- name: finish
+-- Keep a terminal record; a living terminal one stands. Returns a row when kept.
+insert into record (result_id, done, body, expires)
+values (:result_id, 1, :body, :expires)
+on conflict (result_id) do update
+    set done = 1, body = excluded.body, expires = excluded.expires
+    where record.done = 0 or record.expires <= :now
+returning 1;
+
+-- name: keep_result
+-- Keep the sealed result of a record that was just finished.
+insert into sealed_result (result_id, body, expires)
+values (:result_id, :body, :expires)
+on conflict (result_id) do update set body = excluded.body, expires = excluded.expires;
+
+-- name: status
+-- The record of one job.
+select body from record where result_id = :result_id and expires > :now;
+
+-- name: ended
+-- Which of many jobs (a JSON list of ids) have ended.
+select record.result_id, record.body
+from json_each(:result_ids) as wanted
+join record on record.result_id = wanted.value
+where record.done = 1 and record.expires > :now;
+
+-- name: take_result
+-- Delete the sealed result and return it, with whether it still lived.
+delete from sealed_result where result_id = :result_id returning body, expires > :now;
+
+-- name: erase_record
+-- Delete the record and return whether it still lived.
+delete from record where result_id = :result_id returning expires > :now;
+
+-- name: save
+-- Keep a value, replacing what stood there.
+insert into item (name, body, expires) values (:name, :body, :expires)
+on conflict (name) do update set body = excluded.body, expires = excluded.expires;
+
+-- name: add
+-- Keep a value unless a living one stands. Returns a row when kept.
+insert into item (name, body, expires) values (:name, :body, :expires)
+on conflict (name) do update set body = excluded.body, expires = excluded.expires
+    where item.expires <= :now
+returning 1;
+
+-- name: load
+-- The value under a name.
+select body from item where name = :name and expires > :now;
+
+-- name: delete
+-- Delete the value under a name.
+delete from item where name = :name;
+
+-- name: count
+-- Add one and restart the window unless the maximum is reached. Returns a row when counted.
+insert into counter (name, count, expires)
+select :name, 1, :expires where :maximum > 0
+on conflict (name) do update
+    set count = case when counter.expires <= :now then 1 else counter.count + 1 end,
+        expires = excluded.expires
+    where counter.expires <= :now or counter.count < :maximum
+returning count;
+
+-- name: usage
+-- How far a counter has come, and the seconds left of its window.
+select count, expires - :now from counter where name = :name and expires > :now;
+
+-- name: give_back
+-- Take one attempt back, never below zero; the window stays.
+update counter set count = max(count - 1, 0) where name = :name and expires > :now;
+
+-- name: purge
+-- Delete what has expired.
+delete from record where expires <= :now;
+delete from sealed_result where expires <= :now;
+delete from item where expires <= :now;
+delete from counter where expires <= :now;

@@ -1,0 +1,210 @@
+"""The result store of one machine, on SQLite: records, sealed results, values and limit counters."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from proofing.errors import StoreError, StoreUnavailableError
+from proofing.logs import get_logger, log
+from proofing.records import StatusRecord
+from proofing.stores import Usage
+from proofing_local import LocalSettings
+from proofing_local.database import Database
+from proofing_local.queries import query, script
+from proofing_local.watch import EndWatcher
+
+#: How long an expired row may lie until it is deleted; nobody can read it meanwhile.
+_PURGE_SECONDS = 10.0
+
+_logger = get_logger(__name__)
+
+
+class LocalResultStore:
+    """Keeps everything in ``results.db``; the wall clock of the machine decides about expiry."""
+
+    def __init__(self, settings: LocalSettings, *, clock: Callable[[], float] = time.time) -> None:
+        """Use the directory of *settings*; *clock* gives seconds since the epoch."""
+        self._database = Database(
+            Path(settings.directory) / "results.db", timeout_seconds=settings.timeout_seconds
+        )
+        self._clock = clock
+        self._watcher = EndWatcher(self._database, clock)
+        self._purging: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect, and begin to purge. Raises `StoreUnavailableError`."""
+        await self._database.open()
+        self._purging = asyncio.create_task(self._purge_now_and_then())
+
+    async def close(self) -> None:
+        """Stop purging and disconnect. Harmless when not open."""
+        purging, self._purging = self._purging, None
+        if purging is not None:
+            purging.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await purging
+        await self._watcher.close()
+        await self._database.close()
+
+    async def begin(self, record: StatusRecord, *, life_seconds: float) -> bool:
+        """Keep a record in progress; False when a living one stands."""
+        values = {"result_id": record.result_id, "body": record.to_json()}
+        return await self._database.write(
+            lambda db: self._one(db, "begin", {**values, **self._life(life_seconds)}) is not None
+        )
+
+    async def finish(
+        self,
+        record: StatusRecord,
+        *,
+        life_seconds: float,
+        sealed_result: bytes | None = None,
+        result_life_seconds: float = 60.0,
+    ) -> StatusRecord:
+        """Keep a terminal record and its result in one transaction, unless an end stands already."""
+        name = {"result_id": record.result_id}
+        body = record.to_json()
+
+        def work(db: sqlite3.Connection) -> str | None:
+            kept = self._one(db, "finish", {**name, "body": body, **self._life(life_seconds)})
+            if kept is None:
+                standing = self._one(db, "status", {**name, "now": self._clock()})
+                return str(standing[0]) if standing else None
+            # An older result under this id belonged to a record that has expired.
+            db.execute(query("take_result"), {**name, "now": self._clock()}).fetchall()
+            if sealed_result is not None:
+                result = {**name, "body": sealed_result, **self._life(result_life_seconds)}
+                db.execute(query("keep_result"), result)
+            return None
+
+        standing = await self._database.write(work)
+        stands = record if standing is None else _decode(standing)
+        self._watcher.announce(stands)
+        return stands
+
+    async def status(self, result_id: str) -> StatusRecord | None:
+        """Return the record, or None."""
+        row = await self._read("status", {"result_id": result_id})
+        return None if row is None else _decode(row[0])
+
+    async def wait(self, result_id: str, *, timeout_seconds: float) -> StatusRecord | None:
+        """Return the record as soon as it is terminal, or as it stands at the end of the time."""
+        with self._watcher.waiter(result_id) as ended:
+            record = await self.status(result_id)
+            if record is not None and record.is_done:
+                return record
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    return await ended
+            except TimeoutError:
+                return await self.status(result_id)
+
+    async def take_result(self, result_id: str) -> bytes | None:
+        """Return the sealed result and delete it."""
+        row = await self._write("take_result", {"result_id": result_id, "now": self._clock()})
+        return bytes(row[0]) if row is not None and row[1] else None
+
+    async def save(self, key: str, value: bytes, *, life_seconds: float) -> None:
+        """Keep *value* under *key*."""
+        await self._write("save", {"name": key, "body": value, **self._life(life_seconds)})
+
+    async def load(self, key: str) -> bytes | None:
+        """Return the value under *key*, or None."""
+        row = await self._read("load", {"name": key})
+        return None if row is None else bytes(row[0])
+
+    async def delete(self, key: str) -> None:
+        """Delete the value under *key*."""
+        await self._write("delete", {"name": key})
+
+    async def add(self, key: str, value: bytes, *, life_seconds: float) -> bool:
+        """Keep *value* only when nothing stands under *key*."""
+        row = await self._write("add", {"name": key, "body": value, **self._life(life_seconds)})
+        return row is not None
+
+    async def erase(self, result_id: str) -> bool:
+        """Delete record and result; return whether one of them still lived."""
+        values = {"result_id": result_id, "now": self._clock()}
+
+        def work(db: sqlite3.Connection) -> bool:
+            record = self._one(db, "erase_record", values)
+            result = self._one(db, "take_result", values)
+            return bool((record and record[0]) or (result and result[1]))
+
+        return await self._database.write(work)
+
+    async def count(self, counter: str, *, maximum: int, window_seconds: float) -> Usage:
+        """Add one and restart the window, unless *maximum* is reached."""
+        name = {"name": counter, "maximum": maximum}
+
+        def work(db: sqlite3.Connection) -> Usage:
+            counted = self._one(db, "count", {**name, **self._life(window_seconds)}) is not None
+            return self._usage(db, counter, counted=counted)
+
+        return await self._database.write(work)
+
+    async def usage(self, counter: str) -> Usage:
+        """Return how far *counter* has come."""
+        return await self._database.read(lambda db: self._usage(db, counter, counted=False))
+
+    async def give_back(self, counter: str) -> Usage:
+        """Take one counted attempt back."""
+
+        def work(db: sqlite3.Connection) -> Usage:
+            db.execute(query("give_back"), {"name": counter, "now": self._clock()})
+            return self._usage(db, counter, counted=False)
+
+        return await self._database.write(work)
+
+    def _life(self, seconds: float) -> dict[str, float]:
+        """Return the present moment and the one that is *seconds* later."""
+        now = self._clock()
+        return {"now": now, "expires": now + seconds}
+
+    def _one(self, db: sqlite3.Connection, name: str, values: Mapping[str, Any]) -> Any:
+        """Run a statement to its end and return its first row, or None."""
+        rows = db.execute(query(name), values).fetchall()
+        return rows[0] if rows else None
+
+    def _usage(self, db: sqlite3.Connection, counter: str, *, counted: bool) -> Usage:
+        """Read a counter."""
+        row = self._one(db, "usage", {"name": counter, "now": self._clock()})
+        if row is None:
+            return Usage(count=0, seconds_left=0)
+        return Usage(count=row[0], seconds_left=row[1], counted=counted)
+
+    async def _read(self, name: str, values: Mapping[str, Any]) -> Any:
+        """Run a statement that reads and return its first row, or None."""
+        bound = {**values, "now": self._clock()}
+        return await self._database.read(lambda db: self._one(db, name, bound))
+
+    async def _write(self, name: str, values: Mapping[str, Any]) -> Any:
+        """Run a statement that writes and return its first row, or None."""
+        return await self._database.write(lambda db: self._one(db, name, values))
+
+    async def _purge_now_and_then(self) -> None:
+        """Delete what has expired, and its traces in the log, until cancelled."""
+        while True:
+            try:
+                if await self._database.write(self._purge):
+                    await self._database.empty_log()
+            except StoreUnavailableError:
+                log(_logger, "purge_failed", store="local")
+            await asyncio.sleep(_PURGE_SECONDS)
+
+    def _purge(self, db: sqlite3.Connection) -> int:
+        """Delete what has expired and return how many rows that were."""
+        now = {"now": self._clock()}
+        return sum(db.execute(statement, now).rowcount for statement in script("purge"))
+
+
+def _decode(body: str) -> StatusRecord:
+    """Return the record that *body* spells."""
+    try:
+        return StatusRecord.from_json(body)
+    except ValueError:
+        raise StoreError("local results: a record is damaged") from None

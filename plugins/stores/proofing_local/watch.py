@@ -1,0 +1,103 @@
+"""Wakes who waits for the end of a job, however many wait and whichever process ends it.
+
+While anybody waits, one task asks SQLite every few milliseconds whether another connection has written
+anything (``pragma data_version``, which reads shared memory and no table); only then does it look for ends.
+An end within the process is announced directly. Source: https://sqlite.org/pragma.html#pragma_data_version.
+"""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+
+from proofing.errors import StoreUnavailableError
+from proofing.records import StatusRecord
+from proofing_local.database import Database
+from proofing_local.queries import query
+
+#: Half of it is the mean delay of a wake-up from another process.
+_LOOK_SECONDS = 0.02
+#: How long to leave a database alone that does not answer.
+_RETRY_SECONDS = 0.5
+
+
+class EndWatcher:
+    """The waiters of one process."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        """Watch *database*; *clock* tells what has expired."""
+        self._database = database
+        self._clock = clock
+        self._waiters: dict[str, set[asyncio.Future[StatusRecord]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def waiter(self, result_id: str) -> Iterator[asyncio.Future[StatusRecord]]:
+        """Give a future that gets the terminal record of *result_id*.
+
+        It tells of ends after this moment; look at the record once after entering.
+        """
+        future: asyncio.Future[StatusRecord] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(result_id, set()).add(future)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
+        try:
+            yield future
+        finally:
+            others = self._waiters.get(result_id, set())
+            others.discard(future)
+            if not others:
+                self._waiters.pop(result_id, None)
+            if not self._waiters and self._task is not None:
+                self._task.cancel()
+                self._task = None
+
+    def announce(self, record: StatusRecord) -> None:
+        """Wake who waits for *record*, which is terminal."""
+        for future in self._waiters.get(record.result_id, ()):
+            if not future.done():
+                future.set_result(record)
+
+    async def close(self) -> None:
+        """Stop watching; who still waits learns that the store is closed."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for futures in self._waiters.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(StoreUnavailableError("local results: closed"))
+
+    async def _watch(self) -> None:
+        """Look until nobody waits any more."""
+        seen: int | None = None
+        while True:
+            try:
+                seen, bodies = await self._database.read(self._look(seen))
+            except StoreUnavailableError:
+                # Whoever waits reads the record once more at the end and gets the error then.
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            for body in bodies:
+                with contextlib.suppress(ValueError):  # a damaged record: its waiter reads it at the end
+                    self.announce(StatusRecord.from_json(body))
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _look(self, seen: int | None) -> Callable[[sqlite3.Connection], tuple[int, list[str]]]:
+        """Return work that finds ended records if anything was written since version *seen*."""
+        wanted = list(self._waiters)
+
+        def look(connection: sqlite3.Connection) -> tuple[int, list[str]]:
+            # The version is read first: what is written between the two is looked for again next time.
+            version: int = connection.execute("pragma data_version").fetchone()[0]
+            if version == seen:
+                return version, []
+            found = connection.execute(
+                query("ended"), {"result_ids": json.dumps(wanted), "now": self._clock()}
+            )
+            return version, [row[1] for row in found]
+
+        return look

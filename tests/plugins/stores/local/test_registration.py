@@ -1,0 +1,49 @@
+"""The local plugin registers its stores, and none of them is for production."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import proofing_local
+from proofing.hookspecs import BackendContext
+from proofing.stores import ImageStore, KeyService, ResultStore, SecretStore, UploadReceiver
+
+_CONTEXT = BackendContext(
+    environment="test", role="run", public_url="http://localhost", secret=lambda _: bytes(32)
+)
+
+
+def test_every_store_is_offered_and_refused_in_production(tmp_path: Path) -> None:
+    """Each descriptor bears the plugin's name and builds its store without I/O."""
+    settings = proofing_local.LocalSettings(directory=str(tmp_path / "local"))
+    descriptors = [
+        *proofing_local.proofing_secret_stores(),
+        *proofing_local.proofing_key_services(),
+        *proofing_local.proofing_image_stores(),
+        *proofing_local.proofing_result_stores(),
+    ]
+    assert [descriptor.name for descriptor in descriptors] == ["local"] * 4
+    assert not any(descriptor.production for descriptor in descriptors)
+    stores: list[SecretStore | KeyService | ImageStore | ResultStore] = [
+        descriptor.make(settings, _CONTEXT) for descriptor in descriptors
+    ]
+    assert isinstance(stores[2], UploadReceiver)
+    assert not (tmp_path / "local").exists()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"directory": ""}, {"directory": 3}, {"timeout_seconds": 0}, {"unknown": 1}, {"timeout_seconds": "5"}],
+)
+def test_wrong_settings_are_refused(values: dict[str, object]) -> None:
+    """Types and ranges are strict and unknown keys an error."""
+    with pytest.raises(ValidationError):
+        proofing_local.proofing_settings().model_validate(values)
+
+
+def test_settings_are_read_without_heavy_libraries() -> None:
+    """The schema is there before SQLite, YAML and cryptography are needed."""
+    assert proofing_local.proofing_settings().model_validate({"timeout_seconds": 3}).directory == ".local"
+    assert "proofing_local" in sys.modules
