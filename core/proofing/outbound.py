@@ -136,7 +136,7 @@ class OutboundTransport:
             max_connections: at least the slots of all queues, else calls wait inside the client.
             transport: replaces the network, in tests.
         """
-        self._proxy = proxy
+        self.proxy = proxy
         self._max_connections = max_connections
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
@@ -150,7 +150,7 @@ class OutboundTransport:
 
                 limits = httpx.Limits(max_connections=self._max_connections, keepalive_expiry=15)
                 transport = AiohttpTransport(
-                    limits=limits, proxy=httpx.Proxy(self._proxy) if self._proxy else None, trust_env=False
+                    limits=limits, proxy=httpx.Proxy(self.proxy) if self.proxy else None, trust_env=False
                 )
             self._client = httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
         return self._client
@@ -160,6 +160,40 @@ class OutboundTransport:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OutboundBounds:
+    """What holds for every call of one vendor, whatever library sends it.
+
+    Attributes:
+        hosts: host names that may be called, with ``:port`` where it is not the scheme's own.
+        timeout_seconds: total time of one call.
+        deadline: `time.monotonic` instant that no call may outlive.
+        proxy: URL of the forward proxy.
+    """
+
+    vendor_name: str
+    hosts: frozenset[str]
+    timeout_seconds: float
+    deadline: float | None = None
+    proxy: str | None = None
+
+    def check_url(self, url: str) -> None:
+        """Refuse hosts that the vendor's settings do not name. Raises `VendorError`."""
+        try:
+            target = httpx.URL(url)
+        except httpx.InvalidURL:
+            raise VendorError("the URL is malformed", vendor_name=self.vendor_name) from None
+        host = target.host if target.port is None else f"{target.host}:{target.port}"
+        if target.scheme not in {"http", "https"} or host not in self.hosts:
+            raise VendorError("the host is not in the vendor's allow-list", vendor_name=self.vendor_name)
+
+    def seconds_left(self) -> float:
+        """Return how long a call may take now."""
+        if self.deadline is None:
+            return self.timeout_seconds
+        return max(0.0, min(self.timeout_seconds, self.deadline - time.monotonic()))
 
 
 class OutboundClient:
@@ -190,10 +224,14 @@ class OutboundClient:
         self._transport = (
             transport if isinstance(transport, OutboundTransport) else OutboundTransport(transport=transport)
         )
+        self.bounds = OutboundBounds(
+            vendor_name=vendor_name,
+            hosts=hosts,
+            timeout_seconds=timeout_seconds,
+            deadline=deadline,
+            proxy=self._transport.proxy,
+        )
         self._vendor_name = vendor_name
-        self._hosts = hosts
-        self._timeout = timeout_seconds
-        self._deadline = deadline
         self._max_bytes = max_response_bytes
         self._trace_id = trace_id
 
@@ -236,8 +274,8 @@ class OutboundClient:
             VendorUnavailableError: no connection.
             VendorResponseError: the answer is larger than the cap, or no HTTP.
         """
+        self.bounds.check_url(url)
         target = httpx.URL(url)
-        self._check_host(target)
         all_headers = {"accept-encoding": "identity", **(headers or {})}
         if json_body is not None:
             content = json.dumps(json_body, separators=(",", ":"), allow_nan=False).encode()
@@ -245,7 +283,7 @@ class OutboundClient:
         started = time.perf_counter()
         status: int | None = None
         try:
-            async with asyncio.timeout(self._seconds()):
+            async with asyncio.timeout(self.bounds.seconds_left()):
                 response = await self._exchange(method, target, content, all_headers)
                 status = response.status
                 return response
@@ -283,7 +321,7 @@ class OutboundClient:
     ) -> VendorResponse:
         """Send and read up to the cap."""
         client = self._transport.client()
-        timeout = httpx.Timeout(self._seconds())
+        timeout = httpx.Timeout(self.bounds.seconds_left())
         async with client.stream(
             method, target, content=content, headers=headers, timeout=timeout
         ) as response:
@@ -294,15 +332,3 @@ class OutboundClient:
                     raise VendorResponseError("the answer is too large", vendor_name=self._vendor_name)
             names = {name.lower(): value for name, value in response.headers.items()}
             return VendorResponse(response.status_code, names, bytes(body), self._vendor_name)
-
-    def _check_host(self, target: httpx.URL) -> None:
-        """Refuse hosts that the vendor's settings do not name."""
-        host = target.host if target.port is None else f"{target.host}:{target.port}"
-        if target.scheme not in {"http", "https"} or host not in self._hosts:
-            raise VendorError("the host is not in the vendor's allow-list", vendor_name=self._vendor_name)
-
-    def _seconds(self) -> float:
-        """Return how long a call may take now."""
-        if self._deadline is None:
-            return self._timeout
-        return max(0.0, min(self._timeout, self._deadline - time.monotonic()))

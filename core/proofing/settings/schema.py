@@ -205,6 +205,8 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _times_nest(self) -> "Settings":
         """Refuse times that do not nest: job deadline < page give-up < stale limit; URL life <= session."""
+        if not self.address_vendors:
+            raise ValueError("address_vendors must name at least one vendor")
         if not self.job_deadline_seconds < self.async_wait_timeout_seconds:
             raise ValueError("job_deadline_seconds must be less than async_wait_timeout_seconds")
         if not self.async_wait_timeout_seconds <= self.async_stale_job_timeout_seconds:

@@ -1,0 +1,142 @@
+"""`proofing check`, `settings`, `plugins`, `explain` and `jobs`: look, and change nothing."""
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from proofing.plugins import PluginManager
+from proofing.runtime import check_reachable, configure, make_backends
+from proofing.settings import Settings, read_layers
+from proofing.vendors import ProoferKind
+
+_MASK = "********"
+
+
+async def check(options: argparse.Namespace) -> int:
+    """Check everything that a start needs; 0 when all is well."""
+    configuration = await configure(role="check")
+    backends = make_backends(configuration, "check")
+    reachable = await check_reachable(backends)
+    left_out = {report.name: report.problem for report in configuration.plugins.reports if report.problem}
+    if options.json:
+        print(json.dumps({"settings": "ok", "plugins": left_out, "reachable": reachable}))
+    else:
+        print("settings: ok")
+        for name, problem in {**left_out, **reachable}.items():
+            print(f"{name}: {problem or 'ok'}")
+    return 1 if left_out or any(reachable.values()) else 0
+
+
+async def settings(options: argparse.Namespace) -> int:
+    """Print each effective setting and where it came from; secrets are masked."""
+    if options.reference:
+        print(reference())
+        return 0
+    configuration = await configure(role="settings")
+    rows = []
+    for name in Settings.model_fields:
+        value = getattr(configuration.settings, name)
+        origin = (
+            configuration.layers.origin([name]) if configuration.layers.get(name) is not None else "default"
+        )
+        rows.append({"key": name, "value": _masked(value), "source": origin})
+    if options.json:
+        print(json.dumps(rows, default=str))
+    else:
+        width = max(len(row["key"]) for row in rows)
+        for row in rows:
+            print(f"{row['key']:<{width}}  {row['value']}  # {row['source']}")
+    return 0
+
+
+async def plugins(options: argparse.Namespace) -> int:
+    """List the plugins."""
+    layers = read_layers()
+    manager = PluginManager(list(layers.get("plugins", Settings.model_fields["plugins"].default)))
+    if options.json:
+        print(json.dumps([asdict(report) for report in manager.reports]))
+        return 0
+    for report in manager.reports:
+        state = report.problem or ("enabled" if report.enabled else "installed, not enabled")
+        print(f"{report.name:<12} {report.distribution} {report.version}  {state}")
+        for offer in report.offers:
+            print(f"{'':<12}   {offer}")
+    return 1 if manager.problems() else 0
+
+
+async def explain(options: argparse.Namespace) -> int:
+    """Explain the choice of every kind of vendor for one discriminator."""
+    configuration = await configure(role="explain")
+    choices = {kind.value: configuration.router.explain(kind, options.discriminator) for kind in ProoferKind}
+    if options.json:
+        print(json.dumps({kind: asdict(choice) for kind, choice in choices.items()}))
+        return 0
+    for kind, choice in choices.items():
+        print(f"{kind:<12} {choice.vendor or 'none'}: {'; '.join(choice.why)}")
+    return 0
+
+
+async def jobs(options: argparse.Namespace) -> int:
+    """Print counts and ages."""
+    configuration = await configure(role="jobs")
+    queue = make_backends(configuration, "jobs").queue
+    await queue.open()
+    try:
+        stats = await queue.stats()
+    finally:
+        await queue.close()
+    if options.json:
+        print(json.dumps({name: _plain(value) for name, value in asdict(stats).items()}))
+        return 0
+    for name in sorted({*stats.waiting, *stats.running}):
+        print(f"{name:<28} waiting {stats.waiting.get(name, 0):>6}  running {stats.running.get(name, 0):>6}")
+    print(
+        f"oldest ready job: {stats.oldest_seconds:.1f} s; workers: {stats.workers if stats.workers is not None else 'unknown'}"
+    )
+    for end, count in stats.ended.items():
+        print(f"ended {end:<22} {count:>6}")
+    for name, number in stats.details.items():
+        print(f"{name:<28} {number:g}")
+    return 0
+
+
+def reference() -> str:
+    """Return docs/reference/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Printed by `proofing settings --reference`. Keys marked *live* follow the file while processes run;",
+        "the others need a restart. Plugin settings stand in a map under the plugin's name.",
+        "",
+        "| Key | Default | Live | Meaning |",
+        "|---|---|---|---|",
+    ]
+    live = Settings.live_keys()
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True) if not field.is_required() else None
+        shown = "required" if field.is_required() or default is PydanticUndefined else f"`{_yaml(default)}`"
+        lines.append(f"| `{name}` | {shown} | {'yes' if name in live else ''} | {field.description} |")
+    return "\n".join(lines)
+
+
+def _yaml(value: Any) -> str:
+    """Return *value* as settings.yaml would show it."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def _masked(value: Any) -> Any:
+    """Return *value* with every secret in it starred."""
+    if isinstance(value, SecretStr):
+        return _MASK
+    if isinstance(value, tuple) and any(isinstance(item, SecretStr) for item in value):
+        return [_MASK for _item in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Return maps as plain ones."""
+    return dict(value) if hasattr(value, "items") else value

@@ -1,0 +1,174 @@
+"""`proofing run`, `web`, `worker` and `migrate`: the processes that do the work."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from importlib.metadata import entry_points
+
+from proofing.errors import ConfigurationError, PluginError, Problem
+from proofing.logs import get_logger, log
+from proofing.runtime import Runtime, configure, make_backends, start, start_logs
+from proofing.worker import stop_on_signals
+
+_logger = get_logger("proofing.cli")
+
+_DEFAULT_PORT = 8000
+#: How long `run` waits for a process of its own to become ready, and to stop.
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 40.0
+
+
+def chosen_port(options: argparse.Namespace) -> int:
+    """Return the port: the option's, else the variable PORT's, else 8000."""
+    if options.port is not None:
+        return int(options.port)
+    text = os.environ.get("PORT", str(_DEFAULT_PORT))
+    if not text.isdigit():
+        raise ConfigurationError([Problem("environment variable", "PORT", "must be a number")])
+    return int(text)
+
+
+async def web(options: argparse.Namespace) -> int:
+    """Serve the pages until told to stop."""
+    servers = list(entry_points(group="proofing.server", name="web"))
+    if not servers:
+        raise PluginError("no web server is installed")
+    serve = servers[0].load()
+    async with _started("web") as (runtime, stop):
+        await serve(runtime.service, host=options.host, port=chosen_port(options), stop=stop)
+    return 0
+
+
+async def worker(_options: argparse.Namespace) -> int:
+    """Work on jobs until told to stop."""
+    async with _started("worker") as (runtime, stop):
+        await runtime.worker.work(stop)
+    return 0
+
+
+async def migrate(_options: argparse.Namespace) -> int:
+    """Bring the queue's schema up to date."""
+    configuration = await configure(role="migrate")
+    queue = make_backends(configuration, "migrate").queue
+    try:
+        done = await queue.migrate()
+    finally:
+        await queue.close()
+    print("\n".join(done) if done else "The schema is up to date.")
+    return 0
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Start web and workers as processes of their own, and stop them together."""
+    await configure(role="run")  # wrong settings are told once, here
+    await migrate_quietly()
+    port = chosen_port(options)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    started = time.monotonic()
+    commands = [["worker"]] * options.workers + [["web", "--host", options.host, "--port", str(port)]]
+    processes = [await _spawn(command) for command in commands]
+    try:
+        url = f"http://{'localhost' if options.host in {'127.0.0.1', '0.0.0.0'} else options.host}:{port}"  # noqa: S104 - compared, not bound
+        code = await _watch(processes, url, stop, started)
+    finally:
+        await _stop(processes)
+    return code
+
+
+async def migrate_quietly() -> None:
+    """Bring the schema up to date before the processes that need it start."""
+    configuration = await configure(role="migrate")
+    queue = make_backends(configuration, "migrate").queue
+    try:
+        await queue.migrate()
+    finally:
+        await queue.close()
+
+
+@contextlib.asynccontextmanager
+async def _started(role: str) -> AsyncIterator[tuple[Runtime, asyncio.Event]]:
+    """Configure and connect a process of *role*, and stop it on signals."""
+    configuration = await configure(role=role)
+    start_logs(configuration, role)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with start(configuration, role) as runtime:
+        yield runtime, stop
+
+
+async def _spawn(command: Sequence[str]) -> asyncio.subprocess.Process:
+    """Start one subcommand in a session of its own, so that Ctrl-C reaches only us."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "proofing.cli", *command, start_new_session=True
+    )
+
+
+async def _watch(
+    processes: Sequence[asyncio.subprocess.Process], url: str, stop: asyncio.Event, started: float
+) -> int:
+    """Say when the server is ready, then wait for the stop signal or for a process that ends by itself."""
+    ends = [asyncio.create_task(process.wait()) for process in processes]
+    stopped = asyncio.create_task(stop.wait())
+    ready = asyncio.create_task(_ready(url))
+    try:
+        await asyncio.wait([*ends, stopped, ready], return_when=asyncio.FIRST_COMPLETED)
+        if ready.done() and ready.result():
+            print(
+                f"Proofing is ready at {url} ({time.monotonic() - started:.1f} s). Ctrl-C stops it.",
+                flush=True,
+            )
+            await asyncio.wait([*ends, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            return 0
+        ended = next((process for process in processes if process.returncode is not None), None)
+        if ended is None:
+            print("proofing: the web server did not become ready; see the log", file=sys.stderr)
+            return 1
+        print(
+            f"proofing: a process ended by itself with code {ended.returncode}; see the log", file=sys.stderr
+        )
+        return ended.returncode or 1
+    finally:
+        for task in (*ends, stopped, ready):
+            task.cancel()
+
+
+async def _ready(url: str) -> bool:
+    """Wait until the server answers; False when it does not."""
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    give_up = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < give_up:
+        with contextlib.suppress(OSError, TimeoutError, IndexError):
+            async with asyncio.timeout(2):
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(
+                    b"GET /healthz HTTP/1.1\r\nhost: " + host.encode() + b"\r\nconnection: close\r\n\r\n"
+                )
+                status = await reader.readline()
+                writer.close()
+                if status.split()[1] == b"200":
+                    return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def _stop(processes: Sequence[asyncio.subprocess.Process]) -> None:
+    """Stop *processes* in reverse order: politely, then by force."""
+    for process in reversed(processes):
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+    for process in reversed(processes):
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            log(_logger, "process_killed", pid=process.pid)
+            process.kill()
+            await process.wait()

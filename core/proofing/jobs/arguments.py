@@ -1,0 +1,172 @@
+"""What is sealed into a job, and the conclusion it comes to.
+
+Version 1 of the arguments; a worker ends a message of another version as `End.UNREADABLE`.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from proofing.applicant import Applicant
+from proofing.errors import EncryptionError
+from proofing.images import Side
+from proofing.records import End
+from proofing.results import Outcome
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class UploadedImage:
+    """One picture in the image store, encrypted by the browser.
+
+    Attributes:
+        slot: id of its upload slot, part of the associated data.
+        object_key: where it lies; chosen by the server.
+        length: of the ciphertext in bytes.
+        sha256: of the ciphertext, 32 bytes.
+        iv: 12 bytes.
+    """
+
+    slot: str
+    object_key: str
+    length: int
+    sha256: bytes
+    iv: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DocumentArguments:
+    """Arguments of a document job.
+
+    Attributes:
+        encryption_key: 32 bytes, made by the browser for this attempt; empty for plain images.
+        images: uploaded pictures by side.
+        plain_images: pictures of a form post; never persisted, as such a job runs inside the request.
+        failed_fingerprints: of pictures that failed before in this session.
+    """
+
+    images: Mapping[Side, UploadedImage] = field(default_factory=dict)
+    encryption_key: bytes = b""
+    plain_images: Mapping[Side, bytes] = field(default_factory=dict)
+    failed_fingerprints: frozenset[str] = frozenset()
+
+    def to_bytes(self) -> bytes:
+        """Return the arguments as JSON, for sealing."""
+        images = {
+            side.value: {
+                "slot": image.slot,
+                "key": image.object_key,
+                "length": image.length,
+                "sha256": _encode(image.sha256),
+                "iv": _encode(image.iv),
+            }
+            for side, image in self.images.items()
+        }
+        return json.dumps(
+            {
+                "encryption_key": _encode(self.encryption_key),
+                "images": images,
+                "failed_fingerprints": sorted(self.failed_fingerprints),
+            }
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what `to_bytes` wrote. Raises `EncryptionError` for anything else."""
+        try:
+            values = json.loads(data)
+            images = {
+                Side(side): UploadedImage(
+                    slot=image["slot"],
+                    object_key=image["key"],
+                    length=image["length"],
+                    sha256=_decode(image["sha256"]),
+                    iv=_decode(image["iv"]),
+                )
+                for side, image in values["images"].items()
+            }
+            return cls(
+                images=images,
+                encryption_key=_decode(values["encryption_key"]),
+                failed_fingerprints=frozenset(values["failed_fingerprints"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise EncryptionError from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PIIArguments:
+    """Arguments of a resolution or an address job.
+
+    Attributes:
+        applicant: whom to proof.
+        device_session_id: the browser's profiling session.
+        request_ip: the browser's address; inside the seal, as it is personal.
+    """
+
+    applicant: Applicant
+    device_session_id: str | None = None
+    request_ip: str | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return the arguments as JSON, for sealing."""
+        return json.dumps(
+            {
+                "applicant_pii": self.applicant.reveal(),
+                "device_session_id": self.device_session_id,
+                "request_ip": self.request_ip,
+            }
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what `to_bytes` wrote. Raises `EncryptionError` for anything else."""
+        try:
+            values = json.loads(data)
+            return cls(
+                applicant=Applicant.from_mapping(values["applicant_pii"]),
+                device_session_id=values["device_session_id"],
+                request_ip=values["request_ip"],
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise EncryptionError from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Conclusion:
+    """What a job came to.
+
+    Attributes:
+        end: how it ended.
+        outcome: what it comes to; only `End.DONE` has one other than unknown.
+        reasons: codes for the screens; no PII.
+        fields: form field to code, for document errors.
+        timed_out: whether a vendor ran out of time.
+        result: what is sealed for the page; may hold PII.
+        facts: what the summary line says beside; no PII.
+    """
+
+    end: End = End.DONE
+    outcome: Outcome = Outcome.UNKNOWN
+    reasons: tuple[str, ...] = ()
+    fields: Mapping[str, str] | None = None
+    timed_out: bool = False
+    result: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _encode(data: bytes) -> str:
+    """Return *data* in base64."""
+    return base64.b64encode(data).decode()
+
+
+def _decode(text: str) -> bytes:
+    """Return the bytes of base64 *text*. Raises ValueError."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError from None

@@ -1,0 +1,134 @@
+"""The document job: get the pictures, let them through the gate, ask the vendor, judge what it read.
+
+Uploaded pictures are read by the stored key with a cap, held to the stored hash, decrypted, and only then
+looked at. Pictures of a form post enter at the gate; everything after is the same.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from proofing.applicant import Applicant
+from proofing.encryption import open_image
+from proofing.errors import EncryptionError, ImageError, PluginError
+from proofing.images import Image, Side, inspect_image
+from proofing.jobs.arguments import Conclusion, DocumentArguments, UploadedImage
+from proofing.jobs.run import JobRun
+from proofing.records import End
+from proofing.results import Outcome
+from proofing.routing import Router
+from proofing.rules.documents import DocumentVerdict, failed_before, judge_document, missing_sides
+from proofing.settings import Settings
+from proofing.stores import ImageStore
+from proofing.vendors import ProoferKind, ProofingRequest
+
+
+async def proof_document(
+    run: JobRun, arguments: DocumentArguments, router: Router, settings: Settings, store: ImageStore
+) -> Conclusion:
+    """Do the whole work of one document submission."""
+    loaded = router.choose(ProoferKind.DOCUMENT, run.message.owner)
+    if loaded is None:
+        raise PluginError("there is no document proofer")
+    plain = arguments.plain_images or await _fetch_all(run, arguments, store)
+    if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=False):
+        return _refused(missing)
+    images = {
+        side: _gate(run, side, content, allow_yaml=loaded.descriptor.takes_text_documents)
+        for side, content in plain.items()
+    }
+    fingerprints = {side: image.fingerprint for side, image in images.items()}
+    if repeated := failed_before(fingerprints, _by_side(arguments.failed_fingerprints)):
+        return _refused(repeated)
+    request = ProofingRequest(
+        applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),
+        images=images,
+        image_source=str(run.message.metadata.get("source", "upload")),
+    )
+    check = await run.ask(loaded, request, step="vendor_request")
+    if check.result is None:
+        return Conclusion(end=End.VENDOR_EXCEPTION, reasons=("network",), timed_out=check.timed_out)
+    verdict = judge_document(
+        check.result,
+        fingerprints=fingerprints,
+        today=datetime.now(UTC).date(),
+        min_age_years=settings.idv_min_age_years,
+    )
+    return _conclude(verdict, check.result.applicant)
+
+
+async def _fetch_all(run: JobRun, arguments: DocumentArguments, store: ImageStore) -> dict[Side, bytes]:
+    """Download and decrypt all pictures side by side; the first failure stops the others."""
+    async with asyncio.TaskGroup() as group:
+        tasks = {
+            side: group.create_task(_fetch(run, side, image, arguments.encryption_key, store))
+            for side, image in arguments.images.items()
+        }
+    return {side: task.result() for side, task in tasks.items()}
+
+
+async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:
+    """Download one ciphertext, hold it to its hash, and decrypt it."""
+    started = time.perf_counter()
+    ciphertext = await store.read(image.object_key, max_bytes=image.length)
+    run.stopwatch.note(f"download.{side.value}", started)
+    started = time.perf_counter()
+    digest = await asyncio.to_thread(lambda: hashlib.sha256(ciphertext).digest())
+    if digest != image.sha256:
+        raise EncryptionError
+    content = await open_image(ciphertext, key, image.iv, slot=image.slot, side=side)
+    run.stopwatch.note(f"decrypt.{side.value}", started)
+    return content
+
+
+def _gate(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> Image:
+    """Let one picture through the gate, naming its side when it is refused."""
+    started = time.perf_counter()
+    try:
+        return inspect_image(content, allow_yaml=allow_yaml)
+    except ImageError as error:
+        raise ImageError(error.code, side.value) from None
+    finally:
+        run.stopwatch.note(f"decode.{side.value}", started)
+
+
+def _by_side(marks: frozenset[str]) -> dict[Side, set[str]]:
+    """Return the remembered fingerprints by side; marks are ``side:fingerprint``."""
+    by_side: dict[Side, set[str]] = {}
+    for mark in marks:
+        side, _, fingerprint = mark.partition(":")
+        if side in set(Side):
+            by_side.setdefault(Side(side), set()).add(fingerprint)
+    return by_side
+
+
+def _refused(fields: Mapping[Side, str]) -> Conclusion:
+    """Conclude without having asked the vendor."""
+    codes = tuple(dict.fromkeys(str(code) for code in fields.values()))
+    return Conclusion(
+        outcome=Outcome.FAILED,
+        reasons=codes,
+        fields={side.value: str(code) for side, code in fields.items()},
+    )
+
+
+def _conclude(verdict: DocumentVerdict, applicant: Applicant | None) -> Conclusion:
+    """Turn the verdict into the job's conclusion; only a success hands on what was read."""
+    result = {
+        "applicant": applicant.reveal() if verdict.passed and applicant else None,
+        "needs_confirmation": verdict.needs_confirmation,
+        "failed_fingerprints": [f"{side.value}:{mark}" for side, mark in verdict.failed_fingerprints.items()],
+        "tips": verdict.tips,
+        "doc_type_supported": verdict.doc_type_supported,
+    }
+    facts = {"reasons": [str(code) for code in (*verdict.reasons, *verdict.details)]}
+    return Conclusion(
+        end=End.VENDOR_EXCEPTION if verdict.outcome is Outcome.UNKNOWN else End.DONE,
+        outcome=verdict.outcome,
+        reasons=tuple(str(code) for code in verdict.reasons),
+        fields={side.value: str(code) for side, code in verdict.fields.items()} or None,
+        result=result,
+        facts=facts,
+    )

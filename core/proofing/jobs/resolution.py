@@ -1,0 +1,125 @@
+"""The resolution job: device profile, resolution, state ID, phone pre-check, adjudication.
+
+Device profile and resolution do not depend on each other and run side by side; the rest follows in order.
+"""
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+from proofing.applicant import Applicant
+from proofing.jobs.arguments import Conclusion, PIIArguments
+from proofing.jobs.run import JobRun
+from proofing.results import (
+    AddressResult,
+    Check,
+    DeviceResult,
+    ResolutionResult,
+    StateIDResult,
+)
+from proofing.routing import Router
+from proofing.rules import planning
+from proofing.rules.resolution import ResolutionChecks, adjudicate, biographical_info
+from proofing.rules.state_id import JURISDICTIONS
+from proofing.settings import Settings
+from proofing.vendors import ProoferKind, ProofingRequest
+
+
+async def proof_resolution(
+    run: JobRun, arguments: PIIArguments, router: Router, settings: Settings
+) -> Conclusion:
+    """Ask every vendor that the rules want asked, and adjudicate."""
+    work = _Resolution(run, arguments, router, settings)
+    async with asyncio.TaskGroup() as group:
+        device = group.create_task(work.device())
+        resolution = group.create_task(work.resolution())
+    residential_check, resolution_check = resolution.result()
+    checks = ResolutionChecks(
+        device=device.result(),
+        residential_address=residential_check,
+        resolution=resolution_check,
+        state_id=await work.state_id(resolution_check),
+        phone_precheck=await work.phone_precheck(residential_check, resolution_check),
+    )
+    record = adjudicate(arguments.applicant, checks)
+    stages = {name: asdict(stage) for name, stage in record.stages.items()}
+    return Conclusion(
+        end=record.end,
+        outcome=record.outcome,
+        reasons=record.reasons,
+        timed_out=record.timed_out,
+        result={
+            "success": record.success,
+            "errors": record.errors,
+            "exception": record.exception,
+            "device_review_status": record.device_review_status,
+            "phone_precheck_passed": record.phone_precheck_passed,
+            "stages": stages,
+            "biographical_info": biographical_info(arguments.applicant),
+        },
+        facts={"reason": record.resolution_reason, "reasons": list(record.reasons)},
+    )
+
+
+class _Resolution:
+    """The calls of one resolution job."""
+
+    def __init__(self, run: JobRun, arguments: PIIArguments, router: Router, settings: Settings) -> None:
+        self._run = run
+        self._arguments = arguments
+        self._applicant = arguments.applicant
+        self._router = router
+        self._settings = settings
+
+    async def device(self) -> Check[DeviceResult]:
+        """Profile the device."""
+        planned = planning.plan_device(
+            enabled=self._settings.device_profiling_enabled,
+            session_id=self._arguments.device_session_id,
+            has_data=self._arguments.request_ip is not None,
+        )
+        return planned or await self._ask(ProoferKind.DEVICE, self._applicant, "device")
+
+    async def resolution(self) -> tuple[Check[ResolutionResult], Check[ResolutionResult]]:
+        """Resolve the home address where it is asked apart, then the document's."""
+        residential = planning.plan_residential_address(self._applicant)
+        if residential is None:
+            residential = await self._ask(ProoferKind.RESOLUTION, self._applicant, "residential address")
+        check = planning.plan_resolution(self._applicant, residential)
+        if check is None:
+            about = planning.with_document_address(self._applicant)
+            check = await self._ask(ProoferKind.RESOLUTION, about, "resolution")
+        return residential, check
+
+    async def state_id(self, resolution: Check[ResolutionResult]) -> Check[StateIDResult]:
+        """Ask the licence office, if it answers and its answer can still matter."""
+        loaded = self._router.choose(ProoferKind.STATE_ID, self._run.message.result_id)
+        if loaded is None:
+            return Check(skipped=planning.UNSUPPORTED_JURISDICTION)
+        jurisdictions = frozenset(self._settings.state_id_jurisdictions) or JURISDICTIONS
+        if loaded.descriptor.jurisdictions is not None:
+            jurisdictions &= loaded.descriptor.jurisdictions
+        planned = planning.plan_state_id(self._applicant, resolution, jurisdictions=jurisdictions)
+        about = planning.with_document_address(self._applicant)
+        return planned or await self._ask(ProoferKind.STATE_ID, about, "state_id")
+
+    async def phone_precheck(
+        self, residential: Check[ResolutionResult], resolution: Check[ResolutionResult]
+    ) -> Check[AddressResult]:
+        """Ask the first phone vendor, where the setting wants it and a phone is known."""
+        planned = planning.plan_phone_precheck(
+            self._applicant, residential, resolution, selected=self._settings.phone_precheck_enabled
+        )
+        return planned or await self._ask(ProoferKind.ADDRESS, self._applicant, "phone")
+
+    async def _ask(self, kind: ProoferKind, applicant: Applicant, step: str) -> Check[Any]:
+        """Ask the vendor that the router chooses for this attempt."""
+        loaded = self._router.choose(kind, self._run.message.result_id)
+        if loaded is None:
+            return Check(skipped=f"{kind.value} is switched off")
+        request = ProofingRequest(
+            applicant=applicant,
+            device_session_id=self._arguments.device_session_id,
+            request_ip=self._arguments.request_ip,
+        )
+        return await self._run.ask(loaded, request, step=step)

@@ -1,0 +1,192 @@
+"""One run of one job: its deadline, its clock, and how it asks a vendor.
+
+A vendor gets a copy of the attributes it declared and a context; whatever it does wrong stays here: foreign
+errors become `PluginError` without their text, answers of the wrong type are refused, and no call outlives
+the job. Plain (not async) adapters run in a bounded thread pool.
+"""
+
+import asyncio
+import hashlib
+import inspect
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from proofing.errors import PluginError, VendorError, VendorTimeoutError
+from proofing.logs import Stopwatch, get_logger
+from proofing.outbound import OutboundClient, OutboundTransport
+from proofing.outbound_sessions import make_session
+from proofing.plugins import LoadedProofer
+from proofing.queues import ClaimedJob
+from proofing.results import Check, VendorResult
+from proofing.vendors import (
+    RESULT_TYPES,
+    PollingProofer,
+    ProofingContext,
+    ProofingRequest,
+)
+
+#: First wait between two polls of a *submit, then poll* vendor, its growth, and its most.
+_POLL_SECONDS, _POLL_GROWTH, _POLL_MOST_SECONDS = 0.5, 1.5, 3.0
+#: Plain adapters of all jobs of one process share these threads.
+_THREADS = 32
+
+_vendor_logger = get_logger("proofing.vendor")
+
+
+class VendorDesk:
+    """What all runs of one process share: connections and threads, opened at the first call."""
+
+    def __init__(self, transport: OutboundTransport) -> None:
+        """Send calls over *transport*."""
+        self.transport = transport
+        self._threads: ThreadPoolExecutor | None = None
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        """The pool for plain adapters."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="proofer")
+        return self._threads
+
+    async def close(self) -> None:
+        """Close connections; do not wait for threads that hang."""
+        await self.transport.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class JobRun:
+    """One start of one job."""
+
+    def __init__(self, job: ClaimedJob, desk: VendorDesk) -> None:
+        """Start the clock of *job*."""
+        self.job = job
+        self.message = job.message
+        self.stopwatch = Stopwatch()
+        self.calls: list[dict[str, Any]] = []
+        self._desk = desk
+        self._deadline = time.monotonic() + job.message.deadline_seconds
+        self._intent = asyncio.Lock()
+        self._intent_noted = False
+
+    def remaining_seconds(self) -> float:
+        """Return what is left of the job's deadline."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    async def ask(self, loaded: LoadedProofer, request: ProofingRequest, *, step: str) -> Check[Any]:
+        """Put one question to one vendor and return its answer, or the `VendorError` that came instead.
+
+        Args:
+            loaded: the vendor.
+            request: about whom; reduced to the attributes that the vendor declared.
+            step: name of the timer in the summary line.
+
+        Raises:
+            PluginError: the adapter broke its contract.
+            LeaseLostError: the job is no longer ours; the vendor was not called.
+        """
+        descriptor = loaded.descriptor
+        if not descriptor.idempotent:
+            await self._note_intent(descriptor.name)
+        limit = min(descriptor.timeout_seconds(loaded.settings), self.remaining_seconds())
+        reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
+        context = self._context(loaded, limit)
+        started = time.perf_counter()
+        check: Check[Any]
+        try:
+            async with asyncio.timeout(limit):
+                result = await self._answer(loaded, reduced, context)
+            check = Check(result=self._require_type(loaded, result))
+        except TimeoutError:
+            check = Check(
+                error=VendorTimeoutError("no answer within the time limit", vendor_name=descriptor.name)
+            )
+        except VendorError as error:
+            check = Check(error=error)
+        finally:
+            self.stopwatch.note(step, started)
+        self.calls.append(_call_facts(descriptor.name, step, check))
+        return check
+
+    async def _note_intent(self, vendor_name: str) -> None:
+        """Note once a job, before its first call, that from now on it must not be run again."""
+        async with self._intent:
+            if not self._intent_noted:
+                await self.job.note_intent(vendor_name)
+                self._intent_noted = True
+
+    def _context(self, loaded: LoadedProofer, limit: float) -> ProofingContext:
+        """Return what the adapter may use."""
+        name = loaded.descriptor.name
+        hosts = loaded.descriptor.hosts(loaded.settings)
+        http = OutboundClient(
+            self._desk.transport,
+            vendor_name=name,
+            hosts=hosts,
+            timeout_seconds=limit,
+            deadline=self._deadline,
+            trace_id=self.message.trace_id,
+        )
+        key = hashlib.sha256(f"{self.message.result_id}:{loaded.descriptor.kind}:{name}".encode()).hexdigest()
+        return ProofingContext(
+            idempotency_key=key,
+            http=http,
+            remaining_seconds=self.remaining_seconds,
+            now=lambda: datetime.now(UTC),
+            logger=_vendor_logger,
+            thread_session=lambda: make_session(http.bounds),
+        )
+
+    async def _answer(self, loaded: LoadedProofer, request: ProofingRequest, context: ProofingContext) -> Any:
+        """Run the adapter's shape to its answer."""
+        proofer: Any = loaded.proofer
+        if not isinstance(proofer, PollingProofer):
+            return await self._call(proofer.proof, request, context)
+        ticket = await self._call(proofer.submit, request, context)
+        wait = _POLL_SECONDS
+        while (result := await self._call(proofer.poll, ticket, context)) is None:
+            await asyncio.sleep(wait)
+            wait = min(wait * _POLL_GROWTH, _POLL_MOST_SECONDS)
+        return result
+
+    async def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Call one method of an adapter, async or plain, keeping foreign errors in."""
+        try:
+            if inspect.iscoroutinefunction(method):
+                return await method(*arguments)
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._desk.threads, method, *arguments)
+            return await answer if inspect.isawaitable(answer) else answer
+        except (VendorError, TimeoutError):
+            raise
+        except Exception as error:  # noqa: BLE001 - an adapter may raise anything; its text may hold PII
+            raise PluginError(f"the proofer raised {type(error).__name__}") from None
+
+    @staticmethod
+    def _require_type(loaded: LoadedProofer, result: Any) -> VendorResult:
+        """Return *result* if it is of the type that the kind must answer with."""
+        wanted = RESULT_TYPES[loaded.descriptor.kind]
+        if not isinstance(result, wanted):
+            raise PluginError(
+                f"{loaded.descriptor.name} answered with {type(result).__name__}, not {wanted.__name__}"
+            )
+        return result
+
+
+def _call_facts(vendor_name: str, step: str, check: Check[Any]) -> dict[str, Any]:
+    """Return what the summary line says of one call; no PII."""
+    facts: dict[str, Any] = {"vendor": vendor_name, "step": step, "success": check.passed}
+    if check.result is not None:
+        facts |= {"transaction_id": check.result.transaction_id, "billed": check.result.billed}
+    if check.error is not None:
+        facts |= {
+            "error": type(check.error).__name__,
+            "code": check.error.code,
+            "transaction_id": check.error.transaction_id,
+            "timed_out": check.timed_out,
+        }
+    return facts

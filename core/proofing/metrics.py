@@ -1,0 +1,18 @@
+"""Prometheus metrics of one process: counts and durations by kind, never by person.
+
+`prometheus_client` keeps the numbers; web and worker show them at ``/metrics``. Names stand in
+docs/reference/metrics.md.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+JOBS_SUBMITTED = Counter("proofing_jobs_submitted", "Jobs submitted", ["kind", "mode"])
+JOBS_ENDED = Counter("proofing_jobs_ended", "Jobs ended", ["kind", "end", "outcome"])
+JOB_SECONDS = Histogram("proofing_job_seconds", "Run time of jobs", ["kind"], buckets=_SECONDS)
+RESULTS_MISSING = Counter("proofing_results_missing", "Waits that were given up without an answer", ["kind"])
+QUEUE_WAITING = Gauge("proofing_queue_waiting", "Jobs that wait", ["queue"])
+QUEUE_RUNNING = Gauge("proofing_queue_running", "Jobs that run", ["queue"])
+QUEUE_OLDEST_SECONDS = Gauge("proofing_queue_oldest_seconds", "Age of the oldest ready job")
+QUEUE_DETAIL = Gauge("proofing_queue_detail", "Further numbers of the queue backend", ["number"])

@@ -1,0 +1,172 @@
+"""Which vendor is asked: one router that chooses, and can explain its choice.
+
+A person's bucket is SHA-256 of ``discriminator:experiment`` as a fraction of 100; the percentages of the
+settings are walked in their order, and who falls outside gets the default vendor. The same discriminator
+always falls into the same bucket, so the choice is sticky without being stored.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proofing.errors import ConfigurationError, PluginError, Problem
+from proofing.plugins import LoadedProofer, PluginManager
+from proofing.settings import LiveSettings, Settings
+from proofing.settings.schema import VendorStatus
+from proofing.vendors import ProoferKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A vendor and why it was chosen.
+
+    Attributes:
+        vendor: name of the proofer; None when the kind is switched off.
+        why: the steps that led to it, for people.
+        is_out: whether the operators say that the vendor is out.
+    """
+
+    vendor: str | None
+    why: tuple[str, ...]
+    is_out: bool = False
+
+
+def bucket(discriminator: str, experiment: str) -> float:
+    """Return where *discriminator* falls in *experiment*, from 0 to 100."""
+    digest = hashlib.sha256(f"{discriminator}:{experiment}".encode()).hexdigest()
+    return int(digest, 16) / (16**64 - 1) * 100
+
+
+class Router:
+    """Chooses among the proofers of the enabled plugins by the settings in force."""
+
+    def __init__(self, plugins: PluginManager, live: LiveSettings) -> None:
+        """Choose among *plugins*' proofers."""
+        self._plugins = plugins
+        self._live = live
+
+    def explain(self, kind: ProoferKind, discriminator: str) -> Choice:
+        """Return the choice for *discriminator*: the person for documents, the attempt for resolution."""
+        settings = self._live.current
+        vendor, why = _walk(settings, kind, discriminator)
+        if vendor is None:
+            return Choice(vendor=None, why=why)
+        status = settings.vendor_status.get(vendor, VendorStatus.OPERATIONAL)
+        is_out = status is not VendorStatus.OPERATIONAL
+        return Choice(
+            vendor=vendor, why=(*why, f"vendor_status of {vendor} is {status.value}"), is_out=is_out
+        )
+
+    def choose(self, kind: ProoferKind, discriminator: str) -> LoadedProofer | None:
+        """Return the proofer for *discriminator*, or None when the kind is switched off.
+
+        Raises:
+            PluginError: the vendor's plugin is not there.
+        """
+        choice = self.explain(kind, discriminator)
+        return None if choice.vendor is None else self.named(kind, choice.vendor)
+
+    def named(self, kind: ProoferKind, name: str) -> LoadedProofer:
+        """Return the proofer *name*. Raises `PluginError` when there is none."""
+        loaded = self._plugins.proofers.get((kind, name))
+        if loaded is None:
+            raise PluginError(f"no enabled plugin offers the {kind.value} proofer {name}")
+        return loaded
+
+    def phone_vendors(self) -> list[LoadedProofer]:
+        """Return the phone vendors that are not out, in the order in which they are asked."""
+        settings = self._live.current
+        return [
+            self.named(ProoferKind.ADDRESS, name)
+            for name in settings.address_vendors
+            if settings.vendor_status.get(name, VendorStatus.OPERATIONAL) is VendorStatus.OPERATIONAL
+        ]
+
+    def is_available(self, discriminator: str) -> bool:
+        """Tell whether the flow can be offered: it is on, and no vendor of its first steps is out."""
+        return self._live.current.idv_available and not any(
+            self.explain(kind, discriminator).is_out
+            for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
+        )
+
+    def problems(self) -> list[Problem]:
+        """Return every vendor that the settings name and no plugin offers, and mocks in production."""
+        settings = self._live.current
+        problems = []
+        for key, kind, names in _named_vendors(settings):
+            offered = sorted(name for known, name in self._plugins.proofers if known is kind)
+            problems += [
+                Problem(
+                    "settings",
+                    key,
+                    f"no enabled plugin offers {name}; offered: {', '.join(offered) or 'none'}",
+                )
+                for name in names
+                if name not in offered
+            ]
+        return problems
+
+    def mocks_in_use(self) -> list[Problem]:
+        """Return the settings keys that name a mock vendor."""
+        settings = self._live.current
+        return [
+            Problem("settings", key, f"{name} is a mock and refused in production")
+            for key, kind, names in _named_vendors(settings)
+            for name in names
+            if (loaded := self._plugins.proofers.get((kind, name))) and loaded.is_mock
+        ]
+
+    def require_sound(self, environment: str) -> None:
+        """Refuse settings that name unknown vendors, or mocks in production. Raises `ConfigurationError`."""
+        problems = self.problems()
+        if environment == "production":
+            problems += self.mocks_in_use()
+        if problems:
+            raise ConfigurationError(problems)
+
+
+def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[str]]]:
+    """Return every settings key that names vendors, with their kind and names."""
+    state_id = [settings.state_id_vendor] if settings.state_id_vendor else []
+    device = [settings.device_vendor] if settings.device_profiling_enabled else []
+    return [
+        ("address_vendors", ProoferKind.ADDRESS, settings.address_vendors),
+        ("device_vendor", ProoferKind.DEVICE, device),
+        ("document_vendor", ProoferKind.DOCUMENT, [settings.document_vendor]),
+        ("document_vendor_percentages", ProoferKind.DOCUMENT, list(settings.document_vendor_percentages)),
+        ("resolution_vendor", ProoferKind.RESOLUTION, [settings.resolution_vendor]),
+        (
+            "resolution_vendor_percentages",
+            ProoferKind.RESOLUTION,
+            list(settings.resolution_vendor_percentages),
+        ),
+        ("state_id_vendor", ProoferKind.STATE_ID, state_id),
+    ]
+
+
+def _walk(settings: Settings, kind: ProoferKind, discriminator: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the vendor by switches and percentages, and why."""
+    if kind is ProoferKind.DEVICE:
+        on = settings.device_profiling_enabled
+        return (settings.device_vendor if on else None), (f"device_profiling_enabled is {str(on).lower()}",)
+    if kind is ProoferKind.STATE_ID:
+        return settings.state_id_vendor, (f"state_id_vendor is {settings.state_id_vendor}",)
+    if kind is ProoferKind.ADDRESS:
+        return settings.address_vendors[0], ("the first of address_vendors",)
+    percentages: Mapping[str, float]
+    if kind is ProoferKind.DOCUMENT:
+        key, default, percentages = (
+            "document_vendor",
+            settings.document_vendor,
+            settings.document_vendor_percentages,
+        )
+    else:
+        key, default = "resolution_vendor", settings.resolution_vendor
+        percentages = settings.resolution_vendor_percentages
+    place = bucket(discriminator, key)
+    low = 0.0
+    for vendor, share in percentages.items():
+        if low < place <= low + share:
+            return vendor, (f"bucket {place:.2f} of {key} lies in {vendor}'s ({low:g}, {low + share:g}]",)
+        low += share
+    return default, (f"bucket {place:.2f} of {key} lies outside every percentage: the default {default}",)

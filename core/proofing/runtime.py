@@ -1,0 +1,291 @@
+"""Puts a process together from its settings: the one place where plugins become objects.
+
+Order: layers of settings, plugins, secret store, secrets merged over the settings, strict schema, stores,
+queue, service or worker. Every problem found on the way is collected and reported at once.
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from proofing.encryption import KeyRing, Sealer
+from proofing.errors import ConfigurationError, PluginError, Problem, StoreUnavailableError
+from proofing.hookspecs import BackendContext
+from proofing.jobs.run import VendorDesk
+from proofing.jobs.runner import JobRunner
+from proofing.logs import configure_logs, get_logger, log
+from proofing.outbound import OutboundTransport
+from proofing.plugins import PluginManager, secret_reader
+from proofing.queues import Capability, Queue
+from proofing.routing import Router
+from proofing.service import ProofingService
+from proofing.settings import Layers, LiveSettings, Settings, parse_settings, read_layers
+from proofing.settings.schema import decode_key
+from proofing.stores import ImageStore, KeyService, ResultStore, Secrets
+from proofing.worker import Worker
+
+_logger = get_logger("proofing.runtime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything that is known before anything is connected."""
+
+    layers: Layers
+    settings: Settings
+    plugins: PluginManager
+    live: LiveSettings
+    router: Router
+
+    @property
+    def environment(self) -> str:
+        """``development``, ``test`` or ``production``."""
+        return self.layers.environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """The plugins' objects of one process, not yet opened."""
+
+    queue: Queue
+    results: ResultStore
+    images: ImageStore
+    key_service: KeyService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """One process, put together and connected."""
+
+    configuration: Configuration
+    backends: Backends
+    service: ProofingService
+    worker: Worker
+    runner: JobRunner
+
+
+async def configure(
+    path: Path | None = None, environ: Mapping[str, str] | None = None, *, role: str = "cli"
+) -> Configuration:
+    """Read and check the settings, the secrets included.
+
+    Raises:
+        ConfigurationError: with every problem that can be told at once.
+        StoreUnavailableError: the secret store does not answer.
+    """
+    layers = read_layers(path, environ)
+    plugins = PluginManager(_names(layers))
+    problems = plugins.problems()
+    secrets = await _add_secrets(layers, plugins, role)
+    problems += plugins.read_sections(layers)
+    try:
+        settings = parse_settings(layers, Settings)
+    except ConfigurationError as error:
+        raise ConfigurationError([*problems, *error.problems]) from None
+    live = LiveSettings(settings, layers, lambda: _reread(path, environ, secrets))
+    router = Router(plugins, live)
+    try:
+        router.require_sound(layers.environment)
+    except ConfigurationError as error:
+        problems += error.problems
+    if layers.environment == "production" and not settings.public_url.startswith("https://"):
+        problems.append(Problem(layers.origin(["public_url"]), "public_url", "must be https in production"))
+    if problems:
+        raise ConfigurationError(problems)
+    return Configuration(layers=layers, settings=settings, plugins=plugins, live=live, router=router)
+
+
+def make_backends(configuration: Configuration, role: str) -> Backends:
+    """Make queue and stores. Raises `ConfigurationError` with every one that cannot be made."""
+    settings, plugins = configuration.settings, configuration.plugins
+    context = _context(configuration.layers, role, settings)
+    problems: list[Problem] = []
+    made: dict[str, object] = {}
+    for key, make in (
+        ("queue", plugins.queue),
+        ("result_store", plugins.result_store),
+        ("image_store", plugins.image_store),
+        ("key_service", plugins.key_service),
+    ):
+        try:
+            made[key] = make(getattr(settings, key), context)
+        except ConfigurationError as error:
+            problems += error.problems
+        except ModuleNotFoundError as error:
+            name = getattr(settings, key)
+            problems.append(Problem("settings", key, f"{name} needs {error.name}; install proofing[{name}]"))
+    if problems:
+        raise ConfigurationError(problems)
+    queue: Queue = made["queue"]  # type: ignore[assignment]
+    if settings.queue_must_rescue and Capability.RESCUE not in queue.capabilities:
+        rule = f"{settings.queue} loses the jobs of a killed worker, and queue_must_rescue is on"
+        raise ConfigurationError([Problem("settings", "queue", rule)])
+    return Backends(
+        queue=queue,
+        results=made["result_store"],  # type: ignore[arg-type]
+        images=made["image_store"],  # type: ignore[arg-type]
+        key_service=made["key_service"],  # type: ignore[arg-type]
+    )
+
+
+@asynccontextmanager
+async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtime]:
+    """Connect everything, hand it over, and give everything back at the end.
+
+    Args:
+        configuration: from `configure`.
+        role: ``web``, ``worker``, ``run`` (both in one) or ``cli``.
+
+    Raises:
+        ConfigurationError, StoreUnavailableError, QueueUnavailableError: nothing stays open.
+    """
+    protect_process()
+    settings = configuration.settings
+    backends = make_backends(configuration, role)
+    sealer = Sealer(
+        backends.key_service,
+        _ring(settings.session_encryption_key, settings.session_encryption_key_queue),
+        environment=configuration.environment,
+        data_key_max_messages=settings.data_key_max_messages,
+        data_key_max_seconds=settings.data_key_max_seconds,
+    )
+    keys = _ring(settings.session_encryption_key, settings.session_encryption_key_queue)
+    proxy = settings.outbound_proxy.get_secret_value() if settings.outbound_proxy else None
+    desk = VendorDesk(OutboundTransport(proxy=proxy, max_connections=settings.outbound_max_connections))
+    runner = JobRunner(
+        sealer=sealer,
+        keys=keys,
+        results=backends.results,
+        images=backends.images,
+        router=configuration.router,
+        desk=desk,
+        live=configuration.live,
+    )
+    service = ProofingService(
+        runner=runner,
+        queue=backends.queue,
+        results=backends.results,
+        images=backends.images,
+        sealer=sealer,
+        keys=keys,
+        fingerprint_keys=_ring(settings.hmac_fingerprinter_key, settings.hmac_fingerprinter_key_queue),
+        router=configuration.router,
+        live=configuration.live,
+        environment=configuration.environment,
+    )
+    worker = Worker(runner, backends.queue, backends.images, configuration.live)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(desk.close)
+        for backend in (backends.key_service, backends.results, backends.images, backends.queue):
+            stack.push_async_callback(backend.close)
+            await backend.open()
+        log(
+            _logger,
+            "started",
+            role=role,
+            environment=configuration.environment,
+            names=[settings.queue, settings.result_store, settings.image_store, settings.key_service],
+        )
+        yield Runtime(
+            configuration=configuration, backends=backends, service=service, worker=worker, runner=runner
+        )
+
+
+def start_logs(configuration: Configuration, role: str, *, echo: bool = False) -> None:
+    """Send the process's log lines to its file."""
+    directory = Path(configuration.settings.log_directory)
+    configure_logs(directory, configuration.environment, role, echo=echo)
+
+
+def protect_process() -> None:
+    """Keep what this process holds from files: private file modes, no core dumps, no tracing by others."""
+    os.umask(0o077)
+    try:
+        import ctypes  # noqa: PLC0415 - needed once, at start
+        import resource  # noqa: PLC0415 - does not exist on Windows
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        pr_set_dumpable = 4  # linux/prctl.h
+        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
+    except (ImportError, OSError, ValueError, AttributeError):
+        log(_logger, "process_not_protected")
+
+
+async def _add_secrets(layers: Layers, plugins: PluginManager, role: str) -> Secrets:
+    """Load the secrets and merge them over the settings."""
+    name = str(layers.get("secret_store", Settings.model_fields["secret_store"].default))
+    section_problems = plugins.read_sections(layers, only=name)
+    if section_problems:
+        raise ConfigurationError(section_problems)
+    store = plugins.secret_store(name, _context(layers, role, None))
+    secrets = await store.load()
+    layers.add(secrets.values, secrets.source)
+    log(_logger, "secrets_loaded", source=secrets.source, version=secrets.version)
+    return secrets
+
+
+def _context(layers: Layers, role: str, settings: Settings | None) -> BackendContext:
+    """Return what backends may know; without *settings* they have no secret yet."""
+
+    def key() -> bytes:
+        if settings is None:
+            raise PluginError("a secret store has no application secret")
+        return _key(settings.session_encryption_key)
+
+    return BackendContext(
+        environment=layers.environment,
+        role=role,
+        public_url=str(layers.get("public_url", Settings.model_fields["public_url"].default)),
+        secret=secret_reader(key),
+    )
+
+
+def _names(layers: Layers) -> list[str]:
+    """Return the plugins to load, before the schema has looked at them."""
+    names = layers.get("plugins", Settings.model_fields["plugins"].default)
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError([Problem(layers.origin(["plugins"]), "plugins", "must be a list of names")])
+    return list(names)
+
+
+def _reread(path: Path | None, environ: Mapping[str, str] | None, secrets: Secrets) -> Settings:
+    """Return the settings as the file says now, with the secrets as loaded at launch."""
+    layers = read_layers(path, environ)
+    layers.add(secrets.values, secrets.source)
+    return parse_settings(layers, Settings)
+
+
+def _ring(current: SecretStr, old: tuple[SecretStr, ...]) -> KeyRing:
+    """Return a key ring of secret settings."""
+    return KeyRing(_key(current), [_key(key) for key in old])
+
+
+def _key(secret: SecretStr) -> bytes:
+    """Return the 32 bytes of a secret setting, which the schema has checked."""
+    key = decode_key(secret.get_secret_value())
+    if key is None:
+        raise PluginError("a key is malformed")
+    return key
+
+
+async def check_reachable(backends: Backends) -> dict[str, str | None]:
+    """Open and close each backend; return its name and what is wrong, None for nothing."""
+    found: dict[str, str | None] = {}
+    for name, backend in (
+        ("key_service", backends.key_service),
+        ("result_store", backends.results),
+        ("image_store", backends.images),
+        ("queue", backends.queue),
+    ):
+        try:
+            await backend.open()
+            found[name] = None
+        except (StoreUnavailableError, ConfigurationError, PluginError) as error:
+            found[name] = str(error)
+        finally:
+            await backend.close()
+    return found

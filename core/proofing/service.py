@@ -1,0 +1,550 @@
+"""What a front end calls: submit, follow, adopt, cancel. The only face of the job life cycle; knows no HTTP.
+
+A submit takes these steps, each of which can be repeated safely: the person's one running attempt of the kind
+is claimed (a second submit finds it and returns its id), limits are counted, the status record is written,
+the arguments are sealed, the job is enqueued. With jobs switched off the same job runs inside the request.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from proofing.applicant import Applicant
+from proofing.encryption import KEY_BYTES, KeyRing, Sealer
+from proofing.errors import EncryptionError, InvalidInputError, LimitReachedError, ProofingError
+from proofing.images import Side
+from proofing.jobs.arguments import DocumentArguments, PIIArguments
+from proofing.jobs.runner import (
+    VERDICT_LABEL,
+    JobRunner,
+    arguments_context,
+    pending_key,
+    result_context,
+    sign_record,
+)
+from proofing.logs import get_logger, log
+from proofing.metrics import JOBS_SUBMITTED
+from proofing.queues import Capability, JobMessage, Queue
+from proofing.records import End, JobKind, StatusRecord
+from proofing.routing import Router
+from proofing.rules import limits
+from proofing.rules.limits import Limit
+from proofing.sessions import SessionVault
+from proofing.settings import LiveSettings, Settings
+from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadReceiver
+from proofing.uploads import EncryptedImage, UploadDesk
+from proofing.vendors import ProoferKind
+
+_logger = get_logger("proofing.service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who acts: opaque references only.
+
+    Attributes:
+        reference: random reference of the person, kept over restarts of the flow.
+        partner: reference of the organisation that sent the person, if any.
+    """
+
+    reference: str
+    partner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitState:
+    """How far one rate limit is used up."""
+
+    remaining: int
+    maximum: int
+    seconds_left: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether no attempt is left."""
+        return self.remaining <= 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Adopted:
+    """A finished job whose result was read, once.
+
+    Attributes:
+        record: its status.
+        result: the opened result; None when it holds none, or when its life was over.
+    """
+
+    record: StatusRecord
+    result: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Submission:
+    """One submit on its way."""
+
+    person: Person
+    kind: JobKind
+    arguments: DocumentArguments | PIIArguments
+    counters: Sequence[tuple[Limit, str]]
+    inline: bool
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    objects: Sequence[str] = ()
+
+
+class ProofingService:
+    """One instance a process; every method is safe to call concurrently."""
+
+    def __init__(
+        self,
+        *,
+        runner: JobRunner,
+        queue: Queue,
+        results: ResultStore,
+        images: ImageStore,
+        sealer: Sealer,
+        keys: KeyRing,
+        fingerprint_keys: KeyRing,
+        router: Router,
+        live: LiveSettings,
+        environment: str,
+    ) -> None:
+        """Take the parts that `proofing.runtime` made."""
+        self.environment = environment
+        self._runner = runner
+        self._queue = queue
+        self._results = results
+        self._images = images
+        self._sealer = sealer
+        self._keys = keys
+        self._fingerprints = fingerprint_keys
+        self._router = router
+        self._live = live
+        self._uploads = UploadDesk(results, images, keys, live)
+        self._sessions = SessionVault(results, sealer, live)
+
+    # Settings that front ends follow
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force at this moment."""
+        return self._live.current
+
+    @property
+    def async_documents(self) -> bool:
+        """Whether browsers encrypt and upload, and jobs proof the images."""
+        return self.settings.doc_auth_enable_presigned_s3_urls
+
+    @property
+    def async_proofing(self) -> bool:
+        """Whether resolution and address proofing are jobs."""
+        return self.settings.ruby_workers_idv_enabled
+
+    @property
+    def takes_text_documents(self) -> bool:
+        """Whether the document vendor reads the testers' YAML form."""
+        loaded = self._router.choose(ProoferKind.DOCUMENT, "")
+        return loaded is not None and loaded.descriptor.takes_text_documents
+
+    @property
+    def upload_receiver(self) -> UploadReceiver | None:
+        """The image store, when the web server must receive its uploads."""
+        return self._images if isinstance(self._images, UploadReceiver) else None
+
+    def is_available(self, person: Person) -> bool:
+        """Tell whether the flow is switched on and its vendors are not out."""
+        return self._router.is_available(person.reference)
+
+    # Uploads
+
+    def upload_source(self, attempt: str) -> str:
+        """Return the CSP ``connect-src`` expression for exactly this attempt's uploads."""
+        return self._uploads.source(attempt)
+
+    async def new_slot(self, person: Person, *, attempt: str, side: Side) -> str:
+        """Reserve an upload slot and return its id, which the browser binds the ciphertext to.
+
+        Raises:
+            LimitReachedError: the attempt has used up its slots, or the person may submit no more documents.
+            InvalidInputError: *attempt* is no id.
+        """
+        limit = self._limit(limits.DOCUMENT)
+        limits.require_attempt(limit, await self._usage(limit, person.reference))
+        return await self._uploads.reserve(person.reference, attempt=attempt, side=side)
+
+    async def presign(
+        self, person: Person, *, attempt: str, slot: str, length: int, sha256: bytes
+    ) -> PresignedUpload:
+        """Return the one upload that a slot allows. See `UploadDesk.presign` for errors."""
+        return await self._uploads.presign(
+            person.reference, attempt=attempt, slot=slot, length=length, sha256=sha256
+        )
+
+    # Submit
+
+    async def submit_uploads(
+        self,
+        person: Person,
+        *,
+        attempt: str,
+        encryption_key: bytes,
+        images: Mapping[Side, EncryptedImage],
+        failed_fingerprints: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Submit pictures that the browser uploaded, and return the result id.
+
+        Args:
+            person: owner of the slots.
+            attempt: of the slots.
+            encryption_key: 32 bytes.
+            images: slot and IV by side.
+            failed_fingerprints: marks ``side:fingerprint`` of pictures that failed before in this session.
+            metadata: facts about the pictures, without PII.
+
+        Raises:
+            InvalidInputError: a side is missing or its slot is not good; names the sides.
+            LimitReachedError: `idv_doc_auth` is used up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        if running := await self._running(person, JobKind.DOCUMENT):
+            return running
+        if len(encryption_key) != KEY_BYTES:
+            raise InvalidInputError({"encryption_key": "malformed"})
+        uploaded = await self._uploads.use(person.reference, attempt=attempt, images=images)
+        return await self._submit(
+            _Submission(
+                person=person,
+                kind=JobKind.DOCUMENT,
+                arguments=DocumentArguments(
+                    images=uploaded,
+                    encryption_key=encryption_key,
+                    failed_fingerprints=frozenset(failed_fingerprints),
+                ),
+                counters=[(self._limit(limits.DOCUMENT), person.reference)],
+                inline=False,
+                metadata=metadata or {},
+                objects=[image.object_key for image in uploaded.values()],
+            )
+        )
+
+    async def submit_images(
+        self,
+        person: Person,
+        *,
+        images: Mapping[Side, bytes],
+        failed_fingerprints: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Proof pictures of a form post inside the request, and return the result id when it has ended.
+
+        Raises:
+            LimitReachedError: `idv_doc_auth` is used up.
+            StoreUnavailableError: nothing was submitted; try again.
+        """
+        return await self._submit(
+            _Submission(
+                person=person,
+                kind=JobKind.DOCUMENT,
+                arguments=DocumentArguments(
+                    plain_images=images, failed_fingerprints=frozenset(failed_fingerprints)
+                ),
+                counters=[(self._limit(limits.DOCUMENT), person.reference)],
+                inline=True,
+                metadata=metadata or {},
+            )
+        )
+
+    async def submit_resolution(
+        self, person: Person, applicant: Applicant, *, device_session_id: str | None, request_ip: str | None
+    ) -> str:
+        """Submit an applicant for resolution, and return the result id.
+
+        Raises:
+            InvalidInputError: the SSN is missing.
+            LimitReachedError: `proof_ssn` or `idv_resolution` is used up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        if not applicant.ssn:
+            raise InvalidInputError({"ssn": "required"})
+        arguments = PIIArguments(
+            applicant=self._about(person, applicant),
+            device_session_id=device_session_id,
+            request_ip=request_ip,
+        )
+        return await self._submit(
+            _Submission(
+                person=person,
+                kind=JobKind.RESOLUTION,
+                arguments=arguments,
+                counters=[
+                    (self._limit(limits.SSN), self._fingerprints.fingerprint(applicant.ssn)),
+                    (self._limit(limits.RESOLUTION), person.reference),
+                ],
+                inline=not self.async_proofing,
+            )
+        )
+
+    async def submit_address(self, person: Person, applicant: Applicant) -> str:
+        """Submit an applicant's phone, and return the result id.
+
+        Raises:
+            InvalidInputError: the phone is missing.
+            LimitReachedError: `proof_address` is used up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        if not applicant.phone:
+            raise InvalidInputError({"phone": "required"})
+        return await self._submit(
+            _Submission(
+                person=person,
+                kind=JobKind.ADDRESS,
+                arguments=PIIArguments(applicant=self._about(person, applicant)),
+                counters=[(self._limit(limits.ADDRESS), person.reference)],
+                inline=not self.async_proofing,
+            )
+        )
+
+    # Follow
+
+    async def status(self, person: Person, result_id: str, kind: JobKind) -> StatusRecord | None:
+        """Return the record of the person's own attempt of this kind.
+
+        None for an unknown, foreign, forged or other-step record, and for one so old that no answer can come.
+        """
+        return self._own(
+            person, kind, await self._results.status(result_id) or await self._verdict(result_id)
+        )
+
+    async def wait(
+        self, person: Person, result_id: str, kind: JobKind, *, timeout_seconds: float
+    ) -> StatusRecord | None:
+        """Return the record as soon as it is terminal, or as `status` when *timeout_seconds* are over."""
+        if (found := await self.status(person, result_id, kind)) is None or found.is_done:
+            return found
+        found = await self._results.wait(result_id, timeout_seconds=timeout_seconds)
+        return self._own(person, kind, found or await self._verdict(result_id))
+
+    async def adopt(self, person: Person, result_id: str, kind: JobKind) -> Adopted | None:
+        """Read a finished attempt's result, once; None while there is no end to adopt."""
+        record = await self.status(person, result_id, kind)
+        if record is None or not record.is_done:
+            return None
+        blob = await self._results.take_result(result_id)
+        if blob is None:
+            return Adopted(record=record, result=None)
+        try:
+            result = json.loads(await self._sealer.open(blob, result_context(person.reference, result_id)))
+        except EncryptionError:
+            log(_logger, "result_does_not_open", job_id=result_id, kind=kind)
+            return Adopted(record=record, result=None)
+        return Adopted(record=record, result=result)
+
+    async def cancel(self, person: Person, result_id: str, kind: JobKind) -> None:
+        """End the person's own running attempt as cancelled; it stays charged."""
+        record = await self.status(person, result_id, kind)
+        if record is None or record.is_done:
+            return
+        pending = await self._pending(person, kind)
+        message = JobMessage(
+            result_id=result_id,
+            kind=kind,
+            owner=person.reference,
+            encrypted_arguments=b"",
+            enqueued_at=record.submitted_at,
+            metadata={"objects": pending.get("objects", ())},
+        )
+        await self._runner.abandon(message, End.CANCELLED)
+        await self._queue.cancel(result_id)
+
+    async def limit(self, person: Person, name: str, *, ssn: str | None = None) -> LimitState:
+        """Return how far the limit *name* is used up by the person, or by *ssn*."""
+        limit = self._limit(limits.LIMITS[name])
+        subject = self._fingerprints.fingerprint(ssn) if ssn else person.reference
+        usage = await self._usage(limit, subject)
+        return LimitState(
+            remaining=limits.remaining(limit, usage), maximum=limit.maximum, seconds_left=usage.seconds_left
+        )
+
+    # Sessions
+
+    async def load_session(self, session_id: str) -> dict[str, Any] | None:
+        """Return the data of a session, or None when it is over."""
+        return await self._sessions.load(session_id)
+
+    async def save_session(self, session_id: str, data: dict[str, Any]) -> None:
+        """Keep *data* (JSON) and restart the session's idle time."""
+        await self._sessions.save(session_id, data)
+
+    async def end_session(self, session_id: str) -> None:
+        """Forget the session."""
+        await self._sessions.end(session_id)
+
+    # Steps of a submit
+
+    async def _submit(self, submission: _Submission) -> str:
+        """Take *submission* through its steps, undoing them when one fails."""
+        person, kind = submission.person, submission.kind
+        result_id = str(uuid.uuid4())
+        gives_back = [
+            limits.counter_key(limit, subject) for limit, subject in submission.counters if limit.gives_back
+        ]
+        pending = {"result_id": result_id, "objects": list(submission.objects)}
+        if not await self._results.add(
+            pending_key(person.reference, kind),
+            json.dumps(pending).encode(),
+            life_seconds=self.settings.async_wait_timeout_seconds,
+        ):
+            return str((await self._pending(person, kind)).get("result_id", result_id))
+        counted: list[str] = []
+        try:
+            await self._count(submission.counters, counted)
+            message = JobMessage(
+                result_id=result_id,
+                kind=kind,
+                owner=person.reference,
+                partner=person.partner,
+                encrypted_arguments=b"",
+                metadata={
+                    **submission.metadata,
+                    "objects": list(submission.objects),
+                    "gives_back": gives_back,
+                },
+                stale_after_seconds=self.settings.async_stale_job_timeout_seconds,
+                deadline_seconds=self.settings.job_deadline_seconds,
+            )
+            await self._begin(message)
+            if not submission.inline:
+                await self._enqueue(message, submission.arguments)
+        except ProofingError:
+            await self._undo(person, kind, result_id, counted)
+            raise
+        JOBS_SUBMITTED.labels(kind.value, "inline" if submission.inline else "queued").inc()
+        if submission.inline:
+            # Shielded: a browser that leaves must not stop a call that is being paid for.
+            await asyncio.shield(self._runner.run_inline(_InlineJob(message), submission.arguments))
+        return result_id
+
+    async def _count(self, counters: Sequence[tuple[Limit, str]], counted: list[str]) -> None:
+        """Count the attempt on every limit, noting each in *counted*. Raises `LimitReachedError`."""
+        for limit, subject in counters:
+            key = limits.counter_key(limit, subject)
+            usage = await self._results.count(key, maximum=limit.maximum, window_seconds=limit.window_seconds)
+            limits.require_counted(limit, usage)
+            counted.append(key)
+
+    async def _begin(self, message: JobMessage) -> None:
+        """Write the status record, in progress, before anything can end it."""
+        record = StatusRecord(
+            result_id=message.result_id,
+            kind=message.kind,
+            owner=message.owner,
+            submitted_at=message.enqueued_at,
+        )
+        life = self.settings.session_total_hours * 3600.0
+        await self._results.begin(sign_record(self._keys, record), life_seconds=life)
+
+    async def _enqueue(self, message: JobMessage, arguments: DocumentArguments | PIIArguments) -> None:
+        """Seal the arguments and hand the job to the queue."""
+        sealed = await self._sealer.seal(
+            arguments.to_bytes(), arguments_context(message.owner, message.result_id)
+        )
+        await self._queue.enqueue([replace(message, encrypted_arguments=sealed)])
+        log(
+            _logger,
+            "enqueue",
+            job_class=message.kind.log_name,
+            job_id=message.result_id,
+            queue_name=message.queue_name,
+            trace_id=message.trace_id,
+        )
+
+    async def _undo(self, person: Person, kind: JobKind, result_id: str, counted: Sequence[str]) -> None:
+        """Take back what a failed submit has done; what cannot be taken back expires by itself."""
+        try:
+            for counter in counted:
+                await self._results.give_back(counter)
+            await self._results.erase(result_id)
+            await self._results.delete(pending_key(person.reference, kind))
+        except ProofingError as error:
+            log(_logger, "submit_not_undone", job_id=result_id, error=type(error).__name__)
+
+    async def _running(self, person: Person, kind: JobKind) -> str | None:
+        """Return the id of the person's running attempt of this kind, or None."""
+        found = (await self._pending(person, kind)).get("result_id")
+        return str(found) if found else None
+
+    async def _pending(self, person: Person, kind: JobKind) -> dict[str, Any]:
+        """Return what is kept of the running attempt; empty when there is none."""
+        blob = await self._results.load(pending_key(person.reference, kind))
+        pending: dict[str, Any] = json.loads(blob) if blob else {}
+        return pending
+
+    # Reading
+
+    async def _verdict(self, result_id: str) -> StatusRecord | None:
+        """Return the durable end of a job whose status record is lost."""
+        if Capability.VERDICTS not in self._queue.capabilities:
+            return None
+        return await self._queue.verdict(result_id)
+
+    def _own(self, person: Person, kind: JobKind, record: StatusRecord | None) -> StatusRecord | None:
+        """Return *record* only if it is the person's, of this kind, ours by its MAC, and not given up."""
+        if record is None or record.owner != person.reference or record.kind is not kind:
+            return None
+        if not self._keys.verify(record.signed_part(), record.mac, VERDICT_LABEL):
+            log(_logger, "record_forged", job_id=record.result_id)
+            return None
+        settings = self.settings
+        most = settings.async_stale_job_timeout_seconds + settings.job_deadline_seconds
+        if not record.is_done and time.time() - record.submitted_at > most:
+            return None
+        return record
+
+    def _limit(self, limit: Limit) -> Limit:
+        """Return *limit* with the numbers of the settings."""
+        settings = self.settings
+        return replace(
+            limit,
+            maximum=getattr(settings, f"{limit.name}_max_attempts", limit.maximum),
+            window_seconds=getattr(settings, f"{limit.name}_window_minutes", limit.window_seconds / 60)
+            * 60.0,
+        )
+
+    async def _usage(self, limit: Limit, subject: str) -> Any:
+        """Return how far *limit* is used up by *subject*."""
+        return await self._results.usage(limits.counter_key(limit, subject))
+
+    @staticmethod
+    def _about(person: Person, applicant: Applicant) -> Applicant:
+        """Return *applicant* with the opaque references that vendors may need."""
+        return replace(applicant, uuid=person.reference, uuid_prefix=person.partner)
+
+
+class _InlineJob:
+    """A job that runs inside the request: no queue, no lease."""
+
+    attempt = 1
+    age_seconds = 0.0
+
+    def __init__(self, message: JobMessage) -> None:
+        self.message = message
+
+    async def note_intent(self, vendor_name: str) -> None:
+        """Nothing outlives the request, so there is nothing to note."""
+
+    async def note_answer(self) -> None:
+        """See `note_intent`."""
+
+
+__all__ = [
+    "Adopted",
+    "EncryptedImage",
+    "LimitReachedError",
+    "LimitState",
+    "Person",
+    "ProofingService",
+]

@@ -1,0 +1,69 @@
+"""A person's session: sealed in the result store, under a hash of the opaque id that the cookie holds."""
+
+import hashlib
+import json
+import time
+from typing import Any
+
+from proofing.encryption import Purpose, SealContext, Sealer
+from proofing.errors import EncryptionError
+from proofing.settings import LiveSettings
+from proofing.stores import ResultStore
+
+
+class SessionVault:
+    """Loads and saves sessions; they end after idle time, and after their total life whatever happens."""
+
+    def __init__(self, results: ResultStore, sealer: Sealer, live: LiveSettings) -> None:
+        """Keep sessions in *results*, sealed by *sealer*."""
+        self._results = results
+        self._sealer = sealer
+        self._live = live
+
+    async def load(self, session_id: str) -> dict[str, Any] | None:
+        """Return the data of a session that lives, else None."""
+        key = _key(session_id)
+        blob = await self._results.load(key)
+        if blob is None:
+            return None
+        try:
+            kept = json.loads(await self._sealer.open(blob, _context(key)))
+        except EncryptionError:
+            # A blob under a retired key, or not ours: the person starts anew.
+            return None
+        data: dict[str, Any] = kept["data"]
+        return data if self._life_seconds(kept["created_at"]) > 0 else None
+
+    async def save(self, session_id: str, data: dict[str, Any]) -> None:
+        """Keep *data*, which must be JSON, and restart the idle time.
+
+        The total life counts from the first save, whose time travels in ``created_at`` of *data*.
+        """
+        created_at = data.setdefault("created_at", time.time())
+        life = self._life_seconds(created_at)
+        if life <= 0:
+            await self.end(session_id)
+            return
+        key = _key(session_id)
+        plain = json.dumps({"created_at": created_at, "data": data}, separators=(",", ":")).encode()
+        await self._results.save(key, await self._sealer.seal(plain, _context(key)), life_seconds=life)
+
+    async def end(self, session_id: str) -> None:
+        """Forget the session."""
+        await self._results.delete(_key(session_id))
+
+    def _life_seconds(self, created_at: float) -> float:
+        """Return how long a session made at *created_at* may rest from now on."""
+        settings = self._live.current
+        total = created_at + settings.session_total_hours * 3600 - time.time()
+        return min(settings.session_idle_minutes * 60.0, total)
+
+
+def _key(session_id: str) -> str:
+    """Return the store's key: who reads the store cannot make cookies of it."""
+    return "session:" + hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def _context(key: str) -> SealContext:
+    """Return what a session is bound to."""
+    return SealContext(purpose=Purpose.SESSION, subject=key)

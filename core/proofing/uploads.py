@@ -1,0 +1,177 @@
+"""Upload slots: one for each picture of each attempt, used once, known to the browser by id only.
+
+A slot passes three states, each an atomic step of the result store: reserved (owner, attempt, side), signed
+(length and hash are fixed, the one URL is made), used (a job reads it). The browser never names a URL, bucket
+or key. docs/explanation/encrypted-capture.md.
+"""
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proofing.encryption import IV_BYTES, TAG_BYTES, KeyRing
+from proofing.errors import InvalidInputError, LimitReachedError, UploadRefusedError
+from proofing.images import Side
+from proofing.jobs.arguments import UploadedImage
+from proofing.settings import LiveSettings
+from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadTerms
+
+#: Pictures that one attempt may upload, replaced ones included.
+MAX_SLOTS = 8
+#: A slot that no job has used by then is forgotten, and the sweeper deletes its object.
+SLOT_LIFE_SECONDS = 15 * 60.0
+
+_ID_BYTES = 16  # 128 bits
+_LABEL = "slot"
+_ID = re.compile(r"[0-9a-f]{32}")
+_SHA256_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class EncryptedImage:
+    """What the form says of one uploaded picture: its slot and the 12-byte IV it was encrypted under."""
+
+    slot: str
+    iv: bytes
+
+
+class UploadDesk:
+    """Hands out slots and takes them back."""
+
+    def __init__(self, results: ResultStore, images: ImageStore, keys: KeyRing, live: LiveSettings) -> None:
+        """Keep slots in *results*, signed with *keys*; let *images* sign the URLs."""
+        self._results = results
+        self._images = images
+        self._keys = keys
+        self._live = live
+
+    def source(self, attempt: str) -> str:
+        """Return the CSP source that allows exactly the uploads of *attempt*."""
+        return self._images.upload_source(_prefix(attempt))
+
+    async def reserve(self, owner: str, *, attempt: str, side: Side) -> str:
+        """Reserve a slot and return its id.
+
+        Raises:
+            InvalidInputError: *attempt* is no id.
+            LimitReachedError: the attempt has used up its slots.
+        """
+        if not _ID.fullmatch(attempt):
+            raise InvalidInputError({"attempt": "malformed"})
+        usage = await self._results.count(
+            f"slots:{owner}:{attempt}", maximum=MAX_SLOTS, window_seconds=SLOT_LIFE_SECONDS
+        )
+        if not usage.counted:
+            raise LimitReachedError("slots", usage.seconds_left)
+        slot = secrets.token_hex(_ID_BYTES)
+        await self._keep("reserved", slot, {"owner": owner, "attempt": attempt, "side": side.value})
+        return slot
+
+    async def presign(
+        self, owner: str, *, attempt: str, slot: str, length: int, sha256: bytes
+    ) -> PresignedUpload:
+        """Fix the terms of a slot and return its one upload.
+
+        Args:
+            owner: of the slot.
+            attempt: of the slot.
+            slot: its id.
+            length: of the ciphertext with its tag, in bytes.
+            sha256: of the same, 32 bytes.
+
+        Raises:
+            UploadRefusedError: 404 unknown, foreign or expired; 409 signed before; 413 too large;
+                400 empty or no hash.
+        """
+        reserved = await self._find("reserved", slot)
+        if reserved is None or reserved["owner"] != owner or reserved["attempt"] != attempt:
+            raise UploadRefusedError(404, "unknown")
+        if length > self._live.current.max_image_upload_bytes + TAG_BYTES:
+            raise UploadRefusedError(413, "length")
+        if length <= TAG_BYTES or len(sha256) != _SHA256_BYTES:
+            raise UploadRefusedError(400, "terms")
+        terms = {**reserved, "length": length, "sha256": base64.b64encode(sha256).decode()}
+        if not await self._keep("signed", slot, terms):
+            raise UploadRefusedError(409, "used")
+        return await self._images.presign(
+            UploadTerms(
+                object_key=_prefix(attempt) + slot,
+                length=length,
+                sha256=sha256,
+                life_seconds=self._live.current.upload_url_valid_seconds,
+            )
+        )
+
+    async def use(
+        self, owner: str, *, attempt: str, images: Mapping[Side, EncryptedImage]
+    ) -> dict[Side, UploadedImage]:
+        """Mark the slots of a submission as used and return what the job reads.
+
+        Raises:
+            InvalidInputError: naming each side whose slot is unknown, foreign, unsigned, used, or of another
+                attempt or side, or whose IV has the wrong length. Then none is marked.
+        """
+        found: dict[Side, UploadedImage] = {}
+        wrong: dict[str, str] = {}
+        for side, image in images.items():
+            signed = await self._find("signed", image.slot)
+            mine = signed is not None and (signed["owner"], signed["attempt"], signed["side"]) == (
+                owner,
+                attempt,
+                side.value,
+            )
+            if signed is None or not mine or len(image.iv) != IV_BYTES:
+                wrong[side.value] = "upload_missing"
+                continue
+            found[side] = UploadedImage(
+                slot=image.slot,
+                object_key=_prefix(attempt) + image.slot,
+                length=signed["length"],
+                sha256=base64.b64decode(signed["sha256"]),
+                iv=image.iv,
+            )
+        if not wrong:
+            for side, uploaded in found.items():
+                if not await self._keep("used", uploaded.slot, {"side": side.value}):
+                    wrong[side.value] = "upload_missing"
+        if wrong:
+            raise InvalidInputError(wrong)
+        return found
+
+    async def _keep(self, state: str, slot: str, values: Mapping[str, Any]) -> bool:
+        """Write one state of a slot, once."""
+        text = json.dumps(values, sort_keys=True)
+        mac = self._keys.sign(f"{state}|{slot}|{text}".encode(), _LABEL)
+        blob = json.dumps({"values": text, "mac": mac}).encode()
+        return await self._results.add(f"slot:{state}:{slot}", blob, life_seconds=SLOT_LIFE_SECONDS)
+
+    async def _find(self, state: str, slot: str) -> dict[str, Any] | None:
+        """Read one state of a slot; None when there is none, or when it is not ours."""
+        if not _ID.fullmatch(slot):
+            return None
+        blob = await self._results.load(f"slot:{state}:{slot}")
+        if blob is None:
+            return None
+        try:
+            kept = json.loads(blob)
+            text, mac = str(kept["values"]), str(kept["mac"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        if not self._keys.verify(f"{state}|{slot}|{text}".encode(), mac, _LABEL):
+            return None
+        values: dict[str, Any] = json.loads(text)
+        return values
+
+
+def new_attempt() -> str:
+    """Return the random id of a document attempt."""
+    return secrets.token_hex(_ID_BYTES)
+
+
+def _prefix(attempt: str) -> str:
+    """Return the key prefix of an attempt's objects."""
+    return f"captures/{attempt}/"

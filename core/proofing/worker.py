@@ -1,0 +1,113 @@
+"""The worker: claims jobs from the queue, runs them, sweeps what was left, and stops when told.
+
+One event loop, one task a job: thousands of vendor calls wait in one process. The first SIGTERM or SIGINT
+drains (no new jobs; running ones may finish), the second ends at once.
+"""
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+from proofing.errors import ProofingError
+from proofing.jobs.runner import JobRunner
+from proofing.logs import get_logger, log
+from proofing.metrics import QUEUE_DETAIL, QUEUE_OLDEST_SECONDS, QUEUE_RUNNING, QUEUE_WAITING
+from proofing.queues import Queue
+from proofing.records import JobKind
+from proofing.settings import LiveSettings
+from proofing.stores import ImageStore
+from proofing.uploads import SLOT_LIFE_SECONDS
+
+_logger = get_logger("proofing.worker")
+
+SWEEP_SECONDS = 60.0
+HEARTBEAT_SECONDS = 300.0
+MEASURE_SECONDS = 5.0
+
+
+class Worker:
+    """Works until its stop event is set."""
+
+    def __init__(self, runner: JobRunner, queue: Queue, images: ImageStore, live: LiveSettings) -> None:
+        """Take the parts that `proofing.runtime` made."""
+        self._runner = runner
+        self._queue = queue
+        self._images = images
+        self._live = live
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Run jobs, and the chores beside them, until *stop* is set and running jobs are drained."""
+        settings = self._live.current
+        slots = {JobKind(kind).queue_name: count for kind, count in settings.worker_slots.items()}
+        log(_logger, "worker_start", slots=slots)
+        async with asyncio.TaskGroup() as group:
+            chores = [
+                group.create_task(_regularly(SWEEP_SECONDS, self._sweep)),
+                group.create_task(_regularly(HEARTBEAT_SECONDS, self._heartbeat)),
+                group.create_task(_regularly(MEASURE_SECONDS, self._measure)),
+            ]
+            await self._queue.work(
+                self._runner, slots=slots, stop=stop, drain_seconds=settings.worker_drain_seconds
+            )
+            for chore in chores:
+                chore.cancel()
+        log(_logger, "worker_stop")
+
+    async def _sweep(self) -> None:
+        """Delete uploads that no job has used."""
+        count = await self._images.sweep(older_than_seconds=SLOT_LIFE_SECONDS)
+        if count:
+            log(_logger, "images_swept", count=count)
+
+    async def _heartbeat(self) -> None:
+        """Write the line by which an operator sees that jobs could run."""
+        stats = await self._queue.stats()
+        log(
+            _logger,
+            "queue_metric",
+            count=sum(stats.waiting.values()),
+            age_seconds=round(stats.oldest_seconds, 3),
+            workers=stats.workers,
+        )
+
+    async def _measure(self) -> None:
+        """Bring the gauges up to date."""
+        stats = await self._queue.stats()
+        for name, count in stats.waiting.items():
+            QUEUE_WAITING.labels(name).set(count)
+        for name, count in stats.running.items():
+            QUEUE_RUNNING.labels(name).set(count)
+        for name, number in stats.details.items():
+            QUEUE_DETAIL.labels(name).set(number)
+        QUEUE_OLDEST_SECONDS.set(stats.oldest_seconds)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set *stop* at the first SIGTERM or SIGINT; at the second, cancel the calling task: no drain."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def handle() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        log(_logger, "stop_requested")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handle)
+
+
+async def _regularly(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+    """Do *chore* now and every *seconds*, jittered so that workers do not march in step."""
+    while True:
+        started = time.monotonic()
+        try:
+            await chore()
+        except ProofingError as error:
+            log(_logger, "chore_failed", error=type(error).__name__)
+        rest = seconds * random.uniform(0.9, 1.1) - (time.monotonic() - started)  # noqa: S311 - jitter, no secret
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.sleep(max(0.0, rest))
