@@ -1,7 +1,9 @@
 """Serves the app with uvicorn until told to stop; what `proofing web` starts."""
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Iterator
 
 import uvicorn
 
@@ -17,8 +19,10 @@ _MAX_HEADER_BYTES = 32 * 1024
 class _Server(uvicorn.Server):
     """A server that leaves the process's signals to the command line."""
 
-    def install_signal_handlers(self) -> None:
-        """Do nothing: the stop event is set by the one handler of the process."""
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: the stop event is set by the one handler of the process."""
+        yield
 
 
 async def serve(service: ProofingService, *, host: str, port: int, stop: asyncio.Event) -> None:
@@ -49,6 +53,6 @@ async def serve(service: ProofingService, *, host: str, port: int, stop: asyncio
 
     watcher = asyncio.create_task(watch())
     try:
-        await server._serve()  # noqa: SLF001 - serve() would capture the signals
+        await server.serve()
     finally:
         watcher.cancel()

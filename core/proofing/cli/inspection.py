@@ -94,9 +94,8 @@ async def jobs(options: argparse.Namespace) -> int:
         return 0
     for name in sorted({*stats.waiting, *stats.running}):
         print(f"{name:<28} waiting {stats.waiting.get(name, 0):>6}  running {stats.running.get(name, 0):>6}")
-    print(
-        f"oldest ready job: {stats.oldest_seconds:.1f} s; workers: {stats.workers if stats.workers is not None else 'unknown'}"
-    )
+    workers = "unknown" if stats.workers is None else stats.workers
+    print(f"oldest ready job: {stats.oldest_seconds:.1f} s; workers: {workers}")
     for end, count in stats.ended.items():
         print(f"ended {end:<22} {count:>6}")
     for name, number in stats.details.items():

@@ -7,12 +7,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import entry_points
 
 from proofing.errors import ConfigurationError, PluginError, Problem
 from proofing.logs import get_logger, log
-from proofing.runtime import Runtime, configure, make_backends, start, start_logs
+from proofing.runtime import Configuration, Runtime, configure, make_backends, start, start_logs
 from proofing.worker import stop_on_signals
 
 _logger = get_logger("proofing.cli")
@@ -53,40 +53,37 @@ async def worker(_options: argparse.Namespace) -> int:
 
 async def migrate(_options: argparse.Namespace) -> int:
     """Bring the queue's schema up to date."""
-    configuration = await configure(role="migrate")
-    queue = make_backends(configuration, "migrate").queue
-    try:
-        done = await queue.migrate()
-    finally:
-        await queue.close()
+    done = await _migrate(await configure(role="migrate"))
     print("\n".join(done) if done else "The schema is up to date.")
     return 0
 
 
 async def run(options: argparse.Namespace) -> int:
     """Start web and workers as processes of their own, and stop them together."""
-    await configure(role="run")  # wrong settings are told once, here
-    await migrate_quietly()
+    configuration = await configure(role="run")  # wrong settings are told once, here
+    await _migrate(configuration)
     port = chosen_port(options)
+    url = f"http://localhost:{port}"
+    environ = dict(os.environ)
+    if configuration.settings.public_url == f"http://localhost:{_DEFAULT_PORT}":
+        environ["PROOFING_PUBLIC_URL"] = url
     stop = asyncio.Event()
     stop_on_signals(stop)
     started = time.monotonic()
     commands = [["worker"]] * options.workers + [["web", "--host", options.host, "--port", str(port)]]
-    processes = [await _spawn(command) for command in commands]
+    processes = [await _spawn(command, environ) for command in commands]
     try:
-        url = f"http://{'localhost' if options.host in {'127.0.0.1', '0.0.0.0'} else options.host}:{port}"  # noqa: S104 - compared, not bound
         code = await _watch(processes, url, stop, started)
     finally:
         await _stop(processes)
     return code
 
 
-async def migrate_quietly() -> None:
-    """Bring the schema up to date before the processes that need it start."""
-    configuration = await configure(role="migrate")
+async def _migrate(configuration: Configuration) -> Sequence[str]:
+    """Bring the queue's schema up to date and return what was done."""
     queue = make_backends(configuration, "migrate").queue
     try:
-        await queue.migrate()
+        return await queue.migrate()
     finally:
         await queue.close()
 
@@ -102,10 +99,10 @@ async def _started(role: str) -> AsyncIterator[tuple[Runtime, asyncio.Event]]:
         yield runtime, stop
 
 
-async def _spawn(command: Sequence[str]) -> asyncio.subprocess.Process:
+async def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.subprocess.Process:
     """Start one subcommand in a session of its own, so that Ctrl-C reaches only us."""
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "proofing.cli", *command, start_new_session=True
+        sys.executable, "-m", "proofing.cli", *command, env=dict(environ), start_new_session=True
     )
 
 
@@ -141,15 +138,13 @@ async def _watch(
 
 async def _ready(url: str) -> bool:
     """Wait until the server answers; False when it does not."""
-    host, _, port = url.removeprefix("http://").rpartition(":")
+    port = int(url.rpartition(":")[2])
     give_up = time.monotonic() + _READY_SECONDS
     while time.monotonic() < give_up:
         with contextlib.suppress(OSError, TimeoutError, IndexError):
             async with asyncio.timeout(2):
-                reader, writer = await asyncio.open_connection(host, int(port))
-                writer.write(
-                    b"GET /healthz HTTP/1.1\r\nhost: " + host.encode() + b"\r\nconnection: close\r\n\r\n"
-                )
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
                 status = await reader.readline()
                 writer.close()
                 if status.split()[1] == b"200":

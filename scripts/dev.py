@@ -1,0 +1,146 @@
+"""What the Makefile forwards to: set up the environment, then run one target. Standard library only.
+
+    python3 scripts/dev.py run | run-services | test | check | bench [NAME] | chaos | security | help
+
+The environment is .venv, filled from uv.lock. It is made again only when the lock or pyproject.toml changed.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+STAMP = VENV / "set-up"
+UV = "uv==0.13.9"
+OLDEST = (3, 11)
+
+#: The extras that running and testing need; `bench` adds the peers.
+_EXTRAS = ("aws", "huey", "postgres", "redis", "requests")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the target named first; the rest goes to it."""
+    target, *rest = arguments or ["help"]
+    targets: dict[str, Callable[[], int]] = {
+        "run": lambda: _proofing("run", *rest),
+        "run-services": lambda: _python("scripts/services.py", *rest),
+        "test": lambda: _pytest("-m", "not chaos and not security", *rest),
+        "check": _check,
+        "bench": lambda: _bench(rest),
+        "chaos": lambda: _pytest("-m", "chaos", *rest),
+        "security": lambda: _pytest("-m", "security", *rest),
+        "security-short": lambda: _pytest(
+            "-m", "not chaos and not security", "-k", "security or canary", *rest
+        ),
+    }
+    if target == "help" or target not in targets:
+        return _help()
+    _set_up(extras=(*_EXTRAS, "bench") if target == "bench" else _EXTRAS)
+    return targets[target]()
+
+
+def _set_up(extras: Sequence[str]) -> None:
+    """Make or refresh the environment, if anything it is made from has changed."""
+    if sys.version_info < OLDEST:
+        sys.exit(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; this is {sys.version.split()[0]}.")
+    parts = [(ROOT / name).read_bytes() for name in ("uv.lock", "pyproject.toml")]
+    wanted = hashlib.sha256(b"".join(parts) + " ".join(extras).encode()).hexdigest()
+    made = STAMP.read_text().split() if STAMP.exists() else []
+    if wanted in made:
+        return
+    if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
+        print("Making .venv …", flush=True)
+        _run(sys.executable, "-m", "venv", str(VENV))
+    uv = shutil.which("uv", path=str(BIN))
+    if uv is None:
+        _run(str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
+        uv = str(BIN / "uv")
+    print("Installing what uv.lock names …", flush=True)
+    names = [word for extra in extras for word in ("--extra", extra)]
+    # --inexact: uv itself lives in this environment, and would remove itself.
+    _run(uv, "sync", "--quiet", "--frozen", "--inexact", "--group", "dev", *names)
+    STAMP.write_text(wanted)
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables for children: never another interpreter, and our commands first."""
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(VENV), "PATH": path}
+
+
+def _run(*command: str) -> None:
+    """Run one step and stop at its failure."""
+    code = _call(*command)
+    if code:
+        sys.exit(code)
+
+
+def _call(*command: str) -> int:
+    """Run one command in the project's folder and return its exit code."""
+    return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+
+
+def _python(*arguments: str) -> int:
+    """Run Python of the environment, replacing this process so that signals reach it."""
+    return _replace(str(BIN / "python"), *arguments)
+
+
+def _proofing(*arguments: str) -> int:
+    """Run the command line of the product."""
+    return _replace(str(BIN / "python"), "-m", "proofing.cli", *arguments)
+
+
+def _replace(*command: str) -> int:
+    """Become *command*; on Windows, wait for it."""
+    os.chdir(ROOT)
+    if os.name == "nt":
+        return _call(*command)
+    os.execve(command[0], list(command), _environment())  # noqa: S606 - our own commands
+    return 0  # never reached
+
+
+def _pytest(*arguments: str) -> int:
+    """Run the tests."""
+    return _replace(str(BIN / "python"), "-m", "pytest", *arguments)
+
+
+def _check() -> int:
+    """Run every linter, and fail when one of them does."""
+    steps = (
+        ("ruff", "check"),
+        ("ruff", "format", "--check"),
+        ("mypy",),
+        ("lint-imports",),
+        ("python", "-m", "pytest", "-q", "tests/test_layout.py"),
+    )
+    codes = [_call(str(BIN / name), *arguments) for name, *arguments in steps]
+    return max(codes)
+
+
+def _bench(names: Sequence[str]) -> int:
+    """Run one bench, or all of them one after the other."""
+    found = sorted(path.parent.name for path in (ROOT / "bench").glob("*/__main__.py"))
+    unknown = set(names) - set(found)
+    if unknown:
+        sys.exit(f"No such bench: {', '.join(sorted(unknown))}. There are: {', '.join(found)}.")
+    codes = [_call(str(BIN / "python"), "-m", f"bench.{name}") for name in (names or found)]
+    return max(codes, default=0)
+
+
+def _help() -> int:
+    """Print every target of the Makefile with its comment."""
+    for line in (ROOT / "Makefile").read_text().splitlines():
+        if found := re.match(r"([a-z-]+): ## (.*)", line):
+            print(f"  {found[1]:<16} {found[2]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
