@@ -1,0 +1,204 @@
+"""Settings: layers, strictness, and problems that name everything but the value."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from proofing.errors import ConfigurationError
+from proofing.settings import LiveSettings, Settings, parse_settings, read_layers
+from proofing.settings.layers import parse_yaml
+
+KEY = "ab" * 32
+SECRETS = {"session_encryption_key": KEY, "hmac_fingerprinter_key": KEY}
+CANARY = "canary-9f2c"
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    """Write *text* as settings.yaml and return its path."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(text)
+    return path
+
+
+def load(path: Path, environ: dict[str, str] | None = None) -> Settings:
+    """Read *path* with the secrets that every start needs."""
+    layers = read_layers(path, environ or {})
+    layers.add(SECRETS, "secret store")
+    return parse_settings(layers, Settings)
+
+
+def problems_of(path: Path, environ: dict[str, str] | None = None) -> list[str]:
+    """Return the problems that *path* is refused for."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, environ)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_layers_follow_each_other(tmp_path):
+    """Environment block over default, variable over block, secret store over all."""
+    path = write(tmp_path, "default:\n  idv_min_age_years: 18\n  partner_name: a\ntest:\n  partner_name: b\n")
+    assert load(path).partner_name == "a"
+    assert load(path, {"PROOFING_ENV": "test"}).partner_name == "b"
+    environ = {"PROOFING_ENV": "test", "PROOFING_PARTNER_NAME": "c", "PROOFING_IDV_MIN_AGE_YEARS": "21"}
+    settings = load(path, environ)
+    assert (settings.partner_name, settings.idv_min_age_years) == ("c", 21)
+
+
+def test_maps_merge_and_lists_are_replaced(tmp_path):
+    """A later layer changes one key of a map, and all of a list."""
+    text = "default:\n  worker_slots: {document: 1, resolution: 2, address: 3}\n  plugins: [a, b]\n"
+    path = write(tmp_path, text + "test:\n  worker_slots: {address: 9}\n  plugins: [c]\n")
+    settings = load(path, {"PROOFING_ENV": "test", "PROOFING_WORKER_SLOTS__DOCUMENT": "5"})
+    assert settings.worker_slots == {"document": 5, "resolution": 2, "address": 9}
+    assert settings.plugins == ("c",)
+
+
+@pytest.mark.parametrize("name", ["ruby_workers_idv_enabled", "doc_auth_enable_presigned_s3_urls"])
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("false", False), ("'true'", True), ("'false'", False)]
+)
+def test_switches_take_booleans_and_their_two_quoted_spellings(tmp_path, name, text, value):
+    """True and false mean what they say, quoted or not."""
+    assert getattr(load(write(tmp_path, f"default:\n  {name}: {text}\n")), name) is value
+
+
+@pytest.mark.parametrize(
+    "text", ["'yes'", "'False'", "'TRUE'", "1", "0", "'on'", "''", "[true]", "null", "'1'"]
+)
+def test_switches_refuse_every_other_spelling(tmp_path, text):
+    """What lenient parsers take for true stops the start, with the key named."""
+    (problem,) = problems_of(write(tmp_path, f"default:\n  ruby_workers_idv_enabled: {text}\n"))
+    assert "settings.yaml (default): ruby_workers_idv_enabled: must be true or false" in problem
+
+
+INVALID = [
+    f"default: {{quue: {CANARY}}}",
+    f"default: {{queue: [{CANARY}]}}",
+    f"default: {{idv_min_age_years: {CANARY}}}",
+    "default: {idv_min_age_years: 0}",
+    "default: {idv_min_age_years: 1.5}",
+    "default: {async_wait_timeout_seconds: -1}",
+    "default: {async_wait_timeout_seconds: 40}",
+    "default: {async_stale_job_timeout_seconds: 30}",
+    "default: {job_deadline_seconds: 61}",
+    "default: {upload_url_valid_seconds: 999999}",
+    "default: {result_life_seconds: 901}",
+    f"default: {{session_encryption_key_queue: [{CANARY}]}}",
+    "default: {session_encryption_key_queue: ['" + "ab" * 31 + "']}",
+    "default: {worker_slots: {document: 1}}",
+    "default: {worker_slots: {document: 1, resolution: 1, address: 0}}",
+    f"default: {{worker_slots: {{document: 1, resolution: 1, address: 1, {CANARY}: 1}}}}",
+    f"default: {{vendor_status: {{mock: {CANARY}}}}}",
+    "default: {resolution_vendor_percentages: {a: 60, b: 60}}",
+    "default: {resolution_vendor_percentages: {a: 101}}",
+    f"default: {{partner_name: '@format {CANARY}'}}",
+    f"default: {{address_vendors: {CANARY}}}",
+    "default: {address_vendors: []}",
+    f"default: {{queue: huey, queue: {CANARY}}}",
+    f"{CANARY}: {{}}",
+    f"default: {CANARY}",
+    f"- {CANARY}",
+    f"default: [unclosed {CANARY}",
+    "default: {1: 2}",
+    "default: !!python/object/apply:os.system ['true']",
+    f"default: {{plugins: {{a: {CANARY}}}}}",
+]
+
+
+@pytest.mark.parametrize("text", INVALID)
+def test_what_is_wrong_is_refused_without_its_value(tmp_path, text):
+    """Each malformed file is refused, and no message shows what stood there (names of keys excepted)."""
+    problems = problems_of(write(tmp_path, text + "\n"))
+    assert problems
+    shown = "\n".join(problems)
+    keyed = f"{CANARY}:" in text and "worker_slots" not in text
+    assert CANARY not in shown or keyed
+
+
+def test_all_problems_are_told_at_once(tmp_path):
+    """Three mistakes give three problems, each with file, block and key."""
+    path = write(tmp_path, "default:\n  quue: huey\n  idv_min_age_years: no\ntest:\n  partner_name: 7\n")
+    problems = problems_of(path, {"PROOFING_ENV": "test"})
+    assert len(problems) == 3
+    assert any("quue: unknown key; did you mean queue?" in problem for problem in problems)
+    assert any(problem.startswith("settings.yaml (test): partner_name") for problem in problems)
+
+
+def test_missing_secrets_are_named(tmp_path):
+    """Without secrets the start is refused, naming both keys."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_settings(read_layers(write(tmp_path, "default: {}\n"), {}), Settings)
+    assert {problem.key for problem in caught.value.problems} == set(SECRETS)
+
+
+def test_a_missing_file_and_an_unknown_environment_are_refused(tmp_path):
+    """Neither is silently replaced by defaults."""
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_layers(tmp_path / "nowhere.yaml", {})
+    with pytest.raises(ConfigurationError, match="PROOFING_ENV: must be one of"):
+        read_layers(write(tmp_path, "default: {}"), {"PROOFING_ENV": "prod"})
+
+
+def test_directives_in_variables_are_refused(tmp_path):
+    """A variable cannot make the loader evaluate anything."""
+    path = write(tmp_path, "default: {}\n")
+    with pytest.raises(ConfigurationError, match="PROOFING_QUEUE: must not start with @"):
+        read_layers(path, {"PROOFING_QUEUE": f"@format {CANARY}"})
+
+
+def test_secrets_never_print(tmp_path):
+    """Neither repr nor str of the settings shows a key."""
+    settings = load(write(tmp_path, "default: {outbound_proxy: 'http://u:pw@p:1'}\n"))
+    shown = repr(settings) + str(settings)
+    assert KEY not in shown
+    assert "u:pw" not in shown
+
+
+def test_switches_follow_the_file_and_structure_does_not(tmp_path, monkeypatch):
+    """A changed switch holds at once; a changed queue waits for a restart; a broken file changes nothing."""
+    path = write(tmp_path, "default:\n  idv_available: true\n")
+    clock = [0.0]
+    monkeypatch.setattr("proofing.settings.live.time.monotonic", lambda: clock[0])
+    live = LiveSettings(load(path), read_layers(path, {}), lambda: load(path))
+
+    def edit(text: str) -> Settings:
+        path.write_text(text)
+        clock[0] += 2
+        return live.current
+
+    assert edit("default:\n  idv_available: 'false'\n  queue: postgres\n").idv_available is False
+    assert live.current.queue == "huey"
+    assert edit("default:\n  idv_available: maybe\n").idv_available is False
+    assert edit("default:\n  idv_available: true\n  # changed\n").idv_available is True
+
+
+def test_the_shipped_file_is_valid_and_alphabetical():
+    """settings.yaml loads in development, and its keys stand in order."""
+    path = Path(__file__).parents[2] / "settings.yaml"
+    assert load(path).queue == "huey"
+    keys = list(parse_yaml(path.read_bytes(), "settings.yaml")["default"])
+    assert keys == sorted(keys)
+
+
+def test_every_setting_is_documented():
+    """docs/reference/settings.md is what the schema prints."""
+    from proofing.cli.inspection import reference
+
+    page = Path(__file__).parents[2] / "docs/reference/settings.md"
+    assert page.read_text().strip() == reference().strip()
+
+
+def test_duplicate_keys_in_secrets_are_refused():
+    """Secrets are read as strictly as the file."""
+    with pytest.raises(ConfigurationError, match="stands twice"):
+        parse_yaml(json.dumps({"a": 1})[:-1] + ', "a": 2}', "secrets")
+
+
+def test_variables_of_the_process_are_the_default(tmp_path, monkeypatch):
+    """Without *environ*, the process's own variables count."""
+    for name in [name for name in os.environ if name.startswith("PROOFING_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PROOFING_SETTINGS", str(write(tmp_path, "default: {partner_name: x}\n")))
+    assert read_layers().get("partner_name") == "x"
