@@ -24,7 +24,8 @@ MAX_TEXT_CHARACTERS = 255
 
 _SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
 _ZIPCODE = re.compile(r"\d{5}(?:-?\d{4})?", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: Control characters, line separators, marks that turn the direction of writing, halves of surrogate pairs.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -154,9 +154,11 @@ def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedRes
 def judge_resolution(applicant: Applicant, checks: ResolutionChecks) -> tuple[bool, str]:
     """Return success and reason of resolution and state ID together. The first matching line holds."""
     state_id, resolution = checks.state_id, checks.resolution
+    # A resolution that nobody was asked for never counts as a yes, however its check was skipped.
+    resolved = resolution.result is not None and resolution.passed
     if has_distinct_addresses(applicant) and not checks.residential_address.passed:
         return False, FAIL_SKIP_STATE_ID
-    if resolution.passed and state_id.passed:
+    if resolved and state_id.passed:
         return True, PASS_RESOLUTION_AND_STATE_ID
     if not state_id.passed:
         return False, FAIL_STATE_ID
@@ -179,9 +181,10 @@ def judge_device(check: Check[DeviceResult]) -> tuple[bool, str]:
     """Return success and reason of a device profile. Review and reject pass here and are handled later."""
     if _exception(check) is not None:
         return False, DEVICE_EXCEPTION
-    if check.result is not None and check.result.review_status is not ReviewStatus.PASS:
-        return True, DEVICE_REVIEW
-    return True, DEVICE_PASS
+    if check.result is not None:
+        passed = check.result.review_status is ReviewStatus.PASS
+        return True, DEVICE_PASS if passed else DEVICE_REVIEW
+    return (True, DEVICE_PASS) if check.passed else (False, DEVICE_EXCEPTION)
 
 
 def biographical_info(applicant: Applicant, phone_fingerprint: str | None = None) -> dict[str, Any]:

@@ -1,0 +1,375 @@
+"""What the answers of a resolution job come to: every row of both tables, and the record."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from proofing.applicant import Applicant
+from proofing.errors import VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.records import End
+from proofing.results import (
+    Check,
+    DeviceResult,
+    Match,
+    Outcome,
+    ResolutionResult,
+    ReviewStatus,
+    StateIDResult,
+)
+from proofing.rules.resolution import (
+    ResolutionChecks,
+    adjudicate,
+    biographical_info,
+    judge_device,
+    mask_licence_number,
+)
+
+ONE = Applicant(first_name="MARIGOLD", ssn="900551234", state_id_jurisdiction="ND")
+SAME = replace(ONE, same_address_as_id=True)
+DISTINCT = replace(ONE, same_address_as_id=False)
+
+
+def resolution(outcome=Outcome.PASSED, missing=(), can_pass=True, **facts):
+    """Return the check of a resolution vendor."""
+    return Check(
+        result=ResolutionResult(
+            vendor_name="resolver",
+            outcome=outcome,
+            can_pass_with_additional_verification=can_pass,
+            attributes_requiring_additional_verification=frozenset(missing),
+            **facts,
+        )
+    )
+
+
+def state_id(outcome=Outcome.PASSED, verified=(), **facts):
+    """Return the check of a licence office."""
+    return Check(
+        result=StateIDResult(
+            vendor_name="office", outcome=outcome, verified_attributes=frozenset(verified), **facts
+        )
+    )
+
+
+def device(status=ReviewStatus.PASS, outcome=Outcome.PASSED):
+    """Return the check of a device profiler."""
+    return Check(result=DeviceResult(vendor_name="profiler", outcome=outcome, review_status=status))
+
+
+NOT_WANTED = Check(skipped="AamvaCheckSkipped")
+NO_OFFICE = Check(skipped="UnsupportedJurisdiction")
+NO_HOME = Check(skipped="ResidentialAddressNotRequired")
+NO_PHONE = Check(skipped="PhonePrecheckNotSelected", skipped_passes=False)
+CANNOT = Check(skipped="ResolutionCannotPass", skipped_passes=False)
+FAILED = Outcome.FAILED
+
+
+def checks(**replaced):
+    """Return the checks of a passing applicant with some replaced."""
+    usual = {
+        "device": device(),
+        "residential_address": NO_HOME,
+        "resolution": resolution(),
+        "state_id": state_id(),
+        "phone_precheck": NO_PHONE,
+    }
+    return ResolutionChecks(**{**usual, **replaced})
+
+
+ROWS = [
+    # Two addresses, and the home's failed: whatever the rest says.
+    (DISTINCT, {"residential_address": resolution(FAILED)}, False, "fail_resolution_skip_state_id"),
+    (
+        DISTINCT,
+        {
+            "residential_address": resolution(FAILED, {"address"}),
+            "resolution": CANNOT,
+            "state_id": NOT_WANTED,
+        },
+        False,
+        "fail_resolution_skip_state_id",
+    ),
+    # Both say yes.
+    (ONE, {}, True, "pass_resolution_and_state_id"),
+    (ONE, {"state_id": NO_OFFICE}, True, "pass_resolution_and_state_id"),
+    (ONE, {"state_id": Check(skipped="StateIDExceptionBypassed-0047")}, True, "pass_resolution_and_state_id"),
+    (DISTINCT, {"residential_address": resolution()}, True, "pass_resolution_and_state_id"),
+    (SAME, {"residential_address": resolution()}, True, "pass_resolution_and_state_id"),
+    # Nobody was asked.
+    (
+        ONE,
+        {"resolution": Check(skipped="resolution is switched off")},
+        False,
+        "fail_resolution_without_state_id_coverage",
+    ),
+    # The office says no.
+    (ONE, {"state_id": state_id(FAILED)}, False, "fail_state_id"),
+    (ONE, {"state_id": state_id(Outcome.REVIEW)}, False, "fail_state_id"),
+    (ONE, {"state_id": Check(error=VendorTimeoutError("x", code="0047"))}, False, "fail_state_id"),
+    (
+        ONE,
+        {"resolution": resolution(FAILED, {"address"}), "state_id": state_id(FAILED, {"address"})},
+        False,
+        "fail_state_id",
+    ),
+    # No office was asked.
+    (
+        ONE,
+        {"resolution": resolution(FAILED), "state_id": NOT_WANTED},
+        False,
+        "fail_resolution_skip_state_id",
+    ),
+    (
+        ONE,
+        {"resolution": resolution(FAILED, {"address"}), "state_id": NO_OFFICE},
+        False,
+        "fail_resolution_skip_state_id",
+    ),
+    # The office makes good what the vendor missed.
+    (
+        ONE,
+        {"resolution": resolution(FAILED, {"address"}), "state_id": state_id(verified={"address", "dob"})},
+        True,
+        "state_id_covers_failed_resolution",
+    ),
+    (
+        ONE,
+        {
+            "resolution": resolution(FAILED, {"address", "dob", "state_id_number"}),
+            "state_id": Check(skipped="VerifiedWithDocument"),
+            "verified_with_document": frozenset({"address", "dob", "state_id_number", "first_name"}),
+        },
+        True,
+        "state_id_covers_failed_resolution",
+    ),
+    # It does not.
+    (
+        ONE,
+        {"resolution": resolution(FAILED, {"address", "dob"}), "state_id": state_id(verified={"address"})},
+        False,
+        "fail_resolution_without_state_id_coverage",
+    ),
+    (
+        ONE,
+        {
+            "resolution": resolution(FAILED, {"address"}, can_pass=False),
+            "state_id": state_id(verified={"address"}),
+        },
+        False,
+        "fail_resolution_without_state_id_coverage",
+    ),
+    (
+        ONE,
+        {"resolution": resolution(FAILED), "state_id": state_id(verified={"address"})},
+        False,
+        "fail_resolution_without_state_id_coverage",
+    ),
+    (
+        ONE,
+        {"resolution": resolution(FAILED, {"ssn"}), "state_id": state_id(verified={"ssn"})},
+        False,
+        "fail_resolution_without_state_id_coverage",
+    ),
+    (
+        ONE,
+        {"resolution": resolution(FAILED, {"dead"}), "state_id": state_id(verified={"dead"})},
+        False,
+        "fail_resolution_without_state_id_coverage",
+    ),
+    (
+        ONE,
+        {
+            "resolution": resolution(FAILED, {"address"}),
+            "state_id": Check(skipped="VerifiedWithDocument"),
+            "verified_with_document": frozenset(),
+        },
+        False,
+        "fail_resolution_without_state_id_coverage",
+    ),
+]
+
+
+@pytest.mark.parametrize(("applicant", "replaced", "success", "reason"), ROWS)
+def test_each_row_of_the_adjudication(applicant, replaced, success, reason):
+    """Success and reason follow the first matching row."""
+    record = adjudicate(applicant, checks(**replaced))
+    assert record.success is success
+    assert record.resolution_reason == reason
+    assert record.reasons[0] == reason
+
+
+@pytest.mark.parametrize(
+    ("check", "success", "reason", "status"),
+    [
+        (device(), True, "device_profiling_result_pass", "pass"),
+        (Check(skipped="tmx_disabled"), True, "device_profiling_result_pass", "pass"),
+        (
+            device(ReviewStatus.REVIEW, Outcome.REVIEW),
+            True,
+            "device_profiling_result_review_required",
+            "review",
+        ),
+        (device(ReviewStatus.REJECT, FAILED), True, "device_profiling_result_review_required", "reject"),
+        (Check(error=VendorTimeoutError("x")), False, "device_profiling_exception", None),
+        (device(ReviewStatus.PASS, Outcome.UNKNOWN), False, "device_profiling_exception", "pass"),
+        (Check(skipped="x", skipped_passes=False), False, "device_profiling_exception", None),
+    ],
+)
+def test_each_row_of_the_device_table(check, success, reason, status):
+    """Review and reject pass here and are handled later; only an exception fails."""
+    assert judge_device(check) == (success, reason)
+    record = adjudicate(ONE, checks(device=check))
+    assert record.success is success
+    assert record.device_reason == reason
+    assert record.device_review_status == status
+    assert record.hybrid_device_review_status is None
+
+
+def test_the_second_device_counts_too():
+    """In a hand-off the worse of two devices gives the reason, and an exception of either fails."""
+    record = adjudicate(ONE, checks(hybrid_device=device(ReviewStatus.REJECT, FAILED)))
+    assert record.success
+    assert record.device_reason == "device_profiling_result_review_required"
+    assert record.hybrid_device_review_status == "reject"
+    record = adjudicate(ONE, checks(hybrid_device=Check(error=VendorUnavailableError("x"))))
+    assert not record.success
+    assert record.end is End.DEVICE_EXCEPTION
+
+
+@pytest.mark.parametrize(
+    ("replaced", "end", "exception"),
+    [
+        ({}, End.DONE, None),
+        ({"resolution": resolution(FAILED), "state_id": NOT_WANTED}, End.DONE, None),
+        (
+            {"resolution": Check(error=VendorResponseError("x", code="500")), "state_id": NOT_WANTED},
+            End.VENDOR_EXCEPTION,
+            "VendorResponseError 500",
+        ),
+        (
+            {"state_id": Check(error=VendorTimeoutError("x", code="0047"))},
+            End.STATE_ID_EXCEPTION,
+            "VendorTimeoutError 0047",
+        ),
+        ({"state_id": Check(error=VendorTimeoutError("x"))}, End.VENDOR_EXCEPTION, "VendorTimeoutError"),
+        (
+            {"device": Check(error=VendorUnavailableError("x"))},
+            End.DEVICE_EXCEPTION,
+            "VendorUnavailableError",
+        ),
+        (
+            {
+                "device": Check(error=VendorUnavailableError("x")),
+                "state_id": Check(error=VendorTimeoutError("x", code="0001")),
+            },
+            End.STATE_ID_EXCEPTION,
+            "VendorTimeoutError 0001",
+        ),
+        (
+            {
+                "resolution": Check(error=VendorTimeoutError("x")),
+                "state_id": NOT_WANTED,
+                "device": Check(error=VendorUnavailableError("x")),
+            },
+            End.VENDOR_EXCEPTION,
+            "VendorTimeoutError",
+        ),
+        (
+            {"resolution": resolution(Outcome.UNKNOWN), "state_id": NOT_WANTED},
+            End.VENDOR_EXCEPTION,
+            "UnknownOutcome",
+        ),
+        ({"phone_precheck": Check(error=VendorTimeoutError("x"))}, End.DONE, None),
+    ],
+)
+def test_the_first_exception_decides_how_the_job_ends(replaced, end, exception):
+    """Resolution before home address before state ID before device; no answer is never a failure."""
+    record = adjudicate(ONE, checks(**replaced))
+    assert (record.end, record.exception) == (end, exception)
+    expected = Outcome.PASSED if record.success else FAILED if end is End.DONE else Outcome.UNKNOWN
+    assert record.outcome is expected
+
+
+def test_any_time_out_counts():
+    """Also that of a call which decides nothing."""
+    assert not adjudicate(ONE, checks()).timed_out
+    assert adjudicate(ONE, checks(phone_precheck=Check(error=VendorTimeoutError("x")))).timed_out
+    assert not adjudicate(ONE, checks(device=Check(error=VendorUnavailableError("x")))).timed_out
+
+
+def test_errors_merge_by_attribute_in_the_order_of_the_stages():
+    """Each attribute lists who disagreed; one shared answer is counted once; unknown names are not kept."""
+    shared = resolution(
+        FAILED, attributes={"ssn": Match.MISMATCH, "dob": Match.UNAVAILABLE, "Mary Smith": Match.MISMATCH}
+    )
+    office = state_id(
+        FAILED, attributes={"dob": Match.MISMATCH, "first_name": Match.MATCH, "city": Match.NOT_CHECKED}
+    )
+    record = adjudicate(SAME, checks(resolution=shared, residential_address=shared, state_id=office))
+    assert record.errors == {
+        "ssn": ("resolution:mismatch",),
+        "dob": ("resolution:unavailable", "state_id:mismatch"),
+        "unknown": ("resolution:mismatch",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        (resolution(FAILED, {"address"}), True),
+        (resolution(FAILED, {"address", "dob"}), False),
+        (resolution(FAILED), False),
+        (resolution(Outcome.PASSED, {"address"}), False),
+    ],
+)
+def test_only_the_address_missing_leads_to_its_form(check, expected):
+    """With an exception of the office beside it, the screen asks for the address."""
+    office = Check(error=VendorTimeoutError("x", code="0047"))
+    record = adjudicate(ONE, checks(resolution=check, state_id=office))
+    assert record.only_address_missing is expected
+    assert ("only_address_missing" in record.reasons) is expected
+
+
+def test_facts_of_each_stage_are_kept():
+    """Who was asked, what it cost, and what came; JSON-ready and without applicant data."""
+    record = adjudicate(
+        replace(DISTINCT, phone="7035550100"),
+        checks(
+            residential_address=resolution(
+                transaction_id="t1", reasons=("ok",), verified_attributes=frozenset("b")
+            ),
+            resolution=resolution(FAILED, {"address"}, billed=False),
+            state_id=NOT_WANTED,
+            device=Check(
+                error=VendorTimeoutError("text of an error", vendor_name="profiler", transaction_id="t2")
+            ),
+        ),
+    )
+    stages = record.stages
+    assert list(stages) == ["resolution", "residential_address", "state_id", "device", "phone_precheck"]
+    assert stages["residential_address"].transaction_id == "t1"
+    assert stages["residential_address"].billed
+    assert stages["resolution"].missing_attributes == ("address",)
+    assert not stages["resolution"].billed
+    assert (stages["state_id"].vendor_name, stages["state_id"].asked) == ("AamvaCheckSkipped", False)
+    assert stages["device"].timed_out
+    assert stages["device"].billed
+    assert stages["device"].transaction_id == "t2"
+    text = json.dumps(asdict(record))
+    assert "MARIGOLD" not in text
+    assert "900551234" not in text
+    assert "text of an error" not in text
+
+
+def test_biographical_info_is_coarse():
+    """A year, a state, an area code and a masked number remain."""
+    info = biographical_info(
+        Applicant(dob="1985-03-07", state="NY", phone="7035550100", state_id_number="AB-12"), "f00"
+    )
+    assert info["birth_year"] == "1985"
+    assert info["state_id_number"] == "##-##"
+    assert info["phone"] == {"area_code": "703", "country_code": "US", "fingerprint": "f00"}
+    empty = biographical_info(Applicant())
+    assert not any(empty.values())
+    assert mask_licence_number("Ä1 x") == "## #"

@@ -1,0 +1,106 @@
+"""What the licence offices' answers mean."""
+
+import pytest
+
+from proofing.errors import VendorTimeoutError, VendorUnavailableError
+from proofing.results import Check, Match, Outcome, StateIDResult
+from proofing.rules.state_id import JURISDICTIONS, bypass_error, is_office_error, judge_matches
+
+ALL = dict.fromkeys(
+    (
+        *("state_id_number", "dob", "last_name", "first_name"),
+        *("state_id_expiration", "address1", "address2", "city", "state", "zipcode"),
+    ),
+    Match.MATCH,
+)
+
+
+def test_everything_matches():
+    """All required attributes match: passed, and the address is verified as a whole."""
+    verdict = judge_matches(ALL)
+    assert verdict.passed
+    assert not verdict.errors
+    assert verdict.verified_attributes == {*ALL, "address"}
+
+
+@pytest.mark.parametrize("name", ["state_id_number", "dob", "last_name", "first_name"])
+@pytest.mark.parametrize(
+    ("match", "code"),
+    [
+        (Match.MISMATCH, "UNVERIFIED"),
+        (Match.UNAVAILABLE, "MISSING"),
+        (Match.NOT_CHECKED, "MISSING"),
+        (None, "MISSING"),
+    ],
+)
+def test_a_required_attribute_must_match(name, match, code):
+    """False is unverified, absent is missing; both fail."""
+    matches = {**ALL, name: match} if match else {key: ALL[key] for key in ALL if key != name}
+    verdict = judge_matches(matches)
+    assert not verdict.passed
+    assert verdict.errors == {name: code}
+    assert name not in verdict.verified_attributes
+
+
+@pytest.mark.parametrize(
+    ("match", "passed"),
+    [(Match.MATCH, True), (Match.MISMATCH, False), (Match.UNAVAILABLE, True), (None, True)],
+)
+def test_expiration_must_match_only_when_answered(match, passed):
+    """An expiration date that the office does not give is not held against the person."""
+    matches = {**ALL, "state_id_expiration": match} if match else dict(ALL)
+    if match is None:
+        del matches["state_id_expiration"]
+    assert judge_matches(matches).passed is passed
+
+
+@pytest.mark.parametrize("part", ["address1", "city", "state", "zipcode"])
+def test_the_address_needs_all_its_parts(part):
+    """One part amiss, and the address is not verified; the person still passes."""
+    verdict = judge_matches({**ALL, part: Match.MISMATCH})
+    assert verdict.passed
+    assert "address" not in verdict.verified_attributes
+
+
+def test_the_second_line_is_ignored():
+    """Flats are written in too many ways to be held against anyone."""
+    assert "address" in judge_matches({**ALL, "address2": Match.MISMATCH}).verified_attributes
+
+
+def test_nothing_is_no_success():
+    """An empty answer verifies nothing."""
+    assert not judge_matches({}).passed
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("0001", True), ("0002", True), ("0047", True), ("0099", False)]
+)
+def test_office_errors_are_told_by_their_code(code, expected):
+    """Unavailable, system error and timeout of an office are its own."""
+    assert is_office_error(VendorUnavailableError("x", code=code)) is expected
+
+
+def test_an_error_without_code_or_no_error_is_not_the_offices():
+    """Only the codes count."""
+    assert not is_office_error(VendorTimeoutError("x"))
+    assert not is_office_error(None)
+
+
+def test_configured_errors_are_bypassed_on_record():
+    """A bypassed error passes as skipped, and the skip's name tells; others stay."""
+    failed: Check[StateIDResult] = Check(error=VendorTimeoutError("x", code="0047"))
+    bypassed = bypass_error(failed, {"0047"})
+    assert bypassed.passed
+    assert bypassed.skipped == "StateIDExceptionBypassed-0047"
+    assert bypass_error(failed, {"0001"}) is failed
+    answered = Check(result=StateIDResult(vendor_name="v", outcome=Outcome.FAILED))
+    assert bypass_error(answered, {"0047"}) is answered
+    nameless: Check[StateIDResult] = Check(error=VendorTimeoutError("x"))
+    assert bypass_error(nameless, {"0047"}) is nameless
+
+
+def test_jurisdictions():
+    """The list is the field's: North Dakota's office answers, New York's does not."""
+    assert len(JURISDICTIONS) == 45
+    assert "NY" not in JURISDICTIONS
+    assert "ND" in JURISDICTIONS
