@@ -1,0 +1,184 @@
+"""The way to Redis: one client a process, a bounded number of connections, a total deadline on every call.
+
+redis-py would retry ten times with back-off by default, and its time-outs hold for single socket operations.
+Here nothing is retried (a counter must not count twice) and `asyncio.timeout` covers connecting, sending
+and waiting together.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+from redis import exceptions
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.client import PubSub
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from proofing.errors import StoreUnavailableError
+from proofing_redis.settings import RedisSettings, Topology
+
+#: Connections that are neither in the pool's count nor the caller's: the listener's and a spare.
+_EXTRA_CONNECTIONS = 4
+
+Client = Redis | RedisCluster
+
+
+class RedisConnection:
+    """Calls Redis, each time within the total deadline.
+
+    Args:
+        settings: the plugin's.
+    """
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self.deadline_seconds = settings.deadline_seconds
+        self._settings = settings
+        self._client: Client | None = None
+        self._sentinel: Sentinel | None = None
+        # redis-py raises at once when a pool is exhausted; here the caller waits its turn instead.
+        self._turns = asyncio.Semaphore(settings.max_connections)
+
+    async def open(self) -> None:
+        """Make the client and see that it answers.
+
+        Raises:
+            StoreUnavailableError: it does not, or refuses our credentials.
+        """
+        if self._client is not None:
+            return
+        self._client, self._sentinel = _make_client(self._settings)
+        try:
+            await self.call(lambda client: client.ping())
+        except StoreUnavailableError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close all connections. Harmless when not open."""
+        client, self._client = self._client, None
+        sentinel, self._sentinel = self._sentinel, None
+        with contextlib.suppress(TimeoutError, exceptions.RedisError, OSError):
+            async with asyncio.timeout(self.deadline_seconds):
+                if client is not None:
+                    await client.aclose()
+                if isinstance(client, Redis):
+                    # A client that was given its pool does not close it (Sentinel's).
+                    await client.connection_pool.disconnect()
+                for watcher in sentinel.sentinels if sentinel is not None else ():
+                    await watcher.aclose()
+
+    async def call(self, ask: Callable[[Client], Awaitable[Any]]) -> Any:
+        """Return what *ask* answers, within the deadline.
+
+        Raises:
+            StoreUnavailableError: no answer in time, no connection, or the server refused.
+        """
+        client = self.client
+        try:
+            async with asyncio.timeout(self.deadline_seconds), self._turns:
+                return await ask(client)
+        except (TimeoutError, exceptions.TimeoutError):
+            await self._forget_idle_connections(client)
+            self._fail("does not answer within its deadline")
+        except exceptions.AuthenticationError:
+            self._fail("refuses our credentials: see redis.username and redis.password")
+        except exceptions.NoPermissionError:
+            self._fail("refuses a command to our user: see the permissions in the plugin's manual")
+        except (exceptions.ConnectionError, OSError):
+            self._fail("cannot be reached")
+        except exceptions.RedisError:
+            # Loading, read-only after a failover, out of memory, cluster down: the server cannot serve now.
+            self._fail("cannot serve now")
+
+    async def evaluate(self, script: str, keys: list[str], *arguments: str | bytes | float) -> Any:
+        """Run a Lua script as one atomic step.
+
+        The text travels each time: it is a few hundred bytes, and no flush or failover can forget it.
+        """
+        return await self.call(lambda client: client.eval(script, len(keys), *keys, *arguments))
+
+    @property
+    def client(self) -> Client:
+        """The client, for calls that `call` wraps.
+
+        Raises:
+            StoreUnavailableError: not open.
+        """
+        if self._client is None:
+            raise StoreUnavailableError("the result store (redis) is not open")
+        return self._client
+
+    def listener(self) -> PubSub:
+        """Return a new subscriber; it takes a connection of its own when first used."""
+        return self.client.pubsub(ignore_subscribe_messages=False)
+
+    async def _forget_idle_connections(self, client: Client) -> None:
+        """Close the connections that lie idle: when one peer has gone silent, so have probably the others.
+
+        Otherwise each of them would cost another deadline after the network has healed.
+        """
+        with contextlib.suppress(TimeoutError, exceptions.RedisError, OSError):
+            async with asyncio.timeout(self.deadline_seconds):
+                if isinstance(client, RedisCluster):
+                    await client.aclose()  # it connects again, and asks for the slots again, when next used
+                else:
+                    await client.connection_pool.disconnect(inuse_connections=False)
+
+    def _fail(self, what: str) -> NoReturn:
+        """Raise our error; the foreign one may show hosts and commands."""
+        raise StoreUnavailableError(f"the result store (redis) {what}") from None
+
+
+def _make_client(settings: RedisSettings) -> tuple[Client, Sentinel | None]:
+    """Build the client for the topology of the URL. No I/O."""
+    address = settings.address
+    options = _socket_options(settings)
+    credentials: dict[str, Any] = {
+        "username": settings.username or address.username,
+        "password": settings.password.get_secret_value() if settings.password else address.password,
+    }
+    limit = settings.max_connections + _EXTRA_CONNECTIONS
+    if address.topology is Topology.CLUSTER:
+        nodes = [ClusterNode(host, port) for host, port in address.nodes]
+        return RedisCluster(startup_nodes=nodes, max_connections=limit, **options, **credentials), None
+    if address.topology is Topology.SENTINEL:
+        own = settings.sentinel_password
+        sentinel = Sentinel(  # type: ignore[no-untyped-call]
+            address.nodes,
+            sentinel_kwargs={
+                **options,
+                "username": settings.sentinel_username,
+                "password": own.get_secret_value() if own else None,
+            },
+            **options,
+            **credentials,
+        )
+        return sentinel.master_for(address.service, db=address.database, max_connections=limit), sentinel
+    ((host, port),) = address.nodes
+    client = Redis(host=host, port=port, db=address.database, max_connections=limit, **options, **credentials)
+    return client, None
+
+
+def _socket_options(settings: RedisSettings) -> dict[str, Any]:
+    """Return what all three topologies share."""
+    options: dict[str, Any] = {
+        # With a time-out of its own redis-py sends through `asyncio.wait_for`, which in Python 3.11 swallows a
+        # cancellation that comes while it ends (cpython 86296): our deadline, or a stop, would be lost.
+        "socket_timeout": None,
+        "socket_connect_timeout": settings.deadline_seconds,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,  # RESP 3 brings push messages of newer servers that we neither need nor want
+        "driver_info": None,  # CLIENT SETINFO came with 7.2 and would cost a round trip
+    }
+    if settings.address.tls:
+        options |= {
+            "ssl": True,
+            "ssl_ca_certs": settings.tls_ca_file,
+            "ssl_certfile": settings.tls_certificate_file,
+            "ssl_keyfile": settings.tls_key_file,
+        }
+    return options

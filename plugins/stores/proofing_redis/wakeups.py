@@ -1,0 +1,141 @@
+"""Wakes those who wait for a result: one subscription a process, shared by all, with polling as the net.
+
+A waiter costs one small object; it holds no connection, thread or timer of Redis. Messages are hints, not
+facts: whoever is woken reads the record. After each (re)subscription everybody is woken once, because an end
+may have been published while nobody listened.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterator
+
+from redis import exceptions
+from redis.asyncio.client import PubSub
+
+from proofing.errors import StoreUnavailableError
+from proofing.logs import get_logger, log
+from proofing_redis.connection import RedisConnection
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+#: After this long without a message the subscription is asked whether it still lives.
+_QUIET_SECONDS = 5.0
+
+_logger = get_logger("stores.redis")
+
+
+class WakeUps:
+    """Passes the ends of jobs from Redis to the waiters of this process.
+
+    Args:
+        connection: open.
+        channel: on which `finish` publishes result ids.
+        find_done: returns which of the result ids have ended; asked every *poll_seconds*.
+        poll_seconds: between two looks at everything that is waited for.
+    """
+
+    def __init__(
+        self,
+        connection: RedisConnection,
+        channel: str,
+        find_done: Callable[[Collection[str]], Awaitable[Collection[str]]],
+        *,
+        poll_seconds: float,
+    ) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._find_done = find_done
+        self._poll_seconds = poll_seconds
+        self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._anyone = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @contextlib.contextmanager
+    def waiting(self, result_id: str) -> Iterator[asyncio.Event]:
+        """Register a waiter; its event is set whenever the record of *result_id* is worth reading."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._poll())]
+        event = asyncio.Event()
+        self._waiters.setdefault(result_id, set()).add(event)
+        self._anyone.set()
+        try:
+            yield event
+        finally:
+            events = self._waiters[result_id]
+            events.discard(event)
+            if not events:
+                del self._waiters[result_id]
+            if not self._waiters:
+                self._anyone.clear()
+
+    async def close(self) -> None:
+        """End both tasks, and wake all waiters."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._wake(list(self._waiters))
+
+    def _wake(self, result_ids: Collection[str]) -> None:
+        """Set the events of all who wait for one of *result_ids*."""
+        for result_id in result_ids:
+            for event in self._waiters.get(result_id, ()):
+                event.set()
+
+    async def _listen(self) -> None:
+        """Keep one subscription for as long as the store is open, and mend it when it breaks."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            listener = self._connection.listener()
+            try:
+                async with asyncio.timeout(self._connection.deadline_seconds):
+                    await listener.subscribe(self._channel)
+                if pause > _FIRST_PAUSE_SECONDS:
+                    log(_logger, "result_wakeups_restored", store="redis")
+                pause = _FIRST_PAUSE_SECONDS
+                await self._pass_on(listener)
+            except (TimeoutError, exceptions.RedisError, OSError):
+                if pause == _FIRST_PAUSE_SECONDS:
+                    log(_logger, "result_wakeups_lost", level=logging.WARNING, store="redis")
+            finally:
+                await self._close_listener(listener)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _pass_on(self, listener: PubSub) -> None:
+        """Pass messages on until the subscription breaks.
+
+        Raises:
+            TimeoutError: it went silent; or the error of redis-py for a broken connection.
+        """
+        asked = False
+        while True:
+            wait_seconds = self._connection.deadline_seconds if asked else _QUIET_SECONDS
+            message = await listener.get_message(timeout=wait_seconds)
+            if message is None:
+                if asked:
+                    raise TimeoutError
+                async with asyncio.timeout(self._connection.deadline_seconds):
+                    await listener.ping()
+                asked = True
+                continue
+            asked = False
+            if message["type"] == "subscribe":
+                self._wake(list(self._waiters))
+            elif message["type"] == "message":
+                self._wake([message["data"].decode("utf-8", "replace")])
+
+    async def _close_listener(self, listener: PubSub) -> None:
+        """Give its connection back."""
+        with contextlib.suppress(TimeoutError, exceptions.RedisError, OSError):
+            async with asyncio.timeout(self._connection.deadline_seconds):
+                await listener.aclose()  # type: ignore[no-untyped-call]
+
+    async def _poll(self) -> None:
+        """Look up all that is waited for, again and again, for the case that a message gets lost."""
+        while True:
+            await self._anyone.wait()
+            await asyncio.sleep(self._poll_seconds)
+            with contextlib.suppress(StoreUnavailableError):
+                self._wake(await self._find_done(list(self._waiters)))
