@@ -1,0 +1,1 @@
+"""The handlers of the pages, by step of the flow."""

@@ -1,0 +1,142 @@
+"""The capture page, and the confirmation of what was read when the barcode could not be."""
+
+import secrets
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proofing.applicant import Applicant
+from proofing.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
+from proofing.images import Side
+from proofing.records import JobKind
+from proofing_server import flow
+from proofing_server.bodies import read_form
+from proofing_server.entry import check_form, enter
+from proofing_server.flow import Data, Page
+from proofing_server.multipart import MultipartForm, read_multipart
+from proofing_server.pictures import check_picture
+from proofing_server.sessions import Session
+from proofing_server.site import LIMITS, Site, go_to
+from proofing_server.submitting import submit
+
+SIDES = (Side.FRONT, Side.BACK)
+#: How many capture pages of one session may be open and still upload.
+_MAX_OPEN_ATTEMPTS = 4
+
+
+async def show_document(request: Request) -> Response:
+    """Show the capture page; every showing is a new attempt with room for its own uploads."""
+    site, session = await enter(request, Page.DOCUMENT)
+    return await _capture_page(request, site, session)
+
+
+async def post_document(request: Request) -> Response:
+    """Take the pictures from the form post, when the browser does not upload them."""
+    site, session = await enter(request, Page.DOCUMENT)
+    form = await read_multipart(request, max_file_bytes=site.service.settings.max_image_upload_bytes)
+    check_form(session, form.fields)
+    if site.service.async_documents:
+        # The switch changed while the page was open: pictures belong into uploads now.
+        return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
+    images, errors = _read_pictures(form, allow_text=site.service.takes_text_documents)
+    if errors:
+        return await _capture_page(request, site, session, errors=errors, status=400)
+
+    async def ask(data: Data) -> str:
+        return await site.service.submit_images(
+            session.person,
+            images=images,
+            failed_fingerprints=data.get("failed_fingerprints", ()),
+            metadata={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
+        )
+
+    try:
+        return go_to(await submit(session, JobKind.DOCUMENT, ask))
+    except InvalidInputError as error:
+        return await _capture_page(request, site, session, errors=error.fields, status=400)
+    except (StoreUnavailableError, QueueUnavailableError):
+        return await _capture_page(request, site, session, errors={"form": "technical"}, status=503)
+
+
+async def show_confirm(request: Request) -> Response:
+    """Ask whether what was read from the document is right."""
+    site, session = await enter(request, Page.CONFIRM)
+    return site.page(
+        request,
+        "confirm",
+        page=Page.CONFIRM,
+        session=session,
+        applicant=Applicant.from_mapping(session.data["applicant"]),
+    )
+
+
+async def post_confirm(request: Request) -> Response:
+    """Take the confirmation, or open the capture again."""
+    _site, session = await enter(request, Page.CONFIRM)
+    fields = await read_form(request)
+    check_form(session, fields)
+    async with session.change() as data:
+        if flow.gate(data, Page.CONFIRM) is None:
+            if fields.get("answer") == "yes":
+                data["confirmed"] = True
+            elif fields.get("answer") == "retake":
+                flow.forget(data, Page.DOCUMENT)
+        return go_to(flow.place(data))
+
+
+async def _capture_page(
+    request: Request,
+    site: Site,
+    session: Session,
+    *,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    """Render the capture page, with problems at their fields."""
+    service = site.service
+    uploads = service.async_documents
+    attempt = secrets.token_hex(16) if uploads else None
+    if attempt:
+        async with session.change() as data:
+            data["attempts"] = [*data.get("attempts", []), attempt][-_MAX_OPEN_ATTEMPTS:]
+    problem: dict[str, Any] = session.data.get("problem") or {}
+    earlier = problem.get("fields", {}) if problem.get("kind") == JobKind.DOCUMENT.value else {}
+    limit = await service.limit(session.person, LIMITS[JobKind.DOCUMENT])
+    return site.page(
+        request,
+        "document",
+        page=Page.DOCUMENT,
+        session=session,
+        status=status,
+        headers=site.capture_headers(attempt),
+        uploads=uploads,
+        attempt=attempt,
+        sides=[side.value for side in SIDES],
+        errors=errors or {},
+        earlier=earlier,
+        tips=bool(problem.get("tips")),
+        max_bytes=service.settings.max_image_upload_bytes,
+        takes_text=service.takes_text_documents,
+        failed_fingerprints=session.data.get("failed_fingerprints", []),
+        attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
+        is_complete=flow.is_complete(session.data, JobKind.DOCUMENT),
+    )
+
+
+def _read_pictures(form: MultipartForm, *, allow_text: bool) -> tuple[dict[Side, bytes], dict[str, str]]:
+    """Return the pictures of the form post, or what is wrong with them by field."""
+    images: dict[Side, bytes] = {}
+    errors: dict[str, str] = {}
+    for side in SIDES:
+        content = form.files.get(side.value, b"")
+        if side.value in form.too_large:
+            errors[side.value] = "too_large"
+        elif not content and not form.file_names.get(side.value):
+            errors[side.value] = "missing"
+        else:
+            code, content = check_picture(content, allow_text=allow_text)
+            if code:
+                errors[side.value] = code
+            images[side] = content
+    return images, errors

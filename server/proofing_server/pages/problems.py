@@ -1,0 +1,79 @@
+"""The screens for outcomes that are no success, and for limits."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proofing.records import JobKind
+from proofing_server import flow
+from proofing_server.entry import enter, limit_path
+from proofing_server.flow import Page
+from proofing_server.site import LIMITS, SSN_LIMIT, go_to, site_of
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+#: Screens whose first button leads elsewhere than to the form of the step.
+_RETRY = {"verify_address": Page.ADDRESS}
+#: Screens that offer to correct an answer as well.
+_ALSO = {"verify_failed": (Page.SSN, Page.ADDRESS)}
+_LIMIT_PAGES = {name: flow.FORM[kind] for kind, name in LIMITS.items()} | {SSN_LIMIT: Page.VERIFY}
+
+
+def show_problem(kind: JobKind) -> Handler:
+    """Return the handler of the problem page of *kind*."""
+
+    async def handler(request: Request) -> Response:
+        """Show the screen of the last outcome, with attempts left and a retry."""
+        site, session = await enter(request, flow.PROBLEM[kind])
+        limit = await site.service.limit(session.person, LIMITS[kind])
+        if limit.reached:
+            return go_to(limit_path(LIMITS[kind]))
+        problem = session.data["problem"]
+        name = problem["screen"]
+        return site.page(
+            request,
+            "problem",
+            page=flow.PROBLEM[kind],
+            session=session,
+            name=name,
+            codes=_codes(problem),
+            fields=problem["fields"],
+            tips=problem["tips"],
+            attempts_left=limit.remaining if problem["shows_attempts"] else None,
+            retry=_RETRY.get(name, flow.FORM[kind]),
+            also=_ALSO.get(name, ()),
+        )
+
+    return handler
+
+
+async def show_limit(request: Request) -> Response:
+    """Show that a limit is reached and for how long; go back to the step once it is over."""
+    name = request.path_params["limit"]
+    if name not in _LIMIT_PAGES:
+        raise HTTPException(404)
+    site = site_of(request)
+    session = await site.sessions.find(request)
+    limit = await site.service.limit(session.person, name, ssn=session.data.get("ssn"))
+    if not limit.reached:
+        return go_to(flow.place(session.data))
+    return site.page(
+        request,
+        "limit",
+        page=_LIMIT_PAGES[name],
+        session=session,
+        status=429,
+        headers={"Retry-After": str(max(1, int(limit.seconds_left)))},
+        name=name,
+        seconds_left=limit.seconds_left,
+    )
+
+
+def _codes(problem: dict[str, object]) -> list[str]:
+    """Return the codes that no field shows already."""
+    fields, codes = problem["fields"], problem["codes"]
+    if not isinstance(fields, dict) or not isinstance(codes, list):
+        return []
+    return [code for code in codes if code not in fields.values()]

@@ -1,0 +1,168 @@
+"""Sessions: an opaque random id in a cookie; everything else sealed and on the server.
+
+The id is 256 random bits; the service keeps the data under a hash of it and ends it after its idle and total
+times. Data is changed under one lock a session, so that two tabs, or a double click, cannot overwrite each
+other's answers.
+"""
+
+import asyncio
+import hmac
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proofing.service import Person, ProofingService
+
+CSRF_FIELD = "csrf_token"
+CSRF_HEADER = "x-csrf-token"
+_ID_BYTES = 32
+_ID_CHARACTERS = 43  # 32 bytes in URL-safe base64
+#: How long a session goes without being written only because it is in use.
+_TOUCH_SECONDS = 60.0
+
+
+class SessionMissingError(Exception):
+    """The request has no session, or one that has ended.
+
+    Attributes:
+        had_cookie: whether the browser once had one, so that the page can say that it ended.
+    """
+
+    def __init__(self, *, had_cookie: bool) -> None:
+        """Note whether the browser sent a session id."""
+        self.had_cookie = had_cookie
+        super().__init__("no session")
+
+
+class Session:
+    """One person's session as it stood when the request came."""
+
+    def __init__(self, sessions: "Sessions", session_id: str, data: dict[str, Any]) -> None:
+        """Take what `Sessions` loaded."""
+        self._sessions = sessions
+        self.id = session_id
+        self.data = data
+
+    def __repr__(self) -> str:
+        return "Session(<redacted>)"
+
+    @property
+    def person(self) -> Person:
+        """The opaque person that limits and jobs belong to."""
+        return Person(reference=self.data["person"], partner=self.data.get("partner"))
+
+    @property
+    def csrf_token(self) -> str:
+        """What every form of this session carries."""
+        return str(self.data["csrf"])
+
+    def check_csrf(self, token: object) -> None:
+        """Refuse a state change without this session's token.
+
+        Raises:
+            HTTPException: 403.
+        """
+        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), self.csrf_token.encode()):
+            raise HTTPException(403)
+
+    @asynccontextmanager
+    async def change(self) -> AsyncIterator[dict[str, Any]]:
+        """Hold the session's lock, give its newest data to change, and keep the changes.
+
+        Nothing is kept when the block raises.
+
+        Raises:
+            SessionMissingError: it ended in the meantime.
+        """
+        async with self._sessions.lock(self.id):
+            data = await self._sessions.load(self.id)
+            if data is None:
+                raise SessionMissingError(had_cookie=True)
+            yield data
+            await self._sessions.save(self.id, data)
+            self.data = data
+
+
+class Sessions:
+    """Finds, makes, renames and ends sessions."""
+
+    def __init__(self, service: ProofingService, *, clock: Callable[[], float] = time.time) -> None:
+        """Keep the sessions in *service*'s store."""
+        self._service = service
+        self._clock = clock
+        self._secure = urlsplit(service.settings.public_url).scheme == "https"
+        self.cookie_name = "__Host-proofing" if self._secure else "proofing"
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def lock(self, session_id: str) -> asyncio.Lock:
+        """Return the lock of one session; it lives as long as somebody holds it."""
+        return self._locks.setdefault(session_id, asyncio.Lock())
+
+    async def find(self, request: Request, *, touch: bool = True) -> Session:
+        """Return the session of *request*.
+
+        Args:
+            request: its cookie names the session.
+            touch: whether this request counts as a sign of life; one that a waiting page makes by itself
+                does not.
+
+        Raises:
+            SessionMissingError: there is none, or it has ended.
+        """
+        session_id = request.cookies.get(self.cookie_name, "")
+        data = await self.load(session_id) if len(session_id) == _ID_CHARACTERS else None
+        if data is None:
+            raise SessionMissingError(had_cookie=bool(session_id))
+        session = Session(self, session_id, data)
+        if touch and self._clock() - data["saved_at"] > _TOUCH_SECONDS:
+            async with session.change():
+                pass
+        return session
+
+    async def start(self, *, person: str | None = None, **data: Any) -> Session:
+        """Begin a session, for a new person unless *person* is known already."""
+        session_id = secrets.token_urlsafe(_ID_BYTES)
+        fresh = {
+            "person": person or secrets.token_hex(16),
+            "csrf": secrets.token_urlsafe(_ID_BYTES),
+            "created_at": self._clock(),
+            "device_session_id": secrets.token_hex(16),
+            **data,
+        }
+        await self.save(session_id, fresh)
+        return Session(self, session_id, fresh)
+
+    async def rotate(self, session: Session) -> Session:
+        """Give the session a new id and a new CSRF token, because trust in it changes."""
+        data = {**session.data, "csrf": secrets.token_urlsafe(_ID_BYTES)}
+        session_id = secrets.token_urlsafe(_ID_BYTES)
+        await self.save(session_id, data)
+        await self._service.end_session(session.id)
+        return Session(self, session_id, data)
+
+    async def end(self, session: Session) -> None:
+        """Forget everything about the session."""
+        await self._service.end_session(session.id)
+
+    async def load(self, session_id: str) -> dict[str, Any] | None:
+        """Return the data under *session_id*, or None when it is over."""
+        return await self._service.load_session(session_id)
+
+    async def save(self, session_id: str, data: dict[str, Any]) -> None:
+        """Keep *data*; its idle time starts again."""
+        data["saved_at"] = self._clock()
+        await self._service.save_session(session_id, data)
+
+    def set_cookie(self, response: Response, session: Session) -> None:
+        """Send the session's id to the browser."""
+        response.set_cookie(
+            self.cookie_name, session.id, path="/", httponly=True, samesite="lax", secure=self._secure
+        )

@@ -1,0 +1,227 @@
+"""The real application on the local stores and the mock vendor, with a queue whose jobs the test lets go."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from proofing import runtime
+from proofing.errors import QueueUnavailableError
+from proofing.plugins import PluginManager
+from proofing.queues import Capability, JobHandler, JobMessage, QueueStats
+from proofing.runtime import Runtime
+from proofing_server.app import make_app
+
+ORIGIN = "http://localhost:8000"
+SETTINGS = """
+default:
+  local:
+    directory: {directory}/local
+  log_directory: {directory}/log
+  plugins: [huey, local, mock]
+test: {{}}
+"""
+
+
+class HeldJob:
+    """One start of a held job."""
+
+    attempt = 1
+    age_seconds = 0.0
+
+    def __init__(self, message: JobMessage) -> None:
+        self.message = message
+
+    async def note_intent(self, vendor_name: str) -> None:
+        """Note nothing: the process of a test does not die."""
+
+    async def note_answer(self) -> None:
+        """As above."""
+
+
+class HeldQueue:
+    """A queue in memory; `release` runs what waits."""
+
+    capabilities = frozenset({Capability.CANCEL_WAITING})
+
+    def __init__(self) -> None:
+        self.waiting: list[JobMessage] = []
+        self.handler: JobHandler | None = None
+        self.broken = False
+
+    async def open(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def migrate(self) -> Sequence[str]:
+        """There is no schema."""
+        return []
+
+    async def enqueue(self, messages: Sequence[JobMessage], *, connection: object | None = None) -> int:
+        """Keep the messages, or be broken."""
+        if self.broken:
+            raise QueueUnavailableError("the queue is away")
+        self.waiting.extend(messages)
+        return len(messages)
+
+    async def cancel(self, result_id: str) -> bool:
+        """Drop a waiting message."""
+        before = len(self.waiting)
+        self.waiting = [message for message in self.waiting if message.result_id != result_id]
+        return len(self.waiting) < before
+
+    async def verdict(self, result_id: str) -> None:
+        """Keep no verdicts."""
+
+    async def work(
+        self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float
+    ) -> None:
+        """Wait for the end."""
+        await stop.wait()
+
+    async def stats(self) -> QueueStats:
+        """Count what waits."""
+        return QueueStats(waiting={"all": len(self.waiting)}, running={}, oldest_seconds=0.0)
+
+    async def release(self) -> None:
+        """Run every job that waits."""
+        assert self.handler
+        waiting, self.waiting = self.waiting, []
+        for message in waiting:
+            await self.handler.run(HeldJob(message))
+
+
+class Browser:
+    """A browser without script: cookies, forms with their hidden fields, and the headers that browsers send."""
+
+    def __init__(self, site: "RunningSite") -> None:
+        self.site = site
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=site.app), base_url=ORIGIN, timeout=20, trust_env=False
+        )
+        self.page: httpx.Response
+
+    @property
+    def path(self) -> str:
+        """The path of the page on show."""
+        return self.page.url.path
+
+    @property
+    def csrf(self) -> str:
+        """The token in the forms of the page on show."""
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page.text)
+        assert found, self.page.text
+        return found[1]
+
+    async def get(self, path: str) -> httpx.Response:
+        """Open a page, following redirects."""
+        self.page = await self.http.get(path, follow_redirects=True)
+        return self.page
+
+    async def post(self, path: str, **fields: str) -> httpx.Response:
+        """Send a form of the page on show."""
+        self.page = await self.http.post(
+            path,
+            data={"csrf_token": self.csrf, **fields},
+            headers={"Origin": "null", "Sec-Fetch-Site": "same-origin"},
+            follow_redirects=True,
+        )
+        return self.page
+
+    async def post_files(self, path: str, files: Mapping[str, tuple[str, bytes]]) -> httpx.Response:
+        """Send a form with files."""
+        self.page = await self.http.post(
+            path,
+            data={"csrf_token": self.csrf},
+            files=dict(files),
+            headers={"Origin": "null", "Sec-Fetch-Site": "same-origin"},
+            follow_redirects=True,
+        )
+        return self.page
+
+    async def api(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        """Call the JSON API as the page's script does."""
+        sent = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": self.csrf, **headers}
+        return await self.http.post(path, json=body, headers=sent)
+
+    async def consent(self) -> None:
+        """Go from the start to the capture page."""
+        await self.get("/consent")
+        await self.post("/consent", consent="yes")
+        assert self.path == "/document"
+
+
+class RunningSite:
+    """The application with everything behind it."""
+
+    def __init__(self, started: Runtime, queue: HeldQueue) -> None:
+        self.runtime = started
+        self.service = started.service
+        self.queue = queue
+        self.app = make_app(started.service)
+        self._stack = AsyncExitStack()
+
+    def browser(self) -> Browser:
+        """Return a new browser without cookies."""
+        browser = Browser(self)
+        self._stack.push_async_callback(browser.http.aclose)
+        return browser
+
+    async def close(self) -> None:
+        """Close the browsers."""
+        await self._stack.aclose()
+
+
+@asynccontextmanager
+async def start_site(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, **settings: str
+) -> AsyncIterator[RunningSite]:
+    """Start the application with *settings* over the defaults."""
+    queue = HeldQueue()
+    monkeypatch.setattr(PluginManager, "queue", lambda *_: queue)
+    path = directory / "settings.yaml"
+    path.write_text(SETTINGS.format(directory=directory))
+    environ = {
+        "PROOFING_ENV": "test",
+        **{f"PROOFING_{name.upper()}": text for name, text in settings.items()},
+    }
+    configuration = await runtime.configure(path, environ, role="web")
+    async with runtime.start(configuration, "web") as started:
+        queue.handler = started.runner
+        site = RunningSite(started, queue)
+        yield site
+        await site.close()
+
+
+@pytest.fixture
+async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSite]:
+    """The application in its default, asynchronous, mode."""
+    async with start_site(tmp_path, monkeypatch) as running:
+        yield running
+
+
+@pytest.fixture
+async def sync_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSite]:
+    """The application with both switches off."""
+    switches = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
+    async with start_site(tmp_path, monkeypatch, **switches) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_crash(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test in which a request ended in the last seam, and say where."""
+    yield
+    crashes = [
+        record.proofing_fields
+        for record in caplog.get_records("call")
+        if record.getMessage() == "request_failed"
+    ]
+    assert not crashes
