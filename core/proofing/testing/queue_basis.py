@@ -1,0 +1,92 @@
+"""What the cases of the queue contract share: making queues, and working on them for a while."""
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from proofing.queues import Capability, Queue
+from proofing.records import JobKind
+from proofing.testing.queue_handlers import RecordingHandler
+
+#: Slots for each kind, where a test does not care.
+SLOTS: Mapping[str, int] = {kind.queue_name: 8 for kind in JobKind}
+
+
+class QueueBasis(ABC):
+    """How the cases get their queues. All queues that one test makes look at the same data.
+
+    Attributes:
+        patience_seconds: by when what must happen has happened, on a busy machine.
+        deadline_grace_seconds: how long after a job's deadline the queue itself ends a job that hangs.
+    """
+
+    patience_seconds: float = 20.0
+    deadline_grace_seconds: float = 5.0
+
+    @abstractmethod
+    def make_queue(self) -> Queue:
+        """Return a queue that is not open yet; each call returns another view of the same, empty data."""
+
+    def make_unreachable_queue(self) -> Queue | None:
+        """Return a queue whose backend does not answer, or None to skip those tests."""
+        return None
+
+    def connect(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        """Open a caller's connection with ``commit()`` and ``rollback()``, for `Capability.TRANSACTIONAL`."""
+        raise pytest.skip.Exception("this test suite offers no connection")
+
+    async def stored_bytes(self) -> bytes | None:
+        """Return everything that the backend keeps, as it keeps it, or None to skip the privacy case."""
+        return None
+
+    @pytest.fixture
+    async def queue(self) -> AsyncIterator[Queue]:
+        """Give an open queue with its schema in place."""
+        async with self.opened() as queue:
+            yield queue
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Queue]:
+        """Open one more queue on the same data, and close it at the end."""
+        queue = self.make_queue()
+        await queue.migrate()
+        await queue.open()
+        try:
+            yield queue
+        finally:
+            await queue.close()
+
+    @contextlib.asynccontextmanager
+    async def working(
+        self,
+        queue: Queue,
+        handler: RecordingHandler,
+        *,
+        slots: Mapping[str, int] = SLOTS,
+        drain_seconds: float = 5.0,
+    ) -> AsyncIterator[asyncio.Event]:
+        """Work on *queue* for the length of the block, then drain; gives the stop event."""
+        stop = asyncio.Event()
+        task = asyncio.create_task(
+            queue.work(handler, slots=slots, stop=stop, drain_seconds=drain_seconds), name="queue-work"
+        )
+        try:
+            yield stop
+        finally:
+            stop.set()
+            try:
+                async with asyncio.timeout(drain_seconds + self.patience_seconds):
+                    await task
+            finally:
+                task.cancel()
+
+    @staticmethod
+    def needs(queue: Queue, *capabilities: Capability) -> None:
+        """Skip the case when *queue* does not declare all of *capabilities*."""
+        missing = [item.value for item in capabilities if item not in queue.capabilities]
+        if missing:
+            pytest.skip(f"does not declare {', '.join(missing)}")

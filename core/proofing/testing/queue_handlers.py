@@ -1,0 +1,123 @@
+"""A `JobHandler` for tests of queues: keeps what a life cycle would have published, and every start."""
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from proofing.queues import ClaimedJob, JobMessage
+from proofing.records import End, JobKind, StatusRecord
+from proofing.results import Outcome
+from proofing.testing.waiting import eventually
+
+#: What a test does inside a job; returns the end, or None for `End.DONE`.
+Body = Callable[[ClaimedJob], Awaitable[End | None]]
+
+
+async def at_once(_job: ClaimedJob) -> End | None:
+    """Do nothing: the body of a job that ends as soon as it begins."""
+    return None
+
+
+class RecordingHandler:
+    """Stands in for the life cycle: publishes into memory, where the first end of a job wins.
+
+    Handlers that share *published* stand for workers that share one result store.
+
+    Attributes:
+        body: what jobs do.
+        started: a `ClaimedJob` for each start, in order.
+        published: result id to the record that stands.
+        late: ends that came after another one stood, as result id and end.
+        cancelled: result ids of runs that the queue cancelled.
+    """
+
+    def __init__(self, body: Body = at_once, *, published: dict[str, StatusRecord] | None = None) -> None:
+        self.body = body
+        self.started: list[ClaimedJob] = []
+        self.published: dict[str, StatusRecord] = {} if published is None else published
+        self.late: list[tuple[str, End]] = []
+        self.cancelled: list[str] = []
+        self.running = 0
+        self.most_running: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+
+    async def run(self, job: ClaimedJob) -> StatusRecord:
+        """Run `body`, after the last of the stale rule's checks. See `proofing.queues.JobHandler`."""
+        message = job.message
+        self.started.append(job)
+        if job.age_seconds > message.stale_after_seconds:
+            return self._publish(message, End.STALE)
+        queue_name = message.queue_name
+        self.running += 1
+        self._running[queue_name] += 1
+        self.most_running[queue_name] = max(self.most_running[queue_name], self._running[queue_name])
+        try:
+            end = await self.body(job)
+        except asyncio.CancelledError:
+            self.cancelled.append(message.result_id)
+            raise
+        finally:
+            self.running -= 1
+            self._running[queue_name] -= 1
+        return self._publish(message, end or End.DONE)
+
+    async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
+        """Publish *end*. See `proofing.queues.JobHandler`."""
+        return self._publish(message, end)
+
+    def starts(self, result_id: str) -> int:
+        """Return how often the job began here."""
+        return sum(job.message.result_id == result_id for job in self.started)
+
+    def end(self, result_id: str) -> End | None:
+        """Return the end that stands, or None."""
+        record = self.published.get(result_id)
+        return record.end if record else None
+
+    async def until_started(self, count: int = 1, *, within_seconds: float = 20.0) -> None:
+        """Wait until *count* starts were seen."""
+        await eventually(lambda: len(self.started) >= count, within_seconds=within_seconds)
+
+    async def until_ended(self, *messages: JobMessage, within_seconds: float = 20.0) -> None:
+        """Wait until every one of *messages* has an end."""
+        await eventually(
+            lambda: all(message.result_id in self.published for message in messages),
+            within_seconds=within_seconds,
+        )
+
+    def _publish(self, message: JobMessage, end: End) -> StatusRecord:
+        """Keep the first end of a job and return the one that stands."""
+        record = make_record(message, end)
+        standing = self.published.setdefault(message.result_id, record)
+        if standing is not record:
+            self.late.append((message.result_id, end))
+        return standing
+
+
+def make_record(message: JobMessage, end: End) -> StatusRecord:
+    """Return the terminal record of *message*, with a made-up MAC."""
+    return StatusRecord(
+        result_id=message.result_id,
+        kind=message.kind,
+        owner=message.owner,
+        submitted_at=message.enqueued_at,
+    ).ended(
+        end,
+        at=time.time(),
+        outcome=Outcome.PASSED if end is End.DONE else Outcome.UNKNOWN,
+        reasons=("pass_resolution_and_state_id",) if end is End.DONE else (),
+    )
+
+
+def make_message(kind: JobKind = JobKind.RESOLUTION, **changes: Any) -> JobMessage:
+    """Return a message under a fresh id, with random bytes as its sealed arguments."""
+    values: dict[str, Any] = {
+        "result_id": str(uuid.uuid4()),
+        "kind": kind,
+        "owner": f"person-{uuid.uuid4().hex[:8]}",
+        "encrypted_arguments": b"sealed\x00\xff" + uuid.uuid4().bytes,
+    }
+    return JobMessage(**(values | changes))
