@@ -1,0 +1,246 @@
+"""`proofing smoke`: drives one whole proofing over HTTP as a browser would, with the synthetic applicant.
+
+It fills in the real forms, encrypts and uploads as the capture page does when uploads are on, follows the
+waiting pages, and prints each step's outcome and milliseconds.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import secrets
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+
+from proofing.cli.serving import chosen_port
+from proofing.encryption import IV_BYTES, KEY_BYTES, seal_image
+from proofing.errors import ProofingError
+from proofing.images import Side
+
+#: Nobody has an SSN that begins with 900; the phone's exchange is reserved for fiction.
+_SSN = "900-66-1234"
+_PHONE = "(202) 555-0143"
+_TIMEOUT_SECONDS = 90.0
+_WAITING = frozenset({"waiting", "late"})
+
+
+class SmokeError(ProofingError):
+    """A step did not lead where it should."""
+
+
+@dataclass(slots=True)
+class _Form:
+    """A form of a page: where it goes, and its hidden fields."""
+
+    action: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    hidden: dict[str, str] = field(default_factory=dict)
+
+
+class _Forms(HTMLParser):
+    """Collects the forms of a page that change state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[_Form] = []
+        self.wait: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note forms and what is hidden in them."""
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append(_Form(values.get("action", ""), values))
+        elif tag == "input" and values.get("type") == "hidden" and self.forms:
+            self.forms[-1].hidden[values.get("name", "")] = values.get("value", "")
+        elif values.get("id") == "wait":
+            self.wait = values
+
+
+async def smoke(options: argparse.Namespace) -> int:
+    """Drive one proofing; 0 when every step did what it should."""
+    url = options.url or f"http://localhost:{chosen_port(options)}"
+    async with httpx.AsyncClient(
+        base_url=url,
+        timeout=_TIMEOUT_SECONDS,
+        trust_env=False,
+        headers={"origin": url},
+        follow_redirects=True,
+    ) as client:
+        walk = _Walk(client)
+        report = await walk.run()
+    if options.json:
+        print(json.dumps(report))
+    else:
+        for step in report["steps"]:
+            print(f"{step['step']:<12} {step['outcome']:<8} {step['milliseconds']:>8.1f} ms")
+        print(f"{'passed' if report['passed'] else 'FAILED'} in {report['milliseconds']:.1f} ms")
+    return 0 if report["passed"] else 1
+
+
+class _Walk:
+    """One person's way through the pages."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._page = ""
+        self._path = "/"
+        self._steps: list[dict[str, Any]] = []
+
+    async def run(self) -> dict[str, Any]:
+        """Take every step and return the report; stop at the first that fails."""
+        started = time.perf_counter()
+        steps: list[tuple[str, Callable[[], Awaitable[None]], str]] = [
+            ("consent", self._consent, "/document"),
+            ("document", self._document, "/ssn"),
+            ("ssn", lambda: self._post({"ssn": _SSN}), "/verify"),
+            ("resolution", self._job({}), "/phone"),
+            ("phone", self._job({"phone": _PHONE}), "/done"),
+        ]
+        passed = True
+        for name, step, wanted in steps:
+            passed = await self._take(name, step, wanted)
+            if not passed:
+                break
+        milliseconds = round((time.perf_counter() - started) * 1000, 1)
+        return {"passed": passed, "milliseconds": milliseconds, "steps": self._steps}
+
+    async def _take(self, name: str, step: Callable[[], Awaitable[None]], wanted: str) -> bool:
+        """Take one step, time it, and check where it led."""
+        started = time.perf_counter()
+        detail = ""
+        try:
+            await step()
+            if self._path != wanted:
+                detail = f"led to {self._path} in place of {wanted}"
+        except (SmokeError, httpx.HTTPError) as error:
+            detail = str(error) or type(error).__name__
+        entry = {
+            "step": name,
+            "outcome": "failed" if detail else "passed",
+            "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+        }
+        self._steps.append(entry | ({"detail": detail} if detail else {}))
+        return not detail
+
+    async def _consent(self) -> None:
+        """Open the welcome page and agree."""
+        await self._get("/")
+        await self._get("/consent")
+        await self._post({"consent": "yes"})
+
+    async def _document(self) -> None:
+        """Capture both sides, the way that the page asks for."""
+        form = self._form("/document")
+        pictures = {side: _picture() for side in (Side.FRONT, Side.BACK)}
+        if form.attributes.get("data-mode") == "uploads":
+            await self._upload(form, pictures)
+        else:
+            files = {
+                side.value: (f"{side.value}.jpg", content, "image/jpeg") for side, content in pictures.items()
+            }
+            self._keep(await self._client.post("/document", data=form.hidden, files=files))
+        await self._follow()
+
+    async def _upload(self, form: _Form, pictures: dict[Side, bytes]) -> None:
+        """Encrypt and upload each picture, then submit key and IVs."""
+        attempt = form.attributes["data-attempt"]
+        headers = {"x-csrf-token": form.hidden["csrf_token"]}
+        key = secrets.token_bytes(KEY_BYTES)
+        images: dict[str, dict[str, str]] = {}
+        for side, picture in pictures.items():
+            answer = await self._json("/api/uploads", {"side": side.value, "attempt": attempt}, headers)
+            slot, iv = answer["slot"], secrets.token_bytes(IV_BYTES)
+            body = seal_image(picture, key, iv, slot=slot, side=side)
+            terms = {
+                "attempt": attempt,
+                "length": len(body),
+                "sha256": _base64(hashlib.sha256(body).digest()),
+            }
+            target = await self._json(f"/api/uploads/{slot}", terms, headers)
+            put = await self._client.put(target["url"], content=body, headers=target["headers"])
+            if put.status_code != httpx.codes.OK:
+                raise SmokeError(f"the upload was answered with HTTP {put.status_code}")
+            images[side.value] = {"slot": slot, "iv": _base64(iv)}
+        answer = await self._json(
+            "/api/document", {"attempt": attempt, "key": _base64(key), "images": images}, headers
+        )
+        await self._get(answer["next"])
+
+    def _job(self, values: dict[str, str]) -> Callable[[], Awaitable[None]]:
+        """Return a step that posts the page's form and follows the job."""
+
+        async def step() -> None:
+            await self._post(values)
+            await self._follow()
+
+        return step
+
+    async def _follow(self) -> None:
+        """Follow a waiting page to where it leads."""
+        parser = self._parse()
+        result_id = parser.wait.get("data-result-id")
+        give_up = time.monotonic() + _TIMEOUT_SECONDS
+        while result_id:
+            async with self._client.stream("GET", f"/api/jobs/{result_id}/events") as stream:
+                async for line in stream.aiter_lines():
+                    if line.startswith("data:") and json.loads(line[5:]).get("state") not in _WAITING:
+                        await self._get(self._path)
+                        return
+            if time.monotonic() > give_up:
+                raise SmokeError("the job did not end")
+
+    async def _get(self, path: str) -> None:
+        """Open a page."""
+        self._keep(await self._client.get(path))
+
+    async def _post(self, values: dict[str, str]) -> None:
+        """Send the form of the current page."""
+        form = self._form(self._path)
+        self._keep(await self._client.post(form.action, data={**form.hidden, **values}))
+
+    async def _json(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        """Call the JSON API."""
+        answer = await self._client.post(path, json=body, headers=headers)
+        if not answer.is_success:
+            raise SmokeError(f"{path} was answered with HTTP {answer.status_code}")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _keep(self, answer: httpx.Response) -> None:
+        """Make *answer* the current page."""
+        if not answer.is_success:
+            raise SmokeError(f"{answer.url.path} was answered with HTTP {answer.status_code}")
+        self._page, self._path = answer.text, answer.url.path
+
+    def _parse(self) -> _Forms:
+        """Return what the current page holds."""
+        parser = _Forms()
+        parser.feed(self._page)
+        return parser
+
+    def _form(self, action: str) -> _Form:
+        """Return the form of the current page that posts to *action*."""
+        for form in self._parse().forms:
+            if form.action == action and form.attributes.get("method") == "post":
+                return form
+        raise SmokeError(f"{self._path} has no form for {action}")
+
+
+def _picture() -> bytes:
+    """Return a JPEG file with a valid header and random content, so that no two are the same picture."""
+    noise = secrets.token_bytes(20_000).replace(b"\xff", b"\x00")
+    comment = b"\xff\xfe" + struct.pack(">H", 2 + 16) + secrets.token_bytes(16)
+    frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, 800, 1200, 1) + b"\x01\x11\x00"
+    scan = b"\xff\xda" + struct.pack(">HB", 8, 1) + b"\x01\x00\x00\x3f\x00"
+    return b"\xff\xd8" + comment + frame + scan + noise + b"\xff\xd9"
+
+
+def _base64(content: bytes) -> str:
+    """Return *content* in standard base64."""
+    return base64.b64encode(content).decode()
