@@ -103,19 +103,13 @@ class ClaimedJob(Protocol):
         """How long ago it was enqueued, by the queue's clock, at this moment."""
 
     async def note_intent(self, vendor_name: str) -> None:
-        """Record durably that a vendor call is about to begin.
+        """Record durably that the job's first vendor call is about to begin.
 
-        A job whose worker dies after this, and before `note_answer`, ends as `End.UNKNOWN_OUTCOME`.
+        From here on the job is never run again: when its worker dies before the end is recorded, it ends as
+        `End.UNKNOWN_OUTCOME`, since an answer that was not kept is as lost as one that never came.
 
         Raises:
             LeaseLostError: the job is no longer ours; do not call.
-        """
-
-    async def note_answer(self) -> None:
-        """Record that the call has ended, with or without an answer.
-
-        Raises:
-            LeaseLostError: the job is no longer ours; drop the answer.
         """
 
 

@@ -536,9 +536,6 @@ class _InlineJob:
     async def note_intent(self, vendor_name: str) -> None:
         """Nothing outlives the request, so there is nothing to note."""
 
-    async def note_answer(self) -> None:
-        """See `note_intent`."""
-
 
 __all__ = [
     "Adopted",

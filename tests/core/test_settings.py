@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from proofing.cli.inspection import reference
 from proofing.errors import ConfigurationError
 from proofing.settings import LiveSettings, Settings, parse_settings, read_layers
 from proofing.settings.layers import parse_yaml
@@ -184,8 +185,6 @@ def test_the_shipped_file_is_valid_and_alphabetical():
 
 def test_every_setting_is_documented():
     """docs/reference/settings.md is what the schema prints."""
-    from proofing.cli.inspection import reference
-
     page = Path(__file__).parents[2] / "docs/reference/settings.md"
     assert page.read_text().strip() == reference().strip()
 

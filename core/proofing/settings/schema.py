@@ -191,10 +191,12 @@ class Settings(BaseModel):
         "mock", description="State ID proofer; null: none.", json_schema_extra=_LIVE
     )
     upload_url_valid_seconds: Seconds = Field(300, description="How long an upload URL is valid.")
-    vendor_status: Annotated[dict[str, VendorStatus], Field(strict=False)] = Field(
-        default_factory=dict,
-        description="Vendor name to operational, partial_outage or full_outage.",
-        json_schema_extra=_LIVE,
+    vendor_status: Annotated[dict[str, Annotated[VendorStatus, Field(strict=False)]], Field(strict=False)] = (
+        Field(
+            default_factory=dict,
+            description="Vendor name to operational, partial_outage or full_outage.",
+            json_schema_extra=_LIVE,
+        )
     )
     worker_drain_seconds: Seconds = Field(30, description="How long a stopping worker waits for its jobs.")
     worker_slots: Annotated[dict[str, Count], Field(strict=False)] = Field(

@@ -1,0 +1,62 @@
+"""A whole process in a test: real settings, local stores, the mock vendor, and a queue to step through."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from proofing import runtime
+from proofing.plugins import PluginManager
+from proofing.runtime import Runtime
+from proofing.service import Person
+from proofing.testing.memory_queue import MemoryQueue
+
+PERSON = Person(reference="person-1")
+
+
+@dataclass
+class Process:
+    """A running process whose queue the test steps through."""
+
+    runtime: Runtime
+    queue: MemoryQueue
+
+    @property
+    def service(self):
+        """What the pages call."""
+        return self.runtime.service
+
+    async def drain(self):
+        """Run what waits and return the ends."""
+        return await self.queue.drain(self.runtime.runner)
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a settings file for this test and returns its path."""
+
+    def write(**values: object) -> Path:
+        base = {"plugins": ["huey", "local", "mock"], "local": {"directory": str(tmp_path / "local")}}
+        path = tmp_path / "settings.yaml"
+        path.write_text(yaml.safe_dump({"default": {**base, **values}}))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def process(settings_file, monkeypatch) -> Callable[..., AsyncIterator[Process]]:
+    """Return a context manager that starts a process with the given settings."""
+
+    @asynccontextmanager
+    async def start(**values: object) -> AsyncIterator[Process]:
+        queue = MemoryQueue()
+        monkeypatch.setattr(PluginManager, "queue", lambda _self, _name, _context: queue)
+        configuration = await runtime.configure(settings_file(**values), {"PROOFING_ENV": "test"})
+        async with runtime.start(configuration, "run") as started:
+            yield Process(started, queue)
+
+    return start

@@ -1,0 +1,383 @@
+"""From submit to adoption, with the real runner, stores and mock vendor; queued and inline."""
+
+import hashlib
+import secrets
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+import pytest
+
+from proofing.applicant import Applicant
+from proofing.encryption import seal_image
+from proofing.errors import InvalidInputError, LimitReachedError, QueueUnavailableError, UploadRefusedError
+from proofing.images import Side
+from proofing.records import End, JobKind
+from proofing.results import Outcome
+from proofing.service import EncryptedImage, Person
+from proofing.testing.pictures import make_jpeg
+from proofing.uploads import new_attempt
+
+PERSON = Person(reference="person-1")
+APPLICANT = Applicant(
+    first_name="FAKEY",
+    last_name="MCFAKERSON",
+    dob="1938-10-06",
+    ssn="900661234",
+    address1="1 FAKE RD",
+    city="GREAT FALLS",
+    state="MT",
+    zipcode="59010-1234",
+    phone="2025550143",
+    state_id_number="1111111111111",
+    state_id_jurisdiction="ND",
+    document_type_received="drivers_license",
+)
+DEVICE = {"device_session_id": "pass", "request_ip": "192.0.2.7"}
+
+
+async def upload(process, pictures, *, attempt=None, person=PERSON, tamper=lambda body: body):
+    """Upload *pictures* as a browser would and return the arguments of the submit."""
+    attempt = attempt or new_attempt()
+    key = secrets.token_bytes(32)
+    images = {}
+    for side, picture in pictures.items():
+        slot = await process.service.new_slot(person, attempt=attempt, side=side)
+        iv = secrets.token_bytes(12)
+        body = tamper(seal_image(picture, key, iv, slot=slot, side=side))
+        signed = await process.service.presign(
+            person, attempt=attempt, slot=slot, length=len(body), sha256=hashlib.sha256(body).digest()
+        )
+        await put(process, signed, body)
+        images[side] = EncryptedImage(slot=slot, iv=iv)
+    return {"attempt": attempt, "encryption_key": key, "images": images}
+
+
+async def put(process, signed, body):
+    """Send *body* where *signed* says."""
+    path, _, query = signed.url.partition("?")
+
+    async def stream():
+        yield body
+
+    await process.service.upload_receiver.receive(
+        path.partition("/uploads/")[2],
+        query=dict(parse_qsl(query)),
+        headers={name.lower(): value for name, value in signed.headers.items()}
+        | {"content-length": str(len(body))},
+        body=stream(),
+    )
+
+
+def pictures():
+    """Return two fresh pictures."""
+    return {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}
+
+
+async def test_an_uploaded_document_passes_and_is_read_once(process):
+    """The job reads what the browser encrypted; the page adopts it once."""
+    async with process() as running:
+        result_id = await running.service.submit_uploads(PERSON, **await upload(running, pictures()))
+        record = await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
+        assert not record.is_done
+        assert await running.service.adopt(PERSON, result_id, JobKind.DOCUMENT) is None
+        await running.drain()
+        adopted = await running.service.adopt(PERSON, result_id, JobKind.DOCUMENT)
+        assert adopted.record.is_success
+        assert adopted.result["applicant"]["first_name"] == "FAKEY"
+        again = await running.service.adopt(PERSON, result_id, JobKind.DOCUMENT)
+        assert again.result is None
+
+
+async def test_uploads_alone_complete_nothing(process):
+    """Until a job has ended there is no record that could complete the step."""
+    async with process() as running:
+        await upload(running, pictures())
+        assert running.queue.waiting == []
+        assert await running.service.adopt(PERSON, "anything", JobKind.DOCUMENT) is None
+
+
+async def test_pictures_are_gone_after_the_verdict(process, tmp_path):
+    """No ciphertext is left once the job has ended."""
+    async with process() as running:
+        await running.service.submit_uploads(PERSON, **await upload(running, pictures()))
+        folder = tmp_path / "local" / "images"
+        assert len([path for path in folder.rglob("*") if path.is_file()]) == 2
+        await running.drain()
+        assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "end"),
+    [
+        (lambda arguments: arguments | {"encryption_key": secrets.token_bytes(32)}, End.DECRYPT_ERROR),
+        (
+            lambda arguments: (
+                arguments
+                | {
+                    "images": {
+                        side: EncryptedImage(slot=image.slot, iv=arguments["images"][other].iv)
+                        for (side, image), other in zip(
+                            arguments["images"].items(), [Side.BACK, Side.FRONT], strict=True
+                        )
+                    }
+                }
+            ),
+            End.DECRYPT_ERROR,
+        ),
+    ],
+    ids=["wrong key", "swapped IVs"],
+)
+async def test_a_picture_that_does_not_open_ends_typed_without_a_vendor_call(process, spoil, end):
+    """The end says what happened, and no vendor was called."""
+    async with process() as running:
+        arguments = spoil(await upload(running, pictures()))
+        await running.service.submit_uploads(PERSON, **arguments)
+        (message,) = running.queue.waiting
+        (record,) = await running.drain()
+        assert (record.end, record.outcome) == (end, Outcome.UNKNOWN)
+        assert message.metadata["gives_back"] == []
+
+
+async def test_text_encrypted_in_place_of_a_picture_is_refused(process):
+    """A data URL that was encrypted as text is no picture; the page is told which side."""
+    async with process(mock={"latency_seconds": 0}) as running:
+        text = {Side.FRONT: b"\x00\x01not a picture", Side.BACK: make_jpeg()}
+        result_id = await running.service.submit_uploads(PERSON, **await upload(running, text))
+        await running.drain()
+        record = await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
+        assert record.end is End.BAD_IMAGE
+        assert record.fields == {"front": "not_an_image"}
+
+
+async def test_sides_cannot_be_exchanged(process):
+    """A slot reserved for one side does not serve the other."""
+    async with process() as running:
+        arguments = await upload(running, pictures())
+        front, back = arguments["images"][Side.FRONT], arguments["images"][Side.BACK]
+        swapped = arguments | {"images": {Side.FRONT: back, Side.BACK: front}}
+        with pytest.raises(InvalidInputError) as caught:
+            await running.service.submit_uploads(PERSON, **swapped)
+        assert caught.value.fields == {"front": "upload_missing", "back": "upload_missing"}
+
+
+async def test_slots_are_used_once_and_by_their_owner(process):
+    """Another person, another attempt, or a second submit finds no upload."""
+    async with process() as running:
+        arguments = await upload(running, pictures())
+        other = Person(reference="person-2")
+        with pytest.raises(InvalidInputError):
+            await running.service.submit_uploads(other, **arguments)
+        with pytest.raises(InvalidInputError):
+            await running.service.submit_uploads(PERSON, **(arguments | {"attempt": new_attempt()}))
+        await running.service.submit_uploads(PERSON, **arguments)
+        await running.drain()
+        with pytest.raises(InvalidInputError):
+            await running.service.submit_uploads(PERSON, **arguments)
+
+
+async def test_a_slot_is_signed_once_and_only_for_its_owner(process):
+    """The second signature is refused; so is another person's, as if the slot did not exist."""
+    async with process() as running:
+        attempt = new_attempt()
+        slot = await running.service.new_slot(PERSON, attempt=attempt, side=Side.FRONT)
+        terms = {"attempt": attempt, "slot": slot, "length": 100, "sha256": b"x" * 32}
+        with pytest.raises(UploadRefusedError) as foreign:
+            await running.service.presign(Person(reference="person-2"), **terms)
+        with pytest.raises(UploadRefusedError) as unknown:
+            await running.service.presign(PERSON, **(terms | {"slot": "0" * 32}))
+        assert (foreign.value.status, str(foreign.value)) == (unknown.value.status, str(unknown.value))
+        with pytest.raises(UploadRefusedError) as large:
+            await running.service.presign(PERSON, **(terms | {"length": 16 * 1024 * 1024}))
+        assert large.value.status == 413
+        await running.service.presign(PERSON, **terms)
+        with pytest.raises(UploadRefusedError) as second:
+            await running.service.presign(PERSON, **terms)
+        assert second.value.status == 409
+
+
+async def test_an_attempt_has_eight_slots(process):
+    """The ninth picture of an attempt is refused."""
+    async with process() as running:
+        attempt = new_attempt()
+        for _ in range(8):
+            await running.service.new_slot(PERSON, attempt=attempt, side=Side.FRONT)
+        with pytest.raises(LimitReachedError):
+            await running.service.new_slot(PERSON, attempt=attempt, side=Side.FRONT)
+
+
+async def test_a_second_submit_is_the_same_attempt(process):
+    """Double clicks and second tabs get the running attempt's id; it is counted once."""
+    async with process() as running:
+        first = await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        second = await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        assert first == second
+        assert len(running.queue.waiting) == 1
+        assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 4
+
+
+async def test_a_foreign_other_step_or_forged_record_is_nobodys(process):
+    """Another person, another step, and an edited record all look like an unknown id."""
+    async with process() as running:
+        result_id = await running.service.submit_address(PERSON, APPLICANT)
+        await running.drain()
+        assert (await running.service.status(PERSON, result_id, JobKind.ADDRESS)).is_success
+        assert await running.service.status(Person(reference="x"), result_id, JobKind.ADDRESS) is None
+        assert await running.service.status(PERSON, result_id, JobKind.RESOLUTION) is None
+        store = running.runtime.backends.results
+        record = await store.status(result_id)
+        await store.erase(result_id)
+        await store.finish(replace(record, outcome=Outcome.PASSED, reasons=("edited",)), life_seconds=60)
+        assert await running.service.status(PERSON, result_id, JobKind.ADDRESS) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "end", "outcome"),
+    [
+        ({}, End.DONE, Outcome.PASSED),
+        ({"first_name": "bad"}, End.DONE, Outcome.FAILED),
+        ({"ssn": "123456789"}, End.DONE, Outcome.FAILED),
+        ({"first_name": "fail"}, End.VENDOR_EXCEPTION, Outcome.UNKNOWN),
+        ({"first_name": "time"}, End.VENDOR_EXCEPTION, Outcome.UNKNOWN),
+        ({"state_id_number": "mvatimeout"}, End.STATE_ID_EXCEPTION, Outcome.UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("queued", [True, False])
+async def test_resolution_ends_alike_queued_and_inline(process, change, end, outcome, queued):
+    """Both switch positions give the same record; only an answer is charged."""
+    async with process(ruby_workers_idv_enabled=queued) as running:
+        result_id = await running.service.submit_resolution(PERSON, replace(APPLICANT, **change), **DEVICE)
+        assert bool(running.queue.waiting) is queued
+        await running.drain()
+        record = await running.service.status(PERSON, result_id, JobKind.RESOLUTION)
+        assert (record.end, record.outcome) == (end, outcome)
+        charged = 1 if end is End.DONE else 0
+        assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5 - charged
+        ssn = change.get("ssn", APPLICANT.ssn)
+        assert (await running.service.limit(PERSON, "proof_ssn", ssn=ssn)).remaining == 10 - charged
+
+
+async def test_the_last_permitted_attempt_is_processed(process):
+    """Five phone numbers run to their end; the sixth is refused and not enqueued."""
+    async with process() as running:
+        for _ in range(5):
+            await running.service.submit_address(PERSON, replace(APPLICANT, phone="7035555555"))
+            (record,) = await running.drain()
+            assert record.outcome is Outcome.FAILED
+        with pytest.raises(LimitReachedError) as caught:
+            await running.service.submit_address(PERSON, APPLICANT)
+        assert caught.value.limit == "proof_address"
+        assert running.queue.waiting == []
+
+
+async def test_a_refused_submit_gives_back_what_it_had_counted(process):
+    """When the second of two limits holds, the first is as it was."""
+    async with process(idv_resolution_max_attempts=1) as running:
+        await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        await running.drain()
+        with pytest.raises(LimitReachedError):
+            await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        assert (await running.service.limit(PERSON, "proof_ssn", ssn=APPLICANT.ssn)).remaining == 9
+
+
+async def test_a_failed_enqueue_loses_nothing(process, monkeypatch):
+    """The person may simply submit again, uncharged."""
+    async with process() as running:
+        working = running.queue.enqueue
+
+        async def away(*_arguments, **_options):
+            raise QueueUnavailableError("away")
+
+        monkeypatch.setattr(running.queue, "enqueue", away)
+        with pytest.raises(QueueUnavailableError):
+            await running.service.submit_address(PERSON, APPLICANT)
+        assert (await running.service.limit(PERSON, "proof_address")).remaining == 5
+        monkeypatch.setattr(running.queue, "enqueue", working)
+        result_id = await running.service.submit_address(PERSON, APPLICANT)
+        await running.drain()
+        assert (await running.service.status(PERSON, result_id, JobKind.ADDRESS)).is_success
+
+
+async def test_a_cancelled_attempt_is_over_and_stays_charged(process):
+    """The record says so, the job does not run, and the person may start anew."""
+    async with process() as running:
+        result_id = await running.service.submit_address(PERSON, APPLICANT)
+        await running.service.cancel(PERSON, result_id, JobKind.ADDRESS)
+        record = await running.service.status(PERSON, result_id, JobKind.ADDRESS)
+        assert record.end is End.CANCELLED
+        assert running.queue.waiting == []
+        assert (await running.service.limit(PERSON, "proof_address")).remaining == 4
+        assert await running.service.submit_address(PERSON, APPLICANT) != result_id
+
+
+async def test_a_stale_job_calls_no_vendor(process):
+    """A job older than the limit ends as stale and is not charged."""
+    async with process() as running:
+        result_id = await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        (message,) = running.queue.waiting
+        running.queue.waiting = [replace(message, enqueued_at=message.enqueued_at - 301)]
+        (record,) = await running.drain()
+        assert record.end is End.STALE
+        assert record.result_id == result_id
+        assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5
+
+
+async def test_arguments_moved_to_another_job_do_not_open(process):
+    """Sealed arguments are bound to their job: under another's id they are a decrypt error."""
+    async with process() as running:
+        await running.service.submit_address(PERSON, APPLICANT)
+        await running.service.submit_address(Person(reference="person-2"), APPLICANT)
+        first, second = running.queue.waiting
+        running.queue.waiting = [replace(first, encrypted_arguments=second.encrypted_arguments)]
+        (record,) = await running.drain()
+        assert record.end is End.DECRYPT_ERROR
+
+
+async def test_arguments_of_an_unknown_version_end_typed(process):
+    """A worker that cannot read the arguments says so."""
+    async with process() as running:
+        await running.service.submit_address(PERSON, APPLICANT)
+        running.queue.waiting = [replace(running.queue.waiting[0], schema_version=99)]
+        (record,) = await running.drain()
+        assert record.end is End.UNREADABLE
+
+
+async def test_a_job_beyond_its_deadline_ends_timed_out(process):
+    """A vendor that hangs does not hold the job."""
+    async with process(mock={"latency_seconds": 30.0}) as running:
+        await running.service.submit_address(PERSON, APPLICANT)
+        running.queue.waiting = [replace(running.queue.waiting[0], deadline_seconds=0.05)]
+        (record,) = await running.drain()
+        assert record.timed_out
+        assert record.end in {End.TIMED_OUT, End.VENDOR_EXCEPTION}
+
+
+async def test_no_vendor_in_service_is_an_exception_not_a_failure(process):
+    """With every phone vendor out, nothing is held against the number."""
+    async with process(vendor_status={"mock": "full_outage"}) as running:
+        await running.service.submit_address(PERSON, APPLICANT)
+        (record,) = await running.drain()
+        assert record.end is End.VENDOR_EXCEPTION
+        assert not running.service.is_available(PERSON)
+
+
+async def test_sync_documents_pass_the_same_way(process):
+    """Pictures of a form post are proofed at once, by the same job."""
+    async with process(doc_auth_enable_presigned_s3_urls=False) as running:
+        result_id = await running.service.submit_images(PERSON, images=pictures())
+        adopted = await running.service.adopt(PERSON, result_id, JobKind.DOCUMENT)
+        assert adopted.record.is_success
+        assert adopted.result["applicant"]["last_name"] == "MCFAKERSON JR" or "MCFAKERSON" in str(
+            adopted.result
+        )
+
+
+async def test_sessions_are_sealed_and_end(process, tmp_path):
+    """What a session holds is readable with its id only, and is gone when it is ended."""
+    async with process() as running:
+        await running.service.save_session("id-1", {"ssn": "900661234"})
+        assert (await running.service.load_session("id-1"))["ssn"] == "900661234"
+        assert await running.service.load_session("id-2") is None
+        stored = b"".join(path.read_bytes() for path in (tmp_path / "local").rglob("*") if path.is_file())
+        assert b"900661234" not in stored
+        await running.service.end_session("id-1")
+        assert await running.service.load_session("id-1") is None
