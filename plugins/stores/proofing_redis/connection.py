@@ -166,8 +166,8 @@ def _make_client(settings: RedisSettings) -> tuple[Client, Sentinel | None]:
 def _socket_options(settings: RedisSettings) -> dict[str, Any]:
     """Return what all three topologies share."""
     options: dict[str, Any] = {
-        # With a time-out of its own redis-py sends through `asyncio.wait_for`, which in Python 3.11 swallows a
-        # cancellation that comes while it ends (cpython 86296): our deadline, or a stop, would be lost.
+        # With a time-out of its own redis-py sends through `asyncio.wait_for`, which in Python 3.11 swallows
+        # a cancellation that comes as it ends (cpython 86296): our deadline, or a stop, would be lost.
         "socket_timeout": None,
         "socket_connect_timeout": settings.deadline_seconds,
         "retry": Retry(NoBackoff(), 0),

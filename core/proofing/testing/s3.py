@@ -1,0 +1,404 @@
+"""A strict stand-in for Amazon S3: a real HTTP server on loopback that believes nothing.
+
+It verifies Signature Version 4 in header and query, expiry, signed headers, payload hash, checksums, length,
+*only if absent*, CORS and a bucket policy; loose stand-ins accept any signature and so prove nothing about
+uploads. It serves PUT, GET, HEAD, DELETE and ListObjectsV2, by path (``/bucket/key``) and by host name
+(``bucket.localhost``). Objects live in memory.
+
+    with running_s3([Bucket(name="images")]) as s3:
+        client = boto3.client("s3", endpoint_url=s3.url, ...)
+
+As a process: ``python -m proofing.testing.s3 --port 9000 --bucket images --cors-origin http://127.0.0.1:3000``,
+with ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY`` in the environment as the one credential it knows, or
+several in ``S3_CREDENTIALS``: ``[{"access_key": …, "secret_key": …, "actions": ["PutObject"]}, …]``.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from proofing.testing.s3_bucket import Bucket, CORSRule, StoredObject
+from proofing.testing.s3_signature import Credential, S3Error, SignedRequest, verify
+
+__all__ = ["Bucket", "CORSRule", "Credential", "S3Error", "S3Server", "SeenRequest", "running_s3"]
+
+DEFAULT_REGION = "us-east-1"
+DEFAULT_CREDENTIAL = Credential(access_key="AKIASYNTHETIC0000000", secret_key="synthetic/secret/key")  # noqa: S106
+
+_ACTIONS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}
+_IDLE_SECONDS = 30.0
+_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRequest:
+    """One line of the server's access log; no query, which holds signatures."""
+
+    method: str
+    bucket: str
+    key: str
+    status: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is sent back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+class S3Server:
+    """The server; runs in a thread of its own.
+
+    Args:
+        buckets: what it holds.
+        credentials: who may sign.
+        region: that signatures must name.
+        port: 0 takes a free one.
+        now: the clock, for tests of expiry.
+
+    Attributes:
+        requests: the access log.
+    """
+
+    def __init__(
+        self,
+        buckets: Iterable[Bucket],
+        *,
+        credentials: Sequence[Credential] = (DEFAULT_CREDENTIAL,),
+        region: str = DEFAULT_REGION,
+        port: int = 0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.buckets = {bucket.name: bucket for bucket in buckets}
+        self.credentials = {credential.access_key: credential for credential in credentials}
+        self.region = region
+        self.requests: list[SeenRequest] = []
+        self._now = now
+        self._port = port
+        self._server: _Server | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The endpoint URL."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Listen, on the same port as before when it was started before."""
+        handler = type("Handler", (_Handler,), {"s3": self})
+        self._server = _Server(("127.0.0.1", self._port), handler)
+        self._port = int(self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop listening. Harmless when not running."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.end_connections()
+            server.server_close()
+
+    def answer(self, request: SignedRequest) -> _Answer:
+        """Return the answer to *request*, whatever it is, and note it in the access log."""
+        bucket_name = key = ""
+        cors: dict[str, str] = {}
+        try:
+            bucket_name, key = self._locate(request)
+            bucket = self.buckets.get(bucket_name)
+            if bucket is None:
+                raise S3Error(404, "NoSuchBucket")
+            rule = bucket.rule_for(request.header("origin"), request.method)
+            cors = _cors_headers(rule) if rule is not None else {}
+            answer = self._serve(bucket, key, request)
+            code = ""
+        except S3Error as error:
+            answer, code = _error(error), error.code
+        self.requests.append(SeenRequest(request.method, bucket_name, key, answer.status, code))
+        return _Answer(answer.status, {**answer.headers, **cors}, answer.body)
+
+    def _serve(self, bucket: Bucket, key: str, request: SignedRequest) -> _Answer:
+        """Verify the request and do what it asks."""
+        if request.method == "OPTIONS":
+            rule = bucket.preflight(request)
+            return _Answer(200, _preflight_headers(rule))
+        now = self._now()
+        signer = verify(request, self.credentials, self.region, now)
+        action = _ACTIONS.get(request.method, "")
+        if not key:
+            action = "ListBucket" if request.method in {"GET", "HEAD"} else ""
+        if not action:
+            raise S3Error(405, "MethodNotAllowed")
+        bucket.check_policy(request, signer, action)
+        if action == "ListBucket":
+            return _list(bucket, dict(request.parameters)) if request.method == "GET" else _Answer(200, {})
+        if action == "PutObject":
+            return _Answer(200, _object_headers(bucket, bucket.put(key, request, now)))
+        if action == "DeleteObject":
+            bucket.delete(key)
+            return _Answer(204, {})
+        stored = bucket.get(key)
+        headers = {
+            **_object_headers(bucket, stored),
+            "Content-Type": stored.content_type,
+            "Last-Modified": formatdate(stored.modified_at, usegmt=True),
+        }
+        return _Answer(200, headers, stored.body)
+
+    def _locate(self, request: SignedRequest) -> tuple[str, str]:
+        """Return bucket and key, from the host name or from the path."""
+        host = (request.header("host") or "").partition(":")[0]
+        label, dot, _ = host.partition(".")
+        path = SignedRequest("", "", f"path={request.path[1:]}", ()).parameters[0][1]
+        if dot and label in self.buckets:
+            return label, path
+        bucket, _, key = path.partition("/")
+        return bucket, key
+
+
+@contextlib.contextmanager
+def running_s3(
+    buckets: Iterable[Bucket],
+    *,
+    credentials: Sequence[Credential] = (DEFAULT_CREDENTIAL,),
+    region: str = DEFAULT_REGION,
+    port: int = 0,
+    now: Callable[[], float] = time.time,
+) -> Iterator[S3Server]:
+    """Run the server for the length of the ``with`` block; the arguments are those of `S3Server`."""
+    server = S3Server(buckets, credentials=credentials, region=region, port=port, now=now)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its connections, so that it can end them."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._connections: set[Any] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Note the connection and serve it in a thread."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection and close it."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def end_connections(self) -> None:
+        """End all connections that clients keep open."""
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads one request whole, within bounds, and writes the answer."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
+    s3: S3Server
+
+    def do_GET(self) -> None:
+        """Serve any method alike."""
+        request = SignedRequest(
+            method=self.command,
+            path=self.path.partition("?")[0],
+            query=self.path.partition("?")[2],
+            headers=[(name.lower(), value) for name, value in self.headers.items()],
+        )
+        try:
+            body = self._read_body(request)
+        except S3Error as error:
+            self.close_connection = True
+            self._send(_error(error))
+            return
+        if body is None:  # the client went away
+            self.close_connection = True
+            return
+        self._send(
+            self.s3.answer(SignedRequest(request.method, request.path, request.query, request.headers, body))
+        )
+
+    do_PUT = do_POST = do_HEAD = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - the names http.server looks for
+
+    def _read_body(self, request: SignedRequest) -> bytes | None:
+        """Read as many bytes as Content-Length says; None when fewer come."""
+        if request.header("transfer-encoding") is not None:
+            raise S3Error(501, "NotImplemented")
+        length = request.header("content-length")
+        if length is None:
+            if request.method == "PUT":
+                raise S3Error(411, "MissingContentLength")
+            return b""
+        if not length.isascii() or not length.isdecimal():
+            raise S3Error(400, "InvalidRequest")
+        if int(length) > max(bucket.max_object_bytes for bucket in self.s3.buckets.values()):
+            raise S3Error(400, "EntityTooLarge")
+        try:
+            body = self.rfile.read(int(length))
+        except OSError:
+            return None
+        return body if len(body) == int(length) else None
+
+    def _send(self, answer: _Answer) -> None:
+        """Write the answer; HEAD gets the headers only."""
+        with contextlib.suppress(OSError):  # the client went away
+            self.send_response(answer.status)
+            headers = {"x-amz-request-id": "STRICTDOUBLE", "Content-Length": str(len(answer.body))}
+            for name, value in (headers | answer.headers).items():
+                self.send_header(name, value)
+            if self.close_connection:
+                self.send_header("Connection", "close")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing: URLs hold signatures."""
+
+    def log_request(self, *_: object) -> None:
+        """Print nothing."""
+
+
+def _object_headers(bucket: Bucket, stored: StoredObject) -> dict[str, str]:
+    """Return what tells one state of an object from another."""
+    version = {"x-amz-version-id": stored.version} if bucket.is_versioned else {}
+    return {"ETag": stored.etag, **version}
+
+
+def _cors_headers(rule: CORSRule) -> dict[str, str]:
+    """Return the headers that let a page read the answer."""
+    return {"Access-Control-Allow-Origin": rule.origin, "Vary": "Origin"}
+
+
+def _preflight_headers(rule: CORSRule) -> dict[str, str]:
+    """Return the headers that let a page send the request."""
+    return {
+        **_cors_headers(rule),
+        "Access-Control-Allow-Methods": ", ".join(sorted(rule.methods)),
+        "Access-Control-Allow-Headers": ", ".join(sorted(rule.headers)),
+        "Access-Control-Max-Age": "300",
+    }
+
+
+def _error(error: S3Error) -> _Answer:
+    """Return an error as S3 words it."""
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{error.code}</Code></Error>'
+    return _Answer(error.status, {"Content-Type": "application/xml"}, body.encode())
+
+
+def _list(bucket: Bucket, parameters: dict[str, str]) -> _Answer:
+    """Answer ListObjectsV2, in pages."""
+    if parameters.get("list-type") != "2":
+        raise S3Error(501, "NotImplemented")
+    prefix = parameters.get("prefix", "")
+    after = parameters.get("continuation-token", parameters.get("start-after", ""))
+    page_size = min(int(parameters.get("max-keys", "1000")), 1000)
+    found = sorted((key, stored) for key, stored in list(bucket.objects.items()) if key.startswith(prefix))
+    rest = [(key, stored) for key, stored in found if key > after]
+    page = rest[:page_size]
+    encode = quote if parameters.get("encoding-type") == "url" else escape
+    contents = "".join(
+        f"<Contents><Key>{encode(key)}</Key><Size>{len(stored.body)}</Size>"
+        f"<ETag>{escape(stored.etag)}</ETag><LastModified>{_iso(stored.modified_at)}</LastModified></Contents>"
+        for key, stored in page
+    )
+    more = len(rest) > len(page)
+    token = f"<NextContinuationToken>{escape(page[-1][0])}</NextContinuationToken>" if more else ""
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="{_NAMESPACE}">'
+        f"<Name>{bucket.name}</Name><KeyCount>{len(page)}</KeyCount><MaxKeys>{page_size}</MaxKeys>"
+        f"<EncodingType>{parameters.get('encoding-type', '')}</EncodingType>"
+        f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{contents}</ListBucketResult>"
+    )
+    return _Answer(200, {"Content-Type": "application/xml"}, body.encode())
+
+
+def _iso(seconds: float) -> str:
+    """Return a time as the listing writes it, to the millisecond."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the server until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m proofing.testing.s3", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--region", default=os.environ.get("AWS_REGION", DEFAULT_REGION))
+    parser.add_argument("--bucket", action="append", default=[], help="for images, with the upload rules")
+    parser.add_argument("--cors-origin", action="append", default=[], help="page that may upload")
+    parser.add_argument("--secrets-bucket", help="versioned, without upload rules")
+    parser.add_argument("--load", action="append", default=[], metavar="BUCKET/KEY=FILE")
+    options = parser.parse_args(arguments)
+    rules = tuple(CORSRule(origin=origin) for origin in options.cors_origin)
+    buckets = [
+        Bucket(name=name, cors=rules, only_if_absent=True, max_signature_age_seconds=300.0)
+        for name in options.bucket
+    ]
+    if options.secrets_bucket:
+        buckets.append(Bucket(name=options.secrets_bucket, is_versioned=True))
+    server = S3Server(buckets, credentials=_credentials(), region=options.region, port=options.port)
+    for item in options.load:
+        place, _, file = item.partition("=")
+        bucket, _, key = place.partition("/")
+        body = Path(file).read_bytes()
+        server.buckets[bucket].put(key, SignedRequest("PUT", "", "", (), body), time.time())
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    server.start()
+    stopped.wait()
+    server.stop()
+
+
+def _credentials() -> list[Credential]:
+    """Read the credentials from the environment: arguments of a process are for all to see."""
+    several = os.environ.get("S3_CREDENTIALS")
+    if several is None:
+        return [
+            Credential(
+                access_key=os.environ.get("AWS_ACCESS_KEY_ID", DEFAULT_CREDENTIAL.access_key),
+                secret_key=os.environ.get("AWS_SECRET_ACCESS_KEY", DEFAULT_CREDENTIAL.secret_key),
+            )
+        ]
+    return [
+        Credential(
+            access_key=item["access_key"],
+            secret_key=item["secret_key"],
+            actions=frozenset(item["actions"]) if "actions" in item else None,
+        )
+        for item in json.loads(several)
+    ]
+
+
+if __name__ == "__main__":
+    main()
