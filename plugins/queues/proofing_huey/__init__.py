@@ -1,1 +1,91 @@
-"""Placeholder."""
+"""The queue of the embedded default: Huey, on SQLite, Redis or PostgreSQL.
+
+Name in settings.yaml: ``huey``. Needs the extra ``huey`` (``pip install proofing[huey]``).
+
+Settings, below ``huey``:
+
+``storage`` (``sqlite``)
+    ``sqlite`` for processes of one machine, ``redis`` or ``postgres`` for several.
+``path`` (``.local/huey.db``)
+    The SQLite file. Its directory is made with mode 0700 when missing, the file with mode 0600.
+``url``
+    Redis, such as ``redis://:password@host:6379/0`` or ``rediss://…`` for TLS. Secret. Redis 5 or newer.
+``dsn``
+    PostgreSQL, such as ``host=db dbname=jobs user=proofing``. Secret.
+``max_threads`` (200)
+    Worker threads in one process, whatever the slots say; a running job holds one.
+``poll_seconds`` (0.02)
+    How often a worker asks SQLite whether another process has written. Jobs start about that late at worst;
+    asking costs no query and about a thousandth of a core.
+``timeout_seconds`` (5)
+    Total deadline of every call from the web process.
+
+Rights: on PostgreSQL, ``proofing migrate`` creates tables with the prefix ``proofing_huey``; web and worker
+need select, insert, update and delete on them and usage of their sequences. On Redis, keys that begin with
+``huey.`` and ``proofing.huey.``.
+
+What is in the queue: sealed arguments, ids and facts without PII, as JSON with a MAC over queue name and
+content. Nothing is pickled; a message that was not written by this application is dropped and counted.
+Results, texts of exceptions and tracebacks are neither stored nor logged.
+
+Limits, as the capabilities say: a start takes the job out of the queue, so the job of a killed worker is
+lost (at most once; a stopped worker hands its jobs back), nobody rescues it, its page ends as *missing*.
+Staleness is judged by the clocks of two hosts. A delay may last up to a second longer than asked. About 200
+jobs at once in a process. The setting ``queue_must_rescue`` refuses such a queue; the plugin ``postgres`` has
+none of these limits.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
+
+if TYPE_CHECKING:
+    from proofing.queues import Queue
+
+
+class HueySettings(PluginSettings):
+    """The section ``huey`` of settings.yaml."""
+
+    dsn: SecretStr | None = Field(None, description="PostgreSQL connection string. Secret.")
+    max_threads: int = Field(200, ge=1, le=1000, description="Worker threads in one process.")
+    path: str = Field(".local/huey.db", min_length=1, description="The SQLite file.")
+    poll_seconds: float = Field(
+        0.02,
+        ge=0.001,
+        le=1,
+        description="How often a worker asks SQLite whether another process has written.",
+    )
+    storage: Literal["sqlite", "redis", "postgres"] = Field("sqlite", description="What keeps the jobs.")
+    timeout_seconds: float = Field(5.0, gt=0, description="Total deadline of every call to the storage.")
+    url: SecretStr | None = Field(None, description="Redis URL. Secret.")
+
+    @model_validator(mode="after")
+    def _storage_has_address(self) -> "HueySettings":
+        """Demand the address of the storage that is chosen."""
+        if self.storage == "redis" and self.url is None:
+            raise ValueError("url must be set for the storage redis")
+        if self.storage == "postgres" and self.dsn is None:
+            raise ValueError("dsn must be set for the storage postgres")
+        return self
+
+
+@hookimpl
+def proofing_settings() -> type[PluginSettings]:
+    """Return the schema of the section ``huey``."""
+    return HueySettings
+
+
+@hookimpl
+def proofing_queues() -> Sequence["BackendDescriptor[Queue]"]:
+    """Offer the queue ``huey``."""
+    return [BackendDescriptor(name="huey", make=_make_queue)]
+
+
+def _make_queue(settings: HueySettings, context: BackendContext) -> "Queue":
+    """Build the queue, importing Huey and the storage's library only now."""
+    from proofing_huey.backend import HueyQueue  # noqa: PLC0415 - as the docstring says
+
+    return HueyQueue(settings, context.secret)

@@ -1,0 +1,185 @@
+"""Runs the coroutine bodies of jobs on the worker's event loop while Huey's threads wait for them."""
+
+import asyncio
+import concurrent.futures
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from huey.exceptions import TaskTimeout
+
+from proofing.errors import LeaseLostError, ProofingError
+from proofing.logs import get_logger, log
+from proofing.queues import JobHandler, JobMessage
+from proofing.records import End, StatusRecord
+
+#: How long a body that was told to stop may take to do so.
+_UNWIND_SECONDS = 5.0
+#: How long an end that cannot be published is tried again.
+_PUBLISH_SECONDS = 30.0
+
+_logger = get_logger(__name__)
+
+
+class JobFailedError(Exception):
+    """A body raised something that it may not raise. Holds nothing of it."""
+
+
+class HueyJob:
+    """One start of a job; the `ClaimedJob` of this queue.
+
+    Intent and answer are kept in memory only: a killed worker takes the job with it, so that nobody will
+    repeat the call.
+    """
+
+    #: A job is started once; handing it back gives the start back.
+    attempt = 1
+
+    def __init__(self, message: JobMessage, kept_at: float) -> None:
+        """Start *message*, which was enqueued at *kept_at* by the clock of the enqueuing host."""
+        self.message = message
+        self.kept_at = kept_at
+        self.has_open_intent = False
+        self.is_lost = False
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it was enqueued, by the clocks of two hosts."""
+        return max(0.0, time.time() - self.kept_at)
+
+    async def note_intent(self, vendor_name: str) -> None:  # noqa: ARG002 - the contract's argument
+        """Remember that a vendor call is about to begin. Raises `LeaseLostError` when we were stopped."""
+        self._check()
+        self.has_open_intent = True
+
+    async def note_answer(self) -> None:
+        """Remember that the call has ended. Raises `LeaseLostError` when we were stopped."""
+        self._check()
+        self.has_open_intent = False
+
+    def _check(self) -> None:
+        """Refuse notes of a job that was taken back."""
+        if self.is_lost:
+            raise LeaseLostError("the job was taken back")
+
+
+class Bodies:
+    """The bodies that run in this process, on one event loop; lives as long as one `Queue.work`."""
+
+    def __init__(self, handler: JobHandler) -> None:
+        """Run bodies with *handler* on the running loop."""
+        self._handler = handler
+        self._loop = asyncio.get_running_loop()
+        self._running: dict[asyncio.Task[Any], str] = {}
+        self._is_over = False
+        self._changed = asyncio.Event()
+        self.ended: dict[str, int] = {}
+
+    @property
+    def running(self) -> dict[str, int]:
+        """Queue name to jobs that run here."""
+        names = list(self._running.values())
+        return {name: names.count(name) for name in set(names)}
+
+    # Called in Huey's threads
+
+    def call(self, body: Coroutine[Any, Any, Any], *, queue_name: str, seconds: float) -> Any:
+        """Run *body* on the loop, wait for it at most *seconds*, and return what it returns.
+
+        Raises:
+            TaskTimeout: the time was over; the body was told to stop.
+            KeyboardInterrupt: the worker is stopping, which Huey reports as an interrupted task.
+        """
+        done = concurrent.futures.Future[None]()
+        future = asyncio.run_coroutine_threadsafe(self._tracked(body, queue_name, done), self._loop)
+        try:
+            return future.result(None if seconds == float("inf") else seconds)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            concurrent.futures.wait([done], _UNWIND_SECONDS)
+            raise TaskTimeout from None
+        except concurrent.futures.CancelledError:
+            concurrent.futures.wait([done], _UNWIND_SECONDS)
+            raise KeyboardInterrupt from None
+
+    def publish(self, message: JobMessage, end: End) -> None:
+        """Publish *end* for a job that will not run (again), and wait for that."""
+        future = asyncio.run_coroutine_threadsafe(self._publish(message, end), self._loop)
+        try:
+            future.result(_PUBLISH_SECONDS + _UNWIND_SECONDS)
+        except (Exception, concurrent.futures.CancelledError) as error:  # noqa: BLE001 - nobody above can help
+            future.cancel()
+            name = type(error).__name__
+            log(_logger, "publish_failed", job_id=message.result_id, end=end, exception_class=name)
+
+    # Called on the loop
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait at most *seconds* until no body runs; return whether none does."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._running:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def interrupt(self) -> None:
+        """Tell every body to stop, and let no other begin."""
+        self._is_over = True
+        for task in self._running:
+            task.cancel()
+
+    async def perform(self, job: HueyJob) -> None:
+        """Let the handler run *job*: the body of every task.
+
+        Raises:
+            JobFailedError: the handler raised what it may not raise.
+        """
+        try:
+            self._count(await self._handler.run(job))
+        except asyncio.CancelledError:
+            job.is_lost = True
+            raise
+        except Exception as raised:  # noqa: BLE001 - whatever it is, Huey would log its text
+            error = type(raised).__name__
+        else:
+            return
+        log(_logger, "handler_failed", job_id=job.message.result_id, exception_class=error)
+        raise JobFailedError
+
+    async def _tracked(
+        self, body: Coroutine[Any, Any, Any], queue_name: str, done: concurrent.futures.Future[None]
+    ) -> Any:
+        """Run *body*, known to `drain` and `interrupt`."""
+        task = asyncio.current_task()
+        if task is None or self._is_over:
+            body.close()
+            done.set_result(None)
+            raise asyncio.CancelledError
+        self._running[task] = queue_name
+        try:
+            return await body
+        finally:
+            del self._running[task]
+            self._changed.set()
+            done.set_result(None)
+
+    async def _publish(self, message: JobMessage, end: End) -> None:
+        """Let the handler publish *end*, again and again while its stores are away."""
+        wait = 0.1
+        async with asyncio.timeout(_PUBLISH_SECONDS):
+            while True:
+                try:
+                    self._count(await self._handler.abandon(message, end))
+                except ProofingError:
+                    await asyncio.sleep(wait)
+                    wait *= 2
+                else:
+                    return
+
+    def _count(self, record: StatusRecord) -> None:
+        """Count how a job ended."""
+        if record.end is not None:
+            self.ended[record.end.value] = self.ended.get(record.end.value, 0) + 1

@@ -1,0 +1,254 @@
+"""Our Huey: one instance a queue name, whose tasks are coroutines and whose signals publish typed ends.
+
+Huey has one queue an instance, and as many jobs run as its consumer has threads. So each kind of job gets an
+instance of its own, and the slots of a queue are simply its threads: no job is ever taken out of the storage
+before a thread is free to run it, which matters where taking out is losing it on a crash. The instances share
+one storage and one event loop.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from huey import Huey
+from huey import signals as S  # noqa: N812 - as Huey's own manual does
+from huey.api import Task, TaskWrapper
+from huey.exceptions import HueyException
+
+from proofing.logs import get_logger, log
+from proofing.queues import JobMessage
+from proofing.records import End, JobKind
+from proofing_huey.bodies import Bodies, HueyJob
+from proofing_huey.messages import read_message, write_message
+from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError
+from proofing_huey.storages import JobStorage
+
+#: Longer than the job's own deadline, so that the handler's end, which says more, comes first.
+_GRACE_SECONDS = 1.0
+#: How long to wait before a job is tried again that the storage kept from starting.
+_RETRY_SECONDS = 0.2
+
+_logger = get_logger(__name__)
+
+
+class CoroutineTaskWrapper(TaskWrapper):  # type: ignore[misc]
+    """Lets a task's function be a coroutine function, which runs on the worker's loop.
+
+    Its name in the storage is ``proofing.`` and the given name, wherever the function lives.
+    """
+
+    def create_task(
+        self,
+        func: Callable[..., Coroutine[Any, Any, Any]],
+        context: bool = False,  # noqa: ARG002 - Huey's argument; our tasks always get their context
+        name: str | None = None,
+        **settings: Any,
+    ) -> type[Task]:
+        """Return the task class of the coroutine function *func*, which gets its task as ``task``.
+
+        Raises:
+            TypeError: *func* is no coroutine function.
+        """
+        if not inspect.iscoroutinefunction(func):
+            raise TypeError("the tasks of this queue are coroutine functions")
+        huey: JobHuey = self.huey
+
+        def body(*args: Any, task: Task, **kwargs: Any) -> Any:
+            coroutine = func(*args, task=task, **kwargs)
+            return huey.bodies.call(coroutine, queue_name=huey.name, seconds=task.time_remaining)
+
+        body.__module__ = "proofing"
+        return super().create_task(body, True, name, **settings)  # type: ignore[no-any-return]
+
+
+class JobHuey(Huey):  # type: ignore[misc]
+    """One queue of jobs."""
+
+    def __init__(self, name: str, storage: JobStorage, key: bytes) -> None:
+        """Use *storage* for the queue *name*, and authenticate its messages with *key*."""
+        self._given_storage = storage
+        super().__init__(name, results=False, utc=True, serializer=AuthenticatedSerializer(key, name))
+        self._bodies: Bodies | None = None
+        self.refused = 0
+        self._tasks_of = {
+            kind: self.task(name=kind.log_name)(self._perform) for kind in JobKind if kind.queue_name == name
+        }
+        self.signal(S.SIGNAL_EXPIRED)(self._on_expired)
+        self.signal(S.SIGNAL_REVOKED)(self._on_revoked)
+        self.signal(S.SIGNAL_TIMEOUT)(self._on_timeout)
+        self.signal(S.SIGNAL_ERROR)(self._on_error)
+        self.signal(S.SIGNAL_INTERRUPTED)(self._on_interrupted)
+        self.signal(S.SIGNAL_COMPLETE)(self._on_complete)
+
+    def get_task_wrapper_class(self) -> type[TaskWrapper]:
+        """Return the wrapper that knows coroutines."""
+        return CoroutineTaskWrapper
+
+    def create_storage(self) -> JobStorage:
+        """Return the storage that we were given."""
+        return self._given_storage
+
+    def build_error_result(self, task: Task, exception: Exception) -> dict[str, Any]:
+        """Return an error without text and traceback; it is not stored, as there are no results."""
+        return {"error": type(exception).__name__, "task_id": task.id, "retries": 0, "traceback": ""}
+
+    @property
+    def bodies(self) -> Bodies:
+        """The bodies of the running `Queue.work`."""
+        if self._bodies is None:
+            raise RuntimeError("no worker runs in this process")
+        return self._bodies
+
+    @bodies.setter
+    def bodies(self, bodies: Bodies | None) -> None:
+        self._bodies = bodies
+
+    def write(self, message: JobMessage) -> bytes:
+        """Return the blob of a job, as Huey would enqueue it."""
+        now = time.time()
+        task = self._tasks_of[message.kind].s(write_message(message), now)
+        task.id = message.result_id
+        task.eta = _utc(now + message.delay_seconds) if message.delay_seconds > 0 else None
+        task.expires_resolved = _utc(now + message.stale_after_seconds)
+        task.priority = -message.priority
+        task.timeout = message.deadline_seconds + _GRACE_SECONDS
+        blob: bytes = self.serialize_task(task)
+        return blob
+
+    def dequeue(self) -> Task | None:
+        """Return the next task; drop and count what is none of ours."""
+        data = self.storage.dequeue()
+        if data is None:
+            return None
+        try:
+            task: Task = self.deserialize_task(data)
+            values, kept_at = task.args
+            task.job = HueyJob(read_message(values), kept_at)
+        except (HueyException, ValueError, KeyError, TypeError, IndexError):
+            self.refused += 1
+            log(_logger, "queue_message_refused", queue_name=self.name)
+            return None
+        return task
+
+    def ages(self, limit: int) -> Iterator[float]:
+        """Yield the ages in seconds of the next *limit* jobs that are ready to start."""
+        now = time.time()
+        for data in self.storage.enqueued_items(limit):
+            try:
+                task = self.deserialize_task(data)
+                kept_at: float = task.args[1]
+            except (HueyException, ValueError, KeyError, TypeError, IndexError):
+                continue
+            if self.ready_to_run(task):
+                yield max(0.0, now - kept_at)
+
+    def run_to_end(self, task: Task, pause: Callable[[float], bool]) -> None:
+        """Execute *task* so that it ends typed even when the storage fails on the way.
+
+        Args:
+            task: from `dequeue`; it is in the storage no more.
+            pause: waits so many seconds and returns whether the worker is stopping.
+        """
+        while True:
+            try:
+                self.execute(task)
+            except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
+                log(_logger, "queue_unavailable", queue_name=self.name, error=type(error).__name__)
+            else:
+                return
+            if _is_begun(task):
+                # The body has run; what failed is tidying up after it.
+                return
+            if task.job.age_seconds > task.job.message.stale_after_seconds:
+                self._end(task, End.STALE)
+                return
+            if pause(_RETRY_SECONDS):
+                self._hand_back(task)
+                return
+
+    def _check_revoked(self, data: Any, timestamp: Any = None, peek: bool = True) -> tuple[bool, bool]:
+        """Tell whether a task is revoked; a revocation that is none of ours is forgotten."""
+        try:
+            revoked, restore = super()._check_revoked(data, timestamp, peek)
+        except MessageRefusedError:
+            self.refused += 1
+            return False, not peek
+        return revoked, restore
+
+    async def _perform(self, _values: dict[str, Any], _kept_at: float, *, task: Task) -> None:
+        """Run a job: the function of every task."""
+        task.is_begun = True
+        await self.bodies.perform(task.job)
+
+    # Signals, called in the thread of the task
+
+    def _on_expired(self, _signal: str, task: Task) -> None:
+        """A job waited longer than the stale limit."""
+        self._end(task, End.STALE)
+
+    def _on_revoked(self, _signal: str, task: Task) -> None:
+        """A job was cancelled before it began."""
+        self._end(task, End.CANCELLED)
+
+    def _on_timeout(self, _signal: str, task: Task) -> None:
+        """A job ran longer than its deadline, and its handler did not say so."""
+        self._end(task, End.TIMED_OUT)
+
+    def _on_error(self, _signal: str, task: Task, _error: Exception) -> None:
+        """A handler raised what it may not raise."""
+        self._end(task, End.INTERNAL_ERROR)
+
+    def _on_interrupted(self, _signal: str, task: Task) -> None:
+        """The worker is stopping, and this job did not end in time."""
+        self._hand_back(task)
+
+    def _on_complete(self, _signal: str, task: Task) -> None:
+        """A job has ended, and its handler has published how."""
+        self._forget(task.job.message)
+
+    def _end(self, task: Task, end: End) -> None:
+        """Publish *end* for a job that will not run (again)."""
+        task.job.is_lost = True
+        self.bodies.publish(task.job.message, end)
+        self._forget(task.job.message)
+
+    def _hand_back(self, task: Task) -> None:
+        """Put a job back that may be run again, and end one that may not."""
+        job: HueyJob = task.job
+        job.is_lost = True
+        message = job.message
+        if job.has_open_intent:
+            end = End.UNKNOWN_OUTCOME
+        elif job.age_seconds > message.stale_after_seconds:
+            end = End.STALE
+        else:
+            try:
+                self.storage.enqueue(self.serialize_task(task), task.priority)
+            except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
+                log(_logger, "queue_unavailable", queue_name=self.name, error=type(error).__name__)
+                end = End.WORKER_LOST
+            else:
+                log(_logger, "handed_back", queue_name=self.name, job_id=message.result_id)
+                return
+        self._end(task, end)
+
+    def _forget(self, message: JobMessage) -> None:
+        """Free the unique key of a job that has ended."""
+        if message.unique_key is None:
+            return
+        try:
+            self.storage.release(message.unique_key, message.result_id)
+        except Exception as error:  # noqa: BLE001 - any storage error; the key expires by itself
+            log(_logger, "queue_unavailable", queue_name=self.name, error=type(error).__name__)
+
+
+def _is_begun(task: Task) -> bool:
+    """Tell whether the body of *task* has begun."""
+    return getattr(task, "is_begun", False)
+
+
+def _utc(seconds: float) -> datetime:
+    """Return the moment *seconds* after the epoch as Huey keeps it: naive, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

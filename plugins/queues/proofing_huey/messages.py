@@ -1,0 +1,40 @@
+"""What one job looks like inside a Huey task: plain JSON values, the sealed arguments in base64.
+
+New fields must have a default, so that old and new processes read each other's messages for one release.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from proofing.queues import JobMessage
+from proofing.records import JobKind
+
+_NAMES = frozenset(field.name for field in fields(JobMessage))
+
+
+def write_message(message: JobMessage) -> dict[str, Any]:
+    """Return *message* as JSON values."""
+    values = {name: getattr(message, name) for name in _NAMES}
+    return values | {
+        "kind": message.kind.value,
+        "encrypted_arguments": base64.b64encode(message.encrypted_arguments).decode(),
+        "metadata": dict(message.metadata),
+    }
+
+
+def read_message(values: Mapping[str, Any]) -> JobMessage:
+    """Return the message that *values* spell; unknown names, which a newer process wrote, are ignored.
+
+    Raises:
+        KeyError, TypeError, ValueError: *values* are no message.
+    """
+    known = {name: value for name, value in values.items() if name in _NAMES}
+    return JobMessage(
+        **known
+        | {
+            "kind": JobKind(values["kind"]),
+            "encrypted_arguments": base64.b64decode(values["encrypted_arguments"], validate=True),
+        }
+    )

@@ -1,0 +1,35 @@
+-- The statements of the SQLite storage that are ours; Huey has its own.
+
+-- name: schema
+-- Keys that are taken by a job until they expire.
+create table if not exists taken_key (
+    name text primary key,
+    holder text not null,
+    expires real not null
+) without rowid;
+create index if not exists taken_key_expires on taken_key (expires);
+
+-- name: forget
+-- Delete what has expired.
+delete from taken_key where expires <= :now;
+
+-- name: take
+-- Take a key; changes no row when it is taken.
+insert into taken_key (name, holder, expires) values (:name, :holder, :expires)
+on conflict (name) do nothing;
+
+-- name: release
+-- Free a key that its holder has taken.
+delete from taken_key where name = :name and holder = :holder;
+
+-- name: put
+-- Keep a job.
+insert into task (queue, data, priority) values (:queue, :data, :priority);
+
+-- name: waiting
+-- How many jobs of a queue wait, counted no further than needed.
+select count(*) from (select 1 from task where queue = :queue limit :most);
+
+-- name: is_due
+-- Whether a scheduled task of a queue is due.
+select 1 from schedule where queue = :queue and timestamp <= :now limit 1;

@@ -1,0 +1,93 @@
+"""What the three storages have in common: the contract between our Huey and whatever keeps the jobs.
+
+Beside Huey's own tables or keys each keeps *taken keys*, with an expiry: one for each job, so that a job that
+is sent again is not kept twice, and one for each unique key. Huey itself knows neither.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from huey.storage import BaseStorage
+
+from proofing_huey.gates import Gate
+
+#: How long an idle thread waits until it looks by itself, in case its watcher is blind.
+IDLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Entry:
+    """One job to keep.
+
+    Attributes:
+        queue_name: which queue it waits in.
+        blob: as serialized.
+        priority: as Huey has it: higher starts sooner.
+        result_id: of the job.
+        unique_key: none or one other job may hold it.
+        expires: when its taken keys are free again, in seconds since the epoch.
+    """
+
+    queue_name: str
+    blob: bytes
+    priority: float
+    result_id: str
+    unique_key: str | None
+    expires: float
+
+    @property
+    def job_key(self) -> str:
+        """The taken key of the job itself."""
+        return f"job:{self.result_id}"
+
+
+class JobStorage(BaseStorage):  # type: ignore[misc]
+    """A Huey storage that can also do what our queue needs."""
+
+    @abstractmethod
+    def put_all(self, entries: Sequence[Entry]) -> int:
+        """Keep jobs of any queue in one step and return how many were accepted.
+
+        A job that was kept before counts as accepted and is not kept again; a job whose unique key another
+        job holds is left out.
+        """
+
+    @abstractmethod
+    def release(self, unique_key: str, result_id: str) -> None:
+        """Free *unique_key* if the job *result_id* holds it."""
+
+    def add_to_schedule(self, data: bytes, ts: datetime) -> None:
+        """Keep a task until *ts*; Huey's naive UTC would be read as local time."""
+        super().add_to_schedule(data, ts.replace(tzinfo=UTC))
+
+
+class Watcher(Protocol):
+    """Wakes the gates of this process when another one has enqueued."""
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+
+    def stop(self) -> None:
+        """End, and wait for the thread."""
+
+
+class Backend(Protocol):
+    """One kind of storage, made for one process."""
+
+    def storage(self, queue_name: str) -> JobStorage:
+        """Return the storage of one queue. No I/O."""
+
+    def check(self) -> None:
+        """Connect. Raises whatever the library raises."""
+
+    def migrate(self) -> Sequence[str]:
+        """Make what is missing and return what was done."""
+
+    def watcher(self, gates: Mapping[str, Gate]) -> Watcher | None:
+        """Return what wakes *gates*, or None when the storage wakes its threads itself."""
+
+    def close(self) -> None:
+        """Disconnect."""
