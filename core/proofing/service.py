@@ -1,41 +1,31 @@
-"""What a front end calls: submit, follow, adopt, cancel. The only face of the job life cycle; knows no HTTP.
+"""What a front end calls: submit, follow, adopt, cancel. It is all of the job life cycle that HTTP sees."""
 
-A submit takes these steps, each of which can be repeated safely: the person's one running attempt of the kind
-is claimed (a second submit finds it and returns its id), limits are counted, the status record is written,
-the arguments are sealed, the job is enqueued. With jobs switched off the same job runs inside the request.
-"""
-
-import asyncio
 import json
 import time
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from proofing.applicant import Applicant
 from proofing.encryption import KEY_BYTES, KeyRing, Sealer
-from proofing.errors import EncryptionError, InvalidInputError, LimitReachedError, ProofingError
+from proofing.errors import EncryptionError, InvalidInputError
 from proofing.images import Side
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.runner import (
     VERDICT_LABEL,
     JobRunner,
-    arguments_context,
-    pending_key,
     result_context,
-    sign_record,
 )
 from proofing.logs import get_logger, log
-from proofing.metrics import JOBS_SUBMITTED
-from proofing.queues import Capability, JobMessage, Queue
-from proofing.records import End, JobKind, StatusRecord
+from proofing.queues import Capability, Queue
+from proofing.records import JobKind, StatusRecord
 from proofing.routing import Router
 from proofing.rules import limits
 from proofing.rules.limits import Limit
 from proofing.sessions import SessionVault
 from proofing.settings import LiveSettings, Settings
 from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadReceiver
+from proofing.submissions import Submission, Submitter
 from proofing.uploads import EncryptedImage, UploadDesk
 from proofing.vendors import ProoferKind
 
@@ -82,19 +72,6 @@ class Adopted:
     result: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Submission:
-    """One submit on its way."""
-
-    person: Person
-    kind: JobKind
-    arguments: DocumentArguments | PIIArguments
-    counters: Sequence[tuple[Limit, str]]
-    inline: bool
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    objects: Sequence[str] = ()
-
-
 class ProofingService:
     """One instance a process; every method is safe to call concurrently."""
 
@@ -114,7 +91,6 @@ class ProofingService:
     ) -> None:
         """Take the parts that `proofing.runtime` made."""
         self.environment = environment
-        self._runner = runner
         self._queue = queue
         self._results = results
         self._images = images
@@ -125,6 +101,9 @@ class ProofingService:
         self._live = live
         self._uploads = UploadDesk(results, images, keys, live)
         self._sessions = SessionVault(results, sealer, live)
+        self._submitter = Submitter(
+            runner=runner, queue=queue, results=results, sealer=sealer, keys=keys, live=live
+        )
 
     # Settings that front ends follow
 
@@ -210,14 +189,21 @@ class ProofingService:
             LimitReachedError: `idv_doc_auth` is used up.
             StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
         """
-        if running := await self._running(person, JobKind.DOCUMENT):
+        if running := await self._submitter.running(person.reference, JobKind.DOCUMENT):
             return running
         if len(encryption_key) != KEY_BYTES:
             raise InvalidInputError({"encryption_key": "malformed"})
-        uploaded = await self._uploads.use(person.reference, attempt=attempt, images=images)
-        return await self._submit(
-            _Submission(
-                person=person,
+        try:
+            uploaded = await self._uploads.use(person.reference, attempt=attempt, images=images)
+        except InvalidInputError:
+            # A second submit at the same moment has used the slots: then it is this one's attempt too.
+            if running := await self._submitter.running(person.reference, JobKind.DOCUMENT):
+                return running
+            raise
+        return await self._submitter.submit(
+            Submission(
+                owner=person.reference,
+                partner=person.partner,
                 kind=JobKind.DOCUMENT,
                 arguments=DocumentArguments(
                     images=uploaded,
@@ -245,9 +231,10 @@ class ProofingService:
             LimitReachedError: `idv_doc_auth` is used up.
             StoreUnavailableError: nothing was submitted; try again.
         """
-        return await self._submit(
-            _Submission(
-                person=person,
+        return await self._submitter.submit(
+            Submission(
+                owner=person.reference,
+                partner=person.partner,
                 kind=JobKind.DOCUMENT,
                 arguments=DocumentArguments(
                     plain_images=images, failed_fingerprints=frozenset(failed_fingerprints)
@@ -275,9 +262,10 @@ class ProofingService:
             device_session_id=device_session_id,
             request_ip=request_ip,
         )
-        return await self._submit(
-            _Submission(
-                person=person,
+        return await self._submitter.submit(
+            Submission(
+                owner=person.reference,
+                partner=person.partner,
                 kind=JobKind.RESOLUTION,
                 arguments=arguments,
                 counters=[
@@ -298,9 +286,10 @@ class ProofingService:
         """
         if not applicant.phone:
             raise InvalidInputError({"phone": "required"})
-        return await self._submit(
-            _Submission(
-                person=person,
+        return await self._submitter.submit(
+            Submission(
+                owner=person.reference,
+                partner=person.partner,
                 kind=JobKind.ADDRESS,
                 arguments=PIIArguments(applicant=self._about(person, applicant)),
                 counters=[(self._limit(limits.ADDRESS), person.reference)],
@@ -348,17 +337,7 @@ class ProofingService:
         record = await self.status(person, result_id, kind)
         if record is None or record.is_done:
             return
-        pending = await self._pending(person, kind)
-        message = JobMessage(
-            result_id=result_id,
-            kind=kind,
-            owner=person.reference,
-            encrypted_arguments=b"",
-            enqueued_at=record.submitted_at,
-            metadata={"objects": pending.get("objects", ())},
-        )
-        await self._runner.abandon(message, End.CANCELLED)
-        await self._queue.cancel(result_id)
+        await self._submitter.cancel(record)
 
     async def limit(self, person: Person, name: str, *, ssn: str | None = None) -> LimitState:
         """Return how far the limit *name* is used up by the person, or by *ssn*."""
@@ -382,106 +361,6 @@ class ProofingService:
     async def end_session(self, session_id: str) -> None:
         """Forget the session."""
         await self._sessions.end(session_id)
-
-    # Steps of a submit
-
-    async def _submit(self, submission: _Submission) -> str:
-        """Take *submission* through its steps, undoing them when one fails."""
-        person, kind = submission.person, submission.kind
-        result_id = str(uuid.uuid4())
-        gives_back = [
-            limits.counter_key(limit, subject) for limit, subject in submission.counters if limit.gives_back
-        ]
-        pending = {"result_id": result_id, "objects": list(submission.objects)}
-        if not await self._results.add(
-            pending_key(person.reference, kind),
-            json.dumps(pending).encode(),
-            life_seconds=self.settings.async_wait_timeout_seconds,
-        ):
-            return str((await self._pending(person, kind)).get("result_id", result_id))
-        counted: list[str] = []
-        try:
-            await self._count(submission.counters, counted)
-            message = JobMessage(
-                result_id=result_id,
-                kind=kind,
-                owner=person.reference,
-                partner=person.partner,
-                encrypted_arguments=b"",
-                metadata={
-                    **submission.metadata,
-                    "objects": list(submission.objects),
-                    "gives_back": gives_back,
-                },
-                stale_after_seconds=self.settings.async_stale_job_timeout_seconds,
-                deadline_seconds=self.settings.job_deadline_seconds,
-            )
-            await self._begin(message)
-            if not submission.inline:
-                await self._enqueue(message, submission.arguments)
-        except ProofingError:
-            await self._undo(person, kind, result_id, counted)
-            raise
-        JOBS_SUBMITTED.labels(kind.value, "inline" if submission.inline else "queued").inc()
-        if submission.inline:
-            # Shielded: a browser that leaves must not stop a call that is being paid for.
-            await asyncio.shield(self._runner.run_inline(_InlineJob(message), submission.arguments))
-        return result_id
-
-    async def _count(self, counters: Sequence[tuple[Limit, str]], counted: list[str]) -> None:
-        """Count the attempt on every limit, noting each in *counted*. Raises `LimitReachedError`."""
-        for limit, subject in counters:
-            key = limits.counter_key(limit, subject)
-            usage = await self._results.count(key, maximum=limit.maximum, window_seconds=limit.window_seconds)
-            limits.require_counted(limit, usage)
-            counted.append(key)
-
-    async def _begin(self, message: JobMessage) -> None:
-        """Write the status record, in progress, before anything can end it."""
-        record = StatusRecord(
-            result_id=message.result_id,
-            kind=message.kind,
-            owner=message.owner,
-            submitted_at=message.enqueued_at,
-        )
-        life = self.settings.session_total_hours * 3600.0
-        await self._results.begin(sign_record(self._keys, record), life_seconds=life)
-
-    async def _enqueue(self, message: JobMessage, arguments: DocumentArguments | PIIArguments) -> None:
-        """Seal the arguments and hand the job to the queue."""
-        sealed = await self._sealer.seal(
-            arguments.to_bytes(), arguments_context(message.owner, message.result_id)
-        )
-        await self._queue.enqueue([replace(message, encrypted_arguments=sealed)])
-        log(
-            _logger,
-            "enqueue",
-            job_class=message.kind.log_name,
-            job_id=message.result_id,
-            queue_name=message.queue_name,
-            trace_id=message.trace_id,
-        )
-
-    async def _undo(self, person: Person, kind: JobKind, result_id: str, counted: Sequence[str]) -> None:
-        """Take back what a failed submit has done; what cannot be taken back expires by itself."""
-        try:
-            for counter in counted:
-                await self._results.give_back(counter)
-            await self._results.erase(result_id)
-            await self._results.delete(pending_key(person.reference, kind))
-        except ProofingError as error:
-            log(_logger, "submit_not_undone", job_id=result_id, error=type(error).__name__)
-
-    async def _running(self, person: Person, kind: JobKind) -> str | None:
-        """Return the id of the person's running attempt of this kind, or None."""
-        found = (await self._pending(person, kind)).get("result_id")
-        return str(found) if found else None
-
-    async def _pending(self, person: Person, kind: JobKind) -> dict[str, Any]:
-        """Return what is kept of the running attempt; empty when there is none."""
-        blob = await self._results.load(pending_key(person.reference, kind))
-        pending: dict[str, Any] = json.loads(blob) if blob else {}
-        return pending
 
     # Reading
 
@@ -524,24 +403,4 @@ class ProofingService:
         return replace(applicant, uuid=person.reference, uuid_prefix=person.partner)
 
 
-class _InlineJob:
-    """A job that runs inside the request: no queue, no lease."""
-
-    attempt = 1
-    age_seconds = 0.0
-
-    def __init__(self, message: JobMessage) -> None:
-        self.message = message
-
-    async def note_intent(self, vendor_name: str) -> None:
-        """Nothing outlives the request, so there is nothing to note."""
-
-
-__all__ = [
-    "Adopted",
-    "EncryptedImage",
-    "LimitReachedError",
-    "LimitState",
-    "Person",
-    "ProofingService",
-]
+__all__ = ["Adopted", "EncryptedImage", "LimitState", "Person", "ProofingService", "UploadReceiver"]

@@ -1,0 +1,210 @@
+"""The steps of a submit, each atomic in its store, and how they are undone when one fails.
+
+The person's one running attempt of the kind is claimed (a second submit finds it), limits are counted, the
+status record is written, the arguments are sealed, the job is enqueued; with jobs switched off it runs here.
+docs/explanation/job-life.md.
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from proofing.encryption import KeyRing, Sealer
+from proofing.errors import ProofingError
+from proofing.jobs.arguments import DocumentArguments, PIIArguments
+from proofing.jobs.runner import JobRunner, arguments_context, pending_key, sign_record
+from proofing.logs import get_logger, log
+from proofing.metrics import JOBS_SUBMITTED
+from proofing.queues import JobMessage, Queue
+from proofing.records import End, JobKind, StatusRecord
+from proofing.rules import limits
+from proofing.rules.limits import Limit
+from proofing.settings import LiveSettings
+from proofing.stores import ResultStore
+
+_logger = get_logger("proofing.service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Submission:
+    """One submit on its way.
+
+    Attributes:
+        owner: opaque reference of the person.
+        partner: opaque reference of the organisation that sent the person.
+        counters: each limit with whom it counts.
+        inline: whether the job runs inside the request.
+        metadata: facts without PII, kept with the job.
+        objects: keys in the image store that the job reads, and that go with it.
+    """
+
+    owner: str
+    partner: str | None
+    kind: JobKind
+    arguments: DocumentArguments | PIIArguments
+    counters: Sequence[tuple[Limit, str]]
+    inline: bool
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    objects: Sequence[str] = ()
+
+
+class Submitter:
+    """Takes submissions through their steps."""
+
+    def __init__(
+        self,
+        *,
+        runner: JobRunner,
+        queue: Queue,
+        results: ResultStore,
+        sealer: Sealer,
+        keys: KeyRing,
+        live: LiveSettings,
+    ) -> None:
+        """Take the parts that `proofing.runtime` made."""
+        self._runner = runner
+        self._queue = queue
+        self._results = results
+        self._sealer = sealer
+        self._keys = keys
+        self._live = live
+
+    async def submit(self, submission: Submission) -> str:
+        """Take *submission* through its steps and return the result id, or that of the running attempt.
+
+        Raises:
+            LimitReachedError: a limit holds; nothing was submitted or counted.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        owner, kind = submission.owner, submission.kind
+        result_id = str(uuid.uuid4())
+        pending = {"result_id": result_id, "objects": list(submission.objects)}
+        claimed = await self._results.add(
+            pending_key(owner, kind),
+            json.dumps(pending).encode(),
+            life_seconds=self._live.current.async_wait_timeout_seconds,
+        )
+        if not claimed:
+            # It may have ended between the two calls; then this submit is as good as lost, and repeated.
+            return await self.running(owner, kind) or await self.submit(submission)
+        counted: list[str] = []
+        try:
+            await self._count(submission.counters, counted)
+            message = self._message(submission, result_id)
+            await self._begin(message)
+            if not submission.inline:
+                await self._enqueue(message, submission.arguments)
+        except ProofingError:
+            await self._undo(owner, kind, result_id, counted)
+            raise
+        JOBS_SUBMITTED.labels(kind.value, "inline" if submission.inline else "queued").inc()
+        if submission.inline:
+            # Shielded: a browser that leaves must not stop a call that is being paid for.
+            await asyncio.shield(self._runner.run_inline(_InlineJob(message), submission.arguments))
+        return result_id
+
+    async def running(self, owner: str, kind: JobKind) -> str | None:
+        """Return the id of the person's running attempt of this kind, or None."""
+        found = (await self._pending(owner, kind)).get("result_id")
+        return str(found) if found else None
+
+    async def cancel(self, record: StatusRecord) -> None:
+        """End the running attempt of *record* as cancelled; it stays charged, its pictures are deleted."""
+        pending = await self._pending(record.owner, record.kind)
+        message = JobMessage(
+            result_id=record.result_id,
+            kind=record.kind,
+            owner=record.owner,
+            encrypted_arguments=b"",
+            enqueued_at=record.submitted_at,
+            metadata={"objects": pending.get("objects", ())},
+        )
+        await self._runner.abandon(message, End.CANCELLED)
+        await self._queue.cancel(record.result_id)
+
+    def _message(self, submission: Submission, result_id: str) -> JobMessage:
+        """Return the job, without its arguments."""
+        settings = self._live.current
+        gives_back = [
+            limits.counter_key(limit, subject) for limit, subject in submission.counters if limit.gives_back
+        ]
+        return JobMessage(
+            result_id=result_id,
+            kind=submission.kind,
+            owner=submission.owner,
+            partner=submission.partner,
+            encrypted_arguments=b"",
+            metadata={
+                **submission.metadata,
+                "objects": list(submission.objects),
+                "gives_back": gives_back,
+            },
+            stale_after_seconds=settings.async_stale_job_timeout_seconds,
+            deadline_seconds=settings.job_deadline_seconds,
+        )
+
+    async def _count(self, counters: Sequence[tuple[Limit, str]], counted: list[str]) -> None:
+        """Count the attempt on every limit, noting each in *counted*. Raises `LimitReachedError`."""
+        for limit, subject in counters:
+            key = limits.counter_key(limit, subject)
+            usage = await self._results.count(key, maximum=limit.maximum, window_seconds=limit.window_seconds)
+            limits.require_counted(limit, usage)
+            counted.append(key)
+
+    async def _begin(self, message: JobMessage) -> None:
+        """Write the status record, in progress, before anything can end it."""
+        record = StatusRecord(
+            result_id=message.result_id,
+            kind=message.kind,
+            owner=message.owner,
+            submitted_at=message.enqueued_at,
+        )
+        life = self._live.current.session_total_hours * 3600.0
+        await self._results.begin(sign_record(self._keys, record), life_seconds=life)
+
+    async def _enqueue(self, message: JobMessage, arguments: DocumentArguments | PIIArguments) -> None:
+        """Seal the arguments and hand the job to the queue."""
+        context = arguments_context(message.owner, message.result_id)
+        sealed = await self._sealer.seal(arguments.to_bytes(), context)
+        await self._queue.enqueue([replace(message, encrypted_arguments=sealed)])
+        log(
+            _logger,
+            "enqueue",
+            job_class=message.kind.log_name,
+            job_id=message.result_id,
+            queue_name=message.queue_name,
+            trace_id=message.trace_id,
+        )
+
+    async def _undo(self, owner: str, kind: JobKind, result_id: str, counted: Sequence[str]) -> None:
+        """Take back what a failed submit has done; what cannot be taken back expires by itself."""
+        try:
+            for counter in counted:
+                await self._results.give_back(counter)
+            await self._results.erase(result_id)
+            await self._results.delete(pending_key(owner, kind))
+        except ProofingError as error:
+            log(_logger, "submit_not_undone", job_id=result_id, error=type(error).__name__)
+
+    async def _pending(self, owner: str, kind: JobKind) -> dict[str, Any]:
+        """Return what is kept of the running attempt; empty when there is none."""
+        blob = await self._results.load(pending_key(owner, kind))
+        pending: dict[str, Any] = json.loads(blob) if blob else {}
+        return pending
+
+
+class _InlineJob:
+    """A job that runs inside the request: no queue, no lease."""
+
+    attempt = 1
+    age_seconds = 0.0
+
+    def __init__(self, message: JobMessage) -> None:
+        """Take the job."""
+        self.message = message
+
+    async def note_intent(self, vendor_name: str) -> None:
+        """Nothing outlives the request, so there is nothing to note."""
