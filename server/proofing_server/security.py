@@ -25,7 +25,6 @@ _TWO_YEARS_SECONDS = 63_072_000
 _FEATURES = (
     "accelerometer",
     "autoplay",
-    "bluetooth",
     "display-capture",
     "geolocation",
     "gyroscope",

@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from proofing.images import Side
 from proofing.records import JobKind
 from proofing_server import flow
 from proofing_server.entry import enter, limit_path
@@ -39,7 +40,7 @@ def show_problem(kind: JobKind) -> Handler:
             session=session,
             name=name,
             codes=_codes(problem),
-            fields=problem["fields"],
+            fields=_in_order(problem["fields"]),
             tips=problem["tips"],
             attempts_left=limit.remaining if problem["shows_attempts"] else None,
             retry=_RETRY.get(name, flow.FORM[kind]),
@@ -56,7 +57,10 @@ async def show_limit(request: Request) -> Response:
         raise HTTPException(404)
     site = site_of(request)
     session = await site.sessions.find(request)
-    limit = await site.service.limit(session.person, name, ssn=session.data.get("ssn"))
+    ssn = session.data.get("ssn") if name == SSN_LIMIT else None
+    if name == SSN_LIMIT and not ssn:
+        return go_to(flow.place(session.data))
+    limit = await site.service.limit(session.person, name, ssn=ssn)
     if not limit.reached:
         return go_to(flow.place(session.data))
     return site.page(
@@ -69,6 +73,11 @@ async def show_limit(request: Request) -> Response:
         name=name,
         seconds_left=limit.seconds_left,
     )
+
+
+def _in_order(fields: dict[str, str]) -> dict[str, str]:
+    """Return the problems of the sides as the form shows the sides."""
+    return {side.value: fields[side] for side in Side if side in fields}
 
 
 def _codes(problem: dict[str, object]) -> list[str]:

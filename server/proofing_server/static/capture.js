@@ -117,6 +117,8 @@ class SideField {
     this.#root.classList.remove("has-error", "ready");
     this.#input.removeAttribute("aria-invalid");
     this.#root.querySelector(".field-error").textContent = "";
+    document.querySelector(`#error-summary a[href="#${this.name}"]`)?.closest("li").remove();
+    if (document.querySelector("#error-summary:not(:has(li))")) showSummary([]);
     this.#progress(null);
     this.#say("");
     const preview = this.#root.querySelector(".preview");
