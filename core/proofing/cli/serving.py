@@ -23,10 +23,10 @@ _READY_SECONDS = 60.0
 _STOP_SECONDS = 40.0
 
 
-def chosen_port(options: argparse.Namespace) -> int:
-    """Return the port: the option's, else the variable PORT's, else 8000."""
-    if options.port is not None:
-        return int(options.port)
+def chosen_port(option: int | None = None) -> int:
+    """Return the port: *option*, else the variable PORT's, else 8000."""
+    if option is not None:
+        return option
     text = os.environ.get("PORT", str(_DEFAULT_PORT))
     if not text.isdigit():
         raise ConfigurationError([Problem("environment variable", "PORT", "must be a number")])
@@ -40,7 +40,7 @@ async def web(options: argparse.Namespace) -> int:
         raise PluginError("no web server is installed")
     serve = servers[0].load()
     async with _started("web") as (runtime, stop):
-        await serve(runtime.service, host=options.host, port=chosen_port(options), stop=stop)
+        await serve(runtime.service, host=options.host, port=chosen_port(options.port), stop=stop)
     return 0
 
 
@@ -62,7 +62,7 @@ async def run(options: argparse.Namespace) -> int:
     """Start web and workers as processes of their own, and stop them together."""
     configuration = await configure(role="run")  # wrong settings are told once, here
     await _migrate(configuration)
-    port = chosen_port(options)
+    port = chosen_port(options.port)
     url = f"http://localhost:{port}"
     environ = dict(os.environ)
     if configuration.settings.public_url == f"http://localhost:{_DEFAULT_PORT}":

@@ -27,7 +27,7 @@ from proofing.images import Side
 _SSN = "900-66-1234"
 _PHONE = "(202) 555-0143"
 _TIMEOUT_SECONDS = 90.0
-_WAITING = frozenset({"waiting", "late"})
+_ENDED = frozenset({"done", "missing"})
 
 
 class SmokeError(ProofingError):
@@ -64,7 +64,7 @@ class _Forms(HTMLParser):
 
 async def smoke(options: argparse.Namespace) -> int:
     """Drive one proofing; 0 when every step did what it should."""
-    url = options.url or f"http://localhost:{chosen_port(options)}"
+    url = options.url or f"http://localhost:{chosen_port()}"
     async with httpx.AsyncClient(
         base_url=url,
         timeout=_TIMEOUT_SECONDS,
@@ -189,7 +189,7 @@ class _Walk:
         while result_id:
             async with self._client.stream("GET", f"/api/jobs/{result_id}/events") as stream:
                 async for line in stream.aiter_lines():
-                    if line.startswith("data:") and json.loads(line[5:]).get("state") not in _WAITING:
+                    if line.startswith("data:") and json.loads(line[5:]).get("state") in _ENDED:
                         await self._get(self._path)
                         return
             if time.monotonic() > give_up:
