@@ -1,0 +1,96 @@
+"""What the contract suites of vendors look for in logs, errors and results."""
+
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from proofing.applicant import ATTRIBUTES
+from proofing.errors import ProofingError, VendorError
+from proofing.logs import JSONFormatter
+from proofing.results import DocumentResult, Match, Outcome, VendorResult
+from proofing.testing.canary import Canary
+
+#: Codes are short and hold no free text.
+_CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+#: Names of attributes that are not the applicant's own.
+_COLLECTIVE_ATTRIBUTES = frozenset({"address", "name", "dead", "unknown"})
+
+
+@contextmanager
+def watch_logs(canary: Canary) -> Iterator[None]:
+    """Collect every log record of every logger, and fail when *canary* is in one.
+
+    Raises:
+        AssertionError: names the leaked value and its spelling.
+    """
+    handler = _Collector()
+    loggers = [logging.getLogger(), logging.getLogger("proofing")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+    leaks = canary.find_leaks("\n".join(handler.lines))
+    assert not leaks, f"the logs hold {leaks}"
+
+
+class _Collector(logging.Handler):
+    """Keeps each record as our formatter, and as the standard one, would write it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one record."""
+        self.lines += [
+            JSONFormatter("test").format(record),
+            logging.Formatter("%(name)s %(message)s").format(record),
+            repr(getattr(record, "proofing_fields", {})),
+        ]
+
+
+def check_error(error: VendorError, canary: Canary) -> None:
+    """Fail when an error tells of the applicant, or drags a foreign error along.
+
+    Raises:
+        AssertionError: names what leaked, and where.
+    """
+    for cause in (error.__cause__, None if error.__suppress_context__ else error.__context__):
+        assert cause is None or isinstance(cause, ProofingError), (
+            f"the error drags a {type(cause).__name__} along; raise it `from None`"
+        )
+    # The vendor's own id of the call is the vendor's choice, and ours to keep.
+    facts = {name: value for name, value in vars(error).items() if name != "transaction_id"}
+    told = "".join(traceback.format_exception(error)) + repr(error) + repr(facts)
+    leaks = canary.find_leaks(told)
+    assert not leaks, f"a {type(error).__name__} holds {leaks}"
+
+
+def check_result(result: VendorResult, wanted: type[VendorResult], canary: Canary) -> None:
+    """Fail when a result is of the wrong type, or tells of the applicant.
+
+    Raises:
+        AssertionError: names what is wrong.
+    """
+    assert isinstance(result, wanted), f"{type(result).__name__} is not {wanted.__name__}"
+    assert isinstance(result.outcome, Outcome)
+    for name, match in result.attributes.items():
+        assert name in ATTRIBUTES or name in _COLLECTIVE_ATTRIBUTES, f"{name} is no attribute"
+        assert isinstance(match, Match)
+    for code in (*result.reasons, *result.vendor_codes):
+        assert _CODE.fullmatch(code), "a reason or code is free text"
+    leaks = canary.find_leaks(
+        repr((result.vendor_name, result.attributes, result.reasons, result.vendor_codes))
+    )
+    assert not leaks, f"the result holds {leaks}"
+    if isinstance(result, DocumentResult):
+        leaks = canary.find_leaks(repr(result.applicant))
+        assert not leaks, f"the applicant prints {leaks}"

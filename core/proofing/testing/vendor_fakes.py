@@ -1,0 +1,132 @@
+"""A vendor to talk to without a network: it answers what a test says, and remembers what it was asked.
+
+`FakeVendor` is an httpx transport; `make_context` gives an adapter the context it has in a worker, with the
+fake in place of the network (also below a `requests` session); `ask` drives any of the three shapes.
+"""
+
+import asyncio
+import hashlib
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from proofing.logs import get_logger
+from proofing.outbound import OutboundClient
+from proofing.outbound_sessions import make_session
+from proofing.results import VendorResult
+from proofing.vendors import (
+    HostedProofer,
+    PollingProofer,
+    ProoferDescriptor,
+    ProofingContext,
+    ProofingRequest,
+)
+
+#: Answers one request, or raises what a transport raises.
+Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+#: How often a *submit, then poll* or hosted vendor is asked for its answer.
+_POLLS = 5
+
+
+class FakeVendor(httpx.AsyncBaseTransport):
+    """Answers each request by a function.
+
+    Attributes:
+        requests: what it was asked, in order, bodies read.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        """Answer by *answer*."""
+        self._answer = answer
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Read the request to its end, remember it, and answer."""
+        await request.aread()
+        self.requests.append(request)
+        answer = self._answer(request)
+        return await answer if inspect.isawaitable(answer) else answer
+
+
+class Stream(httpx.AsyncByteStream):
+    """A body made of pieces that come one by one; pieces may be endless."""
+
+    def __init__(self, pieces: Callable[[], AsyncIterator[bytes]]) -> None:
+        """Send what *pieces* yields."""
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._pieces():
+            yield piece
+
+
+def make_context(
+    transport: httpx.AsyncBaseTransport,
+    descriptor: ProoferDescriptor,
+    settings: Any = None,
+    *,
+    timeout_seconds: float = 5.0,
+    result_id: str = "6c1f2b0e-3b62-4c1e-9d53-3a4f2f8b7a10",
+) -> ProofingContext:
+    """Return the context that *descriptor*'s proofer has in a worker, with *transport* for the network.
+
+    Must be called within a running event loop.
+    """
+    client = OutboundClient(
+        transport,
+        vendor_name=descriptor.name,
+        hosts=descriptor.hosts(settings),
+        timeout_seconds=timeout_seconds,
+    )
+    loop = asyncio.get_running_loop()
+
+    def thread_session() -> Any:
+        from proofing.testing.vendor_sessions import bridge  # noqa: PLC0415 - needs the extra `requests`
+
+        return bridge(make_session(client.bounds), transport, loop)
+
+    return ProofingContext(
+        idempotency_key=hashlib.sha256(f"{result_id}:{descriptor.kind}".encode()).hexdigest(),
+        http=client,
+        remaining_seconds=lambda: timeout_seconds,
+        now=lambda: datetime.now(UTC),
+        logger=get_logger("proofing.vendor"),
+        thread_session=thread_session,
+    )
+
+
+async def ask(proofer: Any, request: ProofingRequest, context: ProofingContext) -> VendorResult | None:
+    """Put one question to a proofer of any shape, as a worker would, and return its answer.
+
+    Returns None when a vendor that is polled has no answer even after several times.
+    """
+    if isinstance(proofer, PollingProofer):
+        ticket = await _call(proofer.submit, request, context)
+        return await _poll(proofer.poll, ticket, context)
+    if isinstance(proofer, HostedProofer):
+        return_url = "https://proofing.example.test/return"
+        session = await _call(proofer.start, request, context, return_url=return_url)
+        return await _poll(proofer.fetch, session.ticket, context)
+    result: VendorResult = await _call(proofer.proof, request, context)
+    return result
+
+
+async def _poll(method: Callable[..., Any], ticket: str, context: ProofingContext) -> VendorResult | None:
+    """Ask for the answer until it is there, several times at most."""
+    for _ in range(_POLLS):
+        result: VendorResult | None = await _call(method, ticket, context)
+        if result is not None:
+            return result
+    return None
+
+
+async def _call(method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Call an adapter's method, async or plain; plain ones run in a thread, as in a worker."""
+    if inspect.iscoroutinefunction(method):
+        return await method(*arguments, **named)
+    answer = await asyncio.to_thread(method, *arguments, **named)
+    return await answer if inspect.isawaitable(answer) else answer

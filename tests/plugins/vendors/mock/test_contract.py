@@ -1,0 +1,73 @@
+"""The mock keeps the contracts of all five kinds."""
+
+from dataclasses import replace
+
+from proofing.images import Image, Side
+from proofing.testing.canary import Canary
+from proofing.testing.vendors import (
+    AddressProoferContract,
+    DeviceProfilerContract,
+    DocumentProoferContract,
+    ResolutionProoferContract,
+    StateIDProoferContract,
+)
+from proofing.vendors import ProofingRequest
+
+
+class TestResolution(ResolutionProoferContract):
+    """The mock resolution."""
+
+    plugin = "proofing_mock"
+    calls_out = False
+
+    def question_no(self, canary: Canary) -> ProofingRequest:
+        """Ask for an SSN that could exist."""
+        request = self.question(canary)
+        return replace(request, applicant=request.applicant.merge({"ssn": "123456789"}))
+
+
+class TestAddress(AddressProoferContract):
+    """The mock phone check."""
+
+    plugin = "proofing_mock"
+    calls_out = False
+
+    def question_no(self, canary: Canary) -> ProofingRequest:
+        """Ask for the failing phone number."""
+        request = self.question(canary)
+        return replace(request, applicant=request.applicant.merge({"phone": "7035555555"}))
+
+
+class TestStateID(StateIDProoferContract):
+    """The mock licence office."""
+
+    plugin = "proofing_mock"
+    calls_out = False
+
+    def question_no(self, canary: Canary) -> ProofingRequest:
+        """Ask for a licence number of zeros."""
+        request = self.question(canary)
+        return replace(request, applicant=request.applicant.merge({"state_id_number": "000"}))
+
+
+class TestDevice(DeviceProfilerContract):
+    """The mock device profile."""
+
+    plugin = "proofing_mock"
+    calls_out = False
+
+    def question_no(self, canary: Canary) -> ProofingRequest:
+        """Select a reject."""
+        return replace(self.question(canary), device_session_id="session-reject")
+
+
+class TestDocument(DocumentProoferContract):
+    """The mock document check."""
+
+    plugin = "proofing_mock"
+    calls_out = False
+
+    def question_no(self, canary: Canary) -> ProofingRequest:
+        """Hand in a form that fails."""
+        form = Image(b"transaction_status: failed", "application/yaml")
+        return replace(self.question(canary), images={Side.FRONT: form, Side.BACK: form})
