@@ -1,0 +1,352 @@
+"""Every input of the mock, and what it answers."""
+
+import asyncio
+import time
+
+import pytest
+
+import proofing_mock
+from proofing.applicant import Applicant
+from proofing.errors import VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.images import Image, Side, inspect_image
+from proofing.results import DocAuthResult, Match, Outcome, ReviewStatus
+from proofing.testing.pictures import make_jpeg, make_png
+from proofing.testing.vendor_fakes import FakeVendor, make_context
+from proofing.vendors import ProoferKind, ProofingRequest
+from proofing_mock import MockSettings, standard
+
+GOOD = Applicant(
+    first_name="FAKEY", last_name="MCFAKERSON", dob="1938-10-06", ssn="900661234", zipcode="59010-1234"
+)
+LICENCE = Applicant(
+    state_id_number="1111111111111", state_id_jurisdiction="ND", document_type_received="drivers_license"
+)
+JPEG = inspect_image(make_jpeg())
+
+
+async def ask(kind, *, settings=None, **facts):
+    """Put a question to the mock of one kind."""
+    settings = settings or MockSettings()
+    descriptor = next(found for found in proofing_mock.proofing_proofers() if found.kind is kind)
+
+    def nobody(_request):
+        raise AssertionError("the mock calls nobody")
+
+    context = make_context(FakeVendor(nobody), descriptor, settings)
+    return await descriptor.make(settings).proof(ProofingRequest(**facts), context)
+
+
+async def resolve(settings=None, **changes):
+    """Resolve the good applicant with some changes."""
+    return await ask(ProoferKind.RESOLUTION, settings=settings, applicant=GOOD.merge(changes))
+
+
+async def test_resolution_success():
+    """A test SSN resolves, with the known ids."""
+    for ssn in ("900661234", "666-12-3456", "900-66-1234"):
+        result = await resolve(ssn=ssn)
+        assert result.passed
+        assert result.vendor_name == "ResolutionMock"
+        assert result.transaction_id == "resolution-mock-transaction-id-123"
+        assert result.reference == "aaa-bbb-ccc"
+        assert set(result.attributes.values()) == {Match.MATCH}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"ssn": "000-00-0000"}, VendorUnavailableError),
+        ({"ssn": "000000000", "first_name": "Timea"}, VendorUnavailableError),
+        ({"first_name": "Fail"}, VendorUnavailableError),
+        ({"first_name": "Timefail"}, VendorUnavailableError),
+        ({"first_name": "Bad Time"}, VendorTimeoutError),
+        ({"first_name": "PARSEfal"}, VendorResponseError),
+        ({"first_name": "parse", "ssn": "123456789"}, VendorResponseError),
+    ],
+)
+async def test_resolution_exceptions(changes, error):
+    """By SSN, then by what the first name contains, in order."""
+    with pytest.raises(error) as caught:
+        await resolve(**changes)
+    assert type(caught.value) is error
+    assert caught.value.vendor_name == "ResolutionMock"
+
+
+@pytest.mark.parametrize(
+    ("changes", "attribute"),
+    [
+        ({"first_name": "Badger"}, "first_name"),
+        ({"first_name": "bad", "ssn": "123456789"}, "first_name"),
+        ({"ssn": "123456789"}, "ssn"),
+        ({"ssn": None}, "ssn"),
+        ({"ssn": "123456789", "zipcode": "00000"}, "ssn"),
+        ({"zipcode": "00000"}, "zipcode"),
+        ({"zipcode": "00000-1234"}, "zipcode"),
+    ],
+)
+async def test_resolution_failures(changes, attribute):
+    """One attribute is to blame, in order."""
+    result = await resolve(**changes)
+    assert result.outcome is Outcome.FAILED
+    assert result.attributes == {attribute: Match.MISMATCH}
+    assert result.reasons == (f"{attribute}_mismatch",)
+
+
+async def test_allowed_ssns_resolve():
+    """A tester's SSN can be allowed by setting."""
+    settings = MockSettings(test_ssn_allowed_list=["123-45-6789"])
+    assert (await resolve(settings, ssn="123456789")).passed
+    assert not (await resolve(settings, ssn="123456780")).passed
+
+
+@pytest.mark.parametrize(
+    ("phone", "outcome"),
+    [
+        ("7035550100", Outcome.PASSED),
+        ("7035555555", Outcome.FAILED),
+        ("+1 (703) 555-5555", Outcome.FAILED),
+        ("1-703-555-5555", Outcome.FAILED),
+        (None, Outcome.FAILED),
+    ],
+)
+async def test_address(phone, outcome):
+    """By number, whatever its formatting."""
+    result = await ask(ProoferKind.ADDRESS, applicant=Applicant(phone=phone))
+    assert result.outcome is outcome
+    assert result.vendor_name == "AddressMock"
+    assert result.transaction_id == "address-mock-transaction-id-123"
+    assert result.attributes["phone"] is (Match.MATCH if result.passed else Match.MISMATCH)
+
+
+@pytest.mark.parametrize(
+    ("phone", "error"), [("703-555-5888", VendorTimeoutError), ("17035555999", VendorUnavailableError)]
+)
+async def test_address_exceptions(phone, error):
+    """Two numbers end without an answer."""
+    with pytest.raises(error):
+        await ask(ProoferKind.ADDRESS, applicant=Applicant(phone=phone))
+
+
+async def test_state_id_success():
+    """It verifies what can cure a resolution."""
+    result = await ask(ProoferKind.STATE_ID, applicant=LICENCE)
+    assert result.passed
+    assert result.vendor_name == "StateIdMock"
+    assert result.transaction_id == "state-id-mock-transaction-id-456"
+    assert result.verified_attributes == {"address", "dob", "state_id_number"}
+    assert result.requested_attributes["state_id_number"]
+
+
+async def test_state_id_time_out():
+    """The office's own time-out has its code."""
+    with pytest.raises(VendorTimeoutError) as caught:
+        await ask(ProoferKind.STATE_ID, applicant=LICENCE.merge({"state_id_number": "MvaTimeout"}))
+    assert caught.value.code == "0047"
+
+
+@pytest.mark.parametrize(
+    ("changes", "attribute"),
+    [
+        ({"state_id_jurisdiction": "NY"}, "state_id_jurisdiction"),
+        ({"state_id_jurisdiction": None}, "state_id_jurisdiction"),
+        ({"state_id_number": None}, "state_id_number"),
+        ({"state_id_number": " "}, "state_id_number"),
+        ({"state_id_number": "0000"}, "state_id_number"),
+        ({"document_type_received": "passport"}, "document_type_received"),
+        ({"document_type_received": None}, "document_type_received"),
+    ],
+)
+async def test_state_id_failures(changes, attribute):
+    """Each fault is named; nothing is verified."""
+    result = await ask(ProoferKind.STATE_ID, applicant=LICENCE.merge(changes))
+    assert result.outcome is Outcome.FAILED
+    assert result.attributes[attribute] is Match.MISMATCH
+    assert result.reasons == (f"{attribute}_mismatch",)
+    assert not result.verified_attributes
+
+
+@pytest.mark.parametrize(
+    ("session_id", "status", "outcome"),
+    [
+        (None, ReviewStatus.PASS, Outcome.PASSED),
+        ("a1b2", ReviewStatus.PASS, Outcome.PASSED),
+        ("a1b2-pass", ReviewStatus.PASS, Outcome.PASSED),
+        ("review-a1b2", ReviewStatus.REVIEW, Outcome.REVIEW),
+        ("a1-reject-b2", ReviewStatus.REJECT, Outcome.FAILED),
+    ],
+)
+async def test_device(session_id, status, outcome):
+    """By the selector in the session's id."""
+    result = await ask(ProoferKind.DEVICE, device_session_id=session_id)
+    assert (result.review_status, result.outcome) == (status, outcome)
+    assert result.transaction_id == "ddp-mock-transaction-id-123"
+
+
+async def test_device_without_result():
+    """The selector of no result is an exception."""
+    with pytest.raises(VendorUnavailableError):
+        await ask(ProoferKind.DEVICE, device_session_id="a1b2-no_result")
+
+
+async def document(front, back=None, **more):
+    """Show a document; texts stand for forms."""
+
+    def picture(content):
+        return Image(content.encode(), "application/yaml") if isinstance(content, str) else content
+
+    images = {Side.FRONT: picture(front), Side.BACK: picture(back or front), **more}
+    return await ask(ProoferKind.DOCUMENT, images=images)
+
+
+async def test_real_pictures_read_as_the_standard_applicant():
+    """Any picture does, and a data URL of one."""
+    png = inspect_image(make_png())
+    for picture in (
+        JPEG,
+        png,
+        "data:image/png;base64,iVBORw0KGgo=",
+        " data:image/jpeg;charset=utf-8;base64,/9j/",
+    ):
+        result = await document(picture)
+        assert result.passed
+        assert result.applicant == standard.LICENCE
+        assert result.doc_auth_result is DocAuthResult.PASSED
+        assert not result.selfie_checked
+    person = standard.LICENCE.reveal()
+    assert (person["first_name"], person["last_name"], person["name_suffix"]) == ("FAKEY", "MCFAKERSON", "JR")
+    assert (person["city"], person["state"], person["zipcode"]) == ("GREAT FALLS", "MT", "59010-1234")
+
+
+async def test_passports_and_selfies():
+    """A passport's page reads as a passport; a selfie is compared."""
+    result = await ask(ProoferKind.DOCUMENT, images={Side.PASSPORT: JPEG})
+    assert result.applicant == standard.PASSPORT
+    assert result.passport_check_passed
+    assert (await document(JPEG, **{Side.SELFIE: JPEG})).selfie_checked
+
+
+def check_digit(text):
+    """Return the check digit of ICAO 9303 part 3, section 4.9."""
+    values = [0 if c == "<" else int(c) if c.isdigit() else ord(c) - 55 for c in text]
+    return str(sum(value * (7, 3, 1)[place % 3] for place, value in enumerate(values)) % 10)
+
+
+def test_the_standard_passport_has_a_sound_machine_readable_zone():
+    """Two lines of 44 characters with check digits that hold."""
+    mrz = standard.PASSPORT.mrz
+    first, second = mrz[:44], mrz[44:]
+    assert len(second) == 44
+    assert first.startswith("P<USAMCFAKERSON<<FAKEY")
+    for start, end in ((0, 9), (13, 19), (21, 27)):
+        assert second[end] == check_digit(second[start:end])
+    assert second[43] == check_digit(second[:10] + second[13:20] + second[21:43])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://example.test/front.jpg",
+        "data:text/html,<b>",
+        "data:image/png",
+        "just text",
+        "- list",
+        "shoe_size: 40",
+    ],
+)
+async def test_what_is_no_form_is_a_general_failure(text):
+    """Texts that mean nothing fail, and explain nothing."""
+    result = await document(text)
+    assert result.outcome is Outcome.FAILED
+    assert result.doc_auth_result is DocAuthResult.UNKNOWN
+    assert result.applicant is None
+    assert result.reasons == ("unreadable_document_form",)
+
+
+async def test_the_back_decides_before_the_front():
+    """When both sides hold texts; a picture on one side leaves the word to the other."""
+    passed, failed = "document: {}", "transaction_status: failed"
+    assert (await document(failed, passed)).passed
+    assert not (await document(passed, failed)).passed
+    assert not (await document(failed, JPEG)).passed
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "outcome"),
+    [
+        ("document: {}", DocAuthResult.PASSED, Outcome.PASSED),
+        ("doc_auth_result: Caution", DocAuthResult.CAUTION, Outcome.FAILED),
+        ("doc_auth_result: Failed", DocAuthResult.FAILED, Outcome.FAILED),
+        ("transaction_status: failed", DocAuthResult.PASSED, Outcome.FAILED),
+        ("{transaction_status: passed, doc_auth_result: Failed}", DocAuthResult.FAILED, Outcome.PASSED),
+        (
+            "failed_alerts: [{name: 2D Barcode Read, result: Attention}]",
+            DocAuthResult.ATTENTION,
+            Outcome.PASSED,
+        ),
+        ("failed_alerts: [{name: 2D Barcode Read, result: Failed}]", DocAuthResult.FAILED, Outcome.FAILED),
+        ("failed_alerts: [{name: Visible Pattern}]", DocAuthResult.FAILED, Outcome.FAILED),
+        ("image_metrics: {back: {HorizontalResolution: 100}}", DocAuthResult.FAILED, Outcome.FAILED),
+        ("image_metrics: {back: {SharpnessMetric: 39}}", DocAuthResult.FAILED, Outcome.FAILED),
+        ("image_metrics: {front: {GlareMetric: 0}}", DocAuthResult.FAILED, Outcome.FAILED),
+        ("image_metrics: {front: {GlareMetric: 40}}", DocAuthResult.PASSED, Outcome.PASSED),
+        ("http_status: {front: 438}", DocAuthResult.PASSED, Outcome.FAILED),
+    ],
+)
+async def test_verdicts_of_forms(text, verdict, outcome):
+    """What the form says, or what it implies."""
+    result = await document(text)
+    assert (result.doc_auth_result, result.outcome) == (verdict, outcome)
+
+
+@pytest.mark.parametrize(
+    ("text", "failures"),
+    [
+        ("http_status: {front: 438}", {Side.FRONT: 438}),
+        ("http_status: {front: 438, back: 440}", {Side.FRONT: 438, Side.BACK: 440}),
+        ("http_status: {result: 439}", {Side.FRONT: 439, Side.BACK: 439}),
+        ("http_status: {passport: 438}", {}),
+        ("http_status: {passport: 500}", {}),
+        ("http_status: {front: 200}", {}),
+        ("http_status: {front: null}", {}),
+    ],
+)
+async def test_refused_pictures(text, failures):
+    """Statuses of sides that are not there say nothing."""
+    assert (await document(text)).image_failures == failures
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http_status: {front: 500}",
+        "http_status: {back: 503}",
+        "http_status: {result: 500}",
+        "passport_check_result: {NetworkResult: Fail}",
+    ],
+)
+async def test_failing_vendor(text):
+    """Server errors are exceptions."""
+    with pytest.raises(VendorUnavailableError):
+        await document(text)
+
+
+async def test_passport_check_and_portraits():
+    """Both come as the form says."""
+    result = await document(
+        "{document: {}, passport_check_result: {PassportCheckResult: Fail, NetworkResult: Pass}}"
+    )
+    assert result.passport_check_passed is False
+    result = await document(
+        "portrait_match_results: {FaceMatchResult: Fail, FaceErrorMessage: 'Liveness: NotLive'}"
+    )
+    assert result.selfie_checked
+    assert result.selfie_error == "Liveness: NotLive"
+
+
+async def test_latency_costs_no_thread_and_is_kept():
+    """Each call takes the set time, and many calls take it together."""
+    settings = MockSettings(latency_seconds=0.05)
+    started = time.monotonic()
+    results = await asyncio.gather(*(resolve(settings) for _ in range(200)))
+    assert time.monotonic() - started >= 0.05
+    assert all(result.passed for result in results)
