@@ -30,6 +30,19 @@ _TIMEOUT_SECONDS = 90.0
 _ENDED = frozenset({"done", "missing"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Answers:
+    """What a person answers on the way.
+
+    Attributes:
+        documents: bytes and media type of each side.
+    """
+
+    documents: dict[Side, tuple[bytes, str]]
+    ssn: str = _SSN
+    phone: str = _PHONE
+
+
 class SmokeError(ProofingError):
     """A step did not lead where it should."""
 
@@ -72,8 +85,8 @@ async def smoke(options: argparse.Namespace) -> int:
         headers={"origin": url},
         follow_redirects=True,
     ) as client:
-        walk = _Walk(client)
-        report = await walk.run()
+        documents = {side: (_picture(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
+        report = await Walk(client, Answers(documents=documents)).run()
     if options.json:
         print(json.dumps(report))
     else:
@@ -83,11 +96,13 @@ async def smoke(options: argparse.Namespace) -> int:
     return 0 if report["passed"] else 1
 
 
-class _Walk:
+class Walk:
     """One person's way through the pages."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, answers: Answers) -> None:
+        """Walk with *client*, which must follow redirects and send its origin."""
         self._client = client
+        self._answers = answers
         self._page = ""
         self._path = "/"
         self._steps: list[dict[str, Any]] = []
@@ -98,9 +113,9 @@ class _Walk:
         steps: list[tuple[str, Callable[[], Awaitable[None]], str]] = [
             ("consent", self._consent, "/document"),
             ("document", self._document, "/ssn"),
-            ("ssn", lambda: self._post({"ssn": _SSN}), "/verify"),
+            ("ssn", lambda: self._post({"ssn": self._answers.ssn}), "/verify"),
             ("resolution", self._job({}), "/phone"),
-            ("phone", self._job({"phone": _PHONE}), "/done"),
+            ("phone", self._job({"phone": self._answers.phone}), "/done"),
         ]
         passed = True
         for name, step, wanted in steps:
@@ -137,12 +152,13 @@ class _Walk:
     async def _document(self) -> None:
         """Capture both sides, the way that the page asks for."""
         form = self._form("/document")
-        pictures = {side: _picture() for side in (Side.FRONT, Side.BACK)}
+        documents = self._answers.documents
         if form.attributes.get("data-mode") == "uploads":
-            await self._upload(form, pictures)
+            await self._upload(form, {side: content for side, (content, _type) in documents.items()})
         else:
             files = {
-                side.value: (f"{side.value}.jpg", content, "image/jpeg") for side, content in pictures.items()
+                side.value: (side.value, content, media_type)
+                for side, (content, media_type) in documents.items()
             }
             self._keep(await self._client.post("/document", data=form.hidden, files=files))
         await self._follow()

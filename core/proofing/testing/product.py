@@ -1,0 +1,135 @@
+"""The whole product for a test: `proofing run` with settings, files and processes of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 60.0
+_LOOK_SECONDS = 0.05
+
+
+class Product:
+    """A running product. Use it as a context manager.
+
+    Attributes:
+        directory: everything it writes: settings, logs, stores.
+        url: its origin.
+    """
+
+    def __init__(
+        self, directory: Path, settings: Mapping[str, Any] | None = None, *, workers: int = 1
+    ) -> None:
+        """Prepare a product in *directory*; *settings* replace those of the embedded default."""
+        self.directory = directory
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self._workers = workers
+        self._process: subprocess.Popen[bytes] | None = None
+        base: dict[str, Any] = {
+            "plugins": ["huey", "local", "mock"],
+            "local": {"directory": str(directory / "local")},
+            "log_directory": str(directory / "log"),
+            "public_url": self.url,
+        }
+        directory.mkdir(parents=True, exist_ok=True)
+        self.settings_file = directory / "settings.yaml"
+        self.write_settings({**base, **(settings or {})})
+
+    def write_settings(self, values: Mapping[str, Any]) -> None:
+        """Replace the settings file; live keys are followed within a second or two."""
+        self.settings = dict(values)
+        self.settings_file.write_text(yaml.safe_dump({"default": self.settings}))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of its processes."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PROOFING_")}
+        return {
+            **kept,
+            "PROOFING_ENV": "test",
+            "PROOFING_SETTINGS": str(self.settings_file),
+            "PORT": str(self.port),
+        }
+
+    @property
+    def log_file(self) -> Path:
+        """Where its processes log."""
+        return self.directory / "log" / "test.log"
+
+    @property
+    def output(self) -> str:
+        """What it printed so far."""
+        return (self.directory / "output").read_text()
+
+    def __enter__(self) -> Self:
+        """Start, and wait until the server answers."""
+        command = [sys.executable, "-m", "proofing.cli", "run", "--workers", str(self._workers)]
+        with (self.directory / "output").open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        give_up = time.monotonic() + _READY_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                self.stop()
+                raise RuntimeError(f"the product did not start:\n{self.output}")
+            time.sleep(_LOOK_SECONDS)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def stop(self) -> int | None:
+        """Stop as Ctrl-C would, and return the exit code."""
+        if self._process is None:
+            return None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            return self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    def pids(self) -> list[int]:
+        """Return the ids of its processes; Linux only."""
+        if self._process is None:
+            return []
+        found, parents = [self._process.pid], {self._process.pid}
+        for entry in sorted((path for path in Path("/proc").glob("[0-9]*")), key=lambda path: int(path.name)):
+            try:
+                parent = int(entry.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent in parents:
+                parents.add(int(entry.name))
+                found.append(int(entry.name))
+        return found
+
+    def _answers(self) -> bool:
+        """Tell whether the server is up."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:  # noqa: S310 - our own server
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,178 @@
+"""No personal data is anywhere but where it belongs, however jobs end."""
+
+import asyncio
+import base64
+import json
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from proofing.cli.smoke import Answers, Walk
+from proofing.images import Side
+from proofing.testing.canary import Canary
+from proofing.testing.product import Product
+
+#: First names that the mock vendor answers in its special ways, each hidden in an unmistakable name.
+BAD_NAMES = ("Qxfailvzk", "Qxtimevzk", "Qxparsevzk", "Qxbadvzk")
+BAD_PHONES = ("7035555555", "7035555888", "7035555999")
+
+
+def canaries() -> list[tuple[Canary, dict]]:
+    """Return 112 persons, and what is special about each one's document; every fourth one passes."""
+    people = []
+    for number in range(112):
+        changes, document = {}, {}
+        match number % 4:
+            case 0 if number % 8:
+                alerts = [{"name": "Visible Pattern", "result": "Failed"}]
+                document = {"failed_alerts": alerts, "doc_auth_result": "Failed"}
+            case 0:
+                document = {"http_status": {"result": 500}}
+            case 1:
+                changes = {"first_name": BAD_NAMES[number // 4 % 4] + "abcd"[number % 4] + str(number)}
+            case 2:
+                changes = {"phone": BAD_PHONES[number // 4 % 3]}
+        people.append((Canary(seed=number, changes=changes), document))
+    return people
+
+
+def document_of(canary: Canary, special: dict) -> bytes:
+    """Return the testers' document form for one person."""
+    known = canary.applicant.reveal()
+    names = (
+        "first_name last_name dob address1 address2 city state zipcode "
+        "state_id_number state_id_jurisdiction document_type_received"
+    ).split()
+    form = {"document": {name: known[name] for name in names}, **special}
+    return yaml.safe_dump(form).encode()
+
+
+async def walk(product: Product, canary: Canary, special: dict) -> tuple[dict, list[httpx.Headers]]:
+    """Take one person through the flow, and return the report and every response's headers."""
+    headers: list[httpx.Headers] = []
+
+    async def keep(response: httpx.Response) -> None:
+        headers.append(response.headers)
+
+    form = document_of(canary, special)
+    documents = {
+        Side.FRONT: (form, "application/yaml"),
+        Side.BACK: (form + b"\n", "application/yaml"),
+    }
+    answers = Answers(documents=documents, ssn=canary.applicant.ssn, phone=canary.applicant.phone)
+    async with httpx.AsyncClient(
+        base_url=product.url,
+        headers={"origin": product.url},
+        follow_redirects=True,
+        timeout=90,
+        event_hooks={"response": [keep]},
+    ) as client:
+        report = await Walk(client, answers).run()
+    return report, headers
+
+
+async def foreign_pages(product: Product) -> bytes:
+    """Return every page that a stranger can get."""
+    pages = b""
+    async with httpx.AsyncClient(base_url=product.url, follow_redirects=True) as client:
+        for path in (
+            "/",
+            "/consent",
+            "/document",
+            "/ssn",
+            "/verify",
+            "/phone",
+            "/done",
+            "/nowhere",
+            "/api/session",
+        ):
+            pages += (await client.get(path)).content
+    return pages
+
+
+@pytest.fixture(scope="module")
+def after(tmp_path_factory):
+    """Run everybody through the product and return what it left behind."""
+    directory = tmp_path_factory.mktemp("canary")
+    people = canaries()
+    limits = {"proof_ssn_max_attempts": 1000}
+    with Product(directory, {**limits, "mock": {}}) as product:
+
+        async def everybody():
+            gate = asyncio.Semaphore(6)
+
+            async def one(canary, special):
+                async with gate:
+                    return await walk(product, canary, special)
+
+            walks = await asyncio.gather(*(one(*person) for person in people))
+            return walks, await foreign_pages(product)
+
+        walks, foreign = asyncio.run(everybody())
+        processes = b""
+        for pid in product.pids():
+            for name in ("cmdline", "environ"):
+                processes += Path(f"/proc/{pid}/{name}").read_bytes() + b"\n"
+    return directory, people, walks, foreign, processes, product.output
+
+
+def test_enough_jobs_ran_and_failed(after):
+    """At least 200 jobs, of which at least 80 did not pass, in many ways."""
+    directory = after[0]
+    lines = [json.loads(line) for line in (directory / "log/test.log").read_text().splitlines()]
+    ends = Counter((line["end"], line["outcome"]) for line in lines if line["name"] == "perform")
+    assert sum(ends.values()) >= 200
+    assert sum(count for (end, outcome), count in ends.items() if (end, outcome) != ("done", "passed")) >= 80
+    assert len(ends) >= 4
+
+
+def test_no_value_is_in_files_logs_output_or_processes(after):
+    """Logs, databases, images, settings, output, arguments and environment hold none of the values."""
+    directory, people, _walks, foreign, processes, output = after
+    for canary, _special in people:
+        assert canary.scan_paths([directory]) == []
+        assert canary.find_leaks(foreign) == []
+        assert canary.find_leaks(processes) == []
+        assert canary.find_leaks(output) == []
+
+
+def test_no_value_is_in_a_url_cookie_or_header(after):
+    """Redirects, cookies and headers hold none of the values."""
+    _directory, people, walks, *_rest = after
+    for (canary, _special), (_report, headers) in zip(people, walks, strict=True):
+        shown = "\n".join(f"{name}: {value}" for each in headers for name, value in each.items())
+        assert canary.find_leaks(shown) == []
+
+
+def test_planted_leaks_are_found(after, tmp_path):
+    """The scanner sees what it must: twelve leaks in twelve disguises, each found."""
+    canary = after[1][0][0]
+    person = canary.applicant
+    planted = {
+        "log": json.dumps({"name": "perform", "error": person.ssn}),
+        "dashes": f"{person.ssn[:3]}-{person.ssn[3:5]}-{person.ssn[5:]}",
+        "query": f"/verify?phone=%28{person.phone[:3]}%29%20{person.phone[3:6]}-{person.phone[6:]}",
+        "base64": base64.b64encode(f"x{person.last_name}".encode()).decode(),
+        "hex": person.state_id_number.encode().hex(),
+        "upper": person.last_name.upper(),
+        "date": "/".join((person.dob[5:7], person.dob[8:], person.dob[:4])),
+        "reversed": person.ssn[::-1],
+        "json": json.dumps(person.address1),
+        "repr": repr(person.reveal()),
+        "spaces": person.address1.replace(" ", "+"),
+        "binary": "\x00" + person.zipcode + "\x00",
+    }
+    for name, content in planted.items():
+        path = tmp_path / name
+        path.write_text(content)
+        assert canary.scan_paths([path]), name
+    database = sqlite3.connect(tmp_path / "rows.db")
+    database.execute("CREATE TABLE rows (value TEXT)")
+    database.execute("INSERT INTO rows VALUES (?)", (person.first_name,))
+    database.commit()
+    database.close()
+    assert canary.scan_paths([tmp_path / "rows.db"])
