@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import importlib
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -154,7 +153,7 @@ class HueyQueue:
             priority=-message.priority,
             result_id=message.result_id,
             unique_key=message.unique_key,
-            expires=time.time() + life + _TAKEN_MARGIN_SECONDS,
+            life_seconds=life + _TAKEN_MARGIN_SECONDS,
         )
 
     def _threads(self, slots: Mapping[str, int]) -> dict[str, int]:

@@ -38,7 +38,12 @@ class JobWorker(Worker):  # type: ignore[misc]
             self.sleep()
             return
         self.delay = self.default_delay
-        if task is not None:
+        if task is None:
+            return
+        if self.stop_flag.is_set():
+            # It was handed to us while we were being stopped.
+            self.huey.hand_back(task)
+        else:
             self.huey.run_to_end(task, self.stop_flag.wait)
 
     def sleep(self) -> None:

@@ -165,8 +165,28 @@ class JobHuey(Huey):  # type: ignore[misc]
                 self._end(task, End.STALE)
                 return
             if pause(_RETRY_SECONDS):
-                self._hand_back(task)
+                self.hand_back(task)
                 return
+
+    def hand_back(self, task: Task) -> None:
+        """Put a job back that may be run again, and end one that may not."""
+        job: HueyJob = task.job
+        job.is_lost = True
+        message = job.message
+        if job.has_open_intent:
+            end = End.UNKNOWN_OUTCOME
+        elif job.age_seconds > message.stale_after_seconds:
+            end = End.STALE
+        else:
+            try:
+                self.storage.enqueue(self.serialize_task(task), task.priority)
+            except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
+                log(_logger, "queue_unavailable", queue_name=self.name, error=type(error).__name__)
+                end = End.WORKER_LOST
+            else:
+                log(_logger, "handed_back", queue_name=self.name, job_id=message.result_id)
+                return
+        self._end(task, end)
 
     def _check_revoked(self, data: Any, timestamp: Any = None, peek: bool = True) -> tuple[bool, bool]:
         """Tell whether a task is revoked; a revocation that is none of ours is forgotten."""
@@ -202,7 +222,7 @@ class JobHuey(Huey):  # type: ignore[misc]
 
     def _on_interrupted(self, _signal: str, task: Task) -> None:
         """The worker is stopping, and this job did not end in time."""
-        self._hand_back(task)
+        self.hand_back(task)
 
     def _on_complete(self, _signal: str, task: Task) -> None:
         """A job has ended, and its handler has published how."""
@@ -213,26 +233,6 @@ class JobHuey(Huey):  # type: ignore[misc]
         task.job.is_lost = True
         self.bodies.publish(task.job.message, end)
         self._forget(task.job.message)
-
-    def _hand_back(self, task: Task) -> None:
-        """Put a job back that may be run again, and end one that may not."""
-        job: HueyJob = task.job
-        job.is_lost = True
-        message = job.message
-        if job.has_open_intent:
-            end = End.UNKNOWN_OUTCOME
-        elif job.age_seconds > message.stale_after_seconds:
-            end = End.STALE
-        else:
-            try:
-                self.storage.enqueue(self.serialize_task(task), task.priority)
-            except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
-                log(_logger, "queue_unavailable", queue_name=self.name, error=type(error).__name__)
-                end = End.WORKER_LOST
-            else:
-                log(_logger, "handed_back", queue_name=self.name, job_id=message.result_id)
-                return
-        self._end(task, end)
 
     def _forget(self, message: JobMessage) -> None:
         """Free the unique key of a job that has ended."""

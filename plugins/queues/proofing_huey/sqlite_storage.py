@@ -63,9 +63,10 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         """Keep jobs of any queue in one transaction."""
         accepted = 0
         with self.db(commit=True) as cursor:
-            cursor.execute(_query("forget"), {"now": time.time()})
+            now = time.time()
+            cursor.execute(_query("forget"), {"now": now})
             for entry in entries:
-                taken = {"holder": entry.result_id, "expires": entry.expires}
+                taken = {"holder": entry.result_id, "expires": now + entry.life_seconds}
                 cursor.execute(_query("take"), {"name": entry.job_key, **taken})
                 if not cursor.rowcount:
                     accepted += 1

@@ -28,7 +28,7 @@ class Entry:
         priority: as Huey has it: higher starts sooner.
         result_id: of the job.
         unique_key: none or one other job may hold it.
-        expires: when its taken keys are free again, in seconds since the epoch.
+        life_seconds: after which its taken keys are free again.
     """
 
     queue_name: str
@@ -36,7 +36,7 @@ class Entry:
     priority: float
     result_id: str
     unique_key: str | None
-    expires: float
+    life_seconds: float
 
     @property
     def job_key(self) -> str:

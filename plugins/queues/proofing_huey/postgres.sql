@@ -1,0 +1,54 @@
+-- The statements of the PostgreSQL storage that are ours; Huey has its own.
+
+-- name: lock
+-- Let one migration run at a time; held until the transaction ends. The number is of our own choosing.
+select pg_advisory_xact_lock(5061990441);
+
+-- name: missing
+-- Which of our tables are not there.
+select name from unnest(%(names)s::text[]) as name where to_regclass(name) is null;
+
+-- name: schema
+-- Keys that are taken by a job until they expire.
+create table if not exists proofing_huey_taken_key (
+    name text primary key,
+    holder text not null,
+    expires timestamptz not null
+);
+create index if not exists proofing_huey_taken_key_expires on proofing_huey_taken_key (expires);
+
+-- name: check
+-- Fails when the tables are missing or we may not read them.
+select 1 from proofing_huey_task, proofing_huey_taken_key limit 0;
+
+-- name: forget
+-- Delete what has expired.
+delete from proofing_huey_taken_key where name in (
+    select name from proofing_huey_taken_key where expires <= now() limit 1000 for update skip locked
+);
+
+-- name: take
+-- Take a key; changes no row when it is taken.
+insert into proofing_huey_taken_key (name, holder, expires)
+values (%(name)s, %(holder)s, now() + make_interval(secs => %(life_seconds)s))
+on conflict (name) do nothing;
+
+-- name: release
+-- Free a key that its holder has taken.
+delete from proofing_huey_taken_key where name = %(name)s and holder = %(holder)s;
+
+-- name: put
+-- Keep a job.
+insert into proofing_huey_task (queue, data, priority) values (%(queue)s, %(data)s, %(priority)s);
+
+-- name: notify
+-- Wake the listeners of one queue.
+select pg_notify(%(channel)s, '');
+
+-- name: waiting
+-- How many jobs of each queue wait, counted no further than needed.
+select name, (
+    select count(*)
+    from (select 1 from proofing_huey_task where queue = name limit %(most)s) as counted
+)
+from unnest(%(names)s::text[]) as name;

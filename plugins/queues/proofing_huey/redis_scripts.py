@@ -1,0 +1,28 @@
+"""The scripts that run inside Redis, each in one step. Source: https://redis.io/docs/latest/commands/eval."""
+
+#: Keeps jobs. KEYS: for each job its queue, its own key, its unique key (its own key again for none).
+#: ARGV: for each job score, member, id, and life of its keys in milliseconds. Returns how many were accepted.
+PUT_ALL = """
+local accepted = 0
+for i = 1, #KEYS / 3 do
+    local queue, job, unique = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
+    local score, member, holder, life = ARGV[4 * i - 3], ARGV[4 * i - 2], ARGV[4 * i - 1], ARGV[4 * i]
+    if not redis.call('set', job, holder, 'px', life, 'nx') then
+        accepted = accepted + 1
+    elseif unique ~= job and not redis.call('set', unique, holder, 'px', life, 'nx') then
+        redis.call('del', job)
+    else
+        redis.call('zadd', queue, score, member)
+        accepted = accepted + 1
+    end
+end
+return accepted
+"""
+
+#: Frees a key if ARGV[1] holds it.
+RELEASE = """
+if redis.call('get', KEYS[1]) == ARGV[1] then
+    return redis.call('del', KEYS[1])
+end
+return 0
+"""

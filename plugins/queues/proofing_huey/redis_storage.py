@@ -1,0 +1,99 @@
+"""Jobs in Redis: Huey's storage with priorities, whose threads each wait in a blocking pop.
+
+Huey's plain Redis storage refuses priorities, so it is not offered. The connection pool has room for every
+thread: a pop that finds no connection after the server has answered would lose the job. Nothing is retried by
+the client for the same reason.
+"""
+
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from huey.storage import PriorityRedisStorage
+from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from proofing_huey import HueySettings
+from proofing_huey.gates import Gate
+from proofing_huey.redis_scripts import PUT_ALL, RELEASE
+from proofing_huey.storages import Entry, JobStorage
+
+#: How long one blocking pop lasts; also how long an idle thread needs to notice that it should stop.
+_POP_SECONDS = 1
+#: Connections beside those of the worker threads: schedulers and calls from the event loop.
+_SPARE_CONNECTIONS = 16
+_PREFIX = "proofing.huey."
+
+
+class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
+    """Huey's storage with priorities."""
+
+    def __init__(self, name: str, pool: ConnectionPool) -> None:
+        """Use connections of *pool* for the queue *name*."""
+        super().__init__(name, connection_pool=pool, read_timeout=_POP_SECONDS)
+        self._put_all = self.conn.register_script(PUT_ALL)
+        self._release = self.conn.register_script(RELEASE)
+
+    def put_all(self, entries: Sequence[Entry]) -> int:
+        """Keep jobs of any queue in one step."""
+        keys: list[str] = []
+        arguments: list[str | int | float | bytes] = []
+        now = int(time.time() * 1e6)
+        for number, entry in enumerate(entries):
+            job = f"{_PREFIX}{entry.job_key}"
+            unique = job if entry.unique_key is None else _unique(entry.unique_key)
+            keys += [f"huey.redis.{self.clean_name(entry.queue_name)}", job, unique]
+            # As Huey builds it: score is the priority turned round, the time keeps equals in order.
+            member = struct.pack(">Q", now + number) + entry.blob
+            arguments += [-entry.priority, member, entry.result_id, int(entry.life_seconds * 1000)]
+        return int(self._put_all(keys=keys, args=arguments))
+
+    def release(self, unique_key: str, result_id: str) -> None:
+        """Free a unique key."""
+        self._release(keys=[_unique(unique_key)], args=[result_id])
+
+    def convert_ts(self, ts: datetime) -> float:
+        """Return seconds since the epoch; Huey would read its naive UTC as local time."""
+        return ts.replace(tzinfo=UTC).timestamp()
+
+
+class RedisBackend:
+    """The connections of one process."""
+
+    def __init__(self, settings: HueySettings) -> None:
+        """Connect to nothing yet."""
+        assert settings.url is not None  # noqa: S101 - the schema demands it for this storage
+        self._pool: ConnectionPool = ConnectionPool.from_url(
+            settings.url.get_secret_value(),
+            max_connections=settings.max_threads + _SPARE_CONNECTIONS,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=settings.timeout_seconds,
+            socket_timeout=settings.timeout_seconds + _POP_SECONDS,
+        )
+
+    def storage(self, queue_name: str) -> RedisJobStorage:
+        """Return the storage of one queue."""
+        return RedisJobStorage(queue_name, self._pool)
+
+    def check(self) -> None:
+        """Connect."""
+        Redis(connection_pool=self._pool).ping()
+
+    def migrate(self) -> Sequence[str]:
+        """Return nothing: Redis has no schema."""
+        return []
+
+    def watcher(self, gates: Mapping[str, Gate]) -> None:
+        """Return None: Redis wakes the threads itself."""
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._pool.disconnect()
+
+
+def _unique(key: str) -> str:
+    """Return the Redis key of a job's unique key."""
+    return f"{_PREFIX}unique:{key}"
