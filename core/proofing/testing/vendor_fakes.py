@@ -49,7 +49,16 @@ class FakeVendor(httpx.AsyncBaseTransport):
         await request.aread()
         self.requests.append(request)
         answer = self._answer(request)
-        return await answer if inspect.isawaitable(answer) else answer
+        response = await answer if inspect.isawaitable(answer) else answer
+        if not response.is_stream_consumed:
+            return response
+        # A response that was made from its content has been read already; a network's has not.
+        content = response.content
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield content
+
+        return httpx.Response(response.status_code, headers=response.headers, stream=Stream(pieces))
 
 
 class Stream(httpx.AsyncByteStream):
