@@ -1,0 +1,193 @@
+"""A stand-in for AWS KMS in a process of its own, built on moto: checks encryption contexts, has aliases.
+
+Moto verifies no signatures and does not refuse disabled keys, so this proves our use of the API, not IAM. Its
+keys die with the process, unless a state file keeps them: never pair short-lived keys with a database that
+lives longer.
+
+    with running_kms() as kms:
+        client = boto3.client("kms", endpoint_url=kms.url, ...)
+        client.generate_data_key(KeyId=kms.alias, KeySpec="AES_256")
+
+As a process: ``python -m proofing.testing.kms --port 9001 --state .local/kms.json``.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from proofing.testing.redis import free_port
+
+DEFAULT_ALIAS = "alias/proofing"
+
+_ACCOUNT = "123456789012"
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+
+
+class KMSServer:
+    """One KMS on loopback.
+
+    Args:
+        alias: of the key that it has from the start.
+        region: of the key.
+        state: file that keeps id and material of the key over restarts; None keeps nothing.
+
+    Attributes:
+        url: the endpoint URL, the same over restarts.
+    """
+
+    def __init__(
+        self, *, alias: str = DEFAULT_ALIAS, region: str = "us-east-1", state: Path | None = None
+    ) -> None:
+        self.alias = alias
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._region = region
+        self._state = state
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and return when it answers.
+
+        Raises:
+            RuntimeError: it does not come up; is moto installed?
+        """
+        words = ["--port", str(self.port), "--alias", self.alias, "--region", self._region]
+        if self._state is not None:
+            words += ["--state", str(self._state)]
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, no shell
+            [sys.executable, "-m", "proofing.testing.kms", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + _START_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            if self._answers():
+                return
+            time.sleep(0.02)
+        self.stop()
+        raise RuntimeError("the KMS stand-in does not come up; is moto[kms] installed?")
+
+    def stop(self) -> None:
+        """End the process. Harmless when not running."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def create_key(self, alias: str) -> str:
+        """Make another key with *alias* and return its ARN."""
+        arn = str(self._ask("CreateKey", {})["KeyMetadata"]["Arn"])
+        self._ask("CreateAlias", {"AliasName": alias, "TargetKeyId": arn})
+        return arn
+
+    def point_alias(self, alias: str, key_id: str) -> None:
+        """Let *alias* mean another key, as a rotation by hand does."""
+        self._ask("UpdateAlias", {"AliasName": alias, "TargetKeyId": key_id})
+
+    def _answers(self) -> bool:
+        """Tell whether it serves requests."""
+        try:
+            self._ask("ListAliases", {})
+        except (OSError, http.client.HTTPException):
+            return False
+        return True
+
+    def _ask(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send one request; moto wants to see a region, but no signature."""
+        scope = f"synthetic/20260101/{self._region}/kms/aws4_request"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_STOP_SECONDS)
+        with contextlib.closing(connection):
+            connection.request(
+                "POST",
+                "/",
+                json.dumps(body),
+                {
+                    "X-Amz-Target": f"TrentService.{action}",
+                    "Content-Type": "application/x-amz-json-1.1",
+                    "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+                },
+            )
+            answer = connection.getresponse()
+            text = answer.read()
+        if answer.status != http.client.OK:
+            raise http.client.HTTPException(f"{action}: {answer.status}")
+        parsed: dict[str, Any] = json.loads(text or b"{}")
+        return parsed
+
+
+@contextlib.contextmanager
+def running_kms(
+    *, alias: str = DEFAULT_ALIAS, region: str = "us-east-1", state: Path | None = None
+) -> Iterator[KMSServer]:
+    """Run a KMS for the length of the ``with`` block; the arguments are those of `KMSServer`."""
+    server = KMSServer(alias=alias, region=region, state=state)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - only in the process that serves
+        DomainDispatcherApplication,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog="python -m proofing.testing.kms", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--alias", default=DEFAULT_ALIAS)
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--state", type=Path)
+    options = parser.parse_args(arguments)
+    _add_key(options.alias, options.region, options.state)
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", options.port, application, threaded=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    server.serve_forever()
+
+
+def _add_key(alias: str, region: str, state: Path | None) -> None:
+    """Make the first key, with the id and material of the state file when there is one."""
+    from moto.kms.models import kms_backends  # noqa: PLC0415 - only in the process that serves
+
+    backend = kms_backends[_ACCOUNT][region]
+    key = backend.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", None)
+    if state is not None:
+        if state.exists():
+            kept = json.loads(state.read_text("utf-8"))
+            del backend.keys[key.id]
+            key.arn = key.arn.replace(key.id, kept["id"])
+            key.id = kept["id"]
+            key.key_material = bytes.fromhex(kept["material"])
+            backend.keys[key.id] = key
+        else:
+            text = json.dumps({"id": key.id, "material": key.key_material.hex()})
+            descriptor = os.open(state, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+    backend.create_alias(key.id, alias)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""boto3 behind a door: clients made once, calls in a bounded pool of threads, one deadline for each.
+
+botocore's own time-outs hold for single socket operations and its retries add up; here `asyncio.timeout`
+covers a call as a whole. A thread cannot be interrupted, so a call that was given up goes on until botocore
+gives up too; when all threads of the pool are lost like that, a fresh pool takes over.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NoReturn, TypeVar
+
+import boto3
+import botocore.session
+from botocore import exceptions
+from botocore.config import Config
+from urllib3.exceptions import HTTPError
+
+from proofing.errors import StoreUnavailableError
+from proofing_aws.settings import AWSSettings
+
+#: They print URLs, headers and bodies at DEBUG, and URLs with signatures in warnings.
+_LOUD = ("boto3", "botocore", "s3transfer", "urllib3")
+
+#: Codes that say: not you, or not like this. Trying again does not help.
+_REFUSALS = frozenset(
+    {
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+AnswerT = TypeVar("AnswerT")
+
+
+class AWSCalls:
+    """Makes one client, and calls it in threads.
+
+    Args:
+        settings: the plugin's.
+        service: ``s3`` or ``kms``.
+        name: of the store, for messages.
+    """
+
+    def __init__(self, settings: AWSSettings, service: str, name: str) -> None:
+        self._settings = settings
+        self._service = service
+        self._name = name
+        self._pool: ThreadPoolExecutor | None = None
+        self._lost: set[Future[Any]] = set()
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client; thread-safe.
+
+        Raises:
+            StoreUnavailableError: not open.
+        """
+        if self._client is None:
+            raise StoreUnavailableError(f"the {self._name} is not open")
+        return self._client
+
+    async def open(self) -> None:
+        """Make the client. Reads the credentials, which may ask a metadata service.
+
+        Raises:
+            StoreUnavailableError: there are no credentials, or no region.
+        """
+        if self._client is not None:
+            return
+        for name in _LOUD:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        self._pool = self._new_pool()
+        try:
+            self._client = await self.run(lambda: make_client(self._settings, self._service))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the client's connections and let the threads end. Harmless when not open."""
+        pool, self._pool = self._pool, None
+        client, self._client = self._client, None
+        self._lost.clear()
+        if client is not None:
+            client.close()
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, function: Callable[[], AnswerT]) -> AnswerT:
+        """Return what *function* returns, from a thread, within the deadline.
+
+        Raises:
+            StoreUnavailableError: no answer in time, no connection, no credentials, or not ours.
+            botocore.exceptions.ClientError: the service answered with an error that has a meaning.
+        """
+        if self._pool is None:
+            raise StoreUnavailableError(f"the {self._name} is not open")
+        call = self._pool.submit(function)
+        try:
+            async with asyncio.timeout(self._settings.deadline_seconds):
+                return await asyncio.wrap_future(call)
+        except TimeoutError:
+            self._give_up(call)
+            self._fail("does not answer within its deadline")
+        except exceptions.ClientError as error:
+            self._judge(error)
+            raise
+        except (exceptions.NoCredentialsError, exceptions.CredentialRetrievalError):
+            self._fail("finds no AWS credentials; see the AWS credential chain")
+        except exceptions.NoRegionError:
+            self._fail("knows no region: set aws.region")
+        except (exceptions.HTTPClientError, exceptions.BotoCoreError, HTTPError, OSError):
+            self._fail("cannot be reached")
+
+    def _judge(self, error: exceptions.ClientError) -> None:
+        """Raise our error for answers that say nothing about what was asked."""
+        code = error_code(error)
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if code in _REFUSALS and code not in {"AccessDenied", "AccessDeniedException", "403"}:
+            self._fail("refuses our credentials")
+        if status >= 500 or code in {"SlowDown", "ThrottlingException", "RequestTimeout"}:  # noqa: PLR2004
+            self._fail("cannot serve now")
+
+    def _fail(self, what: str) -> NoReturn:
+        """Raise our error; the foreign one may show URLs."""
+        raise StoreUnavailableError(f"the {self._name} {what}") from None
+
+    def refused(self) -> StoreUnavailableError:
+        """Return the error for a call that our role may not make."""
+        return StoreUnavailableError(
+            f"the {self._name} does not allow the call to our role; see the plugin's manual"
+        )
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        """Return a pool of the size that the settings say."""
+        return ThreadPoolExecutor(self._settings.threads, thread_name_prefix=f"aws-{self._service}")
+
+    def _give_up(self, call: Future[Any]) -> None:
+        """Note that a thread is lost for as long as botocore goes on trying."""
+        if call.cancel() or call.done():
+            return
+        self._lost = {lost for lost in self._lost if not lost.done()} | {call}
+        if len(self._lost) >= self._settings.threads and self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = self._new_pool()
+            self._lost.clear()
+
+
+def make_client(settings: AWSSettings, service: str) -> Any:
+    """Build a boto3 client; takes some 50 ms."""
+    config = Config(
+        # Explicit, because some regions still sign URLs the old way by default.
+        signature_version="s3v4" if service == "s3" else "v4",
+        s3={"addressing_style": settings.s3_addressing, "us_east_1_regional_endpoint": "regional"},
+        connect_timeout=settings.connect_timeout_seconds,
+        read_timeout=settings.read_timeout_seconds,
+        retries={"mode": "standard", "total_max_attempts": settings.attempts},
+        max_pool_connections=settings.threads,
+        tcp_keepalive=True,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        # Not None: that would mean the proxies of the environment.
+        proxies={"http": url, "https": url} if (url := _reveal(settings.proxy_url)) else {},
+    )
+    core = botocore.session.get_session()
+    core.set_default_client_config(Config(proxies={}))  # for the STS client of the credential chain
+    session = boto3.session.Session(botocore_session=core, region_name=settings.region)
+    endpoint = settings.s3_endpoint_url if service == "s3" else settings.kms_endpoint_url
+    return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+
+
+def error_code(error: exceptions.ClientError) -> str:
+    """Return the service's code of the error, such as ``NoSuchKey``; for HEAD requests the status."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_refused(error: exceptions.ClientError) -> bool:
+    """Tell whether our role may not make the call, or (without ListBucket) the object is not there."""
+    return error_code(error) in {"AccessDenied", "AccessDeniedException", "403"}
+
+
+def _reveal(secret: Any) -> str | None:
+    """Return the text of a secret setting."""
+    return str(secret.get_secret_value()) if secret is not None else None

@@ -1,0 +1,135 @@
+"""The key service on KMS: data keys bound to an encryption context.
+
+Source: AWS KMS API Reference, GenerateDataKey and Decrypt; KMS Developer Guide, "Encryption context".
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from botocore.exceptions import ClientError, ParamValidationError
+
+from proofing.errors import ConfigurationError, EncryptionError, Problem, StoreUnavailableError
+from proofing.logs import get_logger, log
+from proofing.stores import DataKey
+from proofing_aws.clients import AWSCalls, error_code, is_refused
+from proofing_aws.settings import AWSSettings, require
+
+_KEY_SPEC = "AES_256"
+
+_logger = get_logger("stores.aws")
+
+
+class KMSKeyService:
+    """Keeps the contract `proofing.stores.KeyService`.
+
+    Args:
+        settings: the plugin's.
+        environment: for the log lines.
+    """
+
+    def __init__(self, settings: AWSSettings, *, environment: str) -> None:
+        self._key_id = require(settings.kms_key_id, "kms_key_id")
+        self._probes = settings.probe_at_start
+        self._environment = environment
+        self._calls = AWSCalls(settings, "kms", "key service (KMS)")
+
+    async def open(self) -> None:
+        """Make the client and see that the key can be used.
+
+        Raises:
+            StoreUnavailableError: KMS does not answer.
+            ConfigurationError: the key is not there, disabled, or of another kind.
+        """
+        await self._calls.open()
+        try:
+            problems = await self.check() if self._probes else []
+        except BaseException:
+            await self.close()
+            raise
+        if problems:
+            await self.close()
+            raise ConfigurationError([Problem("KMS", "aws.kms_key_id", problem) for problem in problems])
+
+    async def close(self) -> None:
+        """Give back connections and threads. Harmless when not open."""
+        await self._calls.close()
+
+    async def check(self) -> Sequence[str]:
+        """Return what is wrong with the key, each with how to mend it.
+
+        Raises:
+            StoreUnavailableError: KMS does not answer.
+        """
+        client = self._calls.client
+        try:
+            answer = await self._calls.run(lambda: client.describe_key(KeyId=self._key_id))
+        except ClientError as error:
+            # Without kms:DescribeKey all we know is that KMS answers.
+            return [] if is_refused(error) else ["must name a key that exists"]
+        key = answer["KeyMetadata"]
+        if key.get("KeyState", "Enabled") != "Enabled":
+            return ["must name a key that is enabled"]
+        if key.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
+            return ["must name a symmetric key for encryption"]
+        return []
+
+    async def generate(self, context: Mapping[str, str]) -> DataKey:
+        """Make a data key bound to *context*."""
+        client = self._calls.client
+        try:
+            answer = await self._calls.run(
+                lambda: client.generate_data_key(
+                    KeyId=self._key_id, KeySpec=_KEY_SPEC, EncryptionContext=dict(context)
+                )
+            )
+        except ClientError as error:
+            self._note("GenerateDataKey", self._key_id, context, success=False)
+            if is_refused(error):
+                raise self._calls.refused() from None
+            raise StoreUnavailableError("the key service (KMS) cannot use our key") from None
+        self._note("GenerateDataKey", answer["KeyId"], context, success=True)
+        return DataKey(
+            plaintext=answer["Plaintext"], wrapped=answer["CiphertextBlob"], key_id=answer["KeyId"]
+        )
+
+    async def unwrap(self, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes:
+        """Return the plain data key, under whichever key of ours it was wrapped."""
+        client = self._calls.client
+        try:
+            answer = await self._calls.run(lambda: self._decrypt(client, wrapped, key_id, context))
+        except ClientError as error:
+            # KMS says AccessDenied for keys of others as for a right that we lack; the line tells operators.
+            self._note("Decrypt", key_id, context, success=False, reason=error_code(error))
+            raise EncryptionError from None
+        if answer is None:
+            raise EncryptionError
+        self._note("Decrypt", key_id, context, success=True)
+        return answer
+
+    @staticmethod
+    def _decrypt(client: object, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes | None:
+        """Ask KMS, in a thread; None when the request is so malformed that boto3 does not even send it."""
+        try:
+            answer = client.decrypt(  # type: ignore[attr-defined]
+                CiphertextBlob=wrapped, KeyId=key_id, EncryptionContext=dict(context)
+            )
+        except ParamValidationError:
+            return None
+        plaintext: bytes = answer["Plaintext"]
+        return plaintext
+
+    def _note(
+        self, action: str, key_id: str, context: Mapping[str, str], *, success: bool, reason: str = ""
+    ) -> None:
+        """Write one line for each use of a key: action, key and context, which holds opaque ids only."""
+        log(
+            _logger,
+            "key_use",
+            level=logging.INFO if success else logging.WARNING,
+            action=action,
+            key_id=key_id,
+            context=dict(context),
+            environment=self._environment,
+            success=success,
+            **({"reason": reason} if reason else {}),
+        )

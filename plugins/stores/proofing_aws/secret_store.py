@@ -1,0 +1,69 @@
+"""The secret store on S3: the environment's secrets as one YAML object, loaded once at launch."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from proofing.errors import ConfigurationError, Problem, StoreUnavailableError
+from proofing.settings.layers import parse_yaml
+from proofing.stores import Secrets
+from proofing_aws.clients import AWSCalls, error_code, is_refused
+from proofing_aws.settings import AWSSettings, require
+
+#: Far more than secrets need; what is longer is something else.
+MAX_SECRET_BYTES = 1024 * 1024
+
+_NOT_THERE = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
+
+
+class S3SecretStore:
+    """Keeps the contract `proofing.stores.SecretStore`.
+
+    Args:
+        settings: the plugin's.
+        environment: names the object unless the settings do.
+    """
+
+    def __init__(self, settings: AWSSettings, *, environment: str) -> None:
+        self._bucket = require(settings.secret_bucket, "secret_bucket")
+        self._key = settings.secret_object_key or f"{environment}/secrets.yaml"
+        self._calls = AWSCalls(settings, "s3", "secret store (S3)")
+
+    async def load(self) -> Secrets:
+        """Return the secrets.
+
+        Raises:
+            ConfigurationError: not there, not for us, too long, or not a YAML map with something in it.
+            StoreUnavailableError: S3 does not answer.
+        """
+        source = f"s3://{self._bucket}/{self._key}"
+        await self._calls.open()
+        try:
+            text, version = await self._calls.run(self._read)
+        except ClientError as error:
+            if error_code(error) in _NOT_THERE or is_refused(error):
+                raise _problem(source, "is missing, or our role may not read it") from None
+            raise StoreUnavailableError("the secret store (S3) cannot serve now") from None
+        finally:
+            await self._calls.close()
+        if len(text) > MAX_SECRET_BYTES:
+            raise _problem(source, f"must not be longer than {MAX_SECRET_BYTES} bytes")
+        values: dict[str, Any] = parse_yaml(text, source)
+        if not values:
+            raise _problem(source, "holds no secret")
+        return Secrets(values=values, version=version, source=source)
+
+    def _read(self) -> tuple[bytes, str]:
+        """Read in a thread; one byte beyond the limit at most."""
+        answer = self._calls.client.get_object(Bucket=self._bucket, Key=self._key)
+        with answer["Body"] as stream:
+            text: bytes = stream.read(MAX_SECRET_BYTES + 1)
+        version = answer.get("VersionId")
+        if version in {None, "null"}:
+            version = str(answer["ETag"]).strip('"')
+        return text, str(version)
+
+
+def _problem(source: str, rule: str) -> ConfigurationError:
+    """Return the error that stops the start."""
+    return ConfigurationError([Problem(source, "file", rule)])

@@ -1,0 +1,43 @@
+"""The settings of the AWS plugin, and the check that what a store needs is set."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from proofing.errors import ConfigurationError, Problem
+from proofing.hookspecs import PluginSettings
+
+_URL = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+/?$")]
+_BUCKET = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+
+
+class AWSSettings(PluginSettings):
+    """The section ``aws`` of settings.yaml; the package's docstring explains each key."""
+
+    attempts: int = Field(default=2, ge=1, le=5)
+    connect_timeout_seconds: float = Field(default=2.0, gt=0, le=60)
+    deadline_seconds: float = Field(default=5.0, gt=0, le=60)
+    image_bucket: _BUCKET | None = None
+    image_prefix: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]+/)*$", max_length=200)
+    kms_endpoint_url: _URL | None = None
+    kms_key_id: str | None = Field(default=None, min_length=1, max_length=255)
+    probe_at_start: bool = True
+    proxy_url: SecretStr | None = None
+    read_timeout_seconds: float = Field(default=4.0, gt=0, le=60)
+    region: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
+    s3_addressing: Literal["virtual", "path"] = "virtual"
+    s3_endpoint_url: _URL | None = None
+    secret_bucket: _BUCKET | None = None
+    secret_object_key: str | None = Field(default=None, min_length=1, max_length=1024)
+    threads: int = Field(default=16, ge=1, le=200)
+
+
+def require(value: str | None, key: str) -> str:
+    """Return *value*.
+
+    Raises:
+        ConfigurationError: it is not set.
+    """
+    if value is None:
+        raise ConfigurationError([Problem("settings", f"aws.{key}", "must be set")])
+    return value
