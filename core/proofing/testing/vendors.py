@@ -301,6 +301,7 @@ class ProoferContract:
     async def _last_answer(self, answer: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         """Return the answer to the last request of a flow, the one that holds the verdict."""
         _result, vendor = await self.ask(answer)
+        assert vendor.requests, "the proofer called nobody"
         return answer(vendor.requests[-1])
 
 

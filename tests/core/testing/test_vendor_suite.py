@@ -1,0 +1,294 @@
+"""The contract suite of vendors is only worth what it refuses: one bad adapter after the other."""
+
+import logging
+import sys
+from types import ModuleType
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+import requests
+
+from proofing.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.outbound import VendorResponse
+from proofing.results import Match, Outcome, ResolutionResult
+from proofing.testing.vendors import ResolutionProoferContract
+from proofing.vendors import ProoferDescriptor, ProoferKind
+
+URL = "https://vendor.example.test/resolve"
+
+
+class GoodVendor:
+    """Keeps the contract; the others below each break it in one way."""
+
+    async def proof(self, request: Any, context: Any) -> Any:
+        """Ask once."""
+        return self.read(await self.send(request, context), request)
+
+    async def send(self, request: Any, context: Any) -> Any:
+        """Send what is known."""
+        return await context.http.post(URL, json_body=request.applicant.reveal())
+
+    def read(self, response: Any, request: Any) -> Any:
+        """Read the decision."""
+        body = response.require_success().json()
+        decision = body.get("decision") if isinstance(body, dict) else None
+        if decision not in ("yes", "no"):
+            raise VendorResponseError("no decision", vendor_name="vendor")
+        return self.result(decision == "yes", body)
+
+    def result(self, passed: bool, body: Any) -> Any:
+        """Build the result."""
+        outcome = Outcome.PASSED if passed else Outcome.FAILED
+        return ResolutionResult(vendor_name="vendor", outcome=outcome, attributes={"ssn": Match.MATCH})
+
+
+class Polls:
+    """Submits, then polls; keeps the contract as well."""
+
+    async def submit(self, request: Any, context: Any) -> str:
+        """Hand in the question."""
+        response = await context.http.post(URL, json_body=request.applicant.reveal())
+        body = response.require_success().json()
+        if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):
+            raise VendorResponseError("no ticket", vendor_name="vendor")
+        return "ticket"
+
+    async def poll(self, ticket: str, context: Any) -> Any:
+        """Fetch the answer."""
+        return GoodVendor().read(await context.http.get(f"{URL}/{ticket}"), None)
+
+
+class Threads:
+    """A plain function on a `requests` session; keeps the contract as well."""
+
+    def proof(self, request: Any, context: Any) -> Any:
+        """Ask in a thread."""
+        try:
+            response = context.thread_session().post(URL, json=request.applicant.reveal())
+        except requests.exceptions.Timeout:
+            raise VendorTimeoutError("no answer", vendor_name="vendor") from None
+        except requests.exceptions.RequestException:
+            raise VendorUnavailableError("no connection", vendor_name="vendor") from None
+        answer = VendorResponse(response.status_code, dict(response.headers), response.content, "vendor")
+        return GoodVendor().read(answer, request)
+
+
+class Logs(GoodVendor):
+    """Logs what it sends."""
+
+    async def send(self, request: Any, context: Any) -> Any:
+        context.logger.info("sending %s", request.applicant.last_name)
+        return await super().send(request, context)
+
+
+class LogsElsewhere(GoodVendor):
+    """Logs with a logger of its own."""
+
+    async def send(self, request: Any, context: Any) -> Any:
+        logging.getLogger("some.library").debug(
+            "body", extra={"proofing_fields": {"x": request.applicant.ssn}}
+        )
+        return await super().send(request, context)
+
+
+class PutsIntoURL(GoodVendor):
+    """Asks with a query."""
+
+    async def send(self, request: Any, context: Any) -> Any:
+        return await context.http.get(f"{URL}?ssn={request.applicant.ssn}")
+
+
+class Trusts(GoodVendor):
+    """Takes everything that is not a no for a yes."""
+
+    def read(self, response: Any, request: Any) -> Any:
+        try:
+            body = response.json()
+        except VendorError:
+            body = {}
+        return self.result(not isinstance(body, dict) or body.get("decision") != "no", body)
+
+
+class Fails(GoodVendor):
+    """Takes everything that is not a yes for a no, and so hides time-outs and outages."""
+
+    async def proof(self, request: Any, context: Any) -> Any:
+        try:
+            return await super().proof(request, context)
+        except VendorError:
+            return self.result(False, {})
+
+
+class Stumbles(GoodVendor):
+    """Expects a key."""
+
+    def read(self, response: Any, request: Any) -> Any:
+        return self.result(response.require_success().json()["decision"] == "yes", {})
+
+
+class Quotes(GoodVendor):
+    """Puts the body into the error."""
+
+    def read(self, response: Any, request: Any) -> Any:
+        if response.status != 200:
+            raise VendorResponseError(f"unexpected: {response.content!r}", vendor_name="vendor")
+        return super().read(response, request)
+
+
+class Drags(GoodVendor):
+    """Raises its error from a foreign one."""
+
+    def read(self, response: Any, request: Any) -> Any:
+        try:
+            int(response.content)
+        except ValueError as error:
+            if response.status != 200:
+                raise VendorResponseError("no number", vendor_name="vendor") from error
+        return super().read(response, request)
+
+
+class Chats(GoodVendor):
+    """Passes on the vendor's sentences."""
+
+    def result(self, passed: bool, body: Any) -> Any:
+        reasons = (str(body.get("reason", "none")),)
+        return ResolutionResult(
+            vendor_name="vendor", outcome=Outcome.PASSED if passed else Outcome.FAILED, reasons=reasons
+        )
+
+
+class Invents(GoodVendor):
+    """Names attributes of its own."""
+
+    def result(self, passed: bool, body: Any) -> Any:
+        outcome = Outcome.PASSED if passed else Outcome.FAILED
+        return ResolutionResult(vendor_name="vendor", outcome=outcome, attributes={"SSN4": Match.MATCH})
+
+
+class Mumbles(GoodVendor):
+    """Answers with something else."""
+
+    def result(self, passed: bool, body: Any) -> Any:
+        return {"passed": passed}
+
+
+class Strays(GoodVendor):
+    """Calls a host that it did not declare."""
+
+    async def send(self, request: Any, context: Any) -> Any:
+        return await context.http.post("https://other.example.test/", json_body={})
+
+
+class Module(ModuleType):
+    """A plugin made on the spot."""
+
+    proofer: ClassVar[Any] = None
+
+    def proofing_proofers(self) -> list[ProoferDescriptor]:
+        """Offer the one proofer."""
+        return [
+            ProoferDescriptor(
+                name="vendor",
+                kind=ProoferKind.RESOLUTION,
+                make=lambda _settings: self.proofer(),
+                attributes=frozenset({"first_name", "last_name", "ssn"}),
+                hosts=lambda _settings: frozenset({"vendor.example.test"}),
+            )
+        ]
+
+
+class Suite(ResolutionProoferContract):
+    """The suite for the plugin made on the spot; pytest does not collect it."""
+
+    __test__ = False
+    plugin = "a_vendor_made_on_the_spot"
+
+    def answer_yes(self, request: httpx.Request) -> httpx.Response:
+        """Say yes."""
+        return httpx.Response(200, json={"decision": "yes", "reason": "all_good"})
+
+    def answer_no(self, request: httpx.Request) -> httpx.Response:
+        """Say no."""
+        return httpx.Response(200, json={"decision": "no", "reason": "ssn"})
+
+
+async def run(monkeypatch, proofer) -> str:
+    """Run the suite's cases on *proofer* and return what it complains of; empty when of nothing."""
+    module = Module(Suite.plugin)
+    module.proofer = proofer
+    monkeypatch.setitem(sys.modules, Suite.plugin, module)
+    suite = Suite()
+    complaints = []
+    suite.test_descriptor_is_whole()
+    for case in (
+        suite.test_yes_is_a_passed_result,
+        suite.test_no_is_a_result,
+        suite.test_missing_attributes_are_typed,
+        suite.test_hostile_answers_never_pass,
+        suite.test_slow_answers_end_with_the_deadline,
+        suite.test_bent_answers_are_typed,
+    ):
+        try:
+            await case()
+        except AssertionError as error:
+            complaints.append(f"{case.__name__}: {error}")
+    return "\n".join(complaints)
+
+
+@pytest.mark.parametrize("proofer", [GoodVendor, Polls, Threads])
+async def test_good_adapters_pass(monkeypatch, proofer):
+    """Nothing to complain of, in any shape."""
+    assert await run(monkeypatch, proofer) == ""
+
+
+@pytest.mark.parametrize(
+    ("proofer", "complaint"),
+    [
+        (Logs, "the logs hold ['last_name (plain)']"),
+        (LogsElsewhere, "the logs hold ['ssn (plain)']"),
+        (PutsIntoURL, "a URL holds ['ssn (plain)']"),
+        (Trusts, "200 with empty: read as a yes"),
+        (Fails, "no answer: ResolutionResult"),
+        (Stumbles, "a foreign KeyError escaped"),
+        (Quotes, "a VendorResponseError holds"),
+        (Drags, "drags a ValueError along"),
+        (Chats, "a reason or code is free text"),
+        (Invents, "SSN4 is no attribute"),
+        (Mumbles, "dict is not ResolutionResult"),
+        (Strays, "no result but VendorError"),
+    ],
+)
+async def test_each_bad_adapter_is_found(monkeypatch, proofer, complaint):
+    """The suite names the fault, and tells nothing of the applicant itself."""
+    found = await run(monkeypatch, proofer)
+    assert complaint in found
+    assert "900" not in found.replace("2900", "")
+
+
+def test_a_heavy_import_is_found(tmp_path, monkeypatch):
+    """A plugin that imports its vendor's library on registering is told so."""
+    (tmp_path / "heavy_vendor.py").write_text("import yaml\n\n\ndef proofing_proofers():\n    return []\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    class Heavy(Suite):
+        plugin = "heavy_vendor"
+
+    with pytest.raises(AssertionError, match="import these where the proofer is made"):
+        Heavy().test_descriptor_needs_no_vendor_library()
+
+
+async def test_a_slow_adapter_is_found(monkeypatch):
+    """One that outlives its deadline is told so."""
+    monkeypatch.setattr("proofing.testing.vendors._GIVE_UP_SECONDS", 0.1)
+
+    class Sleeps(GoodVendor):
+        async def send(self, request: Any, context: Any) -> Any:
+            while True:
+                try:
+                    return await context.http.post(URL, json_body={})
+                except VendorTimeoutError:
+                    continue
+
+    found = await run(monkeypatch, Sleeps)
+    assert "outlives its deadline" in found
