@@ -1,19 +1,531 @@
-"""The whole flow without script, in both modes."""
+"""The flow without script: forwards, backwards, twice, in two tabs, and with every outcome."""
 
-YAML = ("id.yaml", b"document: {first_name: Jane}\n")
+import asyncio
+import base64
+import time
+
+import pytest
+
+from proofing.errors import StoreUnavailableError
+from proofing.records import End, JobKind, StatusRecord
+from proofing.results import Outcome
+from proofing.testing.pictures import make_jpeg, make_png
+from proofing_server import flow
+from proofing_server.sessions import Session
+
+PHOTO = ("id.jpg", make_jpeg())
+FILES = {"front": PHOTO, "back": ("id.png", make_png())}
+FAILING = b"doc_auth_result: Failed\ntransaction_status: failed\nfailed_alerts: [{name: Visible Pattern, result: Failed}]\n"
+UNDERAGE = b"document: {dob: 2020-01-01}\n"
+ATTENTION = b"document: {first_name: Jane}\ndoc_auth_result: Attention\nfailed_alerts: [{name: 2D Barcode Read, result: Attention}]\n"
+
+
+def both(content):
+    """Return the same tester's file for both sides."""
+    return {side: ("id.yaml", content + f"# {side}".encode()) for side in ("front", "back")}
+
+
+async def reach_verify(site, **document):
+    """Return a browser at *check your information*, pictures given."""
+    browser = site.browser()
+    await browser.consent()
+    await browser.post_files("/document", document or FILES)
+    await browser.post("/ssn", ssn="900-66-1234")
+    assert browser.path == "/verify"
+    return browser
 
 
 async def test_sync(sync_site):
     """With both switches off, every job runs inside its request."""
     browser = sync_site.browser()
     await browser.get("/")
-    assert browser.page.status_code == 200
-    await browser.consent()
-    await browser.post_files("/document", {"front": YAML, "back": YAML})
-    assert browser.path == "/ssn", browser.page.text
+    await browser.get("/consent")
+    await browser.post("/consent")
+    assert browser.page.status_code == 400
+    assert "Check the box" in browser.page.text
+    await browser.post("/consent", consent="yes")
+    await browser.post_files("/document", FILES)
+    assert browser.path == "/ssn"
     await browser.post("/ssn", ssn="900-66-1234")
     assert browser.path == "/verify"
+    assert "FAKEY" in browser.page.text
+    assert "9**-**-***4" in browser.page.text
+    assert "900661234" not in browser.page.text
     await browser.post("/verify")
-    assert browser.path == "/phone", browser.page.text
+    assert browser.path == "/phone"
     await browser.post("/phone", phone="202-555-0123")
     assert browser.path == "/done"
+    assert browser.page.headers["clear-site-data"] == '"cache", "storage"'
+    await browser.get("/verify")
+    assert browser.path == "/done"
+
+
+async def test_pages_refuse_to_be_skipped_to(sync_site):
+    """No page can be opened, and no form sent, before its turn."""
+    browser = sync_site.browser()
+    await browser.get("/verify")
+    assert browser.path == "/"
+    await browser.consent()
+    for path in (
+        "/ssn",
+        "/verify",
+        "/phone",
+        "/done",
+        "/document/wait",
+        "/document/problem",
+        "/document/confirm",
+    ):
+        await browser.get(path)
+        assert browser.path == "/document", path
+    for path in ("/ssn", "/verify", "/phone", "/address", "/document/confirm"):
+        await browser.post(path, ssn="900661234", phone="2025550123", answer="yes")
+        assert browser.path == "/document", path
+
+
+async def test_wrong_pictures(sync_site):
+    """Each side's problem stands at its field; nothing is charged."""
+    browser = sync_site.browser()
+    await browser.consent()
+    cases = {
+        "Choose a photo": {"front": ("", b""), "back": PHOTO},
+        "This file is empty": {"front": ("a.jpg", b""), "back": PHOTO},
+        "not a photo": {"front": ("a.exe", b"MZ\x00\x00"), "back": PHOTO},
+        "incomplete": {"front": ("a.jpg", make_jpeg()[:200]), "back": PHOTO},
+        "too many pixels": {"front": ("a.png", make_png(13_000, 2)), "back": PHOTO},
+    }
+    for text, files in cases.items():
+        await browser.post_files("/document", files)
+        assert browser.page.status_code == 400, text
+        assert text in browser.page.text
+        assert 'href="#front"' in browser.page.text
+        assert 'href="#back"' not in browser.page.text
+    assert "attempts left" not in browser.page.text
+
+
+async def test_data_url_is_decoded(sync_site):
+    """The text of a data URL is not the picture: its bytes are."""
+    browser = sync_site.browser()
+    await browser.consent()
+    text = b"data:image/jpeg;base64," + base64.b64encode(PHOTO[1])
+    await browser.post_files("/document", {"front": ("a.txt", text), "back": PHOTO})
+    assert browser.path == "/ssn"
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.post_files("/document", {"front": ("a.txt", b"data:image/jpeg;base64,!!"), "back": PHOTO})
+    assert browser.page.status_code == 400
+
+
+async def test_document_failure_and_retry(sync_site):
+    """A failure has its own screen with sides, tips, attempts left; the same picture is not taken twice."""
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.post_files("/document", both(FAILING))
+    assert browser.path == "/document/problem"
+    assert "We could not verify this ID" in browser.page.text
+    assert "You have 4 attempts left" in browser.page.text
+    assert "For a good photo" in browser.page.text
+    await browser.get("/document/wait")
+    assert browser.path == "/document/problem"
+    await browser.get("/document")
+    await browser.post_files("/document", both(FAILING))
+    assert browser.path == "/document/problem"
+    assert "already seen this photo" in browser.page.text
+    await browser.get("/document")
+    await browser.post_files("/document", FILES)
+    assert browser.path == "/ssn"
+
+
+async def test_underage_has_its_own_words(sync_site):
+    """The rule on age is told as such."""
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.post_files("/document", both(UNDERAGE))
+    assert "younger than this service allows" in browser.page.text
+
+
+async def test_barcode_attention(sync_site):
+    """What was read must be confirmed, or new pictures taken; the summary warns again."""
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.post_files("/document", both(ATTENTION))
+    assert browser.path == "/document/confirm"
+    assert "October 6, 1938" in browser.page.text
+    await browser.post("/document/confirm", answer="maybe")
+    assert browser.path == "/document/confirm"
+    await browser.post("/document/confirm", answer="retake")
+    assert browser.path == "/document"
+    await browser.post_files("/document", both(ATTENTION))
+    await browser.post("/document/confirm", answer="yes")
+    await browser.post("/ssn", ssn="900661234")
+    assert "could not read the barcode" in browser.page.text
+
+
+async def test_the_last_attempt_is_processed(sync_site):
+    """Four failures, then a success on the fifth goes on; a fifth failure leads to the limit."""
+    browser = sync_site.browser()
+    await browser.consent()
+    for number in range(4):
+        await browser.get("/document")
+        await browser.post_files("/document", both(FAILING + f"# {number}\n".encode()))
+        assert browser.path == "/document/problem"
+    assert "You have 1 attempt left" in browser.page.text
+    await browser.get("/document")
+    await browser.post_files("/document", FILES)
+    assert browser.path == "/ssn"
+    await browser.post("/ssn", ssn="900661234")
+    assert browser.path == "/verify"
+
+
+async def test_the_limit(sync_site):
+    """After the last failure every way leads to the page of the limit, with the time left in words."""
+    browser = sync_site.browser()
+    await browser.consent()
+    for number in range(5):
+        await browser.get("/document")
+        await browser.post_files("/document", both(FAILING + f"# {number}\n".encode()))
+    assert browser.path == "/limit/idv_doc_auth"
+    assert browser.page.status_code == 429
+    assert "in 6 hours" in browser.page.text
+    await browser.get("/document")
+    assert browser.path == "/limit/idv_doc_auth"
+    # Starting over keeps the person, and the limit.
+    await browser.post("/exit")
+    assert browser.path == "/exited"
+    await browser.get("/consent")
+    await browser.post("/consent", consent="yes")
+    assert browser.path == "/limit/idv_doc_auth"
+
+
+async def test_limits_that_are_not_reached_lead_back(sync_site):
+    """The page of a limit is no place to be when there is none."""
+    browser = sync_site.browser()
+    await browser.consent()
+    for name in ("idv_doc_auth", "idv_resolution", "proof_ssn", "proof_address"):
+        await browser.get(f"/limit/{name}")
+        assert browser.path == "/document"
+    await browser.get("/limit/other")
+    assert browser.page.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "screen"),
+    [
+        ({"zipcode": "00000"}, "We could not verify your information"),
+        ({"ssn": "123-45-6789"}, "We could not verify your information"),
+        ({"ssn": "000-00-0000"}, "We have a technical problem"),
+        ({"device": "no_result"}, "A security check of this device did not work"),
+        ({"device": "reject"}, None),
+    ],
+)
+async def test_resolution_outcomes(sync_site, change, screen):
+    """Each outcome of the check has its screen; all failures read the same."""
+    browser = await reach_verify(sync_site)
+    if "zipcode" in change:
+        await browser.get("/address")
+        await browser.post(
+            "/address", address1="1 FAKE RD", city="GREAT FALLS", state="MT", zipcode=change["zipcode"]
+        )
+    else:
+        await browser.get("/ssn")
+        await browser.post("/ssn", **{"ssn": "900661234", **change})
+    assert browser.path == "/verify"
+    await browser.post("/verify")
+    if screen is None:
+        assert browser.path == "/phone"
+    else:
+        assert browser.path == "/verify/problem"
+        assert screen in browser.page.text
+        await browser.get("/verify")
+        assert browser.path == "/verify"
+
+
+async def test_failures_are_no_oracle(sync_site):
+    """Wrong SSN, wrong ZIP code and wrong name give the same bytes."""
+    pages = []
+    for name, ssn, zipcode in (
+        ("Jane", "123456789", "59010"),
+        ("Jane", "900661234", "00000"),
+        ("Bad", "900661234", "59010"),
+    ):
+        content = f"document: {{first_name: {name}, zipcode: '{zipcode}'}}\n".encode()
+        browser = sync_site.browser()
+        await browser.consent()
+        await browser.post_files("/document", both(content))
+        await browser.post("/ssn", ssn=ssn)
+        await browser.post("/verify")
+        assert browser.path == "/verify/problem"
+        pages.append(browser.page.text.replace(browser.csrf, ""))
+    assert len(set(pages)) == 1
+
+
+async def test_phone_outcomes(sync_site):
+    """Failure, time-out, exception; a number that failed is warned of, and not filled in."""
+    browser = await reach_verify(sync_site)
+    await browser.post("/verify")
+    await browser.post("/phone", phone="12")
+    assert browser.page.status_code == 400
+    assert 'value="12"' in browser.page.text
+    for phone, text in (
+        ("7035555555", "could not match this number"),
+        ("7035555888", "took too long"),
+        ("7035555999", "technical problem"),
+    ):
+        await browser.get("/phone")
+        await browser.post("/phone", phone=phone)
+        assert browser.path == "/phone/problem"
+        assert text in browser.page.text
+    await browser.get("/phone")
+    assert "The number you tried before did not match" in browser.page.text
+    await browser.post("/phone", phone="(703) 555-5555")
+    assert "already tried this number" in browser.page.text
+    await browser.post("/phone", phone="703-555-5555", again="7035555555")
+    assert browser.path == "/phone/problem"
+    await browser.get("/phone")
+    await browser.post("/phone", phone="202-555-0123")
+    assert browser.path == "/done"
+
+
+async def test_editing_clears_later_steps(sync_site):
+    """A new SSN or address after the check opens the check again; the same answer does not."""
+    browser = await reach_verify(sync_site)
+    await browser.post("/verify")
+    assert browser.path == "/phone"
+    await browser.get("/ssn")
+    await browser.post("/ssn", ssn="900-66-1234")
+    assert browser.path == "/phone"
+    await browser.get("/ssn")
+    await browser.post("/ssn", ssn="900-66-1235")
+    assert browser.path == "/verify"
+    await browser.post("/verify")
+    assert browser.path == "/phone"
+    await browser.get("/address")
+    await browser.post("/address", address1="2 FAKE RD", city="X", state="MT", zipcode="59010")
+    assert browser.path == "/verify"
+    assert "2 FAKE RD" in browser.page.text
+    await browser.get("/phone")
+    assert browser.path == "/verify"
+
+
+async def test_back_and_submit_again_is_harmless(sync_site):
+    """The summary, sent again after its success, calls nobody and goes on."""
+    browser = await reach_verify(sync_site)
+    await browser.post("/verify")
+    await browser.get("/verify")
+    assert browser.path == "/verify"
+    before = await sync_site.service.limit((await session_of(browser)).person, "idv_resolution")
+    await browser.post("/verify")
+    assert browser.path == "/phone"
+    after = await sync_site.service.limit((await session_of(browser)).person, "idv_resolution")
+    assert before.remaining == after.remaining
+
+
+async def session_of(browser):
+    """Return the browser's session as the server sees it."""
+    sessions = browser.site.app.state.site.sessions
+    data = await sessions.load(browser.http.cookies["proofing"])
+    return Session(sessions, browser.http.cookies["proofing"], data)
+
+
+async def test_double_submit_is_one_attempt(site):
+    """Two clicks, or two tabs, hand in one job and wait for the same one."""
+    browser = await reach_verify_async(site)
+    await asyncio.gather(
+        *[
+            browser.http.post("/verify", data={"csrf_token": browser.csrf}, headers=SAME_ORIGIN)
+            for _ in range(5)
+        ]
+    )
+    assert len(site.queue.waiting) == 1
+    await browser.get("/verify")
+    assert browser.path == "/verify/wait"
+    await site.queue.release()
+    await browser.get("/verify/wait")
+    assert browser.path == "/phone"
+
+
+SAME_ORIGIN = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+
+
+async def reach_verify_async(site):
+    """Return a browser at the summary: the pictures' job is put in by the service, as the script would."""
+    browser = site.browser()
+    await browser.consent()
+    session = await session_of(browser)
+    async with session.change() as data:
+        data["jobs"] = {"document": {"done": "00000000-0000-4000-8000-000000000000"}}
+        data["applicant"] = {
+            "first_name": "FAKEY",
+            "last_name": "MCFAKERSON",
+            "dob": "1938-10-06",
+            "address1": "1 FAKE RD",
+            "city": "GREAT FALLS",
+            "state": "MT",
+            "zipcode": "59010",
+            "state_id_number": "1111111111111",
+            "state_id_jurisdiction": "ND",
+            "document_type_received": "drivers_license",
+        }
+    await browser.get("/ssn")
+    await browser.post("/ssn", ssn="900-66-1234")
+    assert browser.path == "/verify"
+    return browser
+
+
+async def test_waiting_page(site):
+    """The page says that it waits, refreshes itself without script, and goes on when the job has ended."""
+    browser = await reach_verify_async(site)
+    await browser.post("/verify")
+    assert browser.path == "/verify/wait"
+    assert '<noscript><meta http-equiv="refresh" content="15"></noscript>' in browser.page.text
+    assert "Check again" in browser.page.text
+    for path in ("/verify", "/ssn", "/document", "/phone", "/verify/wait"):
+        await browser.get(path)
+        assert browser.path == "/verify/wait"
+    await site.queue.release()
+    await browser.get("/verify/wait")
+    assert browser.path == "/phone"
+    await browser.get("/verify/wait")
+    assert browser.path == "/phone"
+
+
+async def test_cancel(site):
+    """Cancelling stops the job and leads back to the form, where everything still stands."""
+    browser = await reach_verify_async(site)
+    await browser.post("/verify")
+    await browser.post("/verify/cancel")
+    assert browser.path == "/verify"
+    assert not site.queue.waiting
+    await browser.post("/verify")
+    assert browser.path == "/verify/wait"
+    assert len(site.queue.waiting) == 1
+
+
+async def test_late_result_is_adopted(site, monkeypatch):
+    """The page gives up with its own screen and keeps following; a result that comes then still counts."""
+    browser = await reach_verify_async(site)
+    await browser.post("/verify")
+    real = time.time
+    with monkeypatch.context() as patch:
+        patch.setattr("proofing_server.following.time.time", lambda: real() + 61)
+        await browser.get("/verify/wait")
+    assert "This is taking longer than usual" in browser.page.text
+    assert 'data-stage="late"' in browser.page.text
+    await site.queue.release()
+    await browser.get("/verify/wait")
+    assert browser.path == "/phone"
+
+
+async def test_lost_record_is_missing(site):
+    """A job whose record is gone is told as such, and can be tried again; nothing is completed."""
+    browser = await reach_verify_async(site)
+    await browser.post("/verify")
+    result_id = site.queue.waiting[0].result_id
+    await site.runtime.backends.results.erase(result_id)
+    await browser.get("/verify/wait")
+    assert 'data-stage="missing"' in browser.page.text
+    assert "cannot find this check" in browser.page.text
+    await browser.post("/verify/cancel")
+    assert browser.path == "/verify"
+
+
+@pytest.mark.parametrize("end", [end for end in End if end is not End.DONE])
+async def test_every_end_has_its_own_screen_and_no_time_out(site, end):
+    """A job that ends without an answer leads to a screen at once, with a retry, and completes nothing."""
+    browser = await reach_verify_async(site)
+    await browser.post("/verify")
+    await site.runtime.runner.abandon(site.queue.waiting[0], end)
+    await browser.get("/verify/wait")
+    assert browser.path == "/verify/problem"
+    assert "longer than usual" not in browser.page.text
+    assert 'href="/verify"' in browser.page.text
+    await browser.get("/phone")
+    assert browser.path == "/verify"
+
+
+async def test_forged_record_does_not_advance(site):
+    """A writer of the store cannot turn a no into a yes: the MAC decides."""
+    browser = await reach_verify_async(site)
+    await browser.post("/verify")
+    message = site.queue.waiting[0]
+    forged = StatusRecord(
+        result_id=message.result_id, kind=JobKind.RESOLUTION, owner=message.owner, submitted_at=1.0
+    ).ended(End.DONE, at=2.0, outcome=Outcome.PASSED)
+    await site.runtime.backends.results.finish(forged, life_seconds=60)
+    await browser.get("/verify/wait")
+    assert browser.path == "/verify/wait"
+    assert 'data-stage="missing"' in browser.page.text
+    await browser.get("/phone")
+    assert browser.path == "/verify/wait"
+
+
+async def test_foreign_and_other_step_results_do_not_advance(site):
+    """A success of another person, or of another step, put into the session's pointer completes nothing."""
+    other = await reach_verify_async(site)
+    await other.post("/verify")
+    await site.queue.release()
+    foreign = (await session_of(other)).data["jobs"]["resolution"]["pending"]
+    browser = await reach_verify_async(site)
+    session = await session_of(browser)
+    async with session.change() as data:
+        flow.submitted(data, JobKind.RESOLUTION, foreign, at=1e12)
+    await browser.get("/verify/wait")
+    assert 'data-stage="missing"' in browser.page.text
+    own_session = await session_of(other)
+    await other.get("/verify/wait")
+    assert other.path == "/phone"
+    async with own_session.change() as data:
+        flow.submitted(data, JobKind.ADDRESS, foreign, at=1e12)
+    await other.get("/phone/wait")
+    assert 'data-stage="missing"' in other.page.text
+
+
+async def test_broken_queue_loses_nothing(site):
+    """A job that cannot be handed in leaves the form as it was, with a sentence; trying again works."""
+    browser = await reach_verify_async(site)
+    site.queue.broken = True
+    await browser.post("/verify")
+    assert browser.page.status_code == 503
+    assert "Nothing you entered is lost" in browser.page.text
+    site.queue.broken = False
+    await browser.post("/verify")
+    assert browser.path == "/verify/wait"
+
+
+async def test_broken_store_is_told(site, monkeypatch):
+    """Without the store there is no page but the one that says so, with 503."""
+    browser = await reach_verify_async(site)
+
+    async def away(*_args, **_named):
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(site.service, "load_session", away)
+    await browser.get("/verify")
+    assert browser.page.status_code == 503
+    assert "technical problem" in browser.page.text
+
+
+async def test_switched_off(tmp_path, site):
+    """With the flow switched off every page of it says so, also on re-entry; the process stays alive."""
+    browser = await reach_verify_async(site)
+    live = site.runtime.configuration.live
+    live._settings = live.current.model_copy(update={"idv_available": False})
+    for path in ("/", "/consent", "/document", "/verify", "/verify/wait", "/phone"):
+        await browser.get(path)
+        assert browser.page.status_code == 503, path
+        assert "not available" in browser.page.text
+    assert (await browser.http.get("/healthz")).status_code == 200
+
+
+async def test_leaving(site):
+    """Leaving cancels the job, forgets the answers and keeps the person."""
+    browser = await reach_verify_async(site)
+    person = (await session_of(browser)).person
+    await browser.post("/verify")
+    old = browser.http.cookies["proofing"]
+    await browser.post("/exit")
+    assert browser.path == "/exited"
+    assert not site.queue.waiting
+    assert await site.service.load_session(old) is None
+    session = await session_of(browser)
+    assert session.person == person
+    assert not {"applicant", "ssn", "jobs"} & set(session.data)

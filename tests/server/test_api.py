@@ -1,0 +1,370 @@
+"""The JSON API: jobs, uploads, and what bad input gets."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+import proofing_server
+from proofing.testing.pictures import make_jpeg, make_png
+
+PICTURES = {"front": make_jpeg(), "back": make_png()}
+
+
+def text(content):
+    """Return base64 text."""
+    return base64.b64encode(content).decode()
+
+
+class Capture:
+    """What the capture page's script does, in Python."""
+
+    def __init__(self, browser, attempt=None):
+        self.browser = browser
+        self.attempt = attempt or browser.page.text.split('data-attempt="')[1][:32]
+        self.key = os.urandom(32)
+        self.images = {}
+
+    async def upload(self, side, content, *, aad=None, sent=None):
+        """Encrypt and upload one side; return the last response."""
+        response = await self.browser.api("/api/uploads", {"attempt": self.attempt, "side": side})
+        assert response.status_code == 201, response.text
+        slot = response.json()["slot"]
+        iv = os.urandom(12)
+        body = AESGCM(self.key).encrypt(iv, content, (aad or f"v2|{slot}|{side}").encode())
+        terms = {"attempt": self.attempt, "length": len(body), "sha256": text(hashlib.sha256(body).digest())}
+        signed = await self.browser.api(f"/api/uploads/{slot}", terms)
+        assert signed.status_code == 200, signed.text
+        self.images[side] = {"slot": slot, "iv": text(iv)}
+        upload = signed.json()
+        self.put = upload, body
+        return await self.browser.http.put(upload["url"], content=sent or body, headers=upload["headers"])
+
+    async def submit(self, **changes):
+        """Hand in the attempt."""
+        body = {"attempt": self.attempt, "key": text(self.key), "images": self.images, **changes}
+        return await self.browser.api("/api/document", body)
+
+
+@pytest.fixture
+async def capture(site):
+    """A capture page."""
+    browser = site.browser()
+    await browser.consent()
+    return Capture(browser)
+
+
+async def upload_both(capture):
+    """Upload both sides."""
+    for side, content in PICTURES.items():
+        assert (await capture.upload(side, content)).status_code == 200
+
+
+async def test_upload_and_submit(site, capture):
+    """Both sides arrive, the job reads them, and the flow goes on."""
+    await upload_both(capture)
+    metadata = {"front": {"width": 1, "height": 2, "mime": "image/jpeg", "source": "upload", "name": "x"}}
+    response = await capture.submit(metadata=metadata)
+    assert (response.status_code, response.json()) == (202, {"next": "/document/wait"})
+    assert site.queue.waiting[0].metadata["front"] == {
+        "width": 1,
+        "height": 2,
+        "mime": "image/jpeg",
+        "source": "upload",
+    }
+    await site.queue.release()
+    await capture.browser.get("/document/wait")
+    assert capture.browser.path == "/ssn"
+
+
+async def test_upload_alone_completes_nothing(site, capture):
+    """Objects in the store are no evidence: the step is open until a job says otherwise."""
+    await upload_both(capture)
+    await capture.browser.get("/ssn")
+    assert capture.browser.path == "/document"
+    assert not site.queue.waiting
+
+
+async def test_every_side_and_attempt_has_its_own_slot(capture):
+    """A replaced picture gets a new slot; a new page is a new attempt."""
+    slots = set()
+    for side in ("front", "front", "back"):
+        await capture.upload(side, PICTURES[side])
+        slots.add(capture.images[side]["slot"])
+    assert len(slots) == 3
+    await capture.browser.get("/document")
+    assert Capture(capture.browser).attempt != capture.attempt
+
+
+async def test_slots_of_an_attempt_are_limited(capture):
+    """More than eight slots of one attempt are refused with 429."""
+    responses = [
+        await capture.browser.api("/api/uploads", {"attempt": capture.attempt, "side": "front"})
+        for _ in range(9)
+    ]
+    assert [response.status_code for response in responses] == [201] * 8 + [429]
+
+
+async def test_second_submit_is_the_same(site, capture):
+    """A double submit, and one from an old tab, hands in one job."""
+    await upload_both(capture)
+    first, second = await asyncio.gather(capture.submit(), capture.submit())
+    assert {first.status_code, second.status_code} <= {202, 409}
+    assert len(site.queue.waiting) == 1
+    again = await capture.submit()
+    assert (again.status_code, again.json()["next"]) == (409, "/document/wait")
+
+
+async def test_a_slot_takes_one_upload(capture):
+    """The same URL a second time, other bytes, or other headers: refused by the store."""
+    await capture.upload("front", PICTURES["front"])
+    upload, body = capture.put
+    again = await capture.browser.http.put(upload["url"], content=body, headers=upload["headers"])
+    assert again.status_code in (409, 412)
+    other = await capture.upload("back", PICTURES["back"], sent=b"x" * 100)
+    assert other.status_code in (400, 403, 413)
+    assert "code" in other.json()
+
+
+async def test_missing_upload_stands_at_its_side(site, capture):
+    """A side whose picture never arrived is told at its field, and nothing is handed in."""
+    await capture.upload("front", PICTURES["front"])
+    capture.images["back"] = {"slot": "0" * 32, "iv": text(b"\0" * 12)}
+    response = await capture.submit()
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["back"]
+    assert not site.queue.waiting
+
+
+@pytest.mark.parametrize("kind", ["tampered", "swapped IVs", "swapped sides", "wrong key", "no image"])
+async def test_what_does_not_open_is_told(site, capture, kind):
+    """Tampering ends with its own screen: no vendor is called, and the pictures can be added again."""
+    if kind == "no image":
+        await capture.upload("front", b"\x00\x01\x02\x03")
+        await capture.upload("back", PICTURES["back"])
+    elif kind == "swapped sides":
+        await capture.upload("front", PICTURES["front"], aad="v2|x|back")
+        await capture.upload("back", PICTURES["back"])
+    else:
+        await upload_both(capture)
+    front, back = capture.images["front"], capture.images["back"]
+    if kind == "swapped IVs":
+        front["iv"], back["iv"] = back["iv"], front["iv"]
+    if kind in ("wrong key", "tampered"):
+        capture.key = os.urandom(32)
+    assert (await capture.submit()).status_code == 202
+    await site.queue.release()
+    await capture.browser.get("/document/wait")
+    assert capture.browser.path == "/document/problem"
+    assert "We could not open your photos" in capture.browser.page.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"attempt": "ATTEMPT"},
+        {"attempt": "ATTEMPT", "side": "left"},
+        {"attempt": "ATTEMPT", "side": ["front"]},
+        {"attempt": "f" * 32, "side": "front"},
+        {"attempt": 7, "side": "front"},
+        {"attempt": "ATTEMPT", "side": "front", "url": "http://169.254.169.254/"},
+        [],
+    ],
+    ids=str,
+)
+async def test_bad_slot_requests(capture, body):
+    """Wrong or foreign parts are refused; what is not in the API is ignored."""
+    if isinstance(body, dict) and body.get("attempt") == "ATTEMPT":
+        body = {**body, "attempt": capture.attempt}
+    response = await capture.browser.api("/api/uploads", body)
+    assert response.status_code == (201 if isinstance(body, dict) and "url" in body else response.status_code)
+    assert response.status_code in (201, 400, 404)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"length": 0}, 400),
+        ({"length": True}, 400),
+        ({"length": "9"}, 400),
+        ({"length": 83.0}, 400),
+        ({"length": 30_000_000}, 413),
+        ({"sha256": "x"}, 400),
+        ({"sha256": text(b"x")}, 400),
+        ({"sha256": None}, 400),
+        ({"attempt": "f" * 32}, 404),
+    ],
+    ids=str,
+)
+async def test_bad_terms(capture, changes, status):
+    """Length and hash are checked before anything is signed."""
+    response = await capture.browser.api("/api/uploads", {"attempt": capture.attempt, "side": "front"})
+    terms = {"attempt": capture.attempt, "length": 100, "sha256": text(b"\0" * 32)}
+    signed = await capture.browser.api(f"/api/uploads/{response.json()['slot']}", {**terms, **changes})
+    assert signed.status_code == status
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": "short"},
+        {"key": text(b"k" * 31)},
+        {"key": None},
+        {"images": {}},
+        {"images": []},
+        {"images": {"front": "x"}},
+        {"images": {"front": {"slot": "x", "iv": "y"}}},
+        {"images": {"front": {"slot": "x", "iv": text(b"\0" * 12), "url": "http://x"}}},
+        {"images": {"left": {"slot": "x", "iv": text(b"\0" * 12)}}},
+        {"metadata": []},
+        {"metadata": {"front": 1}},
+        {"metadata": {"left": {}}},
+    ],
+    ids=str,
+)
+async def test_bad_submissions(site, capture, changes):
+    """Wrong parts are refused with 400, URLs among them, and nothing is handed in."""
+    await upload_both(capture)
+    assert (await capture.submit(**changes)).status_code == 400
+    assert not site.queue.waiting
+
+
+async def test_foreign_slots_and_attempts(site, capture):
+    """Another session's attempt is unknown, and its slots do not count."""
+    await upload_both(capture)
+    other = site.browser()
+    await other.consent()
+    thief = Capture(other, attempt=capture.attempt)
+    thief.images, thief.key = capture.images, capture.key
+    assert (await thief.submit()).status_code == 404
+    thief.attempt = Capture(other).attempt
+    response = await thief.submit()
+    assert response.status_code == 400
+    assert set(response.json()["errors"]) == {"front", "back"}
+
+
+async def test_store_away_keeps_the_slots(site, capture):
+    """When the job cannot be handed in the answer says so, and is 503."""
+    await upload_both(capture)
+    site.queue.broken = True
+    response = await capture.submit()
+    assert (response.status_code, response.json()["code"]) == (503, "technical")
+
+
+async def test_job_status(site, capture):
+    """202 while it runs, 200 when it has ended; the next page is named, and no field."""
+    await upload_both(capture)
+    await capture.submit()
+    result_id = site.queue.waiting[0].result_id
+    path = f"/api/jobs/{result_id}"
+    running = await capture.browser.http.get(path)
+    assert running.status_code == 202
+    assert running.json() == {
+        "result_id": result_id,
+        "kind": "document",
+        "state": "in_progress",
+        "next": "/document/wait",
+    }
+    await site.queue.release()
+    ended = await capture.browser.http.get(path)
+    assert (ended.status_code, ended.json()["state"], ended.json()["outcome"]) == (200, "done", "passed")
+    await capture.browser.get("/document/wait")
+    settled = await capture.browser.http.get(path)
+    assert settled.json()["next"] == "/ssn"
+
+
+async def test_unknown_and_foreign_jobs_look_the_same(site, capture):
+    """404 with the same bytes, whether the id exists or not."""
+    await upload_both(capture)
+    await capture.submit()
+    result_id = site.queue.waiting[0].result_id
+    other = site.browser()
+    await other.consent()
+    unknown = "00000000-0000-4000-8000-000000000000"
+    for tail in ("", "/events"):
+        answers = [await other.http.get(f"/api/jobs/{one}{tail}") for one in (result_id, unknown, "x")]
+        assert {answer.status_code for answer in answers} == {404}
+        assert len({answer.content for answer in answers}) == 1
+        heads = [{k: v for k, v in answer.headers.items() if k != "date"} for answer in answers]
+        assert heads[0] == heads[1]
+
+
+def events(response):
+    """Return the data of the events of a stream."""
+    lines = [line for line in response.text.splitlines() if line.startswith("data: ")]
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+async def test_events(site, capture):
+    """The stream tells the state at once, the end as soon as it comes, and then ends."""
+    await upload_both(capture)
+    await capture.submit()
+    path = f"/api/jobs/{site.queue.waiting[0].result_id}/events"
+    stream = asyncio.create_task(capture.browser.http.get(path))
+    await asyncio.sleep(0)
+    await site.queue.release()
+    response = await stream
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    assert events(response)[-1]["state"] == "done"
+    await capture.browser.get("/document/wait")
+    assert events(await capture.browser.http.get(path))[0]["next"] == "/ssn"
+
+
+async def test_events_of_a_lost_job(site, capture):
+    """A record that is gone ends the stream as missing."""
+    await upload_both(capture)
+    await capture.submit()
+    result_id = site.queue.waiting[0].result_id
+    await site.runtime.backends.results.erase(result_id)
+    response = await capture.browser.http.get(f"/api/jobs/{result_id}/events")
+    assert [event["state"] for event in events(response)] == ["missing"]
+
+
+async def test_session_endpoint(capture):
+    """Other front ends read place, token and mode."""
+    body = (await capture.browser.http.get("/api/session")).json()
+    assert body == {"page": "/document", "csrf_token": capture.browser.csrf, "pending": None, "uploads": True}
+
+
+async def test_switch_while_the_page_is_open(site, capture):
+    """A page of the other mode is told to load again; its pictures are not taken the wrong way."""
+    live = site.runtime.configuration.live
+    live._settings = live.current.model_copy(update={"doc_auth_enable_presigned_s3_urls": False})
+    response = await capture.submit()
+    assert (response.status_code, response.json()["next"]) == (409, "/document")
+    await capture.browser.get("/document")
+    live._settings = live.current.model_copy(update={"doc_auth_enable_presigned_s3_urls": True})
+    await capture.browser.post_files("/document", {side: (side, b"x") for side in PICTURES})
+    assert capture.browser.page.status_code == 409
+    assert "add your photos once more" in capture.browser.page.text
+
+
+def test_openapi_names_every_endpoint(site_routes):
+    """The hand-written file and the routes agree."""
+    described = yaml.safe_load((Path(proofing_server.__file__).parent / "openapi.yaml").read_text())
+    pairs = {
+        (method.upper(), path)
+        for path, item in described["paths"].items()
+        for method in item
+        if method in ("get", "post", "put")
+    }
+    assert pairs == site_routes
+
+
+@pytest.fixture
+def site_routes(site):
+    """The endpoints that are no pages."""
+    return {
+        (method, route.path.replace(":path", ""))
+        for route in site.app.routes
+        for method in route.methods - {"HEAD"}
+        if route.path.startswith(("/api/", "/uploads/", "/healthz", "/reports/"))
+    }
