@@ -1,4 +1,4 @@
-"""What vendors must not get away with: answers from which no adapter may read a yes, nor fall over.
+"""What vendors must not get away with: answers that no adapter may read anything from, nor fall over.
 
 Each case is a name and a function that answers a request (`proofing.testing.vendor_fakes.Answer`). `SLOW`
 cases never end by themselves.

@@ -76,6 +76,8 @@ class ProoferContract:
         proofer_name: as in its descriptor; needed only when the plugin has several of the kind.
         section: the plugin's section in settings.yaml.
         calls_out: False for a proofer that asks nobody, as mocks do.
+        statuses_that_say_no: HTTP statuses by which this vendor says no. From any other status than a
+            success, and from nonsense, a proofer must not read a no either: no answer is an error.
     """
 
     plugin: ClassVar[str]
@@ -83,6 +85,7 @@ class ProoferContract:
     proofer_name: ClassVar[str | None] = None
     section: ClassVar[Mapping[str, Any]] = {}
     calls_out: ClassVar[bool] = True
+    statuses_that_say_no: ClassVar[frozenset[int]] = frozenset()
 
     # What a subclass says
 
@@ -207,15 +210,15 @@ class ProoferContract:
         """An applicant of whom nothing is known is a result or a typed error."""
         await self.ask(request=ProofingRequest(applicant=Applicant()))
 
-    async def test_hostile_answers_never_pass(self) -> None:
-        """Nonsense, at any request of the flow, is a typed error or no yes; nothing of it is told."""
+    async def test_hostile_answers_are_no_answers(self) -> None:
+        """Nonsense, at any request of the flow, is a typed error: neither a yes nor a no."""
         if not self.calls_out:
             return
         _result, vendor = await self.ask()
         faults = []
         for step in range(min(len(vendor.requests), _MAX_STEPS)):
             for name, hostile in hostile_answers():
-                fault = await self._fault(_after(step, self.answer_yes, hostile))
+                fault = await self._fault(_after(step, self.answer_yes, hostile), case=name)
                 faults += [f"request {step + 1}, {name}: {fault}"] if fault else []
         assert not faults, "\n".join(faults)
 
@@ -238,7 +241,7 @@ class ProoferContract:
         count = await self._count()
         for good in (self.answer_yes, self.answer_no):
             for name, bent in mutations(await self._last_answer(good), poison):
-                fault = await self._fault(_bend_last(good, bent, count), may_pass=True)
+                fault = await self._fault(_bend_last(good, bent, count))
                 faults += [f"{name}: {fault}"] if fault else []
         assert not faults, "\n".join(faults)
 
@@ -281,17 +284,20 @@ class ProoferContract:
 
     # Helpers
 
-    async def _fault(self, answer: Answer, *, may_pass: bool = False) -> str | None:
-        """Return what the proofer does wrong with *answer*; None when it stands it."""
+    async def _fault(self, answer: Answer, *, case: str | None = None) -> str | None:
+        """Return what the proofer does wrong with *answer*; None when it stands it.
+
+        With the name of a hostile *case* any verdict is wrong, too.
+        """
         try:
             result, _vendor = await self.ask(answer)
         except AssertionError as error:
             return str(error)
-        if result is None or isinstance(result, VendorError) or may_pass:
+        if case is None or not isinstance(result, VendorResult) or result.outcome is Outcome.UNKNOWN:
             return None
-        if result.passed or (isinstance(result, DeviceResult) and result.review_status is ReviewStatus.PASS):
-            return "read as a yes"
-        return None
+        if case in {f"status {status}" for status in self.statuses_that_say_no} and not result.passed:
+            return None
+        return f"read as {'a yes' if result.passed else 'a no'}"
 
     async def _count(self) -> int:
         """Return how many requests a good flow takes."""

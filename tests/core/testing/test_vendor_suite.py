@@ -225,7 +225,7 @@ async def run(monkeypatch, proofer) -> str:
         suite.test_yes_is_a_passed_result,
         suite.test_no_is_a_result,
         suite.test_missing_attributes_are_typed,
-        suite.test_hostile_answers_never_pass,
+        suite.test_hostile_answers_are_no_answers,
         suite.test_slow_answers_end_with_the_deadline,
         suite.test_bent_answers_are_typed,
     ):
@@ -250,6 +250,7 @@ async def test_good_adapters_pass(monkeypatch, proofer):
         (PutsIntoURL, "a URL holds ['ssn (plain)']"),
         (Trusts, "200 with empty: read as a yes"),
         (Fails, "no answer: ResolutionResult"),
+        (Fails, "200 with an empty list: read as a no"),
         (Stumbles, "a foreign KeyError escaped"),
         (Quotes, "a VendorResponseError holds"),
         (Drags, "drags a ValueError along"),
@@ -264,6 +265,18 @@ async def test_each_bad_adapter_is_found(monkeypatch, proofer, complaint):
     found = await run(monkeypatch, proofer)
     assert complaint in found
     assert "900" not in found.replace("2900", "")
+
+
+async def test_a_status_may_say_no(monkeypatch):
+    """A vendor whose contract says so may answer no by a status; it must be named."""
+
+    class NotFound(GoodVendor):
+        def read(self, response: Any, request: Any) -> Any:
+            return self.result(False, {}) if response.status == 404 else super().read(response, request)
+
+    assert "status 404: read as a no" in await run(monkeypatch, NotFound)
+    monkeypatch.setattr(Suite, "statuses_that_say_no", frozenset({404}))
+    assert await run(monkeypatch, NotFound) == ""
 
 
 def test_a_heavy_import_is_found(tmp_path, monkeypatch):
