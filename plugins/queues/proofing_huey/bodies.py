@@ -41,6 +41,7 @@ class HueyJob:
         self.kept_at = kept_at
         self.has_open_intent = False
         self.is_lost = False
+        self.is_running = False
 
     @property
     def age_seconds(self) -> float:
@@ -137,6 +138,7 @@ class Bodies:
         Raises:
             JobFailedError: the handler raised what it may not raise.
         """
+        job.is_running = True
         try:
             self._count(await self._handler.run(job))
         except asyncio.CancelledError:
@@ -146,6 +148,8 @@ class Bodies:
             error = type(raised).__name__
         else:
             return
+        finally:
+            job.is_running = False
         log(_logger, "handler_failed", job_id=job.message.result_id, exception_class=error)
         raise JobFailedError
 

@@ -26,6 +26,8 @@ TABLE_PREFIX = "proofing_huey"
 _query = partial(query, "postgres.sql")
 _TABLES = ("kv", "schedule", "task", "counter", "taken_key")
 _NET_SECONDS = 1.0
+#: How long the listener needs at most to notice that it should stop.
+_LISTEN_SECONDS = 0.2
 _MAX_RETRY_SECONDS = 5.0
 #: More threads than this are not woken at once.
 _MOST = 1000
@@ -157,7 +159,7 @@ class PostgresWatcher:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, which takes at most a second."""
+        """End."""
         self._stop.set()
         self._thread.join()
 
@@ -181,10 +183,14 @@ class PostgresWatcher:
         for name in self._channels:
             connection.execute(f'listen "{name}"'.encode())
         # Listen first, then look: what was enqueued before is found by looking, what comes after is told.
+        look_at = 0.0
         while not self._stop.is_set():
-            self._look(connection)
-            for notification in connection.notifies(timeout=_NET_SECONDS, stop_after=1):
+            if time.monotonic() >= look_at:
+                self._look(connection)
+                look_at = time.monotonic() + _NET_SECONDS
+            for notification in connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
                 self._channels[notification.channel].wake(1)
+                look_at = 0.0  # one notification may stand for many jobs
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         """Wake as many threads of each queue as there are jobs."""

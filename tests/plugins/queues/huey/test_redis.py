@@ -1,13 +1,17 @@
 """Huey on a real Redis keeps the queue contract."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
 
-from proofing.queues import Queue
-from proofing.testing.queues import QueueContract
+from proofing.errors import QueueUnavailableError
+from proofing.queues import ClaimedJob, Queue
+from proofing.records import JobKind
+from proofing.testing.queues import QueueContract, RecordingHandler, make_message
 from proofing.testing.redis import RedisServer, free_port, running_redis
+from proofing.testing.waiting import eventually
 from proofing_huey import HueySettings
 from proofing_huey.backend import HueyQueue
 
@@ -43,3 +47,60 @@ class TestHueyOnRedis(QueueContract):
 
         with redis.Redis.from_url(self.server.url) as client:
             return b"".join(key + (client.dump(key) or b"") for key in client.scan_iter("*"))
+
+
+async def test_more_jobs_at_once_than_the_clients_usual_connections(server: RedisServer) -> None:
+    """With 130 threads every job runs: no pop is left without a connection."""
+    server.command("FLUSHALL")
+    settings = HueySettings(storage="redis", url=SecretStr(server.url), max_threads=130)
+    queue = HueyQueue(settings, lambda _label: bytes(32))
+    await queue.open()
+    release, stop = asyncio.Event(), asyncio.Event()
+
+    async def hold(_job: ClaimedJob) -> None:
+        await release.wait()
+
+    handler = RecordingHandler(hold)
+    sent = [make_message(JobKind.ADDRESS) for _ in range(390)]
+    slots = {JobKind.ADDRESS.queue_name: 130}
+    work = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=10.0))
+    await queue.enqueue(sent)
+    await eventually(lambda: handler.running == 130, within_seconds=20.0)
+    release.set()
+    await handler.until_ended(*sent)
+    stop.set()
+    await asyncio.wait_for(work, 30.0)
+    assert len(handler.started) == len(sent)
+    await queue.close()
+
+
+async def test_worker_survives_a_restart_of_redis() -> None:
+    """When Redis is killed and comes back, enqueueing fails typed meanwhile and jobs run afterwards."""
+    with running_redis() as server:
+        if not server.is_ours:
+            pytest.skip("the Redis is not ours to kill")
+        settings = HueySettings(storage="redis", url=SecretStr(server.url), timeout_seconds=1)
+        queue = HueyQueue(settings, lambda _label: bytes(32))
+        await queue.open()
+        handler, stop = RecordingHandler(), asyncio.Event()
+        slots = {kind.queue_name: 2 for kind in JobKind}
+        work = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=5.0))
+        first, second = make_message(), make_message()
+        await queue.enqueue([first])
+        await handler.until_ended(first)
+        server.kill()
+        with pytest.raises(QueueUnavailableError):
+            await queue.enqueue([second])
+        await asyncio.to_thread(server.start)
+
+        async def is_enqueued() -> bool:
+            try:
+                return await queue.enqueue([second]) == 1
+            except QueueUnavailableError:
+                return False
+
+        await eventually(is_enqueued)
+        await handler.until_ended(second)
+        stop.set()
+        await asyncio.wait_for(work, 30.0)
+        await queue.close()

@@ -1,0 +1,61 @@
+"""The huey plugin registers its queue, and is read without Huey."""
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+import proofing_huey
+from proofing.hookspecs import BackendContext
+from proofing.queues import Capability
+
+_CONTEXT = BackendContext(
+    environment="test", role="run", public_url="http://localhost", secret=lambda _label: bytes(32)
+)
+
+
+def test_queue_is_offered() -> None:
+    """The queue is built without I/O, and does not promise what Huey cannot do."""
+    (descriptor,) = proofing_huey.proofing_queues()
+    assert descriptor.name == "huey"
+    queue = descriptor.make(proofing_huey.HueySettings(path="/nowhere/huey.db"), _CONTEXT)
+    assert not queue.capabilities & {Capability.RESCUE, Capability.TRANSACTIONAL, Capability.STORE_CLOCK}
+
+
+def test_settings_are_read_without_heavy_libraries() -> None:
+    """Neither Huey nor a client library is imported with the plugin."""
+    program = (
+        "import sys, proofing_huey;"
+        "found = {'huey', 'redis', 'psycopg', 'sqlite3'} & set(sys.modules);"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"storage": "redis"},
+        {"storage": "postgres"},
+        {"storage": "memory"},
+        {"max_threads": 0},
+        {"max_threads": "5"},
+        {"poll_seconds": 5},
+        {"path": ""},
+        {"workers": 3},
+    ],
+)
+def test_wrong_settings_are_refused(values: dict[str, object]) -> None:
+    """Types and ranges are strict, unknown keys an error, and a storage needs its address."""
+    with pytest.raises(ValidationError):
+        proofing_huey.proofing_settings().model_validate(values)
+
+
+def test_addresses_are_secrets() -> None:
+    """URL and DSN come from plain text and do not print."""
+    settings = proofing_huey.HueySettings.model_validate(
+        {"storage": "redis", "url": "redis://:canary@host:1/0", "dsn": "password=canary"}
+    )
+    assert isinstance(settings.url, SecretStr)
+    assert "canary" not in repr(settings)
