@@ -214,6 +214,9 @@ class _Server(ThreadingHTTPServer):
         self._connections.discard(request)
         super().shutdown_request(request)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing: a client that resets its connection is no event."""
+
     def end_connections(self) -> None:
         """End all connections that clients keep open."""
         for connection in list(self._connections):

@@ -6,6 +6,7 @@ gives up too; when all threads of the pool are lost like that, a fresh pool take
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ import boto3
 import botocore.session
 from botocore import exceptions
 from botocore.config import Config
+from botocore.loaders import create_loader
 from urllib3.exceptions import HTTPError
 
 from proofing.errors import StoreUnavailableError
@@ -176,10 +178,17 @@ def make_client(settings: AWSSettings, service: str) -> Any:
         proxies={"http": url, "https": url} if (url := _reveal(settings.proxy_url)) else {},
     )
     core = botocore.session.get_session()
+    core.register_component("data_loader", _loader())
     core.set_default_client_config(Config(proxies={}))  # for the STS client of the credential chain
     session = boto3.session.Session(botocore_session=core, region_name=settings.region)
     endpoint = settings.s3_endpoint_url if service == "s3" else settings.kms_endpoint_url
     return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+
+
+@functools.cache
+def _loader() -> Any:
+    """Return the one reader of service descriptions, megabytes of JSON; it keeps what it has read."""
+    return create_loader()
 
 
 def error_code(error: exceptions.ClientError) -> str:
