@@ -1,0 +1,1 @@
+"""Submit to visible result, minus the vendor."""
