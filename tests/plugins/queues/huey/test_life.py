@@ -308,3 +308,49 @@ async def test_stored_tasks_have_stable_names(queue: HueyQueue, path: Path) -> N
         blobs = [row[0] for row in database.execute("select data from task")]
     names = {json.loads(blob[33:])["message"]["name"] for blob in blobs}
     assert names == {"proofing.ProofDocument", "proofing.ProofResolution", "proofing.ProofAddress"}
+
+
+async def test_body_that_does_not_stop_is_left_behind(
+    queue: HueyQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler that swallows its cancellation neither blocks the stop nor lets its job run twice."""
+    monkeypatch.setattr("proofing_huey.bodies._UNWIND_SECONDS", 0.05)
+    may_end = asyncio.Event()
+
+    async def stubborn(_job: ClaimedJob) -> None:
+        while not may_end.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await may_end.wait()
+
+    handler = RecordingHandler(stubborn)
+    message = make_message(deadline_seconds=0.05)
+    async with _working(queue, handler):
+        await queue.enqueue([message])
+        await handler.until_ended(message)
+        assert handler.running == 1
+        may_end.set()
+        await eventually(lambda: handler.running == 0)
+    assert handler.end(message.result_id) is End.TIMED_OUT
+    assert sum((await queue.stats()).waiting.values()) == 0
+
+
+async def test_dead_threads_are_replaced(queue: HueyQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker thread that something has killed is replaced, and jobs go on."""
+    monkeypatch.setattr("proofing_huey.backend._HEALTH_SECONDS", 0.05)
+    huey = _huey(queue)
+    deadly = 2
+
+    def dequeue() -> None:
+        nonlocal deadly
+        if deadly:
+            deadly -= 1
+            raise SystemExit
+        monkeypatch.undo()
+
+    monkeypatch.setattr(huey, "dequeue", dequeue)
+    handler = RecordingHandler()
+    message = make_message()
+    await queue.enqueue([message])
+    async with _working(queue, handler):
+        await handler.until_ended(message)
+    assert deadly == 0
