@@ -1,0 +1,276 @@
+"""Claims jobs for free slots, and knows when to look again.
+
+Normally a claim is bounded: one priority, and from two seconds before the newest job that was claimed, so
+that what is dead or taken before it costs nothing. While a backlog is worked off the bound follows closely.
+What a bounded claim cannot see (a late commit, a priority never seen) is found by an unbounded one: at start,
+after reconnecting, at every poll that sees ready jobs, and after a wake-up for which nothing was found.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from proofing.errors import QueueUnavailableError
+from proofing.logs import get_logger, log
+from proofing_postgres.connections import Link
+from proofing_postgres.counts import Cause, Counts
+from proofing_postgres.messages import PRIORITY, RUN_AT, ClaimedRow, Row
+from proofing_postgres.running import Runs, StopReason
+from proofing_postgres.settings import PostgresSettings
+from proofing_postgres.writer import Writer
+
+#: How far below the newest claimed job a bounded claim looks, for enqueuers that commit late.
+MARGIN_SECONDS = 2.0
+#: Unbounded claims of one queue come no closer, since dead rows make them dear.
+_WIDE_PAUSE_SECONDS = 0.25
+#: In a long backlog an unbounded claim comes this often, so that nothing old is passed over.
+_BACKLOG_WIDE_SECONDS = 1.0
+#: The binary float of a microsecond clock may be off by one.
+_ROUNDING_SECONDS = 0.000002
+_RETRY_SECONDS = 0.2
+
+_logger = get_logger("proofing.postgres")
+
+
+class _QueueState:
+    """What is known of one queue."""
+
+    __slots__ = (
+        "cause",
+        "dirty",
+        "has_timer",
+        "levels",
+        "name",
+        "slots",
+        "tight",
+        "wide_at",
+        "wide_wanted",
+    )
+
+    def __init__(self, name: str, slots: int) -> None:
+        self.name = name
+        self.slots = slots
+        #: Whether a look is due, and what asked for it.
+        self.dirty = True
+        self.cause = Cause.POLL
+        #: Priority to the run_at of the newest job claimed there.
+        self.levels: dict[int, float] = {}
+        #: Whether the last claim came back full: a backlog, in which the bound may follow closely.
+        self.tight = False
+        self.wide_wanted = True
+        self.wide_at = float("-inf")
+        self.has_timer = False
+
+
+class Claimer:
+    """Keeps the slots filled."""
+
+    def __init__(
+        self,
+        *,
+        link: Link,
+        settings: PostgresSettings,
+        slots: Mapping[str, int],
+        runs: Runs,
+        writer: Writer,
+        counts: Counts,
+        worker_id: Callable[[], int],
+    ) -> None:
+        """Claim over *link* for *runs*, in the name of *worker_id* (0: not now)."""
+        self._link = link
+        self._settings = settings
+        self._runs = runs
+        self._writer = writer
+        #: Of the connection over which we last agreed with the database on what we run.
+        self._generation = 0
+        self._counts = counts
+        self._worker_id = worker_id
+        self._queues = {name: _QueueState(name, count) for name, count in slots.items() if count > 0}
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._is_stopped = False
+
+    @property
+    def queue_names(self) -> list[str]:
+        """The queues that have slots here."""
+        return list(self._queues)
+
+    def wake(self, queue_name: str, cause: Cause, *, wide: bool = False) -> None:
+        """Have a queue looked at.
+
+        Args:
+            queue_name: one without slots here is ignored.
+            cause: for the statistics.
+            wide: look without bound.
+        """
+        state = self._queues.get(queue_name)
+        if state is None:
+            return
+        if not state.dirty:
+            state.dirty = True
+            state.cause = cause
+        state.wide_wanted |= wide
+        self._wake.set()
+
+    def wake_all(self, *, wide: bool = True) -> None:
+        """Have every queue looked at."""
+        for name in self._queues:
+            self.wake(name, Cause.POLL, wide=wide)
+
+    def slot_freed(self) -> None:
+        """Look again where a queue waited for a slot."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing any more."""
+        self._is_stopped = True
+
+    async def run(self) -> None:
+        """Claim, for ever; a database that is away is waited for."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                if self._link.generation != self._generation:
+                    await self.agree()
+                for state in self._queues.values():
+                    while state.dirty and self._can_claim(state):
+                        await self._step(state)
+            except QueueUnavailableError as error:
+                log(_logger, "claim_failed", error=type(error).__name__)
+                # What we asked for may have happened: compare before anything else is claimed.
+                self._generation = -1
+                await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                self.wake_all()
+
+    async def agree(self) -> None:
+        """After a new connection, bring the database's idea of what we run and ours together.
+
+        A claim may have succeeded without our hearing of it, and a database that crashed may have forgotten
+        claims, which are not flushed one by one.
+        """
+        generation = self._link.generation
+        worker_id = self._worker_id()
+        if worker_id == 0:
+            return
+        rows, _count = await self._link.run("owned", {"worker": str(worker_id)})
+        owned = {row[0]: row[1] for row in rows}
+        pending = self._writer.pending_ids()
+        for job in list(self._runs.jobs.values()):
+            if owned.get(job.result_id) != job.lease:
+                job.stop(StopReason.LOST)
+        for result_id, lease in owned.items():
+            if result_id not in self._runs.jobs and result_id not in pending:
+                self._writer.hand_back(result_id, lease)
+        self._generation = max(generation, 1)
+
+    def _can_claim(self, state: _QueueState) -> bool:
+        """Tell whether a slot of the queue is free and a lease stands."""
+        return not self._is_stopped and self._worker_id() != 0 and self._free(state) > 0
+
+    def _free(self, state: _QueueState) -> int:
+        return state.slots - self._runs.running.get(state.name, 0)
+
+    async def _step(self, state: _QueueState) -> None:
+        """Claim once, and decide whether there may be more."""
+        limit = min(self._free(state), self._settings.claim_batch)
+        since_wide = time.monotonic() - state.wide_at
+        cause = state.cause
+        is_wide = not state.levels or (
+            since_wide >= _BACKLOG_WIDE_SECONDS if state.tight else state.wide_wanted
+        )
+        # Cleared before asking: a job that is committed while we ask wakes us again.
+        state.dirty = False
+        if is_wide:
+            state.wide_wanted = False
+            state.wide_at = time.monotonic()
+            claimed = await self._claim(state, "claim_any", limit, {})
+        else:
+            claimed = await self._claim_bounded(state, limit)
+        was_tight, state.tight = state.tight, claimed >= limit
+        if state.tight or was_tight:
+            self._look_again(state)
+        elif claimed == 0 and not is_wide and cause is not Cause.CHAIN:
+            # Nothing within the bound, so what woke us must lie outside. One wide look settles it.
+            if since_wide >= _WIDE_PAUSE_SECONDS:
+                state.wide_wanted = True
+                self._look_again(state)
+            elif not state.has_timer:
+                state.has_timer = True
+                wait = _WIDE_PAUSE_SECONDS - since_wide
+                asyncio.get_running_loop().call_later(wait, self._look_wide, state)
+
+    def _look_again(self, state: _QueueState) -> None:
+        """Have the queue looked at again by our own doing."""
+        if not state.dirty:
+            state.dirty = True
+            state.cause = Cause.CHAIN
+        self._wake.set()
+
+    def _look_wide(self, state: _QueueState) -> None:
+        """Have the queue looked at without bound, now that the pause is over."""
+        state.has_timer = False
+        self.wake(state.name, Cause.POLL, wide=True)
+
+    async def _claim_bounded(self, state: _QueueState, limit: int) -> int:
+        """Claim from every known priority, in order, up to *limit*."""
+        claimed = 0
+        margin = _ROUNDING_SECONDS if state.tight else MARGIN_SECONDS
+        for priority in sorted(state.levels):
+            bound = {"priority": priority, "since": state.levels[priority] - margin}
+            claimed += await self._claim(state, "claim", limit - claimed, bound)
+            if claimed >= limit:
+                break
+        return claimed
+
+    async def _claim(self, state: _QueueState, name: str, limit: int, bound: dict[str, Any]) -> int:
+        """Claim up to *limit* jobs and start them."""
+        worker_id = self._worker_id()
+        parameters = {
+            "worker": str(worker_id),
+            "queue": state.name,
+            "grace": self._settings.deadline_grace_seconds + MARGIN_SECONDS,
+            "limit": limit,
+            **bound,
+        }
+        cap = self._settings.global_limits.get(state.name)
+        if cap is None:
+            rows, _count = await self._link.run(name, parameters)
+        else:
+            rows = await self._claim_capped(state, name, parameters, cap)
+        if self._worker_id() != worker_id:
+            # The lease went while we asked. The rows belong to an id that is dead: they will be rescued.
+            return 0
+        if rows:
+            self._start(state, rows)
+        return len(rows)
+
+    async def _claim_capped(
+        self, state: _QueueState, name: str, parameters: dict[str, Any], cap: int
+    ) -> list[Row]:
+        """Claim under a lock that all workers take, no more than the global limit leaves."""
+        async with self._link.use() as connection, connection.transaction():
+            queue = {"queue": state.name}
+            await self._link.execute(connection, "lock_queue", queue)
+            # A statement of its own: its snapshot must be younger than the lock.
+            ((running,),), _count = await self._link.execute(connection, "count_executing", queue)
+            room = min(parameters["limit"], cap - int(running))
+            if room <= 0:
+                return []
+            rows, _count = await self._link.execute(connection, name, {**parameters, "limit": room})
+            return rows
+
+    def _start(self, state: _QueueState, rows: list[Row]) -> None:
+        """Start what was claimed, oldest first, and move the bounds."""
+        rows.sort(key=lambda row: (row[PRIORITY], row[RUN_AT]))
+        cause = state.cause
+        ages = []
+        for row in rows:
+            level = row[PRIORITY]
+            state.levels[level] = max(row[RUN_AT], state.levels.get(level, row[RUN_AT]))
+            claimed = ClaimedRow(row)
+            ages.append(claimed.age_seconds)
+            self._runs.start(claimed, state.name)
+        self._counts.picked_up(cause, ages)

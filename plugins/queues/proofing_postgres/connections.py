@@ -1,0 +1,225 @@
+"""The ways to the database: connections that come back, each used by one at a time, with a deadline on all.
+
+Behind a pooler in transaction mode nothing may be kept on a session, so settings then travel with each
+transaction. A pooler is recognised by its process id, which is not the server's.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.abc import Params
+from psycopg.conninfo import conninfo_to_dict
+
+from proofing.errors import ConfigurationError, Problem, QueueUnavailableError
+from proofing_postgres.queries import query
+from proofing_postgres.settings import PostgresSettings
+
+#: What every connection of ours says about itself in pg_stat_activity.
+APPLICATION_NAME = "proofing"
+
+#: The statistics of a queue table are always wrong, so plans must not depend on them: every statement of the
+#: hot path has one index that serves it, and these leave the planner no other way.
+PLAN_SETTINGS: Mapping[str, str] = {
+    "jit": "off",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
+Row = tuple[Any, ...]
+
+
+def connect_options(settings: PostgresSettings) -> dict[str, Any]:
+    """Return the parameters of every connection.
+
+    Raises:
+        ConfigurationError: the DSN cannot be read.
+    """
+    try:
+        options: dict[str, Any] = conninfo_to_dict(settings.dsn.get_secret_value())
+    except psycopg.ProgrammingError:
+        rule = "must be a libpq connection URL or keyword string"
+        raise ConfigurationError([Problem("settings", "postgres.dsn", rule)]) from None
+    milliseconds = str(int(settings.timeout_seconds * 1000))
+    return {
+        "application_name": APPLICATION_NAME,
+        "connect_timeout": str(max(2, int(settings.timeout_seconds))),
+        "keepalives_idle": "5",
+        "keepalives_interval": "2",
+        "keepalives_count": "3",
+        "tcp_user_timeout": milliseconds,
+        **options,
+    }
+
+
+class Link:
+    """One connection that is made when needed, again after it broke, and used by one task at a time.
+
+    Args:
+        settings: the plugin's.
+        session: settings of the session beyond the time limit of statements.
+    """
+
+    def __init__(self, settings: PostgresSettings, session: Mapping[str, str] | None = None) -> None:
+        self._settings = settings
+        self._session = {
+            "statement_timeout": str(int(settings.statement_seconds * 1000)),
+            "lock_timeout": str(int(settings.statement_seconds * 1000)),
+            "idle_in_transaction_session_timeout": str(int(settings.timeout_seconds * 1000)),
+            **(session or {}),
+        }
+        self._lock = asyncio.Lock()
+        self._connection: AsyncConnection[Row] | None = None
+        #: Whether a pooler stands between; known after the first connection.
+        self.is_pooled = False
+        #: How many connections were made; a change means that the one before broke.
+        self.generation = 0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody uses it at this moment."""
+        return not self._lock.locked()
+
+    @contextlib.asynccontextmanager
+    async def use(self, seconds: float | None = None) -> AsyncIterator[AsyncConnection[Row]]:
+        """Give the connection to one user, for at most the total deadline.
+
+        Args:
+            seconds: another deadline than the settings'.
+
+        Raises:
+            QueueUnavailableError: it broke, or did not answer in time; what was begun may have happened.
+        """
+        try:
+            async with asyncio.timeout(seconds or self._settings.timeout_seconds), self._lock:
+                connection = await self._connected()
+                try:
+                    yield connection
+                except BaseException:
+                    # An interrupted exchange leaves a connection that nobody can reason about.
+                    if connection.closed or connection.pgconn.transaction_status != 0:
+                        await self._drop()
+                    raise
+        except TimeoutError:
+            raise QueueUnavailableError("the queue's database does not answer in time") from None
+        except psycopg.errors.InsufficientPrivilege:
+            raise QueueUnavailableError(
+                "the queue's database refuses our role; see proofing_postgres/roles.sql"
+            ) from None
+        except psycopg.errors.UndefinedTable:
+            raise QueueUnavailableError("the queue's tables are missing; run proofing migrate") from None
+        except (psycopg.Error, OSError) as error:
+            raise QueueUnavailableError(
+                f"the queue's database cannot be used: {type(error).__name__}"
+            ) from None
+
+    async def run(self, name: str, parameters: Params = ()) -> tuple[list[Row], int]:
+        """Run the statement *name* in a transaction of its own and return its rows and their count."""
+        async with self.use() as connection:
+            return await self.execute(connection, name, parameters)
+
+    async def execute(
+        self, connection: AsyncConnection[Row], name: str, parameters: Params
+    ) -> tuple[list[Row], int]:
+        """Run the statement *name* on *connection*, of this link."""
+        if not self.is_pooled:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(query(name), parameters, prepare=True)
+            return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
+        async with connection.transaction():
+            await _apply(connection, self._session, local=True)
+            cursor = await connection.execute(query(name), parameters, binary=True)
+            return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
+
+    async def close(self) -> None:
+        """Close the connection; the next use opens another."""
+        async with self._lock:
+            await self._drop()
+
+    async def _connected(self) -> AsyncConnection[Row]:
+        """Return the connection, opening it when there is none."""
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        self._connection = None
+        options = connect_options(self._settings)
+        connection: AsyncConnection[Row] = await AsyncConnection.connect(autocommit=True, **options)
+        try:
+            self.is_pooled = await _is_pooled(connection)
+            if self.is_pooled:
+                connection.prepare_threshold = None
+            else:
+                await _apply(connection, self._session, local=False)
+        except BaseException:
+            await connection.close()
+            raise
+        self._connection = connection
+        self.generation += 1
+        return connection
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await connection.close()
+
+
+class Pool:
+    """A few links, for a process that enqueues and looks; opened one by one, as they are needed."""
+
+    def __init__(self, settings: PostgresSettings) -> None:
+        """Make *pool_size* links, none of them open."""
+        self._links = [Link(settings, {"jit": "off"}) for _ in range(settings.pool_size)]
+        self._turns = asyncio.Semaphore(settings.pool_size)
+        self._settings = settings
+
+    @contextlib.asynccontextmanager
+    async def link(self) -> AsyncIterator[Link]:
+        """Give a link that nobody uses, waiting for one within the total deadline.
+
+        Raises:
+            QueueUnavailableError: none became free.
+        """
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise QueueUnavailableError("all connections to the queue's database are busy") from None
+        link = self._links.pop()
+        try:
+            yield link
+        finally:
+            self._links.append(link)
+            self._turns.release()
+
+    async def run(self, name: str, parameters: Params = ()) -> tuple[list[Row], int]:
+        """Run the statement *name* on any link; as `Link.run`."""
+        async with self.link() as link:
+            return await link.run(name, parameters)
+
+    async def close(self) -> None:
+        """Close all links that are not in use."""
+        for link in list(self._links):
+            await link.close()
+
+
+async def _is_pooled(connection: AsyncConnection[Row]) -> bool:
+    """Tell whether the process that answers is not the one that we connected to."""
+    cursor = await connection.execute("select pg_backend_pid()", prepare=False)
+    row = await cursor.fetchone()
+    return row is None or row[0] != connection.info.backend_pid
+
+
+async def _apply(connection: AsyncConnection[Row], values: Mapping[str, str], *, local: bool) -> None:
+    """Set session settings, or those of the running transaction, in one round trip."""
+    names: Sequence[str] = list(values)
+    await connection.execute(
+        "select set_config(n, v, %s) from unnest(%s::text[], %s::text[]) as s (n, v)",
+        (local, names, [values[name] for name in names]),
+        prepare=False,
+    )

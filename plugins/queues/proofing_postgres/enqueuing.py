@@ -1,0 +1,178 @@
+"""Persists jobs and wakes workers: one statement to insert, and a notification after the commit.
+
+The notification is a transaction of its own, because a commit that notifies holds a lock that all databases
+of the server share. It is coalesced by queue: the first after a quiet moment goes at once, on the same
+connection and without waiting for the insert's answer; those that follow closely go together.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from proofing.errors import QueueError, QueueUnavailableError
+from proofing.logs import get_logger, log
+from proofing.queues import JobMessage
+from proofing_postgres.connections import Link, Pool
+from proofing_postgres.listening import DUE_CHANNEL, JOBS_CHANNEL
+from proofing_postgres.messages import to_arrays, to_columns
+from proofing_postgres.queries import query
+
+#: Notifications of one queue come no closer than this.
+COALESCE_SECONDS = 0.002
+#: How often to look whether the caller's transaction is over, at first and at most, and for how long.
+_WATCH_SECONDS = 0.002
+_WATCH_MOST_SECONDS = 0.05
+_WATCH_TOTAL_SECONDS = 60.0
+
+_logger = get_logger("proofing.postgres")
+
+
+class Enqueuer:
+    """Inserts over *pool*, or on the caller's connection."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._notified_at: dict[tuple[str, str], float] = {}
+        self._waiting: set[tuple[str, str]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def enqueue(self, messages: Sequence[JobMessage]) -> int:
+        """Persist *messages* in a transaction of our own. See `proofing.queues.Queue.enqueue`."""
+        wakes = _wakes_of(messages)
+        due = [wake for wake in wakes if self._may_notify_now(wake)]
+        async with self._pool.link() as link:
+            accepted = await _insert_and_notify(link, messages, due)
+            if accepted < len(messages):
+                accepted = await _count_standing(link, messages)
+        for wake in wakes.difference(due):
+            self._notify_soon(wake)
+        return accepted
+
+    async def enqueue_within(self, messages: Sequence[JobMessage], connection: object) -> int:
+        """Persist *messages* in the transaction of the caller's *connection*.
+
+        Raises:
+            QueueError: *connection* is none of psycopg's asynchronous ones.
+        """
+        if not isinstance(connection, AsyncConnection):
+            raise QueueError("the postgres queue joins transactions of psycopg.AsyncConnection only")
+        try:
+            name, parameters = _statement(messages)
+            cursor = await connection.execute(query(name), parameters)
+            accepted = cursor.rowcount
+            if accepted < len(messages):
+                found = await connection.execute(query("count_standing"), {"ids": _ids(messages)})
+                row = await found.fetchone()
+                accepted = int(next(iter(row.values() if isinstance(row, dict) else row or (accepted,))))
+        except (psycopg.Error, OSError) as error:
+            raise QueueUnavailableError(f"the jobs could not be persisted: {type(error).__name__}") from None
+        self._spawn(self._notify_after_commit(connection, _wakes_of(messages)))
+        return accepted
+
+    async def wake(self, channel: str, queue_name: str) -> None:
+        """Notify *channel* about *queue_name*; what is lost here is found by polling."""
+        try:
+            await self._pool.run("notify", (channel, queue_name))
+        except QueueUnavailableError as error:
+            log(_logger, "notify_failed", error=type(error).__name__)
+
+    async def close(self) -> None:
+        """Let the last notifications go, and stop watching transactions."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _may_notify_now(self, wake: tuple[str, str]) -> bool:
+        """Tell whether a notification may go at once, and count it as sent."""
+        now = time.monotonic()
+        if wake in self._waiting or now - self._notified_at.get(wake, float("-inf")) < COALESCE_SECONDS:
+            return False
+        self._notified_at[wake] = now
+        return True
+
+    def _notify_soon(self, wake: tuple[str, str]) -> None:
+        """Send one notification for all that want it until then."""
+        if wake not in self._waiting:
+            self._waiting.add(wake)
+            self._spawn(self._notify_later(wake))
+
+    async def _notify_later(self, wake: tuple[str, str]) -> None:
+        """Wait for the rest of the quiet time, then notify."""
+        await asyncio.sleep(COALESCE_SECONDS)
+        # From here on a new insert needs a new notification.
+        self._waiting.discard(wake)
+        self._notified_at[wake] = time.monotonic()
+        await self.wake(*wake)
+
+    async def _notify_after_commit(
+        self, connection: "AsyncConnection[object]", wakes: Iterable[tuple[str, str]]
+    ) -> None:
+        """Notify when the caller's transaction is over; psycopg offers no hook to be told by."""
+        wait = _WATCH_SECONDS
+        give_up = time.monotonic() + _WATCH_TOTAL_SECONDS
+        busy = (TransactionStatus.INTRANS, TransactionStatus.ACTIVE, TransactionStatus.INERROR)
+        while time.monotonic() < give_up:
+            if connection.closed or connection.pgconn.transaction_status not in busy:
+                break
+            await asyncio.sleep(wait)
+            wait = min(wait * 1.5, _WATCH_MOST_SECONDS)
+        for wake in wakes:
+            await self.wake(*wake)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run *work* beside, holding it so that it is not collected."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _wakes_of(messages: Iterable[JobMessage]) -> set[tuple[str, str]]:
+    """Return channel and queue of every notification that *messages* want."""
+    return {
+        (DUE_CHANNEL if message.delay_seconds > 0 else JOBS_CHANNEL, message.queue_name)
+        for message in messages
+    }
+
+
+def _statement(messages: Sequence[JobMessage]) -> tuple[str, Sequence[object]]:
+    """Return name and parameters of the statement that persists *messages*."""
+    if len(messages) == 1:
+        return "enqueue_one", to_columns(messages[0])
+    return "enqueue", to_arrays(messages)
+
+
+async def _insert_and_notify(
+    link: Link, messages: Sequence[JobMessage], wakes: Sequence[tuple[str, str]]
+) -> int:
+    """Insert, commit and notify in one exchange with the server; return how many were inserted."""
+    name, parameters = _statement(messages)
+    async with link.use() as connection:
+        if link.is_pooled:
+            _rows, count = await link.execute(connection, name, parameters)
+            for wake in wakes:
+                await link.execute(connection, "notify", wake)
+            return count
+        async with connection.pipeline() as pipeline:
+            cursor = await connection.execute(query(name), parameters, prepare=True)
+            for wake in wakes:
+                # Ends the insert's transaction before the notification's begins.
+                await pipeline.sync()
+                await connection.execute(query("notify"), wake, prepare=True)
+            await pipeline.sync()
+        return cursor.rowcount
+
+
+async def _count_standing(link: Link, messages: Sequence[JobMessage]) -> int:
+    """Count the jobs that stand: sent before, or now; the others had a taken unique key."""
+    ((count,),), _rows = await link.run("count_standing", {"ids": _ids(messages)})
+    return int(count)
+
+
+def _ids(messages: Sequence[JobMessage]) -> list[str]:
+    """Return the result ids."""
+    return [message.result_id for message in messages]

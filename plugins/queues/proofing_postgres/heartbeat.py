@@ -1,0 +1,121 @@
+"""Shows that this worker lives, from a thread with a connection of its own: a busy loop cannot stop it.
+
+The other way round, the worker believes in its lease only as long as this thread renewed it, by the
+monotonic clock: `Heartbeat.is_fenced` is true after `fence_seconds` without a renewal, and at
+once when the row is gone.
+"""
+
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from proofing.logs import get_logger, log
+from proofing_postgres.connections import Row, connect_options
+from proofing_postgres.counts import Counts
+from proofing_postgres.queries import query
+from proofing_postgres.settings import PostgresSettings
+
+_FIRST_WAIT_SECONDS = 0.1
+_MOST_WAIT_SECONDS = 1.0
+
+_logger = get_logger("proofing.postgres")
+
+
+class Heartbeat(threading.Thread):
+    """Registers a worker and renews its lease until told to stop.
+
+    Args:
+        settings: the plugin's.
+        counts: written into the worker's row with every renewal.
+        on_change: called from this thread after registering and after losing the row.
+    """
+
+    def __init__(self, settings: PostgresSettings, counts: Counts, on_change: Callable[[], None]) -> None:
+        super().__init__(name="proofing-heartbeat", daemon=True)
+        self._settings = settings
+        self._counts = counts
+        self._on_change = on_change
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._stopped = threading.Event()
+        self._renewed_at = float("-inf")
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        #: Our worker id; 0 while we have none. A new one after every lost lease: ids are never reused.
+        self.worker_id = 0
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether we must take our jobs for somebody else's."""
+        return self.worker_id == 0 or time.monotonic() - self._renewed_at > self._settings.fence_seconds
+
+    @property
+    def since_renewal_seconds(self) -> float:
+        """How long ago the lease was last renewed."""
+        return time.monotonic() - self._renewed_at
+
+    def give_up(self) -> None:
+        """Take a new identity: our jobs are lost, and their rows stay for whoever rescues them."""
+        self.worker_id = 0
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """End the thread; the row is left as it is."""
+        self._stopped.set()
+        self._wanted.set()
+
+    def run(self) -> None:
+        """Register, renew, reconnect; for ever."""
+        wait = _FIRST_WAIT_SECONDS
+        while not self._stopped.is_set():
+            try:
+                with psycopg.connect(autocommit=True, **_options(self._settings)) as connection:
+                    connection.prepare_threshold = None
+                    while not self._stopped.is_set():
+                        self._beat(connection)
+                        wait = _FIRST_WAIT_SECONDS
+                        self._pause(self._settings.renew_seconds)
+            except (psycopg.Error, OSError) as error:
+                log(_logger, "heartbeat_failed", error=type(error).__name__)
+                self._stopped.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+                wait = min(wait * 2, _MOST_WAIT_SECONDS)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait for the next beat, or until we are wanted sooner."""
+        self._wanted.wait(seconds)
+        self._wanted.clear()
+
+    def _beat(self, connection: "psycopg.Connection[Row]") -> None:
+        """Register, or renew once."""
+        # The time before asking: the lease cannot begin later than the database's own answer.
+        asked_at = time.monotonic()
+        lease = self._settings.lease_seconds
+        worker_id = self.worker_id
+        if worker_id == 0:
+            row = connection.execute(query("register"), {"name": self._name, "lease": lease}).fetchone()
+            self._renewed_at = asked_at
+            self.worker_id = int(row[0]) if row else 0
+            self._on_change()
+            return
+        parameters: dict[str, Any] = {"lease": lease, "worker": worker_id, "numbers": self._counts.to_json()}
+        if connection.execute(query("renew"), parameters).fetchone() is None:
+            self.worker_id = 0
+            self._on_change()
+            self._wanted.set()
+        elif self.worker_id == worker_id:
+            self._renewed_at = asked_at
+
+
+def _options(settings: PostgresSettings) -> dict[str, Any]:
+    """Return the parameters of the connection, which must give up well before the lease ends."""
+    seconds = max(2, int(settings.renew_seconds))
+    return {
+        **connect_options(settings),
+        "connect_timeout": str(seconds),
+        "tcp_user_timeout": str(seconds * 1000),
+    }

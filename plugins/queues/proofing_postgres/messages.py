@@ -1,0 +1,131 @@
+"""Between `JobMessage` and rows: what goes into the table, and what comes out of a claim."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from proofing.errors import QueueError
+from proofing.queues import JobMessage
+from proofing.records import JobKind
+
+Row = tuple[Any, ...]
+
+#: Where the columns of the claims' ``returning`` list stand.
+ID, LEASE, PRIORITY, RUN_AT, ATTEMPTS, AGE, INTENT, WANTED_END = 0, 1, 2, 3, 4, 5, 6, 20
+
+
+def to_columns(message: JobMessage) -> list[Any]:
+    """Return the parameters of ``enqueue_one``.
+
+    Raises:
+        QueueError: the result id is no UUID.
+    """
+    try:
+        result_id = str(UUID(message.result_id))
+    except ValueError:
+        raise QueueError("the postgres queue takes UUIDs as result ids") from None
+    return [
+        result_id,
+        message.enqueued_at,
+        message.stale_after_seconds,
+        message.deadline_seconds,
+        message.delay_seconds,
+        message.priority,
+        message.schema_version,
+        message.kind.value,
+        message.queue_name,
+        message.owner,
+        message.trace_id,
+        message.partner,
+        message.vendor,
+        message.unique_key,
+        json.dumps(dict(message.metadata)) if message.metadata else None,
+        message.encrypted_arguments,
+    ]
+
+
+def to_arrays(messages: Sequence[JobMessage]) -> list[list[Any]]:
+    """Return the parameters of ``enqueue``: an array a column, sorted by id, and each one's place."""
+    rows = [[*to_columns(message), place] for place, message in enumerate(messages)]
+    rows.sort(key=lambda row: str(row[0]))
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+class ClaimedRow:
+    """A row of a claim; its message is put together when first asked for.
+
+    Attributes:
+        result_id: the job's id.
+        lease: the fence number of this claim.
+    """
+
+    __slots__ = ("_age", "_claimed", "_message", "_row", "lease", "result_id")
+
+    def __init__(self, row: Row) -> None:
+        """Take what a claim returned, just now."""
+        self.result_id: str = row[ID]
+        self.lease: int = row[LEASE]
+        self._row = row
+        self._age: float = row[AGE]
+        self._claimed = time.monotonic()
+        self._message: JobMessage | None = None
+
+    @property
+    def attempt(self) -> int:
+        """Which start this is, from 1."""
+        attempts: int = self._row[ATTEMPTS]
+        return attempts
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the job was enqueued: the database's answer at the claim, and our time since."""
+        return self._age + time.monotonic() - self._claimed
+
+    @property
+    def wanted_end(self) -> str:
+        """The end to publish; only of rows of ``claim_endings``."""
+        end: str = self._row[WANTED_END]
+        return end
+
+    @property
+    def message(self) -> JobMessage:
+        """The job."""
+        if self._message is None:
+            self._message = self._to_message()
+        return self._message
+
+    def _to_message(self) -> JobMessage:
+        (
+            submitted_at,
+            stale_after,
+            deadline,
+            delay,
+            schema_version,
+            kind,
+            owner,
+            trace_id,
+            partner,
+            vendor,
+            unique_key,
+            metadata,
+            payload,
+        ) = self._row[7:20]
+        return JobMessage(
+            result_id=self.result_id,
+            kind=JobKind(kind),
+            owner=owner,
+            encrypted_arguments=payload,
+            trace_id=trace_id,
+            partner=partner,
+            vendor=vendor,
+            metadata=json.loads(metadata) if metadata else {},
+            schema_version=schema_version,
+            enqueued_at=submitted_at,
+            stale_after_seconds=stale_after,
+            deadline_seconds=deadline,
+            delay_seconds=delay,
+            priority=self._row[PRIORITY],
+            unique_key=unique_key,
+        )

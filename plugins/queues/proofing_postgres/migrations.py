@@ -1,0 +1,141 @@
+"""Numbered migrations: each file of ``migrations/`` once, in order, in a transaction of its own.
+
+Two processes may migrate at once (one waits for the other), and code of the version before may run
+meanwhile: migrations only add (expand), and what is no longer used is dropped a release later (contract).
+A lock that is not granted within `LOCK_SECONDS` fails the migration instead of queueing every job behind it;
+it is then tried again. Files whose name ends in ``.concurrently.sql`` hold one statement each and run outside
+a transaction, as ``create index concurrently`` demands.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from importlib.resources import files
+
+import psycopg
+from psycopg import AsyncConnection
+
+from proofing.errors import QueueUnavailableError
+from proofing.logs import get_logger, log
+from proofing_postgres.connections import Link, Row, connect_options
+from proofing_postgres.settings import PostgresSettings
+
+LOCK_SECONDS = 2.0
+#: Tries for a lock, with growing waits: about a minute.
+_TRIES = 12
+_FIRST_WAIT_SECONDS = 0.25
+_MOST_WAIT_SECONDS = 8.0
+#: All migrations together; an index on a large table takes its time.
+_TOTAL_SECONDS = 900.0
+#: Our key of the advisory lock by which migrations wait for each other ("proofing" in hex, folded).
+_LOCK_KEY = 0x70726F6F66696E67
+
+_logger = get_logger("proofing.postgres")
+
+_JOURNAL = """
+create schema if not exists proofing;
+create table if not exists proofing.migration (
+    number integer primary key,
+    name text not null,
+    done_at timestamptz not null default now()
+);
+"""
+
+
+def all_migrations() -> list[tuple[int, str, str]]:
+    """Return number, name and text of every migration, in order."""
+    found = []
+    for file in files("proofing_postgres").joinpath("migrations").iterdir():
+        if file.name.endswith(".sql"):
+            number, _, name = file.name.removesuffix(".sql").partition("_")
+            found.append((int(number), name, file.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+async def migrate(settings: PostgresSettings) -> Sequence[str]:
+    """Run what has not run yet and return its names.
+
+    Raises:
+        QueueUnavailableError: the database is away, or its tables are too busy to be changed now.
+    """
+    wait = _FIRST_WAIT_SECONDS
+    try:
+        async with asyncio.timeout(_TOTAL_SECONDS):
+            for _ in range(_TRIES):
+                try:
+                    return await _migrate_once(settings)
+                except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                    await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+                    wait = min(wait * 2, _MOST_WAIT_SECONDS)
+    except TimeoutError:
+        raise QueueUnavailableError("the migration took too long") from None
+    except (psycopg.Error, OSError) as error:
+        raise QueueUnavailableError(
+            f"the queue's database cannot be migrated: {type(error).__name__}"
+        ) from None
+    raise QueueUnavailableError("the queue's tables are in use and cannot be changed now; try again")
+
+
+async def require_schema(link: Link) -> None:
+    """See that the tables fit this code: its own version, or the one before, or newer ones that only add.
+
+    Raises:
+        QueueUnavailableError: they do not; the message says what to do.
+    """
+    async with link.use() as connection:
+        cursor = await connection.execute(
+            "select to_regclass('proofing.migration') is not null", prepare=False
+        )
+        row = await cursor.fetchone()
+        number = 0
+        if row is not None and row[0]:
+            cursor = await connection.execute(
+                "select coalesce(max(number), 0) from proofing.migration", prepare=False
+            )
+            row = await cursor.fetchone()
+            number = int(row[0]) if row is not None else 0
+    if number < max(1, all_migrations()[-1][0] - 1):
+        raise QueueUnavailableError("the queue's tables are missing or too old; run proofing migrate")
+
+
+async def _migrate_once(settings: PostgresSettings) -> list[str]:
+    """Run what is missing, as the only one that does."""
+    connection: AsyncConnection[Row]
+    async with await AsyncConnection.connect(autocommit=True, **connect_options(settings)) as connection:
+        connection.prepare_threshold = None
+        done: list[str] = []
+        while True:
+            async with connection.transaction():
+                await connection.execute(f"set local lock_timeout = {int(LOCK_SECONDS * 1000)}")
+                # Held to the end of the transaction, so that nothing is left behind a pooler.
+                await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+                if not done:
+                    await connection.execute(_JOURNAL)
+                pending = await _pending(connection)
+                if not pending:
+                    return done
+                number, name, text = pending[0]
+                is_concurrent = name.endswith(".concurrently")
+                if not is_concurrent:
+                    await connection.execute(text)
+                    await _record(connection, number, name)
+            if is_concurrent:
+                # Repeatable by `if not exists`; should two run it, one of them finds it done.
+                await connection.execute(text)
+                await _record(connection, number, name)
+            done.append(f"postgres {number:04d} {name}")
+            log(_logger, "migrated", migration=f"{number:04d} {name}")
+
+
+async def _pending(connection: AsyncConnection[Row]) -> list[tuple[int, str, str]]:
+    """Return the migrations that have not run, in order."""
+    cursor = await connection.execute("select number from proofing.migration")
+    known = {row[0] for row in await cursor.fetchall()}
+    return [item for item in all_migrations() if item[0] not in known]
+
+
+async def _record(connection: AsyncConnection[Row], number: int, name: str) -> None:
+    """Remember that a migration has run."""
+    await connection.execute(
+        "insert into proofing.migration (number, name) values (%s, %s) on conflict do nothing", (number, name)
+    )

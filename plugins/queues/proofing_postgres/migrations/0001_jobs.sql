@@ -1,0 +1,93 @@
+-- The tables of the queue. Facts behind each choice: docs/explanation/queue-postgres.md.
+-- No foreign keys, triggers, enum types or functions: every one of them would be paid for by every job.
+
+create schema if not exists proofing;
+
+-- Workers that live, or did until a moment ago. Ids are never reused; a job whose worker has no row here is
+-- an orphan.
+create table if not exists proofing.worker (
+    id bigint generated always as identity primary key,
+    name text not null,
+    started_at timestamptz not null default now(),
+    lease_until timestamptz not null,
+    -- What this worker counted: rescued, lease_lost, ends, pick-up times.
+    numbers jsonb not null default '{}'
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- What workers counted that are gone.
+create table if not exists proofing.tally (
+    name text primary key,
+    value double precision not null
+) with (fillfactor = 50);
+
+-- Jobs without an end. Fixed widths first, so that no row is padded.
+create table if not exists proofing.job (
+    id uuid not null,
+    -- +1 at every claim, never reset: the fence of every later write.
+    lease bigint not null default 0,
+    worker bigint,
+    enqueued_at timestamptz not null,
+    run_at timestamptz not null,
+    expires_at timestamptz not null,
+    started_at timestamptz,
+    deadline_at timestamptz,
+    submitted_at double precision not null,
+    stale_after_seconds double precision not null,
+    deadline_seconds double precision not null,
+    delay_seconds double precision not null,
+    priority integer not null,
+    attempts integer not null default 0,
+    crashes integer not null default 0,
+    schema_version integer not null,
+    -- ready, scheduled, executing, or ending (waits for its end to be published).
+    state text collate "C" not null,
+    queue text collate "C" not null,
+    kind text collate "C" not null,
+    owner text collate "C" not null,
+    trace_id text collate "C" not null,
+    partner text collate "C",
+    vendor text collate "C",
+    unique_key text collate "C",
+    -- Vendor whose call has begun and whose answer is not noted.
+    intent text collate "C",
+    wanted_end text collate "C",
+    metadata text,
+    -- Sealed by core; nothing here can open it, and only the worker's role may read it.
+    payload bytea not null,
+    constraint job_pkey primary key (id)
+) with (
+    fillfactor = 80,
+    vacuum_truncate = off,
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 5000,
+    autovacuum_analyze_scale_factor = 0,
+    autovacuum_analyze_threshold = 5000,
+    autovacuum_vacuum_cost_delay = 0
+);
+
+create index if not exists job_ready on proofing.job (queue, priority, run_at) where state = 'ready';
+create index if not exists job_due on proofing.job (run_at) where state = 'scheduled';
+create index if not exists job_executing on proofing.job (worker) where state = 'executing';
+create index if not exists job_ending on proofing.job (queue) where state = 'ending';
+create index if not exists job_expiry on proofing.job (expires_at) where state in ('ready', 'scheduled');
+create unique index if not exists job_unique_key on proofing.job (unique_key) where unique_key is not null;
+
+-- Jobs with an end: no payload, no owner, no text of any error. The verdict is the status record with its MAC.
+create table if not exists proofing.job_done (
+    id uuid not null,
+    enqueued_at timestamptz not null,
+    started_at timestamptz,
+    ended_at timestamptz not null,
+    attempts integer not null,
+    crashes integer not null,
+    "end" text collate "C" not null,
+    queue text collate "C" not null,
+    kind text collate "C" not null,
+    trace_id text collate "C" not null,
+    verdict text not null,
+    constraint job_done_pkey primary key (id)
+) with (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000);
+
+-- Rows arrive in the order of their end, so a block range index is enough for deleting the old ones.
+create index if not exists job_done_ended_at on proofing.job_done using brin (ended_at)
+    with (pages_per_range = 32, autosummarize = on);

@@ -1,0 +1,360 @@
+-- The statements of the queue, by name. Rules they keep (docs/explanation/queue-postgres.md):
+-- only the database's clock judges; states are literals, so that the partial indexes apply; every write to a
+-- job that is owned names id, lease and worker; batches come sorted by id; channels carry a queue's name.
+
+-- name: enqueue
+-- Persist jobs in one statement. A result id that stands already, here or in the history, is left alone, and
+-- so is a unique key that is taken. Places in the batch become microseconds of run_at, so that jobs of one
+-- batch keep their order.
+insert into proofing.job (
+    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, priority, schema_version, kind,
+    queue, owner, trace_id, partner, vendor, unique_key, metadata, payload,
+    enqueued_at, run_at, expires_at, state
+)
+select
+    g.id, g.submitted_at, g.stale_after_seconds, g.deadline_seconds, g.delay_seconds, g.priority,
+    g.schema_version, g.kind, g.queue, g.owner, g.trace_id, g.partner, g.vendor, g.unique_key, g.metadata,
+    g.payload,
+    statement_timestamp(),
+    statement_timestamp() + make_interval(secs => g.delay_seconds + g.place * 0.000001),
+    statement_timestamp() + make_interval(secs => g.stale_after_seconds),
+    case when g.delay_seconds > 0 then 'scheduled' else 'ready' end
+from unnest(
+    %s::text[]::uuid[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::int4[], %s::int4[],
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::bytea[], %s::int4[]
+) as g (
+    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, priority, schema_version, kind,
+    queue, owner, trace_id, partner, vendor, unique_key, metadata, payload, place
+)
+where not exists (select from proofing.job_done d where d.id = g.id)
+on conflict do nothing
+
+-- name: enqueue_one
+-- The same for a single job, without arrays: the common case of a web request.
+insert into proofing.job (
+    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, priority, schema_version, kind,
+    queue, owner, trace_id, partner, vendor, unique_key, metadata, payload,
+    enqueued_at, run_at, expires_at, state
+)
+select
+    g.id, g.submitted_at, g.stale_after_seconds, g.deadline_seconds, g.delay_seconds, g.priority,
+    g.schema_version, g.kind, g.queue, g.owner, g.trace_id, g.partner, g.vendor, g.unique_key, g.metadata,
+    g.payload,
+    statement_timestamp(),
+    statement_timestamp() + make_interval(secs => g.delay_seconds),
+    statement_timestamp() + make_interval(secs => g.stale_after_seconds),
+    case when g.delay_seconds > 0 then 'scheduled' else 'ready' end
+from (values (
+    %s::uuid, %s::float8, %s::float8, %s::float8, %s::float8, %s::int4, %s::int4,
+    %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::bytea
+)) as g (
+    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, priority, schema_version, kind,
+    queue, owner, trace_id, partner, vendor, unique_key, metadata, payload
+)
+where not exists (select from proofing.job_done d where d.id = g.id)
+on conflict do nothing
+
+-- name: count_standing
+-- How many of these ids stand, alive or ended.
+select
+    (select count(*) from proofing.job where id = any(%(ids)s::text[]::uuid[]))
+    + (select count(*) from proofing.job_done where id = any(%(ids)s::text[]::uuid[]))
+
+-- name: notify
+-- Wake listeners; always a transaction of its own, because a commit that notifies holds a lock that all
+-- databases of the server share.
+select pg_notify(%s, %s)
+
+-- name: claim
+-- Take ready jobs of one queue and priority from a moment on: dead index entries before it, which an old
+-- transaction keeps from being removed, are not looked at.
+update proofing.job
+set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempts = attempts + 1,
+    started_at = clock_timestamp(),
+    deadline_at = clock_timestamp() + make_interval(secs => deadline_seconds + %(grace)s::float8)
+where ctid = any(array(
+    select ctid from proofing.job
+    where state = 'ready' and queue = %(queue)s::text and priority = %(priority)s::int4
+        and run_at >= to_timestamp(%(since)s::float8) and expires_at > statement_timestamp()
+    order by run_at
+    limit %(limit)s::int4
+    for no key update skip locked
+))
+returning
+    id::text, lease, priority, date_part('epoch', run_at), attempts,
+    date_part('epoch', clock_timestamp() - enqueued_at), intent,
+    submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
+    partner, vendor, unique_key, metadata, payload
+
+-- name: claim_any
+-- The same without bound and for every priority: at start, at every poll, and when a bounded claim that was
+-- asked for found nothing. It finds what was committed late or at a priority not seen so far.
+update proofing.job
+set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempts = attempts + 1,
+    started_at = clock_timestamp(),
+    deadline_at = clock_timestamp() + make_interval(secs => deadline_seconds + %(grace)s::float8)
+where ctid = any(array(
+    select ctid from proofing.job
+    where state = 'ready' and queue = %(queue)s::text and expires_at > statement_timestamp()
+    order by priority, run_at
+    limit %(limit)s::int4
+    for no key update skip locked
+))
+returning
+    id::text, lease, priority, date_part('epoch', run_at), attempts,
+    date_part('epoch', clock_timestamp() - enqueued_at), intent,
+    submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
+    partner, vendor, unique_key, metadata, payload
+
+-- name: lock_queue
+-- Serialize the claims of a queue with a global limit, for the length of a transaction.
+select pg_advisory_xact_lock(hashtextextended('proofing:' || %(queue)s::text, 0))
+
+-- name: count_executing
+-- How many jobs of a queue run in all workers.
+select count(*) from proofing.job where state = 'executing' and queue = %(queue)s::text
+
+-- name: complete
+-- Move ended jobs to the history, without payload, and count the ends. What is no longer ours is not touched.
+-- The guard on worker is written so that no index serves it: the join must go by primary key.
+with given as (
+    select * from unnest(
+        string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
+        string_to_array(%(ends)s::text, ','), string_to_array(%(verdicts)s::text, E'\x1f')
+    ) as g (id, lease, ended_as, verdict)
+), gone as (
+    delete from proofing.job j using given g
+    where j.id = g.id and j.lease + 0 = g.lease and j.worker + 0 = %(worker)s::bigint
+    returning j.id, j.enqueued_at, j.started_at, j.attempts, j.crashes, g.ended_as, j.queue, j.kind,
+        j.trace_id, g.verdict
+), kept as (
+    insert into proofing.job_done (
+        id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id, verdict
+    )
+    select id, enqueued_at, started_at, clock_timestamp(), attempts, crashes, ended_as, queue, kind, trace_id,
+        verdict
+    from gone
+    on conflict (id) do nothing
+    returning "end"
+)
+select "end", count(*) from kept group by "end"
+
+-- name: note
+-- Write open intents, or close them; returns the jobs that were still ours. A job that stands in the history
+-- was enqueued again while its end was on the way: it must call nobody.
+update proofing.job j
+set intent = nullif(g.vendor, '')
+from unnest(
+    string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
+    string_to_array(%(vendors)s::text, E'\x1f')
+) as g (id, lease, vendor)
+where j.id = g.id and j.lease + 0 = g.lease and j.worker + 0 = %(worker)s::bigint
+    and not exists (select from proofing.job_done d where d.id = g.id)
+returning j.id::text
+
+-- name: hand_back
+-- Give jobs up: to run again, uncharged, or with an end that another worker is to publish.
+update proofing.job j
+set worker = null, started_at = null, deadline_at = null,
+    state = case when g.ended_as = '-' and j.wanted_end is null then 'ready' else 'ending' end,
+    wanted_end = coalesce(j.wanted_end, nullif(g.ended_as, '-')),
+    attempts = j.attempts - case when g.ended_as = '-' and j.wanted_end is null then 1 else 0 end
+from unnest(
+    string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
+    string_to_array(%(ends)s::text, ',')
+) as g (id, lease, ended_as)
+where j.id = g.id and j.lease + 0 = g.lease and j.worker + 0 = %(worker)s::bigint
+
+-- name: owned
+-- The jobs that the database takes for ours, with the lease number of each and the end wanted of them.
+select id::text, lease, wanted_end from proofing.job
+where state = 'executing' and worker = %(worker)s::bigint
+
+-- name: look
+-- What is there to do? One cheap statement, so that an idle worker asks little.
+select
+    array(
+        select q from unnest(%(queues)s::text[]) as q
+        where exists (
+            select from proofing.job
+            where state = 'ready' and queue = q and expires_at > statement_timestamp()
+        )
+    ),
+    (select date_part('epoch', min(run_at) - clock_timestamp()) from proofing.job where state = 'scheduled'),
+    exists (select from proofing.job where state in ('ready', 'scheduled') and expires_at <= now()),
+    exists (select from proofing.job where state = 'executing' and deadline_at <= now()),
+    exists (
+        select from (select distinct worker from proofing.job where state = 'executing') j
+        where not exists (select from proofing.worker w where w.id = j.worker)
+    ) or exists (select from proofing.worker where lease_until < now()),
+    exists (select from proofing.job where state = 'ending'),
+    exists (
+        select from proofing.job
+        where state = 'executing' and worker = %(worker)s::bigint and wanted_end is not null
+    )
+
+-- name: promote
+-- Scheduled jobs whose time has come become ready; returns their queues.
+with due as (
+    update proofing.job set state = 'ready'
+    where ctid = any(array(
+        select ctid from proofing.job where state = 'scheduled' and run_at <= clock_timestamp()
+        order by run_at limit 500 for no key update skip locked
+    ))
+    returning queue
+)
+select distinct queue from due
+
+-- name: next_due
+-- Seconds until the next scheduled job; null when there is none.
+select date_part('epoch', min(run_at) - clock_timestamp()) from proofing.job where state = 'scheduled'
+
+-- name: expire
+-- Waiting jobs beyond their stale limit get their end; no vendor will be called.
+update proofing.job set state = 'ending', wanted_end = 'stale'
+where ctid = any(array(
+    select ctid from proofing.job
+    where state in ('ready', 'scheduled') and expires_at <= clock_timestamp()
+    order by expires_at limit 500 for no key update skip locked
+))
+
+-- name: overdue
+-- Running jobs beyond their deadline are taken from their worker, however alive it is.
+update proofing.job
+set state = 'ending', worker = null, wanted_end = coalesce(wanted_end, 'timed_out')
+where ctid = any(array(
+    select ctid from proofing.job
+    where state = 'executing' and deadline_at <= clock_timestamp()
+    limit 500 for no key update skip locked
+))
+
+-- name: lock_dead
+-- Workers whose lease has run out, locked so that they cannot renew while their jobs are taken.
+select id from proofing.worker where lease_until < clock_timestamp() order by id for update skip locked
+
+-- name: rescue
+-- Take the jobs of dead or missing workers: a job that had an open vendor call ends as unknown, one that has
+-- lost too many workers ends as lost, a stale one as stale, and the others run again.
+with orphans as materialized (
+    select ctid as place,
+        case
+            when wanted_end is not null then wanted_end
+            when intent is not null then 'unknown_outcome'
+            when crashes + 1 >= %(max_crashes)s::int4 then 'worker_lost'
+            when expires_at <= clock_timestamp() then 'stale'
+        end as ends_as
+    from proofing.job
+    where state = 'executing' and (
+        worker = any(%(dead)s::bigint[])
+        or not exists (select from proofing.worker w where w.id = job.worker)
+    )
+    limit 500
+    for no key update skip locked
+), taken as (
+    update proofing.job j
+    set worker = null, started_at = null, deadline_at = null, crashes = crashes + 1,
+        wanted_end = o.ends_as,
+        state = case when o.ends_as is null then 'ready' else 'ending' end
+    from orphans o
+    where j.ctid = o.place
+    returning j.queue
+)
+select queue, count(*) from taken group by queue
+
+-- name: bury
+-- Remove the rows of dead workers that own no job any more, keeping what they counted.
+with buried as (
+    delete from proofing.worker w
+    where w.id = any(%(dead)s::bigint[])
+        and not exists (select from proofing.job where state = 'executing' and worker = w.id)
+    returning w.numbers
+), counted as (
+    select n.key, sum(n.value::float8) as value
+    from buried, jsonb_each_text(buried.numbers) as n
+    group by n.key
+    order by n.key
+)
+insert into proofing.tally as t (name, value) select key, value from counted
+on conflict (name) do update set value = t.value + excluded.value
+
+-- name: claim_endings
+-- Take jobs whose end must be published. Their payload is not read.
+update proofing.job
+set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1,
+    deadline_at = clock_timestamp() + make_interval(secs => 30 + %(grace)s::float8)
+where ctid = any(array(
+    select ctid from proofing.job where state = 'ending'
+    limit %(limit)s::int4
+    for no key update skip locked
+))
+returning
+    id::text, lease, priority, date_part('epoch', run_at), attempts,
+    date_part('epoch', clock_timestamp() - enqueued_at), intent,
+    submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
+    partner, vendor, unique_key, metadata, ''::bytea, wanted_end
+
+-- name: cancel
+-- A waiting job gets its end; a running one is marked, and its worker told.
+update proofing.job
+set wanted_end = 'cancelled', state = case when state = 'executing' then 'executing' else 'ending' end
+where id = %(id)s::uuid and wanted_end is null
+returning state, queue
+
+-- name: verdict
+-- The durable end of a job.
+select verdict from proofing.job_done where id = %(id)s::uuid
+
+-- name: register
+-- A worker begins to live.
+insert into proofing.worker (name, lease_until)
+values (%(name)s::text, clock_timestamp() + make_interval(secs => %(lease)s::float8))
+returning id
+
+-- name: renew
+-- A worker lives on. No row comes back: its lease had run out, and its jobs are others'.
+update proofing.worker
+set lease_until = clock_timestamp() + make_interval(secs => %(lease)s::float8), numbers = %(numbers)s::jsonb
+where id = %(worker)s::bigint and lease_until > clock_timestamp()
+returning id
+
+-- name: save_numbers
+-- What a worker has counted, once more before it leaves.
+update proofing.worker set numbers = %(numbers)s::jsonb where id = %(worker)s::bigint
+
+-- name: depth
+-- Jobs by queue and state, and the age of the oldest that could start.
+select queue, state, count(*), coalesce(max(date_part('epoch', clock_timestamp() - run_at)), 0)
+from proofing.job
+group by queue, state
+
+-- name: living_workers
+-- Workers with a lease.
+select count(*) from proofing.worker where lease_until >= clock_timestamp()
+
+-- name: numbers
+-- What all workers, alive and gone, have counted.
+select n.name, sum(n.value) from (
+    select name, value from proofing.tally
+    union all
+    select e.key, e.value::float8 from proofing.worker, jsonb_each_text(numbers) as e
+) as n
+group by n.name
+
+-- name: database_health
+-- Dead rows of the live table, and the age of the oldest transaction of this server, which keeps them.
+select
+    coalesce((select n_dead_tup from pg_stat_user_tables where schemaname = 'proofing' and relname = 'job'), 0),
+    coalesce((
+        select max(date_part('epoch', clock_timestamp() - xact_start))
+        from pg_stat_activity where xact_start is not null and pid <> pg_backend_pid()
+    ), 0)
+
+-- name: forget
+-- Delete old history, some rows at a time.
+delete from proofing.job_done
+where ctid = any(array(
+    select ctid from proofing.job_done
+    where ended_at < clock_timestamp() - make_interval(days => 0, secs => %(seconds)s::float8)
+    limit 5000
+))

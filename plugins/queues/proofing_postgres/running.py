@@ -1,0 +1,230 @@
+"""The jobs that run in this process, each in a task of its own, and how each way out is written."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from enum import Enum
+
+from proofing.errors import LeaseLostError
+from proofing.logs import backtrace, get_logger, log
+from proofing.queues import JobHandler, JobMessage
+from proofing.records import End, StatusRecord
+from proofing_postgres.counts import Counts
+from proofing_postgres.messages import ClaimedRow
+from proofing_postgres.settings import PostgresSettings
+from proofing_postgres.writer import Writer
+
+_logger = get_logger("proofing.postgres")
+
+
+class StopReason(Enum):
+    """Why a run was cancelled from outside."""
+
+    #: The lease is lost: others own the job, nothing is written.
+    LOST = "lost"
+    #: Somebody cancelled the job: publish that.
+    CANCELLED = "cancelled"
+    #: The worker stops: hand the job back.
+    DRAIN = "drain"
+
+
+class RunningJob:
+    """One job that runs here; the `ClaimedJob` that its handler sees."""
+
+    __slots__ = ("_row", "_writer", "has_open_intent", "queue_name", "stop_reason", "task")
+
+    def __init__(self, row: ClaimedRow, queue_name: str, writer: Writer) -> None:
+        """Wrap a claimed *row* of *queue_name*."""
+        self._row = row
+        self._writer = writer
+        self.queue_name = queue_name
+        self.task: asyncio.Task[None] | None = None
+        self.stop_reason: StopReason | None = None
+        self.has_open_intent = False
+
+    @property
+    def result_id(self) -> str:
+        """The job's id."""
+        return self._row.result_id
+
+    @property
+    def lease(self) -> int:
+        """The fence number of this claim."""
+        return self._row.lease
+
+    @property
+    def message(self) -> JobMessage:
+        """The job. See `proofing.queues.ClaimedJob`."""
+        return self._row.message
+
+    @property
+    def attempt(self) -> int:
+        """Which start this is. See `proofing.queues.ClaimedJob`."""
+        return self._row.attempt
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it was enqueued. See `proofing.queues.ClaimedJob`."""
+        return self._row.age_seconds
+
+    async def note_intent(self, vendor_name: str) -> None:
+        """Record that a vendor call is about to begin. See `proofing.queues.ClaimedJob`."""
+        self._refuse_if_stopped()
+        # From here on the note may be in the database, whatever we hear of it.
+        self.has_open_intent = True
+        await self._writer.note(self.result_id, self.lease, vendor_name or "unnamed")
+        self._refuse_if_stopped()
+
+    async def note_answer(self) -> None:
+        """Record that the call has ended. See `proofing.queues.ClaimedJob`."""
+        self._refuse_if_stopped()
+        await self._writer.note(self.result_id, self.lease, "")
+        self.has_open_intent = False
+
+    def stop(self, reason: StopReason) -> None:
+        """Cancel the run for *reason*; the first reason holds, but a lost lease overrules."""
+        if self.stop_reason is None or reason is StopReason.LOST:
+            self.stop_reason = reason
+            if self.task is not None:
+                self.task.cancel()
+
+    def _refuse_if_stopped(self) -> None:
+        if self.stop_reason is not None:
+            raise LeaseLostError("the job is being stopped")
+
+
+class Runs:
+    """Starts jobs and sees each to its end."""
+
+    def __init__(
+        self,
+        *,
+        handler: JobHandler,
+        writer: Writer,
+        settings: PostgresSettings,
+        counts: Counts,
+        on_free: Callable[[], None],
+    ) -> None:
+        """Run with *handler*, write through *writer*, and call *on_free* when a job has left its slot."""
+        self._handler = handler
+        self._writer = writer
+        self._settings = settings
+        self._counts = counts
+        self._on_free = on_free
+        self.jobs: dict[str, RunningJob] = {}
+        self.freed = asyncio.Event()
+        self.running: dict[str, int] = {}
+
+    def start(self, row: ClaimedRow, queue_name: str) -> None:
+        """Run a claimed job in a task of its own."""
+        former = self.jobs.get(row.result_id)
+        if former is not None:
+            # The database forgot our first claim (it crashed before writing it): only one run may live.
+            former.stop(StopReason.LOST)
+        job = RunningJob(row, queue_name, self._writer)
+        self.jobs[row.result_id] = job
+        self.running[queue_name] = self.running.get(queue_name, 0) + 1
+        job.task = asyncio.create_task(self._run(job))
+
+    def finish_off(self, row: ClaimedRow) -> None:
+        """Publish the end that is wanted of a claimed row, in a task of its own."""
+        job = RunningJob(row, "", self._writer)
+        self.jobs[row.result_id] = job
+        job.task = asyncio.create_task(self._end_only(job, End(row.wanted_end)))
+
+    def lose_all(self) -> None:
+        """Stop everything, writing nothing: the lease is lost."""
+        for job in list(self.jobs.values()):
+            job.stop(StopReason.LOST)
+
+    async def until_empty(self) -> None:
+        """Wait until no job runs."""
+        while self.jobs:
+            self.freed.clear()
+            await self.freed.wait()
+
+    async def _run(self, job: RunningJob) -> None:
+        """Run one job and write how it ended."""
+        began = time.monotonic()
+        try:
+            record = await self._record_of(job)
+            if record is not None:
+                self._writer.complete(job.result_id, job.lease, record)
+        finally:
+            self.running[job.queue_name] -= 1
+            self._counts.ran(time.monotonic() - began)
+            if self.jobs.get(job.result_id) is job:
+                del self.jobs[job.result_id]
+            self.freed.set()
+            self._on_free()
+
+    async def _record_of(self, job: RunningJob) -> StatusRecord | None:
+        """Return the record that stands, or None when the job is not ours to end."""
+        try:
+            limit = job.message.deadline_seconds + self._settings.deadline_grace_seconds
+            async with asyncio.timeout(limit):
+                return await self._handler.run(job)
+        except TimeoutError:
+            return await self._abandon(job, End.TIMED_OUT)
+        except LeaseLostError:
+            self._counts.add("stopped_lost")
+            return None
+        except asyncio.CancelledError:
+            return await self._after_cancel(job)
+        except Exception as error:  # noqa: BLE001 - a handler's bug must not end the worker, nor lose the job
+            log(
+                _logger,
+                "handler_failed",
+                level=logging.ERROR,
+                job_id=job.result_id,
+                exception_class=type(error).__name__,
+                exception_backtrace=backtrace(error),
+            )
+            return await self._abandon(job, End.INTERNAL_ERROR)
+
+    async def _after_cancel(self, job: RunningJob) -> StatusRecord | None:
+        """Decide what becomes of a run that was cancelled."""
+        if job.stop_reason is StopReason.CANCELLED:
+            return await self._abandon(job, End.CANCELLED)
+        if job.stop_reason is StopReason.LOST:
+            self._counts.add("stopped_lost")
+            return None
+        # The worker stops. An open call is not made twice; anything else may begin again elsewhere.
+        if job.has_open_intent:
+            return await self._abandon(job, End.UNKNOWN_OUTCOME)
+        self._writer.hand_back(job.result_id, job.lease)
+        self._counts.add("handed_back")
+        return None
+
+    async def _end_only(self, job: RunningJob, end: End) -> None:
+        """Publish *end* of a job that does not run."""
+        try:
+            record = await self._abandon(job, end)
+            if record is not None:
+                self._writer.complete(job.result_id, job.lease, record)
+        finally:
+            if self.jobs.get(job.result_id) is job:
+                del self.jobs[job.result_id]
+            self.freed.set()
+
+    async def _abandon(self, job: RunningJob, end: End) -> StatusRecord | None:
+        """Publish *end*; when that fails, leave it to whoever looks next."""
+        try:
+            async with asyncio.timeout(self._settings.deadline_grace_seconds):
+                return await self._handler.abandon(job.message, end)
+        except asyncio.CancelledError:
+            if job.stop_reason is not StopReason.LOST:
+                self._writer.hand_back(job.result_id, job.lease, end)
+        except Exception as error:  # noqa: BLE001 - stores may be away; the end is kept and tried again
+            log(
+                _logger,
+                "abandon_failed",
+                level=logging.ERROR,
+                job_id=job.result_id,
+                end=end.value,
+                error=type(error).__name__,
+            )
+            if job.stop_reason is not StopReason.LOST:
+                self._writer.hand_back(job.result_id, job.lease, end)
+        return None

@@ -1,0 +1,167 @@
+"""What any worker does for all: promotes, expires, rescues, publishes ends that nobody else would, forgets.
+
+One cheap question (`look`) finds out whether there is anything to do. Whatever is taken is skipped by the
+others (SKIP LOCKED), so that any number of workers may sweep at once.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proofing.logs import get_logger, log
+from proofing_postgres.claiming import Claimer
+from proofing_postgres.connections import Link
+from proofing_postgres.counts import Cause, Counts
+from proofing_postgres.listening import JOBS_CHANNEL
+from proofing_postgres.messages import ClaimedRow
+from proofing_postgres.running import Runs, StopReason
+from proofing_postgres.settings import PostgresSettings
+
+#: Ends that one worker publishes at once.
+_ENDINGS_AT_ONCE = 100
+_FORGET_EVERY_SECONDS = 600.0
+_FORGET_BATCHES = 20
+#: A timer for the next due job is set no further ahead than this; a look will set another.
+_MOST_DUE_SECONDS = 3600.0
+
+_logger = get_logger("proofing.postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What a look saw; the columns of the statement ``look``."""
+
+    ready: list[str]
+    next_due_seconds: float | None
+    has_stale: bool
+    has_overdue: bool
+    has_dead: bool
+    has_endings: bool
+    has_cancelled: bool
+
+
+class Sweeper:
+    """Looks when asked, and acts on what it sees."""
+
+    def __init__(
+        self,
+        *,
+        link: Link,
+        settings: PostgresSettings,
+        claimer: Claimer,
+        runs: Runs,
+        counts: Counts,
+        worker_id: Callable[[], int],
+    ) -> None:
+        """Sweep over *link*, feeding *claimer* and *runs*."""
+        self._link = link
+        self._settings = settings
+        self._claimer = claimer
+        self._runs = runs
+        self._counts = counts
+        self._worker_id = worker_id
+        self._due: asyncio.TimerHandle | None = None
+        self._forgot_at = time.monotonic()
+        #: Set to have a look taken at once.
+        self.wanted = asyncio.Event()
+
+    async def look(self) -> None:
+        """Look once and do what is to be done.
+
+        Raises:
+            QueueUnavailableError: the database is away; what was not done is found by the next look.
+        """
+        parameters = {"queues": self._claimer.queue_names, "worker": str(self._worker_id())}
+        ((*columns,),), _count = await self._link.run("look", parameters)
+        sight = _Sight(*columns)
+        for name in sight.ready:
+            self._claimer.wake(name, Cause.POLL, wide=True)
+        if sight.next_due_seconds is not None:
+            await self._promote(sight.next_due_seconds)
+        if sight.has_stale:
+            _rows, count = await self._link.run("expire")
+            self._counts.add("swept_stale", count)
+        if sight.has_overdue:
+            _rows, count = await self._link.run("overdue")
+            self._counts.add("swept_overdue", count)
+        if sight.has_dead:
+            await self._rescue()
+        if sight.has_cancelled:
+            await self._stop_cancelled()
+        if sight.has_endings or sight.has_stale or sight.has_overdue or sight.has_dead:
+            await self._publish_ends()
+        if time.monotonic() - self._forgot_at > _FORGET_EVERY_SECONDS:
+            self._forgot_at = time.monotonic()
+            await self._forget()
+
+    def close(self) -> None:
+        """Set no timer any more."""
+        if self._due is not None:
+            self._due.cancel()
+
+    async def _promote(self, seconds: float) -> None:
+        """Make due jobs ready, and set the timer for the next one."""
+        if seconds <= 0:
+            rows, _count = await self._link.run("promote")
+            for (name,) in rows:
+                self._claimer.wake(name, Cause.POLL, wide=True)
+            ((next_seconds,),), _count = await self._link.run("next_due")
+            if next_seconds is None:
+                return
+            seconds = max(0.0, next_seconds)
+        if self._due is not None:
+            self._due.cancel()
+        # A millisecond late finds it due; one early would look twice.
+        wait = min(seconds, _MOST_DUE_SECONDS) + 0.001
+        self._due = asyncio.get_running_loop().call_later(wait, self.wanted.set)
+
+    async def _rescue(self) -> None:
+        """Take the jobs of dead workers, then remove their rows, all in one transaction."""
+        async with self._link.use() as connection, connection.transaction():
+            rows, _count = await self._link.execute(connection, "lock_dead", ())
+            dead = [row[0] for row in rows]
+            taken, _count = await self._link.execute(
+                connection, "rescue", {"dead": dead, "max_crashes": self._settings.max_crashes}
+            )
+            await self._link.execute(connection, "bury", {"dead": dead})
+        for name, count in taken:
+            self._counts.add("rescued", count)
+            log(_logger, "rescued", queue_name=name, rescued=count, workers=len(dead))
+            self._claimer.wake(name, Cause.POLL, wide=True)
+            # Another worker may have the free slot.
+            await self._link.run("notify", (JOBS_CHANNEL, name))
+        if taken:
+            self.wanted.set()
+
+    async def _stop_cancelled(self) -> None:
+        """Cancel the runs of ours that somebody cancelled."""
+        rows, _count = await self._link.run("owned", {"worker": str(self._worker_id())})
+        for result_id, lease, wanted_end in rows:
+            job = self._runs.jobs.get(result_id)
+            if wanted_end is not None and job is not None and job.lease == lease:
+                job.stop(StopReason.CANCELLED)
+
+    async def _publish_ends(self) -> None:
+        """Take jobs that only need their end published, and start publishing."""
+        worker_id = self._worker_id()
+        if worker_id == 0:
+            return
+        parameters = {
+            "worker": str(worker_id),
+            "grace": self._settings.deadline_grace_seconds,
+            "limit": _ENDINGS_AT_ONCE,
+        }
+        rows, _count = await self._link.run("claim_endings", parameters)
+        for row in rows:
+            self._runs.finish_off(ClaimedRow(row))
+        if len(rows) == _ENDINGS_AT_ONCE:
+            self.wanted.set()
+
+    async def _forget(self) -> None:
+        """Delete history that is over its age."""
+        for _ in range(_FORGET_BATCHES):
+            seconds = self._settings.history_days * 86_400
+            _rows, count = await self._link.run("forget", {"seconds": seconds})
+            if count == 0:
+                return

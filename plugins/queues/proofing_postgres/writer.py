@@ -1,0 +1,264 @@
+"""Writes about owned jobs: ends, notes of vendor calls, hand-backs; many at a time, each fenced.
+
+Ends wait a few milliseconds for others to be written with; nobody waits for them. Notes are waited for and go
+at once, together with whatever else is there. A write that the database did not answer is written again: it
+is fenced, so a repetition finds nothing to do.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
+
+from psycopg import AsyncConnection
+
+from proofing.errors import LeaseLostError, QueueUnavailableError
+from proofing.logs import get_logger, log
+from proofing.records import End, StatusRecord
+from proofing_postgres.connections import Link, Row
+from proofing_postgres.counts import Counts
+from proofing_postgres.settings import PostgresSettings
+
+_FIRST_WAIT_SECONDS = 0.05
+_MOST_WAIT_SECONDS = 2.0
+#: Stands between texts in one parameter; JSON escapes it, and vendor names are checked.
+_SEPARATOR = "\x1f"
+#: Stands for the end of a job that has none.
+_READY = "-"
+
+_logger = get_logger("proofing.postgres")
+
+
+class _End(NamedTuple):
+    """One end to write."""
+
+    result_id: str
+    lease: int
+    record: StatusRecord
+
+
+class _HandBack(NamedTuple):
+    """One job to give up; *end* is `_READY` for one that may run again."""
+
+    result_id: str
+    lease: int
+    end: str
+
+
+@dataclass(slots=True)
+class _Note:
+    """One note, and who waits for it."""
+
+    result_id: str
+    lease: int
+    vendor: str
+    accepted: "asyncio.Future[bool]"
+
+
+_ItemT = TypeVar("_ItemT", _End, _HandBack)
+
+
+class Writer:
+    """The only one that writes about this worker's jobs."""
+
+    def __init__(
+        self, link: Link, settings: PostgresSettings, counts: Counts, worker_id: Callable[[], int]
+    ) -> None:
+        """Write over *link*, in the name of whoever *worker_id* says."""
+        self._link = link
+        self._settings = settings
+        self._counts = counts
+        self._worker_id = worker_id
+        self._ends: deque[_End] = deque()
+        self._notes: deque[_Note] = deque()
+        self._hand_backs: deque[_HandBack] = deque()
+        self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_repeating = False
+        self._in_flight: list[_End | _HandBack] = []
+
+    def complete(self, result_id: str, lease: int, record: StatusRecord) -> None:
+        """Have the end *record* written soon."""
+        self._ends.append(_End(result_id, lease, record))
+        if len(self._ends) >= self._settings.flush_items:
+            self._hurry.set()
+        self._idle.clear()
+        self._wake.set()
+
+    def hand_back(self, result_id: str, lease: int, end: End | None = None) -> None:
+        """Have a job given up soon: to run again, or, with *end*, to have that published by whoever looks."""
+        self._hand_backs.append(_HandBack(result_id, lease, end.value if end else _READY))
+        self._now()
+
+    async def note(self, result_id: str, lease: int, vendor: str) -> None:
+        """Write an intent (or, with an empty *vendor*, that its call is over) and wait until it is durable.
+
+        Raises:
+            LeaseLostError: the job is no longer ours, or the database could not be asked in time.
+        """
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._notes.append(_Note(result_id, lease, vendor.replace(_SEPARATOR, ""), future))
+        self._now()
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                accepted = await future
+        except TimeoutError:
+            raise LeaseLostError("the note could not be written in time") from None
+        if not accepted:
+            raise LeaseLostError("the job is no longer ours")
+
+    def pending_ids(self) -> set[str]:
+        """Return the ids of jobs whose end, or giving up, is on its way."""
+        return {item.result_id for item in (*self._in_flight, *self._ends, *self._hand_backs)}
+
+    async def until_written(self) -> None:
+        """Wait until everything is in the database."""
+        self._hurry.set()
+        await self._idle.wait()
+
+    def drop(self) -> None:
+        """Forget what is not written: our lease is lost, others decide."""
+        for note in self._notes:
+            if not note.accepted.done():
+                note.accepted.set_result(False)
+        self._counts.add("lease_lost", len(self._ends))
+        self._ends.clear()
+        self._notes.clear()
+        self._hand_backs.clear()
+
+    async def run(self) -> None:
+        """Write, for ever; a database that is away is waited for."""
+        wait = _FIRST_WAIT_SECONDS
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if not self._hurry.is_set() and not self._notes and len(self._ends) < self._settings.flush_items:
+                await self._linger()
+            self._hurry.clear()
+            try:
+                while self._ends or self._notes or self._hand_backs:
+                    await self._flush()
+                wait = _FIRST_WAIT_SECONDS
+                self._idle.set()
+            except QueueUnavailableError as error:
+                log(_logger, "queue_write_failed", error=type(error).__name__, count=len(self._ends))
+                await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+                wait = min(wait * 2, _MOST_WAIT_SECONDS)
+                self._wake.set()
+
+    def _now(self) -> None:
+        """Have everything written without lingering."""
+        self._idle.clear()
+        self._hurry.set()
+        self._wake.set()
+
+    async def _linger(self) -> None:
+        """Wait for others to be written with, unless somebody is in a hurry."""
+        try:
+            async with asyncio.timeout(self._settings.flush_seconds):
+                await self._hurry.wait()
+        except TimeoutError:
+            return
+
+    async def _flush(self) -> None:
+        """Write one batch of each kind, in one turn on the connection."""
+        worker = str(self._worker_id())
+        self._in_flight.clear()
+        async with self._link.use() as connection:
+            if self._notes:
+                await self._flush_notes(connection, worker)
+            if self._hand_backs:
+                await self._flush_hand_backs(connection, worker)
+            if self._ends:
+                await self._flush_ends(connection, worker)
+        self._in_flight.clear()
+
+    async def _flush_notes(self, connection: AsyncConnection[Row], worker: str) -> None:
+        """Write notes, each job at most once a batch, and tell who waits."""
+        batch: dict[str, _Note] = {}
+        later: list[_Note] = []
+        while self._notes and len(batch) < self._settings.flush_items:
+            note = self._notes.popleft()
+            if note.result_id in batch:
+                later.append(note)
+            else:
+                batch[note.result_id] = note
+        self._notes.extendleft(reversed(later))
+        notes = [batch[result_id] for result_id in sorted(batch)]
+        try:
+            rows, _count = await self._link.execute(
+                connection,
+                "note",
+                {
+                    "ids": ",".join([note.result_id for note in notes]),
+                    "leases": ",".join([str(note.lease) for note in notes]),
+                    "vendors": _SEPARATOR.join([note.vendor for note in notes]),
+                    "worker": worker,
+                },
+            )
+        except BaseException:
+            self._notes.extendleft(notes)
+            raise
+        ours = {row[0] for row in rows}
+        for note in notes:
+            if not note.accepted.done():
+                note.accepted.set_result(note.result_id in ours)
+        self._counts.add("notes_rejected", len(notes) - len(ours))
+
+    async def _flush_hand_backs(self, connection: AsyncConnection[Row], worker: str) -> None:
+        """Give jobs up."""
+        batch = sorted(self._take(self._hand_backs))
+        try:
+            await self._link.execute(
+                connection,
+                "hand_back",
+                {
+                    "ids": ",".join(item.result_id for item in batch),
+                    "leases": ",".join(str(item.lease) for item in batch),
+                    "ends": ",".join(item.end for item in batch),
+                    "worker": worker,
+                },
+            )
+        except BaseException:
+            self._hand_backs.extendleft(batch)
+            raise
+
+    async def _flush_ends(self, connection: AsyncConnection[Row], worker: str) -> None:
+        """Write ends, and count those that were rejected."""
+        batch = self._take(self._ends)
+        batch.sort(key=itemgetter(0))
+        try:
+            rows, _count = await self._link.execute(
+                connection,
+                "complete",
+                {
+                    "ids": ",".join([item.result_id for item in batch]),
+                    "leases": ",".join([str(item.lease) for item in batch]),
+                    "ends": ",".join([item.record.end or End.INTERNAL_ERROR for item in batch]),
+                    "verdicts": _SEPARATOR.join([item.record.to_json() for item in batch]),
+                    "worker": worker,
+                },
+            )
+        except BaseException:
+            self._ends.extendleft(batch)
+            self._is_repeating = True
+            raise
+        accepted = 0
+        for end, count in rows:
+            self._counts.add(f"ended_{end}", count)
+            accepted += count
+        # What is written again may have been accepted the first time.
+        name = "ends_repeated" if self._is_repeating else "lease_lost"
+        self._counts.add(name, len(batch) - accepted)
+        self._is_repeating = False
+
+    def _take(self, queue: deque[_ItemT]) -> list[_ItemT]:
+        """Take at most a batch from *queue*."""
+        taken = [queue.popleft() for _ in range(min(len(queue), self._settings.flush_items))]
+        self._in_flight.extend(taken)
+        return taken
