@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import io
 import random
 import struct
 import time
 import tracemalloc
 import zlib
 
+import PIL.Image
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +47,36 @@ def test_real_pictures_pass_with_their_size(make, size):
     assert (image.width, image.height) == size
     assert image.media_type == f"image/{make.__name__.removeprefix('make_')}"
     assert image.content == content
+
+
+@pytest.mark.parametrize("make", [make_jpeg, make_png])
+def test_the_pictures_of_these_tests_are_pictures(make):
+    """A decoder that is not ours reads them to the last pixel."""
+    with PIL.Image.open(io.BytesIO(make(123, 45, comment=b"x", padding_bytes=100_000))) as picture:
+        picture.load()
+        assert picture.size == (123, 45)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True, "quality": 30}),
+        ("JPEG", {"icc_profile": b"\x00" * 300_000, "exif": b"Exif\x00\x00" + b"\x00" * 1_000}),
+        ("PNG", {"optimize": True}),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "CMYK"])
+def test_pictures_of_another_encoder_pass(kind, options, mode):
+    """Colours, progressive coding, profiles: what cameras and scanners write."""
+    if kind == "PNG" and mode == "CMYK":
+        mode = "RGBA"
+    picture = PIL.Image.effect_noise((321, 123), 50).convert(mode)
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    image = inspect_image(file.getvalue())
+    assert (image.width, image.height) == (321, 123)
+    assert refusal(file.getvalue()[:-1]) is not None
 
 
 def test_a_jpeg_with_profile_thumbnail_fill_bytes_and_trailer_passes():

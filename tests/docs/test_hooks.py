@@ -1,0 +1,45 @@
+"""The hook reference has one section for each hook, under its exact signature."""
+
+import ast
+import re
+from pathlib import Path
+
+from proofing import hookspecs
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "reference" / "hooks.md").read_text()
+
+
+def signatures():
+    """Return the signature of every hook, as its source writes it."""
+    tree = ast.parse(Path(hookspecs.__file__).read_text())
+    return [
+        f"{node.name}({ast.unparse(node.args)}) -> {ast.unparse(node.returns)}"
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any("hookspec" in ast.unparse(decorator) for decorator in node.decorator_list)
+    ]
+
+
+def test_each_hook_has_its_section_in_order():
+    """No hook without a section, no section without a hook, and every signature as it is."""
+    assert re.findall(r"^## `(.+)`$", TEXT, re.MULTILINE) == signatures()
+    assert len(signatures()) >= 7
+
+
+def test_each_section_says_when_and_what_goes_wrong():
+    """Each says when the hook is called, what nothing means, and what errors do."""
+    for section in TEXT.split("\n## ")[1:]:
+        assert "**Called**" in section
+        assert "no implementation" in section
+        assert "**Errors.**" in section
+
+
+def test_the_suites_and_contracts_that_are_named_exist():
+    """Every name below `proofing` can be found."""
+    for name in re.findall(r"`(proofing(?:\.[a-z_]+)+)", TEXT):
+        module, _, last = name.rpartition(".")
+        path = ROOT / "core" / Path(*name.split("."))
+        parent = ROOT / "core" / Path(*module.split("."))
+        found = path.with_suffix(".py").exists() or path.is_dir() or parent.with_suffix(".py").exists()
+        assert found, f"{name} ({last})"

@@ -1,0 +1,77 @@
+"""The vendor pages: every plugin has one, the matrix agrees with the descriptors, examples do as they say."""
+
+import csv
+import re
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import proofing_mock
+from proofing.images import Image, Side
+from proofing.rules.documents import judge_document
+from proofing.testing.vendor_fakes import FakeVendor, ask, make_context
+from proofing.vendors import Maturity, ProoferKind, ProofingRequest
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "vendors"
+PLUGINS = sorted(
+    path.name.removeprefix("proofing_")
+    for path in (ROOT / "plugins" / "vendors").glob("proofing_*")
+    if (path / "__init__.py").exists()
+)
+EXAMPLES = re.findall(
+    r'^```yaml title="([^"]+)"\n(.*?)^```$', (PAGES / "mock.md").read_text(), re.MULTILINE | re.DOTALL
+)
+EXPECTED = {
+    "the barcode cannot be read: the person is asked to confirm": ("passed", ()),
+    "an underage person": ("failed", ("dob_min_age",)),
+    "a blurred front": ("failed", ("sharp_low",)),
+    "a document that is not taken": ("failed", ("doc_type_check",)),
+}
+
+
+def matrix():
+    """Return the matrix: feature to vendor to cell."""
+    with (PAGES / "matrix.csv").open(newline="") as file:
+        return {row.pop("feature"): row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_each_vendor_has_its_page_row_and_column(name):
+    """And the matrix says of each kind what the descriptors say."""
+    assert (PAGES / f"{name}.md").exists()
+    assert f"({name}.md)" in (PAGES / "index.md").read_text()
+    maturity = {kind.value: "" for kind in ProoferKind}
+    for descriptor in import_module(f"proofing_{name}").proofing_proofers():
+        maturity[descriptor.kind.value] = descriptor.maturity.value
+    table = matrix()
+    assert {kind: table[kind][name] for kind in maturity} == maturity
+
+
+def test_each_level_of_maturity_has_its_rules():
+    """The page names every level and no other."""
+    levels = re.findall(r"^\| `(\w+)` \|", (PAGES / "index.md").read_text(), re.MULTILINE)
+    assert levels == [level.value for level in Maturity]
+
+
+def test_every_example_is_expected():
+    """An example that is added must be tried as well."""
+    assert {title for title, _text in EXAMPLES} == set(EXPECTED)
+
+
+@pytest.mark.parametrize(("title", "text"), EXAMPLES)
+async def test_the_examples_do_what_they_say(title, text):
+    """From the tester's file through the mock to the verdict."""
+    kind = ProoferKind.DOCUMENT
+    descriptor = next(found for found in proofing_mock.proofing_proofers() if found.kind is kind)
+    settings = proofing_mock.MockSettings()
+    image = Image(text.encode(), "application/yaml")
+    request = ProofingRequest(images={Side.FRONT: image, Side.BACK: image})
+    context = make_context(FakeVendor(lambda _request: pytest.fail("called out")), descriptor, settings)
+    result = await ask(descriptor.make(settings), request, context)
+    marks = {side: image.fingerprint for side, image in request.images.items()}
+    verdict = judge_document(result, fingerprints=marks, today=date(2026, 11, 24))
+    assert (verdict.outcome, verdict.reasons) == EXPECTED[title]
+    assert verdict.needs_confirmation is ("confirm" in title)
