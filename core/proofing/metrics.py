@@ -1,10 +1,12 @@
 """Prometheus metrics of one process: counts and durations by kind, never by person.
 
 `prometheus_client` keeps the numbers; web and worker show them at ``/metrics``. Names stand in
-docs/reference/metrics.md.
+docs/reference/metrics.md. The queue's gauges are read when they are asked for.
 """
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from proofing.queues import QueueStats
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -16,3 +18,14 @@ QUEUE_WAITING = Gauge("proofing_queue_waiting", "Jobs that wait", ["queue"])
 QUEUE_RUNNING = Gauge("proofing_queue_running", "Jobs that run", ["queue"])
 QUEUE_OLDEST_SECONDS = Gauge("proofing_queue_oldest_seconds", "Age of the oldest ready job")
 QUEUE_DETAIL = Gauge("proofing_queue_detail", "Further numbers of the queue backend", ["number"])
+
+
+def note_stats(stats: QueueStats) -> None:
+    """Bring the queue's gauges up to date."""
+    for name, count in stats.waiting.items():
+        QUEUE_WAITING.labels(name).set(count)
+    for name, count in stats.running.items():
+        QUEUE_RUNNING.labels(name).set(count)
+    for name, number in stats.details.items():
+        QUEUE_DETAIL.labels(name).set(number)
+    QUEUE_OLDEST_SECONDS.set(stats.oldest_seconds)

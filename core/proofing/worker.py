@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable
 from proofing.errors import ProofingError
 from proofing.jobs.runner import JobRunner
 from proofing.logs import get_logger, log
-from proofing.metrics import QUEUE_DETAIL, QUEUE_OLDEST_SECONDS, QUEUE_RUNNING, QUEUE_WAITING
 from proofing.queues import Queue
 from proofing.records import JobKind
 from proofing.settings import LiveSettings
@@ -25,7 +24,6 @@ _logger = get_logger("proofing.worker")
 
 SWEEP_SECONDS = 60.0
 HEARTBEAT_SECONDS = 300.0
-MEASURE_SECONDS = 5.0
 
 
 class Worker:
@@ -47,7 +45,6 @@ class Worker:
             chores = [
                 group.create_task(_regularly(SWEEP_SECONDS, self._sweep)),
                 group.create_task(_regularly(HEARTBEAT_SECONDS, self._heartbeat)),
-                group.create_task(_regularly(MEASURE_SECONDS, self._measure)),
             ]
             await self._queue.work(
                 self._runner, slots=slots, stop=stop, drain_seconds=settings.worker_drain_seconds
@@ -72,17 +69,6 @@ class Worker:
             age_seconds=round(stats.oldest_seconds, 3),
             workers=stats.workers,
         )
-
-    async def _measure(self) -> None:
-        """Bring the gauges up to date."""
-        stats = await self._queue.stats()
-        for name, count in stats.waiting.items():
-            QUEUE_WAITING.labels(name).set(count)
-        for name, count in stats.running.items():
-            QUEUE_RUNNING.labels(name).set(count)
-        for name, number in stats.details.items():
-            QUEUE_DETAIL.labels(name).set(number)
-        QUEUE_OLDEST_SECONDS.set(stats.oldest_seconds)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 
 from proofing.errors import ConfigurationError, PluginError, Problem
 from proofing.logs import get_logger, log
+from proofing.probes import serve_probes
 from proofing.runtime import Configuration, Runtime, configure, make_backends, start, start_logs
 from proofing.worker import stop_on_signals
 
@@ -40,14 +41,18 @@ async def web(options: argparse.Namespace) -> int:
         raise PluginError("no web server is installed")
     serve = servers[0].load()
     async with _started("web") as (runtime, stop):
-        await serve(runtime.service, host=options.host, port=chosen_port(options.port), stop=stop)
+        probe_port = runtime.configuration.settings.web_probe_port
+        async with serve_probes(runtime.backends.queue, options.host, probe_port):
+            await serve(runtime.service, host=options.host, port=chosen_port(options.port), stop=stop)
     return 0
 
 
-async def worker(_options: argparse.Namespace) -> int:
+async def worker(options: argparse.Namespace) -> int:
     """Work on jobs until told to stop."""
     async with _started("worker") as (runtime, stop):
-        await runtime.worker.work(stop)
+        probe_port = runtime.configuration.settings.worker_probe_port
+        async with serve_probes(runtime.backends.queue, options.host, probe_port):
+            await runtime.worker.work(stop)
     return 0
 
 

@@ -59,6 +59,7 @@ Switch = Annotated[bool, BeforeValidator(_switch)]
 SecretKey = Annotated[SecretStr, BeforeValidator(_plain_key)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=0, le=65535)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Percentages = Annotated[dict[str, Annotated[float, Field(ge=0, le=100)]], Field(strict=False)]
 
@@ -198,7 +199,9 @@ class Settings(BaseModel):
             json_schema_extra=_LIVE,
         )
     )
+    web_probe_port: Port = Field(0, description="Port of the web process for health and metrics; 0: none.")
     worker_drain_seconds: Seconds = Field(30, description="How long a stopping worker waits for its jobs.")
+    worker_probe_port: Port = Field(0, description="Port of a worker for health and metrics; 0: none.")
     worker_slots: Annotated[dict[str, Count], Field(strict=False)] = Field(
         default_factory=lambda: {"document": 100, "resolution": 100, "address": 100},
         description="Jobs of each kind that one worker runs at once.",

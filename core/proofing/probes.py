@@ -1,0 +1,91 @@
+"""Health and metrics of one process, on a port of its own that the public does not reach.
+
+``/healthz`` says that the process lives, ``/healthz/queue`` whether jobs are being picked up (200, or 503
+with the same JSON), ``/metrics`` is Prometheus text. Nothing here reads a request beyond its first line.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from proofing.errors import ProofingError
+from proofing.logs import get_logger, log
+from proofing.metrics import note_stats
+from proofing.queues import Queue
+
+#: A ready job older than this means that nobody picks jobs up.
+MAX_AGE_SECONDS = 10.0
+_REQUEST_SECONDS = 5.0
+_MAX_LINE_BYTES = 4096
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
+
+_logger = get_logger("proofing.probes")
+
+
+@asynccontextmanager
+async def serve_probes(queue: Queue, host: str, port: int) -> AsyncIterator[None]:
+    """Answer probes on *port* while the context lasts; 0 answers none.
+
+    A port that is taken is logged and not fatal: two workers on one machine may share a settings file.
+    """
+    if not port:
+        yield
+        return
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_REQUEST_SECONDS):
+                line = (await reader.readline()).decode("latin-1").split()
+                status, kind, body = await _respond(queue, line)
+                head = f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {kind}\r\n"
+                writer.write(
+                    f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
+                )
+                await writer.drain()
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(answer, host, port, limit=_MAX_LINE_BYTES)
+    except OSError:
+        log(_logger, "probe_port_taken", port=port)
+        yield
+        return
+    async with server:
+        log(_logger, "probes_ready", port=port)
+        yield
+
+
+async def _respond(queue: Queue, line: list[str]) -> tuple[int, str, bytes]:
+    """Return status, media type and body for the first line of a request."""
+    if len(line) < 2 or line[0] != "GET":  # noqa: PLR2004 - method and path
+        return 400, "text/plain", b""
+    if line[1] == "/healthz":
+        return 200, "application/json", b'{"alive":true}'
+    if line[1] == "/metrics":
+        with contextlib.suppress(ProofingError):
+            note_stats(await queue.stats())
+        return 200, CONTENT_TYPE_LATEST, generate_latest()
+    if line[1] == "/healthz/queue":
+        status, facts = await queue_health(queue)
+        return status, "application/json", json.dumps(facts).encode()
+    return 404, "text/plain", b""
+
+
+async def queue_health(queue: Queue) -> tuple[int, dict[str, object]]:
+    """Return 200 or 503, and why: age of the oldest ready job, waiting, running, workers."""
+    try:
+        stats = await queue.stats()
+    except ProofingError as error:
+        return 503, {"healthy": False, "error": type(error).__name__}
+    healthy = stats.oldest_seconds <= MAX_AGE_SECONDS and stats.workers != 0
+    return (200 if healthy else 503), {
+        "healthy": healthy,
+        "oldest_seconds": round(stats.oldest_seconds, 3),
+        "waiting": sum(stats.waiting.values()),
+        "running": sum(stats.running.values()),
+        "workers": stats.workers,
+    }

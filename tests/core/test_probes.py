@@ -1,0 +1,63 @@
+"""Health and metrics over real HTTP."""
+
+import time
+
+import httpx
+
+from proofing.probes import serve_probes
+from proofing.queues import JobMessage
+from proofing.records import JobKind
+from proofing.testing.memory_queue import MemoryQueue
+from proofing.testing.product import free_port
+
+
+async def ask(queue, path):
+    """Return the answer of one probe."""
+    port = free_port()
+    async with serve_probes(queue, "127.0.0.1", port), httpx.AsyncClient() as client:
+        return await client.get(f"http://127.0.0.1:{port}{path}")
+
+
+async def test_a_living_process_says_so():
+    """Liveness needs nothing but the process."""
+    assert (await ask(MemoryQueue(), "/healthz")).json() == {"alive": True}
+
+
+async def test_an_old_ready_job_is_unhealthy():
+    """A job that nobody picks up turns the queue's health to 503."""
+    queue = MemoryQueue()
+    assert (await ask(queue, "/healthz/queue")).status_code == 200
+    await queue.enqueue(
+        [
+            JobMessage(
+                result_id="r",
+                kind=JobKind.ADDRESS,
+                owner="o",
+                encrypted_arguments=b"",
+                enqueued_at=time.time() - 60,
+            )
+        ]
+    )
+    answer = await ask(queue, "/healthz/queue")
+    assert answer.status_code == 503
+    assert answer.json()["waiting"] == 1
+
+
+async def test_metrics_are_prometheus_text():
+    """The gauges of the queue are in the text, by queue."""
+    queue = MemoryQueue()
+    await queue.enqueue([JobMessage(result_id="r", kind=JobKind.ADDRESS, owner="o", encrypted_arguments=b"")])
+    text = (await ask(queue, "/metrics")).text
+    assert 'proofing_queue_waiting{queue="high_address_proofing"} 1.0' in text
+
+
+async def test_nonsense_gets_no_more_than_an_error():
+    """Other paths and methods are refused."""
+    assert (await ask(MemoryQueue(), "/secrets")).status_code == 404
+
+
+async def test_a_taken_port_is_not_fatal():
+    """The second worker of a machine runs without probes."""
+    port = free_port()
+    async with serve_probes(MemoryQueue(), "127.0.0.1", port), serve_probes(MemoryQueue(), "127.0.0.1", port):
+        pass
