@@ -101,7 +101,7 @@ class HueyQueue:
         self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float
     ) -> None:
         """Run jobs until *stop* is set, then drain. Cancelled: no drain."""
-        bodies = Bodies(handler)
+        bodies = Bodies(handler, stop)
         hueys = {name: self._huey(name) for name in slots}
         threads = self._threads(slots)
         gates = {name: huey.storage.gate for name, huey in hueys.items() if hasattr(huey.storage, "gate")}

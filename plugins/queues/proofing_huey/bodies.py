@@ -67,9 +67,10 @@ class HueyJob:
 class Bodies:
     """The bodies that run in this process, on one event loop; lives as long as one `Queue.work`."""
 
-    def __init__(self, handler: JobHandler) -> None:
-        """Run bodies with *handler* on the running loop."""
+    def __init__(self, handler: JobHandler, stop: asyncio.Event) -> None:
+        """Run bodies with *handler* on the running loop; none begins after *stop* is set."""
         self._handler = handler
+        self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._running: dict[asyncio.Task[Any], str] = {}
         self._is_over = False
@@ -158,7 +159,7 @@ class Bodies:
     ) -> Any:
         """Run *body*, known to `drain` and `interrupt`."""
         task = asyncio.current_task()
-        if task is None or self._is_over:
+        if task is None or self._is_over or self._stop.is_set():
             body.close()
             done.set_result(None)
             raise asyncio.CancelledError
