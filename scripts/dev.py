@@ -21,8 +21,14 @@ STAMP = VENV / "set-up"
 UV = "uv==0.13.9"
 OLDEST = (3, 11)
 
-#: The extras that running and testing need; `bench` adds the peers.
-_EXTRAS = ("aws", "huey", "postgres", "redis", "requests")
+#: What each set of targets needs of uv.lock: the embedded product, the tools and services, the bench's peers.
+_RUN = ("--no-default-groups", "--extra", "huey")
+_DEVELOP = (
+    "--group",
+    "dev",
+    *(f"--extra={name}" for name in ("aws", "huey", "postgres", "redis", "requests")),
+)
+_BENCH = (*_DEVELOP, "--extra", "bench")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,18 +48,18 @@ def main(arguments: Sequence[str]) -> int:
     }
     if target == "help" or target not in targets:
         return _help()
-    _set_up(extras=(*_EXTRAS, "bench") if target == "bench" else _EXTRAS)
+    _set_up({"run": _RUN, "bench": _BENCH}.get(target, _DEVELOP))
     return targets[target]()
 
 
-def _set_up(extras: Sequence[str]) -> None:
+def _set_up(wanted: Sequence[str]) -> None:
     """Make or refresh the environment, if anything it is made from has changed."""
     if sys.version_info < OLDEST:
         sys.exit(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; this is {sys.version.split()[0]}.")
-    parts = [(ROOT / name).read_bytes() for name in ("uv.lock", "pyproject.toml")]
-    wanted = hashlib.sha256(b"".join(parts) + " ".join(extras).encode()).hexdigest()
-    made = STAMP.read_text().split() if STAMP.exists() else []
-    if wanted in made:
+    lock = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in ("uv.lock", "pyproject.toml")))
+    stamp = f"{lock.hexdigest()} {' '.join(wanted)}"
+    made = STAMP.read_text().splitlines() if STAMP.exists() else []
+    if stamp in made:
         return
     if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
         print("Making .venv …", flush=True)
@@ -63,10 +69,10 @@ def _set_up(extras: Sequence[str]) -> None:
         _run(str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
         uv = str(BIN / "uv")
     print("Installing what uv.lock names …", flush=True)
-    names = [word for extra in extras for word in ("--extra", extra)]
     # --inexact: uv itself lives in this environment, and would remove itself.
-    _run(uv, "sync", "--quiet", "--frozen", "--inexact", "--group", "dev", *names)
-    STAMP.write_text(wanted)
+    _run(uv, "sync", "--quiet", "--frozen", "--inexact", *wanted)
+    kept = [line for line in made if line.startswith(lock.hexdigest())]
+    STAMP.write_text("\n".join([*kept, stamp]))
 
 
 def _environment() -> dict[str, str]:
