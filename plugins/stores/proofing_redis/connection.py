@@ -24,6 +24,9 @@ from proofing_redis.settings import RedisSettings, Topology
 #: Connections that are neither in the pool's count nor the caller's: the listener's and a spare.
 _EXTRA_CONNECTIONS = 4
 
+#: All that redis-py raises, and the sockets below it; the cluster's own error is no RedisError.
+REDIS_ERRORS = (TimeoutError, exceptions.RedisError, exceptions.RedisClusterException, OSError)
+
 Client = Redis | RedisCluster
 
 
@@ -61,7 +64,7 @@ class RedisConnection:
         """Close all connections. Harmless when not open."""
         client, self._client = self._client, None
         sentinel, self._sentinel = self._sentinel, None
-        with contextlib.suppress(TimeoutError, exceptions.RedisError, OSError):
+        with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(self.deadline_seconds):
                 if client is not None:
                     await client.aclose()
@@ -88,7 +91,7 @@ class RedisConnection:
             self._fail("refuses our credentials: see redis.username and redis.password")
         except exceptions.NoPermissionError:
             self._fail("refuses a command to our user: see the permissions in the plugin's manual")
-        except (exceptions.ConnectionError, OSError):
+        except (exceptions.ConnectionError, exceptions.RedisClusterException, OSError):
             self._fail("cannot be reached")
         except exceptions.RedisError:
             # Loading, read-only after a failover, out of memory, cluster down: the server cannot serve now.
@@ -100,6 +103,11 @@ class RedisConnection:
         The text travels each time: it is a few hundred bytes, and no flush or failover can forget it.
         """
         return await self.call(lambda client: client.eval(script, len(keys), *keys, *arguments))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._client is not None
 
     @property
     def client(self) -> Client:
@@ -121,7 +129,7 @@ class RedisConnection:
 
         Otherwise each of them would cost another deadline after the network has healed.
         """
-        with contextlib.suppress(TimeoutError, exceptions.RedisError, OSError):
+        with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(self.deadline_seconds):
                 if isinstance(client, RedisCluster):
                     await client.aclose()  # it connects again, and asks for the slots again, when next used

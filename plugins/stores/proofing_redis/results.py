@@ -146,7 +146,9 @@ class RedisResultStore:
                 try:
                     record = await self.status(result_id)
                 except StoreUnavailableError:
-                    continue  # the poll wakes us again when Redis is back
+                    if not self._connection.is_open:
+                        raise
+                    # The poll wakes us again when Redis is back.
         return record
 
     async def take_result(self, result_id: str) -> bytes | None:

@@ -10,12 +10,11 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator
 
-from redis import exceptions
 from redis.asyncio.client import PubSub
 
 from proofing.errors import StoreUnavailableError
 from proofing.logs import get_logger, log
-from proofing_redis.connection import RedisConnection
+from proofing_redis.connection import REDIS_ERRORS, RedisConnection
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -95,7 +94,7 @@ class WakeUps:
                     log(_logger, "result_wakeups_restored", store="redis")
                 pause = _FIRST_PAUSE_SECONDS
                 await self._pass_on(listener)
-            except (TimeoutError, exceptions.RedisError, OSError):
+            except REDIS_ERRORS:
                 if pause == _FIRST_PAUSE_SECONDS:
                     log(_logger, "result_wakeups_lost", level=logging.WARNING, store="redis")
             finally:
@@ -128,7 +127,7 @@ class WakeUps:
 
     async def _close_listener(self, listener: PubSub) -> None:
         """Give its connection back."""
-        with contextlib.suppress(TimeoutError, exceptions.RedisError, OSError):
+        with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(self._connection.deadline_seconds):
                 await listener.aclose()  # type: ignore[no-untyped-call]
 

@@ -1,7 +1,7 @@
 """The strict S3 double verifies signatures: the vectors that AWS publishes, and what must not pass.
 
-Vectors: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters" and "Signature Calculations
-for the Authorization Header: Transferring Payload in a Single Chunk".
+Vectors: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters" and "Signature
+Calculations for the Authorization Header: Transferring Payload in a Single Chunk".
 """
 
 import calendar

@@ -1,7 +1,9 @@
 """The contract suite of vendors is only worth what it refuses: one bad adapter after the other."""
 
+import hmac
 import logging
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -11,9 +13,13 @@ import requests
 
 from proofing.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
 from proofing.outbound import VendorResponse
-from proofing.results import Match, Outcome, ResolutionResult
-from proofing.testing.vendors import ResolutionProoferContract
-from proofing.vendors import ProoferDescriptor, ProoferKind
+from proofing.results import DeviceResult, DocumentResult, Match, Outcome, ResolutionResult, ReviewStatus
+from proofing.testing.vendors import (
+    DeviceProfilerContract,
+    DocumentProoferContract,
+    ResolutionProoferContract,
+)
+from proofing.vendors import HostedSession, ProoferDescriptor, ProoferKind
 
 URL = "https://vendor.example.test/resolve"
 
@@ -305,3 +311,108 @@ async def test_a_slow_adapter_is_found(monkeypatch):
 
     found = await run(monkeypatch, Sleeps)
     assert "outlives its deadline" in found
+
+
+class Hosts(GoodVendor):
+    """A page of the vendor's own, then a signed event; keeps the contract as well."""
+
+    async def start(self, request: Any, context: Any, *, return_url: str) -> HostedSession:
+        """Open a session."""
+        body = (await context.http.post(URL, json_body={"to": return_url})).require_success().json()
+        if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):
+            raise VendorResponseError("no session", vendor_name="vendor")
+        return HostedSession(url="https://vendor.example.test/s/1", ticket="1")
+
+    def event_ticket(self, headers: Any, body: bytes, now: Any) -> str | None:
+        """Believe signed events only."""
+        digest = hmac.new(b"secret", body, "sha256").hexdigest()
+        if not hmac.compare_digest(headers.get("x-signature", ""), digest):
+            raise VendorResponseError("not the vendor's", vendor_name="vendor")
+        return "1"
+
+    async def fetch(self, ticket: str, context: Any) -> Any:
+        """Fetch the answer."""
+        return self.read(await context.http.get(f"{URL}/{ticket}"), None)
+
+
+class Believes(Hosts):
+    """Believes every event that it can read."""
+
+    def event_ticket(self, headers: Any, body: bytes, now: Any) -> str | None:
+        return "1" if body == b"{}" else None
+
+
+def prepare(monkeypatch, proofer, suite=Suite, **replaced) -> Any:
+    """Return the suite for *proofer*, with fields of its descriptor replaced."""
+    module = Module(Suite.plugin)
+    module.proofer = proofer
+    offer = replace(module.proofing_proofers()[0], **replaced)
+    module.proofing_proofers = lambda: [offer]
+    monkeypatch.setitem(sys.modules, Suite.plugin, module)
+    return suite()
+
+
+async def test_hosted_sessions(monkeypatch):
+    """The shape with a webhook is driven like the others, and strangers' events are tried."""
+    assert await run(monkeypatch, Hosts) == ""
+    prepare(monkeypatch, Hosts).test_webhooks_from_strangers_are_refused()
+    with pytest.raises(AssertionError, match="an unsigned event was believed"):
+        prepare(monkeypatch, Believes).test_webhooks_from_strangers_are_refused()
+
+
+async def test_idempotency_is_held_to_its_promise(monkeypatch):
+    """Who calls itself idempotent and sends no key is found."""
+
+    class Keeps(GoodVendor):
+        async def send(self, request: Any, context: Any) -> Any:
+            headers = {"idempotency-key": context.idempotency_key}
+            return await context.http.post(URL, json_body={}, headers=headers)
+
+    await prepare(monkeypatch, Keeps, idempotent=True).test_an_idempotency_key_is_sent_where_promised()
+    await prepare(monkeypatch, GoodVendor).test_an_idempotency_key_is_sent_where_promised()
+    with pytest.raises(AssertionError):
+        await prepare(
+            monkeypatch, GoodVendor, idempotent=True
+        ).test_an_idempotency_key_is_sent_where_promised()
+
+
+async def test_what_the_kinds_add(monkeypatch):
+    """A device profile must agree with itself, and a passed document must have been read."""
+
+    class Device(Suite, DeviceProfilerContract):
+        kind = ProoferKind.DEVICE
+
+    class Document(Suite, DocumentProoferContract):
+        kind = ProoferKind.DOCUMENT
+
+        def question(self, canary: Any) -> Any:
+            return DocumentProoferContract.question(self, canary)
+
+    class Wavers(GoodVendor):
+        def result(self, passed: bool, body: Any) -> Any:
+            outcome = Outcome.PASSED if passed else Outcome.FAILED
+            return DeviceResult(vendor_name="vendor", outcome=outcome, review_status=ReviewStatus.PASS)
+
+    class Blind(GoodVendor):
+        def result(self, passed: bool, body: Any) -> Any:
+            return DocumentResult(vendor_name="vendor", outcome=Outcome.PASSED)
+
+    device = prepare(monkeypatch, Wavers, Device, kind=ProoferKind.DEVICE)
+    with pytest.raises(AssertionError):
+        await device.test_review_status_and_outcome_agree()
+    document = prepare(monkeypatch, Blind, Document, kind=ProoferKind.DOCUMENT)
+    with pytest.raises(AssertionError):
+        await document.test_yes_tells_what_was_read()
+
+
+async def test_a_suite_without_answers_says_what_is_missing(monkeypatch):
+    """Who forgets to say what the vendor answers is told so."""
+
+    class Forgot(ResolutionProoferContract):
+        __test__ = False
+        plugin = Suite.plugin
+
+    suite = prepare(monkeypatch, GoodVendor, Forgot)
+    for answer in (suite.answer_yes, suite.answer_no):
+        with pytest.raises(AssertionError, match="must say what the vendor answers"):
+            answer(httpx.Request("GET", URL))
