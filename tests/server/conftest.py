@@ -99,7 +99,7 @@ class HeldQueue:
 
 
 class Browser:
-    """A browser without script: cookies, forms with their hidden fields, and the headers that browsers send."""
+    """A browser without script: cookies, forms, hidden fields, and the headers that browsers send."""
 
     def __init__(self, site: "RunningSite") -> None:
         self.site = site

@@ -15,9 +15,14 @@ from proofing_server.sessions import Session
 
 PHOTO = ("id.jpg", make_jpeg())
 FILES = {"front": PHOTO, "back": ("id.png", make_png())}
-FAILING = b"doc_auth_result: Failed\ntransaction_status: failed\nfailed_alerts: [{name: Visible Pattern, result: Failed}]\n"
+FAILED = b"doc_auth_result: Failed\ntransaction_status: failed\n"
+FAILING = FAILED + b"failed_alerts: [{name: Visible Pattern, result: Failed}]\n"
 UNDERAGE = b"document: {dob: 2020-01-01}\n"
-ATTENTION = b"document: {first_name: Jane}\ndoc_auth_result: Attention\nfailed_alerts: [{name: 2D Barcode Read, result: Attention}]\n"
+ATTENTION = b"""
+document: {first_name: Jane}
+doc_auth_result: Attention
+failed_alerts: [{name: 2D Barcode Read, result: Attention}]
+"""
 
 
 def both(content):

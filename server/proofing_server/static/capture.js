@@ -5,6 +5,8 @@ import { wireCamera } from "./camera.js";
 import { fingerprint, PictureError, readPicture } from "./pictures.js";
 import { Attempt, UploadError } from "./uploads.js";
 
+document.getElementById("needs-script")?.remove();
+
 const form = document.getElementById("capture");
 const texts = JSON.parse(document.getElementById("capture-texts").textContent);
 const failedBefore = new Set(JSON.parse(document.getElementById("capture-failed").textContent));
@@ -152,8 +154,7 @@ const attempt = usesUploads ? new Attempt(form.dataset.attempt, form.elements.cs
 const sides = [...form.querySelectorAll("[data-side]")].map((root) => new SideField(root));
 
 if (usesUploads && !(window.isSecureContext && crypto?.subtle)) {
-  // Web Crypto is there on https, and on http://localhost for development.
-  document.getElementById("insecure").hidden = false;
+  // Web Crypto is there on https, and on http://localhost for development; page.js shows the explanation.
   button.setAttribute("aria-disabled", "true");
   for (const input of form.querySelectorAll("input[type=file], .camera-buttons button")) input.disabled = true;
 } else {

@@ -4,6 +4,8 @@ const BUSY_VISIBLE_AFTER_MS = 15_000;
 const WARN_BEFORE_END_SECONDS = 120;
 
 takeFocus();
+// Without https (or http://localhost) there is no Web Crypto, and state changes are refused.
+if (!window.isSecureContext) document.getElementById("insecure")?.removeAttribute("hidden");
 for (const form of document.querySelectorAll("form[data-once]")) sendOnce(form);
 for (const button of document.querySelectorAll("[data-toggle]")) maskedField(button);
 watchSession(document.getElementById("session-warning"));

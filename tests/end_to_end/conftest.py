@@ -1,0 +1,179 @@
+"""Web and worker as real processes on the embedded default, and a person in a real browser."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+START_SECONDS = 60
+SETTINGS = """
+default:
+  plugins: [huey, local, mock, spy]
+  document_vendor: spy
+  local:
+    directory: {directory}/local
+  log_directory: {directory}/log
+{more}
+development: {{}}
+"""
+
+SPY = '''
+"""The mock document vendor, which also writes down the hash of every picture it is asked about."""
+
+import hashlib
+import json
+import os
+
+from proofing.hookspecs import hookimpl
+from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+from proofing_mock import MockSettings
+from proofing_mock.documents import DocumentMock
+
+
+class Spy(DocumentMock):
+    async def proof(self, request, context):
+        with open(os.environ["SPY_FILE"], "a") as file:
+            for side, image in request.images.items():
+                facts = {"side": side, "sha256": hashlib.sha256(image.content).hexdigest(), "type": image.media_type}
+                file.write(json.dumps(facts) + "\\n")
+        return await super().proof(request, context)
+
+
+def make(settings):
+    return Spy(MockSettings(latency_seconds=float(os.environ.get("SPY_SECONDS", "0"))))
+
+
+@hookimpl
+def proofing_proofers():
+    return [
+        ProoferDescriptor(
+            name="spy", kind=ProoferKind.DOCUMENT, make=make, takes_text_documents=True, maturity=Maturity.MOCK
+        )
+    ]
+'''
+
+
+class Installation:
+    """One machine with Proofing on it: a directory, settings, and the processes started there."""
+
+    def __init__(self, directory: Path, **settings: object) -> None:
+        self.directory = directory
+        self.seen = directory / "seen.jsonl"
+        self.seen.touch()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://localhost:{self.port}"
+        more = "\n".join(f"  {name}: {value}" for name, value in settings.items())
+        (directory / "settings.yaml").write_text(SETTINGS.format(directory=directory, more=more))
+        self._install_spy()
+        self.environ = {
+            **{name: text for name, text in os.environ.items() if not name.startswith("PROOFING_")},
+            "PROOFING_PUBLIC_URL": self.url,
+            "PYTHONPATH": str(directory / "plugins"),
+            "SPY_FILE": str(self.seen),
+            **{name.upper(): str(value) for name, value in settings.items() if name.startswith("spy_")},
+        }
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def _install_spy(self) -> None:
+        """Install a plugin as any distribution would: a module and its entry point."""
+        plugins = self.directory / "plugins"
+        facts = plugins / "spy-1.0.dist-info"
+        facts.mkdir(parents=True)
+        (plugins / "proofing_spy.py").write_text(SPY)
+        (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: spy\nVersion: 1.0\n")
+        (facts / "entry_points.txt").write_text("[proofing]\nspy = proofing_spy\n")
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start one `proofing` command."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "proofing.cli", *command],
+            cwd=self.directory,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def run(self, *command: str) -> None:
+        """Run one `proofing` command to its end."""
+        process = self.start(*command)
+        output, _ = process.communicate(timeout=START_SECONDS)
+        assert process.returncode == 0, output
+
+    def start_web(self) -> None:
+        """Start the web server and wait until it answers."""
+        process = self.start("web", "--port", str(self.port))
+        ready = threading.Event()
+        deadline = START_SECONDS * 10
+        for _ in range(deadline):
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/healthz", trust_env=False).status_code == 200:
+                    return
+            assert process.poll() is None, process.stdout.read() if process.stdout else ""
+            ready.wait(0.1)
+        raise AssertionError("the web server did not answer")
+
+    def start_all(self) -> None:
+        """Start web and worker with the one command."""
+        process = self.start("run", "--port", str(self.port))
+        assert process.stdout
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "is ready" in line:
+                # What comes later is read, so that the pipe never fills.
+                threading.Thread(target=process.stdout.read, daemon=True).start()
+                return
+        raise AssertionError("".join(lines))
+
+    def stop(self) -> None:
+        """End every process that was started here."""
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            if process.stdout:
+                process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def install(
+    tmp_path_factory: pytest.TempPathFactory, chromium_path: str
+) -> Iterator[Callable[..., Installation]]:
+    """Return a maker of installations; all of them end with the tests."""
+    made: list[Installation] = []
+
+    def make(**settings: object) -> Installation:
+        installation = Installation(tmp_path_factory.mktemp("installation"), **settings)
+        made.append(installation)
+        return installation
+
+    yield make
+    for installation in made:
+        installation.stop()
+
+
+@pytest.fixture(scope="session")
+def proofing(install: Callable[..., Installation]) -> Installation:
+    """The embedded default, with both switches on."""
+    installation = install()
+    installation.start_all()
+    return installation
