@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from proofing.encryption import KeyRing, Sealer
-from proofing.errors import ConfigurationError, PluginError, Problem, StoreUnavailableError
+from proofing.errors import ConfigurationError, PluginError, Problem, QueueError, StoreError
 from proofing.hookspecs import BackendContext
 from proofing.jobs.run import VendorDesk
 from proofing.jobs.runner import JobRunner
@@ -284,7 +284,7 @@ async def check_reachable(backends: Backends) -> dict[str, str | None]:
         try:
             await backend.open()
             found[name] = None
-        except (StoreUnavailableError, ConfigurationError, PluginError) as error:
+        except (StoreError, QueueError, ConfigurationError, PluginError) as error:
             found[name] = str(error)
         finally:
             await backend.close()

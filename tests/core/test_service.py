@@ -1,71 +1,18 @@
 """From submit to adoption, with the real runner, stores and mock vendor; queued and inline."""
 
-import hashlib
 import secrets
 from dataclasses import replace
-from urllib.parse import parse_qsl
 
 import pytest
 
-from proofing.applicant import Applicant
-from proofing.encryption import seal_image
 from proofing.errors import InvalidInputError, LimitReachedError, QueueUnavailableError, UploadRefusedError
 from proofing.images import Side
 from proofing.records import End, JobKind
 from proofing.results import Outcome
 from proofing.service import EncryptedImage, Person
+from proofing.testing.capture import APPLICANT, DEVICE, PERSON, upload_pictures
 from proofing.testing.pictures import make_jpeg
 from proofing.uploads import new_attempt
-
-PERSON = Person(reference="person-1")
-APPLICANT = Applicant(
-    first_name="FAKEY",
-    last_name="MCFAKERSON",
-    dob="1938-10-06",
-    ssn="900661234",
-    address1="1 FAKE RD",
-    city="GREAT FALLS",
-    state="MT",
-    zipcode="59010-1234",
-    phone="2025550143",
-    state_id_number="1111111111111",
-    state_id_jurisdiction="ND",
-    document_type_received="drivers_license",
-)
-DEVICE = {"device_session_id": "pass", "request_ip": "192.0.2.7"}
-
-
-async def upload(process, pictures, *, attempt=None, person=PERSON, tamper=lambda body: body):
-    """Upload *pictures* as a browser would and return the arguments of the submit."""
-    attempt = attempt or new_attempt()
-    key = secrets.token_bytes(32)
-    images = {}
-    for side, picture in pictures.items():
-        slot = await process.service.new_slot(person, attempt=attempt, side=side)
-        iv = secrets.token_bytes(12)
-        body = tamper(seal_image(picture, key, iv, slot=slot, side=side))
-        signed = await process.service.presign(
-            person, attempt=attempt, slot=slot, length=len(body), sha256=hashlib.sha256(body).digest()
-        )
-        await put(process, signed, body)
-        images[side] = EncryptedImage(slot=slot, iv=iv)
-    return {"attempt": attempt, "encryption_key": key, "images": images}
-
-
-async def put(process, signed, body):
-    """Send *body* where *signed* says."""
-    path, _, query = signed.url.partition("?")
-
-    async def stream():
-        yield body
-
-    await process.service.upload_receiver.receive(
-        path.partition("/uploads/")[2],
-        query=dict(parse_qsl(query)),
-        headers={name.lower(): value for name, value in signed.headers.items()}
-        | {"content-length": str(len(body))},
-        body=stream(),
-    )
 
 
 def pictures():
@@ -76,7 +23,9 @@ def pictures():
 async def test_an_uploaded_document_passes_and_is_read_once(process):
     """The job reads what the browser encrypted; the page adopts it once."""
     async with process() as running:
-        result_id = await running.service.submit_uploads(PERSON, **await upload(running, pictures()))
+        result_id = await running.service.submit_uploads(
+            PERSON, **await upload_pictures(running.service, pictures())
+        )
         record = await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
         assert not record.is_done
         assert await running.service.adopt(PERSON, result_id, JobKind.DOCUMENT) is None
@@ -91,7 +40,7 @@ async def test_an_uploaded_document_passes_and_is_read_once(process):
 async def test_uploads_alone_complete_nothing(process):
     """Until a job has ended there is no record that could complete the step."""
     async with process() as running:
-        await upload(running, pictures())
+        await upload_pictures(running.service, pictures())
         assert running.queue.waiting == []
         assert await running.service.adopt(PERSON, "anything", JobKind.DOCUMENT) is None
 
@@ -99,7 +48,7 @@ async def test_uploads_alone_complete_nothing(process):
 async def test_pictures_are_gone_after_the_verdict(process, tmp_path):
     """No ciphertext is left once the job has ended."""
     async with process() as running:
-        await running.service.submit_uploads(PERSON, **await upload(running, pictures()))
+        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
         folder = tmp_path / "local" / "images"
         assert len([path for path in folder.rglob("*") if path.is_file()]) == 2
         await running.drain()
@@ -130,7 +79,7 @@ async def test_pictures_are_gone_after_the_verdict(process, tmp_path):
 async def test_a_picture_that_does_not_open_ends_typed_without_a_vendor_call(process, spoil, end):
     """The end says what happened, and no vendor was called."""
     async with process() as running:
-        arguments = spoil(await upload(running, pictures()))
+        arguments = spoil(await upload_pictures(running.service, pictures()))
         await running.service.submit_uploads(PERSON, **arguments)
         (message,) = running.queue.waiting
         (record,) = await running.drain()
@@ -142,7 +91,9 @@ async def test_text_encrypted_in_place_of_a_picture_is_refused(process):
     """A data URL that was encrypted as text is no picture; the page is told which side."""
     async with process(mock={"latency_seconds": 0}) as running:
         text = {Side.FRONT: b"\x00\x01not a picture", Side.BACK: make_jpeg()}
-        result_id = await running.service.submit_uploads(PERSON, **await upload(running, text))
+        result_id = await running.service.submit_uploads(
+            PERSON, **await upload_pictures(running.service, text)
+        )
         await running.drain()
         record = await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
         assert record.end is End.BAD_IMAGE
@@ -152,7 +103,7 @@ async def test_text_encrypted_in_place_of_a_picture_is_refused(process):
 async def test_sides_cannot_be_exchanged(process):
     """A slot reserved for one side does not serve the other."""
     async with process() as running:
-        arguments = await upload(running, pictures())
+        arguments = await upload_pictures(running.service, pictures())
         front, back = arguments["images"][Side.FRONT], arguments["images"][Side.BACK]
         swapped = arguments | {"images": {Side.FRONT: back, Side.BACK: front}}
         with pytest.raises(InvalidInputError) as caught:
@@ -163,7 +114,7 @@ async def test_sides_cannot_be_exchanged(process):
 async def test_slots_are_used_once_and_by_their_owner(process):
     """Another person, another attempt, or a second submit finds no upload."""
     async with process() as running:
-        arguments = await upload(running, pictures())
+        arguments = await upload_pictures(running.service, pictures())
         other = Person(reference="person-2")
         with pytest.raises(InvalidInputError):
             await running.service.submit_uploads(other, **arguments)

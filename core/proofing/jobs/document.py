@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from proofing.applicant import Applicant
 from proofing.encryption import open_image
@@ -123,7 +124,11 @@ def _conclude(verdict: DocumentVerdict, applicant: Applicant | None) -> Conclusi
         "tips": verdict.tips,
         "doc_type_supported": verdict.doc_type_supported,
     }
-    facts = {"reasons": [str(code) for code in (*verdict.reasons, *verdict.details)]}
+    facts: dict[str, Any] = {"reasons": [str(code) for code in (*verdict.reasons, *verdict.details)]}
+    if verdict.unknown_alerts or verdict.is_unexplained:
+        # Names of checks that no table knows: the vendor has changed something.
+        facts["warning"] = "unexplained" if verdict.is_unexplained else "unknown_alerts"
+        facts["names"] = list(verdict.unknown_alerts)
     return Conclusion(
         end=End.VENDOR_EXCEPTION if verdict.outcome is Outcome.UNKNOWN else End.DONE,
         outcome=verdict.outcome,
