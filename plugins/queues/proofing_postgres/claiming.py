@@ -10,13 +10,14 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from proofing.errors import QueueUnavailableError
 from proofing.logs import get_logger, log
 from proofing_postgres.connections import Link
 from proofing_postgres.counts import Cause, Counts
-from proofing_postgres.messages import PRIORITY, RUN_AT, ClaimedRow, Row
+from proofing_postgres.messages import AGE, PRIORITY, RUN_AT, Row
 from proofing_postgres.running import Runs, StopReason
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.writer import Writer
@@ -264,13 +265,10 @@ class Claimer:
 
     def _start(self, state: _QueueState, rows: list[Row]) -> None:
         """Start what was claimed, oldest first, and move the bounds."""
-        rows.sort(key=lambda row: (row[PRIORITY], row[RUN_AT]))
-        cause = state.cause
-        ages = []
+        rows.sort(key=itemgetter(PRIORITY, RUN_AT))
+        levels = state.levels
         for row in rows:
-            level = row[PRIORITY]
-            state.levels[level] = max(row[RUN_AT], state.levels.get(level, row[RUN_AT]))
-            claimed = ClaimedRow(row)
-            ages.append(claimed.age_seconds)
-            self._runs.start(claimed, state.name)
-        self._counts.picked_up(cause, ages)
+            # Sorted, so the last of a priority is the newest of this claim.
+            levels[row[PRIORITY]] = max(row[RUN_AT], levels.get(row[PRIORITY], row[RUN_AT]))
+        self._runs.start(rows, state.name)
+        self._counts.picked_up(state.cause, [row[AGE] for row in rows])

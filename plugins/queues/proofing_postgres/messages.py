@@ -3,17 +3,19 @@
 import json
 import time
 from collections.abc import Sequence
+from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 from uuid import UUID
 
 from proofing.errors import QueueError
 from proofing.queues import JobMessage
-from proofing.records import JobKind
+from proofing.records import JobKind, StatusRecord
 
 Row = tuple[Any, ...]
 
+_to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 #: Where the columns of the claims' ``returning`` list stand.
-ID, LEASE, PRIORITY, RUN_AT, ATTEMPTS, AGE, INTENT, WANTED_END = 0, 1, 2, 3, 4, 5, 6, 20
+ID, LEASE, PRIORITY, RUN_AT, ATTEMPTS, AGE, INTENT, DEADLINE, WANTED_END = 0, 1, 2, 3, 4, 5, 6, 9, 20
 
 
 def to_columns(message: JobMessage) -> list[Any]:
@@ -53,6 +55,21 @@ def to_arrays(messages: Sequence[JobMessage]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
+def verdict_text(record: StatusRecord) -> str:
+    """Return exactly what `StatusRecord.to_json` returns, in a fifth of its time: every job pays for it."""
+    end = f'"{record.end}"' if record.end else "null"
+    outcome = f'"{record.outcome}"' if record.outcome else "null"
+    wrong_fields = "null" if record.fields is None else _to_json(record.fields)
+    finished_at = "null" if record.finished_at is None else repr(record.finished_at)
+    return (
+        f'{{"end":{end},"fields":{wrong_fields},"finished_at":{finished_at},"kind":"{record.kind}",'
+        f'"mac":{_quote(record.mac)},"outcome":{outcome},"owner":{_quote(record.owner)},'
+        f'"reasons":[{",".join([_quote(reason) for reason in record.reasons])}],'
+        f'"result_id":{_quote(record.result_id)},"state":"{record.state}",'
+        f'"submitted_at":{record.submitted_at!r},"timed_out":{"true" if record.timed_out else "false"}}}'
+    )
+
+
 class ClaimedRow:
     """A row of a claim; its message is put together when first asked for.
 
@@ -61,15 +78,14 @@ class ClaimedRow:
         lease: the fence number of this claim.
     """
 
-    __slots__ = ("_age", "_claimed", "_message", "_row", "lease", "result_id")
+    __slots__ = ("_claimed", "_message", "_row", "lease", "result_id")
 
-    def __init__(self, row: Row) -> None:
-        """Take what a claim returned, just now."""
+    def __init__(self, row: Row, claimed_at: float) -> None:
+        """Take what a claim returned at *claimed_at*, by the monotonic clock."""
         self.result_id: str = row[ID]
         self.lease: int = row[LEASE]
         self._row = row
-        self._age: float = row[AGE]
-        self._claimed = time.monotonic()
+        self._claimed = claimed_at
         self._message: JobMessage | None = None
 
     @property
@@ -81,13 +97,25 @@ class ClaimedRow:
     @property
     def age_seconds(self) -> float:
         """How long ago the job was enqueued: the database's answer at the claim, and our time since."""
-        return self._age + time.monotonic() - self._claimed
+        age: float = self._row[AGE]
+        return age + time.monotonic() - self._claimed
+
+    @property
+    def deadline_seconds(self) -> float:
+        """How long the job may run."""
+        seconds: float = self._row[DEADLINE]
+        return seconds
 
     @property
     def wanted_end(self) -> str:
         """The end to publish; only of rows of ``claim_endings``."""
         end: str = self._row[WANTED_END]
         return end
+
+    @property
+    def running_seconds(self) -> float:
+        """How long ago it was claimed."""
+        return time.monotonic() - self._claimed
 
     @property
     def message(self) -> JobMessage:

@@ -24,7 +24,7 @@ class PostgresSettings(PluginSettings):
     fence_seconds: float = Field(
         default=7.0, gt=0, description="A worker that could not renew for so long stops its own jobs."
     )
-    flush_items: int = Field(default=200, ge=1, le=5000, description="Most ends that one statement writes.")
+    flush_items: int = Field(default=500, ge=1, le=5000, description="Most ends that one statement writes.")
     flush_seconds: float = Field(
         default=0.005, ge=0, le=1, description="How long an end waits for others to be written with."
     )

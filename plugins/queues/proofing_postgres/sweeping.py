@@ -14,7 +14,6 @@ from proofing_postgres.claiming import Claimer
 from proofing_postgres.connections import Link
 from proofing_postgres.counts import Cause, Counts
 from proofing_postgres.listening import JOBS_CHANNEL
-from proofing_postgres.messages import ClaimedRow
 from proofing_postgres.running import Runs, StopReason
 from proofing_postgres.settings import PostgresSettings
 
@@ -153,8 +152,7 @@ class Sweeper:
             "limit": _ENDINGS_AT_ONCE,
         }
         rows, _count = await self._link.run("claim_endings", parameters)
-        for row in rows:
-            self._runs.finish_off(ClaimedRow(row))
+        self._runs.finish_off(rows)
         if len(rows) == _ENDINGS_AT_ONCE:
             self.wanted.set()
 

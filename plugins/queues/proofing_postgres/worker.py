@@ -56,7 +56,7 @@ class WorkerSession:
             writer=self._writer,
             settings=settings,
             counts=self.counts,
-            on_free=lambda: self._claimer.slot_freed(),
+            on_free=lambda: self._claimer.slot_freed(),  # noqa: PLW0108 - the claimer is made below
         )
         self._claimer = Claimer(
             link=self.claim_link,
@@ -165,6 +165,7 @@ class WorkerSession:
             self.heartbeat.give_up()
             self._lose()
             self._own = 0
+        self.runs.stop_overdue()
         now = time.monotonic()
         self.counts.set("loop_lag_seconds", max(0.0, now - self._expected_at))
         self._expected_at = now + _FENCE_CHECK_SECONDS

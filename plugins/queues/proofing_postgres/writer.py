@@ -20,6 +20,7 @@ from proofing.logs import get_logger, log
 from proofing.records import End, StatusRecord
 from proofing_postgres.connections import Link, Row
 from proofing_postgres.counts import Counts
+from proofing_postgres.messages import verdict_text
 from proofing_postgres.settings import PostgresSettings
 
 _FIRST_WAIT_SECONDS = 0.05
@@ -29,15 +30,10 @@ _SEPARATOR = "\x1f"
 #: Stands for the end of a job that has none.
 _READY = "-"
 
+#: One end to write: result id, lease number, record. A plain tuple, because there is one for every job.
+_End = tuple[str, int, StatusRecord]
+
 _logger = get_logger("proofing.postgres")
-
-
-class _End(NamedTuple):
-    """One end to write."""
-
-    result_id: str
-    lease: int
-    record: StatusRecord
 
 
 class _HandBack(NamedTuple):
@@ -84,7 +80,7 @@ class Writer:
 
     def complete(self, result_id: str, lease: int, record: StatusRecord) -> None:
         """Have the end *record* written soon."""
-        self._ends.append(_End(result_id, lease, record))
+        self._ends.append((result_id, lease, record))
         if len(self._ends) >= self._settings.flush_items:
             self._hurry.set()
         self._idle.clear()
@@ -114,7 +110,7 @@ class Writer:
 
     def pending_ids(self) -> set[str]:
         """Return the ids of jobs whose end, or giving up, is on its way."""
-        return {item.result_id for item in (*self._in_flight, *self._ends, *self._hand_backs)}
+        return {item[0] for item in (*self._in_flight, *self._ends, *self._hand_backs)}
 
     async def until_written(self) -> None:
         """Wait until everything is in the database."""
@@ -237,10 +233,10 @@ class Writer:
                 connection,
                 "complete",
                 {
-                    "ids": ",".join([item.result_id for item in batch]),
-                    "leases": ",".join([str(item.lease) for item in batch]),
-                    "ends": ",".join([item.record.end or End.INTERNAL_ERROR for item in batch]),
-                    "verdicts": _SEPARATOR.join([item.record.to_json() for item in batch]),
+                    "ids": ",".join([item[0] for item in batch]),
+                    "leases": ",".join([str(item[1]) for item in batch]),
+                    "ends": ",".join([item[2].end or End.INTERNAL_ERROR for item in batch]),
+                    "verdicts": _SEPARATOR.join([verdict_text(item[2]) for item in batch]),
                     "worker": worker,
                 },
             )

@@ -1,0 +1,79 @@
+"""Our postgres queue, as a process would use it: descriptor defaults, a handler that ends at once."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+from proofing.queues import ClaimedJob, JobMessage
+from proofing.records import End, JobKind, State, StatusRecord
+from proofing.results import Outcome
+from proofing_postgres.queue import PostgresQueue
+from proofing_postgres.settings import PostgresSettings
+
+from bench.queue.systems.base import PAYLOAD, Body, System
+
+_KIND = JobKind.RESOLUTION
+_MAC = "0" * 64
+
+
+def _message() -> JobMessage:
+    return JobMessage(result_id=str(uuid.uuid4()), kind=_KIND, owner="person-1", encrypted_arguments=PAYLOAD)
+
+
+class _Handler:
+    """Ends every job as done, with a record as large as a real one."""
+
+    def __init__(self, body: Body | None, ended: Callable[[], None]) -> None:
+        self._body = body
+        self._ended = ended
+
+    async def run(self, job: ClaimedJob) -> StatusRecord:
+        message = job.message
+        if self._body is not None:
+            await self._body()
+        self._ended()
+        return StatusRecord(
+            result_id=message.result_id,
+            kind=message.kind,
+            owner=message.owner,
+            submitted_at=message.enqueued_at,
+            state=State.DONE,
+            end=End.DONE,
+            outcome=Outcome.PASSED,
+            reasons=("pass_resolution_and_state_id",),
+            finished_at=time.time(),
+            mac=_MAC,
+        )
+
+    async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
+        raise AssertionError(f"{message.result_id} ended as {end}")
+
+
+class Ours(System):
+    """`proofing_postgres`."""
+
+    name = "proofing"
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self._queue = PostgresQueue(PostgresSettings.model_validate({"dsn": dsn}))
+
+    async def set_up(self) -> None:
+        await self._queue.migrate()
+
+    async def fill(self, count: int) -> None:
+        for start in range(0, count, 1000):
+            await self._queue.enqueue([_message() for _ in range(min(1000, count - start))])
+
+    async def enqueue(self) -> None:
+        await self._queue.enqueue([_message()])
+
+    async def work(
+        self, slots: int, body: Body | None, ended: Callable[[], None], stop: asyncio.Event
+    ) -> None:
+        handler = _Handler(body, ended)
+        await self._queue.work(handler, slots={_KIND.queue_name: slots}, stop=stop, drain_seconds=5)
+
+    async def close(self) -> None:
+        await self._queue.close()
