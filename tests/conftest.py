@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 #: Chromium makes connections of its own unless it is told not to.
 CHROMIUM_FLAGS = [
@@ -42,9 +43,9 @@ def chromium_path() -> str:
     return path
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium(chromium_path: str) -> AsyncIterator[object]:
-    """A running Chromium, for Playwright's async API."""
+    """A running Chromium, for Playwright's async API. Tests that use it share the session's event loop."""
     from playwright.async_api import async_playwright  # noqa: PLC0415 - 0.3 s that other tests do not need
 
     async with async_playwright() as playwright:

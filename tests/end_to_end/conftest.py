@@ -1,17 +1,23 @@
 """Web and worker as real processes on the embedded default, and a person in a real browser."""
 
 import contextlib
+import io
 import os
+import random
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
+from PIL import Image
+from playwright.async_api import Browser, Page, expect
 
 START_SECONDS = 60
 SETTINGS = """
@@ -42,7 +48,8 @@ class Spy(DocumentMock):
     async def proof(self, request, context):
         with open(os.environ["SPY_FILE"], "a") as file:
             for side, image in request.images.items():
-                facts = {"side": side, "sha256": hashlib.sha256(image.content).hexdigest(), "type": image.media_type}
+                digest = hashlib.sha256(image.content).hexdigest()
+                facts = {"side": side, "sha256": digest, "type": image.media_type}
                 file.write(json.dumps(facts) + "\\n")
         return await super().proof(request, context)
 
@@ -55,7 +62,11 @@ def make(settings):
 def proofing_proofers():
     return [
         ProoferDescriptor(
-            name="spy", kind=ProoferKind.DOCUMENT, make=make, takes_text_documents=True, maturity=Maturity.MOCK
+            name="spy",
+            kind=ProoferKind.DOCUMENT,
+            make=make,
+            takes_text_documents=True,
+            maturity=Maturity.MOCK,
         )
     ]
 '''
@@ -72,7 +83,9 @@ class Installation:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://localhost:{self.port}"
-        more = "\n".join(f"  {name}: {value}" for name, value in settings.items())
+        more = "\n".join(
+            f"  {name}: {value}" for name, value in settings.items() if not name.startswith("spy_")
+        )
         (directory / "settings.yaml").write_text(SETTINGS.format(directory=directory, more=more))
         self._install_spy()
         self.environ = {
@@ -177,3 +190,123 @@ def proofing(install: Callable[..., Installation]) -> Installation:
     installation = install()
     installation.start_all()
     return installation
+
+
+class Person:
+    """Somebody who proofs who they are, on one page of a browser."""
+
+    def __init__(self, page: Page, photos: Mapping[str, bytes]) -> None:
+        self.page = page
+        self.photos = photos
+
+    @staticmethod
+    def file(content: bytes, name: str = "photo.jpg", mime: str = "image/jpeg") -> dict[str, object]:
+        """Return what Playwright puts into a file field."""
+        return {"name": name, "mimeType": mime, "buffer": content}
+
+    def side(self, name: str) -> object:
+        """Return the field of one side."""
+        return self.page.locator(f"[data-side={name}]")
+
+    async def heading(self, text: str) -> None:
+        """Expect the page's main heading."""
+        await expect(self.page.locator("h1:visible")).to_have_text(text)
+
+    async def consent(self, url: str) -> None:
+        """Go to the capture page."""
+        await self.page.goto(url)
+        await self.page.get_by_role("link", name="Start", exact=True).click()
+        await self.page.get_by_label("I agree").check()
+        await self.page.get_by_role("button", name="Continue").click()
+        await self.heading("Add photos of your ID")
+
+    async def give(self, side: str, content: bytes, name: str = "photo.jpg") -> None:
+        """Choose a file for one side."""
+        await self.page.set_input_files(f"#{side}", self.file(content, name))
+
+    async def ready(self, *sides: str) -> None:
+        """Expect sides to be ready."""
+        for side in sides or ("front", "back"):
+            await expect(self.page.locator(f"[data-side={side}]")).to_have_class(re.compile("ready"))
+
+    async def give_photos(self, photos: Mapping[str, bytes] | None = None) -> None:
+        """Choose both photos and wait until each is ready."""
+        for side, content in (photos or self.photos).items():
+            await self.give(side, content)
+        await self.ready()
+
+    async def give_form(self, text: str) -> None:
+        """Choose the testers' file for both sides."""
+        for side in self.photos:
+            await self.give(side, f"{text}\n# {side}\n".encode(), "id.yaml")
+        await self.ready()
+
+    async def submit_photos(self) -> None:
+        """Send the capture page."""
+        await self.page.get_by_role("button", name="Submit photos").click()
+
+    async def give_ssn(self, ssn: str = "900-66-1234") -> None:
+        """Answer the page of the Social Security number."""
+        await self.page.get_by_label("Social Security number").fill(ssn)
+        await self.page.get_by_role("button", name="Continue").click()
+        await self.heading("Check your information")
+
+    async def submit_information(self) -> None:
+        """Send the summary."""
+        await self.page.get_by_role("button", name="Submit for checking").click()
+
+    async def give_phone(self, phone: str = "202-555-0123") -> None:
+        """Answer the page of the phone number."""
+        await self.page.get_by_label("Phone number").fill(phone)
+        await self.page.get_by_role("button", name="Check number").click()
+
+    async def finish(self) -> None:
+        """Answer everything after the photos."""
+        await self.give_ssn()
+        await self.submit_information()
+        await self.give_phone()
+        await self.heading("You are verified")
+
+
+@pytest.fixture(scope="session")
+def photos() -> dict[str, bytes]:
+    """Photographs as a camera makes them: noise that does not compress away, 1.5 megapixels each."""
+    made = {}
+    for seed, side in enumerate(("front", "back")):
+        pixels = random.Random(seed).randbytes(1500 * 1000 * 3)  # noqa: S311 - noise, no secret
+        file = io.BytesIO()
+        Image.frombytes("RGB", (1500, 1000), pixels).save(file, "JPEG", quality=90)
+        made[side] = file.getvalue()
+        assert len(made[side]) > 1024 * 1024
+    return made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chromium: Browser) -> AsyncIterator[Page]:
+    """A page that fails the test when a script of ours fails or the content security policy is broken."""
+    context = await chromium.new_context()
+    page = await context.new_page()
+    page.set_default_timeout(20_000)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+
+    def listen(text: str) -> None:
+        if "Content Security Policy" in text or "Trusted" in text:
+            wrong.append(text)
+
+    page.on("console", lambda message: listen(message.text))
+    yield page
+    await context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def person(page: Page, photos: dict[str, bytes]) -> Person:
+    """A person with their page."""
+    return Person(page, photos)
+
+
+@pytest.fixture
+def meet(photos: dict[str, bytes]) -> Callable[[Page], Person]:
+    """Return a maker of persons for further pages."""
+    return lambda page: Person(page, photos)

@@ -259,7 +259,7 @@ function codeOf(error) {
 }
 
 function textOf(code) {
-  return texts.codes[code] ?? texts.messages[code] ?? texts.messages.technical;
+  return texts.messages[code] ?? texts.codes[code] ?? texts.messages.technical;
 }
 
 function setBusy(text) {

@@ -113,6 +113,7 @@ function put({ url, headers }, body, signal, onProgress) {
       else if (request.status >= 200 && request.status < 300) resolve();
       else reject(new UploadError(request.status ? "upload_refused" : "network"));
     });
+    onProgress(0);
     request.send(body);
   });
 }

@@ -1,0 +1,272 @@
+"""The capture page: checks at the field, uploads that fail, and what leaves the browser."""
+
+import asyncio
+import base64
+import json
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def capture(proofing, person):
+    """A person at the capture page."""
+    await person.consent(proofing.url)
+    return person
+
+
+async def expect_error(person, side, text):
+    """Expect an error at the field, an empty field, and a submission that is blocked and says why."""
+    field = person.page.locator(f"#{side}")
+    await expect(person.page.locator(f"#{side}-error")).to_contain_text(text)
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    await expect(field).to_have_value("")
+    await person.submit_photos()
+    summary = person.page.locator("#error-summary")
+    await expect(summary).to_be_focused()
+    await expect(summary).to_have_role("alert")
+    link = summary.get_by_role("link").filter(has_text=text)
+    await link.click()
+    await expect(field).to_be_focused()
+    assert person.page.url.split("#")[0].endswith("/document")
+
+
+#: File name, how it is made from a photograph, and what the person reads.
+WRONG_FILES = [
+    ("program.jpg", lambda photo: b"MZ\x00\x01" + photo[4:], "not a photo"),
+    ("empty.jpg", lambda photo: b"", "file is empty"),
+    ("large.jpg", lambda photo: photo + b"\0" * (30 * MEGABYTE), "too large"),
+    ("cut.jpg", lambda photo: photo[: len(photo) // 2], "incomplete"),
+    ("url.txt", lambda photo: b"data:image/jpeg;base64,%%%", "not a photo"),
+    ("url.jpg", lambda photo: b"data:image/jpeg;base64," + base64.b64encode(b"MZ\x00"), "not a photo"),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_FILES, ids=lambda wrong: wrong[0])
+async def test_wrong_files(capture, photos, wrong, tmp_path):
+    """Each wrong file is told at its field at once, and uploads nothing."""
+    name, make, text = wrong
+    uploads = []
+    capture.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
+    path = tmp_path / name
+    path.write_bytes(make(photos["front"]))
+    await capture.page.set_input_files("#front", path)
+    await expect_error(capture, "front", text)
+    assert not uploads
+
+
+async def test_data_url_is_decoded_before_it_is_encrypted(capture, proofing, photos):
+    """The vendor sees the picture that a data URL spells, not its text."""
+    already = len(proofing.seen.read_text().splitlines())
+    await capture.give("front", b"data:image/jpeg;base64," + base64.b64encode(photos["front"]), "photo.txt")
+    await capture.give("back", photos["back"])
+    await capture.ready()
+    await capture.submit_photos()
+    await capture.heading("Enter your Social Security number")
+    seen = [json.loads(line) for line in proofing.seen.read_text().splitlines()[already:]]
+    assert {facts["type"] for facts in seen} == {"image/jpeg"}
+
+
+@pytest.mark.parametrize("failure", ["refused", "broken off", "no slot", "not signed"])
+async def test_failed_upload_is_told_and_blocks(capture, photos, failure):
+    """An upload that fails is an error at the field, clears it, and blocks; choosing again works."""
+
+    async def fail(route):
+        if failure == "broken off":
+            await route.abort("connectionreset")
+        else:
+            await route.fulfill(status=403, json={"code": "expired"})
+
+    pattern = {"no slot": "**/api/uploads", "not signed": "**/api/uploads/*"}.get(
+        failure, "**/uploads/captures/**"
+    )
+    await capture.page.route(pattern, fail)
+    await capture.give("front", photos["front"])
+    text = "did not work" if failure == "broken off" else "not accepted"
+    await expect_error(capture, "front", text)
+    await capture.page.unroute(pattern)
+    await capture.give("front", photos["front"])
+    await capture.ready("front")
+    await expect(capture.page.locator("#error-summary")).to_contain_text("Back of your ID")
+
+
+async def test_failed_encryption_is_told_and_blocks(proofing, person, photos):
+    """When the browser cannot encrypt, nothing is uploaded in its place."""
+    await person.page.add_init_script("crypto.subtle.encrypt = () => Promise.reject(new Error('no'))")
+    uploads = []
+    person.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
+    await person.consent(proofing.url)
+    await person.give("front", photos["front"])
+    await expect_error(person, "front", "could not encrypt")
+    assert not uploads
+
+
+async def test_every_upload_has_its_own_slot_key_stays_and_iv_is_fresh(capture, photos):
+    """Choosing again uploads into a new slot; the submission names the last ones, one key, different IVs."""
+    slots, posts = [], []
+
+    async def listen(response):
+        if response.url.endswith("/api/uploads"):
+            slots.append((await response.json())["slot"])
+
+    capture.page.on("response", listen)
+    capture.page.on(
+        "request", lambda request: posts.append(request) if request.url.endswith("/api/document") else 0
+    )
+    await capture.give("front", photos["back"])
+    await capture.ready("front")
+    await capture.give_photos()
+    await capture.submit_photos()
+    await capture.heading("Enter your Social Security number")
+    assert len(set(slots)) == 3
+    body = posts[0].post_data_json
+    front, back = body["images"]["front"], body["images"]["back"]
+    assert {front["slot"], back["slot"]} < set(slots)
+    assert slots[0] not in (front["slot"], back["slot"])
+    assert front["iv"] != back["iv"]
+    assert [len(base64.b64decode(value)) for value in (body["key"], front["iv"], back["iv"])] == [32, 12, 12]
+    assert "url" not in json.dumps(body)
+
+
+async def test_upload_alone_completes_nothing(capture, proofing):
+    """Both pictures are uploaded, but nothing was submitted: the step is open."""
+    await capture.give_photos()
+    for path in ("/ssn", "/document/wait", "/verify"):
+        await capture.page.goto(proofing.url + path)
+        await capture.heading("Add photos of your ID")
+    # The page, and with it the key, is gone: the pictures are asked for again.
+    await expect(capture.page.locator(".ready")).to_have_count(0)
+
+
+async def test_progress_and_leaving(capture, photos):
+    """While an upload runs its progress shows, leaving asks, and the submission waits for it."""
+    release = asyncio.Event()
+
+    async def hold(route):
+        await release.wait()
+        await route.continue_()
+
+    await capture.page.route("**/uploads/captures/**", hold)
+    await capture.give("front", photos["front"])
+    await expect(capture.page.get_by_role("progressbar", name="Upload of the front")).to_be_visible()
+    await capture.page.locator("h1").click()
+    asked = []
+
+    async def stay(dialog):
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    capture.page.on("dialog", stay)
+    await capture.page.evaluate("() => { location.href = '/consent' }")
+    await capture.submit_photos()
+    await expect(capture.page.locator(".busy")).to_contain_text("still being sent")
+    assert asked == ["beforeunload"]
+    release.set()
+    await capture.ready("front")
+    await expect(capture.page.locator("#error-summary")).to_contain_text("Back of your ID")
+    await expect(capture.page.get_by_role("button", name="Submit photos")).not_to_have_attribute(
+        "aria-disabled", "true"
+    )
+
+
+async def test_only_the_upload_target_may_be_reached(proofing, chromium, meet):
+    """The policy stops every other connection of the page, also to a neighbour port of the same machine."""
+    context = await chromium.new_context()
+    page = await context.new_page()
+    person = meet(page)
+    await person.consent(proofing.url)
+    other = f"http://localhost:{proofing.port + 1}/"
+    reached = await page.evaluate(
+        "url => fetch(url, {mode: 'no-cors'}).then(() => 'reached', error => String(error))", other
+    )
+    assert "TypeError" in reached
+    violated = await page.evaluate(
+        """url => new Promise(done => {
+            addEventListener('securitypolicyviolation', event => done(event.effectiveDirective));
+            fetch(url).catch(() => {});
+        })""",
+        other,
+    )
+    assert violated == "connect-src"
+    trusted = await page.evaluate(
+        "() => { try { document.body.innerHTML = '<b>x</b>'; return 'set'; } catch (e) { return e.name; } }"
+    )
+    assert trusted == "TypeError"
+    await context.close()
+
+
+async def test_failed_picture_is_refused_before_it_is_sent(capture):
+    """A picture that failed in this session is told at the field, and costs no attempt."""
+    alerts = "failed_alerts: [{name: Visible Pattern, result: Failed}]"
+    failing = f"doc_auth_result: Failed\ntransaction_status: failed\n{alerts}"
+    await capture.give_form(failing)
+    await capture.submit_photos()
+    await capture.heading("We could not accept your photos")
+    await expect(capture.page.get_by_text("You have 4 attempts left")).to_be_visible()
+    await capture.page.get_by_role("link", name="Add new photos").click()
+    await expect(capture.page.locator("#front-error")).to_contain_text("could not verify this ID")
+    await capture.give("front", f"{failing}\n# front\n".encode(), "id.yaml")
+    await expect_error(capture, "front", "already seen this photo")
+    await capture.give_photos()
+    await capture.submit_photos()
+    await capture.heading("Enter your Social Security number")
+
+
+async def test_tampered_upload_is_told(capture, photos):
+    """Ciphertext that was changed on its way is refused by the store, and the field says so."""
+
+    async def tamper(route):
+        body = bytearray(route.request.post_data_buffer)
+        body[100] ^= 1
+        await route.continue_(post_data=bytes(body))
+
+    await capture.page.route("**/uploads/captures/**", tamper)
+    await capture.give("front", photos["front"])
+    await expect_error(capture, "front", "not accepted")
+
+
+async def test_swapped_ivs_end_with_their_own_screen(capture):
+    """A submission whose IVs were swapped ends as unreadable, not as a time-out, and can be repeated."""
+
+    async def swap(route):
+        body = route.request.post_data_json
+        front, back = body["images"]["front"], body["images"]["back"]
+        front["iv"], back["iv"] = back["iv"], front["iv"]
+        await route.continue_(post_data=json.dumps(body))
+
+    await capture.page.route("**/api/document", swap)
+    await capture.give_photos()
+    await capture.submit_photos()
+    await capture.heading("We could not open your photos")
+    await capture.page.unroute("**/api/document")
+    await capture.page.get_by_role("link", name="Add photos again").click()
+    await capture.give_photos()
+    await capture.submit_photos()
+    await capture.heading("Enter your Social Security number")
+
+
+async def test_submission_that_fails_keeps_the_photos(capture):
+    """A technical problem is told beside the button, which then works with the same photos."""
+
+    async def away(route):
+        await route.fulfill(status=503, json={"code": "technical"})
+
+    await capture.page.route("**/api/document", away)
+    await capture.give_photos()
+    await capture.submit_photos()
+    await expect(capture.page.locator(".busy")).to_contain_text("Your photos are still here")
+    await capture.page.unroute("**/api/document")
+    await capture.submit_photos()
+    await capture.heading("Enter your Social Security number")
+
+
+async def test_ended_session_while_capturing(capture, photos):
+    """When the session has ended meanwhile, choosing a photo leads to the page that says so."""
+    await capture.page.context.clear_cookies()
+    await capture.give("front", photos["front"])
+    await capture.heading("Your session has ended")
