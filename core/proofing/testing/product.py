@@ -28,11 +28,26 @@ class Product:
     """
 
     def __init__(
-        self, directory: Path, settings: Mapping[str, Any] | None = None, *, workers: int = 1
+        self,
+        directory: Path,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        workers: int = 1,
+        port: int | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare a product in *directory*; *settings* replace those of the embedded default."""
+        """Prepare a product in *directory*.
+
+        Args:
+            directory: made when missing.
+            settings: replace those of the embedded default.
+            workers: processes that work on jobs.
+            port: of the server; by default a free one.
+            variables: for its processes, beside those of this one.
+        """
         self.directory = directory
-        self.port = free_port()
+        self.port = port or free_port()
+        self._variables = dict(variables or {})
         self.url = f"http://localhost:{self.port}"
         self._workers = workers
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,6 +72,7 @@ class Product:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PROOFING_")}
         return {
             **kept,
+            **self._variables,
             "PROOFING_ENV": "test",
             "PROOFING_SETTINGS": str(self.settings_file),
             "PORT": str(self.port),
@@ -66,6 +82,11 @@ class Product:
     def log_file(self) -> Path:
         """Where its processes log."""
         return self.directory / "log" / "test.log"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def output(self) -> str:
