@@ -1,0 +1,1 @@
+"""The bench of the queue; run it with ``python -m bench.queue``."""

@@ -1,0 +1,173 @@
+"""The queue's bench: ours, a bare asyncio floor and the Python peers, on one durable PostgreSQL, in one run.
+
+``python -m bench.queue [--quick] [--only MEASURE …]`` from the root of the repository, with the extra ``bench``
+installed. Runs of the systems take turns, so that a busy moment of the machine hits all of them; what counts is
+the ratio within one run. "Oban for Python", a further peer, has no release that Python 3.11 can install from
+the index, and is therefore missing.
+"""
+
+import argparse
+import importlib.util
+import statistics
+from collections.abc import Callable, Sequence
+
+from bench.queue.machine import Machine
+from bench.report import Row, quantile, report
+
+#: Peers and how many jobs they drain: slow ones fewer, the rate is what is compared.
+_DRAIN = {"ours": 30_000, "floor": 30_000, "pgqueuer": 20_000, "huey": 2_000, "procrastinate": 1_500}
+_LABELS = {
+    "floor": "asyncio floor",
+    "pgqueuer": "PgQueuer",
+    "huey": "Huey",
+    "procrastinate": "Procrastinate",
+}
+
+
+def measure_drain(machine: Machine) -> list[Row]:
+    """Waiting jobs that do nothing, worked off by one process; every end durable."""
+    rates: dict[str, list[float]] = {name: [] for name in _DRAIN if machine.has(name)}
+    for _ in range(machine.runs):
+        for name, found in rates.items():
+            count = _DRAIN[name] // machine.shrink
+            dsn = machine.database(name)
+            machine.ask(name, "fill", dsn, count)
+            seconds = machine.ask(name, "drain", dsn, count, 1000)["seconds"]
+            found.append(count / seconds)
+    return [_row("durable no-op drain", "jobs/s", rates, ">= 1.3 x best peer, >= 45 % of the floor")]
+
+
+def measure_pickup(machine: Machine) -> list[Row]:
+    """From the call that enqueues to the first line of the job, with an idle worker."""
+    delays: dict[str, list[list[float]]] = {name: [] for name in _DRAIN if machine.has(name)}
+    count = 300 // machine.shrink
+    for _ in range(machine.runs):
+        for name, found in delays.items():
+            dsn = machine.database(name)
+            with machine.serving(name, dsn, 20) as worker:
+                called = machine.ask(name, "call", dsn, count, 15)["called"]
+                began = worker.finish()["began"][-count:]
+            found.append([(b - c) * 1000 for b, c in zip(sorted(began), called, strict=True)])
+    rows = []
+    for share, words in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99")):
+        values = {name: [quantile(run, share) for run in found] for name, found in delays.items()}
+        rows.append(_row(f"pick-up from idle, {words}", "ms", values, "< best PostgreSQL peer"))
+    return rows
+
+
+def measure_enqueue(machine: Machine) -> list[Row]:
+    """One caller, one commit a job, each waking a worker."""
+    rates: dict[str, list[float]] = {name: [] for name in _DRAIN if machine.has(name)}
+    count = 1000 // machine.shrink
+    for _ in range(machine.runs):
+        for name, found in rates.items():
+            answer = machine.ask(name, "call", machine.database(name), count, 0)
+            found.append(count / answer["seconds"])
+    return [_row("enqueue, one commit each", "jobs/s", rates, ">= 85 % of the floor, > every peer")]
+
+
+def measure_idle(machine: Machine) -> list[Row]:
+    """What a worker without jobs costs."""
+    cpu: dict[str, list[float]] = {name: [] for name in _DRAIN if machine.has(name)}
+    queries: dict[str, list[float]] = {name: [] for name in cpu}
+    seconds = 30 // machine.shrink
+    for name in cpu:
+        dsn = machine.database(name)
+        with machine.serving(name, dsn, 20) as worker:
+            before = machine.transactions(dsn)
+            machine.rest(seconds)
+            queries[name].append((machine.transactions(dsn) - before) / seconds)
+            cpu[name].append(worker.finish()["cpu_seconds"] * 30 / seconds)
+    return [
+        _row("idle worker, CPU in 30 s (with start)", "s", cpu, "<= 0.3"),
+        _row("idle worker, transactions", "1/s", queries, "<= 2"),
+    ]
+
+
+def measure_flight(machine: Machine) -> list[Row]:
+    """10,000 jobs of one second at once, in one process."""
+    count = 10_000 // machine.shrink
+    seconds: dict[str, list[float]] = {
+        name: [] for name in ("ours", "floor", "pgqueuer") if machine.has(name)
+    }
+    memory: dict[str, list[float]] = {name: [] for name in seconds}
+    connections: dict[str, list[float]] = {name: [] for name in seconds}
+    for _ in range(machine.runs):
+        for name, found in seconds.items():
+            dsn = machine.database(name)
+            machine.ask(name, "fill", dsn, count)
+            most, answer = machine.watch_connections(name, "fly", dsn, count, count)
+            found.append(answer["seconds"])
+            memory[name].append(answer["peak_mb"])
+            connections[name].append(most)
+    return [
+        _row(f"{count:,} one-second jobs", "s", seconds, "<= 1.6"),
+        _row(f"{count:,} one-second jobs, memory", "MB", memory, "<= 100"),
+        _row(f"{count:,} one-second jobs, connections", "", connections, "<= 4"),
+    ]
+
+
+def measure_crowd(machine: Machine) -> list[Row]:
+    """16 enqueuers in 4 processes, and the same without notifications."""
+    rates: dict[str, list[float]] = {"ours": [], "silent": []}
+    count = 400 // machine.shrink
+    for _ in range(machine.runs):
+        for name, found in rates.items():
+            dsn = machine.database("ours")
+            with machine.serving("ours", dsn, 100):
+                answers = machine.ask_together(4, name, "crowd", dsn, 4, count)
+            found.append(16 * count / max(answer["seconds"] for answer in answers))
+    return [_row("16 enqueuers", "jobs/s", rates, ">= 80 % of the rate without notify")]
+
+
+def measure_old_transaction(machine: Machine) -> list[Row]:
+    """Claims from 60,000 jobs, while an old transaction keeps every dead row, and without it."""
+    medians: dict[str, list[float]] = {"ours": [], "clean": []}
+    count = 60_000 // machine.shrink
+    for _ in range(machine.runs):
+        for name, found in medians.items():
+            dsn = machine.new_database("ours")
+            machine.ask("ours", "fill", dsn, count)
+            with machine.old_transaction(dsn, on=name == "ours"):
+                answer = machine.ask("ours", "claims", dsn, count, 100)
+            found.append(statistics.median(answer["claims"]))
+    return [_row(f"median claim, old transaction, {count:,} jobs", "ms", medians, "<= 2 x clean")]
+
+
+MEASURES: dict[str, Callable[[Machine], list[Row]]] = {
+    "drain": measure_drain,
+    "pickup": measure_pickup,
+    "enqueue": measure_enqueue,
+    "idle": measure_idle,
+    "flight": measure_flight,
+    "crowd": measure_crowd,
+    "old-transaction": measure_old_transaction,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print one table, write ``bench/results/queue.json``."""
+    parser = argparse.ArgumentParser(prog="python -m bench.queue", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one run, a tenth of the jobs")
+    parser.add_argument("--only", nargs="+", choices=list(MEASURES), help="only these measures")
+    options = parser.parse_args(arguments)
+    rows: list[Row] = []
+    with Machine(runs=1 if options.quick else 3, shrink=10 if options.quick else 1) as machine:
+        for name in options.only or MEASURES:
+            print(f"measuring {name} …", flush=True)
+            rows += MEASURES[name](machine)
+    report("queue", rows)
+    if importlib.util.find_spec("oban") is None:
+        print("  Oban for Python: no release for this Python on the index; not measured")
+
+
+def _row(measure: str, unit: str, values: dict[str, list[float]], limit: str) -> Row:
+    """Return the medians of *values* as a row."""
+    medians = {name: statistics.median(found) for name, found in values.items()}
+    ours = medians.pop("ours")
+    peers = {_LABELS.get(name, name): value for name, value in medians.items()}
+    return Row(measure=measure, unit=unit, ours=ours, peers=peers, limit=limit, runs=tuple(values["ours"]))
+
+
+if __name__ == "__main__":
+    main()
