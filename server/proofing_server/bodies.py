@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,7 +56,7 @@ class BodyLimit:
                 async with asyncio.timeout(max(0.0, left)):
                     message = await receive()
             except TimeoutError:
-                raise HTTPException(408, headers={"Connection": "close"}) from None
+                raise HTTPException(408) from None
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 complete = not message.get("more_body", False)
@@ -65,7 +66,13 @@ class BodyLimit:
                 complete = True
             return message
 
-        await self._app(scope, limited_receive, send)
+        async def closing_send(message: Message) -> None:
+            if message["type"] == "http.response.start" and not complete and _has_body(scope):
+                # Nobody will read the rest, so the connection must not wait for it.
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        await self._app(scope, limited_receive, closing_send)
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -105,6 +112,12 @@ async def read_json(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict) or _depth(value) > _MAX_JSON_DEPTH:
         raise HTTPException(400)
     return value
+
+
+def _has_body(scope: Scope) -> bool:
+    """Tell whether the request announces a body."""
+    names = {name for name, _ in scope["headers"]}
+    return b"transfer-encoding" in names or _declared_length(scope) > 0
 
 
 def _declared_length(scope: Scope) -> int:

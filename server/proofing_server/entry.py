@@ -21,8 +21,13 @@ _LIMITED = {
 }
 
 
-async def enter(request: Request, page: Page) -> tuple[Site, Session]:
+async def enter(request: Request, page: Page, session: Session | None = None) -> tuple[Site, Session]:
     """Return site and session for showing *page*.
+
+    Args:
+        request: for the page.
+        page: that is wanted.
+        session: of the request, when it was found already.
 
     Raises:
         UnavailableError: proofing is switched off.
@@ -31,7 +36,7 @@ async def enter(request: Request, page: Page) -> tuple[Site, Session]:
     """
     site = site_of(request)
     require_available(site)
-    session = await site.sessions.find(request)
+    session = session or await site.sessions.find(request)
     if not site.service.is_available(session.person):
         raise UnavailableError
     require_place(session.data, page)

@@ -122,9 +122,9 @@ def receive_upload(receiver: UploadReceiver) -> Any:
 
 async def _enter(request: Request) -> tuple[Site, Session, dict[str, Any]]:
     """Return site, session and body of a request that may add pictures now."""
-    session = await site_of(request).sessions.find(request, touch=False)
+    session = await site_of(request).sessions.find(request)
     session.check_csrf(request.headers.get(CSRF_HEADER))
-    site, session = await enter(request, Page.DOCUMENT)
+    site, session = await enter(request, Page.DOCUMENT, session)
     return site, session, await read_json(request)
 
 

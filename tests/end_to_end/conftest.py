@@ -16,21 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+import yaml
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
 START_SECONDS = 60
-SETTINGS = """
-default:
-  plugins: [huey, local, mock, spy]
-  document_vendor: spy
-  local:
-    directory: {directory}/local
-  log_directory: {directory}/log
-{more}
-development: {{}}
-"""
-
 SPY = '''
 """The mock document vendor, which also writes down the hash of every picture it is asked about."""
 
@@ -83,10 +73,14 @@ class Installation:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://localhost:{self.port}"
-        more = "\n".join(
-            f"  {name}: {value}" for name, value in settings.items() if not name.startswith("spy_")
-        )
-        (directory / "settings.yaml").write_text(SETTINGS.format(directory=directory, more=more))
+        values = {
+            "plugins": ["huey", "local", "mock", "spy"],
+            "document_vendor": "spy",
+            "local": {"directory": str(directory / "local")},
+            "log_directory": str(directory / "log"),
+            **{name: value for name, value in settings.items() if not name.startswith("spy_")},
+        }
+        (directory / "settings.yaml").write_text(yaml.safe_dump({"default": values}))
         self._install_spy()
         self.environ = {
             **{name: text for name, text in os.environ.items() if not name.startswith("PROOFING_")},

@@ -20,8 +20,8 @@ def installations(install, proofing):
     def find(uploads, jobs):
         if (uploads, jobs) not in running:
             running[uploads, jobs] = install(
-                doc_auth_enable_presigned_s3_urls=str(uploads).lower(),
-                ruby_workers_idv_enabled=str(jobs).lower(),
+                doc_auth_enable_presigned_s3_urls=uploads,
+                ruby_workers_idv_enabled=jobs,
             )
             running[uploads, jobs].start_all()
         return running[uploads, jobs]
