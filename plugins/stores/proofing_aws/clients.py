@@ -8,7 +8,7 @@ gives up too; when all threads of the pool are lost like that, a fresh pool take
 import asyncio
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NoReturn, TypeVar
 
@@ -139,6 +139,19 @@ class AWSCalls:
     def _fail(self, what: str) -> NoReturn:
         """Raise our error; the foreign one may show URLs."""
         raise StoreUnavailableError(f"the {self._name} {what}") from None
+
+    def part(self, answer: Mapping[str, Any], *path: str) -> Any:
+        """Return what lies at *path* in *answer*.
+
+        Raises:
+            StoreUnavailableError: it is not there: botocore takes a cut off answer for an empty one.
+        """
+        value: Any = answer
+        for name in path:
+            if not isinstance(value, Mapping) or name not in value:
+                raise StoreUnavailableError(f"the {self._name} broke off its answer")
+            value = value[name]
+        return value
 
     def refused(self) -> StoreUnavailableError:
         """Return the error for a call that our role may not make."""

@@ -131,7 +131,7 @@ class S3ImageStore:
                 )
             except ClientError as error:
                 raise self._meaningless(error) from None
-            now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
+            now = parsedate_to_datetime(self._calls.part(page, "ResponseMetadata", "HTTPHeaders", "date"))
             old = [
                 item["Key"]
                 for item in page.get("Contents", [])
@@ -141,7 +141,7 @@ class S3ImageStore:
                 batch = old[start : start + _DELETES_AT_ONCE]
                 await asyncio.gather(*(self._delete(key) for key in batch))
             deleted += len(old)
-            if not page.get("IsTruncated"):
+            if not self._calls.part(page, "IsTruncated"):
                 return deleted
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
@@ -173,8 +173,10 @@ class S3ImageStore:
         # botocore's own stream waits until each chunk is full; urllib3's read1 gives what is there.
         stream = answer["Body"]._raw_stream  # noqa: SLF001
         content = bytearray()
+        length = -1
         try:
-            if int(answer["ContentLength"]) > max_bytes:
+            length = int(self._calls.part(answer, "ContentLength"))
+            if length > max_bytes:
                 raise StoreError("the image is longer than its slot allows")
             while chunk := stream.read1(min(_CHUNK_BYTES, max_bytes + 1 - len(content))):
                 content += chunk
@@ -184,8 +186,8 @@ class S3ImageStore:
                     raise StoreUnavailableError("the image store (S3) does not answer within its deadline")
         finally:
             # Closed, not given back to the pool, unless it was read to its end.
-            stream.release_conn() if len(content) == int(answer["ContentLength"]) else stream.close()
-        if len(content) != int(answer["ContentLength"]):
+            stream.release_conn() if len(content) == length else stream.close()
+        if len(content) != length:
             raise StoreUnavailableError("the image store (S3) broke off its answer")
         return bytes(content)
 

@@ -5,6 +5,7 @@ Source: AWS KMS API Reference, GenerateDataKey and Decrypt; KMS Developer Guide,
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
@@ -66,7 +67,7 @@ class KMSKeyService:
         except ClientError as error:
             # Without kms:DescribeKey all we know is that KMS answers.
             return [] if is_refused(error) else ["must name a key that exists"]
-        key = answer["KeyMetadata"]
+        key = self._calls.part(answer, "KeyMetadata")
         if key.get("KeyState", "Enabled") != "Enabled":
             return ["must name a key that is enabled"]
         if key.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
@@ -87,10 +88,11 @@ class KMSKeyService:
             if is_refused(error):
                 raise self._calls.refused() from None
             raise StoreUnavailableError("the key service (KMS) cannot use our key") from None
-        self._note("GenerateDataKey", answer["KeyId"], context, success=True)
-        return DataKey(
-            plaintext=answer["Plaintext"], wrapped=answer["CiphertextBlob"], key_id=answer["KeyId"]
+        plaintext, wrapped, key_id = (
+            self._calls.part(answer, name) for name in ("Plaintext", "CiphertextBlob", "KeyId")
         )
+        self._note("GenerateDataKey", key_id, context, success=True)
+        return DataKey(plaintext=plaintext, wrapped=wrapped, key_id=key_id)
 
     async def unwrap(self, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes:
         """Return the plain data key, under whichever key of ours it was wrapped."""
@@ -103,20 +105,22 @@ class KMSKeyService:
             raise EncryptionError from None
         if answer is None:
             raise EncryptionError
+        plaintext: bytes = self._calls.part(answer, "Plaintext")
         self._note("Decrypt", key_id, context, success=True)
-        return answer
+        return plaintext
 
     @staticmethod
-    def _decrypt(client: object, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes | None:
+    def _decrypt(
+        client: Any, wrapped: bytes, key_id: str, context: Mapping[str, str]
+    ) -> Mapping[str, Any] | None:
         """Ask KMS, in a thread; None when the request is so malformed that boto3 does not even send it."""
         try:
-            answer = client.decrypt(  # type: ignore[attr-defined]
+            answer: Mapping[str, Any] = client.decrypt(
                 CiphertextBlob=wrapped, KeyId=key_id, EncryptionContext=dict(context)
             )
         except ParamValidationError:
             return None
-        plaintext: bytes = answer["Plaintext"]
-        return plaintext
+        return answer
 
     def _note(
         self, action: str, key_id: str, context: Mapping[str, str], *, success: bool, reason: str = ""

@@ -58,9 +58,12 @@ class S3SecretStore:
         answer = self._calls.client.get_object(Bucket=self._bucket, Key=self._key)
         with answer["Body"] as stream:
             text: bytes = stream.read(MAX_SECRET_BYTES + 1)
+        length = int(self._calls.part(answer, "ContentLength"))
+        if len(text) != min(length, MAX_SECRET_BYTES + 1):
+            raise StoreUnavailableError("the secret store (S3) broke off its answer")
         version = answer.get("VersionId")
         if version in {None, "null"}:
-            version = str(answer["ETag"]).strip('"')
+            version = self._calls.part(answer, "ETag").strip('"')
         return text, str(version)
 
 

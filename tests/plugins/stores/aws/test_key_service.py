@@ -1,0 +1,106 @@
+"""What only the key service on KMS does: rotation, the start check, one log line for each use of a key."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from proofing.errors import ConfigurationError, EncryptionError
+from proofing.testing.kms import KMSServer
+from proofing_aws.clients import make_client
+from proofing_aws.key_service import KMSKeyService
+
+CONTEXT = {"purpose": "args", "environment": "test"}
+
+
+@pytest.fixture
+async def service(kms: KMSServer, aws: Any) -> AsyncIterator[KMSKeyService]:
+    """Give an open service."""
+    service = KMSKeyService(aws.settings(kms_endpoint_url=kms.url), environment="test")
+    await service.open()
+    yield service
+    await service.close()
+
+
+async def test_old_keys_stay_readable_when_the_alias_moves_on(kms: KMSServer, aws: Any) -> None:
+    """200 messages under the old key, 200 under the new one: all open, on both sides of the change (S3)."""
+    old_key = kms.create_key("alias/rotating")
+    service = KMSKeyService(
+        aws.settings(kms_endpoint_url=kms.url, kms_key_id="alias/rotating"), environment="test"
+    )
+    await service.open()
+    before = await asyncio.gather(*(service.generate(CONTEXT) for _ in range(200)))
+    new_key = kms.create_key("alias/next")
+    kms.point_alias("alias/rotating", new_key)
+    after = await asyncio.gather(*(service.generate(CONTEXT) for _ in range(200)))
+    assert {key.key_id for key in before} == {old_key}
+    assert {key.key_id for key in after} == {new_key}
+    opened = await asyncio.gather(
+        *(service.unwrap(key.wrapped, key.key_id, CONTEXT) for key in [*before, *after])
+    )
+    assert opened == [key.plaintext for key in [*before, *after]]
+    await service.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "rule"),
+    [
+        ("disable_key", "enabled"),
+        ("schedule_key_deletion", "enabled"),
+        (None, "exists"),
+    ],
+)
+async def test_unusable_keys_stop_the_start(call: str | None, rule: str, kms: KMSServer, aws: Any) -> None:
+    """The key must be there and enabled; the message names the setting, not the key."""
+    settings = aws.settings(kms_endpoint_url=kms.url, kms_key_id=f"alias/canary-{call}")
+    if call is not None:
+        arn = kms.create_key(f"alias/canary-{call}")
+        client = make_client(settings, "kms")
+        getattr(client, call)(KeyId=arn.rpartition("/")[2])  # moto takes no ARN here
+        client.close()
+    service = KMSKeyService(settings, environment="test")
+    with pytest.raises(ConfigurationError, match=rule) as caught:
+        await service.open()
+    assert "canary" not in str(caught.value)
+    unprobed = KMSKeyService(settings.model_copy(update={"probe_at_start": False}), environment="test")
+    await unprobed.open()
+    await unprobed.close()
+
+
+async def test_signing_keys_stop_the_start(kms: KMSServer, aws: Any) -> None:
+    """A key of another kind wraps nothing."""
+    settings = aws.settings(kms_endpoint_url=kms.url)
+    client = make_client(settings, "kms")
+    arn = client.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]["Arn"]
+    client.close()
+    service = KMSKeyService(settings.model_copy(update={"kms_key_id": arn}), environment="test")
+    with pytest.raises(ConfigurationError, match="symmetric"):
+        await service.open()
+
+
+async def test_every_use_of_a_key_is_one_line(
+    service: KMSKeyService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Action, key id, context and success; never a key."""
+    caplog.set_level(logging.INFO, "proofing")
+    key = await service.generate(CONTEXT)
+    await service.unwrap(key.wrapped, key.key_id, CONTEXT)
+    with pytest.raises(EncryptionError):
+        await service.unwrap(key.wrapped, key.key_id, {"purpose": "image"})
+    lines = [vars(record)["proofing_fields"] for record in caplog.records]
+    assert [(line["action"], line["success"]) for line in lines] == [
+        ("GenerateDataKey", True),
+        ("Decrypt", True),
+        ("Decrypt", False),
+    ]
+    assert all(line["key_id"] == key.key_id for line in lines)
+    assert lines[0]["context"] == CONTEXT
+    assert [record.getMessage() for record in caplog.records] == ["key_use"] * 3
+
+
+async def test_check_finds_nothing_wrong(service: KMSKeyService) -> None:
+    """The key of the stand-in is as it should be."""
+    nothing: Sequence[str] = []
+    assert await service.check() == nothing
