@@ -208,6 +208,12 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 @pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the starter, for tests with settings of their own."""
+    return lambda **settings: start_site(tmp_path, monkeypatch, **settings)
+
+
+@pytest.fixture
 async def sync_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSite]:
     """The application with both switches off."""
     switches = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}

@@ -1,6 +1,7 @@
 """The screens for outcomes that are no success, and for limits."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -80,9 +81,6 @@ def _in_order(fields: dict[str, str]) -> dict[str, str]:
     return {side.value: fields[side] for side in Side if side in fields}
 
 
-def _codes(problem: dict[str, object]) -> list[str]:
+def _codes(problem: dict[str, Any]) -> list[str]:
     """Return the codes that no field shows already."""
-    fields, codes = problem["fields"], problem["codes"]
-    if not isinstance(fields, dict) or not isinstance(codes, list):
-        return []
-    return [code for code in codes if code not in fields.values()]
+    return [code for code in problem["codes"] if code not in problem["fields"].values()]

@@ -1,0 +1,189 @@
+"""What is wrong is told where it is wrong, and nothing is lost."""
+
+import pytest
+
+from proofing.errors import StoreUnavailableError
+from proofing.records import JobKind
+from proofing.settings.schema import VendorStatus
+from proofing.testing.pictures import make_jpeg, make_png
+
+FILES = {"front": ("a.jpg", make_jpeg()), "back": ("a.png", make_png())}
+SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
+
+
+async def away(*_args, **_named):
+    """Do as a store that does not answer."""
+    raise StoreUnavailableError("away")
+
+
+async def reach(browser, page):
+    """Bring a browser to *page*."""
+    await browser.consent()
+    if page == "/document":
+        return
+    await browser.post_files("/document", FILES)
+    if page == "/ssn":
+        return
+    await browser.post("/ssn", ssn="900661234")
+    if page == "/phone":
+        await browser.post("/verify")
+    assert browser.path == page
+
+
+async def test_wrong_ssn(sync_site):
+    """A wrong number is told at its field and not sent back; a missing one is told too."""
+    browser = sync_site.browser()
+    await reach(browser, "/ssn")
+    for ssn, text in (("900", "with 9 digits"), ("", "Enter your Social Security number")):
+        await browser.post("/ssn", ssn=ssn)
+        assert browser.page.status_code == 400
+        assert text in browser.page.text
+        assert 'value="900"' not in browser.page.text
+        assert 'aria-invalid="true"' in browser.page.text
+        assert browser.page.text.index("error-summary") < browser.page.text.index("<h1")
+
+
+async def test_known_ssn_is_shown_masked_only(sync_site):
+    """Going back to the number shows its ends, and lets the person keep it."""
+    browser = sync_site.browser()
+    await reach(browser, "/verify")
+    await browser.get("/ssn")
+    assert "9**-**-***4" in browser.page.text
+    assert "900661234" not in browser.page.text
+    assert 'href="/verify"' in browser.page.text
+
+
+async def test_wrong_address(sync_site):
+    """Wrong fields keep what was typed."""
+    browser = sync_site.browser()
+    await reach(browser, "/verify")
+    await browser.get("/address")
+    assert 'value="1 FAKE RD"' in browser.page.text
+    await browser.post("/address", address1="<b>7</b>", city="", state="MT", zipcode="x")
+    assert browser.page.status_code == 400
+    assert 'value="&lt;b&gt;7&lt;/b&gt;"' in browser.page.text
+    assert "Enter your city" in browser.page.text
+    await browser.get("/verify")
+    assert "1 FAKE RD" in browser.page.text
+
+
+async def test_ssn_limit(start):
+    """A number that was tried too often by anybody is refused for a while, at its page and at the summary."""
+    async with start(**SYNC, proof_ssn_max_attempts="1") as site:
+        first, second, third = site.browser(), site.browser(), site.browser()
+        await reach(third, "/verify")
+        await reach(first, "/phone")
+        await reach(second, "/ssn")
+        await second.post("/ssn", ssn="900-66-1234")
+        assert second.path == "/limit/proof_ssn"
+        assert second.page.status_code == 429
+        assert "in 1 hour" in second.page.text
+        await third.get("/verify")
+        assert third.path == "/limit/proof_ssn"
+        # Another number is another matter.
+        await second.get("/ssn")
+        await second.post("/ssn", ssn="900-66-1299")
+        assert second.path == "/verify"
+
+
+async def test_limit_that_is_reached_in_between(start):
+    """The submission itself finds the limit, too."""
+    async with start(**SYNC, proof_ssn_max_attempts="1") as site:
+        first, second = site.browser(), site.browser()
+        await reach(second, "/verify")
+        token = second.csrf
+        await reach(first, "/phone")
+        headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+        response = await second.http.post("/verify", data={"csrf_token": token}, headers=headers)
+        assert response.headers["location"] == "/limit/proof_ssn"
+
+
+@pytest.mark.parametrize(
+    ("page", "method", "field"),
+    [
+        ("/document", "submit_images", None),
+        ("/verify", "submit_resolution", None),
+        ("/phone", "submit_address", "phone"),
+    ],
+)
+async def test_store_away_at_submit(sync_site, monkeypatch, page, method, field):
+    """The form comes back with 503, what was typed in it, and a sentence; sending it again works."""
+    browser = sync_site.browser()
+    await reach(browser, page)
+    with monkeypatch.context() as patch:
+        patch.setattr(sync_site.service, method, away)
+        if page == "/document":
+            await browser.post_files(page, FILES)
+        else:
+            await browser.post(page, **({field: "202-555-0123"} if field else {}))
+    assert browser.page.status_code == 503
+    assert "Nothing you entered is lost" in browser.page.text
+    if field:
+        assert 'value="202-555-0123"' in browser.page.text
+        await browser.post(page, phone="202-555-0123")
+        assert browser.path == "/done"
+
+
+async def test_expired_document_result(sync_site, monkeypatch):
+    """A success whose personal data is gone is told as such, and completes nothing."""
+    browser = sync_site.browser()
+    await browser.consent()
+    real = sync_site.service.submit_images
+
+    async def submit(*args, **named):
+        result_id = await real(*args, **named)
+        await sync_site.runtime.backends.results.take_result(result_id)
+        return result_id
+
+    monkeypatch.setattr(sync_site.service, "submit_images", submit)
+    await browser.post_files("/document", FILES)
+    assert browser.path == "/document/problem"
+    assert "removed for your security" in browser.page.text
+    await browser.get("/ssn")
+    assert browser.path == "/document"
+
+
+async def test_trouble_while_following(site, monkeypatch):
+    """A store that does not answer ends the stream with a word, and the poll with 503."""
+    browser = site.browser()
+    await browser.consent()
+    sessions = site.app.state.site.sessions
+    session_id = browser.http.cookies["proofing"]
+    data = await sessions.load(session_id)
+    data["jobs"] = {"document": {"pending": "x", "at": 1e12}}
+    data["recent"] = {"x": JobKind.DOCUMENT.value}
+    await sessions.save(session_id, data)
+    monkeypatch.setattr(site.service, "status", away)
+    stream = await browser.http.get("/api/jobs/x/events")
+    assert "event: trouble" in stream.text
+    poll = await browser.http.get("/api/jobs/x")
+    assert (poll.status_code, poll.json()) == (503, {"code": "technical"})
+    page = await browser.get("/document/wait")
+    assert page.status_code == 503
+
+
+async def test_vendor_outage_closes_the_flow(sync_site):
+    """With a needed vendor out, the flow says that it is not available, on re-entry too."""
+    browser = sync_site.browser()
+    await browser.consent()
+    token = browser.csrf
+    live = sync_site.runtime.configuration.live
+    live._settings = live.current.model_copy(update={"vendor_status": {"mock": VendorStatus.FULL_OUTAGE}})
+    await browser.get("/document")
+    assert browser.page.status_code == 503
+    assert "not available" in browser.page.text
+    headers = {"Sec-Fetch-Site": "same-origin", "X-CSRF-Token": token}
+    call = await browser.http.post("/api/uploads", json={}, headers=headers)
+    assert (call.status_code, call.json()) == (503, {"code": "unavailable"})
+
+
+async def test_names_of_every_kind_are_shown_as_text(sync_site):
+    """What a document says is text, never markup."""
+    browser = sync_site.browser()
+    await browser.consent()
+    content = "document: {first_name: '<script>alert(1)</script>', last_name: \"O'Neil & Søn\"}\n"
+    await browser.post_files("/document", {side: ("a.yaml", f"{content}# {side}".encode()) for side in FILES})
+    await browser.post("/ssn", ssn="900661234")
+    assert "<script>alert" not in browser.page.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in browser.page.text
+    assert "Søn" in browser.page.text
