@@ -23,9 +23,9 @@ password. All values expire. The sealed results are ciphertext, but what is neve
 argument. A flushed or restarted Redis loses sessions and waiting results; with the ``postgres`` queue no
 verdict is lost.
 
-Least permissions (ACL): ``~proofing:* &proofing:* +get +set +del +getdel +eval +incr +decr +pttl +pexpire
-+publish +subscribe +unsubscribe +ping +multi +exec`` and, for the start check, ``+config|get`` (without it
-the check says that it could not look).
+Least permissions (ACL): ``resetchannels ~proofing:* &proofing:* +get +getrange +set +del +getdel +eval +incr
++decr +pttl +pexpire +publish +subscribe +unsubscribe +ping`` and, for the start check, ``+config|get``
+(without it the check says that it could not look). On a cluster also ``+cluster|slots +command``.
 """
 
 from collections.abc import Sequence
