@@ -8,10 +8,12 @@ headers are never logged and never part of a message.
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpx
 
@@ -23,12 +25,24 @@ from proofing.errors import (
 )
 from proofing.logs import get_logger, log
 
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 MAX_JSON_DEPTH = 32
 
 _logger = get_logger("proofing.outbound")
 #: Answers that say "not now" rather than "never".
 _UNAVAILABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_KEEPALIVE_SECONDS = 15
+_NO_CONNECTION = (
+    httpx.ConnectError,
+    httpx.ProxyError,
+    httpx.ReadError,
+    httpx.WriteError,
+    httpx.RemoteProtocolError,
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,7 +70,8 @@ class VendorResponse:
         """Return the body as strictly parsed JSON.
 
         Raises:
-            VendorResponseError: no UTF-8, no JSON, deeper than 32, NaN, Infinity or a duplicate key.
+            VendorResponseError: no UTF-8, no JSON, deeper than 32, a number that is not finite,
+                half a surrogate pair, or a duplicate key.
         """
         return parse_json(self.content, vendor_name=self.vendor_name, what=f"HTTP {self.status}")
 
@@ -84,6 +99,12 @@ def parse_json(content: bytes, *, vendor_name: str, what: str) -> Any:
     def refuse(_constant: str) -> NoReturn:
         raise ValueError
 
+    def finite(text: str) -> float:
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError
+        return number
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
@@ -91,9 +112,14 @@ def parse_json(content: bytes, *, vendor_name: str, what: str) -> Any:
         return found
 
     try:
-        value = json.loads(content.decode("utf-8"), parse_constant=refuse, object_pairs_hook=unique)
+        value = json.loads(
+            content.decode("utf-8"), parse_constant=refuse, parse_float=finite, object_pairs_hook=unique
+        )
         if _deeper_than(value, MAX_JSON_DEPTH):
             raise ValueError
+        if b"\\u" in content:
+            # Half a surrogate pair is no text: it would fail later, wherever it is first encoded.
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise VendorResponseError(
             f"{what}: the body is no acceptable JSON", vendor_name=vendor_name
@@ -148,12 +174,29 @@ class OutboundTransport:
             if transport is None:
                 from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - 0.2 s that most processes never need
 
-                limits = httpx.Limits(max_connections=self._max_connections, keepalive_expiry=15)
-                transport = AiohttpTransport(
-                    limits=limits, proxy=httpx.Proxy(self.proxy) if self.proxy else None, trust_env=False
-                )
-            self._client = httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+                proxy = httpx.Proxy(self.proxy) if self.proxy else None
+                transport = AiohttpTransport(client=self._session, proxy=proxy, trust_env=False)
+            self._client = httpx.AsyncClient(
+                transport=transport,
+                trust_env=False,
+                follow_redirects=False,
+                # A vendor's cookie would tie the calls about one person to those about the next.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            )
         return self._client
+
+    def _session(self) -> "ClientSession":
+        """Return aiohttp's session, which keeps no cookies either."""
+        import aiohttp  # noqa: PLC0415 - see `client`
+
+        connector = aiohttp.TCPConnector(
+            limit=self._max_connections,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            ssl=httpx.create_ssl_context(trust_env=False),
+        )
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -167,7 +210,7 @@ class OutboundBounds:
     """What holds for every call of one vendor, whatever library sends it.
 
     Attributes:
-        hosts: host names that may be called, with ``:port`` where it is not the scheme's own.
+        hosts: host names that may be called, with ``:port`` where it is not the scheme's own; case is free.
         timeout_seconds: total time of one call.
         deadline: `time.monotonic` instant that no call may outlive.
         proxy: URL of the forward proxy.
@@ -180,13 +223,15 @@ class OutboundBounds:
     proxy: str | None = None
 
     def check_url(self, url: str) -> None:
-        """Refuse hosts that the vendor's settings do not name. Raises `VendorError`."""
+        """Refuse hosts that the vendor's settings do not name, and user names. Raises `VendorError`."""
         try:
             target = httpx.URL(url)
         except httpx.InvalidURL:
             raise VendorError("the URL is malformed", vendor_name=self.vendor_name) from None
-        host = target.host if target.port is None else f"{target.host}:{target.port}"
-        if target.scheme not in {"http", "https"} or host not in self.hosts:
+        place = target.netloc.decode("ascii")
+        places = {place} if target.port else {place, f"{place}:{_DEFAULT_PORTS.get(target.scheme)}"}
+        allowed = {host.lower() for host in self.hosts}
+        if target.scheme not in _DEFAULT_PORTS or target.userinfo or places.isdisjoint(allowed):
             raise VendorError("the host is not in the vendor's allow-list", vendor_name=self.vendor_name)
 
     def seconds_left(self) -> float:
@@ -280,6 +325,8 @@ class OutboundClient:
         if json_body is not None:
             content = json.dumps(json_body, separators=(",", ":"), allow_nan=False).encode()
             all_headers.setdefault("content-type", "application/json")
+        if self.bounds.seconds_left() <= 0:
+            raise self._no_answer()
         started = time.perf_counter()
         status: int | None = None
         try:
@@ -287,22 +334,10 @@ class OutboundClient:
                 response = await self._exchange(method, target, content, all_headers)
                 status = response.status
                 return response
-        except (TimeoutError, httpx.TimeoutException):
-            raise VendorTimeoutError(
-                "no answer within the time limit", vendor_name=self._vendor_name
-            ) from None
-        except (
-            httpx.ConnectError,
-            httpx.ProxyError,
-            httpx.ReadError,
-            httpx.WriteError,
-            httpx.RemoteProtocolError,
-        ):
-            raise VendorUnavailableError(
-                "no connection to the vendor", vendor_name=self._vendor_name
-            ) from None
-        except httpx.HTTPError:
-            raise VendorResponseError("the answer is no HTTP", vendor_name=self._vendor_name) from None
+        except TimeoutError:
+            raise self._no_answer() from None
+        except _foreign_errors() as error:
+            raise self._translated(error) from None
         finally:
             log(
                 _logger,
@@ -332,3 +367,28 @@ class OutboundClient:
                     raise VendorResponseError("the answer is too large", vendor_name=self._vendor_name)
             names = {name.lower(): value for name, value in response.headers.items()}
             return VendorResponse(response.status_code, names, bytes(body), self._vendor_name)
+
+    def _no_answer(self) -> VendorTimeoutError:
+        """Return the error for a call that ran out of time."""
+        return VendorTimeoutError("no answer within the time limit", vendor_name=self._vendor_name)
+
+    def _translated(self, error: Exception) -> VendorError:
+        """Return our error for what httpx, or aiohttp below it, raised.
+
+        httpx-aiohttp makes a time-out of every broken connection, so what aiohttp said goes first.
+        """
+        from aiohttp import ClientConnectionError  # noqa: PLC0415 - see `OutboundTransport.client`
+
+        origin = error.__cause__ or error
+        if isinstance(origin, (TimeoutError, httpx.TimeoutException)):
+            return self._no_answer()
+        if isinstance(origin, ClientConnectionError) or isinstance(error, _NO_CONNECTION):
+            return VendorUnavailableError("no connection to the vendor", vendor_name=self._vendor_name)
+        return VendorResponseError("the answer is no HTTP", vendor_name=self._vendor_name)
+
+
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    """Return what the libraries may raise; aiohttp's own pass where httpx-aiohttp knows no like of them."""
+    from aiohttp import ClientError  # noqa: PLC0415 - see `OutboundTransport.client`
+
+    return (httpx.HTTPError, ClientError)
