@@ -30,7 +30,7 @@ def measure_drain(machine: Machine) -> list[Row]:
     for _ in range(machine.runs):
         for name, found in rates.items():
             count = _DRAIN[name] // machine.shrink
-            dsn = machine.database(name)
+            dsn = machine.new_database(name)
             machine.ask(name, "fill", dsn, count)
             seconds = machine.ask(name, "drain", dsn, count, 1000)["seconds"]
             found.append(count / seconds)
@@ -43,7 +43,7 @@ def measure_pickup(machine: Machine) -> list[Row]:
     count = 300 // machine.shrink
     for _ in range(machine.runs):
         for name, found in delays.items():
-            dsn = machine.database(name)
+            dsn = machine.new_database(name)
             with machine.serving(name, dsn, 20) as worker:
                 called = machine.ask(name, "call", dsn, count, 15)["called"]
                 began = worker.finish()["began"][-count:]
@@ -61,7 +61,7 @@ def measure_enqueue(machine: Machine) -> list[Row]:
     count = 1000 // machine.shrink
     for _ in range(machine.runs):
         for name, found in rates.items():
-            answer = machine.ask(name, "call", machine.database(name), count, 0)
+            answer = machine.ask(name, "call", machine.new_database(name), count, 0)
             found.append(count / answer["seconds"])
     return [_row("enqueue, one commit each", "jobs/s", rates, ">= 85 % of the floor, > every peer")]
 
@@ -72,7 +72,7 @@ def measure_idle(machine: Machine) -> list[Row]:
     queries: dict[str, list[float]] = {name: [] for name in cpu}
     seconds = 30 // machine.shrink
     for name in cpu:
-        dsn = machine.database(name)
+        dsn = machine.new_database(name)
         with machine.serving(name, dsn, 20) as worker:
             before = machine.transactions(dsn)
             machine.rest(seconds)
@@ -94,7 +94,7 @@ def measure_flight(machine: Machine) -> list[Row]:
     connections: dict[str, list[float]] = {name: [] for name in seconds}
     for _ in range(machine.runs):
         for name, found in seconds.items():
-            dsn = machine.database(name)
+            dsn = machine.new_database(name)
             machine.ask(name, "fill", dsn, count)
             most, answer = machine.watch_connections(name, "fly", dsn, count, count)
             found.append(answer["seconds"])
@@ -108,13 +108,13 @@ def measure_flight(machine: Machine) -> list[Row]:
 
 
 def measure_crowd(machine: Machine) -> list[Row]:
-    """16 enqueuers in 4 processes, and the same without notifications."""
+    """16 enqueuers in 4 processes before one listener, and the same without notifications."""
     rates: dict[str, list[float]] = {"ours": [], "silent": []}
     count = 400 // machine.shrink
     for _ in range(machine.runs):
         for name, found in rates.items():
-            dsn = machine.database("ours")
-            with machine.serving("ours", dsn, 100):
+            dsn = machine.new_database("ours")
+            with machine.listening(dsn, "proofing_jobs"):
                 answers = machine.ask_together(4, name, "crowd", dsn, 4, count)
             found.append(16 * count / max(answer["seconds"] for answer in answers))
     return [_row("16 enqueuers", "jobs/s", rates, ">= 80 % of the rate without notify")]

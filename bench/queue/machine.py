@@ -46,7 +46,6 @@ class Machine:
         self.runs = runs
         self.shrink = shrink
         self._server = PostgresServer(durable=True)
-        self._databases: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -61,12 +60,6 @@ class Machine:
     def has(name: str) -> bool:
         """Tell whether the libraries of a system are installed."""
         return name not in _LIBRARIES or importlib.util.find_spec(_LIBRARIES[name]) is not None
-
-    def database(self, name: str) -> str:
-        """Return the database of a system, made when first asked for."""
-        if name not in self._databases:
-            self._databases[name] = self.new_database(name)
-        return self._databases[name]
 
     def new_database(self, name: str) -> str:
         """Return an empty database with the tables of a system."""
@@ -139,6 +132,27 @@ class Machine:
             connection.execute("select count(*) from pg_class")
             yield
             connection.rollback()
+
+    @contextlib.contextmanager
+    def listening(self, dsn: str, channel: str) -> Iterator[None]:
+        """Have somebody listen on *channel* for the length of the block."""
+        import psycopg  # noqa: PLC0415 - only this measure needs it here
+
+        def listen() -> None:
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                connection.execute(f'listen "{channel}"')
+                while not over.is_set():
+                    for _ in connection.notifies(timeout=0.2):
+                        pass
+
+        over = threading.Event()
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def transactions(self, dsn: str) -> int:
         """Return how many transactions the database has seen."""

@@ -1,8 +1,8 @@
 """Persists jobs and wakes workers: one statement to insert, and a notification after the commit.
 
 The notification is a transaction of its own, because a commit that notifies holds a lock that all databases
-of the server share. It is coalesced by queue: the first after a quiet moment goes at once, on the same
-connection and without waiting for the insert's answer; those that follow closely go together.
+of the server share. It is sent beside, so that the caller does not wait for it, and coalesced by queue: the
+first after a quiet moment goes at once, those that follow closely go together.
 """
 
 import asyncio
@@ -17,17 +17,18 @@ from psycopg.pq import TransactionStatus
 from proofing.errors import QueueError, QueueUnavailableError
 from proofing.logs import get_logger, log
 from proofing.queues import JobMessage
-from proofing_postgres.connections import Link, Pool
+from proofing_postgres.connections import Pool
 from proofing_postgres.listening import DUE_CHANNEL, JOBS_CHANNEL
 from proofing_postgres.messages import to_arrays, to_columns
 from proofing_postgres.queries import query
 
 #: Notifications of one queue come no closer than this.
-COALESCE_SECONDS = 0.002
+COALESCE_SECONDS = 0.005
 #: How often to look whether the caller's transaction is over, at first and at most, and for how long.
 _WATCH_SECONDS = 0.002
 _WATCH_MOST_SECONDS = 0.05
 _WATCH_TOTAL_SECONDS = 60.0
+_FAREWELL_SECONDS = 0.5
 
 _logger = get_logger("proofing.postgres")
 
@@ -43,14 +44,14 @@ class Enqueuer:
 
     async def enqueue(self, messages: Sequence[JobMessage]) -> int:
         """Persist *messages* in a transaction of our own. See `proofing.queues.Queue.enqueue`."""
-        wakes = _wakes_of(messages)
-        due = [wake for wake in wakes if self._may_notify_now(wake)]
-        async with self._pool.link() as link:
-            accepted = await _insert_and_notify(link, messages, due)
-            if accepted < len(messages):
-                accepted = await _count_standing(link, messages)
-        for wake in wakes.difference(due):
-            self._notify_soon(wake)
+        name, parameters = _statement(messages)
+        _rows, accepted = await self._pool.run(name, parameters)
+        for wake in _wakes_of(messages):
+            self._notify(wake)
+        if accepted < len(messages):
+            # The others stand already (then all is well), or their unique key is taken.
+            ((standing,),), _count = await self._pool.run("count_standing", {"ids": _ids(messages)})
+            accepted = int(standing)
         return accepted
 
     async def enqueue_within(self, messages: Sequence[JobMessage], connection: object) -> int:
@@ -82,28 +83,24 @@ class Enqueuer:
             log(_logger, "notify_failed", error=type(error).__name__)
 
     async def close(self) -> None:
-        """Let the last notifications go, and stop watching transactions."""
+        """Let the last notifications go; what takes longer, such as watching a transaction, is given up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_FAREWELL_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _may_notify_now(self, wake: tuple[str, str]) -> bool:
-        """Tell whether a notification may go at once, and count it as sent."""
-        now = time.monotonic()
-        if wake in self._waiting or now - self._notified_at.get(wake, float("-inf")) < COALESCE_SECONDS:
-            return False
-        self._notified_at[wake] = now
-        return True
-
-    def _notify_soon(self, wake: tuple[str, str]) -> None:
-        """Send one notification for all that want it until then."""
+    def _notify(self, wake: tuple[str, str]) -> None:
+        """Send a notification beside, unless one is about to go that will do for this insert too."""
         if wake not in self._waiting:
             self._waiting.add(wake)
-            self._spawn(self._notify_later(wake))
+            since = time.monotonic() - self._notified_at.get(wake, float("-inf"))
+            self._spawn(self._notify_in(max(0.0, COALESCE_SECONDS - since), wake))
 
-    async def _notify_later(self, wake: tuple[str, str]) -> None:
+    async def _notify_in(self, seconds: float, wake: tuple[str, str]) -> None:
         """Wait for the rest of the quiet time, then notify."""
-        await asyncio.sleep(COALESCE_SECONDS)
+        if seconds:
+            await asyncio.sleep(seconds)
         # From here on a new insert needs a new notification.
         self._waiting.discard(wake)
         self._notified_at[wake] = time.monotonic()
@@ -144,33 +141,6 @@ def _statement(messages: Sequence[JobMessage]) -> tuple[str, Sequence[object]]:
     if len(messages) == 1:
         return "enqueue_one", to_columns(messages[0])
     return "enqueue", to_arrays(messages)
-
-
-async def _insert_and_notify(
-    link: Link, messages: Sequence[JobMessage], wakes: Sequence[tuple[str, str]]
-) -> int:
-    """Insert, commit and notify in one exchange with the server; return how many were inserted."""
-    name, parameters = _statement(messages)
-    async with link.use() as connection:
-        if link.is_pooled:
-            _rows, count = await link.execute(connection, name, parameters)
-            for wake in wakes:
-                await link.execute(connection, "notify", wake)
-            return count
-        async with connection.pipeline() as pipeline:
-            cursor = await connection.execute(query(name), parameters, prepare=True)
-            for wake in wakes:
-                # Ends the insert's transaction before the notification's begins.
-                await pipeline.sync()
-                await connection.execute(query("notify"), wake, prepare=True)
-            await pipeline.sync()
-        return cursor.rowcount
-
-
-async def _count_standing(link: Link, messages: Sequence[JobMessage]) -> int:
-    """Count the jobs that stand: sent before, or now; the others had a taken unique key."""
-    ((count,),), _rows = await link.run("count_standing", {"ids": _ids(messages)})
-    return int(count)
 
 
 def _ids(messages: Sequence[JobMessage]) -> list[str]:
