@@ -51,6 +51,7 @@ async def show_session(request: Request) -> Response:
             "csrf_token": session.csrf_token,
             "pending": job[1] if job else None,
             "uploads": site.service.async_documents,
+            "idle_seconds": site.sessions.seconds_left(session),
         }
     )
 
@@ -62,7 +63,7 @@ async def extend_session(request: Request) -> Response:
     session.check_csrf(request.headers.get(CSRF_HEADER))
     async with session.change():
         pass
-    return JSONResponse({"idle_seconds": site.service.settings.session_idle_minutes * 60})
+    return JSONResponse({"idle_seconds": site.sessions.seconds_left(session)})
 
 
 async def _find(request: Request) -> tuple[Site, Session, str, JobKind]:

@@ -7,6 +7,7 @@ other's answers.
 
 import asyncio
 import hmac
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -160,6 +161,13 @@ class Sessions:
         """Keep *data*; its idle time starts again."""
         data["saved_at"] = self._clock()
         await self._service.save_session(session_id, data)
+
+    def seconds_left(self, session: Session) -> int:
+        """Return how long the session lives without a further request."""
+        settings, now = self._service.settings, self._clock()
+        idle: float = session.data["saved_at"] + settings.session_idle_minutes * 60 - now
+        total: float = session.data["created_at"] + settings.session_total_hours * 3600 - now
+        return max(0, math.ceil(min(idle, total)))
 
     def set_cookie(self, response: Response, session: Session) -> None:
         """Send the session's id to the browser."""

@@ -73,6 +73,7 @@ class Site:
         templates = Environment(
             loader=FileSystemLoader(_TEMPLATE_FOLDER),
             autoescape=True,
+            auto_reload=False,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -114,7 +115,7 @@ class Site:
             static=f"{STATIC_PREFIX}{self.static_version}",
             steps=_steps(page) if page else None,
             csrf_token=session.csrf_token if session else None,
-            idle_seconds=settings.session_idle_minutes * 60 if session else None,
+            idle_seconds=self.sessions.seconds_left(session) if session else None,
             partner_name=settings.partner_name,
             partner_url=settings.partner_url,
             json_text=_json_text,

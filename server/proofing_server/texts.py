@@ -86,6 +86,7 @@ class Texts:
         yield from _leaves(self._tree, "")
 
 
+@cache
 def languages() -> frozenset[str]:
     """Return the languages that there is a file for."""
     return frozenset(path.stem for path in _FOLDER.glob("*.yaml"))

@@ -185,7 +185,18 @@ async def test_limit_screen(proofing, person):
 
 
 async def test_session_warning(proofing, person):
-    """Two minutes before the session ends the page asks; the answer keeps the session."""
+    """Two minutes before the session ends the page asks; after the end it shows nothing of the person."""
+    left = {"idle_seconds": 119}
+
+    async def answer(route):
+        if route.request.method == "POST":
+            await route.continue_()
+        elif left:
+            await route.fulfill(json=left)
+        else:
+            await route.fulfill(status=401, json={"code": "no_session"})
+
+    await person.page.route("**/api/session", answer)
     await person.page.clock.install()
     await person.consent(proofing.url)
     warning = person.page.get_by_role("alert").filter(has_text="this session ends in 2 minutes")
@@ -194,5 +205,17 @@ async def test_session_warning(proofing, person):
     await expect(warning).to_be_visible()
     await person.page.get_by_role("button", name="I am still here").click()
     await expect(warning).to_be_hidden()
+    left.clear()
     await person.page.clock.fast_forward("16:00")
     await person.heading("Your session has ended")
+
+
+async def test_a_session_kept_alive_elsewhere_is_not_left(proofing, person):
+    """A tab that was forgotten asks the server before it warns: another tab may be in use."""
+    await person.page.clock.install()
+    await person.consent(proofing.url)
+    async with person.page.expect_response("**/api/session"):
+        await person.page.clock.fast_forward("13:01")
+    warning = person.page.locator("#session-warning")
+    await expect(warning).to_be_hidden()
+    await person.heading("Add photos of your ID")

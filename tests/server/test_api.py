@@ -331,6 +331,7 @@ async def test_events_of_a_lost_job(site, capture):
 async def test_session_endpoint(capture):
     """Other front ends read place, token and mode."""
     body = (await capture.browser.http.get("/api/session")).json()
+    assert 0 < body.pop("idle_seconds") <= 900
     assert body == {"page": "/document", "csrf_token": capture.browser.csrf, "pending": None, "uploads": True}
 
 

@@ -91,6 +91,4 @@ async def show_exited(request: Request) -> Response:
 
 async def show_session_ended(request: Request) -> Response:
     """Say that the session has ended."""
-    response = site_of(request).page(request, "session_ended", headers=_CLEAR)
-    response.delete_cookie(site_of(request).sessions.cookie_name, path="/")
-    return response
+    return site_of(request).page(request, "session_ended", headers=_CLEAR)

@@ -57,27 +57,28 @@ function maskedField(button) {
   field.form.addEventListener("submit", () => show(false));
 }
 
-/** Warn two minutes before the session ends, and leave the page when it has: it shows personal data. */
+/**
+ * Warn two minutes before the session ends, and leave the page when it has: it shows personal data. The server
+ * is asked first, because another tab may have kept the session alive.
+ */
 function watchSession(warning) {
   if (!warning) return;
-  let timers = [];
-  const restart = (idleSeconds) => {
-    timers.forEach(clearTimeout);
-    warning.hidden = true;
-    timers = [
-      setTimeout(() => {
-        warning.hidden = false;
-      }, Math.max(0, idleSeconds - WARN_BEFORE_END_SECONDS) * 1000),
-      setTimeout(() => location.replace("/session-ended"), (idleSeconds + 1) * 1000),
-    ];
+  let timer = 0;
+  const lookAfter = (seconds) => {
+    clearTimeout(timer);
+    timer = setTimeout(look, Math.max(1, seconds) * 1000);
   };
-  warning.querySelector("button").addEventListener("click", async () => {
-    const answer = await fetch("/api/session", {
-      method: "POST",
-      headers: { "X-CSRF-Token": warning.dataset.csrf },
-    }).catch(() => null);
-    if (answer?.ok) restart((await answer.json()).idle_seconds);
-    else if (answer?.status === 401) location.replace("/session-ended");
-  });
-  restart(Number(warning.dataset.idleSeconds));
+  const take = (secondsLeft) => {
+    warning.hidden = secondsLeft > WARN_BEFORE_END_SECONDS;
+    lookAfter(warning.hidden ? secondsLeft - WARN_BEFORE_END_SECONDS : secondsLeft + 1);
+  };
+  const ask = async (method) => {
+    const headers = { "X-CSRF-Token": warning.dataset.csrf };
+    const answer = await fetch("/api/session", { method, headers }).catch(() => null);
+    if (answer?.ok) take((await answer.json()).idle_seconds);
+    else location.replace("/session-ended");
+  };
+  const look = () => ask("GET");
+  warning.querySelector("button").addEventListener("click", () => ask("POST"));
+  take(Number(warning.dataset.idleSeconds));
 }
