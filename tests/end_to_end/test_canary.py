@@ -5,6 +5,7 @@ import base64
 import json
 import sqlite3
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -13,8 +14,9 @@ import yaml
 
 from proofing.cli.smoke import Answers, Walk
 from proofing.images import Side
-from proofing.testing.canary import Canary
-from proofing.testing.product import Product
+from proofing.testing.canary import Canary, grep_paths
+from proofing.testing.product import Product, free_port
+from proofing.testing.services import running_services
 
 #: First names that the mock vendor answers in its special ways, each hidden in an unmistakable name.
 BAD_NAMES = ("Qxfailvzk", "Qxtimevzk", "Qxparsevzk", "Qxbadvzk")
@@ -96,36 +98,77 @@ async def foreign_pages(product: Product) -> bytes:
     return pages
 
 
-@pytest.fixture(scope="module")
-def after(tmp_path_factory):
-    """Run everybody through the product and return what it left behind."""
+@dataclass
+class Traces:
+    """Everything that the persons left behind."""
+
+    directories: list[Path]
+    people: list[tuple[Canary, dict]]
+    walks: list[tuple[dict, list[httpx.Headers]]]
+    foreign: bytes
+    processes: bytes
+    stores: bytes
+    output: str
+    log: Path
+
+
+@pytest.fixture(scope="module", params=["embedded", "services"])
+def traces(request, tmp_path_factory):
+    """Run everybody through the product, in both shapes, and return what was left behind."""
     directory = tmp_path_factory.mktemp("canary")
-    people = canaries()
     limits = {"proof_ssn_max_attempts": 1000}
-    with Product(directory, {**limits, "mock": {}}) as product:
+    if request.param == "embedded":
+        product = Product(directory, limits)
+        yield collect(product, canaries(), [directory], lambda: b"")
+        return
+    port = free_port()
+    with running_services(f"http://localhost:{port}") as services:
+        settings = {**services.settings, **limits}
+        product = Product(directory, settings, workers=2, port=port, variables=services.variables)
+        yield collect(product, canaries(), [directory, services.postgres.data], lambda: stored(services))
 
-        async def everybody():
-            gate = asyncio.Semaphore(6)
 
-            async def one(canary, special):
-                async with gate:
-                    return await walk(product, canary, special)
+def collect(product, people, directories, read_stores) -> Traces:
+    """Walk *people* through *product* and look at it while it runs."""
 
-            walks = await asyncio.gather(*(one(*person) for person in people))
-            return walks, await foreign_pages(product)
+    async def everybody():
+        gate = asyncio.Semaphore(6)
 
+        async def one(canary, special):
+            async with gate:
+                return await walk(product, canary, special)
+
+        walks = await asyncio.gather(*(one(*person) for person in people))
+        return walks, await foreign_pages(product)
+
+    with product:
         walks, foreign = asyncio.run(everybody())
         processes = b""
         for pid in product.pids():
             for name in ("cmdline", "environ"):
                 processes += Path(f"/proc/{pid}/{name}").read_bytes() + b"\n"
-    return directory, people, walks, foreign, processes, product.output
+        stores = read_stores()
+    return Traces(directories, people, walks, foreign, processes, stores, product.output, product.log_file)
 
 
-def test_enough_jobs_ran_and_failed(after):
+def stored(services) -> bytes:
+    """Return every byte that Redis and the S3 stand-in hold, and what PostgreSQL would dump."""
+    redis = services.redis
+    content = b""
+    for key in redis.command("KEYS", "*"):
+        content += f"{key}\n{redis.command('DUMP', key)}\n".encode("utf-8", "surrogatepass")
+    content += repr(redis.command("SLOWLOG", "GET", 1000)).encode()
+    for bucket in services.s3.buckets.values():
+        for key, found in bucket.objects.items():
+            content += key.encode() + b"\n" + found.body + b"\n"
+    content += repr(services.s3.requests).encode()
+    services.postgres.run_sql("CHECKPOINT")
+    return content
+
+
+def test_enough_jobs_ran_and_failed(traces):
     """At least 200 jobs, of which at least 80 did not pass, in many ways."""
-    directory = after[0]
-    lines = [json.loads(line) for line in (directory / "log/test.log").read_text().splitlines()]
+    lines = [json.loads(line) for line in traces.log.read_text().splitlines()]
     ends = Counter((line["end"], line["outcome"]) for line in lines if line["name"] == "perform")
     assert sum(ends.values()) >= 200, ends
     assert (
@@ -134,27 +177,28 @@ def test_enough_jobs_ran_and_failed(after):
     assert len(ends) >= 4
 
 
-def test_no_value_is_in_files_logs_output_or_processes(after):
-    """Logs, databases, images, settings, output, arguments and environment hold none of the values."""
-    directory, people, _walks, foreign, processes, output = after
-    for canary, _special in people:
-        assert canary.scan_paths([directory]) == []
-        assert canary.find_leaks(foreign) == []
-        assert canary.find_leaks(processes) == []
-        assert canary.find_leaks(output) == []
+def test_no_value_is_in_files_logs_output_or_processes(traces):
+    """Logs, databases and their journals, images, settings, output, arguments, environment: no value."""
+    people = [canary for canary, _special in traces.people]
+    assert grep_paths(people, traces.directories) == []
+    assert people[0].scan_paths(traces.directories[:1]) == []
+    for canary in people:
+        assert canary.find_leaks(traces.foreign) == []
+        assert canary.find_leaks(traces.processes) == []
+        assert canary.find_leaks(traces.stores) == []
+        assert canary.find_leaks(traces.output) == []
 
 
-def test_no_value_is_in_a_url_cookie_or_header(after):
+def test_no_value_is_in_a_url_cookie_or_header(traces):
     """Redirects, cookies and headers hold none of the values."""
-    _directory, people, walks, *_rest = after
-    for (canary, _special), (_report, headers) in zip(people, walks, strict=True):
+    for (canary, _special), (_report, headers) in zip(traces.people, traces.walks, strict=True):
         shown = "\n".join(f"{name}: {value}" for each in headers for name, value in each.items())
         assert canary.find_leaks(shown) == []
 
 
-def test_planted_leaks_are_found(after, tmp_path):
+def test_planted_leaks_are_found(tmp_path):
     """The scanner sees what it must: twelve leaks in twelve disguises, each found."""
-    canary = after[1][0][0]
+    canary = canaries()[0][0]
     person = canary.applicant
     planted = {
         "log": json.dumps({"name": "perform", "error": person.ssn}),
@@ -174,6 +218,7 @@ def test_planted_leaks_are_found(after, tmp_path):
         path = tmp_path / name
         path.write_text(content)
         assert canary.scan_paths([path]), name
+        assert grep_paths([canary], [path]), name
     database = sqlite3.connect(tmp_path / "rows.db")
     database.execute("CREATE TABLE rows (value TEXT)")
     database.execute("INSERT INTO rows VALUES (?)", (person.first_name,))
