@@ -340,9 +340,11 @@ class ProofingService:
         await self._submitter.cancel(record)
 
     async def limit(self, person: Person, name: str, *, ssn: str | None = None) -> LimitState:
-        """Return how far the limit *name* is used up by the person, or by *ssn*."""
+        """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
         limit = self._limit(limits.LIMITS[name])
-        subject = self._fingerprints.fingerprint(ssn) if ssn else person.reference
+        subject = person.reference
+        if ssn and limit.subject is limits.Subject.SSN:
+            subject = self._fingerprints.fingerprint(ssn)
         usage = await self._usage(limit, subject)
         return LimitState(
             remaining=limits.remaining(limit, usage), maximum=limit.maximum, seconds_left=usage.seconds_left
