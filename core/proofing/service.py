@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from proofing.applicant import Applicant
@@ -17,6 +17,7 @@ from proofing.jobs.runner import (
     result_context,
 )
 from proofing.logs import get_logger, log
+from proofing.persons import Adopted, LimitState, Person
 from proofing.queues import Capability, Queue
 from proofing.records import JobKind, StatusRecord
 from proofing.routing import Router
@@ -30,46 +31,6 @@ from proofing.uploads import EncryptedImage, UploadDesk
 from proofing.vendors import ProoferKind
 
 _logger = get_logger("proofing.service")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Who acts: opaque references only.
-
-    Attributes:
-        reference: random reference of the person, kept over restarts of the flow.
-        partner: reference of the organisation that sent the person, if any.
-    """
-
-    reference: str
-    partner: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitState:
-    """How far one rate limit is used up."""
-
-    remaining: int
-    maximum: int
-    seconds_left: float
-
-    @property
-    def reached(self) -> bool:
-        """Whether no attempt is left."""
-        return self.remaining <= 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Adopted:
-    """A finished job whose result was read, once.
-
-    Attributes:
-        record: its status.
-        result: the opened result; None when it holds none, or when its life was over.
-    """
-
-    record: StatusRecord
-    result: Mapping[str, Any] | None
 
 
 class ProofingService:

@@ -66,7 +66,7 @@ class MemoryQueue:
     async def verdict(self, result_id: str) -> StatusRecord | None:
         """Return nothing: ends are not durable here."""
         _ = result_id
-        return None  # noqa: RET501 - the contract returns a record or None
+        return None
 
     async def drain(self, handler: JobHandler) -> list[StatusRecord]:
         """Run every waiting job, one after the other, and return their ends."""
