@@ -134,6 +134,10 @@ class Claimer:
             await self._wake.wait()
             self._wake.clear()
             try:
+                if self._generation == 0:
+                    # The first connection: nothing can run yet.
+                    async with self._link.use():
+                        self._generation = self._link.generation
                 if self._link.generation != self._generation:
                     await self.agree()
                 for state in self._queues.values():

@@ -1,10 +1,25 @@
 """One PostgreSQL for all tests of this folder, and an empty queue database for each test."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 
 from proofing.testing.postgres import PostgresServer, running_postgres
+from proofing_postgres.queue import PostgresQueue
+from proofing_postgres.settings import PostgresSettings
+
+#: Times that let a test see a lease run out without waiting long.
+FAST = {
+    "lease_seconds": 1.5,
+    "renew_seconds": 0.3,
+    "fence_seconds": 1.0,
+    "sweep_seconds": 0.2,
+    "poll_seconds": 0.5,
+    "poll_without_listen_seconds": 0.2,
+}
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +35,41 @@ def dsn(server: PostgresServer) -> Iterator[str]:
     url = server.new_database()
     yield url
     server.drop_database(url)
+
+
+@pytest.fixture
+def fast() -> dict[str, Any]:
+    """Give settings with short times."""
+    return dict(FAST)
+
+
+@pytest.fixture
+async def make_queue(dsn: str) -> AsyncIterator[Callable[..., PostgresQueue]]:
+    """Give a maker of queues on the test's database, with short times; arguments are further settings."""
+    made: list[PostgresQueue] = []
+    await PostgresQueue(PostgresSettings.model_validate({"dsn": dsn})).migrate()
+
+    def make(**settings: Any) -> PostgresQueue:
+        queue = PostgresQueue(PostgresSettings.model_validate({"dsn": dsn, **FAST, **settings}))
+        made.append(queue)
+        return queue
+
+    yield make
+    for queue in made:
+        await queue.close()
+
+
+@pytest.fixture
+async def sql(dsn: str) -> AsyncIterator[Callable[..., Any]]:
+    """Give a function that runs one statement on the test's database and returns its rows."""
+    async with contextlib.AsyncExitStack() as stack:
+        connections: list[AsyncConnection[Any]] = []
+
+        async def run(statement: str, *values: object) -> list[Any]:
+            if not connections or connections[0].closed:
+                made = await AsyncConnection.connect(dsn, autocommit=True)
+                connections[:] = [await stack.enter_async_context(made)]
+            cursor = await connections[0].execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+        yield run

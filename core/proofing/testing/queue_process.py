@@ -1,0 +1,212 @@
+"""A worker in a process of its own, for tests that kill and freeze it: ``python -m proofing.testing.queue_process``.
+
+The process makes the queue as core does (entry point, descriptor, settings), runs jobs that wait, note an
+intent, "call" and publish, and writes each step into a `History`. Publishing is first-end-wins over all
+processes, as in a result store: a file by result id that only one can make. SIGTERM drains.
+
+A job's metadata steer its run: ``before`` and ``during`` are seconds before the intent and during the call;
+``crash_at`` names the step at which the process kills itself, once: ``before_intent``, ``after_intent``,
+``after_call`` or ``after_publish``.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from proofing.hookspecs import GROUP, BackendContext
+from proofing.queues import ClaimedJob, JobMessage, Queue
+from proofing.records import End, JobKind, StatusRecord
+from proofing.testing.history import History
+from proofing.testing.queue_handlers import make_record
+
+_END_SECONDS = 30.0
+
+
+class WorkerProcess:
+    """One worker process.
+
+    Args:
+        plugin: entry point of the queue's plugin, which must offer a queue of the same name.
+        settings: of the plugin, as in settings.yaml.
+        folder: shared by all processes of a test: history and published ends.
+        slots: for each kind.
+        drain_seconds: after SIGTERM.
+    """
+
+    def __init__(
+        self,
+        plugin: str,
+        settings: Mapping[str, Any],
+        folder: Path,
+        *,
+        slots: int = 50,
+        drain_seconds: float = 5.0,
+    ) -> None:
+        spec = {
+            "plugin": plugin,
+            "settings": dict(settings),
+            "folder": str(folder),
+            "slots": slots,
+            "drain_seconds": drain_seconds,
+        }
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "proofing.testing.queue_process"],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        if self._process.stdin is not None:
+            # Settings may hold a password, which must stand in no process list.
+            self._process.stdin.write(json.dumps(spec).encode())
+            self._process.stdin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        self._process.kill()
+        self._process.wait(_END_SECONDS)
+
+    def terminate(self) -> None:
+        """Ask it to drain (SIGTERM)."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """Freeze it (SIGSTOP)."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on (SIGCONT)."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def wait(self, seconds: float = _END_SECONDS) -> int:
+        """Wait for its end and return its exit code."""
+        return self._process.wait(seconds)
+
+
+def make_backend(plugin: str, settings: Mapping[str, Any]) -> Queue:
+    """Make the queue of a plugin, as core would, from settings as in settings.yaml."""
+    (entry,) = entry_points(group=GROUP, name=plugin)
+    module = entry.load()
+    schema = module.proofing_settings()
+    (descriptor,) = [item for item in module.proofing_queues() if item.name == plugin]
+    context = BackendContext(
+        environment="test", role="worker", public_url="http://127.0.0.1", secret=lambda _label: bytes(32)
+    )
+    queue: Queue = descriptor.make(schema.model_validate_json(json.dumps(settings)), context)
+    return queue
+
+
+class ChronicleHandler:
+    """Runs jobs and writes down every step."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write into *folder*."""
+        self._history = History(folder / "history.jsonl")
+        self._published = folder / "published"
+        self._crashed = folder / "crashed"
+        self._published.mkdir(exist_ok=True)
+        self._crashed.mkdir(exist_ok=True)
+
+    async def run(self, job: ClaimedJob) -> StatusRecord:
+        """Wait, note, call, publish. See `proofing.queues.JobHandler`."""
+        message = job.message
+        history, plan = self._history, message.metadata
+        history.write("run", job=message.result_id, attempt=job.attempt)
+        if job.age_seconds > message.stale_after_seconds:
+            return self._publish(message, End.STALE)
+        await asyncio.sleep(plan.get("before", 0))
+        self._crash_point(message, "before_intent")
+        # Written before and not after: the intent may stand although nobody lived to hear of it.
+        history.write("intent", job=message.result_id)
+        await job.note_intent("mock")
+        self._crash_point(message, "after_intent")
+        history.write("call", job=message.result_id)
+        await asyncio.sleep(plan.get("during", 0))
+        self._crash_point(message, "after_call")
+        record = self._publish(message, End.DONE)
+        self._crash_point(message, "after_publish")
+        return record
+
+    async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
+        """Publish *end*. See `proofing.queues.JobHandler`."""
+        return self._publish(message, end)
+
+    def _publish(self, message: JobMessage, end: End) -> StatusRecord:
+        """Publish an end unless one stands, and return the one that stands."""
+        target = self._published / message.result_id
+        record = make_record(message, end)
+        with tempfile.NamedTemporaryFile(dir=self._published, prefix=".", delete=False) as file:
+            file.write(record.to_json().encode())
+        try:
+            # Atomic, and only one can do it.
+            os.link(file.name, target)
+            accepted = True
+        except FileExistsError:
+            accepted = False
+            record = StatusRecord.from_json(target.read_bytes())
+        os.unlink(file.name)  # noqa: PTH108 - the counterpart of link
+        self._history.write("end", job=message.result_id, end=end.value, accepted=accepted)
+        return record
+
+    def _crash_point(self, message: JobMessage, step: str) -> None:
+        """Die here, if the job says so and nobody did before."""
+        if message.metadata.get("crash_at") != step:
+            return
+        try:
+            (self._crashed / message.result_id).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        self._history.write("kill", step=step)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def published_ends(folder: Path) -> dict[str, End]:
+    """Return the ends that stand, by result id."""
+    ends = {}
+    for file in (folder / "published").glob("[!.]*"):
+        record = StatusRecord.from_json(file.read_bytes())
+        if record.end is not None:
+            ends[file.name] = record.end
+    return ends
+
+
+async def _work(spec: Mapping[str, Any]) -> None:
+    """Work until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    queue = make_backend(spec["plugin"], spec["settings"])
+    slots = {kind.queue_name: int(spec["slots"]) for kind in JobKind}
+    handler = ChronicleHandler(Path(spec["folder"]))
+    try:
+        await queue.work(handler, slots=slots, stop=stop, drain_seconds=spec["drain_seconds"])
+    finally:
+        await queue.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_work(json.load(sys.stdin)))

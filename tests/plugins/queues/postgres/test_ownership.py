@@ -1,0 +1,373 @@
+"""Who owns a job: theft, rescue, poison, deadlines, fences. Each test stands for a worker that went wrong."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from proofing.errors import LeaseLostError
+from proofing.queues import ClaimedJob, JobMessage
+from proofing.records import End, JobKind
+from proofing.testing.queues import RecordingHandler, make_message
+from proofing.testing.waiting import eventually
+from proofing_postgres.queue import PostgresQueue
+
+Maker = Callable[..., PostgresQueue]
+SQL = Callable[..., Any]
+QUEUE = JobKind.RESOLUTION.queue_name
+
+
+@contextlib.asynccontextmanager
+async def working(
+    queue: PostgresQueue, handler: RecordingHandler, *, slots: int = 50, drain_seconds: float = 5.0
+) -> AsyncIterator[None]:
+    """Work on *queue* for the length of the block."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(
+        queue.work(handler, slots={QUEUE: slots}, stop=stop, drain_seconds=drain_seconds)
+    )
+    try:
+        yield
+    finally:
+        stop.set()
+        async with asyncio.timeout(drain_seconds + 10):
+            await task
+
+
+async def abandoned(
+    sql: SQL, messages: list[JobMessage], *, worker: int | None = None, **columns: Any
+) -> int:
+    """Make *messages* look claimed by a worker that died, and return its id."""
+    if worker is None:
+        ((worker,),) = await sql(
+            "insert into proofing.worker (name, lease_until) values ('dead', now() - interval '1 s') returning id"
+        )
+    sets = "".join(f", {name} = {value!r}" for name, value in columns.items())
+    for message in messages:
+        await sql(
+            "update proofing.job set state = 'executing', lease = lease + 1, attempts = 1, worker = %s,"
+            f" started_at = now(), deadline_at = now() + interval '1 min'{sets} where id = %s",
+            worker,
+            message.result_id,
+        )
+    return int(worker)
+
+
+async def test_a_dead_workers_jobs_run_again_at_once(make_queue: Maker, sql: SQL) -> None:
+    """Jobs without an open vendor call are claimed by the living, and the dead row goes."""
+    queue = make_queue()
+    sent = [make_message() for _ in range(20)]
+    await queue.enqueue(sent)
+    dead = await abandoned(sql, sent)
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await handler.until_ended(*sent)
+        assert {handler.end(message.result_id) for message in sent} == {End.DONE}
+        assert all(job.attempt == 2 for job in handler.started)
+        await eventually(lambda: _is_gone(sql, dead))
+        await eventually(lambda: _rescued(queue, 20))
+
+
+async def test_a_job_whose_worker_has_no_row_is_an_orphan(make_queue: Maker, sql: SQL) -> None:
+    """However the row went, its jobs are found."""
+    queue = make_queue()
+    message = make_message()
+    await queue.enqueue([message])
+    await abandoned(sql, [message], worker=123_456_789_012)
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await handler.until_ended(message)
+    assert handler.end(message.result_id) is End.DONE
+
+
+async def test_a_living_workers_jobs_stay_its_own(make_queue: Maker, sql: SQL) -> None:
+    """A worker whose lease stands keeps its jobs, whatever others sweep."""
+    queue = make_queue()
+    theirs, last = make_message(), make_message()
+    await queue.enqueue([theirs])
+    ((other,),) = await sql(
+        "insert into proofing.worker (name, lease_until) values ('other', now() + interval '1 min') returning id"
+    )
+    await abandoned(sql, [theirs], worker=other)
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await eventually(lambda: queue.session and queue.session.counts["run_count"] >= 0)
+        await queue.enqueue([last])
+        await handler.until_ended(last)
+    assert handler.starts(theirs.result_id) == 0
+
+
+async def test_an_open_call_ends_as_unknown_and_is_not_repeated(make_queue: Maker, sql: SQL) -> None:
+    """A worker that died between intent and answer leaves an unknown outcome, at once."""
+    queue = make_queue()
+    open_call, no_call = make_message(), make_message()
+    await queue.enqueue([open_call, no_call])
+    dead = await abandoned(sql, [open_call], intent="mock")
+    await abandoned(sql, [no_call], worker=dead)
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await handler.until_ended(open_call, no_call)
+    assert handler.end(open_call.result_id) is End.UNKNOWN_OUTCOME
+    assert handler.starts(open_call.result_id) == 0
+    assert handler.end(no_call.result_id) is End.DONE
+    verdict = await queue.verdict(open_call.result_id)
+    assert verdict is not None
+    assert verdict.end is End.UNKNOWN_OUTCOME
+
+
+async def test_a_job_that_kills_its_workers_is_ended(make_queue: Maker, sql: SQL) -> None:
+    """After its second crash a job ends as lost, instead of killing a third worker."""
+    queue = make_queue(max_crashes=2)
+    poison, victim = make_message(), make_message()
+    await queue.enqueue([poison, victim])
+    dead = await abandoned(sql, [poison], crashes=1)
+    await abandoned(sql, [victim], worker=dead)
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await handler.until_ended(poison, victim)
+    assert handler.end(poison.result_id) is End.WORKER_LOST
+    assert handler.starts(poison.result_id) == 0
+    assert handler.end(victim.result_id) is End.DONE
+
+
+async def test_a_rescued_job_that_is_stale_is_not_run(make_queue: Maker, sql: SQL) -> None:
+    """The stale rule holds for what comes back, too."""
+    queue = make_queue()
+    message = make_message()
+    await queue.enqueue([message])
+    await abandoned(sql, [message])
+    await sql("update proofing.job set expires_at = now() - interval '1 s'")
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await handler.until_ended(message)
+    assert handler.end(message.result_id) is End.STALE
+    assert handler.started == []
+
+
+async def test_a_late_completion_is_rejected_and_counted(make_queue: Maker, sql: SQL) -> None:
+    """Jobs stolen while they run: every former owner's completion is thrown away, and nothing else."""
+    queue = make_queue()
+    release = asyncio.Event()
+
+    async def hold(_job: ClaimedJob) -> None:
+        await release.wait()
+
+    handler = RecordingHandler(hold)
+    sent = [make_message() for _ in range(30)]
+    stolen = sent[::3]
+    ((thief,),) = await sql(
+        "insert into proofing.worker (name, lease_until) values ('thief', now() + interval '1 h') returning id"
+    )
+    async with working(queue, handler):
+        await queue.enqueue(sent)
+        await handler.until_started(30)
+        await abandoned(sql, stolen, worker=thief)
+        release.set()
+        await handler.until_ended(*sent)
+    ((left,),) = await sql("select count(*) from proofing.job where worker = %s", thief)
+    ((lost,),) = await sql("select value from proofing.tally where name = 'lease_lost'")
+    ((done,),) = await sql("select count(*) from proofing.job_done")
+    assert (left, lost, done) == (10, 10, 20)
+
+
+async def test_a_note_of_a_stolen_job_is_refused(make_queue: Maker, sql: SQL) -> None:
+    """Whoever lost the job is told before it calls the vendor."""
+    queue = make_queue()
+    go = asyncio.Event()
+    refused: list[str] = []
+
+    async def body(job: ClaimedJob) -> None:
+        await go.wait()
+        try:
+            await job.note_intent("mock")
+        except LeaseLostError:
+            refused.append(job.message.result_id)
+            raise
+
+    handler = RecordingHandler(body)
+    message = make_message()
+    ((thief,),) = await sql(
+        "insert into proofing.worker (name, lease_until) values ('thief', now() + interval '1 h') returning id"
+    )
+    async with working(queue, handler):
+        await queue.enqueue([message])
+        await handler.until_started()
+        await abandoned(sql, [message], worker=thief)
+        go.set()
+        await eventually(lambda: refused == [message.result_id])
+    assert handler.published == {}
+
+
+async def test_a_job_enqueued_again_after_its_end_calls_nobody(make_queue: Maker, sql: SQL) -> None:
+    """Should the same id stand in the history, the intent is refused."""
+    queue = make_queue()
+    calls: list[str] = []
+
+    async def body(job: ClaimedJob) -> None:
+        await sql(
+            "insert into proofing.job_done select id, enqueued_at, null, now(), 1, 0, 'done', queue, kind, '', '{}'"
+            " from proofing.job"
+        )
+        await job.note_intent("mock")
+        calls.append(job.message.result_id)
+
+    handler = RecordingHandler(body)
+    async with working(queue, handler):
+        await queue.enqueue([make_message()])
+        await eventually(lambda: queue.session and queue.session.counts["stopped_lost"] == 1)
+    assert calls == []
+
+
+async def test_a_worker_whose_row_is_gone_stops_its_jobs(make_queue: Maker, sql: SQL) -> None:
+    """It cancels what it runs, takes a new id, and goes on working."""
+    queue = make_queue()
+    hung: list[str] = []
+
+    async def hang_once(job: ClaimedJob) -> None:
+        if job.message.result_id not in hung:
+            hung.append(job.message.result_id)
+            await asyncio.Event().wait()
+
+    handler = RecordingHandler(hang_once)
+    message = make_message()
+    async with working(queue, handler):
+        await queue.enqueue([message])
+        await handler.until_started()
+        ((former,),) = await sql("delete from proofing.worker returning id")
+        await handler.until_ended(message)
+        assert handler.cancelled == [message.result_id]
+        assert handler.starts(message.result_id) == 2
+        assert queue.session is not None
+        heartbeat = queue.session.heartbeat
+        await eventually(lambda: heartbeat.worker_id > former)
+
+
+async def test_a_hung_worker_loses_a_job_that_is_overdue(make_queue: Maker, sql: SQL) -> None:
+    """A living worker cannot hold a job for ever: the database's clock decides, and another publishes the end."""
+    queue = make_queue()
+    message = make_message()
+    await queue.enqueue([message])
+    ((alive,),) = await sql(
+        "insert into proofing.worker (name, lease_until) values ('hung', now() + interval '1 h') returning id"
+    )
+    await abandoned(sql, [message], worker=alive)
+    await sql("update proofing.job set deadline_at = now() - interval '1 ms'")
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await handler.until_ended(message)
+    assert handler.end(message.result_id) is End.TIMED_OUT
+
+
+async def test_an_end_that_cannot_be_published_is_tried_again(make_queue: Maker) -> None:
+    """A result store that is away does not lose the end of a stale job."""
+
+    class Failing(RecordingHandler):
+        tries = 0
+
+        async def abandon(self, message: JobMessage, end: End) -> Any:
+            self.tries += 1
+            if self.tries < 3:
+                raise RuntimeError("synthetic")
+            return await super().abandon(message, end)
+
+    queue = make_queue()
+    message = make_message(stale_after_seconds=0.001)
+    await queue.enqueue([message])
+    handler = Failing()
+    async with working(queue, handler):
+        await handler.until_ended(message)
+    assert handler.end(message.result_id) is End.STALE
+    assert await queue.verdict(message.result_id) is not None
+
+
+async def test_a_claim_that_the_database_forgot_is_one_run(make_queue: Maker, sql: SQL) -> None:
+    """After a crash that lost a claim, the same worker claims again; the first run is stopped."""
+    queue = make_queue()
+    runs: list[int] = []
+
+    async def body(_job: ClaimedJob) -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            await asyncio.Event().wait()
+
+    handler = RecordingHandler(body)
+    message = make_message()
+    async with working(queue, handler):
+        await queue.enqueue([message])
+        await handler.until_started()
+        await sql("update proofing.job set state = 'ready', worker = null, lease = lease - 1")
+        await handler.until_ended(message)
+    assert handler.cancelled == [message.result_id]
+    assert handler.end(message.result_id) is End.DONE
+    assert handler.late == []
+
+
+async def test_a_claim_nobody_heard_of_is_handed_back(make_queue: Maker, sql: SQL) -> None:
+    """A job that the database takes for ours, and that does not run here, is given up after a reconnect."""
+    queue = make_queue()
+    handler = RecordingHandler()
+    message = make_message()
+    async with working(queue, handler):
+        await eventually(lambda: queue.session and queue.session.heartbeat.worker_id)
+        assert queue.session is not None
+        await sql("set session_replication_role = replica")
+        await queue.session.claim_link.close()
+        await queue.enqueue([message])
+        await handler.until_ended(message)
+        ghost = make_message()
+        await sql(
+            "insert into proofing.job select (jsonb_populate_record(null::proofing.job, j.doc)).* from (select"
+            " jsonb_build_object('id', %s::text, 'lease', 1, 'worker', %s::bigint, 'enqueued_at', now(), 'run_at',"
+            " now(), 'expires_at', now() + interval '1 h', 'deadline_at', now() + interval '1 h', 'submitted_at', 0,"
+            " 'stale_after_seconds', 300, 'deadline_seconds', 55, 'delay_seconds', 0, 'priority', 0, 'attempts', 1,"
+            " 'crashes', 0, 'schema_version', 1, 'state', 'executing', 'queue', %s::text, 'kind', 'resolution',"
+            " 'owner', 'o', 'trace_id', 't', 'payload', '\\x00') as doc) j",
+            ghost.result_id,
+            queue.session.heartbeat.worker_id,
+            QUEUE,
+        )
+        await queue.session.claim_link.close()
+        await queue.enqueue([make_message()])
+        await handler.until_ended(ghost)
+    assert handler.starts(ghost.result_id) == 1
+
+
+@pytest.mark.parametrize("fault", ["terminate", "listen"])
+async def test_ended_connections_are_made_again(make_queue: Maker, sql: SQL, fault: str) -> None:
+    """Backends that are terminated, all or the listening one, cost no job and no restart."""
+    queue = make_queue()
+    handler = RecordingHandler()
+    where = "query ilike 'listen%%'" if fault == "listen" else "true"
+    async with working(queue, handler):
+        for _ in range(3):
+            await eventually(lambda: queue.session and queue.session.is_listening)
+            await sql(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+                f" and pid <> pg_backend_pid() and {where}"
+            )
+            message = make_message()
+            await eventually(lambda message=message: _enqueued(queue, message))
+            await handler.until_ended(message)
+    assert handler.late == []
+
+
+async def _enqueued(queue: PostgresQueue, message: JobMessage) -> bool:
+    """Enqueue, as a caller does that asks again after an error."""
+    from proofing.errors import QueueUnavailableError  # noqa: PLC0415
+
+    try:
+        return await queue.enqueue([message]) == 1
+    except QueueUnavailableError:
+        return False
+
+
+async def _rescued(queue: PostgresQueue, count: int) -> bool:
+    """Tell whether the statistics know of *count* rescued jobs."""
+    return (await queue.stats()).details["rescued"] == count
+
+
+async def _is_gone(sql: SQL, worker: int) -> bool:
+    """Tell whether a worker's row is gone."""
+    return await sql("select 1 from proofing.worker where id = %s", worker) == []
