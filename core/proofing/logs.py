@@ -7,6 +7,7 @@ print URLs, bodies or statements are switched off. Event and field names: docs/r
 
 import json
 import logging
+import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -39,6 +40,9 @@ _FOREIGN = (
     "psycopg",
     "asyncio",
 )
+
+#: Names of events are single words.
+_EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 _strict = False
 
@@ -89,7 +93,7 @@ class JSONFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "name": record.getMessage() if record.name.startswith("proofing") else record.name,
+            "name": _event(record),
             "role": self._role,
             "pid": record.process,
         }
@@ -97,7 +101,14 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             line["exception_class"] = record.exc_info[0].__name__
             line["exception_backtrace"] = _frames(record.exc_info[2])
-        return json.dumps(line, separators=(",", ":"), default=_plain)
+        return json.dumps(line, separators=(",", ":"), default=_plain, skipkeys=True)
+
+
+def _event(record: logging.LogRecord) -> str:
+    """Return the event's name; a sentence, which may hold anything, is no name, and is left out."""
+    is_ours = record.name.partition(".")[0] == "proofing"
+    event = record.msg if is_ours and isinstance(record.msg, str) and _EVENT.fullmatch(record.msg) else None
+    return event or f"unnamed event of {record.name}"
 
 
 def _frames(traceback: Any) -> list[str]:
@@ -119,8 +130,8 @@ def _plain(value: object) -> Any:
     """Turn enums and sets into JSON; anything else shows its type only."""
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, (set, frozenset, tuple)):
-        return sorted(value) if not isinstance(value, tuple) else list(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)
     return f"<{type(value).__name__}>"
 
 

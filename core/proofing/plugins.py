@@ -7,23 +7,30 @@ that fails to import is reported and left out; the others work. Built-in plugins
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
 from typing import Any, TypeVar
 
 import pluggy
 
 from proofing import hookspecs
+from proofing.applicant import ATTRIBUTES
 from proofing.errors import ConfigurationError, PluginError, Problem
 from proofing.hookspecs import GROUP, BackendContext, BackendDescriptor, PluginSettings
 from proofing.logs import get_logger, log
 from proofing.queues import Queue
 from proofing.settings import Layers, Settings, parse_settings
 from proofing.stores import ImageStore, KeyService, ResultStore, SecretStore
-from proofing.vendors import AnyProofer, Maturity, ProoferDescriptor, ProoferKind
+from proofing.vendors import (
+    AnyProofer,
+    HostedProofer,
+    Maturity,
+    PollingProofer,
+    ProoferDescriptor,
+    ProoferKind,
+)
 
 BackendT = TypeVar("BackendT")
 
@@ -50,13 +57,32 @@ class PluginReport:
     offers: tuple[str, ...] = ()
 
 
+#: The settings key of each backend, and the hook that offers it.
+BACKEND_HOOKS: Mapping[str, str] = {
+    "queue": "proofing_queues",
+    "secret_store": "proofing_secret_stores",
+    "key_service": "proofing_key_services",
+    "image_store": "proofing_image_stores",
+    "result_store": "proofing_result_stores",
+}
+#: What each hook but `proofing_settings` offers, for people, and of which type.
+_OFFERS: Mapping[str, tuple[str, type]] = {
+    "proofing_queues": ("queue", BackendDescriptor),
+    "proofing_secret_stores": ("secret store", BackendDescriptor),
+    "proofing_key_services": ("key service", BackendDescriptor),
+    "proofing_image_stores": ("image store", BackendDescriptor),
+    "proofing_result_stores": ("result store", BackendDescriptor),
+    "proofing_proofers": ("", ProoferDescriptor),
+}
+
+
 @dataclass(slots=True)
 class _Loaded:
-    """One loaded plugin with its parsed section."""
+    """One loaded plugin with its parsed section, and what each hook returned."""
 
     name: str
-    module: ModuleType
     schema: type[PluginSettings] | None
+    offers: Mapping[str, Sequence[Any]]
     settings: PluginSettings | None = None
 
 
@@ -87,7 +113,7 @@ class PluginManager:
             problem = f"is offered by several distributions ({names}); uninstall all but one"
         elif enabled:
             problem = self._load(name, entries[0])
-        offers = self._offers(name) if name in self._loaded else ()
+        offers = _words(self._loaded[name].offers) if name in self._loaded else ()
         report = PluginReport(
             name=name,
             distribution=distribution,
@@ -103,44 +129,49 @@ class PluginManager:
             log(_logger, "plugin_loaded", plugin=name, distribution=distribution, version=version)
 
     def _load(self, name: str, entry: EntryPoint) -> str | None:
-        """Import and register one plugin; return what went wrong."""
+        """Import and register one plugin, and call its hooks; return what went wrong."""
         try:
-            module: ModuleType = entry.load()
+            module = entry.load()
             self._pluggy.register(module, name)
             self._pluggy.check_pending()
+            schema, offers = self._ask(module)
         except ModuleNotFoundError as error:
-            return f"needs {error.name}; install proofing[{name}]"
+            problem = f"needs {error.name}; install proofing[{name}]"
         except pluggy.PluginValidationError:
-            self._pluggy.unregister(name=name)
-            return "implements a hook that does not exist, or with other arguments"
+            problem = "implements a hook that does not exist, or with other arguments"
+        except PluginError as error:
+            problem = str(error)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
-            return f"cannot be imported: {type(error).__name__}"
-        schema = self._pluggy.subset_hook_caller(
-            "proofing_settings", [plugin for plugin in self._pluggy.get_plugins() if plugin is not module]
-        )()
-        self._loaded[name] = _Loaded(name, module, schema)
-        return None
+            problem = f"cannot be loaded: {type(error).__name__}"
+        else:
+            self._loaded[name] = _Loaded(name, schema, offers)
+            return None
+        if self._pluggy.has_plugin(name):
+            self._pluggy.unregister(name=name)
+        return problem
 
-    def _of(self, name: str, hook: str) -> list[Any]:
-        """Return what the plugin *name* returns from *hook*; an empty list when it has none."""
-        others = [plugin for plugin in self._pluggy.get_plugins() if plugin is not self._loaded[name].module]
-        results = self._pluggy.subset_hook_caller(hook, others)()
-        return [item for result in results for item in result]
+    def _ask(self, module: object) -> tuple[type[PluginSettings] | None, dict[str, Sequence[Any]]]:
+        """Call every hook of one plugin, once.
 
-    def _offers(self, name: str) -> tuple[str, ...]:
-        """Return what the plugin registered, for people."""
-        backends = {
-            "queue": "proofing_queues",
-            "secret store": "proofing_secret_stores",
-            "key service": "proofing_key_services",
-            "image store": "proofing_image_stores",
-            "result store": "proofing_result_stores",
-        }
-        words = [f"{what} {item.name}" for what, hook in backends.items() for item in self._of(name, hook)]
-        words += [f"{item.kind.value} {item.name}" for item in self._of(name, "proofing_proofers")]
-        return tuple(words)
+        Raises:
+            PluginError: a hook answers with something else than it must.
+        """
+        others = [plugin for plugin in self._pluggy.get_plugins() if plugin is not module]
+        schema = self._pluggy.subset_hook_caller("proofing_settings", others)()
+        if schema is not None and not (isinstance(schema, type) and issubclass(schema, PluginSettings)):
+            raise PluginError("answers proofing_settings with something that is no PluginSettings")
+        offers: dict[str, Sequence[Any]] = {}
+        for hook, (_word, wanted) in _OFFERS.items():
+            results = self._pluggy.subset_hook_caller(hook, others)()
+            offers[hook] = [item for result in results for item in result]
+            if not all(isinstance(item, wanted) for item in offers[hook]):
+                raise PluginError(f"answers {hook} with something that is no {wanted.__name__}")
+        for item in offers["proofing_proofers"]:
+            if unknown := sorted(set(item.attributes) - set(ATTRIBUTES)):
+                raise PluginError(f"{item.name} declares unknown attributes: {', '.join(unknown)}")
+        return schema, offers
 
     def problems(self) -> list[Problem]:
         """Return what is wrong with enabled plugins, as problems of the key ``plugins``."""
@@ -149,6 +180,13 @@ class PluginManager:
             for report in self.reports
             if report.enabled and report.problem
         ]
+
+    @property
+    def sections(self) -> Mapping[str, PluginSettings]:
+        """The parsed section of every enabled plugin that has settings, by the plugin's name."""
+        return {
+            plugin.name: plugin.settings for plugin in self._loaded.values() if plugin.settings is not None
+        }
 
     def read_sections(self, layers: Layers, *, only: str | None = None) -> list[Problem]:
         """Let each plugin's schema decide on its section, and return every problem.
@@ -159,9 +197,8 @@ class PluginManager:
         """
         problems: list[Problem] = []
         for plugin in self._loaded.values():
-            if only is not None and not any(
-                item.name == only for item in self._of(plugin.name, "proofing_secret_stores")
-            ):
+            stores = {item.name for item in plugin.offers["proofing_secret_stores"]}
+            if only is not None and only not in stores:
                 continue
             try:
                 if plugin.schema is not None:
@@ -190,47 +227,59 @@ class PluginManager:
 
     def queue(self, name: str, context: BackendContext) -> Queue:
         """Make the queue backend *name*. Raises `ConfigurationError`."""
-        queue: Queue = self._backend("queue", "proofing_queues", name, context)
+        queue: Queue = self._backend("queue", name, context)
         return queue
 
     def secret_store(self, name: str, context: BackendContext) -> SecretStore:
         """Make the secret store *name*. Raises `ConfigurationError`."""
-        secret_store: SecretStore = self._backend("secret_store", "proofing_secret_stores", name, context)
+        secret_store: SecretStore = self._backend("secret_store", name, context)
         return secret_store
 
     def key_service(self, name: str, context: BackendContext) -> KeyService:
         """Make the key service *name*. Raises `ConfigurationError`."""
-        key_service: KeyService = self._backend("key_service", "proofing_key_services", name, context)
+        key_service: KeyService = self._backend("key_service", name, context)
         return key_service
 
     def image_store(self, name: str, context: BackendContext) -> ImageStore:
         """Make the image store *name*. Raises `ConfigurationError`."""
-        image_store: ImageStore = self._backend("image_store", "proofing_image_stores", name, context)
+        image_store: ImageStore = self._backend("image_store", name, context)
         return image_store
 
     def result_store(self, name: str, context: BackendContext) -> ResultStore:
         """Make the result store *name*. Raises `ConfigurationError`."""
-        result_store: ResultStore = self._backend("result_store", "proofing_result_stores", name, context)
+        result_store: ResultStore = self._backend("result_store", name, context)
         return result_store
 
-    def _backend(self, key: str, hook: str, name: str, context: BackendContext) -> Any:
-        """Make one backend, holding production to its rule."""
-        offers: list[tuple[_Loaded, BackendDescriptor[Any]]] = [
-            (plugin, item) for plugin in self._loaded.values() for item in self._of(plugin.name, hook)
+    def check_backend(self, key: str, name: str, *, environment: str) -> list[Problem]:
+        """Return what speaks against the backend *name* of the settings *key*; nothing is made."""
+        try:
+            self._find(key, name, environment)
+        except ConfigurationError as error:
+            return list(error.problems)
+        return []
+
+    def _backend(self, key: str, name: str, context: BackendContext) -> Any:
+        """Make one backend."""
+        plugin, descriptor = self._find(key, name, context.environment)
+        return descriptor.make(plugin.settings, context)
+
+    def _find(self, key: str, name: str, environment: str) -> tuple[_Loaded, BackendDescriptor[Any]]:
+        """Return the one backend *name*, holding production to its rule. Raises `ConfigurationError`."""
+        offers = [
+            (plugin, item) for plugin in self._loaded.values() for item in plugin.offers[BACKEND_HOOKS[key]]
         ]
         matching = [(plugin, item) for plugin, item in offers if item.name == name]
         if not matching:
             known = ", ".join(sorted(item.name for _plugin, item in offers)) or "none"
-            rule = f"no enabled plugin offers it; enabled plugins offer: {known}"
+            rule = f"no enabled plugin offers {name}; enabled plugins offer: {known}"
             raise ConfigurationError([Problem("settings", key, rule)])
         if len(matching) > 1:
             rule = "is offered by several enabled plugins"
             raise ConfigurationError([Problem("settings", key, rule)])
-        plugin, descriptor = matching[0]
-        if context.environment == "production" and not descriptor.production:
+        if environment == "production" and not matching[0][1].production:
             rule = f"{name} is for one machine and refused in production"
             raise ConfigurationError([Problem("settings", key, rule)])
-        return descriptor.make(plugin.settings, context)
+        return matching[0]
 
     @cached_property
     def proofers(self) -> dict[tuple[ProoferKind, str], "LoadedProofer"]:
@@ -241,7 +290,7 @@ class PluginManager:
         """
         found: dict[tuple[ProoferKind, str], LoadedProofer] = {}
         for plugin in self._loaded.values():
-            for descriptor in self._of(plugin.name, "proofing_proofers"):
+            for descriptor in plugin.offers["proofing_proofers"]:
                 key = (descriptor.kind, descriptor.name)
                 if key in found:
                     rule = f"two plugins offer the {descriptor.kind.value} proofer {descriptor.name}"
@@ -261,15 +310,26 @@ class LoadedProofer:
 
     @cached_property
     def proofer(self) -> AnyProofer:
-        """The proofer. Raises `PluginError` when the plugin fails to make it."""
+        """The proofer.
+
+        Raises:
+            PluginError: the plugin fails to make it, or it has a shape that is not driven.
+        """
         try:
-            return self.descriptor.make(self.settings)
+            proofer: Any = self.descriptor.make(self.settings)
         except ModuleNotFoundError as error:
             raise PluginError(f"{self.plugin} needs {error.name}; install proofing[{self.plugin}]") from None
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
             raise PluginError(
                 f"{self.plugin} cannot make {self.descriptor.name}: {type(error).__name__}"
             ) from None
+        if not (hasattr(proofer, "proof") or isinstance(proofer, PollingProofer)):
+            why = "hosted sessions are not driven yet" if isinstance(proofer, HostedProofer) else "no proofer"
+            raise PluginError(f"{self.plugin}: {self.descriptor.name} cannot be asked: {why}")
+        made: AnyProofer = proofer
+        return made
 
     @property
     def is_mock(self) -> bool:
@@ -284,6 +344,15 @@ def secret_reader(key: Callable[[], bytes]) -> Callable[[str], bytes]:
         return hmac.new(key(), f"proofing/backend/{label}".encode(), hashlib.sha256).digest()
 
     return secret
+
+
+def _words(offers: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """Return what a plugin offers, for people."""
+    return tuple(
+        f"{_OFFERS[hook][0] or item.kind.value} {item.name}"
+        for hook, items in offers.items()
+        for item in items
+    )
 
 
 def _origin(entry: EntryPoint) -> tuple[str, str]:

@@ -174,5 +174,5 @@ class StatusRecord:
                 finished_at=values["finished_at"],
                 mac=values["mac"],
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             raise ValueError("no status record") from None

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from proofing.errors import ConfigurationError, PluginError, Problem
+from proofing.errors import PluginError, Problem
 from proofing.plugins import LoadedProofer, PluginManager
 from proofing.settings import LiveSettings, Settings
 from proofing.settings.schema import VendorStatus
@@ -89,40 +89,35 @@ class Router:
             for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
         )
 
-    def problems(self) -> list[Problem]:
-        """Return every vendor that the settings name and no plugin offers, and mocks in production."""
-        settings = self._live.current
+    def problems(self, environment: str) -> list[Problem]:
+        """Return what is wrong with the vendors of the settings in force. See `vendor_problems`."""
+        return vendor_problems(self._live.current, self._plugins, environment)
+
+    def unusable(self) -> list[Problem]:
+        """Make every vendor that the settings name; return those that cannot be made or are not driven."""
         problems = []
-        for key, kind, names in _named_vendors(settings):
-            offered = sorted(name for known, name in self._plugins.proofers if known is kind)
-            problems += [
-                Problem(
-                    "settings",
-                    key,
-                    f"no enabled plugin offers {name}; offered: {', '.join(offered) or 'none'}",
-                )
-                for name in names
-                if name not in offered
-            ]
+        for key, kind, names in _named_vendors(self._live.current):
+            for name in names:
+                try:
+                    _ = self.named(kind, name).proofer
+                except PluginError as error:
+                    problems.append(Problem("settings", key, str(error)))
         return problems
 
-    def mocks_in_use(self) -> list[Problem]:
-        """Return the settings keys that name a mock vendor."""
-        settings = self._live.current
-        return [
-            Problem("settings", key, f"{name} is a mock and refused in production")
-            for key, kind, names in _named_vendors(settings)
-            for name in names
-            if (loaded := self._plugins.proofers.get((kind, name))) and loaded.is_mock
-        ]
 
-    def require_sound(self, environment: str) -> None:
-        """Refuse settings that name unknown vendors, or mocks in production. Raises `ConfigurationError`."""
-        problems = self.problems()
-        if environment == "production":
-            problems += self.mocks_in_use()
-        if problems:
-            raise ConfigurationError(problems)
+def vendor_problems(settings: Settings, plugins: PluginManager, environment: str) -> list[Problem]:
+    """Return every vendor that *settings* name and no plugin offers, and in production every mock."""
+    problems = []
+    for key, kind, names in _named_vendors(settings):
+        offered = sorted(name for known, name in plugins.proofers if known is kind)
+        for name in names:
+            loaded = plugins.proofers.get((kind, name))
+            if loaded is None:
+                rule = f"no enabled plugin offers {name}; offered: {', '.join(offered) or 'none'}"
+                problems.append(Problem("settings", key, rule))
+            elif loaded.is_mock and environment == "production":
+                problems.append(Problem("settings", key, f"{name} is a mock and refused in production"))
+    return problems
 
 
 def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[str]]]:

@@ -5,10 +5,11 @@ queue, service or worker. Every problem found on the way is collected and report
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -19,9 +20,9 @@ from proofing.jobs.run import VendorDesk
 from proofing.jobs.runner import JobRunner
 from proofing.logs import configure_logs, get_logger, log
 from proofing.outbound import OutboundTransport
-from proofing.plugins import PluginManager, secret_reader
+from proofing.plugins import BACKEND_HOOKS, PluginManager, secret_reader
 from proofing.queues import Capability, Queue
-from proofing.routing import Router
+from proofing.routing import Router, vendor_problems
 from proofing.service import ProofingService
 from proofing.settings import Layers, LiveSettings, Settings, parse_settings, read_layers
 from proofing.settings.schema import decode_key
@@ -29,6 +30,8 @@ from proofing.stores import ImageStore, KeyService, ResultStore, Secrets
 from proofing.worker import Worker
 
 _logger = get_logger("proofing.runtime")
+#: Settings that have no default; the secret store brings them.
+_SECRET_KEYS = ("hmac_fingerprinter_key", "session_encryption_key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,24 +81,28 @@ async def configure(
         StoreUnavailableError: the secret store does not answer.
     """
     layers = read_layers(path, environ)
-    plugins = PluginManager(_names(layers))
+    plugins = PluginManager(plugin_names(layers))
     problems = plugins.problems()
-    secrets = await _add_secrets(layers, plugins, role)
+    secrets: Secrets | None = None
+    try:
+        secrets = await _add_secrets(layers, plugins, role)
+    except ConfigurationError as error:
+        problems += error.problems
+        _stand_in(layers)
     problems += plugins.read_sections(layers)
     try:
         settings = parse_settings(layers, Settings)
     except ConfigurationError as error:
-        raise ConfigurationError([*problems, *error.problems]) from None
-    live = LiveSettings(settings, layers, lambda: _reread(path, environ, secrets))
-    router = Router(plugins, live)
+        raise ConfigurationError(_once([*problems, *error.problems])) from None
     try:
-        router.require_sound(layers.environment)
+        problems += _settings_problems(layers, settings, plugins)
     except ConfigurationError as error:
         problems += error.problems
-    if layers.environment == "production" and not settings.public_url.startswith("https://"):
-        problems.append(Problem(layers.origin(["public_url"]), "public_url", "must be https in production"))
-    if problems:
-        raise ConfigurationError(problems)
+    if problems or secrets is None:
+        raise ConfigurationError(_once(problems))
+    kept = secrets
+    live = LiveSettings(settings, layers, lambda: _reread(path, environ, kept, plugins))
+    router = Router(plugins, live)
     return Configuration(layers=layers, settings=settings, plugins=plugins, live=live, router=router)
 
 
@@ -118,14 +125,17 @@ def make_backends(configuration: Configuration, role: str) -> Backends:
         except ModuleNotFoundError as error:
             name = getattr(settings, key)
             problems.append(Problem("settings", key, f"{name} needs {error.name}; install proofing[{name}]"))
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold secrets
+            rule = f"{getattr(settings, key)} cannot be made: {type(error).__name__}"
+            problems.append(Problem("settings", key, rule))
+    rescues = Capability.RESCUE in getattr(made.get("queue"), "capabilities", (Capability.RESCUE,))
+    if settings.queue_must_rescue and not rescues:
+        rule = f"{settings.queue} loses the jobs of a killed worker, and queue_must_rescue is on"
+        problems.append(Problem("settings", "queue", rule))
     if problems:
         raise ConfigurationError(problems)
-    queue: Queue = made["queue"]  # type: ignore[assignment]
-    if settings.queue_must_rescue and Capability.RESCUE not in queue.capabilities:
-        rule = f"{settings.queue} loses the jobs of a killed worker, and queue_must_rescue is on"
-        raise ConfigurationError([Problem("settings", "queue", rule)])
     return Backends(
-        queue=queue,
+        queue=made["queue"],  # type: ignore[arg-type]
         results=made["result_store"],  # type: ignore[arg-type]
         images=made["image_store"],  # type: ignore[arg-type]
         key_service=made["key_service"],  # type: ignore[arg-type]
@@ -145,15 +155,17 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
     """
     protect_process()
     settings = configuration.settings
+    if unusable := configuration.router.unusable():
+        raise ConfigurationError(unusable)
     backends = make_backends(configuration, role)
+    keys = _ring(settings.session_encryption_key, settings.session_encryption_key_queue)
     sealer = Sealer(
         backends.key_service,
-        _ring(settings.session_encryption_key, settings.session_encryption_key_queue),
+        keys,
         environment=configuration.environment,
         data_key_max_messages=settings.data_key_max_messages,
         data_key_max_seconds=settings.data_key_max_seconds,
     )
-    keys = _ring(settings.session_encryption_key, settings.session_encryption_key_queue)
     proxy = settings.outbound_proxy.get_secret_value() if settings.outbound_proxy else None
     desk = VendorDesk(OutboundTransport(proxy=proxy, max_connections=settings.outbound_max_connections))
     runner = JobRunner(
@@ -244,7 +256,44 @@ def _context(layers: Layers, role: str, settings: Settings | None) -> BackendCon
     )
 
 
-def _names(layers: Layers) -> list[str]:
+def _settings_problems(layers: Layers, settings: Settings, plugins: PluginManager) -> list[Problem]:
+    """Return what only the settings together with the plugins tell. Raises `ConfigurationError`."""
+    environment = layers.environment
+    problems = [
+        problem
+        for key in BACKEND_HOOKS
+        for problem in plugins.check_backend(key, getattr(settings, key), environment=environment)
+    ]
+    if environment == "production" and not settings.public_url.startswith("https://"):
+        problems.append(Problem(layers.origin(["public_url"]), "public_url", "must be https in production"))
+    proxy = settings.outbound_proxy.get_secret_value() if settings.outbound_proxy else None
+    if proxy is not None and not _is_proxy_url(proxy):
+        rule = "must be the http or https URL of a proxy"
+        problems.append(Problem(layers.origin(["outbound_proxy"]), "outbound_proxy", rule))
+    return problems + vendor_problems(settings, plugins, environment)
+
+
+def _is_proxy_url(text: str) -> bool:
+    """Tell whether *text* is the URL of a forward proxy."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _stand_in(layers: Layers) -> None:
+    """Put keys in the place of missing ones, so that the rest can be judged; the start has failed already."""
+    missing = {key: "00" * 32 for key in _SECRET_KEYS if layers.get(key) is None}
+    layers.add(missing, "secret store")
+
+
+def _once(problems: Sequence[Problem]) -> list[Problem]:
+    """Return *problems* without repetitions."""
+    return list(dict.fromkeys(problems))
+
+
+def plugin_names(layers: Layers) -> list[str]:
     """Return the plugins to load, before the schema has looked at them."""
     names = layers.get("plugins", Settings.model_fields["plugins"].default)
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
@@ -252,11 +301,20 @@ def _names(layers: Layers) -> list[str]:
     return list(names)
 
 
-def _reread(path: Path | None, environ: Mapping[str, str] | None, secrets: Secrets) -> Settings:
-    """Return the settings as the file says now, with the secrets as loaded at launch."""
+def _reread(
+    path: Path | None, environ: Mapping[str, str] | None, secrets: Secrets, plugins: PluginManager
+) -> Settings:
+    """Return the settings as the file says now, with the secrets as loaded at launch.
+
+    Raises:
+        ConfigurationError: they would not do for a start, such as a mock in production.
+    """
     layers = read_layers(path, environ)
     layers.add(secrets.values, secrets.source)
-    return parse_settings(layers, Settings)
+    settings = parse_settings(layers, Settings)
+    if problems := vendor_problems(settings, plugins, layers.environment):
+        raise ConfigurationError(problems)
+    return settings
 
 
 def _ring(current: SecretStr, old: tuple[SecretStr, ...]) -> KeyRing:

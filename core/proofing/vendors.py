@@ -11,6 +11,9 @@ Three shapes, told apart by the methods an adapter has:
   while it is not ready; core asks again until the deadline;
 * *hosted session, then webhook* (`HostedProofer`): ``start`` returns the page the person goes to, and
   ``fetch`` the result once the vendor's webhook, or the person's return, says that it is ready.
+
+Core drives the first two. The third is a contract that adapters can be written and tested against; a proofer
+that has no other shape is refused at start, because hosted sessions are not driven yet.
 """
 
 import logging

@@ -275,7 +275,7 @@ async def test_the_environment_is_not_asked(vendor, transport, monkeypatch):
         assert (proxy.connections, len(vendor.calls)) == (0, 1)
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")  # httpx-aiohttp makes one
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # httpx-aiohttp speaks to an older aiohttp
 async def test_the_proxy_of_the_settings_carries_every_call():
     """With a proxy nothing goes to the vendor directly, and the proxy gets its password."""
     async with HostileVendor() as proxy:

@@ -2,15 +2,16 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from proofing.plugins import PluginManager
-from proofing.runtime import check_reachable, configure, make_backends
-from proofing.settings import Settings, read_layers
+from proofing.runtime import check_reachable, configure, make_backends, plugin_names
+from proofing.settings import Layers, Settings, read_layers
 from proofing.vendors import ProoferKind
 
 _MASK = "********"
@@ -21,14 +22,15 @@ async def check(options: argparse.Namespace) -> int:
     configuration = await configure(role="check")
     backends = make_backends(configuration, "check")
     reachable = await check_reachable(backends)
-    left_out = {report.name: report.problem for report in configuration.plugins.reports if report.problem}
+    vendors = [str(problem) for problem in configuration.router.unusable()]
     if options.json:
-        print(json.dumps({"settings": "ok", "plugins": left_out, "reachable": reachable}))
+        print(json.dumps({"settings": "ok", "vendors": vendors, "reachable": reachable}))
     else:
         print("settings: ok")
-        for name, problem in {**left_out, **reachable}.items():
+        print("\n".join(vendors) or "vendors: ok")
+        for name, problem in reachable.items():
             print(f"{name}: {problem or 'ok'}")
-    return 1 if left_out or any(reachable.values()) else 0
+    return 1 if vendors or any(reachable.values()) else 0
 
 
 async def settings(options: argparse.Namespace) -> int:
@@ -37,15 +39,12 @@ async def settings(options: argparse.Namespace) -> int:
         print(reference())
         return 0
     configuration = await configure(role="settings")
-    rows = []
-    for name in Settings.model_fields:
-        value = getattr(configuration.settings, name)
-        origin = (
-            configuration.layers.origin([name]) if configuration.layers.get(name) is not None else "default"
-        )
-        rows.append({"key": name, "value": _masked(value), "source": origin})
+    layers = configuration.layers
+    rows = _rows(configuration.settings, layers, ())
+    for plugin, section in sorted(configuration.plugins.sections.items()):
+        rows += _rows(section, layers, (plugin,))
     if options.json:
-        print(json.dumps(rows, default=str))
+        print(json.dumps(rows))
     else:
         width = max(len(row["key"]) for row in rows)
         for row in rows:
@@ -56,15 +55,15 @@ async def settings(options: argparse.Namespace) -> int:
 async def plugins(options: argparse.Namespace) -> int:
     """List the plugins."""
     layers = read_layers()
-    manager = PluginManager(list(layers.get("plugins", Settings.model_fields["plugins"].default)))
+    manager = PluginManager(plugin_names(layers))
     if options.json:
         print(json.dumps([asdict(report) for report in manager.reports]))
-        return 0
-    for report in manager.reports:
-        state = report.problem or ("enabled" if report.enabled else "installed, not enabled")
-        print(f"{report.name:<12} {report.distribution} {report.version}  {state}")
-        for offer in report.offers:
-            print(f"{'':<12}   {offer}")
+    else:
+        for report in manager.reports:
+            state = report.problem or ("enabled" if report.enabled else "installed, not enabled")
+            print(f"{report.name:<12} {report.distribution} {report.version}  {state}")
+            for offer in report.offers:
+                print(f"{'':<12}   {offer}")
     return 1 if manager.problems() else 0
 
 
@@ -127,13 +126,28 @@ def _yaml(value: Any) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
+def _rows(values: BaseModel, layers: Layers, above: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return key, masked value and source of each setting of one section."""
+    given = layers.section(above[0]) if above else layers
+    rows = []
+    for name, field in type(values).model_fields.items():
+        value = _masked(getattr(values, name)) if field.repr else _MASK
+        source = layers.origin([*above, name]) if given.get(name) is not None else "default"
+        rows.append({"key": ".".join((*above, name)), "value": value, "source": source})
+    return rows
+
+
 def _masked(value: Any) -> Any:
-    """Return *value* with every secret in it starred."""
+    """Return *value* in plain types, with every secret in it starred, however deep it lies."""
     if isinstance(value, SecretStr):
         return _MASK
-    if isinstance(value, tuple) and any(isinstance(item, SecretStr) for item in value):
-        return [_MASK for _item in value]
-    return value
+    if isinstance(value, BaseModel):
+        return {name: _masked(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {str(name): _masked(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_masked(item) for item in value]
+    return value if isinstance(value, (int, float, str, type(None))) else str(value)
 
 
 def _plain(value: Any) -> Any:

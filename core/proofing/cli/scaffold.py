@@ -2,12 +2,16 @@
 
 import argparse
 import re
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
 from proofing.errors import ConfigurationError, Problem
+from proofing.hookspecs import GROUP
+from proofing.settings import Settings
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
+_NAME = re.compile(r"(?=.{2,31}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 _PYPROJECT = Template("""\
 [build-system]
@@ -32,7 +36,7 @@ _INIT = Template('''\
 
 Settings, below ``$name:`` in settings.yaml:
 
-* ``base_url``: of the vendor's service.
+* ``base_url``: scheme and host of the vendor's service.
 * ``api_key``: secret; keep it in the secret store.
 * ``timeout_seconds``: total time of one call, 5 by default.
 """
@@ -42,21 +46,15 @@ from urllib.parse import urlsplit
 
 from proofing.hookspecs import PluginSettings, hookimpl
 from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr
 
 
 class ${title}Settings(PluginSettings):
     """The section ``$name`` of settings.yaml."""
 
-    base_url: str
     api_key: SecretStr
-    timeout_seconds: float = 5.0
-
-    @field_validator("api_key", mode="before")
-    @classmethod
-    def _secret(cls, value: object) -> object:
-        """Take the text of the file as a secret."""
-        return SecretStr(value) if isinstance(value, str) else value
+    base_url: str = Field(pattern=r"^https://[a-z0-9.-]+(:\\d+)?$$")
+    timeout_seconds: float = Field(default=5.0, gt=0)
 
 
 def _make(settings: ${title}Settings) -> object:
@@ -91,21 +89,43 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
 _ADAPTER = Template('''\
 """Translates one resolution question to $title and its answer back."""
 
+from typing import TYPE_CHECKING, Literal
+
+from proofing.errors import VendorResponseError
+from proofing.outbound import VendorResponse
 from proofing.results import Match, Outcome, ResolutionResult
 from proofing.vendors import ProofingContext, ProofingRequest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+if TYPE_CHECKING:
+    from proofing_$name import ${title}Settings
+
+_NAME = "$name:resolution"
+_OUTCOMES = {"match": Outcome.PASSED, "no_match": Outcome.FAILED}
 _MATCHES = {"match": Match.MATCH, "mismatch": Match.MISMATCH, "unknown": Match.UNAVAILABLE}
+
+
+class ${title}Answer(BaseModel):
+    """What $title promises to answer; anything else is no answer, and never a no."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$$")
+    decision: Literal["match", "no_match"]
+    checks: dict[
+        Literal["first_name", "last_name", "dob", "ssn"], Literal["match", "mismatch", "unknown"]
+    ] = Field(default_factory=dict)
 
 
 class ${title}ResolutionProofer:
     """Asks $title whether the applicant is one real person."""
 
-    def __init__(self, settings) -> None:
+    def __init__(self, settings: "${title}Settings") -> None:
         """Keep the settings; there is nothing to open."""
         self._settings = settings
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> ResolutionResult:
-        """Ask once and read the answer strictly: success is the literal true, nothing else."""
+        """Ask once and read the answer strictly."""
         response = await context.http.post(
             f"{self._settings.base_url}/resolution",
             json_body=request.applicant.reveal(),
@@ -114,19 +134,46 @@ class ${title}ResolutionProofer:
                 "idempotency-key": context.idempotency_key,
             },
         )
-        answer = response.require_success().json()
-        checks = answer.get("checks") if isinstance(answer, dict) else None
-        verified = isinstance(answer, dict) and answer.get("verified") is True
+        answer = _read(response.require_success())
         return ResolutionResult(
-            vendor_name="$name:resolution",
-            outcome=Outcome.PASSED if verified else Outcome.FAILED,
-            attributes={
-                field: _MATCHES.get(word, Match.UNAVAILABLE)
-                for field, word in (checks.items() if isinstance(checks, dict) else ())
-                if isinstance(word, str)
-            },
-            transaction_id=answer.get("id") if isinstance(answer, dict) else None,
+            vendor_name=_NAME,
+            outcome=_OUTCOMES[answer.decision],
+            attributes={name: _MATCHES[said] for name, said in answer.checks.items()},
+            transaction_id=answer.id,
         )
+
+
+def _read(response: VendorResponse) -> ${title}Answer:
+    """Return the answer. Raises `VendorResponseError`, which holds nothing of the body."""
+    try:
+        return ${title}Answer.model_validate(response.json())
+    except ValidationError:
+        raise VendorResponseError("the answer is not $title's", vendor_name=_NAME) from None
+''')
+
+_TEST = Template('''\
+"""$title keeps the resolution contract."""
+
+import httpx
+
+from proofing.testing.vendors import ResolutionProoferContract
+
+
+class Test${title}Resolution(ResolutionProoferContract):
+    """The contract suite brings the cases; put recorded answers of $title here."""
+
+    plugin = "proofing_$name"
+    section = {"base_url": "https://api.$host.example", "api_key": "a-key"}
+
+    def answer_yes(self, request: httpx.Request) -> httpx.Response:
+        """Say that everything matches."""
+        return httpx.Response(
+            200, json={"id": "1", "decision": "match", "checks": {"dob": "match", "ssn": "match"}}
+        )
+
+    def answer_no(self, request: httpx.Request) -> httpx.Response:
+        """Say that the SSN is another person's."""
+        return httpx.Response(200, json={"id": "2", "decision": "no_match", "checks": {"ssn": "mismatch"}})
 ''')
 
 
@@ -135,6 +182,11 @@ async def new_vendor(options: argparse.Namespace) -> int:
     name: str = options.name
     if not _NAME.fullmatch(name):
         rule = "must be lower-case letters, digits and underscores, beginning with a letter"
+        raise ConfigurationError([Problem("command line", "name", rule)])
+    if name in Settings.model_fields:
+        raise ConfigurationError([Problem("command line", "name", f"{name} is a key of settings.yaml")])
+    if name in {entry.name for entry in entry_points(group=GROUP)} or find_spec(f"proofing_{name}"):
+        rule = f"a plugin {name}, or a package proofing_{name}, is installed already"
         raise ConfigurationError([Problem("command line", "name", rule)])
     folder = Path(options.directory) / f"proofing-{name}"
     if folder.exists():
@@ -145,10 +197,11 @@ async def new_vendor(options: argparse.Namespace) -> int:
         folder / "pyproject.toml": _PYPROJECT,
         package / "__init__.py": _INIT,
         package / "resolution.py": _ADAPTER,
+        folder / "tests" / "test_resolution.py": _TEST,
     }
     for path, template in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(template.substitute(name=name, title=title))
+        path.write_text(template.substitute(name=name, title=title, host=name.replace("_", "-")))
     (package / "py.typed").touch()
     print(f"Wrote {folder}. Next: pip install -e {folder}, and add {name} to plugins in settings.yaml.")
     return 0

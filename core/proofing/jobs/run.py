@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from proofing.outbound import OutboundClient, OutboundTransport
 from proofing.outbound_sessions import make_session
 from proofing.plugins import LoadedProofer
 from proofing.queues import ClaimedJob
-from proofing.results import Check, VendorResult
+from proofing.results import Check, Match, Outcome, VendorResult
 from proofing.vendors import (
     RESULT_TYPES,
     PollingProofer,
@@ -90,16 +90,16 @@ class JobRun:
             LeaseLostError: the job is no longer ours; the vendor was not called.
         """
         descriptor = loaded.descriptor
+        proofer = loaded.proofer
         if not descriptor.idempotent:
             await self._note_intent(descriptor.name)
-        limit = min(descriptor.timeout_seconds(loaded.settings), self.remaining_seconds())
+        limit, context = self._context(loaded)
         reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
-        context = self._context(loaded, limit)
         started = time.perf_counter()
         check: Check[Any]
         try:
             async with asyncio.timeout(limit):
-                result = await self._answer(loaded, reduced, context)
+                result = await self._answer(proofer, reduced, context)
             check = Check(result=self._require_type(loaded, result))
         except TimeoutError:
             check = Check(
@@ -119,10 +119,14 @@ class JobRun:
                 await self.job.note_intent(vendor_name)
                 self._intent_noted = True
 
-    def _context(self, loaded: LoadedProofer, limit: float) -> ProofingContext:
-        """Return what the adapter may use."""
+    def _context(self, loaded: LoadedProofer) -> tuple[float, ProofingContext]:
+        """Return the time limit in seconds, and what the adapter may use."""
         name = loaded.descriptor.name
-        hosts = loaded.descriptor.hosts(loaded.settings)
+        try:
+            hosts = frozenset(loaded.descriptor.hosts(loaded.settings))
+            limit = min(float(loaded.descriptor.timeout_seconds(loaded.settings)), self.remaining_seconds())
+        except Exception as error:  # noqa: BLE001 - a plugin's function may raise anything
+            raise PluginError(f"the descriptor of {name} raised {type(error).__name__}") from None
         http = OutboundClient(
             self._desk.transport,
             vendor_name=name,
@@ -132,7 +136,7 @@ class JobRun:
             trace_id=self.message.trace_id,
         )
         key = hashlib.sha256(f"{self.message.result_id}:{loaded.descriptor.kind}:{name}".encode()).hexdigest()
-        return ProofingContext(
+        context = ProofingContext(
             idempotency_key=key,
             http=http,
             remaining_seconds=self.remaining_seconds,
@@ -140,10 +144,10 @@ class JobRun:
             logger=_vendor_logger,
             thread_session=lambda: make_session(http.bounds),
         )
+        return limit, context
 
-    async def _answer(self, loaded: LoadedProofer, request: ProofingRequest, context: ProofingContext) -> Any:
-        """Run the adapter's shape to its answer."""
-        proofer: Any = loaded.proofer
+    async def _answer(self, proofer: Any, request: ProofingRequest, context: ProofingContext) -> Any:
+        """Run the adapter's shape to its answer; `LoadedProofer.proofer` lets only these two through."""
         if not isinstance(proofer, PollingProofer):
             return await self._call(proofer.proof, request, context)
         ticket = await self._call(proofer.submit, request, context)
@@ -161,20 +165,41 @@ class JobRun:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._desk.threads, method, *arguments)
             return await answer if inspect.isawaitable(answer) else answer
-        except (VendorError, TimeoutError):
+        except (VendorError, TimeoutError, GeneratorExit):
             raise
-        except Exception as error:  # noqa: BLE001 - an adapter may raise anything; its text may hold PII
+        except BaseException as error:
+            # An adapter may raise anything, also what would end the process; its text may hold PII. A
+            # cancellation is ours only if somebody asked this task for it.
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             raise PluginError(f"the proofer raised {type(error).__name__}") from None
 
     @staticmethod
     def _require_type(loaded: LoadedProofer, result: Any) -> VendorResult:
-        """Return *result* if it is of the type that the kind must answer with."""
+        """Return *result* if it is what the kind must answer with, down to the words that rules read."""
         wanted = RESULT_TYPES[loaded.descriptor.kind]
         if not isinstance(result, wanted):
             raise PluginError(
                 f"{loaded.descriptor.name} answered with {type(result).__name__}, not {wanted.__name__}"
             )
+        if not _is_sound(result):
+            raise PluginError(f"{loaded.descriptor.name} answered with fields of wrong types")
         return result
+
+
+def _is_sound(answer: Any) -> bool:
+    """Tell whether the fields that every answer has are of their types, which Python does not check."""
+    # One text in place of a tuple would pass for a list of its letters.
+    lists = (answer.reasons, answer.vendor_codes)
+    optional = (answer.transaction_id, answer.reference, answer.vendor_workflow)
+    return (
+        isinstance(answer.outcome, Outcome)
+        and isinstance(answer.attributes, Mapping)
+        and all(isinstance(match, Match) for match in answer.attributes.values())
+        and all(isinstance(words, tuple) and all(isinstance(word, str) for word in words) for words in lists)
+        and all(text is None or isinstance(text, str) for text in optional)
+    )
 
 
 def _call_facts(vendor_name: str, step: str, check: Check[Any]) -> dict[str, Any]:

@@ -44,6 +44,10 @@ VERDICT_LABEL = "verdict"
 #: How long publishing is tried again while the result store is away, and the first wait between tries.
 _PUBLISH_PATIENCE_SECONDS = 15.0
 _PUBLISH_WAIT_SECONDS = 0.1
+#: How long deleting the pictures of one job may take; then the sweeper does it.
+_DELETE_SECONDS = 4.0
+#: Object keys that are remembered for that; more than a long outage of the image store leaves.
+_MOST_LEFT = 100_000
 _logger = get_logger("proofing.jobs")
 
 
@@ -69,6 +73,7 @@ class JobRunner:
         self._router = router
         self._desk = desk
         self._live = live
+        self._left: set[str] = set()
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
         """Run a queued job. See `proofing.queues.JobHandler`."""
@@ -220,7 +225,10 @@ class JobRunner:
             standing = record
         if standing.mac == record.mac:
             JOBS_ENDED.labels(message.kind.value, record.end or "", record.outcome or "").inc()
-            await self._clean_up(message, record)
+            await self._settle(message, record)
+        # Whoever's end stands: its process may have died before it came so far. Until the queue has recorded
+        # the end, a live job is the note that pictures are to be deleted. docs/adr/0008
+        await self._delete_pictures(message)
         return standing
 
     async def _seal_result(
@@ -229,7 +237,11 @@ class JobRunner:
         """Seal the result. Without a key service a document's result is lost; a verdict alone is not."""
         if conclusion.result is None:
             return None, conclusion
-        plain = json.dumps(conclusion.result, default=_jsonable).encode()
+        try:
+            plain = json.dumps(conclusion.result, default=_jsonable).encode()
+        except (TypeError, ValueError):
+            # A vendor's answer holds something that is no plain value.
+            return None, Conclusion(end=End.PLUGIN_ERROR)
         try:
             context = result_context(message.owner, message.result_id)
             return await patiently(lambda: self._sealer.seal(plain, context)), conclusion
@@ -238,17 +250,41 @@ class JobRunner:
                 return None, conclusion
             return None, Conclusion(end=End.INTERNAL_ERROR)
 
-    async def _clean_up(self, message: JobMessage, record: StatusRecord) -> None:
-        """Give back what an exception must not cost, free the person's next attempt, delete the images."""
+    async def delete_left(self) -> None:
+        """Delete what could not be deleted while the image store was away.
+
+        Raises:
+            StoreError: it still is; ask again later.
+        """
+        while self._left:
+            object_key = next(iter(self._left))
+            await self._images.delete(object_key)
+            self._left.discard(object_key)
+
+    async def _settle(self, message: JobMessage, record: StatusRecord) -> None:
+        """Give back what an exception must not cost, and free the person's next attempt; once a job."""
         try:
             await self._results.delete(pending_key(message.owner, message.kind))
             if record.is_exception:
                 for counter in message.metadata.get("gives_back", ()):
                     await self._results.give_back(counter)
-            for object_key in message.metadata.get("objects", ()):
-                await self._images.delete(object_key)
         except StoreError as error:
-            # What is left expires by itself, and the sweeper deletes images.
+            # What is left expires by itself.
+            log(_logger, "clean_up_failed", job_id=message.result_id, error=type(error).__name__)
+
+    async def _delete_pictures(self, message: JobMessage) -> None:
+        """Delete the job's pictures, trying again while the image store is away; harmless when repeated."""
+        left = set(message.metadata.get("objects", ()))
+
+        async def delete(object_key: str) -> None:
+            await patiently(lambda: self._images.delete(object_key))
+            left.discard(object_key)
+
+        try:
+            async with asyncio.timeout(_DELETE_SECONDS):
+                await asyncio.gather(*(delete(object_key) for object_key in list(left)))
+        except (StoreError, TimeoutError) as error:
+            self._left.update(left if len(self._left) < _MOST_LEFT else ())
             log(_logger, "clean_up_failed", job_id=message.result_id, error=type(error).__name__)
 
 
