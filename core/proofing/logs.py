@@ -18,13 +18,12 @@ from typing import Any
 #: Every field that a line may carry. None of them may hold applicant data.
 FIELDS = frozenset(
     """
-    action age_seconds attempt billed capability claimed code context count cpu_time_ms distribution
-    dropped duration_ms duration_seconds end enqueued_at environment error exception_backtrace exception_class
-    exception_class_warn exception_message exception_message_warn field handed_back host http_method
-    idle_time_ms job_class job_id key key_id kind limit method migration name names outcome owner path pid
-    plugin port problem queue_name queued_duration_ms reason reasons rescued role route rule seconds service
-    slots source state status store success timed_out timing trace_id transaction_id vendor vendor_name
-    vendors version warning worker workers
+    action age_seconds attempt billed code context count distribution dropped duration_ms duration_seconds
+    end enqueued_at environment error exception_backtrace exception_class exception_class_warn handed_back
+    host http_method idle_time_ms job_class job_id key key_id kind limit method migration name names
+    outcome owner path pid plugin port problem queue_name queued_duration_ms reason reasons rescued role
+    rule seconds service slots source status store success timed_out timing trace_id transaction_id vendor
+    vendor_name vendors version warning worker workers
     """.split()
 )
 #: Loggers that show values, URLs or statements at some level.
@@ -168,12 +167,11 @@ def configure_logs(directory: Path | None, environment: str, role: str, *, echo:
 
 
 class Stopwatch:
-    """Measures the steps of one job: milliseconds by monotonic clock, and the process's CPU time."""
+    """Measures the steps of one job, in milliseconds of the monotonic clock."""
 
     def __init__(self) -> None:
         """Start."""
         self._start = time.perf_counter()
-        self._cpu = time.thread_time()
         self.steps: dict[str, float] = {}
 
     def note(self, step: str, started: float) -> None:
