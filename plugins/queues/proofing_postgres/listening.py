@@ -85,7 +85,7 @@ class Listener:
                 for channel in (JOBS_CHANNEL, DUE_CHANNEL, CANCEL_CHANNEL, self._ping_channel):
                     await connection.execute(f'listen "{channel}"')
             self._broken.clear()
-            loop.add_reader(socket, self._read, connection)
+            loop.add_reader(socket, self._read, connection, socket)
             self._on_connect()
             while True:
                 await self._ping()
@@ -108,7 +108,7 @@ class Listener:
         if not await _is_set_within(self._echo, _ECHO_SECONDS):
             raise QueueUnavailableError("the wake-up channel is silent")
 
-    def _read(self, connection: AsyncConnection[Row]) -> None:
+    def _read(self, connection: AsyncConnection[Row], socket: int) -> None:
         """Take what has arrived; called by the event loop."""
         pgconn = connection.pgconn
         try:
@@ -116,7 +116,7 @@ class Listener:
             while (notification := pgconn.notifies()) is not None:
                 self._take(notification.relname.decode(), notification.extra.decode())
         except psycopg.Error:
-            asyncio.get_running_loop().remove_reader(connection.fileno())
+            asyncio.get_running_loop().remove_reader(socket)
             self._broken.set()
             # Noticed now, not after the next ping.
             self._echo.set()

@@ -141,10 +141,10 @@ with given as (
 select "end", count(*) from kept group by "end"
 
 -- name: note
--- Write open intents, or close them; returns the jobs that were still ours. A job that stands in the history
--- was enqueued again while its end was on the way: it must call nobody.
+-- Write intents; returns the jobs that were still ours. A job that stands in the history was enqueued again
+-- while its end was on the way: it must call nobody.
 update proofing.job j
-set intent = nullif(g.vendor, '')
+set intent = g.vendor
 from unnest(
     string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
     string_to_array(%(vendors)s::text, E'\x1f')
@@ -234,7 +234,7 @@ where ctid = any(array(
 select id from proofing.worker where lease_until < clock_timestamp() order by id for update skip locked
 
 -- name: rescue
--- Take the jobs of dead or missing workers: a job that had an open vendor call ends as unknown, one that has
+-- Take the jobs of dead or missing workers: a job that had begun to call vendors ends as unknown, one that has
 -- lost too many workers ends as lost, a stale one as stale, and the others run again.
 with orphans as materialized (
     select ctid as place,
@@ -301,6 +301,28 @@ set wanted_end = 'cancelled', state = case when state = 'executing' then 'execut
 where id = %(id)s::uuid and wanted_end is null
 returning state, queue
 
+-- name: forget_waiting
+-- Drop a person's jobs that do not run; no end is published.
+delete from proofing.job where owner = %(owner)s::text and state in ('ready', 'scheduled', 'ending')
+
+-- name: stop_running
+-- Mark a person's running jobs as cancelled, once each; returns the queue of every one that still runs.
+with marked as (
+    update proofing.job set wanted_end = 'cancelled'
+    where owner = %(owner)s::text and state = 'executing' and wanted_end is null
+)
+select queue from proofing.job where owner = %(owner)s::text and state = 'executing'
+
+-- name: history_pages
+-- How many pages the history has.
+select pg_relation_size('proofing.job_done') / current_setting('block_size')::bigint
+
+-- name: forget_ends
+-- Delete a person's ends on some pages of the history. It has no index by person, which every job would pay
+-- for; an erasure reads it all, some pages a statement.
+delete from proofing.job_done
+where ctid >= %(first)s::text::tid and ctid < %(after)s::text::tid and strpos(verdict, %(mark)s::text) > 0
+
 -- name: verdict
 -- The durable end of a job.
 select verdict from proofing.job_done where id = %(id)s::uuid
@@ -350,7 +372,7 @@ select
         from pg_stat_activity where xact_start is not null and pid <> pg_backend_pid()
     ), 0)
 
--- name: forget
+-- name: forget_old
 -- Delete old history, some rows at a time.
 delete from proofing.job_done
 where ctid = any(array(

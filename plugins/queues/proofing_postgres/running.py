@@ -36,11 +36,11 @@ class RunningJob(ClaimedRow):
 
     Attributes:
         ends_at: when it is cancelled as timed out, by the monotonic clock.
-        has_open_intent: whether a vendor call may be under way.
+        has_intent: whether a vendor call may have begun; such a job is never run again.
         stop_reason: why it was cancelled from outside; None while it was not.
     """
 
-    __slots__ = ("_writer", "ends_at", "has_open_intent", "queue_name", "stop_reason", "task")
+    __slots__ = ("_writer", "ends_at", "has_intent", "queue_name", "stop_reason", "task")
 
     def __init__(self, row: Row, claimed_at: float, queue_name: str, writer: Writer) -> None:
         """Wrap a *row* of *queue_name* that was claimed at *claimed_at*."""
@@ -50,21 +50,15 @@ class RunningJob(ClaimedRow):
         self.ends_at = float("inf")
         self.task: asyncio.Task[None] | None = None
         self.stop_reason: StopReason | None = None
-        self.has_open_intent = False
+        self.has_intent = False
 
     async def note_intent(self, vendor_name: str) -> None:
         """Record that a vendor call is about to begin. See `proofing.queues.ClaimedJob`."""
         self._refuse_if_stopped()
         # From here on the note may be in the database, whatever we hear of it.
-        self.has_open_intent = True
+        self.has_intent = True
         await self._writer.note(self.result_id, self.lease, vendor_name or "unnamed")
         self._refuse_if_stopped()
-
-    async def note_answer(self) -> None:
-        """Record that the call has ended. See `proofing.queues.ClaimedJob`."""
-        self._refuse_if_stopped()
-        await self._writer.note(self.result_id, self.lease, "")
-        self.has_open_intent = False
 
     def stop(self, reason: StopReason) -> None:
         """Cancel the run for *reason*; the first reason holds, but a lost lease overrules."""
@@ -188,8 +182,8 @@ class Runs:
         if job.stop_reason is StopReason.LOST:
             self._counts.add("stopped_lost")
             return None
-        # The worker stops. An open call is not made twice; anything else may begin again elsewhere.
-        if job.has_open_intent:
+        # The worker stops. A call is not made twice; anything else may begin again elsewhere.
+        if job.has_intent:
             return await self._abandon(job, End.UNKNOWN_OUTCOME)
         self._writer.hand_back(job.result_id, job.lease)
         self._counts.add("handed_back")

@@ -160,6 +160,6 @@ class Sweeper:
         """Delete history that is over its age."""
         for _ in range(_FORGET_BATCHES):
             seconds = self._settings.history_days * 86_400
-            _rows, count = await self._link.run("forget", {"seconds": seconds})
+            _rows, count = await self._link.run("forget_old", {"seconds": seconds})
             if count == 0:
                 return

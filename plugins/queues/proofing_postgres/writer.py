@@ -1,4 +1,4 @@
-"""Writes about owned jobs: ends, notes of vendor calls, hand-backs; many at a time, each fenced.
+"""Writes about owned jobs: ends, intents, hand-backs; many at a time, each fenced.
 
 Ends wait a few milliseconds for others to be written with; nobody waits for them. Notes are waited for and go
 at once, together with whatever else is there. A write that the database did not answer is written again: it
@@ -92,7 +92,7 @@ class Writer:
         self._now()
 
     async def note(self, result_id: str, lease: int, vendor: str) -> None:
-        """Write an intent (or, with an empty *vendor*, that its call is over) and wait until it is durable.
+        """Write an intent to call *vendor*, and wait until it is durable.
 
         Raises:
             LeaseLostError: the job is no longer ours, or the database could not be asked in time.

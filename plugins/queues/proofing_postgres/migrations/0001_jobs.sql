@@ -48,7 +48,7 @@ create table if not exists proofing.job (
     partner text collate "C",
     vendor text collate "C",
     unique_key text collate "C",
-    -- Vendor whose call has begun and whose answer is not noted.
+    -- The first vendor whose call has begun: from then on the job is never run again.
     intent text collate "C",
     wanted_end text collate "C",
     metadata text,
