@@ -70,10 +70,18 @@ def test_the_mac_covers_every_field():
     assert ENDED.mac == ""
     assert keys.verify(signed.signed_part(), signed.mac, VERDICT_LABEL)
     others = {
-        "result_id": "x", "kind": JobKind.ADDRESS, "owner": "x", "submitted_at": 9.0,
-        "state": State.IN_PROGRESS, "end": End.STALE, "outcome": Outcome.PASSED, "reasons": ("a",), "fields": None, "timed_out": False,
+        "result_id": "x",
+        "kind": JobKind.ADDRESS,
+        "owner": "x",
+        "submitted_at": 9.0,
+        "state": State.IN_PROGRESS,
+        "end": End.STALE,
+        "outcome": Outcome.PASSED,
+        "reasons": ("a",),
+        "fields": None,
+        "timed_out": False,
         "finished_at": 9.0,
-    }  # fmt: skip
+    }
     assert {field.name for field in fields(StatusRecord)} == {*others, "mac"}
     for name, value in others.items():
         changed = replace(signed, **{name: value})
