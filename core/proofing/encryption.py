@@ -32,7 +32,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from proofing.errors import EncryptionError
 from proofing.images import Side
+from proofing.logs import get_logger, log
 from proofing.stores import DataKey, KeyService
+
+_logger = get_logger("proofing.encryption")
 
 KEY_BYTES = 32
 IV_BYTES = 12  # 96 bits, SP 800-38D 5.2.1.1
@@ -174,6 +177,7 @@ class Sealer:
             in_use = self._sealing.get(purpose)
             if in_use is None or in_use.uses_left <= 0 or now >= in_use.expires:
                 key = await self._service.generate(self._service_context(purpose))
+                log(_logger, "key_used", action="generate", key_id=key.key_id, context=purpose)
                 in_use = _KeyInUse(key, self._max_messages, now + self._max_seconds)
                 self._sealing[purpose] = in_use
                 self._remember(purpose, key.wrapped, key.plaintext)
@@ -186,6 +190,7 @@ class Sealer:
         if kept is not None and time.monotonic() < kept[1]:
             return kept[0]
         plain = await self._service.unwrap(parts.wrapped, parts.key_id, self._service_context(purpose))
+        log(_logger, "key_used", action="unwrap", key_id=parts.key_id, context=purpose)
         self._remember(purpose, parts.wrapped, plain)
         return plain
 

@@ -8,7 +8,7 @@ its own; they stand in the environment, as the AWS chain expects.
 import contextlib
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,22 @@ class Services:
     variables: Mapping[str, str]
 
 
+def _direct(_name: str, port: int) -> int:
+    """Lead clients to the service itself."""
+    return port
+
+
 @contextlib.contextmanager
-def running_services(public_url: str, *, durable: bool = False) -> Iterator[Services]:
+def running_services(
+    public_url: str, *, durable: bool = False, front: Callable[[str, int], int] = _direct
+) -> Iterator[Services]:
     """Run all services for the length of the ``with`` block.
 
     Args:
         public_url: origin of the pages that may upload.
         durable: whether PostgreSQL's commits reach the disk.
+        front: given ``postgres``, ``redis``, ``s3`` or ``kms`` and its port, returns the port that clients
+            are led to, such as that of a fault proxy.
     """
     credential = Credential(access_key="AK" + secrets.token_hex(9).upper(), secret_key=secrets.token_hex(20))
     images = Bucket(
@@ -68,20 +77,28 @@ def running_services(public_url: str, *, durable: bool = False) -> Iterator[Serv
         redis = stack.enter_context(running_redis(password=secrets.token_hex(16)))
         kms = stack.enter_context(running_kms(alias=KEY_ALIAS, region=REGION, state=folder / "kms"))
         s3 = stack.enter_context(running_s3([images, kept], credentials=[credential], region=REGION))
-        dsn = postgres.new_database()
-        s3.load(SECRET_BUCKET, SECRET_KEY, yaml.safe_dump(_secrets(dsn, redis.url)).encode())
+        dsn = _led(postgres.new_database(), postgres.port, front("postgres", postgres.port))
+        redis_url = _led(redis.url, redis.port, front("redis", redis.port))
+        s3_url = _led(s3.url, s3.port, front("s3", s3.port))
+        kms_url = _led(kms.url, kms.port, front("kms", kms.port))
+        s3.load(SECRET_BUCKET, SECRET_KEY, yaml.safe_dump(_secrets(dsn, redis_url)).encode())
         yield Services(
             postgres=postgres,
             redis=redis,
             s3=s3,
             kms=kms,
-            settings=_settings(public_url, s3.url, kms.url),
+            settings=_settings(public_url, s3_url, kms_url),
             variables={
                 "AWS_ACCESS_KEY_ID": credential.access_key,
                 "AWS_SECRET_ACCESS_KEY": credential.secret_key,
                 "AWS_EC2_METADATA_DISABLED": "true",
             },
         )
+
+
+def _led(url: str, port: int, instead: int) -> str:
+    """Return *url* with another port."""
+    return url.replace(f":{port}", f":{instead}")
 
 
 def _secrets(dsn: str, redis_url: str) -> dict[str, Any]:

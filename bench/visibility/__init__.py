@@ -1,0 +1,1 @@
+"""How soon a result is visible across processes, in the production shape."""
