@@ -124,7 +124,7 @@ class QueueAbilities(QueueBasis):
         """A submitting host whose clock is wrong by an hour makes no job stale, and no stale job fresh."""
         self.needs(queue, Capability.STORE_CLOCK)
         behind = make_message(enqueued_at=time.time() - 3600)
-        ahead = replace(make_message(enqueued_at=time.time() + 3600), stale_after_seconds=300.0)
+        ahead = replace(make_message(enqueued_at=int(time.time()) + 3600), stale_after_seconds=300)
         handler = RecordingHandler()
         async with self.working(queue, handler):
             await queue.enqueue([behind, ahead])

@@ -44,6 +44,11 @@ class Counts:
         self._sums["run_count"] += 1
         self._sums["run_seconds"] += seconds  # type: ignore[assignment] # as above
 
-    def to_json(self) -> str:
+    def snapshot(self) -> Counter[str]:
         """Return all sums, without states; called from the heartbeat's thread too."""
-        return json.dumps(dict(self._sums.copy()))
+        return self._sums.copy()
+
+
+def since(now: Counter[str], kept: Counter[str]) -> str:
+    """Return, as JSON, what was counted beyond *kept*, which stands in the row of a former worker id."""
+    return json.dumps({name: value - kept[name] for name, value in now.items()})

@@ -10,6 +10,7 @@ import random
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ import psycopg
 
 from proofing.logs import get_logger, log
 from proofing_postgres.connections import Row, connect_options
-from proofing_postgres.counts import Counts
+from proofing_postgres.counts import Counts, since
 from proofing_postgres.queries import query
 from proofing_postgres.settings import PostgresSettings
 
@@ -45,6 +46,9 @@ class Heartbeat(threading.Thread):
         self._wanted.set()
         self._stopped = threading.Event()
         self._renewed_at = float("-inf")
+        #: What the row of our worker id shows, and what those of former ids do.
+        self._shown: Counter[str] = Counter()
+        self._kept: Counter[str] = Counter()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         #: Our worker id; 0 while we have none. A new one after every lost lease: ids are never reused.
         self.worker_id = 0
@@ -58,6 +62,10 @@ class Heartbeat(threading.Thread):
     def since_renewal_seconds(self) -> float:
         """How long ago the lease was last renewed."""
         return time.monotonic() - self._renewed_at
+
+    def numbers(self) -> str:
+        """Return, as JSON, what was counted under our worker id."""
+        return since(self._counts.snapshot(), self._kept)
 
     def give_up(self) -> None:
         """Take a new identity: our jobs are lost, and their rows stay for whoever rescues them."""
@@ -99,16 +107,20 @@ class Heartbeat(threading.Thread):
         if worker_id == 0:
             row = connection.execute(query("register"), {"name": self._name, "lease": lease}).fetchone()
             self._renewed_at = asked_at
+            self._kept = self._shown
             self.worker_id = int(row[0]) if row else 0
             self._on_change()
             return
-        parameters: dict[str, Any] = {"lease": lease, "worker": worker_id, "numbers": self._counts.to_json()}
+        now = self._counts.snapshot()
+        numbers = since(now, self._kept)
+        parameters: dict[str, Any] = {"lease": lease, "worker": worker_id, "numbers": numbers}
         if connection.execute(query("renew"), parameters).fetchone() is None:
             self.worker_id = 0
             self._on_change()
             self._wanted.set()
         elif self.worker_id == worker_id:
             self._renewed_at = asked_at
+            self._shown = now
 
 
 def _options(settings: PostgresSettings) -> dict[str, Any]:

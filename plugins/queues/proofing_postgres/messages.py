@@ -30,10 +30,11 @@ def to_columns(message: JobMessage) -> list[Any]:
         raise QueueError("the postgres queue takes UUIDs as result ids") from None
     return [
         result_id,
-        message.enqueued_at,
-        message.stale_after_seconds,
-        message.deadline_seconds,
-        message.delay_seconds,
+        # An array must not mix integers and floats, and callers may.
+        float(message.enqueued_at),
+        float(message.stale_after_seconds),
+        float(message.deadline_seconds),
+        float(message.delay_seconds),
         message.priority,
         message.schema_version,
         message.kind.value,

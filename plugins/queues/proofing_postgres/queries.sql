@@ -68,7 +68,7 @@ select pg_notify(%s, %s)
 
 -- name: claim
 -- Take ready jobs of one queue and priority from a moment on: dead index entries before it, which an old
--- transaction keeps from being removed, are not looked at.
+-- transaction keeps from being removed, are not looked at. `is true` hides the expiry from its own index.
 update proofing.job
 set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempts = attempts + 1,
     started_at = clock_timestamp(),
@@ -76,7 +76,8 @@ set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempt
 where ctid = any(array(
     select ctid from proofing.job
     where state = 'ready' and queue = %(queue)s::text and priority = %(priority)s::int4
-        and run_at >= to_timestamp(%(since)s::float8) and expires_at > statement_timestamp()
+        and run_at >= to_timestamp(%(since)s::float8)
+        and (expires_at > statement_timestamp()) is true
     order by run_at
     limit %(limit)s::int4
     for no key update skip locked
@@ -96,7 +97,8 @@ set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempt
     deadline_at = clock_timestamp() + make_interval(secs => deadline_seconds + %(grace)s::float8)
 where ctid = any(array(
     select ctid from proofing.job
-    where state = 'ready' and queue = %(queue)s::text and expires_at > statement_timestamp()
+    where state = 'ready' and queue = %(queue)s::text
+        and (expires_at > statement_timestamp()) is true
     order by priority, run_at
     limit %(limit)s::int4
     for no key update skip locked
@@ -117,15 +119,19 @@ select count(*) from proofing.job where state = 'executing' and queue = %(queue)
 
 -- name: complete
 -- Move ended jobs to the history, without payload, and count the ends. What is no longer ours is not touched.
--- The guard on worker is written so that no index serves it: the join must go by primary key.
+-- Each row is looked up by its primary key and then joined by its place (`offset 0` keeps the planner out of
+-- the look-up), so that no statistics can turn the join around; a plan once made for an empty table would stay.
 with given as (
     select * from unnest(
         string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
         string_to_array(%(ends)s::text, ','), string_to_array(%(verdicts)s::text, E'\x1f')
     ) as g (id, lease, ended_as, verdict)
+), found as (
+    select g.*, t.place
+    from given g cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
 ), gone as (
-    delete from proofing.job j using given g
-    where j.id = g.id and j.lease + 0 = g.lease and j.worker + 0 = %(worker)s::bigint
+    delete from proofing.job j using found g
+    where j.ctid = g.place and j.lease = g.lease and j.worker = %(worker)s::bigint
     returning j.id, j.enqueued_at, j.started_at, j.attempts, j.crashes, g.ended_as, j.queue, j.kind,
         j.trace_id, g.verdict
 ), kept as (
@@ -149,7 +155,8 @@ from unnest(
     string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
     string_to_array(%(vendors)s::text, E'\x1f')
 ) as g (id, lease, vendor)
-where j.id = g.id and j.lease + 0 = g.lease and j.worker + 0 = %(worker)s::bigint
+cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
+where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
     and not exists (select from proofing.job_done d where d.id = g.id)
 returning j.id::text
 
@@ -164,7 +171,8 @@ from unnest(
     string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
     string_to_array(%(ends)s::text, ',')
 ) as g (id, lease, ended_as)
-where j.id = g.id and j.lease + 0 = g.lease and j.worker + 0 = %(worker)s::bigint
+cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
+where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
 
 -- name: owned
 -- The jobs that the database takes for ours, with the lease number of each and the end wanted of them.

@@ -126,7 +126,7 @@ class WorkerSession:
                 await asyncio.to_thread(self.heartbeat.join, _FAREWELL_SECONDS)
                 worker = self.heartbeat.worker_id
                 await self.claim_link.run(
-                    "save_numbers", {"worker": str(worker), "numbers": self.counts.to_json()}
+                    "save_numbers", {"worker": str(worker), "numbers": self.heartbeat.numbers()}
                 )
                 await self.claim_link.run("bury", {"dead": [worker]})
         except (TimeoutError, QueueUnavailableError):

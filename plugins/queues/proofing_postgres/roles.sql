@@ -1,0 +1,47 @@
+-- Least rights for each kind of process. Run it once as the owner of the database, after `proofing migrate`,
+-- and again after each later one; it is harmless when repeated. Give each role to a login of your own:
+--   create role web_login login password '…' in role proofing_web;
+-- The payload is sealed, and still only the worker may read it.
+
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['proofing_web', 'proofing_worker', 'proofing_viewer'] loop
+        if not exists (select from pg_roles where rolname = name) then
+            execute format('create role %I nologin', name);
+        end if;
+        execute format('revoke all on all tables in schema proofing from %I', name);
+        execute format('grant usage on schema proofing to %I', name);
+        execute format('grant select on proofing.migration to %I', name);
+    end loop;
+end
+$$;
+
+-- Web: enqueues, cancels, forgets, reads verdicts and counts. It writes the payload and cannot read it back.
+grant insert on proofing.job to proofing_web;
+grant select (
+    id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, submitted_at,
+    stale_after_seconds, deadline_seconds, delay_seconds, priority, attempts, crashes, schema_version, state,
+    queue, kind, owner, trace_id, partner, vendor, unique_key, intent, wanted_end
+) on proofing.job to proofing_web;
+grant update (state, wanted_end) on proofing.job to proofing_web;
+grant delete on proofing.job to proofing_web;
+grant select, delete on proofing.job_done to proofing_web;
+grant select on proofing.worker, proofing.tally to proofing_web;
+
+-- Worker: everything that claiming and ending needs; it enqueues nothing.
+grant select, update, delete on proofing.job to proofing_worker;
+grant select, insert, delete on proofing.job_done to proofing_worker;
+grant select, insert, update, delete on proofing.worker to proofing_worker;
+grant select, insert, update on proofing.tally to proofing_worker;
+
+-- Viewer: counts and states for dashboards. No payload, no owner, no verdict.
+grant select (
+    id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, priority, attempts, crashes,
+    schema_version, state, queue, kind, trace_id, wanted_end
+) on proofing.job to proofing_viewer;
+grant select (
+    id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id
+) on proofing.job_done to proofing_viewer;
+grant select on proofing.worker, proofing.tally to proofing_viewer;

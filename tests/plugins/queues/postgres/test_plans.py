@@ -1,0 +1,80 @@
+"""The statements of the hot path use the same index at any size of the table, whatever the statistics say."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from psycopg import AsyncConnection
+
+from proofing.testing.queues import make_message
+from proofing_postgres.connections import PLAN_SETTINGS
+from proofing_postgres.queries import query
+from proofing_postgres.queue import PostgresQueue
+
+_ID = "00000000-0000-4000-8000-000000000000"
+_CLAIM = {"worker": "1", "grace": 20.0, "limit": 500, "queue": "high_resolution_proofing"}
+_BATCH = {"ids": _ID, "leases": "1", "worker": "1"}
+#: Statement to its parameters and the indexes that it uses, in the order of the plan.
+EXPECTED: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "claim": ({**_CLAIM, "priority": 0, "since": 0.0}, {"job_ready"}),
+    "claim_any": (_CLAIM, {"job_ready"}),
+    "complete": ({**_BATCH, "ends": "done", "verdicts": "{}"}, {"job_pkey"}),
+    "note": ({**_BATCH, "vendors": "mock"}, {"job_pkey", "job_done_pkey"}),
+    "hand_back": ({**_BATCH, "ends": "-"}, {"job_pkey"}),
+    "owned": ({"worker": "1"}, {"job_executing"}),
+    "promote": ({}, {"job_due"}),
+    "expire": ({}, {"job_expiry"}),
+    "overdue": ({}, {"job_executing"}),
+    "claim_endings": ({"worker": "1", "grace": 20.0, "limit": 100}, {"job_ending"}),
+}
+
+
+async def plans(dsn: str) -> dict[str, list[str]]:
+    """Return, for each statement, the lines of its generic plan that name a node on our tables."""
+    found = {}
+    async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
+        for name, value in PLAN_SETTINGS.items():
+            await connection.execute("select set_config(%s, %s, false)", (name, value))
+        for name, (parameters, _indexes) in EXPECTED.items():
+            text = query(name)
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+            for place, parameter in enumerate(names, 1):
+                text = text.replace(f"%({parameter})s", f"${place}")
+            await connection.execute(f"prepare s_{name} as {text}")
+            values = ", ".join(f"'{parameters[parameter]}'" for parameter in names)
+            call = f"execute s_{name}({values})" if names else f"execute s_{name}"
+            cursor = await connection.execute(f"explain (costs off) {call}")
+            found[name] = [row[0].strip() for row in await cursor.fetchall()]
+    return found
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_plans_do_not_change_with_size(
+    make_queue: Callable[..., PostgresQueue], sql: Callable[..., Any], dsn: str, analyzed: bool
+) -> None:
+    """The same plan at 0, 1,000 and 100,000 rows, with statistics that are fresh, and with stale ones."""
+    queue = make_queue(timeout_seconds=60, statement_seconds=60)
+    await sql("alter table proofing.job set (autovacuum_enabled = off)")
+    seen = []
+    for count in (0, 1_000, 99_000):
+        if count:
+            await queue.enqueue([make_message(encrypted_arguments=b"x") for _ in range(1000)])
+            ((columns,),) = await sql(
+                "select string_agg(quote_ident(column_name), ', ') from information_schema.columns"
+                " where table_schema = 'proofing' and table_name = 'job' and column_name <> 'id'"
+            )
+            await sql(
+                f"insert into proofing.job (id, {columns}) select gen_random_uuid(), {columns}"  # noqa: S608 - ours
+                " from (select * from proofing.job limit 1) j, generate_series(1, %s)",
+                count - 1000,
+            )
+        if analyzed:
+            await sql("analyze proofing.job")
+        seen.append(await plans(dsn))
+    assert seen[0] == seen[1] == seen[2]
+    for name, (_parameters, indexes) in EXPECTED.items():
+        text = "\n".join(seen[0][name])
+        assert "Seq Scan" not in text, f"{name}\n{text}"
+        used = set(re.findall(r"using (\w+)", text))
+        assert used == indexes, f"{name}\n{text}"

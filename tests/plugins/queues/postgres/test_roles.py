@@ -1,0 +1,148 @@
+"""The database roles of ``roles.sql`` can do their work, and nothing else. Grants are compared one by one."""
+
+import asyncio
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from proofing.records import End, JobKind
+from proofing.testing.postgres import PostgresServer
+from proofing.testing.queues import RecordingHandler, make_message
+from proofing_postgres.queue import PostgresQueue
+from proofing_postgres.settings import PostgresSettings
+
+Maker = Callable[..., PostgresQueue]
+
+_TABLES = {"job", "job_done", "migration", "tally", "worker"}
+#: Role to the rights on whole tables.
+EXPECTED = {
+    "proofing_web": {
+        "job": {"INSERT", "DELETE"},
+        "job_done": {"SELECT", "DELETE"},
+        "migration": {"SELECT"},
+        "tally": {"SELECT"},
+        "worker": {"SELECT"},
+    },
+    "proofing_worker": {
+        "job": {"SELECT", "UPDATE", "DELETE"},
+        "job_done": {"SELECT", "INSERT", "DELETE"},
+        "migration": {"SELECT"},
+        "tally": {"SELECT", "INSERT", "UPDATE"},
+        "worker": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    },
+    "proofing_viewer": {"migration": {"SELECT"}, "tally": {"SELECT"}, "worker": {"SELECT"}},
+}
+#: Role to the columns of proofing.job that it may not read.
+HIDDEN = {
+    "proofing_web": {"payload", "metadata"},
+    "proofing_viewer": {
+        "payload",
+        "metadata",
+        "owner",
+        "partner",
+        "vendor",
+        "unique_key",
+        "intent",
+        "submitted_at",
+        "stale_after_seconds",
+        "deadline_seconds",
+        "delay_seconds",
+    },
+    "proofing_worker": set(),
+}
+
+
+@pytest.fixture
+async def roles(make_queue: Maker, dsn: str) -> str:
+    """Create the roles, twice, on a database with the queue's tables, and return its URL."""
+    text = files("proofing_postgres").joinpath("roles.sql").read_text(encoding="utf-8")
+    async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
+        for _ in range(2):
+            await connection.execute(text)
+        for role in EXPECTED:
+            login = f"test_{role}"
+            await connection.execute(f"drop role if exists {login}")
+            await connection.execute(f"create role {login} login in role {role}")
+    return dsn
+
+
+def as_role(dsn: str, role: str) -> str:
+    """Return *dsn* for a login of *role*."""
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(netloc=f"test_{role}@{parts.hostname}:{parts.port}"))
+
+
+@pytest.mark.parametrize("role", list(EXPECTED))
+async def test_rights_are_exactly_those(roles: str, sql: Callable[..., Any], role: str) -> None:
+    """No right on a table or column that is not expected, none missing."""
+    rows = await sql(
+        "select table_name, privilege_type from information_schema.table_privileges"
+        " where table_schema = 'proofing' and grantee = %s",
+        role,
+    )
+    found: dict[str, set[str]] = {}
+    for table, privilege in rows:
+        found.setdefault(table, set()).add(privilege)
+    assert found == EXPECTED[role]
+    columns = await sql(
+        "select column_name, has_column_privilege(%s, 'proofing.job', column_name, 'select')"
+        " from information_schema.columns where table_schema = 'proofing' and table_name = 'job'",
+        role,
+    )
+    assert {name for name, readable in columns if not readable} == HIDDEN[role]
+    tables = {
+        row[0]
+        for row in await sql(
+            "select relname from pg_class c join pg_namespace n on n.oid ="
+            " c.relnamespace where nspname = 'proofing' and relkind = 'r'"
+        )
+    }
+    assert tables == _TABLES, "a new table needs its rights here and in roles.sql"
+
+
+async def test_each_role_does_its_work(roles: str) -> None:
+    """Web enqueues and cancels, the worker works, both with nothing but their own rights."""
+    web = PostgresQueue(PostgresSettings.model_validate({"dsn": as_role(roles, "proofing_web")}))
+    worker = PostgresQueue(PostgresSettings.model_validate({"dsn": as_role(roles, "proofing_worker")}))
+    handler = RecordingHandler()
+    done, cancelled = make_message(), make_message(delay_seconds=60)
+    stop = asyncio.Event()
+    await web.open()
+    working = asyncio.create_task(
+        worker.work(handler, slots={kind.queue_name: 5 for kind in JobKind}, stop=stop, drain_seconds=1)
+    )
+    try:
+        assert await web.enqueue([done, cancelled]) == 2
+        assert await web.enqueue([make_message(unique_key="k")]) == 1
+        assert await web.enqueue([make_message(unique_key="k")]) in {0, 1}
+        assert await web.cancel(cancelled.result_id)
+        await handler.until_ended(done, cancelled)
+        assert (await web.stats()).workers == 1
+        await web.forget("nobody")
+    finally:
+        stop.set()
+        await working
+        await web.close()
+        await worker.close()
+    assert handler.end(done.result_id) is End.DONE
+    assert handler.end(cancelled.result_id) is End.CANCELLED
+
+
+@pytest.mark.parametrize("role", ["proofing_web", "proofing_viewer"])
+async def test_arguments_cannot_be_read(roles: str, role: str, server: PostgresServer) -> None:
+    """Neither the column nor the whole row opens to those who only look."""
+    async with await AsyncConnection.connect(as_role(roles, role), autocommit=True) as connection:
+        for statement in (
+            "select payload from proofing.job",
+            "select * from proofing.job",
+            "select j::text from proofing.job j",
+            "update proofing.job set state = encode(payload, 'hex')",
+            "delete from proofing.job returning payload",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await connection.execute(statement)
