@@ -130,6 +130,19 @@ class JobHandler(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What `Queue.forget` found of one person.
+
+    Attributes:
+        removed: jobs that waited and were dropped, and ends that were deleted from the history.
+        running: jobs that were told to stop. Their ends come a moment later: ask again until none runs.
+    """
+
+    removed: int
+    running: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats:
     """Counts and ages of one queue backend; never arguments, never PII.
 
@@ -185,6 +198,16 @@ class Queue(Protocol):
 
     async def cancel(self, result_id: str) -> bool:
         """Stop a job and return whether one was stopped or told to stop."""
+
+    async def forget(self, owner: str) -> Forgotten:
+        """Drop every waiting job of *owner* without publishing an end, stop running ones, delete the ends.
+
+        Harmless when repeated. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and does
+        not count them.
+
+        Raises:
+            QueueUnavailableError: some may be gone; ask again.
+        """
 
     async def verdict(self, result_id: str) -> StatusRecord | None:
         """Return the durable end of a job, or None; always None without `Capability.VERDICTS`."""

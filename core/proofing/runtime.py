@@ -22,6 +22,7 @@ from proofing.logs import configure_logs, get_logger, log
 from proofing.outbound import OutboundTransport
 from proofing.plugins import BACKEND_HOOKS, PluginManager, secret_reader
 from proofing.queues import Capability, Queue
+from proofing.retention import Eraser
 from proofing.routing import Router, vendor_problems
 from proofing.service import ProofingService
 from proofing.settings import Layers, LiveSettings, Settings, parse_settings, read_layers
@@ -139,6 +140,18 @@ def make_backends(configuration: Configuration, role: str) -> Backends:
         results=made["result_store"],  # type: ignore[arg-type]
         images=made["image_store"],  # type: ignore[arg-type]
         key_service=made["key_service"],  # type: ignore[arg-type]
+    )
+
+
+def make_eraser(configuration: Configuration, backends: Backends) -> Eraser:
+    """Return what erases persons from *backends*, open or not."""
+    settings = configuration.settings
+    return Eraser(
+        queue=backends.queue,
+        results=backends.results,
+        images=backends.images,
+        keys=_ring(settings.session_encryption_key, settings.session_encryption_key_queue),
+        live=configuration.live,
     )
 
 

@@ -9,6 +9,7 @@ from proofing.encryption import Purpose, SealContext, Sealer
 from proofing.errors import EncryptionError
 from proofing.settings import LiveSettings
 from proofing.stores import ResultStore
+from proofing.traces import Trace, Traces
 
 
 class SessionVault:
@@ -19,6 +20,7 @@ class SessionVault:
         self._results = results
         self._sealer = sealer
         self._live = live
+        self._traces = Traces(results, live)
 
     async def load(self, session_id: str) -> dict[str, Any] | None:
         """Return the data of a session that lives, else None."""
@@ -37,7 +39,8 @@ class SessionVault:
     async def save(self, session_id: str, data: dict[str, Any]) -> None:
         """Keep *data*, which must be JSON, and restart the idle time.
 
-        The total life counts from the first save, whose time travels in ``created_at`` of *data*.
+        The total life counts from the first save, whose time travels in ``created_at`` of *data*. By
+        ``person``, the person's reference, the session is found when that person is erased.
         """
         created_at = data.setdefault("created_at", time.time())
         life = self._life_seconds(created_at)
@@ -45,6 +48,10 @@ class SessionVault:
             await self.end(session_id)
             return
         key = _key(session_id)
+        if "person" in data and data.get("noted_as") != key:
+            # Once a session id: a renamed session is noted again.
+            await self._traces.note(data["person"], Trace(keys=[key]))
+            data["noted_as"] = key
         plain = json.dumps({"created_at": created_at, "data": data}, separators=(",", ":")).encode()
         await self._results.save(key, await self._sealer.seal(plain, _context(key)), life_seconds=life)
 

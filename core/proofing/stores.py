@@ -91,6 +91,9 @@ class ResultStore(Protocol):
     async def give_back(self, counter: str) -> Usage:
         """Take one counted attempt back (never below 0), leaving the window as it is. Atomic."""
 
+    async def reset(self, counter: str) -> bool:
+        """Delete *counter*; return whether it stood."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadTerms:

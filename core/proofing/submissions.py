@@ -6,7 +6,6 @@ docs/explanation/job-life.md.
 """
 
 import asyncio
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from proofing.rules import limits
 from proofing.rules.limits import Limit
 from proofing.settings import LiveSettings
 from proofing.stores import ResultStore
+from proofing.traces import Trace, Traces
 
 _logger = get_logger("proofing.service")
 
@@ -71,6 +71,7 @@ class Submitter:
         self._sealer = sealer
         self._keys = keys
         self._live = live
+        self._traces = Traces(results, live)
 
     async def submit(self, submission: Submission) -> str:
         """Take *submission* through its steps and return the result id, or that of the running attempt.
@@ -81,10 +82,9 @@ class Submitter:
         """
         owner, kind = submission.owner, submission.kind
         result_id = str(uuid.uuid4())
-        pending = {"result_id": result_id, "objects": list(submission.objects)}
         claimed = await self._results.add(
             pending_key(owner, kind),
-            json.dumps(pending).encode(),
+            result_id.encode(),
             life_seconds=self._live.current.async_wait_timeout_seconds,
         )
         if not claimed:
@@ -94,6 +94,7 @@ class Submitter:
         try:
             await self._count(submission.counters, counted)
             message = self._message(submission, result_id)
+            await self._traces.note(owner, Trace(job=result_id, objects=submission.objects))
             await self._begin(message)
             if not submission.inline:
                 await self._enqueue(message, submission.arguments)
@@ -108,19 +109,20 @@ class Submitter:
 
     async def running(self, owner: str, kind: JobKind) -> str | None:
         """Return the id of the person's running attempt of this kind, or None."""
-        found = (await self._pending(owner, kind)).get("result_id")
-        return str(found) if found else None
+        blob = await self._results.load(pending_key(owner, kind))
+        return None if blob is None else blob.decode()
 
     async def cancel(self, record: StatusRecord) -> None:
-        """End the running attempt of *record* as cancelled; it stays charged, its pictures are deleted."""
-        pending = await self._pending(record.owner, record.kind)
+        """End the running attempt of *record* as cancelled; it stays charged.
+
+        Its pictures are deleted by the worker that meets the cancelled job: a web process may not.
+        """
         message = JobMessage(
             result_id=record.result_id,
             kind=record.kind,
             owner=record.owner,
             encrypted_arguments=b"",
             enqueued_at=record.submitted_at,
-            metadata={"objects": pending.get("objects", ())},
         )
         await self._runner.abandon(message, End.CANCELLED)
         await self._queue.cancel(record.result_id)
@@ -188,12 +190,6 @@ class Submitter:
             await self._results.delete(pending_key(owner, kind))
         except ProofingError as error:
             log(_logger, "submit_not_undone", job_id=result_id, error=type(error).__name__)
-
-    async def _pending(self, owner: str, kind: JobKind) -> dict[str, Any]:
-        """Return what is kept of the running attempt; empty when there is none."""
-        blob = await self._results.load(pending_key(owner, kind))
-        pending: dict[str, Any] = json.loads(blob) if blob else {}
-        return pending
 
 
 class _InlineJob:

@@ -19,14 +19,18 @@ from proofing.images import Side
 from proofing.jobs.arguments import UploadedImage
 from proofing.settings import LiveSettings
 from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadTerms
+from proofing.traces import Trace, Traces
 
 #: Pictures that one attempt may upload, replaced ones included.
 MAX_SLOTS = 8
-#: A slot that no job has used by then is forgotten, and the sweeper deletes its object.
-SLOT_LIFE_SECONDS = 15 * 60.0
+#: A slot that no job has used by then is forgotten.
+SLOT_LIFE_SECONDS = 12 * 60.0
+#: No object stands longer, used or not; between the two a job that used its slot late fetches its pictures.
+OBJECT_LIFE_SECONDS = 15 * 60.0
 
 _ID_BYTES = 16  # 128 bits
 _LABEL = "slot"
+_STATES = ("reserved", "signed", "used")
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHA256_BYTES = 32
 
@@ -48,6 +52,7 @@ class UploadDesk:
         self._images = images
         self._keys = keys
         self._live = live
+        self._traces = Traces(results, live)
 
     def source(self, attempt: str) -> str:
         """Return the CSP source that allows exactly the uploads of *attempt*."""
@@ -62,12 +67,14 @@ class UploadDesk:
         """
         if not _ID.fullmatch(attempt):
             raise InvalidInputError({"attempt": "malformed"})
-        usage = await self._results.count(
-            f"slots:{owner}:{attempt}", maximum=MAX_SLOTS, window_seconds=SLOT_LIFE_SECONDS
-        )
+        counter = f"slots:{owner}:{attempt}"
+        usage = await self._results.count(counter, maximum=MAX_SLOTS, window_seconds=SLOT_LIFE_SECONDS)
         if not usage.counted:
             raise LimitReachedError("slots", usage.seconds_left)
         slot = secrets.token_hex(_ID_BYTES)
+        keys = [_slot_key(state, slot) for state in _STATES]
+        trace = Trace(keys=keys, counters=[counter], objects=[_prefix(attempt) + slot])
+        await self._traces.note(owner, trace)
         await self._keep("reserved", slot, {"owner": owner, "attempt": attempt, "side": side.value})
         return slot
 
@@ -147,13 +154,13 @@ class UploadDesk:
         text = json.dumps(values, sort_keys=True)
         mac = self._keys.sign(f"{state}|{slot}|{text}".encode(), _LABEL)
         blob = json.dumps({"values": text, "mac": mac}).encode()
-        return await self._results.add(f"slot:{state}:{slot}", blob, life_seconds=SLOT_LIFE_SECONDS)
+        return await self._results.add(_slot_key(state, slot), blob, life_seconds=SLOT_LIFE_SECONDS)
 
     async def _find(self, state: str, slot: str) -> dict[str, Any] | None:
         """Read one state of a slot; None when there is none, or when it is not ours."""
         if not _ID.fullmatch(slot):
             return None
-        blob = await self._results.load(f"slot:{state}:{slot}")
+        blob = await self._results.load(_slot_key(state, slot))
         if blob is None:
             return None
         try:
@@ -170,6 +177,11 @@ class UploadDesk:
 def new_attempt() -> str:
     """Return the random id of a document attempt."""
     return secrets.token_hex(_ID_BYTES)
+
+
+def _slot_key(state: str, slot: str) -> str:
+    """Return the key under which one state of a slot is kept."""
+    return f"slot:{state}:{slot}"
 
 
 def _prefix(attempt: str) -> str:

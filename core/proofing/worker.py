@@ -18,11 +18,14 @@ from proofing.queues import Queue
 from proofing.records import JobKind
 from proofing.settings import LiveSettings
 from proofing.stores import ImageStore
-from proofing.uploads import SLOT_LIFE_SECONDS
+from proofing.uploads import OBJECT_LIFE_SECONDS
 
 _logger = get_logger("proofing.worker")
 
 SWEEP_SECONDS = 60.0
+_JITTER = 0.1
+#: Swept so early that the next sweep, at its latest, still comes within the life of an object.
+SWEPT_AGE_SECONDS = OBJECT_LIFE_SECONDS - SWEEP_SECONDS * (1 + _JITTER)
 HEARTBEAT_SECONDS = 300.0
 
 
@@ -43,7 +46,7 @@ class Worker:
         log(_logger, "worker_start", slots=slots)
         async with asyncio.TaskGroup() as group:
             chores = [
-                group.create_task(_regularly(SWEEP_SECONDS, self._sweep)),
+                group.create_task(_regularly(SWEEP_SECONDS, self.sweep)),
                 group.create_task(_regularly(HEARTBEAT_SECONDS, self._heartbeat)),
             ]
             await self._queue.work(
@@ -53,9 +56,10 @@ class Worker:
                 chore.cancel()
         log(_logger, "worker_stop")
 
-    async def _sweep(self) -> None:
-        """Delete uploads that no job has used."""
-        count = await self._images.sweep(older_than_seconds=SLOT_LIFE_SECONDS)
+    async def sweep(self) -> None:
+        """Delete pictures that their jobs left behind, and uploads that no job has used."""
+        await self._runner.delete_left()
+        count = await self._images.sweep(older_than_seconds=SWEPT_AGE_SECONDS)
         if count:
             log(_logger, "images_swept", count=count)
 
@@ -94,6 +98,6 @@ async def _regularly(seconds: float, chore: Callable[[], Awaitable[None]]) -> No
             await chore()
         except ProofingError as error:
             log(_logger, "chore_failed", error=type(error).__name__)
-        rest = seconds * random.uniform(0.9, 1.1) - (time.monotonic() - started)  # noqa: S311 - jitter, no secret
+        rest = seconds * random.uniform(1 - _JITTER, 1 + _JITTER) - (time.monotonic() - started)  # noqa: S311 - jitter, no secret
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.sleep(max(0.0, rest))

@@ -13,7 +13,7 @@ import pytest
 from proofing import runtime
 from proofing.errors import QueueUnavailableError
 from proofing.plugins import PluginManager
-from proofing.queues import Capability, JobHandler, JobMessage, QueueStats
+from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
 from proofing.runtime import Runtime
 from proofing_server.app import make_app
 
@@ -76,6 +76,10 @@ class HeldQueue:
         before = len(self.waiting)
         self.waiting = [message for message in self.waiting if message.result_id != result_id]
         return len(self.waiting) < before
+
+    async def forget(self, owner: str) -> Forgotten:
+        """Forget nobody."""
+        return Forgotten(removed=0)
 
     async def verdict(self, result_id: str) -> None:
         """Keep no verdicts."""

@@ -80,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     explain = printing("explain", "inspection:explain", "Explain which vendor a person or attempt gets.")
     explain.add_argument("discriminator", help="the person's reference or the attempt's id")
     printing("jobs", "inspection:jobs", "Print counts and ages of jobs; never personal data.")
+    erase = printing("erase", "erasure:erase", "Remove all that is kept of a person.")
+    erase.add_argument("reference", help="the person's reference, or the result id of one of their jobs")
     smoke = printing("smoke", "smoke:smoke", "Drive one whole proofing as a browser would.")
     smoke.add_argument("--url", default=None, help="where the server is (default: http://localhost:PORT)")
     scaffold = add("new-vendor", "scaffold:new_vendor", "Write the skeleton of a vendor plugin.")

@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from proofing.queues import Capability, JobHandler, JobMessage, QueueStats
-from proofing.records import StatusRecord
+from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
+from proofing.records import End, StatusRecord
 
 
 class MemoryJob:
@@ -36,6 +36,7 @@ class MemoryQueue:
     def __init__(self) -> None:
         """Start empty."""
         self.waiting: list[JobMessage] = []
+        self.cancelled: list[JobMessage] = []
         self.ended: dict[str, StatusRecord] = {}
         self._arrived = asyncio.Event()
 
@@ -58,10 +59,20 @@ class MemoryQueue:
         return len(messages)
 
     async def cancel(self, result_id: str) -> bool:
-        """Drop a job that waits."""
-        before = len(self.waiting)
+        """Cancel a job that waits; the next `drain` publishes its end."""
+        found = [message for message in self.waiting if message.result_id == result_id]
         self.waiting = [message for message in self.waiting if message.result_id != result_id]
-        return len(self.waiting) < before
+        self.cancelled += found
+        self._arrived.set()
+        return bool(found)
+
+    async def forget(self, owner: str) -> Forgotten:
+        """Drop the jobs and the ends of *owner*."""
+        kept = [message for message in self.waiting if message.owner != owner]
+        ended = {key: record for key, record in self.ended.items() if record.owner != owner}
+        removed = len(self.waiting) - len(kept) + len(self.ended) - len(ended)
+        self.waiting, self.ended = kept, ended
+        return Forgotten(removed=removed)
 
     async def verdict(self, result_id: str) -> StatusRecord | None:
         """Return nothing: ends are not durable here."""
@@ -70,6 +81,8 @@ class MemoryQueue:
 
     async def drain(self, handler: JobHandler) -> list[StatusRecord]:
         """Run every waiting job, one after the other, and return their ends."""
+        while self.cancelled:
+            await handler.abandon(self.cancelled.pop(), End.CANCELLED)
         records = []
         while self.waiting:
             message = self.waiting.pop(0)

@@ -8,10 +8,11 @@ slow shut-downs, are said by overriding the class attributes.
 from proofing.testing.queue_abilities import QueueAbilities
 from proofing.testing.queue_basics import QueueBasics
 from proofing.testing.queue_ends import QueueEnds
+from proofing.testing.queue_forgetting import QueueForgetting
 from proofing.testing.queue_handlers import RecordingHandler, at_once, make_message, make_record
 
 __all__ = ["QueueContract", "RecordingHandler", "at_once", "make_message", "make_record"]
 
 
-class QueueContract(QueueBasics, QueueEnds, QueueAbilities):
+class QueueContract(QueueBasics, QueueEnds, QueueAbilities, QueueForgetting):
     """Every case of the contract; see `proofing.testing.queue_basis.QueueBasis` for what to override."""

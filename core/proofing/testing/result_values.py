@@ -17,6 +17,17 @@ from proofing.testing.waiting import eventually
 class ValueCases(ResultStoreBasis):
     """Values live as long as they were given; counters are exact however many count at once."""
 
+    async def test_a_counter_is_reset(self, pair: Sequence[ResultStore]) -> None:
+        """A counter that was reset begins anew; another one is left alone."""
+        first, second = pair
+        for counter in ("reset", "other"):
+            await first.count(counter, maximum=5, window_seconds=LIFE_SECONDS)
+        assert await second.reset("reset")
+        assert not await first.reset("reset")
+        assert (await first.usage("reset")) == Usage(count=0, seconds_left=0)
+        assert (await first.usage("other")).count == 1
+        assert (await second.count("reset", maximum=1, window_seconds=LIFE_SECONDS)).counted
+
     # Blobs
 
     async def test_save_load_replace_delete(self, pair: Sequence[ResultStore]) -> None:

@@ -73,7 +73,7 @@ class Bucket:
     def check_policy(self, request: SignedRequest, signer: Signer, action: str) -> None:
         """Refuse what the bucket's policy or the signer's rights do not allow."""
         allowed = signer.credential.actions
-        if allowed is not None and action not in allowed:
+        if allowed is not None and not allowed & {action, f"{self.name}/{action}"}:
             raise S3Error(403, "AccessDenied")
         if self.max_signature_age_seconds is not None and signer.age_seconds > self.max_signature_age_seconds:
             raise S3Error(403, "AccessDenied")

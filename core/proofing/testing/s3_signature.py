@@ -46,7 +46,8 @@ class Credential:
 
     Attributes:
         session_token: of temporary credentials; must come with each request.
-        actions: what the signer may do, such as ``PutObject``; None for everything.
+        actions: what the signer may do, such as ``PutObject``, or ``images/PutObject`` in one bucket only;
+            None for everything.
     """
 
     access_key: str

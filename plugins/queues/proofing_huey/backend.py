@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from proofing.errors import ConfigurationError, Problem, QueueError, QueueUnavailableError
 from proofing.logs import get_logger, log
-from proofing.queues import Capability, JobHandler, JobMessage, QueueStats
+from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
 from proofing.records import JobKind, StatusRecord
 from proofing_huey import HueySettings
 from proofing_huey.bodies import Bodies
@@ -92,6 +92,10 @@ class HueyQueue:
     async def cancel(self, result_id: str) -> bool:
         """Revoke a job that waits; its worker publishes the end. A job that runs is left alone."""
         return await self._call(self._revoke, result_id)
+
+    async def forget(self, owner: str) -> Forgotten:
+        """Drop the waiting jobs of *owner*; running ones are left alone, and ends are not kept."""
+        return Forgotten(removed=await self._call(self._forget, owner))
 
     async def verdict(self, result_id: str) -> StatusRecord | None:  # noqa: ARG002 - the contract's argument
         """Return None: ends are not kept."""
@@ -176,6 +180,10 @@ class HueyQueue:
                 huey.revoke_by_id(result_id, revoke_once=True)
                 return True
         return False
+
+    def _forget(self, owner: str) -> int:
+        """Drop the waiting jobs of one person; blocking."""
+        return sum(huey.forget_owner(owner) for huey in self._hueys.values())
 
     def _measure(self) -> tuple[dict[str, int], float]:
         """Return how many jobs wait in each queue, and the age of the oldest; blocking."""

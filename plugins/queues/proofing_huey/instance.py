@@ -144,6 +144,26 @@ class JobHuey(Huey):  # type: ignore[misc]
             if self.ready_to_run(task):
                 yield max(0.0, now - kept_at)
 
+    def forget_owner(self, owner: str) -> int:
+        """Drop the waiting jobs of *owner* and return how many; blocking."""
+
+        def is_theirs(blob: bytes) -> bool:
+            message = self._read(blob)
+            return message is not None and message.owner == owner
+
+        dropped = [self._read(blob) for blob in self.storage.drop(is_theirs)]
+        for message in dropped:
+            if message is not None:
+                self._forget(message)
+        return len(dropped)
+
+    def _read(self, blob: bytes) -> JobMessage | None:
+        """Return the message in *blob*, or None when it is none of ours."""
+        try:
+            return read_message(self.deserialize_task(blob).args[0])
+        except (HueyException, ValueError, KeyError, TypeError, IndexError):
+            return None
+
     def run_to_end(self, task: Task, pause: Callable[[float], bool]) -> None:
         """Execute *task* so that it ends typed even when the storage fails on the way.
 

@@ -41,6 +41,22 @@ delete from proofing_huey_taken_key where name = %(name)s and holder = %(holder)
 -- Keep a job.
 insert into proofing_huey_task (queue, data, priority) values (%(queue)s, %(data)s, %(priority)s);
 
+-- name: all_task
+-- The jobs of a queue that are ready, held against workers.
+select id, data from proofing_huey_task where queue = %(queue)s for update skip locked;
+
+-- name: all_scheduled
+-- The jobs of a queue that wait for their time.
+select id, data from proofing_huey_schedule where queue = %(queue)s for update skip locked;
+
+-- name: drop_task
+-- Delete a job that is ready.
+delete from proofing_huey_task where id = %(id)s;
+
+-- name: drop_scheduled
+-- Delete a job that waits for its time.
+delete from proofing_huey_schedule where id = %(id)s;
+
 -- name: notify
 -- Wake the listeners of one queue.
 select pg_notify(%(channel)s, '');

@@ -7,7 +7,7 @@ listener also counts once a second, on the same connection, which shows it at on
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -72,6 +72,18 @@ class PostgresJobStorage(JobStorage, PostgresStorage):  # type: ignore[misc]
         for name in {entry.queue_name for entry in entries}:
             self.sql(_query("notify"), {"channel": channel(name)})
         return accepted
+
+    def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
+        """Delete jobs that wait; one that a worker takes at this moment is left to it."""
+        dropped = []
+        with self.db(commit=True) as cursor:
+            for name in ("task", "scheduled"):
+                cursor.execute(_query(f"all_{name}"), {"queue": self.name})
+                for number, data in cursor.fetchall():
+                    if is_wanted(bytes(data)):
+                        cursor.execute(_query(f"drop_{name}"), {"id": number})
+                        dropped.append(bytes(data))
+        return dropped
 
     def release(self, unique_key: str, result_id: str) -> None:
         """Free a unique key."""

@@ -7,7 +7,7 @@ the client for the same reason.
 
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from huey.storage import PriorityRedisStorage
@@ -49,6 +49,17 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
             member = struct.pack(">Q", now + number) + entry.blob
             arguments += [-entry.priority, member, entry.result_id, int(entry.life_seconds * 1000)]
         return int(self._put_all(keys=keys, args=arguments))
+
+    def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
+        """Delete jobs that wait; one that a worker pops first is left to it."""
+        dropped = []
+        # Members of the queue begin with the time at which they were kept.
+        for key, prefix in ((self.queue_key, 8), (self.schedule_key, 0)):
+            for member in self.conn.zrange(key, 0, -1):
+                blob = member[prefix:]
+                if is_wanted(blob) and self.conn.zrem(key, member):
+                    dropped.append(blob)
+        return dropped
 
     def release(self, unique_key: str, result_id: str) -> None:
         """Free a unique key."""

@@ -26,6 +26,26 @@ delete from taken_key where name = :name and holder = :holder;
 -- Keep a job.
 insert into task (queue, data, priority) values (:queue, :data, :priority);
 
+-- name: all_task
+-- The jobs of a queue that are ready.
+select id, data from task where queue = :queue;
+
+-- name: all_scheduled
+-- The jobs of a queue that wait for their time.
+select id, data from schedule where queue = :queue;
+
+-- name: drop_task
+-- Delete a job that is ready.
+delete from task where id = :id;
+
+-- name: drop_scheduled
+-- Delete a job that waits for its time.
+delete from schedule where id = :id;
+
+-- name: empty_log
+-- Write the log back and cut it to nothing.
+pragma wal_checkpoint(truncate);
+
 -- name: waiting
 -- How many jobs of a queue wait, counted no further than needed.
 select count(*) from (select 1 from task where queue = :queue limit :most);

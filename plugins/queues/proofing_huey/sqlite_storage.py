@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -81,6 +81,20 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
                 cursor.execute(_query("put"), values)
                 accepted += 1
         return accepted
+
+    def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
+        """Delete jobs that wait, in one transaction."""
+        dropped = []
+        with self.db(commit=True) as cursor:
+            for name in ("task", "scheduled"):
+                cursor.execute(_query(f"all_{name}"), {"queue": self.name})
+                for number, data in cursor.fetchall():
+                    if is_wanted(bytes(data)):
+                        cursor.execute(_query(f"drop_{name}"), {"id": number})
+                        dropped.append(bytes(data))
+        # The log would keep what was deleted until it is full; a reader at work lets it be, until then.
+        self.sql(_query("empty_log"), results=True)
+        return dropped
 
     def release(self, unique_key: str, result_id: str) -> None:
         """Free a unique key."""

@@ -5,7 +5,7 @@ is sent again is not kept twice, and one for each unique key. Huey itself knows 
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -54,6 +54,10 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
         A job that was kept before counts as accepted and is not kept again; a job whose unique key another
         job holds is left out.
         """
+
+    @abstractmethod
+    def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
+        """Delete the waiting and scheduled jobs of this queue that *is_wanted* picks, and return them."""
 
     @abstractmethod
     def release(self, unique_key: str, result_id: str) -> None:

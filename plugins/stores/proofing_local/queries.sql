@@ -110,6 +110,10 @@ select count, expires - :now from counter where name = :name and expires > :now;
 -- Take one attempt back, never below zero; the window stays.
 update counter set count = max(count - 1, 0) where name = :name and expires > :now;
 
+-- name: reset
+-- Delete a counter and return whether it still ran.
+delete from counter where name = :name returning expires > :now;
+
 -- name: purge
 -- Delete what has expired.
 delete from record where expires <= :now;

@@ -160,6 +160,11 @@ class LocalResultStore:
 
         return await self._database.write(work)
 
+    async def reset(self, counter: str) -> bool:
+        """Delete a counter; return whether it still ran."""
+        row = await self._write("reset", {"name": counter, "now": self._clock()})
+        return row is not None and bool(row[0])
+
     def _life(self, seconds: float) -> dict[str, float]:
         """Return the present moment and the one that is *seconds* later."""
         now = self._clock()

@@ -196,6 +196,11 @@ class RedisResultStore:
         count, left = await self._connection.evaluate(_GIVE_BACK, [self._counter_key(counter)])
         return Usage(count=count, seconds_left=_seconds(left))
 
+    async def reset(self, counter: str) -> bool:
+        """Delete a counter; return whether it stood."""
+        key = self._counter_key(counter)
+        return bool(await self._connection.call(lambda client: client.delete(key)))
+
     def _status_key(self, result_id: str) -> str:
         return f"{self._prefix}:{{{result_id}}}:status"
 

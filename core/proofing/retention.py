@@ -1,0 +1,205 @@
+"""Erases a person: every trace in queue, image store and result store, with a receipt for each.
+
+Nothing here needs a key that opens anything. An erasure may be repeated at any time; one that met a store
+that was away, or a job that still ran, says so, and keeps the notes that the next one needs. docs/adr/0008.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+
+from proofing.encryption import KeyRing
+from proofing.errors import QueueError, StoreError
+from proofing.jobs.runner import pending_key, sign_record
+from proofing.logs import get_logger, log
+from proofing.queues import Capability, Queue
+from proofing.records import End, JobKind
+from proofing.rules import limits
+from proofing.settings import LiveSettings
+from proofing.stores import ImageStore, ResultStore
+from proofing.traces import Trace, Traces
+
+_logger = get_logger("proofing.retention")
+
+#: How long running jobs may take to stop, and how often they are asked for.
+_STOP_SECONDS = 10.0
+_LOOK_SECONDS = 0.25
+_QUEUE, _IMAGES, _RESULTS = "queue", "image_store", "result_store"
+
+#: How many things were removed, and why the step must be repeated.
+_Done = tuple[int, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What happened in one store.
+
+    Attributes:
+        store: ``queue``, ``image_store`` or ``result_store``.
+        removed: how many things were there and are gone.
+        problem: why the erasure must be repeated; None when nothing is left.
+    """
+
+    store: str
+    removed: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """One erasure.
+
+    Attributes:
+        person: the opaque reference by which to repeat it.
+    """
+
+    person: str
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to do."""
+        return all(receipt.problem is None for receipt in self.receipts)
+
+
+class Eraser:
+    """Erases persons. The backends may be closed, or away: that is a receipt, no error."""
+
+    def __init__(
+        self, *, queue: Queue, results: ResultStore, images: ImageStore, keys: KeyRing, live: LiveSettings
+    ) -> None:
+        """Take the parts that `proofing.runtime` made; *keys* sign the end of jobs that are stopped."""
+        self._queue = queue
+        self._results = results
+        self._images = images
+        self._keys = keys
+        self._live = live
+        self._traces = Traces(results, live)
+
+    async def erase(self, reference: str) -> Erasure:
+        """Erase a person.
+
+        Args:
+            reference: the person's opaque reference, or the result id of one of the person's jobs.
+        """
+        owner = await self._find_owner(reference)
+        try:
+            traces = await self._traces.read(owner)
+        except StoreError:
+            traces = []
+        receipts: list[Receipt] = []
+
+        async def take(store: str, step: Awaitable[_Done]) -> None:
+            receipts.append(await _receipt(store, step))
+
+        # Sessions first, so that nothing new is handed in; ends with them, so that running jobs publish none.
+        await take(_RESULTS, self._close(owner, traces))
+        await take(_QUEUE, self._forget_jobs(owner))
+        await take(_IMAGES, self._delete_objects(traces))
+        is_stopped = Capability.CANCEL_RUNNING in self._queue.capabilities and receipts[1].problem is None
+        await take(_RESULTS, self._delete_records(traces, is_stopped=is_stopped))
+        if all(receipt.problem is None for receipt in receipts):
+            await take(_RESULTS, self._delete_notes(owner))
+        erasure = Erasure(person=owner, receipts=_by_store(receipts))
+        log(_logger, "erased", success=erasure.is_complete, count=sum(item.removed for item in receipts))
+        return erasure
+
+    async def _find_owner(self, reference: str) -> str:
+        """Return whose job *reference* is, or itself when it is no job that is known."""
+        for find in (self._results.status, self._queue.verdict):
+            try:
+                record = await find(reference)
+            except (StoreError, QueueError):
+                continue
+            if record is not None:
+                return record.owner
+        return reference
+
+    async def _close(self, owner: str, traces: list[Trace]) -> _Done:
+        """Delete sessions, slots and what is pending, and end jobs in progress as cancelled.
+
+        The end stands until the job can have no other: a worker that is busy with it cannot bring anything
+        back. It is deleted with the records, or expires.
+        """
+        removed = 0
+        keys = [pending_key(owner, kind) for kind in JobKind] + [
+            key for trace in traces for key in trace.keys
+        ]
+        for key in keys:
+            removed += await self._results.load(key) is not None
+            await self._results.delete(key)
+        settings = self._live.current
+        for trace in traces:
+            record = await self._results.status(trace.job) if trace.job else None
+            if record is not None and not record.is_done:
+                await self._results.finish(
+                    sign_record(self._keys, record.ended(End.CANCELLED, at=time.time())),
+                    life_seconds=settings.async_stale_job_timeout_seconds + settings.job_deadline_seconds,
+                )
+        return removed, None
+
+    async def _forget_jobs(self, owner: str) -> _Done:
+        """Forget the person's jobs, again and again until none runs."""
+        give_up = time.monotonic() + _STOP_SECONDS
+        removed = 0
+        while True:
+            found = await self._queue.forget(owner)
+            removed += found.removed
+            if not found.running:
+                # An end that was recorded while we looked for it.
+                return removed + (await self._queue.forget(owner)).removed, None
+            if time.monotonic() > give_up:
+                return removed, f"{found.running} still running: run again"
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _delete_objects(self, traces: list[Trace]) -> _Done:
+        """Delete the person's pictures; the store does not say which were there."""
+        keys = {key for trace in traces for key in trace.objects}
+        for key in keys:
+            await self._images.delete(key)
+        return len(keys), None
+
+    async def _delete_records(self, traces: list[Trace], *, is_stopped: bool) -> _Done:
+        """Delete status records and results; the marks of jobs that may still run are left to expire."""
+        removed = 0
+        for trace in traces:
+            if trace.job is None:
+                continue
+            record = await self._results.status(trace.job)
+            if not is_stopped and record is not None and record.end is End.CANCELLED:
+                removed += await self._results.take_result(trace.job) is not None
+            else:
+                removed += await self._results.erase(trace.job)
+        return removed, None
+
+    async def _delete_notes(self, owner: str) -> _Done:
+        """Delete limit counters and, as the last thing, the notes by which everything else was found."""
+        counters = {limits.counter_key(limit, owner) for limit in limits.LIMITS.values()}
+        for trace in await self._traces.read(owner):
+            counters |= set(trace.counters)
+        removed = 0
+        for counter in sorted(counters):
+            removed += await self._results.reset(counter)
+        return removed + await self._traces.erase(owner), None
+
+
+async def _receipt(store: str, step: Awaitable[_Done]) -> Receipt:
+    """Wait for *step* and say what came of it."""
+    try:
+        removed, problem = await step
+    except (StoreError, QueueError):
+        return Receipt(store=store, problem="unreachable: run again")
+    return Receipt(store=store, removed=removed, problem=problem)
+
+
+def _by_store(receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:
+    """Return one receipt a store, with the sum of its steps and the first problem."""
+    return tuple(
+        Receipt(
+            store=store,
+            removed=sum(item.removed for item in receipts if item.store == store),
+            problem=next((item.problem for item in receipts if item.store == store and item.problem), None),
+        )
+        for store in (_QUEUE, _IMAGES, _RESULTS)
+    )
