@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from proofing.errors import QueueError
-from proofing.queues import Capability, JobHandler, JobMessage, QueueStats
+from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
 from proofing.records import StatusRecord
 from proofing_postgres.connections import Link, Pool, connect_options
 from proofing_postgres.enqueuing import Enqueuer
+from proofing_postgres.forgetting import forget
 from proofing_postgres.listening import CANCEL_CHANNEL
 from proofing_postgres.migrations import migrate, require_schema
 from proofing_postgres.settings import PostgresSettings
@@ -75,6 +76,10 @@ class PostgresQueue:
             return False
         await self._enqueuer.wake(CANCEL_CHANNEL, rows[0][1])
         return True
+
+    async def forget(self, owner: str) -> Forgotten:
+        """Drop, stop and delete what is kept of *owner*. See `proofing.queues.Queue.forget`."""
+        return await forget(owner, self._pool, self._enqueuer)
 
     async def verdict(self, result_id: str) -> StatusRecord | None:
         """Return the durable end of a job. See `proofing.queues.Queue.verdict`."""

@@ -1,0 +1,30 @@
+"""Forgets a person: drops waiting jobs, stops running ones, and deletes ends from the history."""
+
+import json
+
+from proofing.queues import Forgotten
+from proofing_postgres.connections import Pool
+from proofing_postgres.enqueuing import Enqueuer
+from proofing_postgres.listening import CANCEL_CHANNEL
+
+#: Pages that one statement reads: 32 MiB, a small part of a statement's time.
+_PAGES = 4096
+
+
+async def forget(owner: str, pool: Pool, enqueuer: Enqueuer) -> Forgotten:
+    """Forget what can be forgotten now. See `proofing.queues.Queue.forget`.
+
+    A job is at every moment a live row or an end, and moves in one direction only, so live rows come first.
+    """
+    _rows, removed = await pool.run("forget_waiting", {"owner": owner})
+    running, _count = await pool.run("stop_running", {"owner": owner})
+    for queue_name in {row[0] for row in running}:
+        await enqueuer.wake(CANCEL_CHANNEL, queue_name)
+    # As `proofing_postgres.messages.verdict_text` spells it; quotes inside texts are escaped there.
+    mark = f'"owner":{json.dumps(owner)}'
+    ((pages,),), _count = await pool.run("history_pages")
+    for first in range(0, int(pages), _PAGES):
+        places = {"first": f"({first},0)", "after": f"({first + _PAGES},0)"}
+        _rows, count = await pool.run("forget_ends", {**places, "mark": mark})
+        removed += count
+    return Forgotten(removed=removed, running=len(running))
