@@ -18,7 +18,7 @@ from proofing_aws.image_store import S3ImageStore
 from proofing_aws.key_service import KMSKeyService
 from proofing_aws.secret_store import S3SecretStore
 
-DEADLINE_SECONDS = 0.8
+DEADLINE_SECONDS = 1.5
 HEALED_SECONDS = 10.0
 #: Room for a busy machine.
 ROOM_SECONDS = 1.0
@@ -26,7 +26,7 @@ CONTEXT = {"purpose": "args"}
 KEY = "images/one"
 
 FAULTS = {
-    "slow": Fault(latency_seconds=1.0),
+    "slow": Fault(latency_seconds=2.0),
     "dripping": Fault(slice_bytes=1, bytes_per_second=20),
     "reset": Fault(reset=True),
     "cut": Fault(cut_after_bytes=200),
@@ -36,8 +36,8 @@ FAULTS = {
 
 TIMES = {
     "deadline_seconds": DEADLINE_SECONDS,
-    "connect_timeout_seconds": 0.5,
-    "read_timeout_seconds": 0.5,
+    "connect_timeout_seconds": 1.0,
+    "read_timeout_seconds": 1.0,
     "attempts": 1,
     "threads": 4,
 }

@@ -32,7 +32,7 @@ class TestRedisResultStore(ResultStoreContract):
 
     def make_store(self) -> ResultStore:
         """Return a store on the running server."""
-        return RedisResultStore(RedisSettings.model_validate({"url": self.url}))
+        return RedisResultStore(RedisSettings.model_validate({"url": self.url, "deadline_seconds": 15.0}))
 
     def make_unreachable_store(self) -> ResultStore:
         """Return a store where nobody listens."""
@@ -64,7 +64,7 @@ class TestRedisResultStoreOnCluster(ResultStoreContract):
 
     def make_store(self) -> ResultStore:
         """Return a store on the cluster."""
-        return RedisResultStore(RedisSettings.model_validate({"url": self.url}))
+        return RedisResultStore(RedisSettings.model_validate({"url": self.url, "deadline_seconds": 15.0}))
 
     def make_unreachable_store(self) -> ResultStore:
         """Return a store where nobody listens."""
@@ -119,4 +119,8 @@ class TestRedisResultStoreBehindSentinel(ResultStoreContract):
         return self._store(f"redis+sentinel://127.0.0.1:{free_port()}/results")
 
     def _store(self, url: str) -> ResultStore:
-        return RedisResultStore(RedisSettings.model_validate({"url": url, "sentinel_password": "watcher"}))
+        return RedisResultStore(
+            RedisSettings.model_validate(
+                {"url": url, "sentinel_password": "watcher", "deadline_seconds": 15.0}
+            )
+        )

@@ -14,12 +14,12 @@ from proofing.testing.waiting import eventually
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
 
-DEADLINE_SECONDS = 0.4
+DEADLINE_SECONDS = 0.8
 HEALED_SECONDS = 10.0
 
 FAULTS = {
-    "slow": Fault(latency_seconds=0.5),
-    "dripping": Fault(slice_bytes=1, bytes_per_second=5),
+    "slow": Fault(latency_seconds=1.0),
+    "dripping": Fault(slice_bytes=1, bytes_per_second=3),
     "reset": Fault(reset=True),
     "cut": Fault(cut_after_bytes=1),
     "black hole": Fault(black_hole=True),
@@ -195,7 +195,7 @@ async def test_a_frozen_redis_is_told_by_the_deadline(server: RedisServer, store
 
 async def test_counters_are_exact_in_an_outage(store: RedisResultStore, proxy: FaultProxy) -> None:
     """A call that failed may have counted or not, but never twice: nothing is retried behind its back."""
-    await proxy.set(Fault(latency_seconds=0.25))  # the answer comes after the deadline, the command does not
+    await proxy.set(Fault(latency_seconds=0.5))  # the answer comes after the deadline, the command does not
     failures = await asyncio.gather(
         *(store.count("limit", maximum=1000, window_seconds=60) for _ in range(20)), return_exceptions=True
     )

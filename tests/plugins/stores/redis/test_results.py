@@ -32,8 +32,10 @@ async def store(server: RedisServer) -> AsyncIterator[RedisResultStore]:
 
 
 def make_store(server: RedisServer, **values: object) -> RedisResultStore:
-    """Return a store with some settings changed."""
-    return RedisResultStore(RedisSettings.model_validate({"url": server.url, **values}))
+    """Return a store with some settings changed; patient, since the machine may be busy."""
+    return RedisResultStore(
+        RedisSettings.model_validate({"url": server.url, "deadline_seconds": 15.0, **values})
+    )
 
 
 # The start check
