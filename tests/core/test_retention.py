@@ -1,0 +1,213 @@
+"""Pictures and persons are forgotten, whatever happened on the way."""
+
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from proofing.errors import QueueUnavailableError, StoreUnavailableError
+from proofing.images import Side
+from proofing.queues import Forgotten
+from proofing.records import End, JobKind
+from proofing.runtime import make_eraser
+from proofing.service import Person
+from proofing.testing.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing.testing.pictures import make_jpeg
+
+OTHER = Person(reference="person-2")
+ATTEMPT = "a" * 32
+
+
+def pictures():
+    """Return two fresh pictures."""
+    return {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}
+
+
+class CrashError(Exception):
+    """The process dies here."""
+
+
+def eraser(running):
+    """Return the eraser of the running process."""
+    backends = replace(running.runtime.backends, queue=running.queue)
+    return make_eraser(running.runtime.configuration, backends)
+
+
+def stored_pictures(folder):
+    """Return how many bytes of pictures lie on the disk."""
+    return sum(path.stat().st_size for path in (folder / "local" / "images").rglob("*") if path.is_file())
+
+
+async def start_everything(running):
+    """Have a person with a session, an unused slot, an ended job, a waiting one, and used limits."""
+    service = running.service
+    await service.save_session("session-id", {"person": PERSON.reference, "answers": "x"})
+    ended = await service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+    await running.drain()
+    await service.new_slot(PERSON, attempt=ATTEMPT, side=Side.FRONT)
+    waiting = await service.submit_uploads(PERSON, **await upload_pictures(service, pictures()))
+    return ended, waiting
+
+
+async def test_a_crash_after_the_end_was_published_leaves_no_picture(process, tmp_path, monkeypatch):
+    """Whoever takes the job over finds an end that stands, and deletes what the dead process could not."""
+    async with process() as running:
+        result_id = await running.service.submit_uploads(
+            PERSON, **await upload_pictures(running.service, pictures())
+        )
+        (message,) = running.queue.waiting
+
+        async def die(_object_key):
+            raise CrashError
+
+        with monkeypatch.context() as dying:
+            dying.setattr(running.runtime.backends.images, "delete", die)
+            with pytest.raises(CrashError):
+                await running.drain()
+        assert stored_pictures(tmp_path) > 0
+        record = await running.runtime.runner.abandon(message, End.UNKNOWN_OUTCOME)
+        assert record.end is End.DONE
+        assert record.result_id == result_id
+        assert stored_pictures(tmp_path) == 0
+
+
+async def test_refunds_are_given_once(process):
+    """A job that is abandoned twice gives its attempt back once."""
+    async with process() as running:
+        for _ in range(2):
+            await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+            (message,) = running.queue.waiting[-1:]
+            running.queue.waiting.clear()
+            await running.runtime.backends.results.delete(f"pending:{PERSON.reference}:resolution")
+        await running.runtime.runner.abandon(message, End.WORKER_LOST)
+        await running.runtime.runner.abandon(message, End.UNKNOWN_OUTCOME)
+        assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 4
+
+
+async def test_an_image_store_that_is_away_is_tried_again_and_then_swept(process, tmp_path, monkeypatch):
+    """A short outage costs nothing; after a longer one the sweeper deletes, not at the objects' age only."""
+    monkeypatch.setattr("proofing.jobs.runner._DELETE_SECONDS", 0.5)
+    async with process() as running:
+        images, delete = running.runtime.backends.images, running.runtime.backends.images.delete
+        left = [3]
+
+        async def fail(object_key):
+            if left[0] > 0:
+                left[0] -= 1
+                raise StoreUnavailableError("away")
+            await delete(object_key)
+
+        monkeypatch.setattr(images, "delete", fail)
+        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
+        await running.drain()
+        assert stored_pictures(tmp_path) == 0
+        left[0] = 1_000_000
+        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
+        (record,) = await running.drain()
+        assert record.is_done
+        assert stored_pictures(tmp_path) > 0
+        with pytest.raises(StoreUnavailableError):
+            await running.runtime.worker.sweep()
+        left[0] = 0
+        await running.runtime.worker.sweep()
+        assert stored_pictures(tmp_path) == 0
+
+
+async def test_a_cancelled_attempt_leaves_no_picture(process, tmp_path):
+    """The web process, which may not delete, leaves that to the worker."""
+    async with process() as running:
+        result_id = await running.service.submit_uploads(
+            PERSON, **await upload_pictures(running.service, pictures())
+        )
+        await running.service.cancel(PERSON, result_id, JobKind.DOCUMENT)
+        await running.drain()
+        assert stored_pictures(tmp_path) == 0
+        assert (await running.service.status(PERSON, result_id, JobKind.DOCUMENT)).end is End.CANCELLED
+
+
+@pytest.mark.parametrize("by", ["person", "result id"])
+async def test_a_person_is_erased(process, tmp_path, by):
+    """Nothing in any store names the person any more; another person is as before."""
+    async with process() as running:
+        ended, waiting = await start_everything(running)
+        other = await running.service.submit_address(OTHER, APPLICANT)
+        erasure = await eraser(running).erase(PERSON.reference if by == "person" else ended)
+        assert erasure.is_complete
+        assert erasure.person == PERSON.reference
+        assert all(receipt.removed > 0 for receipt in erasure.receipts)
+        again = await eraser(running).erase(PERSON.reference)
+        assert again.is_complete
+        assert [receipt.removed for receipt in again.receipts] == [0, 0, 0]
+        assert await running.service.load_session("session-id") is None
+        assert stored_pictures(tmp_path) == 0
+        assert await running.service.status(PERSON, ended, JobKind.RESOLUTION) is None
+        assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5
+        assert [message.result_id for message in running.queue.waiting] == [other]
+        await running.drain()
+        assert (await running.service.status(OTHER, other, JobKind.ADDRESS)).is_success
+        # This queue cannot say whether a job ran, so its mark stands until it can have no other end.
+        mark = await running.service.status(PERSON, waiting, JobKind.DOCUMENT)
+        assert mark is None or mark.end is End.CANCELLED
+
+
+async def test_a_running_job_brings_nothing_back(process):
+    """A job that ends after the erasure leaves neither verdict nor result."""
+    async with process() as running:
+        result_id = await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        taken, running.queue.waiting = running.queue.waiting, []
+        assert (await eraser(running).erase(PERSON.reference)).is_complete
+        running.queue.waiting = taken
+        (record,) = await running.drain()
+        assert record.end is End.CANCELLED
+        assert await running.runtime.backends.results.take_result(result_id) is None
+        assert await running.runtime.backends.results.load(f"pending:{PERSON.reference}:resolution") is None
+
+
+async def test_a_store_that_is_away_is_said_and_erased_later(process, tmp_path, monkeypatch):
+    """Each store has its receipt; the next run finds what the first could not reach."""
+    async with process() as running:
+        await start_everything(running)
+
+        async def away(*_arguments, **_more):
+            raise StoreUnavailableError("away")
+
+        with monkeypatch.context() as outage:
+            outage.setattr(running.runtime.backends.images, "delete", away)
+            first = await eraser(running).erase(PERSON.reference)
+        assert [receipt.problem for receipt in first.receipts] == [None, "unreachable: run again", None]
+        assert stored_pictures(tmp_path) > 0
+        assert (await eraser(running).erase(PERSON.reference)).is_complete
+        assert stored_pictures(tmp_path) == 0
+
+
+async def test_a_queue_that_is_away_or_busy_is_said(process, monkeypatch):
+    """Neither is an error; both ask to be run again."""
+    monkeypatch.setattr("proofing.retention._STOP_SECONDS", 0.1)
+    async with process() as running:
+        await start_everything(running)
+
+        async def away(_owner):
+            raise QueueUnavailableError("away")
+
+        async def busy(_owner):
+            return Forgotten(removed=0, running=1)
+
+        for forget, problem in ((away, "unreachable: run again"), (busy, "1 still running: run again")):
+            monkeypatch.setattr(running.queue, "forget", forget)
+            erasure = await eraser(running).erase(PERSON.reference)
+            assert erasure.receipts[0].problem == problem
+            assert not erasure.is_complete
+
+
+async def test_a_session_is_found_under_its_newest_name(process):
+    """A renamed session is erased too, and saving it again notes nothing more."""
+    async with process() as running:
+        data = {"person": PERSON.reference}
+        await running.service.save_session("first", data)
+        await running.service.save_session("first", data)
+        await running.service.save_session("second", dict(data))
+        results = running.runtime.backends.results
+        assert (await results.usage(f"traces:{PERSON.reference}")).count == 2
+        await eraser(running).erase(PERSON.reference)
+        assert await running.service.load_session("first") is None
+        assert await running.service.load_session("second") is None
