@@ -1,0 +1,275 @@
+"""Putting a process together: every problem at once, nothing refused let through, nothing left open."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from proofing import runtime
+from proofing.cli import main
+from proofing.errors import (
+    ConfigurationError,
+    PluginError,
+    QueueUnavailableError,
+    StoreUnavailableError,
+)
+from proofing.plugins import PluginManager
+from proofing.queues import Capability
+from proofing.testing.memory_queue import MemoryQueue
+from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+
+SECRET = "900661234"
+
+
+@pytest.fixture
+def environment(settings_file, monkeypatch):
+    """Return a function that points the command line at settings with the given values."""
+
+    def choose(name, **values):
+        for variable in list(os.environ):
+            if variable.startswith("PROOFING_"):
+                monkeypatch.delenv(variable)
+        monkeypatch.setenv("PROOFING_ENV", name)
+        monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(**values)))
+
+    return choose
+
+
+@pytest.mark.parametrize("command", ["check", "settings", "migrate", "jobs", "worker", "run", "web"])
+def test_production_refuses_what_is_for_one_machine(environment, capsys, command):
+    """Local stores, mocks and plain http: all told at once, with exit code 78, and no value."""
+    environment("production", outbound_proxy=f"socks://user:{SECRET}@proxy", worker_slots=f"x{SECRET}")
+    assert main([command]) == 78
+    told = capsys.readouterr().err
+    assert "worker_slots" in told
+    assert SECRET not in told
+    environment("production", outbound_proxy=f"socks://user:{SECRET}@proxy")
+    assert main([command]) == 78
+    told = capsys.readouterr().err
+    for key in (
+        *("secret_store", "key_service", "image_store", "result_store", "public_url", "outbound_proxy"),
+        *("address_vendors", "device_vendor", "document_vendor", "resolution_vendor", "state_id_vendor"),
+    ):
+        assert f": {key}: " in told, key
+    assert "required" not in told
+    assert SECRET not in told
+    lines = [line for line in told.splitlines() if line.startswith("  ")]
+    assert len(lines) == len(set(lines))
+
+
+def test_a_missing_plugin_is_told_beside_what_follows_from_it(environment, capsys):
+    """Not only that the secret store is missing, but why."""
+    environment("test", plugins=["huey", "mock", "ghost"], locale=SECRET)
+    assert main(["check"]) == 78
+    told = capsys.readouterr().err
+    assert "ghost is not installed" in told
+    assert "no enabled plugin offers local" in told
+    assert "locale: unknown key" in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("names", ["mock", 7, ["mock", 7], {"mock": True}])
+async def test_plugins_must_be_a_list_of_names(settings_file, names):
+    """Before the schema has looked, the list is checked by hand."""
+    with pytest.raises(ConfigurationError, match="must be a list of names"):
+        await runtime.configure(settings_file(plugins=names), {"PROOFING_ENV": "test"})
+
+
+@pytest.mark.parametrize(
+    ("proxy", "fine"),
+    [
+        ("http://proxy.example:3128", True),
+        ("https://user:word@proxy.example", True),
+        ("proxy.example:3128", False),
+        ("socks5://proxy.example", False),
+        ("http://", False),
+        ("http://proxy.example:99999", False),
+        ("http://[::1", False),
+    ],
+)
+async def test_the_proxy_must_be_a_url(settings_file, proxy, fine):
+    """A wrong one stops the start, not the first job; its password is not shown."""
+    path = settings_file(outbound_proxy=proxy)
+    if fine:
+        await runtime.configure(path, {"PROOFING_ENV": "test"})
+        return
+    with pytest.raises(ConfigurationError, match="outbound_proxy") as caught:
+        await runtime.configure(path, {"PROOFING_ENV": "test"})
+    assert proxy not in str(caught.value)
+
+
+async def test_a_reload_is_held_to_the_rules_of_a_start(settings_file):
+    """Live keys that no start would take are refused, and what stood stays."""
+    path = settings_file()
+    configuration = await runtime.configure(path, {"PROOFING_ENV": "test"})
+    values = yaml.safe_load(path.read_text())
+    for vendor, stands in (("ghost", "mock"), ("mock", "mock")):
+        values["default"] |= {"document_vendor": vendor, "partner_name": vendor}
+        path.write_text(yaml.safe_dump(values))
+        configuration.live._looked = 0.0
+        assert configuration.live.current.document_vendor == stands
+    assert configuration.live.current.partner_name == "mock"
+
+
+async def test_a_reload_brings_no_mock_into_production(settings_file):
+    """The rule that refuses mocks holds while the process runs, too."""
+    path = settings_file()
+    configuration = await runtime.configure(path, {"PROOFING_ENV": "test"})
+    secrets = runtime.Secrets(
+        values=dict.fromkeys(runtime._SECRET_KEYS, "00" * 32), version="1", source="test"
+    )
+    with pytest.raises(ConfigurationError, match="is a mock and refused in production"):
+        runtime._reread(path, {"PROOFING_ENV": "production"}, secrets, configuration.plugins)
+
+
+async def test_backends_that_cannot_be_made_are_all_told(settings_file, monkeypatch):
+    """A missing library names the extra, a foreign error its class; both at once, and no text."""
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+
+    def without_library(_self, _name, _context):
+        raise ModuleNotFoundError(name="boto3")
+
+    def broken(_self, _name, _context):
+        raise ValueError(SECRET)
+
+    monkeypatch.setattr(PluginManager, "image_store", without_library)
+    monkeypatch.setattr(PluginManager, "key_service", broken)
+    with pytest.raises(ConfigurationError) as caught:
+        runtime.make_backends(configuration, "test")
+    rules = {problem.key: problem.rule for problem in caught.value.problems}
+    assert rules == {
+        "image_store": "local needs boto3; install proofing[local]",
+        "key_service": "local cannot be made: ValueError",
+    }
+
+
+@pytest.mark.parametrize("rescues", [True, False])
+async def test_a_queue_that_loses_jobs_can_be_refused(settings_file, monkeypatch, rescues):
+    """`queue_must_rescue` asks for the capability."""
+    queue = MemoryQueue()
+    queue.capabilities = frozenset({Capability.RESCUE} if rescues else ())
+    monkeypatch.setattr(PluginManager, "queue", lambda *_: queue)
+    configuration = await runtime.configure(settings_file(queue_must_rescue=True), {"PROOFING_ENV": "test"})
+    if rescues:
+        assert runtime.make_backends(configuration, "worker").queue is queue
+        return
+    with pytest.raises(ConfigurationError, match="loses the jobs of a killed worker"):
+        runtime.make_backends(configuration, "worker")
+
+
+class Watched:
+    """A backend that notes what happens to it, and may not open."""
+
+    capabilities = frozenset()
+
+    def __init__(self, name, events, error=None):
+        self.name = name
+        self.events = events
+        self.error = error
+
+    async def open(self):
+        self.events.append(f"open {self.name}")
+        if self.error:
+            raise self.error
+
+    async def close(self):
+        self.events.append(f"close {self.name}")
+
+
+def watch(monkeypatch, **errors):
+    """Put watched backends in place and return their events."""
+    events = []
+    for name in ("key_service", "result_store", "image_store", "queue"):
+        backend = Watched(name, events, errors.get(name))
+        monkeypatch.setattr(PluginManager, name, lambda *_, backend=backend: backend)
+    return events
+
+
+async def test_what_was_opened_is_closed_when_the_start_fails(settings_file, monkeypatch):
+    """In reverse order, the one that failed included."""
+    events = watch(monkeypatch, image_store=StoreUnavailableError("away"))
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+    with pytest.raises(StoreUnavailableError):
+        async with runtime.start(configuration, "worker"):
+            pytest.fail("it must not start")
+    assert events == [
+        *("open key_service", "open result_store", "open image_store"),
+        *("close image_store", "close result_store", "close key_service"),
+    ]
+
+
+async def test_a_check_looks_at_every_backend(settings_file, monkeypatch):
+    """One that is away does not hide the others, whichever it is."""
+    events = watch(
+        monkeypatch, key_service=StoreUnavailableError("no key"), queue=QueueUnavailableError("no queue")
+    )
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+    reachable = await runtime.check_reachable(runtime.make_backends(configuration, "check"))
+    assert reachable == {
+        "key_service": "no key",
+        "result_store": None,
+        "image_store": None,
+        "queue": "no queue",
+    }
+    assert sum(event.startswith("close") for event in events) == 4
+
+
+class Hosted:
+    """A proofer of the shape that nobody drives."""
+
+    def start(self, request, context, *, return_url):
+        """Open a session."""
+
+    def event_ticket(self, headers, body, now):
+        """Read an event."""
+
+    def fetch(self, ticket, context):
+        """Fetch the answer."""
+
+
+async def test_a_vendor_that_cannot_be_asked_stops_the_start(settings_file):
+    """A hosted session is not driven, and says so before anything is opened."""
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+    loaded = configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
+    loaded.descriptor = ProoferDescriptor(
+        name="mock", kind=ProoferKind.DOCUMENT, make=lambda _settings: Hosted(), maturity=Maturity.MOCK
+    )
+    with pytest.raises(ConfigurationError, match=r"document_vendor: .*hosted sessions are not driven yet"):
+        async with runtime.start(configuration, "worker"):
+            pytest.fail("it must not start")
+
+
+async def test_a_secret_store_has_no_secret_yet(settings_file):
+    """What it may not use says so."""
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+    early = runtime._context(configuration.layers, "cli", None)
+    with pytest.raises(PluginError, match="no application secret"):
+        early.secret("label")
+    later = runtime._context(configuration.layers, "cli", configuration.settings)
+    assert len(later.secret("label")) == 32
+    assert replace(later).role == "cli"
+
+
+def test_the_process_protects_what_it_holds():
+    """Files are private, and no core is dumped."""
+    import resource  # noqa: PLC0415 - does not exist on Windows
+
+    before = os.umask(0)
+    try:
+        runtime.protect_process()
+        assert os.umask(0) == 0o077
+        assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
+    finally:
+        os.umask(before)
+
+
+async def test_logs_go_where_the_settings_say(settings_file, tmp_path, monkeypatch):
+    """The directory and the environment name the file."""
+    seen = []
+    monkeypatch.setattr(runtime, "configure_logs", lambda *given, **named: seen.append((given, named)))
+    configuration = await runtime.configure(
+        settings_file(log_directory=str(tmp_path / "logs")), {"PROOFING_ENV": "test"}
+    )
+    runtime.start_logs(configuration, "worker", echo=True)
+    assert seen == [((tmp_path / "logs", "test", "worker"), {"echo": True})]
