@@ -27,10 +27,16 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-from xml.sax.saxutils import escape
 
-from proofing.testing.s3_bucket import Bucket, CORSRule, StoredObject
+from proofing.testing.s3_answers import (
+    Answer,
+    cors_headers,
+    error_answer,
+    list_answer,
+    object_headers,
+    preflight_headers,
+)
+from proofing.testing.s3_bucket import Bucket, CORSRule
 from proofing.testing.s3_signature import Credential, S3Error, SignedRequest, verify
 
 __all__ = ["Bucket", "CORSRule", "Credential", "S3Error", "S3Server", "SeenRequest", "running_s3"]
@@ -40,7 +46,6 @@ DEFAULT_CREDENTIAL = Credential(access_key="AKIASYNTHETIC0000000", secret_key="s
 
 _ACTIONS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}
 _IDLE_SECONDS = 30.0
-_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,6 @@ class SeenRequest:
     key: str
     status: int
     code: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What is sent back."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes = b""
 
 
 class S3Server:
@@ -123,7 +119,7 @@ class S3Server:
         """Put an object without a signature, as whoever owns the bucket can."""
         self.buckets[bucket].put(key, SignedRequest("PUT", "", "", (), body), self._now())
 
-    def answer(self, request: SignedRequest) -> _Answer:
+    def answer(self, request: SignedRequest) -> Answer:
         """Return the answer to *request*, whatever it is, and note it in the access log."""
         bucket_name = key = ""
         cors: dict[str, str] = {}
@@ -133,19 +129,19 @@ class S3Server:
             if bucket is None:
                 raise S3Error(404, "NoSuchBucket")
             rule = bucket.rule_for(request.header("origin"), request.method)
-            cors = _cors_headers(rule) if rule is not None else {}
+            cors = cors_headers(rule) if rule is not None else {}
             answer = self._serve(bucket, key, request)
             code = ""
         except S3Error as error:
-            answer, code = _error(error), error.code
+            answer, code = error_answer(error), error.code
         self.requests.append(SeenRequest(request.method, bucket_name, key, answer.status, code))
-        return _Answer(answer.status, {**answer.headers, **cors}, answer.body)
+        return Answer(answer.status, {**answer.headers, **cors}, answer.body)
 
-    def _serve(self, bucket: Bucket, key: str, request: SignedRequest) -> _Answer:
+    def _serve(self, bucket: Bucket, key: str, request: SignedRequest) -> Answer:
         """Verify the request and do what it asks."""
         if request.method == "OPTIONS":
             rule = bucket.preflight(request)
-            return _Answer(200, _preflight_headers(rule))
+            return Answer(200, preflight_headers(rule))
         now = self._now()
         signer = verify(request, self.credentials, self.region, now)
         action = _ACTIONS.get(request.method, "")
@@ -155,19 +151,21 @@ class S3Server:
             raise S3Error(405, "MethodNotAllowed")
         bucket.check_policy(request, signer, action)
         if action == "ListBucket":
-            return _list(bucket, dict(request.parameters)) if request.method == "GET" else _Answer(200, {})
+            return (
+                list_answer(bucket, dict(request.parameters)) if request.method == "GET" else Answer(200, {})
+            )
         if action == "PutObject":
-            return _Answer(200, _object_headers(bucket, bucket.put(key, request, now)))
+            return Answer(200, object_headers(bucket, bucket.put(key, request, now)))
         if action == "DeleteObject":
             bucket.delete(key)
-            return _Answer(204, {})
+            return Answer(204, {})
         stored = bucket.get(key)
         headers = {
-            **_object_headers(bucket, stored),
+            **object_headers(bucket, stored),
             "Content-Type": stored.content_type,
             "Last-Modified": formatdate(stored.modified_at, usegmt=True),
         }
-        return _Answer(200, headers, stored.body)
+        return Answer(200, headers, stored.body)
 
     def _locate(self, request: SignedRequest) -> tuple[str, str]:
         """Return bucket and key, from the host name or from the path."""
@@ -247,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = self._read_body(request)
         except S3Error as error:
             self.close_connection = True
-            self._send(_error(error))
+            self._send(error_answer(error))
             return
         if body is None:  # the client went away
             self.close_connection = True
@@ -277,7 +275,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return body if len(body) == int(length) else None
 
-    def _send(self, answer: _Answer) -> None:
+    def _send(self, answer: Answer) -> None:
         """Write the answer; HEAD gets the headers only."""
         with contextlib.suppress(OSError):  # the client went away
             self.send_response(answer.status)
@@ -295,65 +293,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_request(self, *_: object) -> None:
         """Print nothing."""
-
-
-def _object_headers(bucket: Bucket, stored: StoredObject) -> dict[str, str]:
-    """Return what tells one state of an object from another."""
-    version = {"x-amz-version-id": stored.version} if bucket.is_versioned else {}
-    return {"ETag": stored.etag, **version}
-
-
-def _cors_headers(rule: CORSRule) -> dict[str, str]:
-    """Return the headers that let a page read the answer."""
-    return {"Access-Control-Allow-Origin": rule.origin, "Vary": "Origin"}
-
-
-def _preflight_headers(rule: CORSRule) -> dict[str, str]:
-    """Return the headers that let a page send the request."""
-    return {
-        **_cors_headers(rule),
-        "Access-Control-Allow-Methods": ", ".join(sorted(rule.methods)),
-        "Access-Control-Allow-Headers": ", ".join(sorted(rule.headers)),
-        "Access-Control-Max-Age": "300",
-    }
-
-
-def _error(error: S3Error) -> _Answer:
-    """Return an error as S3 words it."""
-    body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{error.code}</Code></Error>'
-    return _Answer(error.status, {"Content-Type": "application/xml"}, body.encode())
-
-
-def _list(bucket: Bucket, parameters: dict[str, str]) -> _Answer:
-    """Answer ListObjectsV2, in pages."""
-    if parameters.get("list-type") != "2":
-        raise S3Error(501, "NotImplemented")
-    prefix = parameters.get("prefix", "")
-    after = parameters.get("continuation-token", parameters.get("start-after", ""))
-    page_size = min(int(parameters.get("max-keys", "1000")), 1000)
-    found = sorted((key, stored) for key, stored in list(bucket.objects.items()) if key.startswith(prefix))
-    rest = [(key, stored) for key, stored in found if key > after]
-    page = rest[:page_size]
-    encode = quote if parameters.get("encoding-type") == "url" else escape
-    contents = "".join(
-        f"<Contents><Key>{encode(key)}</Key><Size>{len(stored.body)}</Size>"
-        f"<ETag>{escape(stored.etag)}</ETag><LastModified>{_iso(stored.modified_at)}</LastModified></Contents>"
-        for key, stored in page
-    )
-    more = len(rest) > len(page)
-    token = f"<NextContinuationToken>{escape(page[-1][0])}</NextContinuationToken>" if more else ""
-    body = (
-        f'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="{_NAMESPACE}">'
-        f"<Name>{bucket.name}</Name><KeyCount>{len(page)}</KeyCount><MaxKeys>{page_size}</MaxKeys>"
-        f"<EncodingType>{parameters.get('encoding-type', '')}</EncodingType>"
-        f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{contents}</ListBucketResult>"
-    )
-    return _Answer(200, {"Content-Type": "application/xml"}, body.encode())
-
-
-def _iso(seconds: float) -> str:
-    """Return a time as the listing writes it, to the millisecond."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
