@@ -31,6 +31,11 @@ class PluginSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
+def _no_old_secrets(_label: str) -> Sequence[bytes]:
+    """Return nothing: the keys were never changed."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendContext:
     """What a backend may know of the process it is made for.
@@ -40,12 +45,14 @@ class BackendContext:
         role: ``web``, ``worker``, ``run`` (both in one), or ``cli``.
         public_url: origin the person's browser uses, such as ``https://proofing.example.gov``.
         secret: reads one of the application's secrets as 32 bytes, by a label of the backend's own.
+        old_secrets: the same for keys of before, which still verify but never sign.
     """
 
     environment: str
     role: str
     public_url: str
     secret: Callable[[str], bytes]
+    old_secrets: Callable[[str], Sequence[bytes]] = _no_old_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

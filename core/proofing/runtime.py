@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -261,11 +262,16 @@ def _context(layers: Layers, role: str, settings: Settings | None) -> BackendCon
             raise PluginError("a secret store has no application secret")
         return _key(settings.session_encryption_key)
 
+    def old_secrets(label: str) -> list[bytes]:
+        old = settings.session_encryption_key_queue if settings else ()
+        return [secret_reader(partial(_key, one))(label) for one in old]
+
     return BackendContext(
         environment=layers.environment,
         role=role,
         public_url=str(layers.get("public_url", Settings.model_fields["public_url"].default)),
         secret=secret_reader(key),
+        old_secrets=old_secrets,
     )
 
 

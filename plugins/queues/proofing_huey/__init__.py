@@ -88,4 +88,4 @@ def _make_queue(settings: HueySettings, context: BackendContext) -> "Queue":
     """Build the queue, importing Huey and the storage's library only now."""
     from proofing_huey.backend import HueyQueue  # noqa: PLC0415 - as the docstring says
 
-    return HueyQueue(settings, context.secret)
+    return HueyQueue(settings, context.secret, context.old_secrets)

@@ -36,6 +36,8 @@ _HEALTH_SECONDS = 10.0
 _AGE_SAMPLE = 50
 #: Beyond the longest wait and run of a job, its keys stay taken this much longer.
 _TAKEN_MARGIN_SECONDS = 60.0
+#: Label of the secret under the messages' MACs.
+_LABEL = "huey-messages"
 
 _logger = get_logger(__name__)
 
@@ -47,10 +49,16 @@ class HueyQueue:
         {Capability.DELAY, Capability.PRIORITY, Capability.UNIQUE, Capability.CANCEL_WAITING}
     )
 
-    def __init__(self, settings: HueySettings, secret: Callable[[str], bytes]) -> None:
+    def __init__(
+        self,
+        settings: HueySettings,
+        secret: Callable[[str], bytes],
+        old_secrets: Callable[[str], Sequence[bytes]] = lambda _label: (),
+    ) -> None:
         """Use the storage of *settings*; the secret ``huey-messages`` authenticates what is in it."""
         self._settings = settings
         self._secret = secret
+        self._old_secrets = old_secrets
         self._backend = _make_backend(settings)
         self._hueys: dict[str, JobHuey] = {}
         self._executor: ThreadPoolExecutor | None = None
@@ -145,7 +153,9 @@ class HueyQueue:
     def _huey(self, name: str) -> JobHuey:
         """Return the Huey of one queue."""
         if name not in self._hueys:
-            self._hueys[name] = JobHuey(name, self._backend.storage(name), self._secret("huey-messages"))
+            self._hueys[name] = JobHuey(
+                name, self._backend.storage(name), self._secret(_LABEL), self._old_secrets(_LABEL)
+            )
         return self._hueys[name]
 
     def _entry(self, message: JobMessage) -> Entry:

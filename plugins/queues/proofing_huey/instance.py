@@ -8,7 +8,7 @@ one storage and one event loop.
 
 import inspect
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,10 +66,11 @@ class CoroutineTaskWrapper(TaskWrapper):  # type: ignore[misc]
 class JobHuey(Huey):  # type: ignore[misc]
     """One queue of jobs."""
 
-    def __init__(self, name: str, storage: JobStorage, key: bytes) -> None:
-        """Use *storage* for the queue *name*, and authenticate its messages with *key*."""
+    def __init__(self, name: str, storage: JobStorage, key: bytes, old_keys: Sequence[bytes] = ()) -> None:
+        """Use *storage* for the queue *name*, and authenticate its messages with *key*, or an old one."""
         self._given_storage = storage
-        super().__init__(name, results=False, utc=True, serializer=AuthenticatedSerializer(key, name))
+        serializer = AuthenticatedSerializer(key, name, old_keys)
+        super().__init__(name, results=False, utc=True, serializer=serializer)
         self._bodies: Bodies | None = None
         self.refused = 0
         self._tasks_of = {

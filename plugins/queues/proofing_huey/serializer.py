@@ -7,6 +7,7 @@ to another queue is refused.
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,10 +26,17 @@ class MessageRefusedError(ValueError):
 class AuthenticatedSerializer(Serializer):  # type: ignore[misc]
     """Serializes Huey's task messages and its few values (revocations)."""
 
-    def __init__(self, key: bytes, queue_name: str) -> None:
-        """Take the application's *key* of 32 bytes and the name of the queue that the messages are for."""
+    def __init__(self, key: bytes, queue_name: str, old_keys: Sequence[bytes] = ()) -> None:
+        """Prepare the keys of one queue.
+
+        Args:
+            key: the application's, 32 bytes; it writes and reads.
+            queue_name: which queue the messages are for.
+            old_keys: keys that were in use before; they only read.
+        """
         super().__init__(compression=False)
-        self._key = hmac.digest(key, b"queue\x00" + queue_name.encode(), hashlib.sha256)
+        label = b"queue\x00" + queue_name.encode()
+        self._key, *self._old_keys = (hmac.digest(one, label, hashlib.sha256) for one in (key, *old_keys))
 
     def _serialize(self, data: Any) -> bytes:
         """Return the blob of a task message or value."""
@@ -41,7 +49,7 @@ class AuthenticatedSerializer(Serializer):  # type: ignore[misc]
         else:
             values = {"value": data}
         content = json.dumps(values, separators=(",", ":"), sort_keys=True).encode()
-        return _VERSION + self._mac(content) + content
+        return _VERSION + hmac.digest(self._key, content, hashlib.sha256) + content
 
     def _deserialize(self, data: Any) -> Any:
         """Return what a blob holds.
@@ -51,7 +59,7 @@ class AuthenticatedSerializer(Serializer):  # type: ignore[misc]
         """
         blob = bytes(data)
         content = blob[1 + _MAC_BYTES :]
-        if blob[:1] != _VERSION or not hmac.compare_digest(blob[1 : 1 + _MAC_BYTES], self._mac(content)):
+        if blob[:1] != _VERSION or not self._is_ours(content, blob[1 : 1 + _MAC_BYTES]):
             raise MessageRefusedError("not a message of this queue")
         values = json.loads(content)
         if "message" not in values:
@@ -62,6 +70,9 @@ class AuthenticatedSerializer(Serializer):  # type: ignore[misc]
                 fields[name] = datetime.fromisoformat(fields[name])
         return Message(**{name: value for name, value in fields.items() if name in Message._fields})
 
-    def _mac(self, content: bytes) -> bytes:
-        """Return the MAC over *content*."""
-        return hmac.digest(self._key, content, hashlib.sha256)
+    def _is_ours(self, content: bytes, mac: bytes) -> bool:
+        """Tell whether *mac* is over *content*, under the current or an old key."""
+        return any(
+            hmac.compare_digest(mac, hmac.digest(key, content, hashlib.sha256))
+            for key in (self._key, *self._old_keys)
+        )

@@ -102,7 +102,7 @@ def _make_image_store(settings: LocalSettings, context: BackendContext) -> "Imag
     """Build the image store, importing it only now."""
     from proofing_local.images import LocalImageStore  # noqa: PLC0415 - as the docstring says
 
-    return LocalImageStore(settings, context.secret)
+    return LocalImageStore(settings, context.secret, context.old_secrets)
 
 
 def _make_result_store(settings: LocalSettings, _context: BackendContext) -> "ResultStore":

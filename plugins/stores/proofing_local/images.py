@@ -14,7 +14,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from proofing.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
@@ -31,6 +31,7 @@ _THREADS = 4
 #: How long a marker stands; longer than any URL lives.
 _MARKER_SECONDS = 24 * 3600.0
 _MARKER = ".gone"
+_LABEL = "local-uploads"
 _PART = ".part-"
 #: Segments begin with a letter or digit, so that none can be ``.`` or ``..``.
 _KEY = re.compile(r"(?=.{1,512}$)[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
@@ -45,6 +46,7 @@ class LocalImageStore:
         self,
         settings: LocalSettings,
         secret: Callable[[str], bytes],
+        old_secrets: Callable[[str], Sequence[bytes]] = lambda _label: (),
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -52,7 +54,7 @@ class LocalImageStore:
         self._directory = Path(settings.directory) / "images"
         self._settings = settings
         self._clock = clock
-        self._signer = SlotSigner(lambda: secret("local-uploads"))
+        self._signer = SlotSigner(lambda: secret(_LABEL), lambda: old_secrets(_LABEL))
         self._threads: BoundedThreads | None = None
 
     async def open(self) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -29,11 +29,14 @@ class Slot:
 
 
 class SlotSigner:
-    """Signs slots and checks requests against them, with one key."""
+    """Signs slots with one key, and checks requests against it and its forerunners."""
 
-    def __init__(self, key: Callable[[], bytes]) -> None:
-        """Take a function that gives the key, called at first use."""
+    def __init__(
+        self, key: Callable[[], bytes], old_keys: Callable[[], Sequence[bytes]] = lambda: ()
+    ) -> None:
+        """Take functions that give the key and the old keys, called at use."""
         self._key = key
+        self._old_keys = old_keys
 
     def sign(self, terms: UploadTerms, *, now: float) -> PresignedUpload:
         """Return URL path and headers of an upload under *terms*."""
@@ -44,7 +47,7 @@ class SlotSigner:
             "length": str(terms.length),
             "sha256": terms.sha256.hex(),
         }
-        values["signature"] = self._signature(terms.object_key, values)
+        values["signature"] = _signature(self._key(), terms.object_key, values)
         return PresignedUpload(
             url=f"/uploads/{terms.object_key}?{urlencode(values)}",
             headers={
@@ -63,9 +66,10 @@ class SlotSigner:
         Raises:
             UploadRefusedError: a term is broken.
         """
-        signature = query.get("signature", "")
-        if set(query) != _NAMES or not hmac.compare_digest(
-            self._signature(object_key, query).encode(), signature.encode(errors="replace")
+        signature = query.get("signature", "").encode(errors="replace")
+        if set(query) != _NAMES or not any(
+            hmac.compare_digest(_signature(key, object_key, query).encode(), signature)
+            for key in (self._key(), *self._old_keys())
         ):
             raise UploadRefusedError(403, "signature")
         # From here on the values are our own.
@@ -85,8 +89,9 @@ class SlotSigner:
             raise UploadRefusedError(400, "length")
         return Slot(int(announced), sha256)
 
-    def _signature(self, object_key: str, values: Mapping[str, str]) -> str:
-        """Return the hex HMAC-SHA-256 over the terms, in one spelling."""
-        terms = [values.get(name, "") for name in sorted(_NAMES - {"signature"})]
-        message = json.dumps(["upload-v1", object_key, *terms], separators=(",", ":")).encode()
-        return hmac.new(self._key(), message, hashlib.sha256).hexdigest()
+
+def _signature(key: bytes, object_key: str, values: Mapping[str, str]) -> str:
+    """Return the hex HMAC-SHA-256 over the terms, in one spelling."""
+    terms = [values.get(name, "") for name in sorted(_NAMES - {"signature"})]
+    message = json.dumps(["upload-v1", object_key, *terms], separators=(",", ":")).encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
