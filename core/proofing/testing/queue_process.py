@@ -195,6 +195,17 @@ def published_ends(folder: Path) -> dict[str, End]:
     return ends
 
 
+def whole_history(folder: Path) -> list[dict[str, Any]]:
+    """Return every event, with the ends added that were published by a process killed before it wrote so."""
+    events = History(folder / "history.jsonl").read()
+    accepted = {event["job"] for event in events if event["event"] == "end" and event["accepted"]}
+    return events + [
+        {"event": "end", "job": job, "end": end.value, "accepted": True}
+        for job, end in published_ends(folder).items()
+        if job not in accepted
+    ]
+
+
 async def _work(spec: Mapping[str, Any]) -> None:
     """Work until SIGTERM."""
     stop = asyncio.Event()

@@ -15,7 +15,7 @@ from proofing.queues import JobMessage
 from proofing.records import End
 from proofing.testing.history import History, violations
 from proofing.testing.postgres import PostgresServer, running_postgres
-from proofing.testing.queue_process import WorkerProcess, published_ends
+from proofing.testing.queue_process import WorkerProcess, published_ends, whole_history
 from proofing.testing.queues import make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres.queue import PostgresQueue
@@ -70,7 +70,7 @@ async def test_a_killed_worker_loses_no_job(
     ends = published_ends(tmp_path)
     assert {ends[message.result_id] for message in before} == {End.DONE}
     assert {ends[message.result_id] for message in during} == {End.UNKNOWN_OUTCOME}
-    assert violations(history.read()) == []
+    assert violations(whole_history(tmp_path)) == []
 
 
 async def _shorten(dsn: str) -> None:
@@ -102,7 +102,7 @@ async def test_a_frozen_worker_is_fenced(
         more = [make_message() for _ in range(10)]
         await enqueue(queue, history, more)
         await until_ended(tmp_path, more)
-    assert violations(history.read()) == []
+    assert violations(whole_history(tmp_path)) == []
 
 
 async def test_sigterm_hands_slow_jobs_back_uncharged(
@@ -121,7 +121,7 @@ async def test_sigterm_hands_slow_jobs_back_uncharged(
     with WorkerProcess("postgres", settings, tmp_path):
         await until_ended(tmp_path, slow)
     assert {event["attempt"] for event in history.read() if event["event"] == "run"} == {1}
-    assert violations(history.read()) == []
+    assert violations(whole_history(tmp_path)) == []
 
 
 @pytest.mark.parametrize("step", ["before_intent", "after_intent", "after_call", "after_publish"])
@@ -144,7 +144,7 @@ async def test_a_crash_at_any_step_ends_typed(
     verdict = await queue.verdict(message.result_id)
     assert verdict is not None
     assert verdict.end is end
-    assert violations(history.read()) == []
+    assert violations(whole_history(tmp_path)) == []
 
 
 async def _verdict(queue: PostgresQueue, message: JobMessage) -> bool:
@@ -174,7 +174,7 @@ async def test_a_server_that_crashes_under_load_loses_nothing(fast: dict[str, An
                 history.write("stop")
             await until_ended(tmp_path, sent)
         await queue.close()
-    assert violations(history.read()) == []
+    assert violations(whole_history(tmp_path)) == []
 
 
 def _crash(server: PostgresServer) -> None:
@@ -219,7 +219,7 @@ class Chaos:
                 for worker in pool:
                     worker.kill()
                 await queue.close()
-        events = history.read()
+        events = whole_history(folder)
         ends = [event["end"] for event in events if event["event"] == "end" and event["accepted"]]
         return {
             "jobs": len(sent),

@@ -1,0 +1,70 @@
+"""The settings nest, the plugin is light to import, and verdicts are spelt as the records spell themselves."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+import proofing_postgres
+from proofing.records import End, JobKind, StatusRecord
+from proofing.results import Outcome
+from proofing.testing.queues import make_message, make_record
+from proofing_postgres.messages import verdict_text
+from proofing_postgres.settings import PostgresSettings
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"renew_seconds": 4.0},
+        {"fence_seconds": 10.0},
+        {"fence_seconds": 3.0},
+        {"statement_seconds": 6.0},
+        {"listen": "maybe"},
+        {"unknown": 1},
+        {"global_limits": {"q": 0}},
+    ],
+)
+def test_times_that_do_not_nest_are_refused(values: dict[str, Any]) -> None:
+    """Two workers could own one job."""
+    with pytest.raises(ValidationError):
+        PostgresSettings.model_validate(values)
+
+
+def test_every_setting_is_explained_and_the_secret_is_hidden() -> None:
+    """Each key has a description and stands in the manual; the DSN is not printed."""
+    for name, field in PostgresSettings.model_fields.items():
+        assert field.description, name
+        assert f"``{name}``" in (proofing_postgres.__doc__ or ""), name
+    assert "letmein" not in repr(PostgresSettings.model_validate({"dsn": "postgresql://u:letmein@h/d"}))
+
+
+def test_listing_the_plugin_imports_no_driver() -> None:
+    """The package's own import stays light."""
+    code = "import sys, proofing_postgres; assert 'psycopg' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_verdicts_are_spelt_as_records_spell_themselves() -> None:
+    """The fast spelling and the record's own agree to the letter, whatever the fields hold."""
+    plain = make_record(make_message(), End.DONE)
+    records = [
+        plain,
+        make_record(make_message(JobKind.DOCUMENT), End.STALE),
+        StatusRecord(result_id="x", kind=JobKind.ADDRESS, owner='"\\é\x1f,', submitted_at=0),
+        replace(
+            plain,
+            fields={"front": "gläre", "back": 'a"b'},
+            reasons=("a", 'b"c', "d\n"),
+            timed_out=True,
+            mac="ff",
+            outcome=Outcome.REVIEW,
+        ),
+        replace(plain, fields={}, reasons=()),
+    ]
+    for record in records:
+        assert verdict_text(record) == record.to_json()
+        assert StatusRecord.from_json(verdict_text(record)) == record
