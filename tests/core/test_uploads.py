@@ -1,0 +1,231 @@
+"""Upload slots: reserved, signed and used once each, by their owner, for their side and attempt."""
+
+import asyncio
+import json
+import secrets
+
+import pytest
+
+from proofing.encryption import IV_BYTES, TAG_BYTES, KeyRing
+from proofing.errors import InvalidInputError, LimitReachedError, UploadRefusedError
+from proofing.images import Side
+from proofing.uploads import MAX_SLOTS, EncryptedImage, UploadDesk, new_attempt
+
+OWNER, IV, SHA = "person-1", b"\x01" * IV_BYTES, b"\x02" * 32
+
+
+@pytest.fixture
+async def running(process):
+    """A process with local stores."""
+    async with process() as started:
+        yield started
+
+
+@pytest.fixture
+def desk(running):
+    """Its desk of upload slots."""
+    return running.service._uploads
+
+
+async def sign(desk, slot, attempt, *, owner=OWNER, length=1000, sha256=SHA):
+    """Sign one slot."""
+    return await desk.presign(owner, attempt=attempt, slot=slot, length=length, sha256=sha256)
+
+
+async def test_a_slot_goes_through_its_states_once(desk):
+    """Reserved, signed, used: the job gets what was signed, under a key that the server chose."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    await sign(desk, slot, attempt)
+    used = await desk.use(OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)})
+    found = used[Side.FRONT]
+    assert (found.slot, found.length, found.sha256, found.iv) == (slot, 1000, SHA, IV)
+    assert found.object_key.endswith(f"{attempt}/{slot}")
+    with pytest.raises(UploadRefusedError) as caught:
+        await sign(desk, slot, attempt)
+    assert (caught.value.status, caught.value.code) == (409, "used")
+    with pytest.raises(InvalidInputError) as refused:
+        await desk.use(OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)})
+    assert refused.value.fields == {"front": "upload_missing"}
+
+
+@pytest.mark.parametrize(
+    "attempt", ["", "x" * 32, "../" + "0" * 29, "A" * 32, "0" * 31, "0" * 33, "0" * 32 + "\n"]
+)
+async def test_an_attempt_is_an_id(desk, attempt):
+    """Nothing that could reach another prefix is taken."""
+    with pytest.raises(InvalidInputError):
+        await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+
+
+async def test_slots_of_an_attempt_are_counted(desk):
+    """After the last one the limit says for how long; another attempt has its own."""
+    attempt = new_attempt()
+    slots = [await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT) for _ in range(MAX_SLOTS)]
+    assert len(set(slots)) == MAX_SLOTS
+    with pytest.raises(LimitReachedError) as caught:
+        await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    assert caught.value.seconds_left > 0
+    await desk.reserve(OWNER, attempt=new_attempt(), side=Side.FRONT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"owner": "person-2"}, 404),
+        ({"attempt": "0" * 32}, 404),
+        ({"slot": "0" * 32}, 404),
+        ({"slot": "../../x"}, 404),
+        ({"length": TAG_BYTES}, 400),
+        ({"length": -1}, 400),
+        ({"sha256": b"\x02" * 31}, 400),
+        ({"sha256": b""}, 400),
+        ({"length": 10**9}, 413),
+    ],
+)
+async def test_terms_that_are_refused(desk, changes, status):
+    """Unknown and foreign are the same; too large is told apart; the slot stays free for right terms."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.BACK)
+    values = {"slot": slot, "attempt": attempt, **changes}
+    with pytest.raises(UploadRefusedError) as caught:
+        await sign(desk, **values)
+    assert caught.value.status == status
+    await sign(desk, slot, attempt)
+
+
+async def test_the_largest_and_the_smallest_upload(desk, running):
+    """The border is the setting plus the tag, and one byte of picture."""
+    most = running.service.settings.max_image_upload_bytes + TAG_BYTES
+    for length in (TAG_BYTES + 1, most):
+        attempt = new_attempt()
+        slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+        signed = await sign(desk, slot, attempt, length=length)
+        assert signed.headers
+
+
+async def test_of_two_signings_at_once_one_succeeds(desk):
+    """The step is atomic in the store."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    answers = await asyncio.gather(*(sign(desk, slot, attempt) for _ in range(5)), return_exceptions=True)
+    assert sum(not isinstance(answer, Exception) for answer in answers) == 1
+
+
+async def test_of_two_uses_at_once_one_succeeds(desk):
+    """Two submits with the same slots cannot both have them."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    await sign(desk, slot, attempt)
+    images = {Side.FRONT: EncryptedImage(slot=slot, iv=IV)}
+    answers = await asyncio.gather(
+        *(desk.use(OWNER, attempt=attempt, images=images) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(answer, dict) for answer in answers) == 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda given: {**given, "owner": "person-2"},
+        lambda given: {**given, "attempt": "0" * 32},
+        lambda given: {**given, "side": Side.BACK},
+        lambda given: {**given, "iv": b"\x01" * 11},
+        lambda given: {**given, "iv": b""},
+        lambda given: {**given, "slot": "0" * 32},
+        lambda given: {**given, "slot": "captures/x"},
+    ],
+)
+async def test_slots_that_are_not_good_are_named_and_none_is_marked(desk, spoil):
+    """Owner, attempt, side, IV and id must be right; afterwards the right submit still works."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    await sign(desk, slot, attempt)
+    given = {"owner": OWNER, "attempt": attempt, "side": Side.FRONT, "slot": slot, "iv": IV}
+    bad = spoil(given)
+    with pytest.raises(InvalidInputError) as caught:
+        await desk.use(
+            bad["owner"],
+            attempt=bad["attempt"],
+            images={bad["side"]: EncryptedImage(slot=bad["slot"], iv=bad["iv"])},
+        )
+    assert caught.value.fields == {bad["side"].value: "upload_missing"}
+    image = EncryptedImage(slot=slot, iv=IV)
+    assert await desk.use(OWNER, attempt=attempt, images={Side.FRONT: image})
+
+
+async def test_a_reserved_slot_without_terms_is_no_upload(desk):
+    """Nothing can have been uploaded."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    with pytest.raises(InvalidInputError):
+        await desk.use(OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)})
+
+
+async def test_one_missing_side_keeps_the_other_free(desk):
+    """Either all slots of a submit are used or, when one is not good, none."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    await sign(desk, slot, attempt)
+    good = EncryptedImage(slot=slot, iv=IV)
+    with pytest.raises(InvalidInputError) as caught:
+        await desk.use(
+            OWNER, attempt=attempt, images={Side.FRONT: good, Side.BACK: EncryptedImage(slot=slot, iv=IV)}
+        )
+    assert caught.value.fields == {"back": "upload_missing"}
+    assert await desk.use(OWNER, attempt=attempt, images={Side.FRONT: good})
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda kept: b"",
+        lambda kept: b"\xff",
+        lambda kept: b"[]",
+        lambda kept: b"{}",
+        lambda kept: kept.replace(b"person-1", b"person-2"),
+        lambda kept: json.dumps({**json.loads(kept), "mac": "0" * 64}).encode(),
+    ],
+)
+async def test_a_writer_of_the_store_cannot_make_slots(desk, running, forge):
+    """What bears no MAC of ours is no slot."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    results = running.runtime.backends.results
+    key = f"slot:reserved:{slot}"
+    await results.save(key, forge(await results.load(key)), life_seconds=60)
+    with pytest.raises(UploadRefusedError) as caught:
+        await sign(desk, slot, attempt, owner="person-2")
+    assert caught.value.status == 404
+
+
+async def test_a_state_cannot_be_passed_off_as_another(desk, running):
+    """The MAC covers state and id: a reserved slot copied to *signed* is none."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    results = running.runtime.backends.results
+    await results.save(f"slot:signed:{slot}", await results.load(f"slot:reserved:{slot}"), life_seconds=60)
+    with pytest.raises(InvalidInputError):
+        await desk.use(OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)})
+
+
+async def test_slots_of_another_key_are_not_ours(desk, running):
+    """An application with another key takes none of our slots."""
+    backends = running.runtime.backends
+    live = running.runtime.configuration.live
+    other = UploadDesk(backends.results, backends.images, KeyRing(secrets.token_bytes(32), []), live)
+    attempt = new_attempt()
+    slot = await other.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    with pytest.raises(UploadRefusedError):
+        await sign(desk, slot, attempt)
+
+
+def test_attempts_are_random(desk):
+    """128 bits of them, and the CSP source is the store's for exactly the attempt."""
+    assert len({new_attempt() for _ in range(100)}) == 100
+    assert desk.source(new_attempt()) == "'self'"
+
+
+def test_images_of_a_form_do_not_print():
+    """Slot and IV stay out of logs."""
+    assert "aaaa" not in repr(EncryptedImage(slot="aaaa", iv=IV))
