@@ -1,0 +1,1 @@
+"""The way of a picture: encryption in the browser, decryption in the worker."""
