@@ -1,0 +1,112 @@
+"""Short and long forms of the security tests, the record of what held, and a whole process to attack."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from proofing import runtime
+from proofing.jobs.run import JobRun
+from proofing.plugins import PluginManager
+from proofing.runtime import Runtime
+from proofing.testing.memory_queue import MemoryQueue
+from proofing_server.app import make_app
+
+ROOT = Path(__file__).resolve().parents[2]
+ORIGIN = "http://localhost:8000"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `cases` in a short and a long form, with the numbers of its module's CASES."""
+    if "cases" in metafunc.fixturenames:
+        short, long = metafunc.module.CASES[metafunc.function.__name__]
+        forms = [pytest.param(short, id="short"), pytest.param(long, id="long", marks=pytest.mark.security)]
+        metafunc.parametrize("cases", forms)
+
+
+@pytest.fixture
+def claim(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Return what notes that a claim held, for docs/claims.md.
+
+    Written by the long form, and by any form when PROOFING_CLAIMS names a file.
+    """
+    is_long = request.node.get_closest_marker("security") is not None
+    name = os.environ.get(
+        "PROOFING_CLAIMS", str(ROOT / "bench" / "results" / "claims.json") if is_long else ""
+    )
+
+    def note(identifier: str, text: str, held: str) -> None:
+        if not name:
+            return
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text().splitlines() if path.exists() else []
+        kept = {(line["id"], line["claim"]): line for line in map(json.loads, lines)}
+        test = request.node.nodeid
+        kept[identifier, text] = {"id": identifier, "claim": text, "held": held, "test": test}
+        order = sorted(kept, key=lambda key: (int("".join(filter(str.isdigit, key[0]))), key[1]))
+        path.write_text("".join(json.dumps(kept[key]) + "\n" for key in order))
+
+    return note
+
+
+@dataclass
+class Process:
+    """A running process whose queue the test steps through.
+
+    Attributes:
+        asked: names of the vendors that were asked.
+    """
+
+    runtime: Runtime
+    queue: MemoryQueue
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def service(self):
+        """What the pages call."""
+        return self.runtime.service
+
+    async def drain(self):
+        """Run what waits and return the ends."""
+        return await self.queue.drain(self.runtime.runner)
+
+    @asynccontextmanager
+    async def browser(self):
+        """Give an HTTP client of the application, without cookies."""
+        transport = httpx.ASGITransport(app=make_app(self.service))
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, timeout=30) as http:
+            yield http
+
+
+@pytest.fixture
+def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AsyncIterator[Process]]:
+    """Return a context manager that starts a process with the given settings."""
+
+    @asynccontextmanager
+    async def start(**values: object) -> AsyncIterator[Process]:
+        queue = MemoryQueue()
+        base = {"plugins": ["huey", "local", "mock"], "local": {"directory": str(tmp_path / "local")}}
+        path = tmp_path / "settings.yaml"
+        path.write_text(yaml.safe_dump({"default": {**base, **values}}))
+        asked: list[str] = []
+        ask = JobRun.ask
+
+        async def counted(self, loaded, *arguments, **named):
+            asked.append(loaded.descriptor.name)
+            return await ask(self, loaded, *arguments, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(PluginManager, "queue", lambda _self, _name, _context: queue)
+            patch.setattr(JobRun, "ask", counted)
+            configuration = await runtime.configure(path, {"PROOFING_ENV": "test"})
+            async with runtime.start(configuration, "run") as started:
+                yield Process(started, queue, asked)
+
+    return start
