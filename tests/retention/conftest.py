@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ class Shape:
         objects = self.services.s3.buckets[IMAGE_BUCKET].objects
         return {key: value for key, value in list(objects.items()) if "/probe/" not in key}
 
-    def keys(self) -> dict[str, float]:
+    def lives(self) -> dict[str, float]:
         """Return every key in Redis with its life in seconds; negative for one without end."""
         redis = self.services.redis
         return {str(key): int(redis.command("PTTL", str(key))) / 1000 for key in redis.command("KEYS", "*")}
@@ -194,16 +194,3 @@ def shape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
             yield shape
         finally:
             shape.stop()
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """Return a function that waits until something holds, in a test that is not asynchronous."""
-
-    def wait(holds: Callable[[], bool], *, seconds: float = 60.0) -> None:
-        give_up = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
-
-    return wait

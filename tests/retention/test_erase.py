@@ -1,0 +1,73 @@
+"""`proofing erase` in the production shape, with the rights of a worker."""
+
+import json
+import secrets
+
+import pytest
+
+from proofing.records import JobKind
+from proofing.service import Person
+from proofing.testing.capture import APPLICANT, DEVICE
+from proofing.testing.waiting import eventually
+
+
+@pytest.fixture
+def traces(shape):
+    """Return a function that says where a person's reference is still found."""
+
+    def find(reference):
+        redis = shape.services.redis
+        found = [
+            key for key in shape.lives() if reference in key or reference in str(redis.command("GET", key))
+        ]
+        for table in ("job", "job_done"):
+            found += [row for row in shape.sql(f"select * from proofing.{table}") if reference in str(row)]  # noqa: S608
+        return found
+
+    return find
+
+
+async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
+    """Nothing in Redis or PostgreSQL names the person; the receipt counts, and a second one counts nothing."""
+    person, other = (Person(reference=secrets.token_hex(16)) for _ in range(2))
+    async with shape.runtime("web") as runtime:
+        service = runtime.service
+        await service.save_session(secrets.token_urlsafe(32), {"person": person.reference})
+        ended = await service.submit_address(person, APPLICANT)
+        kept = await service.submit_address(other, APPLICANT)
+        assert (await service.wait(person, ended, JobKind.ADDRESS, timeout_seconds=30)).is_success
+        await eventually(lambda: [ended] in shape.sql("select id from proofing.job_done"))
+        running = await service.submit_resolution(person, APPLICANT, **DEVICE)
+        await eventually(lambda: [running, "executing"] in shape.sql("select id, state from proofing.job"))
+        assert traces(person.reference)
+        done = shape.run("worker", "erase", ended, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        report = json.loads(done.stdout)
+        assert report["person"] == person.reference
+        assert report["complete"]
+        assert {item["store"]: item["removed"] > 0 for item in report["receipts"]} == {
+            "queue": True,
+            "image_store": False,
+            "result_store": True,
+        }
+        assert traces(person.reference) == []
+        again = shape.run("worker", "erase", person.reference)
+        assert again.returncode == 0
+        assert again.stdout.count(" 0 removed") == 3
+        assert (await service.wait(other, kept, JobKind.ADDRESS, timeout_seconds=30)).is_success
+    assert traces(other.reference)
+
+
+async def test_a_store_that_is_away_is_on_the_receipt(shape):
+    """The others are erased; the exit code asks for another run."""
+    person = Person(reference=secrets.token_hex(16))
+    async with shape.runtime("web") as runtime:
+        await runtime.service.submit_address(person, APPLICANT)
+    shape.services.redis.pause()
+    try:
+        done = shape.run("worker", "erase", person.reference)
+    finally:
+        shape.services.redis.resume()
+    assert done.returncode == 1
+    assert "unreachable: run again" in done.stdout
+    assert f"proofing erase {person.reference}" in done.stdout
