@@ -1,4 +1,4 @@
-"""One process of a measure: ``python -m bench.queue.child SYSTEM ROLE DSN NUMBER…``, one JSON line as its answer.
+"""One process of a measure: ``python -m bench.queue.child SYSTEM ROLE DSN NUMBER…``; answers one JSON line.
 
 Processes of their own keep systems apart: event loops, memory, connections, garbage.
 """
@@ -66,12 +66,9 @@ async def serve(system: System, slots: int) -> dict[str, Any]:
         stop.set()
 
     waiting = asyncio.create_task(wait_for_end())
-    usage = resource.getrusage(resource.RUSAGE_SELF)
     await system.work(slots, body, lambda: None, stop)
     await waiting
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
-    return {"began": began, "cpu_seconds": cpu}
+    return {"began": began}
 
 
 async def call(system: System, count: int, pause_ms: int) -> dict[str, Any]:

@@ -46,5 +46,5 @@ class System(ABC):
             stop: set to have the worker leave.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - not every system keeps something open
         """Close what `enqueue` and `fill` have opened."""

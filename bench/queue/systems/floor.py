@@ -1,4 +1,4 @@
-"""The floor: what a bare asyncio program on psycopg reaches that claims and deletes, and guarantees nothing else.
+"""The floor: what a bare asyncio program on psycopg reaches that claims and deletes, and guarantees no more.
 
 One slim table, one task a job, one connection that claims, one that deletes, one that listens.
 """
@@ -35,10 +35,12 @@ class Floor(System):
         self._connection: AsyncConnection[Any] | None = None
 
     async def set_up(self) -> None:
+        """Make the tables. See `System`."""
         connection = await self._connected()
         await connection.execute(_TABLES)
 
     async def fill(self, count: int) -> None:
+        """Enqueue many jobs. See `System`."""
         connection = await self._connected()
         async with (
             connection.cursor() as cursor,
@@ -49,6 +51,7 @@ class Floor(System):
                 await copy.write_row((PAYLOAD,))
 
     async def enqueue(self) -> None:
+        """Enqueue one job. See `System`."""
         connection = await self._connected()
         await connection.execute(_INSERT, (PAYLOAD,), prepare=True)
         await connection.execute("select pg_notify('floor', '')", prepare=True)
@@ -56,73 +59,15 @@ class Floor(System):
     async def work(
         self, slots: int, body: Body | None, ended: Callable[[], None], stop: asyncio.Event
     ) -> None:
-        claimer, deleter, listener = [await self._connect() for _ in range(3)]
-        for connection in (claimer, deleter):
-            await connection.execute("set enable_seqscan = off")
-            await connection.execute("set jit = off")
-        wake = asyncio.Event()
-        wake.set()
-        done: list[int] = []
-        flush = asyncio.Event()
-        running = 0
-
-        async def run(job_id: int) -> None:
-            nonlocal running
-            if body is not None:
-                await body()
-            ended()
-            done.append(job_id)
-            running -= 1
-            flush.set()
-            wake.set()
-
-        async def claim() -> None:
-            nonlocal running
-            tasks = set()
-            while True:
-                await wake.wait()
-                wake.clear()
-                while (free := slots - running) > 0:
-                    cursor = claimer.cursor(binary=True)
-                    await cursor.execute(_CLAIM, (min(free, _BATCH),), prepare=True)
-                    rows = await cursor.fetchall()
-                    running += len(rows)
-                    for row in rows:
-                        task = asyncio.create_task(run(row[0]))
-                        tasks.add(task)
-                        task.add_done_callback(tasks.discard)
-                    if not rows:
-                        break
-
-        async def delete() -> None:
-            while True:
-                await flush.wait()
-                flush.clear()
-                ids, done[:] = sorted(done), []
-                await deleter.execute("delete from floor_job where id = any(%s)", (ids,), prepare=True)
-                if not done:
-                    idle.set()
-
-        async def listen() -> None:
-            await listener.execute("listen floor")
-            async for _ in listener.notifies():
-                wake.set()
-
-        idle = asyncio.Event()
-        loops = [asyncio.create_task(step()) for step in (claim, delete, listen)]
-        await stop.wait()
-        while done or flush.is_set():
-            idle.clear()
-            await idle.wait()
-        async with asyncio.timeout(5):
-            await deleter.lock.acquire()
-        for task in loops:
-            task.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        for connection in (claimer, deleter, listener):
+        """Run jobs. See `System`."""
+        run = _Run(slots, body, ended)
+        connections = [await self._connect() for _ in range(3)]
+        await run.until(stop, *connections)
+        for connection in connections:
             await connection.close()
 
     async def close(self) -> None:
+        """Close what was opened. See `System`."""
         if self._connection is not None:
             await self._connection.close()
 
@@ -133,3 +78,75 @@ class Floor(System):
 
     async def _connect(self) -> AsyncConnection[Any]:
         return await AsyncConnection.connect(self.dsn, autocommit=True)
+
+
+class _Run:
+    """One worker: three loops around a counter of free slots."""
+
+    def __init__(self, slots: int, body: Body | None, ended: Callable[[], None]) -> None:
+        self._free = slots
+        self._body = body
+        self._ended = ended
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._done: list[int] = []
+        self._flush = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def until(self, stop: asyncio.Event, *connections: AsyncConnection[Any]) -> None:
+        """Work until *stop*, and until every end is deleted."""
+        claimer, deleter, listener = connections
+        for connection in (claimer, deleter):
+            await connection.execute("set enable_seqscan = off")
+            await connection.execute("set jit = off")
+        steps = (self._claim(claimer), self._delete(deleter), self._listen(listener))
+        loops = [asyncio.create_task(step) for step in steps]
+        await stop.wait()
+        while self._done or self._flush.is_set():
+            self._idle.clear()
+            await self._idle.wait()
+        # A statement that still runs holds the connection.
+        await deleter.lock.acquire()
+        for task in loops:
+            task.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _run(self, job_id: int) -> None:
+        if self._body is not None:
+            await self._body()
+        self._ended()
+        self._done.append(job_id)
+        self._free += 1
+        self._flush.set()
+        self._wake.set()
+
+    async def _claim(self, connection: AsyncConnection[Any]) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._free > 0:
+                cursor = connection.cursor(binary=True)
+                await cursor.execute(_CLAIM, (min(self._free, _BATCH),), prepare=True)
+                rows = await cursor.fetchall()
+                self._free -= len(rows)
+                for row in rows:
+                    task = asyncio.create_task(self._run(row[0]))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+                if not rows:
+                    break
+
+    async def _delete(self, connection: AsyncConnection[Any]) -> None:
+        while True:
+            await self._flush.wait()
+            self._flush.clear()
+            ids, self._done = sorted(self._done), []
+            await connection.execute("delete from floor_job where id = any(%s)", (ids,), prepare=True)
+            if not self._done:
+                self._idle.set()
+
+    async def _listen(self, connection: AsyncConnection[Any]) -> None:
+        await connection.execute("listen floor")
+        async for _ in connection.notifies():
+            self._wake.set()

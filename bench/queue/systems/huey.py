@@ -1,4 +1,4 @@
-"""Huey on PostgreSQL, with threads; its jobs are lost when the worker dies, which no other system here allows."""
+"""Huey on PostgreSQL, with threads; it alone of the systems here loses jobs when the worker dies."""
 
 import asyncio
 import threading
@@ -36,21 +36,24 @@ class HueySystem(System):
         """Huey makes its tables when it is made."""
 
     async def fill(self, count: int) -> None:
+        """Enqueue many jobs. See `System`."""
         for _ in range(count):
             self._task(_TEXT)
 
     async def enqueue(self) -> None:
+        """Enqueue one job. See `System`."""
         self._task(_TEXT)
 
     async def work(
         self, slots: int, body: Body | None, ended: Callable[[], None], stop: asyncio.Event
     ) -> None:
+        """Run jobs. See `System`."""
         loop = asyncio.get_running_loop()
         self._body, self._ended = body, lambda: loop.call_soon_threadsafe(ended)
         consumer = self._huey.create_consumer(
             workers=min(slots, _MOST_THREADS), periodic=False, check_worker_health=False, initial_delay=0.01
         )
-        consumer._set_signal_handlers = lambda: None
+        consumer._set_signal_handlers = lambda: None  # noqa: SLF001 - it is no main thread
         thread = threading.Thread(target=consumer.start)
         thread.start()
         await stop.wait()

@@ -31,6 +31,7 @@ class _Handler:
         self._ended = ended
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
+        """See `proofing.queues.JobHandler`."""
         message = job.message
         if self._body is not None:
             await self._body()
@@ -49,6 +50,7 @@ class _Handler:
         )
 
     async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
+        """See `proofing.queues.JobHandler`."""
         raise AssertionError(f"{message.result_id} ended as {end}")
 
 
@@ -64,31 +66,36 @@ class Ours(System):
         self.is_silent = False
 
     async def set_up(self) -> None:
+        """Make the tables. See `System`."""
         await self._queue.migrate()
 
     async def fill(self, count: int) -> None:
+        """Enqueue many jobs. See `System`."""
         for start in range(0, count, 1000):
             await self._queue.enqueue([_message() for _ in range(min(1000, count - start))])
 
     async def enqueue(self) -> None:
+        """Enqueue one job. See `System`."""
         if self.is_silent:
-            enqueuing._wakes_of = lambda _messages: set()
+            enqueuing._wakes_of = lambda _messages: set()  # noqa: SLF001 - the bench looks inside
         await self._queue.enqueue([_message()])
 
     async def work(
         self, slots: int, body: Body | None, ended: Callable[[], None], stop: asyncio.Event
     ) -> None:
+        """Run jobs. See `System`."""
         handler = _Handler(body, ended)
         await self._queue.work(handler, slots={_KIND.queue_name: slots}, stop=stop, drain_seconds=5)
 
     async def close(self) -> None:
+        """Close what was opened. See `System`."""
         await self._queue.close()
 
 
 def time_claims() -> list[float]:
     """Have every claim of this process timed, and return the list that the milliseconds go to."""
     durations: list[float] = []
-    original = Claimer._claim
+    original = Claimer._claim  # noqa: SLF001 - the bench looks inside
 
     async def timed(self: Claimer, *arguments: Any) -> int:
         started = time.perf_counter()
@@ -96,5 +103,5 @@ def time_claims() -> list[float]:
         durations.append((time.perf_counter() - started) * 1000)
         return count
 
-    Claimer._claim = timed  # type: ignore[method-assign] # the bench looks inside
+    Claimer._claim = timed  # type: ignore[method-assign]  # noqa: SLF001 - as above
     return durations

@@ -26,20 +26,24 @@ class PgQueuerSystem(System):
         self._connection: asyncpg.Connection | None = None
 
     async def set_up(self) -> None:
+        """Make the tables. See `System`."""
         await (await self._queries()).install()
 
     async def fill(self, count: int) -> None:
+        """Enqueue many jobs. See `System`."""
         queries = await self._queries()
         for start in range(0, count, 1000):
             size = min(1000, count - start)
             await queries.enqueue([_NAME] * size, [PAYLOAD] * size, [0] * size)
 
     async def enqueue(self) -> None:
+        """Enqueue one job. See `System`."""
         await (await self._queries()).enqueue([_NAME], [PAYLOAD], [0])
 
     async def work(
         self, slots: int, body: Body | None, ended: Callable[[], None], stop: asyncio.Event
     ) -> None:
+        """Run jobs. See `System`."""
         connection = await asyncpg.connect(self.dsn)
         worker = PgQueuer(AsyncpgDriver(connection))
 
@@ -59,6 +63,7 @@ class PgQueuerSystem(System):
         await connection.close()
 
     async def close(self) -> None:
+        """Close what was opened. See `System`."""
         if self._connection is not None:
             await self._connection.close()
 

@@ -33,21 +33,25 @@ class ProcrastinateSystem(System):
         self._task = run
 
     async def set_up(self) -> None:
+        """Make the tables. See `System`."""
         await self._open()
         await self._app.schema_manager.apply_schema_async()
 
     async def fill(self, count: int) -> None:
+        """Enqueue many jobs. See `System`."""
         await self._open()
         for start in range(0, count, 1000):
             await self._task.batch_defer_async(*[{"text": _TEXT}] * min(1000, count - start))
 
     async def enqueue(self) -> None:
+        """Enqueue one job. See `System`."""
         await self._open()
         await self._task.defer_async(text=_TEXT)
 
     async def work(
         self, slots: int, body: Body | None, ended: Callable[[], None], stop: asyncio.Event
     ) -> None:
+        """Run jobs. See `System`."""
         self._body, self._ended = body, ended
         await self._open()
         running = asyncio.create_task(
@@ -60,6 +64,7 @@ class ProcrastinateSystem(System):
         await asyncio.gather(running, return_exceptions=True)
 
     async def close(self) -> None:
+        """Close what was opened. See `System`."""
         if self._is_open:
             await self._app.close_async()
 

@@ -1,7 +1,7 @@
 """An append-only record of what happened to jobs, in JSON lines, and a checker that reads it.
 
-Processes that may be killed at any moment write to one file; each line is one ``write`` in append mode, so that
-lines of several processes never mix and a killed writer leaves whole lines only.
+Processes that may be killed at any moment write to one file; each line is one ``write`` in append mode, so
+that lines of several processes never mix and a killed writer leaves whole lines only.
 
 Events: ``enqueued``, ``run``, ``intent``, ``call``, ``end`` (with ``accepted``), each with ``job``; ``kill``,
 ``pause`` and ``stop`` of processes and servers.

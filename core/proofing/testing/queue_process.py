@@ -1,4 +1,4 @@
-"""A worker in a process of its own, for tests that kill and freeze it: ``python -m proofing.testing.queue_process``.
+"""A worker in a process of its own (``python -m proofing.testing.queue_process``), to be killed and frozen.
 
 The process makes the queue as core does (entry point, descriptor, settings), runs jobs that wait, note an
 intent, "call" and publish, and writes each step into a `History`. Publishing is first-end-wins over all
@@ -58,7 +58,7 @@ class WorkerProcess:
             "slots": slots,
             "drain_seconds": drain_seconds,
         }
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "proofing.testing.queue_process"],
             stdin=subprocess.PIPE,
             start_new_session=True,

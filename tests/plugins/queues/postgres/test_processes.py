@@ -1,4 +1,4 @@
-"""Worker processes that are killed, frozen and told to stop, and a server that crashes; on a short time scale."""
+"""Worker processes that are killed, frozen and told to stop, and a server that crashes; in short times."""
 
 import asyncio
 import random
@@ -52,7 +52,7 @@ async def until_ended(folder: Path, messages: list[JobMessage], within_seconds: 
 async def test_a_killed_worker_loses_no_job(
     make_queue: Maker, dsn: str, fast: dict[str, Any], tmp_path: Path
 ) -> None:
-    """SIGKILL with 1,000 in flight: each is run again or reported, exactly once, and no vendor called twice."""
+    """SIGKILL with 1,000 in flight: each is run again or reported, once, and no vendor called twice."""
     queue, history = make_queue(), History(tmp_path / "history.jsonl")
     settings = {"dsn": dsn, **fast}
     before = [make_message(metadata={"before": 30}) for _ in range(500)]
@@ -84,7 +84,7 @@ async def _shorten(dsn: str) -> None:
 async def test_a_frozen_worker_is_fenced(
     make_queue: Maker, dsn: str, fast: dict[str, Any], tmp_path: Path
 ) -> None:
-    """SIGSTOP beyond the lease, then SIGCONT: its runs are cancelled, its completions rejected, one end each."""
+    """SIGSTOP beyond the lease, then SIGCONT: runs are cancelled, completions rejected, one end each."""
     queue, history = make_queue(), History(tmp_path / "history.jsonl")
     settings = {"dsn": dsn, **fast}
     sent = [make_message(metadata={"before": 0.5, "during": 0.3}) for _ in range(40)]
@@ -108,7 +108,7 @@ async def test_a_frozen_worker_is_fenced(
 async def test_sigterm_hands_slow_jobs_back_uncharged(
     make_queue: Maker, dsn: str, fast: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The process leaves within the drain time and two seconds; what had not called begins again, attempt 1."""
+    """The process leaves soon after its drain time; what had not called begins again, attempt 1."""
     queue, history = make_queue(), History(tmp_path / "history.jsonl")
     settings = {"dsn": dsn, **fast}
     slow = [make_message(metadata={"before": 30}) for _ in range(20)]
@@ -195,7 +195,7 @@ class Chaos:
     """
 
     def __init__(self, *, jobs: int, kills: int, freezes: int, stops: int, seed: int) -> None:
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - faults, no secrets
         self._jobs = jobs
         self._faults = ["kill"] * kills + ["freeze"] * freezes + ["stop"] * stops
         self._random.shuffle(self._faults)
@@ -211,7 +211,9 @@ class Chaos:
             await queue.migrate()
             pool = [WorkerProcess("postgres", settings, folder) for _ in range(workers)]
             try:
-                sent = await self._flow(queue, history, server, pool, settings, folder)
+                sent = await self._flow(
+                    queue, history, server=server, pool=pool, settings=settings, folder=folder
+                )
                 await until_ended(folder, sent, within_seconds=120)
                 await eventually(lambda: _is_empty(queue), within_seconds=60)
                 stats = await queue.stats()
@@ -235,6 +237,7 @@ class Chaos:
         self,
         queue: PostgresQueue,
         history: History,
+        *,
         server: PostgresServer,
         pool: list[WorkerProcess],
         settings: dict[str, Any],

@@ -1,4 +1,4 @@
-"""The settings nest, the plugin is light to import, and verdicts are spelt as the records spell themselves."""
+"""The settings nest, the plugin is light to import, and verdicts are spelt as records spell themselves."""
 
 import subprocess
 import sys
