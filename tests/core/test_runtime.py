@@ -11,6 +11,7 @@ from proofing.cli import main
 from proofing.errors import (
     ConfigurationError,
     PluginError,
+    Problem,
     QueueUnavailableError,
     StoreUnavailableError,
 )
@@ -67,6 +68,27 @@ def test_a_missing_plugin_is_told_beside_what_follows_from_it(environment, capsy
     assert "no enabled plugin offers local" in told
     assert "locale: unknown key" in told
     assert SECRET not in told
+
+
+def test_a_wrong_section_of_the_secret_store_hides_nothing(environment, capsys):
+    """The secrets cannot be read then; everything else is judged all the same, once."""
+    environment("test", local={"directory": 7}, document_vendor="ghost")
+    assert main(["check"]) == 78
+    told = capsys.readouterr().err
+    assert told.count("local.directory") == 1
+    assert "no enabled plugin offers ghost" in told
+    assert "required" not in told
+
+
+async def test_two_plugins_with_one_proofer_are_a_problem(settings_file, monkeypatch):
+    """Told like every other problem."""
+
+    def twice(_self):
+        raise ConfigurationError([Problem("settings", "plugins", "two plugins offer one")])
+
+    monkeypatch.setattr(PluginManager, "proofers", property(twice))
+    with pytest.raises(ConfigurationError, match="two plugins offer one"):
+        await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
 
 
 @pytest.mark.parametrize("names", ["mock", 7, ["mock", 7], {"mock": True}])
