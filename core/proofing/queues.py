@@ -202,8 +202,8 @@ class Queue(Protocol):
     async def forget(self, owner: str) -> Forgotten:
         """Drop every waiting job of *owner* without publishing an end, stop running ones, delete the ends.
 
-        Harmless when repeated. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and does
-        not count them.
+        Harmless when repeated. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and
+        does not count them.
 
         Raises:
             QueueUnavailableError: some may be gone; ask again.

@@ -1,6 +1,7 @@
 """Cases of the queue contract for every queue: jobs arrive whole, run once, and keep to their slots."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import fields
 
 import pytest
@@ -104,7 +105,7 @@ class QueueBasics(QueueBasis):
         assert await eventually(self._oldest(queue), within_seconds=self.patience_seconds)
 
     @staticmethod
-    def _oldest(queue: Queue):  # noqa: ANN205 - a closure for `eventually`
+    def _oldest(queue: Queue) -> Callable[[], Awaitable[float]]:
         """Return a reader of the oldest job's age."""
 
         async def read() -> float:

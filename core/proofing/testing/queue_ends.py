@@ -1,6 +1,7 @@
 """Cases of the queue contract about ends: every job gets one, typed, whatever happens to it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -35,7 +36,7 @@ class QueueEnds(QueueBasis):
         assert bodies == [fresh.result_id]
 
     @staticmethod
-    def _is_older_than(queue: Queue, seconds: float):  # noqa: ANN205 - a closure for `eventually`
+    def _is_older_than(queue: Queue, seconds: float) -> Callable[[], Awaitable[bool]]:
         """Return a reader that tells whether the oldest job is older than *seconds*."""
 
         async def read() -> bool:

@@ -211,7 +211,8 @@ async def test_a_job_enqueued_again_after_its_end_calls_nobody(make_queue: Maker
 
     async def body(job: ClaimedJob) -> None:
         await sql(
-            "insert into proofing.job_done select id, enqueued_at, null, now(), 1, 0, 'done', queue, kind,"
+            "insert into proofing.job_done select id, enqueued_at, null, now(), 1, 0, 'done', queue,"
+            " kind,"
             " '', '{}' from proofing.job"
         )
         await job.note_intent("mock")
