@@ -10,9 +10,10 @@ from proofing.testing.queue_basics import QueueBasics
 from proofing.testing.queue_ends import QueueEnds
 from proofing.testing.queue_forgetting import QueueForgetting
 from proofing.testing.queue_handlers import RecordingHandler, at_once, make_message, make_record
+from proofing.testing.queue_survival import QueueSurvival
 
 __all__ = ["QueueContract", "RecordingHandler", "at_once", "make_message", "make_record"]
 
 
-class QueueContract(QueueBasics, QueueEnds, QueueAbilities, QueueForgetting):
+class QueueContract(QueueBasics, QueueEnds, QueueAbilities, QueueForgetting, QueueSurvival):
     """Every case of the contract; see `proofing.testing.queue_basis.QueueBasis` for what to override."""

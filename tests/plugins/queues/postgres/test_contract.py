@@ -2,16 +2,21 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection
 
 from proofing.queues import Queue
+from proofing.testing.queue_process import WorkerProcess
 from proofing.testing.queues import QueueContract
 from proofing.testing.redis import free_port
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
+
+#: A lease that a test can see running out.
+FAST = {"lease_seconds": 1.5, "renew_seconds": 0.3, "fence_seconds": 1.0, "sweep_seconds": 0.2}
 
 
 class TestPostgresQueue(QueueContract):
@@ -43,6 +48,10 @@ class TestPostgresQueue(QueueContract):
         """Open a caller's connection."""
         async with await AsyncConnection.connect(self.dsn) as connection:
             yield connection
+
+    def start_worker(self, folder: Path) -> WorkerProcess:
+        """Start a worker in a process of its own, with short times."""
+        return WorkerProcess("postgres", {"dsn": self.dsn, **FAST}, folder)
 
     async def stored_bytes(self) -> bytes:
         """Return every row of every table, as text."""

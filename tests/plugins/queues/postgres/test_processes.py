@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -122,34 +121,6 @@ async def test_sigterm_hands_slow_jobs_back_uncharged(
         await until_ended(tmp_path, slow)
     assert {event["attempt"] for event in history.read() if event["event"] == "run"} == {1}
     assert violations(whole_history(tmp_path)) == []
-
-
-@pytest.mark.parametrize("step", ["before_intent", "after_intent", "after_call", "after_publish"])
-async def test_a_crash_at_any_step_ends_typed(
-    make_queue: Maker, dsn: str, fast: dict[str, Any], tmp_path: Path, step: str
-) -> None:
-    """The process dies at a named step; the job ends once, and calls once at most."""
-    queue, history = make_queue(), History(tmp_path / "history.jsonl")
-    settings = {"dsn": dsn, **fast}
-    message = make_message(metadata={"crash_at": step})
-    await enqueue(queue, history, [message])
-    with WorkerProcess("postgres", settings, tmp_path) as first:
-        assert first.wait() == -signal.SIGKILL
-    with WorkerProcess("postgres", settings, tmp_path):
-        await until_ended(tmp_path, [message])
-        await eventually(lambda: _verdict(queue, message))
-    done = step in {"before_intent", "after_publish"}
-    end = published_ends(tmp_path)[message.result_id]
-    assert end is (End.DONE if done else End.UNKNOWN_OUTCOME)
-    verdict = await queue.verdict(message.result_id)
-    assert verdict is not None
-    assert verdict.end is end
-    assert violations(whole_history(tmp_path)) == []
-
-
-async def _verdict(queue: PostgresQueue, message: JobMessage) -> bool:
-    """Tell whether the end is in the history."""
-    return await queue.verdict(message.result_id) is not None
 
 
 async def test_a_server_that_crashes_under_load_loses_nothing(fast: dict[str, Any], tmp_path: Path) -> None:
