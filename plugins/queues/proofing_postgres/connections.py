@@ -82,23 +82,15 @@ class Link:
         #: How many connections were made; a change means that the one before broke.
         self.generation = 0
 
-    @property
-    def is_free(self) -> bool:
-        """Whether nobody uses it at this moment."""
-        return not self._lock.locked()
-
     @contextlib.asynccontextmanager
-    async def use(self, seconds: float | None = None) -> AsyncIterator[AsyncConnection[Row]]:
+    async def use(self) -> AsyncIterator[AsyncConnection[Row]]:
         """Give the connection to one user, for at most the total deadline.
-
-        Args:
-            seconds: another deadline than the settings'.
 
         Raises:
             QueueUnavailableError: it broke, or did not answer in time; what was begun may have happened.
         """
         try:
-            async with asyncio.timeout(seconds or self._settings.timeout_seconds), self._lock:
+            async with asyncio.timeout(self._settings.timeout_seconds), self._lock:
                 connection = await self._connected()
                 try:
                     yield connection

@@ -146,6 +146,10 @@ class Runs:
             except LeaseLostError:
                 self._counts.add("stopped_lost")
                 record = None
+                if job.stop_reason is None:
+                    # Others' by now, and then this changes nothing; or ours still, because the note could not
+                    # be written in time, and then somebody must end it.
+                    self._writer.hand_back(job.result_id, job.lease, End.INTERNAL_ERROR)
             except asyncio.CancelledError:
                 record = await self._after_cancel(job)
             except Exception as error:  # noqa: BLE001 - a handler's bug must not end the worker, nor lose the job

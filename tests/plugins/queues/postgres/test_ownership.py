@@ -222,6 +222,7 @@ async def test_a_job_enqueued_again_after_its_end_calls_nobody(make_queue: Maker
     async with working(queue, handler):
         await queue.enqueue([make_message()])
         await eventually(lambda: queue.session and queue.session.counts["stopped_lost"] == 1)
+        await eventually(lambda: _is_clear(sql))
     assert calls == []
 
 
@@ -367,6 +368,11 @@ async def _enqueued(queue: PostgresQueue, message: JobMessage) -> bool:
 async def _rescued(queue: PostgresQueue, count: int) -> bool:
     """Tell whether the statistics know of *count* rescued jobs."""
     return (await queue.stats()).details["rescued"] == count
+
+
+async def _is_clear(sql: SQL) -> bool:
+    """Tell whether no live job is left."""
+    return await sql("select 1 from proofing.job") == []
 
 
 async def _is_gone(sql: SQL, worker: int) -> bool:
