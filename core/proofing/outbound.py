@@ -327,11 +327,12 @@ class OutboundClient:
             all_headers.setdefault("content-type", "application/json")
         if self.bounds.seconds_left() <= 0:
             raise self._no_answer()
+        client = self._transport.client()  # the first one takes a while, which is not the vendor's fault
         started = time.perf_counter()
         status: int | None = None
         try:
             async with asyncio.timeout(self.bounds.seconds_left()):
-                response = await self._exchange(method, target, content, all_headers)
+                response = await self._exchange(client, method, target, content, all_headers)
                 status = response.status
                 return response
         except TimeoutError:
@@ -352,10 +353,14 @@ class OutboundClient:
             )
 
     async def _exchange(
-        self, method: str, target: httpx.URL, content: bytes | None, headers: Mapping[str, str]
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        target: httpx.URL,
+        content: bytes | None,
+        headers: Mapping[str, str],
     ) -> VendorResponse:
         """Send and read up to the cap."""
-        client = self._transport.client()
         timeout = httpx.Timeout(self.bounds.seconds_left())
         async with client.stream(
             method, target, content=content, headers=headers, timeout=timeout

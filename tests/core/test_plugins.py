@@ -178,12 +178,12 @@ def test_a_good_section_reaches_the_plugin(install, layers):
     assert "900661234" not in repr(manager.sections["sect"])
 
 
-def test_sections_without_an_owner(install, layers, caplog):
+def test_sections_without_an_owner(install, layers, caplog, monkeypatch):
     """Unknown: an error. Of a disabled plugin: a warning. Of a plugin without settings: an error."""
     install("plain", PROOFER.format(name="plain"))
     install("asleep", SECTION)
     manager = PluginManager(["plain"])
-    logging.getLogger("proofing").propagate = True
+    monkeypatch.setattr(logging.getLogger("proofing"), "propagate", True)
     with caplog.at_level(logging.WARNING, "proofing"):
         problems = manager.read_sections(layers(plain={"a": 1}, asleep={"a": 1}, typo={"a": 1}))
     assert {(problem.key, problem.rule) for problem in problems} == {
