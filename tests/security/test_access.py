@@ -1,0 +1,220 @@
+"""What is another person's looks like what does not exist, and no request takes a step that is not open.
+
+The table of pages by state is tried without HTTP in tests/server/test_flow.py, tokens and origins in
+tests/server/test_security.py.
+"""
+
+import base64
+import re
+import secrets
+from collections.abc import Mapping
+
+import pytest
+
+from proofing.images import Side
+from proofing.records import JobKind
+from proofing.service import Person
+from proofing.testing.capture import APPLICANT, DEVICE
+from proofing.testing.pictures import make_jpeg
+from proofing_server.app import make_app
+from proofing_server.flow import Page, place
+
+CASES = {
+    "test_foreign_is_unknown": (4, 100),
+    "test_no_request_takes_a_step_that_is_not_open": (1, 1),
+}
+CSRF = "c" * 43
+HEADERS = {"Origin": "http://localhost:8000", "X-CSRF-Token": CSRF}
+#: Routes with an id in their path.
+ROUTES = {
+    "/limit/{limit}": "names a limit, not a thing of a person",
+    "/static/{version}/{name}": "public files",
+    "/uploads/{object_key:path}": "tried below",
+    "/api/uploads/{slot}": "tried below",
+    "/api/jobs/{result_id}": "tried below",
+    "/api/jobs/{result_id}/events": "tried below",
+}
+
+
+def session_of(person, **values):
+    """Return id and data of a session of *person*."""
+    data = {"person": person, "csrf": CSRF, "device_session_id": "d", "saved_at": 9e9, **values}
+    return secrets.token_urlsafe(32), data
+
+
+def seen(response, *ids):
+    """Return everything of a response that the requester sees, with the ids they sent made equal."""
+    body = response.text
+    for one in ids:
+        body = body.replace(one, "ID")
+    return response.status_code, sorted(response.headers.items()), body
+
+
+async def test_foreign_is_unknown(cases, claim, process):
+    """Jobs, slots, attempts, and uploads of another person answer byte for byte as made-up ones."""
+    compared = 0
+    async with process(proof_ssn_max_attempts=10_000) as running, running.browser() as http:
+        paths = {route.path for route in make_app(running.service).routes if "{" in route.path}
+        assert paths == set(ROUTES), "a new route with an id: try it here"
+        for number in range(cases):
+            owner, thief = f"owner-{number}", f"thief-{number}"
+            theirs = await belongings(running.service, Person(reference=owner))
+            own = "b" * 32
+            session_id, data = session_of(thief, consented=True, attempts=[own])
+            await running.service.save_session(session_id, data)
+            http.cookies = {"proofing": session_id}
+            for request in attempts(own):
+                compared += 1
+                answers = []
+                for ids in (theirs, await made_up(theirs)):
+                    method, path, options = request(ids)
+                    response = await http.request(method, path, headers=HEADERS, **options)
+                    assert response.status_code in (400, 403, 404), (path, response.status_code)
+                    answers.append(seen(response, *ids.values()))
+                assert answers[0] == answers[1], path
+            assert len(running.queue.waiting) == number + 1
+    claim("S8", "Foreign ids answer byte for byte as unknown ones", f"{compared} of {compared} pairs equal")
+
+
+async def belongings(service, person):
+    """Let *person* have a job, a slot and an upload, and return their ids."""
+    attempt = secrets.token_hex(16)
+    slot = await service.new_slot(person, attempt=attempt, side=Side.FRONT)
+    reserved = await service.new_slot(person, attempt=attempt, side=Side.BACK)
+    signed = await service.presign(person, attempt=attempt, slot=slot, length=99, sha256=bytes(32))
+    assert signed
+    job = await service.submit_resolution(person, APPLICANT, **DEVICE)
+    return {"job": job, "slot": slot, "reserved": reserved, "attempt": attempt}
+
+
+async def made_up(ids: Mapping[str, str]):
+    """Return ids of the same form that nobody has."""
+    return {
+        name: re.sub(r"[0-9a-f]", lambda _: secrets.choice("0123456789abcdef"), one)
+        for name, one in ids.items()
+    }
+
+
+def attempts(own):
+    """Return what a thief asks, given ids; *own* is the thief's own attempt."""
+    zeros = base64.b64encode(bytes(32)).decode()
+    terms = {"length": 99, "sha256": zeros}
+
+    def submit(attempt, slot):
+        image = {"slot": slot, "iv": base64.b64encode(bytes(12)).decode()}
+        images = {"front": image, "back": image}
+        return "POST", "/api/document", {"json": {"attempt": attempt, "key": zeros, "images": images}}
+
+    return (
+        lambda ids: ("GET", f"/api/jobs/{ids['job']}", {}),
+        lambda ids: ("GET", f"/api/jobs/{ids['job']}/events", {}),
+        lambda ids: ("POST", "/api/uploads", {"json": {"attempt": ids["attempt"], "side": "front"}}),
+        lambda ids: ("POST", f"/api/uploads/{ids['reserved']}", {"json": {"attempt": own, **terms}}),
+        lambda ids: ("POST", f"/api/uploads/{ids['slot']}", {"json": {"attempt": own, **terms}}),
+        lambda ids: ("POST", f"/api/uploads/{ids['slot']}", {"json": {"attempt": ids["attempt"], **terms}}),
+        lambda ids: submit(own, ids["slot"]),
+        lambda ids: submit(ids["attempt"], ids["slot"]),
+        lambda ids: ("PUT", f"/uploads/captures/{ids['attempt']}/{ids['slot']}", {"content": b"x" * 99}),
+    )
+
+
+DOCUMENT = {"applicant": APPLICANT.reveal(), "confirmed": True}
+DONE = {"document": {"done": "d"}}
+#: Name of a state to the session's data, as tests/server/test_flow.py has them.
+STATES = {
+    "new": {},
+    "consented": {"consented": True},
+    "document pending": {"consented": True, "jobs": {"document": {"pending": "d", "at": 9e9}}},
+    "unconfirmed": {
+        "consented": True,
+        "jobs": DONE,
+        "applicant": APPLICANT.reveal(),
+        "needs_confirmation": True,
+    },
+    "document done": {"consented": True, "jobs": DONE, **DOCUMENT},
+    "ssn": {"consented": True, "jobs": DONE, **DOCUMENT, "ssn": "900661234"},
+    "resolution pending": {
+        "consented": True,
+        "jobs": {**DONE, "resolution": {"pending": "r", "at": 9e9}},
+        **DOCUMENT,
+        "ssn": "900661234",
+    },
+    "resolution done": {
+        "consented": True,
+        "jobs": {**DONE, "resolution": {"done": "r"}},
+        **DOCUMENT,
+        "ssn": "900661234",
+    },
+    "phone pending": {
+        "consented": True,
+        "jobs": {**DONE, "resolution": {"done": "r"}, "address": {"pending": "a", "at": 9e9}},
+        **DOCUMENT,
+        "ssn": "900661234",
+        "phone": "2025550143",
+    },
+    "finished": {"finished": True, "finished_at": 9e9},
+}
+FIELDS = {
+    "csrf_token": CSRF,
+    "consent": "yes",
+    "answer": "yes",
+    "ssn": "900661235",
+    "phone": "2025550123",
+    "address1": "1 FAKE RD",
+    "city": "GREAT FALLS",
+    "state": "MT",
+    "zipcode": "59010",
+}
+#: What a form may be sent from: the page it stands on is open, or earlier than where the person stands.
+ORDER = [
+    Page.CONSENT,
+    Page.DOCUMENT,
+    Page.CONFIRM,
+    Page.SSN,
+    Page.ADDRESS,
+    Page.VERIFY,
+    Page.PHONE,
+    Page.DONE,
+]
+FORMS = [Page.CONSENT, Page.DOCUMENT, Page.CONFIRM, Page.SSN, Page.ADDRESS, Page.VERIFY, Page.PHONE]
+SUBMITS = {Page.VERIFY: JobKind.RESOLUTION, Page.PHONE: JobKind.ADDRESS}
+
+
+@pytest.mark.parametrize("inline", [False, True], ids=["jobs", "inline"])
+async def test_no_request_takes_a_step_that_is_not_open(cases, claim, process, inline):
+    """Every form in every state over HTTP: where it is not open, nothing changes and no job starts."""
+    assert cases == 1
+    pairs = illegal = 0
+    switches = {"doc_auth_enable_presigned_s3_urls": not inline, "ruby_workers_idv_enabled": not inline}
+    async with process(**switches) as running, running.browser() as http:
+        for name, values in STATES.items():
+            for form in FORMS:
+                person = f"{name}-{form.name}"
+                session_id, data = session_of(person, **values)
+                await running.service.save_session(session_id, data)
+                http.cookies = {"proofing": session_id}
+                here = place(data)
+                is_open = form is here or (here in ORDER and ORDER.index(form) < ORDER.index(here) < 7)
+                before = len(running.queue.waiting), len(running.asked)
+                files = (
+                    {"front": make_jpeg(), "back": make_jpeg(comment=b"b")} if form is Page.DOCUMENT else None
+                )
+                response = await http.post(form.value, data=FIELDS, files=files, headers=HEADERS)
+                assert response.status_code in (200, 303, 400, 409), (person, response.status_code)
+                pairs += 1
+                after = await running.service.load_session(session_id)
+                if is_open:
+                    continue
+                illegal += 1
+                assert response.status_code in (303, 409), (person, response.status_code)
+                assert (len(running.queue.waiting), len(running.asked)) == before, person
+                assert {**after, "saved_at": 0} == {
+                    **data,
+                    "saved_at": 0,
+                    "created_at": after["created_at"],
+                }, person
+    claim(
+        "S8",
+        f"Forms sent where their step is not open, {'inside the request' if inline else 'with jobs'}",
+        f"0 of {illegal} took effect ({pairs} pairs of state and form)",
+    )
