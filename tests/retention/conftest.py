@@ -95,8 +95,14 @@ class Shape:
         raise RuntimeError("the server did not start: " + (self.directory / "output").read_text())
 
     def kill_worker(self) -> None:
-        """Kill the oldest worker as a crash would, and start another."""
-        worker = self.workers.pop(0)
+        """Kill a worker as a crash would, one that runs a job if there is any, and start another."""
+        rows = self.sql(
+            "select distinct w.name from proofing.job j join proofing.worker w on w.id = j.worker"
+            " where j.state = 'executing'"
+        )
+        busy = {int(name.rpartition(":")[2]) for (name,) in rows}
+        worker = next((worker for worker in self.workers if worker.pid in busy), self.workers[0])
+        self.workers.remove(worker)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         self.start_worker()

@@ -59,6 +59,7 @@ async def run_flows(shape, chance, *, flows, kills):
         # Spread over the flows, not over a time.
         for number in range(1, kills + 1):
             await eventually(lambda n=number: done >= flows * n / (kills + 1), within_seconds=900)
+            await eventually(lambda: shape.sql("select id from proofing.job where state = 'executing'"))
             shape.kill_worker()
 
     async with asyncio.TaskGroup() as group:
@@ -99,11 +100,13 @@ async def check_bounds(shape):
 async def walk_and_check(shape, *, flows, kills):
     """Run the flows, then check what is left."""
     seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
-    verified = await run_flows(shape, random.Random(seed), flows=flows, kills=kills)
+    chance = random.Random(seed)  # noqa: S311 - choices of a test
+    verified = await run_flows(shape, chance, flows=flows, kills=kills)
     await check_bounds(shape)
+    ((hit,),) = shape.sql("select coalesce(sum(crashes), 0) from proofing.job_done")
+    assert int(hit) > 0, f"seed {seed}: no kill met a job"
     # Kills cost some persons a step, and never most of them.
-    assert verified >= flows * (1 - _LEAVING) / 4
+    assert verified >= flows * (1 - _LEAVING) / 4, f"seed {seed}"
 
 
 async def test_nothing_outlives_its_bound(shape):

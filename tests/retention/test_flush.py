@@ -44,7 +44,8 @@ async def flush_and_check(shape, jobs):
                 assert record.is_success
                 # A page that looked at the moment of the flush was told to try again; it was told no end.
                 assert ends[result_id] in {None, record}
-            assert any(ends.values())
+            told = sum(record is not None for record in ends.values())
+            assert told >= len(wave) * 0.8
             ids += [result_id for _person, result_id, _waiting in wave]
     calls = {
         line["job_id"]: [call["vendor"] for call in line["vendors"]]
