@@ -5,13 +5,11 @@ drains (no new jobs; running ones may finish), the second ends at once.
 """
 
 import asyncio
-import contextlib
 import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from proofing.errors import ProofingError
 from proofing.jobs.runner import JobRunner
 from proofing.logs import get_logger, log
 from proofing.queues import Queue
@@ -96,8 +94,7 @@ async def _regularly(seconds: float, chore: Callable[[], Awaitable[None]]) -> No
         started = time.monotonic()
         try:
             await chore()
-        except ProofingError as error:
+        except Exception as error:  # noqa: BLE001 - a failing chore must not end the worker
             log(_logger, "chore_failed", error=type(error).__name__)
-        rest = seconds * random.uniform(1 - _JITTER, 1 + _JITTER) - (time.monotonic() - started)  # noqa: S311 - jitter, no secret
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.sleep(max(0.0, rest))
+        jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+        await asyncio.sleep(max(0.0, seconds * jitter - (time.monotonic() - started)))
