@@ -6,6 +6,7 @@ in ``session_encryption_key_queue``, then make it the key and the old one an old
 
 import asyncio
 import secrets
+from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -30,7 +31,7 @@ CASES = {
     "test_processes_of_both_keys_understand_each_other": (200, 1_000),
     "test_waiting_jobs_survive_in_the_production_shape": (200, 1_000),
 }
-WAIT_SECONDS = 50.0
+WAIT_SECONDS = 240.0  # less than jobs may wait
 
 
 class FreshKeys:
@@ -98,17 +99,19 @@ async def run_jobs(workers, reader, jobs):
     stop = asyncio.Event()
     working = [asyncio.create_task(started.worker.work(stop)) for started in workers]
     try:
-        waits = [
-            reader.service.wait(person, result_id, kind, timeout_seconds=WAIT_SECONDS)
-            for person, result_id, kind in jobs
-        ]
-        records = await asyncio.gather(*waits)
-        assert {record.end if record else None for record in records} == {End.DONE}
-        adopted = [await reader.service.adopt(*job) for job in jobs]
+        seen = await asyncio.gather(*(follow(reader.service, *job) for job in jobs))
     finally:
         stop.set()
         await asyncio.gather(*working)
-    return sum(one is not None and one.result is not None for one in adopted)
+    assert Counter(end for end, _has_result in seen) == {End.DONE: len(jobs)}
+    return sum(has_result for _end, has_result in seen)
+
+
+async def follow(service, person, result_id, kind):
+    """Wait for a job as its page would; return how it ended, and whether its result opened."""
+    record = await service.wait(person, result_id, kind, timeout_seconds=WAIT_SECONDS)
+    adopted = await service.adopt(person, result_id, kind)
+    return record and record.end, adopted is not None and adopted.result is not None
 
 
 class Keys:
@@ -165,7 +168,7 @@ async def test_waiting_jobs_survive_embedded(cases, embedded, claim):
         session = await after.service.load_session("a" * 43)
         assert session is not None
         assert session["person"] == "late"
-        assert await run_jobs([after], after, jobs) >= cases * 0.9
+        assert await run_jobs([after], after, jobs) == cases
         stats = await after.backends.queue.stats()
         assert stats.details["refused"] == 0
     text = "Jobs in flight while the application's key and the master key change (Huey, local stores)"
@@ -207,7 +210,7 @@ async def test_processes_of_both_keys_understand_each_other(cases, embedded, cla
         after = await start(stack, path, environ)
         jobs = await submit_jobs(before.service, cases // 2, label="before")
         jobs += await submit_jobs(after.service, cases // 2, label="after")
-        assert await run_jobs([before, after], before, jobs) >= cases * 0.9
+        assert await run_jobs([before, after], before, jobs) == cases
     claim("S3", "Jobs shared by processes of the old and of the new key", f"0 of {cases} failed")
 
 
@@ -245,6 +248,6 @@ async def test_waiting_jobs_survive_in_the_production_shape(cases, tmp_path, mon
         services.kms.point_alias(KEY_ALIAS, services.kms.create_key("alias/next"))
         async with AsyncExitStack() as stack:
             after = await start(stack, path, environ)
-            assert await run_jobs([after], after, jobs) >= cases * 0.9
+            assert await run_jobs([after], after, jobs) == cases
     text = "Jobs in flight while the application's key and KMS's alias change (PostgreSQL, Redis, S3, KMS)"
     claim("S3", text, f"0 of {cases} failed")

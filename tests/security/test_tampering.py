@@ -16,7 +16,8 @@ from proofing.records import End, JobKind, StatusRecord
 from proofing.results import Outcome
 from proofing.service import Person
 from proofing.stores import DataKey, UploadTerms
-from proofing.testing.capture import APPLICANT, DEVICE
+from proofing.testing.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing.testing.pictures import make_jpeg
 from proofing.uploads import EncryptedImage, UploadDesk
 from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError
 from proofing_local.slots import SlotSigner
@@ -364,3 +365,18 @@ async def test_a_replayed_job_changes_no_verdict(process):
         running.queue.waiting.append(message)
         await running.drain()
         assert await running.service.status(person, result_id, JobKind.RESOLUTION) == first
+
+
+async def test_a_replayed_document_asks_nobody(process):
+    """The pictures of a job are gone with its end, so that running it again has nothing to show a vendor."""
+    async with process() as running:
+        pictures = {Side.FRONT: make_jpeg(), Side.BACK: make_jpeg(comment=b"back")}
+        uploaded = await upload_pictures(running.service, pictures)
+        await running.service.submit_uploads(PERSON, **uploaded)
+        (message,) = running.queue.waiting
+        await running.drain()
+        asked = list(running.asked)
+        assert asked
+        running.queue.waiting.append(message)
+        await running.drain()
+        assert running.asked == asked

