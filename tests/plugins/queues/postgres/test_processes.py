@@ -22,6 +22,16 @@ from proofing_postgres.settings import PostgresSettings
 
 Maker = Callable[..., PostgresQueue]
 
+#: A running job changes hands: to run again, or, when their call has begun, to end as unknown.
+_THEFT = """
+update proofing.job set worker = null, state = case when intent is null then 'ready' else 'ending' end,
+    wanted_end = case when intent is not null then 'unknown_outcome' end
+where ctid = any(array(
+    select ctid from proofing.job where state = 'executing' and wanted_end is null
+    order by random() limit 1 for no key update skip locked))
+returning id
+"""
+
 
 async def enqueue(queue: PostgresQueue, history: History, messages: list[JobMessage]) -> None:
     """Enqueue, as a caller that asks again after an error, and write it down."""
@@ -120,6 +130,32 @@ async def test_sigterm_hands_slow_jobs_back_uncharged(
     with WorkerProcess("postgres", settings, tmp_path):
         await until_ended(tmp_path, slow)
     assert {event["attempt"] for event in history.read() if event["event"] == "run"} == {1}
+    assert violations(whole_history(tmp_path)) == []
+
+
+async def test_random_theft_is_rejected_to_the_last(
+    make_queue: Maker, dsn: str, fast: dict[str, Any], sql: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Four processes and a thief of running jobs: each theft is one rejected end or one stopped run."""
+    queue, history = make_queue(), History(tmp_path / "history.jsonl")
+    settings = {"dsn": dsn, **fast, "max_crashes": 100}
+    sent = [make_message(metadata={"before": 0.15, "during": 0.15}) for _ in range(400)]
+    workers = [WorkerProcess("postgres", settings, tmp_path, slots=10) for _ in range(4)]
+    await enqueue(queue, history, sent)
+    thefts = 0
+    async with asyncio.timeout(60):
+        while len(published_ends(tmp_path)) < len(sent):
+            rows = await sql(_THEFT)
+            thefts += len(rows)
+            await asyncio.sleep(0.05)
+    await eventually(lambda: _is_empty(queue))
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        assert worker.wait() == 0
+    rows = await sql("select sum(value) from proofing.tally where name in ('lease_lost', 'stopped_lost')")
+    assert thefts > 20
+    assert rows == [(thefts,)]
     assert violations(whole_history(tmp_path)) == []
 
 
