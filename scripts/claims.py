@@ -19,8 +19,8 @@ _HEAD = """\
 # Claims
 
 What was attacked, what held, and how to see it again. This page is written by `scripts/claims.py` from the
-notes of the long security tests; `make security` runs them and writes it anew. Each has a short form, with a
-tenth of the numbers or less, which is part of `make test`.
+notes of the long security tests; `make security` runs them and writes it anew. Each has a short form,
+mostly with a tenth of the numbers, which is part of `make test`.
 
 One row is one test of tests/security. To repeat one of them: `python -m pytest -m security TEST`, in the
 environment that `make check` sets up.
@@ -41,7 +41,7 @@ _ELSEWHERE = (
     ),
     (
         "S6",
-        "73 abuses by any HTTP client, on the strict S3 stand-in",
+        "Abuses by any HTTP client, on the strict S3 stand-in",
         "tests/plugins/stores/aws/test_upload_abuse.py",
     ),
     ("S6", "The page's own policy lets a script reach no other key", "tests/end_to_end/test_bucket.py"),
@@ -111,8 +111,8 @@ def render(results: str) -> str:
             _HEAD,
             "## Held in the long form\n",
             _table(("Id", "Claim", "What held", "Test, in tests/security"), rows),
-            "## Held by tests elsewhere\n",
-            "Their numbers stand in the tests; short forms run in `make test`.\n",
+            "## Tried by tests elsewhere\n",
+            "They note nothing here: run them, and read their numbers in them.\n",
             _table(("Id", "Claim", "Test"), others),
             _TAIL,
         )

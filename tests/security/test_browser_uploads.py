@@ -1,6 +1,6 @@
 """What a script in a real browser cannot do with a signed upload URL of the strict bucket.
 
-The abuses without a browser, 73 of them, are tried in tests/plugins/stores/aws/test_upload_abuse.py; what the
+The abuses without a browser are tried in tests/plugins/stores/aws/test_upload_abuse.py; what the
 page's own policy forbids, in tests/end_to_end/test_bucket.py.
 """
 
