@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -145,7 +146,9 @@ class Shape:
     def walk(self, client: httpx.AsyncClient, kind: type[Walk] = Walk) -> Walk:
         """Return a person's way through the pages."""
         documents = {side: (_picture(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
-        return kind(client, Answers(documents=documents))
+        # Of their own: an SSN may be tried ten times an hour.
+        ssn = f"900-66-{1000 + secrets.randbelow(9000)}"
+        return kind(client, Answers(documents=documents, ssn=ssn))
 
     def client(self) -> httpx.AsyncClient:
         """Return a browser."""
