@@ -74,12 +74,9 @@ time, as long as the old one can still unwrap.
 - **Chance is not proof.** Tampering is random with a fixed seed, beside every single bit of one message
   (tests/core/test_encryption.py). It shows that our use of AES-GCM, HMAC and signed URLs has no hole of the
   tried kinds; that these do what they promise is taken from cryptography and OpenSSL.
-- **Replay into the queue may cost a call.** Who may write to the queue's storage and has kept a copy of a job
-  can let it run again while its keys live: the first verdict stands, but a vendor may be asked once more. A
-  document job asks nobody, as its pictures are gone. With PostgreSQL, rights keep others away from the table;
-  Huey's storage has no such rights of its own.
-- **The kind of a job, its deadlines and its metadata are not sealed with the arguments.** With Huey they
-  stand under the message's MAC; with PostgreSQL, table rights protect them.
+- **Replay into the queue** asks no vendor while the first end stands in the result store, for as long as a
+  session may live; after that the arguments are stale. Deadlines and metadata of a job are not sealed with
+  the arguments: with Huey they stand under the message's MAC, with PostgreSQL table rights protect them.
 - **Limits** are counted by one Redis or one SQLite file. A failover of Redis that loses writes loses counts.
 - **The browser tests** use Chromium only.
 - **Tests in one process.** S2, S7, S8, S10 and S14 call the application inside the test's process, without a

@@ -169,8 +169,7 @@ class Submitter:
 
     async def _enqueue(self, message: JobMessage, arguments: DocumentArguments | PIIArguments) -> None:
         """Seal the arguments and hand the job to the queue."""
-        context = arguments_context(message.owner, message.result_id)
-        sealed = await self._sealer.seal(arguments.to_bytes(), context)
+        sealed = await self._sealer.seal(arguments.to_bytes(), arguments_context(message))
         await self._queue.enqueue([replace(message, encrypted_arguments=sealed)])
         log(
             _logger,

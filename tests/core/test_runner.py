@@ -63,9 +63,9 @@ async def message_of(runtime, arguments=None, *, kind=JobKind.RESOLUTION, **chan
     runner = runtime.runner
     arguments = arguments or PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
     result_id = changes.pop("result_id", "8a0f5b3e-8c1c-4b8e-9d3a-0c5f2b7e4a11")
-    sealed = await runner._sealer.seal(arguments.to_bytes(), arguments_context("owner-1", result_id))
-    message = JobMessage(result_id=result_id, kind=kind, owner="owner-1", encrypted_arguments=sealed)
-    return replace(message, **changes)
+    message = JobMessage(result_id=result_id, kind=kind, owner="owner-1", encrypted_arguments=b"")
+    sealed = await runner._sealer.seal(arguments.to_bytes(), arguments_context(message))
+    return replace(message, encrypted_arguments=sealed, **changes)
 
 
 class Flaky:

@@ -11,6 +11,7 @@ from proofing.records import End, JobKind
 from proofing.results import Outcome
 from proofing.service import EncryptedImage, Person
 from proofing.testing.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.pictures import make_jpeg
 from proofing.uploads import new_attempt
 
@@ -281,6 +282,27 @@ async def test_arguments_moved_to_another_job_do_not_open(process):
         running.queue.waiting = [replace(first, encrypted_arguments=second.encrypted_arguments)]
         (record,) = await running.drain()
         assert record.end is End.DECRYPT_ERROR
+
+
+async def test_arguments_moved_to_another_kind_do_not_open(process):
+    """The same job under another kind asks nobody."""
+    async with process() as running:
+        await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        running.queue.waiting = [replace(running.queue.waiting[0], kind=JobKind.ADDRESS)]
+        (record,) = await running.drain()
+        assert record.end is End.DECRYPT_ERROR
+
+
+async def test_a_replayed_job_asks_no_vendor_again(process):
+    """A job that somebody kept and enqueues again finds its end; the first one stands."""
+    async with process() as running:
+        result_id = await running.service.submit_address(PERSON, APPLICANT)
+        kept = running.queue.waiting[0]
+        (first,) = await running.drain()
+        again = MemoryJob(kept, attempt=1)
+        assert await running.runtime.runner.run(again) == first
+        assert again.intents == []
+        assert (await running.service.status(PERSON, result_id, JobKind.ADDRESS)).is_success
 
 
 async def test_arguments_of_an_unknown_version_end_typed(process):

@@ -97,8 +97,20 @@ class JobRunner:
         )
         return record
 
+    async def _standing_end(self, message: JobMessage) -> End | None:
+        """Return the end that stands already: a rescued job that was published, or one that was replayed."""
+        try:
+            record = await self._results.status(message.result_id)
+        except StoreError:
+            return None
+        if record is None or not record.is_done or record.owner != message.owner:
+            return None
+        return record.end if self._keys.verify(record.signed_part(), record.mac, VERDICT_LABEL) else None
+
     async def _run(self, job: ClaimedJob, arguments: DocumentArguments | PIIArguments | None) -> StatusRecord:
         message = job.message
+        if (standing := await self._standing_end(message)) is not None:
+            return await self.abandon(message, standing)
         run = JobRun(job, self._desk)
         queued_seconds = job.age_seconds
         names: dict[str, Any] = {
@@ -176,7 +188,7 @@ class JobRunner:
         settings = self._live.current
         if arguments is None:
             sealed = message.encrypted_arguments
-            data = await self._sealer.open(sealed, arguments_context(message.owner, message.result_id))
+            data = await self._sealer.open(sealed, arguments_context(message))
             kind = DocumentArguments if message.kind is JobKind.DOCUMENT else PIIArguments
             arguments = kind.from_bytes(data)
         if isinstance(arguments, DocumentArguments):
@@ -288,9 +300,11 @@ class JobRunner:
             log(_logger, "clean_up_failed", job_id=message.result_id, error=type(error).__name__)
 
 
-def arguments_context(owner: str, result_id: str) -> SealContext:
-    """Return what a job's arguments are bound to."""
-    return SealContext(purpose=Purpose.ARGUMENTS, subject=owner, item=result_id)
+def arguments_context(message: JobMessage) -> SealContext:
+    """Return what a job's arguments are bound to: the person, the kind, and this very job."""
+    return SealContext(
+        purpose=Purpose.ARGUMENTS, subject=message.owner, item=f"{message.kind.value}/{message.result_id}"
+    )
 
 
 def result_context(owner: str, result_id: str) -> SealContext:
