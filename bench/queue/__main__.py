@@ -8,11 +8,12 @@ can install from the index, and is therefore missing.
 
 import argparse
 import importlib.util
+import json
 import statistics
 from collections.abc import Callable, Sequence
 
 from bench.queue.machine import Machine
-from bench.report import Row, quantile, report
+from bench.report import RESULTS, Row, quantile, report
 
 #: Peers and how many jobs they drain: slow ones fewer, the rate is what is compared.
 _DRAIN = {"ours": 30_000, "floor": 30_000, "pgqueuer": 20_000, "huey": 2_000, "procrastinate": 1_500}
@@ -157,9 +158,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in options.only or MEASURES:
             print(f"measuring {name} …", flush=True)
             rows += MEASURES[name](machine)
+    if options.only:
+        rows = _among_earlier(rows)
     report("queue", rows)
     if importlib.util.find_spec("oban") is None:
         print("  Oban for Python: no release for this Python on the index; not measured")
+
+
+def _among_earlier(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the last report, with *rows* in the places of those measured again."""
+    path = RESULTS / "queue.json"
+    earlier = [Row(**values) for values in json.loads(path.read_text())] if path.exists() else []
+    fresh = {row.measure: row for row in rows}
+    kept = [fresh.pop(row.measure, row) for row in earlier]
+    return [*kept, *fresh.values()]
 
 
 def _row(measure: str, unit: str, values: dict[str, list[float]], limit: str) -> Row:
