@@ -28,7 +28,7 @@ from proofing.routing import Router, vendor_problems
 from proofing.service import ProofingService
 from proofing.settings import Layers, LiveSettings, Settings, parse_settings, read_layers
 from proofing.settings.schema import decode_key
-from proofing.stores import ImageStore, KeyService, ResultStore, Secrets
+from proofing.stores import Adviser, ImageStore, KeyService, ResultStore, Secrets
 from proofing.worker import Worker
 
 _logger = get_logger("proofing.runtime")
@@ -349,9 +349,22 @@ def _key(secret: SecretStr) -> bytes:
     return key
 
 
-async def check_reachable(backends: Backends) -> dict[str, str | None]:
-    """Open and close each backend; return its name and what is wrong, None for nothing."""
-    found: dict[str, str | None] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendReport:
+    """What `proofing check` says of one backend.
+
+    Attributes:
+        problem: why it cannot be used; None when it can.
+        advice: what its plugin wants an operator to know.
+    """
+
+    problem: str | None = None
+    advice: tuple[str, ...] = ()
+
+
+async def check_backends(backends: Backends) -> dict[str, BackendReport]:
+    """Open, ask and close each backend."""
+    found: dict[str, BackendReport] = {}
     for name, backend in (
         ("key_service", backends.key_service),
         ("result_store", backends.results),
@@ -360,9 +373,10 @@ async def check_reachable(backends: Backends) -> dict[str, str | None]:
     ):
         try:
             await backend.open()
-            found[name] = None
+            advice = await backend.check() if isinstance(backend, Adviser) else ()
+            found[name] = BackendReport(advice=tuple(advice))
         except (StoreError, QueueError, ConfigurationError, PluginError) as error:
-            found[name] = str(error)
+            found[name] = BackendReport(problem=str(error))
         finally:
             await backend.close()
     return found

@@ -4,7 +4,7 @@ All methods are async and obey a total deadline of their own; a store that does 
 `StoreUnavailableError` within it. Values are opaque bytes or records without PII.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -24,6 +24,14 @@ class Usage:
     count: int
     seconds_left: float
     counted: bool = False
+
+
+@runtime_checkable
+class Adviser(Protocol):
+    """A store or queue that can say more of its set-up than that it can be reached; all may, none must."""
+
+    async def check(self) -> Sequence[str]:
+        """Return what an operator should know or mend, one sentence each. Called while open."""
 
 
 class ResultStore(Protocol):

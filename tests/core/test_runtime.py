@@ -227,14 +227,28 @@ async def test_a_check_looks_at_every_backend(settings_file, monkeypatch):
         monkeypatch, key_service=StoreUnavailableError("no key"), queue=QueueUnavailableError("no queue")
     )
     configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
-    reachable = await runtime.check_reachable(runtime.make_backends(configuration, "check"))
-    assert reachable == {
+    reports = await runtime.check_backends(runtime.make_backends(configuration, "check"))
+    assert {name: report.problem for name, report in reports.items()} == {
         "key_service": "no key",
         "result_store": None,
         "image_store": None,
         "queue": "no queue",
     }
     assert sum(event.startswith("close") for event in events) == 4
+
+
+async def test_a_check_passes_on_what_a_backend_advises(settings_file, monkeypatch):
+    """A queue that polls behind a pooler, say, tells so."""
+
+    class Advised(MemoryQueue):
+        async def check(self):
+            return ["workers poll"]
+
+    monkeypatch.setattr(PluginManager, "queue", lambda *_: Advised())
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+    reports = await runtime.check_backends(runtime.make_backends(configuration, "check"))
+    assert reports["queue"].advice == ("workers poll",)
+    assert reports["result_store"].advice == ()
 
 
 class Hosted:

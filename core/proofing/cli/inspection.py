@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from proofing.plugins import PluginManager
-from proofing.runtime import check_reachable, configure, make_backends, plugin_names
+from proofing.runtime import check_backends, configure, make_backends, plugin_names
 from proofing.settings import Layers, Settings, read_layers
 from proofing.vendors import ProoferKind
 
@@ -21,15 +21,19 @@ async def check(options: argparse.Namespace) -> int:
     """Check everything that a start needs; 0 when all is well."""
     configuration = await configure(role="check")
     backends = make_backends(configuration, "check")
-    reachable = await check_reachable(backends)
+    reports = await check_backends(backends)
+    reachable = {name: report.problem for name, report in reports.items()}
+    advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
     vendors = [str(problem) for problem in configuration.router.unusable()]
     if options.json:
-        print(json.dumps({"settings": "ok", "vendors": vendors, "reachable": reachable}))
+        print(json.dumps({"settings": "ok", "vendors": vendors, "reachable": reachable, "advice": advice}))
     else:
         print("settings: ok")
         print("\n".join(vendors) or "vendors: ok")
         for name, problem in reachable.items():
             print(f"{name}: {problem or 'ok'}")
+            for sentence in advice.get(name, ()):
+                print(f"  {sentence}")
     return 1 if vendors or any(reachable.values()) else 0
 
 

@@ -195,7 +195,17 @@ def make_client(settings: AWSSettings, service: str) -> Any:
     core.set_default_client_config(Config(proxies={}))  # for the STS client of the credential chain
     session = boto3.session.Session(botocore_session=core, region_name=settings.region)
     endpoint = settings.s3_endpoint_url if service == "s3" else settings.kms_endpoint_url
-    return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+    client = session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+    client.meta.events.register_last("before-call.s3", _expect_nothing)
+    return client
+
+
+def _expect_nothing(params: dict[str, Any], **_: object) -> None:
+    """Send bodies at once: what we write is tiny, and botocore reads a cut-off ``100 Continue`` for ever.
+
+    `AWSConnection._consume_headers` loops at the end of the connection; the thread would never come back.
+    """
+    params["headers"].pop("Expect", None)
 
 
 @functools.cache

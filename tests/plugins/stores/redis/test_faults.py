@@ -143,6 +143,9 @@ async def test_waiters_survive_an_outage(
     await store.begin(record, life_seconds=60)
     waiters = [asyncio.create_task(store.wait(record.result_id, timeout_seconds=30)) for _ in range(5)]
     await eventually(lambda: server.command("PUBSUB", "NUMSUB", "proofing:ended") == ["proofing:ended", 1])
+    # What a waiter asks first may fail; these later calls are answered only after the waiters' own.
+    for _ in range(3):
+        await asyncio.gather(*(store.status(record.result_id) for _ in range(10)))
     await proxy.set(FAULTS[fault])
     await seconds_until_error(store.status(record.result_id))
     worker = RedisResultStore(RedisSettings.model_validate({"url": server.url}))
