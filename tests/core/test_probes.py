@@ -8,7 +8,7 @@ from proofing.probes import serve_probes
 from proofing.queues import JobMessage
 from proofing.records import JobKind
 from proofing.testing.memory_queue import MemoryQueue
-from proofing.testing.product import free_port
+from proofing.testing.processes import free_port
 
 
 async def ask(queue, path):

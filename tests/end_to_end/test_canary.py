@@ -15,7 +15,8 @@ import yaml
 from proofing.cli.smoke import Answers, Walk
 from proofing.images import Side
 from proofing.testing.canary import Canary, grep_paths
-from proofing.testing.product import Product, free_port
+from proofing.testing.processes import free_port
+from proofing.testing.product import Product
 from proofing.testing.services import running_services
 
 #: First names that the mock vendor answers in its special ways, each hidden in an unmistakable name.

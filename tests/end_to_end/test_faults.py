@@ -11,7 +11,8 @@ from proofing.images import Side
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
 from proofing.testing.pictures import make_jpeg
-from proofing.testing.product import Product, free_port
+from proofing.testing.processes import free_port
+from proofing.testing.product import Product
 from proofing.testing.services import running_services
 
 FAULTS = {

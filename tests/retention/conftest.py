@@ -22,7 +22,7 @@ from proofing import runtime
 from proofing.cli.smoke import Answers, Walk, _picture
 from proofing.images import Side
 from proofing.runtime import Runtime
-from proofing.testing.product import free_port
+from proofing.testing.processes import free_port
 from proofing.testing.rights import read_roles, split_rights
 from proofing.testing.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, Services, running_services
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from proofing.testing.redis import free_port
+from proofing.testing.processes import free_port
 
 DEFAULT_ALIAS = "alias/proofing"
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from proofing.testing.redis import free_port
+from proofing.testing.processes import end_process, free_port
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
@@ -239,14 +239,7 @@ class PostgresServer:
         if self._process is None:
             return
         process, self._process = self._process, None
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-            process.send_signal(signal_number)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_process(process, signal_number, patience_seconds=_STOP_SECONDS)
 
 
 @contextlib.contextmanager

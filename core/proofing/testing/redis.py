@@ -26,6 +26,8 @@ from io import BufferedRWPair
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from proofing.testing.processes import end_process, free_port
+
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 _ATTEMPTS = 5
@@ -186,14 +188,7 @@ class RedisServer:
         if self._process is None:
             return
         process, self._process = self._process, None
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-            process.send_signal(signal_number)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_process(process, signal_number, patience_seconds=_STOP_SECONDS)
 
 
 @contextlib.contextmanager
@@ -207,13 +202,6 @@ def running_redis(
         yield server
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    """Return a TCP port of loopback that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def find_program() -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from proofing.cli import main
 from proofing.cli.smoke import Answers, Walk, _picture
 from proofing.images import Side, inspect_image
-from proofing.testing.product import free_port
+from proofing.testing.processes import free_port
 from proofing_server.app import make_app
 
 ORIGIN = "http://localhost:8000"

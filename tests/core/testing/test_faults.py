@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
-from proofing.testing.redis import free_port
+from proofing.testing.processes import free_port
 
 
 @pytest.fixture

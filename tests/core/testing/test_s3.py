@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from proofing.testing.redis import free_port
+from proofing.testing.processes import free_port
 from proofing.testing.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, Credential, S3Server, running_s3
 
 ORIGIN = "https://proofing.example.gov"

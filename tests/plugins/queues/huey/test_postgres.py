@@ -12,8 +12,8 @@ from proofing.errors import QueueUnavailableError
 from proofing.queues import JobMessage, Queue
 from proofing.records import JobKind
 from proofing.testing.postgres import PostgresServer, running_postgres
+from proofing.testing.processes import free_port
 from proofing.testing.queues import QueueContract, RecordingHandler, make_message
-from proofing.testing.redis import free_port
 from proofing.testing.waiting import eventually
 from proofing_huey import HueySettings
 from proofing_huey.backend import HueyQueue

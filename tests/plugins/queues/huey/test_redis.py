@@ -9,8 +9,9 @@ from pydantic import SecretStr
 from proofing.errors import QueueUnavailableError
 from proofing.queues import ClaimedJob, Queue
 from proofing.records import JobKind
+from proofing.testing.processes import free_port
 from proofing.testing.queues import QueueContract, RecordingHandler, make_message
-from proofing.testing.redis import RedisServer, free_port, running_redis
+from proofing.testing.redis import RedisServer, running_redis
 from proofing.testing.waiting import eventually
 from proofing_huey import HueySettings
 from proofing_huey.backend import HueyQueue

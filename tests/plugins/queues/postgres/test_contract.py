@@ -9,9 +9,9 @@ import pytest
 from psycopg import AsyncConnection
 
 from proofing.queues import Queue
+from proofing.testing.processes import free_port
 from proofing.testing.queue_process import WorkerProcess
 from proofing.testing.queues import QueueContract
-from proofing.testing.redis import free_port
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
 

@@ -15,8 +15,8 @@ from psycopg import AsyncConnection
 
 from proofing.queues import Queue
 from proofing.testing.postgres import PostgresServer
+from proofing.testing.processes import free_port
 from proofing.testing.queues import QueueContract, RecordingHandler, make_message
-from proofing.testing.redis import free_port
 from proofing.testing.waiting import eventually
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings

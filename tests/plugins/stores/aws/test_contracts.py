@@ -8,7 +8,7 @@ import pytest
 
 from proofing.stores import ImageStore, KeyService, SecretStore
 from proofing.testing.kms import KMSServer
-from proofing.testing.redis import free_port
+from proofing.testing.processes import free_port
 from proofing.testing.s3 import S3Server
 from proofing.testing.s3_signature import SignedRequest
 from proofing.testing.stores import ImageStoreContract, KeyServiceContract, SecretStoreContract

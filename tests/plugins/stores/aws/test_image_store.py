@@ -15,7 +15,7 @@ import proofing_aws
 from proofing.errors import ConfigurationError, ImageNotFoundError, StoreError, StoreUnavailableError
 from proofing.hookspecs import BackendContext
 from proofing.testing.image_stores import make_terms
-from proofing.testing.redis import free_port
+from proofing.testing.processes import free_port
 from proofing.testing.s3 import Credential, S3Server
 from proofing.testing.s3_signature import SignedRequest
 from proofing_aws.image_store import S3ImageStore

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from proofing.stores import ResultStore
-from proofing.testing.redis import RedisServer, find_program, free_port, running_redis
+from proofing.testing.processes import free_port
+from proofing.testing.redis import RedisServer, find_program, running_redis
 from proofing.testing.stores import ResultStoreContract
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
