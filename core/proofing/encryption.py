@@ -24,6 +24,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -47,6 +48,8 @@ _MAGIC = b"PRF2"
 _KEY_ID_BYTES = 8
 #: Unwrapped data keys kept for reading; more than the distinct keys in use within their life.
 _UNWRAPPED_KEYS = 256
+#: The next data key is made when this share of the uses or the time of the one in use is left.
+_LOW_SHARE = 0.2
 #: Above this, decrypting takes long enough to be worth a thread.
 _THREAD_BYTES = 256 * 1024
 
@@ -81,7 +84,8 @@ class Sealer:
     """Seals and opens messages with one application key ring and one key service.
 
     A data key may serve several messages, within bounds, so that a job does not cost a key service call for
-    each of its messages; every message still has a key of its own, derived with its random id.
+    each of its messages; every message still has a key of its own, derived with its random id. Before one
+    has reached its bounds the next is made beside it, so that a person does not wait for the key service.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class Sealer:
         self._max_seconds = data_key_max_seconds
         self._sealing: dict[Purpose, _KeyInUse] = {}
         self._locks = {purpose: asyncio.Lock() for purpose in Purpose}
+        self._renewals: dict[Purpose, asyncio.Task[None]] = {}
         self._unwrapped: OrderedDict[tuple[str, bytes], tuple[bytes, float]] = OrderedDict()
 
     async def seal(self, plaintext: bytes, context: SealContext) -> bytes:
@@ -171,18 +176,42 @@ class Sealer:
         return {"app": "proofing", "environment": self._environment, "purpose": purpose.value}
 
     async def _sealing_key(self, purpose: Purpose) -> DataKey:
-        """Return a data key with a use left, made by one call however many wait for it."""
+        """Return a data key with a use left, made by one call however many wait for it.
+
+        Raises:
+            StoreUnavailableError: the key service does not answer.
+        """
         async with self._locks[purpose]:
-            now = time.monotonic()
             in_use = self._sealing.get(purpose)
-            if in_use is None or in_use.uses_left <= 0 or now >= in_use.expires:
-                key = await self._service.generate(self._service_context(purpose))
-                log(_logger, "key_used", action="generate", key_id=key.key_id, context=purpose)
-                in_use = _KeyInUse(key, self._max_messages, now + self._max_seconds)
-                self._sealing[purpose] = in_use
-                self._remember(purpose, key.wrapped, key.plaintext)
+            if in_use is None or in_use.is_spent:
+                # Shielded: who stops waiting must not stop the call that others wait for.
+                await asyncio.shield(self._renewal(purpose))
+            elif in_use.is_running_low:
+                self._renewal(purpose)
+            in_use = self._sealing[purpose]
             in_use.uses_left -= 1
             return in_use.key
+
+    def _renewal(self, purpose: Purpose) -> "asyncio.Task[None]":
+        """Return the one task that makes the next key for *purpose*."""
+        task = self._renewals.get(purpose)
+        if task is None:
+            task = self._renewals[purpose] = asyncio.create_task(self._renew(purpose))
+            task.add_done_callback(lambda done: self._renewed(purpose, done))
+        return task
+
+    async def _renew(self, purpose: Purpose) -> None:
+        """Make the next key for *purpose* and use it from now on."""
+        key = await self._service.generate(self._service_context(purpose))
+        log(_logger, "key_used", action="generate", key_id=key.key_id, context=purpose)
+        self._sealing[purpose] = _KeyInUse.begin(key, self._max_messages, self._max_seconds)
+        self._remember(purpose, key.wrapped, key.plaintext)
+
+    def _renewed(self, purpose: Purpose, done: "asyncio.Task[None]") -> None:
+        """Let the next renewal begin; a failure is met by whoever needs the key when the old one is spent."""
+        del self._renewals[purpose]
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log(_logger, "key_not_renewed", context=purpose, error=type(error).__name__)
 
     async def _unwrap(self, parts: "_Parts", purpose: Purpose) -> bytes:
         """Return the plain data key of a message, from memory while its life lasts."""
@@ -205,11 +234,41 @@ class Sealer:
 
 @dataclass(slots=True)
 class _KeyInUse:
-    """A data key that seals, with what is left of its bounds."""
+    """A data key that seals, with what is left of its bounds.
+
+    Attributes:
+        low_uses: so few uses left mean that the next key is due; 0 makes none beforehand.
+        low_at: from then on the next key is due, in monotonic seconds.
+        expires: from then on the key seals no more.
+    """
 
     key: DataKey
     uses_left: int
+    low_uses: int
+    low_at: float
     expires: float
+
+    @classmethod
+    def begin(cls, key: DataKey, messages: int, seconds: float) -> Self:
+        """Return *key* with all of its bounds before it."""
+        now = time.monotonic()
+        return cls(
+            key=key,
+            uses_left=messages,
+            low_uses=int(messages * _LOW_SHARE),
+            low_at=now + seconds * (1 - _LOW_SHARE),
+            expires=now + seconds,
+        )
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it may seal no more."""
+        return self.uses_left <= 0 or time.monotonic() >= self.expires
+
+    @property
+    def is_running_low(self) -> bool:
+        """Whether the next key should be made, while this one still seals."""
+        return self.low_uses > 0 and (self.uses_left <= self.low_uses or time.monotonic() >= self.low_at)
 
 
 class KeyRing:

@@ -1,7 +1,8 @@
 """The steps of a submit, each atomic in its store, and how they are undone when one fails.
 
-The person's one running attempt of the kind is claimed (a second submit finds it), limits are counted, the
-status record is written, the arguments are sealed, the job is enqueued; with jobs switched off it runs here.
+The person's one running attempt of the kind is claimed (a second submit finds it). Beside each other, because
+each waits for another machine, limits are counted, the attempt is noted, the status record is written and the
+arguments are sealed. Then the job is enqueued; with jobs switched off it runs here.
 docs/explanation/job-life.md.
 """
 
@@ -91,13 +92,11 @@ class Submitter:
             # It may have ended between the two calls; then this submit is as good as lost, and repeated.
             return await self.running(owner, kind) or await self.submit(submission)
         counted: list[str] = []
+        message = self._message(submission, result_id)
         try:
-            await self._count(submission.counters, counted)
-            message = self._message(submission, result_id)
-            await self._traces.note(owner, Trace(job=result_id, objects=submission.objects))
-            await self._begin(message)
+            message = await self._prepare(submission, message, counted)
             if not submission.inline:
-                await self._enqueue(message, submission.arguments)
+                await self._enqueue(message)
         except ProofingError:
             await self._undo(owner, kind, result_id, counted)
             raise
@@ -148,6 +147,32 @@ class Submitter:
             deadline_seconds=settings.job_deadline_seconds,
         )
 
+    async def _prepare(self, submission: Submission, message: JobMessage, counted: list[str]) -> JobMessage:
+        """Count, note and begin the attempt; return the job, with its arguments sealed if it is to be queued.
+
+        These do not need each other's answers, and each waits for another machine. What was counted is noted
+        in *counted*. Raises the first failure when all have ended, so that what is undone then stays undone.
+        """
+        sealing = asyncio.create_task(self._sealed(submission, message))
+        ended = await asyncio.gather(
+            self._count(submission.counters, counted),
+            self._traces.note(submission.owner, Trace(job=message.result_id, objects=submission.objects)),
+            self._begin(message),
+            sealing,
+            return_exceptions=True,
+        )
+        for failure in ended:
+            if isinstance(failure, BaseException):
+                raise failure
+        return sealing.result()
+
+    async def _sealed(self, submission: Submission, message: JobMessage) -> JobMessage:
+        """Return the job with its arguments sealed; one that runs here never persists them."""
+        if submission.inline:
+            return message
+        sealed = await self._sealer.seal(submission.arguments.to_bytes(), arguments_context(message))
+        return replace(message, encrypted_arguments=sealed)
+
     async def _count(self, counters: Sequence[tuple[Limit, str]], counted: list[str]) -> None:
         """Count the attempt on every limit, noting each in *counted*. Raises `LimitReachedError`."""
         for limit, subject in counters:
@@ -167,10 +192,9 @@ class Submitter:
         life = self._live.current.session_total_hours * 3600.0
         await self._results.begin(sign_record(self._keys, record), life_seconds=life)
 
-    async def _enqueue(self, message: JobMessage, arguments: DocumentArguments | PIIArguments) -> None:
-        """Seal the arguments and hand the job to the queue."""
-        sealed = await self._sealer.seal(arguments.to_bytes(), arguments_context(message))
-        await self._queue.enqueue([replace(message, encrypted_arguments=sealed)])
+    async def _enqueue(self, message: JobMessage) -> None:
+        """Hand the job to the queue."""
+        await self._queue.enqueue([message])
         log(
             _logger,
             "enqueue",

@@ -5,6 +5,7 @@ A slot passes three states, each an atomic step of the result store: reserved (o
 or key. docs/explanation/encrypted-capture.md.
 """
 
+import asyncio
 import base64
 import json
 import re
@@ -124,8 +125,8 @@ class UploadDesk:
         """
         found: dict[Side, UploadedImage] = {}
         wrong: dict[str, str] = {}
-        for side, image in images.items():
-            signed = await self._find("signed", image.slot)
+        kept = await asyncio.gather(*(self._find("signed", image.slot) for image in images.values()))
+        for (side, image), signed in zip(images.items(), kept, strict=True):
             mine = signed is not None and (signed["owner"], signed["attempt"], signed["side"]) == (
                 owner,
                 attempt,
@@ -142,9 +143,14 @@ class UploadDesk:
                 iv=image.iv,
             )
         if not wrong:
-            for side, uploaded in found.items():
-                if not await self._keep("used", uploaded.slot, {"side": side.value}):
-                    wrong[side.value] = "upload_missing"
+            marked = await asyncio.gather(
+                *(self._keep("used", uploaded.slot, {"side": side.value}) for side, uploaded in found.items())
+            )
+            wrong = {
+                side.value: "upload_missing"
+                for side, was_free in zip(found, marked, strict=True)
+                if not was_free
+            }
         if wrong:
             raise InvalidInputError(wrong)
         return found

@@ -21,13 +21,16 @@ _LIMITED = {
 }
 
 
-async def enter(request: Request, page: Page, session: Session | None = None) -> tuple[Site, Session]:
+async def enter(
+    request: Request, page: Page, session: Session | None = None, *, is_counted: bool = False
+) -> tuple[Site, Session]:
     """Return site and session for showing *page*.
 
     Args:
         request: for the page.
         page: that is wanted.
         session: of the request, when it was found already.
+        is_counted: whether the service counts this very request, and so refuses it itself at the limit.
 
     Raises:
         UnavailableError: proofing is switched off.
@@ -40,7 +43,8 @@ async def enter(request: Request, page: Page, session: Session | None = None) ->
     if not site.service.is_available(session.person):
         raise UnavailableError
     require_place(session.data, page)
-    await require_no_limit(site, session, page)
+    if not is_counted:
+        await require_no_limit(site, session, page)
     return site, session
 
 

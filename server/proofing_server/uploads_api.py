@@ -124,7 +124,7 @@ async def _enter(request: Request) -> tuple[Site, Session, dict[str, Any]]:
     """Return site, session and body of a request that may add pictures now."""
     session = await site_of(request).sessions.find(request)
     session.check_csrf(request.headers.get(CSRF_HEADER))
-    site, session = await enter(request, Page.DOCUMENT, session)
+    site, session = await enter(request, Page.DOCUMENT, session, is_counted=True)
     return site, session, await read_json(request)
 
 

@@ -18,7 +18,7 @@ from proofing.encryption import (
     open_image,
     seal_image,
 )
-from proofing.errors import EncryptionError
+from proofing.errors import EncryptionError, StoreUnavailableError
 from proofing.images import Side
 from proofing.stores import DataKey
 
@@ -46,6 +46,23 @@ class CountingKeyService:
     async def unwrap(self, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes:
         self.unwrapped += 1
         return aead_open(self._master, wrapped, repr(sorted(context.items())).encode())
+
+
+class HaltingKeyService(CountingKeyService):
+    """Answers only while it is let through, and fails while it is down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called = 0
+        self.let_through = asyncio.Event()
+        self.is_down = False
+
+    async def generate(self, context: Mapping[str, str]) -> DataKey:
+        self.called += 1
+        await self.let_through.wait()
+        if self.is_down:
+            raise StoreUnavailableError("down")
+        return await super().generate(context)
 
 
 def make_sealer(
@@ -138,6 +155,39 @@ async def test_data_keys_are_reused_within_bounds():
     assert service.generated == 3
     assert [await sealer.open(blob, CONTEXT) for blob in blobs] == [b"x"] * 10
     assert service.unwrapped == 0
+
+
+async def test_the_next_data_key_is_made_while_the_last_one_seals():
+    """Nobody waits for the key service before a key is used up; then all wait for the one call."""
+    service = HaltingKeyService()
+    sealer = make_sealer(service, data_key_max_messages=10)
+    service.let_through.set()
+    await sealer.seal(b"x", CONTEXT)
+    service.let_through.clear()
+    for _ in range(9):
+        await sealer.seal(b"x", CONTEXT)
+    waiting = [asyncio.create_task(sealer.seal(b"x", CONTEXT)) for _ in range(3)]
+    done, _ = await asyncio.wait(waiting, timeout=0)
+    assert (done, service.called) == (set(), 2)
+    service.let_through.set()
+    blobs = await asyncio.gather(*waiting)
+    assert (service.called, service.generated) == (2, 2)
+    assert await sealer.open(blobs[0], CONTEXT) == b"x"
+
+
+async def test_a_key_that_cannot_be_made_beforehand_is_asked_for_again():
+    """While the key in use seals, an outage of the key service harms nobody; later it is told, and heals."""
+    service = HaltingKeyService()
+    service.let_through.set()
+    sealer = make_sealer(service, data_key_max_messages=5)
+    await sealer.seal(b"x", CONTEXT)
+    service.is_down = True
+    for _ in range(4):
+        await sealer.seal(b"x", CONTEXT)
+    with pytest.raises(StoreUnavailableError):
+        await sealer.seal(b"x", CONTEXT)
+    service.is_down = False
+    assert await sealer.seal(b"x", CONTEXT)
 
 
 async def test_without_reuse_every_message_has_its_own_data_key():

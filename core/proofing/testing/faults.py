@@ -28,6 +28,8 @@ class Fault:
 
     Attributes:
         latency_seconds: each piece comes this much later, in both directions.
+        answer_latency_seconds: the same, from the server only; timers are no finer than a millisecond, so a
+            short round trip is delayed once.
         slice_bytes: pieces are cut into slices of this size, each with its own latency.
         bytes_per_second: in each direction.
         cut_after_bytes: from the server; then the connection ends as if done.
@@ -38,6 +40,7 @@ class Fault:
     """
 
     latency_seconds: float = 0.0
+    answer_latency_seconds: float = 0.0
     slice_bytes: int | None = None
     bytes_per_second: float | None = None
     cut_after_bytes: int | None = None
@@ -165,7 +168,7 @@ class FaultProxy:
                 while self._fault.black_hole:
                     await self._changed.wait()
                 fault = self._fault
-                seconds = fault.latency_seconds
+                seconds = fault.latency_seconds + (fault.answer_latency_seconds if is_answer else 0.0)
                 if fault.bytes_per_second:
                     seconds += len(piece) / fault.bytes_per_second
                 if seconds:

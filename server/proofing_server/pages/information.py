@@ -83,7 +83,7 @@ async def show_verify(request: Request) -> Response:
 
 async def post_verify(request: Request) -> Response:
     """Hand in the resolution job."""
-    site, session = await enter(request, Page.VERIFY)
+    site, session = await enter(request, Page.VERIFY, is_counted=True)
     check_form(session, await read_form(request))
 
     async def ask(data: Data) -> str:

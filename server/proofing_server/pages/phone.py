@@ -27,7 +27,7 @@ async def show_phone_form(request: Request) -> Response:
 
 async def post_phone(request: Request) -> Response:
     """Hand in the address job. A number that failed before needs to be sent twice."""
-    site, session = await enter(request, Page.PHONE)
+    site, session = await enter(request, Page.PHONE, is_counted=True)
     fields = await read_form(request)
     check_form(session, fields)
     form = read_phone(fields)

@@ -69,6 +69,15 @@ async def test_latency_is_added_both_ways(proxy: FaultProxy) -> None:
         assert time.monotonic() - started >= 0.1
 
 
+async def test_answers_alone_can_be_late(proxy: FaultProxy) -> None:
+    """What the client sends is not held back."""
+    await proxy.set(Fault(answer_latency_seconds=0.05))
+    async with connected(proxy) as pair:
+        started = time.monotonic()
+        assert await echo_one(*pair) == b"hello\n"
+        assert time.monotonic() - started >= 0.05
+
+
 async def test_slices_and_rate_slow_down_without_loss(proxy: FaultProxy) -> None:
     """All bytes come, later."""
     await proxy.set(Fault(slice_bytes=7, bytes_per_second=2_000))
