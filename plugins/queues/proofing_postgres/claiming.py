@@ -17,7 +17,7 @@ from proofing.errors import QueueUnavailableError
 from proofing.logs import get_logger, log
 from proofing_postgres.connections import Link
 from proofing_postgres.counts import Cause, Counts
-from proofing_postgres.messages import AGE, PRIORITY, RUN_AT, Row
+from proofing_postgres.messages import AGE, ID, LEASE, PRIORITY, RUN_AT, Row
 from proofing_postgres.running import Runs, StopReason
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.writer import Writer
@@ -247,6 +247,11 @@ class Claimer:
             rows = await self._claim_capped(state, name, parameters, cap)
         if self._worker_id() != worker_id:
             # The lease went while we asked. The rows belong to an id that is dead: they will be rescued.
+            return 0
+        if self._is_stopped:
+            # We were told to stop while we asked: the next worker begins these.
+            for row in rows:
+                self._writer.hand_back(row[ID], row[LEASE])
             return 0
         if rows:
             self._start(state, rows)

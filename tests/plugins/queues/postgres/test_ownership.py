@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 
 from proofing.errors import LeaseLostError
 from proofing.queues import ClaimedJob, JobMessage
 from proofing.records import End, JobKind
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
+from proofing_postgres.listening import JOBS_CHANNEL
 from proofing_postgres.queue import PostgresQueue
 
 Maker = Callable[..., PostgresQueue]
@@ -99,6 +101,26 @@ async def test_a_living_workers_jobs_stay_its_own(make_queue: Maker, sql: SQL) -
         await queue.enqueue([last])
         await handler.until_ended(last)
     assert handler.starts(theirs.result_id) == 0
+
+
+async def test_a_claim_that_comes_after_the_stop_is_handed_back(
+    make_queue: Maker, sql: SQL, dsn: str
+) -> None:
+    """A worker that is told to stop while it asks for jobs begins none, and charges no attempt."""
+    queue = make_queue(sweep_seconds=60, poll_seconds=60)
+    handler, message, stop = RecordingHandler(), make_message(), asyncio.Event()
+    task = asyncio.create_task(queue.work(handler, slots={QUEUE: 5}, stop=stop, drain_seconds=5.0))
+    async with await AsyncConnection.connect(dsn) as holder:
+        await eventually(lambda: queue.session and queue.session.is_listening)
+        await holder.execute("lock table proofing.job in access exclusive mode")
+        await queue.enqueue([message], connection=holder)
+        await sql("select pg_notify(%s, %s)", JOBS_CHANNEL, QUEUE)
+        await eventually(lambda: _waits_for_a_lock(sql))
+        stop.set()
+        await holder.commit()
+    await task
+    assert handler.started == []
+    assert await sql("select state, attempts from proofing.job") == [("ready", 0)]
 
 
 async def test_an_open_call_ends_as_unknown_and_is_not_repeated(make_queue: Maker, sql: SQL) -> None:
@@ -378,3 +400,9 @@ async def _is_clear(sql: SQL) -> bool:
 async def _is_gone(sql: SQL, worker: int) -> bool:
     """Tell whether a worker's row is gone."""
     return await sql("select 1 from proofing.worker where id = %s", worker) == []
+
+
+async def _waits_for_a_lock(sql: SQL) -> bool:
+    """Tell whether a claim waits."""
+    waiting = await sql("select query from pg_stat_activity where wait_event_type = 'Lock'")
+    return any("started_at = clock_timestamp()" in query for (query,) in waiting)
