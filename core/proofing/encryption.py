@@ -19,24 +19,18 @@ import hmac
 import json
 import secrets
 import struct
-import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from proofing.data_keys import DataKeys, Purpose
 from proofing.errors import EncryptionError
 from proofing.images import Side
-from proofing.logs import get_logger, log
-from proofing.stores import DataKey, KeyService
-
-_logger = get_logger("proofing.encryption")
+from proofing.stores import KeyService
 
 KEY_BYTES = 32
 IV_BYTES = 12  # 96 bits, SP 800-38D 5.2.1.1
@@ -46,23 +40,8 @@ COMMITMENT_BYTES = 32
 
 _MAGIC = b"PRF2"
 _KEY_ID_BYTES = 8
-#: Unwrapped data keys kept for reading; more than the distinct keys in use within their life.
-_UNWRAPPED_KEYS = 256
-#: The next data key is made when this share of the uses or the time of the one in use is left.
-_LOW_SHARE = 0.2
 #: Above this, decrypting takes long enough to be worth a thread.
 _THREAD_BYTES = 256 * 1024
-
-
-class Purpose(StrEnum):
-    """What a message is for. Each purpose has keys of its own."""
-
-    #: A job's arguments.
-    ARGUMENTS = "args"
-    #: A job's result.
-    RESULT = "result"
-    #: A person's session.
-    SESSION = "session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +62,8 @@ class SealContext:
 class Sealer:
     """Seals and opens messages with one application key ring and one key service.
 
-    A data key may serve several messages, within bounds, so that a job does not cost a key service call for
-    each of its messages; every message still has a key of its own, derived with its random id. Before one
-    has reached its bounds the next is made beside it, so that a person does not wait for the key service.
+    A data key may serve several messages, within bounds (see `proofing.data_keys`); every message still has a
+    key of its own, derived with its random id.
     """
 
     def __init__(
@@ -106,15 +84,14 @@ class Sealer:
             data_key_max_messages: how many messages one data key may seal.
             data_key_max_seconds: for how long.
         """
-        self._service = key_service
         self._keys = keys
         self._environment = environment
-        self._max_messages = data_key_max_messages
-        self._max_seconds = data_key_max_seconds
-        self._sealing: dict[Purpose, _KeyInUse] = {}
-        self._locks = {purpose: asyncio.Lock() for purpose in Purpose}
-        self._renewals: dict[Purpose, asyncio.Task[None]] = {}
-        self._unwrapped: OrderedDict[tuple[str, bytes], tuple[bytes, float]] = OrderedDict()
+        self._data_keys = DataKeys(
+            key_service,
+            environment=environment,
+            max_messages=data_key_max_messages,
+            max_seconds=data_key_max_seconds,
+        )
 
     async def seal(self, plaintext: bytes, context: SealContext) -> bytes:
         """Return *plaintext* sealed for *context*.
@@ -122,7 +99,7 @@ class Sealer:
         Raises:
             StoreUnavailableError: the key service does not answer.
         """
-        data_key = await self._sealing_key(context.purpose)
+        data_key = await self._data_keys.sealing(context.purpose)
         bound = self._bound(context)
         message_id = secrets.token_bytes(MESSAGE_ID_BYTES)
         key, commitment = _derive(data_key.plaintext, message_id)
@@ -153,7 +130,7 @@ class Sealer:
         """
         parts = _parse(blob)
         bound = self._bound(context)
-        data_key = await self._unwrap(parts, context.purpose)
+        data_key = await self._data_keys.opening(context.purpose, parts.wrapped, parts.key_id)
         key, commitment = _derive(data_key, parts.message_id)
         if not hmac.compare_digest(commitment, parts.commitment):
             raise EncryptionError
@@ -170,105 +147,6 @@ class Sealer:
             ["proofing", "v2", self._environment, context.purpose, context.subject, context.item],
             separators=(",", ":"),
         ).encode()
-
-    def _service_context(self, purpose: Purpose) -> dict[str, str]:
-        """Return the key service's encryption context: what may show in its audit trail."""
-        return {"app": "proofing", "environment": self._environment, "purpose": purpose.value}
-
-    async def _sealing_key(self, purpose: Purpose) -> DataKey:
-        """Return a data key with a use left, made by one call however many wait for it.
-
-        Raises:
-            StoreUnavailableError: the key service does not answer.
-        """
-        async with self._locks[purpose]:
-            in_use = self._sealing.get(purpose)
-            if in_use is None or in_use.is_spent:
-                # Shielded: who stops waiting must not stop the call that others wait for.
-                await asyncio.shield(self._renewal(purpose))
-            elif in_use.is_running_low:
-                self._renewal(purpose)
-            in_use = self._sealing[purpose]
-            in_use.uses_left -= 1
-            return in_use.key
-
-    def _renewal(self, purpose: Purpose) -> "asyncio.Task[None]":
-        """Return the one task that makes the next key for *purpose*."""
-        task = self._renewals.get(purpose)
-        if task is None:
-            task = self._renewals[purpose] = asyncio.create_task(self._renew(purpose))
-            task.add_done_callback(lambda done: self._renewed(purpose, done))
-        return task
-
-    async def _renew(self, purpose: Purpose) -> None:
-        """Make the next key for *purpose* and use it from now on."""
-        key = await self._service.generate(self._service_context(purpose))
-        log(_logger, "key_used", action="generate", key_id=key.key_id, context=purpose)
-        self._sealing[purpose] = _KeyInUse.begin(key, self._max_messages, self._max_seconds)
-        self._remember(purpose, key.wrapped, key.plaintext)
-
-    def _renewed(self, purpose: Purpose, done: "asyncio.Task[None]") -> None:
-        """Let the next renewal begin; a failure is met by whoever needs the key when the old one is spent."""
-        del self._renewals[purpose]
-        if not done.cancelled() and (error := done.exception()) is not None:
-            log(_logger, "key_not_renewed", context=purpose, error=type(error).__name__)
-
-    async def _unwrap(self, parts: "_Parts", purpose: Purpose) -> bytes:
-        """Return the plain data key of a message, from memory while its life lasts."""
-        kept = self._unwrapped.get((purpose, parts.wrapped))
-        if kept is not None and time.monotonic() < kept[1]:
-            return kept[0]
-        plain = await self._service.unwrap(parts.wrapped, parts.key_id, self._service_context(purpose))
-        log(_logger, "key_used", action="unwrap", key_id=parts.key_id, context=purpose)
-        self._remember(purpose, parts.wrapped, plain)
-        return plain
-
-    def _remember(self, purpose: Purpose, wrapped: bytes, plain: bytes) -> None:
-        """Keep an unwrapped key for reading, if keys may be reused at all."""
-        if self._max_messages <= 1:
-            return
-        self._unwrapped[purpose, wrapped] = (plain, time.monotonic() + self._max_seconds)
-        while len(self._unwrapped) > _UNWRAPPED_KEYS:
-            self._unwrapped.popitem(last=False)
-
-
-@dataclass(slots=True)
-class _KeyInUse:
-    """A data key that seals, with what is left of its bounds.
-
-    Attributes:
-        low_uses: so few uses left mean that the next key is due; 0 makes none beforehand.
-        low_at: from then on the next key is due, in monotonic seconds.
-        expires: from then on the key seals no more.
-    """
-
-    key: DataKey
-    uses_left: int
-    low_uses: int
-    low_at: float
-    expires: float
-
-    @classmethod
-    def begin(cls, key: DataKey, messages: int, seconds: float) -> Self:
-        """Return *key* with all of its bounds before it."""
-        now = time.monotonic()
-        return cls(
-            key=key,
-            uses_left=messages,
-            low_uses=int(messages * _LOW_SHARE),
-            low_at=now + seconds * (1 - _LOW_SHARE),
-            expires=now + seconds,
-        )
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether it may seal no more."""
-        return self.uses_left <= 0 or time.monotonic() >= self.expires
-
-    @property
-    def is_running_low(self) -> bool:
-        """Whether the next key should be made, while this one still seals."""
-        return self.low_uses > 0 and (self.uses_left <= self.low_uses or time.monotonic() >= self.low_at)
 
 
 class KeyRing:

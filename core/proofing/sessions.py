@@ -5,7 +5,8 @@ import json
 import time
 from typing import Any
 
-from proofing.encryption import Purpose, SealContext, Sealer
+from proofing.data_keys import Purpose
+from proofing.encryption import SealContext, Sealer
 from proofing.errors import EncryptionError
 from proofing.settings import LiveSettings
 from proofing.stores import ResultStore

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proofing.data_keys import Purpose
 from proofing.encryption import (
     KeyRing,
-    Purpose,
     SealContext,
     Sealer,
     aead_open,

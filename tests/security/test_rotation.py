@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from proofing import encryption, runtime
-from proofing.encryption import KeyRing, Purpose, SealContext, Sealer
+from proofing.data_keys import Purpose
+from proofing.encryption import KeyRing, SealContext, Sealer
 from proofing.images import Side
 from proofing.records import End, JobKind
 from proofing.service import Person

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from proofing.encryption import KeyRing, Purpose, SealContext, Sealer, open_image, seal_image
+from proofing.data_keys import Purpose
+from proofing.encryption import KeyRing, SealContext, Sealer, open_image, seal_image
 from proofing.errors import EncryptionError, InvalidInputError, UploadRefusedError
 from proofing.images import Side
 from proofing.jobs.runner import VERDICT_LABEL, sign_record

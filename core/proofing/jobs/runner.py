@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from proofing.encryption import KeyRing, Purpose, SealContext, Sealer
+from proofing.data_keys import Purpose
+from proofing.encryption import KeyRing, SealContext, Sealer
 from proofing.errors import (
     EncryptionError,
     ImageError,
