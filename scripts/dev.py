@@ -30,6 +30,9 @@ _DEVELOP = (
 )
 _BENCH = (*_DEVELOP, "--extra", "bench")
 
+#: Most tests wait for processes, so two run beside each other; those of one file share its services.
+_BESIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the target named first; the rest goes to it."""
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     targets: dict[str, Callable[[], int]] = {
         "run": lambda: _proofing("run", *rest),
         "run-services": lambda: _python("scripts/services.py", *rest),
-        "test": lambda: _pytest("-m", "not chaos and not security", *rest),
+        "test": lambda: _pytest(*_BESIDE, "-m", "not chaos and not security", *rest),
         "check": _check,
         "bench": lambda: _bench(rest),
         "chaos": lambda: _pytest("-m", "chaos", *rest),

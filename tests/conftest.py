@@ -19,7 +19,19 @@ CHROMIUM_FLAGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
+#: Tests that start whole products and servers begin first; else the end of a run is one long file alone.
+_LONGEST = ("/end_to_end/", "/queues/postgres/", "/retention/", "/security/")
 INSTALL_HINT = "no Chromium found: apt-get install --no-install-recommends chromium, or set E2E_BROWSER"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the folders by how long they take; within a folder nothing changes."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((number for number, folder in enumerate(_LONGEST) if folder in path), len(_LONGEST))
+
+    items.sort(key=place)
 
 
 def find_chromium() -> str | None:

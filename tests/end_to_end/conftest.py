@@ -21,6 +21,9 @@ from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
 START_SECONDS = 60
+#: How long a page may take on a busy machine; only a test that fails waits so long.
+PATIENCE_MILLISECONDS = 20_000
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 SPY = '''
 """The mock document vendor, which also writes down the hash of every picture it is asked about."""
 
@@ -280,7 +283,7 @@ async def page(chromium: Browser) -> AsyncIterator[Page]:
     """A page that fails the test when a script of ours fails or the content security policy is broken."""
     context = await chromium.new_context()
     page = await context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MILLISECONDS)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
 
