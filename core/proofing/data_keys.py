@@ -8,12 +8,17 @@ made beside the work. docs/adr/0003-sealed-messages.md.
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Any, Generic, Self, TypeVar
 
+from proofing.errors import StoreError
 from proofing.logs import get_logger, log
 from proofing.stores import DataKey, KeyService
+
+KeyT = TypeVar("KeyT")
+AnswerT = TypeVar("AnswerT")
 
 _logger = get_logger("proofing.encryption")
 
@@ -54,7 +59,8 @@ class DataKeys:
         self._max_seconds = max_seconds
         self._sealing: dict[Purpose, _KeyInUse] = {}
         self._locks = {purpose: asyncio.Lock() for purpose in Purpose}
-        self._renewals: dict[Purpose, asyncio.Task[None]] = {}
+        self._renewals: _SharedCalls[Purpose, None] = _SharedCalls()
+        self._unwrappings: _SharedCalls[tuple[Purpose, bytes], bytes] = _SharedCalls()
         self._unwrapped: OrderedDict[tuple[Purpose, bytes], tuple[bytes, float]] = OrderedDict()
 
     async def sealing(self, purpose: Purpose) -> DataKey:
@@ -66,10 +72,9 @@ class DataKeys:
         async with self._locks[purpose]:
             in_use = self._sealing.get(purpose)
             if in_use is None or in_use.is_spent:
-                # Shielded: who stops waiting must not stop the call that others wait for.
-                await asyncio.shield(self._renewal(purpose))
+                await self._renewals.join(purpose, lambda: self._renew(purpose))
             elif in_use.is_running_low:
-                self._renewal(purpose)
+                self._renewals.begin(purpose, lambda: self._renew(purpose))
             in_use = self._sealing[purpose]
             in_use.uses_left -= 1
             return in_use.key
@@ -84,35 +89,33 @@ class DataKeys:
         kept = self._unwrapped.get((purpose, wrapped))
         if kept is not None and time.monotonic() < kept[1]:
             return kept[0]
-        plain = await self._service.unwrap(wrapped, key_id, self._context(purpose))
-        log(_logger, "key_used", action="unwrap", key_id=key_id, context=purpose)
-        self._remember(purpose, wrapped, plain)
-        return plain
+        # A worker that begins with a backlog opens thousands of messages under one key at the same moment.
+        return await self._unwrappings.join(
+            (purpose, wrapped), lambda: self._unwrap(purpose, wrapped, key_id)
+        )
 
     def _context(self, purpose: Purpose) -> dict[str, str]:
         """Return the key service's encryption context: what may show in its audit trail."""
         return {"app": "proofing", "environment": self._environment, "purpose": purpose.value}
 
-    def _renewal(self, purpose: Purpose) -> "asyncio.Task[None]":
-        """Return the one task that makes the next key for *purpose*."""
-        task = self._renewals.get(purpose)
-        if task is None:
-            task = self._renewals[purpose] = asyncio.create_task(self._renew(purpose))
-            task.add_done_callback(lambda done: self._renewed(purpose, done))
-        return task
-
     async def _renew(self, purpose: Purpose) -> None:
         """Make the next key for *purpose* and use it from now on."""
-        key = await self._service.generate(self._context(purpose))
+        try:
+            key = await self._service.generate(self._context(purpose))
+        except StoreError as error:
+            # Made ahead, it is missed by nobody: who needs it when the old one is spent asks again.
+            log(_logger, "key_not_renewed", context=purpose, error=type(error).__name__)
+            raise
         log(_logger, "key_used", action="generate", key_id=key.key_id, context=purpose)
         self._sealing[purpose] = _KeyInUse.begin(key, self._max_messages, self._max_seconds)
         self._remember(purpose, key.wrapped, key.plaintext)
 
-    def _renewed(self, purpose: Purpose, done: "asyncio.Task[None]") -> None:
-        """Let the next renewal begin; a failure is met by whoever needs the key when the old one is spent."""
-        del self._renewals[purpose]
-        if not done.cancelled() and (error := done.exception()) is not None:
-            log(_logger, "key_not_renewed", context=purpose, error=type(error).__name__)
+    async def _unwrap(self, purpose: Purpose, wrapped: bytes, key_id: str) -> bytes:
+        """Have the key service unwrap a key, and remember it."""
+        plain = await self._service.unwrap(wrapped, key_id, self._context(purpose))
+        log(_logger, "key_used", action="unwrap", key_id=key_id, context=purpose)
+        self._remember(purpose, wrapped, plain)
+        return plain
 
     def _remember(self, purpose: Purpose, wrapped: bytes, plain: bytes) -> None:
         """Keep an unwrapped key for reading, if keys may be reused at all."""
@@ -121,6 +124,31 @@ class DataKeys:
         self._unwrapped[purpose, wrapped] = (plain, time.monotonic() + self._max_seconds)
         while len(self._unwrapped) > _UNWRAPPED_KEYS:
             self._unwrapped.popitem(last=False)
+
+
+class _SharedCalls(Generic[KeyT, AnswerT]):
+    """Calls under way, each made once for all who ask for the same while it lasts."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[KeyT, asyncio.Task[AnswerT]] = {}
+
+    def begin(self, key: KeyT, call: Callable[[], Coroutine[Any, Any, AnswerT]]) -> "asyncio.Task[AnswerT]":
+        """Return the call that is under way for *key*, made by *call* if there is none. Nobody need wait."""
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = asyncio.create_task(call())
+            task.add_done_callback(lambda done: self._end(key, done))
+        return task
+
+    async def join(self, key: KeyT, call: Callable[[], Coroutine[Any, Any, AnswerT]]) -> AnswerT:
+        """Wait for the call for *key*. Who stops waiting does not stop it: others wait too."""
+        return await asyncio.shield(self.begin(key, call))
+
+    def _end(self, key: KeyT, done: "asyncio.Task[AnswerT]") -> None:
+        """Forget a call; its failure is told to whoever waits, and to nobody else."""
+        del self._tasks[key]
+        if not done.cancelled():
+            done.exception()
 
 
 @dataclass(slots=True)

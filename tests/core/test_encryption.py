@@ -45,6 +45,7 @@ class CountingKeyService:
 
     async def unwrap(self, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes:
         self.unwrapped += 1
+        await asyncio.sleep(0)  # as a call over a network lets others run
         return aead_open(self._master, wrapped, repr(sorted(context.items())).encode())
 
 
@@ -63,6 +64,12 @@ class HaltingKeyService(CountingKeyService):
         if self.is_down:
             raise StoreUnavailableError("down")
         return await super().generate(context)
+
+    async def unwrap(self, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes:
+        await self.let_through.wait()
+        if self.is_down:
+            raise StoreUnavailableError("down")
+        return await super().unwrap(wrapped, key_id, context)
 
 
 def make_sealer(
@@ -188,6 +195,28 @@ async def test_a_key_that_cannot_be_made_beforehand_is_asked_for_again():
         await sealer.seal(b"x", CONTEXT)
     service.is_down = False
     assert await sealer.seal(b"x", CONTEXT)
+
+
+async def test_messages_that_are_opened_together_unwrap_their_key_once():
+    """A worker that starts with a backlog asks the key service once a key, not once a job."""
+    service = CountingKeyService()
+    blobs = [await make_sealer(service, data_key_max_messages=100).seal(b"x", CONTEXT)] * 50
+    reader = make_sealer(service, data_key_max_messages=100)
+    assert await asyncio.gather(*(reader.open(blob, CONTEXT) for blob in blobs)) == [b"x"] * 50
+    assert service.unwrapped == 1
+
+
+async def test_an_unwrapping_that_fails_fails_for_all_who_wait_and_is_tried_again():
+    """Nothing of a failed call is kept."""
+    service = HaltingKeyService()
+    service.let_through.set()
+    blob = await make_sealer(service, data_key_max_messages=100).seal(b"x", CONTEXT)
+    reader = make_sealer(service, data_key_max_messages=100)
+    service.is_down = True
+    ends = await asyncio.gather(*(reader.open(blob, CONTEXT) for _ in range(3)), return_exceptions=True)
+    assert [type(end) for end in ends] == [StoreUnavailableError] * 3
+    service.is_down = False
+    assert await reader.open(blob, CONTEXT) == b"x"
 
 
 async def test_without_reuse_every_message_has_its_own_data_key():

@@ -1,0 +1,1 @@
+"""How many vendor calls one worker process holds."""
