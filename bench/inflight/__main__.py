@@ -1,4 +1,4 @@
-"""Thousands of vendor calls in one worker: real jobs of the production shape, a vendor that takes a second.
+"""Thousands of vendor calls in one worker: real jobs of the production shape, a vendor that takes ten seconds.
 
 The jobs wait in PostgreSQL before the worker starts; their results go to Redis. Beside it, in the same run,
 the same calls made by a bare aiohttp client that does nothing else.
@@ -179,7 +179,7 @@ def main() -> None:
     report(
         "inflight",
         [
-            row("most", "calls", f"most of {JOBS:,} one-second vendor calls in flight in one worker"),
+            row("most", "calls", f"most of {JOBS:,} ten-second vendor calls in flight in one worker"),
             row("seconds", "s", "first call to last answer"),
             row("megabytes", "MB", "peak memory of the process"),
             row("cpu", "s", "CPU of the process, from its start"),
