@@ -144,7 +144,21 @@ async def test_uploads_without_script_are_explained(proofing, chromium, meet):
     person = meet(page)
     await person.consent(proofing.url)
     await expect(page.get_by_text("needs JavaScript")).to_be_visible()
+    # What cannot work is not offered.
+    await expect(page.get_by_role("button", name="Submit photos")).to_be_hidden()
     await context.close()
+
+
+async def test_photos_cannot_be_chosen_before_the_script_listens(proofing, page, person):
+    """On a slow line the fields come with the script: a photo chosen earlier would be lost without a word."""
+    held = []
+    await page.route("**/capture.js", lambda route: held.append(route))
+    await person.consent(proofing.url)
+    await expect(page.locator("#needs-script")).to_be_visible()
+    await expect(page.get_by_label("Front of your ID", exact=True)).to_be_hidden()
+    await held[0].continue_()
+    await person.give_photos()
+    await expect(page.locator("#needs-script")).to_have_count(0)
 
 
 async def test_camera(proofing, page, person):

@@ -102,6 +102,7 @@ async def test_wrong_pictures(sync_site):
         await browser.post_files("/document", files)
         assert browser.page.status_code == 400, text
         assert text in browser.page.text
+        assert "choose both sides again" in browser.page.text
         assert 'href="#front"' in browser.page.text
         assert 'href="#back"' not in browser.page.text
     assert "attempts left" not in browser.page.text
