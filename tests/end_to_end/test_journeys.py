@@ -161,6 +161,19 @@ async def test_photos_cannot_be_chosen_before_the_script_listens(proofing, page,
     await expect(page.locator("#needs-script")).to_have_count(0)
 
 
+async def test_leaving_asks_without_losing_anything(proofing, page, person):
+    """The question opens in the page, where chosen photos stay; the answer removes everything."""
+    await person.consent(proofing.url)
+    await person.give_photos()
+    leave = page.get_by_role("button", name="Remove it and leave")
+    await expect(leave).to_be_hidden()
+    await page.get_by_text("Cancel and leave").press("Enter")
+    await expect(page.get_by_text("What you entered will be removed")).to_be_visible()
+    await person.ready()
+    await leave.click()
+    await person.heading("You have left the identity check")
+
+
 async def test_camera(proofing, page, person):
     """A photo from the camera is taken, shown and uploaded."""
     await person.consent(proofing.url)

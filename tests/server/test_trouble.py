@@ -80,7 +80,8 @@ async def test_ssn_limit(start):
         assert "in 1 hour" in second.page.text
         await third.get("/verify")
         assert third.path == "/limit/proof_ssn"
-        # Another number is another matter.
+        # Another number is another matter, and the page leads to it.
+        assert 'href="/ssn"' in second.page.text
         await second.get("/ssn")
         await second.post("/ssn", ssn="900-66-1299")
         assert second.path == "/verify"

@@ -13,6 +13,7 @@ from proofing.testing.pictures import make_jpeg, make_png
 from proofing_server import flow
 from proofing_server.sessions import Session
 
+SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
 PHOTO = ("id.jpg", make_jpeg())
 FILES = {"front": PHOTO, "back": ("id.png", make_png())}
 FAILED = b"doc_auth_result: Failed\ntransaction_status: failed\n"
@@ -63,6 +64,52 @@ async def test_sync(sync_site):
     assert browser.page.headers["clear-site-data"] == '"cache", "storage"'
     await browser.get("/verify")
     assert browser.path == "/done"
+
+
+async def test_after_the_end(start):
+    """A verified person is told so on the first page too, and is sent to the partner only if there is one."""
+    for partner, shows_partner in (("/", False), ("https://agency.example", True)):
+        async with start(**SYNC, partner_url=partner, partner_name="the agency") as site:
+            browser = await reach_verify(site)
+            assert "Remove it and leave" in browser.page.text
+            await browser.post("/verify")
+            await browser.post("/phone", phone="202-555-0123")
+            assert browser.path == "/done"
+            assert ("Go on to the agency" in browser.page.text) is shows_partner
+            # Nothing can be lost any more: no question before leaving, no warning, no sudden end.
+            assert "Remove it and leave" not in browser.page.text
+            assert "data-idle-seconds" not in browser.page.text
+            await browser.get("/")
+            assert "You are verified already" in browser.page.text
+            assert 'href="/done"' in browser.page.text
+            assert 'href="/consent"' not in browser.page.text
+
+
+async def test_leaving_asks_first(site):
+    """Before consent there is nothing to lose; afterwards leaving says what it does before it does it."""
+    browser = site.browser()
+    await browser.get("/consent")
+    assert "Remove it and leave" not in browser.page.text
+    await browser.post("/consent", consent="yes")
+    assert "What you entered will be removed" in browser.page.text
+
+
+async def test_consent_given_twice(site):
+    """A second click, or tab, finds the consent given, although the session has a new token since."""
+    browser = site.browser()
+    await browser.get("/consent")
+    old = browser.csrf
+    await browser.post("/consent", consent="yes")
+    response = await browser.http.post(
+        "/consent", data={"csrf_token": old, "consent": "yes"}, headers=SAME_ORIGIN
+    )
+    assert (response.status_code, response.headers["location"]) == (303, "/document")
+
+
+async def test_first_page_says_how_long_a_pause_may_be(start):
+    """The time is the one of the settings."""
+    async with start(session_idle_minutes="25") as site:
+        assert "If you stop for 25 minutes" in (await site.browser().get("/")).text
 
 
 async def test_pages_refuse_to_be_skipped_to(sync_site):
