@@ -431,6 +431,7 @@ async def test_waiting_page(site):
     assert browser.path == "/verify/wait"
     assert '<noscript><meta http-equiv="refresh" content="15"></noscript>' in browser.page.text
     assert "Check again" in browser.page.text
+    assert "If you stop, this attempt is used up" in browser.page.text
     for path in ("/verify", "/ssn", "/document", "/phone", "/verify/wait"):
         await browser.get(path)
         assert browser.path == "/verify/wait"
@@ -463,6 +464,7 @@ async def test_late_result_is_adopted(site, monkeypatch):
         await browser.get("/verify/wait")
     assert "This is taking longer than usual" in browser.page.text
     assert 'data-stage="late"' in browser.page.text
+    assert "What you entered is kept, and it counts as another attempt" in browser.page.text
     await site.queue.release()
     await browser.get("/verify/wait")
     assert browser.path == "/phone"
@@ -476,7 +478,9 @@ async def test_lost_record_is_missing(site):
     await site.runtime.backends.results.erase(result_id)
     await browser.get("/verify/wait")
     assert 'data-stage="missing"' in browser.page.text
-    assert "cannot find this check" in browser.page.text
+    assert "<title>We cannot find this check any more" in browser.page.text
+    assert "longer than usual" not in browser.page.text
+    assert "Check again" not in browser.page.text
     await browser.post("/verify/cancel")
     assert browser.path == "/verify"
 
