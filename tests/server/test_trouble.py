@@ -59,10 +59,12 @@ async def test_wrong_address(sync_site):
     await reach(browser, "/verify")
     await browser.get("/address")
     assert 'value="1 FAKE RD"' in browser.page.text
+    assert '<option value="MT" selected>Montana</option>' in browser.page.text
     await browser.post("/address", address1="<b>7</b>", city="", state="MT", zipcode="x")
     assert browser.page.status_code == 400
     assert 'value="&lt;b&gt;7&lt;/b&gt;"' in browser.page.text
     assert "Enter your city" in browser.page.text
+    assert "<title>Error: Your home address" in browser.page.text
     await browser.get("/verify")
     assert "1 FAKE RD" in browser.page.text
 

@@ -193,7 +193,17 @@ async def test_underage_has_its_own_words(sync_site):
     browser = sync_site.browser()
     await browser.consent()
     await browser.post_files("/document", both(UNDERAGE))
-    assert "younger than this service allows" in browser.page.text
+    assert browser.page.text.count("younger than this service allows") == 1
+    assert "Front of your ID:" not in browser.page.text
+
+
+async def test_no_answer_is_said_once(sync_site):
+    """A technical problem has no findings that say the same again."""
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.post_files("/document", both(b"http_status: {result: 500}\n"))
+    assert "We have a technical problem" in browser.page.text
+    assert "findings" not in browser.page.text
 
 
 async def test_barcode_attention(sync_site):
@@ -328,7 +338,9 @@ async def test_phone_outcomes(sync_site):
         assert browser.path == "/phone/problem"
         assert text in browser.page.text
     await browser.get("/phone")
-    assert "The number you tried before did not match" in browser.page.text
+    # The form holds the number that got no answer; the one that failed is named.
+    assert 'value="7035555999"' in browser.page.text
+    assert "<li>(703) 555-5555</li>" in browser.page.text
     await browser.post("/phone", phone="(703) 555-5555")
     assert "already tried this number" in browser.page.text
     await browser.post("/phone", phone="703-555-5555", again="7035555555")
