@@ -185,6 +185,15 @@ async def test_camera(proofing, page, person):
     await expect(front.get_by_role("button", name="Use camera")).to_be_focused()
 
 
+async def test_forms_name_their_origin(proofing, page, person):
+    """A browser that does not send Sec-Fetch-Site is known by its Origin, which no policy of ours may hide."""
+    async with page.expect_request(
+        lambda request: request.method == "POST" and request.url.endswith("/consent")
+    ) as posting:
+        await person.consent(proofing.url)
+    assert await (await posting.value).header_value("origin") == proofing.url
+
+
 async def test_ssn_is_masked(proofing, page, person, photos):
     """The number is hidden until the person asks to see it, and spoken by its ends only."""
     await person.consent(proofing.url)
