@@ -213,6 +213,29 @@ async def test_ssn_is_masked(proofing, page, person, photos):
     assert "900661234" not in await page.content()
 
 
+#: What can be tapped and is lower than 44 CSS pixels (WCAG 2.5.5); a box counts with its label.
+SMALL_TARGETS = """[...document.querySelectorAll("a, button, summary, select, input:not([type=hidden])")]
+  .filter(target => target.checkVisibility({ visibilityProperty: true }) && !target.matches(".skip"))
+  .filter(target => (target.closest("label") ?? target).getBoundingClientRect().height < 43.9)
+  .map(target => target.outerHTML)"""
+
+
+async def test_targets_of_the_steps_behind_the_photos(proofing, page, person):
+    """Toggles, links to change an answer, and summaries of errors are large enough for fingers."""
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await person.consent(proofing.url)
+    await person.give_photos()
+    await person.submit_photos()
+    await person.heading("Enter your Social Security number")
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.locator("#error-summary")).to_be_focused()
+    assert await page.evaluate(SMALL_TARGETS) == []
+    await person.give_ssn()
+    for path in ("/verify", "/address", "/ssn"):
+        await page.goto(proofing.url + path)
+        assert await page.evaluate(SMALL_TARGETS) == []
+
+
 async def test_structure_of_every_page(proofing, page, person):
     """One main heading, labelled fields, a marked step, a language: on every page."""
     await person.consent(proofing.url)
@@ -225,9 +248,10 @@ async def test_structure_of_every_page(proofing, page, person):
         if path in ("/", "/consent", "/document"):
             step = page.locator("nav[aria-label=Progress] li[aria-current=step]")
             await expect(step).to_contain_text("current step")
-        # The page fits a small telephone without sideways scrolling.
+        # The page fits a small telephone without sideways scrolling, and a finger finds what it aims at.
         await page.set_viewport_size({"width": 320, "height": 640})
         assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert await page.evaluate(SMALL_TARGETS) == []
         await page.set_viewport_size({"width": 1000, "height": 800})
 
 

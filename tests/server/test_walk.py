@@ -76,6 +76,7 @@ async def test_after_the_end(start):
             await browser.post("/phone", phone="202-555-0123")
             assert browser.path == "/done"
             assert ("Go on to the agency" in browser.page.text) is shows_partner
+            assert ("You can close this page" in browser.page.text) is not shows_partner
             # Nothing can be lost any more: no question before leaving, no warning, no sudden end.
             assert "Remove it and leave" not in browser.page.text
             assert "data-idle-seconds" not in browser.page.text
