@@ -183,6 +183,8 @@ async def test_camera(proofing, page, person):
     await expect(front).to_have_class(re.compile("ready"))
     await expect(front.get_by_role("img")).to_be_visible()
     await expect(front.get_by_role("button", name="Use camera")).to_be_focused()
+    # Heard out of its place, each button says which side it is for.
+    await expect(page.get_by_role("button", name="Use camera Back of your ID")).to_be_visible()
 
 
 async def test_forms_name_their_origin(proofing, page, person):
@@ -267,5 +269,10 @@ async def test_insecure_address_is_explained(proofing, chromium_path):
         )
         page = await browser.new_page()
         await page.goto(f"http://proofing.test:{proofing.port}/")
+        await expect(page.get_by_text("not opened on a secure connection")).to_be_visible()
+        await page.get_by_role("link", name="Start", exact=True).click()
+        await page.get_by_label("I agree").check()
+        await page.get_by_role("button", name="Continue").click()
+        await expect(page.get_by_role("heading", name="This request was not accepted")).to_be_visible()
         await expect(page.get_by_text("not opened on a secure connection")).to_be_visible()
         await browser.close()
