@@ -153,9 +153,9 @@ class Guard:
 def is_same_origin(headers: Headers, public_url: str) -> bool:
     """Tell whether a request was made by a page of *public_url*.
 
-    Sec-Fetch-Site decides where it is sent. Older browsers (Safari before 16.4, Firefox before 90) do not, and
-    have only Origin, which a page with ``Referrer-Policy: no-referrer`` would hide from us as well (Fetch,
-    "append a request Origin header").
+    Sec-Fetch-Site decides where it is sent. Older browsers (Safari before 16.4, Firefox before 90) have only
+    Origin, which a page with ``Referrer-Policy: no-referrer`` would hide from us as well (Fetch, "append a
+    request Origin header").
     """
     origin = headers.get("origin")
     site = headers.get("sec-fetch-site")

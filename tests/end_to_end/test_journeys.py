@@ -152,7 +152,11 @@ async def test_uploads_without_script_are_explained(proofing, chromium, meet):
 async def test_photos_cannot_be_chosen_before_the_script_listens(proofing, page, person):
     """On a slow line the fields come with the script: a photo chosen earlier would be lost without a word."""
     held = []
-    await page.route("**/capture.js", lambda route: held.append(route))
+
+    def hold(route):
+        held.append(route)
+
+    await page.route("**/capture.js", hold)
     await person.consent(proofing.url)
     await expect(page.locator("#needs-script")).to_be_visible()
     await expect(page.get_by_label("Front of your ID", exact=True)).to_be_hidden()
@@ -188,7 +192,7 @@ async def test_camera(proofing, page, person):
 
 
 async def test_forms_name_their_origin(proofing, page, person):
-    """A browser that does not send Sec-Fetch-Site is known by its Origin, which no policy of ours may hide."""
+    """Without Sec-Fetch-Site a browser is known by its Origin, which no policy of ours may hide."""
     async with page.expect_request(
         lambda request: request.method == "POST" and request.url.endswith("/consent")
     ) as posting:

@@ -79,7 +79,7 @@ async def show_limit(request: Request) -> Response:
 
 
 def _findings(problem: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what was found as side and code, in the order of the form; what is true of the whole has no side."""
+    """Return what was found: side and code in the order of the form; what is true of both has no side."""
     fields: dict[str, str] = problem["fields"]
     sides = [(side.value, fields[side]) for side in Side if side in fields]
     if len(sides) > 1 and len(set(fields.values())) == 1:
