@@ -80,7 +80,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": permissions_policy(),
-    "Referrer-Policy": "no-referrer",
+    # Nothing to other origins, but our own forms keep their Origin: see `is_same_origin`.
+    "Referrer-Policy": "same-origin",
     "Reporting-Endpoints": 'csp="/reports/csp"',
     "Strict-Transport-Security": f"max-age={_TWO_YEARS_SECONDS}; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
@@ -152,8 +153,9 @@ class Guard:
 def is_same_origin(headers: Headers, public_url: str) -> bool:
     """Tell whether a request was made by a page of *public_url*.
 
-    Browsers send ``Origin: null`` with forms of pages that have ``Referrer-Policy: no-referrer`` (Fetch,
-    "append a request Origin header"), so Sec-Fetch-Site decides where it is sent, and Origin elsewhere.
+    Sec-Fetch-Site decides where it is sent. Older browsers (Safari before 16.4, Firefox before 90) have only
+    Origin, which a page with ``Referrer-Policy: no-referrer`` would hide from us as well (Fetch, "append a
+    request Origin header").
     """
     origin = headers.get("origin")
     site = headers.get("sec-fetch-site")

@@ -110,12 +110,16 @@ class Site:
         """
         texts = self.texts(request)
         settings = self.service.settings
+        is_finished = session is not None and bool(session.data.get("finished"))
         html = self.templates.get_template(f"{template}.html").render(
             t=texts,
             static=f"{STATIC_PREFIX}{self.static_version}",
             steps=_steps(page) if page else None,
             csrf_token=session.csrf_token if session else None,
-            idle_seconds=self.sessions.seconds_left(session) if session else None,
+            is_finished=is_finished,
+            has_answers=session is not None and bool(session.data.get("consented")) and not is_finished,
+            # A finished session shows nothing that would have to be taken off the screen.
+            idle_seconds=self.sessions.seconds_left(session) if session and not is_finished else None,
             partner_name=settings.partner_name,
             partner_url=settings.partner_url,
             json_text=_json_text,

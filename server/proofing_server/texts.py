@@ -81,6 +81,10 @@ class Texts:
         year, month, day = (int(part) for part in iso.split("-"))
         return self("date.format", year=year, month=self.branch("date.months")[month - 1], day=day)
 
+    def states(self) -> list[tuple[str, str]]:
+        """Return code and name of every state and territory, by name."""
+        return sorted(self.branch("states").items(), key=lambda item: str(item[1]))
+
     def keys(self) -> Iterator[str]:
         """Yield the dotted key of every text, list and counted text."""
         yield from _leaves(self._tree, "")

@@ -219,6 +219,8 @@ class Person:
 
     async def give(self, side: str, content: bytes, name: str = "photo.jpg") -> None:
         """Choose a file for one side."""
+        # As for people: there is no field before the script listens to it.
+        await expect(self.page.locator(f"#{side}")).to_be_visible()
         await self.page.set_input_files(f"#{side}", self.file(content, name))
 
     async def ready(self, *sides: str) -> None:

@@ -144,7 +144,38 @@ async def test_uploads_without_script_are_explained(proofing, chromium, meet):
     person = meet(page)
     await person.consent(proofing.url)
     await expect(page.get_by_text("needs JavaScript")).to_be_visible()
+    # What cannot work is not offered.
+    await expect(page.get_by_role("button", name="Submit photos")).to_be_hidden()
     await context.close()
+
+
+async def test_photos_cannot_be_chosen_before_the_script_listens(proofing, page, person):
+    """On a slow line the fields come with the script: a photo chosen earlier would be lost without a word."""
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    await page.route("**/capture.js", hold)
+    await person.consent(proofing.url)
+    await expect(page.locator("#needs-script")).to_be_visible()
+    await expect(page.get_by_label("Front of your ID", exact=True)).to_be_hidden()
+    await held[0].continue_()
+    await person.give_photos()
+    await expect(page.locator("#needs-script")).to_have_count(0)
+
+
+async def test_leaving_asks_without_losing_anything(proofing, page, person):
+    """The question opens in the page, where chosen photos stay; the answer removes everything."""
+    await person.consent(proofing.url)
+    await person.give_photos()
+    leave = page.get_by_role("button", name="Remove it and leave")
+    await expect(leave).to_be_hidden()
+    await page.get_by_text("Cancel and leave").press("Enter")
+    await expect(page.get_by_text("What you entered will be removed")).to_be_visible()
+    await person.ready()
+    await leave.click()
+    await person.heading("You have left the identity check")
 
 
 async def test_camera(proofing, page, person):
@@ -156,6 +187,17 @@ async def test_camera(proofing, page, person):
     await expect(front).to_have_class(re.compile("ready"))
     await expect(front.get_by_role("img")).to_be_visible()
     await expect(front.get_by_role("button", name="Use camera")).to_be_focused()
+    # Heard out of its place, each button says which side it is for.
+    await expect(page.get_by_role("button", name="Use camera Back of your ID")).to_be_visible()
+
+
+async def test_forms_name_their_origin(proofing, page, person):
+    """Without Sec-Fetch-Site a browser is known by its Origin, which no policy of ours may hide."""
+    async with page.expect_request(
+        lambda request: request.method == "POST" and request.url.endswith("/consent")
+    ) as posting:
+        await person.consent(proofing.url)
+    assert await (await posting.value).header_value("origin") == proofing.url
 
 
 async def test_ssn_is_masked(proofing, page, person, photos):
@@ -177,6 +219,29 @@ async def test_ssn_is_masked(proofing, page, person, photos):
     assert "900661234" not in await page.content()
 
 
+#: What can be tapped and is lower than 44 CSS pixels (WCAG 2.5.5); a box counts with its label.
+SMALL_TARGETS = """[...document.querySelectorAll("a, button, summary, select, input:not([type=hidden])")]
+  .filter(target => target.checkVisibility({ visibilityProperty: true }) && !target.matches(".skip"))
+  .filter(target => (target.closest("label") ?? target).getBoundingClientRect().height < 43.9)
+  .map(target => target.outerHTML)"""
+
+
+async def test_targets_of_the_steps_behind_the_photos(proofing, page, person):
+    """Toggles, links to change an answer, and summaries of errors are large enough for fingers."""
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await person.consent(proofing.url)
+    await person.give_photos()
+    await person.submit_photos()
+    await person.heading("Enter your Social Security number")
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.locator("#error-summary")).to_be_focused()
+    assert await page.evaluate(SMALL_TARGETS) == []
+    await person.give_ssn()
+    for path in ("/verify", "/address", "/ssn"):
+        await page.goto(proofing.url + path)
+        assert await page.evaluate(SMALL_TARGETS) == []
+
+
 async def test_structure_of_every_page(proofing, page, person):
     """One main heading, labelled fields, a marked step, a language: on every page."""
     await person.consent(proofing.url)
@@ -189,9 +254,10 @@ async def test_structure_of_every_page(proofing, page, person):
         if path in ("/", "/consent", "/document"):
             step = page.locator("nav[aria-label=Progress] li[aria-current=step]")
             await expect(step).to_contain_text("current step")
-        # The page fits a small telephone without sideways scrolling.
+        # The page fits a small telephone without sideways scrolling, and a finger finds what it aims at.
         await page.set_viewport_size({"width": 320, "height": 640})
         assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert await page.evaluate(SMALL_TARGETS) == []
         await page.set_viewport_size({"width": 1000, "height": 800})
 
 
@@ -207,5 +273,10 @@ async def test_insecure_address_is_explained(proofing, chromium_path):
         )
         page = await browser.new_page()
         await page.goto(f"http://proofing.test:{proofing.port}/")
+        await expect(page.get_by_text("not opened on a secure connection")).to_be_visible()
+        await page.get_by_role("link", name="Start", exact=True).click()
+        await page.get_by_label("I agree").check()
+        await page.get_by_role("button", name="Continue").click()
+        await expect(page.get_by_role("heading", name="This request was not accepted")).to_be_visible()
         await expect(page.get_by_text("not opened on a secure connection")).to_be_visible()
         await browser.close()

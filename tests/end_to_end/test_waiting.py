@@ -124,6 +124,8 @@ async def test_late_answer_is_adopted(install, person):
     await person.heading("This is taking longer than usual")
     await expect(person.page.locator("#late h1")).to_be_focused()
     await expect(person.page.get_by_role("button", name="Try again")).to_be_visible()
+    await expect(person.page.get_by_role("button", name="Stop and go back")).to_have_count(0)
+    await expect(person.page.get_by_text("You will need to add your photos once more")).to_be_visible()
     await person.page.reload()
     await person.heading("This is taking longer than usual")
     installation.start("worker")

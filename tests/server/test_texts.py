@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import proofing_server
+from proofing.applicant import STATES
 from proofing.rules.document_errors import ErrorCode
 from proofing_server.screens import screen_for  # noqa: F401 - its names are looked up below
 from proofing_server.site import ERROR_CODES, STEPS
@@ -60,6 +61,13 @@ def test_no_text_is_left_over():
             parts[1].removesuffix("_missing") in source or parts[1] in codes
         )
         assert named or by_name, key
+
+
+def test_every_state_has_its_name():
+    """The form offers exactly the states that the check takes, by name."""
+    states = load_texts().states()
+    assert {code for code, _ in states} == STATES
+    assert [name for _, name in states] == sorted({name for _, name in states})
 
 
 def test_durations():

@@ -59,10 +59,12 @@ async def test_wrong_address(sync_site):
     await reach(browser, "/verify")
     await browser.get("/address")
     assert 'value="1 FAKE RD"' in browser.page.text
+    assert '<option value="MT" selected>Montana</option>' in browser.page.text
     await browser.post("/address", address1="<b>7</b>", city="", state="MT", zipcode="x")
     assert browser.page.status_code == 400
     assert 'value="&lt;b&gt;7&lt;/b&gt;"' in browser.page.text
     assert "Enter your city" in browser.page.text
+    assert "<title>Error: Your home address" in browser.page.text
     await browser.get("/verify")
     assert "1 FAKE RD" in browser.page.text
 
@@ -80,7 +82,8 @@ async def test_ssn_limit(start):
         assert "in 1 hour" in second.page.text
         await third.get("/verify")
         assert third.path == "/limit/proof_ssn"
-        # Another number is another matter.
+        # Another number is another matter, and the page leads to it.
+        assert 'href="/ssn"' in second.page.text
         await second.get("/ssn")
         await second.post("/ssn", ssn="900-66-1299")
         assert second.path == "/verify"
@@ -117,7 +120,12 @@ async def test_store_away_at_submit(sync_site, monkeypatch, page, method, field)
         else:
             await browser.post(page, **({field: "202-555-0123"} if field else {}))
     assert browser.page.status_code == 503
-    assert "Nothing you entered is lost" in browser.page.text
+    if page == "/document":
+        # A browser does not fill file fields in again: the page must not say that nothing is lost.
+        assert "your photos were not taken" in browser.page.text
+        assert "choose both sides again" in browser.page.text
+    else:
+        assert "Nothing you entered is lost" in browser.page.text
     if field:
         assert 'value="202-555-0123"' in browser.page.text
         await browser.post(page, phone="202-555-0123")

@@ -13,6 +13,7 @@ from proofing.testing.pictures import make_jpeg, make_png
 from proofing_server import flow
 from proofing_server.sessions import Session
 
+SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
 PHOTO = ("id.jpg", make_jpeg())
 FILES = {"front": PHOTO, "back": ("id.png", make_png())}
 FAILED = b"doc_auth_result: Failed\ntransaction_status: failed\n"
@@ -65,6 +66,53 @@ async def test_sync(sync_site):
     assert browser.path == "/done"
 
 
+async def test_after_the_end(start):
+    """A verified person is told so on the first page too, and is sent to the partner only if there is one."""
+    for partner, shows_partner in (("/", False), ("https://agency.example", True)):
+        async with start(**SYNC, partner_url=partner, partner_name="the agency") as site:
+            browser = await reach_verify(site)
+            assert "Remove it and leave" in browser.page.text
+            await browser.post("/verify")
+            await browser.post("/phone", phone="202-555-0123")
+            assert browser.path == "/done"
+            assert ("Go on to the agency" in browser.page.text) is shows_partner
+            assert ("You can close this page" in browser.page.text) is not shows_partner
+            # Nothing can be lost any more: no question before leaving, no warning, no sudden end.
+            assert "Remove it and leave" not in browser.page.text
+            assert "data-idle-seconds" not in browser.page.text
+            await browser.get("/")
+            assert "You are verified already" in browser.page.text
+            assert 'href="/done"' in browser.page.text
+            assert 'href="/consent"' not in browser.page.text
+
+
+async def test_leaving_asks_first(site):
+    """Before consent there is nothing to lose; afterwards leaving says what it does before it does it."""
+    browser = site.browser()
+    await browser.get("/consent")
+    assert "Remove it and leave" not in browser.page.text
+    await browser.post("/consent", consent="yes")
+    assert "What you entered will be removed" in browser.page.text
+
+
+async def test_consent_given_twice(site):
+    """A second click, or tab, finds the consent given, although the session has a new token since."""
+    browser = site.browser()
+    await browser.get("/consent")
+    old = browser.csrf
+    await browser.post("/consent", consent="yes")
+    response = await browser.http.post(
+        "/consent", data={"csrf_token": old, "consent": "yes"}, headers=SAME_ORIGIN
+    )
+    assert (response.status_code, response.headers["location"]) == (303, "/document")
+
+
+async def test_first_page_says_how_long_a_pause_may_be(start):
+    """The time is the one of the settings."""
+    async with start(session_idle_minutes="25") as site:
+        assert "If you stop for 25 minutes" in (await site.browser().get("/")).text
+
+
 async def test_pages_refuse_to_be_skipped_to(sync_site):
     """No page can be opened, and no form sent, before its turn."""
     browser = sync_site.browser()
@@ -102,6 +150,7 @@ async def test_wrong_pictures(sync_site):
         await browser.post_files("/document", files)
         assert browser.page.status_code == 400, text
         assert text in browser.page.text
+        assert "choose both sides again" in browser.page.text
         assert 'href="#front"' in browser.page.text
         assert 'href="#back"' not in browser.page.text
     assert "attempts left" not in browser.page.text
@@ -145,7 +194,17 @@ async def test_underage_has_its_own_words(sync_site):
     browser = sync_site.browser()
     await browser.consent()
     await browser.post_files("/document", both(UNDERAGE))
-    assert "younger than this service allows" in browser.page.text
+    assert browser.page.text.count("younger than this service allows") == 1
+    assert "Front of your ID:" not in browser.page.text
+
+
+async def test_no_answer_is_said_once(sync_site):
+    """A technical problem has no findings that say the same again."""
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.post_files("/document", both(b"http_status: {result: 500}\n"))
+    assert "We have a technical problem" in browser.page.text
+    assert "findings" not in browser.page.text
 
 
 async def test_barcode_attention(sync_site):
@@ -280,7 +339,9 @@ async def test_phone_outcomes(sync_site):
         assert browser.path == "/phone/problem"
         assert text in browser.page.text
     await browser.get("/phone")
-    assert "The number you tried before did not match" in browser.page.text
+    # The form holds the number that got no answer; the one that failed is named.
+    assert 'value="7035555999"' in browser.page.text
+    assert "<li>(703) 555-5555</li>" in browser.page.text
     await browser.post("/phone", phone="(703) 555-5555")
     assert "already tried this number" in browser.page.text
     await browser.post("/phone", phone="703-555-5555", again="7035555555")
@@ -383,6 +444,7 @@ async def test_waiting_page(site):
     assert browser.path == "/verify/wait"
     assert '<noscript><meta http-equiv="refresh" content="15"></noscript>' in browser.page.text
     assert "Check again" in browser.page.text
+    assert "If you stop, this attempt is used up" in browser.page.text
     for path in ("/verify", "/ssn", "/document", "/phone", "/verify/wait"):
         await browser.get(path)
         assert browser.path == "/verify/wait"
@@ -415,6 +477,7 @@ async def test_late_result_is_adopted(site, monkeypatch):
         await browser.get("/verify/wait")
     assert "This is taking longer than usual" in browser.page.text
     assert 'data-stage="late"' in browser.page.text
+    assert "What you entered is kept, and it counts as another attempt" in browser.page.text
     await site.queue.release()
     await browser.get("/verify/wait")
     assert browser.path == "/phone"
@@ -428,7 +491,9 @@ async def test_lost_record_is_missing(site):
     await site.runtime.backends.results.erase(result_id)
     await browser.get("/verify/wait")
     assert 'data-stage="missing"' in browser.page.text
-    assert "cannot find this check" in browser.page.text
+    assert "<title>We cannot find this check any more" in browser.page.text
+    assert "longer than usual" not in browser.page.text
+    assert "Check again" not in browser.page.text
     await browser.post("/verify/cancel")
     assert browser.path == "/verify"
 

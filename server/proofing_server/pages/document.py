@@ -56,7 +56,7 @@ async def post_document(request: Request) -> Response:
     except InvalidInputError as error:
         return await _capture_page(request, site, session, errors=error.fields, status=400)
     except (StoreUnavailableError, QueueUnavailableError):
-        return await _capture_page(request, site, session, errors={"form": "technical"}, status=503)
+        return await _capture_page(request, site, session, errors={"form": "technical_photos"}, status=503)
 
 
 async def show_confirm(request: Request) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.applicant import STATES, Applicant
+from proofing.applicant import Applicant
 from proofing.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
 from proofing.records import JobKind
 from proofing_server import flow
@@ -148,7 +148,7 @@ def _address_page(
         status=400 if errors else 200,
         errors=errors,
         values={name: values.get(name) or "" for name in ADDRESS_FIELDS},
-        states=sorted(STATES),
+        states=site.texts(request).states(),
         may_go_back=flow.has_address(session.data),
     )
 

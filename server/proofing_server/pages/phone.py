@@ -78,6 +78,6 @@ async def _phone_page(
         errors=errors,
         value=value,
         again=again,
-        failed_before=len(session.data.get("failed_phones", [])),
+        failed=session.data.get("failed_phones", []),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
     )

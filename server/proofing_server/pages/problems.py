@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from proofing.images import Side
 from proofing.records import JobKind
+from proofing.rules.document_errors import ErrorCode
 from proofing_server import flow
 from proofing_server.entry import enter, limit_path
 from proofing_server.flow import Page
@@ -20,6 +21,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 _RETRY = {"verify_address": Page.ADDRESS}
 #: Screens that offer to correct an answer as well.
 _ALSO = {"verify_failed": (Page.SSN, Page.ADDRESS)}
+#: Codes that say what the screen's own text says already.
+_SAID_BY_THE_SCREEN = frozenset({ErrorCode.NETWORK.value})
 _LIMIT_PAGES = {name: flow.FORM[kind] for kind, name in LIMITS.items()} | {SSN_LIMIT: Page.VERIFY}
 
 
@@ -40,8 +43,7 @@ def show_problem(kind: JobKind) -> Handler:
             page=flow.PROBLEM[kind],
             session=session,
             name=name,
-            codes=_codes(problem),
-            fields=_in_order(problem["fields"]),
+            findings=_findings(problem),
             tips=problem["tips"],
             attempts_left=limit.remaining if problem["shows_attempts"] else None,
             retry=_RETRY.get(name, flow.FORM[kind]),
@@ -76,11 +78,10 @@ async def show_limit(request: Request) -> Response:
     )
 
 
-def _in_order(fields: dict[str, str]) -> dict[str, str]:
-    """Return the problems of the sides as the form shows the sides."""
-    return {side.value: fields[side] for side in Side if side in fields}
-
-
-def _codes(problem: dict[str, Any]) -> list[str]:
-    """Return the codes that no field shows already."""
-    return [code for code in problem["codes"] if code not in problem["fields"].values()]
+def _findings(problem: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what was found: side and code in the order of the form; what is true of both has no side."""
+    fields: dict[str, str] = problem["fields"]
+    sides = [(side.value, fields[side]) for side in Side if side in fields]
+    if len(sides) > 1 and len(set(fields.values())) == 1:
+        return [("", sides[0][1])]
+    return sides or [("", code) for code in problem["codes"] if code not in _SAID_BY_THE_SCREEN]

@@ -22,9 +22,15 @@ async def show_welcome(request: Request) -> Response:
         session = await site.sessions.find(request)
     except SessionMissingError:
         session = None
-    started = session is not None and bool(session.data.get("consented")) and not session.data.get("finished")
-    resume = flow.place(session.data) if session and started else None
-    return site.page(request, "welcome", page=Page.WELCOME, session=session, resume=resume)
+    begun = session is not None and (session.data.get("consented") or session.data.get("finished"))
+    return site.page(
+        request,
+        "welcome",
+        page=Page.WELCOME,
+        session=session,
+        resume=flow.place(session.data) if session and begun else None,
+        idle_minutes=site.service.settings.session_idle_minutes,
+    )
 
 
 async def show_consent(request: Request) -> Response:
@@ -49,6 +55,9 @@ async def give_consent(request: Request) -> Response:
     require_available(site)
     session = await site.sessions.find(request)
     fields = await read_form(request)
+    if session.data.get("consented"):
+        # Sent twice: the first one gave the session a new token, which this page could not know.
+        return go_to(flow.place(session.data))
     check_form(session, fields)
     require_place(session.data, Page.CONSENT)
     if fields.get("consent") != "yes":
@@ -60,8 +69,6 @@ async def give_consent(request: Request) -> Response:
             status=400,
             errors={"consent": "consent_missing"},
         )
-    if session.data.get("consented"):
-        return go_to(flow.place(session.data))
     async with session.change() as data:
         data["consented"] = True
     session = await site.sessions.rotate(session)

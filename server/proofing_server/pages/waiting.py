@@ -12,6 +12,9 @@ from proofing_server.entry import check_form, require_available, require_place
 from proofing_server.following import Stage, look_at, settle
 from proofing_server.site import ElsewhereError, go_to, site_of
 
+#: The titles of the stages that are told in the same words for every kind of job.
+_TITLES = {Stage.LATE: "wait.late.title", Stage.MISSING: "wait.missing.title"}
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -43,6 +46,7 @@ def show_wait(kind: JobKind) -> Handler:
             kind=kind.value,
             path=flow.WAIT[kind],
             stage=stage.value,
+            title=_TITLES.get(stage, f"wait.{kind.value}.title"),
             result_id=result_id,
             poll_seconds=site.service.settings.poll_rate_for_verify_in_seconds,
         )

@@ -129,7 +129,9 @@ function leave(path) {
 
 function showLate() {
   document.getElementById("waiting").hidden = true;
-  document.getElementById("cancel").hidden = true;
+  document.getElementById("stop-hint")?.remove();
+  const stop = document.getElementById("stop");
+  stop.textContent = stop.dataset.late;
   const late = document.getElementById("late");
   late.hidden = false;
   const heading = late.querySelector("h1");
