@@ -80,8 +80,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": permissions_policy(),
-    # Nothing to other origins, but our own forms keep their Origin: see `is_same_origin`.
-    "Referrer-Policy": "same-origin",
+    # Pages say `same-origin` in their head, so that their forms keep their Origin: see `is_same_origin`.
+    "Referrer-Policy": "no-referrer",
     "Reporting-Endpoints": 'csp="/reports/csp"',
     "Strict-Transport-Security": f"max-age={_TWO_YEARS_SECONDS}; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
@@ -154,8 +154,8 @@ def is_same_origin(headers: Headers, public_url: str) -> bool:
     """Tell whether a request was made by a page of *public_url*.
 
     Sec-Fetch-Site decides where it is sent. Older browsers (Safari before 16.4, Firefox before 90) have only
-    Origin, which a page with ``Referrer-Policy: no-referrer`` would hide from us as well (Fetch, "append a
-    request Origin header").
+    Origin, which the policy ``no-referrer`` would hide from us as well (Fetch, "append a request Origin
+    header"). So pages relax it to ``same-origin`` in their head.
     """
     origin = headers.get("origin")
     site = headers.get("sec-fetch-site")
