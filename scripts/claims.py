@@ -35,6 +35,16 @@ _ELSEWHERE = (
         "tests/plugins/queues/postgres/test_roles.py",
     ),
     (
+        "S4",
+        "IAM policies of the roles: exactly those rights, by action, resource and purpose",
+        "tests/plugins/stores/aws/test_policies.py",
+    ),
+    (
+        "S4",
+        "Web opens no arguments and reads no picture, worker signs no upload; a proofing passes",
+        "tests/retention/test_rights.py",
+    ),
+    (
         "S5",
         "1,000 flows, 3 in 10 abandoned, workers killed: nothing outlives its bound",
         "tests/retention/test_flows.py",
@@ -69,8 +79,10 @@ time, as long as the old one can still unwrap.
 ## What is not proved
 
 - **The stand-ins are not AWS.** S3 is played by a strict double of our own that verifies signatures and is
-  held to AWS's published vector; KMS by moto, which checks encryption contexts, but neither signatures nor
-  IAM, and does not refuse disabled keys. Nothing here was run against an AWS account.
+  held to AWS's published vectors; KMS by moto, which checks encryption contexts, behind a guard of our own
+  that verifies signatures and refuses keys that are not enabled. Both judge the IAM policies of the roles, as
+  far as these go: allowed actions, resources, `StringEquals`. Key policies, denials and the rest of IAM are
+  not played. Nothing here was run against an AWS account.
 - **Chance is not proof.** Tampering is random with a fixed seed, beside every single bit of one message
   (tests/core/test_encryption.py). It shows that our use of AES-GCM, HMAC and signed URLs has no hole of the
   tried kinds; that these do what they promise is taken from cryptography and OpenSSL.
