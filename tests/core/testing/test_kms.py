@@ -33,13 +33,24 @@ WEB = Credential(
         ),
     ),
 )
+OTHER_KEY = "arn:aws:kms:us-east-1:123456789012:key/none"
+#: May use one key, which is not the one that is there.
+OTHER = Credential(
+    access_key="AKIAOTHER",
+    secret_key="other",
+    policy=(
+        Statement(
+            actions=frozenset({"kms:GenerateDataKey", "kms:Decrypt"}), resources=(OTHER_KEY,), equals={}
+        ),
+    ),
+)
 TEMPORARY = Credential(access_key="ASIATEMPORARY", secret_key="temporary", session_token="token")
 
 
 @pytest.fixture(scope="module")
 def kms() -> Iterator[KMSServer]:
     """Run one KMS for the tests of this module."""
-    with running_kms(credentials=[DEFAULT_CREDENTIAL, WEB, TEMPORARY]) as server:
+    with running_kms(credentials=[DEFAULT_CREDENTIAL, WEB, OTHER, TEMPORARY]) as server:
         yield server
 
 
@@ -216,28 +227,18 @@ def test_rights_are_checked_by_encryption_context(kms: KMSServer) -> None:
         client.close()
 
 
-def test_rights_are_checked_by_key() -> None:
+def test_rights_are_checked_by_key(kms: KMSServer) -> None:
     """A policy that names one key is of no use with another, whichever way that one is named."""
-    owner = Credential(access_key="AKIAOWNER", secret_key="owner")
-    arn = "arn:aws:kms:us-east-1:123456789012:key/none"
-    other = Credential(
-        access_key="AKIAOTHER",
-        secret_key="other",
-        policy=(
-            Statement(actions=frozenset({"kms:GenerateDataKey", "kms:Decrypt"}), resources=(arn,), equals={}),
-        ),
-    )
-    with running_kms(credentials=[owner, other]) as server:
-        client, wrapped = make_client(server, other), make_client(server, owner)
-        key = wrapped.generate_data_key(KeyId=server.alias, KeySpec="AES_256")
-        for name in (server.alias, key["KeyId"], key["KeyId"].rpartition("/")[2]):
-            made = code_of(client.generate_data_key, KeyId=name, KeySpec="AES_256")
-            assert made == "AccessDeniedException"
-        for more in ({}, {"KeyId": arn}):
-            opened = code_of(client.decrypt, CiphertextBlob=key["CiphertextBlob"], **more)
-            assert opened == "AccessDeniedException"
-        for one in (client, wrapped):
-            one.close()
+    client, owner = make_client(kms, OTHER), make_client(kms)
+    key = owner.generate_data_key(KeyId=kms.alias, KeySpec="AES_256")
+    for name in (kms.alias, key["KeyId"], key["KeyId"].rpartition("/")[2]):
+        made = code_of(client.generate_data_key, KeyId=name, KeySpec="AES_256")
+        assert made == "AccessDeniedException"
+    for more in ({}, {"KeyId": OTHER_KEY}):
+        opened = code_of(client.decrypt, CiphertextBlob=key["CiphertextBlob"], **more)
+        assert opened == "AccessDeniedException"
+    for one in (client, owner):
+        one.close()
 
 
 @pytest.mark.parametrize(
