@@ -20,6 +20,8 @@ from proofing.testing.processes import free_port
 from proofing.testing.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, running_services
 from proofing.testing.shape import ProductionShape
 
+#: What PTTL says of a key that is not there.
+_GONE = -2
 #: Short times: a dead worker is noticed within two seconds, a result lives for two.
 _FAST = {
     "result_life_seconds": 2,
@@ -68,10 +70,14 @@ class Shape(ProductionShape):
         objects = self.services.s3.buckets[IMAGE_BUCKET].objects
         return {key: value for key, value in list(objects.items()) if "/probe/" not in key}
 
-    def lives(self) -> dict[str, float]:
-        """Return every key in Redis with its life in seconds; negative for one without end."""
+    def lives(self, pattern: str = "*") -> dict[str, float]:
+        """Return the keys in Redis with their lives in seconds; negative for one without end.
+
+        A key that ended between the two questions is not there any more.
+        """
         redis = self.services.redis
-        return {str(key): int(redis.command("PTTL", str(key))) / 1000 for key in redis.command("KEYS", "*")}
+        lives = {str(key): int(redis.command("PTTL", str(key))) for key in redis.command("KEYS", pattern)}
+        return {key: life / 1000 for key, life in lives.items() if life != _GONE}
 
     def walk(self, client: httpx.AsyncClient, kind: type[Walk] = Walk) -> Walk:
         """Return a person's way through the pages."""

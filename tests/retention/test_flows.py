@@ -26,8 +26,6 @@ _BOUND_SECONDS = 60.0
 RESULT_SECONDS = 2
 #: The only failure of a step that a killed worker may bring about.
 _PROBLEM = r"\w+: led to /\w+/problem in place of /\w+"
-#: What PTTL says of a key that is not there any more.
-_GONE = -2
 
 
 class UploadLeaver(Walk):
@@ -139,10 +137,10 @@ async def watch(shape, over):
     while not over.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), 1.0)
-        redis = shape.services.redis
-        lives = [int(redis.command("PTTL", str(key))) for key in redis.command("KEYS", "*:result")]
-        assert all(life == _GONE or 0 <= life <= RESULT_SECONDS * 1000 for life in lives), lives
-        used = {str(key).rpartition(":")[2] for key in redis.command("KEYS", "*:slot:used:*")}
+        lives = shape.lives("*:result")
+        assert all(0 <= life <= RESULT_SECONDS for life in lives.values()), lives
+        keys = shape.services.redis.command("KEYS", "*:slot:used:*")
+        used = {str(key).rpartition(":")[2] for key in keys}
         wanted = " ".join(row[0] for row in shape.sql("select metadata from proofing.job") if row)
         standing = {slot for key in shape.objects if (slot := key.rpartition("/")[2]) in used}
         now = time.monotonic()
@@ -165,8 +163,8 @@ async def check_bounds(shape):
     assert used
     await eventually(lambda: not used & {key.rpartition("/")[2] for key in shape.objects}, within_seconds=60)
     assert time.monotonic() - started < _BOUND_SECONDS
-    lives = shape.lives()
-    assert all(0 < life <= _LONGEST_SECONDS for life in lives.values())
+    endless = {key: life for key, life in shape.lives().items() if not 0 <= life <= _LONGEST_SECONDS}
+    assert not endless
     columns = shape.sql(
         "select column_name from information_schema.columns"
         " where table_schema = 'proofing' and data_type = 'bytea'"
