@@ -3,7 +3,7 @@
     python scripts/claims.py [RESULTS]
 
 RESULTS are lines of JSON, by default bench/results/claims.json: ``id``, ``claim``, ``held`` and ``test``, as
-the fixture ``claim`` of tests/security writes them. Everything else on the page stands in this file.
+the fixture ``claim`` of the tests writes them. Everything else on the page stands in this file.
 """
 
 import json
@@ -22,8 +22,8 @@ What was attacked, what held, and how to see it again. This page is written by `
 notes of the long security tests; `make security` runs them and writes it anew. Each has a short form,
 mostly with a tenth of the numbers, which is part of `make test`.
 
-One row is one test of tests/security. To repeat one of them: `python -m pytest -m security TEST`, in the
-environment that `make check` sets up.
+One row is one test, named below tests. To repeat one of them: `python -m pytest -m security tests/TEST`, in
+the environment that `make check` sets up.
 """
 
 #: What other tests hold, as (claim, what is tried, where).
@@ -35,9 +35,14 @@ _ELSEWHERE = (
         "tests/plugins/queues/postgres/test_roles.py",
     ),
     (
-        "S5",
-        "1,000 flows, 3 in 10 abandoned, workers killed: nothing outlives its bound",
-        "tests/retention/test_flows.py",
+        "S4",
+        "IAM policies of the roles: exactly those rights, by action, resource and purpose",
+        "tests/plugins/stores/aws/test_policies.py",
+    ),
+    (
+        "S4",
+        "Web opens no arguments and reads no picture, worker signs no upload; a proofing passes",
+        "tests/retention/test_rights.py",
     ),
     (
         "S6",
@@ -49,7 +54,6 @@ _ELSEWHERE = (
     ("S8", "Every pair of session state and page, without HTTP", "tests/server/test_flow.py"),
     ("S10", "Tokens, origins and the values of the headers", "tests/server/test_security.py"),
     ("R3", "Faults of every dependency in the production shape", "tests/end_to_end/test_faults.py"),
-    ("R8", "Redis forgets everything while jobs run: no verdict is lost", "tests/retention/test_flush.py"),
 )
 
 _TAIL = """\
@@ -69,8 +73,10 @@ time, as long as the old one can still unwrap.
 ## What is not proved
 
 - **The stand-ins are not AWS.** S3 is played by a strict double of our own that verifies signatures and is
-  held to AWS's published vector; KMS by moto, which checks encryption contexts, but neither signatures nor
-  IAM, and does not refuse disabled keys. Nothing here was run against an AWS account.
+  held to AWS's published vectors; KMS by moto, which checks encryption contexts, behind a guard of our own
+  that verifies signatures and refuses keys that are not enabled. Both judge the IAM policies of the roles, as
+  far as these go: allowed actions, resources, `StringEquals`. Key policies, denials and the rest of IAM are
+  not played. Nothing here was run against an AWS account.
 - **Chance is not proof.** Tampering is random with a fixed seed, beside every single bit of one message
   (tests/core/test_encryption.py). It shows that our use of AES-GCM, HMAC and signed URLs has no hole of the
   tried kinds; that these do what they promise is taken from cryptography and OpenSSL.
@@ -79,9 +85,13 @@ time, as long as the old one can still unwrap.
   the arguments: with Huey they stand under the message's MAC, with PostgreSQL table rights protect them.
 - **Limits** are counted by one Redis or one SQLite file. A failover of Redis that loses writes loses counts.
 - **The browser tests** use Chromium only.
-- **Tests in one process.** S2, S7, S8, S10 and S14 call the application inside the test's process, without a
-  network and with a queue in memory; the journeys of tests/end_to_end go over the wire.
-- **S9 (fuzzing the API), S11 (hand-off), S12 (webhooks), S13 (egress) and S15 (timing)** have no row here.
+- **Tests in one process.** S2, S7, S8, S10, S14 and S15 call the application inside the test's process,
+  without a network and with a queue in memory; the journeys of tests/end_to_end go over the wire.
+- **Egress** is held to names: to which address a listed name leads is left to the resolver, the proxy and
+  the network. A malicious adapter need not use our clients.
+- **A failure page tells nothing by its bytes.** Of time nothing is claimed: how long a vendor takes may
+  depend on the answer, and whether the licence office is asked at all depends on the vendor before.
+- **S9 (fuzzing the API), S11 (hand-off) and S12 (webhooks)** have no row here.
 - No claim is made of FIPS validation, of exactly-once vendor calls, of secrecy of a worker's memory while a
   job runs, of protection from a malicious plugin, or of finding forged documents.
 """
@@ -107,7 +117,7 @@ def render(results: str) -> str:
         (
             _HEAD,
             "## Held in the long form\n",
-            _table(("Id", "Claim", "What held", "Test, in tests/security"), rows),
+            _table(("Id", "Claim", "What held", "Test, in tests"), rows),
             "## Tried by tests elsewhere\n",
             "They note nothing here: run them, and read their numbers in them.\n",
             _table(("Id", "Claim", "Test"), others),
@@ -123,8 +133,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _short(test: str) -> str:
-    """Return a test's id below tests/security, without its form."""
-    return test.removeprefix("tests/security/").partition("[")[0]
+    """Return a test's id below tests, without its form."""
+    return test.removeprefix("tests/").partition("[")[0]
 
 
 if __name__ == "__main__":

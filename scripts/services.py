@@ -1,7 +1,7 @@
 """`make run-services`: the production shape on one machine, until Ctrl-C.
 
-Real PostgreSQL and Redis, strict stand-ins for S3 and KMS, web and two workers as separate processes. Nothing
-is kept: every start begins empty, with fresh keys.
+Real PostgreSQL and Redis, strict stand-ins for S3 and KMS, web and two workers as separate processes, each
+with the rights of its role and no others. Nothing is kept: every start begins empty, with fresh keys.
 """
 
 import os
@@ -11,8 +11,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from proofing.testing.product import Product
 from proofing.testing.services import running_services
+from proofing.testing.shape import ProductionShape
 
 WORKERS = 2
 
@@ -27,15 +27,14 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="proofing-") as directory,
         running_services(url, durable=True) as services,
-        Product(
-            Path(directory), services.settings, workers=WORKERS, port=port, variables=services.variables
-        ) as product,
+        ProductionShape(Path(directory), services, url, workers=WORKERS) as shape,
     ):
         print(f"The production shape is ready at {url}: PostgreSQL, Redis, S3 and KMS stand-ins,")
-        print(f"{WORKERS} workers. Settings and log: {product.directory}. Ctrl-C stops it.", flush=True)
+        print(f"{WORKERS} workers, each process with the rights of its role.")
+        print(f"Settings and log: {shape.directory}. Ctrl-C stops it.", flush=True)
         while not stopped.wait(1.0):
-            if not product.is_running:
-                print(product.output, file=sys.stderr)
+            if not shape.is_running:
+                print(shape.output, file=sys.stderr)
                 return 1
     return 0
 

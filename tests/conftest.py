@@ -1,13 +1,15 @@
-"""A real Chromium for the tests that are marked `browser`."""
+"""What tests of all kinds share: the record of what held, and a real Chromium for those marked `browser`."""
 
+import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+ROOT = Path(__file__).resolve().parent.parent
 #: Chromium makes connections of its own unless it is told not to.
 CHROMIUM_FLAGS = [
     "--disable-gpu",
@@ -42,6 +44,32 @@ def find_chromium() -> str | None:
     mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
     found = next((path for name in names if (path := shutil.which(name))), None)
     return found or (mac if Path(mac).exists() else None)
+
+
+@pytest.fixture
+def claim(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Return what notes that a claim held, for docs/claims.md.
+
+    Written by the long form, and by any form when PROOFING_CLAIMS names a file.
+    """
+    is_long = request.node.get_closest_marker("security") is not None
+    name = os.environ.get(
+        "PROOFING_CLAIMS", str(ROOT / "bench" / "results" / "claims.json") if is_long else ""
+    )
+
+    def note(identifier: str, text: str, held: str) -> None:
+        if not name:
+            return
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text().splitlines() if path.exists() else []
+        kept = {(line["id"], line["claim"]): line for line in map(json.loads, lines)}
+        test = request.node.nodeid
+        kept[identifier, text] = {"id": identifier, "claim": text, "held": held, "test": test}
+        order = sorted(kept, key=lambda key: (key[0][0] != "S", int(key[0][1:]), key[1]))
+        path.write_text("".join(json.dumps(kept[key]) + "\n" for key in order))
+
+    return note
 
 
 @pytest.fixture(scope="session")

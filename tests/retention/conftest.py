@@ -2,15 +2,9 @@
 
 import contextlib
 import json
-import os
 import secrets
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +17,11 @@ from proofing.cli.smoke import Answers, Walk, _picture
 from proofing.images import Side
 from proofing.runtime import Runtime
 from proofing.testing.processes import free_port
-from proofing.testing.rights import read_roles, split_rights
-from proofing.testing.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, Services, running_services
+from proofing.testing.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, running_services
+from proofing.testing.shape import ProductionShape
 
-_START_SECONDS = 60.0
+#: What PTTL says of a key that is not there.
+_GONE = -2
 #: Short times: a dead worker is noticed within two seconds, a result lives for two.
 _FAST = {
     "result_life_seconds": 2,
@@ -41,59 +36,8 @@ _FAST = {
 }
 
 
-@dataclass
-class Shape:
-    """Services, and processes of ours on them.
-
-    Attributes:
-        rights: role to the variables of its processes.
-        workers: those that run.
-    """
-
-    directory: Path
-    services: Services
-    url: str
-    rights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    web: subprocess.Popen[bytes] | None = None
-
-    def environment(self, role: str) -> dict[str, str]:
-        """Return the variables of a process of *role*."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PROOFING_", "AWS_"))
-        }
-        return {
-            **kept,
-            **self.rights.get(role, self.services.variables),
-            "PROOFING_ENV": "test",
-            "PROOFING_SETTINGS": str(self.directory / "settings.yaml"),
-        }
-
-    def run(self, role: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "proofing.cli", *words],
-            env=self.environment(role),
-            capture_output=True,
-            text=True,
-            timeout=_START_SECONDS,
-            check=False,
-        )
-
-    def start_worker(self) -> None:
-        """Start one more worker."""
-        self.workers.append(self._start("worker"))
-
-    def start_web(self) -> None:
-        """Start the server and wait until it answers."""
-        self.web = self._start("web", "--port", str(urlsplit(self.url).port))
-        give_up = time.monotonic() + _START_SECONDS
-        while time.monotonic() < give_up:
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/healthz", trust_env=False).is_success:
-                    return
-            time.sleep(0.05)
-        raise RuntimeError("the server did not start: " + (self.directory / "output").read_text())
+class Shape(ProductionShape):
+    """The production shape, with what tests ask of it."""
 
     def kill_worker(self) -> None:
         """Kill a worker as a crash would, one that runs a job if there is any, and start another."""
@@ -108,21 +52,9 @@ class Shape:
         worker.wait()
         self.start_worker()
 
-    def stop(self) -> None:
-        """End every process."""
-        running = [*self.workers, *([self.web] if self.web else [])]
-        for process in running:
-            process.send_signal(signal.SIGTERM)
-        for process in running:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         """Return the lines of one event that the processes logged."""
-        text = (self.directory / "log" / "test.log").read_text()
+        text = self.log_file.read_text()
         return [line for line in map(json.loads, text.splitlines()) if line["name"] == event]
 
     def sql(self, statement: str) -> list[list[str]]:
@@ -138,10 +70,14 @@ class Shape:
         objects = self.services.s3.buckets[IMAGE_BUCKET].objects
         return {key: value for key, value in list(objects.items()) if "/probe/" not in key}
 
-    def lives(self) -> dict[str, float]:
-        """Return every key in Redis with its life in seconds; negative for one without end."""
+    def lives(self, pattern: str = "*") -> dict[str, float]:
+        """Return the keys in Redis with their lives in seconds; negative for one without end.
+
+        A key that ended between the two questions is not there any more.
+        """
         redis = self.services.redis
-        return {str(key): int(redis.command("PTTL", str(key))) / 1000 for key in redis.command("KEYS", "*")}
+        lives = {str(key): int(redis.command("PTTL", str(key))) for key in redis.command("KEYS", pattern)}
+        return {key: life / 1000 for key, life in lives.items() if life != _GONE}
 
     def walk(self, client: httpx.AsyncClient, kind: type[Walk] = Walk) -> Walk:
         """Return a person's way through the pages."""
@@ -172,34 +108,11 @@ class Shape:
             async with runtime.start(configuration, role) as started:
                 yield started
 
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start one process; what it prints goes to a file."""
-        with (self.directory / "output").open("ab") as output:
-            return subprocess.Popen(
-                [sys.executable, "-m", "proofing.cli", *words],
-                env=self.environment(words[0]),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
 
 @pytest.fixture(scope="session")
 def shape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
     """Run the production shape for the session: one server and two workers, each with its own rights."""
     directory = tmp_path_factory.mktemp("shape")
     url = f"http://localhost:{free_port()}"
-    with running_services(url) as services:
-        settings = {**services.settings, **_FAST, "log_directory": str(directory / "log")}
-        (directory / "settings.yaml").write_text(yaml.safe_dump({"default": settings}))
-        shape = Shape(directory, services, url)
-        migrated = shape.run("migrate", "migrate")
-        assert migrated.returncode == 0, migrated.stderr
-        shape.rights = split_rights(services, read_roles())
-        try:
-            for _ in range(2):
-                shape.start_worker()
-            shape.start_web()
-            yield shape
-        finally:
-            shape.stop()
+    with running_services(url) as services, Shape(directory, services, url, _FAST) as shape:
+        yield shape

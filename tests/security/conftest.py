@@ -1,7 +1,5 @@
-"""Short and long forms of the security tests, the record of what held, and a whole process to attack."""
+"""Short and long forms of the security tests, and a whole process to attack."""
 
-import json
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +16,6 @@ from proofing.runtime import Runtime
 from proofing.testing.memory_queue import MemoryQueue
 from proofing_server.app import make_app
 
-ROOT = Path(__file__).resolve().parents[2]
 ORIGIN = "http://localhost:8000"
 
 
@@ -28,32 +25,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         short, long = metafunc.module.CASES[metafunc.function.__name__]
         forms = [pytest.param(short, id="short"), pytest.param(long, id="long", marks=pytest.mark.security)]
         metafunc.parametrize("cases", forms)
-
-
-@pytest.fixture
-def claim(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Return what notes that a claim held, for docs/claims.md.
-
-    Written by the long form, and by any form when PROOFING_CLAIMS names a file.
-    """
-    is_long = request.node.get_closest_marker("security") is not None
-    name = os.environ.get(
-        "PROOFING_CLAIMS", str(ROOT / "bench" / "results" / "claims.json") if is_long else ""
-    )
-
-    def note(identifier: str, text: str, held: str) -> None:
-        if not name:
-            return
-        path = Path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = path.read_text().splitlines() if path.exists() else []
-        kept = {(line["id"], line["claim"]): line for line in map(json.loads, lines)}
-        test = request.node.nodeid
-        kept[identifier, text] = {"id": identifier, "claim": text, "held": held, "test": test}
-        order = sorted(kept, key=lambda key: (int("".join(filter(str.isdigit, key[0]))), key[1]))
-        path.write_text("".join(json.dumps(kept[key]) + "\n" for key in order))
-
-    return note
 
 
 @dataclass

@@ -40,4 +40,4 @@ def test_a_note_becomes_a_row():
         "held": "0 of 5",
         "test": "tests/security/test_a.py::test_b[long]",
     }
-    assert "| S2 | Nothing | 0 of 5 | `test_a.py::test_b` |" in script().render(json.dumps(note))
+    assert "| S2 | Nothing | 0 of 5 | `security/test_a.py::test_b` |" in script().render(json.dumps(note))

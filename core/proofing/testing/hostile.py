@@ -101,8 +101,9 @@ class HostileVendor:
                     if name in MISDEEDS:
                         await self._watched(MISDEEDS[name](call, writer), reader)
                         return
-                    if name == "redirect":
-                        await _reply(writer, b"location: " + self.elsewhere.encode() + b"\r\n", b"", 302)
+                    if name in REDIRECTS:
+                        place = b"location: " + self.elsewhere.encode() + b"\r\n"
+                        await _reply(writer, place, b"", REDIRECTS[name])
                     else:
                         await _reply(writer, headers, body)
         finally:
@@ -139,6 +140,9 @@ async def _reply(writer: asyncio.StreamWriter, headers: bytes, body: bytes, stat
     writer.write(head + headers + b"\r\n" + body)
     await writer.drain()
 
+
+#: Answers that lead elsewhere, by name: the status.
+REDIRECTS = {"redirect": 302, **{f"redirect_{status}": status for status in (300, 301, 303, 307, 308)}}
 
 #: Answers that are whole, by name: further headers, and the body.
 REPLIES: dict[str, tuple[bytes, bytes]] = {

@@ -1,18 +1,21 @@
-"""A stand-in for AWS KMS in a process of its own, built on moto: checks encryption contexts, has aliases.
+"""A strict stand-in for AWS KMS in a process of its own: moto, behind a guard that believes nothing.
 
-Moto verifies no signatures and does not refuse disabled keys, so this proves our use of the API, not IAM. Its
-keys die with the process, unless a state file keeps them: never pair short-lived keys with a database that
-lives longer.
+Moto checks encryption contexts and has aliases; `proofing.testing.kms_guard` verifies each signature, judges
+the caller's policy, and refuses keys that are not enabled. Its keys die with the process, unless a state file
+keeps them: never pair short-lived keys with a database that lives longer.
 
     with running_kms() as kms:
         client = boto3.client("kms", endpoint_url=kms.url, ...)
         client.generate_data_key(KeyId=kms.alias, KeySpec="AES_256")
 
-As a process: ``python -m proofing.testing.kms --port 9001 --state .local/kms.json``.
+As a process: ``python -m proofing.testing.kms --port 9001 --state .local/kms.json``, with
+``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY`` in the environment as the one credential it knows, or
+several in ``KMS_CREDENTIALS``, see `proofing.testing.aws_rights.read_credentials`.
 """
 
 import argparse
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -24,11 +27,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from proofing.testing.aws_rights import (
+    DEFAULT_CREDENTIAL,
+    Credential,
+    read_credentials,
+    write_credential,
+)
+from proofing.testing.aws_signature import SignedRequest, sign
+from proofing.testing.kms_guard import KMSGuard
 from proofing.testing.processes import free_port
 
 DEFAULT_ALIAS = "alias/proofing"
 
-_ACCOUNT = "123456789012"
+ACCOUNT = "123456789012"
+
+_VARIABLE = "KMS_CREDENTIALS"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 
@@ -40,19 +53,26 @@ class KMSServer:
         alias: of the key that it has from the start.
         region: of the key.
         state: file that keeps id and material of the key over restarts; None keeps nothing.
+        credentials: who may sign; the first one must be allowed everything.
 
     Attributes:
         url: the endpoint URL, the same over restarts.
     """
 
     def __init__(
-        self, *, alias: str = DEFAULT_ALIAS, region: str = "us-east-1", state: Path | None = None
+        self,
+        *,
+        alias: str = DEFAULT_ALIAS,
+        region: str = "us-east-1",
+        state: Path | None = None,
+        credentials: Sequence[Credential] = (DEFAULT_CREDENTIAL,),
     ) -> None:
         self.alias = alias
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._region = region
         self._state = state
+        self._credentials = credentials
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -66,6 +86,7 @@ class KMSServer:
             words += ["--state", str(self._state)]
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, no shell
             [sys.executable, "-m", "proofing.testing.kms", *words],
+            env={**os.environ, _VARIABLE: json.dumps([write_credential(one) for one in self._credentials])},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -110,20 +131,31 @@ class KMSServer:
         return True
 
     def _ask(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send one request; moto wants to see a region, but no signature."""
-        scope = f"synthetic/20260101/{self._region}/kms/aws4_request"
+        """Send one request as the owner of the account."""
+        owner, content = self._credentials[0], json.dumps(body).encode()
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        headers = {
+            "content-type": "application/x-amz-json-1.1",
+            "host": f"127.0.0.1:{self.port}",
+            "x-amz-date": date,
+            "x-amz-target": f"TrentService.{action}",
+        }
+        scope, signed = f"{date[:8]}/{self._region}/kms/aws4_request", ";".join(headers)
+        signature = sign(
+            SignedRequest("POST", "/", "", list(headers.items()), content),
+            owner.secret_key,
+            scope=scope,
+            date=date,
+            signed=signed,
+            payload=hashlib.sha256(content).hexdigest(),
+        )
+        headers["authorization"] = (
+            f"AWS4-HMAC-SHA256 Credential={owner.access_key}/{scope}, SignedHeaders={signed},"
+            f" Signature={signature}"
+        )
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_STOP_SECONDS)
         with contextlib.closing(connection):
-            connection.request(
-                "POST",
-                "/",
-                json.dumps(body),
-                {
-                    "X-Amz-Target": f"TrentService.{action}",
-                    "Content-Type": "application/x-amz-json-1.1",
-                    "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
-                },
-            )
+            connection.request("POST", "/", content, headers)
             answer = connection.getresponse()
             text = answer.read()
         if answer.status != http.client.OK:
@@ -134,10 +166,14 @@ class KMSServer:
 
 @contextlib.contextmanager
 def running_kms(
-    *, alias: str = DEFAULT_ALIAS, region: str = "us-east-1", state: Path | None = None
+    *,
+    alias: str = DEFAULT_ALIAS,
+    region: str = "us-east-1",
+    state: Path | None = None,
+    credentials: Sequence[Credential] = (DEFAULT_CREDENTIAL,),
 ) -> Iterator[KMSServer]:
     """Run a KMS for the length of the ``with`` block; the arguments are those of `KMSServer`."""
-    server = KMSServer(alias=alias, region=region, state=state)
+    server = KMSServer(alias=alias, region=region, state=state, credentials=credentials)
     server.start()
     try:
         yield server
@@ -147,7 +183,8 @@ def running_kms(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - only in the process that serves
+    from moto.kms.models import kms_backends  # noqa: PLC0415 - only in the process that serves
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
         DomainDispatcherApplication,
         create_backend_app,
     )
@@ -160,7 +197,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--state", type=Path)
     options = parser.parse_args(arguments)
     _add_key(options.alias, options.region, options.state)
-    application = DomainDispatcherApplication(create_backend_app)
+    application = KMSGuard(
+        DomainDispatcherApplication(create_backend_app),
+        kms_backends[ACCOUNT][options.region],
+        read_credentials(_VARIABLE),
+        region=options.region,
+        account=ACCOUNT,
+    )
     server = make_server("127.0.0.1", options.port, application, threaded=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -171,7 +214,7 @@ def _add_key(alias: str, region: str, state: Path | None) -> None:
     """Make the first key, with the id and material of the state file when there is one."""
     from moto.kms.models import kms_backends  # noqa: PLC0415 - only in the process that serves
 
-    backend = kms_backends[_ACCOUNT][region]
+    backend = kms_backends[ACCOUNT][region]
     key = backend.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", None)
     if state is not None:
         if state.exists():

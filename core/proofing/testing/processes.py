@@ -1,9 +1,12 @@
 """What every test tool that starts a server needs: a free port, and an end that is certain."""
 
 import contextlib
+import http
 import signal
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 
 _STOP_SECONDS = 5.0
 
@@ -13,6 +16,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def is_healthy(url: str) -> bool:
+    """Tell whether a server of ours at *url* answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310 - our own server
+            return bool(answer.status == http.HTTPStatus.OK)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def end_process(

@@ -5,15 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
-from proofing.testing.processes import free_port
+from proofing.testing.processes import free_port, is_healthy
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -102,7 +100,7 @@ class Product:
                 command, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
         give_up = time.monotonic() + _READY_SECONDS
-        while not self._answers():
+        while not is_healthy(self.url):
             if self._process.poll() is not None or time.monotonic() > give_up:
                 self.stop()
                 raise RuntimeError(f"the product did not start:\n{self.output}")
@@ -139,11 +137,3 @@ class Product:
                 parents.add(int(entry.name))
                 found.append(int(entry.name))
         return found
-
-    def _answers(self) -> bool:
-        """Tell whether the server is up."""
-        try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:  # noqa: S310 - our own server
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False

@@ -10,12 +10,11 @@ uploads. It serves PUT, GET, HEAD, DELETE and ListObjectsV2, by path (``/bucket/
 
 As a process: ``python -m proofing.testing.s3 --port 9000 --bucket images --cors-origin http://127.0.0.1:3000``,
 with ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY`` in the environment as the one credential it knows, or
-several in ``S3_CREDENTIALS``: ``[{"access_key": …, "secret_key": …, "actions": ["PutObject"]}, …]``.
+several in ``S3_CREDENTIALS``, see `proofing.testing.aws_rights.read_credentials`.
 """
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -28,6 +27,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from proofing.testing.aws_rights import DEFAULT_CREDENTIAL, Credential, read_credentials
+from proofing.testing.aws_signature import AWSError, SignedRequest, verify
 from proofing.testing.s3_answers import (
     Answer,
     cors_headers,
@@ -37,12 +38,10 @@ from proofing.testing.s3_answers import (
     preflight_headers,
 )
 from proofing.testing.s3_bucket import Bucket, CORSRule
-from proofing.testing.s3_signature import Credential, S3Error, SignedRequest, verify
 
-__all__ = ["Bucket", "CORSRule", "Credential", "S3Error", "S3Server", "SeenRequest", "running_s3"]
+__all__ = ["AWSError", "Bucket", "CORSRule", "Credential", "S3Server", "SeenRequest", "running_s3"]
 
 DEFAULT_REGION = "us-east-1"
-DEFAULT_CREDENTIAL = Credential(access_key="AKIASYNTHETIC0000000", secret_key="synthetic/secret/key")  # noqa: S106
 
 _ACTIONS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}
 _IDLE_SECONDS = 30.0
@@ -127,12 +126,12 @@ class S3Server:
             bucket_name, key = self._locate(request)
             bucket = self.buckets.get(bucket_name)
             if bucket is None:
-                raise S3Error(404, "NoSuchBucket")
+                raise AWSError(404, "NoSuchBucket")
             rule = bucket.rule_for(request.header("origin"), request.method)
             cors = cors_headers(rule) if rule is not None else {}
             answer = self._serve(bucket, key, request)
             code = ""
-        except S3Error as error:
+        except AWSError as error:
             answer, code = error_answer(error), error.code
         self.requests.append(SeenRequest(request.method, bucket_name, key, answer.status, code))
         return Answer(answer.status, {**answer.headers, **cors}, answer.body)
@@ -148,8 +147,8 @@ class S3Server:
         if not key:
             action = "ListBucket" if request.method in {"GET", "HEAD"} else ""
         if not action:
-            raise S3Error(405, "MethodNotAllowed")
-        bucket.check_policy(request, signer, action)
+            raise AWSError(405, "MethodNotAllowed")
+        bucket.check_policy(request, signer, action, key)
         if action == "ListBucket":
             return (
                 list_answer(bucket, dict(request.parameters)) if request.method == "GET" else Answer(200, {})
@@ -243,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         try:
             body = self._read_body(request)
-        except S3Error as error:
+        except AWSError as error:
             self.close_connection = True
             self._send(error_answer(error))
             return
@@ -259,16 +258,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self, request: SignedRequest) -> bytes | None:
         """Read as many bytes as Content-Length says; None when fewer come."""
         if request.header("transfer-encoding") is not None:
-            raise S3Error(501, "NotImplemented")
+            raise AWSError(501, "NotImplemented")
         length = request.header("content-length")
         if length is None:
             if request.method == "PUT":
-                raise S3Error(411, "MissingContentLength")
+                raise AWSError(411, "MissingContentLength")
             return b""
         if not length.isascii() or not length.isdecimal():
-            raise S3Error(400, "InvalidRequest")
+            raise AWSError(400, "InvalidRequest")
         if int(length) > max(bucket.max_object_bytes for bucket in self.s3.buckets.values()):
-            raise S3Error(400, "EntityTooLarge")
+            raise AWSError(400, "EntityTooLarge")
         try:
             body = self.rfile.read(int(length))
         except OSError:
@@ -312,7 +311,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     if options.secrets_bucket:
         buckets.append(Bucket(name=options.secrets_bucket, is_versioned=True))
-    server = S3Server(buckets, credentials=_credentials(), region=options.region, port=options.port)
+    server = S3Server(
+        buckets, credentials=read_credentials("S3_CREDENTIALS"), region=options.region, port=options.port
+    )
     for item in options.load:
         place, _, file = item.partition("=")
         bucket, _, key = place.partition("/")
@@ -324,26 +325,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     server.start()
     stopped.wait()
     server.stop()
-
-
-def _credentials() -> list[Credential]:
-    """Read the credentials from the environment: arguments of a process are for all to see."""
-    several = os.environ.get("S3_CREDENTIALS")
-    if several is None:
-        return [
-            Credential(
-                access_key=os.environ.get("AWS_ACCESS_KEY_ID", DEFAULT_CREDENTIAL.access_key),
-                secret_key=os.environ.get("AWS_SECRET_ACCESS_KEY", DEFAULT_CREDENTIAL.secret_key),
-            )
-        ]
-    return [
-        Credential(
-            access_key=item["access_key"],
-            secret_key=item["secret_key"],
-            actions=frozenset(item["actions"]) if "actions" in item else None,
-        )
-        for item in json.loads(several)
-    ]
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+from proofing.testing.aws_signature import AWSError
 from proofing.testing.s3_bucket import Bucket, CORSRule, StoredObject
-from proofing.testing.s3_signature import S3Error
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -41,7 +41,7 @@ def preflight_headers(rule: CORSRule) -> dict[str, str]:
     }
 
 
-def error_answer(error: S3Error) -> Answer:
+def error_answer(error: AWSError) -> Answer:
     """Return an error as S3 words it."""
     body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{error.code}</Code></Error>'
     return Answer(error.status, {"Content-Type": "application/xml"}, body.encode())
@@ -50,12 +50,12 @@ def error_answer(error: S3Error) -> Answer:
 def list_answer(bucket: Bucket, parameters: dict[str, str]) -> Answer:
     """Answer ListObjectsV2, in pages."""
     if parameters.get("list-type") != "2":
-        raise S3Error(501, "NotImplemented")
+        raise AWSError(501, "NotImplemented")
     prefix = parameters.get("prefix", "")
     after = parameters.get("continuation-token", parameters.get("start-after", ""))
     most = parameters.get("max-keys", "1000")
     if not most.isdecimal():
-        raise S3Error(400, "InvalidArgument")
+        raise AWSError(400, "InvalidArgument")
     page_size = min(int(most), 1000)
     found = sorted((key, stored) for key, stored in list(bucket.objects.items()) if key.startswith(prefix))
     rest = [(key, stored) for key, stored in found if key > after]

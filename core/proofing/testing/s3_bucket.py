@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from proofing.testing.s3_signature import S3Error, SignedRequest, Signer
+from proofing.testing.aws_signature import AWSError, SignedRequest, Signer
 
 _MAX_KEY_BYTES = 1024
 _CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
@@ -70,25 +70,25 @@ class Bucket:
     objects: dict[str, StoredObject] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def check_policy(self, request: SignedRequest, signer: Signer, action: str) -> None:
+    def check_policy(self, request: SignedRequest, signer: Signer, action: str, key: str) -> None:
         """Refuse what the bucket's policy or the signer's rights do not allow."""
-        allowed = signer.credential.actions
-        if allowed is not None and not allowed & {action, f"{self.name}/{action}"}:
-            raise S3Error(403, "AccessDenied")
+        resource = f"arn:aws:s3:::{self.name}" + (f"/{key}" if key else "")
+        if not signer.credential.may(f"s3:{action}", resource):
+            raise AWSError(403, "AccessDenied")
         if self.max_signature_age_seconds is not None and signer.age_seconds > self.max_signature_age_seconds:
-            raise S3Error(403, "AccessDenied")
+            raise AWSError(403, "AccessDenied")
         if action == "PutObject" and self.only_if_absent and request.header("if-none-match") is None:
-            raise S3Error(403, "AccessDenied")
+            raise AWSError(403, "AccessDenied")
 
     def put(self, key: str, request: SignedRequest, now: float) -> StoredObject:
         """Keep the body, if length, checksums and condition hold. Checking and keeping are one step."""
         if not key or len(key.encode()) > _MAX_KEY_BYTES:
-            raise S3Error(400, "KeyTooLongError" if key else "InvalidRequest")
+            raise AWSError(400, "KeyTooLongError" if key else "InvalidRequest")
         for name, compute in _CHECKSUMS.items():
             _check_sum(request, name, compute)
         condition = request.header("if-none-match")
         if condition not in {None, "*"} or request.header("if-match") is not None:
-            raise S3Error(501, "NotImplemented")
+            raise AWSError(501, "NotImplemented")
         stored = StoredObject(
             body=request.body,
             content_type=request.header("content-type") or "binary/octet-stream",
@@ -97,7 +97,7 @@ class Bucket:
         )
         with self._lock:
             if condition == "*" and key in self.objects:
-                raise S3Error(412, "PreconditionFailed")
+                raise AWSError(412, "PreconditionFailed")
             self.objects[key] = stored
         return stored
 
@@ -105,7 +105,7 @@ class Bucket:
         """Return an object."""
         stored = self.objects.get(key)
         if stored is None:
-            raise S3Error(404, "NoSuchKey")
+            raise AWSError(404, "NoSuchKey")
         return stored
 
     def delete(self, key: str) -> None:
@@ -123,13 +123,13 @@ class Bucket:
         origin = request.header("origin")
         method = request.header("access-control-request-method")
         if origin is None or method is None:
-            raise S3Error(400, "BadRequest")
+            raise AWSError(400, "BadRequest")
         asked = request.header("access-control-request-headers") or ""
         headers = frozenset(name.strip().lower() for name in asked.split(",") if name.strip())
         for rule in self.cors:
             if rule.allows(origin, method, headers):
                 return rule
-        raise S3Error(403, "AccessForbidden")
+        raise AWSError(403, "AccessForbidden")
 
 
 def _check_sum(request: SignedRequest, name: str, compute: Callable[[bytes], bytes]) -> None:
@@ -140,9 +140,9 @@ def _check_sum(request: SignedRequest, name: str, compute: Callable[[bytes], byt
     try:
         expected = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise S3Error(400, "InvalidRequest") from None
+        raise AWSError(400, "InvalidRequest") from None
     actual = compute(request.body)
     if len(expected) != len(actual):
-        raise S3Error(400, "InvalidRequest")
+        raise AWSError(400, "InvalidRequest")
     if not hmac.compare_digest(expected, actual):
-        raise S3Error(400, "BadDigest")
+        raise AWSError(400, "BadDigest")

@@ -1,8 +1,9 @@
 """The production shape on one machine: real PostgreSQL and Redis, and strict stand-ins for S3 and KMS.
 
 `running_services` starts them and says which settings and variables lead to them; `make run-services` and the
-tests of the production shape use it. The S3 stand-in checks every signature, so credentials are real ones of
-its own; they stand in the environment, as the AWS chain expects.
+tests of the production shape use it. The stand-ins check every signature, so credentials are real ones of
+their own; they stand in the environment, as the AWS chain expects. The owner of the account may do
+everything; each role has a credential beside, with the policy that the plugin ``aws`` has for it.
 """
 
 import contextlib
@@ -10,23 +11,27 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from proofing.testing.kms import KMSServer, running_kms
+from proofing.testing.aws_rights import Credential, Policy, read_policy
+from proofing.testing.kms import ACCOUNT, KMSServer, running_kms
 from proofing.testing.postgres import PostgresServer, running_postgres
 from proofing.testing.redis import RedisServer, running_redis
 from proofing.testing.s3 import S3Server, running_s3
 from proofing.testing.s3_bucket import Bucket, CORSRule
-from proofing.testing.s3_signature import Credential
 
 IMAGE_BUCKET = "proofing-images"
 SECRET_BUCKET = "proofing-secrets"  # noqa: S105 - a name
 SECRET_KEY = "test/secrets.yaml"  # noqa: S105 - a name
 REGION = "us-east-1"
 KEY_ALIAS = "alias/proofing"
+ENVIRONMENT = "test"
+#: Kinds of process that have rights of their own.
+ROLES = ("migrate", "web", "worker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -35,7 +40,8 @@ class Services:
 
     Attributes:
         settings: values for settings.yaml that lead to them.
-        variables: environment variables that their clients need.
+        variables: environment variables that their clients need, with the credential of the owner.
+        credentials: role to the credential that has its rights and no others.
     """
 
     postgres: PostgresServer
@@ -44,6 +50,26 @@ class Services:
     kms: KMSServer
     settings: Mapping[str, Any]
     variables: Mapping[str, str]
+    credentials: Mapping[str, Credential]
+
+
+def role_secret_key(role: str) -> str:
+    """Return where the secrets of *role* stand, which it alone may read."""
+    return f"{ENVIRONMENT}/{role}.yaml"
+
+
+def role_policy(role: str) -> Policy:
+    """Return what *role* may do with S3 and KMS: the plugin's policy for our buckets and keys."""
+    text = files("proofing_aws").joinpath("policies", f"{role}.json").read_text(encoding="utf-8")
+    return read_policy(
+        text,
+        environment=ENVIRONMENT,
+        image_bucket=IMAGE_BUCKET,
+        image_prefix="",
+        kms_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*",
+        secret_bucket=SECRET_BUCKET,
+        secret_object_key=role_secret_key(role),
+    )
 
 
 def _direct(_name: str, port: int) -> int:
@@ -63,7 +89,9 @@ def running_services(
         front: given ``postgres``, ``redis``, ``s3`` or ``kms`` and its port, returns the port that clients
             are led to, such as that of a fault proxy.
     """
-    credential = Credential(access_key="AK" + secrets.token_hex(9).upper(), secret_key=secrets.token_hex(20))
+    owner = _credential(None)
+    roles = {role: _credential(role_policy(role)) for role in ROLES}
+    signers = [owner, *roles.values()]
     images = Bucket(
         name=IMAGE_BUCKET,
         cors=(CORSRule(origin=public_url),),
@@ -75,8 +103,10 @@ def running_services(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="proofing-services-")))
         postgres = stack.enter_context(running_postgres(durable=durable))
         redis = stack.enter_context(running_redis(password=secrets.token_hex(16)))
-        kms = stack.enter_context(running_kms(alias=KEY_ALIAS, region=REGION, state=folder / "kms"))
-        s3 = stack.enter_context(running_s3([images, kept], credentials=[credential], region=REGION))
+        kms = stack.enter_context(
+            running_kms(alias=KEY_ALIAS, region=REGION, state=folder / "kms", credentials=signers)
+        )
+        s3 = stack.enter_context(running_s3([images, kept], credentials=signers, region=REGION))
         dsn = _led(postgres.new_database(), postgres.port, front("postgres", postgres.port))
         redis_url = _led(redis.url, redis.port, front("redis", redis.port))
         s3_url = _led(s3.url, s3.port, front("s3", s3.port))
@@ -88,12 +118,21 @@ def running_services(
             s3=s3,
             kms=kms,
             settings=_settings(public_url, s3_url, kms_url),
-            variables={
-                "AWS_ACCESS_KEY_ID": credential.access_key,
-                "AWS_SECRET_ACCESS_KEY": credential.secret_key,
-                "AWS_EC2_METADATA_DISABLED": "true",
-            },
+            variables={**signing_variables(owner), "AWS_EC2_METADATA_DISABLED": "true"},
+            credentials=roles,
         )
+
+
+def signing_variables(credential: Credential) -> dict[str, str]:
+    """Return the environment variables by which the AWS chain finds *credential*."""
+    return {"AWS_ACCESS_KEY_ID": credential.access_key, "AWS_SECRET_ACCESS_KEY": credential.secret_key}
+
+
+def _credential(policy: Policy | None) -> Credential:
+    """Return a fresh credential with the rights of *policy*."""
+    return Credential(
+        access_key="AK" + secrets.token_hex(9).upper(), secret_key=secrets.token_hex(20), policy=policy
+    )
 
 
 def _led(url: str, port: int, instead: int) -> str:

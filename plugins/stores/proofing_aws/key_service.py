@@ -16,6 +16,8 @@ from proofing_aws.clients import AWSCalls, error_code, is_refused
 from proofing_aws.settings import AWSSettings, require
 
 _KEY_SPEC = "AES_256"
+#: The key is disabled or waits for its deletion; who did that can undo it.
+_NOT_NOW = frozenset({"DisabledException", "KMSInvalidStateException"})
 
 _logger = get_logger("stores.aws")
 
@@ -87,7 +89,7 @@ class KMSKeyService:
             self._note("GenerateDataKey", self._key_id, context, success=False)
             if is_refused(error):
                 raise self._calls.refused() from None
-            raise StoreUnavailableError("the key service (KMS) cannot use our key") from None
+            raise _unusable() from None
         plaintext, wrapped, key_id = (
             self._calls.part(answer, name) for name in ("Plaintext", "CiphertextBlob", "KeyId")
         )
@@ -102,6 +104,8 @@ class KMSKeyService:
         except ClientError as error:
             # KMS says AccessDenied for keys of others as for a right that we lack; the line tells operators.
             self._note("Decrypt", key_id, context, success=False, reason=error_code(error))
+            if error_code(error) in _NOT_NOW:
+                raise _unusable() from None
             raise EncryptionError from None
         if answer is None:
             raise EncryptionError
@@ -137,3 +141,8 @@ class KMSKeyService:
             success=success,
             **({"reason": reason} if reason else {}),
         )
+
+
+def _unusable() -> StoreUnavailableError:
+    """Return the error for a key that does not serve now."""
+    return StoreUnavailableError("the key service (KMS) cannot use our key")

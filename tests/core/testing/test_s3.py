@@ -19,6 +19,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from proofing.testing.aws_rights import allowing
 from proofing.testing.processes import free_port
 from proofing.testing.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, Credential, S3Server, running_s3
 
@@ -173,7 +174,7 @@ def test_temporary_credentials_need_their_token(server: S3Server) -> None:
 
 def test_rights_are_checked(server: S3Server) -> None:
     """A signer does what it may, and nothing else."""
-    reader = Credential(access_key="AKIAREADER0000000000", secret_key="s", actions=frozenset({"GetObject"}))
+    reader = Credential(access_key="AKIAREADER0000000000", secret_key="s", policy=allowing("s3:GetObject"))
     server.credentials[reader.access_key] = reader
     client = make_client(server.url, reader)
     assert code_of(client.get_object, Bucket="plain", Key="x") == "NoSuchKey"
@@ -339,7 +340,11 @@ def test_it_runs_as_a_process(tmp_path: Path) -> None:
     credentials = json.dumps(
         [
             {"access_key": "AKIAWEB", "secret_key": "s"},
-            {"access_key": "AKIANONE", "secret_key": "s", "actions": []},
+            {
+                "access_key": "AKIANONE",
+                "secret_key": "s",
+                "policy": {"Version": "2012-10-17", "Statement": []},
+            },
         ]
     )
     process = subprocess.Popen(

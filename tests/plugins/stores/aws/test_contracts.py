@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from proofing.stores import ImageStore, KeyService, SecretStore
+from proofing.testing.aws_signature import SignedRequest
 from proofing.testing.kms import KMSServer
 from proofing.testing.processes import free_port
 from proofing.testing.s3 import S3Server
-from proofing.testing.s3_signature import SignedRequest
 from proofing.testing.stores import ImageStoreContract, KeyServiceContract, SecretStoreContract
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.key_service import KMSKeyService

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from proofing.errors import StoreUnavailableError
+from proofing.testing.aws_signature import SignedRequest
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.kms import KMSServer
 from proofing.testing.s3 import S3Server
-from proofing.testing.s3_signature import SignedRequest
 from proofing.testing.waiting import eventually
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.key_service import KMSKeyService

@@ -14,10 +14,11 @@ import pytest
 import proofing_aws
 from proofing.errors import ConfigurationError, ImageNotFoundError, StoreError, StoreUnavailableError
 from proofing.hookspecs import BackendContext
+from proofing.testing.aws_rights import allowing
+from proofing.testing.aws_signature import SignedRequest
 from proofing.testing.image_stores import make_terms
 from proofing.testing.processes import free_port
 from proofing.testing.s3 import Credential, S3Server
-from proofing.testing.s3_signature import SignedRequest
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.settings import AWSSettings
 
@@ -106,7 +107,7 @@ async def test_web_role_without_listing_and_deleting_starts(
     s3: S3Server, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PutObject is all that the web process needs."""
-    web = Credential(access_key="AKIAWEB", secret_key="s", actions=frozenset({"PutObject"}))
+    web = Credential(access_key="AKIAWEB", secret_key="s", policy=allowing("s3:PutObject"))
     s3.credentials[web.access_key] = web
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", web.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", web.secret_key)
@@ -127,7 +128,7 @@ async def test_a_role_that_may_not_write_cannot_be_web(
     s3: S3Server, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The start says that the right is missing."""
-    reader = Credential(access_key="AKIAREAD", secret_key="s", actions=frozenset({"GetObject"}))
+    reader = Credential(access_key="AKIAREAD", secret_key="s", policy=allowing("s3:GetObject"))
     s3.credentials[reader.access_key] = reader
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", reader.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", reader.secret_key)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proofing.errors import ConfigurationError, EncryptionError
+from proofing.errors import ConfigurationError, EncryptionError, StoreUnavailableError
 from proofing.testing.kms import KMSServer
 from proofing_aws.clients import make_client
 from proofing_aws.key_service import KMSKeyService
@@ -104,3 +104,40 @@ async def test_check_finds_nothing_wrong(service: KMSKeyService) -> None:
     """The key of the stand-in is as it should be."""
     nothing: Sequence[str] = []
     assert await service.check() == nothing
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+async def test_credentials_that_kms_does_not_know_damage_no_message(
+    name: str, service: KMSKeyService, kms: KMSServer, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unknown key or a wrong secret is told as such: it says nothing about key or message."""
+    key = await service.generate(CONTEXT)
+    monkeypatch.setenv(name, "AKIACANARY0000000000")
+    settings = aws.settings(kms_endpoint_url=kms.url)
+    with pytest.raises(StoreUnavailableError, match="refuses our credentials"):
+        await KMSKeyService(settings, environment="test").open()
+    stranger = KMSKeyService(settings.model_copy(update={"probe_at_start": False}), environment="test")
+    await stranger.open()
+    for call in (stranger.generate(CONTEXT), stranger.unwrap(key.wrapped, key.key_id, CONTEXT)):
+        with pytest.raises(StoreUnavailableError, match="refuses our credentials") as caught:
+            await call
+        assert "CANARY" not in str(caught.value)
+    await stranger.close()
+
+
+@pytest.mark.parametrize("call", ["disable_key", "schedule_key_deletion"])
+async def test_a_key_that_is_not_enabled_damages_no_message(call: str, kms: KMSServer, aws: Any) -> None:
+    """The operator may enable it again, so what it wrapped is not there now, and not broken."""
+    alias = f"alias/switched-off-{call.partition('_')[0]}"
+    arn = kms.create_key(alias)
+    settings = aws.settings(kms_endpoint_url=kms.url, kms_key_id=alias)
+    service = KMSKeyService(settings, environment="test")
+    await service.open()
+    key = await service.generate(CONTEXT)
+    client = make_client(settings, "kms")
+    getattr(client, call)(KeyId=arn.rpartition("/")[2])  # moto takes no ARN here
+    client.close()
+    for use in (service.generate(CONTEXT), service.unwrap(key.wrapped, key.key_id, CONTEXT)):
+        with pytest.raises(StoreUnavailableError, match="cannot use our key"):
+            await use
+    await service.close()

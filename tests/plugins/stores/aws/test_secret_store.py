@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from proofing.errors import ConfigurationError
+from proofing.testing.aws_rights import allowing
+from proofing.testing.aws_signature import SignedRequest
 from proofing.testing.s3 import Credential, S3Server
-from proofing.testing.s3_signature import SignedRequest
 from proofing_aws.secret_store import MAX_SECRET_BYTES, S3SecretStore
 
 
@@ -63,7 +64,7 @@ async def test_missing_rights_and_buckets_stop_the_start(
     )
     with pytest.raises(ConfigurationError, match="missing"):
         await store.load()
-    nobody = Credential(access_key="AKIANOBODY", secret_key="s", actions=frozenset())
+    nobody = Credential(access_key="AKIANOBODY", secret_key="s", policy=allowing())
     s3.credentials[nobody.access_key] = nobody
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", nobody.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", nobody.secret_key)

@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 import pytest
 
+from proofing.testing.aws_rights import allowing
+from proofing.testing.aws_signature import SignedRequest, sign
 from proofing.testing.image_stores import make_terms
 from proofing.testing.s3 import Bucket, Credential, S3Server
-from proofing.testing.s3_signature import SignedRequest, sign
 from proofing_aws.clients import make_client
 from proofing_aws.image_store import S3ImageStore
 
@@ -267,7 +268,7 @@ async def test_signer_without_the_right_cannot_write(aws: Any, monkeypatch: pyte
     worker = Credential(
         access_key="AKIASYNTHETICWORKER0",
         secret_key="synthetic-worker",
-        actions=frozenset({"GetObject", "DeleteObject", "ListBucket"}),
+        policy=allowing("s3:GetObject", "s3:DeleteObject", "s3:ListBucket"),
     )
     server = S3Server([Bucket(name="images")], credentials=[worker])
     server.start()

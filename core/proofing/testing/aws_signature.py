@@ -1,8 +1,8 @@
-"""Verifies AWS Signature Version 4 as S3 does: Authorization header and pre-signed query.
+"""Verifies AWS Signature Version 4 as S3 and KMS do: Authorization header and, for S3, pre-signed query.
 
 Not served: streaming and unsigned payloads behind an Authorization header, pre-signed POST forms, and
 Signature Version 4A. Source: Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)";
-proved with the vectors published there.
+proved with the vectors published there. Other services leave out the header with the payload's hash.
 """
 
 import calendar
@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
+from proofing.testing.aws_rights import Credential
+
+_S3 = "s3"
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _SKEW_SECONDS = 15 * 60
@@ -25,12 +28,12 @@ _HEADER = re.compile(
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-class S3Error(Exception):
+class AWSError(Exception):
     """An answer that is no success.
 
     Attributes:
         status: of HTTP.
-        code: of S3, such as ``SignatureDoesNotMatch``.
+        code: of S3, such as ``SignatureDoesNotMatch``; KMS has other names for the same.
     """
 
     def __init__(self, status: int, code: str) -> None:
@@ -38,22 +41,6 @@ class S3Error(Exception):
         self.status = status
         self.code = code
         super().__init__(f"{status} {code}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Credential:
-    """Who may sign.
-
-    Attributes:
-        session_token: of temporary credentials; must come with each request.
-        actions: what the signer may do, such as ``PutObject``, or ``images/PutObject`` in one bucket only;
-            None for everything.
-    """
-
-    access_key: str
-    secret_key: str
-    session_token: str | None = None
-    actions: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,7 +63,7 @@ class SignedRequest:
         """Return a header that may come once at most."""
         values = [value for key, value in self.headers if key == name]
         if len(values) > 1:
-            raise S3Error(400, "InvalidRequest")
+            raise AWSError(400, "InvalidRequest")
         return values[0] if values else None
 
     @property
@@ -100,7 +87,14 @@ class Signer:
     is_presigned: bool
 
 
-def verify(request: SignedRequest, credentials: Mapping[str, Credential], region: str, now: float) -> Signer:
+def verify(
+    request: SignedRequest,
+    credentials: Mapping[str, Credential],
+    region: str,
+    now: float,
+    *,
+    service: str = _S3,
+) -> Signer:
     """Return who signed *request*.
 
     Args:
@@ -108,19 +102,20 @@ def verify(request: SignedRequest, credentials: Mapping[str, Credential], region
         credentials: by access key.
         region: of the server; a signature for another is refused.
         now: seconds since the epoch.
+        service: that the signature must name.
 
     Raises:
-        S3Error: not signed, not by one of *credentials*, not in time, or not what was sent.
+        AWSError: not signed, not by one of *credentials*, not in time, or not what was sent.
     """
     in_query = any(name.lower().startswith("x-amz-") for name, _ in request.parameters)
     authorization = request.header("authorization")
     if in_query and authorization is not None:
-        raise S3Error(400, "InvalidArgument")
-    if in_query:
+        raise AWSError(400, "InvalidArgument")
+    if in_query and service == _S3:
         return _verify_query(request, credentials, region, now)
     if authorization is not None:
-        return _verify_header(request, authorization, credentials, region, now)
-    raise S3Error(403, "AccessDenied")
+        return _verify_header(request, authorization, credentials, f"{region}/{service}", now)
+    raise AWSError(403, "AccessDenied")
 
 
 def sign(request: SignedRequest, secret_key: str, *, scope: str, date: str, signed: str, payload: str) -> str:
@@ -129,7 +124,7 @@ def sign(request: SignedRequest, secret_key: str, *, scope: str, date: str, sign
     Args:
         request: with every header that *signed* names.
         secret_key: of the signer.
-        scope: ``date/region/s3/aws4_request``.
+        scope: ``date/region/service/aws4_request``.
         date: of the signature, such as ``20130524T000000Z``.
         signed: names of the signed headers, sorted, with semicolons.
         payload: hex SHA-256 of the body, or ``UNSIGNED-PAYLOAD``.
@@ -163,72 +158,73 @@ def _verify_query(
     values: dict[str, str] = {}
     for name, value in request.parameters:
         if name in values:
-            raise S3Error(400, "InvalidArgument")
+            raise AWSError(400, "InvalidArgument")
         values[name] = value
     try:
         algorithm, credential, date, expires, signed, signature = (
             values[f"X-Amz-{name}"] for name in _QUERY_NAMES
         )
     except KeyError:
-        raise S3Error(400, "AuthorizationQueryParametersError") from None
+        raise AWSError(400, "AuthorizationQueryParametersError") from None
     if algorithm != _ALGORITHM or not re.fullmatch(r"[1-9][0-9]{0,5}", expires):
-        raise S3Error(400, "AuthorizationQueryParametersError")
+        raise AWSError(400, "AuthorizationQueryParametersError")
     if int(expires) > _LONGEST_LIFE_SECONDS:
-        raise S3Error(400, "AuthorizationQueryParametersError")
-    known, scope = _find(credential, credentials, region, date)
+        raise AWSError(400, "AuthorizationQueryParametersError")
+    known, scope = _find(credential, credentials, f"{region}/{_S3}", date)
     age = now - _seconds(date)
     if age < -_SKEW_SECONDS or age > int(expires):
-        raise S3Error(403, "AccessDenied")
+        raise AWSError(403, "AccessDenied")
     if values.get("X-Amz-Security-Token") != known.session_token:
-        raise S3Error(403, "InvalidToken")
+        raise AWSError(403, "InvalidToken")
     _check_signed(request, signed)
     expected = sign(request, known.secret_key, scope=scope, date=date, signed=signed, payload=_UNSIGNED)
     if not hmac.compare_digest(expected, signature):
-        raise S3Error(403, "SignatureDoesNotMatch")
+        raise AWSError(403, "SignatureDoesNotMatch")
     payload = request.header("x-amz-content-sha256")
     if payload not in {None, _UNSIGNED, hashlib.sha256(request.body).hexdigest()}:
-        raise S3Error(400, "XAmzContentSHA256Mismatch")
+        raise AWSError(400, "XAmzContentSHA256Mismatch")
     return Signer(known, age, is_presigned=True)
 
 
 def _verify_header(
-    request: SignedRequest, authorization: str, credentials: Mapping[str, Credential], region: str, now: float
+    request: SignedRequest, authorization: str, credentials: Mapping[str, Credential], place: str, now: float
 ) -> Signer:
-    """Verify an Authorization header."""
+    """Verify an Authorization header for *place*, which is region and service."""
     parts = _HEADER.fullmatch(authorization.strip())
     date, payload = request.header("x-amz-date"), request.header("x-amz-content-sha256")
     if parts is None or date is None:
-        raise S3Error(400, "AuthorizationHeaderMalformed")
-    if payload is None:
-        raise S3Error(400, "MissingSecurityHeader")
+        raise AWSError(400, "AuthorizationHeaderMalformed")
+    if payload is None and place.endswith(f"/{_S3}"):
+        raise AWSError(400, "MissingSecurityHeader")
+    payload = payload or hashlib.sha256(request.body).hexdigest()
     if not re.fullmatch(r"[0-9a-f]{64}", payload):
-        raise S3Error(501, "NotImplemented")  # streaming and unsigned payloads
+        raise AWSError(501, "NotImplemented")  # streaming and unsigned payloads
     credential, signed, signature = parts.groups()
-    known, scope = _find(credential, credentials, region, date)
+    known, scope = _find(credential, credentials, place, date)
     age = now - _seconds(date)
     if abs(age) > _SKEW_SECONDS:
-        raise S3Error(403, "RequestTimeTooSkewed")
+        raise AWSError(403, "RequestTimeTooSkewed")
     if request.header("x-amz-security-token") != known.session_token:
-        raise S3Error(403, "InvalidToken")
+        raise AWSError(403, "InvalidToken")
     _check_signed(request, signed)
     expected = sign(request, known.secret_key, scope=scope, date=date, signed=signed, payload=payload)
     if not hmac.compare_digest(expected, signature):
-        raise S3Error(403, "SignatureDoesNotMatch")
+        raise AWSError(403, "SignatureDoesNotMatch")
     if not hmac.compare_digest(hashlib.sha256(request.body).hexdigest(), payload):
-        raise S3Error(400, "XAmzContentSHA256Mismatch")
+        raise AWSError(400, "XAmzContentSHA256Mismatch")
     return Signer(known, age, is_presigned=False)
 
 
 def _find(
-    credential: str, credentials: Mapping[str, Credential], region: str, date: str
+    credential: str, credentials: Mapping[str, Credential], place: str, date: str
 ) -> tuple[Credential, str]:
     """Return the credential that is named, and the scope, which must be ours and of the day."""
     access_key, _, scope = credential.partition("/")
-    if scope != f"{date[:8]}/{region}/s3/aws4_request":
-        raise S3Error(400, "AuthorizationHeaderMalformed")
+    if scope != f"{date[:8]}/{place}/aws4_request":
+        raise AWSError(400, "AuthorizationHeaderMalformed")
     known = credentials.get(access_key)
     if known is None:
-        raise S3Error(403, "InvalidAccessKeyId")
+        raise AWSError(403, "InvalidAccessKeyId")
     return known, scope
 
 
@@ -237,11 +233,11 @@ def _check_signed(request: SignedRequest, signed: str) -> None:
     names = signed.split(";")
     present = {name for name, _ in request.headers}
     if names != sorted(set(names)) or "host" not in names:
-        raise S3Error(403, "SignatureDoesNotMatch")
+        raise AWSError(403, "SignatureDoesNotMatch")
     if not present.issuperset(names):
-        raise S3Error(403, "SignatureDoesNotMatch")
+        raise AWSError(403, "SignatureDoesNotMatch")
     if any(name.startswith("x-amz-") and name not in names for name in present):
-        raise S3Error(
+        raise AWSError(
             403, "AccessDenied"
         )  # "There were headers present in the request which were not signed"
 
@@ -254,11 +250,11 @@ def _joined(request: SignedRequest, name: str) -> str:
 def _decode(text: str) -> str:
     """Percent-decode, refusing what is malformed or no UTF-8."""
     if _PERCENT.search(text):
-        raise S3Error(400, "InvalidURI")
+        raise AWSError(400, "InvalidURI")
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise S3Error(400, "InvalidURI") from None
+        raise AWSError(400, "InvalidURI") from None
 
 
 def _encode(text: str) -> str:
@@ -271,4 +267,4 @@ def _seconds(date: str) -> float:
     try:
         return float(calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ")))
     except ValueError:
-        raise S3Error(403, "AccessDenied") from None
+        raise AWSError(403, "AccessDenied") from None

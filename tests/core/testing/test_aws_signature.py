@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from proofing.testing.s3_signature import Credential, S3Error, SignedRequest, verify
+from proofing.testing.aws_signature import AWSError, Credential, SignedRequest, verify
 
 HOST = "examplebucket.s3.amazonaws.com"
 REGION = "us-east-1"
@@ -84,7 +84,7 @@ HEADER_VECTORS = {
 
 def refusal(request: SignedRequest, *, now: float = NOW, region: str = REGION) -> tuple[int, str]:
     """Return status and code with which *request* is refused."""
-    with pytest.raises(S3Error) as caught:
+    with pytest.raises(AWSError) as caught:
         verify(request, CREDENTIALS, region, now)
     return caught.value.status, caught.value.code
 

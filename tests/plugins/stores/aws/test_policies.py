@@ -1,0 +1,79 @@
+"""The IAM policies of the roles allow exactly what the manual says, by action and purpose."""
+
+from itertools import product
+
+import pytest
+
+from proofing.encryption import Purpose
+from proofing.testing.services import IMAGE_BUCKET, ROLES, SECRET_BUCKET, role_policy, role_secret_key
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/any"
+PICTURE = f"arn:aws:s3:::{IMAGE_BUCKET}/captures/one"
+KMS_ACTIONS = [
+    "Decrypt",
+    "DescribeKey",
+    "DisableKey",
+    "Encrypt",
+    "GenerateDataKey",
+    "PutKeyPolicy",
+    "ReEncrypt",
+]
+S3_ACTIONS = ["DeleteObject", "GetObject", "ListBucket", "PutBucketPolicy", "PutObject"]
+#: Role to what it may do with keys, by purpose.
+KEYS = {
+    "migrate": set(),
+    "web": {
+        ("GenerateDataKey", "args"),
+        ("GenerateDataKey", "result"),
+        ("GenerateDataKey", "session"),
+        ("Decrypt", "result"),
+        ("Decrypt", "session"),
+    },
+    "worker": {("GenerateDataKey", "result"), ("Decrypt", "args")},
+}
+PICTURES = {"migrate": set(), "web": {"PutObject"}, "worker": {"DeleteObject", "GetObject"}}
+
+
+def may(role: str, action: str, resource: str, context: dict[str, str] | None = None) -> bool:
+    """Tell what the policy of *role* says."""
+    conditions = {f"kms:EncryptionContext:{name}": value for name, value in (context or {}).items()}
+    return any(statement.allows(action, resource, conditions) for statement in role_policy(role))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_keys(role: str) -> None:
+    """Every action with every purpose; none without the whole context or for another environment."""
+    context = {"app": "proofing", "environment": "test"}
+    allowed = {
+        (action, purpose.value)
+        for action, purpose in product(KMS_ACTIONS, Purpose)
+        if may(role, f"kms:{action}", KEY, {**context, "purpose": purpose.value})
+    }
+    describes = {("DescribeKey", purpose.value) for purpose in Purpose} if role != "migrate" else set()
+    assert allowed == KEYS[role] | describes
+    for action, purpose in KEYS[role]:
+        for other in (
+            {"purpose": purpose},
+            {**context},
+            {**context, "purpose": purpose, "environment": "production"},
+            {**context, "purpose": purpose, "app": "other"},
+        ):
+            assert not may(role, f"kms:{action}", KEY, other)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pictures_and_secrets(role: str) -> None:
+    """Pictures as the role needs them, its own secrets and nobody else's."""
+    assert {action for action in S3_ACTIONS if may(role, f"s3:{action}", PICTURE)} == PICTURES[role]
+    assert may(role, "s3:ListBucket", f"arn:aws:s3:::{IMAGE_BUCKET}") is (role == "worker")
+    readable = {
+        other
+        for other in ROLES
+        if may(role, "s3:GetObject", f"arn:aws:s3:::{SECRET_BUCKET}/{role_secret_key(other)}")
+    }
+    assert readable == {role}
+    assert not any(
+        may(role, f"s3:{action}", f"arn:aws:s3:::{SECRET_BUCKET}/{role_secret_key(role)}")
+        for action in S3_ACTIONS
+        if action != "GetObject"
+    )
