@@ -1,4 +1,4 @@
-"""Thousands of vendor calls in one worker: real jobs of the production shape, a vendor that takes ten seconds.
+"""Thousands of vendor calls in one worker: real jobs of the production shape, a vendor of ten seconds.
 
 The jobs wait in PostgreSQL before the worker starts; their results go to Redis. Beside it, in the same run,
 the same calls made by a bare aiohttp client that does nothing else.
