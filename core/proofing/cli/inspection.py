@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from proofing.plugins import PluginManager
-from proofing.runtime import check_backends, configure, make_backends, plugin_names
+from proofing.runtime import check_backends, configure, located, make_backends, plugin_names
 from proofing.settings import Layers, Settings, read_layers
 from proofing.vendors import ProoferKind
 
@@ -24,11 +24,16 @@ async def check(options: argparse.Namespace) -> int:
     reports = await check_backends(backends)
     reachable = {name: report.problem for name, report in reports.items()}
     advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
-    vendors = [str(problem) for problem in configuration.router.unusable()]
+    if unused := configuration.plugins.unused_sections:
+        advice["settings"] = [f"the section {name} is not used: plugins does not name it" for name in unused]
+    unusable = located(configuration.router.unusable(), configuration.layers)
+    vendors = [str(problem) for problem in unusable]
     if options.json:
         print(json.dumps({"settings": "ok", "vendors": vendors, "reachable": reachable, "advice": advice}))
     else:
         print("settings: ok")
+        for sentence in advice.get("settings", ()):
+            print(f"  {sentence}")
         print("\n".join(vendors) or "vendors: ok")
         for name, problem in reachable.items():
             print(f"{name}: {problem or 'ok'}")

@@ -302,6 +302,10 @@ def _problem(
         rule = "is required and has no default"
     elif kind in {"bool_type", "bool_parsing"}:
         rule = "must be true or false (or exactly 'true' or 'false' in quotes)"
+    elif kind in {"tuple_type", "list_type"}:
+        rule = "must be a list"
+    elif kind in {"dict_type", "model_type"}:
+        rule = "must be a map"
     elif kind == "enum":
         rule = "must be one of the documented words"
     else:
