@@ -70,7 +70,8 @@ async def plugins(options: argparse.Namespace) -> int:
     else:
         for report in manager.reports:
             state = report.problem or ("enabled" if report.enabled else "installed, not enabled")
-            print(f"{report.name:<12} {report.distribution} {report.version}  {state}")
+            origin = f"{report.distribution} {report.version}" if report.distribution else "-"
+            print(f"{report.name:<12} {origin}  {state}")
             for offer in report.offers:
                 print(f"{'':<12}   {offer}")
     return 1 if manager.problems() else 0
@@ -100,9 +101,11 @@ async def jobs(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({name: _plain(value) for name, value in asdict(stats).items()}))
         return 0
-    for name in sorted({*stats.waiting, *stats.running}):
-        print(f"{name:<28} waiting {stats.waiting.get(name, 0):>6}  running {stats.running.get(name, 0):>6}")
     workers = "unknown" if stats.workers is None else stats.workers
+    for name in sorted({*stats.waiting, *stats.running}):
+        # A backend that does not know its workers knows only what runs in this process: nothing.
+        running = "unknown" if stats.workers is None else stats.running.get(name, 0)
+        print(f"{name:<28} waiting {stats.waiting.get(name, 0):>6}  running {running:>7}")
     print(f"oldest ready job: {stats.oldest_seconds:.1f} s; workers: {workers}")
     for end, count in stats.ended.items():
         print(f"ended {end:<22} {count:>6}")
