@@ -10,6 +10,8 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -134,6 +136,36 @@ def _plain(value: object) -> Any:
     return f"<{type(value).__name__}>"
 
 
+class _Kept(logging.Handler):
+    """Keeps lines until it is known where they go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        self.records.append(record)
+
+
+@contextmanager
+def kept_lines() -> Iterator[None]:
+    """Keep the lines of before `configure_logs`, which writes them; without it they are dropped.
+
+    The settings say where the log is, and reading them is worth lines of its own.
+    """
+    root = logging.getLogger("proofing")
+    kept, level = _Kept(), root.level
+    root.addHandler(kept)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        if kept in root.handlers:
+            root.removeHandler(kept)
+            root.setLevel(level)
+
+
 def configure_logs(directory: Path | None, environment: str, role: str, *, echo: bool = False) -> None:
     """Send our events to ``<directory>/<environment>.log``, one line each.
 
@@ -146,6 +178,7 @@ def configure_logs(directory: Path | None, environment: str, role: str, *, echo:
     root = logging.getLogger("proofing")
     root.setLevel(logging.INFO)
     root.propagate = False
+    kept = [record for handler in root.handlers if isinstance(handler, _Kept) for record in handler.records]
     for handler in list(root.handlers):
         root.removeHandler(handler)
         handler.close()
@@ -160,6 +193,8 @@ def configure_logs(directory: Path | None, environment: str, role: str, *, echo:
     for handler in handlers:
         handler.setFormatter(formatter)
         root.addHandler(handler)
+    for record in kept:
+        root.handle(record)
     for name in _FOREIGN:
         foreign = logging.getLogger(name)
         foreign.setLevel(logging.CRITICAL + 1)

@@ -20,17 +20,11 @@ from proofing.applicant import ATTRIBUTES
 from proofing.errors import ConfigurationError, PluginError, Problem
 from proofing.hookspecs import GROUP, BackendContext, BackendDescriptor, PluginSettings
 from proofing.logs import get_logger, log
+from proofing.proofers import LoadedProofer, missing_library
 from proofing.queues import Queue
 from proofing.settings import Layers, Settings, parse_settings
 from proofing.stores import ImageStore, KeyService, ResultStore, SecretStore
-from proofing.vendors import (
-    AnyProofer,
-    HostedProofer,
-    Maturity,
-    PollingProofer,
-    ProoferDescriptor,
-    ProoferKind,
-)
+from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
 
 BackendT = TypeVar("BackendT")
 
@@ -95,6 +89,8 @@ class PluginManager:
         self._pluggy.add_hookspecs(hookspecs)
         self._loaded: dict[str, _Loaded] = {}
         self.reports: list[PluginReport] = []
+        #: Sections of plugins that are installed and not enabled; `read_sections` finds them.
+        self.unused_sections: list[str] = []
         found: dict[str, list[EntryPoint]] = {}
         for entry in entry_points(group=GROUP):
             found.setdefault(entry.name, []).append(entry)
@@ -136,14 +132,14 @@ class PluginManager:
             self._pluggy.check_pending()
             schema, offers = self._ask(module)
         except ModuleNotFoundError as error:
-            problem = f"needs {error.name}; install proofing[{name}]"
+            problem = missing_library(error, name)
         except pluggy.PluginValidationError:
             problem = "implements a hook that does not exist, or with other arguments"
         except PluginError as error:
             problem = str(error)
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a module may raise anything, even what ends a process
             problem = f"cannot be loaded: {type(error).__name__}"
         else:
             self._loaded[name] = _Loaded(name, schema, offers)
@@ -168,7 +164,13 @@ class PluginManager:
             offers[hook] = [item for result in results for item in result]
             if not all(isinstance(item, wanted) for item in offers[hook]):
                 raise PluginError(f"answers {hook} with something that is no {wanted.__name__}")
+            for item in offers[hook]:
+                if not (isinstance(item.name, str) and item.name and callable(item.make)):
+                    raise PluginError(f"answers {hook} with a descriptor that has no name, or cannot make it")
         for item in offers["proofing_proofers"]:
+            # Python does not hold a dataclass to its types, and a maturity that is a text passes for no mock.
+            if not (isinstance(item.kind, ProoferKind) and isinstance(item.maturity, Maturity)):
+                raise PluginError(f"{item.name} has a kind or a maturity that is no ProoferKind or Maturity")
             if unknown := sorted(set(item.attributes) - set(ATTRIBUTES)):
                 raise PluginError(f"{item.name} declares unknown attributes: {', '.join(unknown)}")
         return schema, offers
@@ -207,6 +209,9 @@ class PluginManager:
                     problems.append(Problem(layers.origin([plugin.name]), plugin.name, "has no settings"))
             except ConfigurationError as error:
                 problems.extend(error.problems)
+            except Exception as error:  # noqa: BLE001 - a plugin's own validator may raise anything
+                rule = f"cannot be judged: the plugin's schema raised {type(error).__name__}"
+                problems.append(Problem(layers.origin([plugin.name]), plugin.name, rule))
         if only is None:
             problems.extend(self._stray_sections(layers))
         return problems
@@ -218,6 +223,7 @@ class PluginManager:
             if name in self._loaded or any(report.name == name and report.problem for report in self.reports):
                 continue
             if name in self.installed:
+                self.unused_sections.append(name)
                 log(_logger, "section_of_disabled_plugin", level=logging.WARNING, plugin=name)
             else:
                 problems.append(
@@ -258,6 +264,16 @@ class PluginManager:
             return list(error.problems)
         return []
 
+    def owner(self, key: str, name: str) -> str:
+        """Return the plugin that offers the backend *name* of the settings *key*; *name* when none does."""
+        hook = BACKEND_HOOKS[key]
+        owners = [
+            plugin.name
+            for plugin in self._loaded.values()
+            if any(item.name == name for item in plugin.offers[hook])
+        ]
+        return owners[0] if owners else name
+
     def _backend(self, key: str, name: str, context: BackendContext) -> Any:
         """Make one backend."""
         plugin, descriptor = self._find(key, name, context.environment)
@@ -282,7 +298,7 @@ class PluginManager:
         return matching[0]
 
     @cached_property
-    def proofers(self) -> dict[tuple[ProoferKind, str], "LoadedProofer"]:
+    def proofers(self) -> dict[tuple[ProoferKind, str], LoadedProofer]:
         """Every proofer of the enabled plugins, by kind and name.
 
         Raises:
@@ -297,44 +313,6 @@ class PluginManager:
                     raise ConfigurationError([Problem("settings", "plugins", rule)])
                 found[key] = LoadedProofer(plugin.name, descriptor, plugin.settings)
         return found
-
-
-class LoadedProofer:
-    """A proofer's descriptor with its plugin's settings; the proofer itself is made at its first use."""
-
-    def __init__(self, plugin: str, descriptor: ProoferDescriptor, settings: Any) -> None:
-        """Hold what is needed to make the proofer."""
-        self.plugin = plugin
-        self.descriptor = descriptor
-        self.settings = settings
-
-    @cached_property
-    def proofer(self) -> AnyProofer:
-        """The proofer.
-
-        Raises:
-            PluginError: the plugin fails to make it, or it has a shape that is not driven.
-        """
-        try:
-            proofer: Any = self.descriptor.make(self.settings)
-        except ModuleNotFoundError as error:
-            raise PluginError(f"{self.plugin} needs {error.name}; install proofing[{self.plugin}]") from None
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            raise PluginError(
-                f"{self.plugin} cannot make {self.descriptor.name}: {type(error).__name__}"
-            ) from None
-        if not (hasattr(proofer, "proof") or isinstance(proofer, PollingProofer)):
-            why = "hosted sessions are not driven yet" if isinstance(proofer, HostedProofer) else "no proofer"
-            raise PluginError(f"{self.plugin}: {self.descriptor.name} cannot be asked: {why}")
-        made: AnyProofer = proofer
-        return made
-
-    @property
-    def is_mock(self) -> bool:
-        """Whether it may not answer for real people."""
-        return self.descriptor.maturity is Maturity.MOCK
 
 
 def secret_reader(key: Callable[[], bytes]) -> Callable[[str], bytes]:

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from proofing.errors import ProofingError
 from proofing.logs import get_logger, log
 from proofing.metrics import note_stats
 from proofing.queues import Queue
@@ -37,16 +36,19 @@ async def serve_probes(queue: Queue, host: str, port: int) -> AsyncIterator[None
         return
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(_REQUEST_SECONDS):
-                line = (await reader.readline()).decode("latin-1").split()
-                status, kind, body = await _respond(queue, line)
-                head = f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {kind}\r\n"
-                writer.write(
-                    f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
-                )
-                await writer.drain()
-        writer.close()
+        try:
+            # ValueError: what a line without end is to a reader.
+            with contextlib.suppress(OSError, TimeoutError, ValueError):
+                async with asyncio.timeout(_REQUEST_SECONDS):
+                    line = (await reader.readline()).decode("latin-1").split()
+                    status, kind, body = await _respond(queue, line)
+                    head = f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {kind}\r\n"
+                    writer.write(
+                        f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
+                    )
+                    await writer.drain()
+        finally:
+            writer.close()
 
     try:
         server = await asyncio.start_server(answer, host, port, limit=_MAX_LINE_BYTES)
@@ -66,7 +68,8 @@ async def _respond(queue: Queue, line: list[str]) -> tuple[int, str, bytes]:
     if line[1] == "/healthz":
         return 200, "application/json", b'{"alive":true}'
     if line[1] == "/metrics":
-        with contextlib.suppress(ProofingError):
+        # Without the queue, whatever it raises, the numbers of the process are still worth reading.
+        with contextlib.suppress(Exception):
             note_stats(await queue.stats())
         return 200, CONTENT_TYPE_LATEST, generate_latest()
     if line[1] == "/healthz/queue":
@@ -79,7 +82,7 @@ async def queue_health(queue: Queue) -> tuple[int, dict[str, object]]:
     """Return 200 or 503, and why: age of the oldest ready job, waiting, running, workers."""
     try:
         stats = await queue.stats()
-    except ProofingError as error:
+    except Exception as error:  # noqa: BLE001 - whatever a queue raises, nobody can rely on it now
         return 503, {"healthy": False, "error": type(error).__name__}
     healthy = stats.oldest_seconds <= MAX_AGE_SECONDS and stats.workers != 0
     return (200 if healthy else 503), {

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proofing.errors import PluginError, Problem
-from proofing.plugins import LoadedProofer, PluginManager
+from proofing.plugins import PluginManager
+from proofing.proofers import LoadedProofer
 from proofing.settings import LiveSettings, Settings
 from proofing.settings.schema import VendorStatus
 from proofing.vendors import ProoferKind
@@ -75,12 +76,7 @@ class Router:
 
     def phone_vendors(self) -> list[LoadedProofer]:
         """Return the phone vendors that are not out, in the order in which they are asked."""
-        settings = self._live.current
-        return [
-            self.named(ProoferKind.ADDRESS, name)
-            for name in settings.address_vendors
-            if settings.vendor_status.get(name, VendorStatus.OPERATIONAL) is VendorStatus.OPERATIONAL
-        ]
+        return [self.named(ProoferKind.ADDRESS, name) for name in _standing(self._live.current)]
 
     def is_available(self, discriminator: str) -> bool:
         """Tell whether the flow can be offered: it is on, and no vendor of its first steps is out."""
@@ -99,14 +95,19 @@ class Router:
         for key, kind, names in _named_vendors(self._live.current):
             for name in names:
                 try:
-                    _ = self.named(kind, name).proofer
+                    loaded = self.named(kind, name)
+                    loaded.bounds()
+                    _ = loaded.proofer
                 except PluginError as error:
                     problems.append(Problem("settings", key, str(error)))
         return problems
 
 
 def vendor_problems(settings: Settings, plugins: PluginManager, environment: str) -> list[Problem]:
-    """Return every vendor that *settings* name and no plugin offers, and in production every mock."""
+    """Return every vendor that *settings* name and no plugin offers, and in production every mock.
+
+    A status of a vendor that does not exist is a misspelt name, and the outage would not be noticed.
+    """
     problems = []
     for key, kind, names in _named_vendors(settings):
         offered = sorted(name for known, name in plugins.proofers if known is kind)
@@ -117,6 +118,12 @@ def vendor_problems(settings: Settings, plugins: PluginManager, environment: str
                 problems.append(Problem("settings", key, rule))
             elif loaded.is_mock and environment == "production":
                 problems.append(Problem("settings", key, f"{name} is a mock and refused in production"))
+    known = {name for _kind, name in plugins.proofers}
+    problems += [
+        Problem("settings", f"vendor_status.{name}", "no enabled plugin offers a vendor of this name")
+        for name in settings.vendor_status
+        if name not in known
+    ]
     return problems
 
 
@@ -139,6 +146,15 @@ def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[
     ]
 
 
+def _standing(settings: Settings) -> list[str]:
+    """Return the phone vendors that are not out, in their order."""
+    return [
+        name
+        for name in settings.address_vendors
+        if settings.vendor_status.get(name, VendorStatus.OPERATIONAL) is VendorStatus.OPERATIONAL
+    ]
+
+
 def _walk(settings: Settings, kind: ProoferKind, discriminator: str) -> tuple[str | None, tuple[str, ...]]:
     """Return the vendor by switches and percentages, and why."""
     if kind is ProoferKind.DEVICE:
@@ -147,7 +163,9 @@ def _walk(settings: Settings, kind: ProoferKind, discriminator: str) -> tuple[st
     if kind is ProoferKind.STATE_ID:
         return settings.state_id_vendor, (f"state_id_vendor is {settings.state_id_vendor}",)
     if kind is ProoferKind.ADDRESS:
-        return settings.address_vendors[0], ("the first of address_vendors",)
+        if standing := _standing(settings):
+            return standing[0], ("the first of address_vendors that is not out",)
+        return settings.address_vendors[0], ("every one of address_vendors is out",)
     percentages: Mapping[str, float]
     if kind is ProoferKind.DOCUMENT:
         key, default, percentages = (

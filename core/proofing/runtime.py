@@ -4,34 +4,40 @@ Order: layers of settings, plugins, secret store, secrets merged over the settin
 queue, service or worker. Every problem found on the way is collected and reported at once.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from proofing.backends import BackendReport, Backends, broken, make_backend, open_backend
 from proofing.encryption import KeyRing, Sealer
-from proofing.errors import ConfigurationError, PluginError, Problem, QueueError, StoreError
+from proofing.errors import ConfigurationError, PluginError, Problem, ProofingError
 from proofing.hookspecs import BackendContext
 from proofing.jobs.run import VendorDesk
 from proofing.jobs.runner import JobRunner
 from proofing.logs import configure_logs, get_logger, log
 from proofing.outbound import OutboundTransport
 from proofing.plugins import BACKEND_HOOKS, PluginManager, secret_reader
-from proofing.queues import Capability, Queue
+from proofing.queues import Capability
 from proofing.retention import Eraser
 from proofing.routing import Router, vendor_problems
 from proofing.service import ProofingService
 from proofing.settings import Layers, LiveSettings, Settings, parse_settings, read_layers
 from proofing.settings.schema import decode_key
-from proofing.stores import Adviser, ImageStore, KeyService, ResultStore, Secrets
+from proofing.stores import Adviser, Secrets, SecretStore
 from proofing.worker import Worker
 
 _logger = get_logger("proofing.runtime")
+#: How long `check_backends` waits for one of them.
+_CHECK_SECONDS = 30.0
+_NAMES_RULE = 'must be a list of names, such as ["huey", "mock"]'
 #: Settings that have no default; the secret store brings them.
 _SECRET_KEYS = ("hmac_fingerprinter_key", "session_encryption_key")
 
@@ -50,16 +56,6 @@ class Configuration:
     def environment(self) -> str:
         """``development``, ``test`` or ``production``."""
         return self.layers.environment
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backends:
-    """The plugins' objects of one process, not yet opened."""
-
-    queue: Queue
-    results: ResultStore
-    images: ImageStore
-    key_service: KeyService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +91,13 @@ async def configure(
     try:
         settings = parse_settings(layers, Settings)
     except ConfigurationError as error:
-        raise ConfigurationError(_once([*problems, *error.problems])) from None
+        raise ConfigurationError(located([*problems, *error.problems], layers)) from None
     try:
         problems += _settings_problems(layers, settings, plugins)
     except ConfigurationError as error:
         problems += error.problems
     if problems or secrets is None:
-        raise ConfigurationError(_once(problems))
+        raise ConfigurationError(located(problems, layers))
     kept = secrets
     live = LiveSettings(settings, layers, lambda: _reread(path, environ, kept, plugins))
     router = Router(plugins, live)
@@ -110,37 +106,26 @@ async def configure(
 
 def make_backends(configuration: Configuration, role: str) -> Backends:
     """Make queue and stores. Raises `ConfigurationError` with every one that cannot be made."""
-    settings, plugins = configuration.settings, configuration.plugins
+    settings = configuration.settings
     context = _context(configuration.layers, role, settings)
     problems: list[Problem] = []
-    made: dict[str, object] = {}
-    for key, make in (
-        ("queue", plugins.queue),
-        ("result_store", plugins.result_store),
-        ("image_store", plugins.image_store),
-        ("key_service", plugins.key_service),
-    ):
+    made: dict[str, Any] = {}
+    for key in ("queue", "result_store", "image_store", "key_service"):
         try:
-            made[key] = make(getattr(settings, key), context)
+            made[key] = make_backend(configuration.plugins, key, getattr(settings, key), context)
         except ConfigurationError as error:
             problems += error.problems
-        except ModuleNotFoundError as error:
-            name = getattr(settings, key)
-            problems.append(Problem("settings", key, f"{name} needs {error.name}; install proofing[{name}]"))
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold secrets
-            rule = f"{getattr(settings, key)} cannot be made: {type(error).__name__}"
-            problems.append(Problem("settings", key, rule))
     rescues = Capability.RESCUE in getattr(made.get("queue"), "capabilities", (Capability.RESCUE,))
     if settings.queue_must_rescue and not rescues:
         rule = f"{settings.queue} loses the jobs of a killed worker, and queue_must_rescue is on"
         problems.append(Problem("settings", "queue", rule))
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError(located(problems, configuration.layers))
     return Backends(
-        queue=made["queue"],  # type: ignore[arg-type]
-        results=made["result_store"],  # type: ignore[arg-type]
-        images=made["image_store"],  # type: ignore[arg-type]
-        key_service=made["key_service"],  # type: ignore[arg-type]
+        queue=made["queue"],
+        results=made["result_store"],
+        images=made["image_store"],
+        key_service=made["key_service"],
     )
 
 
@@ -170,7 +155,7 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
     protect_process()
     settings = configuration.settings
     if unusable := configuration.router.unusable():
-        raise ConfigurationError(unusable)
+        raise ConfigurationError(located(unusable, configuration.layers))
     backends = make_backends(configuration, role)
     keys = _ring(settings.session_encryption_key, settings.session_encryption_key_queue)
     sealer = Sealer(
@@ -206,9 +191,9 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
     worker = Worker(runner, backends.queue, backends.images, configuration.live)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(desk.close)
-        for backend in (backends.key_service, backends.results, backends.images, backends.queue):
+        for key, backend in backends.in_order():
             stack.push_async_callback(backend.close)
-            await backend.open()
+            await open_backend(key, backend)
         log(
             _logger,
             "started",
@@ -247,9 +232,14 @@ async def _add_secrets(layers: Layers, plugins: PluginManager, role: str) -> Sec
     section_problems = plugins.read_sections(layers, only=name)
     if section_problems:
         raise ConfigurationError(section_problems)
-    store = plugins.secret_store(name, _context(layers, role, None))
-    secrets = await store.load()
-    layers.add(secrets.values, secrets.source)
+    store: SecretStore = make_backend(plugins, "secret_store", name, _context(layers, role, None))
+    try:
+        secrets = await store.load()
+        layers.add(secrets.values, secrets.source)
+    except ProofingError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold secrets
+        raise broken("secret_store", error) from None
     log(_logger, "secrets_loaded", source=secrets.source, version=secrets.version)
     return secrets
 
@@ -307,16 +297,26 @@ def _stand_in(layers: Layers) -> None:
     layers.add(missing, "secret store")
 
 
-def _once(problems: Sequence[Problem]) -> list[Problem]:
-    """Return *problems* without repetitions."""
-    return list(dict.fromkeys(problems))
+def located(problems: Sequence[Problem], layers: Layers) -> list[Problem]:
+    """Return *problems* with the file or variable that set each key, and none of them twice."""
+    found = dict.fromkeys(
+        replace(problem, source=layers.origin(problem.key.split(".")))
+        if problem.source == "settings"
+        else problem
+        for problem in problems
+    )
+    # A section that is no map is for core a key that it does not know.
+    others = {problem.key for problem in found if not problem.rule.startswith("unknown key")}
+    return [
+        problem for problem in found if not (problem.rule.startswith("unknown key") and problem.key in others)
+    ]
 
 
 def plugin_names(layers: Layers) -> list[str]:
     """Return the plugins to load, before the schema has looked at them."""
     names = layers.get("plugins", Settings.model_fields["plugins"].default)
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise ConfigurationError([Problem(layers.origin(["plugins"]), "plugins", "must be a list of names")])
+        raise ConfigurationError([Problem(layers.origin(["plugins"]), "plugins", _NAMES_RULE)])
     return list(names)
 
 
@@ -332,7 +332,7 @@ def _reread(
     layers.add(secrets.values, secrets.source)
     settings = parse_settings(layers, Settings)
     if problems := vendor_problems(settings, plugins, layers.environment):
-        raise ConfigurationError(problems)
+        raise ConfigurationError(located(problems, layers))
     return settings
 
 
@@ -349,34 +349,22 @@ def _key(secret: SecretStr) -> bytes:
     return key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackendReport:
-    """What `proofing check` says of one backend.
-
-    Attributes:
-        problem: why it cannot be used; None when it can.
-        advice: what its plugin wants an operator to know.
-    """
-
-    problem: str | None = None
-    advice: tuple[str, ...] = ()
-
-
 async def check_backends(backends: Backends) -> dict[str, BackendReport]:
-    """Open, ask and close each backend."""
+    """Open, ask and close each backend; none can keep the others from being asked."""
     found: dict[str, BackendReport] = {}
-    for name, backend in (
-        ("key_service", backends.key_service),
-        ("result_store", backends.results),
-        ("image_store", backends.images),
-        ("queue", backends.queue),
-    ):
+    for key, backend in backends.in_order():
         try:
-            await backend.open()
-            advice = await backend.check() if isinstance(backend, Adviser) else ()
-            found[name] = BackendReport(advice=tuple(advice))
-        except (StoreError, QueueError, ConfigurationError, PluginError) as error:
-            found[name] = BackendReport(problem=str(error))
-        finally:
-            await backend.close()
+            async with asyncio.timeout(_CHECK_SECONDS):
+                try:
+                    await open_backend(key, backend)
+                    advice = await backend.check() if isinstance(backend, Adviser) else ()
+                finally:
+                    await backend.close()
+            found[key] = BackendReport(advice=tuple(advice))
+        except ProofingError as error:
+            found[key] = BackendReport(problem=str(error))
+        except TimeoutError:
+            found[key] = BackendReport(problem=f"does not answer within {_CHECK_SECONDS:g} s")
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold secrets
+            found[key] = BackendReport(problem=str(broken(key, error)))
     return found

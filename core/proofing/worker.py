@@ -42,16 +42,18 @@ class Worker:
         settings = self._live.current
         slots = {JobKind(kind).queue_name: count for kind, count in settings.worker_slots.items()}
         log(_logger, "worker_start", slots=slots)
-        async with asyncio.TaskGroup() as group:
-            chores = [
-                group.create_task(_regularly(SWEEP_SECONDS, self.sweep)),
-                group.create_task(_regularly(HEARTBEAT_SECONDS, self._heartbeat)),
-            ]
+        chores = [
+            asyncio.create_task(_regularly(SWEEP_SECONDS, self.sweep)),
+            asyncio.create_task(_regularly(HEARTBEAT_SECONDS, self._heartbeat)),
+        ]
+        try:
             await self._queue.work(
                 self._runner, slots=slots, stop=stop, drain_seconds=settings.worker_drain_seconds
             )
+        finally:
             for chore in chores:
                 chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
         log(_logger, "worker_stop")
 
     async def sweep(self) -> None:

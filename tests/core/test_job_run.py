@@ -254,6 +254,22 @@ async def test_a_broken_descriptor_is_a_broken_plugin(begin, changes):
         await begin().ask(loaded_of(Adapter(lambda *_: YES), **changes), REQUEST, step="s")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"hosts": lambda _settings: "vendor.example"}, "hosts must return a set of host names"),
+        ({"hosts": lambda _settings: {"https://vendor.example"}}, "hosts must return a set of host names"),
+        ({"hosts": lambda _settings: {None}}, "hosts must return a set of host names"),
+        ({"timeout_seconds": lambda _settings: float("nan")}, "a positive number"),
+        ({"timeout_seconds": lambda _settings: 0}, "a positive number"),
+    ],
+)
+async def test_a_descriptor_that_bounds_nothing_is_told_plainly(begin, changes, said):
+    """A text in place of a set would allow its letters, and the author would look for a wrong host."""
+    with pytest.raises(PluginError, match=said):
+        await begin().ask(loaded_of(Adapter(lambda *_: YES), **changes), REQUEST, step="s")
+
+
 async def test_the_intent_is_noted_once_and_before_the_first_call(begin):
     """Calls side by side wait for the one note; later ones find it there."""
     run = begin()

@@ -10,6 +10,7 @@ import yaml
 from proofing.errors import ConfigurationError, PluginError
 from proofing.hookspecs import BackendContext
 from proofing.plugins import PluginManager, secret_reader
+from proofing.proofers import missing_library
 from proofing.settings import read_layers
 from proofing.vendors import ProoferKind
 
@@ -97,13 +98,16 @@ def test_installed_is_not_enabled(install):
         ("raise RuntimeError('900661234')", "cannot be loaded: RuntimeError"),
         ("import sys; sys.exit(3)", "cannot be loaded: SystemExit"),
         ("def broken(:", "cannot be loaded: SyntaxError"),
-        ("import not_there_at_all", "needs not_there_at_all; install proofing[bad]"),
+        ("import not_there_at_all", "needs not_there_at_all; install it, or reinstall dist-bad"),
         ("@hookimpl\ndef proofing_wishes(): return []", "implements a hook that does not exist"),
         ("@hookimpl\ndef proofing_queues(colour): return []", "implements a hook that does not exist"),
         ("@hookimpl\ndef proofing_queues(): return 7", "cannot be loaded: TypeError"),
         ("@hookimpl\ndef proofing_queues(): return ['queue']", "no BackendDescriptor"),
         ("@hookimpl\ndef proofing_proofers(): raise ValueError('900661234')", "cannot be loaded: ValueError"),
         ("@hookimpl\ndef proofing_settings(): return dict", "no PluginSettings"),
+        (PROOFER.format(name="x").replace("ProoferKind.RESOLUTION", "'resolution'"), "no ProoferKind"),
+        (PROOFER.format(name="x").replace("make=", "maturity='mock', make="), "no ProoferKind or Maturity"),
+        (PROOFER.format(name=""), "no name"),
         (
             PROOFER.format(name="x").replace("make=", "attributes=frozenset({'shoe_size'}), make="),
             "unknown attributes: shoe_size",
@@ -178,6 +182,37 @@ def test_a_good_section_reaches_the_plugin(install, layers):
     assert "900661234" not in repr(manager.sections["sect"])
 
 
+def test_a_schema_that_raises_is_a_problem_of_its_section(install, layers):
+    """A validator of the plugin's own may raise anything; its text is not shown."""
+    install(
+        "sect",
+        """
+from pydantic import field_validator
+
+class Section(PluginSettings):
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def look(cls, value):
+        raise KeyError(value)
+
+@hookimpl
+def proofing_settings():
+    return Section
+""",
+    )
+    (problem,) = PluginManager(["sect"]).read_sections(layers(sect={"url": "900661234"}))
+    assert (
+        str(problem) == "settings.yaml (default): sect: cannot be judged: the plugin's schema raised KeyError"
+    )
+
+
+def test_an_extra_is_named_for_our_own_plugins_only():
+    """`pip install proofing[acme]` would install nothing."""
+    assert missing_library(ModuleNotFoundError(name="boto3"), "aws") == "needs boto3; install proofing[aws]"
+
+
 def test_sections_without_an_owner(install, layers, caplog, monkeypatch):
     """Unknown: an error. Of a disabled plugin: a warning. Of a plugin without settings: an error."""
     install("plain", PROOFER.format(name="plain"))
@@ -191,6 +226,7 @@ def test_sections_without_an_owner(install, layers, caplog, monkeypatch):
         ("typo", "unknown key, and no plugin of that name"),
     }
     assert "section_of_disabled_plugin" in caplog.text
+    assert manager.unused_sections == ["asleep"]
 
 
 def test_the_section_of_a_broken_plugin_is_not_reported_twice(install, layers):
@@ -244,7 +280,7 @@ def test_backends_that_are_refused(install, name, environment, said):
     [
         ("raise ValueError('900661234')", "cannot make x: ValueError"),
         ("import sys; sys.exit(1)", "cannot make x: SystemExit"),
-        ("import not_there_at_all", "needs not_there_at_all; install proofing\\[odd\\]"),
+        ("import not_there_at_all", "needs not_there_at_all; install it, or reinstall dist-odd"),
         ("return Hosted()", "hosted sessions are not driven yet"),
         ("return object()", "no proofer"),
     ],

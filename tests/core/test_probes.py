@@ -1,8 +1,10 @@
 """Health and metrics over real HTTP."""
 
+import asyncio
 import time
 
 import httpx
+import pytest
 
 from proofing.probes import serve_probes
 from proofing.queues import JobMessage
@@ -54,6 +56,37 @@ async def test_metrics_are_prometheus_text():
 async def test_nonsense_gets_no_more_than_an_error():
     """Other paths and methods are refused."""
     assert (await ask(MemoryQueue(), "/secrets")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"GET /" + b"x" * 5000, b"\r\n", b"GET /healthz/queue HTTP/1.1\r\n"]
+)
+async def test_every_connection_is_given_back(request_line):
+    """A line without end, an empty one, a queue that raises what it may not: the prober sees the end."""
+
+    class Broken(MemoryQueue):
+        async def stats(self):
+            raise KeyError
+
+    port = free_port()
+    async with serve_probes(Broken(), "127.0.0.1", port), asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request_line)
+        answer = await reader.read()
+        writer.close()
+    if b"queue" in request_line:
+        assert b" 503 " in answer.splitlines()[0]
+        assert b'"error": "KeyError"' in answer
+
+
+async def test_metrics_are_there_without_the_queue():
+    """Those of the process still are."""
+
+    class Broken(MemoryQueue):
+        async def stats(self):
+            raise KeyError
+
+    assert (await ask(Broken(), "/metrics")).status_code == 200
 
 
 async def test_a_taken_port_is_not_fatal():

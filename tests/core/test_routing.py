@@ -1,6 +1,7 @@
 """Which vendor is asked: buckets, order, stickiness, outages, and what is refused."""
 
 import hashlib
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -112,6 +113,36 @@ def test_outages():
     for number in range(100):
         out = router.explain(ProoferKind.DOCUMENT, str(number)).vendor == "b"
         assert router.is_available(str(number)) is not out
+
+
+def test_a_phone_vendor_that_is_out_is_neither_explained_nor_chosen():
+    """What operators read is what happens: the first that stands; when none does, that is said."""
+    names, out = ["mock", "b"], {"mock": "full_outage"}
+    router, *_ = router_of("b", address_vendors=names, vendor_status=out)
+    choice = router.explain(ProoferKind.ADDRESS, "x")
+    assert (choice.vendor, choice.is_out) == ("b", False)
+    assert choice.why[0] == "the first of address_vendors that is not out"
+    assert router.choose(ProoferKind.ADDRESS, "x").descriptor.name == "b"
+    router, *_ = router_of("b", address_vendors=names, vendor_status={**out, "b": "full_outage"})
+    choice = router.explain(ProoferKind.ADDRESS, "x")
+    assert (choice.vendor, choice.is_out) == ("mock", True)
+    assert choice.why[0] == "every one of address_vendors is out"
+
+
+def test_the_status_of_a_vendor_that_does_not_exist_is_refused():
+    """A misspelt name would leave the vendor in use."""
+    _router, settings, plugins = router_of("b", vendor_status={"bb": "full_outage", "b": "full_outage"})
+    (problem,) = vendor_problems(settings, plugins, "test")
+    assert problem.key == "vendor_status.bb"
+
+
+def test_a_descriptor_without_sound_bounds_cannot_be_used():
+    """Told at the start, not by every person's first job."""
+    router, _settings, plugins = router_of("b", resolution_vendor="b")
+    loaded = plugins.proofers[ProoferKind.RESOLUTION, "b"]
+    loaded.descriptor = replace(loaded.descriptor, hosts=lambda _settings: "api.acme.example")
+    (problem,) = router.unusable()
+    assert problem.key == "resolution_vendor"
 
 
 def test_the_flow_can_be_switched_off():

@@ -1,5 +1,6 @@
 """Putting a process together: every problem at once, nothing refused let through, nothing left open."""
 
+import asyncio
 import os
 from dataclasses import replace
 
@@ -89,6 +90,103 @@ async def test_two_plugins_with_one_proofer_are_a_problem(settings_file, monkeyp
     monkeypatch.setattr(PluginManager, "proofers", property(twice))
     with pytest.raises(ConfigurationError, match="two plugins offer one"):
         await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+
+
+def test_every_problem_names_the_file(environment, capsys):
+    """Also what only plugins can judge; and a section that is no map is no unknown key besides."""
+    environment(
+        "test", queue="postgres", document_vendor="ghost", huey=7, vendor_status={"mokk": "full_outage"}
+    )
+    assert main(["check"]) == 78
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "  settings.yaml (default): huey: must be a map of settings",
+    ]
+    environment("test", queue="postgres", document_vendor="ghost", vendor_status={"mokk": "full_outage"})
+    assert main(["check"]) == 78
+    told = capsys.readouterr().err
+    for key in ("queue", "document_vendor", "vendor_status.mokk"):
+        assert f"  settings.yaml (default): {key}: no enabled plugin offers " in told
+
+
+class Breaks:
+    """A backend whose plugin breaks every contract."""
+
+    capabilities = frozenset()
+
+    async def load(self):
+        """Load nothing."""
+        raise KeyError(SECRET)
+
+    async def open(self):
+        """Open nothing."""
+        raise KeyError(SECRET)
+
+    async def close(self):
+        """Close nothing."""
+        raise KeyError(SECRET)
+
+
+@pytest.mark.parametrize("where", ["make", "load"])
+def test_a_broken_secret_store_is_told_in_one_line(environment, capsys, monkeypatch, where):
+    """Missing libraries and foreign errors of the first plugin that is used, like those of all others."""
+
+    def make(_self, _name, _context):
+        if where == "make":
+            raise ModuleNotFoundError(name="boto3")
+        return Breaks()
+
+    monkeypatch.setattr(PluginManager, "secret_store", make)
+    environment("test")
+    assert main(["check"]) == (78 if where == "make" else 69)
+    told = capsys.readouterr().err
+    wanted = {
+        "make": "secret_store: local needs boto3; install proofing[local]",
+        "load": "proofing: secret_store: the plugin raised KeyError",
+    }
+    assert wanted[where] in told
+    assert SECRET not in told
+
+
+async def test_a_broken_backend_hides_no_other_from_a_check(settings_file, monkeypatch):
+    """It is reported by its class, and the rest is asked."""
+    monkeypatch.setattr(PluginManager, "image_store", lambda *_: Breaks())
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+    reports = await runtime.check_backends(runtime.make_backends(configuration, "check"))
+    assert reports["image_store"].problem == "image_store: the plugin raised KeyError"
+    assert reports["queue"].problem is None
+
+
+async def test_a_backend_that_hangs_is_given_up_by_a_check(settings_file, monkeypatch):
+    """A check ends, whatever a plugin waits for."""
+
+    class Hangs(Breaks):
+        async def open(self):
+            await asyncio.Event().wait()
+
+        async def close(self):
+            """Close nothing."""
+
+    monkeypatch.setattr(runtime, "_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(PluginManager, "queue", lambda *_: Hangs())
+    for name in ("key_service", "result_store", "image_store"):
+        monkeypatch.setattr(PluginManager, name, lambda *_: Watched("x", []))
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+    reports = await runtime.check_backends(runtime.make_backends(configuration, "check"))
+    assert reports["queue"].problem == "does not answer within 0.01 s"
+
+
+async def test_a_broken_backend_ends_a_start_without_its_text(settings_file, monkeypatch):
+    """One line with key and class; where it was raised is logged."""
+
+    class Raises(Breaks):
+        async def close(self):
+            """Close nothing."""
+
+    monkeypatch.setattr(PluginManager, "queue", lambda *_: Raises())
+    configuration = await runtime.configure(settings_file(), {"PROOFING_ENV": "test"})
+    with pytest.raises(PluginError, match=r"^queue: the plugin raised KeyError$"):
+        async with runtime.start(configuration, "worker"):
+            pytest.fail("it must not start")
 
 
 @pytest.mark.parametrize("names", ["mock", 7, ["mock", 7], {"mock": True}])

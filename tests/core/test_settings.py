@@ -127,6 +127,82 @@ def test_all_problems_are_told_at_once(tmp_path):
     assert any(problem.startswith("settings.yaml (test): partner_name") for problem in problems)
 
 
+def test_rules_between_keys_name_their_key_each(tmp_path):
+    """Not the first broken rule alone, and none without the key to look for."""
+    values = "job_deadline_seconds: 100, upload_url_valid_seconds: 999999, worker_slots: {document: 1}"
+    told = problems_of(write(tmp_path, f"default: {{{values}}}\n"))
+    assert [line.partition(": must")[0] for line in told] == [
+        "settings.yaml (default): job_deadline_seconds",
+        "settings.yaml (default): upload_url_valid_seconds",
+        "settings.yaml (default): worker_slots",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "fine"),
+    [
+        ("https://proofing.example.gov", True),
+        ("http://localhost:8000", True),
+        ("http://[::1]:8000", True),
+        ("proofing.example.gov", False),
+        ("https://proofing.example.gov/", False),
+        ("https://user@proofing.example.gov", False),
+    ],
+)
+def test_the_public_url_is_an_origin(tmp_path, url, fine):
+    """What browsers never send as their origin would have every form refused."""
+    path = write(tmp_path, f"default: {{public_url: '{url}'}}\n")
+    if fine:
+        assert load(path).public_url == url
+    else:
+        assert ": public_url: must be an origin" in problems_of(path)[0]
+
+
+def test_slots_fit_into_the_connections(tmp_path):
+    """A job that waits for a connection inside the client lets its deadline run."""
+    (told,) = problems_of(write(tmp_path, "default: {outbound_max_connections: 299}\n"))
+    assert "outbound_max_connections: must be at least the sum of worker_slots" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("default:\n  partner_name: 2026-13-45\n", "line 2"),
+        ("default: {partner_name: !!int 'x'}\n", "line 1"),
+        ("default: {partner_name: &a [*a]}\n", "file"),
+        ("default: " + "[" * 5000 + "\n", "file"),
+    ],
+)
+def test_yaml_that_python_cannot_hold_is_told(tmp_path, text, where):
+    """A date that does not exist, a map that holds itself: one line with its place, and no traceback."""
+    (told,) = problems_of(write(tmp_path, text))
+    assert told.startswith(f"settings.yaml: {where}: ")
+    assert "2026-13" not in told
+
+
+def test_variables_that_clash_are_told(tmp_path):
+    """One sets a value, and another goes below it."""
+    with pytest.raises(ConfigurationError, match="PROOFING_QUEUE__X: goes below queue"):
+        read_layers(write(tmp_path, "default: {}\n"), {"PROOFING_QUEUE": CANARY, "PROOFING_QUEUE__X": CANARY})
+
+
+def test_a_file_that_is_not_there_says_why(tmp_path):
+    """And how another is named."""
+    with pytest.raises(ConfigurationError, match=r"No such file .* PROOFING_SETTINGS may name another"):
+        read_layers(tmp_path / "nowhere.yaml", {})
+
+
+def test_an_edit_during_the_start_is_not_missed(tmp_path):
+    """Between reading the file and following it, secrets are fetched, which takes a while."""
+    path = write(tmp_path, "default: {idv_available: true}\n")
+    layers = read_layers(path, {})
+    settings = load(path)
+    path.write_text("default: {idv_available: false}\n")
+    live = LiveSettings(settings, layers, lambda: load(path))
+    live._looked = float("-inf")
+    assert live.current.idv_available is False
+
+
 def test_missing_secrets_are_named(tmp_path):
     """Without secrets the start is refused, naming both keys."""
     with pytest.raises(ConfigurationError) as caught:

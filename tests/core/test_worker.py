@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from proofing import worker as worker_module
-from proofing.errors import StoreUnavailableError
+from proofing.errors import QueueError, StoreUnavailableError
 from proofing.queues import QueueStats
 from proofing.worker import Worker, stop_on_signals
 
@@ -64,6 +64,21 @@ async def test_a_worker_works_and_does_its_chores_until_it_is_stopped(process, m
     names = {f"high_{kind}_proofing": count for kind, count in slots.items()}
     assert queue.told == (names, 7)
     assert images.sweeps >= 2
+
+
+async def test_what_a_queue_raises_comes_out_as_it_is(process):
+    """Not in a group, which the command line does not know; and no chore is left behind."""
+
+    class Taken(Queue):
+        async def work(self, handler, *, slots, stop, drain_seconds):
+            raise QueueError("worked on already")
+
+    async with process() as running:
+        before = asyncio.all_tasks()
+        worker = Worker(Runner(), Taken(), Images(asyncio.Event()), running.runtime.configuration.live)
+        with pytest.raises(QueueError, match="worked on already"):
+            await worker.work(asyncio.Event())
+        assert asyncio.all_tasks() == before
 
 
 async def test_the_first_signal_drains_and_the_second_ends():

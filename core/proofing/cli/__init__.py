@@ -11,6 +11,7 @@ from importlib import import_module
 
 from proofing import __version__
 from proofing.errors import ConfigurationError, ProofingError
+from proofing.logs import kept_lines
 
 Command = Callable[[argparse.Namespace], Awaitable[int]]
 
@@ -24,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module, name = options.command
     command: Command = getattr(import_module(module), name)
     try:
-        return asyncio.run(_run(command, options))
+        with kept_lines():
+            return asyncio.run(_run(command, options))
     except ConfigurationError as error:
         print("The settings are wrong:", file=sys.stderr)
         for problem in error.problems:
@@ -40,6 +42,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _run(command: Command, options: argparse.Namespace) -> int:
     """Await *command*; asyncio.run wants a coroutine."""
     return await command(options)
+
+
+def port_number(text: str) -> int:
+    """Return the port that *text* spells. Raises `argparse.ArgumentTypeError`."""
+    return _whole_number(text, most=65_535)
+
+
+def _count(text: str) -> int:
+    """Return how many *text* spells. Raises `argparse.ArgumentTypeError`."""
+    return _whole_number(text, most=1000)
+
+
+def _whole_number(text: str, *, most: int) -> int:
+    """Return the number from 1 to *most* that *text* spells. Raises `argparse.ArgumentTypeError`."""
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= most:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {most}")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     def serving(name: str, text: str) -> argparse.ArgumentParser:
         added = add(name, f"serving:{name}", text)
         added.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-        added.add_argument("--port", type=int, default=None, help="port (default: PORT, else 8000)")
+        added.add_argument("--port", type=port_number, default=None, help="port (default: PORT, else 8000)")
         return added
 
     def printing(name: str, target: str, text: str) -> argparse.ArgumentParser:
@@ -68,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     run = serving("run", "Start web and worker on this machine.")
-    run.add_argument("--workers", type=int, default=1, help="worker processes (default %(default)s)")
+    run.add_argument("--workers", type=_count, default=1, help="worker processes (default %(default)s)")
     serving("web", "Start the web server.")
     worker = add("worker", "serving:worker", "Start a worker.")
     worker.add_argument("--host", default="127.0.0.1", help="address for probes (default %(default)s)")

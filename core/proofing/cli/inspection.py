@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from proofing.plugins import PluginManager
-from proofing.runtime import check_backends, configure, make_backends, plugin_names
+from proofing.runtime import check_backends, configure, located, make_backends, plugin_names
 from proofing.settings import Layers, Settings, read_layers
 from proofing.vendors import ProoferKind
 
@@ -24,11 +24,16 @@ async def check(options: argparse.Namespace) -> int:
     reports = await check_backends(backends)
     reachable = {name: report.problem for name, report in reports.items()}
     advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
-    vendors = [str(problem) for problem in configuration.router.unusable()]
+    if unused := configuration.plugins.unused_sections:
+        advice["settings"] = [f"the section {name} is not used: plugins does not name it" for name in unused]
+    unusable = located(configuration.router.unusable(), configuration.layers)
+    vendors = [str(problem) for problem in unusable]
     if options.json:
         print(json.dumps({"settings": "ok", "vendors": vendors, "reachable": reachable, "advice": advice}))
     else:
         print("settings: ok")
+        for sentence in advice.get("settings", ()):
+            print(f"  {sentence}")
         print("\n".join(vendors) or "vendors: ok")
         for name, problem in reachable.items():
             print(f"{name}: {problem or 'ok'}")
@@ -65,7 +70,8 @@ async def plugins(options: argparse.Namespace) -> int:
     else:
         for report in manager.reports:
             state = report.problem or ("enabled" if report.enabled else "installed, not enabled")
-            print(f"{report.name:<12} {report.distribution} {report.version}  {state}")
+            origin = f"{report.distribution} {report.version}" if report.distribution else "-"
+            print(f"{report.name:<12} {origin}  {state}")
             for offer in report.offers:
                 print(f"{'':<12}   {offer}")
     return 1 if manager.problems() else 0
@@ -95,9 +101,11 @@ async def jobs(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({name: _plain(value) for name, value in asdict(stats).items()}))
         return 0
-    for name in sorted({*stats.waiting, *stats.running}):
-        print(f"{name:<28} waiting {stats.waiting.get(name, 0):>6}  running {stats.running.get(name, 0):>6}")
     workers = "unknown" if stats.workers is None else stats.workers
+    for name in sorted({*stats.waiting, *stats.running}):
+        # A backend that does not know its workers knows only what runs in this process: nothing.
+        running = "unknown" if stats.workers is None else stats.running.get(name, 0)
+        print(f"{name:<28} waiting {stats.waiting.get(name, 0):>6}  running {running:>7}")
     print(f"oldest ready job: {stats.oldest_seconds:.1f} s; workers: {workers}")
     for end, count in stats.ended.items():
         print(f"ended {end:<22} {count:>6}")

@@ -21,14 +21,55 @@ build-backend = "hatchling.build"
 [project]
 name = "proofing-$name"
 version = "0.1.0"
+description = "$title for Proofing"
+readme = "README.md"
 requires-python = ">=3.11"
 dependencies = ["proofing"]
 
+[project.optional-dependencies]
+test = ["pytest", "pytest-asyncio"]
+
+# The name on the left is the name in settings.yaml; on the right stands the package to import.
 [project.entry-points.proofing]
 $name = "proofing_$name"
 
 [tool.hatch.build.targets.wheel]
 packages = ["proofing_$name"]
+
+[tool.pytest.ini_options]
+addopts = ["--import-mode=importlib"]
+asyncio_mode = "auto"
+asyncio_default_fixture_loop_scope = "function"
+filterwarnings = ["error"]
+""")
+
+_README = Template("""\
+# proofing-$name
+
+$title as a vendor of Proofing. It offers the resolution proofer `$name:resolution`.
+
+```
+pip install -e '.[test]'
+pytest
+```
+
+The tests pass as they stand, because vendor and answers are made up. To make it real: say in `resolution.py`
+what the vendor is asked and what its answers mean, put answers that it really gave into `tests/`, list in
+`__init__.py` the attributes of the applicant that it needs, and no others.
+
+In settings.yaml, beside the plugins that are there:
+
+```yaml
+default:
+  plugins: [$name, huey, local, mock]
+  resolution_vendor: $name:resolution
+  $name:
+    base_url: https://api.$host.example
+```
+
+The key, `$name.api_key`, belongs into the secret store; on your machine the variable
+`PROOFING_${upper}__API_KEY` will do. `proofing check` says what is still missing, and
+`proofing explain some-person` names the vendor and why.
 """)
 
 _INIT = Template('''\
@@ -42,11 +83,15 @@ Settings, below ``$name:`` in settings.yaml:
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proofing.hookspecs import PluginSettings, hookimpl
 from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
 from pydantic import Field, SecretStr
+
+if TYPE_CHECKING:
+    from proofing_$name.resolution import ${title}ResolutionProofer
 
 
 class ${title}Settings(PluginSettings):
@@ -57,7 +102,7 @@ class ${title}Settings(PluginSettings):
     timeout_seconds: float = Field(default=5.0, gt=0)
 
 
-def _make(settings: ${title}Settings) -> object:
+def _make(settings: ${title}Settings) -> "${title}ResolutionProofer":
     """Import the adapter when it is first needed."""
     from proofing_$name.resolution import ${title}ResolutionProofer
 
@@ -195,13 +240,15 @@ async def new_vendor(options: argparse.Namespace) -> int:
     package = folder / f"proofing_{name}"
     files = {
         folder / "pyproject.toml": _PYPROJECT,
+        folder / "README.md": _README,
         package / "__init__.py": _INIT,
         package / "resolution.py": _ADAPTER,
         folder / "tests" / "test_resolution.py": _TEST,
     }
     for path, template in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(template.substitute(name=name, title=title, host=name.replace("_", "-")))
+        host = name.replace("_", "-")
+        path.write_text(template.substitute(name=name, title=title, host=host, upper=name.upper()))
     (package / "py.typed").touch()
-    print(f"Wrote {folder}. Next: pip install -e {folder}, and add {name} to plugins in settings.yaml.")
+    print(f"Wrote {folder}. Its README.md says how to test it and how to switch it on.")
     return 0

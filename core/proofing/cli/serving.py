@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from importlib.metadata import entry_points
+from typing import Any
 
+from proofing.cli import port_number
 from proofing.errors import ConfigurationError, PluginError, Problem
 from proofing.logs import get_logger, log
 from proofing.probes import serve_probes
@@ -19,19 +21,22 @@ from proofing.worker import stop_on_signals
 _logger = get_logger("proofing.cli")
 
 _DEFAULT_PORT = 8000
-#: How long `run` waits for a process of its own to become ready, and to stop.
+#: How long `run` waits for a process of its own to become ready, to stop, and to stop at once.
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 40.0
+_HURRY_SECONDS = 10.0
+#: Where a server that listens everywhere is asked.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - an operator's choice, not ours
 
 
 def chosen_port(option: int | None = None) -> int:
     """Return the port: *option*, else the variable PORT's, else 8000."""
     if option is not None:
         return option
-    text = os.environ.get("PORT", str(_DEFAULT_PORT))
-    if not text.isdigit():
-        raise ConfigurationError([Problem("environment variable", "PORT", "must be a number")])
-    return int(text)
+    try:
+        return port_number(os.environ.get("PORT", str(_DEFAULT_PORT)))
+    except argparse.ArgumentTypeError as error:
+        raise ConfigurationError([Problem("environment variable", "PORT", str(error))]) from None
 
 
 async def web(options: argparse.Namespace) -> int:
@@ -76,9 +81,13 @@ async def run(options: argparse.Namespace) -> int:
     stop_on_signals(stop)
     started = time.monotonic()
     commands = [["worker"]] * options.workers + [["web", "--host", options.host, "--port", str(port)]]
-    processes = [await _spawn(command, environ) for command in commands]
+    processes: list[asyncio.subprocess.Process] = []
     try:
-        code = await _watch(processes, url, stop, started)
+        for command in commands:
+            # One by one, so that those of before are stopped when a later one cannot be started.
+            processes.append(await _spawn(command, environ))  # noqa: PERF401 - see above
+        ready = _ready(options.host, port)
+        code = await _watch(processes, ready, stop, f"Proofing is ready at {url}", started)
     finally:
         await _stop(processes)
     return code
@@ -112,19 +121,20 @@ async def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.
 
 
 async def _watch(
-    processes: Sequence[asyncio.subprocess.Process], url: str, stop: asyncio.Event, started: float
+    processes: Sequence[asyncio.subprocess.Process],
+    becoming_ready: Coroutine[Any, Any, bool],
+    stop: asyncio.Event,
+    greeting: str,
+    started: float,
 ) -> int:
     """Say when the server is ready, then wait for the stop signal or for a process that ends by itself."""
     ends = [asyncio.create_task(process.wait()) for process in processes]
     stopped = asyncio.create_task(stop.wait())
-    ready = asyncio.create_task(_ready(url))
+    ready = asyncio.create_task(becoming_ready)
     try:
         await asyncio.wait([*ends, stopped, ready], return_when=asyncio.FIRST_COMPLETED)
         if ready.done() and ready.result():
-            print(
-                f"Proofing is ready at {url} ({time.monotonic() - started:.1f} s). Ctrl-C stops it.",
-                flush=True,
-            )
+            print(f"{greeting} ({time.monotonic() - started:.1f} s). Ctrl-C stops it.", flush=True)
             await asyncio.wait([*ends, stopped], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             return 0
@@ -132,23 +142,21 @@ async def _watch(
         if ended is None:
             print("proofing: the web server did not become ready; see the log", file=sys.stderr)
             return 1
-        print(
-            f"proofing: a process ended by itself with code {ended.returncode}; see the log", file=sys.stderr
-        )
+        name = "the web server" if ended is processes[-1] else "a worker"
+        print(f"proofing: {name} ended by itself with code {ended.returncode}; see the log", file=sys.stderr)
         return ended.returncode or 1
     finally:
         for task in (*ends, stopped, ready):
             task.cancel()
 
 
-async def _ready(url: str) -> bool:
-    """Wait until the server answers; False when it does not."""
-    port = int(url.rpartition(":")[2])
+async def _ready(host: str, port: int) -> bool:
+    """Wait until the server that listens on *host* answers; False when it does not."""
     give_up = time.monotonic() + _READY_SECONDS
     while time.monotonic() < give_up:
         with contextlib.suppress(OSError, TimeoutError, IndexError):
             async with asyncio.timeout(2):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await asyncio.open_connection(_EVERYWHERE.get(host, host), port)
                 writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
                 status = await reader.readline()
                 writer.close()
@@ -159,16 +167,36 @@ async def _ready(url: str) -> bool:
 
 
 async def _stop(processes: Sequence[asyncio.subprocess.Process]) -> None:
-    """Stop *processes* in reverse order: politely, then by force."""
+    """Stop *processes*: politely, at a second signal without drain, and by force when that takes too long.
+
+    None is left behind, as it would hold its port and its jobs.
+    """
+    try:
+        _terminate(processes)
+        try:
+            await _ended(processes, _STOP_SECONDS)
+        except asyncio.CancelledError:
+            _terminate(processes)
+            await _ended(processes, _HURRY_SECONDS)
+            raise
+    finally:
+        left = [process for process in processes if process.returncode is None]
+        for process in left:
+            log(_logger, "process_killed", pid=process.pid)
+            process.kill()
+        await asyncio.gather(*(process.wait() for process in left))
+
+
+def _terminate(processes: Sequence[asyncio.subprocess.Process]) -> None:
+    """Ask those that run to stop, the web server first."""
     for process in reversed(processes):
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-    for process in reversed(processes):
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            log(_logger, "process_killed", pid=process.pid)
-            process.kill()
-            await process.wait()
+
+
+async def _ended(processes: Sequence[asyncio.subprocess.Process], seconds: float) -> None:
+    """Wait until all have ended, at most *seconds*."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(*(process.wait() for process in processes))

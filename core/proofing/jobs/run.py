@@ -19,7 +19,7 @@ from proofing.errors import PluginError, VendorError, VendorTimeoutError
 from proofing.logs import Stopwatch, get_logger
 from proofing.outbound import OutboundClient, OutboundTransport
 from proofing.outbound_sessions import make_session
-from proofing.plugins import LoadedProofer
+from proofing.proofers import LoadedProofer
 from proofing.queues import ClaimedJob
 from proofing.results import Check, Match, Outcome, VendorResult
 from proofing.vendors import (
@@ -122,11 +122,8 @@ class JobRun:
     def _context(self, loaded: LoadedProofer) -> tuple[float, ProofingContext]:
         """Return the time limit in seconds, and what the adapter may use."""
         name = loaded.descriptor.name
-        try:
-            hosts = frozenset(loaded.descriptor.hosts(loaded.settings))
-            limit = min(float(loaded.descriptor.timeout_seconds(loaded.settings)), self.remaining_seconds())
-        except Exception as error:  # noqa: BLE001 - a plugin's function may raise anything
-            raise PluginError(f"the descriptor of {name} raised {type(error).__name__}") from None
+        hosts, seconds = loaded.bounds()
+        limit = min(seconds, self.remaining_seconds())
         http = OutboundClient(
             self._desk.transport,
             vendor_name=name,

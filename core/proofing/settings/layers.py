@@ -30,6 +30,8 @@ class Layers:
         """Start empty for *environment*; *path* is the file that operators edit."""
         self.environment = environment
         self.path = path
+        #: Of the file before it was read, so that no later change goes unseen.
+        self.stamp = file_stamp(path)
         self._values: dict[str, Any] = {}
         self._origins: dict[tuple[str, ...], str] = {}
 
@@ -78,6 +80,15 @@ class Layers:
         return self.path.name
 
 
+def file_stamp(path: Path) -> tuple[int, int, int]:
+    """Return what changes when the file changes; an editor may replace it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
 def read_layers(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Layers:
     """Read the settings file and the environment variables.
 
@@ -110,8 +121,14 @@ def parse_yaml(text: str | bytes, source: str) -> dict[str, Any]:
     """
     try:
         value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses more
+        directives = list(_directives(value, ()))
     except _DuplicateKeyError as error:
         raise ConfigurationError([Problem(source, error.key, "stands twice in one map")]) from None
+    except _NoValueError as error:
+        rule = "looks like a number or a date, and is none; text goes in quotes"
+        raise ConfigurationError([Problem(source, f"line {error.line}", rule)]) from None
+    except RecursionError:
+        raise ConfigurationError([Problem(source, "file", "nests too deep, or holds itself")]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "file"
@@ -124,7 +141,7 @@ def parse_yaml(text: str | bytes, source: str) -> dict[str, Any]:
         raise ConfigurationError([Problem(source, "file", "must be a map with text keys")])
     problems = [
         Problem(source, ".".join(path), "must not start with @; directives are not supported")
-        for path in _directives(value, ())
+        for path in directives
     ]
     if problems:
         raise ConfigurationError(problems)
@@ -135,8 +152,9 @@ def _read_file(file: Path) -> dict[str, Any]:
     """Return the blocks of the settings file."""
     try:
         text = file.read_bytes()
-    except OSError:
-        raise ConfigurationError([Problem(str(file), "file", "cannot be read")]) from None
+    except OSError as error:
+        rule = f"cannot be read ({error.strerror}); the variable {FILE_VARIABLE} may name another"
+        raise ConfigurationError([Problem(str(file), "file", rule)]) from None
     blocks = parse_yaml(text, file.name)
     problems = [
         Problem(file.name, name, f"is no block; the blocks are {', '.join(_BLOCKS)}")
@@ -174,9 +192,12 @@ def _read_variables(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in sorted(names):
         *parents, leaf = name.removeprefix(f"{PREFIX}_").lower().split("__")
-        target = values
+        target: Any = values
         for parent in parents:
             target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                rule = f"goes below {parent}, which another variable sets to a value that is no map"
+                raise ConfigurationError([Problem("environment variable", name, rule)])
         try:
             target[leaf] = parse_conf_data(environ[name], tomlfy=True)
         except ValueError:
@@ -227,8 +248,23 @@ class _DuplicateKeyError(Exception):
         super().__init__(key)
 
 
+class _NoValueError(Exception):
+    """A text has the form of a number or a date, and is none."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        super().__init__(line)
+
+
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses duplicate keys."""
+    """SafeLoader that refuses duplicate keys, and says where a value does not exist."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Build one value; a date such as 2026-13-45 makes Python raise what is no error of YAML."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError):
+            raise _NoValueError(node.start_mark.line + 1) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build one map."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from proofing.errors import ConfigurationError
 from proofing.logs import get_logger, log
-from proofing.settings.layers import Layers
+from proofing.settings.layers import Layers, file_stamp
 from proofing.settings.schema import Settings
 
 _logger = get_logger("proofing.settings")
@@ -21,7 +21,7 @@ class LiveSettings:
         self._settings = settings
         self._path = layers.path
         self._reread = reread
-        self._stamp = self._file_stamp()
+        self._stamp = layers.stamp
         self._looked = time.monotonic()
 
     @property
@@ -30,19 +30,11 @@ class LiveSettings:
         now = time.monotonic()
         if now - self._looked >= _LOOK_SECONDS:
             self._looked = now
-            stamp = self._file_stamp()
+            stamp = file_stamp(self._path)
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._follow()
         return self._settings
-
-    def _file_stamp(self) -> tuple[int, int, int]:
-        """Return what changes when the file changes; an editor may replace it."""
-        try:
-            found = self._path.stat()
-        except OSError:
-            return (0, 0, 0)
-        return (found.st_mtime_ns, found.st_size, found.st_ino)
 
     def _follow(self) -> None:
         """Take over the live keys of the changed file; keep what stands when the file is wrong."""

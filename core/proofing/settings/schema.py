@@ -8,9 +8,9 @@ import base64
 import binascii
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, LiteralString, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proofing.errors import ConfigurationError, Problem
 from proofing.settings.layers import Layers
@@ -29,6 +30,8 @@ from proofing.settings.layers import Layers
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _KEY_BYTES = 32
+#: What browsers send in the header Origin.
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 _LIVE: dict[str, JsonValue] = {"live": True}
 
 
@@ -208,23 +211,54 @@ class Settings(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _times_nest(self) -> "Settings":
-        """Refuse times that do not nest: job deadline < page give-up < stale limit; URL life <= session."""
-        if not self.address_vendors:
-            raise ValueError("address_vendors must name at least one vendor")
-        if not self.job_deadline_seconds < self.async_wait_timeout_seconds:
-            raise ValueError("job_deadline_seconds must be less than async_wait_timeout_seconds")
-        if not self.async_wait_timeout_seconds <= self.async_stale_job_timeout_seconds:
-            raise ValueError("async_wait_timeout_seconds must not exceed async_stale_job_timeout_seconds")
-        if self.upload_url_valid_seconds > self.session_total_hours * 3600:
-            raise ValueError("upload_url_valid_seconds must not exceed session_total_hours")
-        for name in ("document_vendor_percentages", "resolution_vendor_percentages"):
-            if sum(getattr(self, name).values()) > 100:  # noqa: PLR2004 - percent
-                raise ValueError(f"{name} must sum to at most 100")
-        unknown = set(self.worker_slots) - {"document", "resolution", "address"}
-        if unknown or len(self.worker_slots) < 3:  # noqa: PLR2004 - the three kinds
-            raise ValueError("worker_slots must name exactly document, resolution and address")
+    def _keys_agree(self) -> "Settings":
+        """Hold keys to each other: job deadline < page give-up <= stale limit; URL life <= session."""
+        broken = [(key, rule) for key, rule, holds in self._agreements() if not holds]
+        if broken:
+            # An error of pydantic's own, because a ValueError would name no key, and only one rule.
+            raise ValidationError.from_exception_data(
+                "Settings",
+                [
+                    InitErrorDetails(type=PydanticCustomError("rule", rule), loc=(key,), input=None)
+                    for key, rule in broken
+                ],
+            )
         return self
+
+    def _agreements(self) -> Iterator[tuple[str, LiteralString, bool]]:
+        """Yield key, rule, and whether it holds, of every rule that one field cannot judge."""
+        deadline, give_up = self.job_deadline_seconds, self.async_wait_timeout_seconds
+        slots = self.worker_slots
+        yield "address_vendors", "must name at least one vendor", bool(self.address_vendors)
+        yield "job_deadline_seconds", "must be less than async_wait_timeout_seconds", deadline < give_up
+        yield (
+            "async_wait_timeout_seconds",
+            "must not exceed async_stale_job_timeout_seconds",
+            give_up <= self.async_stale_job_timeout_seconds,
+        )
+        yield (
+            "upload_url_valid_seconds",
+            "must not exceed session_total_hours",
+            self.upload_url_valid_seconds <= self.session_total_hours * 3600,
+        )
+        for key in ("document_vendor_percentages", "resolution_vendor_percentages"):
+            yield key, "must sum to at most 100", sum(getattr(self, key).values()) <= 100  # noqa: PLR2004 - percent
+        yield (
+            "worker_slots",
+            "must name exactly document, resolution and address",
+            slots.keys() == {"document", "resolution", "address"},
+        )
+        yield (
+            "outbound_max_connections",
+            "must be at least the sum of worker_slots",
+            self.outbound_max_connections >= sum(slots.values()),
+        )
+        yield (
+            "public_url",
+            "must be an origin such as https://proofing.example.gov, without a path",
+            re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?", self.public_url)
+            is not None,
+        )
 
     @classmethod
     def live_keys(cls) -> frozenset[str]:
@@ -268,6 +302,10 @@ def _problem(
         rule = "is required and has no default"
     elif kind in {"bool_type", "bool_parsing"}:
         rule = "must be true or false (or exactly 'true' or 'false' in quotes)"
+    elif kind in {"tuple_type", "list_type"}:
+        rule = "must be a list"
+    elif kind in {"dict_type", "model_type"}:
+        rule = "must be a map"
     elif kind == "enum":
         rule = "must be one of the documented words"
     else:

@@ -124,11 +124,15 @@ class HueyQueue:
         consumers = [JobConsumer(huey, threads[name]) for name, huey in hueys.items()]
         watcher = self._backend.watcher(gates)
         self._bodies = bodies
-        for consumer in consumers:
-            consumer.start()
-        if watcher is not None:
-            watcher.start()
+        begun: list[JobConsumer] = []
+        is_watching = False
         try:
+            for consumer in consumers:
+                begun.append(consumer)
+                consumer.start()
+            if watcher is not None:
+                watcher.start()
+                is_watching = True
             await _watch_health(consumers, stop)
             _stop_taking(consumers, gates)
             if not await bodies.drain(drain_seconds):
@@ -136,7 +140,7 @@ class HueyQueue:
         finally:
             _stop_taking(consumers, gates)
             bodies.interrupt()
-            await _finish(consumers, watcher.stop if watcher is not None else None)
+            await _finish(begun, watcher.stop if watcher is not None and is_watching else None)
             self._bodies = None
 
     async def stats(self) -> QueueStats:
@@ -223,11 +227,14 @@ class HueyQueue:
             async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(executor.submit(function, *args, **kwargs))
         except TimeoutError:
-            raise QueueUnavailableError(f"huey: no answer in {seconds} s") from None
+            raise QueueUnavailableError(
+                f"huey: {self._settings.storage} does not answer in {seconds} s"
+            ) from None
         except (QueueError, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - three libraries, each with errors that may show values
-            raise QueueUnavailableError(f"huey: {type(error).__name__}") from None
+            text = f"huey: {self._settings.storage} cannot be used: {type(error).__name__}"
+            raise QueueUnavailableError(text) from None
 
 
 def _make_backend(settings: HueySettings) -> Backend:

@@ -5,6 +5,7 @@ of what went wrong and no more, and ask a storage that fails again after a growi
 """
 
 import random
+import threading
 from typing import Any
 
 from huey.consumer import Consumer, Worker
@@ -56,6 +57,7 @@ class JobConsumer(Consumer):  # type: ignore[misc]
     """The threads and the scheduler of one queue."""
 
     worker_class = JobWorker
+    worker_threads: list[tuple[JobWorker, threading.Thread]]
 
     def __init__(self, huey: JobHuey, threads: int) -> None:
         """Run at most *threads* jobs at once."""
@@ -73,6 +75,10 @@ class JobConsumer(Consumer):  # type: ignore[misc]
 
     def finish(self) -> None:
         """Wait for the threads, whose bodies have ended or were told to, and hand back what is left."""
+        if self.scheduler.ident is None:
+            return  # The first to be started; there is nobody to wait for.
+        # A thread that could not be started cannot be joined.
+        self.worker_threads = [(worker, thread) for worker, thread in self.worker_threads if thread.ident]
         self.stop(graceful=True)
         self.huey.notify_interrupted_tasks()
 

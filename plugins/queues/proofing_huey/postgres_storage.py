@@ -4,90 +4,50 @@ Threads wait at a gate; one thread a process listens and wakes them. A notificat
 listener also counts once a second, on the same connection, which shows it at once when that has died.
 """
 
-import random
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import psycopg
 from huey.storage import PostgresStorage
+from psycopg.conninfo import conninfo_to_dict
 
-from proofing.errors import QueueUnavailableError
-from proofing.logs import get_logger, log
+from proofing.errors import ConfigurationError, Problem, QueueUnavailableError
 from proofing_huey import HueySettings
 from proofing_huey.gates import Gate
 from proofing_huey.queries import query, script
-from proofing_huey.storages import IDLE_SECONDS, Entry, JobStorage
+from proofing_huey.sql_storage import MOST_WOKEN, NET_SECONDS, SQLBackend, SQLJobStorage, StorageWatcher
+from proofing_huey.storages import Entry
 
 TABLE_PREFIX = "proofing_huey"
 
 _query = partial(query, "postgres.sql")
 _TABLES = ("kv", "schedule", "task", "counter", "taken_key")
-_NET_SECONDS = 1.0
 #: How long the listener needs at most to notice that it should stop.
 _LISTEN_SECONDS = 0.2
-_MAX_RETRY_SECONDS = 5.0
-#: More threads than this are not woken at once.
-_MOST = 1000
-
-_logger = get_logger(__name__)
 
 
-class PostgresJobStorage(JobStorage, PostgresStorage):  # type: ignore[misc]
+class PostgresJobStorage(SQLJobStorage, PostgresStorage):  # type: ignore[misc]
     """Huey's storage, with a gate instead of a listener for each thread."""
 
-    def __init__(self, name: str, settings: HueySettings) -> None:
-        """Use the database of *settings* for the queue *name*. No table is made."""
-        self.gate = Gate()
-        super().__init__(
-            name,
-            connection=lambda: connect(settings),
-            table_prefix=TABLE_PREFIX,
-            create_tables=False,
-        )
+    sql_file = "postgres.sql"
 
-    def dequeue(self) -> bytes | None:
-        """Return the next job, waiting at the gate when there is none."""
-        generation = self.gate.generation
+    def __init__(self, name: str, settings: HueySettings) -> None:
+        """Use the database of *settings* for the queue *name*."""
+        super().__init__(name, connection=lambda: connect(settings), table_prefix=TABLE_PREFIX)
+
+    def take(self) -> bytes | None:
+        """Return the next job."""
         data: bytes | None = self._dequeue()
-        if data is None:
-            self.gate.wait(generation, IDLE_SECONDS)
-            data = self._dequeue()
         return data
 
     def put_all(self, entries: Sequence[Entry]) -> int:
-        """Keep jobs of any queue in one transaction, then notify, once a queue and outside of it."""
-        accepted = 0
-        with self.db(commit=True) as cursor:
-            cursor.execute(_query("forget"))
-            # Keys are taken in one order everywhere, so that two bulks cannot wait for each other for ever.
-            kept = {number: self._take(cursor, entries[number]) for number in _order(entries)}
-            for number, entry in enumerate(entries):
-                accepted += kept[number] is not None
-                if kept[number]:
-                    values = {"queue": entry.queue_name, "data": entry.blob, "priority": entry.priority}
-                    cursor.execute(_query("put"), values)
+        """Keep jobs of any queue, then notify, once a queue and outside of the transaction."""
+        accepted = super().put_all(entries)
         for name in {entry.queue_name for entry in entries}:
             self.sql(_query("notify"), {"channel": channel(name)})
         return accepted
-
-    def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
-        """Delete jobs that wait; one that a worker takes at this moment is left to it."""
-        dropped = []
-        with self.db(commit=True) as cursor:
-            for name in ("task", "scheduled"):
-                cursor.execute(_query(f"all_{name}"), {"queue": self.name})
-                for number, data in cursor.fetchall():
-                    if is_wanted(bytes(data)):
-                        cursor.execute(_query(f"drop_{name}"), {"id": number})
-                        dropped.append(bytes(data))
-        return dropped
-
-    def release(self, unique_key: str, result_id: str) -> None:
-        """Free a unique key."""
-        self.sql(_query("release"), {"name": _unique(unique_key), "holder": result_id})
 
     def make_tables(self) -> list[str]:
         """Make the tables that are missing, while no other process does, and return their names."""
@@ -101,33 +61,19 @@ class PostgresJobStorage(JobStorage, PostgresStorage):  # type: ignore[misc]
                     cursor.execute(statement)
         return missing
 
-    def _take(self, cursor: Any, entry: Entry) -> bool | None:
-        """Take the keys of a job; False when it is there already, None when its unique key is taken."""
-        taken = {"holder": entry.result_id, "life_seconds": entry.life_seconds}
-        cursor.execute(_query("take"), {"name": entry.job_key, **taken})
-        if not cursor.rowcount:
-            return False
-        if entry.unique_key is not None:
-            cursor.execute(_query("take"), {"name": _unique(entry.unique_key), **taken})
-            if not cursor.rowcount:
-                cursor.execute(_query("release"), {"name": entry.job_key, "holder": entry.result_id})
-                return None
-        return True
 
-
-class PostgresBackend:
+class PostgresBackend(SQLBackend[PostgresJobStorage]):
     """The connections of one process: one for each queue that is used, and one that listens."""
 
     def __init__(self, settings: HueySettings) -> None:
-        """Connect to nothing yet."""
-        self._settings = settings
-        self._storages: dict[str, PostgresJobStorage] = {}
-
-    def storage(self, queue_name: str) -> PostgresJobStorage:
-        """Return the storage of one queue."""
-        if queue_name not in self._storages:
-            self._storages[queue_name] = PostgresJobStorage(queue_name, self._settings)
-        return self._storages[queue_name]
+        """Connect to nothing yet. Raises `ConfigurationError` when the DSN cannot be read."""
+        super().__init__(settings, PostgresJobStorage)
+        try:
+            conninfo_to_dict(_dsn(settings))
+        except psycopg.ProgrammingError:
+            # Its text shows the DSN, and with it the password.
+            rule = "must be a libpq connection URL or keyword string"
+            raise ConfigurationError([Problem("settings", "huey.dsn", rule)]) from None
 
     def check(self) -> None:
         """Connect, and see that the tables are there."""
@@ -149,82 +95,50 @@ class PostgresBackend:
         """Return what wakes *gates*."""
         return PostgresWatcher(self._settings, gates)
 
-    def close(self) -> None:
-        """Close every connection."""
-        for storage in self._storages.values():
-            storage.close()
 
-
-class PostgresWatcher:
-    """One thread and one connection that listen for all queues of this process."""
+class PostgresWatcher(StorageWatcher):
+    """Listens on one connection for all queues of this process."""
 
     def __init__(self, settings: HueySettings, gates: Mapping[str, Gate]) -> None:
         """Listen to the database of *settings* for the queues of *gates*."""
+        super().__init__(gates)
         self._settings = settings
-        self._gates = gates
         self._channels = {channel(name): gate for name, gate in gates.items()}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="huey-listener", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        """Listen, and connect again with growing, jittered waits when the connection fails."""
-        retry = 0.1
-        while not self._stop.is_set():
-            started = time.monotonic()
-            try:
-                with connect(self._settings) as connection:
-                    self._listen(connection)
-            except psycopg.Error as error:
-                log(_logger, "queue_unavailable", error=type(error).__name__)
-                if time.monotonic() - started > _MAX_RETRY_SECONDS:
-                    retry = 0.1
-                self._stop.wait(retry * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
-                retry = min(retry * 2, _MAX_RETRY_SECONDS)
+    def watch(self) -> None:
+        """Wake the gates at every notification, and once a second by counting."""
+        with connect(self._settings) as connection:
+            self._listen(connection)
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
-        """Wake the gates at every notification, and once a second by counting."""
+        """Watch over *connection*."""
         for name in self._channels:
             connection.execute(f'listen "{name}"'.encode())
         # Listen first, then look: what was enqueued before is found by looking, what comes after is told.
         look_at = 0.0
-        while not self._stop.is_set():
+        while not self.stopping.is_set():
             if time.monotonic() >= look_at:
                 self._look(connection)
-                look_at = time.monotonic() + _NET_SECONDS
+                look_at = time.monotonic() + NET_SECONDS
             for notification in connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
                 self._channels[notification.channel].wake(1)
                 look_at = 0.0  # one notification may stand for many jobs
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         """Wake as many threads of each queue as there are jobs."""
-        found = connection.execute(_query("waiting").encode(), {"names": list(self._gates), "most": _MOST})
+        found = connection.execute(
+            _query("waiting").encode(), {"names": list(self.gates), "most": MOST_WOKEN}
+        )
         for name, waiting in found.fetchall():
             if waiting:
-                self._gates[name].wake(waiting)
-
-
-def _order(entries: Sequence[Entry]) -> list[int]:
-    """Return the places of *entries* in the order in which their keys are taken."""
-    return sorted(
-        range(len(entries)), key=lambda number: (entries[number].unique_key or "", entries[number].job_key)
-    )
+                self.gates[name].wake(waiting)
 
 
 def connect(settings: HueySettings) -> psycopg.Connection[Any]:
     """Return a connection in autocommit, on which no wait is endless."""
-    assert settings.dsn is not None  # noqa: S101 - the schema demands it for this storage
     milliseconds = int(settings.timeout_seconds * 1000)
     connection = psycopg.connect(
-        settings.dsn.get_secret_value(),
+        _dsn(settings),
         autocommit=True,
         connect_timeout=max(2, int(settings.timeout_seconds)),  # libpq takes 2 s at least
         tcp_user_timeout=milliseconds,
@@ -239,6 +153,7 @@ def channel(queue_name: str) -> str:
     return f"{TABLE_PREFIX}.q.{queue_name}"
 
 
-def _unique(key: str) -> str:
-    """Return the taken key of a job's unique key."""
-    return f"unique:{key}"
+def _dsn(settings: HueySettings) -> str:
+    """Return the connection string."""
+    assert settings.dsn is not None  # noqa: S101 - the schema demands it for this storage
+    return settings.dsn.get_secret_value()

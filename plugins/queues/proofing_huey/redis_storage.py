@@ -15,10 +15,11 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from proofing.errors import ConfigurationError, Problem
 from proofing_huey import HueySettings
 from proofing_huey.gates import Gate
 from proofing_huey.redis_scripts import PUT_ALL, RELEASE
-from proofing_huey.storages import Entry, JobStorage
+from proofing_huey.storages import Entry, JobStorage, unique_name
 
 #: How long one blocking pop lasts; also how long an idle thread needs to notice that it should stop.
 _POP_SECONDS = 1
@@ -43,7 +44,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         now = int(time.time() * 1e6)
         for number, entry in enumerate(entries):
             job = f"{_PREFIX}{entry.job_key}"
-            unique = job if entry.unique_key is None else _unique(entry.unique_key)
+            unique = job if entry.unique_key is None else f"{_PREFIX}{unique_name(entry.unique_key)}"
             keys += [f"huey.redis.{self.clean_name(entry.queue_name)}", job, unique]
             # As Huey builds it: score is the priority turned round, the time keeps equals in order.
             member = struct.pack(">Q", now + number) + entry.blob
@@ -63,7 +64,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
 
     def release(self, unique_key: str, result_id: str) -> None:
         """Free a unique key."""
-        self._release(keys=[_unique(unique_key)], args=[result_id])
+        self._release(keys=[f"{_PREFIX}{unique_name(unique_key)}"], args=[result_id])
 
     def convert_ts(self, ts: datetime) -> float:
         """Return seconds since the epoch; Huey would read its naive UTC as local time."""
@@ -74,16 +75,21 @@ class RedisBackend:
     """The connections of one process."""
 
     def __init__(self, settings: HueySettings) -> None:
-        """Connect to nothing yet."""
+        """Connect to nothing yet. Raises `ConfigurationError` when the URL is none of Redis."""
         assert settings.url is not None  # noqa: S101 - the schema demands it for this storage
-        self._pool: ConnectionPool = ConnectionPool.from_url(
-            settings.url.get_secret_value(),
-            max_connections=settings.max_threads + _SPARE_CONNECTIONS,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),
-            socket_connect_timeout=settings.timeout_seconds,
-            socket_timeout=settings.timeout_seconds + _POP_SECONDS,
-        )
+        try:
+            self._pool: ConnectionPool = ConnectionPool.from_url(
+                settings.url.get_secret_value(),
+                max_connections=settings.max_threads + _SPARE_CONNECTIONS,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+                socket_connect_timeout=settings.timeout_seconds,
+                socket_timeout=settings.timeout_seconds + _POP_SECONDS,
+            )
+        except ValueError:
+            # Its text may show the URL, and with it the password.
+            rule = "must be a URL such as redis://:password@host:6379/0"
+            raise ConfigurationError([Problem("settings", "huey.url", rule)]) from None
 
     def storage(self, queue_name: str) -> RedisJobStorage:
         """Return the storage of one queue."""
@@ -103,8 +109,3 @@ class RedisBackend:
     def close(self) -> None:
         """Disconnect."""
         self._pool.disconnect()
-
-
-def _unique(key: str) -> str:
-    """Return the Redis key of a job's unique key."""
-    return f"{_PREFIX}unique:{key}"

@@ -1,4 +1,5 @@
--- The statements of the SQLite storage that are ours; Huey has its own.
+-- The statements of the SQLite storage that are ours; Huey has its own. Seconds since the epoch are those of the
+-- Julian day, since unixepoch() knows no fractions before SQLite 3.42.
 
 -- name: schema
 -- Keys that are taken by a job until they expire.
@@ -11,11 +12,12 @@ create index if not exists taken_key_expires on taken_key (expires);
 
 -- name: forget
 -- Delete what has expired.
-delete from taken_key where expires <= :now;
+delete from taken_key where expires <= (julianday('now') - 2440587.5) * 86400.0;
 
 -- name: take
 -- Take a key; changes no row when it is taken.
-insert into taken_key (name, holder, expires) values (:name, :holder, :expires)
+insert into taken_key (name, holder, expires)
+values (:name, :holder, (julianday('now') - 2440587.5) * 86400.0 + :life_seconds)
 on conflict (name) do nothing;
 
 -- name: release

@@ -8,7 +8,6 @@ another connection has written. Source: https://sqlite.org/pragma.html#pragma_da
 import contextlib
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,41 +16,29 @@ from pathlib import Path
 
 from huey.storage import SqliteStorage
 
-from proofing.logs import get_logger, log
 from proofing_huey import HueySettings
 from proofing_huey.gates import Gate
 from proofing_huey.queries import query, script
-from proofing_huey.storages import IDLE_SECONDS, Entry, JobStorage
+from proofing_huey.sql_storage import MOST_WOKEN, NET_SECONDS, SQLBackend, SQLJobStorage, StorageWatcher
 
 _query = partial(query, "sqlite.sql")
-#: How often the watcher looks into the tables although nothing was written.
-_NET_SECONDS = 1.0
-_MAX_RETRY_SECONDS = 5.0
-#: More threads than this are not woken at once.
-_MOST = 1000
-
-_logger = get_logger(__name__)
 
 
-class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
+class SqliteJobStorage(SQLJobStorage, SqliteStorage):  # type: ignore[misc]
     """Huey's storage, with a gate instead of polling."""
 
     #: `dequeue` waits by itself; Huey must not sleep after it.
     blocking = True
     begin_sql = "begin immediate"
+    sql_file = "sqlite.sql"
 
     def __init__(self, name: str, settings: HueySettings) -> None:
         """Use the file of *settings* for the queue *name*."""
-        self.gate = Gate()
-        super().__init__(name, filename=settings.path, timeout=settings.timeout_seconds, create_tables=False)
+        super().__init__(name, filename=settings.path, timeout=settings.timeout_seconds)
 
-    def dequeue(self) -> bytes | None:
-        """Return the next job, waiting at the gate when there is none."""
-        generation = self.gate.generation
-        data: bytes | None = super().dequeue()
-        if data is None:
-            self.gate.wait(generation, IDLE_SECONDS)
-            data = super().dequeue()
+    def take(self) -> bytes | None:
+        """Return the next job."""
+        data: bytes | None = SqliteStorage.dequeue(self)
         return data
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
@@ -59,46 +46,12 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         super().enqueue(data, priority)
         self.gate.wake(1)
 
-    def put_all(self, entries: Sequence[Entry]) -> int:
-        """Keep jobs of any queue in one transaction."""
-        accepted = 0
-        with self.db(commit=True) as cursor:
-            now = time.time()
-            cursor.execute(_query("forget"), {"now": now})
-            for entry in entries:
-                taken = {"holder": entry.result_id, "expires": now + entry.life_seconds}
-                cursor.execute(_query("take"), {"name": entry.job_key, **taken})
-                if not cursor.rowcount:
-                    accepted += 1
-                    continue
-                if entry.unique_key is not None:
-                    cursor.execute(_query("take"), {"name": _unique(entry.unique_key), **taken})
-                    if not cursor.rowcount:
-                        held = {"name": entry.job_key, "holder": entry.result_id}
-                        cursor.execute(_query("release"), held)
-                        continue
-                values = {"queue": entry.queue_name, "data": entry.blob, "priority": entry.priority}
-                cursor.execute(_query("put"), values)
-                accepted += 1
-        return accepted
-
     def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
-        """Delete jobs that wait, in one transaction."""
-        dropped = []
-        with self.db(commit=True) as cursor:
-            for name in ("task", "scheduled"):
-                cursor.execute(_query(f"all_{name}"), {"queue": self.name})
-                for number, data in cursor.fetchall():
-                    if is_wanted(bytes(data)):
-                        cursor.execute(_query(f"drop_{name}"), {"id": number})
-                        dropped.append(bytes(data))
+        """Delete jobs that wait."""
+        dropped = super().drop(is_wanted)
         # The log would keep what was deleted until it is full; a reader at work lets it be, until then.
         self.sql(_query("empty_log"), results=True)
         return dropped
-
-    def release(self, unique_key: str, result_id: str) -> None:
-        """Free a unique key."""
-        self.sql(_query("release"), {"name": _unique(unique_key), "holder": result_id}, commit=True)
 
     def read_schedule(self, ts: datetime) -> list[bytes]:
         """Return what is due; asks without a lock first, as it does every second."""
@@ -124,19 +77,12 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         return connection
 
 
-class SqliteBackend:
+class SqliteBackend(SQLBackend[SqliteJobStorage]):
     """The file of one process's settings."""
 
     def __init__(self, settings: HueySettings) -> None:
         """Open nothing yet."""
-        self._settings = settings
-        self._storages: dict[str, SqliteJobStorage] = {}
-
-    def storage(self, queue_name: str) -> SqliteJobStorage:
-        """Return the storage of one queue."""
-        if queue_name not in self._storages:
-            self._storages[queue_name] = SqliteJobStorage(queue_name, self._settings)
-        return self._storages[queue_name]
+        super().__init__(settings, SqliteJobStorage)
 
     def check(self) -> None:
         """Make file and tables when missing: who starts on one machine should not need a step before."""
@@ -157,42 +103,19 @@ class SqliteBackend:
         """Return what wakes *gates*."""
         return SqliteWatcher(self._settings, gates)
 
-    def close(self) -> None:
-        """Close every connection."""
-        for storage in self._storages.values():
-            storage.close()
 
-
-class SqliteWatcher:
-    """One thread that sees what other connections write."""
+class SqliteWatcher(StorageWatcher):
+    """Sees what other connections write."""
 
     def __init__(self, settings: HueySettings, gates: Mapping[str, Gate]) -> None:
         """Watch the file of *settings* for the queues of *gates*."""
+        super().__init__(gates)
         self._settings = settings
-        self._gates = gates
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="huey-watcher", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        """Watch, and connect again with growing waits when the file fails."""
-        retry = 0.1
-        while not self._stop.is_set():
-            try:
-                with contextlib.closing(self._connect()) as connection:
-                    self._watch(connection)
-            except sqlite3.Error as error:
-                log(_logger, "queue_unavailable", error=type(error).__name__)
-                self._stop.wait(retry)
-                retry = min(retry * 2, _MAX_RETRY_SECONDS)
+    def watch(self) -> None:
+        """Wake the gates whenever something was written, and now and then without."""
+        with contextlib.closing(self._connect()) as connection:
+            self._watch(connection)
 
     def _connect(self) -> sqlite3.Connection:
         """Return a connection that only reads."""
@@ -201,7 +124,7 @@ class SqliteWatcher:
         )
 
     def _watch(self, connection: sqlite3.Connection) -> None:
-        """Wake the gates whenever something was written, and now and then without."""
+        """Watch over *connection*."""
         seen: int | None = None
         look_at = 0.0
         while True:
@@ -209,19 +132,15 @@ class SqliteWatcher:
             version: int = connection.execute("pragma data_version").fetchone()[0]
             now = time.monotonic()
             if version != seen or now >= look_at:
-                seen, look_at = version, now + _NET_SECONDS
+                seen, look_at = version, now + NET_SECONDS
                 self._look(connection)
-            if self._stop.wait(self._settings.poll_seconds):
+            if self.stopping.wait(self._settings.poll_seconds):
                 return
 
     def _look(self, connection: sqlite3.Connection) -> None:
         """Wake as many threads of each queue as there are jobs."""
-        for name, gate in self._gates.items():
-            waiting: int = connection.execute(_query("waiting"), {"queue": name, "most": _MOST}).fetchone()[0]
+        for name, gate in self.gates.items():
+            found = connection.execute(_query("waiting"), {"queue": name, "most": MOST_WOKEN})
+            waiting: int = found.fetchone()[0]
             if waiting:
                 gate.wake(waiting)
-
-
-def _unique(key: str) -> str:
-    """Return the taken key of a job's unique key."""
-    return f"unique:{key}"

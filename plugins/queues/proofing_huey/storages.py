@@ -95,3 +95,8 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Disconnect."""
+
+
+def unique_name(unique_key: str) -> str:
+    """Return the taken key of a job's unique key."""
+    return f"unique:{unique_key}"

@@ -143,10 +143,14 @@ class Claimer:
                 for state in self._queues.values():
                     while state.dirty and self._can_claim(state):
                         await self._step(state)
-            except QueueUnavailableError as error:
-                log(_logger, "claim_failed", error=type(error).__name__)
+            except Exception as error:
                 # What we asked for may have happened: compare before anything else is claimed.
                 self._generation = -1
+                if not isinstance(error, QueueUnavailableError):
+                    # A bug, maybe between a claim and its start; who supervises us begins again.
+                    self.wake_all()
+                    raise
+                log(_logger, "claim_failed", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
                 self.wake_all()
 

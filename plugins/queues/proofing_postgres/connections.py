@@ -149,6 +149,7 @@ class Link:
             else:
                 await _apply(connection, self._session, local=False)
         except BaseException:
+            # Also when we are cancelled: nobody else knows of it yet.
             await connection.close()
             raise
         self._connection = connection

@@ -5,13 +5,14 @@ monotonic clock: `Heartbeat.is_fenced` is true after `fence_seconds` without a r
 once when the row is gone.
 """
 
+import contextlib
 import os
 import random
 import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -49,6 +50,10 @@ class Heartbeat(threading.Thread):
         #: What the row of our worker id shows, and what those of former ids do.
         self._shown: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
+        #: A copy of the connection's socket, and when the exchange began that runs on it.
+        self._socket: socket.socket | None = None
+        self._socket_guard = threading.Lock()
+        self._asked_at: float | None = None
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         #: Our worker id; 0 while we have none. A new one after every lost lease: ids are never reused.
         self.worker_id = 0
@@ -72,6 +77,20 @@ class Heartbeat(threading.Thread):
         self.worker_id = 0
         self._wanted.set()
 
+    def end_stuck(self) -> None:
+        """End an exchange that takes too long, so that the thread connects again.
+
+        A frozen server, or a proxy that swallows, keeps the connection and never answers, and psycopg would
+        wait for ever. Ended early enough, the lease can still be renewed over the next connection.
+        """
+        asked_at = self._asked_at
+        if asked_at is None or time.monotonic() - asked_at < _patience_seconds(self._settings):
+            return
+        with self._socket_guard:
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
     def stop(self) -> None:
         """End the thread; the row is left as it is."""
         self._stopped.set()
@@ -82,16 +101,34 @@ class Heartbeat(threading.Thread):
         wait = _FIRST_WAIT_SECONDS
         while not self._stopped.is_set():
             try:
-                with psycopg.connect(autocommit=True, **_options(self._settings)) as connection:
+                with (
+                    psycopg.connect(autocommit=True, **_options(self._settings)) as connection,
+                    self._watched(connection),
+                ):
                     connection.prepare_threshold = None
                     while not self._stopped.is_set():
-                        self._beat(connection)
+                        try:
+                            self._beat(connection)
+                        finally:
+                            self._asked_at = None
                         wait = _FIRST_WAIT_SECONDS
                         self._pause(self._settings.renew_seconds)
             except (psycopg.Error, OSError) as error:
                 log(_logger, "heartbeat_failed", error=type(error).__name__)
                 self._stopped.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
                 wait = min(wait * 2, _MOST_WAIT_SECONDS)
+
+    @contextlib.contextmanager
+    def _watched(self, connection: "psycopg.Connection[Row]") -> Iterator[None]:
+        """Let `end_stuck` reach the socket of *connection*, by a copy that nobody else closes."""
+        with socket.socket(fileno=os.dup(connection.fileno())) as copy:
+            with self._socket_guard:
+                self._socket = copy
+            try:
+                yield
+            finally:
+                with self._socket_guard:
+                    self._socket = None
 
     def _pause(self, seconds: float) -> None:
         """Wait for the next beat, or until we are wanted sooner."""
@@ -101,7 +138,7 @@ class Heartbeat(threading.Thread):
     def _beat(self, connection: "psycopg.Connection[Row]") -> None:
         """Register, or renew once."""
         # The time before asking: the lease cannot begin later than the database's own answer.
-        asked_at = time.monotonic()
+        self._asked_at = asked_at = time.monotonic()
         lease = self._settings.lease_seconds
         worker_id = self.worker_id
         if worker_id == 0:
@@ -125,9 +162,14 @@ class Heartbeat(threading.Thread):
 
 def _options(settings: PostgresSettings) -> dict[str, Any]:
     """Return the parameters of the connection, which must give up well before the lease ends."""
-    seconds = max(2, int(settings.renew_seconds))
+    seconds = int(_patience_seconds(settings))
     return {
         **connect_options(settings),
         "connect_timeout": str(seconds),
         "tcp_user_timeout": str(seconds * 1000),
     }
+
+
+def _patience_seconds(settings: PostgresSettings) -> float:
+    """Return how long one exchange may take; libpq takes 2 s at least."""
+    return max(2.0, settings.renew_seconds)

@@ -35,18 +35,20 @@ class RunningJob(ClaimedRow):
     """One job that runs here; the `ClaimedJob` that its handler sees.
 
     Attributes:
+        is_end_only: whether it does not run, and only its end is published.
         ends_at: when it is cancelled as timed out, by the monotonic clock.
         has_intent: whether a vendor call may have begun; such a job is never run again.
         stop_reason: why it was cancelled from outside; None while it was not.
     """
 
-    __slots__ = ("_writer", "ends_at", "has_intent", "queue_name", "stop_reason", "task")
+    __slots__ = ("_writer", "ends_at", "has_intent", "is_end_only", "queue_name", "stop_reason", "task")
 
-    def __init__(self, row: Row, claimed_at: float, queue_name: str, writer: Writer) -> None:
-        """Wrap a *row* of *queue_name* that was claimed at *claimed_at*."""
+    def __init__(self, row: Row, claimed_at: float, queue_name: str | None, writer: Writer) -> None:
+        """Wrap a *row* that was claimed at *claimed_at*; no *queue_name*: only its end is published."""
         super().__init__(row, claimed_at)
         self._writer = writer
-        self.queue_name = queue_name
+        self.queue_name = queue_name or ""
+        self.is_end_only = queue_name is None
         self.ends_at = float("inf")
         self.task: asyncio.Task[None] | None = None
         self.stop_reason: StopReason | None = None
@@ -93,6 +95,8 @@ class Runs:
         self.jobs: dict[str, RunningJob] = {}
         self._emptied = asyncio.Event()
         self.running: dict[str, int] = {}
+        #: How many ends of jobs that do not run are being published.
+        self.publishing = 0
 
     def start(self, rows: Sequence[Row], queue_name: str) -> None:
         """Run claimed jobs of one queue, each in a task of its own."""
@@ -113,9 +117,10 @@ class Runs:
         """Publish the ends that are wanted of claimed rows, each in a task of its own."""
         now = time.monotonic()
         for row in rows:
-            job = RunningJob(row, now, "", self._writer)
+            job = RunningJob(row, now, None, self._writer)
             self.jobs[job.result_id] = job
             job.task = asyncio.create_task(self._end_only(job, End(job.wanted_end)))
+            self.publishing += 1
 
     def stop_overdue(self) -> None:
         """Cancel the runs that are beyond their deadline and its grace.
@@ -200,6 +205,7 @@ class Runs:
             if record is not None:
                 self._writer.complete(job.result_id, job.lease, record)
         finally:
+            self.publishing -= 1
             self._leave(job)
 
     async def _abandon(self, job: RunningJob, end: End) -> StatusRecord | None:

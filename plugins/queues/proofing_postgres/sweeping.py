@@ -62,6 +62,8 @@ class Sweeper:
         self._worker_id = worker_id
         self._due: asyncio.TimerHandle | None = None
         self._forgot_at = time.monotonic()
+        #: Whether there were more ends to publish than places.
+        self._has_more_ends = False
         #: Set to have a look taken at once.
         self.wanted = asyncio.Event()
 
@@ -93,6 +95,12 @@ class Sweeper:
         if time.monotonic() - self._forgot_at > _FORGET_EVERY_SECONDS:
             self._forgot_at = time.monotonic()
             await self._forget()
+
+    def place_freed(self) -> None:
+        """Look again for ends to publish, if some were left and half of the places are free."""
+        if self._has_more_ends and self._runs.publishing <= _ENDINGS_AT_ONCE // 2:
+            self._has_more_ends = False
+            self.wanted.set()
 
     def close(self) -> None:
         """Set no timer any more."""
@@ -138,23 +146,24 @@ class Sweeper:
         rows, _count = await self._link.run("owned", {"worker": str(self._worker_id())})
         for result_id, lease, wanted_end in rows:
             job = self._runs.jobs.get(result_id)
-            if wanted_end is not None and job is not None and job.lease == lease:
+            # A job whose wanted end is just being published looks the same to the database.
+            if wanted_end is not None and job is not None and job.lease == lease and not job.is_end_only:
                 job.stop(StopReason.CANCELLED)
 
     async def _publish_ends(self) -> None:
         """Take jobs that only need their end published, and start publishing."""
         worker_id = self._worker_id()
-        if worker_id == 0:
+        places = _ENDINGS_AT_ONCE - self._runs.publishing
+        if worker_id == 0 or places <= 0:
             return
         parameters = {
             "worker": str(worker_id),
             "grace": self._settings.deadline_grace_seconds,
-            "limit": _ENDINGS_AT_ONCE,
+            "limit": places,
         }
         rows, _count = await self._link.run("claim_endings", parameters)
+        self._has_more_ends = len(rows) == places
         self._runs.finish_off(rows)
-        if len(rows) == _ENDINGS_AT_ONCE:
-            self.wanted.set()
 
     async def _forget(self) -> None:
         """Delete history that is over its age."""

@@ -56,7 +56,7 @@ class WorkerSession:
             writer=self._writer,
             settings=settings,
             counts=self.counts,
-            on_free=lambda: self._claimer.slot_freed(),  # noqa: PLW0108 - the claimer is made below
+            on_free=self._on_free,
         )
         self._claimer = Claimer(
             link=self.claim_link,
@@ -159,23 +159,30 @@ class WorkerSession:
 
     def _check_fence(self) -> None:
         """Stop our jobs when the lease could not be renewed; runs before anything that woke up with us."""
+        # Armed first: an error in this look must not be the last one.
         loop = asyncio.get_running_loop()
+        self._fence_timer = loop.call_later(_FENCE_CHECK_SECONDS, self._check_fence)
+        now = time.monotonic()
+        self.counts.set("loop_lag_seconds", max(0.0, now - self._expected_at))
+        self._expected_at = now + _FENCE_CHECK_SECONDS
         if self._own != 0 and self.heartbeat.is_fenced:
             log(_logger, "fenced", worker=self._own, seconds=round(self.heartbeat.since_renewal_seconds, 1))
             self.heartbeat.give_up()
             self._lose()
             self._own = 0
+        self.heartbeat.end_stuck()
         self.runs.stop_overdue()
-        now = time.monotonic()
-        self.counts.set("loop_lag_seconds", max(0.0, now - self._expected_at))
-        self._expected_at = now + _FENCE_CHECK_SECONDS
-        self._fence_timer = loop.call_later(_FENCE_CHECK_SECONDS, self._check_fence)
 
     def _lose(self) -> None:
         """Write nothing more about the jobs of our former identity."""
         self.counts.add("fenced")
         self.runs.lose_all()
         self._writer.drop()
+
+    def _on_free(self) -> None:
+        """Fill the place that a job has left."""
+        self._claimer.slot_freed()
+        self._sweeper.place_freed()
 
     def _on_wake(self, channel: str, queue_name: str) -> None:
         """Act on a notification."""

@@ -6,9 +6,10 @@ is fenced, so a repetition finds nothing to do.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
@@ -55,6 +56,7 @@ class _Note:
 
 
 _ItemT = TypeVar("_ItemT", _End, _HandBack)
+_KeptT = TypeVar("_KeptT")
 
 
 class Writer:
@@ -186,7 +188,7 @@ class Writer:
                 batch[note.result_id] = note
         self._notes.extendleft(reversed(later))
         notes = [batch[result_id] for result_id in sorted(batch)]
-        try:
+        with _kept(self._notes, notes):
             rows, _count = await self._link.execute(
                 connection,
                 "note",
@@ -197,9 +199,6 @@ class Writer:
                     "worker": worker,
                 },
             )
-        except BaseException:
-            self._notes.extendleft(notes)
-            raise
         ours = {row[0] for row in rows}
         for note in notes:
             if not note.accepted.done():
@@ -209,7 +208,7 @@ class Writer:
     async def _flush_hand_backs(self, connection: AsyncConnection[Row], worker: str) -> None:
         """Give jobs up."""
         batch = sorted(self._take(self._hand_backs))
-        try:
+        with _kept(self._hand_backs, batch):
             await self._link.execute(
                 connection,
                 "hand_back",
@@ -220,15 +219,15 @@ class Writer:
                     "worker": worker,
                 },
             )
-        except BaseException:
-            self._hand_backs.extendleft(batch)
-            raise
 
     async def _flush_ends(self, connection: AsyncConnection[Row], worker: str) -> None:
         """Write ends, and count those that were rejected."""
         batch = self._take(self._ends)
         batch.sort(key=itemgetter(0))
-        try:
+        # What is written again may have been accepted the first time.
+        rejected = "ends_repeated" if self._is_repeating else "lease_lost"
+        self._is_repeating = True
+        with _kept(self._ends, batch):
             rows, _count = await self._link.execute(
                 connection,
                 "complete",
@@ -240,21 +239,26 @@ class Writer:
                     "worker": worker,
                 },
             )
-        except BaseException:
-            self._ends.extendleft(batch)
-            self._is_repeating = True
-            raise
+        self._is_repeating = False
         accepted = 0
         for end, count in rows:
             self._counts.add(f"ended_{end}", count)
             accepted += count
-        # What is written again may have been accepted the first time.
-        name = "ends_repeated" if self._is_repeating else "lease_lost"
-        self._counts.add(name, len(batch) - accepted)
-        self._is_repeating = False
+        self._counts.add(rejected, len(batch) - accepted)
 
     def _take(self, queue: deque[_ItemT]) -> list[_ItemT]:
         """Take at most a batch from *queue*."""
         taken = [queue.popleft() for _ in range(min(len(queue), self._settings.flush_items))]
         self._in_flight.extend(taken)
         return taken
+
+
+@contextlib.contextmanager
+def _kept(queue: deque[_KeptT], batch: Sequence[_KeptT]) -> Iterator[None]:
+    """Put *batch* back into *queue* unless it was written."""
+    try:
+        yield
+    except BaseException:
+        # Also when we are cancelled, as at the end of a worker, which writes once more before it goes.
+        queue.extendleft(reversed(batch))
+        raise

@@ -131,6 +131,13 @@ def test_check_says_that_all_is_well(settled, capsys):
     assert "queue: ok" in capsys.readouterr().out
 
 
+def test_check_tells_of_sections_that_nothing_reads(settled, capsys):
+    """A section whose plugin is not enabled is no mistake, and still worth knowing."""
+    settled(redis={"url": "redis://h/0"})
+    assert main(["check"]) == 0
+    assert "the section redis is not used: plugins does not name it" in capsys.readouterr().out
+
+
 class Away:
     """A backend that does not answer."""
 

@@ -1,5 +1,6 @@
 """`proofing new-vendor`: the skeleton installs, loads, proofs, and passes its own contract suite."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -90,9 +91,6 @@ def test_the_skeleton_installs_loads_and_proofs(skeleton, tmp_path):
 
 def test_the_skeleton_passes_its_contract_suite(skeleton):
     """The tests that are written beside it are green from the start."""
-    (skeleton / "pytest.ini").write_text(
-        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
-    )
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
         cwd=skeleton,
@@ -109,6 +107,7 @@ def test_the_skeleton_is_in_order(skeleton):
     """Formatted text that compiles, typed, without anything left of the template."""
     files = sorted(path.relative_to(skeleton).as_posix() for path in skeleton.rglob("*") if path.is_file())
     assert files == [
+        "README.md",
         "proofing_nice_vendor/__init__.py",
         "proofing_nice_vendor/py.typed",
         "proofing_nice_vendor/resolution.py",
@@ -119,6 +118,43 @@ def test_the_skeleton_is_in_order(skeleton):
         compile(path.read_text(), path.name, "exec")
         assert "${" not in path.read_text()
         assert "$$" not in path.read_text()
+
+
+def test_what_its_readme_says_is_so(skeleton, tmp_path):
+    """Installed, with the settings and the variable that it shows, the vendor is in use."""
+    text = (skeleton / "README.md").read_text()
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    info = skeleton / "proofing_nice_vendor-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: proofing-nice_vendor\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[proofing]\nnice_vendor = proofing_nice_vendor\n")
+    assert "`PROOFING_NICE_VENDOR__API_KEY`" in text
+    run = subprocess.run(
+        [sys.executable, "-m", "proofing.cli", "explain", "some-person"],
+        cwd=tmp_path,
+        env={**environment(skeleton), "PROOFING_NICE_VENDOR__API_KEY": "a-key"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "nice_vendor:resolution: " in run.stdout
+
+
+def test_the_skeleton_is_typed(skeleton):
+    """As strictly as the project that it is written for."""
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("mypy is not installed")
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, "proofing_nice_vendor"],
+        cwd=skeleton,
+        env=environment(skeleton),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pickle  # noqa: TID251 - what an attacker would put into the storage
 import sqlite3
 import stat
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -332,6 +333,27 @@ async def test_body_that_does_not_stop_is_left_behind(
         await eventually(lambda: handler.running == 0)
     assert handler.end(message.result_id) is End.TIMED_OUT
     assert sum((await queue.stats()).waiting.values()) == 0
+
+
+async def test_a_worker_that_cannot_start_takes_no_jobs(
+    queue: HueyQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that began before one could not are stopped again."""
+    begun: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def start_some(thread: threading.Thread) -> None:
+        if "Worker" in thread.name or thread.name == "Scheduler":
+            if len(begun) == 4:
+                raise RuntimeError("can't start new thread")
+            begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    with pytest.raises(RuntimeError, match="new thread"):
+        await queue.work(RecordingHandler(), slots=_SLOTS, stop=asyncio.Event(), drain_seconds=1.0)
+    assert len(begun) == 4
+    assert not any(thread.is_alive() for thread in begun)
 
 
 async def test_dead_threads_are_replaced(queue: HueyQueue, monkeypatch: pytest.MonkeyPatch) -> None:

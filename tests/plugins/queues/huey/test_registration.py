@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 import proofing_huey
+from proofing.errors import ConfigurationError
 from proofing.hookspecs import BackendContext
 from proofing.queues import Capability
 
@@ -59,3 +60,20 @@ def test_addresses_are_secrets() -> None:
     )
     assert isinstance(settings.url, SecretStr)
     assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"storage": "redis", "url": "canary-host"}, "huey.url"),
+        ({"storage": "redis", "url": "redis://host:canary"}, "huey.url"),
+        ({"storage": "postgres", "dsn": "canary no keyword"}, "huey.dsn"),
+    ],
+)
+def test_addresses_that_are_none_name_their_key(values: dict[str, object], key: str) -> None:
+    """Told when the queue is made, without the address, which may hold a password."""
+    (descriptor,) = proofing_huey.proofing_queues()
+    with pytest.raises(ConfigurationError) as caught:
+        descriptor.make(proofing_huey.HueySettings.model_validate(values), _CONTEXT)
+    assert [problem.key for problem in caught.value.problems] == [key]
+    assert "canary" not in str(caught.value)

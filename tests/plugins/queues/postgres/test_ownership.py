@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,8 +15,10 @@ from proofing.queues import ClaimedJob, JobMessage
 from proofing.records import End, JobKind
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
+from proofing_postgres import sweeping
 from proofing_postgres.listening import JOBS_CHANNEL
 from proofing_postgres.queue import PostgresQueue
+from proofing_postgres.running import Runs
 
 Maker = Callable[..., PostgresQueue]
 SQL = Callable[..., Any]
@@ -270,6 +274,127 @@ async def test_a_worker_whose_row_is_gone_stops_its_jobs(make_queue: Maker, sql:
         assert queue.session is not None
         heartbeat = queue.session.heartbeat
         await eventually(lambda: heartbeat.worker_id > former)
+
+
+async def test_a_heartbeat_that_hangs_is_made_again(make_queue: Maker, sql: SQL) -> None:
+    """A connection that stands and answers nothing costs the worker its jobs once, and not for ever."""
+    queue = make_queue()
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await eventually(lambda: queue.session and queue.session.heartbeat.worker_id)
+        assert queue.session is not None
+        heartbeat = queue.session.heartbeat
+        former = heartbeat.worker_id
+        ((backend,),) = await sql(
+            "select pid from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid() and query like '%%update proofing.worker%%'"
+        )
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            await eventually(lambda: heartbeat.worker_id > former, within_seconds=20)
+            message = make_message()
+            await queue.enqueue([message])
+            await handler.until_ended(message)
+        finally:
+            os.kill(backend, signal.SIGCONT)
+
+
+async def test_the_fence_is_looked_at_again_whatever_a_look_meets(
+    make_queue: Maker, sql: SQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error in one look must not leave a worker that trusts its lease for ever."""
+    queue = make_queue()
+    handler = RecordingHandler(lambda _job: asyncio.Event().wait())
+    looks: list[int] = []
+
+    def stop_overdue(_runs: Runs) -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            raise RuntimeError("synthetic")
+
+    monkeypatch.setattr(Runs, "stop_overdue", stop_overdue)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    async with working(queue, handler, drain_seconds=0.1):
+        await eventually(lambda: len(looks) > 3)
+
+
+async def test_what_a_broken_claim_took_is_given_back(
+    make_queue: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug between claim and start is restarted from, and its jobs do not wait for their deadline."""
+    queue = make_queue()
+    handler = RecordingHandler()
+    failed: list[int] = []
+    start = Runs.start
+
+    def break_once(runs: Runs, rows: Any, queue_name: str) -> None:
+        if not failed:
+            failed.append(1)
+            raise RuntimeError("synthetic")
+        start(runs, rows, queue_name)
+
+    monkeypatch.setattr(Runs, "start", break_once)
+    messages = [make_message() for _ in range(3)]
+    async with working(queue, handler):
+        await queue.enqueue(messages)
+        await handler.until_ended(*messages)
+    assert failed
+    assert {handler.end(message.result_id) for message in messages} == {End.DONE}
+
+
+class Slow(RecordingHandler):
+    """Publishes when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.tries = 0
+
+    async def abandon(self, message: JobMessage, end: End) -> Any:
+        """Wait at the gate, then publish."""
+        self.tries += 1
+        await self.gate.wait()
+        return await super().abandon(message, end)
+
+
+async def looked(queue: PostgresQueue, *, times: int) -> None:
+    """Have the worker look again, and wait until it has begun to."""
+    assert queue.session is not None
+    wanted = queue.session._sweeper.wanted
+    for _ in range(times):
+        wanted.set()
+        await eventually(lambda: not wanted.is_set())
+
+
+async def test_an_end_that_takes_its_time_is_published_once(make_queue: Maker) -> None:
+    """No look takes it for a cancelled run: publishing would begin again and again, and maybe never end."""
+    queue = make_queue(lease_seconds=10.0, renew_seconds=1.0, fence_seconds=9.0)
+    message = make_message(stale_after_seconds=0.001)
+    await queue.enqueue([message])
+    handler = Slow()
+    async with working(queue, handler):
+        await eventually(lambda: handler.tries)
+        await looked(queue, times=3)
+        handler.gate.set()
+        await handler.until_ended(message)
+    assert handler.tries == 1
+    assert handler.end(message.result_id) is End.STALE
+
+
+async def test_ends_are_published_so_many_at_once(make_queue: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result store that comes back is not met by every job that went stale meanwhile."""
+    monkeypatch.setattr(sweeping, "_ENDINGS_AT_ONCE", 5)
+    queue = make_queue(lease_seconds=10.0, renew_seconds=1.0, fence_seconds=9.0)
+    messages = [make_message(stale_after_seconds=0.001) for _ in range(30)]
+    await queue.enqueue(messages)
+    handler = Slow()
+    async with working(queue, handler):
+        await eventually(lambda: handler.tries)
+        await looked(queue, times=3)
+        assert handler.tries == 5
+        handler.gate.set()
+        await handler.until_ended(*messages)
+    assert handler.tries == 30
 
 
 async def test_a_hung_worker_loses_a_job_that_is_overdue(make_queue: Maker, sql: SQL) -> None:

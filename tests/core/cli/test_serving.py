@@ -1,0 +1,133 @@
+"""`proofing run` and its kin: what they refuse, whom they stop, and that no line of a start is lost."""
+
+import asyncio
+import json
+import os
+import sys
+
+import pytest
+
+from proofing.cli import main, serving
+from proofing.errors import QueueUnavailableError
+from proofing.plugins import PluginManager
+
+#: Says that it runs, then what it was told: the first SIGTERM drains for ever, the second ends.
+STUBBORN = """
+import signal, sys
+told = []
+def handle(*_):
+    told.append(1)
+    print("told", flush=True)
+    if len(told) == 2:
+        sys.exit(7)
+signal.signal(signal.SIGTERM, handle)
+print("runs", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+async def stubborn(text=STUBBORN):
+    """Return a child that runs, in a session of its own as `run` starts its own."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", text, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert await child.stdout.readline() == b"runs\n"
+    return child
+
+
+async def test_a_second_signal_leaves_no_process_behind():
+    """Who is impatient must not find the port taken by a worker that still drains."""
+    child = await stubborn()
+    async with asyncio.timeout(30):
+        stopping = asyncio.create_task(serving._stop([child]))
+        assert await child.stdout.readline() == b"told\n"
+        stopping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+    assert child.returncode == 7
+
+
+async def test_who_does_not_stop_in_time_is_killed(monkeypatch):
+    """Not even the impatient wait for ever."""
+    monkeypatch.setattr(serving, "_STOP_SECONDS", 0.01)
+    child = await stubborn(STUBBORN.replace("sys.exit(7)", "pass"))
+    async with asyncio.timeout(30):
+        await serving._stop([child])
+    assert child.returncode == -9
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--workers", "0"],
+        ["run", "--workers", "many"],
+        ["run", "--port", "99999"],
+        ["web", "--port", "0"],
+    ],
+)
+def test_numbers_that_start_nothing_are_refused(arguments, capsys):
+    """By the parser, with the option's name."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert f"argument {arguments[1]}: must be a whole number from 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["99999", "0", "http", "²"])
+def test_the_variable_port_is_held_to_the_same(monkeypatch, settings_file, capsys, port):
+    """Exit code 78, and the variable's name."""
+    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
+    monkeypatch.setenv("PORT", port)
+    assert main(["run"]) == 78
+    assert "environment variable: PORT: must be a whole number from 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("192.0.2.7", "192.0.2.7")],  # noqa: S104
+)
+async def test_run_asks_where_its_server_listens(monkeypatch, host, asked):
+    """A server on one address of the machine answers nowhere else."""
+    seen = []
+
+    async def connect(*place):
+        seen.append(place)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "open_connection", connect)
+    with pytest.raises(asyncio.CancelledError):
+        await serving._ready(host, 8000)
+    assert seen == [(asked, 8000)]
+
+
+class Away:
+    """A queue that does not answer."""
+
+    capabilities = frozenset()
+
+    async def open(self):
+        raise QueueUnavailableError("no queue")
+
+    async def close(self):
+        pass
+
+
+def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, tmp_path, capsys):
+    """What happened before the settings said where the log is stands in it, too."""
+    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    path = settings_file(log_directory=str(tmp_path / "log"), redis={"url": "x"})
+    monkeypatch.setenv("PROOFING_SETTINGS", str(path))
+    monkeypatch.setattr(PluginManager, "queue", lambda *_: Away())
+    assert main(["worker"]) == 69
+    lines = [json.loads(line) for line in (tmp_path / "log" / "test.log").read_text().splitlines()]
+    names = [(line["name"], line.get("plugin")) for line in lines]
+    assert ("plugin_loaded", "huey") in names
+    assert ("section_of_disabled_plugin", "redis") in names
+    assert ("secrets_loaded", None) in names
+    assert {line["role"] for line in lines} == {"worker"}
+    assert capsys.readouterr().err == "proofing: no queue\n"
