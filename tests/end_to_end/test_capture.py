@@ -60,6 +60,79 @@ async def test_wrong_files(capture, photos, wrong, tmp_path):
     assert not uploads
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def slow(proofing, person):
+    """A person at the capture page, whose script arrives only when the returned event is set."""
+    arrive = asyncio.Event()
+
+    async def hold(route):
+        await arrive.wait()
+        await route.continue_()
+
+    await person.page.route("**/capture.js", hold)
+    await person.consent(proofing.url)
+    yield person, arrive
+    arrive.set()
+
+
+async def test_files_chosen_before_the_script_runs(slow, photos):
+    """On a slow connection a file may be there before the script; it is looked at as any other."""
+    person, arrive = slow
+    await person.give("front", photos["front"])
+    await person.give("back", b"")
+    arrive.set()
+    await person.ready("front")
+    await expect_error(person, "back", "file is empty")
+    await person.give("back", photos["back"])
+    await person.ready()
+    await person.submit_photos()
+    await person.heading("Enter your Social Security number")
+
+
+async def test_nothing_is_sent_before_the_script_runs(slow, photos):
+    """The button waits for the script, and not even a forced submission posts a picture in clear."""
+    person, arrive = slow
+    await person.give("front", photos["front"])
+    button = person.page.get_by_role("button", name="Submit photos")
+    await expect(button).to_be_disabled()
+    async with person.page.expect_request(lambda request: request.method == "POST") as posting:
+        await person.page.evaluate("document.getElementById('capture').requestSubmit()")
+    body = (await posting.value).post_data_buffer
+    assert b"csrf_token" in body
+    assert b"photo.jpg" not in body
+    assert photos["front"][1000:1032] not in body
+    arrive.set()
+    await expect(button).to_be_enabled()
+
+
+@pytest.mark.parametrize("restore", ["late", "back", "reload"])
+async def test_restored_files_are_looked_at(capture, photos, restore):
+    """Browsers differ in what a file field holds after *back*: whatever it is, it has been looked at."""
+    await capture.give("front", photos["front"])
+    await capture.ready("front")
+    if restore == "late":
+        # As a browser does that restores its fields after the scripts have run: without a change event.
+        await capture.page.evaluate(
+            """() => {
+                const back = document.getElementById("back");
+                back.files = document.getElementById("front").files;
+                dispatchEvent(new PageTransitionEvent("pageshow"));
+            }"""
+        )
+    elif restore == "back":
+        await capture.page.goto("about:blank")
+        await capture.page.go_back()
+    else:
+        await capture.page.reload()
+    held = await capture.page.evaluate(
+        "() => [...document.querySelectorAll('input[type=file]')].filter(f => f.files.length).map(f => f.id)"
+    )
+    assert "back" in held or restore != "late"
+    for side in held:
+        await capture.ready(side)
+    await expect(capture.page.locator(".ready")).to_have_count(len(held))
+
+
 async def test_data_url_is_decoded_before_it_is_encrypted(capture, proofing, photos):
     """The vendor sees the picture that a data URL spells, not its text."""
     already = len(proofing.seen.read_text().splitlines())

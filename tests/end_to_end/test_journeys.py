@@ -144,6 +144,7 @@ async def test_uploads_without_script_are_explained(proofing, chromium, meet):
     person = meet(page)
     await person.consent(proofing.url)
     await expect(page.get_by_text("needs JavaScript")).to_be_visible()
+    await expect(page.get_by_role("button", name="Submit photos")).to_be_disabled()
     await context.close()
 
 

@@ -20,6 +20,7 @@ let leaving = false;
 class SideField {
   #root;
   #input;
+  #seen = null; // the file of the field that was looked at last
   #work = null; // the running upload: {controller, promise}
   picture = null;
   upload = null;
@@ -28,10 +29,7 @@ class SideField {
     this.#root = root;
     this.name = root.dataset.side;
     this.#input = root.querySelector("input[type=file]");
-    this.#input.addEventListener("change", () => {
-      const [file] = this.#input.files;
-      if (file) this.choose(file, "upload");
-    });
+    this.#input.addEventListener("change", () => this.look());
     wireCamera(root, {
       onPicture: (blob) => this.choose(blob, "camera"),
       onDenied: () => this.#say(texts.messages.camera_denied),
@@ -49,6 +47,14 @@ class SideField {
   /** Wait until the upload that runs now has ended, one way or the other. */
   async settled() {
     await this.#work?.promise;
+  }
+
+  /** Look at the file that the field holds, unless that was done: not every file comes with a change event. */
+  look() {
+    const [file] = this.#input.files;
+    if (!file || file === this.#seen) return;
+    this.#seen = file;
+    this.choose(file, "upload");
   }
 
   choose(file, source) {
@@ -111,6 +117,7 @@ class SideField {
     const files = new DataTransfer();
     files.items.add(new File([picture.bytes], `${this.name}.jpg`, { type: picture.mime }));
     this.#input.files = files.files;
+    [this.#seen] = this.#input.files;
   }
 
   #reset() {
@@ -159,6 +166,11 @@ if (usesUploads && !(window.isSecureContext && crypto?.subtle)) {
   for (const input of form.querySelectorAll("input[type=file], .camera-buttons button")) input.disabled = true;
 } else {
   form.addEventListener("submit", onSubmit);
+  button.disabled = false;
+  // Files that were chosen before this script ran, or restored by the browser, before it or after.
+  const look = () => sides.forEach((side) => side.look());
+  look();
+  addEventListener("pageshow", look);
 }
 
 addEventListener("beforeunload", (event) => {
