@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import io
 import json
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -170,13 +172,92 @@ async def test_failed_upload_is_told_and_blocks(capture, photos, failure):
 
 async def test_failed_encryption_is_told_and_blocks(proofing, person, photos):
     """When the browser cannot encrypt, nothing is uploaded in its place."""
-    await person.page.add_init_script("crypto.subtle.encrypt = () => Promise.reject(new Error('no'))")
+    async with person.page.expect_worker() as starting:
+        await person.consent(proofing.url)
+    worker = await starting.value
+    await worker.evaluate("() => { crypto.subtle.encrypt = () => Promise.reject(new Error('no')) }")
     uploads = []
     person.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
-    await person.consent(proofing.url)
     await person.give("front", photos["front"])
     await expect_error(person, "front", "could not encrypt")
     assert not uploads
+
+
+async def test_the_page_itself_does_no_heavy_work(proofing, person):
+    """The whole of reading, drawing, encrypting and uploading happens in the worker; the page is free."""
+    await person.page.add_init_script(
+        """
+        const refuse = () => { throw new Error("on the thread of the page"); };
+        for (const name of ["encrypt", "digest"]) crypto.subtle[name] = refuse;
+        for (const name of ["arrayBuffer", "text", "stream", "slice"]) Blob.prototype[name] = refuse;
+        FileReader = XMLHttpRequest = createImageBitmap = refuse;
+        URL.createObjectURL = refuse;
+        """
+    )
+    await person.consent(proofing.url)
+    await person.give_photos()
+    await person.submit_photos()
+    await person.heading("Enter your Social Security number")
+
+
+async def test_preview_is_small_and_upright(capture):
+    """The preview is turned as the camera says, and so are the facts that the submission tells."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: the camera was turned by a quarter.
+    photo = io.BytesIO()
+    Image.new("RGB", (3000, 2000), "red").save(photo, "JPEG", exif=exif)
+    await capture.give("front", photo.getvalue())
+    await capture.give("back", photo.getvalue() + b"\0")
+    await capture.ready()
+    preview = capture.page.get_by_role("img", name="front")
+    await expect(preview).to_be_visible()
+    shown = await preview.evaluate(
+        """canvas => {
+            const middle = [canvas.width / 2, canvas.height / 2, 1, 1];
+            const [red, green, blue] = canvas.getContext("2d").getImageData(...middle).data;
+            return [canvas.width, canvas.height, red > 200 && green < 50 && blue < 50];
+        }"""
+    )
+    assert shown == [720, 1080, True]
+    async with capture.page.expect_request("**/api/document") as submitting:
+        await capture.submit_photos()
+    facts = (await submitting.value).post_data_json["metadata"]["front"]
+    assert (facts["width"], facts["height"], facts["mime"]) == (2000, 3000, "image/jpeg")
+
+
+async def test_worker_that_did_not_load_is_told(proofing, person, photos):
+    """Without its worker the page says that it did not work; choosing again starts another one."""
+    await person.page.route("**/worker.js?*", lambda route: route.abort("connectionreset"))
+    await person.consent(proofing.url)
+    await person.give("front", photos["front"])
+    await expect_error(person, "front", "did not work")
+    await person.page.unroute("**/worker.js?*")
+    await person.give("front", photos["front"])
+    await person.ready("front")
+
+
+async def test_another_photo_replaces_one_on_its_way(capture, photos):
+    """The upload of a photo that was replaced is broken off, and only the later photo counts."""
+    held = asyncio.get_running_loop().create_future()
+
+    async def hold_the_first(route):
+        if held.done():
+            await route.continue_()
+        else:
+            held.set_result(route)
+
+    await capture.page.route("**/uploads/captures/**", hold_the_first)
+    async with capture.page.expect_event("requestfailed", lambda request: request.method == "PUT"):
+        await capture.give("front", photos["front"])
+        replaced = (await held).request.url
+        await capture.give("front", photos["back"])
+    await capture.give("back", photos["front"])
+    await capture.ready()
+    async with capture.page.expect_request("**/api/document") as submitting:
+        await capture.submit_photos()
+    images = (await submitting.value).post_data_json["images"]
+    assert images["front"]["slot"] not in replaced
+    await capture.heading("Enter your Social Security number")
 
 
 async def test_every_upload_has_its_own_slot_key_stays_and_iv_is_fresh(capture, photos):
@@ -248,16 +329,18 @@ async def test_progress_and_leaving(capture, photos):
 
 
 async def test_only_the_upload_target_may_be_reached(proofing, chromium, meet):
-    """The policy stops every other connection of the page, also to a neighbour port of the same machine."""
+    """The policy stops all else that page and worker try, also to a neighbour port of the same machine."""
     context = await chromium.new_context()
     page = await context.new_page()
     person = meet(page)
-    await person.consent(proofing.url)
+    async with page.expect_worker() as starting:
+        await person.consent(proofing.url)
     other = f"http://localhost:{proofing.port + 1}/"
-    reached = await page.evaluate(
-        "url => fetch(url, {mode: 'no-cors'}).then(() => 'reached', error => String(error))", other
-    )
-    assert "TypeError" in reached
+    for thread in (page, await starting.value):
+        reached = await thread.evaluate(
+            "url => fetch(url, {mode: 'no-cors'}).then(() => 'reached', error => String(error))", other
+        )
+        assert "TypeError" in reached
     violated = await page.evaluate(
         """url => new Promise(done => {
             addEventListener('securitypolicyviolation', event => done(event.effectiveDirective));
@@ -266,10 +349,15 @@ async def test_only_the_upload_target_may_be_reached(proofing, chromium, meet):
         other,
     )
     assert violated == "connect-src"
-    trusted = await page.evaluate(
-        "() => { try { document.body.innerHTML = '<b>x</b>'; return 'set'; } catch (e) { return e.name; } }"
-    )
-    assert trusted == "TypeError"
+    for untrusted in (
+        "document.body.innerHTML = '<b>x</b>'",
+        "new Worker('/static/x/worker.js')",
+        "trustedTypes.createPolicy('worker', {})",
+        "trustedTypes.createPolicy('other', {})",
+    ):
+        tried = f"try {{ {untrusted}; return 'done'; }} catch (error) {{ return error.name; }}"
+        trusted = await page.evaluate(f"() => {{ {tried} }}")
+        assert trusted == "TypeError", untrusted
     await context.close()
 
 
