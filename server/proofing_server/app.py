@@ -37,6 +37,8 @@ from proofing_server.site import (
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 #: Static paths hold a digest of their content.
 _FOR_EVER = "public, max-age=31536000, immutable"
+_WORKER_SCRIPT = "worker.js"
+_ATTEMPT = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _DIRECTIVE = re.compile(r"[a-z-]{1,40}", re.ASCII)
 _MAX_PICTURES = 2
 _RETRY_SECONDS = 60
@@ -149,8 +151,13 @@ async def _static(request: Request) -> Response:
     media_type = _MEDIA_TYPES.get(path.suffix)
     if media_type is None or path.parent != STATIC_FOLDER or not path.is_file():
         raise HTTPException(404)
-    is_ours = request.path_params["version"] == site_of(request).static_version
-    headers = {"Cache-Control": _FOR_EVER if is_ours else "no-cache"}
+    site = site_of(request)
+    attempt = request.query_params.get("attempt", "")
+    if path.name == _WORKER_SCRIPT and _ATTEMPT.fullmatch(attempt):
+        headers = site.worker_headers(attempt)
+    else:
+        is_ours = request.path_params["version"] == site.static_version
+        headers = {"Cache-Control": _FOR_EVER if is_ours else "no-cache"}
     return Response(path.read_bytes(), media_type=media_type, headers=headers)
 
 

@@ -40,28 +40,29 @@ _FEATURES = (
 logger = get_logger("web")
 
 
-def content_security_policy(*, connect: str = "", pictures: bool = False) -> str:
+def content_security_policy(*, connect: str = "", worker: bool = False) -> str:
     """Return the policy of a page.
 
     There are no inline scripts or styles, so that neither nonces nor hashes are needed.
 
     Args:
-        connect: source expression of this attempt's uploads, for the capture page.
-        pictures: whether previews of chosen pictures are shown.
+        connect: source expression of this attempt's uploads, for the capture page and its worker.
+        worker: whether the page starts a worker, by the one policy of Trusted Types in static/background.js.
     """
     sources = ["'self'", connect] if connect and connect != "'self'" else ["'self'"]
     directives = [
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        f"img-src 'self'{' blob:' if pictures else ''}",
+        "img-src 'self'",
         f"connect-src {' '.join(sources)}",
+        "worker-src 'self'" if worker else "worker-src 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
         "object-src 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
+        "trusted-types worker" if worker else "trusted-types 'none'",
         "report-uri /reports/csp",
         "report-to csp",
     ]

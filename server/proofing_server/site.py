@@ -128,11 +128,17 @@ class Site:
         return HTMLResponse(html, status, {"Content-Language": texts.language, **(headers or {})})
 
     def capture_headers(self, attempt: str | None) -> dict[str, str]:
-        """Return the headers of the capture page: it may upload this attempt, preview, and use the camera."""
+        """Return the headers of the capture page: uploads of this attempt, its worker, the camera."""
         connect = self.service.upload_source(attempt) if attempt else ""
         return {
-            "Content-Security-Policy": content_security_policy(connect=connect, pictures=True),
+            "Content-Security-Policy": content_security_policy(connect=connect, worker=True),
             "Permissions-Policy": permissions_policy(camera=True),
+        }
+
+    def worker_headers(self, attempt: str) -> dict[str, str]:
+        """Return the headers of the worker's script: a worker has the policy of its script, not its page."""
+        return {
+            "Content-Security-Policy": content_security_policy(connect=self.service.upload_source(attempt))
         }
 
 

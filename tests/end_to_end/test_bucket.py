@@ -65,7 +65,7 @@ async def test_journey(bucket, capture):
 
 
 async def test_the_page_reaches_no_other_key(bucket, capture):
-    """Another attempt's keys, and the bucket's root, are stopped by the page's own policy."""
+    """Another attempt's keys, and the bucket's root, are stopped by the policies of page and worker."""
     violated = """url => new Promise(done => {
         addEventListener('securitypolicyviolation', event => done(event.effectiveDirective), {once: true});
         fetch(url, {method: 'PUT', body: 'x'}).then(() => done('reached'), () => {});
@@ -73,9 +73,11 @@ async def test_the_page_reaches_no_other_key(bucket, capture):
     context = await capture.page.context.browser.new_context()
     page = await context.new_page()
     await context.add_cookies(await capture.page.context.cookies())
-    await page.goto(capture.page.url)
+    async with page.expect_worker() as starting:
+        await page.goto(capture.page.url)
     for url in (f"{bucket.url}/captures/captures/{'0' * 32}/x", f"{bucket.url}/captures/x", f"{bucket.url}/"):
         assert await page.evaluate(violated, url) == "connect-src"
+        assert await (await starting.value).evaluate(violated, url) == "connect-src"
     await context.close()
 
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import base64
+import io
 import json
+import re
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -30,6 +33,7 @@ async def expect_error(person, side, text):
     summary = person.page.locator("#error-summary")
     await expect(summary).to_be_focused()
     await expect(summary).to_have_role("alert")
+    await expect(person.page).to_have_title(re.compile("^Error: "))
     link = summary.get_by_role("link").filter(has_text=text)
     await link.click()
     await expect(field).to_be_focused()
@@ -58,6 +62,79 @@ async def test_wrong_files(capture, photos, wrong, tmp_path):
     await capture.page.set_input_files("#front", path)
     await expect_error(capture, "front", text)
     assert not uploads
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def slow(proofing, person):
+    """A person at the capture page, whose script arrives only when the returned event is set."""
+    arrive = asyncio.Event()
+
+    async def hold(route):
+        await arrive.wait()
+        await route.continue_()
+
+    await person.page.route("**/capture.js", hold)
+    await person.consent(proofing.url)
+    yield person, arrive
+    arrive.set()
+
+
+async def test_files_chosen_before_the_script_runs(slow, photos):
+    """A file may be there before the script, as a browser restores it; it is looked at as any other."""
+    person, arrive = slow
+    await person.page.set_input_files("#front", person.file(photos["front"]))
+    await person.page.set_input_files("#back", person.file(b""))
+    arrive.set()
+    await person.ready("front")
+    await expect_error(person, "back", "file is empty")
+    await person.give("back", photos["back"])
+    await person.ready()
+    await person.submit_photos()
+    await person.heading("Enter your Social Security number")
+
+
+async def test_nothing_is_sent_before_the_script_runs(slow, photos):
+    """The form waits for the script, and not even a forced submission posts a picture in clear."""
+    person, arrive = slow
+    await person.page.set_input_files("#front", person.file(photos["front"]))
+    button = person.page.get_by_role("button", name="Submit photos")
+    await expect(button).to_be_hidden()
+    async with person.page.expect_request(lambda request: request.method == "POST") as posting:
+        await person.page.evaluate("document.getElementById('capture').requestSubmit()")
+    body = (await posting.value).post_data_buffer
+    assert b"csrf_token" in body
+    assert b"photo.jpg" not in body
+    assert photos["front"][1000:1032] not in body
+    arrive.set()
+    await expect(button).to_be_visible()
+
+
+@pytest.mark.parametrize("restore", ["late", "back", "reload"])
+async def test_restored_files_are_looked_at(capture, photos, restore):
+    """Browsers differ in what a file field holds after *back*: whatever it is, it has been looked at."""
+    await capture.give("front", photos["front"])
+    await capture.ready("front")
+    if restore == "late":
+        # As a browser does that restores its fields after the scripts have run: without a change event.
+        await capture.page.evaluate(
+            """() => {
+                const back = document.getElementById("back");
+                back.files = document.getElementById("front").files;
+                dispatchEvent(new PageTransitionEvent("pageshow"));
+            }"""
+        )
+    elif restore == "back":
+        await capture.page.goto("about:blank")
+        await capture.page.go_back()
+    else:
+        await capture.page.reload()
+    held = await capture.page.evaluate(
+        "() => [...document.querySelectorAll('input[type=file]')].filter(f => f.files.length).map(f => f.id)"
+    )
+    assert "back" in held or restore != "late"
+    for side in held:
+        await capture.ready(side)
+    await expect(capture.page.locator(".ready")).to_have_count(len(held))
 
 
 async def test_data_url_is_decoded_before_it_is_encrypted(capture, proofing, photos):
@@ -97,13 +174,92 @@ async def test_failed_upload_is_told_and_blocks(capture, photos, failure):
 
 async def test_failed_encryption_is_told_and_blocks(proofing, person, photos):
     """When the browser cannot encrypt, nothing is uploaded in its place."""
-    await person.page.add_init_script("crypto.subtle.encrypt = () => Promise.reject(new Error('no'))")
+    async with person.page.expect_worker() as starting:
+        await person.consent(proofing.url)
+    worker = await starting.value
+    await worker.evaluate("() => { crypto.subtle.encrypt = () => Promise.reject(new Error('no')) }")
     uploads = []
     person.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
-    await person.consent(proofing.url)
     await person.give("front", photos["front"])
     await expect_error(person, "front", "could not encrypt")
     assert not uploads
+
+
+async def test_the_page_itself_does_no_heavy_work(proofing, person):
+    """The whole of reading, drawing, encrypting and uploading happens in the worker; the page is free."""
+    await person.page.add_init_script(
+        """
+        const refuse = () => { throw new Error("on the thread of the page"); };
+        for (const name of ["encrypt", "digest"]) crypto.subtle[name] = refuse;
+        for (const name of ["arrayBuffer", "text", "stream", "slice"]) Blob.prototype[name] = refuse;
+        FileReader = XMLHttpRequest = createImageBitmap = refuse;
+        URL.createObjectURL = refuse;
+        """
+    )
+    await person.consent(proofing.url)
+    await person.give_photos()
+    await person.submit_photos()
+    await person.heading("Enter your Social Security number")
+
+
+async def test_preview_is_small_and_upright(capture):
+    """The preview is turned as the camera says, and so are the facts that the submission tells."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: the camera was turned by a quarter.
+    photo = io.BytesIO()
+    Image.new("RGB", (3000, 2000), "red").save(photo, "JPEG", exif=exif)
+    await capture.give("front", photo.getvalue())
+    await capture.give("back", photo.getvalue() + b"\0")
+    await capture.ready()
+    preview = capture.page.get_by_role("img", name="front")
+    await expect(preview).to_be_visible()
+    shown = await preview.evaluate(
+        """canvas => {
+            const middle = [canvas.width / 2, canvas.height / 2, 1, 1];
+            const [red, green, blue] = canvas.getContext("2d").getImageData(...middle).data;
+            return [canvas.width, canvas.height, red > 200 && green < 50 && blue < 50];
+        }"""
+    )
+    assert shown == [720, 1080, True]
+    async with capture.page.expect_request("**/api/document") as submitting:
+        await capture.submit_photos()
+    facts = (await submitting.value).post_data_json["metadata"]["front"]
+    assert (facts["width"], facts["height"], facts["mime"]) == (2000, 3000, "image/jpeg")
+
+
+async def test_worker_that_did_not_load_is_told(proofing, person, photos):
+    """Without its worker the page says that it did not work; choosing again starts another one."""
+    await person.page.route("**/worker.js?*", lambda route: route.abort("connectionreset"))
+    await person.consent(proofing.url)
+    await person.give("front", photos["front"])
+    await expect_error(person, "front", "did not work")
+    await person.page.unroute("**/worker.js?*")
+    await person.give("front", photos["front"])
+    await person.ready("front")
+
+
+async def test_another_photo_replaces_one_on_its_way(capture, photos):
+    """The upload of a photo that was replaced is broken off, and only the later photo counts."""
+    held = asyncio.get_running_loop().create_future()
+
+    async def hold_the_first(route):
+        if held.done():
+            await route.continue_()
+        else:
+            held.set_result(route)
+
+    await capture.page.route("**/uploads/captures/**", hold_the_first)
+    async with capture.page.expect_event("requestfailed", lambda request: request.method == "PUT"):
+        await capture.give("front", photos["front"])
+        replaced = (await held).request.url
+        await capture.give("front", photos["back"])
+    await capture.give("back", photos["front"])
+    await capture.ready()
+    async with capture.page.expect_request("**/api/document") as submitting:
+        await capture.submit_photos()
+    images = (await submitting.value).post_data_json["images"]
+    assert images["front"]["slot"] not in replaced
+    await capture.heading("Enter your Social Security number")
 
 
 async def test_every_upload_has_its_own_slot_key_stays_and_iv_is_fresh(capture, photos):
@@ -175,16 +331,18 @@ async def test_progress_and_leaving(capture, photos):
 
 
 async def test_only_the_upload_target_may_be_reached(proofing, chromium, meet):
-    """The policy stops every other connection of the page, also to a neighbour port of the same machine."""
+    """The policy stops all else that page and worker try, also to a neighbour port of the same machine."""
     context = await chromium.new_context()
     page = await context.new_page()
     person = meet(page)
-    await person.consent(proofing.url)
+    async with page.expect_worker() as starting:
+        await person.consent(proofing.url)
     other = f"http://localhost:{proofing.port + 1}/"
-    reached = await page.evaluate(
-        "url => fetch(url, {mode: 'no-cors'}).then(() => 'reached', error => String(error))", other
-    )
-    assert "TypeError" in reached
+    for thread in (page, await starting.value):
+        reached = await thread.evaluate(
+            "url => fetch(url, {mode: 'no-cors'}).then(() => 'reached', error => String(error))", other
+        )
+        assert "TypeError" in reached
     violated = await page.evaluate(
         """url => new Promise(done => {
             addEventListener('securitypolicyviolation', event => done(event.effectiveDirective));
@@ -193,10 +351,15 @@ async def test_only_the_upload_target_may_be_reached(proofing, chromium, meet):
         other,
     )
     assert violated == "connect-src"
-    trusted = await page.evaluate(
-        "() => { try { document.body.innerHTML = '<b>x</b>'; return 'set'; } catch (e) { return e.name; } }"
-    )
-    assert trusted == "TypeError"
+    for untrusted in (
+        "document.body.innerHTML = '<b>x</b>'",
+        "new Worker('/static/x/worker.js')",
+        "trustedTypes.createPolicy('worker', {})",
+        "trustedTypes.createPolicy('other', {})",
+    ):
+        tried = f"try {{ {untrusted}; return 'done'; }} catch (error) {{ return error.name; }}"
+        trusted = await page.evaluate(f"() => {{ {tried} }}")
+        assert trusted == "TypeError", untrusted
     await context.close()
 
 

@@ -93,15 +93,19 @@ async def test_the_cause_of_a_crash_is_logged_without_its_text(site, monkeypatch
 
 
 async def test_upload_target_is_exactly_allowed(site):
-    """The capture page allows this attempt's uploads, previews and the camera; no other page does."""
+    """The capture page allows this attempt's uploads, its worker and the camera; no other page does."""
     browser = site.browser()
     await browser.consent()
     policy = browser.page.headers["content-security-policy"]
     assert "connect-src 'self';" in policy
-    assert "img-src 'self' blob:;" in policy
+    assert "img-src 'self';" in policy
+    assert "worker-src 'self';" in policy
+    assert "trusted-types worker;" in policy
     assert "camera=(self)" in browser.page.headers["permissions-policy"]
     await browser.get("/")
-    assert "blob:" not in browser.page.headers["content-security-policy"]
+    policy = browser.page.headers["content-security-policy"]
+    assert "worker-src 'none';" in policy
+    assert "trusted-types 'none';" in policy
     assert "camera=()" in browser.page.headers["permissions-policy"]
 
 
@@ -114,7 +118,23 @@ async def test_foreign_upload_target_is_named_for_this_attempt_only(site, monkey
     await browser.consent()
     (attempt,) = re.findall(r'data-attempt="([0-9a-f]{32})"', browser.page.text)
     policy = browser.page.headers["content-security-policy"]
-    assert f"connect-src 'self' https://bucket.example/captures/{attempt}/;" in policy
+    allowed = f"connect-src 'self' https://bucket.example/captures/{attempt}/;"
+    assert allowed in policy
+    # A worker has the policy that its own script came with.
+    (static,) = re.findall(r'src="(/static/\w+)/capture.js"', browser.page.text)
+    script = await browser.http.get(f"{static}/worker.js?attempt={attempt}")
+    assert allowed in script.headers["content-security-policy"]
+    assert "worker-src 'none';" in script.headers["content-security-policy"]
+    assert script.headers["cache-control"] == "no-store"
+    others = (
+        f"worker.js?attempt={attempt}x",
+        "worker.js?attempt=*",
+        "worker.js",
+        f"page.js?attempt={attempt}",
+    )
+    for other in others:
+        script = await browser.http.get(f"{static}/{other}")
+        assert "connect-src 'self';" in script.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", [*FORMS, *CALLS])

@@ -1,8 +1,8 @@
-// The capture page: looks at each photo as soon as it is chosen, uploads it encrypted (or leaves it to the
+// The capture page: has each photo looked at as soon as it is chosen, and uploaded encrypted (or leaves it to the
 // form post), and submits only when every side is ready.
 
+import { Background, JobError } from "./background.js";
 import { wireCamera } from "./camera.js";
-import { fingerprint, PictureError, readPicture } from "./pictures.js";
 import { Attempt, UploadError } from "./uploads.js";
 
 document.getElementById("needs-script")?.remove();
@@ -16,22 +16,19 @@ const button = form.querySelector("button[type=submit]");
 const busy = form.querySelector(".busy");
 let leaving = false;
 
-/** One side: its field, its photo, and the state of its upload. */
+/** One side: its field, and what became of its photo. */
 class SideField {
   #root;
   #input;
+  #seen = null; // the file of the field that was looked at last
   #work = null; // the running upload: {controller, promise}
-  picture = null;
-  upload = null;
+  taken = null; // {metadata}, and with uploads {slot, iv}
 
   constructor(root) {
     this.#root = root;
     this.name = root.dataset.side;
     this.#input = root.querySelector("input[type=file]");
-    this.#input.addEventListener("change", () => {
-      const [file] = this.#input.files;
-      if (file) this.choose(file, "upload");
-    });
+    this.#input.addEventListener("change", () => this.look());
     wireCamera(root, {
       onPicture: (blob) => this.choose(blob, "camera"),
       onDenied: () => this.#say(texts.messages.camera_denied),
@@ -39,7 +36,7 @@ class SideField {
   }
 
   get isReady() {
-    return usesUploads ? this.upload !== null : this.picture !== null;
+    return this.taken !== null;
   }
 
   get isBusy() {
@@ -49,6 +46,14 @@ class SideField {
   /** Wait until the upload that runs now has ended, one way or the other. */
   async settled() {
     await this.#work?.promise;
+  }
+
+  /** Look at the file that the field holds, unless that was done: not every file comes with a change event. */
+  look() {
+    const [file] = this.#input.files;
+    if (!file || file === this.#seen) return;
+    this.#seen = file;
+    this.choose(file, "upload");
   }
 
   choose(file, source) {
@@ -81,59 +86,52 @@ class SideField {
 
   async #take(file, source, signal) {
     this.#say(texts.messages.reading);
-    const picture = await readPicture(file, rules);
-    if (window.isSecureContext && failedBefore.has(`${this.name}:${await fingerprint(picture.bytes)}`)) {
-      throw new PictureError("image_failed_before");
-    }
-    const metadata = { ...(await sizeOf(picture)), mime: picture.mime, size: picture.bytes.length, source };
-    if (signal.aborted) return;
-    this.#preview(picture);
-    if (usesUploads) {
-      const upload = await attempt.upload(this.name, picture.bytes, {
-        signal,
-        onEncrypting: () => this.#say(texts.messages.encrypting),
-        onProgress: (percent) => this.#progress(percent),
-      });
-      if (signal.aborted) return;
-      this.upload = { ...upload, metadata };
-      this.#progress(null);
-      this.#say(texts.messages.ready);
-    } else {
-      if (source === "camera") this.#putIntoField(picture);
-      this.#say(texts.messages.chosen);
-    }
-    this.picture = picture;
+    const job = { file, side: this.name, rules, failedBefore, attempt: await attempt?.share() };
+    signal.throwIfAborted();
+    const taken = await background.run(job, { signal, onNews: (news) => this.#hear(news) });
+    taken.metadata.source = source;
+    this.#progress(null);
+    if (!usesUploads && source === "camera") this.#putIntoField(file);
+    this.#say(usesUploads ? texts.messages.ready : texts.messages.chosen);
+    this.taken = taken;
     this.#root.classList.add("ready");
   }
 
+  #hear({ preview, isEncrypting, percent }) {
+    if (preview) this.#preview(preview);
+    else if (isEncrypting) this.#say(texts.messages.encrypting);
+    else this.#progress(percent);
+  }
+
   /** A photo from the camera goes into the file field, from where the form post takes it. */
-  #putIntoField(picture) {
+  #putIntoField(photo) {
     const files = new DataTransfer();
-    files.items.add(new File([picture.bytes], `${this.name}.jpg`, { type: picture.mime }));
+    files.items.add(new File([photo], `${this.name}.jpg`, { type: photo.type }));
     this.#input.files = files.files;
+    [this.#seen] = this.#input.files;
   }
 
   #reset() {
-    this.picture = null;
-    this.upload = null;
+    this.taken = null;
     this.#root.classList.remove("has-error", "ready");
     this.#input.removeAttribute("aria-invalid");
     this.#root.querySelector(".field-error").textContent = "";
     document.querySelector(`#error-summary a[href="#${this.name}"]`)?.closest("li").remove();
-    if (document.querySelector("#error-summary:not(:has(li))")) showSummary([]);
+    if (!document.querySelector("#error-summary li")) showSummary([]);
     this.#progress(null);
     this.#say("");
-    const preview = this.#root.querySelector(".preview");
-    if (preview.src) URL.revokeObjectURL(preview.src);
-    preview.hidden = true;
-    preview.removeAttribute("src");
+    const canvas = this.#root.querySelector(".preview");
+    canvas.hidden = true;
+    canvas.width = canvas.height = 0;
   }
 
-  #preview({ bytes, mime }) {
-    if (mime === "application/yaml") return;
-    const preview = this.#root.querySelector(".preview");
-    preview.src = URL.createObjectURL(new Blob([bytes], { type: mime }));
-    preview.hidden = false;
+  #preview(bitmap) {
+    const canvas = this.#root.querySelector(".preview");
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    canvas.hidden = false;
+    bitmap.close();
   }
 
   #progress(percent) {
@@ -150,7 +148,10 @@ class SideField {
   }
 }
 
-const attempt = usesUploads ? new Attempt(form.dataset.attempt, form.elements.csrf_token.value) : null;
+const attempt = usesUploads
+  ? new Attempt({ id: form.dataset.attempt, csrf: form.elements.csrf_token.value })
+  : null;
+const background = new Background(attempt?.id);
 const sides = [...form.querySelectorAll("[data-side]")].map((root) => new SideField(root));
 
 if (usesUploads && !(window.isSecureContext && crypto?.subtle)) {
@@ -159,6 +160,10 @@ if (usesUploads && !(window.isSecureContext && crypto?.subtle)) {
   for (const input of form.querySelectorAll("input[type=file], .camera-buttons button")) input.disabled = true;
 } else {
   form.addEventListener("submit", onSubmit);
+  // Files that were chosen before this script ran, or restored by the browser, before it or after.
+  const look = () => sides.forEach((side) => side.look());
+  look();
+  addEventListener("pageshow", look);
 }
 
 addEventListener("beforeunload", (event) => {
@@ -200,9 +205,9 @@ async function submitUploads() {
   setBusy(texts.messages.sending);
   const images = {};
   const metadata = {};
-  for (const { name, upload } of sides) {
-    images[name] = { slot: upload.slot, iv: upload.iv };
-    metadata[name] = upload.metadata;
+  for (const { name, taken } of sides) {
+    images[name] = { slot: taken.slot, iv: taken.iv };
+    metadata[name] = taken.metadata;
   }
   try {
     go(await attempt.submit(images, metadata));
@@ -226,7 +231,10 @@ async function submitUploads() {
 function showSummary(wrong) {
   const place = document.getElementById("summary-place");
   place.replaceChildren();
+  const prefix = form.dataset.errorTitle;
+  document.title = document.title.replace(prefix, "");
   if (wrong.length === 0) return;
+  document.title = prefix + document.title;
   const box = element("div", { className: "notice error", id: "error-summary", tabIndex: -1 });
   box.setAttribute("role", "alert");
   const list = element("ul");
@@ -242,20 +250,8 @@ function showSummary(wrong) {
   box.focus();
 }
 
-async function sizeOf({ bytes, mime }) {
-  if (mime === "application/yaml") return {};
-  try {
-    const bitmap = await createImageBitmap(new Blob([bytes], { type: mime }));
-    const size = { width: bitmap.width, height: bitmap.height };
-    bitmap.close();
-    return size;
-  } catch {
-    return {}; // The browser cannot decode it; the worker's gate decides.
-  }
-}
-
 function codeOf(error) {
-  return error instanceof PictureError || error instanceof UploadError ? error.code : "encryption_failed";
+  return error instanceof JobError ? error.code : "encryption_failed";
 }
 
 function textOf(code) {

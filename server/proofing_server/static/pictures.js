@@ -1,4 +1,4 @@
-// The first look at a chosen file: its bytes, and what is wrong with them. The worker looks again.
+// The first look at a chosen file: its bytes, and what is wrong with them. The job looks again.
 
 const JPEG_START = [0xff, 0xd8, 0xff];
 const PNG_START = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

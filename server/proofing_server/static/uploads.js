@@ -19,11 +19,17 @@ export class UploadError extends Error {
 /** One attempt: one key, and room for the uploads of its sides. */
 export class Attempt {
   #csrf;
-  #key = null;
+  #key;
 
-  constructor(id, csrf) {
+  constructor({ id, csrf, key = null }) {
     this.id = id;
     this.#csrf = csrf;
+    this.#key = key;
+  }
+
+  /** Return what an equal attempt is made of in another thread. The key stays an object of the browser's. */
+  async share() {
+    return { id: this.id, csrf: this.#csrf, key: await this.#getKey() };
   }
 
   /**
