@@ -26,7 +26,7 @@ from proofing.rules.limits import Limit
 from proofing.sessions import SessionVault
 from proofing.settings import LiveSettings, Settings
 from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadReceiver
-from proofing.submissions import Submission, Submitter
+from proofing.submissions import Submission, Submitter, ready
 from proofing.uploads import EncryptedImage, UploadDesk
 from proofing.vendors import ProoferKind
 
@@ -150,31 +150,25 @@ class ProofingService:
             LimitReachedError: `idv_doc_auth` is used up.
             StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
         """
-        if running := await self._submitter.running(person.reference, JobKind.DOCUMENT):
-            return running
         if len(encryption_key) != KEY_BYTES:
             raise InvalidInputError({"encryption_key": "malformed"})
-        try:
-            uploaded = await self._uploads.use(person.reference, attempt=attempt, images=images)
-        except InvalidInputError:
-            # A second submit at the same moment has used the slots: then it is this one's attempt too.
-            if running := await self._submitter.running(person.reference, JobKind.DOCUMENT):
-                return running
-            raise
+
+        async def use_slots() -> DocumentArguments:
+            return DocumentArguments(
+                images=await self._uploads.use(person.reference, attempt=attempt, images=images),
+                encryption_key=encryption_key,
+                failed_fingerprints=frozenset(failed_fingerprints),
+            )
+
         return await self._submitter.submit(
             Submission(
                 owner=person.reference,
                 partner=person.partner,
                 kind=JobKind.DOCUMENT,
-                arguments=DocumentArguments(
-                    images=uploaded,
-                    encryption_key=encryption_key,
-                    failed_fingerprints=frozenset(failed_fingerprints),
-                ),
+                arguments=use_slots,
                 counters=[(self._limit(limits.DOCUMENT), person.reference)],
                 inline=False,
                 metadata=metadata or {},
-                objects=[image.object_key for image in uploaded.values()],
             )
         )
 
@@ -197,8 +191,8 @@ class ProofingService:
                 owner=person.reference,
                 partner=person.partner,
                 kind=JobKind.DOCUMENT,
-                arguments=DocumentArguments(
-                    plain_images=images, failed_fingerprints=frozenset(failed_fingerprints)
+                arguments=ready(
+                    DocumentArguments(plain_images=images, failed_fingerprints=frozenset(failed_fingerprints))
                 ),
                 counters=[(self._limit(limits.DOCUMENT), person.reference)],
                 inline=True,
@@ -228,7 +222,7 @@ class ProofingService:
                 owner=person.reference,
                 partner=person.partner,
                 kind=JobKind.RESOLUTION,
-                arguments=arguments,
+                arguments=ready(arguments),
                 counters=[
                     (self._limit(limits.SSN), self._fingerprints.fingerprint(applicant.ssn)),
                     (self._limit(limits.RESOLUTION), person.reference),
@@ -252,7 +246,7 @@ class ProofingService:
                 owner=person.reference,
                 partner=person.partner,
                 kind=JobKind.ADDRESS,
-                arguments=PIIArguments(applicant=self._about(person, applicant)),
+                arguments=ready(PIIArguments(applicant=self._about(person, applicant))),
                 counters=[(self._limit(limits.ADDRESS), person.reference)],
                 inline=not self.async_proofing,
             )

@@ -8,13 +8,13 @@ docs/explanation/job-life.md.
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proofing.encryption import KeyRing, Sealer
 from proofing.errors import ProofingError
-from proofing.jobs.arguments import DocumentArguments, PIIArguments
+from proofing.jobs.arguments import Arguments
 from proofing.jobs.runner import JobRunner, arguments_context, pending_key, sign_record
 from proofing.logs import get_logger, log
 from proofing.metrics import JOBS_SUBMITTED
@@ -36,20 +36,28 @@ class Submission:
     Attributes:
         owner: opaque reference of the person.
         partner: opaque reference of the organisation that sent the person.
+        arguments: makes the job's arguments when the attempt is claimed; may refuse with a `ProofingError`.
         counters: each limit with whom it counts.
         inline: whether the job runs inside the request.
         metadata: facts without PII, kept with the job.
-        objects: keys in the image store that the job reads, and that go with it.
     """
 
     owner: str
     partner: str | None
     kind: JobKind
-    arguments: DocumentArguments | PIIArguments
+    arguments: Callable[[], Awaitable[Arguments]]
     counters: Sequence[tuple[Limit, str]]
     inline: bool
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    objects: Sequence[str] = ()
+
+
+def ready(arguments: Arguments) -> Callable[[], Awaitable[Arguments]]:
+    """Return a maker of *arguments* that are there already."""
+
+    async def make() -> Arguments:
+        return arguments
+
+    return make
 
 
 class Submitter:
@@ -92,9 +100,8 @@ class Submitter:
             # It may have ended between the two calls; then this submit is as good as lost, and repeated.
             return await self.running(owner, kind) or await self.submit(submission)
         counted: list[str] = []
-        message = self._message(submission, result_id)
         try:
-            message = await self._prepare(submission, message, counted)
+            message, arguments = await self._prepare(submission, result_id, counted)
             if not submission.inline:
                 await self._enqueue(message)
         except ProofingError:
@@ -103,7 +110,7 @@ class Submitter:
         JOBS_SUBMITTED.labels(kind.value, "inline" if submission.inline else "queued").inc()
         if submission.inline:
             # Shielded: a browser that leaves must not stop a call that is being paid for.
-            await asyncio.shield(self._runner.run_inline(_InlineJob(message), submission.arguments))
+            await asyncio.shield(self._runner.run_inline(_InlineJob(message), arguments))
         return result_id
 
     async def running(self, owner: str, kind: JobKind) -> str | None:
@@ -138,40 +145,46 @@ class Submitter:
             owner=submission.owner,
             partner=submission.partner,
             encrypted_arguments=b"",
-            metadata={
-                **submission.metadata,
-                "objects": list(submission.objects),
-                "gives_back": gives_back,
-            },
+            metadata={**submission.metadata, "gives_back": gives_back},
             stale_after_seconds=settings.async_stale_job_timeout_seconds,
             deadline_seconds=settings.job_deadline_seconds,
         )
 
-    async def _prepare(self, submission: Submission, message: JobMessage, counted: list[str]) -> JobMessage:
-        """Count, note and begin the attempt; return the job, with its arguments sealed if it is to be queued.
+    async def _prepare(
+        self, submission: Submission, result_id: str, counted: list[str]
+    ) -> tuple[JobMessage, Arguments]:
+        """Admit, note and begin the attempt; return the job with its arguments.
 
         These do not need each other's answers, and each waits for another machine. What was counted is noted
         in *counted*. Raises the first failure when all have ended, so that what is undone then stays undone.
         """
-        sealing = asyncio.create_task(self._sealed(submission, message))
+        message = self._message(submission, result_id)
+        admitting = asyncio.create_task(self._admit(submission, message, counted))
         ended = await asyncio.gather(
-            self._count(submission.counters, counted),
-            self._traces.note(submission.owner, Trace(job=message.result_id, objects=submission.objects)),
+            admitting,
+            self._traces.note(submission.owner, Trace(job=result_id)),
             self._begin(message),
-            sealing,
             return_exceptions=True,
         )
         for failure in ended:
             if isinstance(failure, BaseException):
                 raise failure
-        return sealing.result()
+        return admitting.result()
 
-    async def _sealed(self, submission: Submission, message: JobMessage) -> JobMessage:
-        """Return the job with its arguments sealed; one that runs here never persists them."""
-        if submission.inline:
-            return message
-        sealed = await self._sealer.seal(submission.arguments.to_bytes(), arguments_context(message))
-        return replace(message, encrypted_arguments=sealed)
+    async def _admit(
+        self, submission: Submission, message: JobMessage, counted: list[str]
+    ) -> tuple[JobMessage, Arguments]:
+        """Make the arguments, count the attempt, and return the job; to be queued, its arguments are sealed.
+
+        A job that runs here never persists them. Refused arguments are not counted.
+        """
+        arguments = await submission.arguments()
+        await self._count(submission.counters, counted)
+        message = replace(message, metadata={**message.metadata, "objects": arguments.objects})
+        if not submission.inline:
+            sealed = await self._sealer.seal(arguments.to_bytes(), arguments_context(message))
+            message = replace(message, encrypted_arguments=sealed)
+        return message, arguments
 
     async def _count(self, counters: Sequence[tuple[Limit, str]], counted: list[str]) -> None:
         """Count the attempt on every limit, noting each in *counted*. Raises `LimitReachedError`."""

@@ -6,6 +6,7 @@ other's answers.
 """
 
 import asyncio
+import copy
 import hmac
 import math
 import secrets
@@ -43,12 +44,27 @@ class SessionMissingError(Exception):
         super().__init__("no session")
 
 
+class SessionLock(asyncio.Lock):
+    """The lock of one session.
+
+    Attributes:
+        changes: how often the session was changed or ended while a request of it was under way here, by which
+            each knows whether what it has loaded is the newest.
+    """
+
+    changes = 0
+
+
 class Session:
     """One person's session as it stood when the request came."""
 
-    def __init__(self, sessions: "Sessions", session_id: str, data: dict[str, Any]) -> None:
-        """Take what `Sessions` loaded."""
+    def __init__(
+        self, sessions: "Sessions", session_id: str, data: dict[str, Any], *, lock: SessionLock, seen: int
+    ) -> None:
+        """Take what `Sessions` loaded when *lock* had *seen* so many changes."""
         self._sessions = sessions
+        self._lock = lock
+        self._seen = seen
         self.id = session_id
         self.data = data
 
@@ -75,20 +91,29 @@ class Session:
             raise HTTPException(403)
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[dict[str, Any]]:
+    async def change(self, *, reload: bool = True) -> AsyncIterator[dict[str, Any]]:
         """Hold the session's lock, give its newest data to change, and keep the changes.
 
         Nothing is kept when the block raises.
 
+        Args:
+            reload: False takes what this request has loaded, if no other request of this process has changed
+                it since; for changes that are harmless beside one that another web process makes meanwhile.
+
         Raises:
             SessionMissingError: it ended in the meantime.
         """
-        async with self._sessions.lock(self.id):
-            data = await self._sessions.load(self.id)
-            if data is None:
-                raise SessionMissingError(had_cookie=True)
+        async with self._lock:
+            data = copy.deepcopy(self.data)
+            if reload or self._lock.changes != self._seen:
+                newest = await self._sessions.load(self.id)
+                if newest is None:
+                    raise SessionMissingError(had_cookie=True)
+                data = newest
             yield data
             await self._sessions.save(self.id, data)
+            self._lock.changes += 1
+            self._seen = self._lock.changes
             self.data = data
 
 
@@ -101,11 +126,11 @@ class Sessions:
         self._clock = clock
         self._secure = urlsplit(service.settings.public_url).scheme == "https"
         self.cookie_name = "__Host-proofing" if self._secure else "proofing"
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, SessionLock] = WeakValueDictionary()
 
-    def lock(self, session_id: str) -> asyncio.Lock:
-        """Return the lock of one session; it lives as long as somebody holds it."""
-        return self._locks.setdefault(session_id, asyncio.Lock())
+    def lock(self, session_id: str) -> SessionLock:
+        """Return the lock of one session; it lives as long as a request of that session."""
+        return self._locks.setdefault(session_id, SessionLock())
 
     async def find(self, request: Request, *, touch: bool = True) -> Session:
         """Return the session of *request*.
@@ -119,14 +144,22 @@ class Sessions:
             SessionMissingError: there is none, or it has ended.
         """
         session_id = request.cookies.get(self.cookie_name, "")
-        data = await self.load(session_id) if len(session_id) == _ID_CHARACTERS else None
-        if data is None:
+        session = await self.open(session_id)
+        if session is None:
             raise SessionMissingError(had_cookie=bool(session_id))
-        session = Session(self, session_id, data)
-        if touch and self._clock() - data["saved_at"] > _TOUCH_SECONDS:
+        if touch and self._clock() - session.data["saved_at"] > _TOUCH_SECONDS:
             async with session.change():
                 pass
         return session
+
+    async def open(self, session_id: str) -> Session | None:
+        """Return the session with this id, or None when there is none (any more)."""
+        if len(session_id) != _ID_CHARACTERS:
+            return None
+        lock = self.lock(session_id)
+        seen = lock.changes  # before loading: what changes from now on is not in the data
+        data = await self.load(session_id)
+        return Session(self, session_id, data, lock=lock, seen=seen) if data is not None else None
 
     async def start(self, *, person: str | None = None, **data: Any) -> Session:
         """Begin a session, for a new person unless *person* is known already."""
@@ -138,20 +171,26 @@ class Sessions:
             "device_session_id": secrets.token_hex(16),
             **data,
         }
-        await self.save(session_id, fresh)
-        return Session(self, session_id, fresh)
+        return await self._begin(session_id, fresh)
 
     async def rotate(self, session: Session) -> Session:
         """Give the session a new id and a new CSRF token, because trust in it changes."""
         data = {**session.data, "csrf": secrets.token_urlsafe(_ID_BYTES)}
         session_id = secrets.token_urlsafe(_ID_BYTES)
-        await self.save(session_id, data)
-        await self._service.end_session(session.id)
-        return Session(self, session_id, data)
+        renamed = await self._begin(session_id, data)
+        await self.end(session)
+        return renamed
 
     async def end(self, session: Session) -> None:
         """Forget everything about the session."""
+        self.lock(session.id).changes += 1
         await self._service.end_session(session.id)
+
+    async def _begin(self, session_id: str, data: dict[str, Any]) -> Session:
+        """Keep a session that nobody knows yet."""
+        await self.save(session_id, data)
+        lock = self.lock(session_id)
+        return Session(self, session_id, data, lock=lock, seen=lock.changes)
 
     async def load(self, session_id: str) -> dict[str, Any] | None:
         """Return the data under *session_id*, or None when it is over."""

@@ -33,7 +33,8 @@ async def submit(session: Session, kind: JobKind, ask: Submit, **answers: Any) -
         StoreUnavailableError: nothing was handed in, nothing is changed.
         QueueUnavailableError: as above.
     """
-    async with session.change() as data:
+    # A submit that another web process takes at the same moment is found by the service: the same attempt.
+    async with session.change(reload=False) as data:
         if elsewhere := flow.gate(data, flow.FORM[kind]):
             return elsewhere
         if flow.is_complete(data, kind) and not answers and kind is not JobKind.DOCUMENT:

@@ -11,7 +11,6 @@ from proofing.records import End, JobKind, StatusRecord
 from proofing.results import Outcome
 from proofing.testing.pictures import make_jpeg, make_png
 from proofing_server import flow
-from proofing_server.sessions import Session
 
 SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
 PHOTO = ("id.jpg", make_jpeg())
@@ -387,9 +386,7 @@ async def test_back_and_submit_again_is_harmless(sync_site):
 
 async def session_of(browser):
     """Return the browser's session as the server sees it."""
-    sessions = browser.site.app.state.site.sessions
-    data = await sessions.load(browser.http.cookies["proofing"])
-    return Session(sessions, browser.http.cookies["proofing"], data)
+    return await browser.site.app.state.site.sessions.open(browser.http.cookies["proofing"])
 
 
 async def test_double_submit_is_one_attempt(site):

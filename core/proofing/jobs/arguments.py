@@ -54,6 +54,11 @@ class DocumentArguments:
     plain_images: Mapping[Side, bytes] = field(default_factory=dict)
     failed_fingerprints: frozenset[str] = frozenset()
 
+    @property
+    def objects(self) -> list[str]:
+        """The keys in the image store that the job reads, and that go with it."""
+        return [image.object_key for image in self.images.values()]
+
     def to_bytes(self) -> bytes:
         """Return the arguments as JSON, for sealing."""
         images = {
@@ -112,6 +117,11 @@ class PIIArguments:
     device_session_id: str | None = None
     request_ip: str | None = None
 
+    @property
+    def objects(self) -> list[str]:
+        """None: these jobs read no pictures."""
+        return []
+
     def to_bytes(self) -> bytes:
         """Return the arguments as JSON, for sealing."""
         return json.dumps(
@@ -134,6 +144,9 @@ class PIIArguments:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EncryptionError from None
+
+
+Arguments = DocumentArguments | PIIArguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -26,7 +26,13 @@ from proofing.errors import (
 )
 from proofing.images import Side
 from proofing.jobs.address import proof_address
-from proofing.jobs.arguments import SCHEMA_VERSION, Conclusion, DocumentArguments, PIIArguments
+from proofing.jobs.arguments import (
+    SCHEMA_VERSION,
+    Arguments,
+    Conclusion,
+    DocumentArguments,
+    PIIArguments,
+)
 from proofing.jobs.document import proof_document
 from proofing.jobs.resolution import proof_resolution
 from proofing.jobs.run import JobRun, VendorDesk
@@ -80,7 +86,7 @@ class JobRunner:
         """Run a queued job. See `proofing.queues.JobHandler`."""
         return await self._run(job, None)
 
-    async def run_inline(self, job: ClaimedJob, arguments: DocumentArguments | PIIArguments) -> StatusRecord:
+    async def run_inline(self, job: ClaimedJob, arguments: Arguments) -> StatusRecord:
         """Run a job inside the request, with *arguments* that were never persisted; otherwise as `run`."""
         return await self._run(job, arguments)
 
@@ -108,7 +114,7 @@ class JobRunner:
             return None
         return record.end if self._keys.verify(record.signed_part(), record.mac, VERDICT_LABEL) else None
 
-    async def _run(self, job: ClaimedJob, arguments: DocumentArguments | PIIArguments | None) -> StatusRecord:
+    async def _run(self, job: ClaimedJob, arguments: Arguments | None) -> StatusRecord:
         message = job.message
         if (standing := await self._standing_end(message)) is not None:
             return await self.abandon(message, standing)
@@ -159,7 +165,7 @@ class JobRunner:
         self,
         run: JobRun,
         queued_seconds: float,
-        arguments: DocumentArguments | PIIArguments | None,
+        arguments: Arguments | None,
         summary: dict[str, Any],
     ) -> Conclusion:
         """Do the work under the job's deadline and turn every failure into a typed end."""
@@ -183,7 +189,7 @@ class JobRunner:
         summary["exception_backtrace"] = backtrace(error)
         return Conclusion(end=end, reasons=reasons, fields=fields)
 
-    async def _work(self, run: JobRun, arguments: DocumentArguments | PIIArguments | None) -> Conclusion:
+    async def _work(self, run: JobRun, arguments: Arguments | None) -> Conclusion:
         """Open the arguments and do the kind's work."""
         message = run.message
         settings = self._live.current
