@@ -91,7 +91,7 @@ class AWSCalls:
         self._pool = self._new_pool()
         try:
             self._client = await self.run(lambda: make_client(self._settings, self._service))
-        except BaseException:
+        except BaseException:  # a cancellation too: nothing stays open behind an open that failed
             await self.close()
             raise
 

@@ -57,7 +57,7 @@ class S3ImageStore:
             url = await self._calls.run(lambda: self._sign({"Key": "x"}, life_seconds=1))
             self._base_url = url.partition("?")[0].removesuffix("x")
             problems = await self.check()
-        except BaseException:
+        except BaseException:  # a cancellation too: nothing stays open behind an open that failed
             await self.close()
             raise
         if problems:

@@ -46,7 +46,7 @@ class KMSKeyService:
         await self._calls.open()
         try:
             problems = await self.check() if self._probes else []
-        except BaseException:
+        except BaseException:  # a cancellation too: nothing stays open behind an open that failed
             await self.close()
             raise
         if problems:

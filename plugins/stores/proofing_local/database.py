@@ -48,7 +48,7 @@ class Database:
         try:
             await self._writing.open(self._connect_writer)
             await self._reading.open(self._connect)
-        except BaseException:
+        except BaseException:  # a cancellation too: nothing stays open behind an open that failed
             await self.close()
             raise
 
@@ -174,7 +174,7 @@ def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Conn
     try:
         answer = work(connection)
         connection.execute("commit")
-    except BaseException:
+    except BaseException:  # whatever ended the work, its transaction must not stay open
         if connection.in_transaction:
             connection.execute("rollback")
         raise

@@ -1,0 +1,61 @@
+"""Write docs/reference/measurements.md from the reports in bench/results.
+
+    python scripts/measurements.py
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+PAGE = ROOT / "docs" / "reference" / "measurements.md"
+
+_HEAD = """\
+# Measurements
+
+Medians of the runs that the last column counts, on one machine with two cores. What stands beside a number was
+measured in the same run, so read the ratio: on another machine both change. `make bench` measures everything,
+`make bench-NAME` one table; both write this page anew (`scripts/measurements.py`).
+"""
+
+#: Report to what it measures, in the order of the page.
+_TABLES = {
+    "queue": "The Postgres queue beside Python peers and a bare asyncio loop on the same tables",
+    "visibility": "Submit, waiting page and keys in the production shape, with slow Redis and KMS",
+    "inflight": "Vendor calls held by one worker",
+    "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
+    "uploads": "Pictures: decrypted by the worker, encrypted and uploaded by the page",
+    "startup": "Start",
+}
+
+
+def main() -> None:
+    """Write the page from the reports that there are."""
+    parts = [_HEAD]
+    for name, title in _TABLES.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            parts.append(f"## {title}\n\n`make bench-{name}`\n\n{render(json.loads(path.read_text()))}")
+    PAGE.write_text("\n".join(parts))
+    print(f"Wrote {PAGE.relative_to(ROOT)}.")
+
+
+def render(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return one report as a table in Markdown."""
+    lines = ["| Measure | Ours | Beside it | Bar | Runs |", "| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        beside = ", ".join(f"{peer} {_number(value)}" for peer, value in row["peers"].items())
+        ours = f"{_number(row['ours'])} {row['unit']}".strip()
+        lines.append(f"| {row['measure']} | {ours} | {beside} | {row['limit']} | {len(row['runs'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    """Return *value* with no more digits than a measurement deserves."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+
+
+if __name__ == "__main__":
+    main()
