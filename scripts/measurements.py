@@ -1,6 +1,6 @@
 """Write docs/reference/measurements.md from the reports in bench/results.
 
-    python scripts/measurements.py
+python scripts/measurements.py
 """
 
 import json
@@ -15,9 +15,9 @@ PAGE = ROOT / "docs" / "reference" / "measurements.md"
 _HEAD = """\
 # Measurements
 
-Medians of the runs that the last column counts, on one machine with two cores. What stands beside a number was
-measured in the same run, so read the ratio: on another machine both change. `make bench` measures everything,
-`make bench-NAME` one table; both write this page anew (`scripts/measurements.py`).
+Medians of the runs that the last column counts, on one machine with two cores. What stands beside a number
+was measured in the same run, so read the ratio: on another machine both change. `make bench` measures
+everything, `make bench-NAME` one table; both write this page anew (`scripts/measurements.py`).
 """
 
 #: Report to what it measures, in the order of the page.

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import httpx
-
 from proofing.errors import (
     VendorError,
     VendorResponseError,
@@ -26,6 +24,7 @@ from proofing.errors import (
 from proofing.logs import get_logger, log
 
 if TYPE_CHECKING:
+    import httpx
     from aiohttp import ClientSession
 
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -36,13 +35,6 @@ _logger = get_logger("proofing.outbound")
 _UNAVAILABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _KEEPALIVE_SECONDS = 15
-_NO_CONNECTION = (
-    httpx.ConnectError,
-    httpx.ProxyError,
-    httpx.ReadError,
-    httpx.WriteError,
-    httpx.RemoteProtocolError,
-)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -153,7 +145,7 @@ class OutboundTransport:
         *,
         proxy: str | None = None,
         max_connections: int = 10_000,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         """Prepare.
 
@@ -167,12 +159,14 @@ class OutboundTransport:
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self) -> "httpx.AsyncClient":
         """Return the one client, making it at the first call."""
+        import httpx  # noqa: PLC0415 - with aiohttp 0.3 s, which most processes and commands never need
+
         if self._client is None:
             transport = self._transport
             if transport is None:
-                from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - 0.2 s that most processes never need
+                from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - see above
 
                 proxy = httpx.Proxy(self.proxy) if self.proxy else None
                 transport = AiohttpTransport(client=self._session, proxy=proxy, trust_env=False)
@@ -188,6 +182,7 @@ class OutboundTransport:
     def _session(self) -> "ClientSession":
         """Return aiohttp's session, which keeps no cookies either."""
         import aiohttp  # noqa: PLC0415 - see `client`
+        import httpx  # noqa: PLC0415
 
         connector = aiohttp.TCPConnector(
             limit=self._max_connections,
@@ -222,8 +217,10 @@ class OutboundBounds:
     deadline: float | None = None
     proxy: str | None = None
 
-    def check_url(self, url: str) -> None:
-        """Refuse hosts that the vendor's settings do not name, and user names. Raises `VendorError`."""
+    def check_url(self, url: str) -> "httpx.URL":
+        """Return *url*, parsed. Raises `VendorError` for hosts that the settings do not name, and user names."""
+        import httpx  # noqa: PLC0415 - see `OutboundTransport.client`
+
         try:
             target = httpx.URL(url)
         except httpx.InvalidURL:
@@ -233,6 +230,7 @@ class OutboundBounds:
         allowed = {host.lower() for host in self.hosts}
         if target.scheme not in _DEFAULT_PORTS or target.userinfo or places.isdisjoint(allowed):
             raise VendorError("the host is not in the vendor's allow-list", vendor_name=self.vendor_name)
+        return target
 
     def seconds_left(self) -> float:
         """Return how long a call may take now."""
@@ -246,7 +244,7 @@ class OutboundClient:
 
     def __init__(
         self,
-        transport: OutboundTransport | httpx.AsyncBaseTransport,
+        transport: "OutboundTransport | httpx.AsyncBaseTransport",
         *,
         vendor_name: str,
         hosts: frozenset[str],
@@ -319,8 +317,7 @@ class OutboundClient:
             VendorUnavailableError: no connection.
             VendorResponseError: the answer is larger than the cap, or no HTTP.
         """
-        self.bounds.check_url(url)
-        target = httpx.URL(url)
+        target = self.bounds.check_url(url)
         all_headers = {"accept-encoding": "identity", **(headers or {})}
         if json_body is not None:
             content = json.dumps(json_body, separators=(",", ":"), allow_nan=False).encode()
@@ -354,17 +351,15 @@ class OutboundClient:
 
     async def _exchange(
         self,
-        client: httpx.AsyncClient,
+        client: "httpx.AsyncClient",
         method: str,
-        target: httpx.URL,
+        target: "httpx.URL",
         content: bytes | None,
         headers: Mapping[str, str],
     ) -> VendorResponse:
         """Send and read up to the cap."""
-        timeout = httpx.Timeout(self.bounds.seconds_left())
-        async with client.stream(
-            method, target, content=content, headers=headers, timeout=timeout
-        ) as response:
+        limit = self.bounds.seconds_left()
+        async with client.stream(method, target, content=content, headers=headers, timeout=limit) as response:
             body = bytearray()
             async for piece in response.aiter_raw():
                 body += piece
@@ -382,18 +377,21 @@ class OutboundClient:
 
         httpx-aiohttp makes a time-out of every broken connection, so what aiohttp said goes first.
         """
-        from aiohttp import ClientConnectionError  # noqa: PLC0415 - see `OutboundTransport.client`
+        import httpx  # noqa: PLC0415 - see `OutboundTransport.client`
+        from aiohttp import ClientConnectionError  # noqa: PLC0415
 
+        broken = (httpx.NetworkError, httpx.ProxyError, httpx.RemoteProtocolError)
         origin = error.__cause__ or error
         if isinstance(origin, (TimeoutError, httpx.TimeoutException)):
             return self._no_answer()
-        if isinstance(origin, ClientConnectionError) or isinstance(error, _NO_CONNECTION):
+        if isinstance(origin, ClientConnectionError) or isinstance(error, broken):
             return VendorUnavailableError("no connection to the vendor", vendor_name=self._vendor_name)
         return VendorResponseError("the answer is no HTTP", vendor_name=self._vendor_name)
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:
     """Return what the libraries may raise; aiohttp's own pass where httpx-aiohttp knows no like of them."""
-    from aiohttp import ClientError  # noqa: PLC0415 - see `OutboundTransport.client`
+    import httpx  # noqa: PLC0415 - see `OutboundTransport.client`
+    from aiohttp import ClientError  # noqa: PLC0415
 
     return (httpx.HTTPError, ClientError)
