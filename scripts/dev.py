@@ -32,6 +32,8 @@ _BENCH = (*_DEVELOP, "--extra", "bench")
 
 #: Most tests wait for processes, so two run beside each other; those of one file share its services.
 _BESIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+#: A test that hangs is named and ends the run; the longest takes less than a minute.
+_BOUNDED = ("-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     targets: dict[str, Callable[[], int]] = {
         "run": lambda: _proofing("run", *rest),
         "run-services": lambda: _python("scripts/services.py", *rest),
-        "test": lambda: _pytest(*_BESIDE, "-m", "not chaos and not security", *rest),
+        "test": lambda: _pytest(*_BESIDE, *_BOUNDED, "-m", "not chaos and not security", *rest),
         "check": _check,
         "bench": lambda: _bench(rest),
         "chaos": lambda: _pytest("-m", "chaos", *rest),

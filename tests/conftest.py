@@ -1,5 +1,7 @@
 """What tests of all kinds share: the record of what held, and a real Chromium for those marked `browser`."""
 
+import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -23,6 +25,7 @@ CHROMIUM_FLAGS = [
 ]
 #: Tests that start whole products and servers begin first; else the end of a run is one long file alone.
 _LONGEST = ("/end_to_end/", "/queues/postgres/", "/retention/", "/security/")
+_CLOSE_SECONDS = 10
 INSTALL_HINT = "no Chromium found: apt-get install --no-install-recommends chromium, or set E2E_BROWSER"
 
 
@@ -93,4 +96,7 @@ async def chromium(chromium_path: str) -> AsyncIterator[object]:
             executable_path=chromium_path, args=CHROMIUM_FLAGS, chromium_sandbox=os.geteuid() != 0
         )
         yield browser
-        await browser.close()
+        # One that does not close is ended with Playwright.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await browser.close()

@@ -218,7 +218,7 @@ class OutboundBounds:
     proxy: str | None = None
 
     def check_url(self, url: str) -> "httpx.URL":
-        """Return *url*, parsed. Raises `VendorError` for hosts that the settings do not name, and user names."""
+        """Return *url*, parsed. Raises `VendorError` for user names and hosts the settings do not name."""
         import httpx  # noqa: PLC0415 - see `OutboundTransport.client`
 
         try:

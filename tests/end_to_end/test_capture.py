@@ -225,6 +225,7 @@ async def test_preview_is_small_and_upright(capture):
         await capture.submit_photos()
     facts = (await submitting.value).post_data_json["metadata"]["front"]
     assert (facts["width"], facts["height"], facts["mime"]) == (2000, 3000, "image/jpeg")
+    await capture.heading("Enter your Social Security number")
 
 
 async def test_worker_that_did_not_load_is_told(proofing, person, photos):
