@@ -93,14 +93,15 @@ class Eraser:
         async def take(store: str, step: Awaitable[_Done]) -> None:
             receipts.append(await _receipt(store, step))
 
+        stopped: set[str] = set()
         # Sessions first, so that nothing new is handed in; ends with them, so that running jobs publish none.
-        await take(_RESULTS, self._close(owner, traces))
+        await take(_RESULTS, self._close(owner, traces, stopped))
         await take(_QUEUE, self._forget_jobs(owner))
         await take(_IMAGES, self._delete_objects(traces))
-        is_stopped = Capability.CANCEL_RUNNING in self._queue.capabilities and receipts[1].problem is None
-        await take(_RESULTS, self._delete_records(traces, is_stopped=is_stopped))
+        can_stop = Capability.CANCEL_RUNNING in self._queue.capabilities and receipts[1].problem is None
+        await take(_RESULTS, self._delete_records(traces, stopped, can_stop=can_stop))
         if all(receipt.problem is None for receipt in receipts):
-            await take(_RESULTS, self._delete_notes(owner))
+            await take(_RESULTS, self._delete_notes(owner, known=len(traces)))
         erasure = Erasure(person=owner, receipts=_by_store(receipts))
         log(_logger, "erased", success=erasure.is_complete, count=sum(item.removed for item in receipts))
         return erasure
@@ -116,11 +117,12 @@ class Eraser:
                 return record.owner
         return reference
 
-    async def _close(self, owner: str, traces: list[Trace]) -> _Done:
+    async def _close(self, owner: str, traces: list[Trace], stopped: set[str]) -> _Done:
         """Delete sessions, slots and what is pending, and end jobs in progress as cancelled.
 
         The end stands until the job can have no other: a worker that is busy with it cannot bring anything
-        back. It is deleted with the records, or expires.
+        back, nor can a web process that runs it inside a request, of which the queue knows nothing. So it is
+        left to expire; the ids go into *stopped*.
         """
         removed = 0
         keys = [pending_key(owner, kind) for kind in JobKind] + [
@@ -133,6 +135,7 @@ class Eraser:
         for trace in traces:
             record = await self._results.status(trace.job) if trace.job else None
             if record is not None and not record.is_done:
+                stopped.add(record.result_id)
                 await self._results.finish(
                     sign_record(self._keys, record.ended(End.CANCELLED, at=time.time())),
                     life_seconds=settings.async_stale_job_timeout_seconds + settings.job_deadline_seconds,
@@ -160,23 +163,34 @@ class Eraser:
             await self._images.delete(key)
         return len(keys), None
 
-    async def _delete_records(self, traces: list[Trace], *, is_stopped: bool) -> _Done:
-        """Delete status records and results; the marks of jobs that may still run are left to expire."""
+    async def _delete_records(self, traces: list[Trace], stopped: set[str], *, can_stop: bool) -> _Done:
+        """Delete status records and results; the marks of jobs that may still run are left to expire.
+
+        Those are the ones that this erasure has *stopped* and, where the queue cannot stop a running job, all
+        that were cancelled.
+        """
         removed = 0
         for trace in traces:
             if trace.job is None:
                 continue
             record = await self._results.status(trace.job)
-            if not is_stopped and record is not None and record.end is End.CANCELLED:
+            is_mark = record is not None and record.end is End.CANCELLED
+            if is_mark and (trace.job in stopped or not can_stop):
                 removed += await self._results.take_result(trace.job) is not None
             else:
                 removed += await self._results.erase(trace.job)
         return removed, None
 
-    async def _delete_notes(self, owner: str) -> _Done:
-        """Delete limit counters and, as the last thing, the notes by which everything else was found."""
+    async def _delete_notes(self, owner: str, *, known: int) -> _Done:
+        """Delete limit counters and, as the last thing, the notes by which everything else was found.
+
+        With more notes than the *known* ones, all are kept: a request was under way and left something.
+        """
+        traces = await self._traces.read(owner)
+        if len(traces) > known:
+            return 0, "the person went on meanwhile: run again"
         counters = {limits.counter_key(limit, owner) for limit in limits.LIMITS.values()}
-        for trace in await self._traces.read(owner):
+        for trace in traces:
             counters |= set(trace.counters)
         removed = 0
         for counter in sorted(counters):

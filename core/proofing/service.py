@@ -312,8 +312,12 @@ class ProofingService:
         return await self._sessions.load(session_id)
 
     async def save_session(self, session_id: str, data: dict[str, Any]) -> None:
-        """Keep *data* (JSON) and restart the session's idle time."""
+        """Begin a session with *data* (JSON)."""
         await self._sessions.save(session_id, data)
+
+    async def update_session(self, session_id: str, data: dict[str, Any]) -> bool:
+        """Keep *data* (JSON) and restart the session's idle time; False when it has ended: nothing is kept."""
+        return await self._sessions.update(session_id, data)
 
     async def end_session(self, session_id: str) -> None:
         """Forget the session."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from proofing.data_keys import Purpose
@@ -38,23 +39,36 @@ class SessionVault:
         return data if self._life_seconds(kept["created_at"]) > 0 else None
 
     async def save(self, session_id: str, data: dict[str, Any]) -> None:
-        """Keep *data*, which must be JSON, and restart the idle time.
+        """Begin a session with *data*, which must be JSON, or restart one; its idle time starts.
 
         The total life counts from the first save, whose time travels in ``created_at`` of *data*. By
         ``person``, the person's reference, the session is found when that person is erased.
         """
+        await self._keep(session_id, data, self._results.save)
+
+    async def update(self, session_id: str, data: dict[str, Any]) -> bool:
+        """Keep *data* of a session that stands, as `save` does; False, keeping nothing, when it has ended.
+
+        Nobody who still works with a session can so bring it back after its person has left or was erased.
+        """
+        return bool(await self._keep(session_id, data, self._results.replace))
+
+    async def _keep(
+        self, session_id: str, data: dict[str, Any], write: Callable[..., Awaitable[bool | None]]
+    ) -> bool | None:
+        """Seal *data* and let *write* keep it; return what that says."""
         created_at = data.setdefault("created_at", time.time())
         life = self._life_seconds(created_at)
         if life <= 0:
             await self.end(session_id)
-            return
+            return False
         key = _key(session_id)
         if "person" in data and data.get("noted_as") != key:
             # Once a session id: a renamed session is noted again.
             await self._traces.note(data["person"], Trace(keys=[key]))
             data["noted_as"] = key
         plain = json.dumps({"created_at": created_at, "data": data}, separators=(",", ":")).encode()
-        await self._results.save(key, await self._sealer.seal(plain, _context(key)), life_seconds=life)
+        return await write(key, await self._sealer.seal(plain, _context(key)), life_seconds=life)
 
     async def end(self, session_id: str) -> None:
         """Forget the session."""

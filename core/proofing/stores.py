@@ -84,6 +84,9 @@ class ResultStore(Protocol):
     async def add(self, key: str, value: bytes, *, life_seconds: float) -> bool:
         """Keep *value* only when nothing stands under *key*; return whether it was kept. Atomic."""
 
+    async def replace(self, key: str, value: bytes, *, life_seconds: float) -> bool:
+        """Keep *value* only in place of one that stands under *key*; return whether it was kept. Atomic."""
+
     async def erase(self, result_id: str) -> bool:
         """Delete status and result of one job; return whether something was there."""
 

@@ -174,10 +174,18 @@ class Sessions:
         return await self._begin(session_id, fresh)
 
     async def rotate(self, session: Session) -> Session:
-        """Give the session a new id and a new CSRF token, because trust in it changes."""
+        """Give the session a new id and a new CSRF token, because trust in it changes.
+
+        Raises:
+            SessionMissingError: it ended in the meantime.
+        """
         data = {**session.data, "csrf": secrets.token_urlsafe(_ID_BYTES)}
         session_id = secrets.token_urlsafe(_ID_BYTES)
         renamed = await self._begin(session_id, data)
+        if await self.load(session.id) is None:
+            # Ended meanwhile, by a person who left or was erased: it must not live on under its new name.
+            await self.end(renamed)
+            raise SessionMissingError(had_cookie=True)
         await self.end(session)
         return renamed
 
@@ -188,7 +196,8 @@ class Sessions:
 
     async def _begin(self, session_id: str, data: dict[str, Any]) -> Session:
         """Keep a session that nobody knows yet."""
-        await self.save(session_id, data)
+        data["saved_at"] = self._clock()
+        await self._service.save_session(session_id, data)
         lock = self.lock(session_id)
         return Session(self, session_id, data, lock=lock, seen=lock.changes)
 
@@ -197,9 +206,14 @@ class Sessions:
         return await self._service.load_session(session_id)
 
     async def save(self, session_id: str, data: dict[str, Any]) -> None:
-        """Keep *data*; its idle time starts again."""
+        """Keep *data*; its idle time starts again.
+
+        Raises:
+            SessionMissingError: it has ended in the meantime, here or on another host.
+        """
         data["saved_at"] = self._clock()
-        await self._service.save_session(session_id, data)
+        if not await self._service.update_session(session_id, data):
+            raise SessionMissingError(had_cookie=True)
 
     def seconds_left(self, session: Session) -> int:
         """Return how long the session lives without a further request."""

@@ -7,7 +7,7 @@ import pytest
 
 from proofing.errors import QueueUnavailableError, StoreUnavailableError
 from proofing.images import Side
-from proofing.queues import Forgotten
+from proofing.queues import Capability, Forgotten
 from proofing.records import End, JobKind
 from proofing.runtime import make_eraser
 from proofing.service import Person
@@ -150,9 +150,14 @@ async def test_a_person_is_erased(process, tmp_path, by):
         assert mark is None or mark.end is End.CANCELLED
 
 
-async def test_a_running_job_brings_nothing_back(process):
-    """A job that ends after the erasure leaves neither verdict nor result."""
+@pytest.mark.parametrize("stops", [frozenset(), frozenset({Capability.CANCEL_RUNNING})])
+async def test_a_running_job_brings_nothing_back(process, stops):
+    """A job that ends after the erasure leaves neither verdict nor result.
+
+    A queue that can stop jobs knows nothing of those that run inside a request.
+    """
     async with process() as running:
+        running.queue.capabilities |= stops
         result_id = await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
         taken, running.queue.waiting = running.queue.waiting, []
         assert (await eraser(running).erase(PERSON.reference)).is_complete
@@ -161,6 +166,24 @@ async def test_a_running_job_brings_nothing_back(process):
         assert record.end is End.CANCELLED
         assert await running.runtime.backends.results.take_result(result_id) is None
         assert await running.runtime.backends.results.load(f"pending:{PERSON.reference}:resolution") is None
+
+
+async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
+    """A request that was under way during the erasure keeps its note, and the next run finds what it left."""
+    async with process() as running:
+        await start_everything(running)
+        forget = running.queue.forget
+
+        async def go_on(owner):
+            await running.service.save_session("renamed", {"person": owner})
+            return await forget(owner)
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(running.queue, "forget", go_on)
+            erasure = await eraser(running).erase(PERSON.reference)
+        assert erasure.receipts[2].problem == "the person went on meanwhile: run again"
+        assert (await eraser(running).erase(PERSON.reference)).is_complete
+        assert await running.service.load_session("renamed") is None
 
 
 async def test_a_store_that_is_away_is_said_and_erased_later(process, tmp_path, monkeypatch):

@@ -37,6 +37,32 @@ async def test_a_change_after_the_end_is_refused(opened, reload):
     assert await sessions.load(first.id) is None
 
 
+async def test_an_end_from_elsewhere_stands(opened, site):
+    """Another host, or an erasure, ends the session while a request changes it: it does not come back."""
+    sessions, first, _ = opened
+    with pytest.raises(SessionMissingError):
+        async with first.change() as data:
+            data["ssn"] = "900-66-1234"
+            await site.service.end_session(first.id)
+    assert await sessions.load(first.id) is None
+
+
+async def test_a_renamed_session_does_not_outlive_its_end(opened, site, monkeypatch):
+    """One that ends while it gets a new name ends under both."""
+    sessions, first, _ = opened
+    save, names = site.service.save_session, []
+
+    async def save_as_it_ends(session_id, data):
+        names.append(session_id)
+        await site.service.end_session(first.id)
+        await save(session_id, data)
+
+    monkeypatch.setattr(site.service, "save_session", save_as_it_ends)
+    with pytest.raises(SessionMissingError):
+        await sessions.rotate(first)
+    assert [await sessions.load(name) for name in (first.id, *names)] == [None, None]
+
+
 @pytest.mark.parametrize("reload", [True, False])
 async def test_a_change_that_fails_keeps_nothing(opened, reload):
     """Neither in the store nor in the request, however deep it was made."""

@@ -78,6 +78,25 @@ class ValueCases(ResultStoreBasis):
         await store.delete("slot")
         assert await store.add("slot", b"3", life_seconds=LIFE_SECONDS)
 
+    async def test_replace_brings_nothing_back(self, pair: Sequence[ResultStore]) -> None:
+        """A value takes the place of one that lives, with a life of its own; of a deleted one it does not."""
+        first, second = pair
+        assert not await first.replace("session", b"1", life_seconds=LIFE_SECONDS)
+        assert await first.load("session") is None
+        await first.save("session", b"2", life_seconds=SHORT_LIFE_SECONDS)
+        assert await second.replace("session", b"3", life_seconds=LIFE_SECONDS)
+        await first.save("short", b"4", life_seconds=SHORT_LIFE_SECONDS)
+
+        async def is_gone() -> bool:
+            return await first.load("short") is None
+
+        await eventually(is_gone)
+        assert not await second.replace("short", b"5", life_seconds=LIFE_SECONDS)
+        assert await first.load("session") == b"3"
+        await first.delete("session")
+        assert not await second.replace("session", b"6", life_seconds=LIFE_SECONDS)
+        assert await first.load("session") is None
+
     async def test_names_do_not_collide(self, store: ResultStore) -> None:
         """Records, results, values and counters have rooms of their own."""
         ended = make_ended(make_record())

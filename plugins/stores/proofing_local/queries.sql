@@ -84,6 +84,11 @@ on conflict (name) do update set body = excluded.body, expires = excluded.expire
     where item.expires <= :now
 returning 1;
 
+-- name: replace
+-- Keep a value in place of a living one. Returns a row when kept.
+update item set body = :body, expires = :expires where name = :name and expires > :now
+returning 1;
+
 -- name: load
 -- The value under a name.
 select body from item where name = :name and expires > :now;

@@ -126,6 +126,11 @@ class LocalResultStore:
         row = await self._write("add", {"name": key, "body": value, **self._life(life_seconds)})
         return row is not None
 
+    async def replace(self, key: str, value: bytes, *, life_seconds: float) -> bool:
+        """Keep *value* only in place of one that stands under *key*."""
+        row = await self._write("replace", {"name": key, "body": value, **self._life(life_seconds)})
+        return row is not None
+
     async def erase(self, result_id: str) -> bool:
         """Delete record and result; return whether one of them still lived."""
         values = {"result_id": result_id, "now": self._clock()}

@@ -174,6 +174,10 @@ class RedisResultStore:
         """Keep *value* only when nothing stands under *key*."""
         return await self._set(self._kept_key(key), value, life_seconds, only_if_absent=True)
 
+    async def replace(self, key: str, value: bytes, *, life_seconds: float) -> bool:
+        """Keep *value* only in place of one that stands under *key*."""
+        return await self._set(self._kept_key(key), value, life_seconds, only_if_present=True)
+
     async def erase(self, result_id: str) -> bool:
         """Delete status and result of one job; return whether something was there."""
         keys = (self._status_key(result_id), self._result_key(result_id))
@@ -214,12 +218,20 @@ class RedisResultStore:
         return f"{self._prefix}:count:{counter}"
 
     async def _set(
-        self, key: str, value: bytes, life_seconds: float, *, only_if_absent: bool = False
+        self,
+        key: str,
+        value: bytes,
+        life_seconds: float,
+        *,
+        only_if_absent: bool = False,
+        only_if_present: bool = False,
     ) -> bool:
         """Set *key* with its expiry in one command; return whether it was set."""
         life = _milliseconds(life_seconds)
         return bool(
-            await self._connection.call(lambda client: client.set(key, value, px=life, nx=only_if_absent))
+            await self._connection.call(
+                lambda client: client.set(key, value, px=life, nx=only_if_absent, xx=only_if_present)
+            )
         )
 
     async def _find_done(self, result_ids: Collection[str]) -> list[str]:
