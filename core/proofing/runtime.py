@@ -32,6 +32,7 @@ from proofing.service import ProofingService
 from proofing.settings import Layers, LiveSettings, Settings, parse_settings, read_layers
 from proofing.settings.schema import decode_key
 from proofing.stores import Adviser, Secrets, SecretStore
+from proofing.uploads import UploadDesk
 from proofing.worker import Worker
 
 _logger = get_logger("proofing.runtime")
@@ -176,11 +177,13 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
         desk=desk,
         live=configuration.live,
     )
+    uploads = UploadDesk(backends.results, backends.images, keys, configuration.live)
     service = ProofingService(
         runner=runner,
         queue=backends.queue,
         results=backends.results,
         images=backends.images,
+        uploads=uploads,
         sealer=sealer,
         keys=keys,
         fingerprint_keys=_ring(settings.hmac_fingerprinter_key, settings.hmac_fingerprinter_key_queue),
@@ -188,7 +191,7 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
         live=configuration.live,
         environment=configuration.environment,
     )
-    worker = Worker(runner, backends.queue, backends.images, configuration.live)
+    worker = Worker(runner, backends.queue, backends.images, uploads, configuration.live)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(desk.close)
         for key, backend in backends.in_order():

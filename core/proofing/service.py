@@ -12,8 +12,9 @@ from proofing.errors import EncryptionError, InvalidInputError
 from proofing.images import Side
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.runner import (
-    VERDICT_LABEL,
+    PUBLISH_PATIENCE_SECONDS,
     JobRunner,
+    is_genuine,
     result_context,
 )
 from proofing.logs import get_logger, log
@@ -43,6 +44,7 @@ class ProofingService:
         queue: Queue,
         results: ResultStore,
         images: ImageStore,
+        uploads: UploadDesk,
         sealer: Sealer,
         keys: KeyRing,
         fingerprint_keys: KeyRing,
@@ -60,7 +62,7 @@ class ProofingService:
         self._fingerprints = fingerprint_keys
         self._router = router
         self._live = live
-        self._uploads = UploadDesk(results, images, keys, live)
+        self._uploads = uploads
         self._sessions = SessionVault(results, sealer, live)
         self._submitter = Submitter(
             runner=runner, queue=queue, results=results, sealer=sealer, keys=keys, live=live
@@ -153,9 +155,11 @@ class ProofingService:
         if len(encryption_key) != KEY_BYTES:
             raise InvalidInputError({"encryption_key": "malformed"})
 
-        async def use_slots() -> DocumentArguments:
+        async def use_slots(result_id: str) -> DocumentArguments:
             return DocumentArguments(
-                images=await self._uploads.use(person.reference, attempt=attempt, images=images),
+                images=await self._uploads.use(
+                    person.reference, attempt=attempt, images=images, result_id=result_id
+                ),
                 encryption_key=encryption_key,
                 failed_fingerprints=frozenset(failed_fingerprints),
             )
@@ -169,6 +173,7 @@ class ProofingService:
                 counters=[(self._limit(limits.DOCUMENT), person.reference)],
                 inline=False,
                 metadata=metadata or {},
+                undo=lambda result_id: self._uploads.free(images, result_id=result_id),
             )
         )
 
@@ -259,9 +264,7 @@ class ProofingService:
 
         None for an unknown, foreign, forged or other-step record, and for one so old that no answer can come.
         """
-        return self._own(
-            person, kind, await self._results.status(result_id) or await self._verdict(result_id)
-        )
+        return await self._standing(person, result_id, kind, await self._results.status(result_id))
 
     async def wait(
         self, person: Person, result_id: str, kind: JobKind, *, timeout_seconds: float
@@ -270,7 +273,7 @@ class ProofingService:
         if (found := await self.status(person, result_id, kind)) is None or found.is_done:
             return found
         found = await self._results.wait(result_id, timeout_seconds=timeout_seconds)
-        return self._own(person, kind, found or await self._verdict(result_id))
+        return await self._standing(person, result_id, kind, found)
 
     async def adopt(self, person: Person, result_id: str, kind: JobKind) -> Adopted | None:
         """Read a finished attempt's result, once; None while there is no end to adopt."""
@@ -290,9 +293,11 @@ class ProofingService:
     async def cancel(self, person: Person, result_id: str, kind: JobKind) -> None:
         """End the person's own running attempt as cancelled; it stays charged."""
         record = await self.status(person, result_id, kind)
-        if record is None or record.is_done:
-            return
-        await self._submitter.cancel(record)
+        if record is None:
+            # Nothing to end; but a submit that broke off may still block the next one.
+            await self._submitter.free(person.reference, kind, result_id)
+        elif not record.is_done:
+            await self._submitter.cancel(record)
 
     async def limit(self, person: Person, name: str, *, ssn: str | None = None) -> LimitState:
         """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
@@ -316,7 +321,7 @@ class ProofingService:
         await self._sessions.save(session_id, data)
 
     async def update_session(self, session_id: str, data: dict[str, Any]) -> bool:
-        """Keep *data* (JSON) and restart the session's idle time; False when it has ended: nothing is kept."""
+        """Keep *data* (JSON) and restart the session's idle time; False, keeping nothing, when it ended."""
         return await self._sessions.update(session_id, data)
 
     async def end_session(self, session_id: str) -> None:
@@ -325,17 +330,26 @@ class ProofingService:
 
     # Reading
 
-    async def _verdict(self, result_id: str) -> StatusRecord | None:
-        """Return the durable end of a job whose status record is lost."""
+    async def _standing(
+        self, person: Person, result_id: str, kind: JobKind, record: StatusRecord | None
+    ) -> StatusRecord | None:
+        """Return the person's record, or the durable end that the result store lost, hides, or never got.
+
+        It never got one whose worker could not reach it for as long as it tries to publish. The queue is
+        asked for attempts of that age only.
+        """
+        own = self._own(person, kind, record)
+        if own is not None and (own.is_done or time.time() - own.submitted_at < PUBLISH_PATIENCE_SECONDS):
+            return own
         if Capability.VERDICTS not in self._queue.capabilities:
-            return None
-        return await self._queue.verdict(result_id)
+            return own
+        return self._own(person, kind, await self._queue.verdict(result_id)) or own
 
     def _own(self, person: Person, kind: JobKind, record: StatusRecord | None) -> StatusRecord | None:
         """Return *record* only if it is the person's, of this kind, ours by its MAC, and not given up."""
         if record is None or record.owner != person.reference or record.kind is not kind:
             return None
-        if not self._keys.verify(record.signed_part(), record.mac, VERDICT_LABEL):
+        if not is_genuine(self._keys, record):
             log(_logger, "record_forged", job_id=record.result_id)
             return None
         settings = self.settings

@@ -4,11 +4,14 @@ All methods are async and obey a total deadline of their own; a store that does 
 `StoreUnavailableError` within it. Values are opaque bytes or records without PII.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from proofing.records import StatusRecord
+
+#: Tells of an object key whether nobody needs the object any more.
+IsOver = Callable[[str], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +162,8 @@ class ImageStore(Protocol):
     async def delete(self, object_key: str) -> None:
         """Delete the object. Harmless when there is none."""
 
-    async def sweep(self, *, older_than_seconds: float) -> int:
-        """Delete every object older than that and return how many."""
+    async def sweep(self, *, older_than_seconds: float, is_over: IsOver | None = None) -> int:
+        """Delete every object that is older than that, or of whose key *is_over* says so; return how many."""
 
     def upload_source(self, prefix: str) -> str:
         """Return the CSP source expression that allows uploads below the key *prefix* and nothing else.

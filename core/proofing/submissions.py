@@ -26,6 +26,9 @@ from proofing.settings import LiveSettings
 from proofing.stores import ResultStore
 from proofing.traces import Trace, Traces
 
+#: How long a claim stands without a job; longer than all steps of a submit may take.
+_CLAIM_SECONDS = 10.0
+
 _logger = get_logger("proofing.service")
 
 
@@ -36,7 +39,9 @@ class Submission:
     Attributes:
         owner: opaque reference of the person.
         partner: opaque reference of the organisation that sent the person.
-        arguments: makes the job's arguments when the attempt is claimed; may refuse with a `ProofingError`.
+        arguments: makes the arguments of the job with that result id when the attempt is claimed; may refuse
+            with a `ProofingError`.
+        undo: takes back what *arguments* has done for that result id, however far it came.
         counters: each limit with whom it counts.
         inline: whether the job runs inside the request.
         metadata: facts without PII, kept with the job.
@@ -45,16 +50,17 @@ class Submission:
     owner: str
     partner: str | None
     kind: JobKind
-    arguments: Callable[[], Awaitable[Arguments]]
+    arguments: Callable[[str], Awaitable[Arguments]]
     counters: Sequence[tuple[Limit, str]]
     inline: bool
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    undo: Callable[[str], Awaitable[None]] | None = None
 
 
-def ready(arguments: Arguments) -> Callable[[], Awaitable[Arguments]]:
+def ready(arguments: Arguments) -> Callable[[str], Awaitable[Arguments]]:
     """Return a maker of *arguments* that are there already."""
 
-    async def make() -> Arguments:
+    async def make(_result_id: str) -> Arguments:
         return arguments
 
     return make
@@ -91,21 +97,18 @@ class Submitter:
         """
         owner, kind = submission.owner, submission.kind
         result_id = str(uuid.uuid4())
-        claimed = await self._results.add(
-            pending_key(owner, kind),
-            result_id.encode(),
-            life_seconds=self._live.current.async_wait_timeout_seconds,
-        )
-        if not claimed:
-            # It may have ended between the two calls; then this submit is as good as lost, and repeated.
-            return await self.running(owner, kind) or await self.submit(submission)
         counted: list[str] = []
         try:
+            if not await self._results.add(
+                pending_key(owner, kind), result_id.encode(), life_seconds=_CLAIM_SECONDS
+            ):
+                # It may have ended between the two calls; then this submit is as good as lost, and repeated.
+                return await self.running(owner, kind) or await self.submit(submission)
             message, arguments = await self._prepare(submission, result_id, counted)
-            if not submission.inline:
-                await self._enqueue(message)
+            # Beside each other: a process that dies here must not leave a claim that blocks for long.
+            await _all(self._hold(message), self._enqueue(message, inline=submission.inline))
         except ProofingError:
-            await self._undo(owner, kind, result_id, counted)
+            await self._undo(submission, result_id, counted)
             raise
         JOBS_SUBMITTED.labels(kind.value, "inline" if submission.inline else "queued").inc()
         if submission.inline:
@@ -132,6 +135,11 @@ class Submitter:
         )
         await self._runner.abandon(message, End.CANCELLED)
         await self._queue.cancel(record.result_id)
+
+    async def free(self, owner: str, kind: JobKind, result_id: str) -> None:
+        """Let the person submit again, if the running attempt is *result_id*."""
+        if await self.running(owner, kind) == result_id:
+            await self._results.delete(pending_key(owner, kind))
 
     def _message(self, submission: Submission, result_id: str) -> JobMessage:
         """Return the job, without its arguments."""
@@ -160,15 +168,7 @@ class Submitter:
         """
         message = self._message(submission, result_id)
         admitting = asyncio.create_task(self._admit(submission, message, counted))
-        ended = await asyncio.gather(
-            admitting,
-            self._traces.note(submission.owner, Trace(job=result_id)),
-            self._begin(message),
-            return_exceptions=True,
-        )
-        for failure in ended:
-            if isinstance(failure, BaseException):
-                raise failure
+        await _all(admitting, self._traces.note(submission.owner, Trace(job=result_id)), self._begin(message))
         return admitting.result()
 
     async def _admit(
@@ -178,7 +178,7 @@ class Submitter:
 
         A job that runs here never persists them. Refused arguments are not counted.
         """
-        arguments = await submission.arguments()
+        arguments = await submission.arguments(message.result_id)
         await self._count(submission.counters, counted)
         message = replace(message, metadata={**message.metadata, "objects": arguments.objects})
         if not submission.inline:
@@ -205,8 +205,18 @@ class Submitter:
         life = self._live.current.session_total_hours * 3600.0
         await self._results.begin(sign_record(self._keys, record), life_seconds=life)
 
-    async def _enqueue(self, message: JobMessage) -> None:
-        """Hand the job to the queue."""
+    async def _hold(self, message: JobMessage) -> None:
+        """Keep the person's attempt claimed for as long as the page waits, unless it has ended already."""
+        await self._results.replace(
+            pending_key(message.owner, message.kind),
+            message.result_id.encode(),
+            life_seconds=self._live.current.async_wait_timeout_seconds,
+        )
+
+    async def _enqueue(self, message: JobMessage, *, inline: bool) -> None:
+        """Hand the job to the queue, unless it runs here."""
+        if inline:
+            return
         await self._queue.enqueue([message])
         log(
             _logger,
@@ -217,15 +227,24 @@ class Submitter:
             trace_id=message.trace_id,
         )
 
-    async def _undo(self, owner: str, kind: JobKind, result_id: str, counted: Sequence[str]) -> None:
+    async def _undo(self, submission: Submission, result_id: str, counted: Sequence[str]) -> None:
         """Take back what a failed submit has done; what cannot be taken back expires by itself."""
         try:
             for counter in counted:
                 await self._results.give_back(counter)
+            if submission.undo is not None:
+                await submission.undo(result_id)
             await self._results.erase(result_id)
-            await self._results.delete(pending_key(owner, kind))
+            await self.free(submission.owner, submission.kind, result_id)
         except ProofingError as error:
             log(_logger, "submit_not_undone", job_id=result_id, error=type(error).__name__)
+
+
+async def _all(*steps: Awaitable[Any]) -> None:
+    """Do all *steps* beside each other; raise the first failure when all have ended."""
+    for failure in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(failure, BaseException):
+            raise failure
 
 
 class _InlineJob:

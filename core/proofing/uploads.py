@@ -18,6 +18,7 @@ from proofing.encryption import IV_BYTES, TAG_BYTES, KeyRing
 from proofing.errors import InvalidInputError, LimitReachedError, UploadRefusedError
 from proofing.images import Side
 from proofing.jobs.arguments import UploadedImage
+from proofing.jobs.runner import is_genuine
 from proofing.settings import LiveSettings
 from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadTerms
 from proofing.traces import Trace, Traces
@@ -115,13 +116,13 @@ class UploadDesk:
         )
 
     async def use(
-        self, owner: str, *, attempt: str, images: Mapping[Side, EncryptedImage]
+        self, owner: str, *, attempt: str, images: Mapping[Side, EncryptedImage], result_id: str
     ) -> dict[Side, UploadedImage]:
-        """Mark the slots of a submission as used and return what the job reads.
+        """Mark the slots of a submission as used by the job *result_id* and return what the job reads.
 
         Raises:
             InvalidInputError: naming each side whose slot is unknown, foreign, unsigned, used, or of another
-                attempt or side, or whose IV has the wrong length. Then none is marked.
+                attempt or side, or whose IV has the wrong length. Other sides may be marked: see `free`.
         """
         found: dict[Side, UploadedImage] = {}
         wrong: dict[str, str] = {}
@@ -144,7 +145,7 @@ class UploadDesk:
             )
         if not wrong:
             marked = await asyncio.gather(
-                *(self._keep("used", uploaded.slot, {"side": side.value}) for side, uploaded in found.items())
+                *(self._keep("used", uploaded.slot, {"job": result_id}) for uploaded in found.values())
             )
             wrong = {
                 side.value: "upload_missing"
@@ -154,6 +155,21 @@ class UploadDesk:
         if wrong:
             raise InvalidInputError(wrong)
         return found
+
+    async def free(self, images: Mapping[Side, EncryptedImage], *, result_id: str) -> None:
+        """Take back the marks of a submission that failed: the same pictures can be submitted again."""
+        for image in images.values():
+            used = await self._find("used", image.slot)
+            if used is not None and used["job"] == result_id:
+                await self._results.delete(_slot_key("used", image.slot))
+
+    async def is_over(self, object_key: str) -> bool:
+        """Tell whether the job that read this object has ended, whatever became of its process."""
+        used = await self._find("used", object_key.rpartition("/")[2])
+        if used is None:
+            return False
+        record = await self._results.status(used["job"])
+        return record is not None and record.is_done and is_genuine(self._keys, record)
 
     async def _keep(self, state: str, slot: str, values: Mapping[str, Any]) -> bool:
         """Write one state of a slot, once."""

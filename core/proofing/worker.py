@@ -10,17 +10,19 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
+from proofing.errors import StoreError
 from proofing.jobs.runner import JobRunner
 from proofing.logs import get_logger, log
 from proofing.queues import Queue
 from proofing.records import JobKind
 from proofing.settings import LiveSettings
 from proofing.stores import ImageStore
-from proofing.uploads import OBJECT_LIFE_SECONDS
+from proofing.uploads import OBJECT_LIFE_SECONDS, UploadDesk
 
 _logger = get_logger("proofing.worker")
 
-SWEEP_SECONDS = 60.0
+#: So often that a picture whose job could not delete it is gone within a minute of the verdict.
+SWEEP_SECONDS = 30.0
 _JITTER = 0.1
 #: Swept so early that the next sweep, at its latest, still comes within the life of an object.
 SWEPT_AGE_SECONDS = OBJECT_LIFE_SECONDS - SWEEP_SECONDS * (1 + _JITTER)
@@ -30,11 +32,14 @@ HEARTBEAT_SECONDS = 300.0
 class Worker:
     """Works until its stop event is set."""
 
-    def __init__(self, runner: JobRunner, queue: Queue, images: ImageStore, live: LiveSettings) -> None:
+    def __init__(
+        self, runner: JobRunner, queue: Queue, images: ImageStore, uploads: UploadDesk, live: LiveSettings
+    ) -> None:
         """Take the parts that `proofing.runtime` made."""
         self._runner = runner
         self._queue = queue
         self._images = images
+        self._uploads = uploads
         self._live = live
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -58,8 +63,14 @@ class Worker:
 
     async def sweep(self) -> None:
         """Delete pictures that their jobs left behind, and uploads that no job has used."""
-        await self._runner.delete_left()
-        count = await self._images.sweep(older_than_seconds=SWEPT_AGE_SECONDS)
+
+        async def is_over(object_key: str) -> bool:
+            try:
+                return await self._uploads.is_over(object_key)
+            except StoreError:
+                return False  # then its age decides
+
+        count = await self._images.sweep(older_than_seconds=SWEPT_AGE_SECONDS, is_over=is_over)
         if count:
             log(_logger, "images_swept", count=count)
 

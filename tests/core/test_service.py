@@ -5,8 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from proofing.errors import InvalidInputError, LimitReachedError, QueueUnavailableError, UploadRefusedError
+from proofing.errors import (
+    InvalidInputError,
+    LimitReachedError,
+    QueueUnavailableError,
+    StoreUnavailableError,
+    UploadRefusedError,
+)
 from proofing.images import Side
+from proofing.jobs.runner import sign_record
+from proofing.queues import Capability
 from proofing.records import End, JobKind
 from proofing.results import Outcome
 from proofing.service import EncryptedImage, Person
@@ -247,6 +255,112 @@ async def test_a_failed_enqueue_loses_nothing(process, monkeypatch):
         result_id = await running.service.submit_address(PERSON, APPLICANT)
         await running.drain()
         assert (await running.service.status(PERSON, result_id, JobKind.ADDRESS)).is_success
+
+
+@pytest.mark.parametrize("broken", ["queue", "key service", "one slot"])
+async def test_the_same_pictures_are_submitted_again(process, monkeypatch, broken):
+    """After a submit that failed the person need not choose them anew."""
+    async with process() as running:
+        service, uploads = running.service, await upload_pictures(running.service, pictures())
+
+        async def away(*_arguments, **_more):
+            raise StoreUnavailableError("away")
+
+        results, add = running.runtime.backends.results, running.runtime.backends.results.add
+
+        async def add_front_only(key, value, **more):
+            if key == f"slot:used:{uploads['images'][Side.BACK].slot}":
+                raise StoreUnavailableError("away")
+            return await add(key, value, **more)
+
+        with monkeypatch.context() as outage:
+            where, name, fail = {
+                "queue": (running.queue, "enqueue", away),
+                "key service": (service._sealer, "seal", away),
+                "one slot": (results, "add", add_front_only),
+            }[broken]
+            outage.setattr(where, name, fail)
+            with pytest.raises(StoreUnavailableError):
+                await service.submit_uploads(PERSON, **uploads)
+        await service.submit_uploads(PERSON, **uploads)
+        (record,) = await running.drain()
+        assert record.is_success
+        assert (await service.limit(PERSON, "idv_doc_auth")).remaining == 4
+
+
+async def test_a_claim_whose_answer_was_lost_blocks_nobody(process, monkeypatch):
+    """The store had kept it, and nobody heard: the next submit is one of its own."""
+    async with process() as running:
+        results, add = running.runtime.backends.results, running.runtime.backends.results.add
+
+        async def answer_too_late(*arguments, **more):
+            await add(*arguments, **more)
+            raise StoreUnavailableError("too late")
+
+        with monkeypatch.context() as slow:
+            slow.setattr(results, "add", answer_too_late)
+            with pytest.raises(StoreUnavailableError):
+                await running.service.submit_address(PERSON, APPLICANT)
+        result_id = await running.service.submit_address(PERSON, APPLICANT)
+        assert [message.result_id for message in running.queue.waiting] == [result_id]
+
+
+async def test_a_claim_without_a_job_ends_with_the_persons_retry(process):
+    """A web process died between claim and job: *try again* frees the claim, if it is still that one."""
+    async with process() as running:
+        service, results = running.service, running.runtime.backends.results
+        await results.add(f"pending:{PERSON.reference}:address", b"lost", life_seconds=60)
+        assert await service.submit_address(PERSON, APPLICANT) == "lost"
+        await service.cancel(PERSON, "another", JobKind.ADDRESS)
+        assert await service.submit_address(PERSON, APPLICANT) == "lost"
+        await service.cancel(PERSON, "lost", JobKind.ADDRESS)
+        result_id = await service.submit_address(PERSON, APPLICANT)
+        assert [message.result_id for message in running.queue.waiting] == [result_id]
+
+
+async def test_an_attempt_stays_claimed_while_its_job_runs(process):
+    """Longer than a claim that has no job, and no longer than the job."""
+    async with process() as running:
+        service, results = running.service, running.runtime.backends.results
+        clock, now = results._clock, [0.0]
+        results._clock = lambda: clock() + now[0]
+        result_id = await service.submit_address(PERSON, APPLICANT)
+        now[0] = 45.0
+        assert await service.submit_address(PERSON, APPLICANT) == result_id
+        await running.drain()
+        assert await service.submit_address(PERSON, APPLICANT) != result_id
+
+
+@pytest.mark.parametrize("hides", ["in progress", "forged"])
+async def test_a_durable_verdict_is_found_behind_the_record(process, monkeypatch, hides):
+    """A worker without result store ended the job in the queue; a forged end hides nothing."""
+    async with process() as running:
+        service, results = running.service, running.runtime.backends.results
+        result_id = await service.submit_address(PERSON, APPLICANT)
+        begun = await service.status(PERSON, result_id, JobKind.ADDRESS)
+        ended = begun.ended(End.DONE, at=begun.submitted_at, outcome=Outcome.PASSED)
+        verdict = sign_record(service._keys, ended)
+        asked = []
+
+        async def find(asked_for):
+            asked.append(asked_for)
+            return verdict
+
+        running.queue.capabilities |= {Capability.VERDICTS}
+        monkeypatch.setattr(running.queue, "verdict", find)
+        if hides == "forged":
+            await results.finish(replace(ended, end=End.STALE, mac="0" * 64), life_seconds=60)
+        else:
+            assert not (await service.status(PERSON, result_id, JobKind.ADDRESS)).is_done
+            assert asked == [], "the queue is not asked for young attempts"
+            monkeypatch.setattr("proofing.service.PUBLISH_PATIENCE_SECONDS", 0.0)
+        for found in (
+            await service.status(PERSON, result_id, JobKind.ADDRESS),
+            await service.wait(PERSON, result_id, JobKind.ADDRESS, timeout_seconds=0.01),
+            (await service.adopt(PERSON, result_id, JobKind.ADDRESS)).record,
+        ):
+            assert found == verdict
+        assert await service.status(Person(reference="person-2"), result_id, JobKind.ADDRESS) is None
 
 
 async def test_a_cancelled_attempt_is_over_and_stays_charged(process):

@@ -3,15 +3,20 @@
 import asyncio
 import json
 import secrets
+import time
+from dataclasses import replace
 
 import pytest
 
 from proofing.encryption import IV_BYTES, TAG_BYTES, KeyRing
 from proofing.errors import InvalidInputError, LimitReachedError, UploadRefusedError
 from proofing.images import Side
+from proofing.jobs.runner import sign_record
+from proofing.records import End, JobKind, StatusRecord
 from proofing.uploads import MAX_SLOTS, EncryptedImage, UploadDesk, new_attempt
 
 OWNER, IV, SHA = "person-1", b"\x01" * IV_BYTES, b"\x02" * 32
+JOB = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
 
 @pytest.fixture
@@ -37,7 +42,9 @@ async def test_a_slot_goes_through_its_states_once(desk):
     attempt = new_attempt()
     slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
     await sign(desk, slot, attempt)
-    used = await desk.use(OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)})
+    used = await desk.use(
+        OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)}, result_id=JOB
+    )
     found = used[Side.FRONT]
     assert (found.slot, found.length, found.sha256, found.iv) == (slot, 1000, SHA, IV)
     assert found.object_key.endswith(f"{attempt}/{slot}")
@@ -45,7 +52,9 @@ async def test_a_slot_goes_through_its_states_once(desk):
         await sign(desk, slot, attempt)
     assert (caught.value.status, caught.value.code) == (409, "used")
     with pytest.raises(InvalidInputError) as refused:
-        await desk.use(OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)})
+        await desk.use(
+            OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)}, result_id=JOB
+        )
     assert refused.value.fields == {"front": "upload_missing"}
 
 
@@ -119,7 +128,8 @@ async def test_of_two_uses_at_once_one_succeeds(desk):
     await sign(desk, slot, attempt)
     images = {Side.FRONT: EncryptedImage(slot=slot, iv=IV)}
     answers = await asyncio.gather(
-        *(desk.use(OWNER, attempt=attempt, images=images) for _ in range(5)), return_exceptions=True
+        *(desk.use(OWNER, attempt=attempt, images=images, result_id=JOB) for _ in range(5)),
+        return_exceptions=True,
     )
     assert sum(isinstance(answer, dict) for answer in answers) == 1
 
@@ -148,10 +158,11 @@ async def test_slots_that_are_not_good_are_named_and_none_is_marked(desk, spoil)
             bad["owner"],
             attempt=bad["attempt"],
             images={bad["side"]: EncryptedImage(slot=bad["slot"], iv=bad["iv"])},
+            result_id=JOB,
         )
     assert caught.value.fields == {bad["side"].value: "upload_missing"}
     image = EncryptedImage(slot=slot, iv=IV)
-    assert await desk.use(OWNER, attempt=attempt, images={Side.FRONT: image})
+    assert await desk.use(OWNER, attempt=attempt, images={Side.FRONT: image}, result_id=JOB)
 
 
 async def test_a_reserved_slot_without_terms_is_no_upload(desk):
@@ -159,7 +170,9 @@ async def test_a_reserved_slot_without_terms_is_no_upload(desk):
     attempt = new_attempt()
     slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
     with pytest.raises(InvalidInputError):
-        await desk.use(OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)})
+        await desk.use(
+            OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)}, result_id=JOB
+        )
 
 
 async def test_one_missing_side_keeps_the_other_free(desk):
@@ -170,10 +183,49 @@ async def test_one_missing_side_keeps_the_other_free(desk):
     good = EncryptedImage(slot=slot, iv=IV)
     with pytest.raises(InvalidInputError) as caught:
         await desk.use(
-            OWNER, attempt=attempt, images={Side.FRONT: good, Side.BACK: EncryptedImage(slot=slot, iv=IV)}
+            OWNER,
+            attempt=attempt,
+            images={Side.FRONT: good, Side.BACK: EncryptedImage(slot=slot, iv=IV)},
+            result_id=JOB,
         )
     assert caught.value.fields == {"back": "upload_missing"}
-    assert await desk.use(OWNER, attempt=attempt, images={Side.FRONT: good})
+    assert await desk.use(OWNER, attempt=attempt, images={Side.FRONT: good}, result_id=JOB)
+
+
+async def test_a_submission_that_failed_frees_its_slots(desk):
+    """The same pictures are submitted again; those of another submission stay used."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    await sign(desk, slot, attempt)
+    images = {Side.FRONT: EncryptedImage(slot=slot, iv=IV)}
+    await desk.use(OWNER, attempt=attempt, images=images, result_id=JOB)
+    await desk.free(images, result_id="another")
+    with pytest.raises(InvalidInputError):
+        await desk.use(OWNER, attempt=attempt, images=images, result_id="another")
+    await desk.free(images, result_id=JOB)
+    assert await desk.use(OWNER, attempt=attempt, images=images, result_id="another")
+
+
+async def test_an_object_is_over_when_its_job_has_ended(desk, running):
+    """Not before its slot is used, nor while the job runs, nor because somebody wrote so into the store."""
+    attempt = new_attempt()
+    slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
+    await sign(desk, slot, attempt)
+    images = {Side.FRONT: EncryptedImage(slot=slot, iv=IV)}
+    assert not await desk.is_over(f"captures/{attempt}/{slot}")
+    used = await desk.use(OWNER, attempt=attempt, images=images, result_id=JOB)
+    object_key = used[Side.FRONT].object_key
+    assert not await desk.is_over(object_key)
+    results, keys = running.runtime.backends.results, running.service._keys
+    record = StatusRecord(result_id=JOB, kind=JobKind.DOCUMENT, owner=OWNER, submitted_at=time.time())
+    await results.begin(sign_record(keys, record), life_seconds=60)
+    assert not await desk.is_over(object_key)
+    ended = record.ended(End.STALE, at=time.time())
+    await results.finish(replace(ended, mac="0" * 64), life_seconds=60)
+    assert not await desk.is_over(object_key)
+    await results.erase(JOB)
+    await results.finish(sign_record(keys, ended), life_seconds=60)
+    assert await desk.is_over(object_key)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +258,9 @@ async def test_a_state_cannot_be_passed_off_as_another(desk, running):
     results = running.runtime.backends.results
     await results.save(f"slot:signed:{slot}", await results.load(f"slot:reserved:{slot}"), life_seconds=60)
     with pytest.raises(InvalidInputError):
-        await desk.use(OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)})
+        await desk.use(
+            OWNER, attempt=attempt, images={Side.FRONT: EncryptedImage(slot=slot, iv=IV)}, result_id=JOB
+        )
 
 
 async def test_slots_of_another_key_are_not_ours(desk, running):

@@ -35,20 +35,13 @@ class Images:
         self.sweeps = 0
         self.enough = enough
 
-    async def sweep(self, *, older_than_seconds):
+    async def sweep(self, *, older_than_seconds, is_over):
         """Sweep."""
         self.sweeps += 1
         if self.sweeps == 1:
             raise StoreUnavailableError("away")
         self.enough.set()
         return 1
-
-
-class Runner:
-    """Has nothing left to delete."""
-
-    async def delete_left(self):
-        """Delete nothing."""
 
 
 async def test_a_worker_works_and_does_its_chores_until_it_is_stopped(process, monkeypatch):
@@ -58,7 +51,7 @@ async def test_a_worker_works_and_does_its_chores_until_it_is_stopped(process, m
     queue, images = Queue(), Images(stop)
     slots = {"document": 1, "resolution": 2, "address": 3}
     async with process(worker_slots=slots, worker_drain_seconds=7) as running:
-        worker = Worker(Runner(), queue, images, running.runtime.configuration.live)
+        worker = Worker(None, queue, images, None, running.runtime.configuration.live)
         async with asyncio.timeout(10):
             await worker.work(stop)
     names = {f"high_{kind}_proofing": count for kind, count in slots.items()}
@@ -75,7 +68,7 @@ async def test_what_a_queue_raises_comes_out_as_it_is(process):
 
     async with process() as running:
         before = asyncio.all_tasks()
-        worker = Worker(Runner(), Taken(), Images(asyncio.Event()), running.runtime.configuration.live)
+        worker = Worker(None, Taken(), Images(asyncio.Event()), None, running.runtime.configuration.live)
         with pytest.raises(QueueError, match="worked on already"):
             await worker.work(asyncio.Event())
         assert asyncio.all_tasks() == before

@@ -40,10 +40,14 @@ async def test_a_change_after_the_end_is_refused(opened, reload):
 async def test_an_end_from_elsewhere_stands(opened, site):
     """Another host, or an erasure, ends the session while a request changes it: it does not come back."""
     sessions, first, _ = opened
-    with pytest.raises(SessionMissingError):
+
+    async def change():
         async with first.change() as data:
             data["ssn"] = "900-66-1234"
             await site.service.end_session(first.id)
+
+    with pytest.raises(SessionMissingError):
+        await change()
     assert await sessions.load(first.id) is None
 
 

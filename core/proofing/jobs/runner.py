@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from proofing.data_keys import Purpose
@@ -47,14 +48,12 @@ from proofing.stores import ImageStore, ResultStore
 StepT = TypeVar("StepT")
 
 #: Label of the MAC over status records.
-VERDICT_LABEL = "verdict"
+_VERDICT_LABEL = "verdict"
 #: How long publishing is tried again while the result store is away, and the first wait between tries.
-_PUBLISH_PATIENCE_SECONDS = 15.0
+PUBLISH_PATIENCE_SECONDS = 15.0
 _PUBLISH_WAIT_SECONDS = 0.1
 #: How long deleting the pictures of one job may take; then the sweeper does it.
 _DELETE_SECONDS = 4.0
-#: Object keys that are remembered for that; more than a long outage of the image store leaves.
-_MOST_LEFT = 100_000
 _logger = get_logger("proofing.jobs")
 
 
@@ -80,7 +79,6 @@ class JobRunner:
         self._router = router
         self._desk = desk
         self._live = live
-        self._left: set[str] = set()
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
         """Run a queued job. See `proofing.queues.JobHandler`."""
@@ -112,7 +110,7 @@ class JobRunner:
             return None
         if record is None or not record.is_done or record.owner != message.owner:
             return None
-        return record.end if self._keys.verify(record.signed_part(), record.mac, VERDICT_LABEL) else None
+        return record.end if is_genuine(self._keys, record) else None
 
     async def _run(self, job: ClaimedJob, arguments: Arguments | None) -> StatusRecord:
         message = job.message
@@ -269,17 +267,6 @@ class JobRunner:
                 return None, conclusion
             return None, Conclusion(end=End.INTERNAL_ERROR)
 
-    async def delete_left(self) -> None:
-        """Delete what could not be deleted while the image store was away.
-
-        Raises:
-            StoreError: it still is; ask again later.
-        """
-        while self._left:
-            object_key = next(iter(self._left))
-            await self._images.delete(object_key)
-            self._left.discard(object_key)
-
     async def _settle(self, message: JobMessage, record: StatusRecord) -> None:
         """Give back what an exception must not cost, and free the person's next attempt; once a job."""
         try:
@@ -293,17 +280,15 @@ class JobRunner:
 
     async def _delete_pictures(self, message: JobMessage) -> None:
         """Delete the job's pictures, trying again while the image store is away; harmless when repeated."""
-        left = set(message.metadata.get("objects", ()))
-
-        async def delete(object_key: str) -> None:
-            await patiently(lambda: self._images.delete(object_key))
-            left.discard(object_key)
-
         try:
             async with asyncio.timeout(_DELETE_SECONDS):
-                await asyncio.gather(*(delete(object_key) for object_key in list(left)))
+                await asyncio.gather(
+                    *(
+                        patiently(partial(self._images.delete, object_key))
+                        for object_key in message.metadata.get("objects", ())
+                    )
+                )
         except (StoreError, TimeoutError) as error:
-            self._left.update(left if len(self._left) < _MOST_LEFT else ())
             log(_logger, "clean_up_failed", job_id=message.result_id, error=type(error).__name__)
 
 
@@ -321,7 +306,12 @@ def result_context(owner: str, result_id: str) -> SealContext:
 
 def sign_record(keys: KeyRing, record: StatusRecord) -> StatusRecord:
     """Return *record* with its MAC."""
-    return replace(record, mac=keys.sign(record.signed_part(), VERDICT_LABEL))
+    return replace(record, mac=keys.sign(record.signed_part(), _VERDICT_LABEL))
+
+
+def is_genuine(keys: KeyRing, record: StatusRecord) -> bool:
+    """Tell whether *record* is one of ours, by its MAC."""
+    return keys.verify(record.signed_part(), record.mac, _VERDICT_LABEL)
 
 
 def pending_key(owner: str, kind: JobKind) -> str:
@@ -330,12 +320,12 @@ def pending_key(owner: str, kind: JobKind) -> str:
 
 
 async def patiently(step: Callable[[], Awaitable[StepT]]) -> StepT:
-    """Do *step* again while its store is away, with growing waits, up to `_PUBLISH_PATIENCE_SECONDS`.
+    """Do *step* again while its store is away, with growing waits, up to `PUBLISH_PATIENCE_SECONDS`.
 
     Raises:
         StoreUnavailableError: it stayed away.
     """
-    give_up = time.monotonic() + _PUBLISH_PATIENCE_SECONDS
+    give_up = time.monotonic() + PUBLISH_PATIENCE_SECONDS
     wait = _PUBLISH_WAIT_SECONDS
     while True:
         try:

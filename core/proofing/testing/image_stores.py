@@ -287,6 +287,28 @@ class ImageStoreContract(ABC):
         with pytest.raises(ImageNotFoundError):
             await store.read(terms.object_key, max_bytes=len(body))
 
+    async def test_sweep_of_what_is_over(self, store: ImageStore) -> None:
+        """Young objects go when they are said to be over, others stay; a key is told as it was signed."""
+        bodies = {}
+        for _ in range(3):
+            terms, body = make_terms()
+            upload = await store.presign(terms)
+            await self.put(store, upload.url, upload.headers, body)
+            bodies[terms.object_key] = body
+        over = min(bodies)
+        asked = []
+
+        async def is_over(object_key: str) -> bool:
+            asked.append(object_key)
+            return object_key == over
+
+        assert await store.sweep(older_than_seconds=3600.0, is_over=is_over) == 1
+        assert sorted(asked) == sorted(bodies)
+        for object_key in set(bodies) - {over}:
+            assert await store.read(object_key, max_bytes=len(bodies[object_key])) == bodies[object_key]
+        with pytest.raises(ImageNotFoundError):
+            await store.read(over, max_bytes=1)
+
     async def test_url_is_neither_printed_nor_logged(
         self, store: ImageStore, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -133,13 +133,17 @@ class PostgresServer:
 
     def pause(self) -> None:
         """Stop all of its processes from answering while connections stay open (SIGSTOP)."""
-        for pid in self._processes():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let them answer again."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal all of its processes; one may end of itself while they are listed."""
         for pid in self._processes():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def new_database(self, template: str = "template1") -> str:
         """Create an empty database, or a copy of *template*, and return its URL."""

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from proofing.errors import ConfigurationError, ImageNotFoundError, Problem, StoreError, StoreUnavailableError
-from proofing.stores import PresignedUpload, UploadTerms
+from proofing.stores import IsOver, PresignedUpload, UploadTerms
 from proofing_aws.clients import AWSCalls, error_code, is_refused
 from proofing_aws.settings import AWSSettings, require
 
@@ -117,8 +117,8 @@ class S3ImageStore:
         """Delete the object. S3 does not mind when there is none."""
         await self._delete(self._prefix + object_key)
 
-    async def sweep(self, *, older_than_seconds: float) -> int:
-        """Delete every object below our prefix that is older, by the clock of S3."""
+    async def sweep(self, *, older_than_seconds: float, is_over: IsOver | None = None) -> int:
+        """Delete every object below our prefix that is older, by the clock of S3, or over."""
         client = self._calls.client
         deleted = 0
         token: dict[str, str] = {}
@@ -132,11 +132,14 @@ class S3ImageStore:
             except ClientError as error:
                 raise self._meaningless(error) from None
             now = parsedate_to_datetime(self._calls.part(page, "ResponseMetadata", "HTTPHeaders", "date"))
-            old = [
-                item["Key"]
-                for item in page.get("Contents", [])
-                if (now - item["LastModified"]).total_seconds() >= older_than_seconds
-            ]
+            old: list[str] = []
+            young: list[str] = []
+            for item in page.get("Contents", []):
+                is_old = (now - item["LastModified"]).total_seconds() >= older_than_seconds
+                (old if is_old else young).append(item["Key"])
+            if is_over is not None:
+                said = await asyncio.gather(*(is_over(key.removeprefix(self._prefix)) for key in young))
+                old += [key for key, over in zip(young, said, strict=True) if over]
             for start in range(0, len(old), _DELETES_AT_ONCE):
                 batch = old[start : start + _DELETES_AT_ONCE]
                 await asyncio.gather(*(self._delete(key) for key in batch))

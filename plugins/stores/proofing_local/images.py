@@ -1,12 +1,13 @@
 """The image store of one machine: ciphertext in files, uploads received by the web server.
 
-A file's name is the SHA-256 of its object key, so that no key can leave the directory and none can differ
-from another by case only. An upload is written under a name of its own and then linked to its place, which
-fails when something is there: the first complete upload wins. A deleted object leaves an empty marker, so
-that its URL is not good for a second upload.
+A file's name is its object key in Base32, so that no key can leave the directory, none can differ from
+another by case only, and the key can be told from the name. An upload is written under a name of its own and
+then linked to its place, which fails when something is there: the first complete upload wins. A deleted
+object leaves an empty marker, so that its URL is not good for a second upload.
 """
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import os
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from proofing.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
 from proofing.logs import get_logger, log
-from proofing.stores import PresignedUpload, UploadTerms
+from proofing.stores import IsOver, PresignedUpload, UploadTerms
 from proofing_local import LocalSettings
 from proofing_local.files import FILE_MODE, make_private_directory
 from proofing_local.slots import SlotSigner
@@ -33,8 +34,8 @@ _MARKER_SECONDS = 24 * 3600.0
 _MARKER = ".gone"
 _LABEL = "local-uploads"
 _PART = ".part-"
-#: Segments begin with a letter or digit, so that none can be ``.`` or ``..``.
-_KEY = re.compile(r"(?=.{1,512}$)[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
+#: Segments begin with a letter or digit, so that none can be ``.`` or ``..``; in Base32 it is a file's name.
+_KEY = re.compile(r"(?=.{1,128}$)[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 
 _logger = get_logger(__name__)
 
@@ -137,9 +138,14 @@ class LocalImageStore:
         if _KEY.fullmatch(object_key):
             await self._open_threads().run(_delete, self._place(object_key))
 
-    async def sweep(self, *, older_than_seconds: float) -> int:
-        """Delete old objects, and parts and markers that are of no use any more."""
-        swept = await self._open_threads().run(self._sweep, self._clock() - older_than_seconds, self._clock())
+    async def sweep(self, *, older_than_seconds: float, is_over: IsOver | None = None) -> int:
+        """Delete objects that are old or over, and parts and markers that are of no use any more."""
+        threads = self._open_threads()
+        swept, young = await threads.run(self._sweep, self._clock() - older_than_seconds, self._clock())
+        for name in young:
+            if is_over is not None and await is_over(_key_of(name)):
+                await threads.run(_delete, self._directory / name)
+                swept += 1
         if swept:
             log(_logger, "images_swept", count=swept)
         return swept
@@ -173,11 +179,14 @@ class LocalImageStore:
 
     def _place(self, object_key: str) -> Path:
         """Return where an object lies."""
-        return self._directory / hashlib.sha256(object_key.encode()).hexdigest()
+        return self._directory / base64.b32encode(object_key.encode()).decode().rstrip("=").lower()
 
-    def _sweep(self, before: float, now: float) -> int:
-        """Delete what was written before the moment *before*; blocking."""
-        swept = 0
+    def _sweep(self, before: float, now: float) -> tuple[int, list[str]]:
+        """Delete what was written before the moment *before*; blocking.
+
+        Returns how many objects that were, and the names of the files of those that stay.
+        """
+        swept, young = 0, []
         part_before = min(before, now - self._settings.upload_timeout_seconds)
         with os.scandir(self._directory) as entries:
             for entry in entries:
@@ -192,7 +201,9 @@ class LocalImageStore:
                     if is_old:
                         os.unlink(entry.path)  # noqa: PTH108 - an entry is no Path
                         swept += counts
-        return swept
+                    elif counts:
+                        young.append(entry.name)
+        return swept, young
 
 
 class _Part:
@@ -239,6 +250,14 @@ class _Part:
                 os.close(self._descriptor)
                 self._descriptor = None
                 self._path.unlink(missing_ok=True)
+
+
+def _key_of(name: str) -> str:
+    """Return the object key of the file *name*; an empty one for a file that is none of ours."""
+    try:
+        return base64.b32decode(name.upper() + "=" * (-len(name) % 8)).decode()
+    except ValueError:
+        return ""
 
 
 def _marker(place: Path) -> Path:

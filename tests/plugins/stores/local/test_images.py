@@ -255,7 +255,7 @@ async def test_sweep_by_age(store: LocalImageStore, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "/", "../x", "a/../b", "a/./b", "a//b", "a/", ".a", "a b", "a%2fb", "é", "a" * 513, "a\n"]
+    "key", ["", "/", "../x", "a/../b", "a/./b", "a//b", "a/", ".a", "a b", "a%2fb", "é", "a" * 129, "a\n"]
 )
 async def test_keys_that_nobody_makes(store: LocalImageStore, key: str) -> None:
     """A malformed key is neither signed nor received nor read."""
