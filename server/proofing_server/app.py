@@ -1,7 +1,8 @@
 """The web application: routes, middleware, and the answers to errors."""
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -42,6 +43,11 @@ _ATTEMPT = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _DIRECTIVE = re.compile(r"[a-z-]{1,40}", re.ASCII)
 _MAX_PICTURES = 2
 _RETRY_SECONDS = 60
+#: How long a page may take; with what the network needs, less than two seconds for the person.
+_PAGE_SECONDS = 1.8
+_late: set[asyncio.Future[Response]] = set()
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make_app(service: ProofingService) -> Starlette:
@@ -131,13 +137,43 @@ def _routes(service: ProofingService) -> list[Route]:
 
 
 def _page(path: str, handler: Any) -> Route:
-    """Return the route of something that is shown."""
-    return Route(path, handler, methods=["GET"])
+    """Return the route of something that is shown, in time."""
+    return Route(path, _in_time(handler), methods=["GET"])
 
 
 def _form(path: str, handler: Any) -> Route:
     """Return the route of something that is changed."""
     return Route(path, handler, methods=["POST"])
+
+
+def _in_time(handler: Handler) -> Handler:
+    """Return *handler*, with an apology in its place when that takes too long for a person who looks on.
+
+    Each call to a store has a deadline of its own; of a store that is slow, several add up.
+    """
+
+    async def answer(request: Request) -> Response:
+        # A task of its own, which goes on when time is up: it may have just read a result that is read once.
+        showing = asyncio.ensure_future(handler(request))
+        try:
+            done, _ = await asyncio.wait({showing}, timeout=_PAGE_SECONDS)
+        except asyncio.CancelledError:
+            showing.cancel()
+            raise
+        if not done:
+            _late.add(showing)
+            showing.add_done_callback(_forget_late)
+            raise StoreUnavailableError("a page was not ready in time")
+        return showing.result()
+
+    return answer
+
+
+def _forget_late(showing: asyncio.Future[Response]) -> None:
+    """Let go of a page that nobody waits for any more, whatever came of it."""
+    _late.discard(showing)
+    if not showing.cancelled():
+        showing.exception()
 
 
 async def _alive(_request: Request) -> Response:

@@ -1,5 +1,7 @@
 """What is wrong is told where it is wrong, and nothing is lost."""
 
+import asyncio
+
 import pytest
 
 from proofing.errors import StoreUnavailableError
@@ -149,6 +151,33 @@ async def test_expired_document_result(sync_site, monkeypatch):
     assert "removed for your security" in browser.page.text
     await browser.get("/ssn")
     assert browser.path == "/document"
+
+
+async def test_a_page_is_answered_in_time_and_loses_nothing(start, monkeypatch):
+    """A store that is slow, not away: an apology, and what the page read once is kept all the same."""
+    async with start(doc_auth_enable_presigned_s3_urls="false") as site:
+        browser = site.browser()
+        await reach(browser, "/verify")
+        await browser.post("/verify")
+        await site.queue.release()
+        save, goes_on, kept = site.service.update_session, asyncio.Event(), asyncio.Event()
+
+        async def slow(session_id, data):
+            await goes_on.wait()
+            stands = await save(session_id, data)
+            kept.set()
+            return stands
+
+        with monkeypatch.context() as trouble:
+            trouble.setattr(site.service, "update_session", slow)
+            trouble.setattr("proofing_server.app._PAGE_SECONDS", 0.05)
+            page = await browser.get("/verify/wait")
+            assert page.status_code == 503
+            assert "Retry-After" in page.headers
+            goes_on.set()
+            await kept.wait()
+        await browser.get("/verify/wait")
+        assert browser.path == "/phone"
 
 
 async def test_trouble_while_following(site, monkeypatch):
