@@ -197,10 +197,6 @@ class KeyRing:
         """Return the keyed fingerprint of *text* in lower-case hex, by which equals are found unread."""
         return hmac.new(self._current, text.encode(), hashlib.sha256).hexdigest()
 
-    def fingerprints(self, text: str) -> list[str]:
-        """Return the fingerprints of *text* under the current and every old key."""
-        return [hmac.new(key, text.encode(), hashlib.sha256).hexdigest() for key in self._by_id.values()]
-
 
 def aead_seal(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
     """Return a fresh IV, the ciphertext and the tag of *plaintext* under *key* (32 bytes)."""

@@ -131,14 +131,13 @@ class Eraser:
         for key in keys:
             removed += await self._results.load(key) is not None
             await self._results.delete(key)
-        settings = self._live.current
         for trace in traces:
             record = await self._results.status(trace.job) if trace.job else None
             if record is not None and not record.is_done:
                 stopped.add(record.result_id)
                 await self._results.finish(
                     sign_record(self._keys, record.ended(End.CANCELLED, at=time.time())),
-                    life_seconds=settings.async_stale_job_timeout_seconds + settings.job_deadline_seconds,
+                    life_seconds=self._live.current.longest_job_seconds,
                 )
         return removed, None
 

@@ -166,8 +166,11 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
         data_key_max_messages=settings.data_key_max_messages,
         data_key_max_seconds=settings.data_key_max_seconds,
     )
-    proxy = settings.outbound_proxy.get_secret_value() if settings.outbound_proxy else None
-    desk = VendorDesk(OutboundTransport(proxy=proxy, max_connections=settings.outbound_max_connections))
+    desk = VendorDesk(
+        OutboundTransport(
+            proxy=settings.outbound_proxy_url, max_connections=settings.outbound_max_connections
+        )
+    )
     runner = JobRunner(
         sealer=sealer,
         keys=keys,
@@ -186,7 +189,7 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
         uploads=uploads,
         sealer=sealer,
         keys=keys,
-        fingerprint_keys=_ring(settings.hmac_fingerprinter_key, settings.hmac_fingerprinter_key_queue),
+        fingerprint_keys=_ring(settings.hmac_fingerprinter_key, ()),
         router=configuration.router,
         live=configuration.live,
         environment=configuration.environment,
@@ -278,8 +281,7 @@ def _settings_problems(layers: Layers, settings: Settings, plugins: PluginManage
     ]
     if environment == "production" and not settings.public_url.startswith("https://"):
         problems.append(Problem(layers.origin(["public_url"]), "public_url", "must be https in production"))
-    proxy = settings.outbound_proxy.get_secret_value() if settings.outbound_proxy else None
-    if proxy is not None and not _is_proxy_url(proxy):
+    if (proxy := settings.outbound_proxy_url) is not None and not _is_proxy_url(proxy):
         rule = "must be the http or https URL of a proxy"
         problems.append(Problem(layers.origin(["outbound_proxy"]), "outbound_proxy", rule))
     return problems + vendor_problems(settings, plugins, environment)

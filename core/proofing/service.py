@@ -18,6 +18,7 @@ from proofing.jobs.runner import (
     result_context,
 )
 from proofing.logs import get_logger, log
+from proofing.metrics import RESULTS_MISSING
 from proofing.persons import Adopted, LimitState, Person
 from proofing.queues import Capability, Queue
 from proofing.records import JobKind, StatusRecord
@@ -145,7 +146,8 @@ class ProofingService:
             encryption_key: 32 bytes.
             images: slot and IV by side.
             failed_fingerprints: marks ``side:fingerprint`` of pictures that failed before in this session.
-            metadata: facts about the pictures, without PII.
+            metadata: facts about the pictures by side, without PII, for the job's log line; ``source`` is
+                ``upload`` or ``camera``.
 
         Raises:
             InvalidInputError: a side is missing or its slot is not good; names the sides.
@@ -172,7 +174,7 @@ class ProofingService:
                 arguments=use_slots,
                 counters=[(self._limit(limits.DOCUMENT), person.reference)],
                 inline=False,
-                metadata=metadata or {},
+                metadata={"images": dict(metadata or {})},
                 undo=lambda result_id: self._uploads.free(images, result_id=result_id),
             )
         )
@@ -201,7 +203,7 @@ class ProofingService:
                 ),
                 counters=[(self._limit(limits.DOCUMENT), person.reference)],
                 inline=True,
-                metadata=metadata or {},
+                metadata={"images": dict(metadata or {})},
             )
         )
 
@@ -293,6 +295,9 @@ class ProofingService:
     async def cancel(self, person: Person, result_id: str, kind: JobKind) -> None:
         """End the person's own running attempt as cancelled; it stays charged."""
         record = await self.status(person, result_id, kind)
+        give_up = self.settings.async_wait_timeout_seconds
+        if record is None or (not record.is_done and time.time() - record.submitted_at >= give_up):
+            RESULTS_MISSING.labels(kind.value).inc()
         if record is None:
             # Nothing to end; but a submit that broke off may still block the next one.
             await self._submitter.free(person.reference, kind, result_id)
@@ -352,9 +357,7 @@ class ProofingService:
         if not is_genuine(self._keys, record):
             log(_logger, "record_forged", job_id=record.result_id)
             return None
-        settings = self.settings
-        most = settings.async_stale_job_timeout_seconds + settings.job_deadline_seconds
-        if not record.is_done and time.time() - record.submitted_at > most:
+        if not record.is_done and time.time() - record.submitted_at > self.settings.longest_job_seconds:
             return None
         return record
 

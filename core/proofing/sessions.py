@@ -77,7 +77,7 @@ class SessionVault:
     def _life_seconds(self, created_at: float) -> float:
         """Return how long a session made at *created_at* may rest from now on."""
         settings = self._live.current
-        total = created_at + settings.session_total_hours * 3600 - time.time()
+        total = created_at + settings.session_total_seconds - time.time()
         return min(settings.session_idle_minutes * 60.0, total)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from proofing.encryption import KeyRing, Sealer
 from proofing.errors import ProofingError
-from proofing.jobs.arguments import Arguments
+from proofing.jobs.arguments import SCHEMA_VERSION, Arguments
 from proofing.jobs.runner import JobRunner, arguments_context, pending_key, sign_record
 from proofing.logs import get_logger, log
 from proofing.metrics import JOBS_SUBMITTED
@@ -154,6 +154,7 @@ class Submitter:
             partner=submission.partner,
             encrypted_arguments=b"",
             metadata={**submission.metadata, "gives_back": gives_back},
+            schema_version=SCHEMA_VERSION,
             stale_after_seconds=settings.async_stale_job_timeout_seconds,
             deadline_seconds=settings.job_deadline_seconds,
         )
@@ -202,7 +203,7 @@ class Submitter:
             owner=message.owner,
             submitted_at=message.enqueued_at,
         )
-        life = self._live.current.session_total_hours * 3600.0
+        life = self._live.current.session_total_seconds
         await self._results.begin(sign_record(self._keys, record), life_seconds=life)
 
     async def _hold(self, message: JobMessage) -> None:

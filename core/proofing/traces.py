@@ -45,7 +45,7 @@ class Traces:
 
     async def note(self, owner: str, trace: Trace) -> None:
         """Note what the person *owner* is about to leave; before it is left, so that nothing is missed."""
-        life = self._live.current.session_total_hours * 3600.0
+        life = self._live.current.session_total_seconds
         usage = await self._results.count(_counter(owner), maximum=_MOST, window_seconds=life)
         await self._results.save(
             _key(owner, usage.count), json.dumps(asdict(trace)).encode(), life_seconds=life

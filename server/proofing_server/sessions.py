@@ -219,7 +219,7 @@ class Sessions:
         """Return how long the session lives without a further request."""
         settings, now = self._service.settings, self._clock()
         idle: float = session.data["saved_at"] + settings.session_idle_minutes * 60 - now
-        total: float = session.data["created_at"] + settings.session_total_hours * 3600 - now
+        total: float = session.data["created_at"] + settings.session_total_seconds - now
         return max(0, math.ceil(min(idle, total)))
 
     def set_cookie(self, response: Response, session: Session) -> None:

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from proofing.errors import (
     InvalidInputError,
@@ -22,6 +23,7 @@ from proofing.testing.capture import APPLICANT, DEVICE, PERSON, upload_pictures
 from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.pictures import make_jpeg
 from proofing.uploads import new_attempt
+from proofing_mock.documents import DocumentMock
 
 
 def pictures():
@@ -468,3 +470,39 @@ async def test_sessions_are_sealed_and_end(process, tmp_path):
         assert b"900661234" not in stored
         await running.service.end_session("id-1")
         assert await running.service.load_session("id-1") is None
+
+
+async def test_a_wait_without_an_answer_is_counted(process):
+    """By kind, when the person gives it up; one that was given up early is not."""
+
+    def given_up():
+        return REGISTRY.get_sample_value("proofing_results_missing_total", {"kind": "address"}) or 0
+
+    async with process() as running:
+        before = given_up()
+        result_id = await running.service.submit_address(PERSON, APPLICANT)
+        await running.service.cancel(PERSON, result_id, JobKind.ADDRESS)
+        assert given_up() == before
+        await running.service.cancel(PERSON, "gone", JobKind.ADDRESS)
+        assert given_up() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "source"), [(("upload", "camera"), "camera"), (("upload",) * 2, "upload")]
+)
+async def test_the_vendor_is_told_of_a_camera(process, monkeypatch, sources, source):
+    """What the page says of the pictures reaches the vendor, and the job's line."""
+    asked = []
+    proof = DocumentMock.proof
+
+    async def look(self, request, context):
+        asked.append(request.image_source)
+        return await proof(self, request, context)
+
+    monkeypatch.setattr(DocumentMock, "proof", look)
+    async with process() as running:
+        facts = {side: {"source": said} for side, said in zip(("front", "back"), sources, strict=True)}
+        uploads = await upload_pictures(running.service, pictures())
+        await running.service.submit_uploads(PERSON, **uploads, metadata=facts)
+        await running.drain()
+    assert asked == [source]

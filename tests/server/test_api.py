@@ -72,7 +72,7 @@ async def test_upload_and_submit(site, capture):
     metadata = {"front": {"width": 1, "height": 2, "mime": "image/jpeg", "source": "upload", "name": "x"}}
     response = await capture.submit(metadata=metadata)
     assert (response.status_code, response.json()) == (202, {"next": "/document/wait"})
-    assert site.queue.waiting[0].metadata["front"] == {
+    assert site.queue.waiting[0].metadata["images"]["front"] == {
         "width": 1,
         "height": 2,
         "mime": "image/jpeg",

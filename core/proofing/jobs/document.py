@@ -46,7 +46,7 @@ async def proof_document(
     request = ProofingRequest(
         applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),
         images=images,
-        image_source=str(run.message.metadata.get("source", "upload")),
+        image_source=_source(run.message.metadata.get("images", {})),
     )
     check = await run.ask(loaded, request, step="vendor_request")
     if check.result is None:
@@ -58,6 +58,11 @@ async def proof_document(
         min_age_years=settings.idv_min_age_years,
     )
     return _conclude(verdict, check.result.applicant)
+
+
+def _source(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return where the pictures came from: a camera when one of them did."""
+    return "camera" if any(fact.get("source") == "camera" for fact in facts.values()) else "upload"
 
 
 async def _fetch_all(run: JobRun, arguments: DocumentArguments, store: ImageStore) -> dict[Side, bytes]:

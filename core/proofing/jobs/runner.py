@@ -156,6 +156,7 @@ class JobRunner:
                 idle_time_ms=round(min(vendor_ms, milliseconds), 2),
                 timing=run.stopwatch.steps,
                 vendors=run.calls,
+                **({"images": images} if (images := message.metadata.get("images")) else {}),
             )
             JOB_SECONDS.labels(message.kind.value).observe(milliseconds / 1000)
 
@@ -227,7 +228,7 @@ class JobRunner:
         async def finish() -> StatusRecord:
             return await self._results.finish(
                 record,
-                life_seconds=settings.session_total_hours * 3600,
+                life_seconds=settings.session_total_seconds,
                 sealed_result=sealed,
                 result_life_seconds=settings.result_life_seconds,
             )

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proofing.errors import ConfigurationError, Problem
+from proofing.images import MAX_IMAGE_BYTES
 from proofing.settings.layers import Layers
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -115,9 +116,6 @@ class Settings(BaseModel):
         json_schema_extra=_LIVE,
     )
     hmac_fingerprinter_key: SecretKey = Field(description="Key of the SSN fingerprints. Secret.")
-    hmac_fingerprinter_key_queue: Annotated[tuple[SecretKey, ...], Field(strict=False)] = Field(
-        (), description="Old fingerprint keys that still match. Secret."
-    )
     idv_available: Switch = Field(
         default=True,
         description="Off: every page says that proofing is unavailable.",
@@ -134,7 +132,9 @@ class Settings(BaseModel):
     )
     key_service: str = Field("local", description="Plugin that wraps data keys.")
     log_directory: str = Field("log", description="Directory of the JSON log files.")
-    max_image_upload_bytes: Count = Field(15 * 1024 * 1024, description="Largest image a person may upload.")
+    max_image_upload_bytes: Count = Field(
+        MAX_IMAGE_BYTES, le=MAX_IMAGE_BYTES, description="Largest image a person may upload."
+    )
     outbound_max_connections: Count = Field(
         10_000, description="Connections to vendors in one process; at least the sum of worker_slots."
     )
@@ -210,6 +210,21 @@ class Settings(BaseModel):
         description="Jobs of each kind that one worker runs at once.",
     )
 
+    @property
+    def session_total_seconds(self) -> float:
+        """How long a session, and what belongs to it, may live."""
+        return self.session_total_hours * 3600.0
+
+    @property
+    def longest_job_seconds(self) -> float:
+        """How long after its submit a job can still be running; after that no answer can come."""
+        return self.async_stale_job_timeout_seconds + self.job_deadline_seconds
+
+    @property
+    def outbound_proxy_url(self) -> str | None:
+        """The forward proxy, with its password."""
+        return self.outbound_proxy.get_secret_value() if self.outbound_proxy else None
+
     @model_validator(mode="after")
     def _keys_agree(self) -> "Settings":
         """Hold keys to each other: job deadline < page give-up <= stale limit; URL life <= session."""
@@ -239,7 +254,7 @@ class Settings(BaseModel):
         yield (
             "upload_url_valid_seconds",
             "must not exceed session_total_hours",
-            self.upload_url_valid_seconds <= self.session_total_hours * 3600,
+            self.upload_url_valid_seconds <= self.session_total_seconds,
         )
         for key in ("document_vendor_percentages", "resolution_vendor_percentages"):
             yield key, "must sum to at most 100", sum(getattr(self, key).values()) <= 100  # noqa: PLR2004 - percent
@@ -256,8 +271,7 @@ class Settings(BaseModel):
         yield (
             "public_url",
             "must be an origin such as https://proofing.example.gov, without a path",
-            re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?", self.public_url)
-            is not None,
+            _ORIGIN.fullmatch(self.public_url) is not None,
         )
 
     @classmethod
