@@ -24,6 +24,7 @@ from proofing.rules import limits
 from proofing.rules.limits import Limit
 from proofing.settings import LiveSettings
 from proofing.stores import ResultStore
+from proofing.together import all_ended
 from proofing.traces import Trace, Traces
 
 #: How long a claim stands without a job; longer than all steps of a submit may take.
@@ -106,7 +107,7 @@ class Submitter:
                 return await self.running(owner, kind) or await self.submit(submission)
             message, arguments = await self._prepare(submission, result_id, counted)
             # Beside each other: a process that dies here must not leave a claim that blocks for long.
-            await _all(self._hold(message), self._enqueue(message, inline=submission.inline))
+            await all_ended((self._hold(message), self._enqueue(message, inline=submission.inline)))
         except ProofingError:
             await self._undo(submission, result_id, counted)
             raise
@@ -169,7 +170,8 @@ class Submitter:
         """
         message = self._message(submission, result_id)
         admitting = asyncio.create_task(self._admit(submission, message, counted))
-        await _all(admitting, self._traces.note(submission.owner, Trace(job=result_id)), self._begin(message))
+        noting = self._traces.note(submission.owner, Trace(job=result_id))
+        await all_ended((admitting, noting, self._begin(message)))
         return admitting.result()
 
     async def _admit(
@@ -239,13 +241,6 @@ class Submitter:
             await self.free(submission.owner, submission.kind, result_id)
         except ProofingError as error:
             log(_logger, "submit_not_undone", job_id=result_id, error=type(error).__name__)
-
-
-async def _all(*steps: Awaitable[Any]) -> None:
-    """Do all *steps* beside each other; raise the first failure when all have ended."""
-    for failure in await asyncio.gather(*steps, return_exceptions=True):
-        if isinstance(failure, BaseException):
-            raise failure
 
 
 class _InlineJob:

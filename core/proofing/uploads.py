@@ -21,6 +21,7 @@ from proofing.jobs.arguments import UploadedImage
 from proofing.jobs.runner import is_genuine
 from proofing.settings import LiveSettings
 from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadTerms
+from proofing.together import all_ended
 from proofing.traces import Trace, Traces
 
 #: Pictures that one attempt may upload, replaced ones included.
@@ -144,8 +145,8 @@ class UploadDesk:
                 iv=image.iv,
             )
         if not wrong:
-            marked = await asyncio.gather(
-                *(self._keep("used", uploaded.slot, {"job": result_id}) for uploaded in found.values())
+            marked = await all_ended(
+                self._keep("used", uploaded.slot, {"job": result_id}) for uploaded in found.values()
             )
             wrong = {
                 side.value: "upload_missing"
