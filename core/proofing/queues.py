@@ -86,6 +86,16 @@ class JobMessage:
         """The queue it waits in."""
         return self.kind.queue_name
 
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What every log line about it carries."""
+        return {
+            "job_class": self.kind.log_name,
+            "job_id": self.result_id,
+            "queue_name": self.queue_name,
+            "trace_id": self.trace_id,
+        }
+
 
 class ClaimedJob(Protocol):
     """One start of a job by this worker. Invalid as soon as the lease is lost."""

@@ -221,14 +221,7 @@ class Submitter:
         if inline:
             return
         await self._queue.enqueue([message])
-        log(
-            _logger,
-            "enqueue",
-            job_class=message.kind.log_name,
-            job_id=message.result_id,
-            queue_name=message.queue_name,
-            trace_id=message.trace_id,
-        )
+        log(_logger, "enqueue", **message.log_fields)
 
     async def _undo(self, submission: Submission, result_id: str, counted: Sequence[str]) -> None:
         """Take back what a failed submit has done; what cannot be taken back expires by itself."""

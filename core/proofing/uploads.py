@@ -35,7 +35,7 @@ _ID_BYTES = 16  # 128 bits
 _LABEL = "slot"
 _STATES = ("reserved", "signed", "used")
 _ID = re.compile(r"[0-9a-f]{32}")
-_SHA256_BYTES = 32
+SHA256_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -102,7 +102,7 @@ class UploadDesk:
             raise UploadRefusedError(404, "unknown")
         if length > self._live.current.max_image_upload_bytes + TAG_BYTES:
             raise UploadRefusedError(413, "length")
-        if length <= TAG_BYTES or len(sha256) != _SHA256_BYTES:
+        if length <= TAG_BYTES or len(sha256) != SHA256_BYTES:
             raise UploadRefusedError(400, "terms")
         terms = {**reserved, "length": length, "sha256": base64.b64encode(sha256).decode()}
         if not await self._keep("signed", slot, terms):

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from proofing.encryption import TAG_BYTES
 from proofing.errors import QueueUnavailableError, StoreUnavailableError
 from proofing.logs import log
 from proofing.records import JobKind
@@ -61,7 +62,7 @@ def make_app(service: ProofingService) -> Starlette:
         """Return the cap of a request's body: pictures only where they belong."""
         largest = service.settings.max_image_upload_bytes
         if scope["path"].startswith(UPLOAD_PREFIX) and scope["method"] == "PUT":
-            return largest + uploads_api.TAG_BYTES
+            return largest + TAG_BYTES
         if scope["path"] == Page.DOCUMENT and scope["method"] == "POST" and not service.async_documents:
             return _MAX_PICTURES * largest + MAX_BODY_BYTES
         return MAX_BODY_BYTES

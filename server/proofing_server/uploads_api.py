@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from proofing.encryption import IV_BYTES, KEY_BYTES
 from proofing.errors import (
     InvalidInputError,
     LimitReachedError,
@@ -19,6 +20,7 @@ from proofing.images import Side
 from proofing.records import JobKind
 from proofing.service import EncryptedImage
 from proofing.stores import UploadReceiver
+from proofing.uploads import SHA256_BYTES
 from proofing_server.bodies import read_json
 from proofing_server.entry import enter, limit_path
 from proofing_server.flow import Data, Page
@@ -26,11 +28,6 @@ from proofing_server.sessions import CSRF_HEADER, Session
 from proofing_server.site import LIMITS, Site, problem_json, site_of
 from proofing_server.submitting import submit
 
-_KEY_BYTES = 32
-_IV_BYTES = 12
-_SHA256_BYTES = 32
-#: What AES-GCM adds to the picture.
-TAG_BYTES = 16
 _MEDIA_TYPES = frozenset({"image/jpeg", "image/png", "application/yaml"})
 _SOURCES = frozenset({"upload", "camera"})
 _MAX_NUMBER = 2**31
@@ -53,17 +50,15 @@ async def presign(request: Request) -> Response:
     site, session, body = await _enter(request)
     attempt = _known_attempt(session, body)
     length = body.get("length")
-    if type(length) is not int or length <= TAG_BYTES:
+    if type(length) is not int:
         raise HTTPException(400)
-    if length > site.service.settings.max_image_upload_bytes + TAG_BYTES:
-        raise HTTPException(413)
     try:
         upload = await site.service.presign(
             session.person,
             attempt=attempt,
             slot=request.path_params["slot"],
             length=length,
-            sha256=_decode(body.get("sha256"), _SHA256_BYTES),
+            sha256=_decode(body.get("sha256"), SHA256_BYTES),
         )
     except UploadRefusedError as error:
         return problem_json(error.status, error.code)
@@ -76,7 +71,7 @@ async def submit_document(request: Request) -> Response:
     if not site.service.async_documents:
         return problem_json(409, "mode_changed", next=Page.DOCUMENT)
     attempt = _known_attempt(session, body)
-    key = _decode(body.get("key"), _KEY_BYTES)
+    key = _decode(body.get("key"), KEY_BYTES)
     images = _images(body.get("images"))
     metadata = _metadata(body.get("metadata", {}))
 
@@ -162,7 +157,7 @@ def _images(value: object) -> dict[Side, EncryptedImage]:
     for name, image in value.items():
         if not isinstance(image, dict) or set(image) != {"slot", "iv"} or not isinstance(image["slot"], str):
             raise HTTPException(400)
-        images[_side(name)] = EncryptedImage(slot=image["slot"], iv=_decode(image["iv"], _IV_BYTES))
+        images[_side(name)] = EncryptedImage(slot=image["slot"], iv=_decode(image["iv"], IV_BYTES))
     return images
 
 

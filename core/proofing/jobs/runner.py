@@ -91,15 +91,7 @@ class JobRunner:
     async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
         """Publish *end* for a job that will not run. See `proofing.queues.JobHandler`."""
         record = await self._publish(message, Conclusion(end=end))
-        log(
-            _logger,
-            "discard",
-            job_class=message.kind.log_name,
-            job_id=message.result_id,
-            queue_name=message.queue_name,
-            trace_id=message.trace_id,
-            end=record.end,
-        )
+        log(_logger, "discard", **message.log_fields, end=record.end)
         return record
 
     async def _standing_end(self, message: JobMessage) -> End | None:
@@ -118,16 +110,10 @@ class JobRunner:
             return await self.abandon(message, standing)
         run = JobRun(job, self._desk)
         queued_seconds = job.age_seconds
-        names: dict[str, Any] = {
-            "job_class": message.kind.log_name,
-            "job_id": message.result_id,
-            "queue_name": message.queue_name,
-            "trace_id": message.trace_id,
-        }
         log(
             _logger,
             "perform_start",
-            **names,
+            **message.log_fields,
             enqueued_at=message.enqueued_at,
             queued_duration_ms=round(queued_seconds * 1000, 2),
             attempt=job.attempt,
@@ -145,15 +131,15 @@ class JobRunner:
             return record
         finally:
             milliseconds = run.stopwatch.milliseconds
-            vendor_ms = sum(run.stopwatch.steps.values())
+            steps_ms = sum(run.stopwatch.steps.values())
             log(
                 _logger,
                 "perform",
-                **names,
+                **message.log_fields,
                 **summary,
                 owner=message.owner,
                 duration_ms=milliseconds,
-                idle_time_ms=round(min(vendor_ms, milliseconds), 2),
+                idle_time_ms=round(min(steps_ms, milliseconds), 2),
                 timing=run.stopwatch.steps,
                 vendors=run.calls,
                 **({"images": images} if (images := message.metadata.get("images")) else {}),

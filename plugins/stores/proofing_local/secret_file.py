@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from proofing.encryption import KEY_BYTES
 from proofing.errors import ConfigurationError, Problem
 from proofing.logs import get_logger, log
 from proofing.stores import Secrets
@@ -14,7 +15,6 @@ from proofing_local import LocalSettings
 from proofing_local.files import create_private_file, make_private_directory, read_private_file
 from proofing_local.threads import BoundedThreads
 
-_KEY_BYTES = 32
 _HEAD = """\
 # Secrets of this machine, made at the first start. Keep this file private (mode 0600) and out of backups
 # that others can read. Further secrets, such as vendor passwords, may be added.
@@ -60,7 +60,7 @@ class LocalSecretStore:
 def _first_secrets() -> bytes:
     """Return the text of a new file with random keys."""
     names = ("hmac_fingerprinter_key", "session_encryption_key")
-    return (_HEAD + "".join(f"{name}: '{secrets.token_hex(_KEY_BYTES)}'\n" for name in names)).encode()
+    return (_HEAD + "".join(f"{name}: '{secrets.token_hex(KEY_BYTES)}'\n" for name in names)).encode()
 
 
 def _parse(content: bytes, source: str) -> dict[str, Any]:
