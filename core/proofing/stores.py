@@ -10,6 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from proofing.records import StatusRecord
 
+#: Every object key begins so; whatever else lies in a bucket is not ours to delete.
+OBJECT_PREFIX = "captures/"
 #: Tells of an object key whether nobody needs the object any more.
 IsOver = Callable[[str], Awaitable[bool]]
 

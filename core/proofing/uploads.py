@@ -20,7 +20,7 @@ from proofing.images import Side
 from proofing.jobs.arguments import UploadedImage
 from proofing.jobs.runner import is_genuine
 from proofing.settings import LiveSettings
-from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadTerms
+from proofing.stores import OBJECT_PREFIX, ImageStore, PresignedUpload, ResultStore, UploadTerms
 from proofing.together import all_ended
 from proofing.traces import Trace, Traces
 
@@ -209,4 +209,4 @@ def _slot_key(state: str, slot: str) -> str:
 
 def _prefix(attempt: str) -> str:
     """Return the key prefix of an attempt's objects."""
-    return f"captures/{attempt}/"
+    return f"{OBJECT_PREFIX}{attempt}/"

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 import pytest
 
 from proofing.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
-from proofing.stores import ImageStore, PresignedUpload, UploadReceiver, UploadTerms
+from proofing.stores import OBJECT_PREFIX, ImageStore, PresignedUpload, UploadReceiver, UploadTerms
 from proofing.testing.store_basis import GIVE_UP_SECONDS
 from proofing.testing.waiting import eventually
 
@@ -362,7 +362,7 @@ def make_terms(
     body = secrets.token_bytes(length)
     return (
         UploadTerms(
-            object_key=object_key or f"images/{uuid.uuid4()}/front",
+            object_key=object_key or f"{OBJECT_PREFIX}{uuid.uuid4()}/front",
             length=length,
             sha256=hashlib.sha256(body).digest(),
             life_seconds=life_seconds,

@@ -4,7 +4,8 @@ Name in settings.yaml: ``aws``, as ``image_store``, ``key_service`` and ``secret
 without the others. Settings, below ``aws``:
 
 - ``region``: such as ``us-east-1``; by default what the AWS chain says (``AWS_REGION``, profile).
-- ``image_bucket``: holds the uploaded ciphertext for minutes, and nothing else.
+- ``image_bucket``: holds the uploaded ciphertext for minutes. What lies below ``image_prefix`` +
+  ``captures/`` is ours, and is deleted when it is old.
 - ``image_prefix``: put before every object key, when the bucket is shared; ends with a slash.
 - ``kms_key_id``: id, ARN or alias of the key that wraps new data keys. Old data keys name their own key, so
   that an alias may move on: keep the old key enabled (not: decrypting only) as long as its messages live.
@@ -13,8 +14,9 @@ without the others. Settings, below ``aws``:
   the version id is logged.
 - ``s3_endpoint_url``, ``kms_endpoint_url``: of VPC endpoints or stand-ins. Browsers must reach the first.
 - ``s3_addressing``: ``virtual`` (bucket in the host name) or ``path``.
-- ``deadline_seconds``: total for one call, retries included. ``connect_timeout_seconds``,
-  ``read_timeout_seconds``: of one socket operation. ``attempts``: 1 retries nothing.
+- ``deadline_seconds``: total for one call to S3, retries included; ``kms_deadline_seconds``: for one to KMS,
+  for which pages wait. ``connect_timeout_seconds``, ``read_timeout_seconds``: of one socket operation.
+  ``attempts``: 1 retries nothing.
 - ``threads``: calls in flight in one process (boto3 blocks; it runs in threads of its own).
 - ``proxy_url``: the only way to set a proxy; the proxy variables of the environment are not used.
 - ``probe_at_start``: try at start what the stores rely on: that the bucket refuses a second write to one

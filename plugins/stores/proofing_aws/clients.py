@@ -1,15 +1,14 @@
 """boto3 behind a door: clients made once, calls in a bounded pool of threads, one deadline for each.
 
 botocore's own time-outs hold for single socket operations and its retries add up; here `asyncio.timeout`
-covers a call as a whole. A thread cannot be interrupted, so a call that was given up goes on until botocore
-gives up too; when all threads of the pool are lost like that, a fresh pool takes over.
+covers a call as a whole, and a call that is given up is hung up, so that its thread is free again.
 """
 
 import asyncio
 import functools
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, TypeVar
 
 import boto3
@@ -20,6 +19,7 @@ from botocore.loaders import create_loader
 from urllib3.exceptions import HTTPError
 
 from proofing.errors import StoreUnavailableError
+from proofing_aws.hanging_up import Call, prepare
 from proofing_aws.settings import AWSSettings
 
 #: They print URLs, headers and bodies at DEBUG, and URLs with signatures in warnings.
@@ -57,14 +57,15 @@ class AWSCalls:
         settings: the plugin's.
         service: ``s3`` or ``kms``.
         name: of the store, for messages.
+        deadline_seconds: of one call, waiting for a thread included.
     """
 
-    def __init__(self, settings: AWSSettings, service: str, name: str) -> None:
+    def __init__(self, settings: AWSSettings, service: str, name: str, *, deadline_seconds: float) -> None:
         self._settings = settings
         self._service = service
         self._name = name
+        self._deadline_seconds = deadline_seconds
         self._pool: ThreadPoolExecutor | None = None
-        self._lost: set[Future[Any]] = set()
         self._client: Any = None
 
     @property
@@ -88,9 +89,13 @@ class AWSCalls:
             return
         for name in _LOUD:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        self._pool = self._new_pool()
+        self._pool = ThreadPoolExecutor(self._settings.threads, thread_name_prefix=f"aws-{self._service}")
         try:
-            self._client = await self.run(lambda: make_client(self._settings, self._service))
+            self._client = await self.run(
+                lambda: make_client(self._settings, self._service, deadline_seconds=self._deadline_seconds),
+                # Descriptions of megabytes are read, and credentials fetched.
+                deadline_seconds=self._settings.deadline_seconds,
+            )
         except BaseException:  # a cancellation too: nothing stays open behind an open that failed
             await self.close()
             raise
@@ -99,13 +104,12 @@ class AWSCalls:
         """Close the client's connections and let the threads end. Harmless when not open."""
         pool, self._pool = self._pool, None
         client, self._client = self._client, None
-        self._lost.clear()
         if client is not None:
             client.close()
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    async def run(self, function: Callable[[], AnswerT]) -> AnswerT:
+    async def run(self, function: Callable[[], AnswerT], *, deadline_seconds: float | None = None) -> AnswerT:
         """Return what *function* returns, from a thread, within the deadline.
 
         Raises:
@@ -114,13 +118,17 @@ class AWSCalls:
         """
         if self._pool is None:
             raise StoreUnavailableError(f"the {self._name} is not open")
-        call = self._pool.submit(function)
+        call = Call(function)
+        running = self._pool.submit(call)
         try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
-                return await asyncio.wrap_future(call)
+            async with asyncio.timeout(deadline_seconds or self._deadline_seconds):
+                return await asyncio.wrap_future(running)
         except TimeoutError:
-            self._give_up(call)
+            call.hang_up()
             self._fail("does not answer within its deadline")
+        except asyncio.CancelledError:
+            call.hang_up()
+            raise
         except exceptions.ClientError as error:
             self._judge(error)
             raise
@@ -163,29 +171,15 @@ class AWSCalls:
             f"the {self._name} does not allow the call to our role; see the plugin's manual"
         )
 
-    def _new_pool(self) -> ThreadPoolExecutor:
-        """Return a pool of the size that the settings say."""
-        return ThreadPoolExecutor(self._settings.threads, thread_name_prefix=f"aws-{self._service}")
 
-    def _give_up(self, call: Future[Any]) -> None:
-        """Note that a thread is lost for as long as botocore goes on trying."""
-        if call.cancel() or call.done():
-            return
-        self._lost = {lost for lost in self._lost if not lost.done()} | {call}
-        if len(self._lost) >= self._settings.threads and self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = self._new_pool()
-            self._lost.clear()
-
-
-def make_client(settings: AWSSettings, service: str) -> Any:
-    """Build a boto3 client; takes some 50 ms."""
+def make_client(settings: AWSSettings, service: str, *, deadline_seconds: float) -> Any:
+    """Build a boto3 client, no single step of which waits beyond the deadline; takes some 50 ms."""
     config = Config(
         # Explicit, because some regions still sign URLs the old way by default.
         signature_version="s3v4" if service == "s3" else "v4",
         s3={"addressing_style": settings.s3_addressing, "us_east_1_regional_endpoint": "regional"},
-        connect_timeout=settings.connect_timeout_seconds,
-        read_timeout=settings.read_timeout_seconds,
+        connect_timeout=min(settings.connect_timeout_seconds, deadline_seconds),
+        read_timeout=min(settings.read_timeout_seconds, deadline_seconds),
         retries={"mode": "standard", "total_max_attempts": settings.attempts},
         max_pool_connections=settings.threads,
         tcp_keepalive=True,
@@ -201,6 +195,7 @@ def make_client(settings: AWSSettings, service: str) -> Any:
     endpoint = settings.s3_endpoint_url if service == "s3" else settings.kms_endpoint_url
     client = session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
     client.meta.events.register_last("before-call.s3", _expect_nothing)
+    prepare(client)
     return client
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from proofing.errors import ConfigurationError, ImageNotFoundError, Problem, StoreError, StoreUnavailableError
-from proofing.stores import IsOver, PresignedUpload, UploadTerms
+from proofing.stores import OBJECT_PREFIX, IsOver, PresignedUpload, UploadTerms
 from proofing_aws.clients import AWSCalls, error_code, is_refused
 from proofing_aws.settings import AWSSettings, require
 
@@ -42,7 +42,7 @@ class S3ImageStore:
         self._bucket = require(settings.image_bucket, "image_bucket")
         self._prefix = settings.image_prefix
         self._role = role
-        self._calls = AWSCalls(settings, "s3", "image store (S3)")
+        self._calls = AWSCalls(settings, "s3", "image store (S3)", deadline_seconds=settings.deadline_seconds)
         self._base_url = ""
 
     async def open(self) -> None:
@@ -118,7 +118,7 @@ class S3ImageStore:
         await self._delete(self._prefix + object_key)
 
     async def sweep(self, *, older_than_seconds: float, is_over: IsOver | None = None) -> int:
-        """Delete every object below our prefix that is older, by the clock of S3, or over."""
+        """Delete what is ours in the bucket and older, by the clock of S3, or over."""
         client = self._calls.client
         deleted = 0
         token: dict[str, str] = {}
@@ -126,7 +126,7 @@ class S3ImageStore:
             try:
                 page = await self._calls.run(
                     lambda token=token: client.list_objects_v2(  # type: ignore[misc]
-                        Bucket=self._bucket, Prefix=self._prefix, **token
+                        Bucket=self._bucket, Prefix=self._prefix + OBJECT_PREFIX, **token
                     )
                 )
             except ClientError as error:
@@ -170,8 +170,7 @@ class S3ImageStore:
         return url
 
     def _read(self, object_key: str, max_bytes: int) -> bytes:
-        """Read in a thread, as it comes in, so that a dripping connection ends at the deadline."""
-        end = time.monotonic() + self._settings.deadline_seconds
+        """Read in a thread, and no further than the cap."""
         answer = self._calls.client.get_object(Bucket=self._bucket, Key=self._prefix + object_key)
         # botocore's own stream waits until each chunk is full; urllib3's read1 gives what is there.
         stream = answer["Body"]._raw_stream  # noqa: SLF001
@@ -185,8 +184,6 @@ class S3ImageStore:
                 content += chunk
                 if len(content) > max_bytes:
                     raise StoreError("the image is longer than its slot allows")
-                if time.monotonic() > end:
-                    raise StoreUnavailableError("the image store (S3) does not answer within its deadline")
         finally:
             # Closed, not given back to the pool, unless it was read to its end.
             stream.release_conn() if len(content) == length else stream.close()
@@ -208,7 +205,7 @@ class S3ImageStore:
         body = b"probe"
         parameters = {
             "Bucket": self._bucket,
-            "Key": f"{self._prefix}captures/probe/{secrets.token_hex(16)}",
+            "Key": f"{self._prefix}{OBJECT_PREFIX}probe/{secrets.token_hex(16)}",
             "Body": body,
             "ContentType": "application/octet-stream",
             "ChecksumSHA256": base64.b64encode(hashlib.sha256(body).digest()).decode(),

@@ -34,7 +34,9 @@ class KMSKeyService:
         self._key_id = require(settings.kms_key_id, "kms_key_id")
         self._probes = settings.probe_at_start
         self._environment = environment
-        self._calls = AWSCalls(settings, "kms", "key service (KMS)")
+        self._calls = AWSCalls(
+            settings, "kms", "key service (KMS)", deadline_seconds=settings.kms_deadline_seconds
+        )
 
     async def open(self) -> None:
         """Make the client and see that the key can be used.

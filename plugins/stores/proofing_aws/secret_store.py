@@ -27,7 +27,9 @@ class S3SecretStore:
     def __init__(self, settings: AWSSettings, *, environment: str) -> None:
         self._bucket = require(settings.secret_bucket, "secret_bucket")
         self._key = settings.secret_object_key or f"{environment}/secrets.yaml"
-        self._calls = AWSCalls(settings, "s3", "secret store (S3)")
+        self._calls = AWSCalls(
+            settings, "s3", "secret store (S3)", deadline_seconds=settings.deadline_seconds
+        )
 
     async def load(self) -> Secrets:
         """Return the secrets.

@@ -19,6 +19,7 @@ class AWSSettings(PluginSettings):
     deadline_seconds: float = Field(default=5.0, gt=0, le=60)
     image_bucket: _BUCKET | None = None
     image_prefix: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]+/)*$", max_length=200)
+    kms_deadline_seconds: float = Field(default=1.5, gt=0, le=60)
     kms_endpoint_url: _URL | None = None
     kms_key_id: str | None = Field(default=None, min_length=1, max_length=255)
     probe_at_start: bool = True

@@ -1,6 +1,8 @@
 """S3 and KMS slow, reset, silent or down: a typed error by the deadline, and healed without a restart."""
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -14,6 +16,7 @@ from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.kms import KMSServer
 from proofing.testing.s3 import S3Server
 from proofing.testing.waiting import eventually
+from proofing_aws.clients import AWSCalls
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.key_service import KMSKeyService
 from proofing_aws.secret_store import S3SecretStore
@@ -36,6 +39,7 @@ FAULTS = {
 
 TIMES = {
     "deadline_seconds": DEADLINE_SECONDS,
+    "kms_deadline_seconds": DEADLINE_SECONDS,
     "connect_timeout_seconds": 1.0,
     "read_timeout_seconds": 1.0,
     "attempts": 1,
@@ -122,6 +126,58 @@ async def test_keys(fault: str, kms: KMSServer, aws: Any, proxy: Any) -> None:
     await assert_heals(lambda: service.generate(CONTEXT))
     assert await service.unwrap(key.wrapped, key.key_id, CONTEXT) == key.plaintext
     await service.close()
+
+
+@contextlib.asynccontextmanager
+async def endless() -> AsyncIterator[str]:
+    """Serve answers that begin well and then come byte by byte, without end."""
+    serving: set[asyncio.Task[None]] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    for task in serving:
+        task.cancel()
+
+
+@pytest.mark.parametrize("service", ["kms", "s3"])
+async def test_threads_come_back(aws: Any, service: str) -> None:
+    """Calls that are given up, or whose caller is cancelled, hold no thread, whatever the server does."""
+    before = set(threading.enumerate())
+    async with endless() as url:
+        settings = aws.settings(
+            s3_endpoint_url=url, kms_endpoint_url=url, **TIMES, probe_at_start=False, kms_key_id="alias/none"
+        )
+        calls = AWSCalls(settings, service, "test", deadline_seconds=0.3)
+        await calls.open()
+        client = calls.client
+
+        def ask() -> object:
+            if service == "kms":
+                return client.generate_data_key(KeyId="x", KeySpec="AES_256")
+            return client.list_objects_v2(Bucket="images")
+
+        await asyncio.gather(*(assert_fails_in_time(calls.run(ask)) for _ in range(8)))
+        cancelled = [asyncio.ensure_future(calls.run(ask)) for _ in range(4)]
+        await asyncio.sleep(0)
+        for call in cancelled:
+            call.cancel()
+        await asyncio.gather(*cancelled, return_exceptions=True)
+        mine = {thread for thread in set(threading.enumerate()) - before if thread.name.startswith("aws-")}
+        assert 0 < len(mine) <= settings.threads
+        await calls.close()
+        await eventually(lambda: not any(thread.is_alive() for thread in mine))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

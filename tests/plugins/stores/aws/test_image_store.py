@@ -209,6 +209,15 @@ async def test_csp_source_is_the_path_of_the_uploads(
     await store.close()
 
 
+async def test_what_is_not_ours_is_not_swept(store: S3ImageStore, s3: S3Server) -> None:
+    """A bucket that also holds other things, secrets say, keeps them, however old they are."""
+    keep(s3, "production/secrets.yaml", age_seconds=1e6)
+    keep(s3, "captures.txt", age_seconds=1e6)
+    keep(s3, "captures/one", age_seconds=1e6)
+    assert await store.sweep(older_than_seconds=900) == 1
+    assert sorted(s3.buckets["images"].objects) == ["captures.txt", "production/secrets.yaml"]
+
+
 async def test_prefix_is_a_room_of_its_own(s3: S3Server, aws: Any) -> None:
     """Reading, deleting and sweeping stay below the prefix."""
     keep(s3, "other/one", age_seconds=999)
@@ -251,7 +260,7 @@ async def test_connections_are_reused(store: S3ImageStore, s3: S3Server, aws: An
 async def test_sweep_goes_through_all_pages(store: S3ImageStore, s3: S3Server) -> None:
     """More objects than one page holds; the young stay."""
     for number in range(1_205):
-        keep(s3, f"images/{number:05}", age_seconds=1_000 if number % 3 else 10)
+        keep(s3, f"captures/{number:05}", age_seconds=1_000 if number % 3 else 10)
     old = sum(1 for number in range(1_205) if number % 3)
     assert await store.sweep(older_than_seconds=900) == old
     assert len(s3.buckets["images"].objects) == 1_205 - old

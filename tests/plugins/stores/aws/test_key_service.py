@@ -57,7 +57,7 @@ async def test_unusable_keys_stop_the_start(call: str | None, rule: str, kms: KM
     settings = aws.settings(kms_endpoint_url=kms.url, kms_key_id=f"alias/canary-{call}")
     if call is not None:
         arn = kms.create_key(f"alias/canary-{call}")
-        client = make_client(settings, "kms")
+        client = make_client(settings, "kms", deadline_seconds=5.0)
         getattr(client, call)(KeyId=arn.rpartition("/")[2])  # moto takes no ARN here
         client.close()
     service = KMSKeyService(settings, environment="test")
@@ -72,7 +72,7 @@ async def test_unusable_keys_stop_the_start(call: str | None, rule: str, kms: KM
 async def test_signing_keys_stop_the_start(kms: KMSServer, aws: Any) -> None:
     """A key of another kind wraps nothing."""
     settings = aws.settings(kms_endpoint_url=kms.url)
-    client = make_client(settings, "kms")
+    client = make_client(settings, "kms", deadline_seconds=5.0)
     arn = client.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]["Arn"]
     client.close()
     service = KMSKeyService(settings.model_copy(update={"kms_key_id": arn}), environment="test")
@@ -134,7 +134,7 @@ async def test_a_key_that_is_not_enabled_damages_no_message(call: str, kms: KMSS
     service = KMSKeyService(settings, environment="test")
     await service.open()
     key = await service.generate(CONTEXT)
-    client = make_client(settings, "kms")
+    client = make_client(settings, "kms", deadline_seconds=5.0)
     getattr(client, call)(KeyId=arn.rpartition("/")[2])  # moto takes no ARN here
     client.close()
     for use in (service.generate(CONTEXT), service.unwrap(key.wrapped, key.key_id, CONTEXT)):

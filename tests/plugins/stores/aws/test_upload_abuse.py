@@ -238,7 +238,7 @@ async def test_slots_cannot_be_swapped(store: S3ImageStore, s3: S3Server, aws: A
 async def test_bucket_policy_refuses_what_our_own_key_signed_too_loosely(s3: S3Server, aws: Any) -> None:
     """Should a URL ever be signed without *only if absent*, the bucket's policy refuses it."""
     settings = aws.settings(s3_endpoint_url=s3.url)
-    client = make_client(settings, "s3")
+    client = make_client(settings, "s3", deadline_seconds=5.0)
     url = client.generate_presigned_url("put_object", Params={"Bucket": "images", "Key": "loose"})
     client.close()
     assert await asyncio.to_thread(aws.send, "PUT", url, {}, b"x") == 403
@@ -252,7 +252,7 @@ async def test_bucket_policy_refuses_old_signatures(aws: Any, age_seconds: int, 
         [Bucket(name="images", max_signature_age_seconds=300.0)], now=lambda: time.time() + age_seconds
     )
     server.start()
-    client = make_client(aws.settings(s3_endpoint_url=server.url), "s3")
+    client = make_client(aws.settings(s3_endpoint_url=server.url), "s3", deadline_seconds=5.0)
     try:
         url = client.generate_presigned_url(
             "put_object", Params={"Bucket": "images", "Key": "old"}, ExpiresIn=3600

@@ -1,0 +1,107 @@
+"""Hanging up on calls that were given up: a thread cannot be interrupted, but its socket can be shut.
+
+Without this a server that answers a byte a second would hold a thread, and the end of the process, for as
+long as it likes: botocore's time-outs hold for single reads.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
+
+AnswerT = TypeVar("AnswerT")
+
+_thread = threading.local()
+
+
+class Call(Generic[AnswerT]):
+    """One call of boto3, made in a thread; `hang_up` ends it from another.
+
+    Args:
+        function: makes the call.
+    """
+
+    def __init__(self, function: Callable[[], AnswerT]) -> None:
+        self._function = function
+        self._connection: Any = None
+        self._is_over = False
+
+    def __call__(self) -> AnswerT:
+        """Make the call, in this thread."""
+        _thread.call = self
+        try:
+            return self._function()
+        finally:
+            _thread.call = None
+
+    def use(self, connection: Any) -> None:
+        """Note the connection that the next request of this call goes through.
+
+        Raises:
+            OSError: the call was given up: it is not tried again.
+        """
+        if self._is_over:
+            raise OSError("given up")
+        self._connection = connection
+        connection.used_by = self
+
+    def hang_up(self) -> None:
+        """Let whatever the thread reads or writes end at once."""
+        self._is_over = True
+        connection = self._connection
+        if connection is None or connection.used_by is not self:
+            return
+        line = connection.sock
+        if isinstance(line, socket.socket):
+            with contextlib.suppress(OSError):
+                # Not the method of a TLS socket, which would pull the session from under its reader.
+                socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+
+class _Connection(AWSHTTPConnection):
+    """A connection that tells the call of its thread that it is in use."""
+
+    used_by: Call[Any] | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        _use(self)
+        return super().request(*args, **kwargs)
+
+
+class _TLSConnection(AWSHTTPSConnection):
+    """As `_Connection`, over TLS."""
+
+    used_by: Call[Any] | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        _use(self)
+        return super().request(*args, **kwargs)
+
+
+class _Pool(AWSHTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(AWSHTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+def prepare(client: Any) -> None:
+    """Let calls of the boto3 *client* be hung up. Before its first request."""
+    session = client._endpoint.http_session  # noqa: SLF001 - botocore has no seam for connection classes
+    session._pool_classes_by_scheme.update(http=_Pool, https=_TLSPool)  # noqa: SLF001 - shared with its managers
+
+
+def _use(connection: Any) -> None:
+    """Note *connection* with the call of this thread, if it makes one."""
+    call = getattr(_thread, "call", None)
+    if call is not None:
+        call.use(connection)
