@@ -164,6 +164,7 @@ def _settings(public_url: str, s3_url: str, kms_url: str) -> dict[str, Any]:
         "aws": {
             "image_bucket": IMAGE_BUCKET,
             "kms_endpoint_url": kms_url,
+            "kms_deadline_seconds": 5.0,  # the stand-in shares the machine with everything else
             "kms_key_id": KEY_ALIAS,
             "region": REGION,
             "s3_addressing": "path",

@@ -88,14 +88,13 @@ class KMSKeyService:
                 )
             )
         except ClientError as error:
-            self._note("GenerateDataKey", self._key_id, context, success=False)
+            self._note_refused("GenerateDataKey", self._key_id, context, error)
             if is_refused(error):
                 raise self._calls.refused() from None
             raise _unusable() from None
         plaintext, wrapped, key_id = (
             self._calls.part(answer, name) for name in ("Plaintext", "CiphertextBlob", "KeyId")
         )
-        self._note("GenerateDataKey", key_id, context, success=True)
         return DataKey(plaintext=plaintext, wrapped=wrapped, key_id=key_id)
 
     async def unwrap(self, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes:
@@ -105,14 +104,13 @@ class KMSKeyService:
             answer = await self._calls.run(lambda: self._decrypt(client, wrapped, key_id, context))
         except ClientError as error:
             # KMS says AccessDenied for keys of others as for a right that we lack; the line tells operators.
-            self._note("Decrypt", key_id, context, success=False, reason=error_code(error))
+            self._note_refused("Decrypt", key_id, context, error)
             if error_code(error) in _NOT_NOW:
                 raise _unusable() from None
             raise EncryptionError from None
         if answer is None:
             raise EncryptionError
         plaintext: bytes = self._calls.part(answer, "Plaintext")
-        self._note("Decrypt", key_id, context, success=True)
         return plaintext
 
     @staticmethod
@@ -128,20 +126,17 @@ class KMSKeyService:
             return None
         return answer
 
-    def _note(
-        self, action: str, key_id: str, context: Mapping[str, str], *, success: bool, reason: str = ""
-    ) -> None:
-        """Write one line for each use of a key: action, key and context, which holds opaque ids only."""
+    def _note_refused(self, action: str, key_id: str, context: Mapping[str, str], error: ClientError) -> None:
+        """Write a line for operators; the context holds opaque words only. Uses are noted by the core."""
         log(
             _logger,
-            "key_use",
-            level=logging.INFO if success else logging.WARNING,
+            "key_refused",
+            level=logging.WARNING,
             action=action,
             key_id=key_id,
             context=dict(context),
             environment=self._environment,
-            success=success,
-            **({"reason": reason} if reason else {}),
+            reason=error_code(error),
         )
 
 

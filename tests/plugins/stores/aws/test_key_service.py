@@ -80,24 +80,21 @@ async def test_signing_keys_stop_the_start(kms: KMSServer, aws: Any) -> None:
         await service.open()
 
 
-async def test_every_use_of_a_key_is_one_line(
+async def test_a_refused_use_of_a_key_is_one_line(
     service: KMSKeyService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Action, key id, context and success; never a key."""
+    """Action, key id, context and reason; never a key. What went well the core notes."""
     caplog.set_level(logging.INFO, "proofing")
     key = await service.generate(CONTEXT)
     await service.unwrap(key.wrapped, key.key_id, CONTEXT)
     with pytest.raises(EncryptionError):
         await service.unwrap(key.wrapped, key.key_id, {"purpose": "image"})
-    lines = [vars(record)["proofing_fields"] for record in caplog.records]
-    assert [(line["action"], line["success"]) for line in lines] == [
-        ("GenerateDataKey", True),
-        ("Decrypt", True),
-        ("Decrypt", False),
-    ]
-    assert all(line["key_id"] == key.key_id for line in lines)
-    assert lines[0]["context"] == CONTEXT
-    assert [record.getMessage() for record in caplog.records] == ["key_use"] * 3
+    (record,) = caplog.records
+    assert record.getMessage() == "key_refused"
+    line = vars(record)["proofing_fields"]
+    assert (line["action"], line["key_id"]) == ("Decrypt", key.key_id)
+    assert line["context"] == {"purpose": "image"}
+    assert line["reason"] == "InvalidCiphertextException"
 
 
 async def test_check_finds_nothing_wrong(service: KMSKeyService) -> None:
