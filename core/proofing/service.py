@@ -172,7 +172,7 @@ class ProofingService:
                 partner=person.partner,
                 kind=JobKind.DOCUMENT,
                 arguments=use_slots,
-                counters=[(self._limit(limits.DOCUMENT), person.reference)],
+                counters=self._counters(JobKind.DOCUMENT, person),
                 inline=False,
                 metadata={"images": dict(metadata or {})},
                 undo=lambda result_id: self._uploads.free(images, result_id=result_id),
@@ -201,7 +201,7 @@ class ProofingService:
                 arguments=ready(
                     DocumentArguments(plain_images=images, failed_fingerprints=frozenset(failed_fingerprints))
                 ),
-                counters=[(self._limit(limits.DOCUMENT), person.reference)],
+                counters=self._counters(JobKind.DOCUMENT, person),
                 inline=True,
                 metadata={"images": dict(metadata or {})},
             )
@@ -230,10 +230,7 @@ class ProofingService:
                 partner=person.partner,
                 kind=JobKind.RESOLUTION,
                 arguments=ready(arguments),
-                counters=[
-                    (self._limit(limits.SSN), self._fingerprints.fingerprint(applicant.ssn)),
-                    (self._limit(limits.RESOLUTION), person.reference),
-                ],
+                counters=self._counters(JobKind.RESOLUTION, person, applicant.ssn),
                 inline=not self.async_proofing,
             )
         )
@@ -254,7 +251,7 @@ class ProofingService:
                 partner=person.partner,
                 kind=JobKind.ADDRESS,
                 arguments=ready(PIIArguments(applicant=self._about(person, applicant))),
-                counters=[(self._limit(limits.ADDRESS), person.reference)],
+                counters=self._counters(JobKind.ADDRESS, person),
                 inline=not self.async_proofing,
             )
         )
@@ -292,17 +289,23 @@ class ProofingService:
             return Adopted(record=record, result=None)
         return Adopted(record=record, result=result)
 
-    async def cancel(self, person: Person, result_id: str, kind: JobKind) -> None:
-        """End the person's own running attempt as cancelled; it stays charged."""
+    async def cancel(self, person: Person, result_id: str, kind: JobKind, *, ssn: str | None = None) -> None:
+        """End the person's own running attempt as cancelled.
+
+        It stays charged, unless the person has waited in vain for as long as the page promises: then what
+        gives back is given back, for *ssn*, the submitted one, too.
+        """
         record = await self.status(person, result_id, kind)
-        give_up = self.settings.async_wait_timeout_seconds
-        if record is None or (not record.is_done and time.time() - record.submitted_at >= give_up):
+        if record is not None and record.is_done:
+            return
+        counters: list[str] = []
+        if record is None or time.time() - record.submitted_at >= self.settings.async_wait_timeout_seconds:
             RESULTS_MISSING.labels(kind.value).inc()
-        if record is None:
-            # Nothing to end; but a submit that broke off may still block the next one.
-            await self._submitter.free(person.reference, kind, result_id)
-        elif not record.is_done:
-            await self._submitter.cancel(record)
+            counters = limits.given_back(self._counters(kind, person, ssn))
+        if record is not None:
+            await self._submitter.cancel(record, gives_back=counters)
+        else:
+            await self._submitter.drop(person.reference, kind, result_id, gives_back=counters)
 
     async def limit(self, person: Person, name: str, *, ssn: str | None = None) -> LimitState:
         """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
@@ -370,6 +373,13 @@ class ProofingService:
             window_seconds=getattr(settings, f"{limit.name}_window_minutes", limit.window_seconds / 60)
             * 60.0,
         )
+
+    def _counters(self, kind: JobKind, person: Person, ssn: str | None = None) -> list[tuple[Limit, str]]:
+        """Return each limit that an attempt of *kind* counts against, with whom it counts."""
+        counters = [(self._limit(limits.OF_KIND[kind]), person.reference)]
+        if kind is JobKind.RESOLUTION and ssn:
+            counters.insert(0, (self._limit(limits.SSN), self._fingerprints.fingerprint(ssn)))
+        return counters
 
     async def _usage(self, limit: Limit, subject: str) -> Any:
         """Return how far *limit* is used up by *subject*."""

@@ -122,8 +122,8 @@ class Submitter:
         blob = await self._results.load(pending_key(owner, kind))
         return None if blob is None else blob.decode()
 
-    async def cancel(self, record: StatusRecord) -> None:
-        """End the running attempt of *record* as cancelled; it stays charged.
+    async def cancel(self, record: StatusRecord, *, gives_back: Sequence[str]) -> None:
+        """End the running attempt of *record* as cancelled, and take one off each counter of *gives_back*.
 
         Its pictures are deleted by the worker that meets the cancelled job: a web process may not.
         """
@@ -133,9 +133,16 @@ class Submitter:
             owner=record.owner,
             encrypted_arguments=b"",
             enqueued_at=record.submitted_at,
+            metadata={"gives_back": gives_back},
         )
         await self._runner.abandon(message, End.CANCELLED)
         await self._queue.cancel(record.result_id)
+
+    async def drop(self, owner: str, kind: JobKind, result_id: str, *, gives_back: Sequence[str]) -> None:
+        """Give up an attempt of which nothing is known any more."""
+        for counter in gives_back:
+            await self._results.give_back(counter)
+        await self.free(owner, kind, result_id)
 
     async def free(self, owner: str, kind: JobKind, result_id: str) -> None:
         """Let the person submit again, if the running attempt is *result_id*."""
@@ -145,16 +152,18 @@ class Submitter:
     def _message(self, submission: Submission, result_id: str) -> JobMessage:
         """Return the job, without its arguments."""
         settings = self._live.current
-        gives_back = [
-            limits.counter_key(limit, subject) for limit, subject in submission.counters if limit.gives_back
-        ]
+        counted = [limits.counter_key(limit, subject) for limit, subject in submission.counters]
         return JobMessage(
             result_id=result_id,
             kind=submission.kind,
             owner=submission.owner,
             partner=submission.partner,
             encrypted_arguments=b"",
-            metadata={**submission.metadata, "gives_back": gives_back},
+            metadata={
+                **submission.metadata,
+                "counted": counted,
+                "gives_back": limits.given_back(submission.counters),
+            },
             schema_version=SCHEMA_VERSION,
             stale_after_seconds=settings.async_stale_job_timeout_seconds,
             deadline_seconds=settings.job_deadline_seconds,

@@ -472,6 +472,42 @@ async def test_sessions_are_sealed_and_end(process, tmp_path):
         assert await running.service.load_session("id-1") is None
 
 
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_wait_in_vain_costs_no_resolution(process, lost):
+    """With workers away, or the record lost, the retry gives person and SSN their attempt back."""
+    async with process() as running:
+        service, results = running.service, running.runtime.backends.results
+        for _ in range(6):
+            result_id = await service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+            if lost:
+                await results.erase(result_id)
+            else:
+                begun = await service.status(PERSON, result_id, JobKind.RESOLUTION)
+                await results.erase(result_id)
+                begun = sign_record(service._keys, replace(begun, submitted_at=begun.submitted_at - 61))
+                await results.begin(begun, life_seconds=60)
+            await service.cancel(PERSON, result_id, JobKind.RESOLUTION, ssn=APPLICANT.ssn)
+        assert (await service.limit(PERSON, "idv_resolution")).remaining == 5
+        assert (await service.limit(PERSON, "proof_ssn", ssn=APPLICANT.ssn)).remaining == 10
+        early = await service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        await service.cancel(PERSON, early, JobKind.RESOLUTION, ssn=APPLICANT.ssn)
+        assert (await service.limit(PERSON, "idv_resolution")).remaining == 4
+
+
+@pytest.mark.parametrize(
+    ("end", "remaining"), [(End.UNKNOWN_OUTCOME, 5), (End.WORKER_LOST, 4), (End.VENDOR_EXCEPTION, 4)]
+)
+async def test_what_a_death_on_the_way_to_a_vendor_costs(process, end, remaining):
+    """Nothing, as the page says; other ends of documents and phones stay charged."""
+    async with process() as running:
+        await running.service.submit_address(PERSON, APPLICANT)
+        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
+        for message in running.queue.waiting:
+            await running.runtime.runner.abandon(message, end)
+        for name in ("proof_address", "idv_doc_auth"):
+            assert (await running.service.limit(PERSON, name)).remaining == remaining
+
+
 async def test_a_wait_without_an_answer_is_counted(process):
     """By kind, when the person gives it up; one that was given up early is not."""
 

@@ -474,7 +474,7 @@ async def test_late_result_is_adopted(site, monkeypatch):
         await browser.get("/verify/wait")
     assert "This is taking longer than usual" in browser.page.text
     assert 'data-stage="late"' in browser.page.text
-    assert "What you entered is kept, and it counts as another attempt" in browser.page.text
+    assert "the attempt that got no answer does not count" in browser.page.text
     await site.queue.release()
     await browser.get("/verify/wait")
     assert browser.path == "/phone"

@@ -259,7 +259,9 @@ class JobRunner:
         try:
             await self._results.delete(pending_key(message.owner, message.kind))
             if record.is_exception:
-                for counter in message.metadata.get("gives_back", ()):
+                # Whoever was on the way to a vendor when a process of ours died is charged nothing at all.
+                name = "counted" if record.end is End.UNKNOWN_OUTCOME else "gives_back"
+                for counter in message.metadata.get(name, ()):
                     await self._results.give_back(counter)
         except StoreError as error:
             # What is left expires by itself.

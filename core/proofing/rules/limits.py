@@ -8,13 +8,13 @@ Every counted attempt restarts the window.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from proofing.errors import LimitReachedError
-from proofing.records import End
+from proofing.records import End, JobKind
 from proofing.stores import Usage
 
 _MINUTE_SECONDS = 60.0
@@ -65,6 +65,17 @@ SEND_LINK = Limit(name="idv_send_link", maximum=5, window_seconds=10 * _MINUTE_S
 LIMITS: Mapping[str, Limit] = MappingProxyType(
     {limit.name: limit for limit in (DOCUMENT, RESOLUTION, SSN, ADDRESS, SEND_LINK)}
 )
+
+
+#: The limit that each kind of job counts against by person.
+OF_KIND: Mapping[JobKind, Limit] = MappingProxyType(
+    {JobKind.DOCUMENT: DOCUMENT, JobKind.RESOLUTION: RESOLUTION, JobKind.ADDRESS: ADDRESS}
+)
+
+
+def given_back(counters: Iterable[tuple[Limit, str]]) -> list[str]:
+    """Return the keys of those that an attempt without an answer gives back."""
+    return [counter_key(limit, subject) for limit, subject in counters if limit.gives_back]
 
 
 def counter_key(limit: Limit, subject: str) -> str:

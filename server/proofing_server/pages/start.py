@@ -83,7 +83,7 @@ async def leave(request: Request) -> Response:
     session = await site.sessions.find(request)
     check_form(session, await read_form(request))
     if job := flow.pending_job(session.data):
-        await site.service.cancel(session.person, job[1], job[0])
+        await site.service.cancel(session.person, job[1], job[0], ssn=session.data.get("ssn"))
     await site.sessions.end(session)
     fresh = await site.sessions.start(person=session.person.reference)
     response = go_to("/exited")

@@ -65,7 +65,7 @@ def cancel(kind: JobKind) -> Handler:
         async with session.change() as data:
             result_id = flow.drop(data, kind) if flow.pending(data, kind) else None
         if result_id:
-            await site.service.cancel(session.person, result_id, kind)
+            await site.service.cancel(session.person, result_id, kind, ssn=session.data.get("ssn"))
         return go_to(flow.place(session.data))
 
     return handler
