@@ -10,8 +10,8 @@ import yaml
 from proofing.errors import ConfigurationError, Problem
 from proofing.logs import get_logger, log
 from proofing.stores import Secrets
-from proofing_local import LocalSettings
 from proofing_local.files import create_private_file, make_private_directory, read_private_file
+from proofing_local.settings import LocalSettings
 from proofing_local.threads import BoundedThreads
 
 _KEY_BYTES = 32
