@@ -40,9 +40,6 @@ class HeldJob:
     async def note_intent(self, vendor_name: str) -> None:
         """Note nothing: the process of a test does not die."""
 
-    async def note_answer(self) -> None:
-        """As above."""
-
 
 class HeldQueue:
     """A queue in memory; `release` runs what waits."""

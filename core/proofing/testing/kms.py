@@ -35,7 +35,7 @@ from proofing.testing.aws_rights import (
 )
 from proofing.testing.aws_signature import SignedRequest, sign
 from proofing.testing.kms_guard import KMSGuard
-from proofing.testing.processes import free_port
+from proofing.testing.processes import end_process, free_port
 
 DEFAULT_ALIAS = "alias/proofing"
 
@@ -103,14 +103,8 @@ class KMSServer:
     def stop(self) -> None:
         """End the process. Harmless when not running."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end_process(process, signal.SIGTERM, patience_seconds=_STOP_SECONDS)
 
     def create_key(self, alias: str) -> str:
         """Make another key with *alias* and return its ARN."""

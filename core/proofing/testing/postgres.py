@@ -260,7 +260,7 @@ def running_postgres(
 
 
 def _configuration(durable: bool) -> dict[str, str]:
-    """Return settings for a small machine, with logs that show no values (docs: threat model 5.2)."""
+    """Return settings for a small machine, with logs that show no values."""
     config = {
         "shared_buffers": "128MB",
         "max_connections": "200",

@@ -36,40 +36,13 @@ none of these limits.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import Field, SecretStr, model_validator
+from typing import TYPE_CHECKING
 
 from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
+from proofing_huey.settings import HueySettings
 
 if TYPE_CHECKING:
     from proofing.queues import Queue
-
-
-class HueySettings(PluginSettings):
-    """The section ``huey`` of settings.yaml."""
-
-    dsn: SecretStr | None = Field(None, description="PostgreSQL connection string. Secret.")
-    max_threads: int = Field(200, ge=1, le=1000, description="Worker threads in one process.")
-    path: str = Field(".local/huey.db", min_length=1, description="The SQLite file.")
-    poll_seconds: float = Field(
-        0.02,
-        ge=0.001,
-        le=1,
-        description="How often a worker asks SQLite whether another process has written.",
-    )
-    storage: Literal["sqlite", "redis", "postgres"] = Field("sqlite", description="What keeps the jobs.")
-    timeout_seconds: float = Field(5.0, gt=0, description="Total deadline of every call to the storage.")
-    url: SecretStr | None = Field(None, description="Redis URL. Secret.")
-
-    @model_validator(mode="after")
-    def _storage_has_address(self) -> "HueySettings":
-        """Demand the address of the storage that is chosen."""
-        if self.storage == "redis" and self.url is None:
-            raise ValueError("url must be set for the storage redis")
-        if self.storage == "postgres" and self.dsn is None:
-            raise ValueError("dsn must be set for the storage postgres")
-        return self
 
 
 @hookimpl

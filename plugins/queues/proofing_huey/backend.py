@@ -12,11 +12,11 @@ from proofing.errors import ConfigurationError, Problem, QueueError, QueueUnavai
 from proofing.logs import get_logger, log
 from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
 from proofing.records import JobKind, StatusRecord
-from proofing_huey import HueySettings
 from proofing_huey.bodies import Bodies
 from proofing_huey.consumer import JobConsumer
 from proofing_huey.gates import Gate
 from proofing_huey.instance import JobHuey
+from proofing_huey.settings import HueySettings
 from proofing_huey.storages import Backend, Entry
 
 P = ParamSpec("P")

@@ -28,8 +28,8 @@ class JobFailedError(Exception):
 class HueyJob:
     """One start of a job; the `ClaimedJob` of this queue.
 
-    Intent and answer are kept in memory only: a killed worker takes the job with it, so that nobody will
-    repeat the call.
+    The intent is kept in memory only: a killed worker takes the job with it, so that nobody will repeat the
+    call. A worker that is stopped hands back only a job without one.
     """
 
     #: A job is started once; handing it back gives the start back.
@@ -39,7 +39,7 @@ class HueyJob:
         """Start *message*, which was enqueued at *kept_at* by the clock of the enqueuing host."""
         self.message = message
         self.kept_at = kept_at
-        self.has_open_intent = False
+        self.has_intent = False
         self.is_lost = False
         self.is_running = False
 
@@ -50,18 +50,9 @@ class HueyJob:
 
     async def note_intent(self, vendor_name: str) -> None:  # noqa: ARG002 - the contract's argument
         """Remember that a vendor call is about to begin. Raises `LeaseLostError` when we were stopped."""
-        self._check()
-        self.has_open_intent = True
-
-    async def note_answer(self) -> None:
-        """Remember that the call has ended. Raises `LeaseLostError` when we were stopped."""
-        self._check()
-        self.has_open_intent = False
-
-    def _check(self) -> None:
-        """Refuse notes of a job that was taken back."""
         if self.is_lost:
             raise LeaseLostError("the job was taken back")
+        self.has_intent = True
 
 
 class Bodies:

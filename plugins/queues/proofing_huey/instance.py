@@ -194,7 +194,7 @@ class JobHuey(Huey):  # type: ignore[misc]
         job: HueyJob = task.job
         job.is_lost = True
         message = job.message
-        if job.has_open_intent or job.is_running:
+        if job.has_intent or job.is_running:
             # A vendor may have been asked, or a body that does not stop may still ask one.
             end = End.UNKNOWN_OUTCOME
         elif job.age_seconds > message.stale_after_seconds:

@@ -6,7 +6,6 @@ listener also counts once a second, on the same connection, which shows it at on
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import psycopg
@@ -14,15 +13,15 @@ from huey.storage import PostgresStorage
 from psycopg.conninfo import conninfo_to_dict
 
 from proofing.errors import ConfigurationError, Problem, QueueUnavailableError
-from proofing_huey import HueySettings
+from proofing.named_queries import NamedQueries
 from proofing_huey.gates import Gate
-from proofing_huey.queries import query, script
+from proofing_huey.settings import HueySettings
 from proofing_huey.sql_storage import MOST_WOKEN, NET_SECONDS, SQLBackend, SQLJobStorage, StorageWatcher
 from proofing_huey.storages import Entry
 
 TABLE_PREFIX = "proofing_huey"
 
-_query = partial(query, "postgres.sql")
+_queries = NamedQueries("proofing_huey", "postgres.sql")
 _TABLES = ("kv", "schedule", "task", "counter", "taken_key")
 #: How long the listener needs at most to notice that it should stop.
 _LISTEN_SECONDS = 0.2
@@ -31,7 +30,7 @@ _LISTEN_SECONDS = 0.2
 class PostgresJobStorage(SQLJobStorage, PostgresStorage):  # type: ignore[misc]
     """Huey's storage, with a gate instead of a listener for each thread."""
 
-    sql_file = "postgres.sql"
+    queries = _queries
 
     def __init__(self, name: str, settings: HueySettings) -> None:
         """Use the database of *settings* for the queue *name*."""
@@ -46,18 +45,18 @@ class PostgresJobStorage(SQLJobStorage, PostgresStorage):  # type: ignore[misc]
         """Keep jobs of any queue, then notify, once a queue and outside of the transaction."""
         accepted = super().put_all(entries)
         for name in {entry.queue_name for entry in entries}:
-            self.sql(_query("notify"), {"channel": channel(name)})
+            self.sql(self.query("notify"), {"channel": channel(name)})
         return accepted
 
     def make_tables(self) -> list[str]:
         """Make the tables that are missing, while no other process does, and return their names."""
         names = [f"{TABLE_PREFIX}_{table}" for table in _TABLES]
         with self.db(commit=True) as cursor:
-            cursor.execute(_query("lock"))
-            cursor.execute(_query("missing"), {"names": names})
+            cursor.execute(self.query("lock"))
+            cursor.execute(self.query("missing"), {"names": names})
             missing: list[str] = [row[0] for row in cursor.fetchall()]
             if missing:
-                for statement in [*self.ddl, *script("postgres.sql", "schema")]:
+                for statement in [*self.ddl, *_queries.script("schema")]:
                     cursor.execute(statement)
         return missing
 
@@ -79,7 +78,7 @@ class PostgresBackend(SQLBackend[PostgresJobStorage]):
         """Connect, and see that the tables are there."""
         with connect(self._settings) as connection:
             try:
-                connection.execute(_query("check").encode())
+                connection.execute(_queries.query("check").encode())
             except psycopg.errors.UndefinedTable:
                 raise QueueUnavailableError("huey: the tables are missing; run: proofing migrate") from None
 
@@ -127,7 +126,7 @@ class PostgresWatcher(StorageWatcher):
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         """Wake as many threads of each queue as there are jobs."""
         found = connection.execute(
-            _query("waiting").encode(), {"names": list(self.gates), "most": MOST_WOKEN}
+            _queries.query("waiting").encode(), {"names": list(self.gates), "most": MOST_WOKEN}
         )
         for name, waiting in found.fetchall():
             if waiting:

@@ -16,9 +16,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from proofing.errors import ConfigurationError, Problem
-from proofing_huey import HueySettings
 from proofing_huey.gates import Gate
 from proofing_huey.redis_scripts import PUT_ALL, RELEASE
+from proofing_huey.settings import HueySettings
 from proofing_huey.storages import Entry, JobStorage, unique_name
 
 #: How long one blocking pop lasts; also how long an idle thread needs to notice that it should stop.

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from proofing.logs import get_logger, log
-from proofing_huey import HueySettings
+from proofing.named_queries import NamedQueries
 from proofing_huey.gates import Gate
-from proofing_huey.queries import query
+from proofing_huey.settings import HueySettings
 from proofing_huey.storages import IDLE_SECONDS, Entry, JobStorage, unique_name
 
 #: How often a watcher looks into the tables although nothing told it to.
@@ -31,8 +31,8 @@ _logger = get_logger(__name__)
 class SQLJobStorage(JobStorage):
     """One of Huey's SQL storages with a gate; stands before it in a class's bases."""
 
-    #: The file of our statements.
-    sql_file: ClassVar[str]
+    #: Our statements.
+    queries: ClassVar[NamedQueries]
 
     def __init__(self, name: str, **options: Any) -> None:
         """Use Huey's storage with *options* for the queue *name*. No table is made."""
@@ -45,7 +45,7 @@ class SQLJobStorage(JobStorage):
 
     def query(self, name: str) -> str:
         """Return one of our statements."""
-        return query(self.sql_file, name)
+        return self.queries.query(name)
 
     def dequeue(self) -> bytes | None:
         """Return the next job, waiting at the gate when there is none."""

@@ -11,17 +11,16 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from huey.storage import SqliteStorage
 
-from proofing_huey import HueySettings
+from proofing.named_queries import NamedQueries
 from proofing_huey.gates import Gate
-from proofing_huey.queries import query, script
+from proofing_huey.settings import HueySettings
 from proofing_huey.sql_storage import MOST_WOKEN, NET_SECONDS, SQLBackend, SQLJobStorage, StorageWatcher
 
-_query = partial(query, "sqlite.sql")
+_queries = NamedQueries("proofing_huey", "sqlite.sql")
 
 
 class SqliteJobStorage(SQLJobStorage, SqliteStorage):  # type: ignore[misc]
@@ -30,7 +29,7 @@ class SqliteJobStorage(SQLJobStorage, SqliteStorage):  # type: ignore[misc]
     #: `dequeue` waits by itself; Huey must not sleep after it.
     blocking = True
     begin_sql = "begin immediate"
-    sql_file = "sqlite.sql"
+    queries = _queries
 
     def __init__(self, name: str, settings: HueySettings) -> None:
         """Use the file of *settings* for the queue *name*."""
@@ -50,13 +49,13 @@ class SqliteJobStorage(SQLJobStorage, SqliteStorage):  # type: ignore[misc]
         """Delete jobs that wait."""
         dropped = super().drop(is_wanted)
         # The log would keep what was deleted until it is full; a reader at work lets it be, until then.
-        self.sql(_query("empty_log"), results=True)
+        self.sql(self.query("empty_log"), results=True)
         return dropped
 
     def read_schedule(self, ts: datetime) -> list[bytes]:
         """Return what is due; asks without a lock first, as it does every second."""
         due = ts.replace(tzinfo=UTC)
-        if not self.sql(_query("is_due"), {"queue": self.name, "now": due.timestamp()}, results=True):
+        if not self.sql(self.query("is_due"), {"queue": self.name, "now": due.timestamp()}, results=True):
             return []
         tasks: list[bytes] = super().read_schedule(due)
         return tasks
@@ -92,7 +91,7 @@ class SqliteBackend(SQLBackend[SqliteJobStorage]):
         """Make file and tables when missing."""
         storage = SqliteJobStorage("migration", self._settings)
         existed = Path(self._settings.path).exists()
-        storage.ddl = [*storage.ddl, *script("sqlite.sql", "schema")]
+        storage.ddl = [*storage.ddl, *_queries.script("schema")]
         try:
             storage.initialize_schema()
         finally:
@@ -140,7 +139,7 @@ class SqliteWatcher(StorageWatcher):
     def _look(self, connection: sqlite3.Connection) -> None:
         """Wake as many threads of each queue as there are jobs."""
         for name, gate in self.gates.items():
-            found = connection.execute(_query("waiting"), {"queue": name, "most": MOST_WOKEN})
+            found = connection.execute(_queries.query("waiting"), {"queue": name, "most": MOST_WOKEN})
             waiting: int = found.fetchone()[0]
             if waiting:
                 gate.wake(waiting)

@@ -15,9 +15,9 @@ from typing import Any
 
 from proofing.errors import QueueUnavailableError
 from proofing.logs import get_logger, log
-from proofing_postgres.connections import Link
+from proofing_postgres.connections import Link, Row
 from proofing_postgres.counts import Cause, Counts
-from proofing_postgres.messages import AGE, ID, LEASE, PRIORITY, RUN_AT, Row
+from proofing_postgres.messages import AGE, ID, LEASE, PRIORITY, RUN_AT
 from proofing_postgres.running import Runs, StopReason
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.writer import Writer

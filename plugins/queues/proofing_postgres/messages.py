@@ -10,8 +10,7 @@ from uuid import UUID
 from proofing.errors import QueueError
 from proofing.queues import JobMessage
 from proofing.records import JobKind, StatusRecord
-
-Row = tuple[Any, ...]
+from proofing_postgres.connections import Row
 
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 #: Where the columns of the claims' ``returning`` list stand.

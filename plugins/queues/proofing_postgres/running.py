@@ -10,8 +10,9 @@ from proofing.errors import LeaseLostError
 from proofing.logs import backtrace, get_logger, log
 from proofing.queues import JobHandler
 from proofing.records import End, StatusRecord
+from proofing_postgres.connections import Row
 from proofing_postgres.counts import Counts
-from proofing_postgres.messages import ClaimedRow, Row
+from proofing_postgres.messages import ClaimedRow
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.writer import Writer
 

@@ -4,12 +4,12 @@ from collections import defaultdict
 
 from proofing.queues import QueueStats
 from proofing_postgres.connections import Link
+from proofing_postgres.counts import Cause
 from proofing_postgres.worker import WorkerSession
 
 _ENDED = "ended_"
 #: Shown even when nothing was counted yet, so that a missing number means a fault.
 _ALWAYS = ("rescued", "lease_lost", "handed_back", "fenced", "swept_stale", "swept_overdue")
-_CAUSES = ("notify", "poll", "chain")
 
 
 async def collect(link: Link, session: WorkerSession | None) -> QueueStats:
@@ -53,7 +53,7 @@ async def collect(link: Link, session: WorkerSession | None) -> QueueStats:
 def _pickup_details(sums: dict[str, float]) -> dict[str, float]:
     """Return how many jobs each cause found, and their mean time from ready to claimed."""
     details = {}
-    for cause in _CAUSES:
+    for cause in Cause:
         count = sums.get(f"pickup_{cause}_count", 0.0)
         details[f"pickup_{cause}_count"] = count
         seconds = sums.get(f"pickup_{cause}_seconds", 0.0)

@@ -34,24 +34,13 @@ process loses nothing. SQLite 3.35 or newer.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
+from proofing_local.settings import LocalSettings
 
 if TYPE_CHECKING:
     from proofing.stores import ImageStore, KeyService, ResultStore, SecretStore
-
-
-class LocalSettings(PluginSettings):
-    """The section ``local`` of settings.yaml."""
-
-    directory: Annotated[str, Field(min_length=1)] = Field(
-        ".local", description="Directory that keeps everything; made with mode 0700 when missing."
-    )
-    timeout_seconds: float = Field(5.0, gt=0, description="Total deadline of every call to disk or database.")
-    upload_timeout_seconds: float = Field(300.0, gt=0, description="Total deadline of one upload.")
 
 
 @hookimpl

@@ -19,10 +19,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from proofing.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
-from proofing.logs import get_logger, log
 from proofing.stores import IsOver, PresignedUpload, UploadTerms
-from proofing_local import LocalSettings
 from proofing_local.files import FILE_MODE, make_private_directory
+from proofing_local.settings import LocalSettings
 from proofing_local.slots import SlotSigner
 from proofing_local.threads import BoundedThreads
 
@@ -36,8 +35,6 @@ _LABEL = "local-uploads"
 _PART = ".part-"
 #: Segments begin with a letter or digit, so that none can be ``.`` or ``..``; in Base32 it is a file's name.
 _KEY = re.compile(r"(?=.{1,128}$)[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
-
-_logger = get_logger(__name__)
 
 
 class LocalImageStore:
@@ -146,8 +143,6 @@ class LocalImageStore:
             if is_over is not None and await is_over(_key_of(name)):
                 await threads.run(_delete, self._directory / name)
                 swept += 1
-        if swept:
-            log(_logger, "images_swept", count=swept)
         return swept
 
     def upload_source(self, prefix: str) -> str:  # noqa: ARG002 - the contract's argument

@@ -13,8 +13,8 @@ from proofing.encryption import KEY_BYTES, aead_open, aead_seal, canonical_conte
 from proofing.errors import ConfigurationError, EncryptionError, Problem, StoreUnavailableError
 from proofing.logs import get_logger, log
 from proofing.stores import DataKey
-from proofing_local import LocalSettings
 from proofing_local.files import create_private_file, make_private_directory, read_private_file
+from proofing_local.settings import LocalSettings
 from proofing_local.threads import BoundedThreads
 
 _LINE = re.compile(rb"([a-z0-9-]{1,40}) ([0-9a-f]{64})")

@@ -12,9 +12,9 @@ from proofing.errors import StoreError, StoreUnavailableError
 from proofing.logs import get_logger, log
 from proofing.records import StatusRecord
 from proofing.stores import Usage
-from proofing_local import LocalSettings
 from proofing_local.database import Database
 from proofing_local.queries import query, script
+from proofing_local.settings import LocalSettings
 from proofing_local.watch import EndWatcher
 
 #: How long an expired row may lie until it is deleted; nobody can read it meanwhile.

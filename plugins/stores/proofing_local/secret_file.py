@@ -11,8 +11,8 @@ from proofing.encryption import KEY_BYTES
 from proofing.errors import ConfigurationError, Problem
 from proofing.logs import get_logger, log
 from proofing.stores import Secrets
-from proofing_local import LocalSettings
 from proofing_local.files import create_private_file, make_private_directory, read_private_file
+from proofing_local.settings import LocalSettings
 from proofing_local.threads import BoundedThreads
 
 _HEAD = """\

@@ -72,7 +72,8 @@ create index if not exists job_ending on proofing.job (queue) where state = 'end
 create index if not exists job_expiry on proofing.job (expires_at) where state in ('ready', 'scheduled');
 create unique index if not exists job_unique_key on proofing.job (unique_key) where unique_key is not null;
 
--- Jobs with an end: no payload, no owner, no text of any error. The verdict is the status record with its MAC.
+-- Jobs with an end: no payload, no text of any error. The verdict is the status record with its MAC; it names
+-- the owner, an opaque reference, which has no column and no index of its own here.
 create table if not exists proofing.job_done (
     id uuid not null,
     enqueued_at timestamptz not null,

@@ -19,16 +19,16 @@ from proofing.queues import ClaimedJob, JobMessage
 from proofing.records import End, JobKind, StatusRecord
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
-from proofing_huey import HueySettings
 from proofing_huey.backend import HueyQueue
 from proofing_huey.instance import JobHuey
+from proofing_huey.settings import HueySettings
 
 _SLOTS = {kind.queue_name: 2 for kind in JobKind}
 _WORKER = """
 import asyncio, json, signal, sys
 from proofing.records import JobKind
 from proofing.testing.queues import RecordingHandler
-from proofing_huey import HueySettings
+from proofing_huey.settings import HueySettings
 from proofing_huey.backend import HueyQueue
 
 async def body(job):

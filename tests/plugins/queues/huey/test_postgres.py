@@ -15,8 +15,8 @@ from proofing.testing.postgres import PostgresServer, running_postgres
 from proofing.testing.processes import free_port
 from proofing.testing.queues import QueueContract, RecordingHandler, make_message
 from proofing.testing.waiting import eventually
-from proofing_huey import HueySettings
 from proofing_huey.backend import HueyQueue
+from proofing_huey.settings import HueySettings
 
 
 @pytest.fixture(scope="module")

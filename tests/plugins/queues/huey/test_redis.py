@@ -13,8 +13,8 @@ from proofing.testing.processes import free_port
 from proofing.testing.queues import QueueContract, RecordingHandler, make_message
 from proofing.testing.redis import RedisServer, running_redis
 from proofing.testing.waiting import eventually
-from proofing_huey import HueySettings
 from proofing_huey.backend import HueyQueue
+from proofing_huey.settings import HueySettings
 
 
 @pytest.fixture(scope="module")

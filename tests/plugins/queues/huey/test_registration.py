@@ -10,9 +10,10 @@ import proofing_huey
 from proofing.errors import ConfigurationError
 from proofing.hookspecs import BackendContext
 from proofing.queues import Capability
+from proofing_huey.settings import HueySettings
 
 _CONTEXT = BackendContext(
-    environment="test", role="run", public_url="http://localhost", secret=lambda _label: bytes(32)
+    environment="test", role="web", public_url="http://localhost", secret=lambda _label: bytes(32)
 )
 
 
@@ -20,7 +21,7 @@ def test_queue_is_offered() -> None:
     """The queue is built without I/O, and does not promise what Huey cannot do."""
     (descriptor,) = proofing_huey.proofing_queues()
     assert descriptor.name == "huey"
-    queue = descriptor.make(proofing_huey.HueySettings(path="/nowhere/huey.db"), _CONTEXT)
+    queue = descriptor.make(HueySettings(path="/nowhere/huey.db"), _CONTEXT)
     assert not queue.capabilities & {Capability.RESCUE, Capability.TRANSACTIONAL, Capability.STORE_CLOCK}
 
 
@@ -32,6 +33,12 @@ def test_settings_are_read_without_heavy_libraries() -> None:
         "assert not found, found"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_every_setting_is_explained() -> None:
+    """Each key stands in the manual."""
+    for name in HueySettings.model_fields:
+        assert f"``{name}``" in (proofing_huey.__doc__ or ""), name
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,7 @@ def test_wrong_settings_are_refused(values: dict[str, object]) -> None:
 
 def test_addresses_are_secrets() -> None:
     """URL and DSN come from plain text and do not print."""
-    settings = proofing_huey.HueySettings.model_validate(
+    settings = HueySettings.model_validate(
         {"storage": "redis", "url": "redis://:canary@host:1/0", "dsn": "password=canary"}
     )
     assert isinstance(settings.url, SecretStr)
@@ -74,6 +81,6 @@ def test_addresses_that_are_none_name_their_key(values: dict[str, object], key: 
     """Told when the queue is made, without the address, which may hold a password."""
     (descriptor,) = proofing_huey.proofing_queues()
     with pytest.raises(ConfigurationError) as caught:
-        descriptor.make(proofing_huey.HueySettings.model_validate(values), _CONTEXT)
+        descriptor.make(HueySettings.model_validate(values), _CONTEXT)
     assert [problem.key for problem in caught.value.problems] == [key]
     assert "canary" not in str(caught.value)

@@ -6,8 +6,8 @@ import pytest
 
 from proofing.queues import Queue
 from proofing.testing.queues import QueueContract
-from proofing_huey import HueySettings
 from proofing_huey.backend import HueyQueue
+from proofing_huey.settings import HueySettings
 
 
 class TestHueyOnSqlite(QueueContract):

@@ -16,8 +16,8 @@ from proofing.stores import ImageStore, PresignedUpload, UploadReceiver, UploadT
 from proofing.testing.image_stores import make_terms
 from proofing.testing.stores import ImageStoreContract
 from proofing.testing.waiting import eventually
-from proofing_local import LocalSettings
 from proofing_local.images import LocalImageStore
+from proofing_local.settings import LocalSettings
 
 
 def _secret(label: str) -> bytes:

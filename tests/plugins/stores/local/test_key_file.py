@@ -9,9 +9,9 @@ import pytest
 from proofing.errors import ConfigurationError, EncryptionError, StoreUnavailableError
 from proofing.stores import KeyService
 from proofing.testing.stores import KeyServiceContract
-from proofing_local import LocalSettings
 from proofing_local.files import create_private_file
 from proofing_local.key_file import LocalKeyService
+from proofing_local.settings import LocalSettings
 
 _CONTEXT = {"purpose": "args"}
 

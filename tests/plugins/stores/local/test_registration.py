@@ -9,15 +9,16 @@ from pydantic import ValidationError
 import proofing_local
 from proofing.hookspecs import BackendContext
 from proofing.stores import ImageStore, KeyService, ResultStore, SecretStore, UploadReceiver
+from proofing_local.settings import LocalSettings
 
 _CONTEXT = BackendContext(
-    environment="test", role="run", public_url="http://localhost", secret=lambda _: bytes(32)
+    environment="test", role="web", public_url="http://localhost", secret=lambda _: bytes(32)
 )
 
 
 def test_every_store_is_offered_and_refused_in_production(tmp_path: Path) -> None:
     """Each descriptor bears the plugin's name and builds its store without I/O."""
-    settings = proofing_local.LocalSettings(directory=str(tmp_path / "local"))
+    settings = LocalSettings(directory=str(tmp_path / "local"))
     descriptors = [
         *proofing_local.proofing_secret_stores(),
         *proofing_local.proofing_key_services(),
@@ -31,6 +32,12 @@ def test_every_store_is_offered_and_refused_in_production(tmp_path: Path) -> Non
     ]
     assert isinstance(stores[2], UploadReceiver)
     assert not (tmp_path / "local").exists()
+
+
+def test_every_setting_is_explained() -> None:
+    """Each key stands in the manual."""
+    for name in LocalSettings.model_fields:
+        assert f"``{name}``" in (proofing_local.__doc__ or ""), name
 
 
 @pytest.mark.parametrize(

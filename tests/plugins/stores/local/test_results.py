@@ -16,13 +16,13 @@ from proofing.stores import ResultStore
 from proofing.testing.store_basis import LIFE_SECONDS, make_ended, make_record
 from proofing.testing.stores import ResultStoreContract
 from proofing.testing.waiting import eventually
-from proofing_local import LocalSettings
 from proofing_local.results import LocalResultStore
+from proofing_local.settings import LocalSettings
 
 _OTHER_PROCESS = """
 import asyncio, sys
 from proofing.records import StatusRecord
-from proofing_local import LocalSettings
+from proofing_local.settings import LocalSettings
 from proofing_local.results import LocalResultStore
 
 async def main():

@@ -9,9 +9,9 @@ import pytest
 from proofing.errors import ConfigurationError, StoreUnavailableError
 from proofing.stores import SecretStore
 from proofing.testing.stores import SecretStoreContract
-from proofing_local import LocalSettings
 from proofing_local.files import create_private_file
 from proofing_local.secret_file import LocalSecretStore
+from proofing_local.settings import LocalSettings
 
 
 class TestLocalSecretStore(SecretStoreContract):
