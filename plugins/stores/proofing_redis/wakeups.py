@@ -14,7 +14,8 @@ from redis.asyncio.client import PubSub
 
 from proofing.errors import StoreUnavailableError
 from proofing.logs import get_logger, log
-from proofing_redis.connection import REDIS_ERRORS, RedisConnection
+from proofing_redis.connection import RedisConnection
+from proofing_redis.errors import REDIS_ERRORS
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0

