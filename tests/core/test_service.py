@@ -98,6 +98,25 @@ async def test_a_picture_that_does_not_open_ends_typed_without_a_vendor_call(pro
         assert message.metadata["gives_back"] == []
 
 
+@pytest.mark.parametrize(("what", "step"), [("key", "decrypt"), ("pictures", "download")])
+async def test_a_picture_that_does_not_open_is_timed(process, tmp_path, caplog, what, step):
+    """The line tells how long the step took that failed, whichever it was."""
+    caplog.set_level("INFO", "proofing")
+    async with process() as running:
+        arguments = await upload_pictures(running.service, pictures())
+        if what == "key":
+            arguments["encryption_key"] = secrets.token_bytes(32)
+        await running.service.submit_uploads(PERSON, **arguments)
+        if what == "pictures":
+            for path in (tmp_path / "local" / "images").rglob("*"):
+                if path.is_file():
+                    path.unlink()
+        (record,) = await running.drain()
+        assert not record.is_success
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert {name.partition(".")[0] for name in line["timing"]} >= {"download", step}
+
+
 async def test_text_encrypted_in_place_of_a_picture_is_refused(process):
     """A data URL that was encrypted as text is no picture; the page is told which side."""
     async with process(mock={"latency_seconds": 0}) as running:

@@ -158,6 +158,15 @@ def test_the_public_url_is_an_origin(tmp_path, url, fine):
         assert ": public_url: must be an origin" in problems_of(path)[0]
 
 
+@pytest.mark.parametrize("names", ["[Montana, ND]", "[MT, nd]", "['']", "[XX]"])
+def test_jurisdictions_are_codes_of_states(tmp_path, names):
+    """A name that no document bears would switch the licence office's check off, unsaid."""
+    (told,) = problems_of(write(tmp_path, f"default: {{state_id_jurisdictions: {names}}}\n"))
+    assert told.endswith(": state_id_jurisdictions: must be two-letter codes such as MT")
+    path = write(tmp_path, "default: {state_id_jurisdictions: [MT, ND, PR]}\n")
+    assert load(path).state_id_jurisdictions == ("MT", "ND", "PR")
+
+
 def test_slots_fit_into_the_connections(tmp_path):
     """A job that waits for a connection inside the client lets its deadline run."""
     (told,) = problems_of(write(tmp_path, "default: {outbound_max_connections: 299}\n"))

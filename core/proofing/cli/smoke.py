@@ -91,7 +91,8 @@ async def smoke(options: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         for step in report["steps"]:
-            print(f"{step['step']:<12} {step['outcome']:<8} {step['milliseconds']:>8.1f} ms")
+            line = f"{step['step']:<12} {step['outcome']:<8} {step['milliseconds']:>8.1f} ms"
+            print(f"{line}  {step['detail']}" if "detail" in step else line)
         print(f"{'passed' if report['passed'] else 'FAILED'} in {report['milliseconds']:.1f} ms")
     return 0 if report["passed"] else 1
 

@@ -78,15 +78,18 @@ async def _fetch_all(run: JobRun, arguments: DocumentArguments, store: ImageStor
 async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:
     """Download one ciphertext, hold it to its hash, and decrypt it."""
     started = time.perf_counter()
-    ciphertext = await store.read(image.object_key, max_bytes=image.length)
-    run.stopwatch.note(f"download.{side.value}", started)
+    try:
+        ciphertext = await store.read(image.object_key, max_bytes=image.length)
+    finally:
+        run.stopwatch.note(f"download.{side.value}", started)
     started = time.perf_counter()
-    digest = await asyncio.to_thread(lambda: hashlib.sha256(ciphertext).digest())
-    if digest != image.sha256:
-        raise EncryptionError
-    content = await open_image(ciphertext, key, image.iv, slot=image.slot, side=side)
-    run.stopwatch.note(f"decrypt.{side.value}", started)
-    return content
+    try:
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(ciphertext).digest())
+        if digest != image.sha256:
+            raise EncryptionError
+        return await open_image(ciphertext, key, image.iv, slot=image.slot, side=side)
+    finally:
+        run.stopwatch.note(f"decrypt.{side.value}", started)
 
 
 def _gate(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> Image:

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from proofing.applicant import STATES
 from proofing.errors import ConfigurationError, Problem
 from proofing.images import MAX_IMAGE_BYTES
 from proofing.settings.layers import Layers
@@ -189,7 +190,8 @@ class Settings(BaseModel):
     session_total_hours: Count = Field(12, description="A session ends after this long, whatever happens.")
     state_id_jurisdictions: Names = Field(
         (),
-        description="States whose licence office is asked; empty: every state that the vendor answers for.",
+        description="Two-letter codes of the states whose licence office is asked; "
+        "empty: every state that the vendor answers for.",
     )
     state_id_vendor: str | None = Field(
         "mock", description="State ID proofer; null: none.", json_schema_extra=_LIVE
@@ -272,6 +274,11 @@ class Settings(BaseModel):
             "public_url",
             "must be an origin such as https://proofing.example.gov, without a path",
             _ORIGIN.fullmatch(self.public_url) is not None,
+        )
+        yield (
+            "state_id_jurisdictions",
+            "must be two-letter codes such as MT",
+            STATES.issuperset(self.state_id_jurisdictions),
         )
 
     @classmethod

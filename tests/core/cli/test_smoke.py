@@ -70,6 +70,7 @@ def test_nobody_there_is_a_failed_walk(capsys, form):
         assert report["steps"][0]["detail"]
     else:
         assert "FAILED in" in told
+        assert "connection" in told.splitlines()[0]
 
 
 def test_the_picture_is_one():
