@@ -31,6 +31,9 @@ _BACKLOG_WIDE_SECONDS = 1.0
 #: The binary float of a microsecond clock may be off by one.
 _ROUNDING_SECONDS = 0.000002
 _RETRY_SECONDS = 0.2
+#: How soon a queue at its global limit is looked at again, at first and at most.
+_CAP_SECONDS = 0.05
+_MOST_CAP_SECONDS = 1.0
 
 _logger = get_logger("proofing.postgres")
 
@@ -39,6 +42,8 @@ class _QueueState:
     """What is known of one queue."""
 
     __slots__ = (
+        "cap_timer",
+        "cap_wait",
         "cause",
         "dirty",
         "has_timer",
@@ -63,6 +68,9 @@ class _QueueState:
         self.wide_wanted = True
         self.wide_at = float("-inf")
         self.has_timer = False
+        #: Runs while the global limit, not the end of the queue, has stopped us.
+        self.cap_timer: asyncio.TimerHandle | None = None
+        self.cap_wait = _CAP_SECONDS
 
 
 class Claimer:
@@ -121,7 +129,12 @@ class Claimer:
             self.wake(name, Cause.POLL, wide=wide)
 
     def slot_freed(self) -> None:
-        """Look again where a queue waited for a slot."""
+        """Look again where a queue waited for a slot, here or in all workers together."""
+        for state in self._queues.values():
+            if state.cap_timer is not None:
+                state.cap_timer.cancel()
+                state.cap_wait = _CAP_SECONDS
+                self._wait_for_cap(state)
         self._wake.set()
 
     def stop(self) -> None:
@@ -140,9 +153,12 @@ class Claimer:
                         self._generation = self._link.generation
                 if self._link.generation != self._generation:
                     await self.agree()
+                # One step a queue and round: a backlog of one must not hold up the others.
                 for state in self._queues.values():
-                    while state.dirty and self._can_claim(state):
+                    if state.dirty and self._can_claim(state):
                         await self._step(state)
+                if any(state.dirty and self._can_claim(state) for state in self._queues.values()):
+                    self._wake.set()
             except Exception as error:
                 # What we asked for may have happened: compare before anything else is claimed.
                 self._generation = -1
@@ -218,6 +234,17 @@ class Claimer:
             state.cause = Cause.CHAIN
         self._wake.set()
 
+    def _wait_for_cap(self, state: _QueueState) -> None:
+        """Look again when a slot under the global limit may be free; other workers' do not tell us."""
+        wait = state.cap_wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        state.cap_timer = asyncio.get_running_loop().call_later(wait, self._look_under_cap, state)
+        state.cap_wait = min(2 * state.cap_wait, _MOST_CAP_SECONDS)
+
+    def _look_under_cap(self, state: _QueueState) -> None:
+        """Have the queue looked at: the global limit may leave room now."""
+        state.cap_timer = None
+        self._look_again(state)
+
     def _look_wide(self, state: _QueueState) -> None:
         """Have the queue looked at without bound, now that the pause is over."""
         state.has_timer = False
@@ -271,9 +298,15 @@ class Claimer:
             # A statement of its own: its snapshot must be younger than the lock.
             ((running,),), _count = await self._link.execute(connection, "count_executing", queue)
             room = min(parameters["limit"], cap - int(running))
-            if room <= 0:
-                return []
-            rows, _count = await self._link.execute(connection, name, {**parameters, "limit": room})
+            rows: list[Row] = []
+            if room > 0:
+                rows, _count = await self._link.execute(connection, name, {**parameters, "limit": room})
+            if len(rows) == room < parameters["limit"] or room <= 0:
+                # The limit of all workers stopped us, not the end of the queue.
+                if rows:
+                    state.cap_wait = _CAP_SECONDS
+                if state.cap_timer is None:
+                    self._wait_for_cap(state)
             return rows
 
     def _start(self, state: _QueueState, rows: list[Row]) -> None:

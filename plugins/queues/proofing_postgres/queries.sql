@@ -161,7 +161,8 @@ where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
 returning j.id::text
 
 -- name: hand_back
--- Give jobs up: to run again, uncharged, or with an end that another worker is to publish.
+-- Give jobs up: to run again, uncharged, or with an end that another worker is to publish. Returns what each
+-- is now, and its queue.
 update proofing.job j
 set worker = null, started_at = null, deadline_at = null,
     state = case when g.ended_as = '-' and j.wanted_end is null then 'ready' else 'ending' end,
@@ -173,6 +174,7 @@ from unnest(
 ) as g (id, lease, ended_as)
 cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
 where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
+returning j.state, j.queue
 
 -- name: owned
 -- The jobs that the database takes for ours, with the lease number of each and the end wanted of them.

@@ -38,11 +38,21 @@ class RunningJob(ClaimedRow):
     Attributes:
         is_end_only: whether it does not run, and only its end is published.
         ends_at: when it is cancelled as timed out, by the monotonic clock.
+        has_begun: whether its task has taken its first step; before that, a cancelled task would end unseen.
         has_intent: whether a vendor call may have begun; such a job is never run again.
         stop_reason: why it was cancelled from outside; None while it was not.
     """
 
-    __slots__ = ("_writer", "ends_at", "has_intent", "is_end_only", "queue_name", "stop_reason", "task")
+    __slots__ = (
+        "_writer",
+        "ends_at",
+        "has_begun",
+        "has_intent",
+        "is_end_only",
+        "queue_name",
+        "stop_reason",
+        "task",
+    )
 
     def __init__(self, row: Row, claimed_at: float, queue_name: str | None, writer: Writer) -> None:
         """Wrap a *row* that was claimed at *claimed_at*; no *queue_name*: only its end is published."""
@@ -53,6 +63,7 @@ class RunningJob(ClaimedRow):
         self.ends_at = float("inf")
         self.task: asyncio.Task[None] | None = None
         self.stop_reason: StopReason | None = None
+        self.has_begun = False
         self.has_intent = False
 
     async def note_intent(self, vendor_name: str) -> None:
@@ -64,10 +75,13 @@ class RunningJob(ClaimedRow):
         self._refuse_if_stopped()
 
     def stop(self, reason: StopReason) -> None:
-        """Cancel the run for *reason*; the first reason holds, but a lost lease overrules."""
+        """Cancel the run for *reason*; the first reason holds, but a lost lease overrules.
+
+        A run that has not begun sees the reason when it does.
+        """
         if self.stop_reason is None or reason is StopReason.LOST:
             self.stop_reason = reason
-            if self.task is not None:
+            if self.task is not None and self.has_begun:
                 self.task.cancel()
 
     def _refuse_if_stopped(self) -> None:
@@ -145,19 +159,26 @@ class Runs:
 
     async def _run(self, job: RunningJob) -> None:
         """Run one job and write how it ended."""
+        job.has_begun = True
         record: StatusRecord | None
         try:
             try:
-                record = await self._handler.run(job)
+                if job.stop_reason is None:
+                    record = await self._handler.run(job)
+                else:
+                    record = await self._after_stop(job)
             except LeaseLostError:
-                self._counts.add("stopped_lost")
-                record = None
                 if job.stop_reason is None:
                     # Others' by now, and then this changes nothing; or ours still, because the note could not
                     # be written in time, and then somebody must end it.
+                    self._counts.add("stopped_lost")
                     self._writer.hand_back(job.result_id, job.lease, End.INTERNAL_ERROR)
+                    record = None
+                else:
+                    # The refusal of a note that came in the same turn as the stop.
+                    record = await self._after_stop(job)
             except asyncio.CancelledError:
-                record = await self._after_cancel(job)
+                record = await self._after_stop(job)
             except Exception as error:  # noqa: BLE001 - a handler's bug must not end the worker, nor lose the job
                 log(
                     _logger,
@@ -183,8 +204,8 @@ class Runs:
                 self._emptied.set()
         self._on_free()
 
-    async def _after_cancel(self, job: RunningJob) -> StatusRecord | None:
-        """Decide what becomes of a run that was cancelled."""
+    async def _after_stop(self, job: RunningJob) -> StatusRecord | None:
+        """Decide what becomes of a run that was stopped, or that is not even begun."""
         if job.stop_reason is StopReason.CANCELLED:
             return await self._abandon(job, End.CANCELLED)
         if job.stop_reason is StopReason.OVERDUE:
@@ -201,7 +222,11 @@ class Runs:
 
     async def _end_only(self, job: RunningJob, end: End) -> None:
         """Publish *end* of a job that does not run."""
+        job.has_begun = True
         try:
+            if job.stop_reason is not None:
+                self._give_up(job, end)
+                return
             record = await self._abandon(job, end)
             if record is not None:
                 self._writer.complete(job.result_id, job.lease, record)
@@ -215,8 +240,7 @@ class Runs:
             async with asyncio.timeout(self._settings.deadline_grace_seconds):
                 return await self._handler.abandon(job.message, end)
         except asyncio.CancelledError:
-            if job.stop_reason is not StopReason.LOST:
-                self._writer.hand_back(job.result_id, job.lease, end)
+            self._give_up(job, end)
         except Exception as error:  # noqa: BLE001 - stores may be away; the end is kept and tried again
             log(
                 _logger,
@@ -226,6 +250,10 @@ class Runs:
                 end=end.value,
                 error=type(error).__name__,
             )
-            if job.stop_reason is not StopReason.LOST:
-                self._writer.hand_back(job.result_id, job.lease, end)
+            self._give_up(job, end)
         return None
+
+    def _give_up(self, job: RunningJob, end: End) -> None:
+        """Leave *end* to another worker, unless others decide already."""
+        if job.stop_reason is not StopReason.LOST:
+            self._writer.hand_back(job.result_id, job.lease, end)

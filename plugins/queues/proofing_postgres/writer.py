@@ -21,6 +21,7 @@ from proofing.logs import get_logger, log
 from proofing.records import End, StatusRecord
 from proofing_postgres.connections import Link, Row
 from proofing_postgres.counts import Counts
+from proofing_postgres.listening import CANCEL_CHANNEL, JOBS_CHANNEL
 from proofing_postgres.messages import verdict_text
 from proofing_postgres.settings import PostgresSettings
 
@@ -206,10 +207,10 @@ class Writer:
         self._counts.add("notes_rejected", len(notes) - len(ours))
 
     async def _flush_hand_backs(self, connection: AsyncConnection[Row], worker: str) -> None:
-        """Give jobs up."""
+        """Give jobs up, and wake whoever can take them."""
         batch = sorted(self._take(self._hand_backs))
         with _kept(self._hand_backs, batch):
-            await self._link.execute(
+            rows, _count = await self._link.execute(
                 connection,
                 "hand_back",
                 {
@@ -219,6 +220,9 @@ class Writer:
                     "worker": worker,
                 },
             )
+        for state, queue_name in sorted(set(rows)):
+            channel = JOBS_CHANNEL if state == "ready" else CANCEL_CHANNEL
+            await self._link.execute(connection, "notify", (channel, queue_name))
 
     async def _flush_ends(self, connection: AsyncConnection[Row], worker: str) -> None:
         """Write ends, and count those that were rejected."""

@@ -18,7 +18,7 @@ from proofing.testing.waiting import eventually
 from proofing_postgres import sweeping
 from proofing_postgres.listening import JOBS_CHANNEL
 from proofing_postgres.queue import PostgresQueue
-from proofing_postgres.running import Runs
+from proofing_postgres.running import Runs, StopReason
 
 Maker = Callable[..., PostgresQueue]
 SQL = Callable[..., Any]
@@ -531,3 +531,70 @@ async def _waits_for_a_lock(sql: SQL) -> bool:
     """Tell whether a claim waits."""
     waiting = await sql("select query from pg_stat_activity where wait_event_type = 'Lock'")
     return any("started_at = clock_timestamp()" in query for (query,) in waiting)
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        (StopReason.DRAIN, End.DONE),
+        (StopReason.CANCELLED, End.CANCELLED),
+        (StopReason.OVERDUE, End.TIMED_OUT),
+    ],
+)
+async def test_a_job_stopped_before_its_first_step_gives_its_slot_back(
+    make_queue: Maker, monkeypatch: pytest.MonkeyPatch, reason: StopReason, end: End
+) -> None:
+    """A task that is cancelled before it begins would run no line of its own, and hold the slot for ever."""
+    queue, stopped = make_queue(), []
+    start = Runs.start
+
+    def start_and_stop(self: Runs, rows: Any, queue_name: str) -> None:
+        start(self, rows, queue_name)
+        if not stopped:
+            stopped.extend(self.jobs.values())
+            for job in stopped:
+                job.stop(reason)
+
+    monkeypatch.setattr(Runs, "start", start_and_stop)
+    sent = [make_message() for _ in range(3)]
+    await queue.enqueue(sent)
+    handler = RecordingHandler()
+    async with working(queue, handler, slots=3):
+        await handler.until_ended(*sent)
+        assert stopped
+        assert {handler.end(job.result_id) for job in stopped} == {end}
+        assert queue.session is not None
+        runs = queue.session.runs
+        await eventually(lambda: runs.running == {QUEUE: 0} and not runs.jobs)
+
+
+async def test_a_cancel_in_the_turn_of_a_note_ends_the_job(make_queue: Maker, sql: SQL) -> None:
+    """The note is refused then, not the run cancelled; the page is told all the same."""
+    queue = make_queue()
+
+    async def cancelled_as_it_notes(job: ClaimedJob) -> None:
+        assert queue.session is not None
+        running = queue.session.runs.jobs[job.message.result_id]
+        note = running._writer.note
+
+        async def note_and_stop(*arguments: Any) -> None:
+            await note(*arguments)
+            await sql("update proofing.job set wanted_end = 'cancelled'")
+            running.stop(StopReason.CANCELLED)
+
+        running._writer.note = note_and_stop  # type: ignore[method-assign]
+        try:
+            async with asyncio.TaskGroup() as calls:
+                calls.create_task(job.note_intent("mock"))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        finally:
+            running._writer.note = note  # type: ignore[method-assign]
+
+    message = make_message()
+    await queue.enqueue([message])
+    handler = RecordingHandler(cancelled_as_it_notes)
+    async with working(queue, handler):
+        await handler.until_ended(message)
+    assert handler.end(message.result_id) is End.CANCELLED
+    assert await sql("select 1 from proofing.job") == []

@@ -264,3 +264,62 @@ def test_a_dsn_that_cannot_be_read_stops_the_start() -> None:
     with pytest.raises(ConfigurationError, match=r"postgres\.dsn") as caught:
         PostgresQueue(PostgresSettings.model_validate({"dsn": "host=x letmein-synthetic"}))
     assert "letmein" not in str(caught.value)
+
+
+async def test_a_global_limit_waits_for_no_poll(make_queue: Maker) -> None:
+    """A slot that becomes free, in this worker or another, is filled though polls are an hour apart."""
+    settings = {"global_limits": {QUEUE: 2}, "poll_seconds": 3600, "sweep_seconds": 3600}
+    first, second = make_queue(**settings), make_queue(**settings)
+    handlers = [RecordingHandler() for _ in range(2)]
+    handlers[1].published = handlers[0].published
+    sent = [make_message() for _ in range(20)]
+    async with working(first, handlers[0]), working(second, handlers[1]):
+        await first.enqueue(sent)
+        await handlers[0].until_ended(*sent)
+
+
+async def test_a_backlog_holds_up_no_other_queue(make_queue: Maker) -> None:
+    """A job of another queue begins while the backlog is worked off, not after it."""
+    queue = make_queue(claim_batch=20)
+    other = JobKind.DOCUMENT.queue_name
+    backlog = [make_message(JobKind.DOCUMENT) for _ in range(6000)]
+    await queue.enqueue(backlog)
+    ended_before: list[int] = []
+
+    async def body(job: ClaimedJob) -> None:
+        if job.message.kind is JobKind.RESOLUTION:
+            ended_before.append(len(handler.published))
+
+    handler = RecordingHandler(body)
+    stop = asyncio.Event()
+    slots = {other: 1000, QUEUE: 1000}
+    task = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=5))
+    await eventually(lambda: len(handler.published) > 20)
+    urgent = make_message()
+    await queue.enqueue([urgent])
+    await handler.until_ended(urgent)
+    stop.set()
+    await task
+    assert ended_before[0] < len(backlog)
+
+
+async def test_a_job_handed_back_wakes_another_worker(make_queue: Maker) -> None:
+    """A worker that drains leaves its jobs to one that is idle, at once."""
+    settings = {"poll_seconds": 3600, "sweep_seconds": 3600}
+    leaving, staying = make_queue(**settings), make_queue(**settings)
+
+    async def hold(_job: ClaimedJob) -> None:
+        await asyncio.Event().wait()
+
+    held, taken = RecordingHandler(hold), RecordingHandler()
+    message = make_message()
+    stop = asyncio.Event()
+    task = asyncio.create_task(leaving.work(held, slots={QUEUE: 5}, stop=stop, drain_seconds=0))
+    await leaving.enqueue([message])
+    await held.until_started(1)
+    async with working(staying, taken):
+        await until_listening(staying)
+        stop.set()
+        await task
+        await taken.until_ended(message)
+    assert taken.end(message.result_id) is End.DONE
