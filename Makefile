@@ -16,5 +16,5 @@ help: ## print this list
 run run-services test check bench chaos security security-short help:
 	@$(PYTHON) scripts/dev.py $@
 
-bench-%:
+bench-%: ## set up, then measure one thing, such as bench-queue, and print the tables
 	@$(PYTHON) scripts/dev.py bench $*

@@ -1,6 +1,7 @@
 """What the Makefile forwards to: set up the environment, then run one target. Standard library only.
 
-    python3 scripts/dev.py run | run-services | test | check | bench [NAME] | chaos | security | help
+    python3 scripts/dev.py TARGET
+    TARGET: run, run-services, test, check, bench [NAME], chaos, security, security-short, help
 
 The environment is .venv, filled from uv.lock. It is made again only when the lock or pyproject.toml changed.
 """
@@ -20,6 +21,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "set-up"
 UV = "uv==0.13.9"
 OLDEST = (3, 11)
+_EXIT_USAGE = 2  # as argparse and make
 
 #: What each set of targets needs of uv.lock: the embedded product, the tools and services, the bench's peers.
 _RUN = ("--no-default-groups", "--extra", "huey")
@@ -51,8 +53,11 @@ def main(arguments: Sequence[str]) -> int:
             "-m", "not chaos and not security", "-k", "security or canary", *rest
         ),
     }
-    if target == "help" or target not in targets:
+    if target == "help":
         return _help()
+    if target not in targets:
+        print(f"No such target: {target}. There are: {', '.join([*targets, 'help'])}.", file=sys.stderr)
+        return _EXIT_USAGE
     _set_up({"run": _RUN, "bench": _BENCH}.get(target, _DEVELOP))
     return targets[target]()
 
@@ -154,8 +159,8 @@ def _bench(names: Sequence[str]) -> int:
 def _help() -> int:
     """Print every target of the Makefile with its comment."""
     for line in (ROOT / "Makefile").read_text().splitlines():
-        if found := re.match(r"([a-z-]+): ## (.*)", line):
-            print(f"  {found[1]:<16} {found[2]}")
+        if found := re.match(r"([a-z%-]+): ## (.*)", line):
+            print(f"  {found[1].replace('%', 'NAME'):<16} {found[2]}")
     return 0
 
 

@@ -4,13 +4,14 @@ Real PostgreSQL and Redis, strict stand-ins for S3 and KMS, web and two workers 
 with the rights of its role and no others. Nothing is kept: every start begins empty, with fresh keys.
 """
 
-import os
 import signal
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
+from proofing.cli.serving import chosen_port
+from proofing.errors import ConfigurationError
 from proofing.testing.services import running_services
 from proofing.testing.shape import ProductionShape
 
@@ -19,7 +20,11 @@ WORKERS = 2
 
 def main() -> int:
     """Start everything, wait for the signal, stop everything."""
-    port = int(os.environ.get("PORT", "8000"))
+    try:
+        port = chosen_port()
+    except ConfigurationError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        return error.exit_code
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

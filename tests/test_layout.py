@@ -33,6 +33,22 @@ def test_the_five_roots_agree():
     assert tool["coverage"]["run"]["source"] == ROOTS
 
 
+def test_the_architecture_lists_roots_and_rooms():
+    """The page names the source roots, and one row for each layer that import-linter knows, in its order."""
+    text = (ROOT / "docs/explanation/architecture.md").read_text()
+    named = re.search(r"^Source roots are (.+?):", text, re.MULTILINE | re.DOTALL)
+    assert named is not None
+    assert re.findall(r"`(.+?)`", named[1]) == ROOTS
+    (layers,) = (
+        contract["layers"]
+        for contract in PROJECT["tool"]["importlinter"]["contracts"]
+        if "layers" in contract
+    )
+    table = text.partition("| Room |")[2].partition("\n\n")[0]
+    cells = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    assert [cell.replace("`", "").split(" · ") for cell in cells] == [layer.split(" | ") for layer in layers]
+
+
 @pytest.mark.parametrize("root", ROOTS)
 def test_a_root_holds_packages_only(root):
     """No module and no __init__.py directly in a source root, and every package in it is typed."""

@@ -1,7 +1,7 @@
 """Logs: one JSON object a line, from a register of fields, so that nothing unregistered can slip in.
 
 A log call is an event name and fields: ``log(logger, "perform", job_id=…, duration_ms=…)``. A field that is
-not in `FIELDS` is dropped and counted in ``dropped_fields``; under tests it is an error. Foreign loggers that
+not in `FIELDS` is dropped and counted in ``dropped``; under tests it is an error. Foreign loggers that
 print URLs, bodies or statements are switched off. Event and field names: docs/reference/logs.md.
 """
 

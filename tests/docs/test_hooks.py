@@ -1,10 +1,11 @@
-"""The hook reference has one section for each hook, under its exact signature."""
+"""The hook reference has one section for each hook, under its exact signature; the roles are those in use."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
-from proofing import hookspecs
+from proofing import hookspecs, runtime
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "reference" / "hooks.md").read_text()
@@ -43,3 +44,16 @@ def test_the_suites_and_contracts_that_are_named_exist():
         parent = ROOT / "core" / Path(*module.split("."))
         found = path.with_suffix(".py").exists() or path.is_dir() or parent.with_suffix(".py").exists()
         assert found, f"{name} ({last})"
+
+
+def test_the_roles_are_those_that_commands_pass():
+    """`BackendContext` names every role that the command line passes, the default, and no other."""
+    passed = {inspect.signature(runtime.configure).parameters["role"].default}
+    for path in (ROOT / "core" / "proofing" / "cli").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if called in {"configure", "make_backends", "_started"}:
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                passed |= {value.value for value in given if isinstance(value, ast.Constant)}
+    manual = inspect.getdoc(hookspecs.BackendContext).partition("role: ")[2].partition("public_url: ")[0]
+    assert set(re.findall(r"``([a-z]+)``", manual)) == passed

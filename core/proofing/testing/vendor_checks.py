@@ -2,9 +2,15 @@
 
 import logging
 import re
+import socket
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from pydantic import BaseModel, SecretStr
 
 from proofing.applicant import ATTRIBUTES
 from proofing.errors import ProofingError, VendorError
@@ -59,6 +65,43 @@ class _Collector(logging.Handler):
             logging.Formatter("%(name)s %(message)s").format(record),
             repr(getattr(record, "proofing_fields", {})),
         ]
+
+
+def make_quietly(make: Callable[[Any], Any], settings: Any) -> Any:
+    """Return what *make* makes of a plugin's settings, in a thread without an event loop.
+
+    Raises:
+        AssertionError: it asked for a connection or a host's address, or told one of the secret settings in a
+            log or when it is printed.
+    """
+    canary = Canary(extra=dict(_secrets(settings)))
+    refuse = mock.Mock(side_effect=AssertionError("a proofer connects when it is asked, not when it is made"))
+    with (
+        watch_logs(canary),
+        mock.patch.object(socket.socket, "connect", refuse),
+        mock.patch.object(socket, "getaddrinfo", refuse),
+        ThreadPoolExecutor(1) as thread,
+    ):
+        made = thread.submit(make, settings).result()
+    assert not refuse.called, "a proofer connects when it is asked, not when it is made"
+    leaks = canary.find_leaks(f"{settings!r} {made!r}")
+    assert not leaks, f"the settings or the proofer print {leaks}"
+    return made
+
+
+def _secrets(value: Any, name: str = "secret") -> Iterator[tuple[str, str]]:
+    """Yield name and value of every secret in *value*, however deep."""
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, SecretStr):
+        yield name, value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        items = value
+    elif isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    for key, item in items:
+        yield from _secrets(item, f"{name}.{key}")
 
 
 def check_error(error: VendorError, canary: Canary) -> None:

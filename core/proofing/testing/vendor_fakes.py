@@ -98,8 +98,9 @@ def make_context(
 
         return bridge(make_session(client.bounds), transport, loop)
 
+    key = hashlib.sha256(f"{result_id}:{descriptor.kind}:{descriptor.name}".encode()).hexdigest()
     return ProofingContext(
-        idempotency_key=hashlib.sha256(f"{result_id}:{descriptor.kind}".encode()).hexdigest(),
+        idempotency_key=key,
         http=client,
         remaining_seconds=lambda: timeout_seconds,
         now=lambda: datetime.now(UTC),

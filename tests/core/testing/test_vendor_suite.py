@@ -1,7 +1,10 @@
 """The contract suite of vendors is only worth what it refuses: one bad adapter after the other."""
 
+import asyncio
+import contextlib
 import hmac
 import logging
+import socket
 import sys
 from dataclasses import replace
 from types import ModuleType
@@ -10,8 +13,10 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 import requests
+from pydantic import SecretStr
 
 from proofing.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.hookspecs import PluginSettings
 from proofing.outbound import VendorResponse
 from proofing.results import DeviceResult, DocumentResult, Match, Outcome, ResolutionResult, ReviewStatus
 from proofing.testing.vendors import (
@@ -22,6 +27,7 @@ from proofing.testing.vendors import (
 from proofing.vendors import HostedSession, ProoferDescriptor, ProoferKind
 
 URL = "https://vendor.example.test/resolve"
+KEY = "an-account-key-that-is-secret"
 
 
 class GoodVendor:
@@ -283,6 +289,68 @@ async def test_a_status_may_say_no(monkeypatch):
     assert "status 404: read as a no" in await run(monkeypatch, NotFound)
     monkeypatch.setattr(Suite, "statuses_that_say_no", frozenset({404}))
     assert await run(monkeypatch, NotFound) == ""
+
+
+class Connects(GoodVendor):
+    """Looks its vendor up at once, and hides what comes of it."""
+
+    def __init__(self) -> None:
+        with contextlib.suppress(AssertionError):
+            socket.create_connection(("vendor.example.test", 443))
+
+
+class Loops(GoodVendor):
+    """Takes the running loop when it is made."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+
+
+class Shouts(GoodVendor):
+    """Logs the key of its account."""
+
+    def __init__(self) -> None:
+        logging.getLogger("some.library").debug("signing in with %s", KEY)
+
+
+class Prints(GoodVendor):
+    """Shows the key of its account."""
+
+    def __repr__(self) -> str:
+        return f"Prints({KEY})"
+
+
+class Settings(PluginSettings):
+    """Secrets at several depths."""
+
+    account: tuple[SecretStr, ...] = (SecretStr(KEY),)
+    by_state: dict[str, SecretStr] = {"MT": SecretStr(KEY)}  # noqa: RUF012 - pydantic copies it
+
+
+@pytest.mark.parametrize(
+    ("proofer", "error", "complaint"),
+    [
+        (Connects, AssertionError, "connects when it is asked"),
+        (Loops, RuntimeError, "no running event loop"),
+        (Shouts, AssertionError, "the logs hold"),
+        (Prints, AssertionError, "the settings or the proofer print"),
+    ],
+)
+async def test_making_is_watched(monkeypatch, proofer, error, complaint):
+    """Who connects, needs a loop or tells a secret when the proofer is made is told so."""
+    suite = prepare(monkeypatch, proofer)
+    sys.modules[Suite.plugin].proofing_settings = lambda: Settings
+    with pytest.raises(error, match=complaint) as caught:
+        suite.test_making_does_no_io()
+    assert KEY not in str(caught.value)
+
+
+async def test_a_quiet_adapter_is_made(monkeypatch):
+    """Nothing to complain of, with secrets and without."""
+    suite = prepare(monkeypatch, GoodVendor)
+    suite.test_making_does_no_io()
+    sys.modules[Suite.plugin].proofing_settings = lambda: Settings
+    suite.test_making_does_no_io()
 
 
 def test_a_heavy_import_is_found(tmp_path, monkeypatch):
