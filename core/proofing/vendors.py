@@ -124,7 +124,8 @@ class Proofer(Protocol[ResultT_co]):
 
     Raises from `proof` only `VendorError` and its kin:
 
-    * `VendorTimeoutError`, `VendorUnavailableError`: no answer; the person is not charged.
+    * `VendorTimeoutError`, `VendorUnavailableError`: no answer. The attempt is given back where its
+      limit says so (`proofing.rules.limits`).
     * `VendorResponseError`: nonsense; as above, and logged as the vendor's fault.
 
     Anything else counts as a broken plugin (`End.PLUGIN_ERROR`), and its text is dropped.

@@ -1,10 +1,10 @@
 """Rate limits: which there are, whom they count, and when an attempt is given back.
 
-The order is *check, run, then count*: whoever is below the maximum may go on, also with the last attempt, and
-an attempt that succeeds continues even when it was the last. Counting is one atomic step of the result store
-(`ResultStore.count`) at submit: a call that comes back with ``counted`` False found the limit in force and
-nothing may run. Attempts of the limits that say so are given back when they ended without an answer.
-Every counted attempt restarts the window.
+An attempt is counted at submit, before it runs, in one atomic step of the result store (`ResultStore.count`)
+that refuses beyond the maximum: a call that comes back with ``counted`` False found the limit in force, and
+nothing may run. The attempt that fills the counter is the last allowed one: it runs, and when it succeeds the
+person goes on. Every counted attempt restarts the window. Attempts of the limits that say so are given back
+when they ended without an answer; one that was cancelled stays counted. docs/adr/0006-count-at-submit.md
 """
 
 import re
@@ -39,7 +39,7 @@ class Limit:
         name: as in settings, logs and `LimitReachedError`.
         maximum: attempts in one window.
         window_seconds: how long an attempt is remembered; each counted one restarts the window.
-        gives_back: whether an attempt that ended without an answer is taken off again.
+        gives_back: whether an attempt that ended without an answer, and not cancelled, is taken off again.
     """
 
     name: str
