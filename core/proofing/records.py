@@ -116,7 +116,7 @@ class StatusRecord:
 
     @property
     def is_exception(self) -> bool:
-        """Whether it ended without an answer, also because it was cancelled: nothing is held against the person."""
+        """Whether it ended without an answer, also by being cancelled; nothing is held against the person."""
         return self.is_done and self.end is not End.DONE
 
     def ended(

@@ -86,7 +86,6 @@ class ProofingRequest:
         image_source: where the pictures came from (``upload``, ``camera``), for document proofers.
         device_session_id: the browser's profiling session, for device proofers.
         request_ip: the browser's address, for device proofers.
-        locale: language of the person, such as ``en``.
     """
 
     applicant: Applicant = field(default_factory=Applicant)
@@ -94,7 +93,6 @@ class ProofingRequest:
     image_source: str = "upload"
     device_session_id: str | None = None
     request_ip: str | None = None
-    locale: str = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

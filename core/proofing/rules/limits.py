@@ -14,7 +14,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from proofing.errors import LimitReachedError
-from proofing.records import End
 from proofing.stores import Usage
 
 _MINUTE_SECONDS = 60.0
@@ -26,7 +25,7 @@ class Subject(StrEnum):
     """Whose attempts a limit counts together."""
 
     #: One person, by opaque reference.
-    USER = "user"
+    PERSON = "person"
     #: One SSN over all persons, by keyed fingerprint.
     SSN = "ssn"
 
@@ -45,7 +44,7 @@ class Limit:
     name: str
     maximum: int
     window_seconds: float
-    subject: Subject = Subject.USER
+    subject: Subject = Subject.PERSON
     gives_back: bool = False
 
 
@@ -59,11 +58,9 @@ SSN = Limit(
 )
 #: Each phone submission.
 ADDRESS = Limit(name="proof_address", maximum=5, window_seconds=360 * _MINUTE_SECONDS)
-#: Each text message that hands the capture over to a phone.
-SEND_LINK = Limit(name="idv_send_link", maximum=5, window_seconds=10 * _MINUTE_SECONDS)
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(
-    {limit.name: limit for limit in (DOCUMENT, RESOLUTION, SSN, ADDRESS, SEND_LINK)}
+    {limit.name: limit for limit in (DOCUMENT, RESOLUTION, SSN, ADDRESS)}
 )
 
 
@@ -112,19 +109,3 @@ def require_counted(limit: Limit, usage: Usage) -> None:
     """
     if not usage.counted:
         raise LimitReachedError(limit.name, usage.seconds_left)
-
-
-def may_enter(limit: Limit, usage: Usage, *, succeeded: bool) -> bool:
-    """Tell whether a person may enter, or go on from, the step that *limit* guards.
-
-    Args:
-        limit: of the step.
-        usage: of the person.
-        succeeded: whether the step has been completed, if only by the last attempt.
-    """
-    return succeeded or not is_limited(limit, usage)
-
-
-def is_given_back(limit: Limit, end: End) -> bool:
-    """Tell whether an attempt that ended as *end* is taken off the counter again."""
-    return limit.gives_back and end is not End.DONE
