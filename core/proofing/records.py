@@ -116,7 +116,7 @@ class StatusRecord:
 
     @property
     def is_exception(self) -> bool:
-        """Whether it ended without an answer, which is not the person's fault and is not charged."""
+        """Whether it ended without an answer, also by being cancelled; nothing is held against the person."""
         return self.is_done and self.end is not End.DONE
 
     def ended(

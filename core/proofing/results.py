@@ -124,23 +124,15 @@ class StateIDResult(VendorResult):
     Attributes:
         requested_attributes: attribute to whether it was part of the request.
         verified_attributes: what the licence office verified.
-        jurisdiction_in_maintenance_window: whether the office was in its scheduled maintenance.
     """
 
     requested_attributes: Mapping[str, bool] = field(default_factory=dict)
     verified_attributes: frozenset[str] = frozenset()
-    jurisdiction_in_maintenance_window: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressResult(VendorResult):
-    """Whether the phone number belongs to the applicant (historic name of that check).
-
-    Attributes:
-        second_vendor_eligible: the only mismatch is the name, so that another vendor may know better.
-    """
-
-    second_vendor_eligible: bool = False
+    """Whether the phone number belongs to the applicant (historic name of that check)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

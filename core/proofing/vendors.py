@@ -86,7 +86,6 @@ class ProofingRequest:
         image_source: where the pictures came from (``upload``, ``camera``), for document proofers.
         device_session_id: the browser's profiling session, for device proofers.
         request_ip: the browser's address, for device proofers.
-        locale: language of the person, such as ``en``.
     """
 
     applicant: Applicant = field(default_factory=Applicant)
@@ -94,7 +93,6 @@ class ProofingRequest:
     image_source: str = "upload"
     device_session_id: str | None = None
     request_ip: str | None = None
-    locale: str = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +122,8 @@ class Proofer(Protocol[ResultT_co]):
 
     Raises from `proof` only `VendorError` and its kin:
 
-    * `VendorTimeoutError`, `VendorUnavailableError`: no answer; the person is not charged.
+    * `VendorTimeoutError`, `VendorUnavailableError`: no answer. The attempt is given back where its
+      limit says so (`proofing.rules.limits`).
     * `VendorResponseError`: nonsense; as above, and logged as the vendor's fault.
 
     Anything else counts as a broken plugin (`End.PLUGIN_ERROR`), and its text is dropped.

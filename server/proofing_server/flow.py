@@ -75,20 +75,16 @@ _ORDER = (
     Page.PHONE,
     Page.DONE,
 )
+_KIND_OF_FORM = {page: kind for kind, page in FORM.items()}
 _KIND_OF_WAIT = {page: kind for kind, page in WAIT.items()}
 _KIND_OF_PROBLEM = {page: kind for kind, page in PROBLEM.items()}
 
 #: What each step leaves in the session besides its job; `forget` removes it.
 _ANSWERS = {
-    Page.DOCUMENT: ("applicant", "needs_confirmation", "confirmed", "tips"),
+    Page.DOCUMENT: ("applicant", "needs_confirmation", "confirmed"),
     Page.SSN: ("ssn",),
     Page.ADDRESS: ("address",),
     Page.PHONE: ("phone",),
-}
-_KIND_OF_STEP = {
-    Page.DOCUMENT: JobKind.DOCUMENT,
-    Page.VERIFY: JobKind.RESOLUTION,
-    Page.PHONE: JobKind.ADDRESS,
 }
 #: How many ended jobs the session still knows by id, so that a second tab hears the end of its job.
 _RECENT_JOBS = 8
@@ -151,13 +147,17 @@ def gate(data: Mapping[str, Any], page: Page) -> Page | None:
     if here is Page.DONE or pending_job(data):
         return here
     if page in _KIND_OF_WAIT:
-        kind = _KIND_OF_WAIT[page]
-        return PROBLEM[kind] if _problem_kind(data) is kind else here
+        return after(data, _KIND_OF_WAIT[page])
     if page in _KIND_OF_PROBLEM:
         return None if _problem_kind(data) is _KIND_OF_PROBLEM[page] else here
     if page is Page.CONFIRM:
         return here  # it is shown only while it is the next step
     return None if _ORDER.index(page) < _ORDER.index(here) else here
+
+
+def after(data: Mapping[str, Any], kind: JobKind) -> Page:
+    """Return the page after the end of a job of this *kind*: its problem, or where the session belongs."""
+    return PROBLEM[kind] if _problem_kind(data) is kind else place(data)
 
 
 def submitted(data: Data, kind: JobKind, result_id: str, *, at: float) -> None:
@@ -218,8 +218,8 @@ def forget(data: Data, step: Page, *, keep_answers: bool = False) -> None:
         if not (keep_answers and page is step):
             for name in _ANSWERS.get(page, ()):
                 data.pop(name, None)
-        if page in _KIND_OF_STEP:
-            data.get("jobs", {}).pop(_KIND_OF_STEP[page].value, None)
+        if page in _KIND_OF_FORM:
+            data.get("jobs", {}).pop(_KIND_OF_FORM[page].value, None)
     data.pop("problem", None)
 
 

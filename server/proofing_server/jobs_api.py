@@ -115,13 +115,11 @@ def _submitted_at(data: Mapping[str, Any]) -> float:
 
 def _settled(data: Mapping[str, Any], result_id: str, kind: JobKind) -> dict[str, Any]:
     """Return a job whose end the session has taken already, in another tab perhaps."""
-    problem = data.get("problem")
-    failed = problem and problem["kind"] == kind.value
     return {
         "result_id": result_id,
         "kind": kind.value,
         "state": Stage.DONE.value,
-        "next": flow.PROBLEM[kind] if failed else flow.place(data),
+        "next": flow.after(data, kind),
     }
 
 

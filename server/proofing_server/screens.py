@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from proofing.records import End, JobKind, StatusRecord
-from proofing.results import Outcome
 from proofing.rules.resolution import ONLY_ADDRESS_MISSING
 
 #: The screen of a step that is complete; the flow goes on instead of showing one.
@@ -29,6 +28,9 @@ _BY_END = {
     End.UNKNOWN_OUTCOME: "unknown_outcome",
     End.CANCELLED: "cancelled",
 }
+#: Screens that tell the attempts left also of a resolution without an answer, which is given back unless it
+#: was cancelled early.
+_TELLING_ATTEMPTS = {"verify_device", "unknown_outcome", "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Screen:
 
     Attributes:
         name: key below ``problems`` of the catalogue of texts.
-        shows_attempts: whether the attempts left are told.
+        shows_attempts: whether the attempts left are told; not whether this one was charged.
     """
 
     name: str
@@ -49,8 +51,7 @@ def screen_for(record: StatusRecord) -> Screen:
     if record.is_success:
         return Screen(SUCCESS)
     if record.end is End.DONE:
-        is_review = record.outcome is Outcome.REVIEW and record.kind is JobKind.RESOLUTION
-        return Screen("verify_review" if is_review else _FAILED[record.kind], shows_attempts=True)
+        return Screen(_FAILED[record.kind], shows_attempts=True)
     return _exception_screen(record)
 
 
@@ -63,6 +64,5 @@ def _exception_screen(record: StatusRecord) -> Screen:
     name = _BY_END.get(record.end, "") if record.end else ""
     if not name or (name == "document_unreadable" and record.kind is not JobKind.DOCUMENT):
         name = _TECHNICAL[record.kind]
-    # Documents and phones are charged at submit; the rest says that it cost nothing.
-    charged = record.kind is not JobKind.RESOLUTION or name == "verify_device"
-    return Screen(name, shows_attempts=charged and name not in ("unknown_outcome", "cancelled"))
+    # Documents and phones stay counted, save for an unknown outcome.
+    return Screen(name, shows_attempts=record.kind is not JobKind.RESOLUTION or name in _TELLING_ATTEMPTS)

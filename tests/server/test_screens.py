@@ -33,12 +33,13 @@ def test_every_outcome_has_a_screen_with_texts(kind, end, outcome):
         (ended(JobKind.DOCUMENT, End.VENDOR_EXCEPTION), "document_technical", True),
         (ended(JobKind.DOCUMENT, End.BAD_IMAGE), "document_unreadable", True),
         (ended(JobKind.DOCUMENT, End.DECRYPT_ERROR), "document_unreadable", True),
-        (ended(JobKind.DOCUMENT, End.UNKNOWN_OUTCOME), "unknown_outcome", False),
+        (ended(JobKind.DOCUMENT, End.UNKNOWN_OUTCOME), "unknown_outcome", True),
         (ended(JobKind.RESOLUTION, End.DONE, Outcome.FAILED), "verify_failed", True),
-        (ended(JobKind.RESOLUTION, End.DONE, Outcome.REVIEW), "verify_review", True),
         (ended(JobKind.RESOLUTION, End.VENDOR_EXCEPTION), "verify_technical", False),
         (ended(JobKind.RESOLUTION, End.STATE_ID_EXCEPTION), "verify_state", False),
         (ended(JobKind.RESOLUTION, End.DEVICE_EXCEPTION), "verify_device", True),
+        (ended(JobKind.RESOLUTION, End.UNKNOWN_OUTCOME), "unknown_outcome", True),
+        (ended(JobKind.RESOLUTION, End.CANCELLED), "cancelled", True),
         (ended(JobKind.RESOLUTION, End.STALE), "verify_technical", False),
         (ended(JobKind.RESOLUTION, End.DECRYPT_ERROR), "verify_technical", False),
         (
@@ -49,10 +50,28 @@ def test_every_outcome_has_a_screen_with_texts(kind, end, outcome):
         (ended(JobKind.ADDRESS, End.DONE, Outcome.FAILED), "phone_failed", True),
         (ended(JobKind.ADDRESS, End.VENDOR_EXCEPTION, timed_out=True), "phone_timeout", True),
         (ended(JobKind.ADDRESS, End.VENDOR_EXCEPTION), "phone_technical", True),
-        (ended(JobKind.ADDRESS, End.CANCELLED), "cancelled", False),
+        (ended(JobKind.ADDRESS, End.UNKNOWN_OUTCOME), "unknown_outcome", True),
+        (ended(JobKind.ADDRESS, End.CANCELLED), "cancelled", True),
     ],
 )
 def test_table(record, name, shows_attempts):
     """The table of outcomes and screens."""
     screen = screen_for(record)
     assert (screen.name, screen.shows_attempts) == (name, shows_attempts)
+
+
+#: Ends that only a resolution can come to.
+OF_RESOLUTION = {End.STATE_ID_EXCEPTION, End.DEVICE_EXCEPTION}
+#: What stays counted without an answer.
+COUNTED = [
+    *itertools.product((JobKind.DOCUMENT, JobKind.ADDRESS), sorted(set(End) - OF_RESOLUTION - {End.UNKNOWN_OUTCOME})),
+    (JobKind.RESOLUTION, End.CANCELLED),
+]
+
+
+@pytest.mark.parametrize(("kind", "end"), COUNTED)
+def test_no_screen_calls_a_counted_attempt_free(kind, end):
+    """Documents and phones stay counted, and what was cancelled, but not what a death of ours interrupted."""
+    screen = screen_for(ended(kind, end))
+    assert "did not cost" not in load_texts().branch(f"problems.{screen.name}")["body"]
+    assert screen.shows_attempts

@@ -124,7 +124,7 @@ async def test_store_away_at_submit(sync_site, monkeypatch, page, method, field)
     assert browser.page.status_code == 503
     if page == "/document":
         # A browser does not fill file fields in again: the page must not say that nothing is lost.
-        assert "your photos were not taken" in browser.page.text
+        assert "your photos were not accepted" in browser.page.text
         assert "choose both sides again" in browser.page.text
     else:
         assert "Nothing you entered is lost" in browser.page.text

@@ -67,7 +67,7 @@ default:
     base_url: https://api.$host.example
 ```
 
-The key, `$name.api_key`, belongs into the secret store; on your machine the variable
+The key, `$name.api_key`, belongs in the secret store; on your machine the variable
 `PROOFING_${upper}__API_KEY` will do. `proofing check` says what is still missing, and
 `proofing explain some-person` names the vendor and why.
 """)

@@ -120,9 +120,6 @@ class ErrorCode(StrEnum):
     NETWORK = "network"
 
 
-#: Every code that needs a text.
-CODES: frozenset[str] = frozenset(code.value for code in ErrorCode)
-
 #: Alert name to its class and part. Names that are not here are logged and not counted.
 ALERTS: Mapping[str, tuple[ErrorCode, Part]] = MappingProxyType(
     {

@@ -145,8 +145,9 @@ def judge_document(
         fingerprints: side to fingerprint of every picture of the attempt.
         today: the date on which age and expiration count.
         min_age_years: younger persons are refused.
-        chosen_types: the document types that the person's choice allows; None for all known ones.
-        selfie_required: whether the attempt needs a matching selfie.
+        chosen_types: the document types that the person's choice allows; None for all known ones. The present
+            flow lets nobody choose.
+        selfie_required: whether the attempt needs a matching selfie. The present flow takes none.
     """
     if result.outcome is Outcome.UNKNOWN:
         return no_answer_verdict()
@@ -190,6 +191,8 @@ def judge_with_state_id(
     verdict: DocumentVerdict, check: Check[StateIDResult], *, fingerprints: Mapping[Side, str]
 ) -> DocumentVerdict:
     """Add the licence office's answer, the last stage, to a verdict.
+
+    For a flow that asks the office with the document. The present one asks it in the resolution job.
 
     Args:
         verdict: of the stages before.

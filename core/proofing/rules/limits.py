@@ -1,10 +1,10 @@
 """Rate limits: which there are, whom they count, and when an attempt is given back.
 
-The order is *check, run, then count*: whoever is below the maximum may go on, also with the last attempt, and
-an attempt that succeeds continues even when it was the last. Counting is one atomic step of the result store
-(`ResultStore.count`) at submit: a call that comes back with ``counted`` False found the limit in force and
-nothing may run. Attempts of the limits that say so are given back when they ended without an answer.
-Every counted attempt restarts the window.
+An attempt is counted at submit, before it runs, in one atomic step of the result store (`ResultStore.count`)
+that refuses beyond the maximum: a call that comes back with ``counted`` False found the limit in force, and
+nothing may run. The attempt that fills the counter is the last allowed one: it runs, and when it succeeds the
+person goes on. Every counted attempt restarts the window. Attempts of the limits that say so are given back
+when they ended without an answer; one that was cancelled stays counted. docs/adr/0006-count-at-submit.md
 """
 
 import re
@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from proofing.errors import LimitReachedError
-from proofing.records import End, JobKind
+from proofing.records import JobKind
 from proofing.stores import Usage
 
 _MINUTE_SECONDS = 60.0
@@ -26,7 +26,7 @@ class Subject(StrEnum):
     """Whose attempts a limit counts together."""
 
     #: One person, by opaque reference.
-    USER = "user"
+    PERSON = "person"
     #: One SSN over all persons, by keyed fingerprint.
     SSN = "ssn"
 
@@ -39,13 +39,13 @@ class Limit:
         name: as in settings, logs and `LimitReachedError`.
         maximum: attempts in one window.
         window_seconds: how long an attempt is remembered; each counted one restarts the window.
-        gives_back: whether an attempt that ended without an answer is taken off again.
+        gives_back: whether an attempt that ended without an answer, and not cancelled, is taken off again.
     """
 
     name: str
     maximum: int
     window_seconds: float
-    subject: Subject = Subject.USER
+    subject: Subject = Subject.PERSON
     gives_back: bool = False
 
 
@@ -59,11 +59,9 @@ SSN = Limit(
 )
 #: Each phone submission.
 ADDRESS = Limit(name="proof_address", maximum=5, window_seconds=360 * _MINUTE_SECONDS)
-#: Each text message that hands the capture over to a phone.
-SEND_LINK = Limit(name="idv_send_link", maximum=5, window_seconds=10 * _MINUTE_SECONDS)
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(
-    {limit.name: limit for limit in (DOCUMENT, RESOLUTION, SSN, ADDRESS, SEND_LINK)}
+    {limit.name: limit for limit in (DOCUMENT, RESOLUTION, SSN, ADDRESS)}
 )
 
 
@@ -123,19 +121,3 @@ def require_counted(limit: Limit, usage: Usage) -> None:
     """
     if not usage.counted:
         raise LimitReachedError(limit.name, usage.seconds_left)
-
-
-def may_enter(limit: Limit, usage: Usage, *, succeeded: bool) -> bool:
-    """Tell whether a person may enter, or go on from, the step that *limit* guards.
-
-    Args:
-        limit: of the step.
-        usage: of the person.
-        succeeded: whether the step has been completed, if only by the last attempt.
-    """
-    return succeeded or not is_limited(limit, usage)
-
-
-def is_given_back(limit: Limit, end: End) -> bool:
-    """Tell whether an attempt that ended as *end* is taken off the counter again."""
-    return limit.gives_back and end is not End.DONE

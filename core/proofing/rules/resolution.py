@@ -44,8 +44,10 @@ class ResolutionChecks:
     """What came of each planned call.
 
     Attributes:
-        hybrid_device: of the second device in a phone hand-off; None when there was none.
-        verified_with_document: what the office verified when the document was proofed; None: not asked.
+        hybrid_device: of the second device, when the capture went on at a phone; None when there was none.
+            The present flow stays on one device.
+        verified_with_document: what the office verified when the document was proofed; None: not asked. The
+            present flow asks in the resolution job.
     """
 
     device: Check[DeviceResult]
@@ -187,13 +189,8 @@ def judge_device(check: Check[DeviceResult]) -> tuple[bool, str]:
     return (True, DEVICE_PASS) if check.passed else (False, DEVICE_EXCEPTION)
 
 
-def biographical_info(applicant: Applicant, phone_fingerprint: str | None = None) -> dict[str, Any]:
-    """Return the coarse facts that are kept of the applicant with the sealed result.
-
-    Args:
-        applicant: the person.
-        phone_fingerprint: keyed fingerprint of the phone number.
-    """
+def biographical_info(applicant: Applicant) -> dict[str, Any]:
+    """Return the coarse facts that are kept of the applicant with the sealed result."""
     number = applicant.state_id_number
     return {
         "birth_year": applicant.dob[:4] if applicant.dob else None,
@@ -202,13 +199,7 @@ def biographical_info(applicant: Applicant, phone_fingerprint: str | None = None
         "state_id_jurisdiction": applicant.state_id_jurisdiction,
         "state_id_number": mask_licence_number(number) if number else None,
         "same_address_as_id": applicant.same_address_as_id,
-        "phone": {
-            "area_code": applicant.phone[:3],
-            "country_code": "US",
-            "fingerprint": phone_fingerprint,
-        }
-        if applicant.phone
-        else None,
+        "phone": {"area_code": applicant.phone[:3], "country_code": "US"} if applicant.phone else None,
     }
 
 

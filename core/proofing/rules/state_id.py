@@ -67,6 +67,8 @@ def is_office_error(error: VendorError | None) -> bool:
 def bypass_error(check: Check[StateIDResult], codes: Collection[str]) -> Check[StateIDResult]:
     """Return *check*, or a skipped one in its place that passes, when its error's code is among *codes*.
 
+    No setting names such codes at present, and the resolution job bypasses none.
+
     Args:
         check: the state ID check.
         codes: of the errors that operators chose to bypass. The bypass stays on record as the skip's name.

@@ -23,7 +23,7 @@ without the others. Settings, below ``aws``:
   key (by a process that may write), and that the key is there and enabled.
 
 Credentials come by the usual AWS chain: environment, shared files, container or instance role. None of them
-belongs into settings.yaml. Where that chain asks a metadata service it reads the proxy variables itself.
+belongs in settings.yaml. Where that chain asks a metadata service it reads the proxy variables itself.
 
 Least permissions. Web: ``s3:PutObject`` on the images, ``kms:GenerateDataKey`` for the encryption contexts
 with the purposes ``args``, ``session`` and ``result``, and ``kms:Decrypt`` for ``session`` and ``result``.

@@ -37,7 +37,7 @@ async def post_document(request: Request) -> Response:
     form = await read_multipart(request, max_file_bytes=site.service.settings.max_image_upload_bytes)
     check_form(session, form.fields)
     if site.service.async_documents:
-        # The switch changed while the page was open: pictures belong into uploads now.
+        # The switch changed while the page was open: pictures belong in uploads now.
         return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
     images, errors = _read_pictures(form, allow_text=site.service.takes_text_documents)
     if errors:
@@ -115,7 +115,6 @@ async def _capture_page(
         sides=[side.value for side in SIDES],
         errors=errors or {},
         earlier=earlier,
-        tips=bool(problem.get("tips")),
         max_bytes=service.settings.max_image_upload_bytes,
         takes_text=service.takes_text_documents,
         failed_fingerprints=session.data.get("failed_fingerprints", []),

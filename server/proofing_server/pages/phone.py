@@ -10,11 +10,10 @@ from proofing_server.entry import check_form, enter
 from proofing_server.flow import Data, Page
 from proofing_server.forms import read_phone
 from proofing_server.pages.information import applicant_of
+from proofing_server.pages.start import CLEAR
 from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, Site, go_to
 from proofing_server.submitting import submit
-
-_CLEAR = {"Clear-Site-Data": '"cache", "storage"'}
 
 
 async def show_phone_form(request: Request) -> Response:
@@ -54,7 +53,7 @@ async def post_phone(request: Request) -> Response:
 async def show_done(request: Request) -> Response:
     """Say that the person is verified. The session holds nothing of them any more."""
     site, session = await enter(request, Page.DONE)
-    return site.page(request, "done", page=Page.DONE, session=session, headers=_CLEAR)
+    return site.page(request, "done", page=Page.DONE, session=session, headers=CLEAR)
 
 
 async def _phone_page(

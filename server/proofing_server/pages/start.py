@@ -11,7 +11,7 @@ from proofing_server.sessions import SessionMissingError
 from proofing_server.site import go_to, site_of
 
 #: Sent with pages that end the flow: nothing of it stays in the browser.
-_CLEAR = {"Clear-Site-Data": '"cache", "storage"'}
+CLEAR = {"Clear-Site-Data": '"cache", "storage"'}
 
 
 async def show_welcome(request: Request) -> Response:
@@ -93,9 +93,9 @@ async def leave(request: Request) -> Response:
 
 async def show_exited(request: Request) -> Response:
     """Say that the person has left, and where to go."""
-    return site_of(request).page(request, "exited", headers=_CLEAR)
+    return site_of(request).page(request, "exited", headers=CLEAR)
 
 
 async def show_session_ended(request: Request) -> Response:
     """Say that the session has ended."""
-    return site_of(request).page(request, "session_ended", headers=_CLEAR)
+    return site_of(request).page(request, "session_ended", headers=CLEAR)

@@ -36,7 +36,7 @@ def show_wait(kind: JobKind) -> Handler:
         if stage is Stage.DONE:
             await settle(site, session, kind)
             if flow.pending(session.data, kind) != result_id:
-                raise ElsewhereError(_after(session.data, kind))
+                raise ElsewhereError(flow.after(session.data, kind))
             stage = Stage.MISSING  # the record went away between the two looks
         return site.page(
             request,
@@ -69,9 +69,3 @@ def cancel(kind: JobKind) -> Handler:
         return go_to(flow.place(session.data))
 
     return handler
-
-
-def _after(data: flow.Data, kind: JobKind) -> str:
-    """Return the page after the end of a job: its problem, or the next step."""
-    problem = data.get("problem")
-    return flow.PROBLEM[kind] if problem and problem["kind"] == kind.value else flow.place(data)

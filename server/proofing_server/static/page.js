@@ -1,7 +1,6 @@
 // On every page: focus, forms that are sent once, the masked number, and the warning before the session ends.
 
 const BUSY_VISIBLE_AFTER_MS = 15_000;
-const WARN_BEFORE_END_SECONDS = 120;
 
 takeFocus();
 // Without https (or http://localhost) there is no Web Crypto, and state changes are refused.
@@ -58,19 +57,20 @@ function maskedField(button) {
 }
 
 /**
- * Warn two minutes before the session ends, and leave the page when it has: it shows personal data. The server
+ * Warn a while before the session ends, and leave the page when it has: it shows personal data. The server
  * is asked first, because another tab may have kept the session alive.
  */
 function watchSession(warning) {
   if (!warning) return;
+  const warnSeconds = Number(warning.dataset.warnSeconds);
   let timer = 0;
   const lookAfter = (seconds) => {
     clearTimeout(timer);
     timer = setTimeout(look, Math.max(1, seconds) * 1000);
   };
   const take = (secondsLeft) => {
-    warning.hidden = secondsLeft > WARN_BEFORE_END_SECONDS;
-    lookAfter(warning.hidden ? secondsLeft - WARN_BEFORE_END_SECONDS : secondsLeft + 1);
+    warning.hidden = secondsLeft > warnSeconds;
+    lookAfter(warning.hidden ? secondsLeft - warnSeconds : secondsLeft + 1);
   };
   const ask = async (method) => {
     const headers = { "X-CSRF-Token": warning.dataset.csrf };

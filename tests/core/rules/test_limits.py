@@ -3,19 +3,14 @@
 import pytest
 
 from proofing.errors import LimitReachedError
-from proofing.records import End
 from proofing.rules.limits import (
-    ADDRESS,
     DOCUMENT,
     LIMITS,
     RESOLUTION,
-    SEND_LINK,
     SSN,
     Subject,
     counter_key,
-    is_given_back,
     is_limited,
-    may_enter,
     remaining,
     require_attempt,
     require_counted,
@@ -26,11 +21,10 @@ from proofing.stores import Usage
 @pytest.mark.parametrize(
     ("name", "subject", "maximum", "minutes"),
     [
-        ("idv_doc_auth", Subject.USER, 5, 360),
-        ("idv_resolution", Subject.USER, 5, 360),
+        ("idv_doc_auth", Subject.PERSON, 5, 360),
+        ("idv_resolution", Subject.PERSON, 5, 360),
         ("proof_ssn", Subject.SSN, 10, 60),
-        ("proof_address", Subject.USER, 5, 360),
-        ("idv_send_link", Subject.USER, 5, 10),
+        ("proof_address", Subject.PERSON, 5, 360),
     ],
 )
 def test_the_table(name, subject, maximum, minutes):
@@ -65,23 +59,17 @@ def test_remaining(count, left, limited):
     usage = Usage(count=count, seconds_left=1)
     assert remaining(DOCUMENT, usage) == left
     assert is_limited(DOCUMENT, usage) is limited
-    assert may_enter(DOCUMENT, usage, succeeded=False) is not limited
-    assert may_enter(DOCUMENT, usage, succeeded=True)
 
 
-@pytest.mark.parametrize("end", list(End))
-def test_only_answered_attempts_of_resolution_and_ssn_stay_counted(end):
-    """Attempts without an answer are given back, save documents, phones and links."""
-    given_back = end is not End.DONE
-    assert is_given_back(RESOLUTION, end) is given_back
-    assert is_given_back(SSN, end) is given_back
-    assert not any(is_given_back(limit, end) for limit in (DOCUMENT, ADDRESS, SEND_LINK))
+def test_only_resolution_and_ssn_attempts_are_given_back():
+    """A document or phone submission stays counted, whatever comes of it."""
+    assert {name for name, limit in LIMITS.items() if limit.gives_back} == {"idv_resolution", "proof_ssn"}
 
 
 def test_counter_keys_are_apart_and_hold_no_ssn():
     """Each limit has a name space of its own; an SSN as subject is refused and not repeated."""
     keys = {counter_key(limit, subject) for limit in LIMITS.values() for subject in ("a", "b")}
-    assert len(keys) == 10
+    assert len(keys) == 8
     for subject in ("", "900661234", "900-66-1234"):
         with pytest.raises(ValueError, match="opaque") as caught:
             counter_key(SSN, subject)

@@ -227,7 +227,7 @@ def test_each_row_of_the_device_table(check, success, reason, status):
 
 
 def test_the_second_device_counts_too():
-    """In a hand-off the worse of two devices gives the reason, and an exception of either fails."""
+    """The worse of two devices gives the reason, and an exception of either fails."""
     record = adjudicate(ONE, checks(hybrid_device=device(ReviewStatus.REJECT, FAILED)))
     assert record.success
     assert record.device_reason == "device_profiling_result_review_required"
@@ -365,11 +365,11 @@ def test_facts_of_each_stage_are_kept():
 def test_biographical_info_is_coarse():
     """A year, a state, an area code and a masked number remain."""
     info = biographical_info(
-        Applicant(dob="1985-03-07", state="NY", phone="7035550100", state_id_number="AB-12"), "f00"
+        Applicant(dob="1985-03-07", state="NY", phone="7035550100", state_id_number="AB-12")
     )
     assert info["birth_year"] == "1985"
     assert info["state_id_number"] == "##-##"
-    assert info["phone"] == {"area_code": "703", "country_code": "US", "fingerprint": "f00"}
+    assert info["phone"] == {"area_code": "703", "country_code": "US"}
     empty = biographical_info(Applicant())
     assert not any(empty.values())
     assert mask_licence_number("Ä1 x") == "## #"
