@@ -10,7 +10,6 @@ import json
 import statistics
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -20,6 +19,7 @@ from redis.asyncio import Redis
 from bench.report import Row, quantile, report
 from proofing.cli.smoke import Answers, Walk
 from proofing.images import Side
+from proofing.records import StatusRecord
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
 from proofing.testing.pictures import make_jpeg
@@ -109,17 +109,18 @@ async def round_trip(url: str) -> float:
     return statistics.median(taken)
 
 
-def ended_at(product: Product) -> dict[str, float]:
-    """Return when each job ended, by the summary lines of the workers."""
-    found = {}
-    for text in product.log_file.read_text().splitlines():
-        line = json.loads(text)
-        if line["name"] == "perform":
-            found[line["job_id"]] = datetime.fromisoformat(line["timestamp"]).timestamp()
-    return found
+def ended_at(services: Services, result_id: str) -> float:
+    """Return when the job ended by its status record: taken before the end is signed and published.
+
+    Asked of Redis itself, not through the proxy.
+    """
+    kept = str(services.redis.command("GET", f"proofing:{{{result_id}}}:status"))
+    finished_at = StatusRecord.from_json(kept[1:]).finished_at
+    assert finished_at is not None, result_id
+    return finished_at
 
 
-async def measure(product: Product) -> dict[str, float]:
+async def measure(product: Product, services: Services) -> dict[str, float]:
     """Walk persons to the phone page, then measure their phone jobs."""
     submits, seen, bare = [], {}, []
     for number in range(PERSONS):
@@ -134,8 +135,7 @@ async def measure(product: Product) -> dict[str, float]:
         await person.client.get("/healthz")
         bare.append((time.perf_counter() - started) * 1000)
         await person.client.aclose()
-    ends = ended_at(product)
-    lags = [(when - ends[result_id]) * 1000 for result_id, when in seen.items()]
+    lags = [(when - ended_at(services, result_id)) * 1000 for result_id, when in seen.items()]
     return {
         "submit p95": quantile(submits, 0.95),
         "submit p50": quantile(submits, 0.5),
@@ -194,7 +194,7 @@ def run() -> dict[str, float]:
         with Product(
             Path(directory) / "a", settings, workers=2, port=port, variables=services.variables
         ) as product:
-            found = asyncio.run(measure(product))
+            found = asyncio.run(measure(product, services))
             found["Redis"] = asyncio.run(round_trip(redis_url(services)))
             found["KMS calls"] = key_calls_per_proofing(product, PERSONS)
         slow = {**settings, "mock": {"latency_seconds": 8.0}, "device_profiling_enabled": False}
@@ -229,8 +229,13 @@ def main() -> None:
                 "submit request, p95",
                 {"empty request": "bare request p95"},
             ),
-            row("visible p50", "ms", "", "end of job to event on the page, p50"),
-            row("visible p95", "ms", "<= 50 ms", "end of job to event on the page, p95"),
+            row("visible p50", "ms", "", "end of job (before it is published) to event on the page, p50"),
+            row(
+                "visible p95",
+                "ms",
+                "<= 50 ms",
+                "end of job (before it is published) to event on the page, p95",
+            ),
             row("KMS calls", "calls", "<= 1.2", "KMS calls a proofing"),
             row("waiting MB", "MB", "<= 150 MB", f"web process with {WAITERS} waiting pages"),
             row("ends seen", "pages", f"= {WAITERS}", "waiting pages that saw their end"),

@@ -2,24 +2,32 @@
 
 import argparse
 import json
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 
-from proofing.errors import QueueError, StoreError
+from proofing.backends import open_backend
+from proofing.errors import ProofingError
 from proofing.runtime import configure, make_backends, make_eraser
 
 
 async def erase(options: argparse.Namespace) -> int:
-    """Erase one person; 0 when nothing is left, 1 when it must be run again."""
+    """Erase one person; 0 when nothing is left, 1 when it must be run again.
+
+    A store that does not open keeps no other from being erased: it is named on stderr, with the reason, and
+    what it still holds is on its receipt.
+    """
     configuration = await configure(role="erase")
     backends = make_backends(configuration, "erase")
     async with AsyncExitStack() as stack:
-        for backend in (backends.queue, backends.images, backends.results):
+        for key, backend in backends.in_order():
+            if backend is backends.key_service:
+                continue  # nothing is opened here that was sealed
             stack.push_async_callback(backend.close)
             try:
-                await backend.open()
-            except (QueueError, StoreError):
-                continue  # its receipt will say so
+                await open_backend(key, backend)
+            except ProofingError as error:
+                print(f"{key}: {error}", file=sys.stderr)
         erasure = await make_eraser(configuration, backends).erase(options.reference)
     if options.json:
         receipts = [asdict(receipt) for receipt in erasure.receipts]

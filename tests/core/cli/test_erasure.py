@@ -1,0 +1,72 @@
+"""`proofing erase` when a store refuses to open: the others are erased, and each has its receipt."""
+
+import asyncio
+import json
+import os
+
+import pytest
+
+from proofing import runtime
+from proofing.cli import main
+from proofing.images import Side
+from proofing.service import Person
+from proofing.testing.s3 import DEFAULT_CREDENTIAL, Bucket, running_s3
+
+PERSON = Person(reference="person-1")
+
+
+@pytest.fixture
+def bucket(settings_file, monkeypatch):
+    """Point the command line at an embedded product whose pictures lie in S3, and return the S3."""
+    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", DEFAULT_CREDENTIAL.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", DEFAULT_CREDENTIAL.secret_key)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    with running_s3([Bucket(name="images", only_if_absent=True)]) as server:
+        aws = {
+            "region": server.region,
+            "image_bucket": "images",
+            "s3_endpoint_url": server.url,
+            "s3_addressing": "path",
+        }
+        path = settings_file(plugins=["huey", "local", "mock", "aws"], image_store="aws", aws=aws)
+        monkeypatch.setenv("PROOFING_SETTINGS", str(path))
+        yield server
+
+
+async def leave_traces():
+    """Have a session and an upload slot of the person."""
+    configuration = await runtime.configure()
+    async with runtime.start(configuration, "run") as started:
+        await started.service.save_session("session-id", {"person": PERSON.reference})
+        grant = await started.service.new_slot(PERSON, attempt="a" * 32, side=Side.FRONT)
+        assert grant
+
+
+async def session():
+    """Return what is left of the session."""
+    configuration = await runtime.configure()
+    async with runtime.start(configuration, "run") as started:
+        return await started.service.load_session("session-id")
+
+
+def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys):
+    """A bucket that is not there keeps nothing else from being erased; mended, the next run completes."""
+    asyncio.run(leave_traces())
+    images = bucket.buckets.pop("images")
+    assert main(["erase", PERSON.reference, "--json"]) == 1
+    told = capsys.readouterr()
+    report = json.loads(told.out)
+    receipts = {receipt["store"]: receipt for receipt in report["receipts"]}
+    assert receipts["image_store"]["problem"] == "unreachable: run again"
+    assert receipts["queue"]["problem"] is None
+    assert receipts["result_store"]["problem"] is None
+    assert receipts["result_store"]["removed"] > 0
+    assert not report["complete"]
+    assert "image_store: S3: aws.image_bucket: must name a bucket that exists" in told.err
+    bucket.buckets["images"] = images
+    assert asyncio.run(session()) is None
+    assert main(["erase", PERSON.reference, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["complete"]
