@@ -12,7 +12,7 @@ from proofing.testing.waiting import eventually
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
 
-DEADLINE_SECONDS = 0.8
+DEADLINE_SECONDS = 1.5
 CHANNEL = "proofing:ended"
 
 

@@ -99,7 +99,7 @@ async def test_every_call_ends_by_its_deadline_and_heals(
     """All calls at once fail typed; afterwards the same store serves again."""
     await proxy.set(FAULTS[fault])
     seconds = await asyncio.gather(*(seconds_until_error(call(store)) for call in CALLS.values()))
-    assert max(seconds) < DEADLINE_SECONDS + 0.7  # room for a busy machine, but not for another deadline
+    assert max(seconds) < DEADLINE_SECONDS + 1.0  # room for a busy machine
     await proxy.set(NO_FAULT)
 
     async def is_healed() -> bool:
@@ -182,7 +182,7 @@ async def test_a_frozen_redis_is_told_by_the_deadline(server: RedisServer, store
     """A stopped process keeps its connections open and says nothing."""
     server.pause()
     try:
-        assert await seconds_until_error(store.status("id")) < DEADLINE_SECONDS + 0.7
+        assert await seconds_until_error(store.status("id")) < DEADLINE_SECONDS + 1.0
     finally:
         server.resume()
 
