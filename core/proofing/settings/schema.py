@@ -34,6 +34,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _KEY_BYTES = 32
 #: What browsers send in the header Origin.
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
+#: Links to other sites, and to pages of this one; ``//host`` would be another site that looks like a page.
+_URL = re.compile(r"https?://[^\s/?#\\][^\s\\]*")
+_PATH = re.compile(r"/(?![/\\])[^\s\\]*")
 _LIVE: dict[str, JsonValue] = {"live": True}
 
 
@@ -147,7 +150,11 @@ class Settings(BaseModel):
         description="Who sent the person, as the pages say it.",
         json_schema_extra=_LIVE,
     )
-    partner_url: str = Field("/", description="Where pages that end the flow lead.", json_schema_extra=_LIVE)
+    partner_url: str = Field(
+        "/",
+        description="Where pages that end the flow lead: an http or https URL, or a path; /: nowhere.",
+        json_schema_extra=_LIVE,
+    )
     phone_precheck_enabled: Switch = Field(
         default=False, description="Ask a phone vendor during resolution when a phone is known."
     )
@@ -274,6 +281,11 @@ class Settings(BaseModel):
             "public_url",
             "must be an origin such as https://proofing.example.gov, without a path",
             _ORIGIN.fullmatch(self.public_url) is not None,
+        )
+        yield (
+            "partner_url",
+            "must be a path that begins with one / or an http or https URL",
+            (_URL.fullmatch(self.partner_url) or _PATH.fullmatch(self.partner_url)) is not None,
         )
         yield (
             "state_id_jurisdictions",
