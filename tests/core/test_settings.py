@@ -194,6 +194,12 @@ def test_jurisdictions_are_codes_of_states(tmp_path, names):
     assert load(path).state_id_jurisdictions == ("MT", "ND", "PR")
 
 
+def test_a_wrong_word_is_told_with_the_right_ones(tmp_path):
+    """Nobody has to look up what a vendor's status may be."""
+    (told,) = problems_of(write(tmp_path, f"default: {{vendor_status: {{mock: {CANARY}}}}}\n"))
+    assert told.endswith(": vendor_status.mock: must be 'operational', 'partial_outage' or 'full_outage'")
+
+
 def test_slots_fit_into_the_connections(tmp_path):
     """A job that waits for a connection inside the client lets its deadline run."""
     (told,) = problems_of(write(tmp_path, "default: {outbound_max_connections: 299}\n"))
