@@ -29,7 +29,7 @@ from proofing.queues import Capability
 from proofing.retention import Eraser
 from proofing.routing import Router, vendor_problems
 from proofing.service import ProofingService
-from proofing.settings import Layers, LiveSettings, Settings, parse_settings, read_layers
+from proofing.settings import Layers, LiveSettings, Settings, examine_settings, read_layers
 from proofing.settings.schema import decode_key
 from proofing.stores import Adviser, Secrets, SecretStore
 from proofing.uploads import UploadDesk
@@ -89,12 +89,11 @@ async def configure(
         problems += error.problems
         _stand_in(layers)
     problems += plugins.read_sections(layers)
+    examined = examine_settings(layers)
+    settings = examined.settings
+    problems += examined.problems
     try:
-        settings = parse_settings(layers, Settings)
-    except ConfigurationError as error:
-        raise ConfigurationError(located([*problems, *error.problems], layers)) from None
-    try:
-        problems += _settings_problems(layers, settings, plugins)
+        problems += examined.about_values(_settings_problems(layers, settings, plugins))
     except ConfigurationError as error:
         problems += error.problems
     if problems or secrets is None:
@@ -335,10 +334,11 @@ def _reread(
     """
     layers = read_layers(path, environ)
     layers.add(secrets.values, secrets.source)
-    settings = parse_settings(layers, Settings)
-    if problems := vendor_problems(settings, plugins, layers.environment):
+    examined = examine_settings(layers)
+    of_vendors = vendor_problems(examined.settings, plugins, layers.environment)
+    if problems := [*examined.problems, *examined.about_values(of_vendors)]:
         raise ConfigurationError(located(problems, layers))
-    return settings
+    return examined.settings
 
 
 def _ring(current: SecretStr, old: tuple[SecretStr, ...]) -> KeyRing:

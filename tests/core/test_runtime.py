@@ -98,14 +98,89 @@ def test_every_problem_names_the_file(environment, capsys):
         "test", queue="postgres", document_vendor="ghost", huey=7, vendor_status={"mokk": "full_outage"}
     )
     assert main(["check"]) == 78
-    assert capsys.readouterr().err.splitlines()[1:] == [
-        "  settings.yaml (default): huey: must be a map of settings",
-    ]
-    environment("test", queue="postgres", document_vendor="ghost", vendor_status={"mokk": "full_outage"})
+    told = capsys.readouterr().err.splitlines()[1:]
+    assert told[0] == "  settings.yaml (default): huey: must be a map of settings"
+    keys = ["queue", "document_vendor", "vendor_status.mokk"]
+    for line, key in zip(told[1:], keys, strict=True):
+        assert line.startswith(f"  settings.yaml (default): {key}: no enabled plugin offers ")
+
+
+SEVERAL = {
+    "queue": "hue",
+    "worker_slots": {"document": 1},
+    "vendor_status": {"foo": "operational"},
+    "job_deadline_seconds": 90,
+}
+
+
+def keys_told(capsys):
+    """Return the keys of the problems that were told, in their order."""
+    lines = capsys.readouterr().err.splitlines()[1:]
+    return [line.removeprefix("  settings.yaml (default): ").partition(": ")[0] for line in lines]
+
+
+@pytest.mark.parametrize("beside", [{}, {"idv_available": "maybe"}, {"idv_available": 7, "quue": 1}])
+def test_every_kind_of_problem_is_told_at_once(environment, capsys, beside):
+    """Wrong fields hide neither rules between keys nor names that no plugin offers; none is told twice."""
+    environment("test", **SEVERAL, **beside)
+    assert main(["check"]) == 78
+    assert sorted(keys_told(capsys)) == sorted(
+        [*beside, *SEVERAL.keys() - {"vendor_status"}, "vendor_status.foo"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        # The deadline may have been meant for what cannot be read.
+        ({"async_wait_timeout_seconds": "9O", "job_deadline_seconds": 80}, ["async_wait_timeout_seconds"]),
+        ({"job_deadline_seconds": "4O", "async_wait_timeout_seconds": 50}, ["job_deadline_seconds"]),
+        ({"worker_slots": {"document": 0}}, ["worker_slots.document"]),
+        ({"worker_slots": 7, "outbound_max_connections": 1}, ["worker_slots"]),
+        (
+            {"vendor_status": {"mock": "broken", "mokk": "full_outage"}},
+            ["vendor_status.mock", "vendor_status.mokk"],
+        ),
+        (
+            {"document_vendor_percentages": {"ghost": 5, "mock": "x"}},
+            ["document_vendor_percentages.mock", "document_vendor_percentages"],
+        ),
+        ({"address_vendors": [7, "ghost"], "queue": 7}, ["address_vendors.0", "queue"]),
+    ],
+)
+def test_a_stand_in_is_not_judged(environment, capsys, values, keys):
+    """What takes the place of a wrong key cannot be wrong itself, nor make another key wrong."""
+    environment("test", **values)
+    assert main(["check"]) == 78
+    assert keys_told(capsys) == keys
+
+
+def test_a_stand_in_is_not_refused_in_production(environment, capsys):
+    """Its default is for one machine, but nobody chose it."""
+    environment("production", document_vendor=7, secret_store=7)
     assert main(["check"]) == 78
     told = capsys.readouterr().err
-    for key in ("queue", "document_vendor", "vendor_status.mokk"):
-        assert f"  settings.yaml (default): {key}: no enabled plugin offers " in told
+    assert "document_vendor: must be a valid string" in told
+    assert told.count("document_vendor: ") == 1
+    assert "required" not in told
+
+
+def test_wrong_secrets_hide_nothing(environment, capsys, monkeypatch):
+    """A key that is no key is told beside the rest, and is not shown."""
+
+    class Wrong:
+        async def load(self):
+            return runtime.Secrets(values={"session_encryption_key": SECRET}, version="1", source="secrets")
+
+    monkeypatch.setattr(PluginManager, "secret_store", lambda *_: Wrong())
+    environment("test", **SEVERAL)
+    assert main(["check"]) == 78
+    told = capsys.readouterr().err
+    assert "secrets: session_encryption_key: must be 32 bytes" in told
+    assert "hmac_fingerprinter_key: is required" in told
+    for key in ("queue", "worker_slots", "vendor_status.foo", "job_deadline_seconds"):
+        assert told.count(f": {key}: ") == 1
+    assert SECRET not in told
 
 
 class Breaks:
@@ -230,6 +305,22 @@ async def test_a_reload_is_held_to_the_rules_of_a_start(settings_file):
         configuration.live._looked = 0.0
         assert configuration.live.current.document_vendor == stands
     assert configuration.live.current.partner_name == "mock"
+
+
+async def test_a_refused_reload_tells_everything(settings_file):
+    """A wrong field does not hide a vendor that is not there."""
+    path = settings_file()
+    environ = {"PROOFING_ENV": "test"}
+    configuration = await runtime.configure(path, environ)
+    secrets = runtime.Secrets(
+        values=dict.fromkeys(runtime._SECRET_KEYS, "00" * 32), version="1", source="test"
+    )
+    settings_file(idv_available="maybe", document_vendor="ghost", job_deadline_seconds=90)
+    with pytest.raises(ConfigurationError) as caught:
+        runtime._reread(path, environ, secrets, configuration.plugins)
+    assert [problem.key for problem in caught.value.problems] == [
+        *("idv_available", "job_deadline_seconds", "document_vendor"),
+    ]
 
 
 async def test_a_reload_brings_no_mock_into_production(settings_file):

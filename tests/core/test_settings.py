@@ -158,6 +158,33 @@ def test_the_public_url_is_an_origin(tmp_path, url, fine):
         assert ": public_url: must be an origin" in problems_of(path)[0]
 
 
+@pytest.mark.parametrize(
+    ("link", "fine"),
+    [
+        ("/", True),
+        ("/goodbye?from=proofing", True),
+        ("https://www.agency.example/after#top", True),
+        ("http://localhost:9000", True),
+        ("www.agency.example", False),
+        ("javascript:alert(1)", False),
+        ("//agency.example", False),
+        ("/\\agency.example", False),
+        ("https://", False),
+        ("https:///path", False),
+        ("https://agency.example/a b", False),
+        ("", False),
+    ],
+)
+def test_the_partner_url_leads_somewhere(tmp_path, link, fine):
+    """A host without its scheme would be a link to a page of ours that does not exist."""
+    path = write(tmp_path, f"default: {{partner_url: {json.dumps(link)}}}\n")
+    if fine:
+        assert load(path).partner_url == link
+    else:
+        (told,) = problems_of(path)
+        assert told.endswith(": partner_url: must be a path that begins with one / or an http or https URL")
+
+
 @pytest.mark.parametrize("names", ["[Montana, ND]", "[MT, nd]", "['']", "[XX]"])
 def test_jurisdictions_are_codes_of_states(tmp_path, names):
     """A name that no document bears would switch the licence office's check off, unsaid."""
@@ -165,6 +192,12 @@ def test_jurisdictions_are_codes_of_states(tmp_path, names):
     assert told.endswith(": state_id_jurisdictions: must be two-letter codes such as MT")
     path = write(tmp_path, "default: {state_id_jurisdictions: [MT, ND, PR]}\n")
     assert load(path).state_id_jurisdictions == ("MT", "ND", "PR")
+
+
+def test_a_wrong_word_is_told_with_the_right_ones(tmp_path):
+    """Nobody has to look up what a vendor's status may be."""
+    (told,) = problems_of(write(tmp_path, f"default: {{vendor_status: {{mock: {CANARY}}}}}\n"))
+    assert told.endswith(": vendor_status.mock: must be 'operational', 'partial_outage' or 'full_outage'")
 
 
 def test_slots_fit_into_the_connections(tmp_path):

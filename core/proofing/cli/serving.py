@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -71,8 +73,9 @@ async def migrate(_options: argparse.Namespace) -> int:
 async def run(options: argparse.Namespace) -> int:
     """Start web and workers as processes of their own, and stop them together."""
     configuration = await configure(role="run")  # wrong settings are told once, here
-    await _migrate(configuration)
     port = chosen_port(options.port)
+    _require_free(options.host, port)
+    await _migrate(configuration)
     url = f"http://localhost:{port}"
     environ = dict(os.environ)
     if configuration.settings.public_url == f"http://localhost:{_DEFAULT_PORT}":
@@ -91,6 +94,37 @@ async def run(options: argparse.Namespace) -> int:
     finally:
         await _stop(processes)
     return code
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse a place that is taken: whoever listens there would be asked whether our server is ready.
+
+    Raises:
+        ConfigurationError: nobody can listen there now; the rule says why.
+    """
+    errors: list[OSError] = []
+    bound = 0
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        places, errors = [], [error]
+    for family, kind, protocol, _, address in places:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                # As servers do it, so that connections of before, and the other family, hold nothing.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+            bound += 1
+        except OSError as error:
+            errors.append(error)
+    if any(error.errno == errno.EADDRINUSE for error in errors):
+        rule = f"{port} is in use; choose another with PORT or --port"
+        raise ConfigurationError([Problem("command line", "port", rule)])
+    if not bound:
+        rule = f"{host} port {port} cannot be listened on ({errors[0].strerror})"
+        raise ConfigurationError([Problem("command line", "host", rule)])
 
 
 async def _migrate(configuration: Configuration) -> Sequence[str]:

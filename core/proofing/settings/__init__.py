@@ -1,7 +1,8 @@
-"""Typed settings: `layers` reads them, the strict `schema` decides, `live` follows the switches."""
+"""Typed settings: `layers` reads, `parsing` holds it to the strict `schema`, `live` follows the switches."""
 
 from proofing.settings.layers import Layers, read_layers
 from proofing.settings.live import LiveSettings
-from proofing.settings.schema import Settings, parse_settings
+from proofing.settings.parsing import examine_settings, parse_settings
+from proofing.settings.schema import Settings
 
-__all__ = ["Layers", "LiveSettings", "Settings", "parse_settings", "read_layers"]
+__all__ = ["Layers", "LiveSettings", "Settings", "examine_settings", "parse_settings", "read_layers"]

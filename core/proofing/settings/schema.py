@@ -6,11 +6,10 @@ docs/reference/settings.md is printed from here (``proofing settings --reference
 
 import base64
 import binascii
-import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Any, LiteralString, TypeVar
+from typing import Annotated, LiteralString
 
 from pydantic import (
     BaseModel,
@@ -20,20 +19,22 @@ from pydantic import (
     JsonValue,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proofing.applicant import STATES
-from proofing.errors import ConfigurationError, Problem
 from proofing.images import MAX_IMAGE_BYTES
-from proofing.settings.layers import Layers
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
-_KEY_BYTES = 32
+KEY_BYTES = 32
 #: What browsers send in the header Origin.
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
+#: Links to other sites, and to pages of this one; ``//host`` would be another site that looks like a page.
+_URL = re.compile(r"https?://[^\s/?#\\][^\s\\]*")
+_PATH = re.compile(r"/(?![/\\])[^\s\\]*")
+#: The context of a validation that leaves the rules between keys to its caller.
+FIELDS_ONLY = object()
 _LIVE: dict[str, JsonValue] = {"live": True}
 
 
@@ -57,7 +58,7 @@ def decode_key(text: str) -> bytes | None:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
-    return key if len(key) == _KEY_BYTES else None
+    return key if len(key) == KEY_BYTES else None
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
@@ -147,7 +148,11 @@ class Settings(BaseModel):
         description="Who sent the person, as the pages say it.",
         json_schema_extra=_LIVE,
     )
-    partner_url: str = Field("/", description="Where pages that end the flow lead.", json_schema_extra=_LIVE)
+    partner_url: str = Field(
+        "/",
+        description="Where pages that end the flow lead: an http or https URL, or a path; /: nowhere.",
+        json_schema_extra=_LIVE,
+    )
     phone_precheck_enabled: Switch = Field(
         default=False, description="Ask a phone vendor during resolution when a phone is known."
     )
@@ -227,11 +232,14 @@ class Settings(BaseModel):
         """The forward proxy, with its password."""
         return self.outbound_proxy.get_secret_value() if self.outbound_proxy else None
 
+    def broken_rules(self) -> list[tuple[str, LiteralString]]:
+        """Return key and rule of whatever one field cannot judge and does not hold."""
+        return [(key, rule) for key, rule, holds in self._agreements() if not holds]
+
     @model_validator(mode="after")
-    def _keys_agree(self) -> "Settings":
+    def _keys_agree(self, info: ValidationInfo) -> "Settings":
         """Hold keys to each other: job deadline < page give-up <= stale limit; URL life <= session."""
-        broken = [(key, rule) for key, rule, holds in self._agreements() if not holds]
-        if broken:
+        if info.context is not FIELDS_ONLY and (broken := self.broken_rules()):
             # An error of pydantic's own, because a ValueError would name no key, and only one rule.
             raise ValidationError.from_exception_data(
                 "Settings",
@@ -276,6 +284,11 @@ class Settings(BaseModel):
             _ORIGIN.fullmatch(self.public_url) is not None,
         )
         yield (
+            "partner_url",
+            "must be a path that begins with one / or an http or https URL",
+            (_URL.fullmatch(self.partner_url) or _PATH.fullmatch(self.partner_url)) is not None,
+        )
+        yield (
             "state_id_jurisdictions",
             "must be two-letter codes such as MT",
             STATES.issuperset(self.state_id_jurisdictions),
@@ -285,50 +298,3 @@ class Settings(BaseModel):
     def live_keys(cls) -> frozenset[str]:
         """Return the keys that may change while the process runs."""
         return frozenset(name for name, field in cls.model_fields.items() if field.json_schema_extra == _LIVE)
-
-
-def parse_settings(layers: Layers, model: type[ModelT], section: str | None = None) -> ModelT:
-    """Let *model* decide on the merged values.
-
-    Args:
-        layers: where the values come from.
-        model: the schema.
-        section: the plugin section to read; None for the keys of core, without the sections.
-
-    Raises:
-        ConfigurationError: with every problem: source, key and rule, never a value.
-    """
-    values = layers.section(section) if section else layers.values_without_sections(model.model_fields)
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        problems = [
-            _problem(details, layers, model, section)
-            for details in error.errors(include_input=False, include_context=False, include_url=False)
-        ]
-        raise ConfigurationError(problems) from None
-
-
-def _problem(
-    details: Mapping[str, Any], layers: Layers, model: type[BaseModel], section: str | None
-) -> Problem:
-    """Turn one of pydantic's findings into ours, without the value."""
-    path = ([section] if section else []) + [str(part) for part in details["loc"]]
-    rule: str = details["msg"].removeprefix("Value error, ")
-    kind: str = details["type"]
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], model.model_fields, n=1)
-        rule = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
-    elif kind == "missing":
-        rule = "is required and has no default"
-    elif kind in {"bool_type", "bool_parsing"}:
-        rule = "must be true or false (or exactly 'true' or 'false' in quotes)"
-    elif kind in {"tuple_type", "list_type"}:
-        rule = "must be a list"
-    elif kind in {"dict_type", "model_type"}:
-        rule = "must be a map"
-    elif kind == "enum":
-        rule = "must be one of the documented words"
-    else:
-        rule = rule.replace("Input should be", "must be")
-    return Problem(layers.origin(path), ".".join(path) or "settings", rule)

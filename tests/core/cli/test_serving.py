@@ -3,13 +3,15 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 
 import pytest
 
 from proofing.cli import main, serving
-from proofing.errors import QueueUnavailableError
+from proofing.errors import ConfigurationError, QueueUnavailableError
 from proofing.plugins import PluginManager
+from proofing.testing.processes import free_port
 
 #: Says that it runs, then what it was told: the first SIGTERM drains for ever, the second ends.
 STUBBORN = """
@@ -83,6 +85,53 @@ def test_the_variable_port_is_held_to_the_same(monkeypatch, settings_file, capsy
     monkeypatch.setenv("PORT", port)
     assert main(["run"]) == 78
     assert "environment variable: PORT: must be a whole number from 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", ["option", "variable"])
+def test_run_starts_nothing_on_a_port_that_is_taken(monkeypatch, settings_file, capfd, named):
+    """Another server's answer would be taken for our own; told before any process starts."""
+    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("PORT", str(port))
+        assert main(["run", *(["--port", str(port)] if named == "option" else [])]) == 78
+    told, refused = capfd.readouterr()
+    assert "ready" not in told
+    assert f"port: {port} is in use; choose another with PORT or --port" in refused
+
+
+def unknown(*_, **__):
+    """Do as a resolver that does not know the name."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "no-such-host.invalid"])
+def test_run_listens_on_this_machine_only(monkeypatch, host):
+    """An address of another machine, or none, is told by its option."""
+    if not host[0].isdigit():
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    told = f"^command line: host: {host} port 8000 cannot be listened on [(]"
+    with pytest.raises(ConfigurationError, match=told):
+        serving._require_free(host, 8000)
+
+
+def test_one_address_of_a_name_is_enough(monkeypatch):
+    """As for servers: a machine may know localhost by an address that it does not have."""
+    places = [
+        (socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, free_port()))
+        for address in ("192.0.2.7", "127.0.0.1")
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+    serving._require_free("localhost", 8000)
+
+
+def test_a_free_port_is_left_free():
+    """Looking does not take it; every interface can be looked at."""
+    port = free_port()
+    for host in ("127.0.0.1", "127.0.0.1", "0.0.0.0"):  # noqa: S104 - looked at, not served on
+        serving._require_free(host, port)
 
 
 @pytest.mark.parametrize(
