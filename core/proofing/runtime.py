@@ -147,7 +147,7 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
 
     Args:
         configuration: from `configure`.
-        role: ``web``, ``worker``, ``run`` (both in one) or ``cli``.
+        role: what the process is for; see `proofing.hookspecs.BackendContext`.
 
     Raises:
         ConfigurationError, StoreUnavailableError, QueueUnavailableError: nothing stays open.

@@ -64,7 +64,9 @@ def test_table(record, name, shows_attempts):
 OF_RESOLUTION = {End.STATE_ID_EXCEPTION, End.DEVICE_EXCEPTION}
 #: What stays counted without an answer.
 COUNTED = [
-    *itertools.product((JobKind.DOCUMENT, JobKind.ADDRESS), sorted(set(End) - OF_RESOLUTION - {End.UNKNOWN_OUTCOME})),
+    *itertools.product(
+        (JobKind.DOCUMENT, JobKind.ADDRESS), sorted(set(End) - OF_RESOLUTION - {End.UNKNOWN_OUTCOME})
+    ),
     (JobKind.RESOLUTION, End.CANCELLED),
 ]
 

@@ -26,7 +26,7 @@ _CHUNK_BYTES = 256 * 1024
 _DELETES_AT_ONCE = 8
 _NOT_THERE = frozenset({"NoSuchKey", "404", "NotFound"})
 #: Roles that may write; the others have no right to make the probe.
-_WRITERS = frozenset({"web", "run", "check"})
+_WRITERS = frozenset({"web", "check"})
 
 
 class S3ImageStore:

@@ -195,7 +195,7 @@ def contents(s3: S3Server) -> dict[str, dict[str, bytes]]:
 
 
 def test_there_are_enough_abuses() -> None:
-    """The number that the threat model demands (S6)."""
+    """As many as the claims name, at least."""
     assert len(ABUSES) >= 30
 
 
