@@ -43,15 +43,15 @@ class Call(Generic[AnswerT]):
             _thread.call = None
 
     def use(self, connection: Any) -> None:
-        """Note the connection that the next request of this call goes through.
+        """Note the connection that this call goes through from now on.
 
         Raises:
             OSError: the call was given up: it is not tried again.
         """
-        if self._is_over:
-            raise OSError("given up")
         self._connection = connection
         connection.used_by = self
+        if self._is_over:
+            raise OSError("given up")
 
     def hang_up(self) -> None:
         """Let whatever the thread reads or writes end at once."""
@@ -75,6 +75,11 @@ class _Connection(AWSHTTPConnection):
         _use(self)
         return super().request(*args, **kwargs)
 
+    def connect(self) -> None:
+        _use(self)
+        super().connect()
+        _use(self)  # given up before there was a socket to shut?
+
 
 class _TLSConnection(AWSHTTPSConnection):
     """As `_Connection`, over TLS."""
@@ -84,6 +89,11 @@ class _TLSConnection(AWSHTTPSConnection):
     def request(self, *args: Any, **kwargs: Any) -> Any:
         _use(self)
         return super().request(*args, **kwargs)
+
+    def connect(self) -> None:
+        _use(self)
+        super().connect()
+        _use(self)  # given up before there was a socket to shut?
 
 
 class _Pool(AWSHTTPConnectionPool):
