@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from proofing.errors import StoreUnavailableError
 from proofing_redis.cluster import ClusterLook, forget
 from proofing_redis.errors import REDIS_ERRORS
-from proofing_redis.settings import RedisSettings, Topology
+from proofing_redis.settings import RedisSettings, Server, Topology
 
 #: Connections that are neither in the pool's count nor the caller's: the listener's and a spare.
 _EXTRA_CONNECTIONS = 4
@@ -121,6 +121,29 @@ class RedisConnection:
             raise StoreUnavailableError("the result store (redis) is not open")
         return self._client
 
+    @property
+    def refuses_risks(self) -> bool:
+        """Whether the start is to stop for what the start check finds."""
+        return self._settings.refuse_risks
+
+    @property
+    def sentinels(self) -> list[Redis]:
+        """The clients of the sentinels; none in another topology, or when not open."""
+        return list(self._sentinel.sentinels) if self._sentinel is not None else []
+
+    @property
+    def replicas(self) -> frozenset[Server]:
+        """The replicas that the cluster lists with their address; none in another topology."""
+        client = self.client
+        nodes = client.get_replicas() if isinstance(client, RedisCluster) else ()
+        return frozenset((node.host, int(node.port)) for node in nodes if node.host)
+
+    def client_of(self, server: Server) -> Redis:
+        """Return a client of one *server*, with our credentials and TLS; the caller closes it."""
+        host, port = server
+        settings = self._settings
+        return Redis(host=host, port=port, **_socket_options(settings), **_credentials(settings))
+
     def listener(self) -> PubSub:
         """Return a new subscriber; it takes a connection of its own when first used."""
         return self.client.pubsub(ignore_subscribe_messages=False)
@@ -145,10 +168,7 @@ def _make_client(settings: RedisSettings) -> tuple[Client, Sentinel | None]:
     """Build the client for the topology of the URL. No I/O."""
     address = settings.address
     options = _socket_options(settings)
-    credentials: dict[str, Any] = {
-        "username": settings.username or address.username,
-        "password": settings.password.get_secret_value() if settings.password else address.password,
-    }
+    credentials = _credentials(settings)
     limit = settings.max_connections + _EXTRA_CONNECTIONS
     if address.topology is Topology.CLUSTER:
         nodes = [ClusterNode(host, port) for host, port in address.nodes]
@@ -169,6 +189,15 @@ def _make_client(settings: RedisSettings) -> tuple[Client, Sentinel | None]:
     ((host, port),) = address.nodes
     client = Redis(host=host, port=port, db=address.database, max_connections=limit, **options, **credentials)
     return client, None
+
+
+def _credentials(settings: RedisSettings) -> dict[str, Any]:
+    """Return what the servers ask; the settings replace what the URL says."""
+    address = settings.address
+    return {
+        "username": settings.username or address.username,
+        "password": settings.password.get_secret_value() if settings.password else address.password,
+    }
 
 
 def _socket_options(settings: RedisSettings) -> dict[str, Any]:

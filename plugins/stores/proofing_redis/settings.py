@@ -9,6 +9,9 @@ from pydantic import Field, SecretStr, field_validator
 
 from proofing.hookspecs import PluginSettings
 
+#: Host and port.
+Server = tuple[str, int]
+
 _DEFAULT_PORT = 6379
 _DEFAULT_SENTINEL_PORT = 26379
 
@@ -46,7 +49,7 @@ class Address:
 
     topology: Topology
     tls: bool
-    nodes: tuple[tuple[str, int], ...]
+    nodes: tuple[Server, ...]
     service: str = ""
     database: int = 0
     username: str | None = None
@@ -122,7 +125,7 @@ class RedisSettings(PluginSettings):
         return Address.from_url(self.url.get_secret_value())
 
 
-def _node(text: str, default_port: int) -> tuple[str, int]:
+def _node(text: str, default_port: int) -> Server:
     """Split ``host:port``; IPv6 addresses stand in brackets."""
     try:
         parts = urlsplit(f"//{text}")
