@@ -106,7 +106,7 @@ async def _view_replicas(
     end = clock() + connection.deadline_seconds
     lists = await _finish(
         {number: _listed(watcher, address) for number, watcher in enumerate(connection.sentinels)},
-        connection.deadline_seconds,
+        connection.deadline_seconds / 2,  # a silent sentinel must leave time for the replicas
     )
     new = _replicas(views.values()).union(connection.replicas, *lists.values()) - views.keys()
     unseen: list[Server] = []
