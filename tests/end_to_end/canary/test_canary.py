@@ -156,6 +156,7 @@ def traces(request, shape, guests, clumsy, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(clumsy)
         if shape == "embedded":
+            settings["huey"] = {"path": str(directory / "huey.db")}
             product = Product(directory, settings, variables=variables)
             folders, look_at = [directory, seen], lambda _is_last: None
             yield collect(shape, product, people, folders, inbox=inbox, probes=probes, look_at=look_at)
@@ -202,6 +203,7 @@ def collect(shape, product, people, directories, *, inbox, probes, look_at) -> T
 
     with product:
         walks, ends = asyncio.run(everybody())
+        assert shape == "services" or b"CREATE TABLE" in (directories[0] / "huey.db").read_bytes()
         look_at(True)
         for pid in product.pids():
             for name in ("cmdline", "environ"):
