@@ -6,6 +6,7 @@ page's own policy forbids, in tests/end_to_end/test_bucket.py.
 
 import asyncio
 import hashlib
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -24,6 +25,38 @@ SEND = """async ([url, method, headers, body, mode]) => {
         const answer = await fetch(url, {method, headers, body: body || undefined, mode});
         return answer.status;
     } catch { return 'refused'; }
+}"""
+#: The same out of a frame without an origin of its own.
+SEND_FROM_SANDBOX = """async (request) => {
+    const frame = document.createElement('iframe');
+    frame.sandbox = 'allow-scripts';
+    frame.srcdoc = `<script>
+        const [url, method, headers, body, mode] = ${JSON.stringify(request)};
+        fetch(url, {method, headers, body, mode}).then(
+            (answer) => parent.postMessage(answer.status, '*'), () => parent.postMessage('refused', '*'));
+    </script>`;
+    const answered = new Promise((resolve) => {
+        addEventListener('message', (event) => resolve(event.data), {once: true});
+    });
+    document.body.append(frame);
+    return await answered;
+}"""
+#: A form needs no leave of the other origin; the answer lands in a frame that we cannot read.
+SEND_FORM = """async (url) => {
+    const frame = document.createElement('iframe');
+    frame.name = 'answer';
+    const form = document.createElement('form');
+    Object.assign(form, {method: 'post', action: url, enctype: 'text/plain', target: 'answer'});
+    document.body.append(frame, form);
+    const loaded = new Promise((resolve) => { frame.onload = resolve; });
+    form.submit();
+    await loaded;
+}"""
+#: One request, sent again and again at the same moment with other bytes; how many were taken.
+SEND_AT_ONCE = """async ([url, method, headers, bodies]) => {
+    const answers = await Promise.all(bodies.map(
+        (body) => fetch(url, {method, headers, body}).then((answer) => answer.status, () => 'refused')));
+    return answers.filter((status) => status === 200).length;
 }"""
 
 
@@ -44,12 +77,20 @@ async def empty_site():
 
 
 @pytest.fixture
-def bucket(monkeypatch):
+def clock():
+    """How many seconds S3 is ahead."""
+    return {"ahead": 0.0}
+
+
+@pytest.fixture
+def bucket(monkeypatch, clock):
     """A strict bucket that pages of one origin may send to."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", DEFAULT_CREDENTIAL.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", DEFAULT_CREDENTIAL.secret_key)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with running_s3([Bucket(name="images", only_if_absent=True, max_signature_age_seconds=300.0)]) as server:
+    images = Bucket(name="images", only_if_absent=True, max_signature_age_seconds=300.0)
+    other = Bucket(name="others", only_if_absent=True, max_signature_age_seconds=300.0)
+    with running_s3([images, other], now=lambda: time.time() + clock["ahead"]) as server:
         yield server
 
 
@@ -79,6 +120,11 @@ def abuses(url, other_url, headers):
         "a header more": ("PUT", url, {**sent, "x-amz-acl": "public-read"}, BODY),
         "metadata more": ("PUT", url, {**sent, "x-amz-meta-a": "b"}, BODY),
         "another key": ("PUT", f"{base}0?{query}", sent, BODY),
+        "another bucket": ("PUT", url.replace("/images/", "/others/"), sent, BODY),
+        "a part of something larger": ("PUT", url.replace("?", "?partNumber=1&uploadId=x&"), sent, BODY),
+        "rights": ("PUT", url.replace("?", "?acl&"), sent, BODY),
+        "another version": ("PUT", url.replace("?", "?versionId=1&"), sent, BODY),
+        "another method in a header": ("POST", url, {**sent, "x-http-method-override": "PUT"}, BODY),
         "another's terms": ("PUT", other_url, sent, BODY),
         "a longer life": ("PUT", url.replace("X-Amz-Expires=", "X-Amz-Expires=9"), sent, BODY),
         "no signature": ("PUT", base, sent, BODY),
@@ -94,7 +140,7 @@ def abuses(url, other_url, headers):
     }
 
 
-async def test_a_script_can_use_a_url_for_nothing_else(cases, claim, bucket, chromium):
+async def test_a_script_can_use_a_url_for_nothing_else(cases, claim, bucket, clock, chromium):
     """Every abuse fails and leaves the bucket as it was; the one right upload works, once."""
     assert cases == 1
     settings = AWSSettings.model_validate(
@@ -125,19 +171,30 @@ async def test_a_script_can_use_a_url_for_nothing_else(cases, claim, bucket, chr
             pages.append(await context.new_page())
             await pages[-1].goto(await stack.enter_async_context(empty_site()) + "/")
         page, elsewhere = pages
-        bucket.buckets["images"].cors = (CORSRule(origin=page.url.rstrip("/")),)
-        # Another origin, with everything right, before the slot is used.
+        for each in bucket.buckets.values():
+            each.cors = (CORSRule(origin=page.url.rstrip("/")),)
+        # With everything right, before the slot is used: from another origin, from none, and too late.
         assert await elsewhere.evaluate(SEND, list(right)) == "refused"
+        assert await page.evaluate(SEND_FROM_SANDBOX, list(right)) == "refused"
+        clock["ahead"] = 61.0
+        assert await page.evaluate(SEND, list(right)) == 403
+        clock["ahead"] = 0.0
+        await page.evaluate(SEND_FORM, right[0])
+        assert [(seen.method, seen.status // 100) for seen in bucket.requests][-1] == ("POST", 4)
         assert not objects
-        tried += 1
+        tried += 4
         for name, (method, url, headers, body, mode) in abuses(
             urls[0].url, urls[1].url, dict(urls[0].headers)
         ).items():
             answer = await page.evaluate(SEND, [url, method, headers, body, mode])
             assert answer == "refused" or answer >= 400 or answer == 0, (name, answer)
             assert not objects, name
+            assert not bucket.buckets["others"].objects, name
             tried += 1
-        assert await page.evaluate(SEND, list(right)) == 200
+        # Twenty at once, five with the right bytes: one of these is taken.
+        bodies = [BODY.replace("picture", f"pictur{number:X}") for number in range(15)]
+        assert await page.evaluate(SEND_AT_ONCE, [*right[:3], [*bodies, BODY, *[BODY] * 4]]) == 1
+        tried += 1
         kept = {key: bytes(one.body) for key, one in objects.items()}
         assert list(kept.values()) == [BODY.encode()]
         for url, body in ((right[0], BODY), (right[0], BODY.upper())):

@@ -16,7 +16,7 @@ PERSON = Person(reference="person-1")
 
 
 @pytest.fixture
-def bucket(settings_file, monkeypatch):
+def bucket(settings_file, tmp_path, monkeypatch):
     """Point the command line at an embedded product whose pictures lie in S3, and return the S3."""
     for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
         monkeypatch.delenv(variable)
@@ -31,7 +31,12 @@ def bucket(settings_file, monkeypatch):
             "s3_endpoint_url": server.url,
             "s3_addressing": "path",
         }
-        path = settings_file(plugins=["huey", "local", "mock", "aws"], image_store="aws", aws=aws)
+        path = settings_file(
+            plugins=["huey", "local", "mock", "aws"],
+            image_store="aws",
+            aws=aws,
+            huey={"path": str(tmp_path / "huey.db")},
+        )
         monkeypatch.setenv("PROOFING_SETTINGS", str(path))
         yield server
 

@@ -199,10 +199,9 @@ def test_there_are_enough_abuses() -> None:
     assert len(ABUSES) >= 30
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("name", ABUSES)
-async def test_abuse_is_refused(name: str, when: str, store: S3ImageStore, s3: S3Server, aws: Any) -> None:
-    """Neither the unused nor the used slot can be abused; a good upload still works before."""
+async def refuse(name: str, when: str, store: S3ImageStore, s3: S3Server, aws: Any) -> None:
+    """Try one abuse on a fresh slot, *before* or *after* it is used."""
+    s3.buckets["images"].objects.clear()
     good = await make_attempt(store)
     bad = ABUSES[name](good)
     assert bad != good
@@ -215,6 +214,28 @@ async def test_abuse_is_refused(name: str, when: str, store: S3ImageStore, s3: S
     if when == "before":
         assert await send(aws, good) == 200
     assert contents(s3)["images"] == {good.key: good.body}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ABUSES)
+async def test_abuse_is_refused(name: str, when: str, store: S3ImageStore, s3: S3Server, aws: Any) -> None:
+    """Neither the unused nor the used slot can be abused; a good upload still works before."""
+    await refuse(name, when, store, s3, aws)
+
+
+@pytest.mark.security
+async def test_every_abuse_is_refused(
+    store: S3ImageStore, s3: S3Server, aws: Any, claim: Callable[..., None]
+) -> None:
+    """All of them, one after the other on one bucket, for the page of claims."""
+    for name in ABUSES:
+        for when in ("before", "after"):
+            await refuse(name, when, store, s3, aws)
+    claim(
+        "S6",
+        "Abuses of an upload URL by any HTTP client, on the strict S3 stand-in",
+        f"0 of {len(ABUSES)} succeeded, each on an unused and on a used slot",
+    )
 
 
 async def test_used_slot_takes_nothing_more(store: S3ImageStore, s3: S3Server, aws: Any) -> None:

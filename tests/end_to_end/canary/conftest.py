@@ -1,0 +1,285 @@
+"""Persons whose values are unmistakable, and the ways in which their jobs end."""
+
+import base64
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from proofing.cli.smoke import Walk
+from proofing.testing.canary import Canary
+from proofing.testing.pictures import make_jpeg
+
+#: Few birth dates, because their eight digits are found by chance in the hex of a thousand MACs and ids.
+BIRTH_DATES = ("1941-07-29", "1953-11-17", "1968-02-23")
+#: A resolution vendor that breaks its contract, each time with the applicant in hand, when the name says so.
+PLUGIN = '''
+"""The mock resolution vendor, which notes whom it was asked about, and breaks in many ways."""
+
+import asyncio
+import hashlib
+import os
+
+from proofing.errors import VendorResponseError
+from proofing.hookspecs import hookimpl
+from proofing.results import Outcome, ResolutionResult
+from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+from proofing_mock import MockSettings
+from proofing_mock.proofers import ResolutionMock
+
+
+class Clumsy(ResolutionMock):
+    async def proof(self, request, context):
+        known = request.applicant.reveal()
+        with open(os.environ["CANARY_INBOX"], "a") as file:
+            file.write(hashlib.sha256(known["ssn"].encode()).hexdigest() + "\\n")
+        name = known["first_name"]
+        if "Raises" in name:
+            raise ValueError(f"cannot read {known}")
+        if "Looks" in name:
+            return {}[known["ssn"]]
+        if "Leaves" in name:
+            raise SystemExit(str(known))
+        if "Groups" in name:
+            raise ExceptionGroup(str(known), [RuntimeError(known["ssn"])])
+        if "Texts" in name:
+            return str(known)
+        if "Words" in name:
+            return ResolutionResult(vendor_name="clumsy", outcome=str(known))
+        if "Mixes" in name:
+            mixed = frozenset({known["first_name"], 7})
+            return ResolutionResult(vendor_name="clumsy", outcome=Outcome.PASSED, verified_attributes=mixed)
+        if "Strays" in name:
+            await context.http.get("https://elsewhere.example/" + known["ssn"] + "?name=" + name)
+        if "Hangs" in name:
+            await asyncio.sleep(30)
+        return await super().proof(request, context)
+
+
+@hookimpl
+def proofing_proofers():
+    attributes = "first_name last_name dob ssn address1 address2 city state zipcode".split()
+    return [
+        ProoferDescriptor(
+            name="clumsy",
+            kind=ProoferKind.RESOLUTION,
+            make=lambda _settings: Clumsy(MockSettings()),
+            attributes=frozenset(attributes),
+            timeout_seconds=lambda _settings: 2.0,
+            maturity=Maturity.MOCK,
+        )
+    ]
+'''
+
+
+class WrongKey(Walk):
+    """A browser that hands in another key than it encrypted with."""
+
+    async def _json(self, path, body, headers):
+        if path == "/api/document":
+            body = {**body, "key": base64.b64encode(secrets.token_bytes(32)).decode()}
+        return await super()._json(path, body, headers)
+
+
+class NoUpload(Walk):
+    """A browser that says it has uploaded, and has not."""
+
+    async def _upload(self, form, pictures):
+        async def put(*_arguments, **_named):
+            return httpx.Response(200)
+
+        self._client.put = put
+        await super()._upload(form, pictures)
+
+
+class Again(Walk):
+    """A person who hands in the picture again that has failed."""
+
+    async def _document(self):
+        await super()._document()
+        await self._get("/document")
+        await super()._document()
+
+
+# What is done to the message of a job that a web process of ours hands in.
+
+
+def tampered(message):
+    """Change one bit of the sealed arguments."""
+    sealed = message.encrypted_arguments
+    return replace(message, encrypted_arguments=sealed[:-1] + bytes([sealed[-1] ^ 1]))
+
+
+#: Job class, end and outcome, as the summary line of a job has them.
+End = tuple[str, str, str]
+DOCUMENT_PASSED: End = ("ProofDocument", "done", "passed")
+RESOLUTION_PASSED: End = ("ProofResolution", "done", "passed")
+ADDRESS_PASSED: End = ("ProofAddress", "done", "passed")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One way for a person's jobs to end.
+
+    Attributes:
+        ends: of each of the jobs.
+        changes: attributes that the person has instead; ``{}`` in a text becomes a number of their own.
+        read: what the document vendor reads instead.
+        form: further keys of the testers' form.
+        wrap: makes the file that is uploaded of the form.
+        walk: how the person goes through the pages; None: a web process of ours hands in the resolution job.
+        alter: what is done to that job's message.
+        device: the session of the device profiler.
+    """
+
+    ends: tuple[End, ...]
+    changes: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, Any] = field(default_factory=dict)
+    form: Mapping[str, Any] = field(default_factory=dict)
+    wrap: Callable[[bytes], bytes] = bytes
+    walk: type[Walk] | None = Walk
+    alter: Callable[[Any], Any] | None = None
+    device: str = "pass"
+
+
+def at_document(end="done", outcome="failed", *, times=1, **facts):
+    """Return a cause that stops persons at their document."""
+    return Cause(ends=(("ProofDocument", end, outcome),) * times, **facts)
+
+
+def at_resolution(end="done", outcome="failed", **facts):
+    """Return a cause that stops persons at their resolution."""
+    return Cause(ends=(DOCUMENT_PASSED, ("ProofResolution", end, outcome)), **facts)
+
+
+def at_phone(phone, end="done", outcome="failed"):
+    """Return a cause that stops persons at their phone."""
+    ends = (DOCUMENT_PASSED, RESOLUTION_PASSED, ("ProofAddress", end, outcome))
+    return Cause(ends=ends, changes={"phone": phone})
+
+
+def handed_in(end, **facts):
+    """Return a cause that no person can bring about; *end* None: the job never runs."""
+    ends = (("ProofResolution", end, "unknown"),) if end else ()
+    return Cause(ends=ends, walk=None, **facts)
+
+
+def named(name, end="plugin_error"):
+    """Return a cause that a name brings about at the resolution vendor."""
+    return at_resolution(end, "unknown", changes={"first_name": f"Qx{name}vzk{{}}"})
+
+
+def broken_picture(form):
+    """Return a picture without an end, with the form inside."""
+    return make_jpeg(comment=form)[:-2]
+
+
+PASSES = Cause(ends=(DOCUMENT_PASSED, RESOLUTION_PASSED, ADDRESS_PASSED))
+FAILURES: dict[str, Cause] = {
+    "forged": at_document(
+        form={"doc_auth_result": "Failed", "failed_alerts": [{"name": "Visible Pattern", "result": "Failed"}]}
+    ),
+    "handed in again": at_document(
+        times=2,
+        walk=Again,
+        form={"doc_auth_result": "Failed", "failed_alerts": [{"name": "Layout Valid", "result": "Failed"}]},
+    ),
+    "unreadable": at_document(wrap=lambda form: form + b"nonsense: [\n"),
+    "underage": at_document(read={"dob": "2015-03-14"}),
+    "no street": at_document(read={"address1": None}),
+    "no ZIP code": at_document(read={"zipcode": "5901"}),
+    "expired": at_document(read={"state_id_expiration": "2001-12-31"}),
+    "blurred": at_document(form={"image_metrics": {"front": {"SharpnessMetric": 10}}}),
+    "not taken": at_document(form={"classification_info": {"Front": {"ClassName": "Tribal Identification"}}}),
+    "picture refused": at_document(form={"http_status": {"front": 438}}),
+    "document vendor away": at_document("vendor_exception", "unknown", form={"http_status": {"result": 500}}),
+    "broken picture": at_document("bad_image", "unknown", wrap=broken_picture),
+    "never uploaded": at_document("bad_image", "unknown", walk=NoUpload),
+    "another key": at_document("decrypt_error", "unknown", walk=WrongKey),
+    "resolution vendor away": named("fail", "vendor_exception"),
+    "resolution vendor late": named("time", "vendor_exception"),
+    "resolution vendor's nonsense": named("parse", "vendor_exception"),
+    "name unknown": at_resolution(changes={"first_name": "Qxbadvzk{}"}),
+    "SSN unknown": at_resolution(changes={"ssn": "98765{:04}"}),
+    "ZIP code unknown": at_resolution(changes={"zipcode": "00000-7{:03}"}),
+    # Too short to be searched for: a row of zeros is found in any number.
+    "licence unknown": at_resolution(changes={"state_id_number": "0000"}),
+    "licence office late": at_resolution(
+        "state_id_exception", "unknown", changes={"state_id_number": "mvatimeout"}
+    ),
+    "plugin raises": named("Raises"),
+    "plugin looks up": named("Looks"),
+    "plugin exits": named("Leaves"),
+    "plugin raises a group": named("Groups"),
+    "plugin answers a text": named("Texts"),
+    "plugin answers wrong words": named("Words"),
+    "plugin answers what breaks the rules": named("Mixes", "internal_error"),
+    "plugin calls elsewhere": named("Strays", "vendor_exception"),
+    "plugin hangs": named("Hangs", "vendor_exception"),
+    "phone unknown": at_phone("7035555555"),
+    "phone vendor late": at_phone("7035555888", "vendor_exception", "unknown"),
+    "phone vendor away": at_phone("7035555999", "vendor_exception", "unknown"),
+    "device profiler away": handed_in("device_exception", device="no_result"),
+    "stale": handed_in("stale", alter=lambda message: replace(message, stale_after_seconds=0.0)),
+    "deadline over": handed_in("timed_out", alter=lambda message: replace(message, deadline_seconds=1e-6)),
+    "of another version": handed_in("unreadable", alter=lambda message: replace(message, schema_version=99)),
+    "tampered": handed_in("decrypt_error", alter=tampered),
+    "cancelled": handed_in(None, alter=lambda message: replace(message, delay_seconds=60.0)),
+}
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One person, and how it will end."""
+
+    canary: Canary
+    cause: Cause
+
+    @property
+    def is_asked_about(self) -> bool:
+        """Whether the resolution vendor is asked about them in the flow."""
+        return self.cause.walk is not None and DOCUMENT_PASSED in self.cause.ends
+
+    def form(self) -> bytes:
+        """Return the testers' document form."""
+        known = self.canary.applicant.reveal()
+        names = (
+            "first_name last_name dob address1 address2 city state zipcode "
+            "state_id_number state_id_jurisdiction document_type_received"
+        ).split()
+        form = {"document": {**{name: known[name] for name in names}, **self.cause.read}, **self.cause.form}
+        return yaml.safe_dump(form).encode()
+
+
+@pytest.fixture(scope="session")
+def guests() -> Callable[[int], list[Guest]]:
+    """Return a maker of persons: two who pass and one for each cause of failure, so many rounds of them."""
+    return make_guests
+
+
+def make_guests(rounds: int) -> list[Guest]:
+    """Make *rounds* of persons."""
+    people = []
+    for cause in [PASSES, PASSES, *FAILURES.values()] * rounds:
+        number = len(people)
+        changes = {name: text.format(number) for name, text in cause.changes.items()}
+        changes.setdefault("dob", BIRTH_DATES[number % len(BIRTH_DATES)])
+        people.append(Guest(Canary(seed=number, changes=changes), cause))
+    return people
+
+
+@pytest.fixture(scope="session")
+def clumsy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the clumsy vendor as any distribution would, and return where: a module and its entry point."""
+    plugins = tmp_path_factory.mktemp("plugins")
+    facts = plugins / "clumsy-1.0.dist-info"
+    facts.mkdir()
+    (plugins / "proofing_clumsy.py").write_text(PLUGIN)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: clumsy\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[proofing]\nclumsy = proofing_clumsy\n")
+    return plugins
