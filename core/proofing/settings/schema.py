@@ -201,6 +201,11 @@ class Settings(BaseModel):
     state_id_vendor: str | None = Field(
         "mock", description="State ID proofer; null: none.", json_schema_extra=_LIVE
     )
+    status_url: str | None = Field(
+        None,
+        description="http or https URL of a status page, shown where proofing is unavailable; null: none.",
+        json_schema_extra=_LIVE,
+    )
     upload_url_valid_seconds: Seconds = Field(300, description="How long an upload URL is valid.")
     vendor_status: Annotated[dict[str, Annotated[VendorStatus, Field(strict=False)]], Field(strict=False)] = (
         Field(
@@ -292,6 +297,11 @@ class Settings(BaseModel):
             "state_id_jurisdictions",
             "must be two-letter codes such as MT",
             STATES.issuperset(self.state_id_jurisdictions),
+        )
+        yield (
+            "status_url",
+            "must be an http or https URL",
+            self.status_url is None or _URL.fullmatch(self.status_url) is not None,
         )
 
     @classmethod
