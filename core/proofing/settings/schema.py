@@ -193,6 +193,12 @@ class Settings(BaseModel):
     )
     session_idle_minutes: Count = Field(15, description="A session ends after this long without a request.")
     session_total_hours: Count = Field(12, description="A session ends after this long, whatever happens.")
+    state_id_bypass_codes: Names = Field(
+        (),
+        description="Error codes of licence offices, in quotes, such as '0047': the check then counts as "
+        "skipped, and the person may pass. The job's log line keeps the error.",
+        json_schema_extra=_LIVE,
+    )
     state_id_jurisdictions: Names = Field(
         (),
         description="Two-letter codes of the states whose licence office is asked; "
