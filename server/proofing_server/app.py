@@ -23,7 +23,7 @@ from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit
 from proofing_server.flow import Page
 from proofing_server.pages import document, information, phone, problems, start, waiting
 from proofing_server.security import STATIC_PREFIX, UPLOAD_PREFIX, Guard, logger
-from proofing_server.sessions import SessionMissingError
+from proofing_server.sessions import Session, SessionMissingError
 from proofing_server.site import (
     STATIC_FOLDER,
     ElsewhereError,
@@ -46,6 +46,8 @@ _MAX_PICTURES = 2
 _RETRY_SECONDS = 60
 #: How long a page may take; with what the network needs, less than two seconds for the person.
 _PAGE_SECONDS = 1.8
+#: How long the page that says that proofing is switched off waits for the session.
+_SESSION_SECONDS = 0.5
 _late: set[asyncio.Future[Response]] = set()
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -239,11 +241,23 @@ async def _no_session(request: Request, error: Exception) -> Response:
     return go_to("/session-ended" if ended else Page.WELCOME)
 
 
-async def _unavailable(request: Request, _error: Exception) -> Response:
-    """Say that proofing is switched off."""
+async def _unavailable(request: Request, error: Exception) -> Response:
+    """Say that proofing is switched off; who has a session may leave."""
+    assert isinstance(error, UnavailableError)  # noqa: S101 - registered for this class
     if is_api(request):
         return problem_json(503, "unavailable")
-    return site_of(request).page(request, "unavailable", status=503, headers=_retry_later())
+    session = error.session or await _session_at_once(request)
+    return site_of(request).page(request, "unavailable", session=session, status=503, headers=_retry_later())
+
+
+async def _session_at_once(request: Request) -> Session | None:
+    """Return the session of *request*, or None when there is none or its store keeps us waiting."""
+    sessions = site_of(request).sessions
+    try:
+        async with asyncio.timeout(_SESSION_SECONDS):
+            return await sessions.open(request.cookies.get(sessions.cookie_name, ""))
+    except (StoreUnavailableError, TimeoutError):
+        return None
 
 
 async def _technical(request: Request, _error: Exception) -> Response:

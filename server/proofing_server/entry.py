@@ -41,7 +41,7 @@ async def enter(
     require_available(site)
     session = session or await site.sessions.find(request)
     if not site.service.is_available(session.person):
-        raise UnavailableError
+        raise UnavailableError(session)
     require_place(session.data, page)
     if not is_counted:
         await require_no_limit(site, session, page)

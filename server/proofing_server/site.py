@@ -55,7 +55,16 @@ class ElsewhereError(Exception):
 
 
 class UnavailableError(Exception):
-    """Identity proofing is switched off."""
+    """Identity proofing is switched off.
+
+    Attributes:
+        session: of the request, when it was found already.
+    """
+
+    def __init__(self, session: Session | None = None) -> None:
+        """Take the *session* that may be left."""
+        self.session = session
+        super().__init__("unavailable")
 
 
 @dataclass(slots=True)
@@ -122,6 +131,7 @@ class Site:
             idle_seconds=self.sessions.seconds_left(session) if session and not is_finished else None,
             partner_name=settings.partner_name,
             partner_url=settings.partner_url,
+            status_url=settings.status_url,
             json_text=_json_text,
             **values,
         )

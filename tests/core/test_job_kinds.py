@@ -1,11 +1,14 @@
 """What each kind of job does beside asking: pictures at the gate, switches, jurisdictions, phone vendors."""
 
+import json
+
 import pytest
 
 from proofing.applicant import Applicant
 from proofing.images import Side, inspect_image
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.run import JobRun
+from proofing.jobs.runner import result_context
 from proofing.queues import JobMessage
 from proofing.records import End, JobKind
 from proofing.results import AddressResult, Match, Outcome
@@ -124,6 +127,36 @@ async def test_a_vendor_of_few_jurisdictions_is_not_asked_for_others(process):
             PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
         )
         assert record.outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    ("codes", "end"),
+    [
+        ([], End.STATE_ID_EXCEPTION),
+        (["0001"], End.STATE_ID_EXCEPTION),
+        (["0001", "0047"], End.DONE),
+    ],
+)
+async def test_errors_of_a_licence_office_can_be_bypassed(process, caplog, codes, end):
+    """Only those that operators chose; the result and the job's line keep what happened."""
+    caplog.set_level("INFO", "proofing")
+    async with process(state_id_bypass_codes=codes) as running:
+        recorder = Recorder(running, "resolution")
+        record = await recorder.run(
+            PIIArguments(
+                applicant=PERSON.merge({"state_id_number": "mvatimeout"}),
+                device_session_id="pass",
+                request_ip="192.0.2.1",
+            )
+        )
+        assert (record.end, record.is_success) == (end, end is End.DONE)
+        if record.is_success:
+            blob = await running.runtime.backends.results.take_result(record.result_id)
+            context = result_context("owner-1", record.result_id)
+            result = json.loads(await running.runtime.runner._sealer.open(blob, context))
+            assert result["stages"]["state_id"]["vendor_name"] == "StateIDExceptionBypassed-0047"
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert [call["code"] for call in line["vendors"] if call["step"] == "state_id"] == ["0047"]
 
 
 async def test_a_home_address_of_its_own_is_resolved_apart(process):

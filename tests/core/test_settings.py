@@ -185,6 +185,16 @@ def test_the_partner_url_leads_somewhere(tmp_path, link, fine):
         assert told.endswith(": partner_url: must be a path that begins with one / or an http or https URL")
 
 
+@pytest.mark.parametrize("link", ["status.agency.example", "/status", "javascript:alert(1)", ""])
+def test_the_status_url_is_a_site(tmp_path, link):
+    """When pages of ours are unavailable, no path of ours will do; without a link there is none."""
+    (told,) = problems_of(write(tmp_path, f"default: {{status_url: '{link}'}}\n"))
+    assert told.endswith(": status_url: must be an http or https URL")
+    path = write(tmp_path, "default: {status_url: 'https://status.agency.example/'}\n")
+    assert load(path).status_url == "https://status.agency.example/"
+    assert load(write(tmp_path, "default: {}\n")).status_url is None
+
+
 @pytest.mark.parametrize("names", ["[Montana, ND]", "[MT, nd]", "['']", "[XX]"])
 def test_jurisdictions_are_codes_of_states(tmp_path, names):
     """A name that no document bears would switch the licence office's check off, unsaid."""

@@ -9,6 +9,7 @@ import pytest
 from proofing.errors import StoreUnavailableError
 from proofing.records import End, JobKind, StatusRecord
 from proofing.results import Outcome
+from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
 from proofing_server import flow
 
@@ -581,6 +582,60 @@ async def test_switched_off(tmp_path, site):
         assert browser.page.status_code == 503, path
         assert "not available" in browser.page.text
     assert (await browser.http.get("/healthz")).status_code == 200
+
+
+async def test_switched_off_shows_the_ways_out(start):
+    """The status link when there is one, and leaving when there is something to leave."""
+    link = "https://status.agency.example/idv"
+    for status, session in (("", False), ("", True), (link, False), (link, True)):
+        async with start(**SYNC, **({"status_url": status} if status else {})) as site:
+            browser = site.browser()
+            if session:
+                await browser.consent()
+            live = site.runtime.configuration.live
+            live._settings = live.current.model_copy(update={"idv_available": False})
+            await browser.get("/document")
+            assert browser.page.status_code == 503
+            assert (f'href="{link}"' in browser.page.text) is bool(status)
+            assert ('action="/exit"' in browser.page.text) is session
+            if session:
+                await browser.post("/exit")
+                assert browser.path == "/exited"
+
+
+async def test_a_vendor_outage_shows_the_way_out(site):
+    """The page that found the vendor out knows the session; so does a form that was on its way."""
+    browser = await reach_verify_async(site)
+    token = browser.csrf
+    live = site.runtime.configuration.live
+    live._settings = live.current.model_copy(update={"vendor_status": {"mock": VendorStatus.FULL_OUTAGE}})
+    await browser.get("/verify")
+    assert browser.page.status_code == 503
+    assert browser.csrf == token
+    await browser.post("/verify")
+    assert browser.page.status_code == 503
+    assert browser.csrf == token
+
+
+async def test_switched_off_with_the_store_away(site, monkeypatch):
+    """A store that is away, or slow, takes the button off the page, not the page."""
+    browser = await reach_verify_async(site)
+    live = site.runtime.configuration.live
+    live._settings = live.current.model_copy(update={"idv_available": False})
+
+    async def away(*_args):
+        raise StoreUnavailableError("away")
+
+    async def slow(*_args):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("proofing_server.app._SESSION_SECONDS", 0.01)
+    for trouble in (away, slow):
+        monkeypatch.setattr(site.service, "load_session", trouble)
+        await browser.get("/verify")
+        assert browser.page.status_code == 503
+        assert "not available" in browser.page.text
+        assert 'action="/exit"' not in browser.page.text
 
 
 async def test_leaving(site):

@@ -20,7 +20,7 @@ from proofing.results import (
 from proofing.routing import Router
 from proofing.rules import planning
 from proofing.rules.resolution import ResolutionChecks, adjudicate, biographical_info
-from proofing.rules.state_id import JURISDICTIONS
+from proofing.rules.state_id import JURISDICTIONS, bypass_error
 from proofing.settings import Settings
 from proofing.vendors import ProoferKind, ProofingRequest
 
@@ -101,7 +101,10 @@ class _Resolution:
             jurisdictions &= loaded.descriptor.jurisdictions
         planned = planning.plan_state_id(self._applicant, resolution, jurisdictions=jurisdictions)
         about = planning.with_document_address(self._applicant)
-        return planned or await self._ask(ProoferKind.STATE_ID, about, "state_id")
+        if planned is not None:
+            return planned
+        check = await self._ask(ProoferKind.STATE_ID, about, "state_id")
+        return bypass_error(check, self._settings.state_id_bypass_codes)
 
     async def phone_precheck(
         self, residential: Check[ResolutionResult], resolution: Check[ResolutionResult]

@@ -193,6 +193,12 @@ class Settings(BaseModel):
     )
     session_idle_minutes: Count = Field(15, description="A session ends after this long without a request.")
     session_total_hours: Count = Field(12, description="A session ends after this long, whatever happens.")
+    state_id_bypass_codes: Names = Field(
+        (),
+        description="Error codes of licence offices, in quotes, such as '0047': the check then counts as "
+        "skipped, and the person may pass. The job's log line keeps the error.",
+        json_schema_extra=_LIVE,
+    )
     state_id_jurisdictions: Names = Field(
         (),
         description="Two-letter codes of the states whose licence office is asked; "
@@ -200,6 +206,11 @@ class Settings(BaseModel):
     )
     state_id_vendor: str | None = Field(
         "mock", description="State ID proofer; null: none.", json_schema_extra=_LIVE
+    )
+    status_url: str | None = Field(
+        None,
+        description="http or https URL of a status page, shown where proofing is unavailable; null: none.",
+        json_schema_extra=_LIVE,
     )
     upload_url_valid_seconds: Seconds = Field(300, description="How long an upload URL is valid.")
     vendor_status: Annotated[dict[str, Annotated[VendorStatus, Field(strict=False)]], Field(strict=False)] = (
@@ -292,6 +303,11 @@ class Settings(BaseModel):
             "state_id_jurisdictions",
             "must be two-letter codes such as MT",
             STATES.issuperset(self.state_id_jurisdictions),
+        )
+        yield (
+            "status_url",
+            "must be an http or https URL",
+            self.status_url is None or _URL.fullmatch(self.status_url) is not None,
         )
 
     @classmethod

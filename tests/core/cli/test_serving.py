@@ -120,8 +120,12 @@ def test_run_listens_on_this_machine_only(monkeypatch, host):
 def test_one_address_of_a_name_is_enough(monkeypatch):
     """As for servers: a machine may know localhost by an address that it does not have."""
     places = [
-        (socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, free_port()))
-        for address in ("192.0.2.7", "127.0.0.1")
+        (family, socket.SOCK_STREAM, 0, "", (address, free_port()))
+        for family, address in (
+            (socket.AF_INET, "192.0.2.7"),
+            (socket.AF_INET6, "::1"),
+            (socket.AF_INET, "127.0.0.1"),
+        )
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
     serving._require_free("localhost", 8000)
