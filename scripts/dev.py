@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         "test": lambda: _pytest(*_BESIDE, *_BOUNDED, "-m", "not chaos and not security", *rest),
         "check": _check,
         "bench": lambda: _bench(rest),
-        "chaos": lambda: _pytest("-m", "chaos", *rest),
+        "chaos": lambda: _pytest("-m", "chaos", "-s", *rest),
         "security": lambda: _security(rest),
         "security-short": lambda: _pytest(
             "-m", "not chaos and not security", "-k", "security or canary", *rest

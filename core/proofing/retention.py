@@ -142,18 +142,21 @@ class Eraser:
         return removed, None
 
     async def _forget_jobs(self, owner: str) -> _Done:
-        """Forget the person's jobs, again and again until none runs."""
+        """Forget the person's jobs, again and again until a look finds nothing.
+
+        Between two looks a job may begin, be handed back, or end.
+        """
         give_up = time.monotonic() + _STOP_SECONDS
         removed = 0
         while True:
             found = await self._queue.forget(owner)
             removed += found.removed
-            if not found.running:
-                # An end that was recorded while we looked for it.
-                return removed + (await self._queue.forget(owner)).removed, None
+            if not found.running and not found.removed:
+                return removed, None
             if time.monotonic() > give_up:
                 return removed, f"{found.running} still running: run again"
-            await asyncio.sleep(_LOOK_SECONDS)
+            if found.running:
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def _delete_objects(self, traces: list[Trace]) -> _Done:
         """Delete the person's pictures; the store does not say which were there."""

@@ -172,6 +172,23 @@ async def test_a_running_job_brings_nothing_back(process, stops):
         assert await running.runtime.backends.results.load(f"pending:{PERSON.reference}:resolution") is None
 
 
+async def test_a_job_that_begins_between_two_looks_is_stopped_too(process, monkeypatch):
+    """The queue is asked until it says that nothing is there, not once more after the first such answer."""
+    async with process() as running:
+        await start_everything(running)
+        answers = [Forgotten(removed=1), Forgotten(removed=0, running=1), Forgotten(removed=1)]
+        asked = []
+
+        async def forget(owner):
+            asked.append(owner)
+            return answers.pop(0) if answers else Forgotten(removed=0)
+
+        monkeypatch.setattr(running.queue, "forget", forget)
+        erasure = await eraser(running).erase(PERSON.reference)
+        assert erasure.is_complete
+        assert (erasure.receipts[0].removed, len(asked)) == (2, 4)
+
+
 async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
     """A request that was under way during the erasure keeps its note, and the next run finds what it left."""
     async with process() as running:

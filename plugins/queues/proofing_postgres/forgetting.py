@@ -14,10 +14,13 @@ _PAGES = 4096
 async def forget(owner: str, pool: Pool, enqueuer: Enqueuer) -> Forgotten:
     """Forget what can be forgotten now. See `proofing.queues.Queue.forget`.
 
-    A job is at every moment a live row or an end, and moves in one direction only, so live rows come first.
+    A job is at every moment a live row or an end. Live rows come first, and waiting ones twice, since a job
+    may be handed back, and so wait again, between the two looks.
     """
     _rows, removed = await pool.run("forget_waiting", {"owner": owner})
     running, _count = await pool.run("stop_running", {"owner": owner})
+    _rows, handed_back = await pool.run("forget_waiting", {"owner": owner})
+    removed += handed_back
     for queue_name in {row[0] for row in running}:
         await enqueuer.wake(CANCEL_CHANNEL, queue_name)
     # As `proofing_postgres.messages.verdict_text` spells it; quotes inside texts are escaped there.

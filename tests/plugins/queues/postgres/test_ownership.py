@@ -598,3 +598,32 @@ async def test_a_cancel_in_the_turn_of_a_note_ends_the_job(make_queue: Maker, sq
         await handler.until_ended(message)
     assert handler.end(message.result_id) is End.CANCELLED
     assert await sql("select 1 from proofing.job") == []
+
+
+async def test_a_job_handed_back_while_its_person_is_forgotten_is_dropped(
+    make_queue: Maker, sql: SQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ran at the first look and waits at the second."""
+    queue, web = make_queue(), make_queue()
+    message = make_message(owner="person-1")
+    await web.enqueue([message])
+
+    async def hold(_job: ClaimedJob) -> None:
+        await asyncio.Event().wait()
+
+    handler, stop = RecordingHandler(hold), asyncio.Event()
+    task = asyncio.create_task(queue.work(handler, slots={QUEUE: 5}, stop=stop, drain_seconds=0))
+    await handler.until_started(1)
+    run = web._pool.run
+
+    async def drain_after_the_first_look(name: str, *arguments: Any) -> Any:
+        answer = await run(name, *arguments)
+        if name == "forget_waiting" and not stop.is_set():
+            stop.set()
+            await task
+        return answer
+
+    monkeypatch.setattr(web._pool, "run", drain_after_the_first_look)
+    forgotten = await web.forget("person-1")
+    assert (forgotten.removed, forgotten.running) == (1, 0)
+    assert await sql("select 1 from proofing.job") == []
