@@ -55,6 +55,8 @@ def connect_options(settings: PostgresSettings) -> dict[str, Any]:
         "keepalives_interval": "2",
         "keepalives_count": "3",
         "tcp_user_timeout": milliseconds,
+        # After a failover the old primary may still answer, and a list of hosts may name standbys.
+        "target_session_attrs": "read-write",
         **options,
     }
 
@@ -94,9 +96,10 @@ class Link:
                 connection = await self._connected()
                 try:
                     yield connection
-                except BaseException:
+                except BaseException as error:
                     # An interrupted exchange leaves a connection that nobody can reason about.
-                    if connection.closed or connection.pgconn.transaction_status != 0:
+                    is_unclear = connection.closed or connection.pgconn.transaction_status != 0
+                    if is_unclear or _is_about_server(error):
                         await self._drop()
                     raise
         except TimeoutError:
@@ -200,6 +203,18 @@ class Pool:
         """Close all links that are not in use."""
         for link in list(self._links):
             await link.close()
+
+
+def _is_about_server(error: BaseException) -> bool:
+    """Tell whether *error* says that its server, though it answers, is no use now: another one may be.
+
+    Source: PostgreSQL manual, appendix A: classes 25 (transaction state, with read_only_sql_transaction), 57
+    (operator intervention) and 58 (system error).
+    """
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        # 57014, a statement that took too long. A new connection would only add to the load.
+        return False
+    return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in {"25", "57", "58"}
 
 
 async def _is_pooled(connection: AsyncConnection[Row]) -> bool:

@@ -1,0 +1,72 @@
+"""The ways to the database: they leave a server that cannot write, and come back when one can."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from proofing.errors import QueueUnavailableError
+from proofing.testing.faults import FaultProxy
+from proofing.testing.postgres import PostgresServer, running_postgres
+from proofing.testing.queues import make_message
+from proofing.testing.waiting import eventually
+from proofing_postgres.connections import Link
+from proofing_postgres.queue import PostgresQueue
+from proofing_postgres.settings import PostgresSettings
+
+Maker = Callable[..., PostgresQueue]
+SQL = Callable[..., Any]
+
+
+@contextlib.asynccontextmanager
+async def proxied(dsn: str) -> AsyncIterator[tuple[FaultProxy, str]]:
+    """Give a proxy before the database of *dsn*, and the URL that leads through it."""
+    parts = urlsplit(dsn)
+    async with FaultProxy(parts.hostname or "127.0.0.1", parts.port or 5432) as proxy:
+        user = parts.netloc.rpartition("@")[0]
+        yield proxy, urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{proxy.port}"))
+
+
+async def test_a_failover_is_followed(dsn: str, server: PostgresServer, make_queue: Maker) -> None:
+    """The old primary lives on, read-only, with our sessions on it; the same address leads to the new one."""
+    queue = make_queue()
+    name = urlsplit(dsn).path.lstrip("/")
+    with running_postgres() as old:
+        old.run_sql(f'create database "{name}"')
+        await PostgresQueue(PostgresSettings.model_validate({"dsn": old.dsn(name)})).migrate()
+        async with proxied(old.dsn(name)) as (proxy, url):
+            moved = make_queue(dsn=url, pool_size=1)
+            await moved.enqueue([make_message()])
+            old.run_sql("alter system set default_transaction_read_only = on")
+            old.run_sql("select pg_reload_conf()")
+            proxy._target = (server.host, server.port)
+
+            async def is_accepted() -> bool:
+                with contextlib.suppress(QueueUnavailableError):
+                    return await moved.enqueue([make_message()]) == 1
+                return False
+
+            await eventually(is_accepted)
+            assert sum((await queue.stats()).waiting.values()) == 1
+
+
+async def test_a_server_that_cannot_write_is_not_used(make_queue: Maker, sql: SQL) -> None:
+    """A new connection to it is refused, so that a list of hosts leads on to the next."""
+    queue = make_queue()
+    ((name,),) = await sql("select current_database()")
+    await sql(f'alter database "{name}" set default_transaction_read_only = on')
+    with pytest.raises(QueueUnavailableError):
+        await queue.stats()
+
+
+async def test_a_statement_that_takes_too_long_costs_no_connection(dsn: str) -> None:
+    """The server ends it in good order; a new connection would only add to its load."""
+    link = Link(PostgresSettings.model_validate({"dsn": dsn, "statement_seconds": 0.05}))
+    with pytest.raises(QueueUnavailableError):
+        async with link.use() as connection:
+            await connection.execute("select pg_sleep(60)")
+    async with link.use():
+        assert link.generation == 1
+    await link.close()
