@@ -33,6 +33,9 @@ PLAN_SETTINGS: Mapping[str, str] = {
     "plan_cache_mode": "force_generic_plan",
 }
 
+#: How long a server may take to be asked to stop what an exchange that we gave up had begun.
+_CANCEL_SECONDS = 0.5
+
 Row = tuple[Any, ...]
 
 
@@ -144,7 +147,7 @@ class Link:
             return self._connection
         self._connection = None
         options = connect_options(self._settings)
-        connection: AsyncConnection[Row] = await AsyncConnection.connect(autocommit=True, **options)
+        connection: AsyncConnection[Row] = await _Connection.connect(autocommit=True, **options)
         try:
             self.is_pooled = await _is_pooled(connection)
             if self.is_pooled:
@@ -215,6 +218,22 @@ def _is_about_server(error: BaseException) -> bool:
         # 57014, a statement that took too long. A new connection would only add to the load.
         return False
     return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in {"25", "57", "58"}
+
+
+class _Connection(AsyncConnection[Row]):
+    """A connection that a frozen server does not hold beyond our deadline.
+
+    When an exchange is cancelled, psycopg (3.3, `AsyncConnection.wait`) first asks the server to stop, for up
+    to 5 s, and then waits another 5 s for the end of the exchange.
+    """
+
+    async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's
+        """Ask the server to stop; one that does not take the request will not answer either: hang up."""
+        try:
+            await super().cancel_safe(timeout=min(timeout, _CANCEL_SECONDS))
+        except BaseException:
+            self.pgconn.finish()
+            raise
 
 
 async def _is_pooled(connection: AsyncConnection[Row]) -> bool:

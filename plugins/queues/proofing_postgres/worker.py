@@ -26,6 +26,8 @@ from proofing_postgres.writer import Writer
 
 #: How often the worker compares its lease with the clock. After a freeze this comes before any job goes on.
 _FENCE_CHECK_SECONDS = 0.25
+#: How long the answer to the last claim is waited for. What comes later is found and handed back on leaving.
+_LAST_CLAIM_SECONDS = 1.0
 #: How long the last writes may take after the drain.
 _FAREWELL_SECONDS = 3.0
 
@@ -108,8 +110,10 @@ class WorkerSession:
     async def _stop_claiming(self, chores: "list[asyncio.Task[None]]") -> None:
         """End the loops that take jobs on, after what they are just asking for has come."""
         self._claimer.stop()
-        with contextlib.suppress(QueueUnavailableError):
-            async with self.claim_link.use():
+        if all(chore.done() for chore in chores):
+            return
+        with contextlib.suppress(QueueUnavailableError, TimeoutError):
+            async with asyncio.timeout(_LAST_CLAIM_SECONDS), self.claim_link.use():
                 pass
         await _stop_all(chores)
 

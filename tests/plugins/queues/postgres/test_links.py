@@ -1,6 +1,8 @@
 """The ways to the database: they leave a server that cannot write, and come back when one can."""
 
+import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -8,9 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from proofing.errors import QueueUnavailableError
-from proofing.testing.faults import FaultProxy
+from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.postgres import PostgresServer, running_postgres
-from proofing.testing.queues import make_message
+from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres.connections import Link
 from proofing_postgres.queue import PostgresQueue
@@ -70,3 +72,49 @@ async def test_a_statement_that_takes_too_long_costs_no_connection(dsn: str) -> 
     async with link.use():
         assert link.generation == 1
     await link.close()
+
+
+async def test_a_frozen_server_is_given_up_at_the_deadline(dsn: str) -> None:
+    """Neither an exchange nor its being cancelled waits for what never answers."""
+    async with proxied(dsn) as (proxy, url):
+        link = Link(
+            PostgresSettings.model_validate({"dsn": url, "timeout_seconds": 1.0, "statement_seconds": 1.0})
+        )
+        async with link.use():
+            pass
+        await proxy.set(Fault(black_hole=True))
+        begun_at = time.monotonic()
+        with pytest.raises(QueueUnavailableError, match="in time"):
+            await link.run("living_workers")
+        assert time.monotonic() - begun_at < 2.5
+        await proxy.set(NO_FAULT)
+        await link.close()
+
+
+async def test_a_cancelled_exchange_with_a_living_server_keeps_its_connection(dsn: str) -> None:
+    """The server is asked to stop, and does."""
+    link = Link(PostgresSettings.model_validate({"dsn": dsn}))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), link.use() as connection:
+            await connection.execute("select pg_sleep(60)")
+    async with link.use():
+        assert link.generation == 1
+    await link.close()
+
+
+async def test_a_worker_leaves_a_frozen_server_soon(make_queue: Maker, dsn: str) -> None:
+    """A drain is not held up by a claim that is never answered."""
+    async with proxied(dsn) as (proxy, url):
+        queue = make_queue(dsn=url)
+        stop = asyncio.Event()
+        task = asyncio.create_task(queue.work(RecordingHandler(), slots={}, stop=stop, drain_seconds=0.1))
+        await eventually(lambda: queue.session and queue.session.is_listening)
+        await proxy.set(Fault(black_hole=True))
+        link = queue.session.claim_link if queue.session else None
+        await eventually(lambda: link and link._lock.locked())
+        begun_at = time.monotonic()
+        stop.set()
+        await task
+        # Most of it is the farewell.
+        assert time.monotonic() - begun_at < 6.0
+        await proxy.set(NO_FAULT)
