@@ -33,6 +33,12 @@ PLAN_SETTINGS: Mapping[str, str] = {
     "plan_cache_mode": "force_generic_plan",
 }
 
+#: Statements that PLAN_SETTINGS would harm, with their own; they cost a transaction and a round trip more.
+#: `depth` reads all of a table, and which way is best depends on what the last vacuum did.
+STATEMENT_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "depth": {name: "on" for name in PLAN_SETTINGS if name.startswith("enable_")},
+}
+
 #: How long a server may take to be asked to stop what an exchange that we gave up had begun.
 _CANCEL_SECONDS = 0.5
 
@@ -127,12 +133,13 @@ class Link:
         self, connection: AsyncConnection[Row], name: str, parameters: Params
     ) -> tuple[list[Row], int]:
         """Run the statement *name* on *connection*, of this link."""
-        if not self.is_pooled:
+        own = STATEMENT_SETTINGS.get(name, {})
+        if not self.is_pooled and not own:
             cursor = connection.cursor(binary=True)
             await cursor.execute(query(name), parameters, prepare=True)
             return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
         async with connection.transaction():
-            await _apply(connection, self._session, local=True)
+            await _apply(connection, {**self._session, **own} if self.is_pooled else own, local=True)
             cursor = await connection.execute(query(name), parameters, binary=True)
             return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
 

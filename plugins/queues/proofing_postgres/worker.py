@@ -40,6 +40,7 @@ class WorkerSession:
     Attributes:
         counts: what this worker has counted.
         claim_link: the connection that claims and sweeps; idle most of the time.
+        complete_link: the one that writes; statistics are asked for here, so that they hold up no claim.
     """
 
     def __init__(self, settings: PostgresSettings, handler: JobHandler, slots: Mapping[str, int]) -> None:
@@ -48,11 +49,11 @@ class WorkerSession:
         # A claim that a crash of the database loses is claimed again (see `Claimer.agree`), and an intent,
         # which is flushed, takes the claim before it along. So claims need not wait for the disk.
         self.claim_link = Link(settings, {**PLAN_SETTINGS, "synchronous_commit": "off"})
-        self._complete_link = Link(settings, PLAN_SETTINGS)
+        self.complete_link = Link(settings, PLAN_SETTINGS)
         self._settings = settings
         loop = asyncio.get_running_loop()
         self.heartbeat = Heartbeat(settings, self.counts, lambda: _call_if_open(loop, self._on_lease_change))
-        self._writer = Writer(self._complete_link, settings, self.counts, self._own_id)
+        self._writer = Writer(self.complete_link, settings, self.counts, self._own_id)
         self.runs = Runs(
             handler=handler,
             writer=self._writer,
@@ -141,7 +142,7 @@ class WorkerSession:
                 self._fence_timer.cancel()
             self._sweeper.close()
             await _stop_all([writing])
-            for link in (self.claim_link, self._complete_link):
+            for link in (self.claim_link, self.complete_link):
                 await link.close()
 
     def _own_id(self) -> int:

@@ -8,8 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from psycopg import AsyncConnection
 
 from proofing.errors import QueueUnavailableError
+from proofing.records import JobKind
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.postgres import PostgresServer, running_postgres
 from proofing.testing.queues import RecordingHandler, make_message
@@ -118,3 +120,56 @@ async def test_a_worker_leaves_a_frozen_server_soon(make_queue: Maker, dsn: str)
         # Most of it is the farewell.
         assert time.monotonic() - begun_at < 6.0
         await proxy.set(NO_FAULT)
+
+
+async def test_a_scrape_holds_up_no_claim(make_queue: Maker, dsn: str) -> None:
+    """Jobs begin while statistics wait for their answer, here for a table that somebody holds."""
+    queue, web = make_queue(), make_queue()
+    handler, stop = RecordingHandler(), asyncio.Event()
+    slots = {JobKind.RESOLUTION.queue_name: 5}
+    task = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=5))
+    await eventually(lambda: queue.session and queue.session.is_listening)
+    async with await AsyncConnection.connect(dsn) as holder:
+        await holder.execute("lock table proofing.tally in access exclusive mode")
+        scrape = asyncio.create_task(queue.stats())
+        await web.enqueue([make_message()])
+        await handler.until_started(1)
+        assert not scrape.done()
+    assert (await scrape).workers == 1
+    stop.set()
+    await task
+
+
+async def test_scrapes_of_a_worker_share_an_answer(make_queue: Maker) -> None:
+    """Metrics and health, asked for at the same moment, read the table once; a while later, again."""
+    queue = make_queue()
+    stop = asyncio.Event()
+    task = asyncio.create_task(queue.work(RecordingHandler(), slots={}, stop=stop, drain_seconds=5))
+    await eventually(lambda: queue.session and queue.session.heartbeat.worker_id)
+    first, second = await asyncio.gather(queue.stats(), queue.stats())
+    assert first is second
+
+    async def is_new() -> bool:
+        return await queue.stats() is not first
+
+    await eventually(is_new)
+    stop.set()
+    await task
+
+
+async def test_depth_counts_every_state(make_queue: Maker, sql: SQL) -> None:
+    """Ready, scheduled, running and ending jobs of several queues; only a ready one can be the oldest."""
+    queue = make_queue()
+    kinds = [JobKind.DOCUMENT, *[JobKind.RESOLUTION] * 4]
+    sent = [make_message(kind) for kind in kinds]
+    await queue.enqueue([*sent, make_message(delay_seconds=3600)])
+    for message, state in zip(sent[2:], ("executing", "executing", "ending"), strict=True):
+        await sql(
+            "update proofing.job set state = %s, run_at = now() - interval '1 h' where id = %s",
+            state,
+            message.result_id,
+        )
+    stats = await queue.stats()
+    assert stats.waiting == {JobKind.DOCUMENT.queue_name: 1, JobKind.RESOLUTION.queue_name: 3}
+    assert stats.running == {JobKind.RESOLUTION.queue_name: 2}
+    assert 0 < stats.oldest_seconds < 60
