@@ -7,6 +7,7 @@ docs/reference/metrics.md. The queue's gauges are read when they are asked for.
 from prometheus_client import Counter, Gauge, Histogram
 
 from proofing.queues import QueueStats
+from proofing.records import JobKind
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -22,10 +23,13 @@ QUEUE_DETAIL = Gauge("proofing_queue_detail", "Further numbers of the queue back
 
 def note_stats(stats: QueueStats) -> None:
     """Bring the queue's gauges up to date."""
-    for name, count in stats.waiting.items():
-        QUEUE_WAITING.labels(name).set(count)
-    for name, count in stats.running.items():
-        QUEUE_RUNNING.labels(name).set(count)
+    # A backend names only queues that hold jobs, and may stop showing a number: nothing old must stay.
+    kinds = {kind.queue_name for kind in JobKind}
+    for gauge, counts in ((QUEUE_WAITING, stats.waiting), (QUEUE_RUNNING, stats.running)):
+        gauge.clear()
+        for name in kinds | counts.keys():
+            gauge.labels(name).set(counts.get(name, 0))
+    QUEUE_DETAIL.clear()
     for name, number in stats.details.items():
         QUEUE_DETAIL.labels(name).set(number)
     QUEUE_OLDEST_SECONDS.set(stats.oldest_seconds)

@@ -5,9 +5,11 @@ import time
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 
+from proofing.metrics import note_stats
 from proofing.probes import serve_probes
-from proofing.queues import JobMessage
+from proofing.queues import JobMessage, QueueStats
 from proofing.records import JobKind
 from proofing.testing.memory_queue import MemoryQueue
 from proofing.testing.processes import free_port
@@ -94,3 +96,19 @@ async def test_a_taken_port_is_not_fatal():
     port = free_port()
     async with serve_probes(MemoryQueue(), "127.0.0.1", port), serve_probes(MemoryQueue(), "127.0.0.1", port):
         pass
+
+
+async def test_gauges_return_to_zero():
+    """A queue that is empty again says 0, and a number that the backend shows no more is gone."""
+    kind = JobKind.DOCUMENT.queue_name
+    note_stats(
+        QueueStats(
+            waiting={kind: 7, "gone": 1}, running={kind: 2}, oldest_seconds=0, details={"listening": 1.0}
+        )
+    )
+    note_stats(QueueStats(waiting={}, running={}, oldest_seconds=0, details={"dead_rows": 3.0}))
+    lines = generate_latest().decode().splitlines()
+    assert f'proofing_queue_waiting{{queue="{kind}"}} 0.0' in lines
+    assert f'proofing_queue_running{{queue="{kind}"}} 0.0' in lines
+    assert 'proofing_queue_detail{number="dead_rows"} 3.0' in lines
+    assert not [line for line in lines if "listening" in line or '"gone"' in line]

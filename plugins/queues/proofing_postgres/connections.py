@@ -33,6 +33,15 @@ PLAN_SETTINGS: Mapping[str, str] = {
     "plan_cache_mode": "force_generic_plan",
 }
 
+#: Statements that PLAN_SETTINGS would harm, with their own; they cost a transaction and a round trip more.
+#: `depth` reads all of a table, and which way is best depends on what the last vacuum did.
+STATEMENT_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "depth": {name: "on" for name in PLAN_SETTINGS if name.startswith("enable_")},
+}
+
+#: How long a server may take to be asked to stop what an exchange that we gave up had begun.
+_CANCEL_SECONDS = 0.5
+
 Row = tuple[Any, ...]
 
 
@@ -55,6 +64,8 @@ def connect_options(settings: PostgresSettings) -> dict[str, Any]:
         "keepalives_interval": "2",
         "keepalives_count": "3",
         "tcp_user_timeout": milliseconds,
+        # After a failover the old primary may still answer, and a list of hosts may name standbys.
+        "target_session_attrs": "read-write",
         **options,
     }
 
@@ -94,9 +105,10 @@ class Link:
                 connection = await self._connected()
                 try:
                     yield connection
-                except BaseException:
+                except BaseException as error:
                     # An interrupted exchange leaves a connection that nobody can reason about.
-                    if connection.closed or connection.pgconn.transaction_status != 0:
+                    is_unclear = connection.closed or connection.pgconn.transaction_status != 0
+                    if is_unclear or _is_about_server(error):
                         await self._drop()
                     raise
         except TimeoutError:
@@ -121,12 +133,13 @@ class Link:
         self, connection: AsyncConnection[Row], name: str, parameters: Params
     ) -> tuple[list[Row], int]:
         """Run the statement *name* on *connection*, of this link."""
-        if not self.is_pooled:
+        own = STATEMENT_SETTINGS.get(name, {})
+        if not self.is_pooled and not own:
             cursor = connection.cursor(binary=True)
             await cursor.execute(query(name), parameters, prepare=True)
             return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
         async with connection.transaction():
-            await _apply(connection, self._session, local=True)
+            await _apply(connection, {**self._session, **own} if self.is_pooled else own, local=True)
             cursor = await connection.execute(query(name), parameters, binary=True)
             return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
 
@@ -141,7 +154,7 @@ class Link:
             return self._connection
         self._connection = None
         options = connect_options(self._settings)
-        connection: AsyncConnection[Row] = await AsyncConnection.connect(autocommit=True, **options)
+        connection: AsyncConnection[Row] = await _Connection.connect(autocommit=True, **options)
         try:
             self.is_pooled = await _is_pooled(connection)
             if self.is_pooled:
@@ -200,6 +213,34 @@ class Pool:
         """Close all links that are not in use."""
         for link in list(self._links):
             await link.close()
+
+
+def _is_about_server(error: BaseException) -> bool:
+    """Tell whether *error* says that its server, though it answers, is no use now: another one may be.
+
+    Source: PostgreSQL manual, appendix A: classes 25 (transaction state, with read_only_sql_transaction), 57
+    (operator intervention) and 58 (system error).
+    """
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        # 57014, a statement that took too long. A new connection would only add to the load.
+        return False
+    return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in {"25", "57", "58"}
+
+
+class _Connection(AsyncConnection[Row]):
+    """A connection that a frozen server does not hold beyond our deadline.
+
+    When an exchange is cancelled, psycopg (3.3, `AsyncConnection.wait`) first asks the server to stop, for up
+    to 5 s, and then waits another 5 s for the end of the exchange.
+    """
+
+    async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's
+        """Ask the server to stop; one that does not take the request will not answer either: hang up."""
+        try:
+            await super().cancel_safe(timeout=min(timeout, _CANCEL_SECONDS))
+        except BaseException:
+            self.pgconn.finish()
+            raise
 
 
 async def _is_pooled(connection: AsyncConnection[Row]) -> bool:

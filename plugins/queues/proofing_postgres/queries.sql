@@ -355,10 +355,16 @@ returning id
 update proofing.worker set numbers = %(numbers)s::jsonb where id = %(worker)s::bigint
 
 -- name: depth
--- Jobs by queue and state, and the age of the oldest that could start.
-select queue, state, count(*), coalesce(max(date_part('epoch', clock_timestamp() - run_at)), 0)
-from proofing.job
-group by queue, state
+-- Jobs by queue and state, and the age of the oldest that could start. State by state, so that a long backlog
+-- that was vacuumed is counted in its index alone, without the rows and their payloads.
+select queue, 'ready', count(*), coalesce(date_part('epoch', clock_timestamp() - min(run_at)), 0)
+from proofing.job where state = 'ready' group by queue
+union all
+select queue, 'scheduled', count(*), 0 from proofing.job where state = 'scheduled' group by queue
+union all
+select queue, 'executing', count(*), 0 from proofing.job where state = 'executing' group by queue
+union all
+select queue, 'ending', count(*), 0 from proofing.job where state = 'ending' group by queue
 
 -- name: living_workers
 -- Workers with a lease.

@@ -1,6 +1,7 @@
 """The queue that core sees: `proofing.queues.Queue` on PostgreSQL."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -15,6 +16,9 @@ from proofing_postgres.migrations import migrate, require_schema
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.statistics import collect
 from proofing_postgres.worker import WorkerSession
+
+#: How long an answer of `PostgresQueue.stats` serves a worker: metrics and health are asked for together.
+_STATS_SECONDS = 1.0
 
 
 class PostgresQueue:
@@ -33,6 +37,10 @@ class PostgresQueue:
         self._pool = Pool(settings)
         self._enqueuer = Enqueuer(self._pool)
         self._session: WorkerSession | None = None
+        #: The last answer of `stats` and its time, while `work` runs.
+        self._stats: QueueStats | None = None
+        self._stats_at = 0.0
+        self._stats_turn = asyncio.Lock()
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -104,15 +112,19 @@ class PostgresQueue:
         try:
             await self._session.run(stop, drain_seconds)
         finally:
-            self._session = None
+            self._session = self._stats = None
 
     async def stats(self) -> QueueStats:
-        """Return counts and ages. See `proofing.queues.Queue.stats`."""
-        if self._session is not None:
-            # A worker has its four connections and opens no fifth.
-            return await collect(self._session.claim_link, self._session)
-        async with self._pool.link() as link:
-            return await collect(link, None)
+        """Return counts and ages, in a worker up to a second old. See `proofing.queues.Queue.stats`."""
+        if (session := self._session) is None:
+            async with self._pool.link() as link:
+                return await collect(link, None)
+        async with self._stats_turn:
+            if self._stats is None or time.monotonic() - self._stats_at > _STATS_SECONDS:
+                # A worker has its four connections and opens no fifth; no claim waits for this one.
+                self._stats = await collect(session.complete_link, session)
+                self._stats_at = time.monotonic()
+            return self._stats
 
     async def check(self) -> Sequence[str]:
         """Return what an operator should know about this queue, one sentence each."""

@@ -26,6 +26,8 @@ from proofing_postgres.writer import Writer
 
 #: How often the worker compares its lease with the clock. After a freeze this comes before any job goes on.
 _FENCE_CHECK_SECONDS = 0.25
+#: How long the answer to the last claim is waited for. What comes later is found and handed back on leaving.
+_LAST_CLAIM_SECONDS = 1.0
 #: How long the last writes may take after the drain.
 _FAREWELL_SECONDS = 3.0
 
@@ -38,6 +40,7 @@ class WorkerSession:
     Attributes:
         counts: what this worker has counted.
         claim_link: the connection that claims and sweeps; idle most of the time.
+        complete_link: the one that writes; statistics are asked for here, so that they hold up no claim.
     """
 
     def __init__(self, settings: PostgresSettings, handler: JobHandler, slots: Mapping[str, int]) -> None:
@@ -46,11 +49,11 @@ class WorkerSession:
         # A claim that a crash of the database loses is claimed again (see `Claimer.agree`), and an intent,
         # which is flushed, takes the claim before it along. So claims need not wait for the disk.
         self.claim_link = Link(settings, {**PLAN_SETTINGS, "synchronous_commit": "off"})
-        self._complete_link = Link(settings, PLAN_SETTINGS)
+        self.complete_link = Link(settings, PLAN_SETTINGS)
         self._settings = settings
         loop = asyncio.get_running_loop()
         self.heartbeat = Heartbeat(settings, self.counts, lambda: _call_if_open(loop, self._on_lease_change))
-        self._writer = Writer(self._complete_link, settings, self.counts, self._own_id)
+        self._writer = Writer(self.complete_link, settings, self.counts, self._own_id)
         self.runs = Runs(
             handler=handler,
             writer=self._writer,
@@ -108,8 +111,10 @@ class WorkerSession:
     async def _stop_claiming(self, chores: "list[asyncio.Task[None]]") -> None:
         """End the loops that take jobs on, after what they are just asking for has come."""
         self._claimer.stop()
-        with contextlib.suppress(QueueUnavailableError):
-            async with self.claim_link.use():
+        if all(chore.done() for chore in chores):
+            return
+        with contextlib.suppress(QueueUnavailableError, TimeoutError):
+            async with asyncio.timeout(_LAST_CLAIM_SECONDS), self.claim_link.use():
                 pass
         await _stop_all(chores)
 
@@ -137,7 +142,7 @@ class WorkerSession:
                 self._fence_timer.cancel()
             self._sweeper.close()
             await _stop_all([writing])
-            for link in (self.claim_link, self._complete_link):
+            for link in (self.claim_link, self.complete_link):
                 await link.close()
 
     def _own_id(self) -> int:

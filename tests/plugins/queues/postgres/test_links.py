@@ -1,0 +1,175 @@
+"""The ways to the database: they leave a server that cannot write, and come back when one can."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from psycopg import AsyncConnection
+
+from proofing.errors import QueueUnavailableError
+from proofing.records import JobKind
+from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
+from proofing.testing.postgres import PostgresServer, running_postgres
+from proofing.testing.queues import RecordingHandler, make_message
+from proofing.testing.waiting import eventually
+from proofing_postgres.connections import Link
+from proofing_postgres.queue import PostgresQueue
+from proofing_postgres.settings import PostgresSettings
+
+Maker = Callable[..., PostgresQueue]
+SQL = Callable[..., Any]
+
+
+@contextlib.asynccontextmanager
+async def proxied(dsn: str) -> AsyncIterator[tuple[FaultProxy, str]]:
+    """Give a proxy before the database of *dsn*, and the URL that leads through it."""
+    parts = urlsplit(dsn)
+    async with FaultProxy(parts.hostname or "127.0.0.1", parts.port or 5432) as proxy:
+        user = parts.netloc.rpartition("@")[0]
+        yield proxy, urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{proxy.port}"))
+
+
+async def test_a_failover_is_followed(dsn: str, server: PostgresServer, make_queue: Maker) -> None:
+    """The old primary lives on, read-only, with our sessions on it; the same address leads to the new one."""
+    queue = make_queue()
+    name = urlsplit(dsn).path.lstrip("/")
+    with running_postgres() as old:
+        old.run_sql(f'create database "{name}"')
+        await PostgresQueue(PostgresSettings.model_validate({"dsn": old.dsn(name)})).migrate()
+        async with proxied(old.dsn(name)) as (proxy, url):
+            moved = make_queue(dsn=url, pool_size=1)
+            await moved.enqueue([make_message()])
+            old.run_sql("alter system set default_transaction_read_only = on")
+            old.run_sql("select pg_reload_conf()")
+            proxy._target = (server.host, server.port)
+
+            async def is_accepted() -> bool:
+                with contextlib.suppress(QueueUnavailableError):
+                    return await moved.enqueue([make_message()]) == 1
+                return False
+
+            await eventually(is_accepted)
+            assert sum((await queue.stats()).waiting.values()) == 1
+
+
+async def test_a_server_that_cannot_write_is_not_used(make_queue: Maker, sql: SQL) -> None:
+    """A new connection to it is refused, so that a list of hosts leads on to the next."""
+    queue = make_queue()
+    ((name,),) = await sql("select current_database()")
+    await sql(f'alter database "{name}" set default_transaction_read_only = on')
+    with pytest.raises(QueueUnavailableError):
+        await queue.stats()
+
+
+async def test_a_statement_that_takes_too_long_costs_no_connection(dsn: str) -> None:
+    """The server ends it in good order; a new connection would only add to its load."""
+    link = Link(PostgresSettings.model_validate({"dsn": dsn, "statement_seconds": 0.05}))
+    with pytest.raises(QueueUnavailableError):
+        async with link.use() as connection:
+            await connection.execute("select pg_sleep(60)")
+    async with link.use():
+        assert link.generation == 1
+    await link.close()
+
+
+async def test_a_frozen_server_is_given_up_at_the_deadline(dsn: str) -> None:
+    """Neither an exchange nor its being cancelled waits for what never answers."""
+    async with proxied(dsn) as (proxy, url):
+        link = Link(
+            PostgresSettings.model_validate({"dsn": url, "timeout_seconds": 1.0, "statement_seconds": 1.0})
+        )
+        async with link.use():
+            pass
+        await proxy.set(Fault(black_hole=True))
+        begun_at = time.monotonic()
+        with pytest.raises(QueueUnavailableError, match="in time"):
+            await link.run("living_workers")
+        assert time.monotonic() - begun_at < 2.5
+        await proxy.set(NO_FAULT)
+        await link.close()
+
+
+async def test_a_cancelled_exchange_with_a_living_server_keeps_its_connection(dsn: str) -> None:
+    """The server is asked to stop, and does."""
+    link = Link(PostgresSettings.model_validate({"dsn": dsn}))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), link.use() as connection:
+            await connection.execute("select pg_sleep(60)")
+    async with link.use():
+        assert link.generation == 1
+    await link.close()
+
+
+async def test_a_worker_leaves_a_frozen_server_soon(make_queue: Maker, dsn: str) -> None:
+    """A drain is not held up by a claim that is never answered."""
+    async with proxied(dsn) as (proxy, url):
+        queue = make_queue(dsn=url)
+        stop = asyncio.Event()
+        task = asyncio.create_task(queue.work(RecordingHandler(), slots={}, stop=stop, drain_seconds=0.1))
+        await eventually(lambda: queue.session and queue.session.is_listening)
+        await proxy.set(Fault(black_hole=True))
+        link = queue.session.claim_link if queue.session else None
+        await eventually(lambda: link and link._lock.locked())
+        begun_at = time.monotonic()
+        stop.set()
+        await task
+        # Most of it is the farewell.
+        assert time.monotonic() - begun_at < 6.0
+        await proxy.set(NO_FAULT)
+
+
+async def test_a_scrape_holds_up_no_claim(make_queue: Maker, dsn: str) -> None:
+    """Jobs begin while statistics wait for their answer, here for a table that somebody holds."""
+    queue, web = make_queue(), make_queue()
+    handler, stop = RecordingHandler(), asyncio.Event()
+    slots = {JobKind.RESOLUTION.queue_name: 5}
+    task = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=5))
+    await eventually(lambda: queue.session and queue.session.is_listening)
+    async with await AsyncConnection.connect(dsn) as holder:
+        await holder.execute("lock table proofing.tally in access exclusive mode")
+        scrape = asyncio.create_task(queue.stats())
+        await web.enqueue([make_message()])
+        await handler.until_started(1)
+        assert not scrape.done()
+    assert (await scrape).workers == 1
+    stop.set()
+    await task
+
+
+async def test_scrapes_of_a_worker_share_an_answer(make_queue: Maker) -> None:
+    """Metrics and health, asked for at the same moment, read the table once; a while later, again."""
+    queue = make_queue()
+    stop = asyncio.Event()
+    task = asyncio.create_task(queue.work(RecordingHandler(), slots={}, stop=stop, drain_seconds=5))
+    await eventually(lambda: queue.session and queue.session.heartbeat.worker_id)
+    first, second = await asyncio.gather(queue.stats(), queue.stats())
+    assert first is second
+
+    async def is_new() -> bool:
+        return await queue.stats() is not first
+
+    await eventually(is_new)
+    stop.set()
+    await task
+
+
+async def test_depth_counts_every_state(make_queue: Maker, sql: SQL) -> None:
+    """Ready, scheduled, running and ending jobs of several queues; only a ready one can be the oldest."""
+    queue = make_queue()
+    kinds = [JobKind.DOCUMENT, *[JobKind.RESOLUTION] * 4]
+    sent = [make_message(kind) for kind in kinds]
+    await queue.enqueue([*sent, make_message(delay_seconds=3600)])
+    for message, state in zip(sent[2:], ("executing", "executing", "ending"), strict=True):
+        await sql(
+            "update proofing.job set state = %s, run_at = now() - interval '1 h' where id = %s",
+            state,
+            message.result_id,
+        )
+    stats = await queue.stats()
+    assert stats.waiting == {JobKind.DOCUMENT.queue_name: 1, JobKind.RESOLUTION.queue_name: 3}
+    assert stats.running == {JobKind.RESOLUTION.queue_name: 2}
+    assert 0 < stats.oldest_seconds < 60
