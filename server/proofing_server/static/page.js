@@ -4,6 +4,7 @@ const BUSY_VISIBLE_AFTER_MS = 15_000;
 const WARN_BEFORE_END_SECONDS = 120;
 
 takeFocus();
+forgetPost();
 // Without https (or http://localhost) there is no Web Crypto, and state changes are refused.
 if (!window.isSecureContext) document.getElementById("insecure")?.removeAttribute("hidden");
 for (const form of document.querySelectorAll("form[data-once]")) sendOnce(form);
@@ -14,6 +15,14 @@ watchSession(document.getElementById("session-warning"));
 function takeFocus() {
   const target = document.getElementById("error-summary") ?? document.querySelector("[data-focus]");
   if (target && !target.closest("[hidden]")) target.focus();
+}
+
+/**
+ * A form that was told wrong came as the answer to a post, which no browser keeps: *back* to it would end on the
+ * browser's own error page. Every form has the address it posts to, so the entry of the history becomes a plain one.
+ */
+function forgetPost() {
+  if (document.getElementById("error-summary")) history.replaceState(null, "", location.href);
 }
 
 /** Send a form once: the button keeps the focus, says that it is busy, and does nothing more. */
