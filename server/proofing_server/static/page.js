@@ -2,6 +2,8 @@
 
 const BUSY_VISIBLE_AFTER_MS = 15_000;
 const WARN_BEFORE_END_SECONDS = 120;
+const ANSWER_WITHIN_SECONDS = 15;
+const ASK_AGAIN_AFTER_SECONDS = 5;
 
 takeFocus();
 forgetPost();
@@ -68,26 +70,56 @@ function maskedField(button) {
 
 /**
  * Warn two minutes before the session ends, and leave the page when it has: it shows personal data. The server
- * is asked first, because another tab may have kept the session alive.
+ * is asked first, because another tab may have kept the session alive. A server that cannot be reached has not
+ * ended the session: the page warns, asks again, and leaves when the time is over that was told last.
  */
 function watchSession(warning) {
   if (!warning) return;
+  let method = "GET"; // POST when the person has said that they are there, until the server has heard it
+  let endsAt = 0;
   let timer = 0;
-  const lookAfter = (seconds) => {
+  let asking = null;
+  const after = (seconds, act) => {
     clearTimeout(timer);
-    timer = setTimeout(look, Math.max(1, seconds) * 1000);
+    timer = setTimeout(act, Math.max(1, seconds) * 1000);
   };
   const take = (secondsLeft) => {
+    endsAt = Date.now() + secondsLeft * 1000;
     warning.hidden = secondsLeft > WARN_BEFORE_END_SECONDS;
-    lookAfter(warning.hidden ? secondsLeft - WARN_BEFORE_END_SECONDS : secondsLeft + 1);
+    after(warning.hidden ? secondsLeft - WARN_BEFORE_END_SECONDS : secondsLeft + 1, ask);
   };
-  const ask = async (method) => {
-    const headers = { "X-CSRF-Token": warning.dataset.csrf };
-    const answer = await fetch("/api/session", { method, headers }).catch(() => null);
-    if (answer?.ok) take((await answer.json()).idle_seconds);
-    else location.replace("/session-ended");
+  const ask = async () => {
+    asking?.abort();
+    const mine = new AbortController();
+    asking = mine;
+    after(ANSWER_WITHIN_SECONDS, () => mine.abort());
+    const { status, secondsLeft } = await askSession(method, warning.dataset.csrf, mine.signal);
+    if (asking !== mine) return; // Asked once more meanwhile.
+    if (secondsLeft !== null) {
+      method = "GET";
+      take(secondsLeft);
+    } else if (status === 401 || Date.now() >= endsAt) {
+      location.replace("/session-ended");
+    } else {
+      warning.hidden = false;
+      after(ASK_AGAIN_AFTER_SECONDS, ask);
+    }
   };
-  const look = () => ask("GET");
-  warning.querySelector("button").addEventListener("click", () => ask("POST"));
+  warning.querySelector("button").addEventListener("click", () => {
+    method = "POST";
+    ask();
+  });
   take(Number(warning.dataset.idleSeconds));
+}
+
+/** Ask about the session, or have it start its idle time again. Without an answer the status is 0. */
+async function askSession(method, csrf, signal) {
+  let status = 0;
+  try {
+    const answer = await fetch("/api/session", { method, headers: { "X-CSRF-Token": csrf }, signal });
+    status = answer.status;
+    return { status, secondsLeft: answer.ok ? (await answer.json()).idle_seconds : null };
+  } catch {
+    return { status, secondsLeft: null };
+  }
 }
