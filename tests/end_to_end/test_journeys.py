@@ -221,6 +221,24 @@ async def test_ssn_is_masked(proofing, page, person, photos):
     assert "900661234" not in await page.content()
 
 
+async def test_back_after_an_error_in_a_form(proofing, page, person):
+    """*Back* to a form that was told wrong shows the form, not the browser's own page about a lost post."""
+    await person.consent(proofing.url)
+    await person.give_photos()
+    await person.submit_photos()
+    await person.heading("Enter your Social Security number")
+    await page.get_by_label("Social Security number").fill("123")
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.locator("#error-summary")).to_be_focused()
+    await person.give_ssn()
+    await page.go_back()
+    await person.heading("Enter your Social Security number")
+    await page.reload()
+    await person.heading("Enter your Social Security number")
+    # The page that came back is a whole one.
+    await person.give_ssn()
+
+
 #: What can be tapped and is lower than 44 CSS pixels (WCAG 2.5.5); a box counts with its label.
 SMALL_TARGETS = """[...document.querySelectorAll("a, button, summary, select, input:not([type=hidden])")]
   .filter(target => target.checkVisibility({ visibilityProperty: true }) && !target.matches(".skip"))

@@ -221,3 +221,66 @@ async def test_a_session_kept_alive_elsewhere_is_not_left(proofing, person):
     warning = person.page.locator("#session-warning")
     await expect(warning).to_be_hidden()
     await person.heading("Add photos of your ID")
+
+
+async def test_trouble_of_the_server_does_not_end_a_session(proofing, person):
+    """What is no word about the session is a reason to warn and to ask again: chosen photos stay."""
+    broken, asked, left = [503], [], {}
+
+    async def answer(route):
+        asked.append(route.request.method)
+        if broken == [503]:
+            await route.fulfill(status=503, json={"code": "technical"})
+        elif broken:
+            await route.abort("internetdisconnected")
+        else:
+            await route.fulfill(json=left)
+
+    await person.page.route("**/api/session", answer)
+    await person.page.clock.install()
+    await person.consent(proofing.url)
+    await person.give_photos()
+    warning = person.page.get_by_role("alert").filter(has_text="this session ends in 2 minutes")
+    await person.page.clock.fast_forward("13:01")
+    await expect(warning).to_be_visible()
+    # The server is there again, and says that another tab has kept the session alive.
+    broken.clear()
+    left["idle_seconds"] = 900
+    await person.page.clock.fast_forward("00:06")
+    await expect(warning).to_be_hidden()
+    assert asked == ["GET", "GET"]
+    left["idle_seconds"] = 119
+    await person.page.clock.fast_forward("13:01")
+    await expect(warning).to_be_visible()
+    # The answer to the button is lost. What the person said is said again.
+    broken.append("connection")
+    async with person.page.expect_event("requestfailed"):
+        await person.page.get_by_role("button", name="I am still here").click()
+    broken.clear()
+    left["idle_seconds"] = 900
+    await person.page.clock.fast_forward("00:06")
+    await expect(warning).to_be_hidden()
+    assert asked[2:] == ["GET", "POST", "POST"]
+    await person.ready()
+    # Without any answer the page leaves when the time is over that was known last.
+    broken.append(503)
+    await person.page.clock.fast_forward("13:01")
+    await expect(warning).to_be_visible()
+    await person.ready()
+    await person.page.clock.fast_forward("02:01")
+    await person.heading("Your session has ended")
+
+
+async def test_a_server_that_says_nothing_does_not_keep_the_page_for_ever(proofing, person):
+    """A question that nobody answers is given up; when the session's time is over, the page leaves."""
+    await person.page.route("**/api/session", lambda _: None)
+    await person.page.clock.install()
+    await person.consent(proofing.url)
+    async with person.page.expect_request("**/api/session"):
+        await person.page.clock.fast_forward("13:01")
+    await person.page.clock.fast_forward("00:16")
+    await expect(person.page.locator("#session-warning")).to_be_visible()
+    async with person.page.expect_request("**/api/session"):
+        await person.page.clock.fast_forward("02:01")
+    await person.page.clock.fast_forward("00:16")
+    await person.heading("Your session has ended")
