@@ -34,9 +34,11 @@ PLAN_SETTINGS: Mapping[str, str] = {
 }
 
 #: Statements that PLAN_SETTINGS would harm, with their own; they cost a transaction and a round trip more.
-#: `depth` reads all of a table, and which way is best depends on what the last vacuum did.
+#: `depth` reads all of a table, and which way is best depends on what the last vacuum did. `forget_old` has a
+#: block range index, which only a bitmap scan can use.
 STATEMENT_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "depth": {name: "on" for name in PLAN_SETTINGS if name.startswith("enable_")},
+    "forget_old": {"enable_bitmapscan": "on"},
 }
 
 #: How long a server may take to be asked to stop what an exchange that we gave up had begun.
