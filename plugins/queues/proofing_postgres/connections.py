@@ -6,6 +6,8 @@ transaction. A pooler is recognised by its process id, which is not the server's
 
 import asyncio
 import contextlib
+import random
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -34,13 +36,18 @@ PLAN_SETTINGS: Mapping[str, str] = {
 }
 
 #: Statements that PLAN_SETTINGS would harm, with their own; they cost a transaction and a round trip more.
-#: `depth` reads all of a table, and which way is best depends on what the last vacuum did.
+#: `depth` reads all of a table, and which way is best depends on what the last vacuum did. `forget_old` has a
+#: block range index, which only a bitmap scan can use.
 STATEMENT_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "depth": {name: "on" for name in PLAN_SETTINGS if name.startswith("enable_")},
+    "forget_old": {"enable_bitmapscan": "on"},
 }
 
 #: How long a server may take to be asked to stop what an exchange that we gave up had begun.
 _CANCEL_SECONDS = 0.5
+#: How long a link that backs off waits after a connection that failed, at first and at most.
+_FIRST_WAIT_SECONDS = 0.1
+_MOST_WAIT_SECONDS = 2.0
 
 Row = tuple[Any, ...]
 
@@ -76,10 +83,21 @@ class Link:
     Args:
         settings: the plugin's.
         session: settings of the session beyond the time limit of statements.
+        backs_off: whether uses are refused for a growing, jittered while after a connection that failed. For
+            loops, which come again by themselves; what a person waits for is tried at once.
     """
 
-    def __init__(self, settings: PostgresSettings, session: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: PostgresSettings,
+        session: Mapping[str, str] | None = None,
+        *,
+        backs_off: bool = False,
+    ) -> None:
         self._settings = settings
+        self._backs_off = backs_off
+        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._refused_until = float("-inf")
         self._session = {
             "statement_timeout": str(int(settings.statement_seconds * 1000)),
             "lock_timeout": str(int(settings.statement_seconds * 1000)),
@@ -143,6 +161,10 @@ class Link:
             cursor = await connection.execute(query(name), parameters, binary=True)
             return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
 
+    def retry_now(self) -> None:
+        """Let the next use connect, however short a time ago that failed."""
+        self._refused_until = float("-inf")
+
     async def close(self) -> None:
         """Close the connection; the next use opens another."""
         async with self._lock:
@@ -153,6 +175,24 @@ class Link:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         self._connection = None
+        if time.monotonic() < self._refused_until:
+            raise QueueUnavailableError("the queue's database could not be reached a moment ago")
+        try:
+            connection = await self._connect()
+        except (psycopg.Error, OSError):
+            # What takes up all of the deadline, and so ends as cancelled, is rare enough of itself.
+            if self._backs_off:
+                jitter = random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+                self._refused_until = time.monotonic() + self._wait_seconds * jitter
+                self._wait_seconds = min(self._wait_seconds * 2, _MOST_WAIT_SECONDS)
+            raise
+        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._connection = connection
+        self.generation += 1
+        return connection
+
+    async def _connect(self) -> AsyncConnection[Row]:
+        """Return a new connection, ready for use."""
         options = connect_options(self._settings)
         connection: AsyncConnection[Row] = await _Connection.connect(autocommit=True, **options)
         try:
@@ -165,8 +205,6 @@ class Link:
             # Also when we are cancelled: nobody else knows of it yet.
             await connection.close()
             raise
-        self._connection = connection
-        self.generation += 1
         return connection
 
     async def _drop(self) -> None:

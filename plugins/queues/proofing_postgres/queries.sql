@@ -1,6 +1,8 @@
 -- The statements of the queue, by name. Rules they keep (docs/explanation/queue-postgres.md):
 -- only the database's clock judges; states are literals, so that the partial indexes apply; every write to a
--- job that is owned names id, lease and worker; batches come sorted by id; channels carry a queue's name.
+-- job that is owned names id, lease and worker; batches come sorted by id; channels carry a queue's name. What is
+-- to be found by an index is compared with statement_timestamp(): clock_timestamp() is volatile, so every row of
+-- the index would be read.
 
 -- name: enqueue
 -- Persist jobs in one statement. A result id that stands already, here or in the history, is left alone, and
@@ -182,13 +184,15 @@ select id::text, lease, wanted_end from proofing.job
 where state = 'executing' and worker = %(worker)s::bigint
 
 -- name: look
--- What is there to do? One cheap statement, so that an idle worker asks little.
+-- What is there to do? One cheap statement, so that an idle worker asks little. `offset 0` has each queue looked
+-- up for itself, and the order leaves only the index that begins with the queue.
 select
     array(
         select q from unnest(%(queues)s::text[]) as q
         where exists (
             select from proofing.job
-            where state = 'ready' and queue = q and expires_at > statement_timestamp()
+            where state = 'ready' and queue = q and (expires_at > statement_timestamp()) is true
+            order by priority, run_at offset 0
         )
     ),
     (select date_part('epoch', min(run_at) - clock_timestamp()) from proofing.job where state = 'scheduled'),
@@ -209,7 +213,7 @@ select
 with due as (
     update proofing.job set state = 'ready'
     where ctid = any(array(
-        select ctid from proofing.job where state = 'scheduled' and run_at <= clock_timestamp()
+        select ctid from proofing.job where state = 'scheduled' and run_at <= statement_timestamp()
         order by run_at limit 500 for no key update skip locked
     ))
     returning queue
@@ -225,7 +229,7 @@ select date_part('epoch', min(run_at) - clock_timestamp()) from proofing.job whe
 update proofing.job set state = 'ending', wanted_end = 'stale'
 where ctid = any(array(
     select ctid from proofing.job
-    where state in ('ready', 'scheduled') and expires_at <= clock_timestamp()
+    where state in ('ready', 'scheduled') and expires_at <= statement_timestamp()
     order by expires_at limit 500 for no key update skip locked
 ))
 
@@ -257,7 +261,7 @@ with orphans as materialized (
     from proofing.job
     where state = 'executing' and (
         worker = any(%(dead)s::bigint[])
-        or not exists (select from proofing.worker w where w.id = job.worker)
+        or not exists (select from proofing.worker w where w.id = job.worker offset 0)
     )
     limit 500
     for no key update skip locked
@@ -393,6 +397,6 @@ select
 delete from proofing.job_done
 where ctid = any(array(
     select ctid from proofing.job_done
-    where ended_at < clock_timestamp() - make_interval(days => 0, secs => %(seconds)s::float8)
+    where ended_at < statement_timestamp() - make_interval(days => 0, secs => %(seconds)s::float8)
     limit 5000
 ))

@@ -48,7 +48,8 @@ class WorkerSession:
         self.counts = Counts()
         # A claim that a crash of the database loses is claimed again (see `Claimer.agree`), and an intent,
         # which is flushed, takes the claim before it along. So claims need not wait for the disk.
-        self.claim_link = Link(settings, {**PLAN_SETTINGS, "synchronous_commit": "off"})
+        # Several loops try it often while it is away; the writer waits for its own by itself.
+        self.claim_link = Link(settings, {**PLAN_SETTINGS, "synchronous_commit": "off"}, backs_off=True)
         self.complete_link = Link(settings, PLAN_SETTINGS)
         self._settings = settings
         loop = asyncio.get_running_loop()
@@ -117,6 +118,8 @@ class WorkerSession:
             async with asyncio.timeout(_LAST_CLAIM_SECONDS), self.claim_link.use():
                 pass
         await _stop_all(chores)
+        # The farewell has no time to wait.
+        self.claim_link.retry_now()
 
     async def _leave(self, writing: "asyncio.Task[None]") -> None:
         """Hand back what runs, write what is left, and remove our row."""

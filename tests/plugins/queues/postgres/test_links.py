@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection
 
@@ -16,6 +19,7 @@ from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.postgres import PostgresServer, running_postgres
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
+from proofing_postgres import connections
 from proofing_postgres.connections import Link
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
@@ -173,3 +177,51 @@ async def test_depth_counts_every_state(make_queue: Maker, sql: SQL) -> None:
     assert stats.waiting == {JobKind.DOCUMENT.queue_name: 1, JobKind.RESOLUTION.queue_name: 3}
     assert stats.running == {JobKind.RESOLUTION.queue_name: 2}
     assert 0 < stats.oldest_seconds < 60
+
+
+async def test_a_database_that_is_away_is_tried_ever_more_rarely(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A minute of uses, ten a second, makes some dozens of attempts; the first come soon after each other."""
+    now, tried_at = 100.0, list[float]()
+
+    async def refuse(**_options: object) -> None:
+        tried_at.append(now)
+        raise psycopg.OperationalError
+
+    monkeypatch.setattr(connections._Connection, "connect", refuse)
+    monkeypatch.setattr(connections, "time", SimpleNamespace(monotonic=lambda: now))
+    link = Link(PostgresSettings.model_validate({"dsn": dsn}), backs_off=True)
+    for _ in range(600):
+        with pytest.raises(QueueUnavailableError):
+            await link.run("living_workers")
+        now += 0.1
+    assert 25 < len(tried_at) < 75
+    assert tried_at[2] < 100.6
+    assert max(after - before for before, after in pairwise(tried_at)) < 2.2
+    link.retry_now()
+    count = len(tried_at)
+    with pytest.raises(QueueUnavailableError):
+        await link.run("living_workers")
+    assert len(tried_at) == count + 1
+
+
+async def test_a_link_that_backs_off_is_back_soon(dsn: str) -> None:
+    """Uses in vain hardly burden what is away, and once it has come back it is used within seconds."""
+    async with proxied(dsn) as (proxy, url):
+        link = Link(PostgresSettings.model_validate({"dsn": url}), backs_off=True)
+
+        async def is_up() -> bool:
+            with contextlib.suppress(QueueUnavailableError):
+                async with link.use():
+                    return True
+            return False
+
+        await proxy.set(Fault(reset=True))
+        for _ in range(50):
+            assert not await is_up()
+        assert proxy.connections < 25
+        await proxy.set(NO_FAULT)
+        await eventually(is_up, within_seconds=3)
+        assert link.generation == 1
+        await link.close()
