@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from proofing.applicant import Applicant
 from proofing.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
-from proofing.images import Side, inspect_image
+from proofing.images import MAX_PIXELS, MAX_SIDE_PIXELS, Side, inspect_image
 from proofing.records import JobKind
 from proofing.rules.document_errors import ErrorCode
 from proofing_server import flow
@@ -124,6 +124,8 @@ async def _capture_page(
         earlier=earlier,
         tips=bool(problem.get("tips")),
         max_bytes=service.settings.max_image_upload_bytes,
+        max_pixels=MAX_PIXELS,
+        max_side_pixels=MAX_SIDE_PIXELS,
         takes_text=service.takes_text_documents,
         failed_fingerprints=session.data.get("failed_fingerprints", []),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
