@@ -64,6 +64,41 @@ async def test_wrong_files(capture, photos, wrong, tmp_path):
     assert not uploads
 
 
+def huge_photo(width, height):
+    """Return a JPEG of one colour with so many pixels."""
+    file = io.BytesIO()
+    Image.new("L", (width, height), "grey").save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("size", [(9248, 6936), (12_001, 10)], ids=str)
+async def test_too_many_pixels_are_told_at_the_field(capture, size):
+    """A photo over a limit of the job's gate is told before it is sent, and costs no attempt."""
+    uploads = []
+    capture.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
+    await capture.give("front", huge_photo(*size))
+    await expect_error(capture, "front", "too many pixels")
+    await expect(capture.page.get_by_role("img", name="front")).to_be_hidden()
+    assert not uploads
+
+
+async def test_picture_that_the_browser_cannot_decode_is_left_to_the_job(capture):
+    """What is wrong with it is told by the job, in words that hold for every reason."""
+    # No decoder takes nine bits a sample; the frame header, which the job reads, still tells the size.
+    photo = huge_photo(9248, 6936).replace(b"\xff\xc0\x00\x0b\x08", b"\xff\xc0\x00\x0b\x09")
+    await capture.give("front", photo)
+    await capture.give("back", capture.photos["back"])
+    await capture.ready()
+    await capture.submit_photos()
+    await capture.heading("We could not open your photos")
+    main = capture.page.get_by_role("main")
+    await expect(main).to_contain_text("We could not use these files.")
+    await expect(main).not_to_contain_text("did not arrive")
+    await expect(main).to_contain_text("Front of your ID: This photo has too many pixels.")
+    await capture.page.get_by_role("link", name="Add photos again").click()
+    await expect(capture.page.locator("#front-error")).to_contain_text("too many pixels")
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def slow(proofing, person):
     """A person at the capture page, whose script arrives only when the returned event is set."""

@@ -139,6 +139,31 @@ async def test_without_script(installations, chromium, meet, photos):
     await context.close()
 
 
+async def test_failed_picture_without_script(installations, chromium, meet, photos):
+    """A picture that failed is told at its field however often it is sent, and costs one attempt only."""
+    context = await chromium.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    person = meet(page)
+    await person.consent(installations(False, True).url)
+    failing = b"doc_auth_result: Failed\ntransaction_status: failed\nhttp_status: {front: 438}\n"
+    await person.give("front", failing, "id.yaml")
+    await person.give("back", photos["back"])
+    await person.submit_photos()
+    await person.heading("We could not accept your photos")
+    await page.get_by_role("link", name="Add new photos").click()
+    for _ in range(2):
+        await person.give("front", failing, "id.yaml")
+        await person.give("back", photos["back"])
+        await person.submit_photos()
+        await expect(page.locator("#front-error")).to_contain_text("already seen this photo")
+        await expect(page.get_by_text("You have 4 attempts left")).to_be_visible()
+    await person.give("front", photos["front"])
+    await person.give("back", photos["back"])
+    await person.submit_photos()
+    await person.heading("Enter your Social Security number")
+    await context.close()
+
+
 async def test_uploads_without_script_are_explained(proofing, chromium, meet):
     """Where the browser must encrypt, a browser without script is told so."""
     context = await chromium.new_context(java_script_enabled=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import time
 
 import pytest
@@ -182,9 +183,19 @@ async def test_document_failure_and_retry(sync_site):
     assert browser.path == "/document/problem"
     await browser.get("/document")
     await browser.post_files("/document", both(FAILING))
-    assert browser.path == "/document/problem"
-    assert "already seen this photo" in browser.page.text
-    await browser.get("/document")
+    assert (browser.path, browser.page.status_code) == ("/document", 400)
+    for side in ("front", "back"):
+        assert f'href="#{side}"' in browser.page.text
+        assert re.search(f'id="{side}-error"[^<]+already seen this photo', browser.page.text)
+    # It is told before the attempt is counted, as often as it is sent.
+    assert "You have 4 attempts left" in browser.page.text
+    # A side is known by its own picture only.
+    failed = both(FAILING)
+    await browser.post_files("/document", {"front": PHOTO, "back": failed["back"]})
+    assert browser.page.status_code == 400
+    assert 'href="#front"' not in browser.page.text
+    assert 'href="#back"' in browser.page.text
+    assert "You have 4 attempts left" in browser.page.text
     await browser.post_files("/document", FILES)
     assert browser.path == "/ssn"
 

@@ -1,6 +1,7 @@
 """The capture page, and the confirmation of what was read when the barcode could not be."""
 
 import secrets
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -8,8 +9,9 @@ from starlette.responses import Response
 
 from proofing.applicant import Applicant
 from proofing.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
-from proofing.images import Side
+from proofing.images import MAX_PIXELS, MAX_SIDE_PIXELS, Side, inspect_image
 from proofing.records import JobKind
+from proofing.rules.document_errors import ErrorCode
 from proofing_server import flow
 from proofing_server.bodies import read_form
 from proofing_server.entry import check_form, enter
@@ -39,7 +41,12 @@ async def post_document(request: Request) -> Response:
     if site.service.async_documents:
         # The switch changed while the page was open: pictures belong in uploads now.
         return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
-    images, errors = _read_pictures(form, allow_text=site.service.takes_text_documents)
+    takes_text = site.service.takes_text_documents
+    images, errors = _read_pictures(form, allow_text=takes_text)
+    # Told before the attempt is counted; the job would look only after that.
+    errors = errors or _failed_before(
+        images, session.data.get("failed_fingerprints", ()), allow_text=takes_text
+    )
     if errors:
         return await _capture_page(request, site, session, errors=errors, status=400)
 
@@ -116,6 +123,8 @@ async def _capture_page(
         errors=errors or {},
         earlier=earlier,
         max_bytes=service.settings.max_image_upload_bytes,
+        max_pixels=MAX_PIXELS,
+        max_side_pixels=MAX_SIDE_PIXELS,
         takes_text=service.takes_text_documents,
         failed_fingerprints=session.data.get("failed_fingerprints", []),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
@@ -139,3 +148,22 @@ def _read_pictures(form: MultipartForm, *, allow_text: bool) -> tuple[dict[Side,
                 errors[side.value] = code
             images[side] = content
     return images, errors
+
+
+def _failed_before(
+    images: Mapping[Side, bytes], marks: Collection[str], *, allow_text: bool
+) -> dict[str, str]:
+    """Return the sides whose picture failed before in this session, each with its code.
+
+    Args:
+        images: pictures that have passed the gate.
+        marks: ``side:fingerprint`` of pictures that failed.
+        allow_text: whether testers' text is let through the gate.
+    """
+    if not marks:
+        return {}
+    return {
+        side.value: ErrorCode.FAILED_BEFORE.value
+        for side, content in images.items()
+        if f"{side.value}:{inspect_image(content, allow_yaml=allow_text).fingerprint}" in marks
+    }

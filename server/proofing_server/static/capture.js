@@ -10,7 +10,12 @@ document.getElementById("needs-script")?.remove();
 const form = document.getElementById("capture");
 const texts = JSON.parse(document.getElementById("capture-texts").textContent);
 const failedBefore = new Set(JSON.parse(document.getElementById("capture-failed").textContent));
-const rules = { maxBytes: Number(form.dataset.maxBytes), takesText: "takesText" in form.dataset };
+const rules = {
+  maxBytes: Number(form.dataset.maxBytes),
+  maxPixels: Number(form.dataset.maxPixels),
+  maxSidePixels: Number(form.dataset.maxSidePixels),
+  takesText: "takesText" in form.dataset,
+};
 const usesUploads = form.dataset.mode === "uploads";
 const button = form.querySelector("button[type=submit]");
 const busy = form.querySelector(".busy");

@@ -43,6 +43,18 @@ export async function readPicture(file, { maxBytes, takesText }) {
   return { bytes, mime };
 }
 
+/**
+ * Refuse a picture that the job would refuse for its size.
+ *
+ * @param {{width?: number, height?: number}} size without them it is not known, and left to the job
+ * @param {{maxPixels: number, maxSidePixels: number}} rules
+ */
+export function checkSize({ width = 0, height = 0 }, { maxPixels, maxSidePixels }) {
+  if (Math.max(width, height) > maxSidePixels || width * height > maxPixels) {
+    throw new PictureError("too_many_pixels");
+  }
+}
+
 /** Return what a data URL spells; its text is not the picture. Other bytes are returned as they are. */
 export function decodeDataUrl(bytes) {
   const head = ascii(bytes.subarray(0, 100));

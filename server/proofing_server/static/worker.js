@@ -1,6 +1,6 @@
 // Reads, checks, draws, encrypts and uploads pictures, away from the thread of the page; see background.js.
 
-import { fingerprint, PictureError, readPicture } from "./pictures.js";
+import { checkSize, fingerprint, PictureError, readPicture } from "./pictures.js";
 import { Attempt, UploadError } from "./uploads.js";
 
 const PREVIEW_WIDTH = 720; // Twice the width of a side, for screens with two pixels for one.
@@ -36,7 +36,11 @@ async function take({ file, side, rules, failedBefore, attempt }, { signal, tell
     throw new PictureError("image_failed_before");
   }
   const metadata = { mime, size: bytes.length };
-  if (mime !== "application/yaml") Object.assign(metadata, await preview(new Blob([bytes], { type: mime }), tell));
+  if (mime !== "application/yaml") {
+    const size = await preview(new Blob([bytes], { type: mime }), tell);
+    checkSize(size, rules);
+    Object.assign(metadata, size);
+  }
   if (!attempt) return { metadata };
   const upload = await new Attempt(attempt).upload(side, bytes, {
     signal,
