@@ -17,7 +17,7 @@ from proofing.errors import QueueUnavailableError
 from proofing.logs import get_logger, log
 from proofing_postgres.connections import Link, Row
 from proofing_postgres.counts import Cause, Counts
-from proofing_postgres.messages import AGE, ID, LEASE, PRIORITY, RUN_AT
+from proofing_postgres.messages import AGE, DELAY, ID, LEASE, PRIORITY, RUN_AT
 from proofing_postgres.running import Runs, StopReason
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.writer import Writer
@@ -317,4 +317,5 @@ class Claimer:
             # Sorted, so the last of a priority is the newest of this claim.
             levels[row[PRIORITY]] = max(row[RUN_AT], levels.get(row[PRIORITY], row[RUN_AT]))
         self._runs.start(rows, state.name)
-        self._counts.picked_up(state.cause, [row[AGE] for row in rows])
+        # Since they were ready, not since they were enqueued.
+        self._counts.picked_up(state.cause, [row[AGE] - row[DELAY] for row in rows])
