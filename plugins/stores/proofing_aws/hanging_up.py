@@ -32,6 +32,7 @@ class Call(Generic[AnswerT]):
     def __init__(self, function: Callable[[], AnswerT]) -> None:
         self._function = function
         self._connection: Any = None
+        self._line: Any = None
         self._is_over = False
 
     def __call__(self) -> AnswerT:
@@ -50,6 +51,9 @@ class Call(Generic[AnswerT]):
         """
         self._connection = connection
         connection.used_by = self
+        if connection.sock is not None:
+            # Kept, because the connection forgets it when the last answer begins to come in.
+            self._line = connection.sock
         if self._is_over:
             raise OSError("given up")
 
@@ -59,7 +63,7 @@ class Call(Generic[AnswerT]):
         connection = self._connection
         if connection is None or connection.used_by is not self:
             return
-        line = connection.sock
+        line = connection.sock or self._line
         if isinstance(line, socket.socket):
             with contextlib.suppress(OSError):
                 # Not the method of a TLS socket, which would pull the session from under its reader.

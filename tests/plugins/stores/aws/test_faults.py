@@ -129,15 +129,15 @@ async def test_keys(fault: str, kms: KMSServer, aws: Any, proxy: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def endless() -> AsyncIterator[str]:
-    """Serve answers that begin well and then come byte by byte, without end."""
+async def endless(header: bytes = b"") -> AsyncIterator[str]:
+    """Serve answers that begin well, with *header*, and then come byte by byte, without end."""
     serving: set[asyncio.Task[None]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(asyncio.current_task())
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n" + header + b"\r\n")
             while True:
                 writer.write(b" ")
                 await writer.drain()
@@ -151,11 +151,12 @@ async def endless() -> AsyncIterator[str]:
         task.cancel()
 
 
+@pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "last answer"])
 @pytest.mark.parametrize("service", ["kms", "s3"])
-async def test_threads_come_back(aws: Any, service: str) -> None:
+async def test_threads_come_back(aws: Any, service: str, header: bytes) -> None:
     """Calls that are given up, or whose caller is cancelled, hold no thread, whatever the server does."""
     before = set(threading.enumerate())
-    async with endless() as url:
+    async with endless(header) as url:
         settings = aws.settings(
             s3_endpoint_url=url, kms_endpoint_url=url, **TIMES, probe_at_start=False, kms_key_id="alias/none"
         )
