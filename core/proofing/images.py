@@ -70,8 +70,13 @@ class Image:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the bytes in URL-safe base64 without padding; failed pictures are known by it."""
-        return base64.urlsafe_b64encode(hashlib.sha256(self.content).digest()).rstrip(b"=").decode()
+        """What failed pictures are known by; see `fingerprint_of`."""
+        return fingerprint_of(self.content)
+
+
+def fingerprint_of(content: bytes) -> str:
+    """Return the SHA-256 of *content* in URL-safe base64 without padding."""
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
 def inspect_image(content: bytes, *, allow_yaml: bool = False) -> Image:

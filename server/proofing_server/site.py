@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from proofing.applicant import mask_ssn
-from proofing.records import JobKind
+from proofing.rules import limits
 from proofing.service import ProofingService
 from proofing_server.flow import Page
 from proofing_server.forms import show_phone
@@ -33,12 +33,8 @@ STEPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     ("done", (Page.DONE,)),
 )
 #: The limits that each kind of job counts against, as `ProofingService.limit` names them.
-LIMITS = {
-    JobKind.DOCUMENT: "idv_doc_auth",
-    JobKind.RESOLUTION: "idv_resolution",
-    JobKind.ADDRESS: "proof_address",
-}
-SSN_LIMIT = "proof_ssn"
+LIMITS = {kind: limit.name for kind, limit in limits.OF_KIND.items()}
+SSN_LIMIT = limits.SSN.name
 
 
 class ElsewhereError(Exception):

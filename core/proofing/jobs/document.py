@@ -20,7 +20,7 @@ from proofing.jobs.run import JobRun
 from proofing.records import End
 from proofing.results import Outcome
 from proofing.routing import Router
-from proofing.rules.documents import DocumentVerdict, failed_before, judge_document, missing_sides
+from proofing.rules.documents import DocumentVerdict, by_side, failed_before, judge_document, missing_sides
 from proofing.settings import Settings
 from proofing.stores import ImageStore
 from proofing.vendors import ProoferKind, ProofingRequest
@@ -41,7 +41,7 @@ async def proof_document(
         for side, content in plain.items()
     }
     fingerprints = {side: image.fingerprint for side, image in images.items()}
-    if repeated := failed_before(fingerprints, _by_side(arguments.failed_fingerprints)):
+    if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
         return _refused(repeated)
     request = ProofingRequest(
         applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),
@@ -101,16 +101,6 @@ def _gate(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> Image
         raise ImageError(error.code, side.value) from None
     finally:
         run.stopwatch.note(f"decode.{side.value}", started)
-
-
-def _by_side(marks: frozenset[str]) -> dict[Side, set[str]]:
-    """Return the remembered fingerprints by side; marks are ``side:fingerprint``."""
-    by_side: dict[Side, set[str]] = {}
-    for mark in marks:
-        side, _, fingerprint = mark.partition(":")
-        if side in set(Side):
-            by_side.setdefault(Side(side), set()).add(fingerprint)
-    return by_side
 
 
 def _refused(fields: Mapping[Side, str]) -> Conclusion:

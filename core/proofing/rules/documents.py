@@ -105,6 +105,16 @@ def missing_sides(given: Collection[Side], *, passport: bool, selfie: bool) -> d
     return {side: ErrorCode.MISSING_IMAGE for side in needed if side not in given}
 
 
+def by_side(marks: Collection[str]) -> dict[Side, set[str]]:
+    """Return the remembered fingerprints by side; marks are ``side:fingerprint``."""
+    by_side: dict[Side, set[str]] = {}
+    for mark in marks:
+        side, _, fingerprint = mark.partition(":")
+        if side in set(Side):
+            by_side.setdefault(Side(side), set()).add(fingerprint)
+    return by_side
+
+
 def failed_before(
     fingerprints: Mapping[Side, str], remembered: Mapping[Side, Collection[str]]
 ) -> dict[Side, ErrorCode]:

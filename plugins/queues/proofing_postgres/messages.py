@@ -14,18 +14,8 @@ from proofing_postgres.connections import Row
 
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 #: Where the columns of the claims' ``returning`` list stand.
-ID, LEASE, PRIORITY, RUN_AT, ATTEMPTS, AGE, INTENT, DEADLINE, DELAY, WANTED_END = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    9,
-    10,
-    20,
-)
+ID, LEASE, PRIORITY, RUN_AT, ATTEMPTS, AGE, INTENT = range(7)
+DEADLINE, DELAY, WANTED_END = 9, 10, 20
 
 
 def to_columns(message: JobMessage) -> list[Any]:

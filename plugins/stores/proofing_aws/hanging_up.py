@@ -70,34 +70,27 @@ class Call(Generic[AnswerT]):
                 socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
-class _Connection(AWSHTTPConnection):
-    """A connection that tells the call of its thread that it is in use."""
+class _Tracked:
+    """Mixed into a connection, tells the call of its thread that it is in use."""
 
     used_by: Call[Any] | None = None
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
         _use(self)
-        return super().request(*args, **kwargs)
+        return super().request(*args, **kwargs)  # type: ignore[misc]
 
     def connect(self) -> None:
         _use(self)
-        super().connect()
+        super().connect()  # type: ignore[misc]
         _use(self)  # given up before there was a socket to shut?
 
 
-class _TLSConnection(AWSHTTPSConnection):
-    """As `_Connection`, over TLS."""
+class _Connection(_Tracked, AWSHTTPConnection):  # type: ignore[misc]  # botocore's own bases disagree
+    pass
 
-    used_by: Call[Any] | None = None
 
-    def request(self, *args: Any, **kwargs: Any) -> Any:
-        _use(self)
-        return super().request(*args, **kwargs)
-
-    def connect(self) -> None:
-        _use(self)
-        super().connect()
-        _use(self)  # given up before there was a socket to shut?
+class _TLSConnection(_Tracked, AWSHTTPSConnection):  # type: ignore[misc]  # as above
+    pass
 
 
 class _Pool(AWSHTTPConnectionPool):

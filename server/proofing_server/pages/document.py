@@ -1,6 +1,5 @@
 """The capture page, and the confirmation of what was read when the barcode could not be."""
 
-import secrets
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,9 +8,10 @@ from starlette.responses import Response
 
 from proofing.applicant import Applicant
 from proofing.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
-from proofing.images import MAX_PIXELS, MAX_SIDE_PIXELS, Side, inspect_image
+from proofing.images import MAX_PIXELS, MAX_SIDE_PIXELS, Side, fingerprint_of
 from proofing.records import JobKind
-from proofing.rules.document_errors import ErrorCode
+from proofing.rules.documents import by_side, failed_before
+from proofing.uploads import new_attempt
 from proofing_server import flow
 from proofing_server.bodies import read_form
 from proofing_server.entry import check_form, enter
@@ -41,12 +41,9 @@ async def post_document(request: Request) -> Response:
     if site.service.async_documents:
         # The switch changed while the page was open: pictures belong in uploads now.
         return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
-    takes_text = site.service.takes_text_documents
-    images, errors = _read_pictures(form, allow_text=takes_text)
+    images, errors = _read_pictures(form, allow_text=site.service.takes_text_documents)
     # Told before the attempt is counted; the job would look only after that.
-    errors = errors or _failed_before(
-        images, session.data.get("failed_fingerprints", ()), allow_text=takes_text
-    )
+    errors = errors or _failed_before(images, session.data.get("failed_fingerprints", ()))
     if errors:
         return await _capture_page(request, site, session, errors=errors, status=400)
 
@@ -103,7 +100,7 @@ async def _capture_page(
     """Render the capture page, with problems at their fields."""
     service = site.service
     uploads = service.async_documents
-    attempt = secrets.token_hex(16) if uploads else None
+    attempt = new_attempt() if uploads else None
     if attempt:
         async with session.change() as data:
             data["attempts"] = [*data.get("attempts", []), attempt][-_MAX_OPEN_ATTEMPTS:]
@@ -150,20 +147,14 @@ def _read_pictures(form: MultipartForm, *, allow_text: bool) -> tuple[dict[Side,
     return images, errors
 
 
-def _failed_before(
-    images: Mapping[Side, bytes], marks: Collection[str], *, allow_text: bool
-) -> dict[str, str]:
+def _failed_before(images: Mapping[Side, bytes], marks: Collection[str]) -> dict[str, str]:
     """Return the sides whose picture failed before in this session, each with its code.
 
     Args:
         images: pictures that have passed the gate.
         marks: ``side:fingerprint`` of pictures that failed.
-        allow_text: whether testers' text is let through the gate.
     """
     if not marks:
         return {}
-    return {
-        side.value: ErrorCode.FAILED_BEFORE.value
-        for side, content in images.items()
-        if f"{side.value}:{inspect_image(content, allow_yaml=allow_text).fingerprint}" in marks
-    }
+    fingerprints = {side: fingerprint_of(content) for side, content in images.items()}
+    return {side.value: code.value for side, code in failed_before(fingerprints, by_side(marks)).items()}

@@ -57,7 +57,7 @@ class Clumsy(ResolutionMock):
         if "Strays" in name:
             await context.http.get("https://elsewhere.example/" + known["ssn"] + "?name=" + name)
         if "Hangs" in name:
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
         return await super().proof(request, context)
 
 
