@@ -120,11 +120,7 @@ class Runs:
         self.running[queue_name] = self.running.get(queue_name, 0) + len(rows)
         for row in rows:
             job = RunningJob(row, now, queue_name, self._writer)
-            former = self.jobs.get(job.result_id)
-            if former is not None:
-                # The database forgot our first claim (it crashed before writing it): only one run may live.
-                former.stop(StopReason.LOST)
-            self.jobs[job.result_id] = job
+            self._own(job)
             job.ends_at = now + job.deadline_seconds + self._settings.deadline_grace_seconds
             job.task = create_task(self._run(job))
 
@@ -133,9 +129,19 @@ class Runs:
         now = time.monotonic()
         for row in rows:
             job = RunningJob(row, now, None, self._writer)
-            self.jobs[job.result_id] = job
+            self._own(job)
             job.task = asyncio.create_task(self._end_only(job, End(job.wanted_end)))
             self.publishing += 1
+
+    def _own(self, job: RunningJob) -> None:
+        """Hold *job* by its id, and stop a run of before, which can be nobody's any more.
+
+        The job was taken from us meanwhile, or the database crashed before it had written our first claim.
+        """
+        former = self.jobs.get(job.result_id)
+        if former is not None:
+            former.stop(StopReason.LOST)
+        self.jobs[job.result_id] = job
 
     def stop_overdue(self) -> None:
         """Cancel the runs that are beyond their deadline and its grace.

@@ -627,3 +627,36 @@ async def test_a_job_handed_back_while_its_person_is_forgotten_is_dropped(
     forgotten = await web.forget("person-1")
     assert (forgotten.removed, forgotten.running) == (1, 0)
     assert await sql("select 1 from proofing.job") == []
+
+
+async def test_a_run_is_stopped_when_its_worker_publishes_another_end_of_its_job(
+    make_queue: Maker, sql: SQL
+) -> None:
+    """The job was taken from the worker while it ran, and the same worker takes its end on."""
+    queue = make_queue()
+    stopped = asyncio.Event()
+
+    async def hold(job: ClaimedJob) -> None:
+        await job.note_intent("mock")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    message = make_message()
+    await queue.enqueue([message])
+    handler = RecordingHandler(hold)
+    async with working(queue, handler):
+        await eventually(lambda: _has_intent(sql))
+        await sql("update proofing.job set worker = null, state = 'ending', wanted_end = 'unknown_outcome'")
+        await handler.until_ended(message)
+        async with asyncio.timeout(5):
+            await stopped.wait()
+        assert queue.session is not None
+        assert queue.session.counts["stopped_lost"] == 1
+    assert handler.end(message.result_id) is End.UNKNOWN_OUTCOME
+
+
+async def _has_intent(sql: SQL) -> bool:
+    """Tell whether a vendor call was noted."""
+    return bool(await sql("select 1 from proofing.job where intent is not null"))
