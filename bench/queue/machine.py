@@ -18,7 +18,8 @@ from proofing.testing.postgres import PostgresServer
 
 _ANSWER_SECONDS = 300
 _START_SECONDS = 2.0
-_LIBRARIES = {"pgqueuer": "pgqueuer", "procrastinate": "procrastinate", "huey": "huey"}
+#: The systems that are libraries, which are imported by the same names.
+_LIBRARIES = ("pgqueuer", "oban", "procrastinate", "huey")
 
 
 class Worker:
@@ -66,7 +67,7 @@ class Machine:
     @staticmethod
     def has(name: str) -> bool:
         """Tell whether the libraries of a system are installed."""
-        return name not in _LIBRARIES or importlib.util.find_spec(_LIBRARIES[name]) is not None
+        return name not in _LIBRARIES or importlib.util.find_spec(name) is not None
 
     def new_database(self, name: str) -> str:
         """Return an empty database with the tables of a system."""

@@ -4,11 +4,12 @@ from importlib import import_module
 
 from bench.queue.systems.base import System
 
-#: Name to module and class. "Oban for Python" has no release that Python 3.11 can install from the index.
+#: Name to module and class.
 SYSTEMS = {
     "ours": ("ours", "Ours"),
     "floor": ("floor", "Floor"),
     "pgqueuer": ("pgqueuer", "PgQueuerSystem"),
+    "oban": ("oban", "ObanSystem"),
     "procrastinate": ("procrastinate", "ProcrastinateSystem"),
     "huey": ("huey", "HueySystem"),
 }
