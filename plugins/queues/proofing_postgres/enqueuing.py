@@ -11,20 +11,21 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
-from psycopg.pq import TransactionStatus
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.abc import Params
+from psycopg.rows import tuple_row
 
 from proofing.errors import QueueError, QueueUnavailableError
 from proofing.logs import get_logger, log
 from proofing.queues import JobMessage
-from proofing_postgres.connections import Pool
+from proofing_postgres.connections import Pool, Row
 from proofing_postgres.listening import DUE_CHANNEL, JOBS_CHANNEL
 from proofing_postgres.messages import to_arrays, to_columns
 from proofing_postgres.queries import query
 
 #: Notifications of one queue come no closer than this.
 COALESCE_SECONDS = 0.005
-#: How often to look whether the caller's transaction is over, at first and at most, and for how long.
+#: How often to ask whether the caller's transaction is over, at first and at most, and for how long.
 _WATCH_SECONDS = 0.002
 _WATCH_MOST_SECONDS = 0.05
 _WATCH_TOTAL_SECONDS = 60.0
@@ -62,18 +63,19 @@ class Enqueuer:
         """
         if not isinstance(connection, AsyncConnection):
             raise QueueError("the postgres queue joins transactions of psycopg.AsyncConnection only")
+        # Ours, whatever kind of cursors and rows the caller's connection makes.
+        cursor: AsyncCursor[Row] = AsyncCursor(connection, row_factory=tuple_row)
         try:
             name, parameters = _statement(messages)
-            cursor = await connection.execute(query(name), parameters)
+            await cursor.execute(query(name), parameters)
             accepted = cursor.rowcount
             if accepted < len(messages):
-                found = await connection.execute(query("count_standing"), {"ids": _ids(messages)})
-                row = await found.fetchone()
-                accepted = int(next(iter(row.values() if isinstance(row, dict) else row or (accepted,))))
+                accepted = await _value(cursor, "count_standing", {"ids": _ids(messages)})
+            transaction = str(await _value(cursor, "transaction"))
         except (psycopg.Error, OSError) as error:
             raise QueueUnavailableError(f"the jobs could not be persisted: {type(error).__name__}") from None
-        self._spawn(self._notify_after_commit(connection, _wakes_of(messages)))
-        return accepted
+        self._spawn(self._notify_after_commit(transaction, _wakes_of(messages)))
+        return int(accepted)
 
     async def wake(self, channel: str, queue_name: str) -> None:
         """Notify *channel* about *queue_name*; what is lost here is found by polling."""
@@ -106,20 +108,24 @@ class Enqueuer:
         self._notified_at[wake] = time.monotonic()
         await self.wake(*wake)
 
-    async def _notify_after_commit(
-        self, connection: "AsyncConnection[object]", wakes: Iterable[tuple[str, str]]
-    ) -> None:
-        """Notify when the caller's transaction is over; psycopg offers no hook to be told by."""
+    async def _notify_after_commit(self, transaction: str, wakes: Iterable[tuple[str, str]]) -> None:
+        """Notify when the caller's *transaction* is committed; psycopg offers no hook to be told by.
+
+        The database is asked: the caller's connection may be in its next transaction already.
+        """
         wait = _WATCH_SECONDS
         give_up = time.monotonic() + _WATCH_TOTAL_SECONDS
-        busy = (TransactionStatus.INTRANS, TransactionStatus.ACTIVE, TransactionStatus.INERROR)
-        while time.monotonic() < give_up:
-            if connection.closed or connection.pgconn.transaction_status not in busy:
-                break
+        status = "in progress"
+        while status == "in progress" and time.monotonic() < give_up:
             await asyncio.sleep(wait)
             wait = min(wait * 1.5, _WATCH_MOST_SECONDS)
-        for wake in wakes:
-            await self.wake(*wake)
+            try:
+                ((status,),), _count = await self._pool.run("transaction_status", (transaction,))
+            except QueueUnavailableError:
+                continue
+        if status != "aborted":
+            for wake in wakes:
+                await self.wake(*wake)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run *work* beside, holding it so that it is not collected."""
@@ -141,6 +147,13 @@ def _statement(messages: Sequence[JobMessage]) -> tuple[str, Sequence[object]]:
     if len(messages) == 1:
         return "enqueue_one", to_columns(messages[0])
     return "enqueue", to_arrays(messages)
+
+
+async def _value(cursor: AsyncCursor[Row], name: str, parameters: Params = ()) -> Any:
+    """Run the statement *name* and return the one value that it finds."""
+    await cursor.execute(query(name), parameters)
+    ((value,),) = await cursor.fetchall()
+    return value
 
 
 def _ids(messages: Sequence[JobMessage]) -> list[str]:

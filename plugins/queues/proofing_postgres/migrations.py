@@ -8,8 +8,9 @@ a transaction, as ``create index concurrently`` demands.
 """
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from importlib.resources import files
 
 import psycopg
@@ -59,11 +60,13 @@ async def migrate(settings: PostgresSettings) -> Sequence[str]:
         QueueUnavailableError: the database is away, or its tables are too busy to be changed now.
     """
     wait = _FIRST_WAIT_SECONDS
+    done: list[str] = []
     try:
         async with asyncio.timeout(_TOTAL_SECONDS):
             for _ in range(_TRIES):
                 try:
-                    return await _migrate_once(settings)
+                    await _migrate_once(settings, done)
+                    return done
                 except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
                     await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
                     wait = min(wait * 2, _MOST_WAIT_SECONDS)
@@ -98,33 +101,61 @@ async def require_schema(link: Link) -> None:
         raise QueueUnavailableError("the queue's tables are missing or too old; run proofing migrate")
 
 
-async def _migrate_once(settings: PostgresSettings) -> list[str]:
-    """Run what is missing, as the only one that does."""
-    connection: AsyncConnection[Row]
-    async with await AsyncConnection.connect(autocommit=True, **connect_options(settings)) as connection:
-        connection.prepare_threshold = None
-        done: list[str] = []
+async def _migrate_once(settings: PostgresSettings, done: list[str]) -> None:
+    """Run what is missing, as the only one that does, and add the names to *done*."""
+    async with await _connect(settings) as connection:
         while True:
-            async with connection.transaction():
-                await connection.execute(f"set local lock_timeout = {int(LOCK_SECONDS * 1000)}")
-                # Held to the end of the transaction, so that nothing is left behind a pooler.
-                await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+            async with _alone(connection):
                 if not done:
                     await connection.execute(_JOURNAL)
                 pending = await _pending(connection)
                 if not pending:
-                    return done
+                    return
                 number, name, text = pending[0]
                 is_concurrent = name.endswith(".concurrently")
                 if not is_concurrent:
                     await connection.execute(text)
                     await _record(connection, number, name)
             if is_concurrent:
-                # Repeatable by `if not exists`; should two run it, one of them finds it done.
-                await connection.execute(text)
-                await _record(connection, number, name)
+                # It allows no transaction round it, so another connection keeps the others away meanwhile.
+                async with await _connect(settings) as keeper, _alone(keeper):
+                    if number not in [left for left, _name, _text in await _pending(connection)]:
+                        continue
+                    await _drop_invalid_indexes(connection)
+                    await connection.execute(text)
+                    await _record(connection, number, name)
             done.append(f"postgres {number:04d} {name}")
             log(_logger, "migrated", migration=f"{number:04d} {name}")
+
+
+async def _connect(settings: PostgresSettings) -> AsyncConnection[Row]:
+    """Return a connection that works behind a pooler, too."""
+    connection: AsyncConnection[Row]
+    connection = await AsyncConnection.connect(autocommit=True, **connect_options(settings))
+    connection.prepare_threshold = None
+    return connection
+
+
+@contextlib.asynccontextmanager
+async def _alone(connection: AsyncConnection[Row]) -> AsyncIterator[None]:
+    """Open a transaction in which nobody else migrates; nothing of it is left behind a pooler."""
+    async with connection.transaction():
+        await connection.execute(f"set local lock_timeout = {int(LOCK_SECONDS * 1000)}")
+        await connection.execute("set local idle_in_transaction_session_timeout = 0")
+        # Without parameters: a portal would keep its snapshot, and an index build would wait for that.
+        await connection.execute(f"select pg_advisory_xact_lock({_LOCK_KEY})")
+        yield
+
+
+async def _drop_invalid_indexes(connection: AsyncConnection[Row]) -> None:
+    """Drop what an index build that did not end has left: its name stands, so it would pass for done."""
+    cursor = await connection.execute(
+        "select format('drop index concurrently %s', indexrelid::regclass) from pg_index"
+        " join pg_class on pg_class.oid = indexrelid"
+        " where not indisvalid and relnamespace = 'proofing'::regnamespace"
+    )
+    for (statement,) in await cursor.fetchall():
+        await connection.execute(statement)
 
 
 async def _pending(connection: AsyncConnection[Row]) -> list[tuple[int, str, str]]:

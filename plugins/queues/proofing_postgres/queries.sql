@@ -63,6 +63,14 @@ select
     (select count(*) from proofing.job where id = any(%(ids)s::text[]::uuid[]))
     + (select count(*) from proofing.job_done where id = any(%(ids)s::text[]::uuid[]))
 
+-- name: transaction
+-- The id of the transaction that this runs in; 64 bits, so it never comes again.
+select pg_current_xact_id()::text
+
+-- name: transaction_status
+-- Whether a transaction is 'in progress', 'committed' or 'aborted'; null when that is long ago.
+select pg_xact_status(%s::text::xid8)
+
 -- name: notify
 -- Wake listeners; always a transaction of its own, because a commit that notifies holds a lock that all
 -- databases of the server share.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from psycopg import AsyncConnection
+from psycopg.errors import UniqueViolation
 
 from proofing.errors import QueueUnavailableError
 from proofing.records import JobKind
@@ -92,6 +93,27 @@ async def test_a_lock_that_is_not_granted_does_not_queue_the_jobs(
         assert not migrating.done()
         await reader.rollback()
         assert len(await migrating) == 2
+
+
+async def test_an_index_left_half_built_is_built_anew(
+    make_queue: Maker, sql: Callable[..., Any], later: None
+) -> None:
+    """A build that broke off leaves an invalid index under the name; it is not taken for done."""
+    await make_queue().enqueue([make_message() for _ in range(2)])
+    await sql("alter table proofing.job add column later text")
+    with pytest.raises(UniqueViolation):
+        await sql("create unique index concurrently job_later on proofing.job ((1))")
+    state = "select indisvalid, indisunique from pg_index where indexrelid = 'proofing.job_later'::regclass"
+    assert await sql(state) == [(False, True)]
+    assert len(await make_queue().migrate()) == 2
+    assert await sql(state) == [(True, False)]
+
+
+async def test_two_processes_build_one_index(make_queue: Maker, sql: Callable[..., Any], later: None) -> None:
+    """One builds, the others wait and find it done."""
+    done = await asyncio.gather(*(make_queue().migrate() for _ in range(4)))
+    assert sum(map(len, done)) == 2
+    assert await sql("select count(*) from pg_index where not indisvalid") == [(0,)]
 
 
 async def test_a_schema_that_is_too_old_is_refused(make_queue: Maker, later: None) -> None:

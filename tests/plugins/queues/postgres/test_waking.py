@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 
 from proofing.errors import ConfigurationError, QueueError
 from proofing.queues import ClaimedJob
@@ -245,6 +246,24 @@ async def test_one_queue_object_works_once_at_a_time(make_queue: Maker) -> None:
     async with working(queue, RecordingHandler()):
         with pytest.raises(QueueError, match="already"):
             await queue.work(RecordingHandler(), slots={}, stop=asyncio.Event(), drain_seconds=0)
+
+
+async def test_a_joined_transaction_wakes_at_its_commit(make_queue: Maker, dsn: str) -> None:
+    """Though the caller's connection is in its next transaction at once; rows may be of any shape."""
+    queue = make_queue(poll_seconds=3600, sweep_seconds=3600)
+    handler = RecordingHandler()
+    message = make_message()
+    async with (
+        working(queue, handler),
+        await AsyncConnection.connect(dsn, row_factory=dict_row) as connection,
+    ):
+        await until_listening(queue)
+        async with connection.transaction():
+            for _ in range(2):
+                assert await queue.enqueue([message], connection=connection) == 1
+        async with connection.transaction():
+            await connection.execute("select 1")
+            await handler.until_ended(message)
 
 
 async def test_foreign_connections_and_ids_are_refused(make_queue: Maker) -> None:
