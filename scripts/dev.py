@@ -47,8 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         "test": lambda: _pytest(*_BESIDE, *_BOUNDED, "-m", "not chaos and not security", *rest),
         "check": _check,
         "bench": lambda: _bench(rest),
-        "chaos": lambda: _pytest("-m", "chaos", "-s", *rest),
-        "security": lambda: _security(rest),
+        "chaos": lambda: _reported("measurements", "-m", "chaos", "-s", *rest),
+        "security": lambda: _reported("claims", "-m", "security", *rest),
         "security-short": lambda: _pytest(
             "-m", "not chaos and not security", "-k", "security or canary", *rest
         ),
@@ -127,10 +127,10 @@ def _pytest(*arguments: str) -> int:
     return _replace(str(BIN / "python"), "-m", "pytest", *arguments)
 
 
-def _security(arguments: Sequence[str]) -> int:
-    """Run the long security tests, then write docs/claims.md from what held."""
-    code = _call(str(BIN / "python"), "-m", "pytest", "-m", "security", *arguments)
-    return max(code, _call(str(BIN / "python"), "scripts/claims.py"))
+def _reported(script: str, *arguments: str) -> int:
+    """Run long tests, then the script that writes a page of the docs from what they found."""
+    code = _call(str(BIN / "python"), "-m", "pytest", *arguments)
+    return max(code, _call(str(BIN / "python"), f"scripts/{script}.py"))
 
 
 def _check() -> int:

@@ -17,12 +17,14 @@ _HEAD = """\
 
 Medians of the runs that the last column counts, on one machine with two cores. What stands beside a number
 was measured in the same run, so read the ratio: on another machine both change. `make bench` measures
-everything, `make bench-NAME` one table; both write this page anew (`scripts/measurements.py`).
+everything, `make bench-NAME` one table, `make chaos` the first; all write this page anew
+(`scripts/measurements.py`).
 """
 
 #: Report to what it measures, in the order of the page.
 _TABLES = {
-    "queue": "The Postgres queue beside Python peers and a bare asyncio loop on the same tables",
+    "chaos": "The Postgres queue under kills, freezes and crashes, judged from an append-only history",
+    "queue": "The Postgres queue beside Python peers and a bare asyncio loop on the same tables; Python 3.12",
     "visibility": "Submit, waiting page and keys in the production shape, with slow Redis and KMS",
     "inflight": "Vendor calls held by one worker",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
@@ -37,7 +39,8 @@ def main() -> None:
     for name, title in _TABLES.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
-            parts.append(f"## {title}\n\n`make bench-{name}`\n\n{render(json.loads(path.read_text()))}")
+            target = name if name == "chaos" else f"bench-{name}"
+            parts.append(f"## {title}\n\n`make {target}`\n\n{render(json.loads(path.read_text()))}")
     PAGE.write_text("\n".join(parts))
     print(f"Wrote {PAGE.relative_to(ROOT)}.")
 
@@ -48,7 +51,8 @@ def render(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         beside = ", ".join(f"{peer} {_number(value)}" for peer, value in row["peers"].items())
         ours = f"{_number(row['ours'])} {row['unit']}".strip()
-        lines.append(f"| {row['measure']} | {ours} | {beside} | {row['limit']} | {len(row['runs'])} |")
+        runs = max(1, len(row["runs"]))
+        lines.append(f"| {row['measure']} | {ours} | {beside} | {row['limit']} | {runs} |")
     return "\n".join(lines) + "\n"
 
 

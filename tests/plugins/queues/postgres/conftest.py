@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from bench.report import Row, report
 from psycopg import AsyncConnection
 
 from proofing.testing.postgres import PostgresServer, running_postgres
@@ -73,3 +74,12 @@ async def sql(dsn: str) -> AsyncIterator[Callable[..., Any]]:
             return await cursor.fetchall() if cursor.description else []
 
         yield run
+
+
+@pytest.fixture(scope="session")
+def survival() -> Iterator[list[Row]]:
+    """Give the list that long survival tests add what they counted to; it becomes a report at the end."""
+    rows: list[Row] = []
+    yield rows
+    if rows:
+        report("chaos", rows)
