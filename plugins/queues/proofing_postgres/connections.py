@@ -172,9 +172,9 @@ class Link:
 
     async def _connected(self) -> AsyncConnection[Row]:
         """Return the connection, opening it when there is none."""
-        if self._connection is not None and not self._connection.closed:
+        if self._connection is not None and not _has_ended(self._connection):
             return self._connection
-        self._connection = None
+        await self._drop()
         if time.monotonic() < self._refused_until:
             raise QueueUnavailableError("the queue's database could not be reached a moment ago")
         try:
@@ -251,6 +251,20 @@ class Pool:
         """Close all links that are not in use."""
         for link in list(self._links):
             await link.close()
+
+
+def _has_ended(connection: AsyncConnection[Row]) -> bool:
+    """Tell whether a connection that nobody uses was ended by its server, as far as its socket knows.
+
+    Without this, each connection that idled through a restart would fail the first call that uses it.
+    """
+    try:
+        # Neither call waits. The first may read the server's farewell, and then the second sees the end.
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()
+    except (psycopg.Error, OSError):
+        return True
+    return connection.closed
 
 
 def _is_about_server(error: BaseException) -> bool:

@@ -27,6 +27,9 @@ from proofing_postgres.settings import PostgresSettings
 Maker = Callable[..., PostgresQueue]
 SQL = Callable[..., Any]
 
+#: As a server does that shuts down in order; waits for each to be gone.
+_TERMINATE = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'proofing'"
+
 
 @contextlib.asynccontextmanager
 async def proxied(dsn: str) -> AsyncIterator[tuple[FaultProxy, str]]:
@@ -58,6 +61,20 @@ async def test_a_failover_is_followed(dsn: str, server: PostgresServer, make_que
 
             await eventually(is_accepted)
             assert sum((await queue.stats()).waiting.values()) == 1
+
+
+async def test_a_server_that_was_restarted_fails_no_call() -> None:
+    """Connections that ended while nobody used them are noticed before anything is sent over them."""
+    with running_postgres(durable=True) as server:
+        queue = PostgresQueue(PostgresSettings.model_validate({"dsn": server.new_database()}))
+        await queue.migrate()
+        await asyncio.gather(*(queue.stats() for _ in range(20)))
+        server.kill()
+        server.start()
+        await asyncio.gather(*(queue.stats() for _ in range(20)))
+        server.run_sql(_TERMINATE)
+        await asyncio.gather(*(queue.stats() for _ in range(20)))
+        await queue.close()
 
 
 async def test_a_server_that_cannot_write_is_not_used(make_queue: Maker, sql: SQL) -> None:
