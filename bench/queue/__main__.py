@@ -14,7 +14,14 @@ from bench.queue.machine import Machine
 from bench.report import RESULTS, Row, quantile, report
 
 #: Peers and how many jobs they drain: slow ones fewer, the rate is what is compared.
-_DRAIN = {"ours": 30_000, "floor": 30_000, "pgqueuer": 20_000, "oban": 8_000, "huey": 2_000, "procrastinate": 1_500}
+_DRAIN = {
+    "ours": 30_000,
+    "floor": 30_000,
+    "pgqueuer": 20_000,
+    "oban": 8_000,
+    "huey": 2_000,
+    "procrastinate": 1_500,
+}
 _LABELS = {
     "floor": "asyncio floor",
     "pgqueuer": "PgQueuer",

@@ -66,10 +66,11 @@ async def migrate(settings: PostgresSettings) -> Sequence[str]:
             for _ in range(_TRIES):
                 try:
                     await _migrate_once(settings, done)
-                    return done
                 except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
                     await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
                     wait = min(wait * 2, _MOST_WAIT_SECONDS)
+                else:
+                    return done
     except TimeoutError:
         raise QueueUnavailableError("the migration took too long") from None
     except (psycopg.Error, OSError) as error:

@@ -28,7 +28,9 @@ Maker = Callable[..., PostgresQueue]
 SQL = Callable[..., Any]
 
 #: As a server does that shuts down in order; waits for each to be gone.
-_TERMINATE = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'proofing'"
+_TERMINATE = (
+    "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'proofing'"
+)
 
 
 @contextlib.asynccontextmanager
