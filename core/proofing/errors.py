@@ -208,3 +208,8 @@ class VendorResponseError(VendorError):
     """The vendor answered something that is not in its contract. Says status and content type only."""
 
     billable = True
+
+
+def why(error: OSError) -> str:
+    """Return the operating system's words for *error*, such as "Permission denied"; they name no path."""
+    return error.strerror or type(error).__name__

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from proofing.backends import BackendReport, Backends, broken, make_backend, open_backend
 from proofing.encryption import KeyRing, Sealer
-from proofing.errors import ConfigurationError, PluginError, Problem, ProofingError
+from proofing.errors import ConfigurationError, PluginError, Problem, ProofingError, why
 from proofing.hookspecs import BackendContext
 from proofing.jobs.run import VendorDesk
 from proofing.jobs.runner import JobRunner
@@ -212,9 +212,13 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
 
 
 def start_logs(configuration: Configuration, role: str, *, echo: bool = False) -> None:
-    """Send the process's log lines to its file."""
+    """Send the process's log lines to its file. Raises `ConfigurationError`: it cannot be written."""
     directory = Path(configuration.settings.log_directory)
-    configure_logs(directory, configuration.environment, role, echo=echo)
+    try:
+        configure_logs(directory, configuration.environment, role, echo=echo)
+    except OSError as error:
+        rule = f"cannot be used: {why(error)}"
+        raise ConfigurationError([Problem("settings", "log_directory", rule)]) from None
 
 
 def protect_process() -> None:

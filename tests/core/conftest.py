@@ -39,7 +39,12 @@ def settings_file(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes a settings file for this test and returns its path."""
 
     def write(**values: object) -> Path:
-        base = {"plugins": ["huey", "local", "mock"], "local": {"directory": str(tmp_path / "local")}}
+        base = {
+            "plugins": ["huey", "local", "mock"],
+            "local": {"directory": str(tmp_path / "local")},
+            "huey": {"path": str(tmp_path / "local" / "huey.db")},
+            "log_directory": str(tmp_path / "log"),
+        }
         path = tmp_path / "settings.yaml"
         path.write_text(yaml.safe_dump({"default": {**base, **values}}))
         return path

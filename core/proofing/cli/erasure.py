@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from proofing.backends import open_backend
 from proofing.errors import ProofingError
-from proofing.runtime import configure, make_backends, make_eraser
+from proofing.runtime import configure, make_backends, make_eraser, start_logs
 
 
 async def erase(options: argparse.Namespace) -> int:
@@ -18,6 +18,7 @@ async def erase(options: argparse.Namespace) -> int:
     what it still holds is on its receipt.
     """
     configuration = await configure(role="erase")
+    start_logs(configuration, "erase")
     backends = make_backends(configuration, "erase")
     async with AsyncExitStack() as stack:
         for key, backend in backends.in_order():

@@ -65,7 +65,9 @@ async def worker(options: argparse.Namespace) -> int:
 
 async def migrate(_options: argparse.Namespace) -> int:
     """Bring the queue's schema up to date."""
-    done = await _migrate(await configure(role="migrate"))
+    configuration = await configure(role="migrate")
+    start_logs(configuration, "migrate")
+    done = await _migrate(configuration)
     print("\n".join(done) if done else "The schema is up to date.")
     return 0
 
@@ -75,6 +77,7 @@ async def run(options: argparse.Namespace) -> int:
     configuration = await configure(role="run")  # wrong settings are told once, here
     port = chosen_port(options.port)
     _require_free(options.host, port)
+    start_logs(configuration, "run")
     await _migrate(configuration)
     url = f"http://localhost:{port}"
     environ = dict(os.environ)

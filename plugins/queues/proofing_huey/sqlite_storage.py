@@ -15,6 +15,7 @@ from pathlib import Path
 
 from huey.storage import SqliteStorage
 
+from proofing.errors import QueueUnavailableError, why
 from proofing.named_queries import NamedQueries
 from proofing_huey.gates import Gate
 from proofing_huey.settings import HueySettings
@@ -94,6 +95,8 @@ class SqliteBackend(SQLBackend[SqliteJobStorage]):
         storage.ddl = [*storage.ddl, *_queries.script("schema")]
         try:
             storage.initialize_schema()
+        except OSError as error:
+            raise QueueUnavailableError(f"huey.path cannot be used: {why(error)}") from None
         finally:
             storage.close()
         return [] if existed else [f"made {self._settings.path}"]

@@ -1,12 +1,13 @@
 """Private files: made whole or not at all, read only when nobody else can read them."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
 from pathlib import Path
 
-from proofing.errors import ConfigurationError, Problem
+from proofing.errors import ConfigurationError, Problem, StoreUnavailableError, why
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
@@ -17,10 +18,20 @@ _MAX_BYTES = 1024 * 1024
 
 
 def make_private_directory(path: Path) -> None:
-    """Make *path* and missing parents with mode 0700, whatever the umask."""
-    for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
-        with contextlib.suppress(FileExistsError):
-            missing.mkdir(mode=DIRECTORY_MODE)
+    """Make *path* and missing parents with mode 0700, whatever the umask.
+
+    Raises:
+        StoreUnavailableError: it cannot be made, is no directory, or may not be written to.
+    """
+    try:
+        for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
+            with contextlib.suppress(FileExistsError):
+                missing.mkdir(mode=DIRECTORY_MODE)
+        next(path.iterdir(), None)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise StoreUnavailableError(f"local.directory cannot be used: {why(error)}") from None
 
 
 def create_private_file(path: Path, content: bytes) -> bool:

@@ -16,7 +16,7 @@ PERSON = Person(reference="person-1")
 
 
 @pytest.fixture
-def bucket(settings_file, tmp_path, monkeypatch):
+def bucket(settings_file, monkeypatch):
     """Point the command line at an embedded product whose pictures lie in S3, and return the S3."""
     for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
         monkeypatch.delenv(variable)
@@ -35,7 +35,6 @@ def bucket(settings_file, tmp_path, monkeypatch):
             plugins=["huey", "local", "mock", "aws"],
             image_store="aws",
             aws=aws,
-            huey={"path": str(tmp_path / "huey.db")},
         )
         monkeypatch.setenv("PROOFING_SETTINGS", str(path))
         yield server
@@ -57,7 +56,7 @@ async def session():
         return await started.service.load_session("session-id")
 
 
-def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys):
+def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys, tmp_path):
     """A bucket that is not there keeps nothing else from being erased; mended, the next run completes."""
     asyncio.run(leave_traces())
     images = bucket.buckets.pop("images")
@@ -75,3 +74,6 @@ def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys):
     assert asyncio.run(session()) is None
     assert main(["erase", PERSON.reference, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["complete"]
+    lines = [json.loads(line) for line in (tmp_path / "log" / "test.log").read_text().splitlines()]
+    erased = [(line["role"], line["success"]) for line in lines if line["name"] == "erased"]
+    assert erased == [("erase", False), ("erase", True)]

@@ -184,3 +184,28 @@ def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, tmp_path, c
     assert ("secrets_loaded", None) in names
     assert {line["role"] for line in lines} == {"worker"}
     assert capsys.readouterr().err == "proofing: no queue\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "environ"),
+    [
+        ("log_directory", "PROOFING_LOG_DIRECTORY"),
+        ("local.directory", "PROOFING_LOCAL__DIRECTORY"),
+        ("huey.path", "PROOFING_HUEY__PATH"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_named_by_its_key(
+    monkeypatch, settings_file, tmp_path, capsys, key, environ
+):
+    """One line that says which key and why, without the path itself; no traceback."""
+    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
+    file = tmp_path / "letmein-synthetic"
+    file.write_text("")
+    monkeypatch.setenv(environ, str(file / "x" / "y"))
+    assert main(["worker"]) in {69, 78}
+    told = capsys.readouterr().err
+    assert key in told
+    assert "cannot be used" in told
+    assert "letmein" not in told
