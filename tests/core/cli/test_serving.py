@@ -194,14 +194,12 @@ def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, tmp_path, c
         ("huey.path", "PROOFING_HUEY__PATH"),
     ],
 )
-def test_a_path_that_cannot_be_used_is_named_by_its_key(
-    monkeypatch, settings_file, tmp_path, capsys, key, environ
-):
+def test_a_path_that_cannot_be_used_is_named_by_its_key(monkeypatch, settings_file, capsys, key, environ):
     """One line that says which key and why, without the path itself; no traceback."""
     for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
-    file = tmp_path / "letmein-synthetic"
+    file = settings_file().with_name("letmein-synthetic")
     file.write_text("")
     monkeypatch.setenv(environ, str(file / "x" / "y"))
     assert main(["worker"]) in {69, 78}
