@@ -1,5 +1,6 @@
 """A whole process in a test: real settings, local stores, the mock vendor, and a queue to step through."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +33,13 @@ class Process:
     async def drain(self):
         """Run what waits and return the ends."""
         return await self.queue.drain(self.runtime.runner)
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's own settings from the test."""
+    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
+        monkeypatch.delenv(variable)
 
 
 @pytest.fixture

@@ -25,13 +25,10 @@ SECRET = "900661234"
 
 
 @pytest.fixture
-def environment(settings_file, monkeypatch):
+def environment(bare_environment, settings_file, monkeypatch):
     """Return a function that points the command line at settings with the given values."""
 
     def choose(name, **values):
-        for variable in list(os.environ):
-            if variable.startswith("PROOFING_"):
-                monkeypatch.delenv(variable)
         monkeypatch.setenv("PROOFING_ENV", name)
         monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(**values)))
 

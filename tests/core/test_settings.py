@@ -1,7 +1,6 @@
 """Settings: layers, strictness, and problems that name everything but the value."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -323,9 +322,7 @@ def test_duplicate_keys_in_secrets_are_refused():
         parse_yaml(json.dumps({"a": 1})[:-1] + ', "a": 2}', "secrets")
 
 
-def test_variables_of_the_process_are_the_default(tmp_path, monkeypatch):
+def test_variables_of_the_process_are_the_default(bare_environment, tmp_path, monkeypatch):
     """Without *environ*, the process's own variables count."""
-    for name in [name for name in os.environ if name.startswith("PROOFING_")]:
-        monkeypatch.delenv(name)
     monkeypatch.setenv("PROOFING_SETTINGS", str(write(tmp_path, "default: {partner_name: x}\n")))
     assert read_layers().get("partner_name") == "x"

@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from proofing.cli import port_number
-from proofing.errors import ConfigurationError, PluginError, Problem
+from proofing.errors import ConfigurationError, PluginError, Problem, why
 from proofing.logs import get_logger, log
 from proofing.probes import serve_probes
 from proofing.runtime import Configuration, Runtime, configure, make_backends, start, start_logs
@@ -126,7 +126,7 @@ def _require_free(host: str, port: int) -> None:
         rule = f"{port} is in use; choose another with PORT or --port"
         raise ConfigurationError([Problem("command line", "port", rule)])
     if not bound:
-        rule = f"{host} port {port} cannot be listened on ({errors[0].strerror})"
+        rule = f"{host} port {port} cannot be listened on ({why(errors[0])})"
         raise ConfigurationError([Problem("command line", "host", rule)])
 
 

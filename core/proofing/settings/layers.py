@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from proofing.errors import ConfigurationError, Problem
+from proofing.errors import ConfigurationError, Problem, why
 
 PREFIX = "PROOFING"
 #: Chooses the environment block; no setting itself.
@@ -153,7 +153,7 @@ def _read_file(file: Path) -> dict[str, Any]:
     try:
         text = file.read_bytes()
     except OSError as error:
-        rule = f"cannot be read ({error.strerror}); the variable {FILE_VARIABLE} may name another"
+        rule = f"cannot be read ({why(error)}); the variable {FILE_VARIABLE} may name another"
         raise ConfigurationError([Problem(str(file), "file", rule)]) from None
     blocks = parse_yaml(text, file.name)
     problems = [

@@ -7,7 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from proofing.errors import ConfigurationError, Problem, StoreUnavailableError, why
+from proofing.errors import ConfigurationError, Problem
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
@@ -21,17 +21,14 @@ def make_private_directory(path: Path) -> None:
     """Make *path* and missing parents with mode 0700, whatever the umask.
 
     Raises:
-        StoreUnavailableError: it cannot be made, is no directory, or may not be written to.
+        OSError: it cannot be made, is no directory, or may not be written to.
     """
-    try:
-        for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
-            with contextlib.suppress(FileExistsError):
-                missing.mkdir(mode=DIRECTORY_MODE)
-        next(path.iterdir(), None)
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise StoreUnavailableError(f"local.directory cannot be used: {why(error)}") from None
+    for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
+        with contextlib.suppress(FileExistsError):
+            missing.mkdir(mode=DIRECTORY_MODE)
+    next(path.iterdir(), None)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def create_private_file(path: Path, content: bytes) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from proofing.errors import StoreUnavailableError
+from proofing.errors import StoreUnavailableError, why
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,8 +47,12 @@ class BoundedThreads:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise StoreUnavailableError(f"{self._name}: no answer in {self._timeout_seconds} s") from None
-        except (OSError, sqlite3.Error) as error:
-            # The class tells enough: the text of these errors may show paths or statements.
+        except OSError as error:
+            # All that these threads touch lies in that directory.
+            rule = f"local.directory cannot be used: {why(error)}"
+            raise StoreUnavailableError(f"{self._name}: {rule}") from None
+        except sqlite3.Error as error:
+            # The class tells enough: the text may show a statement.
             raise StoreUnavailableError(f"{self._name}: {type(error).__name__}") from None
 
     def later(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

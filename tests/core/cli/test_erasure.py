@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 
 import pytest
 
@@ -16,10 +15,8 @@ PERSON = Person(reference="person-1")
 
 
 @pytest.fixture
-def bucket(settings_file, monkeypatch):
+def bucket(bare_environment, settings_file, monkeypatch):
     """Point the command line at an embedded product whose pictures lie in S3, and return the S3."""
-    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
-        monkeypatch.delenv(variable)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", DEFAULT_CREDENTIAL.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", DEFAULT_CREDENTIAL.secret_key)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -1,7 +1,6 @@
 """`proofing check`, `settings`, `plugins`, `explain`, `jobs` and `migrate`: what they print and return."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -17,10 +16,8 @@ SECRET = "s3cr3t-900661234"
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch):
+def quiet(bare_environment, monkeypatch):
     """No setting of the machine reaches the tests."""
-    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
-        monkeypatch.delenv(variable)
     monkeypatch.setenv("PROOFING_ENV", "test")
 
 

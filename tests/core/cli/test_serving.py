@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 import sys
 
@@ -77,10 +76,9 @@ def test_numbers_that_start_nothing_are_refused(arguments, capsys):
 
 
 @pytest.mark.parametrize("port", ["99999", "0", "http", "²"])
+@pytest.mark.usefixtures("bare_environment")
 def test_the_variable_port_is_held_to_the_same(monkeypatch, settings_file, capsys, port):
     """Exit code 78, and the variable's name."""
-    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
-        monkeypatch.delenv(variable)
     monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
     monkeypatch.setenv("PORT", port)
     assert main(["run"]) == 78
@@ -88,10 +86,9 @@ def test_the_variable_port_is_held_to_the_same(monkeypatch, settings_file, capsy
 
 
 @pytest.mark.parametrize("named", ["option", "variable"])
+@pytest.mark.usefixtures("bare_environment")
 def test_run_starts_nothing_on_a_port_that_is_taken(monkeypatch, settings_file, capfd, named):
     """Another server's answer would be taken for our own; told before any process starts."""
-    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
-        monkeypatch.delenv(variable)
     monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -168,10 +165,9 @@ class Away:
         pass
 
 
+@pytest.mark.usefixtures("bare_environment")
 def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, tmp_path, capsys):
     """What happened before the settings said where the log is stands in it, too."""
-    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
-        monkeypatch.delenv(variable)
     monkeypatch.setenv("PROOFING_ENV", "test")
     path = settings_file(log_directory=str(tmp_path / "log"), redis={"url": "x"})
     monkeypatch.setenv("PROOFING_SETTINGS", str(path))
@@ -194,10 +190,9 @@ def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, tmp_path, c
         ("huey.path", "PROOFING_HUEY__PATH"),
     ],
 )
+@pytest.mark.usefixtures("bare_environment")
 def test_a_path_that_cannot_be_used_is_named_by_its_key(monkeypatch, settings_file, capsys, key, environ):
     """One line that says which key and why, without the path itself; no traceback."""
-    for variable in [name for name in os.environ if name.startswith("PROOFING_")]:
-        monkeypatch.delenv(variable)
     monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
     file = settings_file().with_name("letmein-synthetic")
     file.write_text("")
