@@ -1,7 +1,6 @@
 """A dependency that is slow, reset, black-holed or down: pages answer, jobs end typed, and it all heals."""
 
 import asyncio
-import json
 import time
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from proofing.cli.smoke import Answers, SmokeError, Walk
 from proofing.images import Side
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
+from proofing.testing.lines import read_lines
 from proofing.testing.pictures import make_jpeg
 from proofing.testing.processes import free_port
 from proofing.testing.product import Product
@@ -104,9 +104,9 @@ def walk_of(client: httpx.AsyncClient, kind: type[Walk] = Walk) -> Walk:
     return kind(client, Answers(documents=documents))
 
 
-def lines_of(product: Product, start: int) -> list[dict]:
-    """Return what was logged from byte *start* on."""
-    return [json.loads(line) for line in product.log_file.read_bytes()[start:].splitlines()]
+def lines_of(product: Product, start: int, *names: str) -> list[dict]:
+    """Return what was logged from byte *start* on under one of *names*."""
+    return [line for line in read_lines(product.log_file, start=start) if line["name"] in names]
 
 
 async def heal(product: Product) -> float:
@@ -136,15 +136,14 @@ async def ends_of(product: Product, start: int, jobs: set[str]) -> list[float]:
     """Wait until all *jobs* that were submitted since byte *start* have a typed end; return their seconds."""
 
     def ended():
-        lines = lines_of(product, start)
         return {
             line["job_id"]: at(line)
-            for line in lines
-            if line["name"] in {"perform", "discard"} and line.get("end")
+            for line in lines_of(product, start, "perform", "discard")
+            if line.get("end")
         }
 
     await eventually(lambda: jobs <= ended().keys(), within_seconds=JOB_SECONDS)
-    begun = {line["job_id"]: at(line) for line in lines_of(product, start) if line["name"] == "enqueue"}
+    begun = {line["job_id"]: at(line) for line in lines_of(product, start, "enqueue")}
     return [ended()[job] - begun[job] for job in jobs]
 
 
@@ -155,7 +154,7 @@ def at(line: dict) -> float:
 
 def submitted(product: Product, start: int) -> set[str]:
     """Return the jobs that were submitted since byte *start*."""
-    return {line["job_id"] for line in lines_of(product, start) if line["name"] == "enqueue"}
+    return {line["job_id"] for line in lines_of(product, start, "enqueue")}
 
 
 @pytest.mark.parametrize(("service", "faults"), FORMS)
@@ -177,9 +176,7 @@ def test_pages_answer_jobs_end_and_it_heals(shape, claim, service, faults):
             await waiting.is_there.wait()
             start = product.log_file.stat().st_size
             runs = asyncio.create_task(running._document())
-            await eventually(
-                lambda: any(line["name"] == "perform_start" for line in lines_of(product, start))
-            )
+            await eventually(lambda: lines_of(product, start, "perform_start"))
             try:
                 await asyncio.to_thread(proxies.set, service, FAULTS[fault])
                 waiting.go.set()

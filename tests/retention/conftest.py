@@ -1,7 +1,6 @@
 """The production shape with rights split by role: web and workers as processes that a test may kill."""
 
 import contextlib
-import json
 import secrets
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +15,7 @@ from proofing import runtime
 from proofing.cli.smoke import Answers, Walk, _picture
 from proofing.images import Side
 from proofing.runtime import Runtime
+from proofing.testing.lines import read_lines
 from proofing.testing.processes import free_port
 from proofing.testing.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, running_services
 from proofing.testing.shape import ProductionShape
@@ -54,8 +54,7 @@ class Shape(ProductionShape):
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         """Return the lines of one event that the processes logged."""
-        text = self.log_file.read_text()
-        return [line for line in map(json.loads, text.splitlines()) if line["name"] == event]
+        return [line for line in read_lines(self.log_file) if line["name"] == event]
 
     def sql(self, statement: str) -> list[list[str]]:
         """Run a statement as the owner of the database."""

@@ -51,6 +51,7 @@ class Tally:
     """What became of the flows.
 
     Attributes:
+        begun: flows.
         done: flows that are over.
         left: those that were meant to end halfway.
         verified: those that came to their end.
@@ -58,6 +59,7 @@ class Tally:
         kills: workers that were killed.
     """
 
+    begun: int = 0
     done: int = 0
     left: int = 0
     verified: int = 0
@@ -96,30 +98,29 @@ def is_busy(shape):
 
 
 async def run_flows(shape, chance, *, flows, kills):
-    """Let *flows* persons come while workers are killed, and watch what stands meanwhile."""
-    turns = asyncio.Semaphore(_AT_ONCE)
+    """Let *flows* persons come, more until *kills* workers were killed, and watch what stands meanwhile."""
     tally, over = Tally(), asyncio.Event()
 
-    async def flow():
-        async with turns:
+    async def come():
+        while tally.begun < flows or tally.kills < kills:
+            tally.begun += 1
             await one_flow(shape, chance, tally)
-        tally.done += 1
+            tally.done += 1
 
     async def kill():
-        # Spread over the first four fifths of the flows, not over a time: a late one still meets jobs.
+        # Spread over the flows, not over a time: so each meets jobs, however fast the machine is.
         for number in range(1, kills + 1):
             wanted = flows * number / (kills * 1.25 + 1)
             await eventually(lambda n=wanted: tally.done >= n, within_seconds=900)
-            await eventually(lambda: tally.done == flows or is_busy(shape), within_seconds=60)
-            if tally.done < flows:
-                shape.kill_worker()
-                tally.kills += 1
+            await eventually(lambda: is_busy(shape), within_seconds=60)
+            shape.kill_worker()
+            tally.kills += 1
 
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(watch(shape, over))
         async with asyncio.TaskGroup() as walking:
-            for _ in range(flows):
-                walking.create_task(flow())
+            for _ in range(_AT_ONCE):
+                walking.create_task(come())
             walking.create_task(kill())
         over.set()
     assert watching.result() > 0
@@ -188,10 +189,9 @@ async def walk_and_check(shape, *, flows, kills):
     await check_bounds(shape)
     hit = crashes(shape) - before
     facts = f"seed {seed}, {hit} jobs hit, {tally}"
-    assert tally.kills == kills, facts
     assert hit > 0, facts
     # A job whose worker died while a vendor was asked ends as a problem; nothing else may stop a person.
-    assert tally.verified + tally.failures.total() == flows - tally.left, facts
+    assert tally.verified + tally.failures.total() == tally.done - tally.left, facts
     assert all(re.fullmatch(_PROBLEM, failure) for failure in tally.failures), facts
     assert tally.failures.total() <= hit, facts
     return hit

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from proofing.testing.lines import read_lines
+
 
 class History:
     """Writes and reads one record.
@@ -37,9 +39,7 @@ class History:
 
     def read(self) -> list[dict[str, Any]]:
         """Return every event so far."""
-        if not self._path.exists():
-            return []
-        return [json.loads(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
+        return read_lines(self._path) if self._path.exists() else []
 
     def count(self, event: str) -> int:
         """Return how many events of one name there are."""
