@@ -10,8 +10,8 @@ without the others. Settings, below ``aws``:
 - ``kms_key_id``: id, ARN or alias of the key that wraps new data keys. Old data keys name their own key, so
   that an alias may move on: keep the old key enabled (not: decrypting only) as long as its messages live.
 - ``secret_bucket``, ``secret_object_key``: the secrets of this environment, a YAML map of at most 1 MB,
-  merged over settings.yaml at launch. By default ``ENVIRONMENT/secrets.yaml``. Give the bucket versions:
-  the version id is logged.
+  merged over settings.yaml at launch. By default ``ENVIRONMENT/secrets.yaml``. Not the ``image_bucket``,
+  which forgets everything after a day. Give the bucket versions: the version id is logged.
 - ``s3_endpoint_url``, ``kms_endpoint_url``: of VPC endpoints or stand-ins. Browsers must reach the first.
 - ``s3_addressing``: ``virtual`` (bucket in the host name) or ``path``.
 - ``deadline_seconds``: total for one call to S3, retries included; ``kms_deadline_seconds``: for one to KMS,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from proofing.errors import ConfigurationError, Problem
 from proofing.hookspecs import PluginSettings
@@ -31,6 +31,14 @@ class AWSSettings(PluginSettings):
     secret_bucket: _BUCKET | None = None
     secret_object_key: str | None = Field(default=None, min_length=1, max_length=1024)
     threads: int = Field(default=16, ge=1, le=200)
+
+    @field_validator("secret_bucket")
+    @classmethod
+    def _keep_apart(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Refuse the bucket that browsers write to, and that forgets what is a day old."""
+        if value is not None and value == info.data.get("image_bucket"):
+            raise ValueError("must not be the image_bucket")
+        return value
 
 
 def require(value: str | None, key: str) -> str:

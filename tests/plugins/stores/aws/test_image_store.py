@@ -332,6 +332,7 @@ def test_plugin_offers_three_stores_and_names_what_is_missing() -> None:
         {"deadline_seconds": 0},
         {"threads": "4"},
         {"access_key": "canary"},
+        {"image_bucket": "canary-bucket", "secret_bucket": "canary-bucket"},
     ],
 )
 def test_wrong_settings_are_refused(values: dict[str, object]) -> None:

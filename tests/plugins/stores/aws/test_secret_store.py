@@ -27,7 +27,10 @@ async def test_version_is_that_of_the_object(s3: S3Server, aws: Any) -> None:
     assert secrets.source == "s3://secrets/production/secrets.yaml"
     keep(s3, b"key: plain\n", "elsewhere.yaml", bucket="images")
     settings = aws.settings(
-        s3_endpoint_url=s3.url, secret_bucket="images", secret_object_key="elsewhere.yaml"
+        s3_endpoint_url=s3.url,
+        image_bucket=None,
+        secret_bucket="images",
+        secret_object_key="elsewhere.yaml",
     )
     secrets = await S3SecretStore(settings, environment="production").load()
     assert (secrets.values, len(secrets.version)) == ({"key": "plain"}, 32)
