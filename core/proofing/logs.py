@@ -5,8 +5,10 @@ not in `FIELDS` is dropped and counted in ``dropped``; under tests it is an erro
 print URLs, bodies or statements are switched off. Event and field names: docs/reference/logs.md.
 """
 
+import errno
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -166,6 +168,24 @@ def kept_lines() -> Iterator[None]:
             root.setLevel(level)
 
 
+def _log_file(directory: Path, environment: str) -> Path:
+    """Return where the lines of *environment* go."""
+    return directory / f"{environment}.log"
+
+
+def require_log_file(directory: Path, environment: str) -> None:
+    """Raise the `OSError` that `configure_logs` would meet, as far as it shows without making anything."""
+    path = _log_file(directory, environment)
+    nearest = next(place for place in (path, *path.parents) if os.path.exists(place))  # noqa: PTH110 - never raises
+    code = 0
+    if os.path.isdir(nearest) is (nearest == path):  # noqa: PTH112 - as above
+        code = errno.EISDIR if nearest == path else errno.ENOTDIR
+    elif not os.access(nearest, os.W_OK if nearest == path else os.W_OK | os.X_OK):
+        code = errno.EACCES
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
 def configure_logs(directory: Path | None, environment: str, role: str, *, echo: bool = False) -> None:
     """Send our events to ``<directory>/<environment>.log``, one line each.
 
@@ -187,7 +207,7 @@ def configure_logs(directory: Path | None, environment: str, role: str, *, echo:
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
         # Opened for append: lines of several processes do not mix, since each is one short write.
-        handlers.append(logging.FileHandler(directory / f"{environment}.log", encoding="utf-8"))
+        handlers.append(logging.FileHandler(_log_file(directory, environment), encoding="utf-8"))
     if echo or directory is None:
         handlers.append(logging.StreamHandler(sys.stderr))
     for handler in handlers:

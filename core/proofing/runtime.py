@@ -6,8 +6,8 @@ queue, service or worker. Every problem found on the way is collected and report
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from proofing.errors import ConfigurationError, PluginError, Problem, ProofingEr
 from proofing.hookspecs import BackendContext
 from proofing.jobs.run import VendorDesk
 from proofing.jobs.runner import JobRunner
-from proofing.logs import configure_logs, get_logger, log
+from proofing.logs import configure_logs, get_logger, log, require_log_file
 from proofing.outbound import OutboundTransport
 from proofing.plugins import BACKEND_HOOKS, PluginManager, secret_reader
 from proofing.queues import Capability
@@ -213,9 +213,26 @@ async def start(configuration: Configuration, role: str) -> AsyncIterator[Runtim
 
 def start_logs(configuration: Configuration, role: str, *, echo: bool = False) -> None:
     """Send the process's log lines to its file. Raises `ConfigurationError`: it cannot be written."""
-    directory = Path(configuration.settings.log_directory)
+    with _naming_log_directory():
+        configure_logs(_log_directory(configuration), configuration.environment, role, echo=echo)
+
+
+def check_logs(configuration: Configuration) -> None:
+    """Raise the `ConfigurationError` of a log file that cannot be written; make nothing."""
+    with _naming_log_directory():
+        require_log_file(_log_directory(configuration), configuration.environment)
+
+
+def _log_directory(configuration: Configuration) -> Path:
+    """Return where the log files stand."""
+    return Path(configuration.settings.log_directory)
+
+
+@contextmanager
+def _naming_log_directory() -> Iterator[None]:
+    """Name the setting that led to what the operating system refuses."""
     try:
-        configure_logs(directory, configuration.environment, role, echo=echo)
+        yield
     except OSError as error:
         rule = f"cannot be used: {why(error)}"
         raise ConfigurationError([Problem("settings", "log_directory", rule)]) from None

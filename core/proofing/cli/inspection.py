@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from proofing.plugins import PluginManager
-from proofing.runtime import check_backends, configure, located, make_backends, plugin_names
+from proofing.runtime import check_backends, check_logs, configure, located, make_backends, plugin_names
 from proofing.settings import Layers, Settings, read_layers
 from proofing.vendors import ProoferKind
 
@@ -20,6 +20,7 @@ _MASK = "********"
 async def check(options: argparse.Namespace) -> int:
     """Check everything that a start needs; 0 when all is well."""
     configuration = await configure(role="check")
+    check_logs(configuration)
     backends = make_backends(configuration, "check")
     reports = await check_backends(backends)
     reachable = {name: report.problem for name, report in reports.items()}

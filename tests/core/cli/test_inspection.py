@@ -128,6 +128,21 @@ def test_check_says_that_all_is_well(settled, capsys):
     assert "queue: ok" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("hindrance", ["the directory is a file", "the file is a directory"])
+def test_check_names_the_log_that_cannot_be_written(settled, capsys, tmp_path, hindrance):
+    """A start would fail on it, so the check does, and makes no directory to find out."""
+    directory = tmp_path / "logs"
+    settled(log_directory=str(directory))
+    assert main(["check"]) == 0
+    assert not directory.exists()
+    if hindrance == "the directory is a file":
+        directory.write_text("")
+    else:
+        (directory / "test.log").mkdir(parents=True)
+    assert main(["check"]) == 78
+    assert "log_directory: cannot be used: " in capsys.readouterr().err
+
+
 def test_check_tells_of_sections_that_nothing_reads(settled, capsys):
     """A section whose plugin is not enabled is no mistake, and still worth knowing."""
     settled(redis={"url": "redis://h/0"})
