@@ -93,6 +93,12 @@ class ProofingService:
         return loaded is not None and loaded.descriptor.takes_text_documents
 
     @property
+    def mocks_devices(self) -> bool:
+        """Whether the device profiler is a mock, so that testers may choose what it answers."""
+        loaded = self._router.choose(ProoferKind.DEVICE, "")
+        return loaded is not None and loaded.is_mock
+
+    @property
     def upload_receiver(self) -> UploadReceiver | None:
         """The image store, when the web server must receive its uploads."""
         return self._images if isinstance(self._images, UploadReceiver) else None

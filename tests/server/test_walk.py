@@ -314,6 +314,19 @@ async def test_resolution_outcomes(sync_site, change, screen):
         assert browser.path == "/verify"
 
 
+@pytest.mark.parametrize("profiled", ["true", "false"])
+async def test_testers_choose_for_the_device_mock_only(start, profiled):
+    """A profiler that is off, or real, is offered no answers, whatever reads the pictures."""
+    async with start(**SYNC, device_profiling_enabled=profiled) as site:
+        browser = site.browser()
+        await browser.consent()
+        await browser.post_files("/document", FILES)
+        await browser.get("/ssn")
+        assert ('name="device"' in browser.page.text) is (profiled == "true")
+        await browser.post("/ssn", ssn="900-66-1234", device="reject")
+        assert browser.path == "/verify"
+
+
 async def test_failures_are_no_oracle(sync_site):
     """Wrong SSN, wrong ZIP code and wrong name give the same bytes."""
     pages = []

@@ -117,7 +117,7 @@ def applicant_of(data: Mapping[str, Any]) -> Applicant:
 
 def _choose_device(site: Site, data: Data, choice: str) -> None:
     """Let testers choose what the device mock answers: it reads that from the profiling session's id."""
-    if site.service.takes_text_documents and choice in DEVICE_CHOICES:
+    if site.service.mocks_devices and choice in DEVICE_CHOICES:
         data["device_session_id"] = f"{secrets.token_hex(8)}-{choice}"
 
 
@@ -132,7 +132,7 @@ def _ssn_page(request: Request, site: Site, session: Session, errors: dict[str, 
         errors=errors,
         known=session.data.get("ssn"),
         next_page=flow.place(session.data),
-        devices=DEVICE_CHOICES if site.service.takes_text_documents else (),
+        devices=DEVICE_CHOICES if site.service.mocks_devices else (),
     )
 
 
