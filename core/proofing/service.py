@@ -24,7 +24,7 @@ from proofing.queues import Capability, Queue
 from proofing.records import JobKind, StatusRecord
 from proofing.routing import Router
 from proofing.rules import limits
-from proofing.rules.limits import Limit
+from proofing.rules.limits import Counter, Limit
 from proofing.sessions import SessionVault
 from proofing.settings import LiveSettings, Settings
 from proofing.stores import ImageStore, PresignedUpload, ResultStore, UploadReceiver
@@ -120,8 +120,8 @@ class ProofingService:
             LimitReachedError: the attempt has used up its slots, or the person may submit no more documents.
             InvalidInputError: *attempt* is no id.
         """
-        limit = self._limit(limits.DOCUMENT)
-        limits.require_attempt(limit, await self._usage(limit, person.reference))
+        counter = self._counter(limits.DOCUMENT, person.reference)
+        counter.require_attempt(await self._results.usage(counter.key))
         return await self._uploads.reserve(person.reference, attempt=attempt, side=side)
 
     async def presign(
@@ -315,13 +315,13 @@ class ProofingService:
 
     async def limit(self, person: Person, name: str, *, ssn: str | None = None) -> LimitState:
         """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
-        limit = self._limit(limits.LIMITS[name])
-        subject = person.reference
+        limit, subject = limits.LIMITS[name], person.reference
         if ssn and limit.subject is limits.Subject.SSN:
             subject = self._fingerprints.fingerprint(ssn)
-        usage = await self._usage(limit, subject)
+        counter = self._counter(limit, subject)
+        usage = await self._results.usage(counter.key)
         return LimitState(
-            remaining=limits.remaining(limit, usage), maximum=limit.maximum, seconds_left=usage.seconds_left
+            remaining=counter.remaining(usage), maximum=counter.maximum, seconds_left=usage.seconds_left
         )
 
     # Sessions
@@ -370,26 +370,22 @@ class ProofingService:
             return None
         return record
 
-    def _limit(self, limit: Limit) -> Limit:
-        """Return *limit* with the numbers of the settings."""
+    def _counter(self, limit: Limit, subject: str) -> Counter:
+        """Return the counter of *subject* under *limit*, with the numbers of the settings."""
         settings = self.settings
-        return replace(
-            limit,
-            maximum=getattr(settings, f"{limit.name}_max_attempts", limit.maximum),
-            window_seconds=getattr(settings, f"{limit.name}_window_minutes", limit.window_seconds / 60)
-            * 60.0,
+        return Counter(
+            limit=limit,
+            key=limits.counter_key(limit, subject),
+            maximum=getattr(settings, f"{limit.name}_max_attempts"),
+            window_seconds=getattr(settings, f"{limit.name}_window_minutes") * 60.0,
         )
 
-    def _counters(self, kind: JobKind, person: Person, ssn: str | None = None) -> list[tuple[Limit, str]]:
-        """Return each limit that an attempt of *kind* counts against, with whom it counts."""
-        counters = [(self._limit(limits.OF_KIND[kind]), person.reference)]
+    def _counters(self, kind: JobKind, person: Person, ssn: str | None = None) -> list[Counter]:
+        """Return everything that an attempt of *kind* counts on."""
+        counters = [self._counter(limits.OF_KIND[kind], person.reference)]
         if kind is JobKind.RESOLUTION and ssn:
-            counters.insert(0, (self._limit(limits.SSN), self._fingerprints.fingerprint(ssn)))
+            counters.insert(0, self._counter(limits.SSN, self._fingerprints.fingerprint(ssn)))
         return counters
-
-    async def _usage(self, limit: Limit, subject: str) -> Any:
-        """Return how far *limit* is used up by *subject*."""
-        return await self._results.usage(limits.counter_key(limit, subject))
 
     @staticmethod
     def _about(person: Person, applicant: Applicant) -> Applicant:

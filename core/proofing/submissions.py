@@ -21,7 +21,7 @@ from proofing.metrics import JOBS_SUBMITTED
 from proofing.queues import JobMessage, Queue
 from proofing.records import End, JobKind, StatusRecord
 from proofing.rules import limits
-from proofing.rules.limits import Limit
+from proofing.rules.limits import Counter
 from proofing.settings import LiveSettings
 from proofing.stores import ResultStore
 from proofing.together import all_ended
@@ -43,7 +43,7 @@ class Submission:
         arguments: makes the arguments of the job with that result id when the attempt is claimed; may refuse
             with a `ProofingError`.
         undo: takes back what *arguments* has done for that result id, however far it came.
-        counters: each limit with whom it counts.
+        counters: on which it counts.
         inline: whether the job runs inside the request.
         metadata: facts without PII, kept with the job.
     """
@@ -52,7 +52,7 @@ class Submission:
     partner: str | None
     kind: JobKind
     arguments: Callable[[str], Awaitable[Arguments]]
-    counters: Sequence[tuple[Limit, str]]
+    counters: Sequence[Counter]
     inline: bool
     metadata: Mapping[str, Any] = field(default_factory=dict)
     undo: Callable[[str], Awaitable[None]] | None = None
@@ -152,7 +152,6 @@ class Submitter:
     def _message(self, submission: Submission, result_id: str) -> JobMessage:
         """Return the job, without its arguments."""
         settings = self._live.current
-        counted = [limits.counter_key(limit, subject) for limit, subject in submission.counters]
         return JobMessage(
             result_id=result_id,
             kind=submission.kind,
@@ -161,7 +160,7 @@ class Submitter:
             encrypted_arguments=b"",
             metadata={
                 **submission.metadata,
-                "counted": counted,
+                "counted": [counter.key for counter in submission.counters],
                 "gives_back": limits.given_back(submission.counters),
             },
             schema_version=SCHEMA_VERSION,
@@ -198,13 +197,14 @@ class Submitter:
             message = replace(message, encrypted_arguments=sealed)
         return message, arguments
 
-    async def _count(self, counters: Sequence[tuple[Limit, str]], counted: list[str]) -> None:
-        """Count the attempt on every limit, noting each in *counted*. Raises `LimitReachedError`."""
-        for limit, subject in counters:
-            key = limits.counter_key(limit, subject)
-            usage = await self._results.count(key, maximum=limit.maximum, window_seconds=limit.window_seconds)
-            limits.require_counted(limit, usage)
-            counted.append(key)
+    async def _count(self, counters: Sequence[Counter], counted: list[str]) -> None:
+        """Count the attempt everywhere, noting each key in *counted*. Raises `LimitReachedError`."""
+        for counter in counters:
+            usage = await self._results.count(
+                counter.key, maximum=counter.maximum, window_seconds=counter.window_seconds
+            )
+            counter.require_counted(usage)
+            counted.append(counter.key)
 
     async def _begin(self, message: JobMessage) -> None:
         """Write the status record, in progress, before anything can end it."""

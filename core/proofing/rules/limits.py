@@ -17,7 +17,6 @@ from proofing.errors import LimitReachedError
 from proofing.records import JobKind
 from proofing.stores import Usage
 
-_MINUTE_SECONDS = 60.0
 #: Nine digits in any spelling are an SSN, which must never become part of a key.
 _SSN_LIKE = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
 
@@ -33,32 +32,26 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """One rate limit.
+    """One rate limit; its numbers are settings, ``<name>_max_attempts`` and ``<name>_window_minutes``.
 
     Attributes:
         name: as in settings, logs and `LimitReachedError`.
-        maximum: attempts in one window.
-        window_seconds: how long an attempt is remembered; each counted one restarts the window.
         gives_back: whether an attempt that ended without an answer, and not cancelled, is taken off again.
     """
 
     name: str
-    maximum: int
-    window_seconds: float
     subject: Subject = Subject.PERSON
     gives_back: bool = False
 
 
 #: Each document submission, good or bad.
-DOCUMENT = Limit(name="idv_doc_auth", maximum=5, window_seconds=360 * _MINUTE_SECONDS)
+DOCUMENT = Limit(name="idv_doc_auth")
 #: Each resolution that was answered.
-RESOLUTION = Limit(name="idv_resolution", maximum=5, window_seconds=360 * _MINUTE_SECONDS, gives_back=True)
+RESOLUTION = Limit(name="idv_resolution", gives_back=True)
 #: Each resolution of one SSN, whoever asks.
-SSN = Limit(
-    name="proof_ssn", maximum=10, window_seconds=60 * _MINUTE_SECONDS, subject=Subject.SSN, gives_back=True
-)
+SSN = Limit(name="proof_ssn", subject=Subject.SSN, gives_back=True)
 #: Each phone submission.
-ADDRESS = Limit(name="proof_address", maximum=5, window_seconds=360 * _MINUTE_SECONDS)
+ADDRESS = Limit(name="proof_address")
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(
     {limit.name: limit for limit in (DOCUMENT, RESOLUTION, SSN, ADDRESS)}
@@ -71,9 +64,54 @@ OF_KIND: Mapping[JobKind, Limit] = MappingProxyType(
 )
 
 
-def given_back(counters: Iterable[tuple[Limit, str]]) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """What one limit counts of one subject.
+
+    Attributes:
+        limit: that it belongs to.
+        key: under which the result store counts.
+        maximum: attempts in one window.
+        window_seconds: how long an attempt is remembered; each counted one restarts the window.
+    """
+
+    limit: Limit
+    key: str
+    maximum: int
+    window_seconds: float
+
+    def is_full(self, usage: Usage) -> bool:
+        """Tell whether no further attempt may start."""
+        return usage.count >= self.maximum
+
+    def remaining(self, usage: Usage) -> int:
+        """Return how many attempts are left."""
+        return max(0, self.maximum - usage.count)
+
+    def require_attempt(self, usage: Usage) -> None:
+        """Check before an attempt: let it pass as long as one is left, the last one included.
+
+        Raises:
+            LimitReachedError: none is left.
+        """
+        if self.is_full(usage):
+            raise LimitReachedError(self.limit.name, usage.seconds_left)
+
+    def require_counted(self, usage: Usage) -> None:
+        """Check what `ResultStore.count` answered for this very attempt.
+
+        That the counter stands at the maximum now is no reason to refuse: this is the last allowed attempt.
+
+        Raises:
+            LimitReachedError: the limit held already and the attempt was not counted.
+        """
+        if not usage.counted:
+            raise LimitReachedError(self.limit.name, usage.seconds_left)
+
+
+def given_back(counters: Iterable[Counter]) -> list[str]:
     """Return the keys of those that an attempt without an answer gives back."""
-    return [counter_key(limit, subject) for limit, subject in counters if limit.gives_back]
+    return [counter.key for counter in counters if counter.limit.gives_back]
 
 
 def counter_key(limit: Limit, subject: str) -> str:
@@ -89,35 +127,3 @@ def counter_key(limit: Limit, subject: str) -> str:
     if not subject or _SSN_LIKE.fullmatch(subject):
         raise ValueError("the subject of a counter must be an opaque reference or a fingerprint")
     return f"limit:{limit.name}:{subject}"
-
-
-def is_limited(limit: Limit, usage: Usage) -> bool:
-    """Tell whether no further attempt may start."""
-    return usage.count >= limit.maximum
-
-
-def remaining(limit: Limit, usage: Usage) -> int:
-    """Return how many attempts are left."""
-    return max(0, limit.maximum - usage.count)
-
-
-def require_attempt(limit: Limit, usage: Usage) -> None:
-    """Check before an attempt: let it pass as long as one is left, the last one included.
-
-    Raises:
-        LimitReachedError: none is left.
-    """
-    if is_limited(limit, usage):
-        raise LimitReachedError(limit.name, usage.seconds_left)
-
-
-def require_counted(limit: Limit, usage: Usage) -> None:
-    """Check what `ResultStore.count` answered for this very attempt.
-
-    That the counter now stands at the maximum is no reason to refuse: this attempt is the last allowed one.
-
-    Raises:
-        LimitReachedError: the limit held already and the attempt was not counted.
-    """
-    if not usage.counted:
-        raise LimitReachedError(limit.name, usage.seconds_left)

@@ -3,19 +3,11 @@
 import pytest
 
 from proofing.errors import LimitReachedError
-from proofing.rules.limits import (
-    DOCUMENT,
-    LIMITS,
-    RESOLUTION,
-    SSN,
-    Subject,
-    counter_key,
-    is_limited,
-    remaining,
-    require_attempt,
-    require_counted,
-)
+from proofing.rules.limits import LIMITS, RESOLUTION, SSN, Counter, Subject, counter_key
+from proofing.settings.schema import Settings
 from proofing.stores import Usage
+
+COUNTER = Counter(limit=RESOLUTION, key=counter_key(RESOLUTION, "p"), maximum=5, window_seconds=60.0)
 
 
 @pytest.mark.parametrize(
@@ -28,37 +20,33 @@ from proofing.stores import Usage
     ],
 )
 def test_the_table(name, subject, maximum, minutes):
-    """Each limit has its maximum, window and subject."""
-    limit = LIMITS[name]
-    assert (limit.name, limit.subject, limit.maximum, limit.window_seconds) == (
-        name,
-        subject,
-        maximum,
-        minutes * 60,
-    )
+    """Each limit has its subject, and its numbers as settings."""
+    fields = Settings.model_fields
+    assert LIMITS[name].subject is subject
+    assert fields[f"{name}_max_attempts"].default == maximum
+    assert fields[f"{name}_window_minutes"].default == minutes
 
 
 def test_the_last_permitted_attempt_is_processed():
     """Check before, count after: the attempt that fills the counter still runs, the next does not."""
-    last = Usage(count=4, seconds_left=100)
-    require_attempt(RESOLUTION, last)
-    require_counted(RESOLUTION, Usage(count=5, seconds_left=100, counted=True))
+    COUNTER.require_attempt(Usage(count=4, seconds_left=100))
+    COUNTER.require_counted(Usage(count=5, seconds_left=100, counted=True))
     full = Usage(count=5, seconds_left=60)
     with pytest.raises(LimitReachedError) as caught:
-        require_attempt(RESOLUTION, full)
+        COUNTER.require_attempt(full)
     assert (caught.value.limit, caught.value.seconds_left) == ("idv_resolution", 60)
     with pytest.raises(LimitReachedError):
-        require_counted(RESOLUTION, full)
+        COUNTER.require_counted(full)
 
 
 @pytest.mark.parametrize(
-    ("count", "left", "limited"), [(0, 5, False), (4, 1, False), (5, 0, True), (6, 0, True)]
+    ("count", "left", "is_full"), [(0, 5, False), (4, 1, False), (5, 0, True), (6, 0, True)]
 )
-def test_remaining(count, left, limited):
+def test_remaining(count, left, is_full):
     """What is left is the maximum less the count, never below none."""
     usage = Usage(count=count, seconds_left=1)
-    assert remaining(DOCUMENT, usage) == left
-    assert is_limited(DOCUMENT, usage) is limited
+    assert COUNTER.remaining(usage) == left
+    assert COUNTER.is_full(usage) is is_full
 
 
 def test_only_resolution_and_ssn_attempts_are_given_back():
