@@ -44,14 +44,12 @@ def main(arguments: Sequence[str]) -> int:
     targets: dict[str, Callable[[], int]] = {
         "run": lambda: _proofing("run", *rest),
         "run-services": lambda: _python("scripts/services.py", *rest),
-        "test": lambda: _pytest(*_BESIDE, *_BOUNDED, "-m", "not chaos and not security", *rest),
+        "test": lambda: _pytest(*_BESIDE, *_BOUNDED, *rest),
         "check": _check,
         "bench": lambda: _bench(rest),
         "chaos": lambda: _reported("measurements", "-m", "chaos", "-s", *rest),
         "security": lambda: _reported("claims", "-m", "security", *rest),
-        "security-short": lambda: _pytest(
-            "-m", "not chaos and not security", "-k", "security or canary", *rest
-        ),
+        "security-short": lambda: _pytest("-k", "security or canary", *rest),
     }
     if target == "help":
         return _help()
