@@ -25,6 +25,10 @@ from proofing_aws.settings import AWSSettings
 #: They print URLs, headers and bodies at DEBUG, and URLs with signatures in warnings.
 _LOUD = ("boto3", "botocore", "s3transfer", "urllib3")
 
+#: How long making a client may take: descriptions of megabytes are read, and credentials fetched. No page
+#: waits for it, and a machine that has just started is busy.
+_START_SECONDS = 20.0
+
 #: Codes that say: not you, or not like this. Trying again does not help.
 _REFUSALS = frozenset(
     {
@@ -93,8 +97,7 @@ class AWSCalls:
         try:
             self._client = await self.run(
                 lambda: make_client(self._settings, self._service, deadline_seconds=self._deadline_seconds),
-                # Descriptions of megabytes are read, and credentials fetched.
-                deadline_seconds=self._settings.deadline_seconds,
+                deadline_seconds=_START_SECONDS,
             )
         except BaseException:  # a cancellation too: nothing stays open behind an open that failed
             await self.close()
