@@ -6,13 +6,14 @@ transaction. A pooler is recognised by its process id, which is not the server's
 
 import asyncio
 import contextlib
+import functools
 import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import Params
 from psycopg.conninfo import conninfo_to_dict
 
@@ -85,6 +86,7 @@ class Link:
         session: settings of the session beyond the time limit of statements.
         backs_off: whether uses are refused for a growing, jittered while after a connection that failed. For
             loops, which come again by themselves; what a person waits for is tried at once.
+        keeps_cursor: whether one cursor serves all statements. For small answers: it holds the last one.
     """
 
     def __init__(
@@ -93,9 +95,11 @@ class Link:
         session: Mapping[str, str] | None = None,
         *,
         backs_off: bool = False,
+        keeps_cursor: bool = False,
     ) -> None:
         self._settings = settings
         self._backs_off = backs_off
+        self._keeps_cursor = keeps_cursor
         self._wait_seconds = _FIRST_WAIT_SECONDS
         self._refused_until = float("-inf")
         self._session = {
@@ -105,14 +109,14 @@ class Link:
             **(session or {}),
         }
         self._lock = asyncio.Lock()
-        self._connection: AsyncConnection[Row] | None = None
+        self._connection: Connection | None = None
         #: Whether a pooler stands between; known after the first connection.
         self.is_pooled = False
         #: How many connections were made; a change means that the one before broke.
         self.generation = 0
 
     @contextlib.asynccontextmanager
-    async def use(self) -> AsyncIterator[AsyncConnection[Row]]:
+    async def use(self) -> AsyncIterator["Connection"]:
         """Give the connection to one user, for at most the total deadline.
 
         Raises:
@@ -147,13 +151,11 @@ class Link:
         async with self.use() as connection:
             return await self.execute(connection, name, parameters)
 
-    async def execute(
-        self, connection: AsyncConnection[Row], name: str, parameters: Params
-    ) -> tuple[list[Row], int]:
+    async def execute(self, connection: "Connection", name: str, parameters: Params) -> tuple[list[Row], int]:
         """Run the statement *name* on *connection*, of this link."""
         own = STATEMENT_SETTINGS.get(name, {})
         if not self.is_pooled and not own:
-            cursor = connection.cursor(binary=True)
+            cursor = connection.own_cursor if self._keeps_cursor else connection.cursor(binary=True)
             await cursor.execute(query(name), parameters, prepare=True)
             return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
         async with connection.transaction():
@@ -170,7 +172,7 @@ class Link:
         async with self._lock:
             await self._drop()
 
-    async def _connected(self) -> AsyncConnection[Row]:
+    async def _connected(self) -> "Connection":
         """Return the connection, opening it when there is none."""
         if self._connection is not None and not _has_ended(self._connection):
             return self._connection
@@ -191,10 +193,10 @@ class Link:
         self.generation += 1
         return connection
 
-    async def _connect(self) -> AsyncConnection[Row]:
+    async def _connect(self) -> "Connection":
         """Return a new connection, ready for use."""
         options = connect_options(self._settings)
-        connection: AsyncConnection[Row] = await _Connection.connect(autocommit=True, **options)
+        connection = await Connection.connect(autocommit=True, **options)
         try:
             self.is_pooled = await _is_pooled(connection)
             if self.is_pooled:
@@ -219,7 +221,7 @@ class Pool:
 
     def __init__(self, settings: PostgresSettings) -> None:
         """Make *pool_size* links, none of them open."""
-        self._links = [Link(settings, {"jit": "off"}) for _ in range(settings.pool_size)]
+        self._links = [Link(settings, {"jit": "off"}, keeps_cursor=True) for _ in range(settings.pool_size)]
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._settings = settings
 
@@ -230,11 +232,11 @@ class Pool:
         Raises:
             QueueUnavailableError: none became free.
         """
-        try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise QueueUnavailableError("all connections to the queue's database are busy") from None
+        if self._turns.locked():
+            await self._wait_for_turn()
+        else:
+            # At once, and so without a timer, which every enqueue would pay for.
+            await self._turns.acquire()
         link = self._links.pop()
         try:
             yield link
@@ -246,6 +248,14 @@ class Pool:
         """Run the statement *name* on any link; as `Link.run`."""
         async with self.link() as link:
             return await link.run(name, parameters)
+
+    async def _wait_for_turn(self) -> None:
+        """Take a turn when one becomes free. Raises `QueueUnavailableError`."""
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise QueueUnavailableError("all connections to the queue's database are busy") from None
 
     async def close(self) -> None:
         """Close all links that are not in use."""
@@ -279,12 +289,17 @@ def _is_about_server(error: BaseException) -> bool:
     return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in {"25", "57", "58"}
 
 
-class _Connection(AsyncConnection[Row]):
+class Connection(AsyncConnection[Row]):
     """A connection that a frozen server does not hold beyond our deadline.
 
     When an exchange is cancelled, psycopg (3.3, `AsyncConnection.wait`) first asks the server to stop, for up
     to 5 s, and then waits another 5 s for the end of the exchange.
     """
+
+    @functools.cached_property
+    def own_cursor(self) -> AsyncCursor[Row]:
+        """A cursor for all statements: to make one for each costs an enqueue a twentieth."""
+        return self.cursor(binary=True)
 
     async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's
         """Ask the server to stop; one that does not take the request will not answer either: hang up."""

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from psycopg import AsyncConnection
-
 from proofing.errors import LeaseLostError, QueueUnavailableError
 from proofing.logs import get_logger, log
 from proofing.records import End, StatusRecord
-from proofing_postgres.connections import Link, Row
+from proofing_postgres.connections import Connection, Link
 from proofing_postgres.counts import Counts
 from proofing_postgres.listening import CANCEL_CHANNEL, JOBS_CHANNEL
 from proofing_postgres.messages import verdict_text
@@ -177,7 +175,7 @@ class Writer:
                 await self._flush_ends(connection, worker)
         self._in_flight.clear()
 
-    async def _flush_notes(self, connection: AsyncConnection[Row], worker: str) -> None:
+    async def _flush_notes(self, connection: Connection, worker: str) -> None:
         """Write notes, each job at most once a batch, and tell who waits."""
         batch: dict[str, _Note] = {}
         later: list[_Note] = []
@@ -206,7 +204,7 @@ class Writer:
                 note.accepted.set_result(note.result_id in ours)
         self._counts.add("notes_rejected", len(notes) - len(ours))
 
-    async def _flush_hand_backs(self, connection: AsyncConnection[Row], worker: str) -> None:
+    async def _flush_hand_backs(self, connection: Connection, worker: str) -> None:
         """Give jobs up, and wake whoever can take them."""
         batch = sorted(self._take(self._hand_backs))
         with _kept(self._hand_backs, batch):
@@ -224,7 +222,7 @@ class Writer:
             channel = JOBS_CHANNEL if state == "ready" else CANCEL_CHANNEL
             await self._link.execute(connection, "notify", (channel, queue_name))
 
-    async def _flush_ends(self, connection: AsyncConnection[Row], worker: str) -> None:
+    async def _flush_ends(self, connection: Connection, worker: str) -> None:
         """Write ends, and count those that were rejected."""
         batch = self._take(self._ends)
         batch.sort(key=itemgetter(0))

@@ -208,7 +208,7 @@ async def test_a_database_that_is_away_is_tried_ever_more_rarely(
         tried_at.append(now)
         raise psycopg.OperationalError
 
-    monkeypatch.setattr(connections._Connection, "connect", refuse)
+    monkeypatch.setattr(connections.Connection, "connect", refuse)
     monkeypatch.setattr(connections, "time", SimpleNamespace(monotonic=lambda: now))
     link = Link(PostgresSettings.model_validate({"dsn": dsn}), backs_off=True)
     for _ in range(600):
