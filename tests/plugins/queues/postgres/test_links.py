@@ -151,7 +151,9 @@ async def test_a_scrape_holds_up_no_claim(make_queue: Maker, dsn: str) -> None:
     handler, stop = RecordingHandler(), asyncio.Event()
     slots = {JobKind.RESOLUTION.queue_name: 5}
     task = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=5))
-    await eventually(lambda: queue.session and queue.session.is_listening)
+    await eventually(
+        lambda: queue.session and queue.session.is_listening and queue.session.heartbeat.worker_id
+    )
     async with await AsyncConnection.connect(dsn) as holder:
         await holder.execute("lock table proofing.tally in access exclusive mode")
         scrape = asyncio.create_task(queue.stats())
