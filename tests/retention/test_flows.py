@@ -51,7 +51,7 @@ class Tally:
     """What became of the flows.
 
     Attributes:
-        begun: flows.
+        begun: flows that have begun.
         done: flows that are over.
         left: those that were meant to end halfway.
         verified: those that came to their end.
@@ -189,6 +189,7 @@ async def walk_and_check(shape, *, flows, kills):
     await check_bounds(shape)
     hit = crashes(shape) - before
     facts = f"seed {seed}, {hit} jobs hit, {tally}"
+    assert tally.kills == kills, facts
     assert hit > 0, facts
     # A job whose worker died while a vendor was asked ends as a problem; nothing else may stop a person.
     assert tally.verified + tally.failures.total() == tally.done - tally.left, facts
