@@ -177,13 +177,12 @@ def require_log_file(directory: Path, environment: str) -> None:
     """Raise the `OSError` that `configure_logs` would meet, as far as it shows without making anything."""
     path = _log_file(directory, environment)
     nearest = next(place for place in (path, *path.parents) if os.path.exists(place))  # noqa: PTH110 - never raises
-    code = 0
-    if os.path.isdir(nearest) is (nearest == path):  # noqa: PTH112 - as above
-        code = errno.EISDIR if nearest == path else errno.ENOTDIR
-    elif not os.access(nearest, os.W_OK if nearest == path else os.W_OK | os.X_OK):
-        code = errno.EACCES
-    if code:
-        raise OSError(code, os.strerror(code))
+    if nearest == path:
+        path.open("a").close()
+    elif not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def configure_logs(directory: Path | None, environment: str, role: str, *, echo: bool = False) -> None:

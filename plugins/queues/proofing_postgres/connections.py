@@ -298,7 +298,7 @@ class Connection(AsyncConnection[Row]):
 
     @functools.cached_property
     def own_cursor(self) -> AsyncCursor[Row]:
-        """A cursor for all statements: to make one for each costs an enqueue a twentieth."""
+        """A cursor for all statements: to make one for each is 10 us of an enqueue's 230 without the disk."""
         return self.cursor(binary=True)
 
     async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's
