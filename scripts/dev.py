@@ -1,15 +1,18 @@
 """What the Makefile forwards to: set up the environment, then run one target. Standard library only.
 
     python3 scripts/dev.py TARGET
-    TARGET: run, run-services, test, check, bench [NAME], chaos, security, security-short, help
+    TARGET: run, run-services, test, test-fast, check, docs, bench [NAME], chaos, security, security-short,
+        help
 
 The environment is .venv, filled from uv.lock. It is made again only when the lock or pyproject.toml changed.
 """
 
+import ctypes
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "set-up"
+SITE = ROOT / "build" / "site"
 UV = "uv==0.13.9"
 OLDEST = (3, 11)
 _EXIT_USAGE = 2  # as argparse and make
@@ -28,14 +32,33 @@ _RUN = ("--no-default-groups", "--extra", "huey")
 _DEVELOP = (
     "--group",
     "dev",
-    *(f"--extra={name}" for name in ("aws", "huey", "postgres", "redis", "requests")),
+    *(f"--extra={name}" for name in ("aws", "huey", "opentelemetry", "postgres", "redis", "requests")),
 )
 _BENCH = (*_DEVELOP, "--extra", "bench")
+#: The site imports the modules whose docstrings it shows; the license gate reads what is installed.
+_DOCS = (*_DEVELOP, "--group", "docs")
 
-#: Most tests wait for processes, so two run beside each other; those of one file share its services.
-_BESIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+#: Most tests wait for processes, so three run beside each other; those of one file share its services.
+_BESIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 #: A test that hangs is named and ends the run; the longest takes less than a minute.
 _BOUNDED = ("-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true")
+
+#: What differs between versions of Python shows here: the event loop, its transports, the libraries on it.
+_FAST = (
+    "tests/core",
+    "--ignore=tests/core/cli",
+    "--ignore=tests/core/testing",
+    "tests/server/test_bodies.py",
+    "tests/server/test_sessions.py",
+    "tests/server/test_sockets.py",
+    "tests/server/test_trouble.py",
+    "tests/plugins/stores/local",
+    "tests/plugins/stores/redis/test_contract.py",
+    "tests/plugins/stores/redis/test_faults.py",
+    "tests/plugins/queues/huey/test_sqlite.py",
+    "tests/plugins/queues/postgres/test_links.py",
+    "tests/plugins/vendors",
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,7 +68,9 @@ def main(arguments: Sequence[str]) -> int:
         "run": lambda: _proofing("run", *rest),
         "run-services": lambda: _python("scripts/services.py", *rest),
         "test": lambda: _pytest(*_BESIDE, *_BOUNDED, *rest),
+        "test-fast": lambda: _pytest(*_BESIDE, *_BOUNDED, *_FAST, *rest),
         "check": _check,
+        "docs": _docs,
         "bench": lambda: _bench(rest),
         "chaos": lambda: _reported("measurements", "-m", "chaos", "-s", *rest),
         "security": lambda: _reported("claims", "-m", "security", *rest),
@@ -56,7 +81,9 @@ def main(arguments: Sequence[str]) -> int:
     if target not in targets:
         print(f"No such target: {target}. There are: {', '.join([*targets, 'help'])}.", file=sys.stderr)
         return _EXIT_USAGE
-    _set_up({"run": _RUN, "bench": _BENCH}.get(target, _DEVELOP))
+    if "MAKELEVEL" in os.environ:
+        _end_with_parent()
+    _set_up({"run": _RUN, "bench": _BENCH, "check": _DOCS, "docs": _DOCS}.get(target, _DEVELOP))
     return targets[target]()
 
 
@@ -83,6 +110,17 @@ def _set_up(wanted: Sequence[str]) -> None:
     STAMP.write_text("\n".join([*kept, stamp]))
 
 
+def _end_with_parent() -> None:
+    """Have the kernel end this process, and what it becomes, when its parent is gone; Linux only.
+
+    Our parent is make, or for a child of ours this script. Neither passes SIGKILL on, nor does make pass on
+    a SIGHUP that was for it alone.
+    """
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1  # linux/prctl.h
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM, 0, 0, 0)
+
+
 def _environment() -> dict[str, str]:
     """Return the variables for children: never another interpreter, and our commands first."""
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -98,7 +136,9 @@ def _run(*command: str) -> None:
 
 def _call(*command: str) -> int:
     """Run one command in the project's folder and return its exit code."""
-    return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+    # No thread runs here, so a function before exec is safe.
+    before = None if os.name == "nt" else _end_with_parent
+    return subprocess.run(command, cwd=ROOT, env=_environment(), check=False, preexec_fn=before).returncode
 
 
 def _python(*arguments: str) -> int:
@@ -139,19 +179,35 @@ def _check() -> int:
         ("mypy",),
         ("lint-imports",),
         ("python", "-m", "pytest", "-q", "tests/test_layout.py"),
+        ("python", "-m", "scripts.terraform.check"),
+        ("python", "scripts/licenses.py"),
     )
     codes = [_call(str(BIN / name), *arguments) for name, *arguments in steps]
     return max(codes)
 
 
+def _docs() -> int:
+    """Build the site; a broken link, a page outside of the navigation or an old drawing fails."""
+    if code := _call(str(BIN / "python"), "scripts/drawings.py", "--check"):
+        return code
+    shutil.rmtree(SITE, ignore_errors=True)
+    # What is kept between builds would hide warnings of pages that did not change.
+    strict = ("--fail-on-warning", "--keep-going", "--fresh-env", "--quiet")
+    code = _call(str(BIN / "sphinx-build"), *strict, "-b", "html", "-c", "docs/site", ".", str(SITE))
+    if code == 0:
+        print(f"The site is in {SITE.relative_to(ROOT)}; open {SITE.relative_to(ROOT) / 'index.html'}.")
+    return code
+
+
 def _bench(names: Sequence[str]) -> int:
-    """Run one bench, or all of them one after the other, then write docs/reference/measurements.md."""
+    """Run one bench, or all of them one after the other, then write the pages made of the reports."""
     found = sorted(path.parent.name for path in (ROOT / "bench").glob("*/__main__.py"))
     unknown = set(names) - set(found)
     if unknown:
         sys.exit(f"No such bench: {', '.join(sorted(unknown))}. There are: {', '.join(found)}.")
     codes = [_call(str(BIN / "python"), "-m", f"bench.{name}") for name in (names or found)]
-    return max([*codes, _call(str(BIN / "python"), "scripts/measurements.py")])
+    pages = ("measurements", "capacity")
+    return max([*codes, *(_call(str(BIN / "python"), f"scripts/{page}.py") for page in pages)])
 
 
 def _help() -> int:

@@ -17,20 +17,26 @@ _HEAD = """\
 
 Medians of the runs that the last column counts, on one machine with two cores. What stands beside a number
 was measured in the same run, so read the ratio: on another machine both change. `make bench` measures
-everything, `make bench-NAME` one table, `make chaos` the first; all write this page anew
+everything, `make bench-NAME` one table, `make chaos` the first two; all write this page anew
 (`scripts/measurements.py`).
 """
 
 #: Report to what it measures, in the order of the page.
 _TABLES = {
     "chaos": "The Postgres queue under kills, freezes and crashes, judged from an append-only history",
+    "restarts": "Web processes and workers restarted under load, the release before beside this one",
     "queue": "The Postgres queue beside Python peers and a bare asyncio loop on the same tables; Python 3.12",
+    "backlog": "The Postgres queue with a long backlog that no vacuum has seen",
     "visibility": "Submit, waiting page and keys in the production shape, with slow Redis and KMS",
+    "flow": "One whole proofing in the production shape: what it asks of every part",
+    "capacity": "One whole proofing: what it writes, and asks of S3 and KMS with a data key for each message",
     "inflight": "Vendor calls held by one worker",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
     "uploads": "Pictures: decrypted by the worker, encrypted and uploaded by the page",
     "startup": "Start",
 }
+#: Reports of the long survival tests.
+_OF_CHAOS = frozenset({"chaos", "restarts"})
 
 
 def main() -> None:
@@ -39,7 +45,7 @@ def main() -> None:
     for name, title in _TABLES.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
-            target = name if name == "chaos" else f"bench-{name}"
+            target = "chaos" if name in _OF_CHAOS else f"bench-{name}"
             parts.append(f"## {title}\n\n`make {target}`\n\n{render(json.loads(path.read_text()))}")
     PAGE.write_text("\n".join(parts))
     print(f"Wrote {PAGE.relative_to(ROOT)}.")

@@ -1,4 +1,4 @@
-"""`make run-services`: the production shape on one machine, until Ctrl-C.
+"""`make run-services`: the production shape on one machine, until Ctrl-C or the end of the terminal.
 
 Real PostgreSQL and Redis, strict stand-ins for S3 and KMS, web and two workers as separate processes, each
 with the rights of its role and no others. Nothing is kept: every start begins empty, with fresh keys.
@@ -10,10 +10,10 @@ import tempfile
 import threading
 from pathlib import Path
 
+from proofing.base.errors import ConfigurationError
 from proofing.cli.serving import chosen_port
-from proofing.errors import ConfigurationError
-from proofing.testing.services import running_services
-from proofing.testing.shape import ProductionShape
+from proofing_devtools.services import running_services
+from proofing_devtools.shape import ProductionShape
 
 WORKERS = 2
 
@@ -26,7 +26,7 @@ def main() -> int:
         print(*error.problems, sep="\n", file=sys.stderr)
         return error.exit_code
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
     url = f"http://localhost:{port}"
     with (

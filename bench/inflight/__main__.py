@@ -22,11 +22,12 @@ import aiohttp
 import yaml
 
 from bench.report import Row, report
-from proofing import runtime
-from proofing.persons import Person
-from proofing.testing.capture import APPLICANT
-from proofing.testing.processes import free_port
-from proofing.testing.services import Services, running_services
+from proofing import bootstrap
+from proofing.cli.startup import start_logs
+from proofing.contracts.persons import Person
+from proofing.testing.processes import free_port, start_process
+from proofing_devtools.capture import APPLICANT
+from proofing_devtools.services import Services, running_services
 
 RUNS = 3
 JOBS = 3000
@@ -43,7 +44,7 @@ class Vendor:
     """
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process = start_process(
             [sys.executable, "-m", "bench.inflight.vendor"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -112,10 +113,10 @@ def installation(services: Services, vendor_port: int) -> Iterator[dict[str, str
 
 async def submit_all() -> None:
     """Be a web process that submits every person's phone."""
-    configuration = await runtime.configure(environ=os.environ, role="web")
-    runtime.start_logs(configuration, "web")
+    configuration = await bootstrap.configure(environ=os.environ, role="web")
+    start_logs(configuration, "web")
     turns = asyncio.Semaphore(_AT_ONCE)
-    async with runtime.start(configuration, "web") as started:
+    async with bootstrap.start(configuration, "web") as started:
 
         async def submit(number: int) -> None:
             async with turns:
@@ -132,7 +133,7 @@ def ours() -> dict[str, float]:
         proofing = [sys.executable, "-m", "proofing.cli"]
         subprocess.run([*proofing, "migrate"], env=environ, check=True, stdout=subprocess.DEVNULL)
         subprocess.run([sys.executable, "-m", "bench.inflight", "submit"], env=environ, check=True)
-        worker = subprocess.Popen([*proofing, "worker"], env=environ)
+        worker = start_process([*proofing, "worker"], env=environ)
         log = Path(environ["PROOFING_SETTINGS"]).parent / "log" / "test.log"
         measured = follow(worker, log)
         worker.terminate()

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from proofing.hookspecs import PluginSettings, hookimpl
-from proofing.results import AddressResult, Outcome
-from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.hooks import PluginSettings, hookimpl
+from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.results import AddressResult, Outcome
 
 
 class SlowSettings(PluginSettings):

@@ -14,19 +14,19 @@ import httpx
 
 from bench.report import Row, quantile, report
 from proofing.cli.smoke import Answers, Walk
-from proofing.images import Side
+from proofing.contracts.images import Side
 from proofing.testing.pictures import make_jpeg
-from proofing.testing.product import Product
+from proofing_devtools.product import Product
 
 RUNS = 3
 PERSONS = 30
 VENDOR_SECONDS = 0.2
-#: Resolution asks device and resolution side by side, then the licence office: two latencies in a row.
+#: Resolution asks device and resolution side by side, then the licensing agency: two latencies in a row.
 VENDOR_CALLS = {"document": 1, "resolution": 2, "phone": 1}
 
 
 async def measure(product: Product, number: int) -> dict[str, list[float]]:
-    """Walk persons one after the other and return each job's overhead in milliseconds."""
+    """Walk people one after the other and return each job's overhead in milliseconds."""
     found: dict[str, list[float]] = {step: [] for step in VENDOR_CALLS}
     for person in range(PERSONS):
         documents = {

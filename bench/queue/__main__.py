@@ -115,6 +115,19 @@ def measure_flight(machine: Machine) -> list[Row]:
     ]
 
 
+def measure_connections(machine: Machine) -> list[Row]:
+    """Of a worker that is busy, and of a web process with 16 callers at once."""
+    count = 400 // machine.shrink
+    dsn = machine.new_database("ours")
+    machine.ask("ours", "fill", dsn, 10 * count)
+    worker, _answer = machine.watch_connections("ours", "fly", dsn, 10 * count, 10 * count)
+    web, _answer = machine.watch_connections("ours", "crowd", machine.new_database("ours"), 16, count)
+    return [
+        _row("connections of a worker", "", {"ours": [worker]}, "<= 5"),
+        _row("connections of a web process", "", {"ours": [web]}, "<= pool_size, 4"),
+    ]
+
+
 def measure_crowd(machine: Machine) -> list[Row]:
     """16 enqueuers in 4 processes before one listener, and the same without notifications."""
     rates: dict[str, list[float]] = {"ours": [], "silent": []}
@@ -148,6 +161,7 @@ MEASURES: dict[str, Callable[[Machine], list[Row]]] = {
     "enqueue": measure_enqueue,
     "idle": measure_idle,
     "flight": measure_flight,
+    "connections": measure_connections,
     "crowd": measure_crowd,
     "old-transaction": measure_old_transaction,
 }

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from proofing.testing.postgres import PostgresServer
+from proofing.testing.processes import start_process
+from proofing_devtools.postgres import PostgresServer
 
 _ANSWER_SECONDS = 300
 _START_SECONDS = 2.0
@@ -189,4 +190,4 @@ def _start(name: str, role: str, dsn: str, *numbers: int) -> "subprocess.Popen[s
         dsn,
         *(str(number) for number in numbers),
     ]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return start_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

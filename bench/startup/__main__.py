@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from bench.report import Row, report
-from proofing.testing.product import Product
+from proofing_devtools.product import Product
 
 RUNS = 5
 

@@ -23,9 +23,9 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from bench.report import Row, report
-from proofing.encryption import open_image, seal_image
-from proofing.images import Side
-from proofing.testing.product import Product
+from proofing.contracts.images import Side
+from proofing.crypto.encryption import open_image, seal_image
+from proofing_devtools.product import Product
 
 RUNS = 3
 PICTURE_BYTES = 4 * 1024 * 1024

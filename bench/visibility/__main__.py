@@ -18,14 +18,14 @@ from redis.asyncio import Redis
 
 from bench.report import Row, quantile, report
 from proofing.cli.smoke import Answers, Walk
-from proofing.images import Side
-from proofing.records import StatusRecord
+from proofing.contracts.images import Side
+from proofing.contracts.records import StatusRecord
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
 from proofing.testing.pictures import make_jpeg
 from proofing.testing.processes import free_port
-from proofing.testing.product import Product
-from proofing.testing.services import SECRET_BUCKET, SECRET_KEY, Services, running_services
+from proofing_devtools.product import Product
+from proofing_devtools.services import SECRET_BUCKET, SECRET_KEY, Services, running_services
 
 RUNS = 3
 PERSONS = 40
@@ -121,7 +121,7 @@ def ended_at(services: Services, result_id: str) -> float:
 
 
 async def measure(product: Product, services: Services) -> dict[str, float]:
-    """Walk persons to the phone page, then measure their phone jobs."""
+    """Walk people to the phone page, then measure their phone jobs."""
     submits, seen, bare = [], {}, []
     for number in range(PERSONS):
         person = Person(product.url, number)

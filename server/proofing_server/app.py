@@ -1,7 +1,9 @@
 """The web application: routes, middleware, and the answers to errors."""
 
 import asyncio
+import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -11,44 +13,53 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Scope
+from starlette.types import Message, Scope
 
-from proofing.encryption import TAG_BYTES
-from proofing.errors import QueueUnavailableError, StoreUnavailableError
-from proofing.logs import log
-from proofing.records import JobKind
-from proofing.service import ProofingService
+from proofing.app.service import ProofingService
+from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
+from proofing.base.logs import log
+from proofing.contracts.records import JobKind
+from proofing.crypto.encryption import TAG_BYTES
 from proofing_server import flow, jobs_api, uploads_api
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit
+from proofing_server.client_address import ClientAddressMiddleware, TrustedProxies
 from proofing_server.flow import Page
+from proofing_server.measuring import Measured, note_cause
 from proofing_server.pages import document, information, phone, problems, start, waiting
-from proofing_server.security import STATIC_PREFIX, UPLOAD_PREFIX, Guard, logger
+from proofing_server.security import (
+    CSP_DIRECTIVES,
+    STATIC_PREFIX,
+    UPLOAD_PREFIX,
+    Guard,
+    LastSeam,
+    logger,
+    request_reference,
+)
 from proofing_server.sessions import Session, SessionMissingError
 from proofing_server.site import (
-    STATIC_FOLDER,
-    ElsewhereError,
     Site,
     UnavailableError,
+    WrongStepError,
     go_to,
     is_api,
     problem_json,
     refuse,
     site_of,
 )
+from proofing_server.waits import Waits
 
-_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 #: Static paths hold a digest of their content.
 _FOR_EVER = "public, max-age=31536000, immutable"
 _WORKER_SCRIPT = "worker.js"
 _ATTEMPT = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_DIRECTIVE = re.compile(r"[a-z-]{1,40}", re.ASCII)
 _MAX_PICTURES = 2
 _RETRY_SECONDS = 60
 #: How long a page may take; with what the network needs, less than two seconds for the person.
 _PAGE_SECONDS = 1.8
+#: How long a form may take once it is here, beside a job that runs inside the request.
+_FORM_SECONDS = 5.0
 #: How long the page that says that proofing is switched off waits for the session.
 _SESSION_SECONDS = 0.5
-_late: set[asyncio.Future[Response]] = set()
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -69,26 +80,28 @@ def make_app(service: ProofingService) -> Starlette:
             return _MAX_PICTURES * largest + MAX_BODY_BYTES
         return MAX_BODY_BYTES
 
-    async def refuse_here(request: Request, status: int) -> Response:
-        """Answer an error that the router never saw."""
-        request.scope["proofing.site"] = site
-        return await refuse(request, status)
-
+    routes = _routes(service)
     app = Starlette(
-        routes=_routes(service),
+        routes=routes,
         middleware=[
-            Middleware(Guard, public_url=service.settings.public_url, refuse=refuse_here),
-            Middleware(BodyLimit, max_bytes=max_bytes),
+            Middleware(LastSeam),
+            # Before those that find in the scope what is noted further in, because it copies the scope.
+            Middleware(ClientAddressMiddleware, proxies=TrustedProxies.of(service.settings.trusted_proxies)),
+            Middleware(Measured, templates={route.endpoint: route.path for route in routes}),
+            Middleware(Guard, public_url=service.settings.public_url, refuse=refuse),
+            Middleware(BodyLimit, max_bytes=max_bytes, refuse=refuse),
         ],
         exception_handlers={
             HTTPException: _http_error,
-            ElsewhereError: _elsewhere,
+            WrongStepError: _elsewhere,
             SessionMissingError: _no_session,
             UnavailableError: _unavailable,
             StoreUnavailableError: _technical,
             QueueUnavailableError: _technical,
         },
     )
+    # Starlette would correct a trailing slash with a redirect to the scheme and Host of the request.
+    app.router.redirect_slashes = False
     app.state.site = site
     return app
 
@@ -115,14 +128,17 @@ def _routes(service: ProofingService) -> list[Route]:
         _form("/exit", start.leave),
         _page("/exited", start.show_exited),
         _page("/session-ended", start.show_session_ended),
+        _page("/cookies-needed", start.show_cookies_needed),
         _page("/limit/{limit}", problems.show_limit),
         _page("/api/session", jobs_api.show_session),
         _form("/api/session", jobs_api.extend_session),
         _form("/api/uploads", uploads_api.make_slot),
         _form("/api/uploads/{slot}", uploads_api.presign),
+        _form("/api/uploads/{slot}/finished", uploads_api.finish),
+        _form("/api/uploads/{slot}/release", uploads_api.release),
         _form("/api/document", uploads_api.submit_document),
         _page("/api/jobs/{result_id}", jobs_api.show_job),
-        _page("/api/jobs/{result_id}/events", jobs_api.stream_job),
+        _page(jobs_api.EVENTS_ROUTE, jobs_api.stream_job),
         _page("/healthz", _alive),
         _form("/reports/csp", _take_report),
         _page(STATIC_PREFIX + "{version}/{name}", _static),
@@ -145,8 +161,44 @@ def _page(path: str, handler: Any) -> Route:
 
 
 def _form(path: str, handler: Any) -> Route:
-    """Return the route of something that is changed."""
-    return Route(path, handler, methods=["POST"])
+    """Return the route of something that is changed, in time."""
+    return Route(path, _changed_in_time(handler), methods=["POST"])
+
+
+def _changed_in_time(handler: Handler) -> Handler:
+    """Return *handler*, stopped with an apology in its place when it takes too long.
+
+    The time that the browser takes to send its form, and that a complete form waits for others, is not
+    counted; `bodies` and `spool` bound that. A submit that is stopped takes back what it has done.
+    """
+
+    async def answer(request: Request) -> Response:
+        site, waits = site_of(request), Waits.of(request.scope)
+
+        async def receive() -> Message:
+            with waits.counted():
+                return await request.receive()
+
+        changing = asyncio.ensure_future(handler(Request(request.scope, receive)))
+        try:
+            ends = time.monotonic() + form_seconds(site.service)
+            while (left := ends + waits.seconds - time.monotonic()) > 0:
+                if (await asyncio.wait({changing}, timeout=left))[0]:
+                    return changing.result()
+        finally:
+            # Also when whoever asked has gone.
+            changing.cancel()
+            site.leave_alone(changing)
+        raise StoreUnavailableError("a form was not taken in time", trouble=Trouble.TIMEOUT)
+
+    return answer
+
+
+def form_seconds(service: ProofingService) -> float:
+    """Return how long a form may take: with jobs inside the request, as long as the longest of them, too."""
+    if service.async_documents and service.async_proofing:
+        return _FORM_SECONDS
+    return service.settings.job_deadline_seconds + _FORM_SECONDS
 
 
 def _in_time(handler: Handler) -> Handler:
@@ -164,52 +216,50 @@ def _in_time(handler: Handler) -> Handler:
             showing.cancel()
             raise
         if not done:
-            _late.add(showing)
-            showing.add_done_callback(_forget_late)
-            raise StoreUnavailableError("a page was not ready in time")
+            site_of(request).leave_alone(showing)
+            raise StoreUnavailableError("a page was not ready in time", trouble=Trouble.TIMEOUT)
         return showing.result()
 
     return answer
 
 
-def _forget_late(showing: asyncio.Future[Response]) -> None:
-    """Let go of a page that nobody waits for any more, whatever came of it."""
-    _late.discard(showing)
-    if not showing.cancelled():
-        showing.exception()
-
-
-async def _alive(_request: Request) -> Response:
-    """Say that the process answers."""
+async def _alive(request: Request) -> Response:
+    """Say that the process answers, or that it is about to stop: balancers ask here."""
+    if site_of(request).stopping.is_set():
+        return JSONResponse({"status": "stopping"}, 503)
     return JSONResponse({"status": "ok"})
 
 
 async def _static(request: Request) -> Response:
     """Return a file of static/; a path of another version may be of a newer or older release."""
-    path = STATIC_FOLDER / request.path_params["name"]
-    media_type = _MEDIA_TYPES.get(path.suffix)
-    if media_type is None or path.parent != STATIC_FOLDER or not path.is_file():
-        raise HTTPException(404)
     site = site_of(request)
-    attempt = request.query_params.get("attempt", "")
-    if path.name == _WORKER_SCRIPT and _ATTEMPT.fullmatch(attempt):
-        headers = site.worker_headers(attempt)
-    else:
+    file = site.static_files.get(request.path_params["name"])
+    if file is None:
+        raise HTTPException(404)
+    headers = {}
+    attempt = _ATTEMPT.fullmatch(request.query_params.get("attempt", ""))
+    if file.name == _WORKER_SCRIPT:
+        headers = site.worker_headers(attempt.string if attempt else None)
+    if file.name != _WORKER_SCRIPT or not attempt:
         is_ours = request.path_params["version"] == site.static_version
-        headers = {"Cache-Control": _FOR_EVER if is_ours else "no-cache"}
-    return Response(path.read_bytes(), media_type=media_type, headers=headers)
+        headers["Cache-Control"] = _FOR_EVER if is_ours else "no-cache"
+    return file.response(request, headers)
 
 
 async def _take_report(request: Request) -> Response:
-    """Log which directive of the content security policy a browser saw broken, and nothing else of it."""
+    """Log which directive of the content security policy a browser saw broken, and nothing else of it.
+
+    One line a minute and directive. Anybody may send reports: what is no directive is not logged.
+    """
     try:
         report = await request.json()
         body = report[0]["body"] if isinstance(report, list) else report["csp-report"]
         directive = body.get("effectiveDirective") or body.get("effective-directive") or ""
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise HTTPException(400) from None
-    if isinstance(directive, str) and _DIRECTIVE.fullmatch(directive):
-        log(logger, "csp_violation", rule=directive)
+    known = isinstance(directive, str) and directive in CSP_DIRECTIVES
+    if known and (count := site_of(request).reports.count(directive)):
+        log(logger, "csp_violation", level=logging.WARNING, rule=directive, count=count)
     return Response(status_code=204)
 
 
@@ -223,11 +273,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _elsewhere(request: Request, error: Exception) -> Response:
     """Send the person to the page where they belong."""
-    assert isinstance(error, ElsewhereError)  # noqa: S101 - registered for this class
+    assert isinstance(error, WrongStepError)  # noqa: S101 - registered for this class
     if is_api(request):
         limited = error.path.startswith("/limit/")
         return problem_json(
-            429 if limited else 409, "limit_reached" if limited else "elsewhere", next=error.path
+            429 if limited else 409, "limit_reached" if limited else "wrong_step", next=error.path
         )
     return go_to(error.path)
 
@@ -237,13 +287,16 @@ async def _no_session(request: Request, error: Exception) -> Response:
     assert isinstance(error, SessionMissingError)  # noqa: S101 - registered for this class
     if is_api(request):
         return problem_json(401, "no_session")
-    ended = error.had_cookie or request.method == "POST"
-    return go_to("/session-ended" if ended else Page.WELCOME)
+    if error.had_cookie:
+        return go_to("/session-ended")
+    # A form is shown with a cookie; it came back without, from a browser that refuses cookies.
+    return go_to("/cookies-needed" if request.method == "POST" else Page.WELCOME)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     """Say that proofing is switched off; who has a session may leave."""
     assert isinstance(error, UnavailableError)  # noqa: S101 - registered for this class
+    note_cause(request.scope, error)
     if is_api(request):
         return problem_json(503, "unavailable")
     session = error.session or await _session_at_once(request)
@@ -260,11 +313,19 @@ async def _session_at_once(request: Request) -> Session | None:
         return None
 
 
-async def _technical(request: Request, _error: Exception) -> Response:
+async def _technical(request: Request, error: Exception) -> Response:
     """Say that something of ours does not answer; nothing was changed, so trying again is safe."""
+    note_cause(request.scope, error)
     if is_api(request):
         return problem_json(503, "technical")
-    return site_of(request).page(request, "error", status=503, headers=_retry_later(), name="technical")
+    return site_of(request).page(
+        request,
+        "error",
+        status=503,
+        headers=_retry_later(),
+        name="technical",
+        reference=request_reference(request.scope),
+    )
 
 
 def _retry_later() -> dict[str, str]:

@@ -1,36 +1,51 @@
 """Reading request bodies: byte caps while reading, deadlines for slow senders, strict JSON and forms.
 
-Nothing is spooled to disk. Limits: docs/reference/pages.md.
+Limits: docs/reference/pages.md.
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from proofing.base.strict_json import parse_json
 
 MAX_BODY_BYTES = 64 * 1024
 #: A small body must be complete after this time.
 BODY_SECONDS = 15.0
 #: A large body must send something within `BODY_SECONDS` each, and be complete after this time.
 LARGE_BODY_SECONDS = 300.0
+#: A large body that falls behind this rate by more than `BODY_SECONDS` holds its connection for its own sake.
+MIN_BYTES_PER_SECOND = 2048
 _MAX_FORM_FIELDS = 64
 _MAX_JSON_DEPTH = 8
 
 
 class BodyLimit:
-    """ASGI middleware that ends requests whose bodies are too large (413) or too slow (408)."""
+    """ASGI middleware that ends requests whose bodies are too large (413) or too slow (408).
 
-    def __init__(self, app: ASGIApp, *, max_bytes: Callable[[Scope], int]) -> None:
-        """Wrap *app*; *max_bytes* tells the cap for a request."""
+    A small body is read before the application sees the request, so that thousands of slow ones cost no look
+    at a store, and no lock is held for them. A large one is read by the application.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: Callable[[Scope], int],
+        refuse: Callable[[Request, int], Awaitable[Response]],
+    ) -> None:
+        """Wrap *app*; *max_bytes* tells the cap for a request, *refuse* renders the answer for a status."""
         self._app = app
         self._max_bytes = max_bytes
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a counted, timed body."""
@@ -38,41 +53,79 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         cap = self._max_bytes(scope)
-        large = cap > MAX_BODY_BYTES
-        started = time.monotonic()
-        received = 0
-        complete = False
-
-        async def limited_receive() -> Message:
-            nonlocal received, complete
-            if complete:
-                # What comes now is the disconnect, for which one may wait for ever.
-                return await receive()
-            if _declared_length(scope) > cap:
-                raise HTTPException(413)
-            total = LARGE_BODY_SECONDS if large else BODY_SECONDS
-            left = min(BODY_SECONDS, total - (time.monotonic() - started))
-            try:
-                async with asyncio.timeout(max(0.0, left)):
-                    message = await receive()
-            except TimeoutError:
-                raise HTTPException(408) from None
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                complete = not message.get("more_body", False)
-                if received > cap:
-                    raise HTTPException(413)
-            else:
-                complete = True
-            return message
+        body = _Body(receive, cap=cap, declared=_declared_length(scope))
 
         async def closing_send(message: Message) -> None:
-            if message["type"] == "http.response.start" and not complete and _has_body(scope):
+            if message["type"] == "http.response.start" and not body.is_complete and _has_body(scope):
                 # Nobody will read the rest, so the connection must not wait for it.
                 MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
-        await self._app(scope, limited_receive, closing_send)
+        if cap > MAX_BODY_BYTES or not _has_body(scope):
+            await self._app(scope, body.receive, closing_send)
+            return
+        try:
+            content = await body.read_all()
+        except HTTPException as error:
+            response = await self._refuse(Request(scope, receive), error.status_code)
+            await response(scope, receive, closing_send)
+            return
+        messages: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
+
+        async def receive_again() -> Message:
+            return messages.pop() if messages else await receive()
+
+        await self._app(scope, receive_again, closing_send)
+
+
+class _Body:
+    """One request's body, held to its cap and deadlines."""
+
+    def __init__(self, receive: Receive, *, cap: int, declared: int) -> None:
+        self.is_complete = False
+        self._receive = receive
+        self._cap = cap
+        self._declared = declared
+        self._received = 0
+        self._started = time.monotonic()
+
+    async def read_all(self) -> bytes:
+        """Return the whole body. Raises as `receive`, and `ClientDisconnect`."""
+        pieces = []
+        while not self.is_complete:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            pieces.append(message.get("body", b""))
+        return b"".join(pieces)
+
+    async def receive(self) -> Message:
+        """Return the next message. Raises `HTTPException` with 413 or 408."""
+        if self.is_complete:
+            # What comes now is the disconnect, for which one may wait forever.
+            return await self._receive()
+        if self._declared > self._cap:
+            raise HTTPException(413)
+        try:
+            async with asyncio.timeout(max(0.0, self._seconds_left())):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408) from None
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            self.is_complete = not message.get("more_body", False)
+            if self._received > self._cap:
+                raise HTTPException(413)
+        else:
+            self.is_complete = True
+        return message
+
+    def _seconds_left(self) -> float:
+        """Return how long the next piece may take."""
+        total = BODY_SECONDS
+        if self._cap > MAX_BODY_BYTES:
+            total = min(LARGE_BODY_SECONDS, BODY_SECONDS + self._received / MIN_BYTES_PER_SECOND)
+        return min(BODY_SECONDS, total - (time.monotonic() - self._started))
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -100,16 +153,16 @@ async def read_json(request: Request) -> dict[str, Any]:
     """Return the JSON object in the body.
 
     Raises:
-        HTTPException: 415 for another type of body; 400 for bad JSON, duplicate keys, NaN, or depth over 8.
+        HTTPException: 415 for another type of body; 400 for what `parse_json` refuses, and depth over 8.
     """
     if _media_type(request) != "application/json":
         raise HTTPException(415)
     body = await request.body()
     try:
-        value = json.loads(body, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        value = parse_json(body, max_depth=_MAX_JSON_DEPTH)
+    except ValueError:
         raise HTTPException(400) from None
-    if not isinstance(value, dict) or _depth(value) > _MAX_JSON_DEPTH:
+    if not isinstance(value, dict):
         raise HTTPException(400)
     return value
 
@@ -131,25 +184,3 @@ def _declared_length(scope: Scope) -> int:
 def _media_type(request: Request) -> str:
     """Return the type of the body without parameters."""
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build an object, refusing a repeated key."""
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a key stands twice")
-    return values
-
-
-def _no_constant(_name: str) -> NoReturn:
-    """Refuse NaN and Infinity."""
-    raise ValueError("no number")
-
-
-def _depth(value: Any) -> int:
-    """Return how deep lists and objects are nested."""
-    if isinstance(value, dict):
-        return 1 + max((_depth(item) for item in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((_depth(item) for item in value), default=0)
-    return 0

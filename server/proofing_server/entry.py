@@ -1,15 +1,17 @@
 """What happens before any page of the flow is shown: availability, session, place in the flow, limits."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
 
-from proofing.records import JobKind
+from proofing.contracts.persons import LimitState
+from proofing.contracts.records import JobKind
 from proofing_server import flow
 from proofing_server.flow import Page
 from proofing_server.sessions import CSRF_FIELD, Session
-from proofing_server.site import LIMITS, SSN_LIMIT, ElsewhereError, Site, UnavailableError, site_of
+from proofing_server.site import LIMITS, SSN_LIMIT, Site, UnavailableError, WrongStepError, site_of
 
 #: The pages that a reached limit closes, with the kind of job they lead to.
 _LIMITED = {
@@ -30,12 +32,13 @@ async def enter(
         request: for the page.
         page: that is wanted.
         session: of the request, when it was found already.
-        is_counted: whether the service counts this very request, and so refuses it itself at the limit.
+        is_counted: whether this very request finds the limit by itself: the service counts it, or the page
+            asks how far it is used up, and calls `refuse_at_limit`.
 
     Raises:
         UnavailableError: proofing is switched off.
         SessionMissingError: there is no session.
-        ElsewhereError: the person belongs on another page, or a limit holds.
+        WrongStepError: the person belongs on another page, or a limit holds.
     """
     site = site_of(request)
     require_available(site)
@@ -57,7 +60,7 @@ def require_available(site: Site) -> None:
 def require_place(data: Mapping[str, Any], page: Page) -> None:
     """Refuse a page that is not open in this state of the flow."""
     if elsewhere := flow.gate(data, page):
-        raise ElsewhereError(elsewhere)
+        raise WrongStepError(elsewhere)
 
 
 def check_form(session: Session, fields: Mapping[str, str]) -> None:
@@ -73,15 +76,20 @@ async def require_no_limit(site: Site, session: Session, page: Page) -> None:
     kind = _LIMITED.get(page)
     if kind is None or flow.is_complete(session.data, kind):
         return
-    if (await site.service.limit(session.person, LIMITS[kind])).reached:
-        raise ElsewhereError(limit_path(LIMITS[kind]))
+    names = [LIMITS[kind]]
     ssn = session.data.get("ssn")
-    if (
-        page in (Page.VERIFY, Page.ADDRESS)
-        and ssn
-        and (await site.service.limit(session.person, SSN_LIMIT, ssn=ssn)).reached
-    ):
-        raise ElsewhereError(limit_path(SSN_LIMIT))
+    if page in (Page.VERIFY, Page.ADDRESS) and ssn:
+        names.append(SSN_LIMIT)
+    limits = await asyncio.gather(*(site.service.limit(session.person, name, ssn=ssn) for name in names))
+    for name, limit in zip(names, limits, strict=True):
+        if limit.reached:
+            raise WrongStepError(limit_path(name))
+
+
+def refuse_at_limit(session: Session, kind: JobKind, limit: LimitState) -> None:
+    """Send the person to the page of *limit*, that of *kind*, as `require_no_limit` does."""
+    if limit.reached and not flow.is_complete(session.data, kind):
+        raise WrongStepError(limit_path(LIMITS[kind]))
 
 
 def limit_path(limit: str) -> str:

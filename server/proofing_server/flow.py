@@ -7,13 +7,14 @@ the one this session waits for. Nothing that a browser sends completes a step.
 Keys of the data: docs/reference/pages.md.
 """
 
-from collections.abc import Mapping, MutableMapping
+import copy
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from proofing.records import JobKind, StatusRecord
-
-Data = MutableMapping[str, Any]
+from proofing.contracts.records import JobKind, StatusRecord, reference_number
+from proofing_server import kept_uploads
+from proofing_server.kept_uploads import Data
 
 
 class Page(StrEnum):
@@ -86,6 +87,8 @@ _ANSWERS = {
     Page.ADDRESS: ("address",),
     Page.PHONE: ("phone",),
 }
+#: What a finished session is made of; no applicant data.
+_KEPT_AT_THE_END = ("person", "csrf", "created_at", "saved_at", "noted_until")
 #: How many ended jobs the session still knows by id, so that a second tab hears the end of its job.
 _RECENT_JOBS = 8
 
@@ -103,6 +106,11 @@ def pending_job(data: Mapping[str, Any]) -> tuple[JobKind, str, float] | None:
         if "pending" in job:
             return kind, job["pending"], job["at"]
     return None
+
+
+def reference(data: Mapping[str, Any]) -> str:
+    """Return the number by which an operator finds the session's last job, or else its person."""
+    return reference_number(next(reversed(data.get("recent", {})), data["person"]))
 
 
 def is_complete(data: Mapping[str, Any], kind: JobKind) -> bool:
@@ -163,12 +171,24 @@ def after(data: Mapping[str, Any], kind: JobKind) -> Page:
 def submitted(data: Data, kind: JobKind, result_id: str, *, at: float) -> None:
     """Note that the session now waits for the job *result_id*; what came later is forgotten."""
     forget(data, FORM[kind], keep_answers=True)
+    if kind is JobKind.DOCUMENT:
+        kept_uploads.forget(data)
     data.setdefault("jobs", {})[kind.value] = {"pending": result_id, "at": at}
     data.pop("problem", None)
     recent: dict[str, str] = data.setdefault("recent", {})
     recent[result_id] = kind.value
     for old in list(recent)[:-_RECENT_JOBS]:
         del recent[old]
+
+
+def restore(data: Data, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Take a change back that led from *before* to *after*; what others have changed since stays."""
+    for name in {*before, *after}:
+        if before.get(name) != after.get(name):
+            if name in before:
+                data[name] = copy.deepcopy(before[name])
+            else:
+                data.pop(name, None)
 
 
 def complete(
@@ -191,7 +211,10 @@ def complete(
         data.pop("confirmed", None)
     data["jobs"][kind.value] = {"done": record.result_id}
     data.pop("problem", None)
-    if kind is JobKind.ADDRESS:
+    prechecked = (
+        kind is JobKind.RESOLUTION and result is not None and result.get("phone_precheck_passed") is True
+    )
+    if prechecked or kind is JobKind.ADDRESS:
         _finish(data, at=at)
     return True
 
@@ -223,6 +246,11 @@ def forget(data: Data, step: Page, *, keep_answers: bool = False) -> None:
     data.pop("problem", None)
 
 
+def shows_canceled(data: Mapping[str, Any], kind: JobKind) -> bool:
+    """Tell whether the problem on show is that a job of this *kind* was canceled."""
+    return _problem_kind(data) is kind and data["problem"]["screen"] == "canceled"
+
+
 def _problem_kind(data: Mapping[str, Any]) -> JobKind | None:
     """Return the kind of job whose problem is on show."""
     problem = data.get("problem")
@@ -231,7 +259,7 @@ def _problem_kind(data: Mapping[str, Any]) -> JobKind | None:
 
 def _finish(data: Data, *, at: float) -> None:
     """End the flow: the session keeps no applicant data from here on."""
-    kept = {name: data[name] for name in ("person", "csrf", "created_at", "saved_at") if name in data}
+    kept = {name: data[name] for name in _KEPT_AT_THE_END if name in data}
     recent = data.get("recent", {})
     data.clear()
     data.update(kept, finished=True, finished_at=at, recent=recent)

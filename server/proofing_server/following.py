@@ -4,14 +4,14 @@ A step is completed here and nowhere else, with a record that the service has re
 step. Nothing that the browser says of a job is believed.
 """
 
-import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from proofing.records import JobKind, StatusRecord
+from proofing.contracts.persons import Finished
+from proofing.contracts.records import JobKind, StatusRecord
 from proofing_server import flow
-from proofing_server.flow import Data
+from proofing_server.kept_uploads import Data
 from proofing_server.screens import SUCCESS, screen_for
 from proofing_server.sessions import Session
 from proofing_server.site import Site
@@ -30,8 +30,12 @@ class Stage(StrEnum):
     MISSING = "missing"
 
 
+#: How long an attempt may be without a record: the session knows of it before anything is handed in.
+_HANDING_IN_SECONDS = 10.0
+
+
 @dataclass(frozen=True, slots=True)
-class Look:
+class JobView:
     """One look at a job.
 
     Attributes:
@@ -43,40 +47,68 @@ class Look:
     seconds_to_late: float = 0.0
 
 
-def look_at(site: Site, record: StatusRecord | None, submitted_at: float) -> Look:
-    """Judge *record*, as it was read a moment ago."""
-    if record is None:
-        return Look(Stage.MISSING)
-    if record.is_done:
-        return Look(Stage.DONE)
-    left = submitted_at + site.service.settings.async_wait_timeout_seconds - time.time()
-    return Look(Stage.WAITING, left) if left > 0 else Look(Stage.LATE)
+def is_fresh(site: Site, submitted_at: float) -> bool:
+    """Tell whether an attempt may still be on its way into store and queue."""
+    return site.service.now() - submitted_at <= _HANDING_IN_SECONDS
 
 
-async def settle(site: Site, session: Session, kind: JobKind) -> None:
-    """Let the end of the pending job of *kind* take effect, once; a second tab finds it done."""
-    async with session.change() as data:
-        result_id = flow.pending(data, kind)
-        if result_id is None:
+def job_view(site: Site, record: StatusRecord | None, submitted_at: float) -> JobView:
+    """Judge *record*, as it was read a moment ago, by the clock of its store."""
+    if record is None and not is_fresh(site, submitted_at):
+        return JobView(Stage.MISSING)
+    if record is not None and record.is_done:
+        return JobView(Stage.DONE)
+    left = site.service.settings.async_wait_timeout_seconds - (site.service.now() - submitted_at)
+    return JobView(Stage.WAITING, left) if left > 0 else JobView(Stage.LATE)
+
+
+def finished_by(record: StatusRecord | None, kind: JobKind) -> Finished | None:
+    """Return the job with its result if the record is enough: a session takes nothing else of that kind."""
+    if record is None or not record.is_done or kind is not JobKind.ADDRESS:
+        return None
+    return Finished(record=record, result=None)
+
+
+async def apply_result(site: Site, session: Session, kind: JobKind, finished: Finished | None = None) -> None:
+    """Let the end of the pending job of *kind* take effect, once; a second tab finds it done.
+
+    The result stays in its store until the session that has taken it in is kept. Whoever comes second, from
+    whichever host, finds in the newest session that the job is no longer pending.
+
+    Args:
+        site: of the request.
+        session: of the person.
+        kind: of the job.
+        finished: the job, if it was read already.
+    """
+    result_id = flow.pending(session.data, kind)
+    if result_id is None:
+        return
+    finished = finished or await site.service.finished(session.person, result_id, kind)
+    if finished is None:
+        return
+    record, result, now = finished.record, finished.result, site.service.now()
+
+    def adopt(data: Data) -> None:
+        """Take in what the job ended with, if the session still waits for it."""
+        if flow.pending(data, kind) != result_id:
             return
-        adopted = await site.service.adopt(session.person, result_id, kind)
-        if adopted is None or not adopted.record.is_done:
-            return
-        record, result = adopted.record, adopted.result
         _remember_failures(data, kind, record, result or {})
-        if record.is_success and flow.complete(data, kind, record, result, at=time.time()):
+        if record.is_success and flow.complete(data, kind, record, result, at=now):
             return
         flow.drop(data, kind)
-        name = screen_for(record).name
+        screen = screen_for(record)
         data["problem"] = {
             "kind": kind.value,
             # A success that cannot be taken is one whose personal data has expired.
-            "screen": "document_expired" if name == SUCCESS else name,
+            "screen": "document_result_expired" if screen.name == SUCCESS else screen.name,
             "codes": list(record.reasons) if kind is JobKind.DOCUMENT else [],
             "fields": dict(record.fields or {}) if kind is JobKind.DOCUMENT else {},
             "tips": bool((result or {}).get("tips")),
-            "shows_attempts": screen_for(record).shows_attempts,
+            "counted": screen.counted,
         }
+
+    await session.update(adopt, consumes=result_id)
 
 
 def _remember_failures(data: Data, kind: JobKind, record: StatusRecord, result: Any) -> None:
@@ -85,5 +117,9 @@ def _remember_failures(data: Data, kind: JobKind, record: StatusRecord, result: 
         known = set(data.get("failed_fingerprints", []))
         data["failed_fingerprints"] = sorted(known | set(result.get("failed_fingerprints", [])))
     failed = not record.is_success and not record.is_exception
-    if kind is JobKind.ADDRESS and failed and data.get("phone"):
-        data["failed_phones"] = sorted({*data.get("failed_phones", []), data["phone"]})
+    # The check during resolution was paid for, too: its no is remembered like that of the phone step.
+    phone = result.get("failed_phone") if kind is JobKind.RESOLUTION else None
+    if kind is JobKind.ADDRESS and failed:
+        phone = data.get("phone")
+    if phone:
+        data["failed_phones"] = sorted({*data.get("failed_phones", []), phone})

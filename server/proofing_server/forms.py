@@ -1,12 +1,22 @@
 """The forms that a person fills in: from text fields to values, or to a problem code for each wrong field.
 
-Codes are keys below ``errors`` of the catalogue of texts.
+Codes are keys below ``errors`` of the catalog of texts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from proofing.applicant import MAX_TEXT_CHARACTERS, STATES, parse_phone, parse_ssn, parse_text, parse_zipcode
+from proofing.base.text import UnsafeTextError, is_visible, normalize
+from proofing.contracts.applicant import (
+    MAX_TEXT_CHARACTERS,
+    MILITARY_CITIES,
+    MILITARY_STATES,
+    STATES,
+    has_phone_extension,
+    parse_phone,
+    parse_ssn,
+    parse_zipcode,
+)
 
 ADDRESS_FIELDS = ("address1", "address2", "city", "state", "zipcode")
 
@@ -27,11 +37,7 @@ class Form:
 def read_ssn(fields: Mapping[str, str]) -> Form:
     """Read the form of the Social Security number."""
     form = Form()
-    text = fields.get("ssn", "")
-    if ssn := parse_ssn(text.replace(" ", "")):
-        form.values["ssn"] = ssn
-    else:
-        form.errors["ssn"] = "ssn_format" if text.strip() else "ssn_missing"
+    _read_number(form, "ssn", fields, parse_ssn)
     return form
 
 
@@ -41,16 +47,16 @@ def read_address(fields: Mapping[str, str]) -> Form:
     for name in ("address1", "city"):
         _read_text(form, name, fields.get(name, ""), required=True)
     _read_text(form, "address2", fields.get("address2", ""), required=False)
-    state = fields.get("state", "").strip().upper()
+    try:
+        state = normalize(fields.get("state", "")).upper()
+    except UnsafeTextError:
+        state = ""
     if state in STATES:
         form.values["state"] = state
+        _require_military_pair(form, state)
     else:
         form.errors["state"] = "state_missing"
-    zipcode = fields.get("zipcode", "")
-    if parsed := parse_zipcode(zipcode):
-        form.values["zipcode"] = parsed
-    else:
-        form.errors["zipcode"] = "zipcode_format" if zipcode.strip() else "zipcode_missing"
+    _read_number(form, "zipcode", fields, parse_zipcode)
     form.errors = {name: form.errors[name] for name in ADDRESS_FIELDS if name in form.errors}
     return form
 
@@ -58,11 +64,9 @@ def read_address(fields: Mapping[str, str]) -> Form:
 def read_phone(fields: Mapping[str, str]) -> Form:
     """Read the form of the phone number."""
     form = Form()
-    text = fields.get("phone", "")
-    if phone := parse_phone(text):
-        form.values["phone"] = phone
-    else:
-        form.errors["phone"] = "phone_format" if text.strip() else "phone_missing"
+    _read_number(form, "phone", fields, parse_phone)
+    if form.errors and has_phone_extension(fields.get("phone", "")):
+        form.errors["phone"] = "phone_extension"
     return form
 
 
@@ -73,11 +77,45 @@ def show_phone(digits: str) -> str:
 
 def _read_text(form: Form, name: str, text: str, *, required: bool) -> None:
     """Read one line of text."""
-    if not text.strip():
+    try:
+        value = normalize(text)
+    except UnsafeTextError:
+        form.errors[name] = "characters"
+        return
+    if not is_visible(value):
         if required:
             form.errors[name] = f"{name}_missing"
-        return
-    if value := parse_text(text):
+    elif len(value) > MAX_TEXT_CHARACTERS:
+        form.errors[name] = "too_long"
+    else:
+        form.values[name] = value
+
+
+def _read_number(
+    form: Form, name: str, fields: Mapping[str, str], parse: Callable[[str], str | None]
+) -> None:
+    """Read one field in which only digits matter."""
+    text = fields.get(name, "")
+    if value := parse(text):
         form.values[name] = value
     else:
-        form.errors[name] = "too_long" if len(text.strip()) > MAX_TEXT_CHARACTERS else "characters"
+        form.errors[name] = f"{name}_missing" if _is_blank(text) else f"{name}_format"
+
+
+def _is_blank(text: str) -> bool:
+    """Tell whether *text* shows nothing."""
+    try:
+        return not is_visible(normalize(text))
+    except UnsafeTextError:
+        return False
+
+
+def _require_military_pair(form: Form, state: str) -> None:
+    """Demand that military mail names both its kind of post office and its region, or neither."""
+    city = form.values.get("city", "")
+    if city.upper() in MILITARY_CITIES:
+        form.values["city"] = city.upper()
+        if state not in MILITARY_STATES:
+            form.errors["state"] = "state_military"
+    elif city and state in MILITARY_STATES:
+        form.errors["city"] = "city_military"

@@ -1,26 +1,33 @@
 """JSON API of jobs: how one stands, once or as a stream of server-sent events. See openapi.yaml."""
 
+import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
-from proofing.errors import StoreUnavailableError
-from proofing.records import JobKind, StatusRecord
+from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
+from proofing.contracts.records import JobKind, StatusRecord
 from proofing_server import flow
-from proofing_server.following import Look, Stage, look_at
-from proofing_server.sessions import CSRF_HEADER, Session
+from proofing_server.client_address import client_network
+from proofing_server.following import JobView, Stage, apply_result, finished_by, is_fresh, job_view
+from proofing_server.measuring import count_refused
+from proofing_server.sessions import CSRF_HEADER, Session, SessionMissingError
 from proofing_server.site import Site, site_of
+from proofing_server.streams import EventStreamResponse, StreamOwner, too_many_streams
 
 #: A stream says something at least this often, so that proxies keep it open.
 _HEARTBEAT_SECONDS = 10.0
+#: How long to wait for a job of which nothing is known before the session is looked at again.
+_UNKNOWN_SECONDS = 1.0
 #: A stream ends after this; the browser opens the next, and the session is looked at again.
 _STREAM_SECONDS = 120.0
 _RETRY_MILLISECONDS = 3000
+EVENTS_ROUTE = "/api/jobs/{result_id}/events"
 
 
 async def show_job(request: Request) -> Response:
@@ -31,13 +38,25 @@ async def show_job(request: Request) -> Response:
 
 
 async def stream_job(request: Request) -> Response:
-    """Send the state at once, at every change, and every ten seconds, until the job has ended."""
-    site, session, result_id, kind = await _find(request)
-    return StreamingResponse(
-        _events(site, session, result_id, kind),
-        media_type="text/event-stream",
-        headers={"X-Accel-Buffering": "no"},
+    """Send the state at once, at every change, and every ten seconds, until the job or the process ends."""
+    site = site_of(request)
+    owner = StreamOwner(
+        network=client_network(request),
+        session_id=request.cookies.get(site.sessions.cookie_name, ""),
     )
+    if site.streams.is_full(owner):
+        return too_many_streams()
+    # Beside each other; nothing is told of the job before it is known to be this session's.
+    begun = asyncio.ensure_future(
+        site.service.begin_waiting(request.path_params["result_id"], timeout_seconds=_UNKNOWN_SECONDS)
+    )
+    begun.add_done_callback(lambda wait: wait.cancelled() or wait.exception())
+    try:
+        site, session, result_id, kind = await _find(request)
+    except BaseException:
+        begun.cancel()
+        raise
+    return EventStreamResponse(_events(site, session, result_id, kind, begun), site.streams, owner)
 
 
 async def show_session(request: Request) -> Response:
@@ -61,8 +80,7 @@ async def extend_session(request: Request) -> Response:
     site = site_of(request)
     session = await site.sessions.find(request, touch=False)
     session.check_csrf(request.headers.get(CSRF_HEADER))
-    async with session.change():
-        pass
+    await session.touch()
     return JSONResponse({"idle_seconds": site.sessions.seconds_left(session)})
 
 
@@ -82,29 +100,70 @@ async def _view(site: Site, session: Session, result_id: str, kind: JobKind) -> 
     if flow.pending(session.data, kind) != result_id:
         return _settled(session.data, result_id, kind)
     record = await site.service.status(session.person, result_id, kind)
-    return _render(look_at(site, record, _submitted_at(session.data)), record, result_id, kind)
+    return _render(job_view(site, record, _submitted_at(session.data)), record, result_id, kind)
 
 
-async def _events(site: Site, session: Session, result_id: str, kind: JobKind) -> AsyncIterator[str]:
-    """Yield the events of one stream."""
-    yield f"retry: {_RETRY_MILLISECONDS}\n\n"
-    if flow.pending(session.data, kind) != result_id:
-        yield _event(_settled(session.data, result_id, kind))
-        return
+async def _events(
+    site: Site, session: Session, result_id: str, kind: JobKind, begun: "asyncio.Future[StatusRecord | None]"
+) -> AsyncIterator[str]:
+    """Yield the events of one job; the first wait for it has *begun*."""
     submitted_at = _submitted_at(session.data)
     ends = time.monotonic() + _STREAM_SECONDS
     try:
-        record = await site.service.status(session.person, result_id, kind)
+        yield f"retry: {_RETRY_MILLISECONDS}\n\n"
+        record, is_first = None, True
+        # Of one that was handed in just now the store has nothing to add.
+        if not is_fresh(site, submitted_at):
+            record = await site.service.status(session.person, result_id, kind)
         while True:
-            look = look_at(site, record, submitted_at)
-            yield _event(_render(look, record, result_id, kind))
+            if flow.pending(session.data, kind) != result_id:
+                yield _event(_settled(session.data, result_id, kind))
+                return
+            look = job_view(site, record, submitted_at)
+            view = _render(look, record, result_id, kind)
+            if look.stage is Stage.DONE:
+                # Here, so that the page can go on at once; another tab may have done it.
+                await apply_result(site, session, kind, finished_by(record, kind))
+                view["next"] = flow.after(session.data, kind)
+            yield _event(view)
             if look.stage in (Stage.DONE, Stage.MISSING) or time.monotonic() > ends:
                 return
-            wait = min(_HEARTBEAT_SECONDS, look.seconds_to_late or _HEARTBEAT_SECONDS)
-            record = await site.service.wait(session.person, result_id, kind, timeout_seconds=wait)
-    except StoreUnavailableError:
+            longest = _UNKNOWN_SECONDS if record is None else _HEARTBEAT_SECONDS
+            wait = min(longest, look.seconds_to_late or longest)
+            waiting = site.service.wait(
+                session.person, result_id, kind, timeout_seconds=wait, begun=begun if is_first else None
+            )
+            is_first = False
+            record = await _unless_stopping(site, waiting)
+            if site.stopping.is_set():
+                # The browser connects again, to another process or to the next one.
+                return
+            if record is None:
+                # Its submit may have failed, and have been taken back, also out of the session.
+                session = await site.sessions.open(session.id) or session
+    except SessionMissingError:
+        # Ended by another tab; the browser asks again, and is answered that there is no session.
+        return
+    except (StoreUnavailableError, QueueUnavailableError) as error:
+        count_refused(EVENTS_ROUTE, "GET", error)
         # The page says that the connection is in trouble, and tries again.
         yield "event: trouble\ndata: {}\n\n"
+    finally:
+        begun.cancel()
+
+
+async def _unless_stopping(
+    site: Site, waiting: Coroutine[Any, Any, StatusRecord | None]
+) -> StatusRecord | None:
+    """Return what *waiting* returns; None as soon as the process stops."""
+    record = asyncio.ensure_future(waiting)
+    stopping = asyncio.ensure_future(site.stopping.wait())
+    try:
+        await asyncio.wait({record, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return record.result() if record.done() else None
+    finally:
+        record.cancel()
+        stopping.cancel()
 
 
 def _submitted_at(data: Mapping[str, Any]) -> float:
@@ -123,7 +182,7 @@ def _settled(data: Mapping[str, Any], result_id: str, kind: JobKind) -> dict[str
     }
 
 
-def _render(look: Look, record: StatusRecord | None, result_id: str, kind: JobKind) -> dict[str, Any]:
+def _render(look: JobView, record: StatusRecord | None, result_id: str, kind: JobKind) -> dict[str, Any]:
     """Return the JSON object of one look. It never says which field failed."""
     view: dict[str, Any] = {
         "result_id": result_id,

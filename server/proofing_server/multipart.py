@@ -1,16 +1,20 @@
-"""The form post with pictures, for when the browser does not upload them: parsed in memory, never on disk.
+"""The form post with pictures, for when the browser does not upload them: never in clear on a disk.
 
-Starlette's own parser spools files over 1 MB into temporary files; pictures of documents must never touch
-a disk, so the parts are collected here, each under its own cap.
+Starlette's own parser spools files over 1 MB into temporary files as they are; here each part has its own
+cap, and waits encrypted until the form is complete.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+
+from proofing_server.spool import Forms, SpooledFile
+from proofing_server.waits import Waits
 
 _MAX_FIELD_BYTES = 8 * 1024
 _MAX_PARTS = 32
@@ -33,35 +37,63 @@ class MultipartForm:
     file_names: dict[str, str] = field(default_factory=dict)
 
 
-async def read_multipart(request: Request, *, max_file_bytes: int) -> MultipartForm:
-    """Read the body of *request*, keeping at most *max_file_bytes* of each file.
+@asynccontextmanager
+async def read_multipart(
+    request: Request, forms: Forms, *, max_file_bytes: int
+) -> AsyncIterator[MultipartForm]:
+    """Read the body of *request*, keeping at most *max_file_bytes* of each file, and give it for the block.
 
     Raises:
         HTTPException: 415 when it is no multipart form, 400 when it cannot be read.
+        StoreUnavailableError: too many forms are under way.
     """
     media_type, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data" or not boundary:
         raise HTTPException(415)
-    collector = _Collector(max_file_bytes)
+    collector = _Collector(max_file_bytes, forms)
     try:
-        parser = MultipartParser(boundary, collector.callbacks())  # type: ignore[arg-type]
-        async for chunk in request.stream():
-            parser.write(chunk)
-        parser.finalize()
-    except (FormParserError, UnicodeDecodeError):
-        raise HTTPException(400) from None
-    return collector.form
+        try:
+            parser = MultipartParser(boundary, collector.callbacks())  # type: ignore[arg-type]
+            async for chunk in request.stream():
+                parser.write(chunk)
+                await collector.flush()
+            parser.finalize()
+        except (FormParserError, UnicodeDecodeError):
+            raise HTTPException(400) from None
+        async with AsyncExitStack() as opened:
+            with Waits.of(request.scope).counted():
+                size = sum(file.size for file in collector.files.values())
+                await opened.enter_async_context(forms.opened(size))
+            for name, file in collector.files.items():
+                collector.form.files[name] = await file.read()
+                file.close()
+            yield collector.form
+    finally:
+        collector.close()
 
 
 class _Collector:
     """Receives the parser's events and builds the form."""
 
-    def __init__(self, max_file_bytes: int) -> None:
+    def __init__(self, max_file_bytes: int, forms: Forms) -> None:
         self.form = MultipartForm()
+        self.files: dict[str, SpooledFile] = {}
+        self._forms = forms
         self._max_file_bytes = max_file_bytes
         self._parts = 0
+        self._file: SpooledFile | None = None
         self._start_part()
+
+    async def flush(self) -> None:
+        """Bring what was received of a file out of memory."""
+        for file in self.files.values():
+            await file.flush()
+
+    def close(self) -> None:
+        """Delete the files."""
+        for file in self.files.values():
+            file.close()
 
     def callbacks(self) -> Mapping[str, object]:
         """Return the parser's callbacks."""
@@ -81,6 +113,7 @@ class _Collector:
         self._header_text = b""
         self._name = ""
         self._is_file = False
+        self._file = None
         self._content = bytearray()
         self._over = False
 
@@ -103,10 +136,24 @@ class _Collector:
         self._is_file = b"filename" in options
         if self._is_file:
             self.form.file_names[self._name] = options[b"filename"].decode("utf-8", "replace")
+            self._begin_file()
+
+    def _begin_file(self) -> None:
+        """Begin a file; of a repeated field the last one counts."""
+        if self._name in self.files:
+            self.files[self._name].close()
+        self._file = self.files[self._name] = SpooledFile(self._forms)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        cap = self._max_file_bytes if self._is_file else _MAX_FIELD_BYTES
-        if self._over or len(self._content) + end - start > cap:
+        if self._file is not None:
+            if not self._over and self._file.size + end - start <= self._max_file_bytes:
+                self._file.write(data[start:end])
+            elif not self._over:
+                self._over = True
+                self.form.too_large.add(self._name)
+                self._begin_file()
+            return
+        if self._over or len(self._content) + end - start > _MAX_FIELD_BYTES:
             self._over = True
             self._content.clear()
             return
@@ -114,11 +161,8 @@ class _Collector:
 
     def _part_end(self) -> None:
         if self._is_file:
-            if self._over:
-                self.form.too_large.add(self._name)
-            self.form.files[self._name] = bytes(self._content)
-        elif self._over:
+            return
+        if self._over:
             raise FormParserError("a field is too long")
-        else:
-            self.form.fields[self._name] = self._content.decode("utf-8")
+        self.form.fields[self._name] = self._content.decode("utf-8")
         self._content = bytearray()

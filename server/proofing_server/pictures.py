@@ -5,16 +5,18 @@
 
 import base64
 import binascii
+import re
 
-from proofing.errors import ImageError
-from proofing.images import inspect_image
+from proofing.base.errors import ImageError
+from proofing.rules.image_gate import inspect_image
 
 _DATA_URL = b"data:"
-_MAX_DATA_URL_HEAD = 100
+_DATA_URL_HEAD = re.compile(rb"data:[^,]{0,90};base64,", re.IGNORECASE)
+_SPACES = b"\t\n\x0c\r "
 
 
 def check_picture(content: bytes, *, allow_text: bool) -> tuple[str | None, bytes]:
-    """Return the problem code, or None, and the picture's bytes.
+    """Return the problem code, or None, and the picture's bytes without metadata.
 
     A data URL in place of a file is decoded first, because its text is not the picture.
     """
@@ -24,18 +26,25 @@ def check_picture(content: bytes, *, allow_text: bool) -> tuple[str | None, byte
             return "not_an_image", content
         content = decoded
     try:
-        inspect_image(content, allow_yaml=allow_text)
+        return None, inspect_image(content, allow_yaml=allow_text).content
     except ImageError as error:
         return error.code, content
-    return None, content
 
 
 def decode_data_url(content: bytes) -> bytes | None:
-    """Return the bytes that a base64 data URL holds, or None when it is none."""
-    head, comma, body = content.partition(b",")
-    if not comma or len(head) > _MAX_DATA_URL_HEAD or not head.lower().endswith(b";base64"):
+    """Return the bytes that a base64 data URL holds, or None when it is none.
+
+    Spaces are skipped and the padding may be left out, as browsers do (Infra standard, forgiving base64).
+    """
+    head = _DATA_URL_HEAD.match(content)
+    if head is None:
+        return None
+    body = content[head.end() :].translate(None, _SPACES)
+    if len(body) % 4 == 0:
+        body = body[:-2] + body[-2:].replace(b"=", b"") if body[-1:] == b"=" else body
+    if b"=" in body or len(body) % 4 == 1:
         return None
     try:
-        return base64.b64decode(body.strip(), validate=True)
+        return base64.b64decode(body + b"=" * (-len(body) % 4), validate=True)
     except binascii.Error:
         return None

@@ -1,20 +1,22 @@
 """What every response carries, and what every state change must show. Rules: docs/reference/pages.md.
 
-`Guard` is the outermost middleware: it puts the security headers on every response, errors included, refuses
-state changes from other origins, and turns whatever escapes below into the page for a technical problem. No
-text of an exception leaves it.
+`Guard` puts the security headers on every response, errors included, refuses state changes from other
+origins, and turns whatever escapes below it into the page for a technical problem. Outside of it are those
+that note address and time of a request, and `LastSeam`, the outermost, which ends what escapes from them and
+from that page itself. No text of an exception leaves either.
 """
 
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proofing.logs import backtrace, get_logger, log
+from proofing.base.logs import exception_fields, get_logger, log
 
 UPLOAD_PREFIX = "/uploads/"
 STATIC_PREFIX = "/static/"
@@ -37,17 +39,31 @@ _FEATURES = (
     "usb",
 )
 
-logger = get_logger("web")
+#: What a report may name: the directives of the policy, and those that a browser derives from them.
+CSP_DIRECTIVES = frozenset(
+    """
+    base-uri child-src connect-src default-src fenced-frame-src font-src form-action frame-ancestors frame-src
+    img-src manifest-src media-src object-src prefetch-src require-trusted-types-for script-src
+    script-src-attr script-src-elem style-src style-src-attr style-src-elem trusted-types worker-src
+    """.split()
+)
+
+logger = get_logger(__name__)
 
 
-def content_security_policy(*, connect: str = "", worker: bool = False) -> str:
+def content_security_policy(
+    *, connect: str = "", starts_worker: bool = False, is_worker: bool = False
+) -> str:
     """Return the policy of a page.
 
     There are no inline scripts or styles, so that neither nonces nor hashes are needed.
 
     Args:
         connect: source expression of this attempt's uploads, for the capture page and its worker.
-        worker: whether the page starts a worker, by the one policy of Trusted Types in static/background.js.
+        starts_worker: whether the page starts a worker, by the one policy of Trusted Types in
+            static/background.js.
+        is_worker: whether this is the worker's script. In Firefox and WebKit the modules that it imports are
+            governed by worker-src, in Chromium by script-src. No Trusted Types: it starts no other worker.
     """
     sources = ["'self'", connect] if connect and connect != "'self'" else ["'self'"]
     directives = [
@@ -56,13 +72,13 @@ def content_security_policy(*, connect: str = "", worker: bool = False) -> str:
         "style-src 'self'",
         "img-src 'self'",
         f"connect-src {' '.join(sources)}",
-        "worker-src 'self'" if worker else "worker-src 'none'",
+        "worker-src 'self'" if starts_worker or is_worker else "worker-src 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
         "object-src 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types worker" if worker else "trusted-types 'none'",
+        "trusted-types worker" if starts_worker else "trusted-types 'none'",
         "report-uri /reports/csp",
         "report-to csp",
     ]
@@ -88,6 +104,43 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+#: As they are sent.
+_RAW_SECURITY_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+
+
+def request_reference(scope: Scope) -> str:
+    """Return the number by which an operator finds the line of this request; the page shows it."""
+    reference: str = scope.setdefault("proofing.reference", secrets.token_hex(6))
+    return reference
+
+
+class LastSeam:
+    """ASGI middleware, outside of all others: what escapes from them leaves a line and a bare response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap *app*."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_send)
+        except Exception as error:  # noqa: BLE001 - the last seam before the server, which would log the text
+            _log_failure(scope, error)
+            if not started:
+                headers = {**SECURITY_HEADERS, "Connection": "close"}
+                await PlainTextResponse("Internal Server Error", 500, headers)(scope, receive, send)
 
 
 class Guard:
@@ -116,26 +169,26 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                own = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in _RAW_SECURITY_HEADERS if header[0] not in own),
+                ]
             await send(message)
 
         if not self._may_pass(scope):
             response = await self._refuse(Request(scope, receive), 403)
+            # Nobody reads the body.
+            response.headers["Connection"] = "close"
             await response(scope, receive, guarded_send)
             return
         try:
             await self._app(scope, receive, guarded_send)
-        except Exception as error:  # noqa: BLE001 - the last seam before the server, which would log the text
-            log(
-                logger,
-                "request_failed",
-                level=logging.ERROR,
-                exception_class=type(error).__name__,
-                exception_backtrace=backtrace(error)[-8:],
-                http_method=scope["method"],
-            )
+        except ClientDisconnect:
+            # The body will never be complete, and nobody is there to be answered.
+            return
+        except Exception as error:  # noqa: BLE001 - a seam; its page needs more than `LastSeam` can rely on
+            _log_failure(scope, error)
             if not started:
                 response = await self._refuse(Request(scope, receive), 500)
                 await response(scope, receive, guarded_send)
@@ -149,6 +202,18 @@ class Guard:
         if scope["method"] in _SAFE_METHODS or path.startswith((UPLOAD_PREFIX, "/reports/")):
             return True
         return is_same_origin(Headers(scope=scope), self._public_url)
+
+
+def _log_failure(scope: Scope, error: Exception) -> None:
+    """Log where a request failed: classes and places, no text."""
+    log(
+        logger,
+        "request_failed",
+        level=logging.ERROR,
+        **exception_fields(error),
+        http_method=scope["method"],
+        reference=request_reference(scope),
+    )
 
 
 def is_same_origin(headers: Headers, public_url: str) -> bool:

@@ -1,27 +1,30 @@
 """Sessions: an opaque random id in a cookie; everything else sealed and on the server.
 
 The id is 256 random bits; the service keeps the data under a hash of it and ends it after its idle and total
-times. Data is changed under one lock a session, so that two tabs, or a double click, cannot overwrite each
-other's answers.
+times. Any host may serve any request: a change is kept only where the data that it was made from still
+stands, and is otherwise made again from the newest, so that two tabs, a double click or two hosts cannot
+overwrite each other's answers.
 """
 
 import asyncio
 import copy
 import hmac
 import math
+import random
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.service import Person, ProofingService
+from proofing.app.service import Person, ProofingService
+from proofing.base.errors import StoreUnavailableError, Trouble
+from proofing_server import kept_uploads
+from proofing_server.compression import unmask
+from proofing_server.kept_uploads import Data
 
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "x-csrf-token"
@@ -29,6 +32,11 @@ _ID_BYTES = 32
 _ID_CHARACTERS = 43  # 32 bytes in URL-safe base64
 #: How long a session goes without being written only because it is in use.
 _TOUCH_SECONDS = 60.0
+#: How often a change is made again because another request was faster, and the longest wait before.
+_MOST_TRIES = 20
+_LONGEST_PAUSE_SECONDS = 0.05
+
+AnswerT = TypeVar("AnswerT")
 
 
 class SessionMissingError(Exception):
@@ -44,27 +52,17 @@ class SessionMissingError(Exception):
         super().__init__("no session")
 
 
-class SessionLock(asyncio.Lock):
-    """The lock of one session.
+class Session:
+    """One person's session as this request last saw it.
 
     Attributes:
-        changes: how often the session was changed or ended while a request of it was under way here, by which
-            each knows whether what it has loaded is the newest.
+        id: what the cookie holds.
+        data: to be read; `update` changes it.
     """
 
-    changes = 0
-
-
-class Session:
-    """One person's session as it stood when the request came."""
-
-    def __init__(
-        self, sessions: "Sessions", session_id: str, data: dict[str, Any], *, lock: SessionLock, seen: int
-    ) -> None:
-        """Take what `Sessions` loaded when *lock* had *seen* so many changes."""
+    def __init__(self, sessions: "Sessions", session_id: str, data: Data) -> None:
+        """Take what `Sessions` loaded."""
         self._sessions = sessions
-        self._lock = lock
-        self._seen = seen
         self.id = session_id
         self.data = data
 
@@ -87,50 +85,56 @@ class Session:
         Raises:
             HTTPException: 403.
         """
-        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), self.csrf_token.encode()):
-            raise HTTPException(403)
+        require_same(token, self.csrf_token)
 
-    @asynccontextmanager
-    async def change(self, *, reload: bool = True) -> AsyncIterator[dict[str, Any]]:
-        """Hold the session's lock, give its newest data to change, and keep the changes.
-
-        Nothing is kept when the block raises.
+    async def update(self, change: Callable[[Data], AnswerT], *, consumes: str | None = None) -> AnswerT:
+        """Change the session's data, keep it, and return what *change* returned.
 
         Args:
-            reload: False takes what this request has loaded, if no other request of this process has changed
-                it since; for changes that are harmless beside one that another web process makes meanwhile.
+            change: changes the data that it is given, and must do nothing else: when another request, on any
+                host, has changed the session meanwhile, it is called again with the newest data. Nothing
+                is kept when it raises.
+            consumes: result id of the job whose result *change* takes in; deleted once the data is kept.
 
         Raises:
-            SessionMissingError: it ended in the meantime.
+            SessionMissingError: the session ended in the meantime.
+            StoreUnavailableError: it is changed by others all the time; nothing is kept. Or the store is
+                away: the data may have been kept.
         """
-        async with self._lock:
+        for tries in range(_MOST_TRIES):
             data = copy.deepcopy(self.data)
-            if reload or self._lock.changes != self._seen:
-                newest = await self._sessions.load(self.id)
-                if newest is None:
-                    raise SessionMissingError(had_cookie=True)
-                data = newest
-            yield data
-            await self._sessions.save(self.id, data)
-            self._lock.changes += 1
-            self._seen = self._lock.changes
-            self.data = data
+            answer = change(data)
+            kept_uploads.expire(data, now=self._sessions.now())
+            current = await self._sessions.replace(self, data, consumes=consumes)
+            if current is None:
+                raise SessionMissingError(had_cookie=True)
+            self.data = current
+            if current is data:
+                return answer
+            # The first repetition comes at once: mostly there is one other request, which is done.
+            await asyncio.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.005 * tries)))  # noqa: S311 - no secret
+        raise StoreUnavailableError(
+            "a session is changed by too many requests at once", trouble=Trouble.OVERLOAD
+        )
+
+    async def touch(self) -> None:
+        """Start the idle time again."""
+        await self.update(lambda _data: None)
 
 
 class Sessions:
-    """Finds, makes, renames and ends sessions."""
+    """Finds, makes and ends sessions."""
 
-    def __init__(self, service: ProofingService, *, clock: Callable[[], float] = time.time) -> None:
-        """Keep the sessions in *service*'s store."""
+    def __init__(self, service: ProofingService) -> None:
+        """Keep the sessions in *service*'s store, and follow its clock."""
         self._service = service
-        self._clock = clock
         self._secure = urlsplit(service.settings.public_url).scheme == "https"
         self.cookie_name = "__Host-proofing" if self._secure else "proofing"
-        self._locks: WeakValueDictionary[str, SessionLock] = WeakValueDictionary()
+        self.visit_cookie_name = f"{self.cookie_name}-visit"
 
-    def lock(self, session_id: str) -> SessionLock:
-        """Return the lock of one session; it lives as long as a request of that session."""
-        return self._locks.setdefault(session_id, SessionLock())
+    def now(self) -> float:
+        """Return the store's time, in seconds since the epoch."""
+        return self._service.now()
 
     async def find(self, request: Request, *, touch: bool = True) -> Session:
         """Return the session of *request*.
@@ -147,83 +151,112 @@ class Sessions:
         session = await self.open(session_id)
         if session is None:
             raise SessionMissingError(had_cookie=bool(session_id))
-        if touch and self._clock() - session.data["saved_at"] > _TOUCH_SECONDS:
-            async with session.change():
-                pass
+        if touch and self._service.now() - session.data["saved_at"] > _TOUCH_SECONDS:
+            await session.touch()
         return session
 
     async def open(self, session_id: str) -> Session | None:
         """Return the session with this id, or None when there is none (any more)."""
         if len(session_id) != _ID_CHARACTERS:
             return None
-        lock = self.lock(session_id)
-        seen = lock.changes  # before loading: what changes from now on is not in the data
         data = await self.load(session_id)
-        return Session(self, session_id, data, lock=lock, seen=seen) if data is not None else None
+        return Session(self, session_id, data) if data is not None else None
 
     async def start(self, *, person: str | None = None, **data: Any) -> Session:
-        """Begin a session, for a new person unless *person* is known already."""
+        """Begin a session, for a new person unless *person* is known, under an id that nobody knows."""
         session_id = secrets.token_urlsafe(_ID_BYTES)
+        now = self._service.now()
         fresh = {
             "person": person or secrets.token_hex(16),
             "csrf": secrets.token_urlsafe(_ID_BYTES),
-            "created_at": self._clock(),
+            "created_at": now,
+            "saved_at": now,
             "device_session_id": secrets.token_hex(16),
             **data,
         }
-        return await self._begin(session_id, fresh)
+        await self._service.save_session(session_id, fresh)
+        return Session(self, session_id, fresh)
 
-    async def rotate(self, session: Session) -> Session:
-        """Give the session a new id and a new CSRF token, because trust in it changes.
+    async def start_again(self, before: Session, **data: Any) -> Session:
+        """Begin a session for the person of *before*, because trust in it changes.
+
+        It has an id, and a token, that nobody knows who knows those of *before*; nothing leads from one to
+        the other. *before* is left to end by itself: a request that is sent twice finds it both times, and
+        each gets a session of its own.
 
         Raises:
-            SessionMissingError: it ended in the meantime.
+            SessionMissingError: *before* ended in the meantime.
         """
-        data = {**session.data, "csrf": secrets.token_urlsafe(_ID_BYTES)}
-        session_id = secrets.token_urlsafe(_ID_BYTES)
-        renamed = await self._begin(session_id, data)
-        if await self.load(session.id) is None:
-            # Ended meanwhile, by a person who left or was erased: it must not live on under its new name.
-            await self.end(renamed)
+        session = await self.start(person=before.data["person"], created_at=before.data["created_at"], **data)
+        if await self.load(before.id) is None:
+            # By a person who left or was erased: it must not live on under another name.
+            await self.end(session)
             raise SessionMissingError(had_cookie=True)
-        await self.end(session)
-        return renamed
+        return session
 
     async def end(self, session: Session) -> None:
         """Forget everything about the session."""
-        self.lock(session.id).changes += 1
         await self._service.end_session(session.id)
 
-    async def _begin(self, session_id: str, data: dict[str, Any]) -> Session:
-        """Keep a session that nobody knows yet."""
-        data["saved_at"] = self._clock()
-        await self._service.save_session(session_id, data)
-        lock = self.lock(session_id)
-        return Session(self, session_id, data, lock=lock, seen=lock.changes)
-
-    async def load(self, session_id: str) -> dict[str, Any] | None:
+    async def load(self, session_id: str) -> Data | None:
         """Return the data under *session_id*, or None when it is over."""
         return await self._service.load_session(session_id)
 
-    async def save(self, session_id: str, data: dict[str, Any]) -> None:
-        """Keep *data*; its idle time starts again.
+    async def replace(self, session: Session, data: Data, *, consumes: str | None = None) -> Data | None:
+        """Keep *data* in place of what *session* has seen; its idle time starts again.
 
-        Raises:
-            SessionMissingError: it has ended in the meantime, here or on another host.
+        Returns what stands then: *data*, newer data of another request, or None when the session has ended.
         """
-        data["saved_at"] = self._clock()
-        if not await self._service.update_session(session_id, data):
-            raise SessionMissingError(had_cookie=True)
+        data["saved_at"] = self._service.now()
+        return await self._service.update_session(
+            session.id, data, expected=session.data["version"], consumes=consumes
+        )
 
     def seconds_left(self, session: Session) -> int:
         """Return how long the session lives without a further request."""
-        settings, now = self._service.settings, self._clock()
-        idle: float = session.data["saved_at"] + settings.session_idle_minutes * 60 - now
-        total: float = session.data["created_at"] + settings.session_total_seconds - now
+        settings = self._service.settings
+        # Of a session that was saved a moment ago, hosts may differ by as much as the store took to answer.
+        now = max(self._service.now(), session.data["saved_at"])
+        idle: float = session.data["saved_at"] + settings.session_idle_timeout_minutes * 60 - now
+        total: float = session.data["created_at"] + settings.session_max_age_seconds - now
         return max(0, math.ceil(min(idle, total)))
 
     def set_cookie(self, response: Response, session: Session) -> None:
         """Send the session's id to the browser."""
-        response.set_cookie(
-            self.cookie_name, session.id, path="/", httponly=True, samesite="lax", secure=self._secure
-        )
+        self._set(response, self.cookie_name, session.id)
+
+    def visit(self, request: Request) -> str:
+        """Return the random id of a browser that has no session yet, from its cookie or a new one.
+
+        Nothing is stored under it. The form that begins a session carries it beside the cookie, which pages
+        of other sites can neither read nor send.
+        """
+        known = request.cookies.get(self.visit_cookie_name, "")
+        return known if len(known) == _ID_CHARACTERS else secrets.token_urlsafe(_ID_BYTES)
+
+    def set_visit_cookie(self, response: Response, visit: str) -> None:
+        """Send the id of the visit to the browser."""
+        self._set(response, self.visit_cookie_name, visit)
+
+    def check_visit(self, request: Request, token: object) -> None:
+        """Refuse a form that does not carry the id of the browser's visit.
+
+        Raises:
+            SessionMissingError: the browser has none: the form is old, or cookies are refused.
+            HTTPException: 403.
+        """
+        visit = request.cookies.get(self.visit_cookie_name, "")
+        if not visit:
+            raise SessionMissingError(had_cookie=False)
+        require_same(token, visit)
+
+    def _set(self, response: Response, name: str, value: str) -> None:
+        """Set a cookie for the life of the browser window."""
+        response.set_cookie(name, value, path="/", httponly=True, samesite="lax", secure=self._secure)
+
+
+def require_same(token: object, expected: str) -> None:
+    """Compare in constant time. Raises `HTTPException` 403 when they differ."""
+    sent = unmask(token).encode() if isinstance(token, str) else b""
+    if not hmac.compare_digest(sent, expected.encode()):
+        raise HTTPException(403)

@@ -1,9 +1,10 @@
 """What every page needs: the service, the sessions, the texts, the templates; and the ways to answer."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,35 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from proofing.applicant import mask_ssn
+from proofing.app.service import ProofingService
+from proofing.contracts.applicant import mask_ssn, parse_phone
+from proofing.routing import shared_limits
 from proofing.rules import limits
-from proofing.service import ProofingService
+from proofing.settings import Settings
+from proofing_server.compression import StaticFile, compress, mask, read_static
 from proofing_server.flow import Page
 from proofing_server.forms import show_phone
-from proofing_server.security import STATIC_PREFIX, content_security_policy, permissions_policy
+from proofing_server.security import (
+    STATIC_PREFIX,
+    content_security_policy,
+    permissions_policy,
+    request_reference,
+)
 from proofing_server.sessions import Session, Sessions
-from proofing_server.texts import Texts, choose_language, load_texts
+from proofing_server.spool import Forms
+from proofing_server.streams import StreamSlots
+from proofing_server.texts import Texts, choose_language, languages, load_texts
+from proofing_server.throttle import Throttle
 
-STATIC_FOLDER = Path(__file__).parent / "static"
+_STATIC_FOLDER = Path(__file__).parent / "static"
 _TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 _DIGEST_CHARACTERS = 12
+#: How long a process that stops waits for work that no request waits for; its store calls have deadlines.
+_FINISH_SECONDS = 5.0
+#: Keys of a session under which there is something to guess by the length of a compressed page.
+_PERSONAL = frozenset({"applicant", "ssn", "address", "phone"})
 
-#: The step indicator: key below ``steps`` of the catalogue, and the pages that belong to it.
+#: The step indicator: key below ``steps`` of the catalog, and the pages that belong to it.
 STEPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     ("start", (Page.WELCOME, Page.CONSENT)),
     ("document", (Page.DOCUMENT, Page.DOCUMENT_WAIT, Page.DOCUMENT_PROBLEM, Page.CONFIRM)),
@@ -35,9 +51,11 @@ STEPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
 #: The limits that each kind of job counts against, as `ProofingService.limit` names them.
 LIMITS = {kind: limit.name for kind, limit in limits.OF_KIND.items()}
 SSN_LIMIT = limits.SSN.name
+#: Limits that are reached by many people together.
+SHARED_LIMITS = frozenset({*shared_limits.LIMITS, shared_limits.VENDOR_BUDGET.name})
 
 
-class ElsewhereError(Exception):
+class WrongStepError(Exception):
     """This page cannot be shown now; the person is sent to another one.
 
     Attributes:
@@ -65,12 +83,22 @@ class UnavailableError(Exception):
 
 @dataclass(slots=True)
 class Site:
-    """One server's parts; ``request.app.state.site``."""
+    """One server's parts; ``request.app.state.site``.
+
+    Attributes:
+        stopping: set when the process stops; whatever waits for long ends then.
+    """
 
     service: ProofingService
     sessions: Sessions
     templates: Environment
     static_version: str
+    static_files: Mapping[str, StaticFile]
+    streams: StreamSlots
+    forms: Forms
+    reports: Throttle = field(default_factory=Throttle)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _left_alone: set[asyncio.Future[Any]] = field(default_factory=set)
 
     @classmethod
     def build(cls, service: ProofingService) -> "Site":
@@ -84,8 +112,35 @@ class Site:
             lstrip_blocks=True,
         )
         templates.filters["mask_ssn"] = mask_ssn
+        for language in languages():
+            # A file that cannot be read stops the start, not every page.
+            load_texts(language)
         templates.filters["phone"] = show_phone
-        return cls(service, Sessions(service), templates, _static_version())
+        return cls(
+            service,
+            Sessions(service),
+            templates,
+            _static_version(),
+            read_static(_STATIC_FOLDER),
+            StreamSlots(service.settings.web_max_streams_per_address),
+            Forms(service.settings.web_max_spooled_bytes),
+        )
+
+    def leave_alone(self, work: asyncio.Future[Any]) -> None:
+        """Let *work* come to its end, whatever that is, although nobody waits for it any more."""
+        self._left_alone.add(work)
+        work.add_done_callback(self._forget)
+
+    async def finish(self) -> None:
+        """Wait for what was left alone; at the end of the process, before the stores are closed."""
+        if self._left_alone:
+            await asyncio.wait(self._left_alone, timeout=_FINISH_SECONDS)
+
+    def _forget(self, work: asyncio.Future[Any]) -> None:
+        """Let go of *work*, which has ended."""
+        self._left_alone.discard(work)
+        if not work.cancelled():
+            work.exception()
 
     def texts(self, request: Request) -> Texts:
         """Return the texts in the language that the browser asks for."""
@@ -98,6 +153,7 @@ class Site:
         *,
         page: Page | None = None,
         session: Session | None = None,
+        csrf_token: str | None = None,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         **values: Any,
@@ -109,6 +165,7 @@ class Site:
             template: file name without ``.html``.
             page: the page's place in the flow, for the step indicator.
             session: whose CSRF token the forms carry.
+            csrf_token: that they carry where there is no session yet.
             status: HTTP status.
             headers: further headers.
             values: for the template.
@@ -116,11 +173,13 @@ class Site:
         texts = self.texts(request)
         settings = self.service.settings
         is_finished = session is not None and bool(session.data.get("finished"))
+        token = session.csrf_token if session else csrf_token
+        may_compress = session is None or _PERSONAL.isdisjoint(session.data)
         html = self.templates.get_template(f"{template}.html").render(
             t=texts,
             static=f"{STATIC_PREFIX}{self.static_version}",
             steps=_steps(page) if page else None,
-            csrf_token=session.csrf_token if session else None,
+            csrf_token=mask(token) if token and may_compress else token,
             is_finished=is_finished,
             has_answers=session is not None and bool(session.data.get("consented")) and not is_finished,
             # A finished session shows nothing that would have to be taken off the screen.
@@ -128,24 +187,28 @@ class Site:
             partner_name=settings.partner_name,
             partner_url=settings.partner_url,
             status_url=settings.status_url,
+            support=_support(settings),
+            is_test=self.service.router.uses_mocks(),
             json_text=_json_text,
             **values,
         )
-        return HTMLResponse(html, status, {"Content-Language": texts.language, **(headers or {})})
+        response = HTMLResponse(html, status, {"Content-Language": texts.language, **(headers or {})})
+        if may_compress:
+            compress(request, response)
+        return response
 
     def capture_headers(self, attempt: str | None) -> dict[str, str]:
         """Return the headers of the capture page: uploads of this attempt, its worker, the camera."""
-        connect = self.service.upload_source(attempt) if attempt else ""
+        connect = self.service.csp_connect_source(attempt) if attempt else ""
         return {
-            "Content-Security-Policy": content_security_policy(connect=connect, worker=True),
+            "Content-Security-Policy": content_security_policy(connect=connect, starts_worker=True),
             "Permissions-Policy": permissions_policy(camera=True),
         }
 
-    def worker_headers(self, attempt: str) -> dict[str, str]:
+    def worker_headers(self, attempt: str | None) -> dict[str, str]:
         """Return the headers of the worker's script: a worker has the policy of its script, not its page."""
-        return {
-            "Content-Security-Policy": content_security_policy(connect=self.service.upload_source(attempt))
-        }
+        connect = self.service.csp_connect_source(attempt) if attempt else ""
+        return {"Content-Security-Policy": content_security_policy(connect=connect, is_worker=True)}
 
 
 def site_of(request: Request) -> Site:
@@ -173,12 +236,13 @@ async def refuse(request: Request, status: int) -> Response:
     """Answer with the page, or the JSON object, for an HTTP error."""
     if is_api(request):
         return problem_json(status, ERROR_CODES.get(status, "error"))
-    site: Site = request.app.state.site if "app" in request.scope else request.scope["proofing.site"]
     name = ERROR_CODES.get(status, "server_error" if status >= 500 else "bad_request")  # noqa: PLR2004
-    return site.page(request, "error", status=status, name=name)
+    failed = status >= 500  # noqa: PLR2004 - ours to look up
+    reference = request_reference(request.scope) if failed else None
+    return site_of(request).page(request, "error", status=status, name=name, reference=reference)
 
 
-#: HTTP status to the code in JSON answers and to the key below ``http`` in the catalogue.
+#: HTTP status to the code in JSON answers and to the key below ``http`` in the catalog.
 ERROR_CODES = {
     400: "bad_request",
     401: "no_session",
@@ -202,10 +266,24 @@ def _steps(page: Page) -> list[tuple[str, str]]:
     ]
 
 
+def _support(settings: Settings) -> dict[str, Any]:
+    """Return where people find help, and what the footer leads to."""
+    phone = parse_phone(settings.support_phone or "")
+    return {
+        "accessibility_url": settings.accessibility_url,
+        "alternative_url": settings.alternative_url,
+        "privacy_url": settings.privacy_url,
+        "email": settings.support_email,
+        "phone": (settings.support_phone, f"tel:+1{phone}") if phone else None,
+        "url": settings.support_url,
+        "has_contact": bool(settings.support_email or phone or settings.support_url),
+    }
+
+
 def _static_version() -> str:
-    """Return a digest of all static files; it stands in their paths, so that they may be cached for ever."""
+    """Return a digest of all static files; it stands in their paths, so that they may be cached forever."""
     digest = hashlib.sha256()
-    for path in sorted(STATIC_FOLDER.iterdir()):
+    for path in sorted(_STATIC_FOLDER.iterdir()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:_DIGEST_CHARACTERS]
 

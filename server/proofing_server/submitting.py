@@ -1,48 +1,127 @@
-"""Submitting a job from a page: one at a time, harmless when repeated, nothing lost when a store fails."""
+"""Submitting a job from a page: one at a time, harmless when repeated, nothing lost when a store fails.
 
-import time
-from collections.abc import Awaitable, Callable
+The session is the claim: before anything is handed in, the attempt's id is written into it in one atomic
+change, which has no time limit and asks no host how late it is. Of two submits at once, on whichever hosts,
+one makes that change; the other finds it.
+"""
+
+import asyncio
+import copy
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
-from proofing.errors import LimitReachedError
-from proofing.records import JobKind
+from proofing.base.errors import LimitReachedError, ProofingError, StoreUnavailableError
+from proofing.base.logs import log
+from proofing.base.patience import retry_while_unavailable
+from proofing.contracts.records import JobKind
 from proofing_server import flow
 from proofing_server.entry import limit_path
-from proofing_server.flow import Data
-from proofing_server.sessions import Session
-from proofing_server.site import ElsewhereError
+from proofing_server.kept_uploads import Data
+from proofing_server.security import logger
+from proofing_server.sessions import Session, SessionMissingError
+from proofing_server.site import Site, WrongStepError
 
-Submit = Callable[[Data], Awaitable[str]]
+#: Calls the service with the data of the session and the id of the attempt.
+Submit = Callable[[Data, str], Awaitable[str]]
 
 
-async def submit(session: Session, kind: JobKind, ask: Submit, **answers: Any) -> str:
+async def submit(site: Site, session: Session, kind: JobKind, ask: Submit, **answers: Any) -> str:
     """Hand in one job and return the page to go to.
 
-    The session's lock is held meanwhile: a double click, or the same form in a second tab, finds the job
-    pending (or the step complete) and is sent where the first one went.
+    A double click, or the same form in a second tab, finds the job pending (or the step complete) and is sent
+    where the first one went.
 
     Args:
+        site: of the request.
         session: of the person.
         kind: of the job.
-        ask: calls the service with the session's newest data and returns the result id.
+        ask: calls the service.
         answers: what the person typed on this page, kept with the submission.
 
     Raises:
-        ElsewhereError: a limit holds.
+        WrongStepError: a limit holds.
         InvalidInputError: the service refuses a field.
         StoreUnavailableError: nothing was handed in, nothing is changed.
         QueueUnavailableError: as above.
+        asyncio.CancelledError: as above, unless the job was running inside the request already.
     """
-    # A submit that another web process takes at the same moment is found by the service: the same attempt.
-    async with session.change(reload=False) as data:
+    claim = _Claim(site, kind, answers)
+    try:
+        elsewhere = await session.update(claim.take)
+        if elsewhere is not None:
+            return elsewhere
+        await ask(session.data, claim.result_id)
+    except LimitReachedError as error:
+        await asyncio.shield(_in_background(site, claim.give_up(session)))
+        raise WrongStepError(limit_path(error.limit)) from None
+    except ProofingError:
+        await asyncio.shield(_in_background(site, claim.give_up(session)))
+        raise
+    except asyncio.CancelledError:
+        if not site.service.is_running_here(claim.result_id):
+            _in_background(site, claim.give_up(session))
+        raise
+    return flow.WAIT[kind]
+
+
+class _Claim:
+    """One attempt's place in the session."""
+
+    def __init__(self, site: Site, kind: JobKind, answers: Mapping[str, Any]) -> None:
+        """Prepare an attempt of *kind* with what the person typed."""
+        self.result_id = site.service.new_result_id()
+        self._site = site
+        self._kind = kind
+        self._answers = answers
+        self._before: Data = {}
+        self._after: Data = {}
+
+    def take(self, data: Data) -> str | None:
+        """Note the attempt in *data*, or return where the person belongs instead."""
+        kind = self._kind
         if elsewhere := flow.gate(data, flow.FORM[kind]):
             return elsewhere
-        if flow.is_complete(data, kind) and not answers and kind is not JobKind.DOCUMENT:
+        if flow.is_complete(data, kind) and not self._answers and kind is not JobKind.DOCUMENT:
             return flow.place(data)
-        data.update(answers)
+        self._before = copy.deepcopy(dict(data))
+        data.update(self._answers)
+        flow.submitted(data, kind, self.result_id, at=self._site.service.now())
+        self._after = copy.deepcopy(dict(data))
+        return None
+
+    async def give_up(self, session: Session) -> None:
+        """Open the step again as it was, unless the person has gone on; later, when the store is away."""
         try:
-            result_id = await ask(data)
-        except LimitReachedError as error:
-            raise ElsewhereError(limit_path(error.limit)) from None
-        flow.submitted(data, kind, result_id, at=time.time())
-    return flow.WAIT[kind]
+            await session.update(self._restore)
+        except StoreUnavailableError:
+            # Whoever tries again must not be led to wait for a job that was never handed in.
+            _in_background(self._site, self._give_up_patiently(session))
+        except SessionMissingError:
+            pass  # nobody is left to wait
+
+    async def _give_up_patiently(self, session: Session) -> None:
+        """Open the step again as soon as the store answers."""
+        try:
+            await retry_while_unavailable(lambda: session.update(self._restore))
+        except (ProofingError, SessionMissingError) as error:
+            # The page of the attempt will say that nothing is known of it, and offer to try again.
+            log(
+                logger,
+                "submit_rollback_failed",
+                level=logging.WARNING,
+                job_id=self.result_id,
+                error=type(error).__name__,
+            )
+
+    def _restore(self, data: Data) -> None:
+        """Take the note back."""
+        if flow.pending(data, self._kind) == self.result_id:
+            flow.restore(data, self._before, self._after)
+
+
+def _in_background(site: Site, step: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """Begin *step*, which goes on when the request whose time is up no longer waits for it."""
+    task = asyncio.create_task(step)
+    site.leave_alone(task)
+    return task

@@ -1,4 +1,4 @@
-"""The catalogue of texts: one YAML file a language, looked up by dotted key, with plurals and durations.
+"""The catalog of texts: one YAML file a language, looked up by dotted key, with plurals and durations.
 
 A text is a ``str.format`` template with named values; a counted text is a map ``{one: …, other: …}`` with
 ``{count}`` in it. Values are never read as templates, and the templates escape them for HTML.
@@ -8,9 +8,11 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
-import yaml
+from proofing.base.errors import ConfigurationError, Problem
+from proofing.base.strict_yaml import parse_yaml
 
 DEFAULT_LANGUAGE = "en"
 _FOLDER = Path(__file__).parent / "texts"
@@ -27,6 +29,8 @@ class Texts:
         """Take the *tree* of the file ``<language>.yaml``."""
         self.language = language
         self._tree = tree
+        # A page looks up some fifty texts.
+        self._branches = {"": tree, **dict(_branches(tree, ""))}
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text under the dotted *key*.
@@ -47,20 +51,11 @@ class Texts:
 
     def has(self, key: str) -> bool:
         """Tell whether something stands under *key*."""
-        try:
-            self.branch(key)
-        except KeyError:
-            return False
-        return True
+        return key in self._branches
 
     def branch(self, key: str) -> Any:
-        """Return whatever stands under the dotted *key*: a text, a list, or a map of texts."""
-        node: Any = self._tree
-        for part in key.split("."):
-            if not isinstance(node, Mapping) or part not in node:
-                raise KeyError(key)
-            node = node[part]
-        return node
+        """Return what is under the dotted *key*: a text, a list, or a map of texts; all for an empty key."""
+        return self._branches[key]
 
     def duration(self, seconds: float) -> str:
         """Return *seconds* in words, rounded up to whole minutes: ``5 hours and 12 minutes``."""
@@ -98,9 +93,16 @@ def languages() -> frozenset[str]:
 
 @cache
 def load_texts(language: str = DEFAULT_LANGUAGE) -> Texts:
-    """Read the catalogue of *language*."""
-    tree = yaml.safe_load((_FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))
-    return Texts(language, tree)
+    """Read the catalog of *language*; what it lacks, or has in another shape, is English.
+
+    Raises:
+        ConfigurationError: the file is not a map in YAML; the server loads every catalog when it starts.
+    """
+    path = _FOLDER / f"{language}.yaml"
+    tree = parse_yaml(path.read_bytes(), path.name)
+    if not tree:
+        raise ConfigurationError([Problem(path.name, "file", "contains no texts")])
+    return Texts(language, tree if language == DEFAULT_LANGUAGE else _over(load_texts().branch(""), tree))
 
 
 def choose_language(accept_language: str) -> str:
@@ -110,6 +112,45 @@ def choose_language(accept_language: str) -> str:
         if language in languages():
             return language
     return DEFAULT_LANGUAGE
+
+
+def fits(own: Any, english: Any) -> bool:
+    """Tell whether *own* can take the place of the *english* text, list or map: same shape, no new values."""
+    if isinstance(english, list):
+        same = isinstance(own, list) and len(own) == len(english)
+        return same and all(map(fits, own, english))
+    if isinstance(english, Mapping):
+        same = isinstance(own, Mapping) and own.keys() == english.keys()
+        return same and all(fits(own[name], text) for name, text in english.items())
+    if not isinstance(own, type(english)):
+        return False
+    wanted = _fields_of(own)
+    return wanted is not None and wanted <= (_fields_of(english) or set())
+
+
+def _fields_of(text: object) -> set[str] | None:
+    """Return the names of the values that a text wants; None when it is not a template."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(str(text)) if name is not None}
+    except ValueError:
+        return None
+
+
+def _over(english: Any, own: Any) -> Any:
+    """Return the texts of a language, with English ones in place of those that are missing or do not fit."""
+    if isinstance(english, Mapping):
+        known = own if isinstance(own, Mapping) else {}
+        return {name: _over(text, known.get(name)) for name, text in english.items()}
+    return own if fits(own, english) else english
+
+
+def _branches(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key of everything below *node*, with what is under it."""
+    for name, value in node.items():
+        key = f"{prefix}{name}"
+        yield key, value
+        if isinstance(value, Mapping):
+            yield from _branches(value, f"{key}.")
 
 
 def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[str]:

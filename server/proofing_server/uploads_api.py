@@ -1,36 +1,45 @@
 """JSON API of uploads: slot, pre-signed URL, ciphertext, submission. See openapi.yaml."""
 
+import asyncio
 import base64
 import binascii
+import re
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from proofing.encryption import IV_BYTES, KEY_BYTES
-from proofing.errors import (
+from proofing.app.service import EncryptedImage
+from proofing.base.errors import (
     InvalidInputError,
     LimitReachedError,
     QueueUnavailableError,
     StoreUnavailableError,
     UploadRefusedError,
 )
-from proofing.images import Side
-from proofing.records import JobKind
-from proofing.service import EncryptedImage
-from proofing.stores import UploadReceiver
-from proofing.uploads import SHA256_BYTES
+from proofing.base.metrics import UPLOADS
+from proofing.contracts.images import Side
+from proofing.contracts.records import JobKind
+from proofing.contracts.stores import UploadReceiver
+from proofing.crypto.encryption import IV_BYTES, KEY_BYTES
+from proofing.rules.documents import missing_sides
+from proofing.sessions.uploads import SHA256_BYTES
+from proofing_server import kept_uploads
 from proofing_server.bodies import read_json
+from proofing_server.client_address import client_network
 from proofing_server.entry import enter, limit_path
-from proofing_server.flow import Data, Page
+from proofing_server.flow import Page
+from proofing_server.kept_uploads import Data
+from proofing_server.measuring import note_cause
 from proofing_server.sessions import CSRF_HEADER, Session
-from proofing_server.site import LIMITS, Site, problem_json, site_of
+from proofing_server.site import LIMITS, Site, WrongStepError, problem_json, site_of
 from proofing_server.submitting import submit
 
 _MEDIA_TYPES = frozenset({"image/jpeg", "image/png", "application/yaml"})
 _SOURCES = frozenset({"upload", "camera"})
 _MAX_NUMBER = 2**31
+_FINGERPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 async def make_slot(request: Request) -> Response:
@@ -42,57 +51,147 @@ async def make_slot(request: Request) -> Response:
         slot = await site.service.new_slot(session.person, attempt=attempt, side=side)
     except LimitReachedError as error:
         return _limited(error)
+    if earlier := kept_uploads.kept(session.data, now=site.service.now()).get(side.value):
+        # Another picture was chosen: the earlier one is not shown any more, whatever becomes of this.
+        await session.update(lambda data: kept_uploads.remove(data, side))
+        await site.service.uploads.release(session.person.reference, earlier["slot"])
     return JSONResponse({"slot": slot}, 201)
 
 
 async def presign(request: Request) -> Response:
     """Return where and how the ciphertext of a slot is sent."""
-    site, session, body = await _enter(request)
+    slot = request.path_params["slot"]
+    (site, session, body), reserved = await asyncio.gather(
+        _enter(request), site_of(request).service.uploads.reserved(slot)
+    )
     attempt = _known_attempt(session, body)
     length = body.get("length")
     if type(length) is not int:
         raise HTTPException(400)
     try:
-        upload = await site.service.presign(
-            session.person,
+        upload = await site.service.uploads.presign(
+            session.person.reference,
             attempt=attempt,
-            slot=request.path_params["slot"],
+            slot=slot,
+            reserved=reserved,
             length=length,
             sha256=_decode(body.get("sha256"), SHA256_BYTES),
         )
     except UploadRefusedError as error:
+        UPLOADS.labels("refused").inc()
         return problem_json(error.status, error.code)
+    UPLOADS.labels("signed").inc()
     return JSONResponse({"url": upload.url, "headers": dict(upload.headers)})
 
 
-async def submit_document(request: Request) -> Response:
-    """Hand in the key and the slots of one attempt: the document job."""
+async def finish(request: Request) -> Response:
+    """Keep a finished upload in the session, so that the page may be reloaded or closed.
+
+    The key of the page's pictures comes with the first one. It is sealed for the worker at once.
+    """
     site, session, body = await _enter(request)
+    attempt = _known_attempt(session, body)
+    slot, side = request.path_params["slot"], _side(body.get("side"))
+    iv = _decode(body.get("iv"), IV_BYTES)
+    key = _decode(body["key"], KEY_BYTES) if "key" in body else None
+    if key is None and not kept_uploads.has_key(session.data, attempt):
+        return problem_json(409, "key_needed")
+    desk, owner = site.service.uploads, session.person.reference
+    try:
+        expires_at = await desk.expires_at(owner, attempt=attempt, slot=slot, side=side)
+        sealed = await desk.seal_key(owner, attempt=attempt, key=key) if key is not None else None
+    except UploadRefusedError as error:
+        return problem_json(error.status, error.code)
+    upload = {
+        "attempt": attempt,
+        "slot": slot,
+        "iv": base64.b64encode(iv).decode(),
+        "expires_at": expires_at,
+        "facts": _facts(body.get("metadata", {})),
+        "fingerprint": _fingerprint(body.get("fingerprint")),
+    }
+
+    def keep(data: Data) -> tuple[bool, str | None]:
+        is_kept = kept_uploads.has_key(data, attempt)
+        if sealed is None and not is_kept:
+            return False, None  # It went with the last upload, in another tab.
+        return True, kept_uploads.keep(data, side, upload, sealed_key=None if is_kept else sealed)
+
+    has_key, earlier = await session.update(keep)
+    if not has_key:
+        return problem_json(409, "key_needed")
+    if earlier is not None:
+        await desk.release(owner, earlier)
+    return JSONResponse({})
+
+
+async def release(request: Request) -> Response:
+    """Forget an upload that the person removes."""
+    site, session, _body = await _enter(request)
+    slot = request.path_params["slot"]
+    sides = [Side(side) for side, upload in session.data.get("uploads", {}).items() if upload["slot"] == slot]
+    if sides:
+        await session.update(lambda data: kept_uploads.remove_slot(data, sides[0], slot))
+    if not await site.service.uploads.release(session.person.reference, slot):
+        return problem_json(404, "unknown")
+    return JSONResponse({})
+
+
+async def submit_document(request: Request) -> Response:
+    """Hand in the key and the slots of one attempt: the document job; the same answer when sent twice.
+
+    For the sides that the request does not name, the session's finished uploads are taken.
+    """
+    try:
+        site, session, body = await _enter(request)
+    except WrongStepError as elsewhere:
+        if elsewhere.path != Page.DOCUMENT_WAIT:
+            raise
+        return JSONResponse({"next": elsewhere.path}, 202)
     if not site.service.async_documents:
         return problem_json(409, "mode_changed", next=Page.DOCUMENT)
     attempt = _known_attempt(session, body)
-    key = _decode(body.get("key"), KEY_BYTES)
-    images = _images(body.get("images"))
+    images = _images(body.get("images", {}))
+    key = _decode(body.get("key"), KEY_BYTES) if images else b""
     metadata = _metadata(body.get("metadata", {}))
 
-    async def ask(data: Data) -> str:
+    # Before the attempt is noted in the session, which has no uploads from then on.
+    earlier = kept_uploads.for_submission(session.data, besides=images, now=site.service.now())
+    together = {**images, **earlier.images}
+
+    async def ask(data: Data, result_id: str) -> str:
         return await site.service.submit_uploads(
             session.person,
+            result_id=result_id,
             attempt=attempt,
             encryption_key=key,
-            images=images,
+            sealed_keys=earlier.sealed_keys,
+            images=together,
             failed_fingerprints=data.get("failed_fingerprints", ()),
-            metadata=metadata,
+            metadata={**metadata, **earlier.metadata},
+            network=client_network(request),
+            found=found,
         )
 
+    # Beside the note in the session, which needs another answer of the same store.
+    finding = site.service.uploads.find(session.person.reference, attempt=attempt, images=together)
+    found = asyncio.ensure_future(finding)
+    found.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
-        path = await submit(session, JobKind.DOCUMENT, ask)
+        if missing := missing_sides(together, passport=Side.PASSPORT in together, selfie=False):
+            raise InvalidInputError(dict.fromkeys(missing, "upload_missing"))
+        path = await submit(site, session, JobKind.DOCUMENT, ask)
     except InvalidInputError as error:
+        UPLOADS.labels("missing").inc(len(error.fields))
         return problem_json(400, "invalid", errors=error.fields)
     except UploadRefusedError as error:
         return problem_json(error.status, error.code)
-    except (StoreUnavailableError, QueueUnavailableError):
+    except (StoreUnavailableError, QueueUnavailableError) as error:
+        note_cause(request.scope, error)
         return problem_json(503, "technical")
+    finally:
+        found.cancel()
+    UPLOADS.labels("submitted").inc(len(images))
     return JSONResponse({"next": path}, 202)
 
 
@@ -109,7 +208,9 @@ def receive_upload(receiver: UploadReceiver) -> Any:
                 body=request.stream(),
             )
         except UploadRefusedError as error:
+            UPLOADS.labels("refused").inc()
             return problem_json(error.status, error.code)
+        UPLOADS.labels("received").inc()
         return Response(status_code=200)
 
     return handler
@@ -151,7 +252,7 @@ def _decode(value: object, length: int) -> bytes:
 
 def _images(value: object) -> dict[Side, EncryptedImage]:
     """Return slot and IV of each side."""
-    if not isinstance(value, dict) or not value:
+    if not isinstance(value, dict):
         raise HTTPException(400)
     images = {}
     for name, image in value.items():
@@ -168,6 +269,11 @@ def _metadata(value: object) -> dict[str, dict[str, Any]]:
     return {_side(name).value: _facts(facts) for name, facts in value.items()}
 
 
+def _fingerprint(value: object) -> str | None:
+    """Return the fingerprint of a picture, by which the same file for two sides is found, or None."""
+    return value if isinstance(value, str) and _FINGERPRINT.fullmatch(value) else None
+
+
 def _facts(facts: object) -> dict[str, Any]:
     """Return the facts of one picture that may be kept."""
     if not isinstance(facts, dict):
@@ -181,6 +287,8 @@ def _facts(facts: object) -> dict[str, Any]:
         kept["mime"] = facts["mime"]
     if facts.get("source") in _SOURCES:
         kept["source"] = facts["source"]
+    if facts.get("scaled") is True:
+        kept["scaled"] = True
     return kept
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from proofing import runtime
-from proofing.plugins import PluginManager
-from proofing.runtime import Runtime
-from proofing.service import Person
+from proofing import bootstrap
+from proofing.app.service import Person
+from proofing.bootstrap import Runtime
+from proofing.jobs.dependencies import Deadlines
 from proofing.testing.memory_queue import MemoryQueue
 
 PERSON = Person(reference="person-1")
@@ -61,15 +61,15 @@ def settings_file(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def process(settings_file, monkeypatch) -> Callable[..., AsyncIterator[Process]]:
+def process(settings_file) -> Callable[..., AsyncIterator[Process]]:
     """Return a context manager that starts a process with the given settings."""
 
     @asynccontextmanager
-    async def start(**values: object) -> AsyncIterator[Process]:
+    async def start(*, deadlines: Deadlines | None = None, **values: object) -> AsyncIterator[Process]:
         queue = MemoryQueue()
-        monkeypatch.setattr(PluginManager, "queue", lambda _self, _name, _context: queue)
-        configuration = await runtime.configure(settings_file(**values), {"PROOFING_ENV": "test"})
-        async with runtime.start(configuration, "run") as started:
+        configuration = await bootstrap.configure(settings_file(**values), {"PROOFING_ENV": "test"})
+        backends = bootstrap.make_backends(configuration, "run", queue=queue)
+        async with bootstrap.start(configuration, "run", backends, deadlines=deadlines) as started:
             yield Process(started, queue)
 
     return start

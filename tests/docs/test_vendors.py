@@ -2,17 +2,17 @@
 
 import csv
 import re
-from datetime import date
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import proofing_mock
-from proofing.images import Image, Side
+from proofing.contracts.images import Image, Side
+from proofing.contracts.proofers import Maturity, ProoferKind, ProofingRequest
 from proofing.rules.documents import judge_document
 from proofing.testing.vendor_fakes import FakeVendor, ask, make_context
-from proofing.vendors import Maturity, ProoferKind, ProofingRequest
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "vendors"
@@ -72,6 +72,6 @@ async def test_the_examples_do_what_they_say(title, text):
     context = make_context(FakeVendor(lambda _request: pytest.fail("called out")), descriptor, settings)
     result = await ask(descriptor.make(settings), request, context)
     marks = {side: image.fingerprint for side, image in request.images.items()}
-    verdict = judge_document(result, fingerprints=marks, today=date(2026, 11, 24))
+    verdict = judge_document(result, fingerprints=marks, now=datetime(2026, 11, 24, 18, tzinfo=UTC))
     assert (verdict.outcome, verdict.reasons) == EXPECTED[title]
     assert verdict.needs_confirmation is ("confirm" in title)

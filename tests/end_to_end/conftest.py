@@ -19,7 +19,10 @@ import pytest
 import pytest_asyncio
 import yaml
 from PIL import Image
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
+
+from proofing.testing.processes import start_process
+from proofing_devtools.product import FROM_ONE_ADDRESS
 
 START_SECONDS = 60
 #: How long a page may take on a busy machine; only a test that fails waits so long.
@@ -33,8 +36,8 @@ import hashlib
 import json
 import os
 
-from proofing.hookspecs import hookimpl
-from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.hooks import hookimpl
+from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
 from proofing_mock import MockSettings
 from proofing_mock.documents import DocumentMock
 
@@ -60,7 +63,7 @@ def proofing_proofers():
             name="spy",
             kind=ProoferKind.DOCUMENT,
             make=make,
-            takes_text_documents=True,
+            accepts_test_documents=True,
             maturity=Maturity.MOCK,
         )
     ]
@@ -83,6 +86,7 @@ class Installation:
             "document_vendor": "spy",
             "local": {"directory": str(directory / "local")},
             "log_directory": str(directory / "log"),
+            **FROM_ONE_ADDRESS,
             **{name: value for name, value in settings.items() if not name.startswith("spy_")},
         }
         (directory / "settings.yaml").write_text(yaml.safe_dump({"default": values}))
@@ -107,14 +111,13 @@ class Installation:
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start one `proofing` command."""
-        process = subprocess.Popen(
+        process = start_process(
             [sys.executable, "-m", "proofing.cli", *command],
             cwd=self.directory,
             env=self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
         )
         self.processes.append(process)
         return process
@@ -191,6 +194,15 @@ def proofing(install: Callable[..., Installation]) -> Installation:
     return installation
 
 
+@pytest.fixture(scope="session")
+def unattended(install: Callable[..., Installation]) -> Installation:
+    """An installation without a worker: whoever waits there waits until the end of the test."""
+    installation = install(async_wait_timeout_seconds=300)
+    installation.run("migrate")
+    installation.start_web()
+    return installation
+
+
 class Person:
     """Somebody who proofs who they are, on one page of a browser."""
 
@@ -203,13 +215,18 @@ class Person:
         """Return what Playwright puts into a file field."""
         return {"name": name, "mimeType": mime, "buffer": content}
 
-    def side(self, name: str) -> object:
+    def side(self, name: str) -> Locator:
         """Return the field of one side."""
         return self.page.locator(f"[data-side={name}]")
 
     async def heading(self, text: str) -> None:
         """Expect the page's main heading."""
         await expect(self.page.locator("h1:visible")).to_have_text(text)
+
+    async def later(self, time: str) -> None:
+        """Set the installed clock forward, "minutes:seconds"; a page that loads has set no timers yet."""
+        await self.page.wait_for_load_state()
+        await self.page.clock.fast_forward(time)
 
     async def consent(self, url: str) -> None:
         """Go to the capture page."""
@@ -221,9 +238,15 @@ class Person:
 
     async def give(self, side: str, content: bytes, name: str = "photo.jpg") -> None:
         """Choose a file for one side."""
-        # As for people: there is no field before the script listens to it.
-        await expect(self.page.locator(f"#{side}")).to_be_visible()
-        await self.page.set_input_files(f"#{side}", self.file(content, name))
+        field, replace = self.page.locator(f"#{side}"), self.side(side).locator("[data-replace]")
+        # As for people: there is no field before the script listens to it, nor beside a photo that is ready.
+        await expect(field.or_(replace).filter(visible=True).first).to_be_visible()
+        if await replace.is_visible():
+            async with self.page.expect_file_chooser() as choosing:
+                await replace.click()
+            await (await choosing.value).set_files(self.file(content, name))
+        else:
+            await field.set_input_files(self.file(content, name))
 
     async def ready(self, *sides: str) -> None:
         """Expect sides to be ready."""
@@ -266,19 +289,19 @@ class Person:
         await self.give_ssn()
         await self.submit_information()
         await self.give_phone()
-        await self.heading("You are verified")
+        await self.heading("You’re verified")
 
 
 @pytest.fixture(scope="session")
 def photos() -> dict[str, bytes]:
-    """Photographs as a camera makes them: noise that does not compress away, 1.5 megapixels each."""
+    """Photographs as a camera makes them: noise that does not compress away, half a megapixel each."""
     made = {}
     for seed, side in enumerate(("front", "back")):
-        pixels = random.Random(seed).randbytes(1500 * 1000 * 3)  # noqa: S311 - noise, no secret
+        pixels = random.Random(seed).randbytes(900 * 600 * 3)  # noqa: S311 - noise, no secret
         file = io.BytesIO()
-        Image.frombytes("RGB", (1500, 1000), pixels).save(file, "JPEG", quality=90)
+        Image.frombytes("RGB", (900, 600), pixels).save(file, "JPEG", quality=90)
         made[side] = file.getvalue()
-        assert len(made[side]) > 1024 * 1024
+        assert len(made[side]) > 384 * 1024
     return made
 
 
@@ -296,6 +319,8 @@ async def page(chromium: Browser) -> AsyncIterator[Page]:
             wrong.append(text)
 
     page.on("console", lambda message: listen(message.text))
+    # Caught from the beginning: a key that opens a chooser can be faster than the wish to catch it.
+    page.on("filechooser", lambda _: None)
     yield page
     # Chromium may never answer the close of a page that is leaving for another one at that moment (seen on a
     # busy machine). It is closed with the browser then.
@@ -313,5 +338,5 @@ def person(page: Page, photos: dict[str, bytes]) -> Person:
 
 @pytest.fixture
 def meet(photos: dict[str, bytes]) -> Callable[[Page], Person]:
-    """Return a maker of persons for further pages."""
+    """Return a maker of people for further pages."""
     return lambda page: Person(page, photos)

@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from proofing.testing.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, running_s3
+from proofing_devtools.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, running_s3
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -60,7 +60,7 @@ async def test_journey(bucket, capture):
     assert [seen.status for seen in puts[-2:]] == [200, 200]
     await capture.submit_photos()
     await capture.finish()
-    await expect(capture.page.locator("h1")).to_have_text("You are verified")
+    await expect(capture.page.locator("h1")).to_have_text("You’re verified")
     assert not bucket.buckets["captures"].objects
 
 

@@ -8,15 +8,15 @@ import httpx
 import pytest
 
 from proofing.cli.smoke import Answers, SmokeError, Walk
-from proofing.images import Side
+from proofing.contracts.images import Side
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
 from proofing.testing.lines import read_lines
 from proofing.testing.pictures import make_jpeg
 from proofing.testing.processes import free_port
-from proofing.testing.product import Product
-from proofing.testing.services import running_services
 from proofing.testing.waiting import eventually
+from proofing_devtools.product import Product
+from proofing_devtools.services import running_services
 
 FAULTS = {
     "slow": Fault(latency_seconds=0.7),
@@ -159,7 +159,7 @@ def submitted(product: Product, start: int) -> set[str]:
 
 @pytest.mark.parametrize(("service", "faults"), FORMS)
 def test_pages_answer_jobs_end_and_it_heals(shape, claim, service, faults):
-    """While one dependency is away every page answers in time; jobs end typed; afterwards all works again.
+    """While one dependency is away every page answers in time; jobs end typed; afterward all works again.
 
     One job is at its vendor when the fault comes, and one is submitted right after it, or refused.
     """

@@ -55,12 +55,13 @@ async def test_journey(installations, switches, page, person, photos):
     if uploads:
         posts = b"".join(body or b"" for method, _, body in sent if method == "POST")
         assert not any(content[1000:1032] in posts for content in photos.values())
-    # Nothing of the person in any URL, and nothing kept by the browser but the opaque cookie.
+    # Nothing of the person in any URL, and nothing kept by the browser but opaque cookies.
     urls = " ".join(url for _, url, _ in sent)
     assert not re.search("900-?66|661234|fake|2025550123|59010", urls, re.IGNORECASE)
     assert await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
-    (cookie,) = await page.context.cookies()
-    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("proofing", True, "Lax")
+    cookies = await page.context.cookies()
+    assert {cookie["name"] for cookie in cookies} == {"proofing", "proofing-visit"}
+    assert all((cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax") for cookie in cookies)
     # The store keeps nothing once the verdict stands.
     assert not [path for path in installation.directory.glob("local/**/captures/**/*") if path.is_file()]
 
@@ -128,6 +129,7 @@ async def test_without_script(installations, chromium, meet, photos):
     page = await context.new_page()
     person = meet(page)
     await person.consent(installation.url)
+    await expect(page.get_by_text("resized on this device")).to_be_hidden()
     for side, content in photos.items():
         await person.give(side, content)
     await person.submit_photos()
@@ -135,7 +137,7 @@ async def test_without_script(installations, chromium, meet, photos):
     await person.submit_information()
     await check_until(page, page.get_by_label("Phone number"))
     await person.give_phone()
-    await check_until(page, page.get_by_role("heading", name="You are verified"))
+    await check_until(page, page.get_by_role("heading", name="You’re verified"))
     await context.close()
 
 
@@ -149,13 +151,13 @@ async def test_failed_picture_without_script(installations, chromium, meet, phot
     await person.give("front", failing, "id.yaml")
     await person.give("back", photos["back"])
     await person.submit_photos()
-    await person.heading("We could not accept your photos")
+    await person.heading("We couldn’t accept your photos")
     await page.get_by_role("link", name="Add new photos").click()
     for _ in range(2):
         await person.give("front", failing, "id.yaml")
         await person.give("back", photos["back"])
         await person.submit_photos()
-        await expect(page.locator("#front-error")).to_contain_text("already seen this photo")
+        await expect(page.locator("#front-error")).to_contain_text("already used this photo")
         await expect(page.get_by_text("You have 4 attempts left")).to_be_visible()
     await person.give("front", photos["front"])
     await person.give("back", photos["back"])
@@ -170,7 +172,7 @@ async def test_uploads_without_script_are_explained(proofing, chromium, meet):
     page = await context.new_page()
     person = meet(page)
     await person.consent(proofing.url)
-    await expect(page.get_by_text("needs JavaScript")).to_be_visible()
+    await expect(page.get_by_text("requires JavaScript")).to_be_visible()
     # What cannot work is not offered.
     await expect(page.get_by_role("button", name="Submit photos")).to_be_hidden()
     await context.close()
@@ -196,13 +198,13 @@ async def test_leaving_asks_without_losing_anything(proofing, page, person):
     """The question opens in the page, where chosen photos stay; the answer removes everything."""
     await person.consent(proofing.url)
     await person.give_photos()
-    leave = page.get_by_role("button", name="Remove it and leave")
+    leave = page.get_by_role("button", name="Delete my information and exit")
     await expect(leave).to_be_hidden()
-    await page.get_by_text("Cancel and leave").press("Enter")
-    await expect(page.get_by_text("What you entered will be removed")).to_be_visible()
+    await page.get_by_text("Cancel and exit").press("Enter")
+    await expect(page.get_by_text("What you entered will be deleted")).to_be_visible()
     await person.ready()
     await leave.click()
-    await person.heading("You have left the identity check")
+    await person.heading("You’ve left the identity check")
 
 
 async def test_camera(proofing, page, person):
@@ -233,10 +235,10 @@ async def test_ssn_is_masked(proofing, page, person, photos):
     await person.give_photos()
     await page.get_by_role("button", name="Submit photos").click()
     field = page.get_by_label("Social Security number")
-    await expect(field).to_have_attribute("type", "password")
-    toggle = page.get_by_role("button", name="Show number")
+    await expect(field).to_have_css("-webkit-text-security", "disc")
+    toggle = page.get_by_role("button", name="Show Social Security number")
     await toggle.click()
-    await expect(field).to_have_attribute("type", "text")
+    await expect(field).to_have_css("-webkit-text-security", "none")
     await expect(toggle).to_have_attribute("aria-pressed", "true")
     await field.fill("900-66-1234")
     await page.get_by_role("button", name="Continue").click()
@@ -244,6 +246,7 @@ async def test_ssn_is_masked(proofing, page, person, photos):
     assert "900661234" not in await page.content()
     await page.go_back()
     assert "900661234" not in await page.content()
+    await expect(field).to_have_value("")
 
 
 async def test_back_after_an_error_in_a_form(proofing, page, person):
@@ -288,7 +291,7 @@ async def test_targets_of_the_steps_behind_the_photos(proofing, page, person):
 
 
 async def test_structure_of_every_page(proofing, page, person):
-    """One main heading, labelled fields, a marked step, a language: on every page."""
+    """One main heading, labeled fields, a marked step, a language: on every page."""
     await person.consent(proofing.url)
     for path in ("/", "/consent", "/document", "/session-ended", "/exited", "/nothing"):
         await page.goto(proofing.url + path)
@@ -318,10 +321,10 @@ async def test_insecure_address_is_explained(proofing, chromium_path):
         )
         page = await browser.new_page()
         await page.goto(f"http://proofing.test:{proofing.port}/")
-        await expect(page.get_by_text("not opened on a secure connection")).to_be_visible()
+        await expect(page.get_by_text("This connection isn’t secure")).to_be_visible()
         await page.get_by_role("link", name="Start", exact=True).click()
         await page.get_by_label("I agree").check()
         await page.get_by_role("button", name="Continue").click()
-        await expect(page.get_by_role("heading", name="This request was not accepted")).to_be_visible()
-        await expect(page.get_by_text("not opened on a secure connection")).to_be_visible()
+        await expect(page.get_by_role("heading", name="We couldn’t accept this request")).to_be_visible()
+        await expect(page.get_by_text("This connection isn’t secure")).to_be_visible()
         await browser.close()

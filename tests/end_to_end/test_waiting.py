@@ -21,7 +21,7 @@ async def wait_for_document(person, installation):
     await person.consent(installation.url)
     await person.give_photos()
     await person.submit_photos()
-    await person.heading("We are checking your ID")
+    await person.heading("We’re checking your ID")
 
 
 async def test_page_goes_on_by_itself(slow, person):
@@ -35,10 +35,9 @@ async def test_page_goes_on_by_itself(slow, person):
     status = person.page.locator("#wait-status")
     await expect(status).to_have_attribute("aria-live", "polite")
     await expect(status).to_have_text("Still checking.")
-    await expect(person.page.get_by_role("button", name="Stop and go back")).to_be_visible()
     await person.heading("Enter your Social Security number")
-    # One load of the waiting page, and one that the end of the job led to.
-    assert len([url for url in loads if url.endswith("/document/wait")]) == 2
+    # The end of the job leads to the next page by itself.
+    assert len([url for url in loads if url.endswith("/document/wait")]) == 1
 
 
 async def test_polling_where_streams_do_not_get_through(slow, person):
@@ -55,10 +54,10 @@ async def test_reload_second_tab_and_back(slow, person, meet):
     """Reloading, another tab, and going back find the same job; the session moves on once."""
     await wait_for_document(person, slow)
     await person.page.reload()
-    await person.heading("We are checking your ID")
+    await person.heading("We’re checking your ID")
     tab = meet(await person.page.context.new_page())
     await tab.page.goto(f"{slow.url}/document")
-    await tab.heading("We are checking your ID")
+    await tab.heading("We’re checking your ID")
     await person.heading("Enter your Social Security number")
     await tab.heading("Enter your Social Security number")
     await person.page.go_back()
@@ -69,13 +68,74 @@ async def test_reload_second_tab_and_back(slow, person, meet):
     await tab.heading("Enter your Social Security number")
 
 
-async def test_connection_lost_and_found(slow, person):
-    """Offline is said, and when the connection is back the page goes on."""
-    await wait_for_document(person, slow)
-    await person.page.context.set_offline(True)
-    await expect(person.page.locator("#wait-status")).to_have_text(re.compile("offline"))
-    await person.page.context.set_offline(False)
-    await person.heading("Enter your Social Security number")
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "polling"])
+async def test_connection_lost_and_found(unattended, person, streams):
+    """Offline is announced, and so is the connection that is back, although the check has not ended."""
+    if not streams:
+        await person.page.route("**/events", lambda route: route.abort())
+    await wait_for_document(person, unattended)
+    status = person.page.locator("#wait-status")
+    await expect(status).to_have_text("Still checking.")
+    for _ in range(2):
+        await person.page.context.set_offline(True)
+        await expect(status).to_have_text(re.compile("You’re offline"))
+        await person.page.context.set_offline(False)
+        await expect(status).to_have_text("Connected again. Still checking.")
+
+
+#: Notes every text that a screen reader announces.
+LISTEN = """() => {
+    const status = document.getElementById("wait-status");
+    window.announced = [status.textContent];
+    new MutationObserver(() => announced.push(status.textContent)).observe(status, {childList: true});
+}"""
+
+
+async def test_announcements(unattended, person):
+    """News at about 15 and 30 seconds, three announcements altogether, none of them twice."""
+    await person.page.clock.install()
+    await wait_for_document(person, unattended)
+    status = person.page.locator("#wait-status")
+    await expect(status).to_have_text("Still checking.")
+    await person.page.evaluate(LISTEN)
+    for after in ("00:16", "00:15"):
+        before = await status.text_content()
+        await person.later(after)
+        await expect(status).not_to_have_text(before)
+    await person.later("00:59")
+    announced = await person.page.evaluate("announced")
+    assert len(announced) == len(set(announced)) == 3
+    assert all(text.startswith("Still checking.") for text in announced)
+    # A page that is loaded again does not begin again from the start.
+    await person.page.reload()
+    waited = int(await person.page.locator("#wait").get_attribute("data-waited-seconds"))
+    assert 0 <= waited < 60
+
+
+async def test_one_stream_for_all_tabs(unattended, person):
+    """More tabs than a browser opens connections wait at the same time, and other pages load beside them."""
+    context = person.page.context
+    streams = []
+    context.on("request", lambda request: streams.append(request) if request.url.endswith("/events") else 0)
+    await wait_for_document(person, unattended)
+    tabs = [person.page]
+    for _ in range(8):
+        tab = await context.new_page()
+        await tab.goto(f"{unattended.url}/document/wait")
+        await expect(tab.locator("#wait-status")).to_have_text("Still checking.")
+        tabs.append(tab)
+    assert len(streams) == 1
+    # The tab that reads the stream goes away, and another one takes over.
+    async with context.expect_event("request", lambda request: request.url.endswith("/events")):
+        await tabs.pop(0).close()
+    other = await context.new_page()
+    await other.goto(unattended.url)
+    await (
+        other.get_by_role("link", name="Continue where you stopped").or_(other.locator("h1")).first.wait_for()
+    )
+    await tabs[0].get_by_text("Stop and go back").click()
+    await tabs[0].get_by_role("button", name="Stop this check").click()
+    await expect(tabs[0].locator("h1")).to_have_text("Add photos of your ID")
 
 
 async def test_server_trouble_is_shown(slow, person):
@@ -85,19 +145,29 @@ async def test_server_trouble_is_shown(slow, person):
         re.compile("/api/jobs/[^/]+$"), lambda route: route.fulfill(status=503, json={"code": "technical"})
     )
     await wait_for_document(person, slow)
-    await expect(person.page.locator("#wait-status")).to_contain_text("cannot reach the server")
+    await expect(person.page.locator("#wait-status")).to_contain_text("can’t reach the server")
     await person.page.unroute(re.compile("/api/jobs/[^/]+$"))
     await person.heading("Enter your Social Security number")
 
 
-async def test_cancel(slow, person):
-    """Stopping leads back to the form, and the next try is a new job."""
+async def test_cancel(unattended, slow, person):
+    """Stopping asks first, then leads back to the form; the next try is a new job."""
+    await wait_for_document(person, unattended)
+    stop = person.page.get_by_role("button", name="Stop this check")
+    await expect(stop).to_be_hidden()
+    await expect(person.page.get_by_role("button", name="Try again")).to_be_hidden()
+    await person.page.get_by_text("Stop and go back").press("Enter")
+    await expect(person.page.get_by_text("Do you want to stop this check?")).to_be_visible()
+    await person.heading("We’re checking your ID")
+    await stop.click()
+    await person.heading("Add photos of your ID")
     await wait_for_document(person, slow)
-    await person.page.get_by_role("button", name="Stop and go back").click()
+    await person.page.get_by_text("Stop and go back").click()
+    await stop.click()
     await person.heading("Add photos of your ID")
     await person.give_photos()
     await person.submit_photos()
-    await person.heading("We are checking your ID")
+    await person.heading("We’re checking your ID")
     await person.heading("Enter your Social Security number")
 
 
@@ -110,7 +180,7 @@ async def test_double_click_is_one_attempt(slow, person):
     await person.consent(slow.url)
     await person.give_photos()
     await person.page.get_by_role("button", name="Submit photos").dblclick()
-    await person.heading("We are checking your ID")
+    await person.heading("We’re checking your ID")
     assert len(submissions) == 1
     await person.heading("Enter your Social Security number")
 
@@ -124,8 +194,8 @@ async def test_late_answer_is_adopted(install, person):
     await person.heading("This is taking longer than usual")
     await expect(person.page.locator("#late h1")).to_be_focused()
     await expect(person.page.get_by_role("button", name="Try again")).to_be_visible()
-    await expect(person.page.get_by_role("button", name="Stop and go back")).to_have_count(0)
-    await expect(person.page.get_by_text("You will need to add your photos once more")).to_be_visible()
+    await expect(person.page.get_by_text("Stop and go back")).to_be_hidden()
+    await expect(person.page.get_by_text("need to add your photos again")).to_be_visible()
     await person.page.reload()
     await person.heading("This is taking longer than usual")
     installation.start("worker")
@@ -137,9 +207,9 @@ async def test_failure_has_its_own_screen(slow, person):
     await person.consent(slow.url)
     await person.give_form("doc_auth_result: Failed\ntransaction_status: failed\nhttp_status: {front: 438}")
     await person.submit_photos()
-    await person.heading("We could not accept your photos")
+    await person.heading("We couldn’t accept your photos")
     await expect(person.page.get_by_role("alert")).to_be_visible()
-    await expect(person.page.get_by_text("This photo could not be opened")).to_be_visible()
+    await expect(person.page.get_by_text("We couldn’t open this photo")).to_be_visible()
     await expect(person.page.get_by_text("You have 4 attempts left")).to_be_visible()
 
 
@@ -148,25 +218,35 @@ async def test_vendor_exception_has_its_own_screen(slow, person):
     await person.consent(slow.url)
     await person.give_form("http_status: {result: 500}")
     await person.submit_photos()
-    await person.heading("We have a technical problem")
+    await person.heading("Something went wrong on our end")
     await person.page.get_by_role("link", name="Try again").click()
     await person.heading("Add photos of your ID")
 
 
+async def insist_on_a_wrong_phone(person, *, is_first):
+    """Send a number whose answer is no; from the second time on the page asks before it is tried again."""
+    await person.give_phone("703-555-5555")
+    if not is_first:
+        await expect(person.page.locator("#error-summary")).to_be_visible()
+        await person.give_phone("703-555-5555")
+
+
 async def test_last_attempt_and_limit(proofing, person):
-    """Four failed phone numbers, a fifth that is right: the flow goes on. All wrong: the limit, in words."""
+    """Silence costs nothing; after four times no, a fifth number that is right still passes."""
     await person.consent(proofing.url)
     await person.give_photos()
     await person.submit_photos()
     await person.give_ssn()
     await person.submit_information()
+    await person.give_phone("703-555-5888")
+    await expect(person.page.get_by_text("You have 5 attempts left")).to_be_visible()
+    await person.page.get_by_role("link", name="Try again").click()
     for left in (4, 3, 2, 1):
-        await person.give_phone(f"703-555-{5888 if left % 2 else 5999}")
-        await expect(person.page.get_by_role("alert")).to_be_visible()
+        await insist_on_a_wrong_phone(person, is_first=left == 4)
         await expect(person.page.get_by_text(f"You have {left} attempt")).to_be_visible()
-        await person.page.get_by_role("link", name="Try again").click()
+        await person.page.get_by_role("link", name="Try another number").click()
     await person.give_phone()
-    await person.heading("You are verified")
+    await person.heading("You’re verified")
 
 
 async def test_limit_screen(proofing, person):
@@ -176,14 +256,14 @@ async def test_limit_screen(proofing, person):
     await person.submit_photos()
     await person.give_ssn()
     await person.submit_information()
-    for _ in range(4):
-        await person.give_phone("703-555-5888")
-        await person.page.get_by_role("link", name="Try again").click()
-    await person.give_phone("703-555-5888")
-    await person.heading("You have used all attempts for phone numbers")
-    await expect(person.page.get_by_text("Please try again in 6 hours")).to_be_visible()
+    for count in range(4):
+        await insist_on_a_wrong_phone(person, is_first=count == 0)
+        await person.page.get_by_role("link", name="Try another number").click()
+    await insist_on_a_wrong_phone(person, is_first=False)
+    await person.heading("You’ve used all your attempts for phone numbers")
+    await expect(person.page.get_by_text("You can try again in 6 hours")).to_be_visible()
     await person.page.goto(f"{proofing.url}/phone")
-    await person.heading("You have used all attempts for phone numbers")
+    await person.heading("You’ve used all your attempts for phone numbers")
 
 
 async def test_session_warning(proofing, person):
@@ -201,14 +281,25 @@ async def test_session_warning(proofing, person):
     await person.page.route("**/api/session", answer)
     await person.page.clock.install()
     await person.consent(proofing.url)
-    warning = person.page.get_by_role("alert").filter(has_text="this session ends in 2 minutes")
+    warning = person.page.get_by_role("dialog", name="Are you still there?")
     await expect(warning).to_be_hidden()
-    await person.page.clock.fast_forward("13:01")
+    await person.page.locator("summary").focus()
+    await person.later("13:01")
     await expect(warning).to_be_visible()
-    await person.page.get_by_role("button", name="I am still here").click()
+    await expect(warning).to_contain_text("ends in 1 minute")
+    await expect(person.page.get_by_role("button", name="Yes, continue")).to_be_focused()
+    # The time that is left comes from the server, again and again.
+    left["idle_seconds"] = 65
+    await person.later("00:16")
+    await expect(warning).to_contain_text(re.compile(r"ends in 1 minute, [0-5] seconds?"))
+    left["idle_seconds"] = 30
+    await person.later("00:16")
+    await expect(warning).to_contain_text(re.compile(r"ends in (30|2\d) seconds"))
+    await person.page.get_by_role("button", name="Yes, continue").click()
     await expect(warning).to_be_hidden()
+    await expect(person.page.locator("summary")).to_be_focused()
     left.clear()
-    await person.page.clock.fast_forward("16:00")
+    await person.later("16:00")
     await person.heading("Your session has ended")
 
 
@@ -217,7 +308,7 @@ async def test_a_session_kept_alive_elsewhere_is_not_left(proofing, person):
     await person.page.clock.install()
     await person.consent(proofing.url)
     async with person.page.expect_response("**/api/session"):
-        await person.page.clock.fast_forward("13:01")
+        await person.later("13:01")
     warning = person.page.locator("#session-warning")
     await expect(warning).to_be_hidden()
     await person.heading("Add photos of your ID")
@@ -240,34 +331,35 @@ async def test_trouble_of_the_server_does_not_end_a_session(proofing, person):
     await person.page.clock.install()
     await person.consent(proofing.url)
     await person.give_photos()
-    warning = person.page.get_by_role("alert").filter(has_text="this session ends in 2 minutes")
-    await person.page.clock.fast_forward("13:01")
+    warning = person.page.get_by_role("dialog", name="Are you still there?")
+    await person.later("13:01")
     await expect(warning).to_be_visible()
+    await expect(warning).to_contain_text("reach the server right now")
     # The server is there again, and says that another tab has kept the session alive.
     broken.clear()
     left["idle_seconds"] = 900
-    await person.page.clock.fast_forward("00:06")
+    await person.later("00:06")
     await expect(warning).to_be_hidden()
     assert asked == ["GET", "GET"]
     left["idle_seconds"] = 119
-    await person.page.clock.fast_forward("13:01")
+    await person.later("13:01")
     await expect(warning).to_be_visible()
     # The answer to the button is lost. What the person said is said again.
     broken.append("connection")
     async with person.page.expect_event("requestfailed"):
-        await person.page.get_by_role("button", name="I am still here").click()
+        await person.page.get_by_role("button", name="Yes, continue").click()
     broken.clear()
     left["idle_seconds"] = 900
-    await person.page.clock.fast_forward("00:06")
+    await person.later("00:06")
     await expect(warning).to_be_hidden()
     assert asked[2:] == ["GET", "POST", "POST"]
     await person.ready()
     # Without any answer the page leaves when the time is over that was known last.
     broken.append(503)
-    await person.page.clock.fast_forward("13:01")
+    await person.later("13:01")
     await expect(warning).to_be_visible()
     await person.ready()
-    await person.page.clock.fast_forward("02:01")
+    await person.later("02:01")
     await person.heading("Your session has ended")
 
 
@@ -277,10 +369,96 @@ async def test_a_server_that_says_nothing_does_not_keep_the_page_for_ever(proofi
     await person.page.clock.install()
     await person.consent(proofing.url)
     async with person.page.expect_request("**/api/session"):
-        await person.page.clock.fast_forward("13:01")
-    await person.page.clock.fast_forward("00:16")
+        await person.later("13:01")
+    await person.later("00:16")
     await expect(person.page.locator("#session-warning")).to_be_visible()
     async with person.page.expect_request("**/api/session"):
-        await person.page.clock.fast_forward("02:01")
-    await person.page.clock.fast_forward("00:16")
+        await person.later("02:01")
+    await person.later("00:16")
     await person.heading("Your session has ended")
+
+
+@pytest.fixture
+def short(person):
+    """Return a switch of the answer about the session: two minutes less one second, or the server's own."""
+    answers = {"idle_seconds": 119}
+
+    async def answer(route):
+        if answers and route.request.method == "GET":
+            await route.fulfill(json=answers)
+        else:
+            await route.continue_()
+
+    async def switch(*, on):
+        if on:
+            await person.page.route("**/api/session", answer)
+        else:
+            await person.page.unroute("**/api/session")
+
+    return switch
+
+
+async def test_escape_extends_the_session(proofing, person, short):
+    """Whoever presses Escape is there: the session is extended, and the focus is where it was."""
+    await person.page.clock.install()
+    await short(on=True)
+    await person.consent(proofing.url)
+    dialog = person.page.get_by_role("dialog")
+    await person.page.wait_for_load_state()
+    await person.page.locator("#front").focus()
+    await person.later("13:01")
+    for _ in range(2):
+        await expect(dialog).to_be_visible()
+        async with person.page.expect_request(
+            lambda request: request.url.endswith("/api/session") and request.method == "POST"
+        ):
+            await person.page.keyboard.press("Escape")
+        await expect(dialog).to_be_hidden()
+        await expect(person.page.locator("#front")).to_be_focused()
+        await person.later("13:01")
+
+
+async def test_session_dialog_on_a_small_telephone(proofing, person, short):
+    """The dialog fits, holds the focus, leaves nothing behind it half covered, and has a way out."""
+    await person.page.set_viewport_size({"width": 320, "height": 480})
+    await person.page.clock.install()
+    await short(on=True)
+    await person.consent(proofing.url)
+    await person.later("13:01")
+    dialog = person.page.get_by_role("dialog")
+    await expect(dialog).to_be_visible()
+    box = await dialog.bounding_box()
+    assert box["x"] >= 0
+    assert box["y"] >= 0
+    assert box["x"] + box["width"] <= 320
+    assert box["y"] + box["height"] <= 480
+    assert await dialog.evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
+    assert await dialog.evaluate("dialog => dialog.scrollHeight <= dialog.clientHeight")
+    for _ in range(4):
+        await person.page.keyboard.press("Tab")
+        focused = "document.activeElement === document.body || !!document.activeElement.closest('dialog')"
+        assert await person.page.evaluate(focused)
+    await dialog.get_by_role("button", name="Delete my information and exit").click()
+    await person.heading("You’ve left the identity check")
+
+
+async def test_stopping_without_script_asks_too(install, chromium, meet, photos):
+    """Without script the question opens as well, and only its answer stops the check."""
+    installation = install(doc_auth_enable_presigned_s3_urls=False, async_wait_timeout_seconds=300)
+    installation.run("migrate")
+    installation.start_web()
+    context = await chromium.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    person = meet(page)
+    await person.consent(installation.url)
+    for side, content in photos.items():
+        await person.give(side, content)
+    await person.submit_photos()
+    await person.give_ssn()
+    await person.submit_information()
+    await person.heading("We’re checking your information")
+    await expect(page.get_by_role("button", name="Stop this check")).to_be_hidden()
+    await page.get_by_text("Stop and go back").click()
+    await page.get_by_role("button", name="Stop this check").click()
+    await person.heading("Check your information")
+    await context.close()

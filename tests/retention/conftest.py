@@ -11,20 +11,20 @@ import httpx
 import pytest
 import yaml
 
-from proofing import runtime
+from proofing import bootstrap
+from proofing.bootstrap import Runtime
 from proofing.cli.smoke import Answers, Walk, _picture
-from proofing.images import Side
-from proofing.runtime import Runtime
+from proofing.contracts.images import Side
 from proofing.testing.lines import read_lines
 from proofing.testing.processes import free_port
-from proofing.testing.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, running_services
-from proofing.testing.shape import ProductionShape
+from proofing_devtools.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, running_services
+from proofing_devtools.shape import ProductionShape
 
 #: What PTTL says of a key that is not there.
 _GONE = -2
 #: Short times: a dead worker is noticed within two seconds, a result lives for two.
 _FAST = {
-    "result_life_seconds": 2,
+    "result_ttl_seconds": 2,
     "mock": {"latency_seconds": 0.3},
     "postgres": {
         "lease_seconds": 1.5,
@@ -103,8 +103,8 @@ class Shape(ProductionShape):
             for name, value in environment.items():
                 if name.startswith("AWS_"):
                     patch.setenv(name, value)
-            configuration = await runtime.configure(environ=environment, role=role)
-            async with runtime.start(configuration, role) as started:
+            configuration = await bootstrap.configure(environ=environment, role=role)
+            async with bootstrap.start(configuration, role) as started:
                 yield started
 
 

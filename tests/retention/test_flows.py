@@ -1,4 +1,4 @@
-"""S5: persons come, leave halfway, and workers are killed; nothing outlives its bound."""
+"""S5: people come, leave halfway, and workers are killed; nothing outlives its bound."""
 
 import asyncio
 import contextlib
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from proofing.cli.smoke import SmokeError, Walk
-from proofing.testing.services import IMAGE_BUCKET
+from proofing.sessions.uploads import OBJECT_LIFE_SECONDS
 from proofing.testing.waiting import eventually
-from proofing.uploads import OBJECT_LIFE_SECONDS
+from proofing_devtools.services import IMAGE_BUCKET
 
 #: Persons at once, and the share of them that leaves halfway.
 _AT_ONCE = 8
@@ -98,7 +98,7 @@ def is_busy(shape):
 
 
 async def run_flows(shape, chance, *, flows, kills):
-    """Let *flows* persons come, more until *kills* workers were killed, and watch what stands meanwhile."""
+    """Let *flows* people come, more until *kills* workers were killed, and watch what stands meanwhile."""
     tally, over = Tally(), asyncio.Event()
 
     async def come():

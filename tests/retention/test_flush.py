@@ -5,10 +5,10 @@ import secrets
 
 import pytest
 
-from proofing.records import JobKind
-from proofing.service import Person
-from proofing.testing.capture import APPLICANT
+from proofing.app.service import Person
+from proofing.contracts.records import JobKind
 from proofing.testing.waiting import eventually
+from proofing_devtools.capture import APPLICANT
 
 #: Persons whose jobs wait at once, so that a flush meets some of them in every state.
 _AT_ONCE = 50

@@ -10,9 +10,9 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from proofing.encryption import Purpose, SealContext
-from proofing.errors import EncryptionError
-from proofing.testing.services import IMAGE_BUCKET, KEY_ALIAS, REGION, SECRET_BUCKET, SECRET_KEY
+from proofing.base.errors import EncryptionError
+from proofing.crypto.encryption import Purpose, SealContext
+from proofing_devtools.services import IMAGE_BUCKET, KEY_ALIAS, REGION, SECRET_BUCKET, SECRET_KEY
 
 
 def client_of(shape, role, service):

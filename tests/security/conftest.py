@@ -9,11 +9,11 @@ import httpx
 import pytest
 import yaml
 
-from proofing import runtime
+from proofing import bootstrap
+from proofing.bootstrap import Runtime
 from proofing.jobs.run import JobRun
-from proofing.plugins import PluginManager
-from proofing.runtime import Runtime
 from proofing.testing.memory_queue import MemoryQueue
+from proofing_devtools.product import FROM_ONE_ADDRESS
 from proofing_server.app import make_app
 
 ORIGIN = "http://localhost:8000"
@@ -63,7 +63,11 @@ def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., As
     @asynccontextmanager
     async def start(**values: object) -> AsyncIterator[Process]:
         queue = MemoryQueue()
-        base = {"plugins": ["huey", "local", "mock"], "local": {"directory": str(tmp_path / "local")}}
+        base = {
+            "plugins": ["huey", "local", "mock"],
+            "local": {"directory": str(tmp_path / "local")},
+            **FROM_ONE_ADDRESS,
+        }
         path = tmp_path / "settings.yaml"
         path.write_text(yaml.safe_dump({"default": {**base, **values}}))
         asked: list[str] = []
@@ -74,10 +78,10 @@ def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., As
             return await ask(self, loaded, *arguments, **named)
 
         with monkeypatch.context() as patch:
-            patch.setattr(PluginManager, "queue", lambda _self, _name, _context: queue)
             patch.setattr(JobRun, "ask", counted)
-            configuration = await runtime.configure(path, {"PROOFING_ENV": "test"})
-            async with runtime.start(configuration, "run") as started:
+            configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
+            backends = bootstrap.make_backends(configuration, "run", queue=queue)
+            async with bootstrap.start(configuration, "run", backends) as started:
                 yield Process(started, queue, asked)
 
     return start

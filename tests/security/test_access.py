@@ -11,11 +11,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from proofing.images import Side
-from proofing.records import JobKind
-from proofing.service import Person
-from proofing.testing.capture import APPLICANT, DEVICE
+from proofing.app.service import Person
+from proofing.contracts.images import Side
+from proofing.contracts.records import JobKind
 from proofing.testing.pictures import make_jpeg
+from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_server.app import make_app
 from proofing_server.flow import Page, place
 
@@ -31,6 +31,8 @@ ROUTES = {
     "/static/{version}/{name}": "public files",
     "/uploads/{object_key:path}": "tried below",
     "/api/uploads/{slot}": "tried below",
+    "/api/uploads/{slot}/finished": "tried below",
+    "/api/uploads/{slot}/release": "tried below",
     "/api/jobs/{result_id}": "tried below",
     "/api/jobs/{result_id}/events": "tried below",
 }
@@ -81,7 +83,9 @@ async def belongings(service, person):
     attempt = secrets.token_hex(16)
     slot = await service.new_slot(person, attempt=attempt, side=Side.FRONT)
     reserved = await service.new_slot(person, attempt=attempt, side=Side.BACK)
-    signed = await service.presign(person, attempt=attempt, slot=slot, length=99, sha256=bytes(32))
+    signed = await service.uploads.presign(
+        person.reference, attempt=attempt, slot=slot, length=99, sha256=bytes(32)
+    )
     assert signed
     job = await service.submit_resolution(person, APPLICANT, **DEVICE)
     return {"job": job, "slot": slot, "reserved": reserved, "attempt": attempt}
@@ -100,6 +104,8 @@ def attempts(own):
     zeros = base64.b64encode(bytes(32)).decode()
     terms = {"length": 99, "sha256": zeros}
 
+    done = {"side": "front", "iv": base64.b64encode(bytes(12)).decode(), "key": zeros}
+
     def submit(attempt, slot):
         image = {"slot": slot, "iv": base64.b64encode(bytes(12)).decode()}
         images = {"front": image, "back": image}
@@ -112,6 +118,13 @@ def attempts(own):
         lambda ids: ("POST", f"/api/uploads/{ids['reserved']}", {"json": {"attempt": own, **terms}}),
         lambda ids: ("POST", f"/api/uploads/{ids['slot']}", {"json": {"attempt": own, **terms}}),
         lambda ids: ("POST", f"/api/uploads/{ids['slot']}", {"json": {"attempt": ids["attempt"], **terms}}),
+        lambda ids: ("POST", f"/api/uploads/{ids['slot']}/finished", {"json": {"attempt": own, **done}}),
+        lambda ids: (
+            "POST",
+            f"/api/uploads/{ids['slot']}/finished",
+            {"json": {"attempt": ids["attempt"], **done}},
+        ),
+        lambda ids: ("POST", f"/api/uploads/{ids['slot']}/release", {"json": {}}),
         lambda ids: submit(own, ids["slot"]),
         lambda ids: submit(ids["attempt"], ids["slot"]),
         lambda ids: ("PUT", f"/uploads/captures/{ids['attempt']}/{ids['slot']}", {"content": b"x" * 99}),

@@ -11,10 +11,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from proofing.stores import UploadTerms
-from proofing.testing.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, running_s3
+from proofing.contracts.stores import UploadConstraints
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.settings import AWSSettings
+from proofing_devtools.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, running_s3
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -156,7 +156,7 @@ async def test_a_script_can_use_a_url_for_nothing_else(cases, claim, bucket, clo
     await store.open()
     sha256 = hashlib.sha256(BODY.encode()).digest()
     urls = [
-        await store.presign(UploadTerms(object_key=key, length=length, sha256=sha256, life_seconds=60))
+        await store.presign(UploadConstraints(object_key=key, length=length, sha256=sha256, ttl_seconds=60))
         for key, length in (("captures/a/b", len(BODY)), ("captures/a/c", len(BODY) + 5))
     ]
     right = (urls[0].url, "PUT", dict(urls[0].headers), BODY, "cors")

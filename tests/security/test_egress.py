@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from proofing.errors import VendorError
-from proofing.outbound import OutboundBounds, OutboundClient, OutboundTransport
-from proofing.outbound_sessions import make_session
+from proofing.base.errors import VendorError
+from proofing.outbound.client import OutboundClient, OutboundPolicy, OutboundTransport
+from proofing.outbound.sessions import make_session
 from proofing.testing.hostile import REDIRECTS, HostileVendor
 
 CASES = {"test_no_try_leaves_by_another_way": (1, 1)}
@@ -76,7 +76,7 @@ class Way:
         body = b"900661234"
         with contextlib.suppress(VendorError):
             if self.is_session:
-                with make_session(OutboundBounds(**values, proxy=proxy)) as session:
+                with make_session(OutboundPolicy(**values, proxy=proxy)) as session:
                     answer = await asyncio.to_thread(session.post, url, data=body, allow_redirects=True)
                 return answer.status_code
             if proxy not in self._transports:

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from proofing.errors import QueueUnavailableError, StoreUnavailableError
+from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
+from proofing.base.listening import listen_sockets
 from proofing.testing.processes import free_port, is_healthy
 from proofing.testing.waiting import eventually
 from proofing_server.app import make_app
@@ -124,7 +125,7 @@ def serving():
     @asynccontextmanager
     async def start(running):
         port, stop = free_port(), asyncio.Event()
-        task = asyncio.create_task(serve(running.service, host="127.0.0.1", port=port, stop=stop))
+        task = asyncio.create_task(serve(running.service, listen_sockets("127.0.0.1", port), stop=stop))
 
         async def send(content, *, then=b""):
             """Return the response; *then* goes out after its head, and the connection must end."""

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from proofing.errors import LimitReachedError, StoreUnavailableError
-from proofing.service import Person
-from proofing.testing.capture import APPLICANT, DEVICE
+from proofing.app.service import Person
+from proofing.base.errors import LimitReachedError, StoreUnavailableError
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
-from proofing.testing.redis import running_redis
+from proofing_devtools.capture import APPLICANT, DEVICE
+from proofing_devtools.redis import running_redis
 from proofing_server.flow import Page
 
 CASES = {
@@ -39,7 +39,7 @@ def redis_settings(url):
 
 
 async def test_exactly_the_maximum_passes(cases, claim, process, store):
-    """Of parallel submissions of one SSN, by as many persons, exactly the maximum is taken."""
+    """Of parallel submissions of one SSN, by as many people, exactly the maximum is taken."""
     settings, server = store
     if server:
         settings["redis"]["deadline_seconds"] = 30.0
@@ -104,7 +104,7 @@ async def test_paid_steps_answer_503_without_redis(cases, claim, process):
                     return await http.post(page.value, data=fields, headers=headers)
 
                 # Away in the middle: what was begun is taken back.
-                for store, step in ((running.runtime.backends.results, "count"), (running.queue, "enqueue")):
+                for store, step in ((running.runtime.backends.results, "admit"), (running.queue, "enqueue")):
                     with pytest.MonkeyPatch.context() as patch:
                         patch.setattr(store, step, unavailable)
                         for page in pages:
@@ -130,7 +130,7 @@ async def test_paid_steps_answer_503_without_redis(cases, claim, process):
 
 
 async def meet(service):
-    """Begin a session before each paid step and return the sessions' ids, which are the persons' too."""
+    """Begin a session before each paid step and return the sessions' ids, which are the people's too."""
     people = {}
     for page, values in STEPS.items():
         people[page] = page.value.replace("/", "").ljust(43, "x")

@@ -1,16 +1,16 @@
 """Malformed pictures end to end: encrypted and uploaded as a browser does, and never shown to a vendor.
 
-The gate alone is tried with 10,000 of them in tests/core/test_images.py.
+The gate alone is tried with 10,000 of them in tests/core/rules/test_image_gate.py.
 """
 
 import random
 import struct
 
-from proofing.images import Side
-from proofing.records import End
-from proofing.service import Person
-from proofing.testing.capture import upload_pictures
+from proofing.app.service import Person
+from proofing.contracts.images import Side
+from proofing.contracts.records import End
 from proofing.testing.pictures import make_jpeg, make_png
+from proofing_devtools.capture import upload_pictures
 
 CASES = {"test_no_vendor_sees_a_malformed_picture": (300, 3_000)}
 SEED = 20261124

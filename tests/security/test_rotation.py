@@ -1,7 +1,7 @@
 """Keys change while jobs wait and run: nothing is lost, and no key ever meets the same IV twice.
 
 Rotate in two steps, so that processes of both settings understand each other: give every process the new key
-in ``session_encryption_key_queue``, then make it the key and the old one an old key.
+in ``session_encryption_previous_keys``, then make it the key and the old one an old key.
 """
 
 import asyncio
@@ -14,17 +14,18 @@ import httpx
 import pytest
 import yaml
 
-from proofing import encryption, runtime
-from proofing.data_keys import Purpose
-from proofing.encryption import KeyRing, SealContext, Sealer
-from proofing.images import Side
-from proofing.records import End, JobKind
-from proofing.service import Person
-from proofing.stores import DataKey
-from proofing.testing import capture
-from proofing.testing.capture import APPLICANT, DEVICE, upload_pictures
+from proofing import bootstrap
+from proofing.app.service import Person
+from proofing.contracts.images import Side
+from proofing.contracts.records import End, JobKind
+from proofing.contracts.stores import DataKey
+from proofing.crypto import encryption
+from proofing.crypto.data_keys import Purpose
+from proofing.crypto.encryption import KeyRing, SealContext, Sealer
 from proofing.testing.pictures import make_jpeg
-from proofing.testing.services import KEY_ALIAS, SECRET_BUCKET, SECRET_KEY, running_services
+from proofing_devtools import capture
+from proofing_devtools.capture import APPLICANT, DEVICE, upload_pictures
+from proofing_devtools.services import KEY_ALIAS, SECRET_BUCKET, SECRET_KEY, running_services
 
 CASES = {
     "test_no_iv_meets_its_key_twice": (100_000, 1_000_000),
@@ -73,9 +74,9 @@ async def test_no_iv_meets_its_key_twice(cases, claim, monkeypatch):
 
 async def start(stack, path, environ, role="run"):
     """Migrate the queue and start a process."""
-    configuration = await runtime.configure(path, environ, role=role)
-    await runtime.make_backends(configuration, "migrate").queue.migrate()
-    return await stack.enter_async_context(runtime.start(configuration, role))
+    configuration = await bootstrap.configure(path, environ, role=role)
+    await bootstrap.make_backends(configuration, "migrate").queue.migrate()
+    return await stack.enter_async_context(bootstrap.start(configuration, role))
 
 
 async def submit_jobs(service, count, *, label):
@@ -111,8 +112,8 @@ async def run_jobs(workers, reader, jobs):
 async def follow(service, person, result_id, kind):
     """Wait for a job as its page would; return how it ended, and whether its result opened."""
     record = await service.wait(person, result_id, kind, timeout_seconds=WAIT_SECONDS)
-    adopted = await service.adopt(person, result_id, kind)
-    return record and record.end, adopted is not None and adopted.result is not None
+    finished = await service.finished(person, result_id, kind)
+    return record and record.end, finished is not None and finished.result is not None
 
 
 class Keys:
@@ -125,7 +126,7 @@ class Keys:
     def set(self, key: str, *old: str) -> None:
         """Make *key* the key and *old* the old ones."""
         values = yaml.safe_load(self._file.read_text())
-        values |= {"session_encryption_key": key, "session_encryption_key_queue": list(old)}
+        values |= {"session_encryption_key": key, "session_encryption_previous_keys": list(old)}
         self._file.write_text(yaml.safe_dump(values))
 
     def current(self) -> str:
@@ -171,7 +172,7 @@ async def test_waiting_jobs_survive_embedded(cases, embedded, claim):
         assert session["person"] == "late"
         assert await run_jobs([after], after, jobs) == cases
         stats = await after.backends.queue.stats()
-        assert stats.details["refused"] == 0
+        assert stats.totals["refused"] == 0
     text = "Jobs in flight while the application's key and the master key change (Huey, local stores)"
     claim("S3", text, f"0 of {cases} failed")
 
@@ -242,7 +243,7 @@ async def test_waiting_jobs_survive_in_the_production_shape(cases, tmp_path, mon
             settings = before.configuration.settings
         fresh = {
             "session_encryption_key": secrets.token_hex(32),
-            "session_encryption_key_queue": [settings.session_encryption_key.get_secret_value()],
+            "session_encryption_previous_keys": [settings.session_encryption_key.get_secret_value()],
             "hmac_fingerprinter_key": settings.hmac_fingerprinter_key.get_secret_value(),
             "postgres": values[0],
             "redis": values[1],

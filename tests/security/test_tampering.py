@@ -8,18 +8,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from proofing.data_keys import Purpose
-from proofing.encryption import KeyRing, SealContext, Sealer, open_image, seal_image
-from proofing.errors import EncryptionError, InvalidInputError, UploadRefusedError
-from proofing.images import Side
-from proofing.jobs.runner import is_genuine, sign_record
-from proofing.records import End, JobKind, StatusRecord
-from proofing.results import Outcome
-from proofing.service import Person
-from proofing.stores import DataKey, UploadTerms
-from proofing.testing.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing.app.service import Person
+from proofing.base.errors import EncryptionError, InvalidInputError, UploadRefusedError
+from proofing.contracts.images import Side
+from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.results import Outcome
+from proofing.contracts.stores import DataKey, UploadConstraints
+from proofing.crypto.data_keys import Purpose
+from proofing.crypto.encryption import KeyRing, SealContext, Sealer, open_image, seal_image
+from proofing.crypto.record_macs import is_genuine, sign_record
+from proofing.sessions.uploads import EncryptedImage, UploadSlots
 from proofing.testing.pictures import make_jpeg
-from proofing.uploads import EncryptedImage, UploadDesk
+from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
 from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError
 from proofing_local.slots import SlotSigner
 
@@ -210,7 +210,7 @@ async def test_slots(cases, claim):
     """What a result store says of upload slots is believed only as we wrote it, and only under its own id."""
     generator, kept, accepted = draw(), {}, 0
     ring = KeyRing(bytes(range(32)))
-    desk = UploadDesk(SimpleNamespace(load=_loader(kept)), None, ring, None)
+    desk = UploadSlots(SimpleNamespace(load=_loader(kept)), None, ring, None, None)
     attempt, slots = "a" * 32, [secrets.token_hex(16) for _ in range(30)]
     signed = {}
     for slot in slots:
@@ -236,7 +236,7 @@ async def test_slots(cases, claim):
         kept[f"slot:signed:{slot}"] = blob
         wanted = {Side.FRONT: EncryptedImage(slot=slot, iv=bytes(12))}
         try:
-            await desk.use("person-1", attempt=attempt, images=wanted, result_id="job")
+            await desk.find("person-1", attempt=attempt, images=wanted)
             accepted += 1
         except InvalidInputError:
             pass
@@ -290,11 +290,11 @@ def test_upload_urls(cases, claim):
     signer = SlotSigner(lambda: bytes(range(32)), lambda: [bytes(32)])
     uploads = []
     for number in range(20):
-        terms = UploadTerms(
+        terms = UploadConstraints(
             object_key=f"captures/{number:032x}/{number:032x}",
             length=100 + number,
             sha256=generator.randbytes(32),
-            life_seconds=300,
+            ttl_seconds=300,
         )
         upload = signer.sign(terms, now=1000.0)
         query = dict(part.split("=") for part in upload.url.partition("?")[2].replace("%2F", "/").split("&"))

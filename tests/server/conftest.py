@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from proofing import runtime
-from proofing.errors import QueueUnavailableError
-from proofing.plugins import PluginManager
-from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
-from proofing.runtime import Runtime
+from proofing import bootstrap
+from proofing.base.errors import QueueUnavailableError
+from proofing.bootstrap import Runtime
+from proofing.contracts.queues import Capability, JobHandler, JobMessage, OwnerPurge, QueueStats
 from proofing_server.app import make_app
 
 ORIGIN = "http://localhost:8000"
@@ -37,7 +36,7 @@ class HeldJob:
     def __init__(self, message: JobMessage) -> None:
         self.message = message
 
-    async def note_intent(self, vendor_name: str) -> None:
+    async def record_intent(self, vendor_name: str) -> None:
         """Note nothing: the process of a test does not die."""
 
 
@@ -74,9 +73,9 @@ class HeldQueue:
         self.waiting = [message for message in self.waiting if message.result_id != result_id]
         return len(self.waiting) < before
 
-    async def forget(self, owner: str) -> Forgotten:
+    async def forget(self, owner: str) -> OwnerPurge:
         """Forget nobody."""
-        return Forgotten(removed=0)
+        return OwnerPurge(removed=0)
 
     async def verdict(self, result_id: str) -> None:
         """Keep no verdicts."""
@@ -181,20 +180,18 @@ class RunningSite:
 
 
 @asynccontextmanager
-async def start_site(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, **settings: str
-) -> AsyncIterator[RunningSite]:
+async def start_site(directory: Path, **settings: str) -> AsyncIterator[RunningSite]:
     """Start the application with *settings* over the defaults."""
     queue = HeldQueue()
-    monkeypatch.setattr(PluginManager, "queue", lambda *_: queue)
     path = directory / "settings.yaml"
     path.write_text(SETTINGS.format(directory=directory))
     environ = {
         "PROOFING_ENV": "test",
         **{f"PROOFING_{name.upper()}": text for name, text in settings.items()},
     }
-    configuration = await runtime.configure(path, environ, role="web")
-    async with runtime.start(configuration, "web") as started:
+    configuration = await bootstrap.configure(path, environ, role="web")
+    backends = bootstrap.make_backends(configuration, "web", queue=queue)
+    async with bootstrap.start(configuration, "web", backends) as started:
         queue.handler = started.runner
         site = RunningSite(started, queue)
         yield site
@@ -202,23 +199,23 @@ async def start_site(
 
 
 @pytest.fixture
-async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSite]:
+async def site(tmp_path: Path) -> AsyncIterator[RunningSite]:
     """The application in its default, asynchronous, mode."""
-    async with start_site(tmp_path, monkeypatch) as running:
+    async with start_site(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def start(tmp_path: Path) -> Any:
     """Return the starter, for tests with settings of their own."""
-    return lambda **settings: start_site(tmp_path, monkeypatch, **settings)
+    return lambda **settings: start_site(tmp_path, **settings)
 
 
 @pytest.fixture
 async def sync_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSite]:
     """The application with both switches off."""
     switches = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
-    async with start_site(tmp_path, monkeypatch, **switches) as running:
+    async with start_site(tmp_path, **switches) as running:
         yield running
 
 

@@ -1,17 +1,23 @@
-"""Bodies: caps while reading, slow senders, strict JSON and forms, pictures that never touch a disk."""
+"""Bodies: caps while reading, slow senders, strict JSON and forms, pictures never in clear on a disk."""
 
 import asyncio
+import os
 import tempfile
+from dataclasses import replace
 
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 
+from proofing.base.errors import StoreUnavailableError
 from proofing.testing.pictures import make_jpeg
-from proofing_server import bodies
+from proofing_server import bodies, spool
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit, read_form, read_json
 from proofing_server.multipart import read_multipart
 from proofing_server.pictures import check_picture
+from proofing_server.spool import Forms
+from proofing_server.waits import Waits
 
 SAME_ORIGIN = {"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin"}
 
@@ -77,7 +83,8 @@ async def test_other_media_types():
             await reader(request(b"{}", "text/plain"))
         assert caught.value.status_code == 415
     with pytest.raises(HTTPException) as caught:
-        await read_multipart(request(b"", "multipart/form-data"), max_file_bytes=9)
+        async with read_multipart(request(b"", "multipart/form-data"), Forms(9), max_file_bytes=9):
+            pass
     assert caught.value.status_code == 415
 
 
@@ -89,30 +96,116 @@ def multipart(*parts):
     return b"\r\n".join([*lines, b"--b--", b""])
 
 
-async def test_multipart_stays_in_memory(monkeypatch):
-    """Files of megabytes are kept in memory: nothing asks for a temporary file."""
+async def test_pictures_never_reach_the_disk_in_clear(monkeypatch):
+    """Files of megabytes wait in temporary files that have no name and hold nothing of the pictures."""
+    made = []
+    make = tempfile.TemporaryFile
 
-    def refuse(*_args, **_named):
-        raise AssertionError("a temporary file was made")
+    def note(*arguments, **named):
+        file = make(*arguments, **named)
+        made.append(os.dup(file.fileno()))
+        return file
 
-    for name in ("SpooledTemporaryFile", "TemporaryFile", "NamedTemporaryFile", "mkstemp"):
-        monkeypatch.setattr(tempfile, name, refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", note)
     photo = make_jpeg(padding_bytes=3_000_000)
+    small = make_jpeg(padding_bytes=10)
     body = multipart(
         (b'name="csrf_token"', b"t"),
         (b'name="front"; filename="a.jpg"', photo),
+        (b'name="small"; filename="b.jpg"', small),
         (b'name="back"; filename=""', b""),
         (b'name="other"; filename="big"', b"x" * 5_000_000),
     )
-    form = await read_multipart(
-        request(body, "multipart/form-data; boundary=b", step=70_001), max_file_bytes=4_000_000
-    )
-    assert form.fields == {"csrf_token": "t"}
-    assert form.files["front"] == photo
-    assert form.files["back"] == b""
-    assert form.file_names["back"] == ""
-    assert form.too_large == {"other"}
-    assert form.files["other"] == b""
+    forms = Forms(100_000_000)
+    sent = request(body, "multipart/form-data; boundary=b", step=70_001)
+    async with read_multipart(sent, forms, max_file_bytes=4_000_000) as form:
+        assert form.fields == {"csrf_token": "t"}
+        assert form.files["front"] == photo
+        assert form.files["small"] == small
+        assert form.files["back"] == b""
+        assert form.file_names["back"] == ""
+        assert form.too_large == {"other"}
+        assert form.files["other"] == b""
+    written = 0
+    for descriptor in made:
+        status = os.fstat(descriptor)
+        assert status.st_nlink == 0
+        written += status.st_size
+        content = os.pread(descriptor, status.st_size, 0)
+        assert not any(photo[at : at + 16] in content for at in range(0, len(photo), 10_007))
+        assert b"x" * 16 not in content
+        os.close(descriptor)
+    assert written > 6_000_000
+    assert forms == Forms(100_000_000)
+
+
+async def test_room_for_forms_is_bounded(monkeypatch):
+    """Too many files, or bytes of them, are refused as *try again*, and everything is given back."""
+    monkeypatch.setattr(spool, "MAX_FILES", 1)
+    photo = make_jpeg(padding_bytes=300_000)
+    one = multipart((b'name="front"; filename="a.jpg"', photo))
+    two = multipart((b'name="front"; filename="a.jpg"', photo), (b'name="back"; filename="b.jpg"', photo))
+    for forms, body in ((Forms(200_000), one), (Forms(10_000_000), two)):
+        before = replace(forms)
+        with pytest.raises(StoreUnavailableError):
+            async with read_multipart(
+                request(body, "multipart/form-data; boundary=b", step=1000), forms, max_file_bytes=4_000_000
+            ):
+                pass
+        assert forms == before
+        async with read_multipart(
+            request(one, "multipart/form-data; boundary=b"), Forms(10_000_000), max_file_bytes=4_000_000
+        ) as form:
+            assert form.files["front"] == photo
+
+
+async def test_complete_forms_are_opened_one_after_the_other(monkeypatch):
+    """What is in clear at one moment has a sum; who waits is let in in turn, or told to try again."""
+    forms = Forms(0, open_bytes=100)
+    order, let_go = [], [asyncio.Event() for _ in range(4)]
+
+    async def hold(number, count):
+        async with forms.opened(count):
+            order.append(number)
+            await let_go[number].wait()
+
+    tasks = []
+    for number, count in enumerate((500, 60, 60, 40)):
+        tasks.append(asyncio.create_task(hold(number, count)))
+        await asyncio.sleep(0)
+    assert order == [0]
+    let_go[0].set()
+    await tasks[0]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert order == [0, 1]
+    monkeypatch.setattr(spool, "_WAIT_SECONDS", 0.01)
+    with pytest.raises(StoreUnavailableError):
+        await hold(3, 10)
+    for event in let_go:
+        event.set()
+    await asyncio.gather(*tasks)
+    assert order == [0, 1, 2, 3]
+
+
+async def test_waiting_for_other_forms_is_no_time_of_its_own():
+    """A complete form that waits for memory loses no time for its job."""
+    forms = Forms(0, open_bytes=1)
+    body = multipart((b'name="a"; filename="a"', b"x" * 9))
+    sent = request(body, "multipart/form-data; boundary=b")
+    waits = Waits.of(sent.scope)
+
+    async def read():
+        async with read_multipart(sent, forms, max_file_bytes=100):
+            return waits.seconds
+
+    async with forms.opened(1):
+        reading = asyncio.create_task(read())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert 0 < waits.seconds < waits.seconds
+        assert not reading.done()
+    assert await reading == waits.seconds
 
 
 @pytest.mark.parametrize(
@@ -126,8 +219,10 @@ async def test_multipart_stays_in_memory(monkeypatch):
 )
 async def test_bad_multipart(body):
     """Malformed, a field too long, too many parts, not UTF-8: 400."""
+    sent = request(body, "multipart/form-data; boundary=b")
     with pytest.raises(HTTPException) as caught:
-        await read_multipart(request(body, "multipart/form-data; boundary=b"), max_file_bytes=100)
+        async with read_multipart(sent, Forms(100), max_file_bytes=100):
+            pass
     assert caught.value.status_code == 400
 
 
@@ -164,21 +259,57 @@ async def test_thirty_megabytes(sync_site):
     assert "too large" in response.text
 
 
-async def test_slow_bodies_end(monkeypatch):
-    """A sender that stops in the middle is let go after the deadline."""
+async def answer_to(receive, *, max_bytes, headers):
+    """Return what `BodyLimit` sends before an application that reads the body, and whether that was asked."""
+    asked, sent = [], []
+
+    async def app(_scope, receive, _send):
+        asked.append(True)
+        await receive()
+
+    async def refuse(_request, status):
+        return Response(status_code=status)
+
+    async def send(message):
+        sent.append(message)
+
+    limit = BodyLimit(app, max_bytes=lambda _scope: max_bytes, refuse=refuse)
+    await limit({"type": "http", "method": "POST", "path": "/", "headers": headers}, receive, send)
+    return sent[0], bool(asked)
+
+
+async def test_slow_small_bodies_end_before_the_application(monkeypatch):
+    """A sender that stops in the middle is let go after the deadline, and nobody was bothered."""
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
     never = asyncio.Event()
 
     async def receive():
         await never.wait()
 
-    async def app(_scope, receive, _send):
-        await receive()
+    start, asked = await answer_to(
+        receive, max_bytes=MAX_BODY_BYTES, headers=[(b"transfer-encoding", b"chunked")]
+    )
+    assert start["status"] == 408
+    assert (b"connection", b"close") in start["headers"]
+    assert not asked
 
-    limit = BodyLimit(app, max_bytes=lambda _scope: MAX_BODY_BYTES)
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+
+async def test_slow_large_bodies_end(monkeypatch):
+    """Dribbling does not keep a large body alive: it has to keep up with a rate."""
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.1)
+
+    async def receive():
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def app(_scope, receive, _send):
+        while True:
+            await receive()
+
+    limit = BodyLimit(app, max_bytes=lambda _scope: 10**12, refuse=None)
+    monkeypatch.setattr(bodies, "MIN_BYTES_PER_SECOND", 10**9)
     with pytest.raises(HTTPException) as caught:
-        await limit(scope, receive, None)
+        await limit({"type": "http", "method": "PUT", "path": "/", "headers": []}, receive, None)
     assert caught.value.status_code == 408
 
 
@@ -204,7 +335,7 @@ async def test_waiting_for_the_disconnect_has_no_deadline(monkeypatch):
         disconnected.set()
         heard.append(await waiting)
 
-    limit = BodyLimit(app, max_bytes=lambda _scope: MAX_BODY_BYTES)
+    limit = BodyLimit(app, max_bytes=lambda _scope: MAX_BODY_BYTES, refuse=None)
     await limit({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, None)
     assert heard == [{"type": "http.disconnect"}]
 
@@ -224,3 +355,28 @@ async def test_waiting_for_the_disconnect_has_no_deadline(monkeypatch):
 def test_check_picture(content, code):
     """The first look, with data URLs decoded."""
     assert check_picture(content, allow_text=False)[0] == code
+
+
+async def test_the_same_photo_for_both_sides(sync_site):
+    """Told at the second side before an attempt is counted, also when it carries other metadata."""
+    browser = sync_site.browser()
+    await browser.consent()
+    photo = make_jpeg()
+    for other in (photo, photo + b"a motion photo's film"):
+        await browser.post_files("/document", {"front": ("a.jpg", photo), "back": ("b.jpg", other)})
+        assert browser.page.status_code == 400
+        assert "same photo as for the other side" in browser.page.text
+        assert 'id="error-summary"' in browser.page.text
+    await browser.post_files(
+        "/document", {"front": ("a.jpg", photo), "back": ("b.jpg", make_jpeg(comment=b"back"))}
+    )
+    assert browser.path == "/ssn"
+
+
+async def test_a_heic_photo_is_told_what_helps(sync_site):
+    """The kind that phones make and no browser of ours reads."""
+    browser = sync_site.browser()
+    await browser.consent()
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 99
+    await browser.post_files("/document", {"front": ("a.heic", heic), "back": ("b.jpg", make_jpeg())})
+    assert "Most Compatible" in browser.page.text

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from proofing.records import End, JobKind, StatusRecord
-from proofing.results import Outcome
+from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.results import Outcome
 from proofing_server import flow
 from proofing_server.flow import Page
 

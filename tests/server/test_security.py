@@ -1,6 +1,8 @@
 """Headers on every response, and state changes from our own pages only."""
 
+import asyncio
 import re
+import time
 
 import pytest
 from starlette.datastructures import Headers
@@ -112,7 +114,7 @@ async def test_upload_target_is_exactly_allowed(site):
 async def test_foreign_upload_target_is_named_for_this_attempt_only(site, monkeypatch):
     """With a bucket, the policy names this very attempt's prefix beside our own origin."""
     monkeypatch.setattr(
-        site.service, "upload_source", lambda attempt: f"https://bucket.example/captures/{attempt}/"
+        site.service, "csp_connect_source", lambda attempt: f"https://bucket.example/captures/{attempt}/"
     )
     browser = site.browser()
     await browser.consent()
@@ -124,7 +126,10 @@ async def test_foreign_upload_target_is_named_for_this_attempt_only(site, monkey
     (static,) = re.findall(r'src="(/static/\w+)/capture.js"', browser.page.text)
     script = await browser.http.get(f"{static}/worker.js?attempt={attempt}")
     assert allowed in script.headers["content-security-policy"]
-    assert "worker-src 'none';" in script.headers["content-security-policy"]
+    # It loads its own modules, which Firefox and WebKit govern by worker-src; it can start no other worker,
+    # because no policy of Trusted Types may be made there.
+    assert "worker-src 'self';" in script.headers["content-security-policy"]
+    assert "trusted-types 'none';" in script.headers["content-security-policy"]
     assert script.headers["cache-control"] == "no-store"
     others = (
         f"worker.js?attempt={attempt}x",
@@ -135,6 +140,7 @@ async def test_foreign_upload_target_is_named_for_this_attempt_only(site, monkey
     for other in others:
         script = await browser.http.get(f"{static}/{other}")
         assert "connect-src 'self';" in script.headers["content-security-policy"]
+        assert ("worker-src 'self';" in script.headers["content-security-policy"]) == ("worker" in other)
 
 
 @pytest.mark.parametrize("path", [*FORMS, *CALLS])
@@ -184,7 +190,7 @@ async def test_state_changes_from_elsewhere(site, headers):
     response = await browser.http.post("/consent", data=data, headers=headers)
     assert response.status_code == 403
     await browser.get("/document")
-    assert browser.path == "/consent"
+    assert browser.path == "/"
 
 
 @pytest.mark.parametrize(
@@ -204,18 +210,59 @@ def test_own_origin(public_url, headers, own):
 
 
 async def test_cookie(site):
-    """The cookie is opaque, not readable by script, and renamed when consent is given."""
+    """The cookie is opaque, not readable by script, and comes with the consent; before, nothing is stored."""
     browser = site.browser()
     response = await browser.http.get("/")
     assert "set-cookie" not in response.headers
     response = await browser.http.get("/consent")
     cookie = response.headers["set-cookie"]
-    assert re.fullmatch(r"proofing=[\w-]{43}; HttpOnly; Path=/; SameSite=lax", cookie)
-    first = browser.http.cookies["proofing"]
+    assert re.fullmatch(r"proofing-visit=[\w-]{43}; HttpOnly; Path=/; SameSite=lax", cookie)
+    visit = browser.http.cookies["proofing-visit"]
+    assert await site.service.load_session(visit) is None
     await browser.get("/consent")
-    await browser.post("/consent", consent="yes")
-    assert browser.http.cookies["proofing"] != first
-    assert await site.service.load_session(first) is None
+    assert browser.http.cookies["proofing-visit"] == visit
+    page = await browser.http.post(
+        "/consent", data={"csrf_token": browser.csrf, "consent": "yes"}, headers=SAME_ORIGIN
+    )
+    assert re.fullmatch(r"proofing=[\w-]{43}; HttpOnly; Path=/; SameSite=lax", page.headers["set-cookie"])
+    assert browser.http.cookies["proofing"] != visit
+
+
+async def test_consent_sent_twice_ends_in_one_session(site):
+    """Whichever answer the browser keeps, its session stands, has consented, and no old id leads to it."""
+    for leaves_first in (False, True):
+        browser = site.browser()
+        if leaves_first:
+            await browser.consent()
+            await browser.post("/exit")
+        before = browser.http.cookies.get("proofing")
+        await browser.get("/consent")
+        form = {"csrf_token": browser.csrf, "consent": "yes"}
+        answers = await asyncio.gather(
+            *(browser.http.post("/consent", data=form, headers=SAME_ORIGIN) for _ in range(2))
+        )
+        ids = [answer.cookies["proofing"] for answer in answers]
+        assert len({*ids, before}) == 3
+        for answer, session_id in zip(answers, ids, strict=True):
+            assert answer.headers["location"] == "/document"
+            data = await site.service.load_session(session_id)
+            assert data["consented"]
+        if before:
+            assert "consented" not in await site.service.load_session(before)
+
+
+async def test_consent_without_cookies(site):
+    """A browser that refuses cookies, or another one that was shown the form, gets no session."""
+    browser, other = site.browser(), site.browser()
+    await browser.get("/consent")
+    await other.get("/consent")
+    form = {"csrf_token": other.csrf, "consent": "yes"}
+    response = await browser.http.post("/consent", data=form, headers=SAME_ORIGIN)
+    assert response.status_code == 403
+    browser.http.cookies.clear()
+    response = await browser.http.post("/consent", data=form, headers=SAME_ORIGIN)
+    assert response.headers["location"] == "/cookies-needed"
+    assert "set-cookie" not in response.headers
 
 
 async def test_secure_cookie(site, monkeypatch):
@@ -259,20 +306,18 @@ async def test_sessions_end(site, monkeypatch):
 
 async def test_a_session_in_use_lives_on(site, monkeypatch):
     """A request after a minute renews the idle time; what a waiting page asks by itself does not."""
-    import time  # noqa: PLC0415
-
     browser = site.browser()
     await browser.consent()
     sessions = site.app.state.site.sessions
     saved = []
-    real_save = sessions.save
+    real_replace = sessions.replace
 
-    async def save(session_id, data):
-        saved.append(session_id)
-        await real_save(session_id, data)
+    async def replace(session, data, **more):
+        saved.append(session.id)
+        return await real_replace(session, data, **more)
 
-    monkeypatch.setattr(sessions, "save", save)
-    monkeypatch.setattr(sessions, "_clock", lambda: time.time() + 90)
+    monkeypatch.setattr(sessions, "replace", replace)
+    monkeypatch.setattr(site.runtime.backends.results, "_clock", lambda: time.time() + 90)
     await browser.http.get("/api/session")
     assert not saved
     await browser.http.get("/")

@@ -1,57 +1,108 @@
-"""Changes of one session: what each request sees of the others, and what is kept."""
+"""Changes of one session: what each request, on any host, sees of the others, and what is kept."""
+
+import asyncio
 
 import pytest
 
+from proofing.base.errors import StoreUnavailableError
+from proofing_server import sessions as module
 from proofing_server.sessions import SessionMissingError
 
 
 @pytest.fixture
 async def opened(site):
-    """Two requests of one session, both under way."""
+    """Two requests of one session, both under way; nothing of this process joins them."""
     sessions = site.app.state.site.sessions
     made = await sessions.start()
     return sessions, await sessions.open(made.id), await sessions.open(made.id)
 
 
-@pytest.mark.parametrize("reload", [True, False])
-async def test_a_change_sees_the_one_before(opened, reload):
-    """Whatever another request has changed since this one began is there."""
+def put(**values):
+    """Return a change."""
+    return lambda data: data.update(values)
+
+
+async def test_a_change_sees_the_one_before(opened):
+    """Whatever another request has changed since this one began is there, and stays."""
     sessions, first, second = opened
-    async with first.change() as data:
-        data["ssn"] = "900-66-1234"
-    async with second.change(reload=reload) as data:
-        assert data["ssn"] == "900-66-1234"
+    await first.update(put(ssn="900-66-1234"))
+
+    def change(data):
         data["phone"] = "2025550143"
+        return data.get("ssn")
+
+    assert await second.update(change) == "900-66-1234"
+    assert second.data["ssn"] == "900-66-1234"
     kept = await sessions.load(first.id)
     assert (kept["ssn"], kept["phone"]) == ("900-66-1234", "2025550143")
 
 
-@pytest.mark.parametrize("reload", [True, False])
-async def test_a_change_after_the_end_is_refused(opened, reload):
+async def test_changes_at_once_are_all_kept(opened):
+    """Each is made from the newest data, as often as it takes."""
+    sessions, first, _ = opened
+    requests = [await sessions.open(first.id) for _ in range(12)]
+    await asyncio.gather(*(one.update(put(**{f"n{number}": number})) for number, one in enumerate(requests)))
+    kept = await sessions.load(first.id)
+    assert [kept[f"n{number}"] for number in range(12)] == list(range(12))
+
+
+async def test_a_change_is_not_tried_for_ever(opened, monkeypatch):
+    """A session that others change all the time refuses the change, keeping nothing of it."""
+    sessions, first, second = opened
+    replace = sessions.replace
+    monkeypatch.setattr(module, "_MOST_TRIES", 3)
+
+    async def others_first(session, data, **more):
+        newest = await sessions.open(session.id)
+        await replace(newest, {**newest.data, "n": newest.data.get("n", 0) + 1})
+        return await replace(session, data, **more)
+
+    monkeypatch.setattr(sessions, "replace", others_first)
+    with pytest.raises(StoreUnavailableError):
+        await second.update(put(ssn="900-66-1234"))
+    kept = await sessions.load(first.id)
+    assert ("ssn" in kept, kept["n"]) == (False, 3)
+
+
+async def test_a_change_after_the_end_is_refused(opened):
     """A session that was left is not brought back by a request that began before."""
     sessions, first, second = opened
     await sessions.end(first)
     with pytest.raises(SessionMissingError):
-        async with second.change(reload=reload):
-            pass
+        await second.touch()
     assert await sessions.load(first.id) is None
 
 
-async def test_an_end_from_elsewhere_stands(opened, site):
-    """Another host, or an erasure, ends the session while a request changes it: it does not come back."""
-    sessions, first, _ = opened
+async def test_a_result_goes_with_the_session_that_took_it_in(opened, site):
+    """It is there until that session is kept, and stays when the session has ended."""
+    sessions, first, second = opened
+    results = site.runtime.backends.results
+    taken = []
+    compare_and_set = results.compare_and_set
 
-    async def change():
-        async with first.change() as data:
-            data["ssn"] = "900-66-1234"
-            await site.service.end_session(first.id)
+    async def note(*arguments, consumes=None, **more):
+        taken.append(consumes)
+        return await compare_and_set(*arguments, consumes=consumes, **more)
 
+    results.compare_and_set = note
+    await first.update(put(applicant={}), consumes="job")
+    assert taken == ["job"]
+    await sessions.end(first)
     with pytest.raises(SessionMissingError):
-        await change()
-    assert await sessions.load(first.id) is None
+        await second.update(put(applicant={}), consumes="job")
 
 
-async def test_a_renamed_session_does_not_outlive_its_end(opened, site, monkeypatch):
+async def test_a_session_begins_again_under_another_name(opened):
+    """Nothing leads from the old id or token to the new session; the person stays the same."""
+    sessions, first, second = opened
+    one, other = await sessions.start_again(first), await sessions.start_again(second)
+    assert len({first.id, one.id, other.id}) == 3
+    assert len({first.csrf_token, one.csrf_token, other.csrf_token}) == 3
+    assert one.person == other.person == first.person
+    assert await sessions.load(first.id) == first.data
+
+
+async def test_a_session_does_not_begin_again_after_its_end(opened, site, monkeypatch):
     """One that ends while it gets a new name ends under both."""
     sessions, first, _ = opened
     save, names = site.service.save_session, []
@@ -63,36 +114,40 @@ async def test_a_renamed_session_does_not_outlive_its_end(opened, site, monkeypa
 
     monkeypatch.setattr(site.service, "save_session", save_as_it_ends)
     with pytest.raises(SessionMissingError):
-        await sessions.rotate(first)
+        await sessions.start_again(first)
     assert [await sessions.load(name) for name in (first.id, *names)] == [None, None]
 
 
-@pytest.mark.parametrize("reload", [True, False])
-async def test_a_change_that_fails_keeps_nothing(opened, reload):
+async def test_a_change_that_fails_keeps_nothing(opened):
     """Neither in the store nor in the request, however deep it was made."""
     sessions, first, _ = opened
-    async with first.change() as data:
-        data["jobs"] = {"document": {}}
+    await first.update(put(jobs={"document": {}}))
 
-    async def fail():
-        async with first.change(reload=reload) as data:
-            data["jobs"]["document"]["done"] = "made up"
-            raise ValueError("broken")
+    def fail(data):
+        data["jobs"]["document"]["done"] = "made up"
+        raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        await fail()
+        await first.update(fail)
     assert first.data["jobs"] == {"document": {}}
     assert (await sessions.load(first.id))["jobs"] == {"document": {}}
 
 
 async def test_what_was_just_read_is_not_read_again(opened, monkeypatch):
-    """A submit costs one look at its session, not two."""
+    """A change costs one look at the session, not two."""
     sessions, first, _ = opened
 
     async def load(_session_id):
         raise AssertionError("loaded again")
 
     monkeypatch.setattr(sessions, "load", load)
-    async with first.change(reload=False) as data:
-        data["ssn"] = "900-66-1234"
+    await first.update(put(ssn="900-66-1234"))
     assert first.data["ssn"] == "900-66-1234"
+
+
+async def test_a_session_never_lives_longer_than_its_idle_time(opened, site, monkeypatch):
+    """Also on a host whose idea of the store's clock is a little behind that of the host that saved it."""
+    sessions, first, _ = opened
+    service = site.app.state.site.service
+    monkeypatch.setattr(type(service), "now", lambda _: first.data["saved_at"] - 0.7)
+    assert sessions.seconds_left(first) == service.settings.session_idle_timeout_minutes * 60

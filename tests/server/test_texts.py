@@ -1,16 +1,19 @@
-"""The catalogue: complete, without leftovers, with plurals and durations."""
+"""The catalog: complete, without leftovers, with plurals and durations."""
 
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import proofing_server
-from proofing.applicant import STATES
+from proofing.base.errors import ConfigurationError
+from proofing.contracts.applicant import STATES
 from proofing.rules.document_errors import ErrorCode
+from proofing_server import texts as texts_module
 from proofing_server.screens import screen_for  # noqa: F401 - its names are looked up below
 from proofing_server.site import ERROR_CODES, STEPS
-from proofing_server.texts import choose_language, languages, load_texts
+from proofing_server.texts import choose_language, fits, languages, load_texts
 
 FOLDER = Path(proofing_server.__file__).parent
 SOURCES = [
@@ -20,9 +23,10 @@ SOURCES = [
 ]
 #: Codes of `ImageError`, of uploads, and of the field checks.
 FIELD_CODES = (
-    "missing empty not_an_image too_large truncated too_many_pixels upload_missing expired decrypt_error"
+    "missing empty not_an_image heic file_gone same_photo too_large truncated too_many_pixels "
+    "upload_missing expired decrypt_error"
 ).split()
-#: Parts of the catalogue that are looked up by a name made elsewhere.
+#: Parts of the catalog that are looked up by a name made elsewhere.
 BY_NAME = ("steps.", "sides.", "errors.", "wait.", "problems.", "limits.", "http.", "document_codes.")
 
 
@@ -58,7 +62,7 @@ def test_no_text_is_left_over():
         parts = key.split(".")
         named = key in source or any(".".join(parts[:cut]) + '"' in source for cut in range(1, len(parts)))
         by_name = key.startswith(BY_NAME) and (
-            parts[1].removesuffix("_missing") in source or parts[1] in codes
+            parts[1].removesuffix("_missing").removesuffix("_format") in source or parts[1] in codes
         )
         assert named or by_name, key
 
@@ -102,6 +106,105 @@ def test_unknown_keys_are_errors():
     [("", "en"), ("en-GB,en;q=0.9", "en"), ("tlh, en;q=0.5", "en"), ("tlh", "en"), (";;,,", "en")],
 )
 def test_language(header, language):
-    """The first language of the browser that there is a catalogue for, else English."""
+    """The first language of the browser that there is a catalog for, else English."""
     assert language in languages()
     assert choose_language(header) == language
+
+
+def differences(own, english, key=""):
+    """Return the keys at which a catalog lacks a text, has one too many, or wants other values."""
+    if isinstance(english, dict) and isinstance(own, dict):
+        names = sorted({*own, *english})
+        return [
+            found
+            for name in names
+            for found in (
+                differences(own[name], english[name], f"{key}.{name}")
+                if name in own and name in english
+                else [f"{key}.{name}"]
+            )
+        ]
+    return [] if fits(own, english) else [key]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("texts/*.yaml")), ids=lambda path: path.stem)
+def test_every_catalog_has_the_texts_of_english(path):
+    """No text is missing, left over, or wants values that nobody gives."""
+    own, english = (
+        yaml.safe_load(file.read_text(encoding="utf-8")) for file in (path, FOLDER / "texts/en.yaml")
+    )
+    assert differences(own, english) == []
+
+
+@pytest.fixture
+def second_language(tmp_path, monkeypatch):
+    """Return a function that adds a language with the given text of its file."""
+
+    def add(text):
+        (tmp_path / "en.yaml").write_text((FOLDER / "texts/en.yaml").read_text())
+        (tmp_path / "es.yaml").write_text(text)
+        monkeypatch.setattr(texts_module, "_FOLDER", tmp_path)
+        load_texts.cache_clear()
+        languages.cache_clear()
+
+    yield add
+    load_texts.cache_clear()
+    languages.cache_clear()
+
+
+ES = """
+site: {name: Control de identidad, for_partner: "para {agencia}", leave: [a]}
+attempts_left: {one: "Le queda un intento."}
+errors: no
+ssn: {title: "Un {", spoken: "empieza con {first} y termina con {last}"}
+welcome: {need: {list: []}}
+"""
+
+
+def test_what_a_language_lacks_is_english(second_language):
+    """Missing, of another shape, with other values, or broken: key by key."""
+    second_language(ES)
+    es, en = load_texts("es"), load_texts()
+    assert es.language == "es"
+    assert es("site.name") == "Control de identidad"
+    assert es("site.for_partner", partner="x") == "for x"
+    assert es("site.leave") == en("site.leave")
+    assert es.count("attempts_left", 1) == "Le queda un intento."
+    assert es.count("attempts_left", 2) == "You have 2 attempts left."
+    assert es("errors.title") == en("errors.title")
+    assert es("ssn.title") == en("ssn.title")
+    assert es("ssn.spoken", first=1, last=2) == "empieza con 1 y termina con 2"
+    assert es.branch("welcome.need.list") == en.branch("welcome.need.list")
+    assert list(es.keys()) == list(en.keys())
+    assert differences(yaml.safe_load(ES), {"site": {"name": "x"}}) == [
+        ".attempts_left",
+        ".errors",
+        ".site.for_partner",
+        ".site.leave",
+        ".ssn",
+        ".welcome",
+    ]
+
+
+@pytest.mark.parametrize("text", ["[", "- a", "just text", "site: {}\nsite: {}", "", "# later"])
+def test_a_catalog_that_cannot_be_read_is_an_error(second_language, text):
+    """The server loads all of them when it starts. An empty one is no language."""
+    second_language(text)
+    with pytest.raises(ConfigurationError, match=r"es\.yaml"):
+        load_texts("es")
+
+
+async def test_every_page_works_in_a_language_with_one_text(second_language, start):
+    """The pages of the start and the error page; the rest looks its texts up in the same way."""
+    second_language("site: {name: Control de identidad}")
+    async with start() as site:
+        browser = site.browser()
+        browser.http.headers["accept-language"] = "es-MX,es;q=0.9"
+        for path, status in (("/", 200), ("/consent", 200), ("/nowhere", 404)):
+            await browser.get(path)
+            assert browser.page.status_code == status
+            assert browser.page.headers["content-language"] == "es"
+            assert "Control de identidad" in browser.page.text
+        await browser.get("/consent")
+        await browser.post("/consent", consent="yes")
+        assert browser.path == "/document"

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from proofing.errors import StoreUnavailableError
-from proofing.records import JobKind
+from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
+from proofing.contracts.persons import Finished
+from proofing.contracts.records import End, JobKind, State, StatusRecord
+from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
 
@@ -124,7 +126,7 @@ async def test_store_away_at_submit(sync_site, monkeypatch, page, method, field)
     assert browser.page.status_code == 503
     if page == "/document":
         # A browser does not fill file fields in again: the page must not say that nothing is lost.
-        assert "your photos were not accepted" in browser.page.text
+        assert "we didn’t get your photos" in browser.page.text
         assert "choose both sides again" in browser.page.text
     else:
         assert "Nothing you entered is lost" in browser.page.text
@@ -142,13 +144,13 @@ async def test_expired_document_result(sync_site, monkeypatch):
 
     async def submit(*args, **named):
         result_id = await real(*args, **named)
-        await sync_site.runtime.backends.results.take_result(result_id)
+        await sync_site.runtime.backends.results.drop_result(result_id)
         return result_id
 
     monkeypatch.setattr(sync_site.service, "submit_images", submit)
     await browser.post_files("/document", FILES)
     assert browser.path == "/document/problem"
-    assert "removed for your security" in browser.page.text
+    assert "deleted for your security" in browser.page.text
     await browser.get("/ssn")
     assert browser.path == "/document"
 
@@ -162,9 +164,9 @@ async def test_a_page_is_answered_in_time_and_loses_nothing(start, monkeypatch):
         await site.queue.release()
         save, goes_on, kept = site.service.update_session, asyncio.Event(), asyncio.Event()
 
-        async def slow(session_id, data):
+        async def slow(session_id, data, **more):
             await goes_on.wait()
-            stands = await save(session_id, data)
+            stands = await save(session_id, data, **more)
             kept.set()
             return stands
 
@@ -180,23 +182,70 @@ async def test_a_page_is_answered_in_time_and_loses_nothing(start, monkeypatch):
         assert browser.path == "/phone"
 
 
-async def test_trouble_while_following(site, monkeypatch):
-    """A store that does not answer ends the stream with a word, and the poll with 503."""
+async def waiting_browser(site, *, at=0.0):
+    """Return a browser whose job "x" was submitted *at* a time."""
     browser = site.browser()
     await browser.consent()
     sessions = site.app.state.site.sessions
-    session_id = browser.http.cookies["proofing"]
-    data = await sessions.load(session_id)
-    data["jobs"] = {"document": {"pending": "x", "at": 1e12}}
-    data["recent"] = {"x": JobKind.DOCUMENT.value}
-    await sessions.save(session_id, data)
+    session = await sessions.open(browser.http.cookies["proofing"])
+    waits = {"jobs": {"document": {"pending": "x", "at": at}}, "recent": {"x": JobKind.DOCUMENT.value}}
+    await session.update(lambda data: data.update(waits))
+    return browser
+
+
+@pytest.mark.parametrize("error", [StoreUnavailableError, QueueUnavailableError])
+async def test_trouble_while_following(site, monkeypatch, error):
+    """A store or queue that does not answer ends the stream with a word, and the poll with 503."""
+    browser = await waiting_browser(site)
+
+    async def away(*_args, **_named):
+        raise error("away")
+
     monkeypatch.setattr(site.service, "status", away)
+    monkeypatch.setattr(site.service, "look", away)
     stream = await browser.http.get("/api/jobs/x/events")
     assert "event: trouble" in stream.text
     poll = await browser.http.get("/api/jobs/x")
     assert (poll.status_code, poll.json()) == (503, {"code": "technical"})
     page = await browser.get("/document/wait")
     assert page.status_code == 503
+
+
+async def test_another_tab_leaves_while_following(site, monkeypatch):
+    """The stream of a session that has ended meanwhile ends, and the next one is refused."""
+    browser = await waiting_browser(site)
+    sessions = site.app.state.site.sessions
+    record = StatusRecord(
+        result_id="x",
+        kind=JobKind.DOCUMENT,
+        owner="",
+        submitted_at=0.0,
+        state=State.DONE,
+        end=End.DONE,
+        outcome=Outcome.FAILED,
+    )
+
+    async def leave(*_args, **_named):
+        await sessions.end(await sessions.open(browser.http.cookies["proofing"]))
+        return record
+
+    async def finished(*_args, **_named):
+        return Finished(record=record, result=None)
+
+    monkeypatch.setattr(site.service, "status", leave)
+    monkeypatch.setattr(site.service, "finished", finished)
+    stream = await browser.http.get("/api/jobs/x/events")
+    assert stream.text == "retry: 3000\n\n"
+    assert (await browser.http.get("/api/jobs/x/events")).status_code == 401
+
+
+async def test_the_waited_time_is_by_the_clock_of_the_store(site, monkeypatch):
+    """Not by that of the web host, which may be another one than it was at the submit."""
+    now = site.service.now()
+    monkeypatch.setattr(site.runtime.backends.results, "_clock", lambda: now + 7)
+    browser = await waiting_browser(site, at=now)
+    await browser.get("/document/wait")
+    assert 'data-waited-seconds="7"' in browser.page.text
 
 
 async def test_vendor_outage_closes_the_flow(sync_site):
@@ -208,7 +257,7 @@ async def test_vendor_outage_closes_the_flow(sync_site):
     live._settings = live.current.model_copy(update={"vendor_status": {"mock": VendorStatus.FULL_OUTAGE}})
     await browser.get("/document")
     assert browser.page.status_code == 503
-    assert "not available" in browser.page.text
+    assert "isn’t available" in browser.page.text
     headers = {"Sec-Fetch-Site": "same-origin", "X-CSRF-Token": token}
     call = await browser.http.post("/api/uploads", json={}, headers=headers)
     assert (call.status_code, call.json()) == (503, {"code": "unavailable"})
@@ -224,3 +273,34 @@ async def test_names_of_every_kind_are_shown_as_text(sync_site):
     assert "<script>alert" not in browser.page.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in browser.page.text
     assert "Søn" in browser.page.text
+
+
+@pytest.mark.parametrize("city", [r"Great\u202eFalls", r"Great\0Falls", r"Great\ud83dFalls"])
+async def test_unsafe_text_of_a_document_is_refused(sync_site, city):
+    """It never gets as far as a page: no page of the session fails because of it."""
+    browser = sync_site.browser()
+    await browser.consent()
+    content = f'document: {{city: "{city}"}}\n'
+    await browser.post_files("/document", {side: ("a.yaml", f"{content}# {side}".encode()) for side in FILES})
+    assert browser.path == "/document/problem"
+    assert "read some of the text on your ID" in browser.page.text
+    await browser.get("/verify")
+    assert browser.path == "/document"
+
+
+@pytest.mark.parametrize("name", ["first_name", "last_name"])
+async def test_people_with_one_name_are_verified(sync_site, name):
+    """A document, a barcode that is confirmed, a summary, and all vendors do with one name."""
+    browser = sync_site.browser()
+    await browser.consent()
+    content = f"document: {{{name}: null}}\nfailed_alerts: [{{name: 2D Barcode Read, result: Attention}}]\n"
+    await browser.post_files("/document", {side: ("a.yaml", f"{content}# {side}".encode()) for side in FILES})
+    assert browser.path == "/document/confirm"
+    assert "None" not in browser.page.text
+    await browser.post("/document/confirm", answer="yes")
+    await browser.post("/ssn", ssn="900661234")
+    assert browser.path == "/verify"
+    assert "None" not in browser.page.text
+    await browser.post("/verify")
+    await browser.post("/phone", phone="\u202d+1 (202) 555\u20110143\u202c")
+    assert browser.path == "/done"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.queue.systems.base import PAYLOAD, Body, System
-from proofing.queues import ClaimedJob, JobMessage
-from proofing.records import End, JobKind, State, StatusRecord
-from proofing.results import Outcome
+from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.records import End, JobKind, State, StatusRecord
+from proofing.contracts.results import Outcome
 from proofing_postgres import enqueuing
 from proofing_postgres.claiming import Claimer
 from proofing_postgres.queue import PostgresQueue
@@ -31,7 +31,7 @@ class _Handler:
         self._ended = ended
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
-        """See `proofing.queues.JobHandler`."""
+        """See `proofing.contracts.queues.JobHandler`."""
         message = job.message
         if self._body is not None:
             await self._body()
@@ -49,8 +49,8 @@ class _Handler:
             mac=_MAC,
         )
 
-    async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
-        """See `proofing.queues.JobHandler`."""
+    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+        """See `proofing.contracts.queues.JobHandler`."""
         raise AssertionError(f"{message.result_id} ended as {end}")
 
 

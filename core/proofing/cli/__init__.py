@@ -5,38 +5,83 @@ Nothing heavy is imported before a subcommand needs it, so that `proofing --help
 
 import argparse
 import asyncio
+import errno
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
+from typing import TextIO
 
 from proofing import __version__
-from proofing.errors import ConfigurationError, ProofingError
-from proofing.logs import kept_lines
+from proofing.base.errors import ConfigurationError, ProofingError
+from proofing.base.logs import buffer_early_logs
+from proofing.cli import exits
+from proofing.contracts.queues import JobState
+from proofing.contracts.records import JobKind
 
 Command = Callable[[argparse.Namespace], Awaitable[int]]
 
-_EXIT_UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h
-_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+#: What a full or broken disk below standard output raises.
+_OUTPUT_ERRORS = frozenset({errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand and return the exit code: 0 done, 1 a check failed, 69 unreachable, 78 settings."""
+    """Run one subcommand and return the exit code.
+
+    See `exits.MEANINGS`.
+    """
+    try:
+        try:
+            return _dispatch(arguments)
+        finally:
+            # What is left in the buffer would fail at the end of the process, with a traceback.
+            for stream in _streams():
+                stream.flush()
+    except BrokenPipeError:
+        _print_nowhere()
+        return exits.BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS:
+            raise
+        _print_nowhere()
+        print(f"proofing: the output cannot be written: {os.strerror(error.errno)}", file=sys.__stderr__)
+        return exits.OUTPUT
+
+
+def _dispatch(arguments: Sequence[str] | None) -> int:
+    """Run one subcommand and return the exit code."""
     options = _parser().parse_args(arguments)
     module, name = options.command
     command: Command = getattr(import_module(module), name)
     try:
-        with kept_lines():
+        with buffer_early_logs():
             return asyncio.run(_run(command, options))
     except ConfigurationError as error:
-        print("The settings are wrong:", file=sys.stderr)
+        print("Invalid configuration:", file=sys.stderr)
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
         return error.exit_code
     except ProofingError as error:
         print(f"proofing: {error}", file=sys.stderr)
-        return _EXIT_UNAVAILABLE
+        return exits.UNAVAILABLE
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return _EXIT_INTERRUPTED
+        return exits.INTERRUPTED
+
+
+def _streams() -> list[TextIO]:
+    """Return standard output and error; Python has none for a descriptor that is closed, as by ``>&-``."""
+    return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+
+
+def _print_nowhere() -> None:
+    """Let what is still printed go nowhere: the reader closed the pipe, as `head` does, or a disk is full."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in _streams():
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 async def _run(command: Command, options: argparse.Namespace) -> int:
@@ -62,10 +107,64 @@ def _whole_number(text: str, *, most: int) -> int:
     return number
 
 
+def _reference(text: str) -> str:
+    """Return the reference that *text* is. Raises `argparse.ArgumentTypeError`."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def _queue_name(text: str) -> str:
+    """Return the queue that *text* names, by its kind of job too. Raises `argparse.ArgumentTypeError`."""
+    names = {kind.value: kind.queue_name for kind in JobKind}
+    name = names.get(text, text)
+    if name not in names.values():
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(names.values())}")
+    return name
+
+
+def _add_job_commands(printing: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    """Add `jobs` and `queue` with their subcommands, through *printing*, which adds a command with --json."""
+
+    def below(
+        commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, target: str, text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=("proofing.cli.jobs", target))
+        # Not set again when it was given before the subcommand.
+        added.add_argument(
+            "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for programs"
+        )
+        return added
+
+    jobs = printing("jobs", "jobs:count", "Print counts and ages of jobs; never personal data.")
+    commands = jobs.add_subparsers(metavar="COMMAND")
+    listing = below(commands, "list", "list_jobs", "List jobs: those without an end, then ended ones.")
+    states = [state.value for state in JobState]
+    listing.add_argument("--state", choices=states, default=None, help="only jobs in this state")
+    listing.add_argument("--queue", type=_queue_name, default=None, help="only jobs of this queue")
+    listing.add_argument("--limit", type=_count, default=100, help="at most so many (default %(default)s)")
+    for name, text in (("show", "Show one job."), ("cancel", "Cancel one job.")):
+        one = below(commands, name, name, text)
+        one.add_argument("id", metavar="ID", help="the result id, or its beginning: the reference number")
+    queue = printing("queue", "jobs:count", "Pause and resume queues; without a subcommand, print counts.")
+    commands = queue.add_subparsers(metavar="COMMAND")
+    for name, text in (
+        ("pause", "Start no waiting job of a queue; jobs that run go on, and waiting ones do not age."),
+        ("resume", "Let the jobs of a queue start again."),
+    ):
+        one = below(commands, name, name, text)
+        one.add_argument("name", metavar="NAME", type=_queue_name, help="the queue, such as resolution")
+
+
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of all subcommands."""
     parser = argparse.ArgumentParser(
-        prog="proofing", description="Asynchronous identity proofing with pluggable vendors."
+        prog="proofing",
+        description="Asynchronous identity proofing with pluggable vendors.",
+        epilog="Exit codes: "
+        + ", ".join(f"{code} {meaning}" for code, meaning in sorted(exits.MEANINGS.items()))
+        + ".",
     )
     parser.add_argument("--version", action="version", version=f"proofing {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -82,6 +181,10 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--port", type=port_number, default=None, help="port (default: PORT, else 8000)")
         return added
 
+    def of_run(added: argparse.ArgumentParser) -> None:
+        # Set by `run` for its own processes, whose standard input it holds.
+        added.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+
     def printing(name: str, target: str, text: str) -> argparse.ArgumentParser:
         added = add(name, target, text)
         added.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -89,19 +192,24 @@ def _parser() -> argparse.ArgumentParser:
 
     run = serving("run", "Start web and worker on this machine.")
     run.add_argument("--workers", type=_count, default=1, help="worker processes (default %(default)s)")
-    serving("web", "Start the web server.")
-    worker = add("worker", "serving:worker", "Start a worker.")
-    worker.add_argument("--host", default="127.0.0.1", help="address for probes (default %(default)s)")
+    of_run(serving("web", "Start the web server."))
+    of_run(add("worker", "serving:worker", "Start a worker."))
     add("migrate", "serving:migrate", "Bring the queue's schema up to date.")
-    printing("check", "inspection:check", "Check settings, plugins, and whether every store can be reached.")
+    check = printing(
+        "check", "inspection:check", "Check settings, plugins, and whether stores can be reached."
+    )
+    check.add_argument("--deep", action="store_true", help="also make, verify and delete one real upload")
     settings = printing("settings", "inspection:settings", "Print the effective settings, secrets masked.")
     settings.add_argument("--reference", action="store_true", help="print the reference of all settings")
     printing("plugins", "inspection:plugins", "List the installed plugins and what they offer.")
+    printing("hosts", "hosts:hosts", "Print the hosts that vendors in the settings may call.")
     explain = printing("explain", "inspection:explain", "Explain which vendor a person or attempt gets.")
-    explain.add_argument("discriminator", help="the person's reference or the attempt's id")
-    printing("jobs", "inspection:jobs", "Print counts and ages of jobs; never personal data.")
-    erase = printing("erase", "erasure:erase", "Remove all that is kept of a person.")
-    erase.add_argument("reference", help="the person's reference, or the result id of one of their jobs")
+    explain.add_argument("discriminator", type=_reference, help="the person's reference or the attempt's id")
+    _add_job_commands(printing)
+    erase = printing("erase", "erasure:erase", "Delete all data stored about a person.")
+    erase.add_argument(
+        "reference", type=_reference, help="the person's reference, or the result id of one of their jobs"
+    )
     smoke = printing("smoke", "smoke:smoke", "Drive one whole proofing as a browser would.")
     smoke.add_argument("--url", default=None, help="where the server is (default: http://localhost:PORT)")
     scaffold = add("new-vendor", "scaffold:new_vendor", "Write the skeleton of a vendor plugin.")

@@ -1,4 +1,4 @@
-"""`proofing erase`: remove all that is kept of a person, and print a receipt for each store."""
+"""`proofing erase`: delete all data stored about a person, and print a receipt for each store."""
 
 import argparse
 import json
@@ -6,20 +6,23 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 
-from proofing.backends import open_backend
-from proofing.errors import ProofingError
-from proofing.runtime import configure, make_backends, make_eraser, start_logs
+from proofing.base.errors import ProofingError
+from proofing.bootstrap import configure, make_backends, make_eraser
+from proofing.cli import exits
+from proofing.cli.startup import failed_starts_logged, start_logs
+from proofing.registry.backends import open_backend
 
 
 async def erase(options: argparse.Namespace) -> int:
-    """Erase one person; 0 when nothing is left, 1 when it must be run again.
+    """Erase one person; 0 when nothing is left, 1 when it must be run again, 66 when there was nothing.
 
     A store that does not open keeps no other from being erased: it is named on stderr, with the reason, and
     what it still holds is on its receipt.
     """
-    configuration = await configure(role="erase")
-    start_logs(configuration, "erase")
-    backends = make_backends(configuration, "erase")
+    with failed_starts_logged("erase"):
+        configuration = await configure(role="erase")
+        start_logs(configuration, "erase")
+        backends = make_backends(configuration, "erase")
     async with AsyncExitStack() as stack:
         for key, backend in backends.in_order():
             if backend is backends.key_service:
@@ -38,4 +41,7 @@ async def erase(options: argparse.Namespace) -> int:
             print(f"{receipt.store:<14} {receipt.removed:>6} removed  {receipt.problem or ''}".rstrip())
         if not erasure.is_complete:
             print(f"Not complete. Run again: proofing erase {erasure.person}")
+    if erasure.is_complete and not any(receipt.removed for receipt in erasure.receipts):
+        print(f"no data found for {options.reference}", file=sys.stderr)
+        return exits.NOT_FOUND
     return 0 if erasure.is_complete else 1

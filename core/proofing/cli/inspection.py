@@ -1,20 +1,55 @@
-"""`proofing check`, `settings`, `plugins`, `explain` and `jobs`: look, and change nothing."""
+"""`proofing check`, `settings`, `plugins` and `explain`: look, and change nothing."""
 
 import argparse
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
-from proofing.plugins import PluginManager
-from proofing.runtime import check_backends, check_logs, configure, located, make_backends, plugin_names
+from proofing.base.errors import ProofingError
+from proofing.bootstrap import Configuration, configure, make_backends, plugin_names, with_sources
+from proofing.cli.deep import DeepReport, try_uploads
+from proofing.cli.startup import check_logs
+from proofing.contracts.proofers import ProoferKind
+from proofing.registry.backends import BackendReport, Backends, check_backends, open_backend
+from proofing.registry.plugins import PluginManager
 from proofing.settings import Layers, Settings, read_layers
-from proofing.vendors import ProoferKind
 
 _MASK = "********"
+#: All of a deep check.
+_DEEP_SECONDS = 60.0
+#: The end of the reference.
+_SPELLING = (
+    "",
+    "## Environments",
+    "",
+    "`PROOFING_ENV` chooses the block that is merged over `default`: `development` (without the variable),",
+    "`test`, `production`, or any other name that has a block. The rules of production (no mocks, no local",
+    "stores, https) hold in `production` and wherever `is_production` is true. Without a settings.yaml in",
+    "the working directory, and without `PROOFING_SETTINGS`, the defaults above are in force.",
+    "",
+    "## Spelling",
+    "",
+    "The file is UTF-8 and YAML. Duplicate keys and directives of dynaconf (`@int 5`) are refused, and so",
+    "are numbers that YAML reads in another base: `0200` is octal, `1:30` is to the base 60.",
+    "",
+    "A variable `PROOFING_` sets one key; `__` leads into a map.",
+    "",
+    "| To set | Write |",
+    "|---|---|",
+    "| a number, a switch | `PROOFING_IDV_MIN_AGE_YEARS=21`, `PROOFING_IDV_AVAILABLE=false` |",
+    "| a text | `PROOFING_PARTNER_NAME='The agency'` |",
+    "| a text that looks like a number, a date or a switch | `PROOFING_REDIS__PASSWORD='\"4711\"'` |",
+    "| a text that begins with a directive | `PROOFING_REDIS__PASSWORD='\"@int 5\"'` |",
+    '| a list | `PROOFING_ADDRESS_VENDORS=\'["acme:phone", "mock"]\'` |',
+    "| one entry of a map | `PROOFING_WORKER_SLOTS__DOCUMENT=20` |",
+    '| a whole map | `PROOFING_VENDOR_STATUS=\'{"acme:phone": "full_outage"}\'` |',
+    "| nothing | `PROOFING_STATE_ID_VENDOR=null` |",
+)
 
 
 async def check(options: argparse.Namespace) -> int:
@@ -23,24 +58,76 @@ async def check(options: argparse.Namespace) -> int:
     check_logs(configuration)
     backends = make_backends(configuration, "check")
     reports = await check_backends(backends)
-    reachable = {name: report.problem for name, report in reports.items()}
-    advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
-    if unused := configuration.plugins.unused_sections:
-        advice["settings"] = [f"the section {name} is not used: plugins does not name it" for name in unused]
-    unusable = located(configuration.router.unusable(), configuration.layers)
+    deep = await _try_uploads(backends, configuration.settings, reports) if options.deep else None
+    unusable = with_sources(configuration.router.unusable(), configuration.layers)
     vendors = [str(problem) for problem in unusable]
+    advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
+    if notes := _notes_on_settings(configuration):
+        advice["settings"] = notes
     if options.json:
-        print(json.dumps({"settings": "ok", "vendors": vendors, "reachable": reachable, "advice": advice}))
+        found: dict[str, Any] = {
+            "settings": "ok",
+            "vendors": vendors,
+            "reachable": {name: report.problem for name, report in reports.items()},
+            "troubles": {name: report.trouble for name, report in reports.items() if report.trouble},
+            "advice": advice,
+        }
+        if deep is not None:
+            found["deep"] = asdict(deep)
+        print(json.dumps(found))
     else:
-        print("settings: ok")
-        for sentence in advice.get("settings", ()):
-            print(f"  {sentence}")
+        _print_section("settings", [], advice)
         print("\n".join(vendors) or "vendors: ok")
-        for name, problem in reachable.items():
-            print(f"{name}: {problem or 'ok'}")
-            for sentence in advice.get(name, ()):
-                print(f"  {sentence}")
-    return 1 if vendors or any(reachable.values()) else 0
+        for name, report in reports.items():
+            _print_section(name, [report.problem] if report.problem else [], advice)
+        if deep is not None:
+            _print_section("uploads", deep.problems, {"uploads": deep.advice})
+    has_problem = vendors or any(report.problem for report in reports.values())
+    return 1 if has_problem or (deep is not None and deep.problems) else 0
+
+
+def _notes_on_settings(configuration: Configuration) -> list[str]:
+    """Return what is worth a second look in settings that are valid."""
+    layers = configuration.layers
+    notes = [
+        f"the section {name} is not used: plugins does not name it"
+        for name in configuration.plugins.unused_sections
+    ]
+    notes += [
+        f"{key} of {source} is not used: {winner} sets it, too"
+        for key, source, winner in layers.replaced_by_secrets()
+    ]
+    if not layers.has_file:
+        notes.append(f"there is no {layers.path.name} here: the built-in defaults are in force")
+    return (
+        notes + _missing_contacts(configuration.settings) if configuration.settings.is_production else notes
+    )
+
+
+def _print_section(name: str, problems: Sequence[str], advice: Mapping[str, Sequence[str]]) -> None:
+    """Print the problems of one part, or that it has none, and the advice on it."""
+    print("\n".join(f"{name}: {problem}" for problem in problems) or f"{name}: ok")
+    for sentence in advice.get(name, ()):
+        print(f"  {sentence}")
+
+
+async def _try_uploads(
+    backends: Backends, settings: Settings, reports: Mapping[str, BackendReport]
+) -> DeepReport:
+    """Try the uploads of the image store, unless it could not even be opened."""
+    if reports["image_store"].problem is not None:
+        return DeepReport(problems=["not tried: the image store cannot be used"])
+    try:
+        async with asyncio.timeout(_DEEP_SECONDS):
+            try:
+                await open_backend("image_store", backends.images)
+                return await try_uploads(backends.images, settings.public_url)
+            finally:
+                await backends.images.close()
+    except ProofingError as error:
+        return DeepReport(problems=[str(error)])
+    except TimeoutError:
+        return DeepReport(problems=[f"not done within {_DEEP_SECONDS:g} s"])
 
 
 async def settings(options: argparse.Namespace) -> int:
@@ -90,31 +177,6 @@ async def explain(options: argparse.Namespace) -> int:
     return 0
 
 
-async def jobs(options: argparse.Namespace) -> int:
-    """Print counts and ages."""
-    configuration = await configure(role="jobs")
-    queue = make_backends(configuration, "jobs").queue
-    await queue.open()
-    try:
-        stats = await queue.stats()
-    finally:
-        await queue.close()
-    if options.json:
-        print(json.dumps({name: _plain(value) for name, value in asdict(stats).items()}))
-        return 0
-    workers = "unknown" if stats.workers is None else stats.workers
-    for name in sorted({*stats.waiting, *stats.running}):
-        # A backend that does not know its workers knows only what runs in this process: nothing.
-        running = "unknown" if stats.workers is None else stats.running.get(name, 0)
-        print(f"{name:<28} waiting {stats.waiting.get(name, 0):>6}  running {running:>7}")
-    print(f"oldest ready job: {stats.oldest_seconds:.1f} s; workers: {workers}")
-    for end, count in stats.ended.items():
-        print(f"ended {end:<22} {count:>6}")
-    for name, number in stats.details.items():
-        print(f"{name:<28} {number:g}")
-    return 0
-
-
 def reference() -> str:
     """Return docs/reference/settings.md."""
     lines = [
@@ -131,12 +193,31 @@ def reference() -> str:
         default = field.get_default(call_default_factory=True) if not field.is_required() else None
         shown = "required" if field.is_required() or default is PydanticUndefined else f"`{_yaml(default)}`"
         lines.append(f"| `{name}` | {shown} | {'yes' if name in live else ''} | {field.description} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_SPELLING])
 
 
 def _yaml(value: Any) -> str:
     """Return *value* as settings.yaml would show it."""
     return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def _missing_contacts(settings: Settings) -> list[str]:
+    """Return what people who cannot be verified would look for and not find."""
+    missing = [
+        f"{name} is not set: {consequence}"
+        for name, consequence in (
+            ("alternative_url", "people who can't be verified here are shown no other way"),
+            ("privacy_url", "the pages link to no privacy notice"),
+            ("accessibility_url", "the pages link to no accessibility statement"),
+        )
+        if getattr(settings, name) is None
+    ]
+    if not (settings.support_url or settings.support_phone or settings.support_email):
+        missing.insert(
+            0,
+            "support_url, support_phone and support_email are not set: people who need help find no contact",
+        )
+    return missing
 
 
 def _rows(values: BaseModel, layers: Layers, above: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -161,8 +242,3 @@ def _masked(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_masked(item) for item in value]
     return value if isinstance(value, (int, float, str, type(None))) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    """Return maps as plain ones."""
-    return dict(value) if hasattr(value, "items") else value

@@ -2,13 +2,14 @@
 
 import argparse
 import re
+import sys
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from proofing.errors import ConfigurationError, Problem
-from proofing.hookspecs import GROUP
+from proofing.cli import exits
+from proofing.contracts.hooks import GROUP
 from proofing.settings import Settings
 
 _NAME = re.compile(r"(?=.{2,31}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -86,8 +87,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proofing.hookspecs import PluginSettings, hookimpl
-from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+from proofing.plugin import Maturity, PluginSettings, ProoferDescriptor, ProoferKind, hookimpl
 from pydantic import Field, SecretStr
 
 if TYPE_CHECKING:
@@ -136,10 +136,15 @@ _ADAPTER = Template('''\
 
 from typing import TYPE_CHECKING, Literal
 
-from proofing.errors import VendorResponseError
-from proofing.outbound import VendorResponse
-from proofing.results import Match, Outcome, ResolutionResult
-from proofing.vendors import ProofingContext, ProofingRequest
+from proofing.plugin import (
+    Match,
+    Outcome,
+    ProofingContext,
+    ProofingRequest,
+    ResolutionResult,
+    VendorResponse,
+    VendorResponseError,
+)
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
@@ -222,20 +227,25 @@ class Test${title}Resolution(ResolutionProoferContract):
 ''')
 
 
+def _refuse(rule: str) -> int:
+    """Print what is wrong with the name, and return the exit code."""
+    print(f"proofing new-vendor: name: {rule}", file=sys.stderr)
+    return exits.USAGE
+
+
 async def new_vendor(options: argparse.Namespace) -> int:
     """Write the skeleton; refuse to overwrite anything."""
     name: str = options.name
     if not _NAME.fullmatch(name):
         rule = "must be lower-case letters, digits and underscores, beginning with a letter"
-        raise ConfigurationError([Problem("command line", "name", rule)])
+        return _refuse(rule)
     if name in Settings.model_fields:
-        raise ConfigurationError([Problem("command line", "name", f"{name} is a key of settings.yaml")])
+        return _refuse(f"{name} is a key of settings.yaml")
     if name in {entry.name for entry in entry_points(group=GROUP)} or find_spec(f"proofing_{name}"):
-        rule = f"a plugin {name}, or a package proofing_{name}, is installed already"
-        raise ConfigurationError([Problem("command line", "name", rule)])
+        return _refuse(f"a plugin {name}, or a package proofing_{name}, is installed already")
     folder = Path(options.directory) / f"proofing-{name}"
     if folder.exists():
-        raise ConfigurationError([Problem("command line", "name", f"{folder} exists already")])
+        return _refuse(f"{folder} exists already")
     title = "".join(part.capitalize() for part in name.split("_"))
     package = folder / f"proofing_{name}"
     files = {

@@ -3,30 +3,38 @@
 import argparse
 import asyncio
 import contextlib
-import errno
+import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
+from proofing import __version__
+from proofing.app.probes import serve_probes
+from proofing.app.readiness import Readiness
+from proofing.app.worker import stop_on_signals
+from proofing.base.errors import ConfigurationError, PluginError, Problem
+from proofing.base.listening import close_sockets, listen_sockets
+from proofing.base.logs import get_logger, log
+from proofing.base.tracing import start_tracing, stop_tracing
+from proofing.bootstrap import Configuration, Runtime, configure, make_backends, start
 from proofing.cli import port_number
-from proofing.errors import ConfigurationError, PluginError, Problem, why
-from proofing.logs import get_logger, log
-from proofing.probes import serve_probes
-from proofing.runtime import Configuration, Runtime, configure, make_backends, start, start_logs
-from proofing.worker import stop_on_signals
+from proofing.cli.parent import stop_with_parent
+from proofing.cli.startup import failed_starts_logged, start_logs
+from proofing.settings import Settings
 
-_logger = get_logger("proofing.cli")
+_logger = get_logger(__name__)
 
 _DEFAULT_PORT = 8000
-#: How long `run` waits for a process of its own to become ready, to stop, and to stop at once.
+#: How long `run` waits for a process of its own to become ready, to end after its drain, and to stop at once.
 _READY_SECONDS = 60.0
-_STOP_SECONDS = 40.0
+_END_SECONDS = 10.0
 _HURRY_SECONDS = 10.0
+#: How long a web process receives a form, and answers it without a job, once its drain is over.
+_FORM_SECONDS = 20.0
 #: Where a server that listens everywhere is asked.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - an operator's choice, not ours
 
@@ -47,38 +55,50 @@ async def web(options: argparse.Namespace) -> int:
     if not servers:
         raise PluginError("no web server is installed")
     serve = servers[0].load()
-    async with _started("web") as (runtime, stop):
-        probe_port = runtime.configuration.settings.web_probe_port
-        async with serve_probes(runtime.backends.queue, options.host, probe_port):
-            await serve(runtime.service, host=options.host, port=chosen_port(options.port), stop=stop)
+    async with _started("web", options) as (runtime, stop):
+        port = chosen_port(options.port)
+        with failed_starts_logged("web"):
+            listeners = listen_sockets(options.host, port)
+        settings = runtime.configuration.settings
+        async with serve_probes(_readiness(runtime, stop), settings.probe_host, settings.web_probe_port):
+            await serve(runtime.service, listeners, stop=stop)
     return 0
 
 
 async def worker(options: argparse.Namespace) -> int:
     """Work on jobs until told to stop."""
-    async with _started("worker") as (runtime, stop):
-        probe_port = runtime.configuration.settings.worker_probe_port
-        async with serve_probes(runtime.backends.queue, options.host, probe_port):
+    async with _started("worker", options) as (runtime, stop):
+        settings = runtime.configuration.settings
+        probe_host, probe_port = settings.probe_host, settings.worker_probe_port
+        async with serve_probes(_readiness(runtime, stop), probe_host, probe_port):
             await runtime.worker.work(stop)
     return 0
 
 
+def _readiness(runtime: Runtime, stop: asyncio.Event) -> Readiness:
+    """Return what asks the backends of *runtime*, until *stop* is set."""
+    return Readiness(runtime.backends.in_order(), runtime.configuration.live, stop)
+
+
 async def migrate(_options: argparse.Namespace) -> int:
     """Bring the queue's schema up to date."""
-    configuration = await configure(role="migrate")
-    start_logs(configuration, "migrate")
-    done = await _migrate(configuration)
+    with failed_starts_logged("migrate"):
+        configuration = await configure(role="migrate")
+        start_logs(configuration, "migrate")
+        done = await _migrate(configuration)
     print("\n".join(done) if done else "The schema is up to date.")
     return 0
 
 
 async def run(options: argparse.Namespace) -> int:
     """Start web and workers as processes of their own, and stop them together."""
-    configuration = await configure(role="run")  # wrong settings are told once, here
-    port = chosen_port(options.port)
-    _require_free(options.host, port)
-    start_logs(configuration, "run")
-    await _migrate(configuration)
+    with failed_starts_logged("run"):
+        configuration = await configure(role="run")  # wrong settings are told once, here
+        port = chosen_port(options.port)
+        # Whoever listens there already would be asked whether the new server is ready.
+        close_sockets(listen_sockets(options.host, port))
+        start_logs(configuration, "run")
+        await _migrate(configuration)
     url = f"http://localhost:{port}"
     environ = dict(os.environ)
     if configuration.settings.public_url == f"http://localhost:{_DEFAULT_PORT}":
@@ -95,39 +115,8 @@ async def run(options: argparse.Namespace) -> int:
         ready = _ready(options.host, port)
         code = await _watch(processes, ready, stop, f"Proofing is ready at {url}", started)
     finally:
-        await _stop(processes)
+        await _stop(processes, _stop_seconds(configuration.settings))
     return code
-
-
-def _require_free(host: str, port: int) -> None:
-    """Refuse a place that is taken: whoever listens there would be asked whether our server is ready.
-
-    Raises:
-        ConfigurationError: nobody can listen there now; the rule says why.
-    """
-    errors: list[OSError] = []
-    bound = 0
-    try:
-        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        places, errors = [], [error]
-    for family, kind, protocol, _, address in places:
-        try:
-            with socket.socket(family, kind, protocol) as probe:
-                # As servers do it, so that connections of before, and the other family, hold nothing.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind(address)
-            bound += 1
-        except OSError as error:
-            errors.append(error)
-    if any(error.errno == errno.EADDRINUSE for error in errors):
-        rule = f"{port} is in use; choose another with PORT or --port"
-        raise ConfigurationError([Problem("command line", "port", rule)])
-    if not bound:
-        rule = f"{host} port {port} cannot be listened on ({why(errors[0])})"
-        raise ConfigurationError([Problem("command line", "host", rule)])
 
 
 async def _migrate(configuration: Configuration) -> Sequence[str]:
@@ -140,20 +129,32 @@ async def _migrate(configuration: Configuration) -> Sequence[str]:
 
 
 @contextlib.asynccontextmanager
-async def _started(role: str) -> AsyncIterator[tuple[Runtime, asyncio.Event]]:
-    """Configure and connect a process of *role*, and stop it on signals."""
-    configuration = await configure(role=role)
-    start_logs(configuration, role)
-    stop = asyncio.Event()
-    stop_on_signals(stop)
-    async with start(configuration, role) as runtime:
+async def _started(role: str, options: argparse.Namespace) -> AsyncIterator[tuple[Runtime, asyncio.Event]]:
+    """Configure and connect a process of *role*, and stop it on signals, or with its parent."""
+    async with contextlib.AsyncExitStack() as stack:
+        with failed_starts_logged(role):
+            configuration = await configure(role=role)
+            start_logs(configuration, role)
+            start_tracing(role, __version__)
+            stack.push_async_callback(asyncio.to_thread, stop_tracing)
+            stop = asyncio.Event()
+            stop_on_signals(stop)
+            if options.with_parent:
+                stop_with_parent(stop, kill_after_seconds=_stop_seconds(configuration.settings))
+            runtime = await stack.enter_async_context(start(configuration, role))
         yield runtime, stop
 
 
 async def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.subprocess.Process:
-    """Start one subcommand in a session of its own, so that Ctrl-C reaches only us."""
+    """Start one subcommand in a session of its own, so that Ctrl-C reaches only us.
+
+    Its standard input is a pipe that ends when we do, by whatever signal.
+    """
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "proofing.cli", *command, env=dict(environ), start_new_session=True
+        *(sys.executable, "-m", "proofing.cli", *command, "--with-parent"),
+        env=dict(environ),
+        start_new_session=True,
+        stdin=asyncio.subprocess.PIPE,
     )
 
 
@@ -180,8 +181,12 @@ async def _watch(
             print("proofing: the web server did not become ready; see the log", file=sys.stderr)
             return 1
         name = "the web server" if ended is processes[-1] else "a worker"
-        print(f"proofing: {name} ended by itself with code {ended.returncode}; see the log", file=sys.stderr)
-        return ended.returncode or 1
+        print(
+            f"proofing: {name} exited unexpectedly with status {ended.returncode}; see the log",
+            file=sys.stderr,
+        )
+        # A signal, which is a negative number here, is no exit code of its own.
+        return max(ended.returncode or 0, 1)
     finally:
         for task in (*ends, stopped, ready):
             task.cancel()
@@ -203,7 +208,15 @@ async def _ready(host: str, port: int) -> bool:
     return False
 
 
-async def _stop(processes: Sequence[asyncio.subprocess.Process]) -> None:
+def _stop_seconds(settings: Settings) -> float:
+    """Return how long processes may take to stop: the longer of their drains, and some to end."""
+    answers = _FORM_SECONDS
+    if not settings.ruby_workers_idv_enabled:
+        answers += settings.job_deadline_seconds
+    return max(settings.worker_drain_seconds, settings.web_drain_seconds + answers) + _END_SECONDS
+
+
+async def _stop(processes: Sequence[asyncio.subprocess.Process], seconds: float) -> None:
     """Stop *processes*: politely, at a second signal without drain, and by force when that takes too long.
 
     None is left behind, as it would hold its port and its jobs.
@@ -211,7 +224,7 @@ async def _stop(processes: Sequence[asyncio.subprocess.Process]) -> None:
     try:
         _terminate(processes)
         try:
-            await _ended(processes, _STOP_SECONDS)
+            await _ended(processes, seconds)
         except asyncio.CancelledError:
             _terminate(processes)
             await _ended(processes, _HURRY_SECONDS)
@@ -219,7 +232,7 @@ async def _stop(processes: Sequence[asyncio.subprocess.Process]) -> None:
     finally:
         left = [process for process in processes if process.returncode is None]
         for process in left:
-            log(_logger, "process_killed", pid=process.pid)
+            log(_logger, "process_killed", level=logging.WARNING, pid=process.pid)
             process.kill()
         await asyncio.gather(*(process.wait() for process in left))
 

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import secrets
+import ssl
 import struct
 import time
 from collections.abc import Awaitable, Callable
@@ -18,16 +19,24 @@ from typing import Any
 
 import httpx
 
+from proofing.base.errors import ProofingError
 from proofing.cli.serving import chosen_port
-from proofing.encryption import IV_BYTES, KEY_BYTES, seal_image
-from proofing.errors import ProofingError
-from proofing.images import Side
+from proofing.contracts.images import Side
+from proofing.crypto.encryption import IV_BYTES, KEY_BYTES, seal_image
 
-#: Nobody has an SSN that begins with 900; the phone's exchange is reserved for fiction.
-_SSN = "900-66-1234"
+#: Nobody has this number: 555-0100 to 555-0199 are reserved for fiction.
 _PHONE = "(202) 555-0143"
 _TIMEOUT_SECONDS = 90.0
 _ENDED = frozenset({"done", "missing"})
+
+
+def make_test_ssn() -> str:
+    """Return a random SSN that nobody has and that mock vendors resolve.
+
+    No SSN begins with 9; the groups 01 to 49 of such numbers are no ITIN either (IRS, Internal Revenue Manual
+    3.21.263). A number of its own for each run, because one number may be submitted only so often.
+    """
+    return f"900-{secrets.randbelow(49) + 1:02d}-{secrets.randbelow(9999) + 1:04d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -39,7 +48,7 @@ class Answers:
     """
 
     documents: dict[Side, tuple[bytes, str]]
-    ssn: str = _SSN
+    ssn: str = field(default_factory=make_test_ssn)
     phone: str = _PHONE
 
 
@@ -82,6 +91,8 @@ async def smoke(options: argparse.Namespace) -> int:
         base_url=url,
         timeout=_TIMEOUT_SECONDS,
         trust_env=False,
+        # The authorities of this machine, or those that SSL_CERT_FILE names; httpx has a list of its own.
+        verify=ssl.create_default_context(),
         headers={"origin": url},
         follow_redirects=True,
     ) as client:
@@ -208,8 +219,9 @@ class Walk:
         while result_id:
             async with self._client.stream("GET", f"/api/jobs/{result_id}/events") as stream:
                 async for line in stream.aiter_lines():
-                    if line.startswith("data:") and json.loads(line[5:]).get("state") in _ENDED:
-                        await self._get(self._path)
+                    event = json.loads(line[5:]) if line.startswith("data:") else {}
+                    if event.get("state") in _ENDED:
+                        await self._get(event["next"])
                         return
             if time.monotonic() > give_up:
                 raise SmokeError("the job did not end")

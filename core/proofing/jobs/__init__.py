@@ -1,1 +1,1 @@
-"""The work of each kind of job, and the life that all of them share."""
+"""Jobs: how they are submitted and undone, the work of each kind, the life that all share, and their ends."""

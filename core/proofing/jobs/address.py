@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from proofing.jobs.arguments import Conclusion, PIIArguments
+from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.records import End
+from proofing.contracts.results import Check, Outcome
+from proofing.jobs.arguments import JobResult, PIIArguments
 from proofing.jobs.run import JobRun
-from proofing.records import End
-from proofing.results import Check, Outcome
-from proofing.routing import Router
-from proofing.vendors import ProofingRequest
+from proofing.routing.router import Router
 
 NO_VENDOR = "no_phone_vendor"
 
 
-async def proof_address(run: JobRun, arguments: PIIArguments, router: Router) -> Conclusion:
+async def proof_address(run: JobRun, arguments: PIIArguments, router: Router) -> JobResult:
     """Ask the phone vendors; the last answer counts, and the one before it is kept beside."""
     checks: list[Check[Any]] = []
     for loaded in router.phone_vendors():
@@ -21,13 +21,13 @@ async def proof_address(run: JobRun, arguments: PIIArguments, router: Router) ->
         if checks[-1].passed:
             break
     if not checks:
-        return Conclusion(end=End.VENDOR_EXCEPTION, reasons=(NO_VENDOR,))
+        return JobResult(end=End.VENDOR_EXCEPTION, reasons=(NO_VENDOR,))
     last = checks[-1]
     result = {"result": _plain(last), "alternate_result": _plain(checks[-2]) if len(checks) > 1 else None}
-    if last.result is None:
-        return Conclusion(end=End.VENDOR_EXCEPTION, timed_out=last.timed_out, result=result)
+    if last.result is None or last.result.outcome is Outcome.UNKNOWN:
+        return JobResult(end=End.VENDOR_EXCEPTION, timed_out=last.timed_out, result=result)
     outcome = Outcome.PASSED if last.passed else Outcome.FAILED
-    return Conclusion(outcome=outcome, reasons=last.result.reasons, result=result)
+    return JobResult(outcome=outcome, reasons=last.result.reasons, result=result)
 
 
 def _plain(check: Check[Any]) -> dict[str, Any]:

@@ -10,32 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from proofing.applicant import Applicant
-from proofing.errors import EncryptionError
-from proofing.images import Side
-from proofing.records import End
-from proofing.results import Outcome
+from proofing.base.errors import EncryptionError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Side, UploadedImage
+from proofing.contracts.records import End
+from proofing.contracts.results import Outcome
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class UploadedImage:
-    """One picture in the image store, encrypted by the browser.
-
-    Attributes:
-        slot: id of its upload slot, part of the associated data.
-        object_key: where it lies; chosen by the server.
-        length: of the ciphertext in bytes.
-        sha256: of the ciphertext, 32 bytes.
-        iv: 12 bytes.
-    """
-
-    slot: str
-    object_key: str
-    length: int
-    sha256: bytes
-    iv: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -43,7 +24,10 @@ class DocumentArguments:
     """Arguments of a document job.
 
     Attributes:
-        encryption_key: 32 bytes, made by the browser for this attempt; empty for plain images.
+        encryption_key: 32 bytes, made by the browser for the attempt that is submitted; empty for plain
+            images, and when the page that is submitted has encrypted none of them.
+        sealed_keys: keys of the earlier pages that encrypted the other pictures, by attempt; each sealed on
+            its own when its first upload had ended (`image_key_context`).
         images: uploaded pictures by side.
         plain_images: pictures of a form post; never persisted, as such a job runs inside the request.
         failed_fingerprints: of pictures that failed before in this session.
@@ -51,6 +35,7 @@ class DocumentArguments:
 
     images: Mapping[Side, UploadedImage] = field(default_factory=dict)
     encryption_key: bytes = b""
+    sealed_keys: Mapping[str, bytes] = field(default_factory=dict)
     plain_images: Mapping[Side, bytes] = field(default_factory=dict)
     failed_fingerprints: frozenset[str] = frozenset()
 
@@ -64,6 +49,7 @@ class DocumentArguments:
         images = {
             side.value: {
                 "slot": image.slot,
+                "attempt": image.attempt,
                 "key": image.object_key,
                 "length": image.length,
                 "sha256": _encode(image.sha256),
@@ -74,6 +60,7 @@ class DocumentArguments:
         return json.dumps(
             {
                 "encryption_key": _encode(self.encryption_key),
+                "sealed_keys": {attempt: _encode(key) for attempt, key in self.sealed_keys.items()},
                 "images": images,
                 "failed_fingerprints": sorted(self.failed_fingerprints),
             }
@@ -87,6 +74,7 @@ class DocumentArguments:
             images = {
                 Side(side): UploadedImage(
                     slot=image["slot"],
+                    attempt=image["attempt"],
                     object_key=image["key"],
                     length=image["length"],
                     sha256=_decode(image["sha256"]),
@@ -97,6 +85,7 @@ class DocumentArguments:
             return cls(
                 images=images,
                 encryption_key=_decode(values["encryption_key"]),
+                sealed_keys={attempt: _decode(key) for attempt, key in values["sealed_keys"].items()},
                 failed_fingerprints=frozenset(values["failed_fingerprints"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -150,7 +139,7 @@ Arguments = DocumentArguments | PIIArguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Conclusion:
+class JobResult:
     """What a job came to.
 
     Attributes:

@@ -8,36 +8,66 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from proofing.applicant import Applicant
-from proofing.encryption import open_image
-from proofing.errors import EncryptionError, ImageError, PluginError
-from proofing.images import Image, Side, inspect_image
-from proofing.jobs.arguments import Conclusion, DocumentArguments, UploadedImage
+from proofing.base.errors import EncryptionError, ImageError, PluginError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Image, Side, UploadedImage
+from proofing.contracts.proofers import ProoferKind, ProofingRequest
+from proofing.contracts.records import End
+from proofing.contracts.results import Outcome
+from proofing.contracts.stores import ImageStore
+from proofing.crypto.contexts import image_key_context
+from proofing.crypto.encryption import Sealer, open_image
+from proofing.jobs.arguments import DocumentArguments, JobResult
 from proofing.jobs.run import JobRun
-from proofing.records import End
-from proofing.results import Outcome
-from proofing.routing import Router
+from proofing.routing.router import Router
 from proofing.rules.documents import DocumentVerdict, by_side, failed_before, judge_document, missing_sides
+from proofing.rules.image_gate import inspect_image
 from proofing.settings import Settings
-from proofing.stores import ImageStore
-from proofing.vendors import ProoferKind, ProofingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReader:
+    """Gets a job's pictures out of *store*, with the keys that it carries; *sealer* opens the sealed ones."""
+
+    store: ImageStore
+    sealer: Sealer
+
+    async def read(self, run: JobRun, arguments: DocumentArguments) -> dict[Side, bytes]:
+        """Download and decrypt all pictures side by side; the first failure stops the others."""
+        keys = {
+            attempt: await self.sealer.open(sealed, image_key_context(run.message.owner, attempt))
+            for attempt, sealed in arguments.sealed_keys.items()
+        }
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                side: group.create_task(
+                    _fetch(run, side, image, keys.get(image.attempt, arguments.encryption_key), self.store)
+                )
+                for side, image in arguments.images.items()
+            }
+        return {side: task.result() for side, task in tasks.items()}
 
 
 async def proof_document(
-    run: JobRun, arguments: DocumentArguments, router: Router, settings: Settings, store: ImageStore
-) -> Conclusion:
+    run: JobRun,
+    arguments: DocumentArguments,
+    router: Router,
+    settings: Settings,
+    reader: ImageReader,
+) -> JobResult:
     """Do the whole work of one document submission."""
     loaded = router.choose(ProoferKind.DOCUMENT, run.message.owner)
     if loaded is None:
         raise PluginError("there is no document proofer")
-    plain = arguments.plain_images or await _fetch_all(run, arguments, store)
+    plain = arguments.plain_images or await reader.read(run, arguments)
     if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=False):
         return _refused(missing)
     images = {
-        side: _gate(run, side, content, allow_yaml=loaded.descriptor.takes_text_documents)
+        side: _gate(run, side, content, allow_yaml=loaded.descriptor.accepts_test_documents)
         for side, content in plain.items()
     }
     fingerprints = {side: image.fingerprint for side, image in images.items()}
@@ -50,29 +80,19 @@ async def proof_document(
     )
     check = await run.ask(loaded, request, step="vendor_request")
     if check.result is None:
-        return Conclusion(end=End.VENDOR_EXCEPTION, reasons=("network",), timed_out=check.timed_out)
+        return JobResult(end=End.VENDOR_EXCEPTION, reasons=("network",), timed_out=check.timed_out)
     verdict = judge_document(
         check.result,
         fingerprints=fingerprints,
-        today=datetime.now(UTC).date(),
+        now=datetime.now(UTC),
         min_age_years=settings.idv_min_age_years,
     )
-    return _conclude(verdict, check.result.applicant)
+    return _conclude(verdict)
 
 
 def _source(facts: Mapping[str, Mapping[str, Any]]) -> str:
     """Return where the pictures came from: a camera when one of them did."""
     return "camera" if any(fact.get("source") == "camera" for fact in facts.values()) else "upload"
-
-
-async def _fetch_all(run: JobRun, arguments: DocumentArguments, store: ImageStore) -> dict[Side, bytes]:
-    """Download and decrypt all pictures side by side; the first failure stops the others."""
-    async with asyncio.TaskGroup() as group:
-        tasks = {
-            side: group.create_task(_fetch(run, side, image, arguments.encryption_key, store))
-            for side, image in arguments.images.items()
-        }
-    return {side: task.result() for side, task in tasks.items()}
 
 
 async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:
@@ -103,20 +123,20 @@ def _gate(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> Image
         run.stopwatch.note(f"decode.{side.value}", started)
 
 
-def _refused(fields: Mapping[Side, str]) -> Conclusion:
-    """Conclude without having asked the vendor."""
+def _refused(fields: Mapping[Side, str]) -> JobResult:
+    """Conclude without having asked the vendor, and so without an answer."""
     codes = tuple(dict.fromkeys(str(code) for code in fields.values()))
-    return Conclusion(
-        outcome=Outcome.FAILED,
+    return JobResult(
+        end=End.BAD_IMAGE,
         reasons=codes,
         fields={side.value: str(code) for side, code in fields.items()},
     )
 
 
-def _conclude(verdict: DocumentVerdict, applicant: Applicant | None) -> Conclusion:
+def _conclude(verdict: DocumentVerdict) -> JobResult:
     """Turn the verdict into the job's conclusion; only a success hands on what was read."""
     result = {
-        "applicant": applicant.reveal() if verdict.passed and applicant else None,
+        "applicant": verdict.applicant.reveal() if verdict.applicant else None,
         "needs_confirmation": verdict.needs_confirmation,
         "failed_fingerprints": [f"{side.value}:{mark}" for side, mark in verdict.failed_fingerprints.items()],
         "tips": verdict.tips,
@@ -127,7 +147,7 @@ def _conclude(verdict: DocumentVerdict, applicant: Applicant | None) -> Conclusi
         # Names of checks that no table knows: the vendor has changed something.
         facts["warning"] = "unexplained" if verdict.is_unexplained else "unknown_alerts"
         facts["names"] = list(verdict.unknown_alerts)
-    return Conclusion(
+    return JobResult(
         end=End.VENDOR_EXCEPTION if verdict.outcome is Outcome.UNKNOWN else End.DONE,
         outcome=verdict.outcome,
         reasons=tuple(str(code) for code in verdict.reasons),

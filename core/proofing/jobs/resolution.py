@@ -7,27 +7,21 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
-from proofing.applicant import Applicant
-from proofing.jobs.arguments import Conclusion, PIIArguments
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.proofers import ProoferKind, ProofingRequest
+from proofing.contracts.results import AddressResult, Check, DeviceResult, ResolutionResult, StateIDResult
+from proofing.jobs.arguments import JobResult, PIIArguments
 from proofing.jobs.run import JobRun
-from proofing.results import (
-    AddressResult,
-    Check,
-    DeviceResult,
-    ResolutionResult,
-    StateIDResult,
-)
-from proofing.routing import Router
+from proofing.routing.router import Router
 from proofing.rules import planning
 from proofing.rules.resolution import ResolutionChecks, adjudicate, biographical_info
 from proofing.rules.state_id import JURISDICTIONS, bypass_error
 from proofing.settings import Settings
-from proofing.vendors import ProoferKind, ProofingRequest
 
 
 async def proof_resolution(
     run: JobRun, arguments: PIIArguments, router: Router, settings: Settings
-) -> Conclusion:
+) -> JobResult:
     """Ask every vendor that the rules want asked, and adjudicate."""
     work = _Resolution(run, arguments, router, settings)
     async with asyncio.TaskGroup() as group:
@@ -43,7 +37,7 @@ async def proof_resolution(
     )
     record = adjudicate(arguments.applicant, checks)
     stages = {name: asdict(stage) for name, stage in record.stages.items()}
-    return Conclusion(
+    return JobResult(
         end=record.end,
         outcome=record.outcome,
         reasons=record.reasons,
@@ -54,6 +48,7 @@ async def proof_resolution(
             "exception": record.exception,
             "device_review_status": record.device_review_status,
             "phone_precheck_passed": record.phone_precheck_passed,
+            "failed_phone": arguments.applicant.phone if record.phone_precheck_failed else None,
             "stages": stages,
             "biographical_info": biographical_info(arguments.applicant),
         },
@@ -92,7 +87,7 @@ class _Resolution:
         return residential, check
 
     async def state_id(self, resolution: Check[ResolutionResult]) -> Check[StateIDResult]:
-        """Ask the licence office, if it answers and its answer can still matter."""
+        """Ask the licensing agency, if it answers and its answer can still matter."""
         loaded = self._router.choose(ProoferKind.STATE_ID, self._run.message.result_id)
         if loaded is None:
             return Check(skipped=planning.UNSUPPORTED_JURISDICTION)
@@ -119,7 +114,7 @@ class _Resolution:
         """Ask the vendor that the router chooses for this attempt."""
         loaded = self._router.choose(kind, self._run.message.result_id)
         if loaded is None:
-            # Nobody to ask is no yes; the licence office, the one kind that may be missing, is planned apart.
+            # Nobody to ask is not a yes; the licensing agency, which alone may be missing, is planned apart.
             return Check(skipped=f"{kind.value} is switched off", skipped_passes=False)
         request = ProofingRequest(
             applicant=applicant,

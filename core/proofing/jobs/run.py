@@ -6,43 +6,61 @@ the job. Plain (not async) adapters run in a bounded thread pool.
 """
 
 import asyncio
+import contextvars
 import hashlib
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from proofing.errors import PluginError, VendorError, VendorTimeoutError
-from proofing.logs import Stopwatch, get_logger
-from proofing.outbound import OutboundClient, OutboundTransport
-from proofing.outbound_sessions import make_session
-from proofing.proofers import LoadedProofer
-from proofing.queues import ClaimedJob
-from proofing.results import Check, Match, Outcome, VendorResult
-from proofing.vendors import (
+from proofing.base.errors import (
+    PluginError,
+    VendorError,
+    VendorResponseError,
+    VendorTimeoutError,
+    VendorUnavailableError,
+)
+from proofing.base.logs import Stopwatch, get_logger
+from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
+from proofing.base.tracing import SpanKind, span
+from proofing.contracts.proofers import (
     RESULT_TYPES,
     PollingProofer,
+    ProoferDescriptor,
     ProofingContext,
     ProofingRequest,
 )
+from proofing.contracts.queues import ClaimedJob
+from proofing.contracts.records import End, StatusRecord
+from proofing.contracts.results import Check, Match, Outcome, VendorResult
+from proofing.outbound.client import OutboundClient, OutboundTransport
+from proofing.outbound.sessions import make_session
+from proofing.registry.proofers import LoadedProofer, vendor_labels
+from proofing.routing.shared_limits import VendorBudgets
 
 #: First wait between two polls of a *submit, then poll* vendor, its growth, and its most.
 _POLL_SECONDS, _POLL_GROWTH, _POLL_MOST_SECONDS = 0.5, 1.5, 3.0
 #: Plain adapters of all jobs of one process share these threads.
 _THREADS = 32
+#: Why a question has no answer, for metrics.
+_CAUSES: Mapping[type[VendorError], str] = {
+    VendorTimeoutError: "timeout",
+    VendorUnavailableError: "unavailable",
+    VendorResponseError: "response",
+}
 
-_vendor_logger = get_logger("proofing.vendor")
 
-
-class VendorDesk:
+class VendorClientPool:
     """What all runs of one process share: connections and threads, opened at the first call."""
 
-    def __init__(self, transport: OutboundTransport) -> None:
-        """Send calls over *transport*."""
+    def __init__(self, transport: OutboundTransport, budgets: VendorBudgets | None = None) -> None:
+        """Send calls over *transport*, within *budgets*."""
         self.transport = transport
+        self.budgets = budgets
         self._threads: ThreadPoolExecutor | None = None
 
     @property
@@ -62,7 +80,7 @@ class VendorDesk:
 class JobRun:
     """One start of one job."""
 
-    def __init__(self, job: ClaimedJob, desk: VendorDesk) -> None:
+    def __init__(self, job: ClaimedJob, desk: VendorClientPool) -> None:
         """Start the clock of *job*."""
         self.job = job
         self.message = job.message
@@ -91,24 +109,60 @@ class JobRun:
         """
         descriptor = loaded.descriptor
         proofer = loaded.proofer
+        budgets = self._desk.budgets
+        if budgets is not None and not await budgets.spend(descriptor.name):
+            return self._not_asked(descriptor, step)
         if not descriptor.idempotent:
             await self._note_intent(descriptor.name)
+        with span(f"ask {descriptor.name}", vendor=descriptor.name, step=step) as asking:
+            check, cause = await self._ask_within_limit(loaded, proofer, request, step)
+            if cause:
+                asking.fail(cause)
+            asking.set(outcome=check.result.outcome if check.result else "error")
+        self.calls.append(_call_facts(descriptor.name, step, check))
+        return check
+
+    async def _ask_within_limit(
+        self, loaded: LoadedProofer, proofer: Any, request: ProofingRequest, step: str
+    ) -> tuple[Check[Any], str]:
+        """Ask, and return the answer with the cause why there is none."""
+        descriptor = loaded.descriptor
         limit, context = self._context(loaded)
         reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
         started = time.perf_counter()
         check: Check[Any]
+        # What ends neither way: canceled with its job.
+        outcome, cause = "error", "canceled"
         try:
             async with asyncio.timeout(limit):
-                result = await self._answer(proofer, reduced, context)
-            check = Check(result=self._require_type(loaded, result))
+                answer = await self._answer(proofer, reduced, context)
+            result = self._require_type(loaded, answer)
+            check = Check(result=result)
+            outcome, cause = result.outcome.value, ""
         except TimeoutError:
+            cause = _CAUSES[VendorTimeoutError]
             check = Check(
                 error=VendorTimeoutError("no answer within the time limit", vendor_name=descriptor.name)
             )
         except VendorError as error:
+            cause = _CAUSES.get(type(error), "vendor")
             check = Check(error=error)
+        except PluginError:
+            cause = "plugin_error"
+            raise
         finally:
             self.stopwatch.note(step, started)
+            _count_call(descriptor, outcome, cause, time.perf_counter() - started)
+        return check, cause
+
+    def _not_asked(self, descriptor: ProoferDescriptor, step: str) -> Check[Any]:
+        """Return the check of a vendor whose budget is used up: no answer, and no call that is billed."""
+        error = VendorUnavailableError(
+            "the hourly budget is used up",
+            vendor_name=descriptor.name,
+            code="budget_reached",
+        )
+        check: Check[Any] = Check(error=error)
         self.calls.append(_call_facts(descriptor.name, step, check))
         return check
 
@@ -116,7 +170,7 @@ class JobRun:
         """Note once a job, before its first call, that from now on it must not be run again."""
         async with self._intent:
             if not self._intent_noted:
-                await self.job.note_intent(vendor_name)
+                await self.job.record_intent(vendor_name)
                 self._intent_noted = True
 
     def _context(self, loaded: LoadedProofer) -> tuple[float, ProofingContext]:
@@ -138,8 +192,8 @@ class JobRun:
             http=http,
             remaining_seconds=self.remaining_seconds,
             now=lambda: datetime.now(UTC),
-            logger=_vendor_logger,
-            thread_session=lambda: make_session(http.bounds),
+            logger=get_logger(type(loaded.proofer).__module__),
+            requests_session=lambda: make_session(http.bounds),
         )
         return limit, context
 
@@ -160,7 +214,9 @@ class JobRun:
             if inspect.iscoroutinefunction(method):
                 return await method(*arguments)
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._desk.threads, method, *arguments)
+            # In our context, so that what it does belongs to our trace.
+            step = partial(contextvars.copy_context().run, method, *arguments)
+            answer = await loop.run_in_executor(self._desk.threads, step)
             return await answer if inspect.isawaitable(answer) else answer
         except (VendorError, TimeoutError, GeneratorExit):
             raise
@@ -183,6 +239,32 @@ class JobRun:
         if not _is_sound(result):
             raise PluginError(f"{loaded.descriptor.name} answered with fields of wrong types")
         return result
+
+
+async def traced(job: ClaimedJob, running: Awaitable[StatusRecord]) -> StatusRecord:
+    """Await what is *running* *job*, as part of the trace of its submit."""
+    message = job.message
+    with span(
+        f"perform {message.kind}",
+        SpanKind.CONSUMER,
+        parent=str(message.metadata.get("traceparent", "")),
+        kind=message.kind,
+        job_id=message.result_id,
+        attempt=job.attempt,
+        queued_ms=round(job.age_seconds * 1000, 2),
+    ) as performing:
+        record = await running
+        performing.set(end=record.end, outcome=record.outcome)
+        if record.end is not End.DONE:
+            performing.fail(record.end or "")
+        return record
+
+
+def _count_call(descriptor: ProoferDescriptor, outcome: str, cause: str, seconds: float) -> None:
+    """Count one question."""
+    vendor, product = vendor_labels(descriptor)
+    VENDOR_CALLS.labels(vendor, product, outcome, cause).inc()
+    VENDOR_SECONDS.labels(vendor, product).observe(seconds)
 
 
 def _is_sound(answer: Any) -> bool:

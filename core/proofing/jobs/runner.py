@@ -1,21 +1,17 @@
 """The life that all jobs share, whether a queue's worker runs them or the web request itself.
 
-Stale check, open the arguments, do the kind's work, judge, seal and publish the result, give back what must
-not be charged, delete images, one summary line. Every way out is typed: whatever happens, the waiting page
+Stale check, open the arguments, do the kind's work, judge, seal and publish the result, refund an attempt
+without an answer, delete images, one summary line. Every way out is typed: whatever happens, the waiting page
 gets an end. docs/explanation/job-life.md.
 """
 
 import asyncio
 import json
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+import logging
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from proofing.data_keys import Purpose
-from proofing.encryption import KeyRing, SealContext, Sealer
-from proofing.errors import (
+from proofing.base.errors import (
     EncryptionError,
     ImageError,
     ImageNotFoundError,
@@ -23,81 +19,73 @@ from proofing.errors import (
     PluginError,
     ProofingError,
     StoreError,
-    StoreUnavailableError,
 )
-from proofing.images import Side
+from proofing.base.logs import exception_fields, get_logger, log
+from proofing.base.metrics import JOB_QUEUED_SECONDS, JOB_SECONDS, JOBS_ENDED
+from proofing.contracts.images import Side
+from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.crypto.contexts import arguments_context, result_context
+from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.address import proof_address
 from proofing.jobs.arguments import (
     SCHEMA_VERSION,
     Arguments,
-    Conclusion,
     DocumentArguments,
+    JobResult,
     PIIArguments,
 )
-from proofing.jobs.document import proof_document
+from proofing.jobs.dependencies import Dependencies
+from proofing.jobs.document import ImageReader, proof_document
 from proofing.jobs.resolution import proof_resolution
-from proofing.jobs.run import JobRun, VendorDesk
-from proofing.logs import backtrace, get_logger, log
-from proofing.metrics import JOB_SECONDS, JOBS_ENDED
-from proofing.queues import ClaimedJob, JobMessage
-from proofing.records import End, JobKind, StatusRecord
-from proofing.routing import Router
-from proofing.settings import LiveSettings
-from proofing.stores import ImageStore, ResultStore
+from proofing.jobs.run import JobRun, traced
+from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
-StepT = TypeVar("StepT")
-
-#: Label of the MAC over status records.
-_VERDICT_LABEL = "verdict"
-#: How long publishing is tried again while the result store is away, and the first wait between tries.
-PUBLISH_PATIENCE_SECONDS = 15.0
-_PUBLISH_WAIT_SECONDS = 0.1
-#: How long deleting the pictures of one job may take; then the sweeper does it.
-_DELETE_SECONDS = 4.0
-_logger = get_logger("proofing.jobs")
+#: How old a job inside its request may be that need not look whether it was ended meanwhile.
+_OWN_SECONDS = 1.0
+_logger = get_logger(__name__)
 
 
 class JobRunner:
     """Runs jobs to their end; the `JobHandler` of every queue."""
 
-    def __init__(
-        self,
-        *,
-        sealer: Sealer,
-        keys: KeyRing,
-        results: ResultStore,
-        images: ImageStore,
-        router: Router,
-        desk: VendorDesk,
-        live: LiveSettings,
-    ) -> None:
-        """Take what a run needs; all of it is shared by the runs of one process."""
-        self._sealer = sealer
-        self._keys = keys
-        self._results = results
-        self._images = images
-        self._router = router
-        self._desk = desk
-        self._live = live
+    def __init__(self, parts: Dependencies) -> None:
+        """Take what all runs of one process share."""
+        self._sealer = parts.sealer
+        self._keys = parts.keys
+        self._results = parts.results
+        self._images = parts.images
+        self._router = parts.router
+        self._desk = parts.desk
+        self._live = parts.live
+        self._deadlines = parts.deadlines
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
-        """Run a queued job. See `proofing.queues.JobHandler`."""
-        return await self._run(job, None)
+        """Run a queued job, as part of the trace of its submit. See `JobHandler`."""
+        return await traced(job, self._run(job, None))
 
     async def run_inline(self, job: ClaimedJob, arguments: Arguments) -> StatusRecord:
         """Run a job inside the request, with *arguments* that were never persisted; otherwise as `run`."""
-        return await self._run(job, arguments)
+        return await traced(job, self._run(job, arguments))
 
-    async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
-        """Publish *end* for a job that will not run. See `proofing.queues.JobHandler`."""
-        record = await self._publish(message, Conclusion(end=end))
+    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+        """Publish *end* for a job that will not run. See `proofing.contracts.queues.JobHandler`."""
+        record = await self._publish(message, JobResult(end=end))
         log(_logger, "discard", **message.log_fields, end=record.end)
         return record
 
     async def _standing_end(self, message: JobMessage) -> End | None:
-        """Return the end that stands already: a rescued job that was published, or one that was replayed."""
+        """Return the end that stands already, and mark the job as started when there is none.
+
+        One may stand of a rescued job that was published, of one that was replayed, or of one that was called
+        off. Calling off and starting set the same mark, so that exactly one of them happens.
+        """
+        mark = start_mark(message.result_id, self._live.current)
         try:
-            record = await self._results.status(message.result_id)
+            adding = self._results.add(mark.key, mark.value, ttl_seconds=mark.ttl_seconds)
+            record, is_first = await asyncio.gather(self._results.status(message.result_id), adding)
+            if not is_first and await self._results.load(mark.key) == CALLED_OFF:
+                return End.CANCELED
         except StoreError:
             return None
         if record is None or not record.is_done or record.owner != message.owner:
@@ -106,8 +94,10 @@ class JobRunner:
 
     async def _run(self, job: ClaimedJob, arguments: Arguments | None) -> StatusRecord:
         message = job.message
-        if (standing := await self._standing_end(message)) is not None:
-            return await self.abandon(message, standing)
+        # What was submitted by this very request, a moment ago, nobody else can have ended.
+        is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
+        if not is_ours and (standing := await self._standing_end(message)) is not None:
+            return await self.discard(message, standing)
         run = JobRun(job, self._desk)
         queued_seconds = job.age_seconds
         log(
@@ -118,6 +108,7 @@ class JobRunner:
             queued_duration_ms=round(queued_seconds * 1000, 2),
             attempt=job.attempt,
         )
+        JOB_QUEUED_SECONDS.labels(message.kind.value).observe(queued_seconds)
         summary: dict[str, Any] = {}
         try:
             conclusion = await self._conclude(run, queued_seconds, arguments, summary)
@@ -152,29 +143,32 @@ class JobRunner:
         queued_seconds: float,
         arguments: Arguments | None,
         summary: dict[str, Any],
-    ) -> Conclusion:
+    ) -> JobResult:
         """Do the work under the job's deadline and turn every failure into a typed end."""
         message = run.message
         if queued_seconds > message.stale_after_seconds:
-            return Conclusion(end=End.STALE)
+            return JobResult(end=End.STALE)
         if message.schema_version != SCHEMA_VERSION:
-            return Conclusion(end=End.UNREADABLE)
+            return JobResult(end=End.UNREADABLE)
         try:
             async with asyncio.timeout(message.deadline_seconds):
                 return await self._work(run, arguments)
         except TimeoutError:
-            return Conclusion(end=End.TIMED_OUT, timed_out=True)
+            return JobResult(end=End.TIMED_OUT, timed_out=True)
         except Exception as raised:  # noqa: BLE001 - a bug of ours must still end the job, typed
             error = _first(raised)
         if isinstance(error, LeaseLostError):
             raise error
         end, reasons, fields = _classify(error)
-        warn = "" if end is End.INTERNAL_ERROR else "_warn"
-        summary[f"exception_class{warn}"] = type(error).__name__
-        summary["exception_backtrace"] = backtrace(error)
-        return Conclusion(end=end, reasons=reasons, fields=fields)
+        if end in (End.INTERNAL_ERROR, End.PLUGIN_ERROR):
+            # The summary line has one level whatever happened; this one is for alarms.
+            log(_logger, "job_failed", level=logging.ERROR, **message.log_fields, end=end)
+        summary |= exception_fields(error)
+        if end is not End.INTERNAL_ERROR:
+            summary["exception_class_warn"] = summary.pop("exception_class")
+        return JobResult(end=end, reasons=reasons, fields=fields)
 
-    async def _work(self, run: JobRun, arguments: Arguments | None) -> Conclusion:
+    async def _work(self, run: JobRun, arguments: Arguments | None) -> JobResult:
         """Open the arguments and do the kind's work."""
         message = run.message
         settings = self._live.current
@@ -184,13 +178,14 @@ class JobRunner:
             kind = DocumentArguments if message.kind is JobKind.DOCUMENT else PIIArguments
             arguments = kind.from_bytes(data)
         if isinstance(arguments, DocumentArguments):
-            return await proof_document(run, arguments, self._router, settings, self._images)
+            reader = ImageReader(self._images, self._sealer)
+            return await proof_document(run, arguments, self._router, settings, reader)
         if message.kind is JobKind.RESOLUTION:
             return await proof_resolution(run, arguments, self._router, settings)
         return await proof_address(run, arguments, self._router)
 
-    async def _publish(self, message: JobMessage, conclusion: Conclusion) -> StatusRecord:
-        """Seal and publish the end; then give back uncharged attempts and delete the images.
+    async def _publish(self, message: JobMessage, conclusion: JobResult) -> StatusRecord:
+        """Seal and publish the end; then refund what was not answered and delete the images.
 
         Returns the record that stands: another process may have ended the job first.
         """
@@ -202,7 +197,7 @@ class JobRunner:
             submitted_at=message.enqueued_at,
         ).ended(
             conclusion.end,
-            at=time.time(),
+            at=self._results.now(),
             outcome=conclusion.outcome,
             reasons=conclusion.reasons,
             wrong_fields=conclusion.fields,
@@ -214,17 +209,22 @@ class JobRunner:
         async def finish() -> StatusRecord:
             return await self._results.finish(
                 record,
-                life_seconds=settings.session_total_seconds,
+                ttl_seconds=settings.session_max_age_seconds,
                 sealed_result=sealed,
-                result_life_seconds=settings.result_life_seconds,
+                result_ttl_seconds=settings.result_ttl_seconds,
             )
 
         try:
-            standing = await patiently(finish)
+            standing = await self._deadlines.retry_while_unavailable(finish)
         except StoreError:
             # A durable queue keeps the verdict with the job; without one the page ends as "missing".
             log(
-                _logger, "publish_failed", job_id=message.result_id, trace_id=message.trace_id, end=record.end
+                _logger,
+                "publish_failed",
+                level=logging.ERROR,
+                job_id=message.result_id,
+                trace_id=message.trace_id,
+                end=record.end,
             )
             standing = record
         if standing.mac == record.mac:
@@ -236,8 +236,8 @@ class JobRunner:
         return standing
 
     async def _seal_result(
-        self, message: JobMessage, conclusion: Conclusion
-    ) -> tuple[bytes | None, Conclusion]:
+        self, message: JobMessage, conclusion: JobResult
+    ) -> tuple[bytes | None, JobResult]:
         """Seal the result. Without a key service a document's result is lost; a verdict alone is not."""
         if conclusion.result is None:
             return None, conclusion
@@ -245,85 +245,51 @@ class JobRunner:
             plain = json.dumps(conclusion.result, default=_jsonable).encode()
         except (TypeError, ValueError):
             # A vendor's answer holds something that is no plain value.
-            return None, Conclusion(end=End.PLUGIN_ERROR)
+            return None, JobResult(end=End.PLUGIN_ERROR)
         try:
             context = result_context(message.owner, message.result_id)
-            return await patiently(lambda: self._sealer.seal(plain, context)), conclusion
+            return await self._deadlines.retry_while_unavailable(
+                lambda: self._sealer.seal(plain, context)
+            ), conclusion
         except StoreError:
             if message.kind is not JobKind.DOCUMENT:
                 return None, conclusion
-            return None, Conclusion(end=End.INTERNAL_ERROR)
+            return None, JobResult(end=End.INTERNAL_ERROR)
 
     async def _settle(self, message: JobMessage, record: StatusRecord) -> None:
-        """Give back what an exception must not cost, and free the person's next attempt; once a job."""
+        """Refund an attempt without an answer; once a job."""
+        if not record.is_exception:
+            return
         try:
-            await self._results.delete(pending_key(message.owner, message.kind))
-            if record.is_exception:
-                # Whoever was on the way to a vendor when a process of ours died is charged nothing at all.
-                name = "counted" if record.end is End.UNKNOWN_OUTCOME else "gives_back"
-                for counter in message.metadata.get(name, ()):
-                    await self._results.give_back(counter)
+            await asyncio.gather(*map(self._results.refund, message.metadata.get("counted", ())))
         except StoreError as error:
             # What is left expires by itself.
-            log(_logger, "clean_up_failed", job_id=message.result_id, error=type(error).__name__)
+            log(
+                _logger,
+                "cleanup_failed",
+                level=logging.WARNING,
+                job_id=message.result_id,
+                error=type(error).__name__,
+            )
 
     async def _delete_pictures(self, message: JobMessage) -> None:
         """Delete the job's pictures, trying again while the image store is away; harmless when repeated."""
         try:
-            async with asyncio.timeout(_DELETE_SECONDS):
+            async with asyncio.timeout(self._deadlines.delete_images_seconds):
                 await asyncio.gather(
                     *(
-                        patiently(partial(self._images.delete, object_key))
+                        self._deadlines.retry_while_unavailable(partial(self._images.delete, object_key))
                         for object_key in message.metadata.get("objects", ())
                     )
                 )
         except (StoreError, TimeoutError) as error:
-            log(_logger, "clean_up_failed", job_id=message.result_id, error=type(error).__name__)
-
-
-def arguments_context(message: JobMessage) -> SealContext:
-    """Return what a job's arguments are bound to: the person, the kind, and this very job."""
-    return SealContext(
-        purpose=Purpose.ARGUMENTS, subject=message.owner, item=f"{message.kind.value}/{message.result_id}"
-    )
-
-
-def result_context(owner: str, result_id: str) -> SealContext:
-    """Return what a job's result is bound to."""
-    return SealContext(purpose=Purpose.RESULT, subject=owner, item=result_id)
-
-
-def sign_record(keys: KeyRing, record: StatusRecord) -> StatusRecord:
-    """Return *record* with its MAC."""
-    return replace(record, mac=keys.sign(record.signed_part(), _VERDICT_LABEL))
-
-
-def is_genuine(keys: KeyRing, record: StatusRecord) -> bool:
-    """Tell whether *record* is one of ours, by its MAC."""
-    return keys.verify(record.signed_part(), record.mac, _VERDICT_LABEL)
-
-
-def pending_key(owner: str, kind: JobKind) -> str:
-    """Return the key under which a person's running attempt of one kind is kept."""
-    return f"pending:{owner}:{kind.value}"
-
-
-async def patiently(step: Callable[[], Awaitable[StepT]]) -> StepT:
-    """Do *step* again while its store is away, with growing waits, up to `PUBLISH_PATIENCE_SECONDS`.
-
-    Raises:
-        StoreUnavailableError: it stayed away.
-    """
-    give_up = time.monotonic() + PUBLISH_PATIENCE_SECONDS
-    wait = _PUBLISH_WAIT_SECONDS
-    while True:
-        try:
-            return await step()
-        except StoreUnavailableError:
-            if time.monotonic() + wait > give_up:
-                raise
-        await asyncio.sleep(wait)
-        wait *= 2
+            log(
+                _logger,
+                "cleanup_failed",
+                level=logging.WARNING,
+                job_id=message.result_id,
+                error=type(error).__name__,
+            )
 
 
 def _first(error: BaseException) -> BaseException:

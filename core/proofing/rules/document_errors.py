@@ -1,6 +1,6 @@
 """The classes of error that a document's pictures can come to, and the tables that lead to them.
 
-Codes only: the server's catalogue holds a text for each member of `ErrorCode`. The alert names are those that
+Codes only: the server's catalog holds a text for each member of `ErrorCode`. The alert names are those that
 document vendors share (the AssureID family); a vendor with other names translates them in its adapter.
 """
 
@@ -26,7 +26,7 @@ class Part(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """What is wrong with a document, in the words of the catalogue of texts."""
+    """What is wrong with a document, in the words of the catalog of texts."""
 
     # Before the vendor is asked.
 
@@ -41,7 +41,7 @@ class ErrorCode(StrEnum):
 
     #: The picture could not be loaded.
     IMAGE_LOAD = "image_load_failure"
-    #: The picture has the wrong depth of colour.
+    #: The picture has the wrong depth of color.
     PIXEL_DEPTH = "pixel_depth_failure"
     #: The picture has the wrong size.
     IMAGE_SIZE = "image_size_failure"
@@ -78,7 +78,7 @@ class ErrorCode(StrEnum):
     ID_NOT_VERIFIED = "id_not_verified"  #: layout, material or pattern
     VISIBLE_PHOTO = "visible_photo_check"  #: printing of the portrait
     SEX = "sex_check"  #: sex
-    VISIBLE_COLOR = "visible_color_check"  #: colours
+    VISIBLE_COLOR = "visible_color_check"  #: colors
 
     #: Several alerts of the front.
     MULTIPLE_FRONT = "multiple_front_id_failures"
@@ -96,17 +96,20 @@ class ErrorCode(StrEnum):
 
     # What was read from the document.
 
-    NAME = "name"  #: first or last name missing
+    NAME = "name"  #: no name
     DOB = "dob"  #: birth date missing
     UNDERAGE = "dob_min_age"  #: too young
     ADDRESS = "address1"  #: street missing
     STATE = "state"  #: state missing or unknown
     ZIPCODE = "zipcode"  #: ZIP code missing or malformed
     JURISDICTION = "state_id_jurisdiction"  #: issuing state missing or unknown
-    STATE_ID_NUMBER = "state_id_number"  #: licence number missing
+    STATE_ID_NUMBER = "state_id_number"  #: license number missing
+    EXPIRATION_DATE = "expiration_date"  #: expiration date is not a date
     EXPIRED = "document_expired"  #: expired
     MRZ = "mrz"  #: machine-readable zone missing
     ISSUING_COUNTRY = "issuing_country_code"  #: issuing country missing
+    #: Text that shows another text than it is, or that no document holds.
+    UNREADABLE_TEXT = "unreadable_text"
     #: Several of these.
     UNREADABLE_PII = "multiple_pii_failures"
 
@@ -114,7 +117,7 @@ class ErrorCode(StrEnum):
 
     #: The issuer does not confirm the passport.
     PASSPORT = "passport_check"
-    #: The licence office does not confirm the document.
+    #: The licensing agency does not confirm the document.
     STATE_ID = "state_id_verification"
     #: The vendor gave no answer.
     NETWORK = "network"

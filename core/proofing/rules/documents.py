@@ -6,12 +6,15 @@ check. Tables: `proofing.rules.document_errors`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import datetime
 from enum import StrEnum
 
-from proofing.images import Side
-from proofing.results import (
+from proofing.base.text import UnsafeTextError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Side
+from proofing.contracts.results import (
     Alert,
     Check,
     Classification,
@@ -35,8 +38,10 @@ from proofing.rules.document_errors import (
     ErrorCode,
     Part,
 )
-from proofing.rules.document_pii import pii_errors
+from proofing.rules.document_pii import normal_reading, pii_errors
 
+#: What new photos of the same document cannot cure, whatever else is wrong with it.
+_DECISIVE = (ErrorCode.UNDERAGE, ErrorCode.EXPIRED)
 _SELFIE_NOT_LIVE = "NotLive"
 _SELFIE_POOR_QUALITY = "PoorQuality"
 
@@ -54,10 +59,11 @@ class SelfieStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentVerdict:
-    """What one document submission comes to; codes only, no PII.
+    """What one document submission comes to.
 
     Attributes:
         outcome: unknown when there was no answer.
+        applicant: when passed, what was read, in its normal form; all else are codes without PII.
         reasons: codes of the messages, most important first; empty when passed.
         fields: side to the code that stands at it.
         details: further codes for logs, such as each missing attribute.
@@ -70,6 +76,7 @@ class DocumentVerdict:
     """
 
     outcome: Outcome
+    applicant: Applicant | None = None
     reasons: tuple[ErrorCode, ...] = ()
     fields: Mapping[Side, ErrorCode] = field(default_factory=dict)
     details: tuple[ErrorCode, ...] = ()
@@ -143,7 +150,7 @@ def judge_document(
     result: DocumentResult,
     *,
     fingerprints: Mapping[Side, str],
-    today: date,
+    now: datetime,
     min_age_years: int = 18,
     chosen_types: Collection[str] | None = None,
     selfie_required: bool = False,
@@ -153,8 +160,8 @@ def judge_document(
     Args:
         result: the vendor's answer.
         fingerprints: side to fingerprint of every picture of the attempt.
-        today: the date on which age and expiration count.
-        min_age_years: younger persons are refused.
+        now: the moment at which age and expiration count, with its zone.
+        min_age_years: younger people are refused.
         chosen_types: the document types that the person's choice allows; None for all known ones. The present
             flow lets nobody choose.
         selfie_required: whether the attempt needs a matching selfie. The present flow takes none.
@@ -186,21 +193,26 @@ def judge_document(
             blamed=set(wrong.fields)
             | ({Side.SELFIE} if selfie.selfie_status is SelfieStatus.FAIL else set()),
         )
-    errors = pii_errors(result.applicant, today=today, min_age_years=min_age_years, chosen_types=chosen_types)
+    read: Applicant | None = None
+    errors: tuple[ErrorCode, ...] = (ErrorCode.UNREADABLE_TEXT,)
+    with suppress(UnsafeTextError):
+        read = normal_reading(result.applicant)
+        errors = pii_errors(read, now=now, min_age_years=min_age_years, chosen_types=chosen_types)
     if errors:
-        code = errors[0] if len(errors) == 1 else ErrorCode.UNREADABLE_PII
+        several = ErrorCode.UNREADABLE_PII if len(errors) > 1 else errors[0]
+        code = next((code for code in _DECISIVE if code in errors), several)
         wrong = _Finding(document_sides, reason=code)
         return replace(_failed(verdict, fingerprints, wrong, blamed=document_sides), details=errors)
     if result.passport_check_passed is False:
         wrong = _Finding(document_sides, reason=ErrorCode.PASSPORT)
         return _failed(verdict, fingerprints, wrong, blamed=document_sides)
-    return verdict
+    return replace(verdict, applicant=read)
 
 
 def judge_with_state_id(
     verdict: DocumentVerdict, check: Check[StateIDResult], *, fingerprints: Mapping[Side, str]
 ) -> DocumentVerdict:
-    """Add the licence office's answer, the last stage, to a verdict.
+    """Add the licensing agency's answer, the last stage, to a verdict.
 
     For a flow that asks the office with the document. The present one asks it in the resolution job.
 
@@ -212,7 +224,7 @@ def judge_with_state_id(
     if not verdict.passed or check.passed:
         return verdict
     if check.error is not None or (check.result and check.result.outcome is Outcome.UNKNOWN):
-        return replace(verdict, outcome=Outcome.UNKNOWN, reasons=(ErrorCode.NETWORK,))
+        return replace(verdict, outcome=Outcome.UNKNOWN, applicant=None, reasons=(ErrorCode.NETWORK,))
     sides = [side for side in fingerprints if side is not Side.SELFIE]
     return _failed(verdict, fingerprints, _Finding(sides, reason=ErrorCode.STATE_ID), blamed=sides)
 
@@ -324,6 +336,7 @@ def _failed(
     return replace(
         verdict,
         outcome=Outcome.FAILED,
+        applicant=None,
         reasons=tuple(wrong.reasons),
         fields=wrong.fields,
         needs_confirmation=False,

@@ -1,21 +1,24 @@
-"""Rate limits: which there are, whom they count, and when an attempt is given back.
+"""Rate limits: which there are, and whom they count.
 
 An attempt is counted at submit, before it runs, in one atomic step of the result store (`ResultStore.count`)
 that refuses beyond the maximum: a call that comes back with ``counted`` False found the limit in force, and
 nothing may run. The attempt that fills the counter is the last allowed one: it runs, and when it succeeds the
-person goes on. Every counted attempt restarts the window. Attempts of the limits that say so are given back
-when they ended without an answer; one that was cancelled stays counted. docs/adr/0006-count-at-submit.md
+person goes on. Every counted attempt restarts the window.
+
+Only an answer is charged: yes, no, or an image that the vendor refused. An attempt that ends without one is
+refunded on every counter. docs/adr/0006-count-at-submit.md
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from proofing.errors import LimitReachedError
-from proofing.records import JobKind
-from proofing.stores import Usage
+from proofing.base.errors import LimitReachedError
+from proofing.base.metrics import LIMITS_REACHED
+from proofing.contracts.records import JobKind
+from proofing.contracts.stores import Usage
 
 #: Nine digits in any spelling are an SSN, which must never become part of a key.
 _SSN_LIKE = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
@@ -26,8 +29,12 @@ class Subject(StrEnum):
 
     #: One person, by opaque reference.
     PERSON = "person"
-    #: One SSN over all persons, by keyed fingerprint.
+    #: One SSN over all people, by keyed fingerprint.
     SSN = "ssn"
+    #: One client address or IPv6 prefix, by keyed digest. See `proofing.routing.shared_limits`.
+    CLIENT = "client"
+    #: One vendor, by name.
+    VENDOR = "vendor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +43,19 @@ class Limit:
 
     Attributes:
         name: as in settings, logs and `LimitReachedError`.
-        gives_back: whether an attempt that ended without an answer, and not cancelled, is taken off again.
     """
 
     name: str
     subject: Subject = Subject.PERSON
-    gives_back: bool = False
 
 
-#: Each document submission, good or bad.
+#: Each document submission that was answered, good or bad.
 DOCUMENT = Limit(name="idv_doc_auth")
 #: Each resolution that was answered.
-RESOLUTION = Limit(name="idv_resolution", gives_back=True)
-#: Each resolution of one SSN, whoever asks.
-SSN = Limit(name="proof_ssn", subject=Subject.SSN, gives_back=True)
-#: Each phone submission.
+RESOLUTION = Limit(name="idv_resolution")
+#: Each resolution of one SSN that was answered, whoever asks.
+SSN = Limit(name="proof_ssn", subject=Subject.SSN)
+#: Each phone submission that was answered.
 ADDRESS = Limit(name="proof_address")
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(
@@ -95,7 +100,7 @@ class Counter:
             LimitReachedError: none is left.
         """
         if self.is_full(usage):
-            raise LimitReachedError(self.limit.name, usage.seconds_left)
+            raise reached(self.limit.name, usage)
 
     def require_counted(self, usage: Usage) -> None:
         """Check what `ResultStore.count` answered for this very attempt.
@@ -106,12 +111,13 @@ class Counter:
             LimitReachedError: the limit held already and the attempt was not counted.
         """
         if not usage.counted:
-            raise LimitReachedError(self.limit.name, usage.seconds_left)
+            raise reached(self.limit.name, usage)
 
 
-def given_back(counters: Iterable[Counter]) -> list[str]:
-    """Return the keys of those that an attempt without an answer gives back."""
-    return [counter.key for counter in counters if counter.limit.gives_back]
+def reached(limit: str, usage: Usage) -> LimitReachedError:
+    """Return the error for a request that *limit* refuses, and count it."""
+    LIMITS_REACHED.labels(limit).inc()
+    return LimitReachedError(limit, usage.seconds_left)
 
 
 def counter_key(limit: Limit, subject: str) -> str:

@@ -7,8 +7,8 @@ be asked. What the answers come to together: `proofing.rules.resolution`.
 from collections.abc import Collection
 from dataclasses import replace
 
-from proofing.applicant import Applicant
-from proofing.results import (
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.results import (
     AddressResult,
     Check,
     DeviceResult,
@@ -105,7 +105,7 @@ def with_document_address(applicant: Applicant) -> Applicant:
 
 
 def is_curable(check: Check[ResolutionResult]) -> bool:
-    """Tell whether the vendor's no can be cured by what a licence office may verify."""
+    """Tell whether the vendor's no can be cured by what a licensing agency may verify."""
     result = check.result
     if result is None or not result.can_pass_with_additional_verification:
         return False
@@ -114,7 +114,7 @@ def is_curable(check: Check[ResolutionResult]) -> bool:
 
 
 def can_still_pass(check: Check[ResolutionResult]) -> bool:
-    """Tell whether asking the licence office has a point."""
+    """Tell whether asking the licensing agency has a point."""
     return check.passed or is_curable(check)
 
 

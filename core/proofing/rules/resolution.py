@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proofing.applicant import ATTRIBUTES, Applicant
-from proofing.records import End
-from proofing.results import (
+from proofing.contracts.applicant import ATTRIBUTES, Applicant
+from proofing.contracts.records import End
+from proofing.contracts.results import (
     AddressResult,
     Check,
     DeviceResult,
@@ -95,6 +95,8 @@ class AdjudicatedResolution:
         end: how the job ends: `End.DONE` with an answer, or by which kind of exception.
         timed_out: whether any vendor ran out of time.
         device_review_status, hybrid_device_review_status: ``pass``, ``review``, ``reject`` or None.
+        phone_precheck_passed: whether the phone step is answered, too.
+        phone_precheck_failed: whether the phone vendor answered no; neither when it was not asked or silent.
         only_address_missing: whether the resolution vendor misses nothing but the address.
         stages: by name.
     """
@@ -109,6 +111,7 @@ class AdjudicatedResolution:
     device_review_status: str | None
     hybrid_device_review_status: str | None
     phone_precheck_passed: bool
+    phone_precheck_failed: bool
     only_address_missing: bool
     stages: Mapping[str, StageFacts] = field(default_factory=dict)
 
@@ -146,6 +149,8 @@ def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedRes
         device_review_status=_review_status(checks.device),
         hybrid_device_review_status=_review_status(checks.hybrid_device),
         phone_precheck_passed=checks.phone_precheck.passed,
+        phone_precheck_failed=checks.phone_precheck.result is not None
+        and checks.phone_precheck.result.outcome in {Outcome.FAILED, Outcome.REVIEW},
         only_address_missing=missing is not None
         and not missing.passed
         and missing.attributes_requiring_additional_verification == {"address"},
@@ -197,13 +202,13 @@ def biographical_info(applicant: Applicant) -> dict[str, Any]:
         "state": applicant.state,
         "identity_doc_address_state": applicant.identity_doc_address_state,
         "state_id_jurisdiction": applicant.state_id_jurisdiction,
-        "state_id_number": mask_licence_number(number) if number else None,
+        "state_id_number": mask_license_number(number) if number else None,
         "same_address_as_id": applicant.same_address_as_id,
         "phone": {"area_code": applicant.phone[:3], "country_code": "US"} if applicant.phone else None,
     }
 
 
-def mask_licence_number(number: str) -> str:
+def mask_license_number(number: str) -> str:
     """Return *number* with letters and digits as ``#``; only its shape remains."""
     return "".join("#" if character.isalnum() else character for character in number)
 

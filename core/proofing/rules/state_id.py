@@ -1,4 +1,4 @@
-"""What the licence offices' answers mean: which offices answer, what must match, which errors are theirs.
+"""What the licensing agencies' answers mean: which offices answer, what must match, which errors are theirs.
 
 Adapters of state ID vendors call `judge_matches` on what the office said of each field, so that every
 vendor is judged alike.
@@ -7,16 +7,18 @@ vendor is judged alike.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from proofing.errors import VendorError
-from proofing.results import Check, Match, StateIDResult
+from proofing.base.errors import VendorError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.results import Check, Match, StateIDResult
 
-#: The jurisdictions whose licence offices answer, by default.
+#: The jurisdictions whose licensing agencies answer, by default.
 JURISDICTIONS = frozenset(
     "AL AR AZ CO CT DC DE FL GA HI IA ID IL IN KS KY MA MD ME MI MO MS MT NC ND NE NH NJ NM NV "
     "OH OK OR PA RI SC SD TN TX VA VT WA WI WV WY".split()
 )
-#: All of these must match.
+#: All of these must match; of the two names, those that the person has.
 REQUIRED = ("state_id_number", "dob", "last_name", "first_name")
+_NAMES = ("last_name", "first_name")
 #: Need not be answered, but must match when they are.
 MATCH_IF_ANSWERED = ("state_id_expiration",)
 #: The address is verified only when all of these match; its second line is ignored.
@@ -27,7 +29,7 @@ UNVERIFIED = "UNVERIFIED"
 #: The office said nothing of it.
 MISSING = "MISSING"
 
-#: Codes by which the licence offices' network says that an office failed: unavailable, system error, timeout.
+#: Codes of the licensing agencies' network for a failed agency: unavailable, system error, timeout.
 OFFICE_ERROR_CODES = frozenset({"0001", "0002", "0047"})
 
 
@@ -45,10 +47,15 @@ class StateIDVerdict:
     verified_attributes: frozenset[str]
 
 
-def judge_matches(matches: Mapping[str, Match]) -> StateIDVerdict:
-    """Judge what a licence office said of each attribute; an attribute that is absent was not answered."""
+def judge_matches(matches: Mapping[str, Match], applicant: Applicant) -> StateIDVerdict:
+    """Judge what a license office answered about each attribute.
+
+    Args:
+        matches: by attribute; one that is absent was not answered.
+        applicant: who was asked about. Of a person with one name, that name must match.
+    """
     errors: dict[str, str] = {}
-    for name in REQUIRED:
+    for name in _required(applicant):
         match = matches.get(name, Match.UNAVAILABLE)
         if match is not Match.MATCH:
             errors[name] = UNVERIFIED if match is Match.MISMATCH else MISSING
@@ -59,19 +66,23 @@ def judge_matches(matches: Mapping[str, Match]) -> StateIDVerdict:
     return StateIDVerdict(passed=not errors, errors=errors, verified_attributes=frozenset(verified))
 
 
+def _required(applicant: Applicant) -> list[str]:
+    """Return what must match: `REQUIRED`, without the one of two names that the person does not have."""
+    names = [name for name in _NAMES if getattr(applicant, name) is not None] or _NAMES
+    return [name for name in REQUIRED if name not in _NAMES or name in names]
+
+
 def is_office_error(error: VendorError | None) -> bool:
-    """Tell whether it was the licence office that failed, and not the way to it."""
+    """Tell whether it was the licensing agency that failed, and not the way to it."""
     return error is not None and error.code in OFFICE_ERROR_CODES
 
 
 def bypass_error(check: Check[StateIDResult], codes: Collection[str]) -> Check[StateIDResult]:
     """Return *check*, or a skipped one in its place that passes, when its error's code is among *codes*.
 
-    No setting names such codes at present, and the resolution job bypasses none.
-
     Args:
         check: the state ID check.
-        codes: of the errors that operators chose to bypass. The bypass stays on record as the skip's name.
+        codes: the setting `state_id_bypass_codes`. The bypass stays on record as the skip's name.
     """
     if check.error is None or check.error.code is None or check.error.code not in codes:
         return check

@@ -1,37 +1,50 @@
 """Where settings come from, in layers: file defaults, file environment block, variables, secret store.
 
 Maps merge key by key; everything else, lists too, is replaced by the later layer. dynaconf reads the
-``PROOFING_…`` variables: it types them and nests names at ``__``. The file is read strictly here, because
-duplicate keys and ``@`` directives must stop the start; docs/adr/0005-settings.md.
+``PROOFING_…`` variables (`variables`); the file is read strictly (`strict_yaml`); docs/adr/0005-settings.md.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from proofing.base.errors import ConfigurationError, Problem, why
+from proofing.base.strict_yaml import parse_yaml
+from proofing.settings.schema import Settings
+from proofing.settings.variables import ENVIRONMENT_VARIABLE, FILE_VARIABLE, SOURCE, read_variables
 
-from proofing.errors import ConfigurationError, Problem, why
-
-PREFIX = "PROOFING"
-#: Chooses the environment block; no setting itself.
-ENVIRONMENT_VARIABLE = f"{PREFIX}_ENV"
-#: Path of the settings file; no setting itself.
-FILE_VARIABLE = f"{PREFIX}_SETTINGS"
-ENVIRONMENTS = ("development", "test", "production")
-_BLOCKS = ("default", *ENVIRONMENTS)
+DEFAULT_BLOCK = "default"
+#: Environments that need no block. The first one holds when the variable is not set.
+_BUILT_IN = ("development", "test", "production")
+_ENVIRONMENT = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+_NAME_RULE = "lower-case letters, digits, _ and -, beginning with a letter, at most 32"
+_DEFAULT_FILE = "settings.yaml"
 
 
 class Layers:
     """Merged values, each with the layer that set it."""
 
-    def __init__(self, environment: str, path: Path) -> None:
-        """Start empty for *environment*; *path* is the file that operators edit."""
+    def __init__(
+        self, environment: str, path: Path, *, has_file: bool = True, blocks: Sequence[str] = ()
+    ) -> None:
+        """Start empty.
+
+        Args:
+            environment: whose block is read.
+            path: the file that operators edit.
+            has_file: whether it was read; without it the built-in defaults hold.
+            blocks: the names of its blocks.
+        """
         self.environment = environment
         self.path = path
+        self.has_file = has_file
+        self.blocks = tuple(blocks)
         #: Of the file before it was read, so that no later change goes unseen.
         self.stamp = file_stamp(path)
+        #: The source before the last one, of each value that a later layer replaced.
+        self._replaced: dict[tuple[str, ...], str] = {}
         self._values: dict[str, Any] = {}
         self._origins: dict[tuple[str, ...], str] = {}
 
@@ -39,6 +52,8 @@ class Layers:
         """Merge *values* over what is there, noting *source*."""
         _merge(self._values, values)
         for path in _leaves(values, ()):
+            if path in self._origins:
+                self._replaced[path] = self._origins[path]
             self._origins[path] = source
 
     def section(self, name: str) -> dict[str, Any]:
@@ -77,7 +92,33 @@ class Layers:
             for known, source in reversed(self._origins.items()):
                 if known[:size] == wanted[:size]:
                     return source
-        return self.path.name
+        return self.path.name if self.has_file else "built-in defaults"
+
+    def replaced_by_secrets(self) -> list[tuple[str, str, str]]:
+        """Return the values that somebody edits in vain: key, source, and the secret store instead."""
+        found = [(path, source, self.origin(list(path))) for path, source in self._replaced.items()]
+        return [
+            (".".join(path), source, winner)
+            for path, source, winner in found
+            if winner != SOURCE and not winner.startswith(self.path.name)
+        ]
+
+    def value(self, path: Sequence[str]) -> Any:
+        """Return the value at *path*, unchecked; None when there is none."""
+        node: Any = self._values
+        for part in path:
+            if isinstance(node, Mapping):
+                node = node.get(part)
+            elif isinstance(node, (list, tuple)) and part.isdigit() and int(part) < len(node):
+                node = node[int(part)]
+            else:
+                return None
+        return node
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the rules of production hold: in ``production``, and where ``is_production`` is set."""
+        return self.environment == "production" or self.get("is_production") in (True, "true")
 
 
 def file_stamp(path: Path) -> tuple[int, int, int]:
@@ -89,63 +130,33 @@ def file_stamp(path: Path) -> tuple[int, int, int]:
     return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-def read_layers(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Layers:
+def read_layers(
+    path: Path | None = None, environ: Mapping[str, str] | None = None, *, is_required: bool = False
+) -> Layers:
     """Read the settings file and the environment variables.
 
     Args:
-        path: the file; by default ``PROOFING_SETTINGS``, else ``settings.yaml`` in the working directory.
+        path: the file; by default ``PROOFING_SETTINGS``, else ``settings.yaml`` in the working directory,
+            without which the built-in defaults hold.
         environ: the variables; those of the process by default.
+        is_required: whether the file must be there, although nobody named it.
 
     Raises:
         ConfigurationError: with every problem that can be told without the schema.
     """
     environ = os.environ if environ is None else environ
-    environment = environ.get(ENVIRONMENT_VARIABLE, "development")
-    file = path or Path(environ.get(FILE_VARIABLE, "settings.yaml"))
-    if environment not in ENVIRONMENTS:
-        rule = f"must be one of {', '.join(ENVIRONMENTS)}"
-        raise ConfigurationError([Problem("environment variable", ENVIRONMENT_VARIABLE, rule)])
-    layers = Layers(environment, file)
-    blocks = _read_file(file)
-    for block in ("default", environment):
+    is_required = is_required or path is not None or FILE_VARIABLE in environ
+    file = path or Path(environ.get(FILE_VARIABLE, _DEFAULT_FILE))
+    stamp = file_stamp(file)
+    # A link that leads nowhere is a mistake, not a missing file.
+    has_file = is_required or file.exists() or file.is_symlink()
+    blocks = _read_file(file) if has_file else {}
+    layers = Layers(_environment(environ, blocks, file), file, has_file=has_file, blocks=tuple(blocks))
+    layers.stamp = stamp
+    for block in (DEFAULT_BLOCK, layers.environment):
         layers.add(blocks.get(block) or {}, f"{file.name} ({block})")
-    layers.add(_read_variables(environ), "environment variable")
+    layers.add(read_variables(environ), SOURCE)
     return layers
-
-
-def parse_yaml(text: str | bytes, source: str) -> dict[str, Any]:
-    """Return the map that *text* holds.
-
-    Raises:
-        ConfigurationError: malformed, not a map, a duplicate key, or an ``@`` directive.
-    """
-    try:
-        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses more
-        directives = list(_directives(value, ()))
-    except _DuplicateKeyError as error:
-        raise ConfigurationError([Problem(source, error.key, "stands twice in one map")]) from None
-    except _NoValueError as error:
-        rule = "looks like a number or a date, and is none; text goes in quotes"
-        raise ConfigurationError([Problem(source, f"line {error.line}", rule)]) from None
-    except RecursionError:
-        raise ConfigurationError([Problem(source, "file", "nests too deep, or holds itself")]) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "file"
-        raise ConfigurationError([Problem(source, where, "is not valid YAML")]) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError([Problem(source, "file", "must be UTF-8 text")]) from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ConfigurationError([Problem(source, "file", "must be a map with text keys")])
-    problems = [
-        Problem(source, ".".join(path), "must not start with @; directives are not supported")
-        for path in directives
-    ]
-    if problems:
-        raise ConfigurationError(problems)
-    return value
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -156,54 +167,39 @@ def _read_file(file: Path) -> dict[str, Any]:
         rule = f"cannot be read ({why(error)}); the variable {FILE_VARIABLE} may name another"
         raise ConfigurationError([Problem(str(file), "file", rule)]) from None
     blocks = parse_yaml(text, file.name)
-    problems = [
-        Problem(file.name, name, f"is no block; the blocks are {', '.join(_BLOCKS)}")
-        for name in blocks
-        if name not in _BLOCKS
-    ]
-    problems += [
-        Problem(file.name, name, "must be a map of settings")
-        for name, block in blocks.items()
-        if name in _BLOCKS and block is not None and not isinstance(block, dict)
-    ]
+    if not blocks:
+        # An editor or a full disk may leave it so, and the defaults would silently replace what was in force.
+        rule = f"is empty; write at least the block {DEFAULT_BLOCK}, or remove the file to use the defaults"
+        raise ConfigurationError([Problem(file.name, "file", rule)])
+    problems = [problem for name in blocks if (problem := _block_problem(file, name, blocks[name]))]
     if problems:
         raise ConfigurationError(problems)
     return blocks
 
 
-def _read_variables(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of the ``PROOFING_…`` variables, typed and nested by dynaconf."""
-    names = [
-        name
-        for name in environ
-        if name.startswith(f"{PREFIX}_") and name not in {ENVIRONMENT_VARIABLE, FILE_VARIABLE}
-    ]
-    problems = [
-        Problem("environment variable", name, "must not start with @; directives are not supported")
-        for name in names
-        if environ[name].lstrip("'\" ").startswith("@")
-    ]
-    if problems:
-        raise ConfigurationError(problems)
-    if not names:
-        return {}
-    from dynaconf.utils.parse_conf import parse_conf_data  # noqa: PLC0415 - most starts set no variable
+def _block_problem(file: Path, name: str, block: object) -> Problem | None:
+    """Return what is wrong with one block of the file."""
+    if name in Settings.model_fields:
+        return Problem(file.name, name, f"is a setting and not an environment; put it below {DEFAULT_BLOCK}")
+    if not _ENVIRONMENT.fullmatch(name):
+        return Problem(file.name, name, f"is not the name of an environment; {_NAME_RULE}")
+    if block is not None and not isinstance(block, dict):
+        return Problem(file.name, name, "must be a map of settings")
+    return None
 
-    values: dict[str, Any] = {}
-    for name in sorted(names):
-        *parents, leaf = name.removeprefix(f"{PREFIX}_").lower().split("__")
-        target: Any = values
-        for parent in parents:
-            target = target.setdefault(parent, {})
-            if not isinstance(target, dict):
-                rule = f"goes below {parent}, which another variable sets to a value that is no map"
-                raise ConfigurationError([Problem("environment variable", name, rule)])
-        try:
-            target[leaf] = parse_conf_data(environ[name], tomlfy=True)
-        except ValueError:
-            # The text of dynaconf's error shows the value.
-            raise ConfigurationError([Problem("environment variable", name, "cannot be parsed")]) from None
-    return values
+
+def _environment(environ: Mapping[str, str], blocks: Mapping[str, Any], file: Path) -> str:
+    """Return the environment that the variable names.
+
+    Raises:
+        ConfigurationError: it is no name, or has no block.
+    """
+    name = environ.get(ENVIRONMENT_VARIABLE, _BUILT_IN[0])
+    if name in _BUILT_IN or (name in blocks and name != DEFAULT_BLOCK):
+        return name
+    known = ", ".join(dict.fromkeys([*_BUILT_IN, *sorted(set(blocks) - {DEFAULT_BLOCK})]))
+    rule = f"must be one of {known}, or another name that has a block in {file.name}"
+    raise ConfigurationError([Problem(SOURCE, ENVIRONMENT_VARIABLE, rule)])
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -226,52 +222,3 @@ def _leaves(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple
             yield from _leaves(value, (*above, str(key)))
         else:
             yield (*above, str(key))
-
-
-def _directives(value: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every text that starts with ``@``."""
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield from _directives(child, (*above, str(key)))
-    elif isinstance(value, list):
-        for child in value:
-            yield from _directives(child, above)
-    elif isinstance(value, str) and value.startswith("@"):
-        yield above
-
-
-class _DuplicateKeyError(Exception):
-    """A key stands twice in one map."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        super().__init__(key)
-
-
-class _NoValueError(Exception):
-    """A text has the form of a number or a date, and is none."""
-
-    def __init__(self, line: int) -> None:
-        self.line = line
-        super().__init__(line)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses duplicate keys, and says where a value does not exist."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Build one value; a date such as 2026-13-45 makes Python raise what is no error of YAML."""
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, OverflowError):
-            raise _NoValueError(node.start_mark.line + 1) from None
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build one map."""
-        seen: set[str] = set()
-        for key_node, _value in node.value:
-            key = str(key_node.value)
-            if key in seen and key != "<<":
-                raise _DuplicateKeyError(key)
-            seen.add(key)
-        return super().construct_mapping(node, deep)

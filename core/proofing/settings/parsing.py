@@ -4,21 +4,34 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from proofing.errors import ConfigurationError, Problem
+from proofing.base.errors import ConfigurationError, Problem
 from proofing.settings.layers import Layers
-from proofing.settings.schema import FIELDS_ONLY, KEY_BYTES, Settings
+from proofing.settings.schema import FIELDS_ONLY, Settings
+from proofing.settings.values import KEY_BYTES
+from proofing.settings.variables import SOURCE, variable_of
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+#: What YAML and dynaconf make of texts that look like something else.
+_READ_AS = {
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    date: "a date",
+    datetime: "a date",
+    time: "a time",
+}
+_LEADING_ZERO = re.compile(r"\s*[-+]?0\d")
 _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class ValidationReport:
     """What the settings of core come to, whatever is wrong with them.
 
     Attributes:
@@ -31,12 +44,12 @@ class Examined:
     problems: list[Problem]
     replaced: frozenset[str]
 
-    def about_values(self, problems: Iterable[Problem]) -> list[Problem]:
+    def excluding_defaults(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return *problems* without those of stand-ins, which nobody chose."""
         return [problem for problem in problems if problem.key not in self.replaced]
 
 
-def examine_settings(layers: Layers) -> Examined:
+def validate_settings(layers: Layers) -> ValidationReport:
     """Judge every key of core, so that a wrong one does not hide what is wrong with the others."""
     values = layers.values_without_sections(Settings.model_fields)
     problems: list[Problem] = []
@@ -47,14 +60,16 @@ def examine_settings(layers: Layers) -> Examined:
         problems = _problems(error, layers, Settings, None)
         stand_ins, replaced = _stand_ins(values, error)
         settings = Settings.model_validate(stand_ins, context=FIELDS_ONLY)
+    # Also where the name of the environment decides it.
+    settings = settings.model_copy(update={"is_production": layers.is_production})
     wrong = {key.partition(".")[0] for key in replaced}
     # A rule names the other keys that it looks at; one that looks at a stand-in says nothing.
     problems += [
         Problem(layers.origin([key]), key, rule)
-        for key, rule in settings.broken_rules()
+        for key, rule in settings.cross_field_errors()
         if wrong.isdisjoint({key, *_WORD.findall(rule)})
     ]
-    return Examined(settings=settings, problems=problems, replaced=replaced)
+    return ValidationReport(settings=settings, problems=problems, replaced=replaced)
 
 
 def parse_settings(layers: Layers, model: type[ModelT], section: str | None = None) -> ModelT:
@@ -115,7 +130,7 @@ def _problem(
     rule: str = details["msg"].removeprefix("Value error, ")
     kind: str = details["type"]
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], model.model_fields, n=1)
+        near = difflib.get_close_matches(path[-1].lower(), model.model_fields, n=1)
         rule = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
     elif kind == "missing":
         rule = "is required and has no default"
@@ -125,6 +140,33 @@ def _problem(
         rule = "must be a list"
     elif kind in {"dict_type", "model_type"}:
         rule = "must be a map"
+    elif kind == "string_type":
+        rule = "must be text"
     else:
         rule = rule.replace("Input should be", "must be")
-    return Problem(layers.origin(path), ".".join(path) or "settings", rule)
+    source = layers.origin(path)
+    return Problem(
+        source, ".".join(path) or "settings", rule + _spelling(kind, layers.value(path), path, source)
+    )
+
+
+def _spelling(kind: str, value: object, path: list[str], source: str) -> str:
+    """Return how to write what was probably meant, when what was read is something else."""
+    is_variable = source == SOURCE
+    if kind in {"tuple_type", "list_type"} and is_variable:
+        return f"""; write {variable_of(path)}='["a", "b"]'"""
+    if kind in {"dict_type", "model_type"} and is_variable:
+        return f"""; write {variable_of(path)}='{{"a": 1}}', or one variable for each key"""
+    # A digits-only password, key or code; the validators of core demand text as well.
+    if kind in {"string_type", "value_error", "string_pattern_mismatch"} and (
+        name := _READ_AS.get(type(value))
+    ):
+        quoted = f"quotes: {variable_of(path)}='\"…\"'" if is_variable else "quotes"
+        return f"; it is read as {name}, and text that looks like one needs {quoted}"
+    if kind in {"int_parsing", "int_type", "float_parsing", "float_type"} and isinstance(value, str):
+        # A variable with such a number is text; in the file it is refused when it is read.
+        if _LEADING_ZERO.match(value):
+            return "; write it without the 0 at the beginning"
+        if ":" in value:
+            return "; write one number without a colon"
+    return ""

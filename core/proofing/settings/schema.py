@@ -4,10 +4,8 @@ Booleans are YAML booleans or exactly ``'true'`` / ``'false'`` in quotes; anythi
 docs/reference/settings.md is printed from here (``proofing settings --reference``).
 """
 
-import base64
-import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, LiteralString
 
@@ -24,17 +22,19 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from proofing.applicant import STATES
-from proofing.images import MAX_IMAGE_BYTES
+from proofing.contracts.applicant import JURISDICTIONS
+from proofing.contracts.images import MAX_IMAGE_BYTES
+from proofing.settings.links import URL, EmailAddress, HTTPSLink, Link, PhoneNumber
+from proofing.settings.values import Proxies, SecretKey
 
-KEY_BYTES = 32
 #: What browsers send in the header Origin.
+_MAX_PORT = 65_535
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
-#: Links to other sites, and to pages of this one; ``//host`` would be another site that looks like a page.
-_URL = re.compile(r"https?://[^\s/?#\\][^\s\\]*")
+#: Links to pages of this site; ``//host`` would be another site that looks like a page.
 _PATH = re.compile(r"/(?![/\\])[^\s\\]*")
 #: The context of a validation that leaves the rules between keys to its caller.
 FIELDS_ONLY = object()
+_SLOTS = {"document": 100, "resolution": 100, "address": 100}
 _LIVE: dict[str, JsonValue] = {"live": True}
 
 
@@ -43,27 +43,13 @@ def _switch(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-def _plain_key(value: object) -> object:
-    """Demand 32 bytes in hex or base64 without ever showing them."""
-    if isinstance(value, str) and decode_key(value) is not None:
-        return SecretStr(value)
-    raise ValueError("must be 32 bytes, written in hex or base64")
-
-
-def decode_key(text: str) -> bytes | None:
-    """Return the 32 bytes that *text* spells in hex or base64, or None."""
-    if re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        return bytes.fromhex(text)
-    try:
-        key = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return key if len(key) == KEY_BYTES else None
+def _all_slots(value: object) -> object:
+    """Merge a map of slots over the default, as maps of different layers merge."""
+    return {**_SLOTS, **value} if isinstance(value, Mapping) else value
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
-SecretKey = Annotated[SecretStr, BeforeValidator(_plain_key)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
@@ -81,14 +67,31 @@ class VendorStatus(StrEnum):
     FULL_OUTAGE = "full_outage"
 
 
+def _is_origin(text: str) -> bool:
+    """Tell whether *text* is an origin, with a port that exists if it names one."""
+    found = _ORIGIN.fullmatch(text)
+    return found is not None and (found[2] is None or 1 <= int(found[2][1:]) <= _MAX_PORT)
+
+
 class Settings(BaseModel):
     """The settings of core. Frozen; secrets print as stars."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
+    accessibility_url: HTTPSLink | None = Field(
+        None,
+        description="https URL of the accessibility statement, shown in the footer; null: none.",
+        json_schema_extra=_LIVE,
+    )
     address_vendors: Names = Field(
         ("mock",),
         description="Phone vendors, asked in this order until one succeeds.",
+        json_schema_extra=_LIVE,
+    )
+    alternative_url: Link | None = Field(
+        None,
+        description="Another way to be verified, shown in the footer and on pages of failures and limits: "
+        "an https URL, or mailto: or tel: with an address or number; null: none.",
         json_schema_extra=_LIVE,
     )
     async_stale_job_timeout_seconds: Seconds = Field(
@@ -96,6 +99,14 @@ class Settings(BaseModel):
     )
     async_wait_timeout_seconds: Seconds = Field(
         60, description="The waiting page gives up after this; a later result is still adopted."
+    )
+    client_document_max_attempts: Count = Field(
+        30, description="Document submissions from one client address (IPv6: from its /64) in one hour."
+    )
+    client_phone_max_attempts: Count = Field(30, description="Phone numbers from one address in one hour.")
+    client_resolution_max_attempts: Count = Field(30, description="Resolutions from one address in one hour.")
+    client_session_max_attempts: Count = Field(
+        120, description="Sessions that one client address may begin in one hour."
     )
     data_key_max_messages: Count = Field(
         100, description="How many messages one data key may seal. 1 makes a new key for each."
@@ -114,8 +125,13 @@ class Settings(BaseModel):
     document_vendor: str = Field("mock", description="Document proofer.", json_schema_extra=_LIVE)
     document_vendor_percentages: Percentages = Field(
         default_factory=dict,
-        description="Share of persons, in percent, for document proofers other than document_vendor.",
+        description="Share of people, in percent, for document proofers other than document_vendor.",
         json_schema_extra=_LIVE,
+    )
+    fips_required: Switch = Field(
+        default=False,
+        description="Refuse to start unless the OpenSSL of Python and of cryptography runs in FIPS mode, and "
+        "no other package brings one of its own.",
     )
     hmac_fingerprinter_key: SecretKey = Field(description="Key of the SSN fingerprints. Secret.")
     idv_available: Switch = Field(
@@ -129,11 +145,19 @@ class Settings(BaseModel):
     idv_resolution_max_attempts: Count = Field(5, description="Resolution answers a person may get.")
     idv_resolution_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
     image_store: str = Field("local", description="Plugin that keeps encrypted images.")
+    is_production: Switch = Field(
+        default=False,
+        description="Hold this environment to the rules of production: no mocks, no local stores, https. The "
+        "environment named production always is.",
+    )
     job_deadline_seconds: Seconds = Field(
         55, description="A job that runs longer is ended. Shorter than async_wait_timeout_seconds."
     )
     key_service: str = Field("local", description="Plugin that wraps data keys.")
-    log_directory: str = Field("log", description="Directory of the JSON log files.")
+    log_directory: str | None = Field(
+        "log",
+        description="Directory of the JSON log files; null: lines go to standard output, for containers.",
+    )
     max_image_upload_bytes: Count = Field(
         MAX_IMAGE_BYTES, le=MAX_IMAGE_BYTES, description="Largest image a person may upload."
     )
@@ -154,7 +178,9 @@ class Settings(BaseModel):
         json_schema_extra=_LIVE,
     )
     phone_precheck_enabled: Switch = Field(
-        default=False, description="Ask a phone vendor during resolution when a phone is known."
+        default=False,
+        description="Ask a phone vendor during resolution when the document shows a phone. A yes answers the "
+        "phone step; a number with a no is not tried again unless the person insists.",
     )
     plugins: Names = Field(
         ("huey", "local", "mock"), description="Plugins to load; installed is not enabled."
@@ -162,13 +188,23 @@ class Settings(BaseModel):
     poll_rate_for_verify_in_seconds: Seconds = Field(
         3, description="How often a waiting page polls, at first."
     )
+    privacy_url: HTTPSLink | None = Field(
+        None,
+        description="https URL of the privacy notice, shown in the footer; null: none.",
+        json_schema_extra=_LIVE,
+    )
+    probe_host: str = Field(
+        "127.0.0.1",
+        description="Address on which the probe ports listen; not one that the public reaches, as they show "
+        "metrics.",
+    )
     proof_address_max_attempts: Count = Field(5, description="Phone numbers a person may submit.")
     proof_address_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
-    proof_ssn_max_attempts: Count = Field(10, description="Submissions of one SSN, over all persons.")
+    proof_ssn_max_attempts: Count = Field(10, description="Submissions of one SSN, over all people.")
     proof_ssn_window_minutes: Count = Field(60, description="Minutes after which they are forgotten.")
     public_url: str = Field("http://localhost:8000", description="Origin that browsers use, without path.")
     queue: str = Field("huey", description="Queue backend.")
-    queue_must_rescue: Switch = Field(
+    require_crash_recovery: Switch = Field(
         default=False, description="Refuse a queue that loses the jobs of a killed worker."
     )
     resolution_vendor: str = Field("mock", description="Resolution proofer.", json_schema_extra=_LIVE)
@@ -177,7 +213,7 @@ class Settings(BaseModel):
         description="Share of attempts, in percent, for resolution proofers other than resolution_vendor.",
         json_schema_extra=_LIVE,
     )
-    result_life_seconds: Annotated[float, Field(gt=0, le=900)] = Field(
+    result_ttl_seconds: Annotated[float, Field(gt=0, le=900)] = Field(
         60, description="How long a result with personal data may wait for its page."
     )
     result_store: str = Field("local", description="Plugin that keeps results, sessions and limits.")
@@ -188,20 +224,22 @@ class Settings(BaseModel):
     )
     secret_store: str = Field("local", description="Plugin that holds the application's secrets.")
     session_encryption_key: SecretKey = Field(description="Key of sealed messages and MACs. Secret.")
-    session_encryption_key_queue: Annotated[tuple[SecretKey, ...], Field(strict=False)] = Field(
+    session_encryption_previous_keys: Annotated[tuple[SecretKey, ...], Field(strict=False)] = Field(
         (), description="Old keys that still open. Secret."
     )
-    session_idle_minutes: Count = Field(15, description="A session ends after this long without a request.")
-    session_total_hours: Count = Field(12, description="A session ends after this long, whatever happens.")
+    session_idle_timeout_minutes: Count = Field(
+        15, description="A session ends after this long without a request."
+    )
+    session_max_age_hours: Count = Field(12, description="A session ends after this long, whatever happens.")
     state_id_bypass_codes: Names = Field(
         (),
-        description="Error codes of licence offices, in quotes, such as '0047': the check then counts as "
+        description="Error codes of licensing agencies, in quotes, such as '0047': the check then counts as "
         "skipped, and the person may pass. The job's log line keeps the error.",
         json_schema_extra=_LIVE,
     )
     state_id_jurisdictions: Names = Field(
         (),
-        description="Two-letter codes of the states whose licence office is asked; "
+        description="Two-letter codes of the states whose licensing agency is asked; "
         "empty: every state that the vendor answers for.",
     )
     state_id_vendor: str | None = Field(
@@ -212,7 +250,32 @@ class Settings(BaseModel):
         description="http or https URL of a status page, shown where proofing is unavailable; null: none.",
         json_schema_extra=_LIVE,
     )
+    trusted_proxies: Proxies = Field(
+        (),
+        description="Whose X-Forwarded-For and X-Forwarded-Proto are believed: networks of the proxies in "
+        "front of the web process, or how many proxies every request passes; empty or 0: nobody's. "
+        "Production must name them, or be 0.",
+    )
+    support_email: EmailAddress | None = Field(
+        None,
+        description="Email address for help; null: none.",
+        json_schema_extra=_LIVE,
+    )
+    support_phone: PhoneNumber | None = Field(
+        None,
+        description="US phone number for help, in quotes, such as '202-555-0143'; null: none.",
+        json_schema_extra=_LIVE,
+    )
+    support_url: HTTPSLink | None = Field(
+        None, description="https URL of a page for help; null: none.", json_schema_extra=_LIVE
+    )
     upload_url_valid_seconds: Seconds = Field(300, description="How long an upload URL is valid.")
+    vendor_hourly_budgets: Annotated[dict[str, Annotated[int, Field(ge=0)]], Field(strict=False)] = Field(
+        default_factory=dict,
+        description="Vendor name to the calls that may be made to it in one clock hour, by all processes "
+        "together; a vendor that is not named has no budget.",
+        json_schema_extra=_LIVE,
+    )
     vendor_status: Annotated[dict[str, Annotated[VendorStatus, Field(strict=False)]], Field(strict=False)] = (
         Field(
             default_factory=dict,
@@ -220,18 +283,40 @@ class Settings(BaseModel):
             json_schema_extra=_LIVE,
         )
     )
+    web_drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0,
+        description="How long a stopping web process goes on serving while /readyz and /healthz answer 503, "
+        "so that its load balancer sends no more to it; longer than the balancer takes to notice.",
+    )
+    web_keep_alive_seconds: Count = Field(
+        75, description="How long the web process keeps an idle connection; longer than its proxy does."
+    )
+    web_max_connections: Count = Field(
+        10_000,
+        description="Connections of one web process, within the descriptors that it may open less 1,024.",
+    )
+    web_max_connections_per_address: Count = Field(
+        256, description="Connections of one client address (IPv6: of its /64); trusted proxies have no cap."
+    )
+    web_max_spooled_bytes: Count = Field(
+        2 * 1024**3,
+        description="Bytes of unfinished picture forms that a web process keeps, encrypted, on disk.",
+    )
+    web_max_streams_per_address: Count = Field(
+        100, description="Event streams of waiting pages of one client address; further pages poll."
+    )
     web_probe_port: Port = Field(0, description="Port of the web process for health and metrics; 0: none.")
     worker_drain_seconds: Seconds = Field(30, description="How long a stopping worker waits for its jobs.")
     worker_probe_port: Port = Field(0, description="Port of a worker for health and metrics; 0: none.")
-    worker_slots: Annotated[dict[str, Count], Field(strict=False)] = Field(
-        default_factory=lambda: {"document": 100, "resolution": 100, "address": 100},
-        description="Jobs of each kind that one worker runs at once.",
+    worker_slots: Annotated[dict[str, Count], Field(strict=False), BeforeValidator(_all_slots)] = Field(
+        default_factory=lambda: dict(_SLOTS),
+        description="Jobs of each kind that one worker runs at once; a kind not named keeps its default.",
     )
 
     @property
-    def session_total_seconds(self) -> float:
+    def session_max_age_seconds(self) -> float:
         """How long a session, and what belongs to it, may live."""
-        return self.session_total_hours * 3600.0
+        return self.session_max_age_hours * 3600.0
 
     @property
     def longest_job_seconds(self) -> float:
@@ -243,14 +328,14 @@ class Settings(BaseModel):
         """The forward proxy, with its password."""
         return self.outbound_proxy.get_secret_value() if self.outbound_proxy else None
 
-    def broken_rules(self) -> list[tuple[str, LiteralString]]:
+    def cross_field_errors(self) -> list[tuple[str, LiteralString]]:
         """Return key and rule of whatever one field cannot judge and does not hold."""
-        return [(key, rule) for key, rule, holds in self._agreements() if not holds]
+        return [(key, rule) for key, rule, holds in self._cross_field_rules() if not holds]
 
     @model_validator(mode="after")
     def _keys_agree(self, info: ValidationInfo) -> "Settings":
         """Hold keys to each other: job deadline < page give-up <= stale limit; URL life <= session."""
-        if info.context is not FIELDS_ONLY and (broken := self.broken_rules()):
+        if info.context is not FIELDS_ONLY and (broken := self.cross_field_errors()):
             # An error of pydantic's own, because a ValueError would name no key, and only one rule.
             raise ValidationError.from_exception_data(
                 "Settings",
@@ -261,7 +346,7 @@ class Settings(BaseModel):
             )
         return self
 
-    def _agreements(self) -> Iterator[tuple[str, LiteralString, bool]]:
+    def _cross_field_rules(self) -> Iterator[tuple[str, LiteralString, bool]]:
         """Yield key, rule, and whether it holds, of every rule that one field cannot judge."""
         deadline, give_up = self.job_deadline_seconds, self.async_wait_timeout_seconds
         slots = self.worker_slots
@@ -274,8 +359,8 @@ class Settings(BaseModel):
         )
         yield (
             "upload_url_valid_seconds",
-            "must not exceed session_total_hours",
-            self.upload_url_valid_seconds <= self.session_total_seconds,
+            "must not exceed session_max_age_hours",
+            self.upload_url_valid_seconds <= self.session_max_age_seconds,
         )
         for key in ("document_vendor_percentages", "resolution_vendor_percentages"):
             yield key, "must sum to at most 100", sum(getattr(self, key).values()) <= 100  # noqa: PLR2004 - percent
@@ -292,22 +377,22 @@ class Settings(BaseModel):
         yield (
             "public_url",
             "must be an origin such as https://proofing.example.gov, without a path",
-            _ORIGIN.fullmatch(self.public_url) is not None,
+            _is_origin(self.public_url),
         )
         yield (
             "partner_url",
             "must be a path that begins with one / or an http or https URL",
-            (_URL.fullmatch(self.partner_url) or _PATH.fullmatch(self.partner_url)) is not None,
+            (URL.fullmatch(self.partner_url) or _PATH.fullmatch(self.partner_url)) is not None,
         )
         yield (
             "state_id_jurisdictions",
             "must be two-letter codes such as MT",
-            STATES.issuperset(self.state_id_jurisdictions),
+            JURISDICTIONS.issuperset(self.state_id_jurisdictions),
         )
         yield (
             "status_url",
             "must be an http or https URL",
-            self.status_url is None or _URL.fullmatch(self.status_url) is not None,
+            self.status_url is None or URL.fullmatch(self.status_url) is not None,
         )
 
     @classmethod

@@ -28,7 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from proofing.applicant import Applicant
+from proofing.contracts.applicant import Applicant
 
 #: Shorter patterns are found by chance.
 MIN_PATTERN_BYTES = 6
@@ -56,7 +56,7 @@ class Canary:
     """A synthetic applicant with unmistakable values, and what finds them again.
 
     Attributes:
-        seed: persons of different seeds share no value.
+        seed: people of different seeds share no value.
         changes: attributes to replace, such as a first name that a mock answers with an error; they are
             searched for as well.
         extra: further secrets to search for, by name, such as an encryption key in hex.
@@ -157,7 +157,7 @@ class Canary:
 def grep_paths(canaries: Iterable[Canary], paths: Iterable[Path]) -> list[str]:
     """Return the files among *paths*, and below them, that hold any value of any of the *canaries*.
 
-    Made for the many megabytes of a database's directory, which ``grep`` passes in one run for all persons.
+    Made for the many megabytes of a database's directory, which ``grep`` passes in one run for all people.
     Spellings with NUL bytes (UTF-16) are not searched for. Say more of a finding with `Canary.scan_paths`.
 
     Raises:

@@ -91,7 +91,7 @@ class HostileVendor:
             task.add_done_callback(self._tasks.discard)
         self.connections += 1
         try:
-            # A client that hangs up ends its connection; the test has stopped when we are cancelled.
+            # A client that hangs up ends its connection; the test has stopped when we are canceled.
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while True:
                     call = await _read(reader)
@@ -167,7 +167,7 @@ async def _hang(_call: SeenCall, _writer: asyncio.StreamWriter) -> None:
 
 
 async def _drip(_call: SeenCall, writer: asyncio.StreamWriter) -> None:
-    """Send one byte after the other, for ever, so that no single read takes long."""
+    """Send one byte after the other, forever, so that no single read takes long."""
     writer.write(b"HTTP/1.1 200 X\r\ncontent-length: 1000000\r\n\r\n")
     while True:
         writer.write(b" ")

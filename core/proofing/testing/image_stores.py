@@ -8,18 +8,18 @@ import asyncio
 import base64
 import hashlib
 import logging
-import secrets
 import time
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from proofing.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
-from proofing.stores import OBJECT_PREFIX, ImageStore, PresignedUpload, UploadReceiver, UploadTerms
-from proofing.testing.store_basis import GIVE_UP_SECONDS
+from proofing.base.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
+from proofing.contracts.stores import ImageStore, UploadConstraints, UploadReceiver
+from proofing.testing.image_slots import is_accepted, make_terms, replace_header, spoil, with_query
+from proofing.testing.injections import Calls, assert_unavailable, extended, foreign_errors
+from proofing.testing.store_basis import GIVE_UP_SECONDS, LIFE_SECONDS
 from proofing.testing.waiting import eventually
 
 _CREATED = 201
@@ -36,6 +36,10 @@ class ImageStoreContract(ABC):
     @abstractmethod
     def make_store(self) -> ImageStore:
         """Return a store that is not open yet; each call returns another view of the same data."""
+
+    @abstractmethod
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Have whatever library, database or disk the backend calls raise *error* from now on."""
 
     def make_unreachable_store(self) -> ImageStore | None:
         """Return a store whose backend does not answer, or None to skip those tests."""
@@ -75,6 +79,37 @@ class ImageStoreContract(ABC):
         await store.open()
         yield store
         await store.close()
+
+    @foreign_errors
+    async def test_foreign_exceptions_are_unavailable(
+        self,
+        store: ImageStore,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        foreign: Exception,
+    ) -> None:
+        """Whatever the library raises is `StoreUnavailableError` at every method, and the store recovers."""
+        terms, body = make_terms()
+        upload = await store.presign(terms)
+        other = self.make_store()
+        with monkeypatch.context() as broken:
+            self.break_library(broken, foreign)
+            calls: Calls = {
+                "open": other.open,
+                "read": lambda: store.read(terms.object_key, max_bytes=terms.length),
+                "delete": lambda: store.delete(terms.object_key),
+                "sweep": lambda: store.sweep(older_than_seconds=LIFE_SECONDS),
+            }
+            if isinstance(store, UploadReceiver):
+                calls["receive"] = lambda: self.put(store, upload.url, upload.headers, body)
+            else:
+                # Signs over its library, which may have to fetch credentials.
+                calls["presign"] = lambda: store.presign(make_terms()[0])
+            calls = extended(calls, store, ImageStore, without={"presign"})
+            await assert_unavailable(calls, StoreUnavailableError, foreign, caplog)
+            await other.close()
+        assert is_accepted(await self.put(store, upload.url, upload.headers, body))
+        assert await store.read(terms.object_key, max_bytes=len(body)) == body
 
     # What is allowed
 
@@ -120,7 +155,7 @@ class ImageStoreContract(ABC):
     async def test_upload_source_allows_the_upload(self, store: ImageStore) -> None:
         """The CSP source is ``'self'`` or a prefix of the upload's URL, without wildcard."""
         terms, _ = make_terms()
-        source = store.upload_source(terms.object_key.rpartition("/")[0] + "/")
+        source = store.csp_connect_source(terms.object_key.rpartition("/")[0] + "/")
         url = (await store.presign(terms)).url
         if source == "'self'":
             assert url.startswith("/")
@@ -245,7 +280,7 @@ class ImageStoreContract(ABC):
 
     async def test_expired_url(self, store: ImageStore) -> None:
         """After its life the URL is refused."""
-        terms, body = make_terms(life_seconds=1.0)
+        terms, body = make_terms(ttl_seconds=1.0)
         upload = await store.presign(terms)
         await eventually(lambda: time.time() > upload.expires_at + 1.0)
         await self.assert_refused(store, terms, upload.url, upload.headers, body)
@@ -347,47 +382,9 @@ class ImageStoreContract(ABC):
         await store.close()
 
     async def assert_refused(
-        self, store: ImageStore, terms: UploadTerms, url: str, headers: Mapping[str, str], body: bytes
+        self, store: ImageStore, terms: UploadConstraints, url: str, headers: Mapping[str, str], body: bytes
     ) -> None:
         """Check that the upload is refused and that nothing is kept."""
         assert not is_accepted(await self.put(store, url, headers, body))
         with pytest.raises(ImageNotFoundError):
             await store.read(terms.object_key, max_bytes=10_000_000)
-
-
-def make_terms(
-    length: int = 5_000, *, object_key: str | None = None, life_seconds: float = 300.0
-) -> tuple[UploadTerms, bytes]:
-    """Return the terms of a fresh slot, and a body that keeps them."""
-    body = secrets.token_bytes(length)
-    return (
-        UploadTerms(
-            object_key=object_key or f"{OBJECT_PREFIX}{uuid.uuid4()}/front",
-            length=length,
-            sha256=hashlib.sha256(body).digest(),
-            life_seconds=life_seconds,
-        ),
-        body,
-    )
-
-
-def is_accepted(status: int) -> bool:
-    """Tell whether the HTTP *status* says that the upload was kept."""
-    return 200 <= status < 300
-
-
-def replace_header(upload: PresignedUpload, name: str, value: str | None) -> dict[str, str]:
-    """Return the headers of *upload* with *name* changed, or left out when *value* is None."""
-    headers = {key: text for key, text in upload.headers.items() if key.lower() != name}
-    return headers if value is None else {**headers, name: value}
-
-
-def with_query(url: str, query: list[tuple[str, str]]) -> str:
-    """Return *url* with another query."""
-    return urlunsplit(urlsplit(url)._replace(query=urlencode(query)))
-
-
-def spoil(value: str) -> str:
-    """Return *value* with its last character changed, numbers staying numbers."""
-    last = value[-1:]
-    return value[:-1] + (str((int(last) + 1) % 10) if last.isdigit() else ("b" if last == "a" else "a"))

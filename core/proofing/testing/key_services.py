@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from proofing.errors import EncryptionError, StoreUnavailableError
-from proofing.stores import DataKey, KeyService
+from proofing.base.errors import EncryptionError, StoreUnavailableError
+from proofing.contracts.stores import DataKey, KeyService
+from proofing.testing.injections import Calls, assert_unavailable, extended, foreign_errors
 from proofing.testing.store_basis import GIVE_UP_SECONDS
 
 _CONTEXT = {"app": "proofing", "environment": "test", "purpose": "args"}
@@ -20,6 +21,10 @@ class KeyServiceContract(ABC):
     @abstractmethod
     def make_service(self) -> KeyService:
         """Return a service that is not open yet."""
+
+    @abstractmethod
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Have whatever library, database or disk the backend calls raise *error* from now on."""
 
     def make_unreachable_service(self) -> KeyService | None:
         """Return a service whose backend does not answer, or None to skip those tests."""
@@ -123,6 +128,29 @@ class KeyServiceContract(ABC):
         await service.open()
         await service.close()
         await service.close()
+
+    @foreign_errors
+    async def test_foreign_exceptions_are_unavailable(
+        self,
+        service: KeyService,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        foreign: Exception,
+    ) -> None:
+        """Whatever the library raises is `StoreUnavailableError` at every method, until it stops."""
+        key = await service.generate(_CONTEXT)
+        other = self.make_service()
+        with monkeypatch.context() as broken:
+            self.break_library(broken, foreign)
+            calls: Calls = {
+                "open": other.open,
+                "generate": lambda: service.generate(_CONTEXT),
+                "unwrap": lambda: service.unwrap(key.wrapped, key.key_id, _CONTEXT),
+            }
+            calls = extended(calls, service, KeyService, without={"ping"})
+            await assert_unavailable(calls, StoreUnavailableError, foreign, caplog)
+            await other.close()
+        assert await service.unwrap(key.wrapped, key.key_id, _CONTEXT) == key.plaintext
 
     async def test_unreachable_backend_is_reported_in_time(self) -> None:
         """A backend that does not answer is an error within the service's own deadline."""

@@ -4,8 +4,17 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
-from proofing.records import End, StatusRecord
+from proofing.base.errors import QueueError
+from proofing.contracts.queues import (
+    Capability,
+    JobHandler,
+    JobMessage,
+    JobState,
+    JobSummary,
+    OwnerPurge,
+    QueueStats,
+)
+from proofing.contracts.records import End, StatusRecord
 
 
 class MemoryJob:
@@ -23,7 +32,7 @@ class MemoryJob:
         """How long ago it was enqueued."""
         return time.time() - self.message.enqueued_at if self._age is None else self._age
 
-    async def note_intent(self, vendor_name: str) -> None:
+    async def record_intent(self, vendor_name: str) -> None:
         """Remember that *vendor_name* is about to be called."""
         self.intents.append(vendor_name)
 
@@ -31,13 +40,14 @@ class MemoryJob:
 class MemoryQueue:
     """Keeps jobs in a list, in the order of their coming."""
 
-    capabilities: frozenset[Capability] = frozenset({Capability.CANCEL_WAITING})
+    capabilities: frozenset[Capability] = frozenset({Capability.CANCEL_WAITING, Capability.WITHDRAW})
 
     def __init__(self) -> None:
         """Start empty."""
         self.waiting: list[JobMessage] = []
-        self.cancelled: list[JobMessage] = []
+        self.canceled: list[JobMessage] = []
         self.ended: dict[str, StatusRecord] = {}
+        self.withdrawn: set[str] = set()
         self._arrived = asyncio.Event()
 
     async def open(self) -> None:
@@ -54,25 +64,64 @@ class MemoryQueue:
         """Keep *messages*. There is no transaction to join, so *connection* must be None."""
         if connection is not None:
             raise TypeError("this queue has no transactions")
-        self.waiting.extend(messages)
+        accepted = [message for message in messages if message.result_id not in self.withdrawn]
+        self.waiting.extend(accepted)
         self._arrived.set()
-        return len(messages)
+        return len(accepted)
 
     async def cancel(self, result_id: str) -> bool:
         """Cancel a job that waits; the next `drain` publishes its end."""
         found = [message for message in self.waiting if message.result_id == result_id]
         self.waiting = [message for message in self.waiting if message.result_id != result_id]
-        self.cancelled += found
+        self.canceled += found
         self._arrived.set()
         return bool(found)
 
-    async def forget(self, owner: str) -> Forgotten:
+    async def withdraw(self, result_id: str) -> bool:
+        """Drop a job that waits, and bar its id; one that ended stays ended."""
+        self.withdrawn.add(result_id)
+        self.waiting = [message for message in self.waiting if message.result_id != result_id]
+        return result_id not in self.ended
+
+    async def jobs(
+        self,
+        *,
+        prefix: str = "",
+        state: JobState | None = None,
+        queue_name: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[JobSummary]:
+        """Return the jobs that wait."""
+        return [
+            JobSummary(
+                result_id=message.result_id,
+                queue_name=message.queue_name,
+                state=JobState.READY,
+                age_seconds=max(0.0, time.time() - message.enqueued_at),
+                trace_id=message.trace_id,
+                vendor=message.vendor,
+            )
+            for message in self.waiting
+            if message.result_id.startswith(prefix.lower())
+            and state in {None, JobState.READY}
+            and queue_name in {None, message.queue_name}
+        ][:limit]
+
+    async def pause(self, queue_name: str) -> bool:
+        """Refuse: a test decides when jobs run."""
+        raise QueueError(f"this queue cannot pause {queue_name}")
+
+    async def resume(self, queue_name: str) -> bool:
+        """Refuse, as `pause`."""
+        raise QueueError(f"this queue cannot resume {queue_name}")
+
+    async def forget(self, owner: str) -> OwnerPurge:
         """Drop the jobs and the ends of *owner*."""
         kept = [message for message in self.waiting if message.owner != owner]
         ended = {key: record for key, record in self.ended.items() if record.owner != owner}
         removed = len(self.waiting) - len(kept) + len(self.ended) - len(ended)
         self.waiting, self.ended = kept, ended
-        return Forgotten(removed=removed)
+        return OwnerPurge(removed=removed)
 
     async def verdict(self, result_id: str) -> StatusRecord | None:
         """Return nothing: ends are not durable here."""
@@ -81,8 +130,8 @@ class MemoryQueue:
 
     async def drain(self, handler: JobHandler) -> list[StatusRecord]:
         """Run every waiting job, one after the other, and return their ends."""
-        while self.cancelled:
-            await handler.abandon(self.cancelled.pop(), End.CANCELLED)
+        while self.canceled:
+            await handler.discard(self.canceled.pop(), End.CANCELED)
         records = []
         while self.waiting:
             message = self.waiting.pop(0)

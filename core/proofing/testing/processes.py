@@ -1,14 +1,87 @@
-"""What every test tool that starts a server needs: a free port, and an end that is certain."""
+"""The one place where tests and test tools start processes: whatever is started here ends with its parent.
 
+Also what each of them needs beside: a free port, and an end that is certain.
+"""
+
+import asyncio
 import contextlib
 import http
+import os
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from typing import Any
+
+from proofing.testing import keeper
 
 _STOP_SECONDS = 5.0
+
+
+class _Keeper:
+    """The process that ends those of this process, started with the first of them."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._process = subprocess.Popen(  # noqa: S603 - this interpreter and our own script
+                    [sys.executable, "-I", "-S", keeper.__file__],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    start_new_session=True,
+                    bufsize=0,
+                )
+
+    def keep(self, pid: int) -> None:
+        """Have the process *pid*, leader of a group, ended with this one."""
+        with self._lock:
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.write(b"%d\n" % pid)
+
+    def forget(self) -> None:
+        """Let go, in a forked child: else it would hold the pipe open after its parent is gone."""
+        process, self._process, self._lock = self._process, None, threading.Lock()
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            process.returncode = 0  # not ours to wait for
+
+
+_keeper = _Keeper()
+os.register_at_fork(after_in_child=_keeper.forget)
+
+
+def start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+    """Start *command* as the leader of a session of its own, and have it ended with this process.
+
+    A Ctrl-C in the terminal is not for it, but for the program that started it.
+
+    Args:
+        command: program and arguments; no shell.
+        options: as of `subprocess.Popen`.
+    """
+    _keeper.start()
+    process = subprocess.Popen(command, start_new_session=True, **options)  # noqa: S603 - of tests, no shell
+    _keeper.keep(process.pid)
+    return process
+
+
+async def start_process_async(*command: str, **options: Any) -> asyncio.subprocess.Process:
+    """Do as `start_process`, for the event loop; options as of `asyncio.create_subprocess_exec`."""
+    _keeper.start()
+    process = await asyncio.create_subprocess_exec(*command, start_new_session=True, **options)
+    _keeper.keep(process.pid)
+    return process
 
 
 def free_port() -> int:

@@ -4,8 +4,8 @@ import asyncio
 import time
 from dataclasses import replace
 
-from proofing.queues import Capability, ClaimedJob, Queue
-from proofing.records import End, JobKind
+from proofing.contracts.queues import Capability, ClaimedJob, Queue
+from proofing.contracts.records import End, JobKind
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -89,7 +89,7 @@ class QueueAbilities(QueueBasis):
 
         async def body(job: ClaimedJob) -> None:
             for vendor in ("mock", "other"):
-                await job.note_intent(vendor)
+                await job.record_intent(vendor)
 
         handler = RecordingHandler(body)
         sent = [make_message() for _ in range(20)]
@@ -100,10 +100,10 @@ class QueueAbilities(QueueBasis):
 
     async def test_an_open_intent_is_not_run_again_after_the_drain(self, queue: Queue) -> None:
         """A job handed back after its first vendor call began ends as unknown, not with a second call."""
-        self.needs(queue, Capability.RESCUE)
+        self.needs(queue, Capability.CRASH_RECOVERY)
 
         async def call(job: ClaimedJob) -> None:
-            await job.note_intent("mock")
+            await job.record_intent("mock")
             called.set()
             await asyncio.Event().wait()
 

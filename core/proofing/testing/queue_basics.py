@@ -6,9 +6,10 @@ from dataclasses import fields
 
 import pytest
 
-from proofing.errors import QueueUnavailableError
-from proofing.queues import ClaimedJob, JobMessage, Queue
-from proofing.records import End, JobKind
+from proofing.base.errors import QueueUnavailableError
+from proofing.contracts.queues import Capability, ClaimedJob, JobMessage, Queue
+from proofing.contracts.records import End, JobKind
+from proofing.testing.injections import Calls, UnlistedError, assert_unavailable, extended, foreign_errors
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -134,7 +135,7 @@ class QueueBasics(QueueBasis):
             await handler.until_ended(second, within_seconds=self.patience_seconds)
 
     async def test_a_job_that_outlasts_the_drain_is_not_lost(self, queue: Queue) -> None:
-        """It is cancelled, and afterwards begins again or has a typed end; never silence."""
+        """It is canceled, and afterward begins again or has a typed end; never silence."""
 
         async def hang(_job: ClaimedJob) -> None:
             await asyncio.Event().wait()
@@ -144,7 +145,7 @@ class QueueBasics(QueueBasis):
         async with self.working(queue, handler, drain_seconds=0.1):
             await queue.enqueue([message])
             await handler.until_started(within_seconds=self.patience_seconds)
-        assert handler.cancelled == [message.result_id]
+        assert handler.canceled == [message.result_id]
         second = RecordingHandler(published=handler.published)
         async with self.opened() as other, self.working(other, second):
             await second.until_ended(message, within_seconds=self.patience_seconds)
@@ -159,6 +160,66 @@ class QueueBasics(QueueBasis):
         await other.open()
         await other.close()
         await other.close()
+
+    @foreign_errors
+    async def test_foreign_exceptions_are_unavailable(
+        self,
+        queue: Queue,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        foreign: Exception,
+    ) -> None:
+        """Whatever the library raises is `QueueUnavailableError` at every method."""
+        message, other = make_message(), self.make_queue()
+        await queue.enqueue([message])
+        with monkeypatch.context() as broken:
+            self.break_library(broken, foreign)
+            calls: Calls = {
+                "open": other.open,
+                "enqueue": lambda: queue.enqueue([make_message()]),
+                "cancel": lambda: queue.cancel(message.result_id),
+                "forget": lambda: queue.forget(message.owner),
+                "stats": queue.stats,
+                "jobs": queue.jobs,
+                "migrate": other.migrate,
+                "pause": lambda: queue.pause(message.queue_name),
+                "resume": lambda: queue.resume(message.queue_name),
+                "verdict": lambda: queue.verdict(message.result_id),
+                "withdraw": lambda: queue.withdraw(message.result_id),
+            }
+            optional = {
+                "migrate": self.has_schema,
+                "pause": Capability.PAUSE in queue.capabilities,
+                "resume": Capability.PAUSE in queue.capabilities,
+                "verdict": Capability.VERDICTS in queue.capabilities,
+                "withdraw": Capability.WITHDRAW in queue.capabilities,
+            }
+            calls = {name: call for name, call in calls.items() if optional.get(name, True)}
+            without = {"work", *(name for name, is_there in optional.items() if not is_there)}
+            calls = extended(calls, queue, Queue, without=without)
+            await assert_unavailable(calls, QueueUnavailableError, foreign, caplog)
+            await other.close()
+        assert sum((await queue.stats()).waiting.values()) == 1
+
+    @pytest.mark.parametrize("foreign", [AttributeError(), UnlistedError()], ids=repr)
+    async def test_a_worker_outlives_foreign_exceptions(self, queue: Queue, foreign: Exception) -> None:
+        """They meet it at its start and in the midst of its work; afterward it runs jobs as before."""
+        handler = RecordingHandler()
+        broken = pytest.MonkeyPatch()
+        self.break_library(broken, foreign)
+        try:
+            async with self.working(queue, handler):
+                for _ in range(2):
+                    with pytest.raises(QueueUnavailableError):
+                        await queue.enqueue([make_message()])
+                    broken.undo()
+                    sent = [make_message(kind) for kind in JobKind]
+                    await queue.enqueue(sent)
+                    await handler.until_ended(*sent, within_seconds=self.patience_seconds)
+                    self.break_library(broken, foreign)
+                broken.undo()
+        finally:
+            broken.undo()
 
     async def test_a_backend_that_is_away_is_said_so(self) -> None:
         """Opening, or at the latest enqueueing, raises our error and no other."""

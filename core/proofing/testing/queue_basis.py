@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from proofing.queues import Capability, Queue
-from proofing.records import JobKind
+from proofing.contracts.queues import Capability, Queue
+from proofing.contracts.records import JobKind
 from proofing.testing.queue_handlers import RecordingHandler
 
 #: Slots for each kind, where a test does not care.
@@ -20,16 +20,22 @@ class QueueBasis(ABC):
     """How the cases get their queues. All queues that one test makes look at the same data.
 
     Attributes:
+        has_schema: whether `migrate` asks the backend.
         patience_seconds: by when what must happen has happened, on a busy machine.
         deadline_grace_seconds: how long after a job's deadline the queue itself ends a job that hangs.
     """
 
+    has_schema: bool = True
     patience_seconds: float = 20.0
     deadline_grace_seconds: float = 5.0
 
     @abstractmethod
     def make_queue(self) -> Queue:
         """Return a queue that is not open yet; each call returns another view of the same, empty data."""
+
+    @abstractmethod
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Have whatever library, database or disk the backend calls raise *error* from now on."""
 
     def make_unreachable_queue(self) -> Queue | None:
         """Return a queue whose backend does not answer, or None to skip those tests."""

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from proofing.queues import Capability, ClaimedJob, Queue
-from proofing.records import End
+from proofing.contracts.queues import Capability, ClaimedJob, Queue
+from proofing.contracts.records import End
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -16,7 +16,7 @@ _SECRET = "synthetic 900-66-1234 secret"  # noqa: S105 - what the case looks for
 
 
 class QueueEnds(QueueBasis):
-    """Stale, timed out, broken, cancelled: all of it is published."""
+    """Stale, timed out, broken, canceled: all of it is published."""
 
     async def test_a_stale_job_ends_without_being_run(self, queue: Queue) -> None:
         """A job older than its limit is published as stale, and its body never begins."""
@@ -45,7 +45,7 @@ class QueueEnds(QueueBasis):
         return read
 
     async def test_a_job_that_hangs_is_ended_by_the_queue(self, queue: Queue) -> None:
-        """A handler that ignores the deadline is cancelled, and the job ends as timed out."""
+        """A handler that ignores the deadline is canceled, and the job ends as timed out."""
 
         async def hang(_job: ClaimedJob) -> None:
             await asyncio.Event().wait()
@@ -58,7 +58,7 @@ class QueueEnds(QueueBasis):
                 message, within_seconds=self.patience_seconds + self.deadline_grace_seconds
             )
         assert handler.end(message.result_id) is End.TIMED_OUT
-        assert handler.cancelled == [message.result_id]
+        assert handler.canceled == [message.result_id]
 
     async def test_a_handler_that_breaks_ends_its_job_and_not_the_worker(
         self, queue: Queue, caplog: pytest.LogCaptureFixture
@@ -101,8 +101,8 @@ class QueueEnds(QueueBasis):
         assert marker.decode() not in caplog.text
         assert marker.decode() not in repr(message)
 
-    async def test_an_unknown_job_cannot_be_cancelled(self, queue: Queue) -> None:
-        """Cancelling what is not there, or has ended, says so."""
+    async def test_an_unknown_job_cannot_be_canceled(self, queue: Queue) -> None:
+        """Canceling what is not there, or has ended, says so."""
         message = make_message()
         assert not await queue.cancel(message.result_id)
         handler = RecordingHandler()
@@ -111,7 +111,7 @@ class QueueEnds(QueueBasis):
             await handler.until_ended(message, within_seconds=self.patience_seconds)
         assert not await queue.cancel(message.result_id)
 
-    async def test_a_waiting_job_is_cancelled(self, queue: Queue) -> None:
+    async def test_a_waiting_job_is_canceled(self, queue: Queue) -> None:
         """It never runs, and its end is published by whichever worker comes."""
         self.needs(queue, Capability.CANCEL_WAITING)
         message, other = make_message(), make_message()
@@ -120,12 +120,12 @@ class QueueEnds(QueueBasis):
         handler = RecordingHandler()
         async with self.working(queue, handler):
             await handler.until_ended(message, other, within_seconds=self.patience_seconds)
-        assert handler.end(message.result_id) is End.CANCELLED
+        assert handler.end(message.result_id) is End.CANCELED
         assert handler.starts(message.result_id) == 0
         assert handler.end(other.result_id) is End.DONE
 
-    async def test_a_running_job_is_cancelled(self, queue: Queue) -> None:
-        """Its run is cancelled, from another process too, and the end is published."""
+    async def test_a_running_job_is_canceled(self, queue: Queue) -> None:
+        """Its run is canceled, from another process too, and the end is published."""
         self.needs(queue, Capability.CANCEL_RUNNING)
 
         async def hang(_job: ClaimedJob) -> None:
@@ -138,8 +138,8 @@ class QueueEnds(QueueBasis):
             await handler.until_started(within_seconds=self.patience_seconds)
             assert await web.cancel(message.result_id)
             await handler.until_ended(message, within_seconds=self.patience_seconds)
-        assert handler.end(message.result_id) is End.CANCELLED
-        assert handler.cancelled == [message.result_id]
+        assert handler.end(message.result_id) is End.CANCELED
+        assert handler.canceled == [message.result_id]
         assert handler.starts(message.result_id) == 1
 
     async def test_a_verdict_is_kept_with_the_job(self, queue: Queue) -> None:

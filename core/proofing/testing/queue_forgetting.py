@@ -2,8 +2,8 @@
 
 import asyncio
 
-from proofing.queues import Capability, ClaimedJob, Forgotten, Queue
-from proofing.records import End
+from proofing.contracts.queues import Capability, ClaimedJob, OwnerPurge, Queue
+from proofing.contracts.records import End
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -20,8 +20,8 @@ class QueueForgetting(QueueBasis):
         later = make_message(owner=_OWNER, delay_seconds=60.0)
         other = make_message(owner=_OTHER)
         await queue.enqueue([mine, later, other])
-        assert await queue.forget(_OWNER) == Forgotten(removed=2)
-        assert await queue.forget(_OWNER) == Forgotten(removed=0)
+        assert await queue.forget(_OWNER) == OwnerPurge(removed=2)
+        assert await queue.forget(_OWNER) == OwnerPurge(removed=0)
         again = make_message(owner=_OTHER, unique_key="the-key")
         assert await queue.enqueue([again]) == 1
         stored = await self.stored_bytes()
@@ -52,8 +52,8 @@ class QueueForgetting(QueueBasis):
             await eventually(is_over, within_seconds=self.patience_seconds)
             await web.forget(_OWNER)
             assert await web.verdict(message.result_id) is None
-        assert handler.cancelled == [message.result_id]
-        assert handler.end(message.result_id) is End.CANCELLED
+        assert handler.canceled == [message.result_id]
+        assert handler.end(message.result_id) is End.CANCELED
         stored = await self.stored_bytes()
         assert stored is None or _OWNER.encode() not in stored
 
@@ -69,6 +69,6 @@ class QueueForgetting(QueueBasis):
                 return all([await queue.verdict(sent.result_id) for sent in (mine, other)])
 
             await eventually(are_kept, within_seconds=self.patience_seconds)
-        assert await queue.forget(_OWNER) == Forgotten(removed=1)
+        assert await queue.forget(_OWNER) == OwnerPurge(removed=1)
         assert await queue.verdict(mine.result_id) is None
         assert await queue.verdict(other.result_id) is not None

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from proofing.queues import ClaimedJob, JobMessage
-from proofing.records import End, JobKind, StatusRecord
-from proofing.results import Outcome
+from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.results import Outcome
 from proofing.testing.waiting import eventually
 
 #: What a test does inside a job; returns the end, or None for `End.DONE`.
@@ -31,7 +31,7 @@ class RecordingHandler:
         started: a `ClaimedJob` for each start, in order.
         published: result id to the record that stands.
         late: ends that came after another one stood, as result id and end.
-        cancelled: result ids of runs that the queue cancelled.
+        canceled: result ids of runs that the queue canceled.
     """
 
     def __init__(self, body: Body = at_once, *, published: dict[str, StatusRecord] | None = None) -> None:
@@ -39,13 +39,13 @@ class RecordingHandler:
         self.started: list[ClaimedJob] = []
         self.published: dict[str, StatusRecord] = {} if published is None else published
         self.late: list[tuple[str, End]] = []
-        self.cancelled: list[str] = []
+        self.canceled: list[str] = []
         self.running = 0
         self.most_running: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
-        """Run `body`, after the last of the stale rule's checks. See `proofing.queues.JobHandler`."""
+        """Run `body`, after the last of the stale rule's checks. See `JobHandler`."""
         message = job.message
         self.started.append(job)
         if job.age_seconds > message.stale_after_seconds:
@@ -57,15 +57,15 @@ class RecordingHandler:
         try:
             end = await self.body(job)
         except asyncio.CancelledError:
-            self.cancelled.append(message.result_id)
+            self.canceled.append(message.result_id)
             raise
         finally:
             self.running -= 1
             self._running[queue_name] -= 1
         return self._publish(message, end or End.DONE)
 
-    async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
-        """Publish *end*. See `proofing.queues.JobHandler`."""
+    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+        """Publish *end*. See `proofing.contracts.queues.JobHandler`."""
         return self._publish(message, end)
 
     def starts(self, result_id: str) -> int:

@@ -22,10 +22,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from proofing.hookspecs import GROUP, BackendContext
-from proofing.queues import ClaimedJob, JobMessage, Queue
-from proofing.records import End, JobKind, StatusRecord
+from proofing.contracts.hooks import GROUP, BackendContext
+from proofing.contracts.queues import ClaimedJob, JobMessage, Queue
+from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.testing.history import History
+from proofing.testing.processes import start_process
 from proofing.testing.queue_handlers import make_record
 
 _END_SECONDS = 30.0
@@ -58,10 +59,8 @@ class WorkerProcess:
             "slots": slots,
             "drain_seconds": drain_seconds,
         }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofing.testing.queue_process"],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
+        self._process = start_process(
+            [sys.executable, "-m", "proofing.testing.queue_process"], stdin=subprocess.PIPE
         )
         if self._process.stdin is not None:
             # Settings may hold a password, which must stand in no process list.
@@ -133,7 +132,7 @@ class ChronicleHandler:
         self._crashed.mkdir(exist_ok=True)
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
-        """Wait, note, call, publish. See `proofing.queues.JobHandler`."""
+        """Wait, note, call, publish. See `proofing.contracts.queues.JobHandler`."""
         message = job.message
         history, plan = self._history, message.metadata
         history.write("run", job=message.result_id, attempt=job.attempt)
@@ -143,7 +142,7 @@ class ChronicleHandler:
         self._crash_point(message, "before_intent")
         # Written before and not after: the intent may stand although nobody lived to hear of it.
         history.write("intent", job=message.result_id)
-        await job.note_intent("mock")
+        await job.record_intent("mock")
         self._crash_point(message, "after_intent")
         history.write("call", job=message.result_id)
         await asyncio.sleep(plan.get("during", 0))
@@ -152,8 +151,8 @@ class ChronicleHandler:
         self._crash_point(message, "after_publish")
         return record
 
-    async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
-        """Publish *end*. See `proofing.queues.JobHandler`."""
+    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+        """Publish *end*. See `proofing.contracts.queues.JobHandler`."""
         return self._publish(message, end)
 
     def _publish(self, message: JobMessage, end: End) -> StatusRecord:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from proofing.queues import Capability, Queue
-from proofing.records import End
+from proofing.contracts.queues import Capability, Queue
+from proofing.contracts.records import End
 from proofing.testing.history import violations
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import make_message
@@ -33,7 +33,7 @@ class QueueSurvival(QueueBasis):
     @pytest.mark.parametrize("step", list(_STEPS))
     async def test_a_worker_that_dies_at_a_step(self, queue: Queue, tmp_path: Path, step: str) -> None:
         """Jobs without an intent run again; jobs with one end as unknown; what was published stands."""
-        self.needs(queue, Capability.RESCUE)
+        self.needs(queue, Capability.CRASH_RECOVERY)
         first = self.start_worker(tmp_path)
         if first is None:
             pytest.skip("this test suite starts no processes")

@@ -10,10 +10,11 @@ from proofing.testing.queue_basics import QueueBasics
 from proofing.testing.queue_ends import QueueEnds
 from proofing.testing.queue_forgetting import QueueForgetting
 from proofing.testing.queue_handlers import RecordingHandler, at_once, make_message, make_record
+from proofing.testing.queue_operations import QueueOperations
 from proofing.testing.queue_survival import QueueSurvival
 
 __all__ = ["QueueContract", "RecordingHandler", "at_once", "make_message", "make_record"]
 
 
-class QueueContract(QueueBasics, QueueEnds, QueueAbilities, QueueForgetting, QueueSurvival):
+class QueueContract(QueueBasics, QueueEnds, QueueAbilities, QueueForgetting, QueueOperations, QueueSurvival):
     """Every case of the contract; see `proofing.testing.queue_basis.QueueBasis` for what to override."""

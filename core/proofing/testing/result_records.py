@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from proofing.records import End
-from proofing.stores import ResultStore
+from proofing.contracts.records import End
+from proofing.contracts.stores import ResultStore
 from proofing.testing.store_basis import (
     LIFE_SECONDS,
     SHORT_LIFE_SECONDS,
@@ -36,48 +36,48 @@ class RecordCases(ResultStoreBasis):
     async def test_begin_keeps_record_once(self, store: ResultStore) -> None:
         """A second `begin` changes nothing and says so."""
         record = make_record()
-        assert await store.begin(record, life_seconds=LIFE_SECONDS)
+        assert await store.begin(record, ttl_seconds=LIFE_SECONDS)
         other = make_record(record.result_id, owner="person-2")
-        assert not await store.begin(other, life_seconds=LIFE_SECONDS)
+        assert not await store.begin(other, ttl_seconds=LIFE_SECONDS)
         assert await store.status(record.result_id) == record
 
     async def test_parallel_begins_let_one_in(self, pair: Sequence[ResultStore]) -> None:
         """Of many at once, across processes, one begins."""
         record = make_record()
         begun = await asyncio.gather(
-            *(store.begin(record, life_seconds=LIFE_SECONDS) for store in pair for _ in range(10))
+            *(store.begin(record, ttl_seconds=LIFE_SECONDS) for store in pair for _ in range(10))
         )
         assert sum(begun) == 1
 
     async def test_finish_replaces_record_and_survives_every_field(self, store: ResultStore) -> None:
         """The terminal record reads back as it was written."""
         record = make_record()
-        await store.begin(record, life_seconds=LIFE_SECONDS)
+        await store.begin(record, ttl_seconds=LIFE_SECONDS)
         ended = make_ended(record)
-        assert await store.finish(ended, life_seconds=LIFE_SECONDS) == ended
+        assert await store.finish(ended, ttl_seconds=LIFE_SECONDS) == ended
         assert await store.status(record.result_id) == ended
-        assert not await store.begin(record, life_seconds=LIFE_SECONDS)
+        assert not await store.begin(record, ttl_seconds=LIFE_SECONDS)
 
     async def test_first_end_wins(self, store: ResultStore) -> None:
         """A later end changes neither record nor result."""
         record = make_record()
-        await store.begin(record, life_seconds=LIFE_SECONDS)
+        await store.begin(record, ttl_seconds=LIFE_SECONDS)
         first = make_ended(record)
-        await store.finish(first, life_seconds=LIFE_SECONDS, sealed_result=b"first")
+        await store.finish(first, ttl_seconds=LIFE_SECONDS, sealed_result=b"first")
         late = make_ended(record, End.STALE)
-        assert await store.finish(late, life_seconds=LIFE_SECONDS, sealed_result=b"late") == first
+        assert await store.finish(late, ttl_seconds=LIFE_SECONDS, sealed_result=b"late") == first
         assert await store.status(record.result_id) == first
-        assert await store.take_result(record.result_id) == b"first"
+        assert await store.result(record.result_id) == b"first"
 
     async def test_parallel_ends_agree(self, pair: Sequence[ResultStore]) -> None:
         """Of many ends at once, across processes, all learn of the same one."""
         record = make_record()
-        await pair[0].begin(record, life_seconds=LIFE_SECONDS)
-        ends = [End.DONE, End.STALE, End.WORKER_LOST, End.CANCELLED]
+        await pair[0].begin(record, ttl_seconds=LIFE_SECONDS)
+        ends = [End.DONE, End.STALE, End.WORKER_LOST, End.CANCELED]
         stood = await asyncio.gather(
             *(
                 store.finish(
-                    make_ended(record, end), life_seconds=LIFE_SECONDS, sealed_result=end.value.encode()
+                    make_ended(record, end), ttl_seconds=LIFE_SECONDS, sealed_result=end.value.encode()
                 )
                 for store in pair
                 for end in ends
@@ -87,103 +87,104 @@ class RecordCases(ResultStoreBasis):
         assert winner.end is not None
         assert all(record == winner for record in stood)
         assert await pair[1].status(record.result_id) == winner
-        assert await pair[1].take_result(record.result_id) == winner.end.value.encode()
+        assert await pair[1].result(record.result_id) == winner.end.value.encode()
 
     async def test_finish_writes_lost_record(self, store: ResultStore) -> None:
         """An end is kept although nothing was begun, so that a lost store loses no verdict."""
         ended = make_ended(make_record())
-        assert await store.finish(ended, life_seconds=LIFE_SECONDS) == ended
+        assert await store.finish(ended, ttl_seconds=LIFE_SECONDS) == ended
         assert await store.status(ended.result_id) == ended
 
     async def test_record_expires(self, store: ResultStore) -> None:
         """A record is gone after its life, and the id is free again."""
         record = make_record()
-        await store.begin(record, life_seconds=SHORT_LIFE_SECONDS)
+        await store.begin(record, ttl_seconds=SHORT_LIFE_SECONDS)
 
         async def is_gone() -> bool:
             return await store.status(record.result_id) is None
 
         await eventually(is_gone)
-        assert await store.begin(record, life_seconds=LIFE_SECONDS)
+        assert await store.begin(record, ttl_seconds=LIFE_SECONDS)
 
     async def test_expired_end_does_not_stand(self, store: ResultStore) -> None:
         """An end after the first one's life is over is the first again."""
         record = make_record()
-        await store.finish(make_ended(record), life_seconds=SHORT_LIFE_SECONDS)
+        await store.finish(make_ended(record), ttl_seconds=SHORT_LIFE_SECONDS)
 
         async def is_gone() -> bool:
             return await store.status(record.result_id) is None
 
         await eventually(is_gone)
         ended = make_ended(record, End.STALE)
-        assert await store.finish(ended, life_seconds=LIFE_SECONDS) == ended
+        assert await store.finish(ended, ttl_seconds=LIFE_SECONDS) == ended
 
     async def test_erase_removes_every_trace(self, store: ResultStore) -> None:
         """`erase` says whether there was something, and leaves nothing."""
         ended = make_ended(make_record())
-        await store.finish(ended, life_seconds=LIFE_SECONDS, sealed_result=b"sealed")
+        await store.finish(ended, ttl_seconds=LIFE_SECONDS, sealed_result=b"sealed")
         assert await store.erase(ended.result_id)
         assert await store.status(ended.result_id) is None
-        assert await store.take_result(ended.result_id) is None
+        assert await store.result(ended.result_id) is None
         assert not await store.erase(ended.result_id)
 
     # Sealed results
 
-    async def test_result_is_taken_once(self, pair: Sequence[ResultStore]) -> None:
-        """Of many readers at once, one gets the result."""
+    async def test_result_is_dropped_once(self, pair: Sequence[ResultStore]) -> None:
+        """Of many at once, one removes the result; the record stays."""
         ended = make_ended(make_record())
         sealed = secrets.token_bytes(20_000) + b"\x00\xff"
-        await pair[0].finish(ended, life_seconds=LIFE_SECONDS, sealed_result=sealed)
-        taken = await asyncio.gather(
-            *(store.take_result(ended.result_id) for store in pair for _ in range(5))
+        await pair[0].finish(ended, ttl_seconds=LIFE_SECONDS, sealed_result=sealed)
+        assert await pair[1].result(ended.result_id) == sealed
+        dropped = await asyncio.gather(
+            *(store.drop_result(ended.result_id) for store in pair for _ in range(5))
         )
-        assert [result for result in taken if result is not None] == [sealed]
+        assert sum(dropped) == 1
+        assert await pair[1].result(ended.result_id) is None
         assert await pair[0].status(ended.result_id) == ended
 
     async def test_result_lives_shorter_than_record(self, store: ResultStore) -> None:
         """The result with PII goes first; the record without PII stays."""
         ended = make_ended(make_record())
-        await store.finish(
-            ended, life_seconds=LIFE_SECONDS, sealed_result=b"sealed", result_life_seconds=0.001
-        )
+        await store.finish(ended, ttl_seconds=LIFE_SECONDS, sealed_result=b"sealed", result_ttl_seconds=0.001)
         marker = make_record()
-        await store.begin(marker, life_seconds=SHORT_LIFE_SECONDS)
+        await store.begin(marker, ttl_seconds=SHORT_LIFE_SECONDS)
 
         async def is_gone() -> bool:
             return await store.status(marker.result_id) is None
 
         await eventually(is_gone)
-        assert await store.take_result(ended.result_id) is None
+        assert await store.result(ended.result_id) is None
+        assert not await store.drop_result(ended.result_id)
         assert await store.status(ended.result_id) == ended
 
     async def test_end_without_result(self, store: ResultStore) -> None:
         """An end may have no result."""
         ended = make_ended(make_record(), End.STALE)
-        await store.finish(ended, life_seconds=LIFE_SECONDS)
-        assert await store.take_result(ended.result_id) is None
+        await store.finish(ended, ttl_seconds=LIFE_SECONDS)
+        assert await store.result(ended.result_id) is None
 
     # Waiting
 
     async def test_wait_returns_what_is_done(self, store: ResultStore) -> None:
         """Nobody waits for what has ended already."""
         ended = make_ended(make_record())
-        await store.finish(ended, life_seconds=LIFE_SECONDS)
+        await store.finish(ended, ttl_seconds=LIFE_SECONDS)
         assert await store.wait(ended.result_id, timeout_seconds=30.0) == ended
 
     async def test_wait_gives_up_with_record_as_it_stands(self, store: ResultStore) -> None:
         """When the time is over, the record in progress comes back; None when there is none."""
         record = make_record()
-        await store.begin(record, life_seconds=LIFE_SECONDS)
+        await store.begin(record, ttl_seconds=LIFE_SECONDS)
         assert await store.wait(record.result_id, timeout_seconds=0.05) == record
         assert await store.wait(str(uuid.uuid4()), timeout_seconds=0.05) is None
 
     async def test_wait_wakes_within_process(self, store: ResultStore) -> None:
         """An end by the same process is seen."""
         record = make_record()
-        await store.begin(record, life_seconds=LIFE_SECONDS)
+        await store.begin(record, ttl_seconds=LIFE_SECONDS)
         waiting = asyncio.create_task(store.wait(record.result_id, timeout_seconds=30.0))
         ended = make_ended(record)
-        await store.finish(ended, life_seconds=LIFE_SECONDS)
+        await store.finish(ended, ttl_seconds=LIFE_SECONDS)
         assert await asyncio.wait_for(waiting, 10.0) == ended
 
     async def test_wait_wakes_across_processes(self, pair: Sequence[ResultStore]) -> None:
@@ -191,10 +192,10 @@ class RecordCases(ResultStoreBasis):
         web, worker = pair
         record = make_record()
         early = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0))
-        await web.begin(record, life_seconds=LIFE_SECONDS)
+        await web.begin(record, ttl_seconds=LIFE_SECONDS)
         late = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0))
         ended = make_ended(record)
-        await worker.finish(ended, life_seconds=LIFE_SECONDS)
+        await worker.finish(ended, ttl_seconds=LIFE_SECONDS)
         assert await asyncio.wait_for(early, 10.0) == ended
         assert await asyncio.wait_for(late, 10.0) == ended
 
@@ -203,9 +204,9 @@ class RecordCases(ResultStoreBasis):
         web, worker = pair
         for _ in range(3):
             record = make_record()
-            await web.begin(record, life_seconds=LIFE_SECONDS)
+            await web.begin(record, ttl_seconds=LIFE_SECONDS)
             waiting = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0))
-            await worker.finish(make_ended(record), life_seconds=LIFE_SECONDS)
+            await worker.finish(make_ended(record), ttl_seconds=LIFE_SECONDS)
             found = await asyncio.wait_for(waiting, 10.0)
             assert found is not None
             assert found.is_done
@@ -219,10 +220,10 @@ class RecordCases(ResultStoreBasis):
             asyncio.create_task(web.wait(record.result_id, timeout_seconds=60.0)) for record in records
         ]
         for record in records[: _WAITERS // 2]:
-            await worker.finish(make_ended(record), life_seconds=LIFE_SECONDS)
+            await worker.finish(make_ended(record), ttl_seconds=LIFE_SECONDS)
         assert threading.active_count() - before <= _SPARE_THREADS
         for record in records[_WAITERS // 2 :]:
-            await worker.finish(make_ended(record), life_seconds=LIFE_SECONDS)
+            await worker.finish(make_ended(record), ttl_seconds=LIFE_SECONDS)
         found = await asyncio.wait_for(asyncio.gather(*waiting), 30.0)
         assert [record.result_id for record in found if record is not None] == [
             record.result_id for record in records
@@ -234,11 +235,11 @@ class RecordCases(ResultStoreBasis):
         record = make_record()
         leaving = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0))
         staying = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0))
-        await web.begin(record, life_seconds=LIFE_SECONDS)
+        await web.begin(record, ttl_seconds=LIFE_SECONDS)
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
-        await worker.finish(make_ended(record), life_seconds=LIFE_SECONDS)
+        await worker.finish(make_ended(record), ttl_seconds=LIFE_SECONDS)
         found = await asyncio.wait_for(staying, 10.0)
         assert found is not None
         assert found.is_done

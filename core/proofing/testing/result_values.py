@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from proofing.stores import ResultStore, Usage
+from proofing.contracts.stores import ResultStore, Usage
 from proofing.testing.store_basis import (
     LIFE_SECONDS,
     SHORT_LIFE_SECONDS,
@@ -35,9 +35,9 @@ class ValueCases(ResultStoreBasis):
         first, second = pair
         value = bytes(range(256)) * 100
         assert await first.load("session:a b/c") is None
-        await first.save("session:a b/c", value, life_seconds=LIFE_SECONDS)
+        await first.save("session:a b/c", value, ttl_seconds=LIFE_SECONDS)
         assert await second.load("session:a b/c") == value
-        await second.save("session:a b/c", b"", life_seconds=LIFE_SECONDS)
+        await second.save("session:a b/c", b"", ttl_seconds=LIFE_SECONDS)
         assert await first.load("session:a b/c") == b""
         await first.delete("session:a b/c")
         assert await second.load("session:a b/c") is None
@@ -45,9 +45,9 @@ class ValueCases(ResultStoreBasis):
 
     async def test_value_expires_and_save_renews(self, store: ResultStore) -> None:
         """A value is gone after its life; saving again gives it a new one."""
-        await store.save("short", b"1", life_seconds=SHORT_LIFE_SECONDS)
-        await store.save("renewed", b"2", life_seconds=SHORT_LIFE_SECONDS)
-        await store.save("renewed", b"3", life_seconds=LIFE_SECONDS)
+        await store.save("short", b"1", ttl_seconds=SHORT_LIFE_SECONDS)
+        await store.save("renewed", b"2", ttl_seconds=SHORT_LIFE_SECONDS)
+        await store.save("renewed", b"3", ttl_seconds=LIFE_SECONDS)
 
         async def is_gone() -> bool:
             return await store.load("short") is None
@@ -59,7 +59,7 @@ class ValueCases(ResultStoreBasis):
         """Of many at once, across processes, one value is kept."""
         added = await asyncio.gather(
             *(
-                store.add("slot", b"%d" % number, life_seconds=LIFE_SECONDS)
+                store.add("slot", b"%d" % number, ttl_seconds=LIFE_SECONDS)
                 for number, store in enumerate(list(pair) * 10)
             )
         )
@@ -68,47 +68,30 @@ class ValueCases(ResultStoreBasis):
 
     async def test_add_after_expiry_and_delete(self, store: ResultStore) -> None:
         """A key is free again when its value is gone."""
-        assert await store.add("slot", b"1", life_seconds=SHORT_LIFE_SECONDS)
+        assert await store.add("slot", b"1", ttl_seconds=SHORT_LIFE_SECONDS)
 
         async def is_free() -> bool:
-            return await store.add("slot", b"2", life_seconds=LIFE_SECONDS)
+            return await store.add("slot", b"2", ttl_seconds=LIFE_SECONDS)
 
         await eventually(is_free)
         assert await store.load("slot") == b"2"
         await store.delete("slot")
-        assert await store.add("slot", b"3", life_seconds=LIFE_SECONDS)
-
-    async def test_replace_brings_nothing_back(self, pair: Sequence[ResultStore]) -> None:
-        """A value takes the place of one that lives, with a life of its own; of a deleted one it does not."""
-        first, second = pair
-        assert not await first.replace("session", b"1", life_seconds=LIFE_SECONDS)
-        assert await first.load("session") is None
-        await first.save("session", b"2", life_seconds=SHORT_LIFE_SECONDS)
-        assert await second.replace("session", b"3", life_seconds=LIFE_SECONDS)
-        await first.save("short", b"4", life_seconds=SHORT_LIFE_SECONDS)
-
-        async def is_gone() -> bool:
-            return await first.load("short") is None
-
-        await eventually(is_gone)
-        assert not await second.replace("short", b"5", life_seconds=LIFE_SECONDS)
-        assert await first.load("session") == b"3"
-        await first.delete("session")
-        assert not await second.replace("session", b"6", life_seconds=LIFE_SECONDS)
-        assert await first.load("session") is None
+        assert await store.add("slot", b"3", ttl_seconds=LIFE_SECONDS)
 
     async def test_names_do_not_collide(self, store: ResultStore) -> None:
         """Records, results, values and counters have rooms of their own."""
         ended = make_ended(make_record())
         name = ended.result_id
-        await store.finish(ended, life_seconds=LIFE_SECONDS, sealed_result=b"sealed")
-        await store.save(name, b"value", life_seconds=LIFE_SECONDS)
+        await store.finish(ended, ttl_seconds=LIFE_SECONDS, sealed_result=b"sealed")
+        await store.save(name, b"value", ttl_seconds=LIFE_SECONDS)
         await store.count(name, maximum=5, window_seconds=LIFE_SECONDS)
+        await store.add_member(name, b"member", ttl_seconds=LIFE_SECONDS)
         assert await store.status(name) == ended
+        assert await store.members(name) == {b"member"}
         assert await store.load(name) == b"value"
         assert (await store.usage(name)).count == 1
         await store.delete(name)
-        assert await store.take_result(name) == b"sealed"
+        assert await store.result(name) == b"sealed"
         assert await store.status(name) == ended
 
     # Limits
@@ -116,7 +99,7 @@ class ValueCases(ResultStoreBasis):
     async def test_unused_counter(self, store: ResultStore) -> None:
         """A counter that never ran stands at nothing, and has nothing to give back."""
         assert await store.usage("idv_resolution:1") == Usage(count=0, seconds_left=0)
-        assert (await store.give_back("idv_resolution:1")).count == 0
+        assert (await store.refund("idv_resolution:1")).count == 0
 
     async def test_count_up_to_maximum(self, store: ResultStore) -> None:
         """The last permitted attempt counts; the one after it does not."""
@@ -152,10 +135,10 @@ class ValueCases(ResultStoreBasis):
     async def test_give_back(self, store: ResultStore) -> None:
         """An attempt given back may be made again; the window stays, and nothing goes below zero."""
         await store.count("limit", maximum=1, window_seconds=100.0)
-        usage = await store.give_back("limit")
+        usage = await store.refund("limit")
         assert usage.count == 0
         assert usage.seconds_left <= 100.0
-        assert (await store.give_back("limit")).count == 0
+        assert (await store.refund("limit")).count == 0
         assert (await store.count("limit", maximum=1, window_seconds=100.0)).counted
 
     async def test_window_ends(self, store: ResultStore) -> None:

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 
 import pytest
 
-from proofing.errors import ConfigurationError, StoreUnavailableError
-from proofing.stores import SecretStore
+from proofing.base.errors import ConfigurationError, StoreUnavailableError
+from proofing.contracts.stores import SecretStore
+from proofing.testing.injections import assert_unavailable, foreign_errors
 from proofing.testing.store_basis import GIVE_UP_SECONDS
 
 _CANARY = "canary-secret-value"
@@ -20,6 +21,10 @@ class SecretStoreContract(ABC):
     def make_store(self, text: bytes) -> SecretStore:
         """Return a store that holds the YAML document *text*."""
 
+    @abstractmethod
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Have whatever library, database or disk the backend calls raise *error* from now on."""
+
     def make_missing_store(self) -> SecretStore | None:
         """Return a store that holds nothing and makes nothing by itself, or None to skip that test."""
         return None
@@ -27,6 +32,17 @@ class SecretStoreContract(ABC):
     def make_unreachable_store(self) -> SecretStore | None:
         """Return a store whose backend does not answer, or None to skip those tests."""
         return None
+
+    @foreign_errors
+    async def test_foreign_exceptions_are_unavailable(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, foreign: Exception
+    ) -> None:
+        """Whatever the library raises is `StoreUnavailableError`, and the next try reads the secrets."""
+        store = self.make_store(b"key: value\n")
+        with monkeypatch.context() as broken:
+            self.break_library(broken, foreign)
+            await assert_unavailable({"load": store.load}, StoreUnavailableError, foreign, caplog)
+        assert (await store.load()).values == {"key": "value"}
 
     async def test_values_keep_their_shape(self) -> None:
         """Nested values and types survive; version and source are told."""

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from proofing.records import End, JobKind, StatusRecord
-from proofing.results import Outcome
-from proofing.stores import ResultStore
+from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.results import Outcome
+from proofing.contracts.stores import ResultStore
 
 #: Long enough that nothing expires while a test runs.
 LIFE_SECONDS = 300.0
@@ -47,6 +47,10 @@ class ResultStoreBasis(ABC):
     @abstractmethod
     def make_store(self) -> ResultStore:
         """Return a store that is not open yet; each call returns another view of the same data."""
+
+    @abstractmethod
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Have whatever library, database or disk the backend calls raise *error* from now on."""
 
     def make_unreachable_store(self) -> ResultStore | None:
         """Return a store whose backend does not answer, or None to skip those tests."""

@@ -12,10 +12,10 @@ from unittest import mock
 
 from pydantic import BaseModel, SecretStr
 
-from proofing.applicant import ATTRIBUTES
-from proofing.errors import ProofingError, VendorError
-from proofing.logs import JSONFormatter
-from proofing.results import DocumentResult, Match, Outcome, VendorResult
+from proofing.base.errors import ProofingError, VendorError
+from proofing.base.logs import JSONFormatter
+from proofing.contracts.applicant import ATTRIBUTES
+from proofing.contracts.results import DocumentResult, Match, Outcome, VendorResult
 from proofing.testing.canary import Canary
 
 #: Codes are short and hold no free text.

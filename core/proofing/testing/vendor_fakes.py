@@ -13,17 +13,17 @@ from typing import Any
 
 import httpx
 
-from proofing.logs import get_logger
-from proofing.outbound import OutboundClient
-from proofing.outbound_sessions import make_session
-from proofing.results import VendorResult
-from proofing.vendors import (
+from proofing.base.logs import get_logger
+from proofing.contracts.proofers import (
     HostedProofer,
     PollingProofer,
     ProoferDescriptor,
     ProofingContext,
     ProofingRequest,
 )
+from proofing.contracts.results import VendorResult
+from proofing.outbound.client import OutboundClient
+from proofing.outbound.sessions import make_session
 
 #: Answers one request, or raises what a transport raises.
 Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
@@ -93,7 +93,7 @@ def make_context(
     )
     loop = asyncio.get_running_loop()
 
-    def thread_session() -> Any:
+    def requests_session() -> Any:
         from proofing.testing.vendor_sessions import bridge  # noqa: PLC0415 - needs the extra `requests`
 
         return bridge(make_session(client.bounds), transport, loop)
@@ -105,7 +105,7 @@ def make_context(
         remaining_seconds=lambda: timeout_seconds,
         now=lambda: datetime.now(UTC),
         logger=get_logger("proofing.vendor"),
-        thread_session=thread_session,
+        requests_session=requests_session,
     )
 
 

@@ -39,7 +39,7 @@ _BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "an empty list": (b"[]", _JSON),
     "a list of objects": (b"[{}]", _JSON),
     "a foreign object": (b'{"success":true,"status":"passed","result":"pass"}', _JSON),
-    "an error in an object": (b'{"error":"not authorised"}', _JSON),
+    "an error in an object": (b'{"error":"not authorized"}', _JSON),
     "nulls": (b'{"status":null,"result":null,"Status":null,"Products":null}', _JSON),
     "cut off": (b'{"status":"passed","checks":[', _JSON),
     "trailing garbage": (b"{} {}", _JSON),

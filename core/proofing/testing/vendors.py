@@ -22,28 +22,30 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, ClassVar
 
 import httpx
 
-from proofing.applicant import ATTRIBUTES, STATES, Applicant
-from proofing.errors import VendorError, VendorTimeoutError
-from proofing.images import Side, inspect_image
-from proofing.results import DeviceResult, DocumentResult, Outcome, ReviewStatus, VendorResult
-from proofing.testing.canary import Canary
-from proofing.testing.pictures import make_jpeg
-from proofing.testing.vendor_checks import check_error, check_result, make_quietly, watch_logs
-from proofing.testing.vendor_fakes import Answer, FakeVendor, ask, make_context
-from proofing.testing.vendor_hostility import SLOW, hostile_answers, mutations
-from proofing.vendors import (
+from proofing.base.errors import VendorError, VendorTimeoutError
+from proofing.contracts.applicant import ATTRIBUTES, JURISDICTIONS, Applicant
+from proofing.contracts.images import Side
+from proofing.contracts.proofers import (
     RESULT_TYPES,
     HostedProofer,
     ProoferDescriptor,
     ProoferKind,
     ProofingRequest,
 )
+from proofing.contracts.results import DeviceResult, DocumentResult, Outcome, ReviewStatus, VendorResult
+from proofing.rules.image_gate import inspect_image
+from proofing.testing.canary import Canary
+from proofing.testing.pictures import make_jpeg
+from proofing.testing.vendor_checks import check_error, check_result, make_quietly, watch_logs
+from proofing.testing.vendor_fakes import Answer, FakeVendor, ask, make_context
+from proofing.testing.vendor_hostility import SLOW, hostile_answers, mutations
 
 #: What a case may take before the suite says that a deadline does not hold.
 _GIVE_UP_SECONDS = 10.0
@@ -57,7 +59,7 @@ _HOST = re.compile(r"[a-z0-9.-]+(:\d+)?")
 
 _LISTING = """
 import sys
-import proofing.hookspecs, proofing.vendors
+import proofing.contracts.hooks, proofing.contracts.proofers
 before = set(sys.modules)
 import {plugin} as plugin
 plugin.proofing_proofers()
@@ -170,7 +172,7 @@ class ProoferContract:
         assert all(_HOST.fullmatch(host) for host in hosts), "hosts are names, with a port at most"
         assert bool(hosts) is self.calls_out
         assert descriptor.timeout_seconds(settings) > 0
-        assert descriptor.jurisdictions is None or descriptor.jurisdictions <= STATES
+        assert descriptor.jurisdictions is None or descriptor.jurisdictions <= JURISDICTIONS
 
     def test_descriptor_needs_no_vendor_library(self) -> None:
         """Registering imports the standard library, `proofing` and pydantic, and nothing else."""
@@ -208,6 +210,17 @@ class ProoferContract:
     async def test_missing_attributes_are_typed(self) -> None:
         """An applicant of whom nothing is known is a result or a typed error."""
         await self.ask(request=ProofingRequest(applicant=Applicant()))
+
+    async def test_people_with_one_name_pass(self) -> None:
+        """Not everybody has two names: the vendor's yes passes without one of them."""
+        canary = Canary()
+        for name in {"first_name", "last_name"} & self.descriptor().attributes:
+            question = self.question(canary)
+            applicant = replace(question.applicant, **{name: None})
+            result, vendor = await self.ask(request=replace(question, applicant=applicant), canary=canary)
+            assert isinstance(result, VendorResult), f"without {name}: {type(result).__name__}"
+            assert result.passed, f"without {name}"
+            assert all(b"None" not in request.content for request in vendor.requests), "None is not a name"
 
     async def test_hostile_answers_are_no_answers(self) -> None:
         """Nonsense, at any request of the flow, is a typed error: neither a yes nor a no."""

@@ -9,12 +9,12 @@ from typing import Any
 _STEP_SECONDS = 0.01
 
 
-async def eventually(read: Callable[[], Any], *, within_seconds: float = 10.0) -> Any:
+async def eventually(read: Callable[[], Any], *, within_seconds: float = 30.0) -> Any:
     """Call *read* again and again until it returns something true, and return that.
 
     Args:
         read: a plain or async function without arguments.
-        within_seconds: how long to try.
+        within_seconds: how long to try; only a test that fails waits so long.
 
     Raises:
         AssertionError: *read* returned nothing true in time.

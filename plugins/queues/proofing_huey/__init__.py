@@ -30,19 +30,19 @@ Results, texts of exceptions and tracebacks are neither stored nor logged.
 
 Limits, as the capabilities say: a start takes the job out of the queue, so the job of a killed worker is
 lost (at most once; a stopped worker hands its jobs back), nobody rescues it, its page ends as *missing*.
-Staleness is judged by the clocks of two hosts. A delay may last up to a second longer than asked. About 200
-jobs at once in a process. The setting ``queue_must_rescue`` refuses such a queue; the plugin ``postgres`` has
-none of these limits.
+Only waiting jobs can be listed. Staleness is judged by the clocks of two hosts. A delay may last up to a
+second longer than asked. A pause does not keep unique keys from expiring. About 200 jobs at once in a
+process. The setting ``require_crash_recovery`` refuses such a queue; ``postgres`` has no such limits.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
+from proofing.plugin import BackendContext, BackendDescriptor, PluginSettings, hookimpl
 from proofing_huey.settings import HueySettings
 
 if TYPE_CHECKING:
-    from proofing.queues import Queue
+    from proofing.plugin import Queue
 
 
 @hookimpl

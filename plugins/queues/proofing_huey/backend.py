@@ -3,19 +3,44 @@
 import asyncio
 import contextlib
 import importlib
+import itertools
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from proofing.errors import ConfigurationError, Problem, QueueError, QueueUnavailableError
-from proofing.logs import get_logger, log
-from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
-from proofing.records import JobKind, StatusRecord
-from proofing_huey.bodies import Bodies
+from proofing.plugin import (
+    Capability,
+    ConfigurationError,
+    JobHandler,
+    JobKind,
+    JobMessage,
+    JobState,
+    JobSummary,
+    OwnerPurge,
+    Problem,
+    QueueError,
+    QueueStats,
+    QueueUnavailableError,
+    StatusRecord,
+    Trouble,
+    get_logger,
+    log,
+    pause_sentences,
+)
+from proofing.plugin.support import (
+    BoundedThreads,
+    seam,
+    translated,
+    trouble_of,
+    trouble_of_postgres,
+    trouble_of_redis,
+)
+from proofing_huey.bodies import CoroutineBridge
 from proofing_huey.consumer import JobConsumer
 from proofing_huey.gates import Gate
 from proofing_huey.instance import JobHuey
+from proofing_huey.pauses import open_since
 from proofing_huey.settings import HueySettings
 from proofing_huey.storages import Backend, Entry
 
@@ -36,17 +61,33 @@ _HEALTH_SECONDS = 10.0
 _AGE_SAMPLE = 50
 #: Beyond the longest wait and run of a job, its keys stay taken this much longer.
 _TAKEN_MARGIN_SECONDS = 60.0
+#: How long an id that was withdrawn is refused; what is on its way takes minutes at most.
+_BARRED_SECONDS = 86_400.0
 #: Label of the secret under the messages' MACs.
 _LABEL = "huey-messages"
+
+#: What the errors of each storage's library mean.
+_TROUBLES: Mapping[str, Callable[[BaseException], Trouble]] = {
+    "postgres": trouble_of_postgres,
+    "redis": trouble_of_redis,
+}
 
 _logger = get_logger(__name__)
 
 
+@seam(QueueUnavailableError, "huey")
 class HueyQueue:
     """A queue on Huey. The web process only enqueues; `work` starts consumers."""
 
     capabilities = frozenset(
-        {Capability.DELAY, Capability.PRIORITY, Capability.UNIQUE, Capability.CANCEL_WAITING}
+        {
+            Capability.DELAY,
+            Capability.PRIORITY,
+            Capability.UNIQUE,
+            Capability.CANCEL_WAITING,
+            Capability.PAUSE,
+            Capability.WITHDRAW,
+        }
     )
 
     def __init__(
@@ -61,8 +102,8 @@ class HueyQueue:
         self._old_secrets = old_secrets
         self._backend = _make_backend(settings)
         self._hueys: dict[str, JobHuey] = {}
-        self._executor: ThreadPoolExecutor | None = None
-        self._bodies: Bodies | None = None
+        self._call_threads: BoundedThreads | None = None
+        self._bodies: CoroutineBridge | None = None
 
     async def open(self) -> None:
         """Connect. Raises `QueueUnavailableError`."""
@@ -74,11 +115,11 @@ class HueyQueue:
 
     async def close(self) -> None:
         """Disconnect. Harmless when not open."""
-        executor, self._executor = self._executor, None
-        if executor is not None:
+        threads, self._call_threads = self._call_threads, None
+        if threads is not None:
             with contextlib.suppress(QueueUnavailableError):
-                await self._on(executor, self._backend.close)
-            executor.shutdown(wait=False, cancel_futures=True)
+                await self._on(threads, self._backend.close)
+            threads.close()
 
     async def migrate(self) -> Sequence[str]:
         """Make tables that are missing."""
@@ -101,9 +142,32 @@ class HueyQueue:
         """Revoke a job that waits; its worker publishes the end. A job that runs is left alone."""
         return await self._call(self._revoke, result_id)
 
-    async def forget(self, owner: str) -> Forgotten:
+    async def withdraw(self, result_id: str) -> bool:
+        """Drop a job that waits, without an end, or bar one that has not come."""
+        return await self._call(self._withdraw, result_id.lower())
+
+    async def jobs(
+        self,
+        *,
+        prefix: str = "",
+        state: JobState | None = None,
+        queue_name: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[JobSummary]:
+        """Return jobs that wait; what runs and what has ended is not in the storage."""
+        return await self._call(self._list, prefix.lower(), state, queue_name, limit)
+
+    async def pause(self, queue_name: str) -> bool:
+        """Have no waiting job of a queue taken, by any process."""
+        return await self._call(self._huey(queue_name).storage.pause, time.time())
+
+    async def resume(self, queue_name: str) -> bool:
+        """End a pause; what jobs have waited in it is taken off their ages."""
+        return await self._call(self._huey(queue_name).storage.resume, time.time())
+
+    async def forget(self, owner: str) -> OwnerPurge:
         """Drop the waiting jobs of *owner*; running ones are left alone, and ends are not kept."""
-        return Forgotten(removed=await self._call(self._forget, owner))
+        return OwnerPurge(removed=await self._call(self._forget, owner))
 
     async def verdict(self, result_id: str) -> StatusRecord | None:  # noqa: ARG002 - the contract's argument
         """Return None: ends are not kept."""
@@ -112,8 +176,8 @@ class HueyQueue:
     async def work(
         self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float
     ) -> None:
-        """Run jobs until *stop* is set, then drain. Cancelled: no drain."""
-        bodies = Bodies(handler, stop)
+        """Run jobs until *stop* is set, then drain. Canceled: no drain."""
+        bodies = CoroutineBridge(handler, stop)
         hueys = {name: self._huey(name) for name in slots}
         threads = self._threads(slots)
         gates = {name: huey.storage.gate for name, huey in hueys.items() if hasattr(huey.storage, "gate")}
@@ -136,7 +200,7 @@ class HueyQueue:
             await _watch_health(consumers, stop)
             _stop_taking(consumers, gates)
             if not await bodies.drain(drain_seconds):
-                log(_logger, "drain_over", count=sum(bodies.running.values()))
+                log(_logger, "drain_timed_out", level=logging.WARNING, count=sum(bodies.running.values()))
         finally:
             _stop_taking(consumers, gates)
             bodies.interrupt()
@@ -145,14 +209,19 @@ class HueyQueue:
 
     async def stats(self) -> QueueStats:
         """Return counts and ages; running jobs and ends are those of this process."""
-        waiting, oldest = await self._call(self._measure)
+        waiting, oldest, paused = await self._call(self._measure)
         return QueueStats(
             waiting=waiting,
             running=self._bodies.running if self._bodies else {},
             oldest_seconds=oldest,
             ended=dict(self._bodies.ended) if self._bodies else {},
-            details={"refused": sum(huey.refused for huey in self._hueys.values())},
+            totals={"refused": sum(huey.refused for huey in self._hueys.values())},
+            paused=paused,
         )
+
+    async def check(self) -> Sequence[str]:
+        """Return what an operator should know about this queue, one sentence each."""
+        return pause_sentences((await self.stats()).paused)
 
     def _huey(self, name: str) -> JobHuey:
         """Return the Huey of one queue."""
@@ -171,7 +240,7 @@ class HueyQueue:
             priority=-message.priority,
             result_id=message.result_id,
             unique_key=message.unique_key,
-            life_seconds=life + _TAKEN_MARGIN_SECONDS,
+            ttl_seconds=life + _TAKEN_MARGIN_SECONDS,
         )
 
     def _threads(self, slots: Mapping[str, int]) -> dict[str, int]:
@@ -181,7 +250,7 @@ class HueyQueue:
         if total <= most:
             return dict(slots)
         threads = {name: max(1, count * most // total) for name, count in slots.items()}
-        log(_logger, "slots_reduced", slots=threads, limit=most)
+        log(_logger, "slots_reduced", level=logging.WARNING, slots=threads, limit=most)
         return threads
 
     def _revoke(self, result_id: str) -> bool:
@@ -199,42 +268,61 @@ class HueyQueue:
         """Drop the waiting jobs of one person; blocking."""
         return sum(huey.forget_owner(owner) for huey in self._hueys.values())
 
-    def _measure(self) -> tuple[dict[str, int], float]:
-        """Return how many jobs wait in each queue, and the age of the oldest; blocking."""
+    def _withdraw(self, result_id: str) -> bool:
+        """Drop or bar a job, and return whether it never ran and never will; blocking."""
+        # The keys of all queues are in one place. First the key: what has not come will not be kept.
+        storage = self._huey(JobKind.RESOLUTION.queue_name).storage
+        if storage.bar(result_id, _BARRED_SECONDS):
+            return True
+        if any(huey.drop_job(result_id) for huey in self._hueys.values()):
+            return bool(storage.bar(result_id, _BARRED_SECONDS, is_dropped=True))
+        return False
+
+    def _list(
+        self, prefix: str, state: JobState | None, queue_name: str | None, limit: int
+    ) -> list[JobSummary]:
+        """Return jobs that wait; blocking."""
+        hueys = [huey for name, huey in self._hueys.items() if queue_name in {None, name}]
+        return list(
+            itertools.islice((job for huey in hueys for job in huey.summaries(prefix, state, limit)), limit)
+        )
+
+    def _measure(self) -> tuple[dict[str, int], float, dict[str, float]]:
+        """Return how many jobs wait in each queue, the age of the oldest, and what is paused; blocking."""
         waiting: dict[str, int] = {}
+        paused: dict[str, float] = {}
         oldest = 0.0
         for name, huey in self._hueys.items():
             waiting[name] = huey.pending_count() + huey.scheduled_count()
             oldest = max([oldest, *huey.ages(_AGE_SAMPLE)])
-        return waiting, oldest
+            if (since := open_since(huey.storage.pauses())) is not None:
+                paused[name] = max(0.0, time.time() - since)
+        return waiting, oldest, paused
 
     async def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking call to the storage in a thread, under the total deadline."""
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(_CALL_THREADS, thread_name_prefix="huey-calls")
-        return await self._on(self._executor, function, *args, **kwargs)
+        if self._call_threads is None:
+            seconds = self._settings.timeout_seconds
+            self._call_threads = BoundedThreads("huey calls", threads=_CALL_THREADS, timeout_seconds=seconds)
+        return await self._on(self._call_threads, function, *args, **kwargs)
 
     async def _on(
-        self, executor: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self, threads: BoundedThreads, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a blocking call in a thread of *executor*.
+        """Run a blocking call in one of *threads*.
 
         Raises:
             QueueUnavailableError: the storage failed, or did not answer in time.
         """
-        seconds = self._settings.timeout_seconds
+        name = f"huey: {self._settings.storage}"
         try:
-            async with asyncio.timeout(seconds):
-                return await asyncio.wrap_future(executor.submit(function, *args, **kwargs))
+            trouble = _TROUBLES.get(self._settings.storage, trouble_of)
+            with translated(QueueUnavailableError, name, passing=(TimeoutError,), trouble=trouble):
+                return await threads.run(function, *args, **kwargs)
         except TimeoutError:
             raise QueueUnavailableError(
-                f"huey: {self._settings.storage} does not answer in {seconds} s"
+                f"{name} does not answer in {threads.timeout_seconds} s", trouble=Trouble.TIMEOUT
             ) from None
-        except (QueueError, ConfigurationError):
-            raise
-        except Exception as error:  # noqa: BLE001 - three libraries, each with errors that may show values
-            text = f"huey: {self._settings.storage} cannot be used: {type(error).__name__}"
-            raise QueueUnavailableError(text) from None
 
 
 def _make_backend(settings: HueySettings) -> Backend:
@@ -274,7 +362,7 @@ def _stop_taking(consumers: Sequence[JobConsumer], gates: Mapping[str, Gate]) ->
 
 
 async def _finish(consumers: Sequence[JobConsumer], stop_watcher: Callable[[], None] | None) -> None:
-    """Wait until every thread has ended, which takes bounded time, even when we are cancelled."""
+    """Wait until every thread has ended, which takes bounded time, even when we are canceled."""
     calls = [consumer.finish for consumer in consumers]
     if stop_watcher is not None:
         calls.append(stop_watcher)

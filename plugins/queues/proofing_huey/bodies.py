@@ -2,16 +2,23 @@
 
 import asyncio
 import concurrent.futures
+import logging
 import time
 from collections.abc import Coroutine
 from typing import Any
 
 from huey.exceptions import TaskTimeout
 
-from proofing.errors import LeaseLostError, ProofingError
-from proofing.logs import get_logger, log
-from proofing.queues import JobHandler, JobMessage
-from proofing.records import End, StatusRecord
+from proofing.plugin import (
+    End,
+    JobHandler,
+    JobMessage,
+    LeaseLostError,
+    ProofingError,
+    StatusRecord,
+    get_logger,
+    log,
+)
 
 #: How long a body that was told to stop may take to do so.
 _UNWIND_SECONDS = 5.0
@@ -48,14 +55,14 @@ class HueyJob:
         """How long ago it was enqueued, by the clocks of two hosts."""
         return max(0.0, time.time() - self.kept_at)
 
-    async def note_intent(self, vendor_name: str) -> None:  # noqa: ARG002 - the contract's argument
+    async def record_intent(self, vendor_name: str) -> None:  # noqa: ARG002 - the contract's argument
         """Remember that a vendor call is about to begin. Raises `LeaseLostError` when we were stopped."""
         if self.is_lost:
             raise LeaseLostError("the job was taken back")
         self.has_intent = True
 
 
-class Bodies:
+class CoroutineBridge:
     """The bodies that run in this process, on one event loop; lives as long as one `Queue.work`."""
 
     def __init__(self, handler: JobHandler, stop: asyncio.Event) -> None:
@@ -103,7 +110,14 @@ class Bodies:
         except (Exception, concurrent.futures.CancelledError) as error:  # noqa: BLE001 - nobody above can help
             future.cancel()
             name = type(error).__name__
-            log(_logger, "publish_failed", job_id=message.result_id, end=end, exception_class=name)
+            log(
+                _logger,
+                "publish_failed",
+                level=logging.ERROR,
+                job_id=message.result_id,
+                end=end,
+                exception_class=name,
+            )
 
     # Called on the loop
 
@@ -142,7 +156,13 @@ class Bodies:
             return
         finally:
             job.is_running = False
-        log(_logger, "handler_failed", job_id=job.message.result_id, exception_class=error)
+        log(
+            _logger,
+            "handler_failed",
+            level=logging.ERROR,
+            job_id=job.message.result_id,
+            exception_class=error,
+        )
         raise JobFailedError
 
     async def _tracked(
@@ -168,7 +188,7 @@ class Bodies:
         async with asyncio.timeout(_PUBLISH_SECONDS):
             while True:
                 try:
-                    self._count(await self._handler.abandon(message, end))
+                    self._count(await self._handler.discard(message, end))
                 except ProofingError:
                     await asyncio.sleep(wait)
                     wait *= 2

@@ -10,7 +10,6 @@ from typing import Any
 
 from huey.consumer import Consumer, Worker
 
-from proofing.logs import get_logger, log
 from proofing_huey.instance import JobHuey
 
 #: Waits between tries while the storage fails.
@@ -19,8 +18,6 @@ _LONGEST_WAIT_SECONDS = 5.0
 _BACKOFF = 1.6
 #: How long threads may take to end after their bodies were told to stop.
 _JOIN_SECONDS = 10.0
-
-_logger = get_logger(__name__)
 
 
 class JobWorker(Worker):  # type: ignore[misc]
@@ -35,7 +32,7 @@ class JobWorker(Worker):  # type: ignore[misc]
             task = self.huey.dequeue()
         except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
             if self.delay == self.default_delay:
-                log(_logger, "queue_unavailable", queue_name=self.huey.name, error=type(error).__name__)
+                self.huey.note_unavailable(error)
             self.sleep()
             return
         self.delay = self.default_delay

@@ -7,9 +7,10 @@ one storage and one event loop.
 """
 
 import inspect
+import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from huey import Huey
@@ -17,11 +18,10 @@ from huey import signals as S  # noqa: N812 - as Huey's own manual does
 from huey.api import Task, TaskWrapper
 from huey.exceptions import HueyException
 
-from proofing.logs import get_logger, log
-from proofing.queues import JobMessage
-from proofing.records import End, JobKind
-from proofing_huey.bodies import Bodies, HueyJob
+from proofing.plugin import End, JobKind, JobMessage, JobState, JobSummary, get_logger, log
+from proofing_huey.bodies import CoroutineBridge, HueyJob
 from proofing_huey.messages import read_message, write_message
+from proofing_huey.pauses import open_since, waited_seconds
 from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError
 from proofing_huey.storages import JobStorage
 
@@ -71,7 +71,7 @@ class JobHuey(Huey):  # type: ignore[misc]
         self._given_storage = storage
         serializer = AuthenticatedSerializer(key, name, old_keys)
         super().__init__(name, results=False, utc=True, serializer=serializer)
-        self._bodies: Bodies | None = None
+        self._bodies: CoroutineBridge | None = None
         self.refused = 0
         self._tasks_of = {
             kind: self.task(name=kind.log_name)(self._perform) for kind in JobKind if kind.queue_name == name
@@ -96,14 +96,14 @@ class JobHuey(Huey):  # type: ignore[misc]
         return {"error": type(exception).__name__, "task_id": task.id, "retries": 0, "traceback": ""}
 
     @property
-    def bodies(self) -> Bodies:
+    def bodies(self) -> CoroutineBridge:
         """The bodies of the running `Queue.work`."""
         if self._bodies is None:
             raise RuntimeError("no worker runs in this process")
         return self._bodies
 
     @bodies.setter
-    def bodies(self, bodies: Bodies | None) -> None:
+    def bodies(self, bodies: CoroutineBridge | None) -> None:
         self._bodies = bodies
 
     def write(self, message: JobMessage) -> bytes:
@@ -126,16 +126,23 @@ class JobHuey(Huey):  # type: ignore[misc]
         try:
             task: Task = self.deserialize_task(data)
             values, kept_at = task.args
-            task.job = HueyJob(read_message(values), kept_at)
+            # Off the job's age and stale limit; its own times are as they were written, for handing back.
+            waited = waited_seconds(self.storage.pauses(), kept_at, time.time())
+            task.waited = timedelta(seconds=waited)
+            task.expires_resolved += task.waited
+            task.job = HueyJob(read_message(values), kept_at + waited)
         except (HueyException, ValueError, KeyError, TypeError, IndexError):
             self.refused += 1
-            log(_logger, "queue_message_refused", queue_name=self.name)
+            log(_logger, "queue_message_refused", level=logging.WARNING, queue_name=self.name)
             return None
         return task
 
     def ages(self, limit: int) -> Iterator[float]:
-        """Yield the ages in seconds of the next *limit* jobs that are ready to start."""
+        """Yield the ages in seconds of the next *limit* jobs that are ready to start; none while paused."""
         now = time.time()
+        pauses = self.storage.pauses()
+        if open_since(pauses) is not None:
+            return
         for data in self.storage.enqueued_items(limit):
             try:
                 task = self.deserialize_task(data)
@@ -143,25 +150,58 @@ class JobHuey(Huey):  # type: ignore[misc]
             except (HueyException, ValueError, KeyError, TypeError, IndexError):
                 continue
             if self.ready_to_run(task):
-                yield max(0.0, now - kept_at)
+                yield max(0.0, now - kept_at - waited_seconds(pauses, kept_at, now))
+
+    def summaries(self, prefix: str, state: JobState | None, limit: int) -> Iterator[JobSummary]:
+        """Yield what an operator may know of jobs that wait; all are read when a *prefix* is looked for."""
+        now = time.time()
+        pauses = self.storage.pauses()
+        most = None if prefix else limit
+        for read in (self.storage.enqueued_items, self.storage.scheduled_items):
+            for blob in read(most if state is None else None):
+                if (found := self._read(bytes(blob))) is None or not found[0].result_id.startswith(prefix):
+                    continue
+                message, kept_at = found
+                # A delayed job is among the ready ones until a worker has met it.
+                is_due = now >= kept_at + message.delay_seconds
+                kind = JobState.READY if is_due else JobState.SCHEDULED
+                if state not in {None, kind}:
+                    continue
+                yield JobSummary(
+                    result_id=message.result_id,
+                    queue_name=self.name,
+                    state=kind,
+                    age_seconds=max(0.0, now - kept_at - waited_seconds(pauses, kept_at, now)),
+                    trace_id=message.trace_id,
+                    vendor=message.vendor,
+                )
 
     def forget_owner(self, owner: str) -> int:
         """Drop the waiting jobs of *owner* and return how many; blocking."""
+        return self._drop(lambda message: message.owner == owner)
 
-        def is_theirs(blob: bytes) -> bool:
-            message = self._read(blob)
-            return message is not None and message.owner == owner
+    def drop_job(self, result_id: str) -> bool:
+        """Drop a job that waits, and return whether it did; blocking."""
+        return self._drop(lambda message: message.result_id == result_id) > 0
 
-        dropped = [self._read(blob) for blob in self.storage.drop(is_theirs)]
-        for message in dropped:
-            if message is not None:
-                self._forget(message)
+    def _drop(self, is_wanted: Callable[[JobMessage], bool]) -> int:
+        """Drop the waiting jobs that *is_wanted* picks and return how many; blocking."""
+
+        def is_one(blob: bytes) -> bool:
+            found = self._read(blob)
+            return found is not None and is_wanted(found[0])
+
+        dropped = [self._read(blob) for blob in self.storage.drop(is_one)]
+        for found in dropped:
+            if found is not None:
+                self._forget(found[0])
         return len(dropped)
 
-    def _read(self, blob: bytes) -> JobMessage | None:
-        """Return the message in *blob*, or None when it is none of ours."""
+    def _read(self, blob: bytes) -> tuple[JobMessage, float] | None:
+        """Return the message in *blob* and when it was enqueued, or None when Proofing did not enqueue it."""
         try:
-            return read_message(self.deserialize_task(blob).args[0])
+            values, kept_at = self.deserialize_task(blob).args
+            return read_message(values), float(kept_at)
         except (HueyException, ValueError, KeyError, TypeError, IndexError):
             return None
 
@@ -176,7 +216,7 @@ class JobHuey(Huey):  # type: ignore[misc]
             try:
                 self.execute(task)
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
-                log(_logger, "queue_unavailable", queue_name=self.name, error=type(error).__name__)
+                self.note_unavailable(error)
             else:
                 return
             if _is_begun(task):
@@ -200,10 +240,11 @@ class JobHuey(Huey):  # type: ignore[misc]
         elif job.age_seconds > message.stale_after_seconds:
             end = End.STALE
         else:
+            task.expires_resolved -= task.waited
             try:
                 self.storage.enqueue(self.serialize_task(task), task.priority)
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
-                log(_logger, "queue_unavailable", queue_name=self.name, error=type(error).__name__)
+                self.note_unavailable(error)
                 end = End.WORKER_LOST
             else:
                 log(_logger, "handed_back", queue_name=self.name, job_id=message.result_id)
@@ -231,8 +272,8 @@ class JobHuey(Huey):  # type: ignore[misc]
         self._end(task, End.STALE)
 
     def _on_revoked(self, _signal: str, task: Task) -> None:
-        """A job was cancelled before it began."""
-        self._end(task, End.CANCELLED)
+        """A job was canceled before it began."""
+        self._end(task, End.CANCELED)
 
     def _on_timeout(self, _signal: str, task: Task) -> None:
         """A job ran longer than its deadline, and its handler did not say so."""
@@ -263,7 +304,17 @@ class JobHuey(Huey):  # type: ignore[misc]
         try:
             self.storage.release(message.unique_key, message.result_id)
         except Exception as error:  # noqa: BLE001 - any storage error; the key expires by itself
-            log(_logger, "queue_unavailable", queue_name=self.name, error=type(error).__name__)
+            self.note_unavailable(error)
+
+    def note_unavailable(self, error: Exception) -> None:
+        """Log that the storage failed with *error*, by its class: its text may show addresses."""
+        log(
+            _logger,
+            "queue_unavailable",
+            level=logging.WARNING,
+            queue_name=self.name,
+            error=type(error).__name__,
+        )
 
 
 def _is_begun(task: Task) -> bool:

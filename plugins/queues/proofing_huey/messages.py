@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from proofing.queues import JobMessage
-from proofing.records import JobKind
+from proofing.plugin import JobKind, JobMessage
 
 _NAMES = frozenset(field.name for field in fields(JobMessage))
 

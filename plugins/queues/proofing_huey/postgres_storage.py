@@ -12,17 +12,23 @@ import psycopg
 from huey.storage import PostgresStorage
 from psycopg.conninfo import conninfo_to_dict
 
-from proofing.errors import ConfigurationError, Problem, QueueUnavailableError
-from proofing.named_queries import NamedQueries
+from proofing.plugin import ConfigurationError, Problem, QueueUnavailableError
+from proofing.plugin.support import NamedQueries
 from proofing_huey.gates import Gate
 from proofing_huey.settings import HueySettings
-from proofing_huey.sql_storage import MOST_WOKEN, NET_SECONDS, SQLBackend, SQLJobStorage, StorageWatcher
+from proofing_huey.sql_storage import (
+    MAX_WAKEUPS,
+    SAFETY_POLL_SECONDS,
+    SQLBackend,
+    SQLJobStorage,
+    StorageWatcher,
+)
 from proofing_huey.storages import Entry
 
 TABLE_PREFIX = "proofing_huey"
 
 _queries = NamedQueries("proofing_huey", "postgres.sql")
-_TABLES = ("kv", "schedule", "task", "counter", "taken_key")
+_TABLES = ("kv", "schedule", "task", "counter", "taken_key", "pause")
 #: How long the listener needs at most to notice that it should stop.
 _LISTEN_SECONDS = 0.2
 
@@ -118,7 +124,7 @@ class PostgresWatcher(StorageWatcher):
         while not self.stopping.is_set():
             if time.monotonic() >= look_at:
                 self._look(connection)
-                look_at = time.monotonic() + NET_SECONDS
+                look_at = time.monotonic() + SAFETY_POLL_SECONDS
             for notification in connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
                 self._channels[notification.channel].wake(1)
                 look_at = 0.0  # one notification may stand for many jobs
@@ -126,7 +132,7 @@ class PostgresWatcher(StorageWatcher):
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         """Wake as many threads of each queue as there are jobs."""
         found = connection.execute(
-            _queries.query("waiting").encode(), {"names": list(self.gates), "most": MOST_WOKEN}
+            _queries.query("waiting").encode(), {"names": list(self.gates), "most": MAX_WAKEUPS}
         )
         for name, waiting in found.fetchall():
             if waiting:

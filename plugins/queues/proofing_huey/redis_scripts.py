@@ -26,3 +26,15 @@ if redis.call('get', KEYS[1]) == ARGV[1] then
 end
 return 0
 """
+
+#: Ends the open pause of KEYS[1] at ARGV[1], and remembers it in KEYS[2] among the last ARGV[2].
+RESUME = """
+local since = redis.call('get', KEYS[1])
+if not since then
+    return 0
+end
+redis.call('del', KEYS[1])
+redis.call('rpush', KEYS[2], since .. ':' .. ARGV[1])
+redis.call('ltrim', KEYS[2], -ARGV[2], -1)
+return 1
+"""

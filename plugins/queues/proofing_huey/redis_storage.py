@@ -15,17 +15,20 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from proofing.errors import ConfigurationError, Problem
+from proofing.plugin import ConfigurationError, Problem
 from proofing_huey.gates import Gate
-from proofing_huey.redis_scripts import PUT_ALL, RELEASE
+from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
+from proofing_huey.redis_scripts import PUT_ALL, RELEASE, RESUME
 from proofing_huey.settings import HueySettings
-from proofing_huey.storages import Entry, JobStorage, unique_name
+from proofing_huey.storages import WITHDRAWN, Entry, JobStorage, job_name, unique_name
 
 #: How long one blocking pop lasts; also how long an idle thread needs to notice that it should stop.
 _POP_SECONDS = 1
 #: Connections beside those of the worker threads: schedulers and calls from the event loop.
 _SPARE_CONNECTIONS = 16
 _PREFIX = "proofing.huey."
+#: Members of a queue begin with the time at which they were kept.
+_STAMP_BYTES = 8
 
 
 class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
@@ -36,6 +39,49 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         super().__init__(name, connection_pool=pool, read_timeout=_POP_SECONDS)
         self._put_all = self.conn.register_script(PUT_ALL)
         self._release = self.conn.register_script(RELEASE)
+        self._resume = self.conn.register_script(RESUME)
+        self._pause_key = f"{_PREFIX}pause:{name}"
+        self._pauses_key = f"{_PREFIX}pauses:{name}"
+
+    def dequeue(self) -> bytes | None:
+        """Return the next job, waiting for one up to a second; None while the queue is paused."""
+        if open_since(self.pauses()) is not None:
+            # Nothing is ever pushed there: a wait that ends with the connection, unlike a sleep.
+            self.conn.blpop([f"{self._pause_key}:wait"], timeout=_POP_SECONDS)
+            return None
+        popped = self.conn.bzpopmin(self.queue_key, timeout=_POP_SECONDS)
+        if popped is None:
+            return None
+        _key, member, score = popped
+        if open_since(self.pauses()) is not None:
+            # It came while we waited, in a pause that began meanwhile: back to its place.
+            self.conn.zadd(self.queue_key, {member: score})
+            return None
+        blob: bytes = member[_STAMP_BYTES:]
+        return blob
+
+    def pauses(self) -> Sequence[Pause]:
+        """Return the pauses of this queue."""
+        pipeline = self.conn.pipeline(transaction=False)
+        pipeline.get(self._pause_key)
+        pipeline.lrange(self._pauses_key, 0, -1)
+        since, over = pipeline.execute()
+        found = [Pause(*(float(part) for part in item.split(b":"))) for item in over]
+        return found if since is None else [*found, Pause(float(since), None)]
+
+    def pause(self, now: float) -> bool:
+        """Begin a pause."""
+        return bool(self.conn.set(self._pause_key, repr(now), nx=True))
+
+    def resume(self, now: float) -> bool:
+        """End the open pause."""
+        return bool(self._resume(keys=[self._pause_key, self._pauses_key], args=[repr(now), KEPT_PAUSES]))
+
+    def bar(self, result_id: str, ttl_seconds: float, *, is_dropped: bool = False) -> bool:
+        """Take the key of a job that was never kept, or was dropped."""
+        key = f"{_PREFIX}{job_name(result_id)}"
+        self.conn.set(key, WITHDRAWN, px=int(ttl_seconds * 1000), nx=not is_dropped)
+        return bool(self.conn.get(key) == WITHDRAWN.encode())
 
     def put_all(self, entries: Sequence[Entry]) -> int:
         """Keep jobs of any queue in one step."""
@@ -48,14 +94,13 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
             keys += [f"huey.redis.{self.clean_name(entry.queue_name)}", job, unique]
             # As Huey builds it: score is the priority turned round, the time keeps equals in order.
             member = struct.pack(">Q", now + number) + entry.blob
-            arguments += [-entry.priority, member, entry.result_id, int(entry.life_seconds * 1000)]
+            arguments += [-entry.priority, member, entry.result_id, int(entry.ttl_seconds * 1000)]
         return int(self._put_all(keys=keys, args=arguments))
 
     def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
         """Delete jobs that wait; one that a worker pops first is left to it."""
         dropped = []
-        # Members of the queue begin with the time at which they were kept.
-        for key, prefix in ((self.queue_key, 8), (self.schedule_key, 0)):
+        for key, prefix in ((self.queue_key, _STAMP_BYTES), (self.schedule_key, 0)):
             for member in self.conn.zrange(key, 0, -1):
                 blob = member[prefix:]
                 if is_wanted(blob) and self.conn.zrem(key, member):

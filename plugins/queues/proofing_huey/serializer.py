@@ -4,8 +4,6 @@ A blob is ``1``, 32 bytes of HMAC-SHA-256, and JSON. The MAC covers the queue's 
 to another queue is refused.
 """
 
-import hashlib
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,6 +11,8 @@ from typing import Any
 
 from huey.registry import Message
 from huey.serializer import Serializer
+
+from proofing.plugin.support import MACKeys
 
 _VERSION = b"1"
 _MAC_BYTES = 32
@@ -35,8 +35,7 @@ class AuthenticatedSerializer(Serializer):  # type: ignore[misc]
             old_keys: keys that were in use before; they only read.
         """
         super().__init__(compression=False)
-        label = b"queue\x00" + queue_name.encode()
-        self._key, *self._old_keys = (hmac.digest(one, label, hashlib.sha256) for one in (key, *old_keys))
+        self._keys = MACKeys(key, old_keys).derive(b"queue\x00" + queue_name.encode())
 
     def _serialize(self, data: Any) -> bytes:
         """Return the blob of a task message or value."""
@@ -49,7 +48,7 @@ class AuthenticatedSerializer(Serializer):  # type: ignore[misc]
         else:
             values = {"value": data}
         content = json.dumps(values, separators=(",", ":"), sort_keys=True).encode()
-        return _VERSION + hmac.digest(self._key, content, hashlib.sha256) + content
+        return _VERSION + self._keys.sign(content) + content
 
     def _deserialize(self, data: Any) -> Any:
         """Return what a blob holds.
@@ -59,7 +58,7 @@ class AuthenticatedSerializer(Serializer):  # type: ignore[misc]
         """
         blob = bytes(data)
         content = blob[1 + _MAC_BYTES :]
-        if blob[:1] != _VERSION or not self._is_ours(content, blob[1 : 1 + _MAC_BYTES]):
+        if blob[:1] != _VERSION or not self._keys.verify(content, blob[1 : 1 + _MAC_BYTES]):
             raise MessageRefusedError("not a message of this queue")
         values = json.loads(content)
         if "message" not in values:
@@ -69,10 +68,3 @@ class AuthenticatedSerializer(Serializer):  # type: ignore[misc]
             if name in fields:
                 fields[name] = datetime.fromisoformat(fields[name])
         return Message(**{name: value for name, value in fields.items() if name in Message._fields})
-
-    def _is_ours(self, content: bytes, mac: bytes) -> bool:
-        """Tell whether *mac* is over *content*, under the current or an old key."""
-        return any(
-            hmac.compare_digest(mac, hmac.digest(key, content, hashlib.sha256))
-            for key in (self._key, *self._old_keys)
-        )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from proofing.hookspecs import PluginSettings
+from proofing.plugin import PluginSettings
 
 
 class HueySettings(PluginSettings):

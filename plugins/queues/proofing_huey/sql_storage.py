@@ -3,23 +3,24 @@
 The statements stand in ``sqlite.sql`` and ``postgres.sql`` under the same names and with the same parameters.
 """
 
-import random
+import logging
 import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from proofing.logs import get_logger, log
-from proofing.named_queries import NamedQueries
+from proofing.plugin import get_logger, log
+from proofing.plugin.support import Backoff, NamedQueries
 from proofing_huey.gates import Gate
+from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
 from proofing_huey.settings import HueySettings
-from proofing_huey.storages import IDLE_SECONDS, Entry, JobStorage, unique_name
+from proofing_huey.storages import IDLE_SECONDS, WITHDRAWN, Entry, JobStorage, job_name, unique_name
 
 #: How often a watcher looks into the tables although nothing told it to.
-NET_SECONDS = 1.0
+SAFETY_POLL_SECONDS = 1.0
 #: More threads than this are not woken at once.
-MOST_WOKEN = 1000
+MAX_WAKEUPS = 1000
 _FIRST_RETRY_SECONDS = 0.1
 _MAX_RETRY_SECONDS = 5.0
 #: How long the end of a watcher is waited for; a server that never answers would hold the worker.
@@ -50,18 +51,49 @@ class SQLJobStorage(JobStorage):
     def dequeue(self) -> bytes | None:
         """Return the next job, waiting at the gate when there is none."""
         generation = self.gate.generation
-        data = self.take()
+        data = self._take_unless_paused()
         if data is None:
             self.gate.wait(generation, IDLE_SECONDS)
-            data = self.take()
+            data = self._take_unless_paused()
         return data
+
+    def pauses(self) -> Sequence[Pause]:
+        """Return the pauses of this queue."""
+        return [Pause(*row) for row in self.sql(self.query("pauses"), {"queue": self.name}, results=True)]
+
+    def pause(self, now: float) -> bool:
+        """Begin a pause."""
+        with self.db(commit=True) as cursor:
+            cursor.execute(self.query("pause"), {"queue": self.name, "now": now})
+            begun: bool = cursor.rowcount > 0
+            cursor.execute(self.query("forget_pauses"), {"queue": self.name, "kept": KEPT_PAUSES})
+        return begun
+
+    def resume(self, now: float) -> bool:
+        """End the open pause."""
+        with self.db(commit=True) as cursor:
+            cursor.execute(self.query("resume"), {"queue": self.name, "now": now})
+            ended: bool = cursor.rowcount > 0
+        return ended
+
+    def bar(self, result_id: str, ttl_seconds: float, *, is_dropped: bool = False) -> bool:
+        """Take the key of a job that was never kept, or was dropped."""
+        name = job_name(result_id)
+        with self.db(commit=True) as cursor:
+            if is_dropped:
+                cursor.execute(self.query("release"), {"name": name, "holder": result_id})
+            taken = {"name": name, "holder": WITHDRAWN, "ttl_seconds": ttl_seconds}
+            cursor.execute(self.query("take"), taken)
+            cursor.execute(self.query("holder"), {"name": name})
+            row = cursor.fetchone()
+        return row is not None and row[0] == WITHDRAWN
 
     def put_all(self, entries: Sequence[Entry]) -> int:
         """Keep jobs of any queue in one transaction."""
         accepted = 0
         with self.db(commit=True) as cursor:
             cursor.execute(self.query("forget"))
-            # Keys are taken in one order everywhere, so that two bulks cannot wait for each other for ever.
+            # Keys are taken in one order everywhere, so that two bulks cannot wait for each other forever.
             kept = {number: self._take_keys(cursor, entries[number]) for number in _order(entries)}
             for number, entry in enumerate(entries):
                 accepted += kept[number] is not None
@@ -86,9 +118,13 @@ class SQLJobStorage(JobStorage):
         """Free a unique key."""
         self.sql(self.query("release"), {"name": unique_name(unique_key), "holder": result_id})
 
+    def _take_unless_paused(self) -> bytes | None:
+        """Return the next job, or None when there is none or the queue is paused."""
+        return self.take() if open_since(self.pauses()) is None else None
+
     def _take_keys(self, cursor: Any, entry: Entry) -> bool | None:
         """Take the keys of a job; False when it is there already, None when its unique key is taken."""
-        taken = {"holder": entry.result_id, "life_seconds": entry.life_seconds}
+        taken = {"holder": entry.result_id, "ttl_seconds": entry.ttl_seconds}
         cursor.execute(self.query("take"), {"name": entry.job_key, **taken})
         if not cursor.rowcount:
             return False
@@ -153,17 +189,16 @@ class StorageWatcher:
 
     def _run(self) -> None:
         """Watch, and begin again with growing, jittered waits when that fails."""
-        retry = _FIRST_RETRY_SECONDS
+        backoff = Backoff(_FIRST_RETRY_SECONDS, _MAX_RETRY_SECONDS, jitter=(0.5, 1.5))
         while not self.stopping.is_set():
             started = time.monotonic()
             try:
                 self.watch()
             except Exception as error:  # noqa: BLE001 - without a watcher, jobs would wait for half a minute
-                log(_logger, "queue_unavailable", error=type(error).__name__)
+                log(_logger, "queue_unavailable", level=logging.WARNING, error=type(error).__name__)
                 if time.monotonic() - started > _MAX_RETRY_SECONDS:
-                    retry = _FIRST_RETRY_SECONDS
-                self.stopping.wait(retry * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
-                retry = min(retry * 2, _MAX_RETRY_SECONDS)
+                    backoff.reset()
+                self.stopping.wait(backoff.next_seconds())
 
 
 def _order(entries: Sequence[Entry]) -> list[int]:

@@ -10,6 +10,33 @@ create table if not exists taken_key (
 ) without rowid;
 create index if not exists taken_key_expires on taken_key (expires);
 
+-- Pauses of the queues, open while until is null.
+create table if not exists pause (
+    queue text not null,
+    since real not null,
+    until real,
+    primary key (queue, since)
+) without rowid;
+create unique index if not exists pause_open on pause (queue) where until is null;
+
+-- name: pauses
+-- The pauses of a queue.
+select since, until from pause where queue = :queue;
+
+-- name: pause
+-- Begin a pause; changes no row when one is open.
+insert into pause (queue, since) values (:queue, :now) on conflict do nothing;
+
+-- name: resume
+-- End the open pause.
+update pause set until = max(since, :now) where queue = :queue and until is null;
+
+-- name: forget_pauses
+-- Delete all pauses of a queue but the last ones.
+delete from pause where queue = :queue and since not in (
+    select since from pause where queue = :queue order by since desc limit :kept
+);
+
 -- name: forget
 -- Delete what has expired.
 delete from taken_key where expires <= (julianday('now') - 2440587.5) * 86400.0;
@@ -17,12 +44,16 @@ delete from taken_key where expires <= (julianday('now') - 2440587.5) * 86400.0;
 -- name: take
 -- Take a key; changes no row when it is taken.
 insert into taken_key (name, holder, expires)
-values (:name, :holder, (julianday('now') - 2440587.5) * 86400.0 + :life_seconds)
+values (:name, :holder, (julianday('now') - 2440587.5) * 86400.0 + :ttl_seconds)
 on conflict (name) do nothing;
 
 -- name: release
 -- Free a key that its holder has taken.
 delete from taken_key where name = :name and holder = :holder;
+
+-- name: holder
+-- Who has taken a key.
+select holder from taken_key where name = :name;
 
 -- name: put
 -- Keep a job.
@@ -49,8 +80,12 @@ delete from schedule where id = :id;
 pragma wal_checkpoint(truncate);
 
 -- name: waiting
--- How many jobs of a queue wait, counted no further than needed.
-select count(*) from (select 1 from task where queue = :queue limit :most);
+-- How many jobs of a queue may start, counted no further than needed.
+select count(*) from (
+    select 1 from task
+    where queue = :queue and not exists (select 1 from pause where queue = :queue and until is null)
+    limit :most
+);
 
 -- name: is_due
 -- Whether a scheduled task of a queue is due.

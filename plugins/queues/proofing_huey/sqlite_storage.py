@@ -15,11 +15,17 @@ from pathlib import Path
 
 from huey.storage import SqliteStorage
 
-from proofing.errors import QueueUnavailableError, why
-from proofing.named_queries import NamedQueries
+from proofing.plugin import QueueUnavailableError
+from proofing.plugin.support import NamedQueries, data_version, why
 from proofing_huey.gates import Gate
 from proofing_huey.settings import HueySettings
-from proofing_huey.sql_storage import MOST_WOKEN, NET_SECONDS, SQLBackend, SQLJobStorage, StorageWatcher
+from proofing_huey.sql_storage import (
+    MAX_WAKEUPS,
+    SAFETY_POLL_SECONDS,
+    SQLBackend,
+    SQLJobStorage,
+    StorageWatcher,
+)
 
 _queries = NamedQueries("proofing_huey", "sqlite.sql")
 
@@ -131,10 +137,10 @@ class SqliteWatcher(StorageWatcher):
         look_at = 0.0
         while True:
             # The version is read first: what is written between the two is looked for again next time.
-            version: int = connection.execute("pragma data_version").fetchone()[0]
+            version = data_version(connection)
             now = time.monotonic()
             if version != seen or now >= look_at:
-                seen, look_at = version, now + NET_SECONDS
+                seen, look_at = version, now + SAFETY_POLL_SECONDS
                 self._look(connection)
             if self.stopping.wait(self._settings.poll_seconds):
                 return
@@ -142,7 +148,7 @@ class SqliteWatcher(StorageWatcher):
     def _look(self, connection: sqlite3.Connection) -> None:
         """Wake as many threads of each queue as there are jobs."""
         for name, gate in self.gates.items():
-            found = connection.execute(_queries.query("waiting"), {"queue": name, "most": MOST_WOKEN})
+            found = connection.execute(_queries.query("waiting"), {"queue": name, "most": MAX_WAKEUPS})
             waiting: int = found.fetchone()[0]
             if waiting:
                 gate.wake(waiting)

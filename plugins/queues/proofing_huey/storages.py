@@ -13,7 +13,10 @@ from typing import Protocol
 from huey.storage import BaseStorage
 
 from proofing_huey.gates import Gate
+from proofing_huey.pauses import Pause
 
+#: Holds the key of a job that was withdrawn.
+WITHDRAWN = ""
 #: How long an idle thread waits until it looks by itself, in case its watcher is blind.
 IDLE_SECONDS = 30.0
 
@@ -28,7 +31,7 @@ class Entry:
         priority: as Huey has it: higher starts sooner.
         result_id: of the job.
         unique_key: none or one other job may hold it.
-        life_seconds: after which its taken keys are free again.
+        ttl_seconds: after which its taken keys are free again.
     """
 
     queue_name: str
@@ -36,12 +39,12 @@ class Entry:
     priority: float
     result_id: str
     unique_key: str | None
-    life_seconds: float
+    ttl_seconds: float
 
     @property
     def job_key(self) -> str:
         """The taken key of the job itself."""
-        return f"job:{self.result_id}"
+        return job_name(self.result_id)
 
 
 class JobStorage(BaseStorage):  # type: ignore[misc]
@@ -62,6 +65,26 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
     @abstractmethod
     def release(self, unique_key: str, result_id: str) -> None:
         """Free *unique_key* if the job *result_id* holds it."""
+
+    @abstractmethod
+    def bar(self, result_id: str, ttl_seconds: float, *, is_dropped: bool = False) -> bool:
+        """Take the key of a job that was never kept, or was dropped, so that it never is kept again.
+
+        Returns:
+            False when the job holds it, which was not dropped.
+        """
+
+    @abstractmethod
+    def pauses(self) -> Sequence[Pause]:
+        """Return the pauses of this queue that are remembered."""
+
+    @abstractmethod
+    def pause(self, now: float) -> bool:
+        """Begin a pause at *now*, and return whether none was open."""
+
+    @abstractmethod
+    def resume(self, now: float) -> bool:
+        """End the open pause at *now*, and return whether there was one."""
 
     def add_to_schedule(self, data: bytes, ts: datetime) -> None:
         """Keep a task until *ts*; Huey's naive UTC would be read as local time."""
@@ -95,6 +118,11 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Disconnect."""
+
+
+def job_name(result_id: str) -> str:
+    """Return the taken key of a job."""
+    return f"job:{result_id}"
 
 
 def unique_name(unique_key: str) -> str:

@@ -4,8 +4,9 @@ Settings, in the section ``postgres`` of settings.yaml; times are seconds.
 
 - ``dsn`` (secret): libpq URL or keywords of the database. Use a database of the queue's own: long
   transactions of others keep its dead rows alive. TLS: ``?sslmode=verify-full&sslrootcert=…``.
-- ``pool_size``: connections of a process that enqueues. A worker process has four besides, however many jobs
-  it runs.
+- ``pool_size``: the most connections of a web process (or a command). A worker has four instead, however
+  many jobs it runs, and a fifth while upkeep prunes or resumes. docs/howto/size-postgres.md has the sums.
+- ``idle_seconds``: after so long unused, a connection of the pool is closed.
 - ``timeout_seconds``, ``statement_seconds``: total deadline of one exchange, and the server's own limit.
 - ``lease_seconds``, ``renew_seconds``, ``fence_seconds``: a worker shows every ``renew_seconds`` that it
   lives; ``lease_seconds`` after the last sign others take over its jobs; a worker that could not renew for
@@ -21,11 +22,14 @@ Settings, in the section ``postgres`` of settings.yaml; times are seconds.
 - ``deadline_grace_seconds``: how long after its own deadline a job is ended from outside.
 - ``max_crashes``: a job whose workers died so often ends as ``worker_lost``.
 - ``global_limits``: queue name to the most of its jobs that run in all workers together.
+- ``replication``: what keeps an accepted job when the server is lost. ``standby`` (default): a synchronous
+  standby, which ``proofing check`` looks for; ``managed``: the service replicates below PostgreSQL (RDS
+  Multi-AZ, Aurora, Cloud SQL), which no setting shows; ``none``: nothing does, and that is accepted.
 - ``history_days``: how long ended jobs (without arguments) are remembered.
 
 Least permissions: run ``proofing migrate`` as the owner of the database, then give rights with ``roles.sql``
 of this package. ``proofing_web`` enqueues, cancels and looks, ``proofing_worker`` works, ``proofing_viewer``
-looks; web and viewer cannot read the arguments.
+looks, ``proofing_operator`` lists and cancels jobs and pauses queues; only the worker can read the arguments.
 
 Guarantees: at least one start, at most one accepted end. A job whose worker died before its first vendor call
 runs again; one whose call had begun ends as ``unknown_outcome``. PostgreSQL 14 or newer. After a crash of the
@@ -34,8 +38,7 @@ server the last claims may be forgotten and made again, never an intent or an en
 
 from collections.abc import Sequence
 
-from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
-from proofing.queues import Queue
+from proofing.plugin import BackendContext, BackendDescriptor, PluginSettings, Queue, hookimpl
 from proofing_postgres.settings import PostgresSettings
 
 __all__ = ["PostgresSettings", "proofing_queues", "proofing_settings"]

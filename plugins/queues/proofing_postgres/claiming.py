@@ -7,15 +7,16 @@ after reconnecting, at every poll that sees ready jobs, and after a wake-up for 
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any
 
-from proofing.errors import QueueUnavailableError
-from proofing.logs import get_logger, log
-from proofing_postgres.connections import Link, Row
+from proofing.plugin import QueueUnavailableError, get_logger, log
+from proofing.plugin.support import jittered
+from proofing_postgres.connections import ReconnectingConnection, Row
 from proofing_postgres.counts import Cause, Counts
 from proofing_postgres.messages import AGE, DELAY, ID, LEASE, PRIORITY, RUN_AT
 from proofing_postgres.running import Runs, StopReason
@@ -35,7 +36,7 @@ _RETRY_SECONDS = 0.2
 _CAP_SECONDS = 0.05
 _MOST_CAP_SECONDS = 1.0
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 
 class _QueueState:
@@ -79,7 +80,7 @@ class Claimer:
     def __init__(
         self,
         *,
-        link: Link,
+        link: ReconnectingConnection,
         settings: PostgresSettings,
         slots: Mapping[str, int],
         runs: Runs,
@@ -142,7 +143,7 @@ class Claimer:
         self._is_stopped = True
 
     async def run(self) -> None:
-        """Claim, for ever; a database that is away is waited for."""
+        """Claim, forever; a database that is away is waited for."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -152,7 +153,7 @@ class Claimer:
                     async with self._link.use():
                         self._generation = self._link.generation
                 if self._link.generation != self._generation:
-                    await self.agree()
+                    await self.reconcile()
                 # One step a queue and round: a backlog of one must not hold up the others.
                 for state in self._queues.values():
                     if state.dirty and self._can_claim(state):
@@ -166,11 +167,11 @@ class Claimer:
                     # A bug, maybe between a claim and its start; who supervises us begins again.
                     self.wake_all()
                     raise
-                log(_logger, "claim_failed", error=type(error).__name__)
-                await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                log(_logger, "claim_failed", level=logging.WARNING, error=type(error).__name__)
+                await asyncio.sleep(jittered(_RETRY_SECONDS, 0.5))
                 self.wake_all()
 
-    async def agree(self) -> None:
+    async def reconcile(self) -> None:
         """After a new connection, bring the database's idea of what we run and ours together.
 
         A claim may have succeeded without our hearing of it, and a database that crashed may have forgotten

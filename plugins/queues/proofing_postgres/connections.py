@@ -1,13 +1,12 @@
 """The ways to the database: connections that come back, each used by one at a time, with a deadline on all.
 
 Behind a pooler in transaction mode nothing may be kept on a session, so settings then travel with each
-transaction. A pooler is recognised by its process id, which is not the server's.
+transaction. A pooler is recognized by its process id, which is not the server's.
 """
 
 import asyncio
 import contextlib
 import functools
-import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -17,9 +16,14 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import Params
 from psycopg.conninfo import conninfo_to_dict
 
-from proofing.errors import ConfigurationError, Problem, QueueUnavailableError
+from proofing.plugin import ConfigurationError, Problem, QueueUnavailableError, Trouble
+from proofing.plugin.support import Backoff, translated
+from proofing_postgres.errors import explain
 from proofing_postgres.queries import query
 from proofing_postgres.settings import PostgresSettings
+
+#: In messages and log lines.
+NAME = "the queue's database"
 
 #: What every connection of ours says about itself in pg_stat_activity.
 APPLICATION_NAME = "proofing"
@@ -36,13 +40,27 @@ PLAN_SETTINGS: Mapping[str, str] = {
     "plan_cache_mode": "force_generic_plan",
 }
 
-#: Statements that PLAN_SETTINGS would harm, with their own; they cost a transaction and a round trip more.
-#: `depth` reads all of a table, and which way is best depends on what the last vacuum did. `forget_old` has a
-#: block range index, which only a bitmap scan can use.
-STATEMENT_SETTINGS: Mapping[str, Mapping[str, str]] = {
-    "depth": {name: "on" for name in PLAN_SETTINGS if name.startswith("enable_")},
-    "forget_old": {"enable_bitmapscan": "on"},
+#: Statements of processes without PLAN_SETTINGS that must not read a long backlog, whatever the statistics
+#: claim; settings of their own cost a transaction and a round trip more.
+_BY_INDEX: Mapping[str, str] = {
+    name: PLAN_SETTINGS[name] for name in ("enable_seqscan", "enable_bitmapscan", "enable_sort")
 }
+STATEMENT_SETTINGS: Mapping[str, Mapping[str, str]] = dict.fromkeys(
+    (
+        "depth",
+        "ended_by_id",
+        "ended_jobs",
+        "ending_jobs",
+        "forget_waiting",
+        "live_jobs",
+        "oldest_end",
+        "ready_jobs",
+        "running_jobs",
+        "scheduled_jobs",
+        "stop_running",
+    ),
+    _BY_INDEX,
+)
 
 #: How long a server may take to be asked to stop what an exchange that we gave up had begun.
 _CANCEL_SECONDS = 0.5
@@ -78,7 +96,7 @@ def connect_options(settings: PostgresSettings) -> dict[str, Any]:
     }
 
 
-class Link:
+class ReconnectingConnection:
     """One connection that is made when needed, again after it broke, and used by one task at a time.
 
     Args:
@@ -100,7 +118,7 @@ class Link:
         self._settings = settings
         self._backs_off = backs_off
         self._keeps_cursor = keeps_cursor
-        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._backoff = Backoff(_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS)
         self._refused_until = float("-inf")
         self._session = {
             "statement_timeout": str(int(settings.statement_seconds * 1000)),
@@ -112,6 +130,8 @@ class Link:
         self._connection: Connection | None = None
         #: Whether a pooler stands between; known after the first connection.
         self.is_pooled = False
+        #: When it was last used, by the monotonic clock.
+        self.used_at = float("-inf")
         #: How many connections were made; a change means that the one before broke.
         self.generation = 0
 
@@ -123,28 +143,25 @@ class Link:
             QueueUnavailableError: it broke, or did not answer in time; what was begun may have happened.
         """
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds), self._lock:
-                connection = await self._connected()
-                try:
-                    yield connection
-                except BaseException as error:
-                    # An interrupted exchange leaves a connection that nobody can reason about.
-                    is_unclear = connection.closed or connection.pgconn.transaction_status != 0
-                    if is_unclear or _is_about_server(error):
-                        await self._drop()
-                    raise
+            with translated(QueueUnavailableError, NAME, passing=(psycopg.Error, OSError)):
+                async with asyncio.timeout(self._settings.timeout_seconds), self._lock:
+                    connection = await self._connected()
+                    self.used_at = time.monotonic()
+                    try:
+                        yield connection
+                    except BaseException as error:
+                        # An interrupted exchange leaves a connection that nobody can reason about.
+                        is_unclear = connection.closed or connection.pgconn.transaction_status != 0
+                        if is_unclear or _is_about_server(error):
+                            await self._drop()
+                        raise
         except TimeoutError:
-            raise QueueUnavailableError("the queue's database does not answer in time") from None
-        except psycopg.errors.InsufficientPrivilege:
             raise QueueUnavailableError(
-                "the queue's database refuses our role; see proofing_postgres/roles.sql"
+                "the queue's database does not answer in time", trouble=Trouble.TIMEOUT
             ) from None
-        except psycopg.errors.UndefinedTable:
-            raise QueueUnavailableError("the queue's tables are missing; run proofing migrate") from None
         except (psycopg.Error, OSError) as error:
-            raise QueueUnavailableError(
-                f"the queue's database cannot be used: {type(error).__name__}"
-            ) from None
+            text, trouble = explain(error)
+            raise QueueUnavailableError(text, trouble=trouble) from None
 
     async def run(self, name: str, parameters: Params = ()) -> tuple[list[Row], int]:
         """Run the statement *name* in a transaction of its own and return its rows and their count."""
@@ -162,6 +179,16 @@ class Link:
             await _apply(connection, {**self._session, **own} if self.is_pooled else own, local=True)
             cursor = await connection.execute(query(name), parameters, binary=True)
             return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, as far as we know without asking."""
+        return self._connection is not None and not self._connection.closed
+
+    async def open(self) -> None:
+        """Connect unless there is a connection that the server has not ended. Raises as `use`."""
+        async with self.use():
+            pass
 
     def retry_now(self) -> None:
         """Let the next use connect, however short a time ago that failed."""
@@ -181,14 +208,12 @@ class Link:
             raise QueueUnavailableError("the queue's database could not be reached a moment ago")
         try:
             connection = await self._connect()
-        except (psycopg.Error, OSError):
-            # What takes up all of the deadline, and so ends as cancelled, is rare enough of itself.
+        except Exception:
+            # What takes up all of the deadline, and so ends as canceled, is rare enough of itself.
             if self._backs_off:
-                jitter = random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
-                self._refused_until = time.monotonic() + self._wait_seconds * jitter
-                self._wait_seconds = min(self._wait_seconds * 2, _MOST_WAIT_SECONDS)
+                self._refused_until = time.monotonic() + self._backoff.next_seconds()
             raise
-        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._backoff.reset()
         self._connection = connection
         self.generation += 1
         return connection
@@ -198,13 +223,13 @@ class Link:
         options = connect_options(self._settings)
         connection = await Connection.connect(autocommit=True, **options)
         try:
-            self.is_pooled = await _is_pooled(connection)
+            self.is_pooled = await _greet(connection)
             if self.is_pooled:
                 connection.prepare_threshold = None
             else:
                 await _apply(connection, self._session, local=False)
         except BaseException:
-            # Also when we are cancelled: nobody else knows of it yet.
+            # Also when we are canceled: nobody else knows of it yet.
             await connection.close()
             raise
         return connection
@@ -216,53 +241,6 @@ class Link:
                 await connection.close()
 
 
-class Pool:
-    """A few links, for a process that enqueues and looks; opened one by one, as they are needed."""
-
-    def __init__(self, settings: PostgresSettings) -> None:
-        """Make *pool_size* links, none of them open."""
-        self._links = [Link(settings, {"jit": "off"}, keeps_cursor=True) for _ in range(settings.pool_size)]
-        self._turns = asyncio.Semaphore(settings.pool_size)
-        self._settings = settings
-
-    @contextlib.asynccontextmanager
-    async def link(self) -> AsyncIterator[Link]:
-        """Give a link that nobody uses, waiting for one within the total deadline.
-
-        Raises:
-            QueueUnavailableError: none became free.
-        """
-        if self._turns.locked():
-            await self._wait_for_turn()
-        else:
-            # At once, and so without a timer, which every enqueue would pay for.
-            await self._turns.acquire()
-        link = self._links.pop()
-        try:
-            yield link
-        finally:
-            self._links.append(link)
-            self._turns.release()
-
-    async def run(self, name: str, parameters: Params = ()) -> tuple[list[Row], int]:
-        """Run the statement *name* on any link; as `Link.run`."""
-        async with self.link() as link:
-            return await link.run(name, parameters)
-
-    async def _wait_for_turn(self) -> None:
-        """Take a turn when one becomes free. Raises `QueueUnavailableError`."""
-        try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise QueueUnavailableError("all connections to the queue's database are busy") from None
-
-    async def close(self) -> None:
-        """Close all links that are not in use."""
-        for link in list(self._links):
-            await link.close()
-
-
 def _has_ended(connection: AsyncConnection[Row]) -> bool:
     """Tell whether a connection that nobody uses was ended by its server, as far as its socket knows.
 
@@ -272,7 +250,7 @@ def _has_ended(connection: AsyncConnection[Row]) -> bool:
         # Neither call waits. The first may read the server's farewell, and then the second sees the end.
         connection.pgconn.consume_input()
         connection.pgconn.consume_input()
-    except (psycopg.Error, OSError):
+    except Exception:  # noqa: BLE001 - a connection that cannot be asked is of no use, whatever the reason
         return True
     return connection.closed
 
@@ -292,7 +270,7 @@ def _is_about_server(error: BaseException) -> bool:
 class Connection(AsyncConnection[Row]):
     """A connection that a frozen server does not hold beyond our deadline.
 
-    When an exchange is cancelled, psycopg (3.3, `AsyncConnection.wait`) first asks the server to stop, for up
+    When an exchange is canceled, psycopg (3.3, `AsyncConnection.wait`) first asks the server to stop, for up
     to 5 s, and then waits another 5 s for the end of the exchange.
     """
 
@@ -300,6 +278,13 @@ class Connection(AsyncConnection[Row]):
     def own_cursor(self) -> AsyncCursor[Row]:
         """A cursor for all statements: to make one for each is 10 us of an enqueue's 230 without the disk."""
         return self.cursor(binary=True)
+
+    #: Seconds from our monotonic clock to the server's epoch, too few by a round trip at most.
+    clock_offset: float = 0.0
+
+    def server_time(self, *, later_seconds: float = 0.0) -> float:
+        """Return what the server's clock will show in *later_seconds*, in seconds since the epoch."""
+        return time.monotonic() + self.clock_offset + later_seconds
 
     async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's
         """Ask the server to stop; one that does not take the request will not answer either: hang up."""
@@ -310,11 +295,14 @@ class Connection(AsyncConnection[Row]):
             raise
 
 
-async def _is_pooled(connection: AsyncConnection[Row]) -> bool:
-    """Tell whether the process that answers is not the one that we connected to."""
-    cursor = await connection.execute("select pg_backend_pid()", prepare=False)
-    row = await cursor.fetchone()
-    return row is None or row[0] != connection.info.backend_pid
+async def _greet(connection: Connection) -> bool:
+    """Read the server's clock, and tell whether the process that answers is not the one we connected to."""
+    cursor = await connection.execute(
+        "select pg_backend_pid(), date_part('epoch', clock_timestamp())", prepare=False
+    )
+    ((process, epoch),) = await cursor.fetchall()
+    connection.clock_offset = float(epoch) - time.monotonic()
+    return bool(process != connection.info.backend_pid)
 
 
 async def _apply(connection: AsyncConnection[Row], values: Mapping[str, str], *, local: bool) -> None:

@@ -17,7 +17,7 @@ class Cause(StrEnum):
 
 
 class Counts:
-    """Sums since this worker began; names are those of `QueueStats.details`."""
+    """Sums since this worker began; names are those of `QueueStats.totals`."""
 
     def __init__(self) -> None:
         self._sums: Counter[str] = Counter()

@@ -6,6 +6,7 @@ first after a quiet moment goes at once, those that follow closely go together.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
@@ -15,12 +16,11 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import Params
 from psycopg.rows import tuple_row
 
-from proofing.errors import QueueError, QueueUnavailableError
-from proofing.logs import get_logger, log
-from proofing.queues import JobMessage
-from proofing_postgres.connections import Pool, Row
+from proofing.plugin import JobMessage, QueueError, QueueUnavailableError, get_logger, log
+from proofing_postgres.connections import Row
 from proofing_postgres.listening import DUE_CHANNEL, JOBS_CHANNEL
 from proofing_postgres.messages import to_arrays, to_columns
+from proofing_postgres.pool import Pool
 from proofing_postgres.queries import query
 
 #: Notifications of one queue come no closer than this.
@@ -30,8 +30,10 @@ _WATCH_SECONDS = 0.002
 _WATCH_MOST_SECONDS = 0.05
 _WATCH_TOTAL_SECONDS = 60.0
 _FAREWELL_SECONDS = 0.5
+#: When the caller's transaction decides, no time does.
+_NEVER = float("inf")
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 
 class Enqueuer:
@@ -44,16 +46,25 @@ class Enqueuer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def enqueue(self, messages: Sequence[JobMessage]) -> int:
-        """Persist *messages* in a transaction of our own. See `proofing.queues.Queue.enqueue`."""
+        """Persist *messages* in a transaction of our own. See `proofing.plugin.Queue.enqueue`."""
         name, parameters = _statement(messages)
-        _rows, accepted = await self._pool.run(name, parameters)
+        async with self._pool.link() as link, link.use() as connection:
+            # Whoever is not answered gives up after so long, and from then on nothing may be accepted.
+            until = connection.server_time(later_seconds=self._pool.timeout_seconds)
+            _rows, accepted = await link.execute(connection, name, [*parameters, until])
+            is_late = False
+            if accepted < len(messages):
+                # The others stand already (then all is well), or their unique key is taken.
+                standing = {"ids": _ids(messages), "until": until}
+                rows, _count = await link.execute(connection, "count_standing", standing)
+                ((accepted, is_late),) = rows
+        if is_late and accepted < len(messages):
+            # The server's clock was set forward since we read it; the next connection reads it again.
+            await link.close()
+            raise QueueUnavailableError("the jobs came too late to be accepted")
         for wake in _wakes_of(messages):
             self._notify(wake)
-        if accepted < len(messages):
-            # The others stand already (then all is well), or their unique key is taken.
-            ((standing,),), _count = await self._pool.run("count_standing", {"ids": _ids(messages)})
-            accepted = int(standing)
-        return accepted
+        return int(accepted)
 
     async def enqueue_within(self, messages: Sequence[JobMessage], connection: object) -> int:
         """Persist *messages* in the transaction of the caller's *connection*.
@@ -67,10 +78,11 @@ class Enqueuer:
         cursor: AsyncCursor[Row] = AsyncCursor(connection, row_factory=tuple_row)
         try:
             name, parameters = _statement(messages)
-            await cursor.execute(query(name), parameters)
+            await cursor.execute(query(name), [*parameters, _NEVER])
             accepted = cursor.rowcount
             if accepted < len(messages):
-                accepted = await _value(cursor, "count_standing", {"ids": _ids(messages)})
+                await cursor.execute(query("count_standing"), {"ids": _ids(messages), "until": _NEVER})
+                ((accepted, _is_late),) = await cursor.fetchall()
             transaction = str(await _value(cursor, "transaction"))
         except (psycopg.Error, OSError) as error:
             raise QueueUnavailableError(f"the jobs could not be persisted: {type(error).__name__}") from None
@@ -82,7 +94,7 @@ class Enqueuer:
         try:
             await self._pool.run("notify", (channel, queue_name))
         except QueueUnavailableError as error:
-            log(_logger, "notify_failed", error=type(error).__name__)
+            log(_logger, "notify_failed", level=logging.WARNING, error=type(error).__name__)
 
     async def close(self) -> None:
         """Let the last notifications go; what takes longer, such as watching a transaction, is given up."""

@@ -2,17 +2,17 @@
 
 import json
 
-from proofing.queues import Forgotten
-from proofing_postgres.connections import Pool
+from proofing.plugin import OwnerPurge
 from proofing_postgres.enqueuing import Enqueuer
 from proofing_postgres.listening import CANCEL_CHANNEL
+from proofing_postgres.pool import Pool
 
 #: Pages that one statement reads: 32 MiB, a small part of a statement's time.
 _PAGES = 4096
 
 
-async def forget(owner: str, pool: Pool, enqueuer: Enqueuer) -> Forgotten:
-    """Forget what can be forgotten now. See `proofing.queues.Queue.forget`.
+async def forget(owner: str, pool: Pool, enqueuer: Enqueuer) -> OwnerPurge:
+    """Forget what can be forgotten now. See `proofing.plugin.Queue.forget`.
 
     A job is at every moment a live row or an end. Live rows come first, and waiting ones twice, since a job
     may be handed back, and so wait again, between the two looks.
@@ -30,4 +30,4 @@ async def forget(owner: str, pool: Pool, enqueuer: Enqueuer) -> Forgotten:
         places = {"first": f"({first},0)", "after": f"({first + _PAGES},0)"}
         _rows, count = await pool.run("forget_ends", {**places, "mark": mark})
         removed += count
-    return Forgotten(removed=removed, running=len(running))
+    return OwnerPurge(removed=removed, running=len(running))

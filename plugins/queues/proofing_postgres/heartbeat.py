@@ -6,8 +6,8 @@ once when the row is gone.
 """
 
 import contextlib
+import logging
 import os
-import random
 import socket
 import threading
 import time
@@ -17,7 +17,8 @@ from typing import Any
 
 import psycopg
 
-from proofing.logs import get_logger, log
+from proofing.plugin import get_logger, log
+from proofing.plugin.support import Backoff
 from proofing_postgres.connections import Row, connect_options
 from proofing_postgres.counts import Counts, since
 from proofing_postgres.queries import query
@@ -26,7 +27,7 @@ from proofing_postgres.settings import PostgresSettings
 _FIRST_WAIT_SECONDS = 0.1
 _MOST_WAIT_SECONDS = 1.0
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 
 class Heartbeat(threading.Thread):
@@ -81,7 +82,7 @@ class Heartbeat(threading.Thread):
         """End an exchange that takes too long, so that the thread connects again.
 
         A frozen server, or a proxy that swallows, keeps the connection and never answers, and psycopg would
-        wait for ever. Ended early enough, the lease can still be renewed over the next connection.
+        wait forever. Ended early enough, the lease can still be renewed over the next connection.
         """
         asked_at = self._asked_at
         if asked_at is None or time.monotonic() - asked_at < _patience_seconds(self._settings):
@@ -97,8 +98,8 @@ class Heartbeat(threading.Thread):
         self._wanted.set()
 
     def run(self) -> None:
-        """Register, renew, reconnect; for ever."""
-        wait = _FIRST_WAIT_SECONDS
+        """Register, renew, reconnect; forever."""
+        backoff = Backoff(_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS)
         while not self._stopped.is_set():
             try:
                 with (
@@ -111,12 +112,11 @@ class Heartbeat(threading.Thread):
                             self._beat(connection)
                         finally:
                             self._asked_at = None
-                        wait = _FIRST_WAIT_SECONDS
+                        backoff.reset()
                         self._pause(self._settings.renew_seconds)
-            except (psycopg.Error, OSError) as error:
-                log(_logger, "heartbeat_failed", error=type(error).__name__)
-                self._stopped.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-                wait = min(wait * 2, _MOST_WAIT_SECONDS)
+            except Exception as error:  # noqa: BLE001 - without it the worker would never work again
+                log(_logger, "heartbeat_failed", level=logging.WARNING, error=type(error).__name__)
+                self._stopped.wait(backoff.next_seconds())
 
     @contextlib.contextmanager
     def _watched(self, connection: "psycopg.Connection[Row]") -> Iterator[None]:

@@ -5,33 +5,33 @@ The socket is read by the event loop directly, so that the connection stays free
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 
-import psycopg
 from psycopg import AsyncConnection
 
-from proofing.errors import ProofingError, QueueUnavailableError
-from proofing.logs import get_logger, log
-from proofing_postgres.connections import Link, Row, connect_options
+from proofing.plugin import QueueUnavailableError, get_logger, log
+from proofing.plugin.support import Backoff, jittered
+from proofing_postgres.connections import ReconnectingConnection, Row, connect_options
 from proofing_postgres.settings import PostgresSettings
 
 #: Jobs became ready in the queue that the payload names.
 JOBS_CHANNEL = "proofing_jobs"
 #: A job with a delay came into the queue that the payload names.
 DUE_CHANNEL = "proofing_due"
-#: A running job of the queue that the payload names was cancelled.
+#: A running job of the queue that the payload names was canceled.
 CANCEL_CHANNEL = "proofing_cancel"
 
 _FIRST_WAIT_SECONDS = 0.1
 _MOST_WAIT_SECONDS = 5.0
 _ECHO_SECONDS = 3.0
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 
 class Listener:
-    """Listens until cancelled.
+    """Listens until canceled.
 
     Args:
         settings: the plugin's.
@@ -46,7 +46,7 @@ class Listener:
     def __init__(
         self,
         settings: PostgresSettings,
-        pinger: Link,
+        pinger: ReconnectingConnection,
         on_wake: Callable[[str, str], None],
         on_connect: Callable[[], None],
     ) -> None:
@@ -60,18 +60,17 @@ class Listener:
         self.is_healthy = False
 
     async def run(self) -> None:
-        """Listen, for ever; what breaks is made again with growing, jittered waits."""
-        wait = _FIRST_WAIT_SECONDS
+        """Listen, forever; what breaks is made again with growing, jittered waits."""
+        backoff = Backoff(_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS)
         while True:
             try:
                 await self._listen()
-            except (psycopg.Error, OSError, TimeoutError, ProofingError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever a library raises: listen again
                 if self.is_healthy:
-                    wait = _FIRST_WAIT_SECONDS
+                    backoff.reset()
                 self.is_healthy = False
-                log(_logger, "listener_broken", error=type(error).__name__)
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-            wait = min(wait * 2, _MOST_WAIT_SECONDS)
+                log(_logger, "listener_broken", level=logging.WARNING, error=type(error).__name__)
+            await backoff.sleep()
 
     async def _listen(self) -> None:
         """Connect, listen, and ping until something is wrong."""
@@ -90,8 +89,7 @@ class Listener:
             while True:
                 await self._ping()
                 self.is_healthy = True
-                pause = self._settings.ping_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-                if await _is_set_within(self._broken, pause):
+                if await _is_set_within(self._broken, jittered(self._settings.ping_seconds)):
                     raise QueueUnavailableError("the listening connection ended")
         finally:
             loop.remove_reader(socket)
@@ -115,7 +113,7 @@ class Listener:
             pgconn.consume_input()
             while (notification := pgconn.notifies()) is not None:
                 self._take(notification.relname.decode(), notification.extra.decode())
-        except psycopg.Error:
+        except Exception:  # noqa: BLE001 - nobody above would stop the event loop from asking again
             asyncio.get_running_loop().remove_reader(socket)
             self._broken.set()
             # Noticed now, not after the next ping.

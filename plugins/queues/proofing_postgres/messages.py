@@ -7,9 +7,7 @@ from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 from uuid import UUID
 
-from proofing.errors import QueueError
-from proofing.queues import JobMessage
-from proofing.records import JobKind, StatusRecord
+from proofing.plugin import JobKind, JobMessage, QueueError, StatusRecord
 from proofing_postgres.connections import Row
 
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode

@@ -9,16 +9,16 @@ a transaction, as ``create index concurrently`` demands.
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Sequence
 from importlib.resources import files
 
 import psycopg
 from psycopg import AsyncConnection
 
-from proofing.errors import QueueUnavailableError
-from proofing.logs import get_logger, log
-from proofing_postgres.connections import Link, Row, connect_options
+from proofing.plugin import QueueUnavailableError, Trouble, get_logger, log
+from proofing.plugin.support import Backoff
+from proofing_postgres.connections import ReconnectingConnection, Row, connect_options
+from proofing_postgres.errors import explain
 from proofing_postgres.settings import PostgresSettings
 
 LOCK_SECONDS = 2.0
@@ -31,7 +31,7 @@ _TOTAL_SECONDS = 900.0
 #: Our key of the advisory lock by which migrations wait for each other ("proofing" in hex, folded).
 _LOCK_KEY = 0x70726F6F66696E67
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 _JOURNAL = """
 create schema if not exists proofing;
@@ -59,7 +59,7 @@ async def migrate(settings: PostgresSettings) -> Sequence[str]:
     Raises:
         QueueUnavailableError: the database is away, or its tables are too busy to be changed now.
     """
-    wait = _FIRST_WAIT_SECONDS
+    backoff = Backoff(_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS)
     done: list[str] = []
     try:
         async with asyncio.timeout(_TOTAL_SECONDS):
@@ -67,20 +67,18 @@ async def migrate(settings: PostgresSettings) -> Sequence[str]:
                 try:
                     await _migrate_once(settings, done)
                 except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-                    await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-                    wait = min(wait * 2, _MOST_WAIT_SECONDS)
+                    await backoff.sleep()
                 else:
                     return done
     except TimeoutError:
         raise QueueUnavailableError("the migration took too long") from None
     except (psycopg.Error, OSError) as error:
-        raise QueueUnavailableError(
-            f"the queue's database cannot be migrated: {type(error).__name__}"
-        ) from None
+        text, trouble = explain(error)
+        raise QueueUnavailableError(text, trouble=trouble) from None
     raise QueueUnavailableError("the queue's tables are in use and cannot be changed now; try again")
 
 
-async def require_schema(link: Link) -> None:
+async def require_schema(link: ReconnectingConnection) -> None:
     """See that the tables fit this code: its own version, or the one before, or newer ones that only add.
 
     Raises:
@@ -99,7 +97,8 @@ async def require_schema(link: Link) -> None:
             row = await cursor.fetchone()
             number = int(row[0]) if row is not None else 0
     if number < max(1, all_migrations()[-1][0] - 1):
-        raise QueueUnavailableError("the queue's tables are missing or too old; run proofing migrate")
+        text = "the queue's tables are missing or too old; run proofing migrate"
+        raise QueueUnavailableError(text, trouble=Trouble.NOT_FOUND)
 
 
 async def _migrate_once(settings: PostgresSettings, done: list[str]) -> None:

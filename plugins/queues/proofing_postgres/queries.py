@@ -1,5 +1,5 @@
 """The named statements of ``queries.sql``."""
 
-from proofing.named_queries import NamedQueries
+from proofing.plugin.support import NamedQueries
 
 query = NamedQueries("proofing_postgres").query

@@ -5,7 +5,8 @@
 -- the index would be read.
 
 -- name: enqueue
--- Persist jobs in one statement. A result id that stands already, here or in the history, is left alone, and
+-- Persist jobs in one statement, unless it arrives so late that its sender has given up: after a cut of the
+-- network it may still be on its way. A result id that stands already, here or in the history, is left alone, and
 -- so is a unique key that is taken. Places in the batch become microseconds of run_at, so that jobs of one
 -- batch keep their order.
 insert into proofing.job (
@@ -30,6 +31,7 @@ from unnest(
     queue, owner, trace_id, partner, vendor, unique_key, metadata, payload, place
 )
 where not exists (select from proofing.job_done d where d.id = g.id)
+    and statement_timestamp() <= to_timestamp(%s::float8)
 on conflict do nothing
 
 -- name: enqueue_one
@@ -55,13 +57,15 @@ from (values (
     queue, owner, trace_id, partner, vendor, unique_key, metadata, payload
 )
 where not exists (select from proofing.job_done d where d.id = g.id)
+    and statement_timestamp() <= to_timestamp(%s::float8)
 on conflict do nothing
 
 -- name: count_standing
--- How many of these ids stand, alive or ended.
+-- How many of these ids stand, alive or ended (a withdrawn one does not), and whether it is too late for others.
 select
     (select count(*) from proofing.job where id = any(%(ids)s::text[]::uuid[]))
-    + (select count(*) from proofing.job_done where id = any(%(ids)s::text[]::uuid[]))
+    + (select count(*) from proofing.job_done where id = any(%(ids)s::text[]::uuid[]) and verdict <> ''),
+    statement_timestamp() > to_timestamp(%(until)s::float8)
 
 -- name: transaction
 -- The id of the transaction that this runs in; 64 bits, so it never comes again.
@@ -88,6 +92,7 @@ where ctid = any(array(
     where state = 'ready' and queue = %(queue)s::text and priority = %(priority)s::int4
         and run_at >= to_timestamp(%(since)s::float8)
         and (expires_at > statement_timestamp()) is true
+        and not exists (select from proofing.paused_queue where name = %(queue)s::text)
     order by run_at
     limit %(limit)s::int4
     for no key update skip locked
@@ -109,6 +114,7 @@ where ctid = any(array(
     select ctid from proofing.job
     where state = 'ready' and queue = %(queue)s::text
         and (expires_at > statement_timestamp()) is true
+        and not exists (select from proofing.paused_queue where name = %(queue)s::text)
     order by priority, run_at
     limit %(limit)s::int4
     for no key update skip locked
@@ -143,13 +149,13 @@ with given as (
     delete from proofing.job j using found g
     where j.ctid = g.place and j.lease = g.lease and j.worker = %(worker)s::bigint
     returning j.id, j.enqueued_at, j.started_at, j.attempts, j.crashes, g.ended_as, j.queue, j.kind,
-        j.trace_id, g.verdict
+        j.trace_id, coalesce(j.intent, j.vendor) as vendor, g.verdict
 ), kept as (
     insert into proofing.job_done (
-        id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id, verdict
+        id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id, vendor, verdict
     )
     select id, enqueued_at, started_at, clock_timestamp(), attempts, crashes, ended_as, queue, kind, trace_id,
-        verdict
+        vendor, verdict
     from gone
     on conflict (id) do nothing
     returning "end"
@@ -157,8 +163,8 @@ with given as (
 select "end", count(*) from kept group by "end"
 
 -- name: note
--- Write intents; returns the jobs that were still ours. A job that stands in the history was enqueued again
--- while its end was on the way: it must call nobody.
+-- Write intents; returns the jobs that were still ours and are not to stop. A job that stands in the history was
+-- enqueued again while its end was on the way, or withdrawn: it must call nobody.
 update proofing.job j
 set intent = g.vendor
 from unnest(
@@ -166,7 +172,7 @@ from unnest(
     string_to_array(%(vendors)s::text, E'\x1f')
 ) as g (id, lease, vendor)
 cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
-where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
+where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint and j.wanted_end is null
     and not exists (select from proofing.job_done d where d.id = g.id)
 returning j.id::text
 
@@ -201,20 +207,27 @@ select
             select from proofing.job
             where state = 'ready' and queue = q and (expires_at > statement_timestamp()) is true
             order by priority, run_at offset 0
-        )
+        ) and not exists (select from proofing.paused_queue where name = q)
     ),
     (select date_part('epoch', min(run_at) - clock_timestamp()) from proofing.job where state = 'scheduled'),
-    exists (select from proofing.job where state in ('ready', 'scheduled') and expires_at <= now()),
+    exists (
+        select from unnest(%(all_queues)s::text[]) as q
+        where exists (
+            select from proofing.job where state in ('ready', 'scheduled') and queue = q and expires_at <= now()
+            order by expires_at offset 0
+        ) and not exists (select from proofing.paused_queue where name = q)
+    ),
     exists (select from proofing.job where state = 'executing' and deadline_at <= now()),
     exists (
         select from (select distinct worker from proofing.job where state = 'executing') j
         where not exists (select from proofing.worker w where w.id = j.worker)
     ) or exists (select from proofing.worker where lease_until < now()),
-    exists (select from proofing.job where state = 'ending'),
+    exists (select from proofing.job where state = 'ending' order by queue offset 0),
     exists (
         select from proofing.job
         where state = 'executing' and worker = %(worker)s::bigint and wanted_end is not null
-    )
+    ),
+    exists (select from proofing.paused_queue where resumed_at is not null)
 
 -- name: promote
 -- Scheduled jobs whose time has come become ready; returns their queues.
@@ -233,12 +246,20 @@ select distinct queue from due
 select date_part('epoch', min(run_at) - clock_timestamp()) from proofing.job where state = 'scheduled'
 
 -- name: expire
--- Waiting jobs beyond their stale limit get their end; no vendor will be called.
+-- Waiting jobs beyond their stale limit get their end; no vendor will be called. In a paused queue no clock
+-- runs. Queue by queue: what a paused one holds is not looked at.
 update proofing.job set state = 'ending', wanted_end = 'stale'
 where ctid = any(array(
-    select ctid from proofing.job
-    where state in ('ready', 'scheduled') and expires_at <= statement_timestamp()
-    order by expires_at limit 500 for no key update skip locked
+    select stale.place
+    from (
+        select q from unnest(%(all_queues)s::text[]) as q
+        where not exists (select from proofing.paused_queue where name = q) offset 0
+    ) as open
+    cross join lateral (
+        select ctid as place from proofing.job
+        where state in ('ready', 'scheduled') and queue = open.q and expires_at <= statement_timestamp()
+        order by expires_at limit 500 for no key update skip locked
+    ) as stale
 ))
 
 -- name: overdue
@@ -264,7 +285,9 @@ with orphans as materialized (
             when wanted_end is not null then wanted_end
             when intent is not null then 'unknown_outcome'
             when crashes + 1 >= %(max_crashes)s::int4 then 'worker_lost'
-            when expires_at <= clock_timestamp() then 'stale'
+            when expires_at <= clock_timestamp()
+                and not exists (select from proofing.paused_queue p where p.name = job.queue offset 0)
+                then 'stale'
         end as ends_as
     from proofing.job
     where state = 'executing' and (
@@ -307,6 +330,7 @@ set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1,
     deadline_at = clock_timestamp() + make_interval(secs => 30 + %(grace)s::float8)
 where ctid = any(array(
     select ctid from proofing.job where state = 'ending'
+    order by queue
     limit %(limit)s::int4
     for no key update skip locked
 ))
@@ -319,7 +343,7 @@ returning
 -- name: cancel
 -- A waiting job gets its end; a running one is marked, and its worker told.
 update proofing.job
-set wanted_end = 'cancelled', state = case when state = 'executing' then 'executing' else 'ending' end
+set wanted_end = 'canceled', state = case when state = 'executing' then 'executing' else 'ending' end
 where id = %(id)s::uuid and wanted_end is null
 returning state, queue
 
@@ -328,9 +352,9 @@ returning state, queue
 delete from proofing.job where owner = %(owner)s::text and state in ('ready', 'scheduled', 'ending')
 
 -- name: stop_running
--- Mark a person's running jobs as cancelled, once each; returns the queue of every one that still runs.
+-- Mark a person's running jobs as canceled, once each; returns the queue of every one that still runs.
 with marked as (
-    update proofing.job set wanted_end = 'cancelled'
+    update proofing.job set wanted_end = 'canceled'
     where owner = %(owner)s::text and state = 'executing' and wanted_end is null
 )
 select queue from proofing.job where owner = %(owner)s::text and state = 'executing'
@@ -348,6 +372,10 @@ where ctid >= %(first)s::text::tid and ctid < %(after)s::text::tid and strpos(ve
 -- name: verdict
 -- The durable end of a job.
 select verdict from proofing.job_done where id = %(id)s::uuid
+
+-- name: clock
+-- The server's time in seconds since the epoch.
+select extract(epoch from clock_timestamp())::float8
 
 -- name: register
 -- A worker begins to live.
@@ -367,16 +395,64 @@ returning id
 update proofing.worker set numbers = %(numbers)s::jsonb where id = %(worker)s::bigint
 
 -- name: depth
--- Jobs by queue and state, and the age of the oldest that could start. State by state, so that a long backlog
--- that was vacuumed is counted in its index alone, without the rows and their payloads.
-select queue, 'ready', count(*), coalesce(date_part('epoch', clock_timestamp() - min(run_at)), 0)
-from proofing.job where state = 'ready' group by queue
+-- Jobs by queue and state, each counted up to a limit, and the age of the oldest that could start: the first of
+-- each priority, which are few, in the index. A long backlog is read no further, vacuumed or not.
+select q.name, counted.state, counted.count, coalesce(oldest.age, 0)
+from unnest(%(queues)s::text[]) as q (name)
+cross join lateral (
+    select 'ready' as state, (select count(*) from (
+        select from proofing.job where state = 'ready' and queue = q.name
+        order by priority, run_at limit %(most)s::int4
+    ) as found) as count
+    union all
+    select 'ending', (select count(*) from (
+        select from proofing.job where state = 'ending' and queue = q.name
+        order by queue limit %(most)s::int4
+    ) as found)
+) as counted
+left join lateral (
+    with recursive level (priority) as (
+        (
+            select priority from proofing.job where state = 'ready' and queue = q.name
+            order by priority limit 1
+        )
+        union all
+        select (
+            select j.priority from proofing.job j
+            where j.state = 'ready' and j.queue = q.name and j.priority > level.priority
+            order by j.priority limit 1
+        )
+        from level where level.priority is not null
+    )
+    select date_part('epoch', clock_timestamp() - min((
+        select j.run_at from proofing.job j
+        where j.state = 'ready' and j.queue = q.name and j.priority = level.priority
+        order by j.run_at limit 1
+    ))) as age
+    from level
+) as oldest on counted.state = 'ready'
 union all
-select queue, 'scheduled', count(*), 0 from proofing.job where state = 'scheduled' group by queue
+select queue, state, count(*), 0 from (
+    select queue, state from proofing.job where state = 'scheduled' order by run_at limit %(most)s::int4
+) as found group by queue, state
 union all
-select queue, 'executing', count(*), 0 from proofing.job where state = 'executing' group by queue
-union all
-select queue, 'ending', count(*), 0 from proofing.job where state = 'ending' group by queue
+select queue, state, count(*), 0 from (
+    select queue, state from proofing.job where state = 'executing' order by worker limit %(most)s::int4
+) as found group by queue, state
+
+-- name: sample
+-- Jobs by queue and state, estimated from some pages of the table, for what is too much to be counted.
+select queue, state, round(count(*) * 100 / %(percent)s::float8)::bigint
+from proofing.job tablesample system (%(percent)s::float8)
+group by queue, state
+
+-- name: table_pages
+-- How many pages the table of jobs has.
+select pg_relation_size('proofing.job') / current_setting('block_size')::bigint
+
+-- name: paused
+-- Queues that are paused, and for how many seconds; one that is being resumed too.
+select name, date_part('epoch', clock_timestamp() - paused_at) from proofing.paused_queue
 
 -- name: living_workers
 -- Workers with a lease.
@@ -400,11 +476,173 @@ select
         from pg_stat_activity where xact_start is not null and pid <> pg_backend_pid()
     ), 0)
 
--- name: forget_old
--- Delete old history, some rows at a time.
-delete from proofing.job_done
-where ctid = any(array(
-    select ctid from proofing.job_done
-    where ended_at < statement_timestamp() - make_interval(days => 0, secs => %(seconds)s::float8)
-    limit 5000
-))
+-- name: oldest_end
+-- Age of the oldest end in the history, from where the last pruning stopped.
+select date_part('epoch', clock_timestamp() - ended_at) from proofing.job_done
+where ended_at >= (
+    select to_timestamp(coalesce(max(value), 0) - 1) from proofing.tally where name = 'history_pruned_until'
+)
+order by ended_at limit 1
+
+-- name: take_turn
+-- Whether this transaction is the only one that does this chore now.
+select pg_try_advisory_xact_lock(hashtextextended('proofing:' || %(chore)s::text, 0))
+
+-- name: prune
+-- Delete the oldest history that is over its age, one batch. Where the last batch stopped is remembered, so that
+-- dead entries before it, which an old transaction keeps from being removed, are not looked at.
+with old as (
+    delete from proofing.job_done
+    where ctid = any(array(
+        select ctid from proofing.job_done
+        where ended_at < statement_timestamp() - make_interval(secs => %(seconds)s::float8)
+            and ended_at >= (
+                select to_timestamp(coalesce(max(value), 0) - 1)
+                from proofing.tally where name = 'history_pruned_until'
+            )
+        order by ended_at
+        limit %(limit)s::int4
+    ))
+    returning ended_at
+), reached as (
+    select count(*) as count, date_part('epoch', max(ended_at)) as until from old
+), marked as (
+    insert into proofing.tally (name, value)
+    select 'history_pruned_until', until from reached where count > 0
+    on conflict (name) do update set value = excluded.value
+)
+select count from reached
+
+-- name: resuming
+-- A queue to be resumed, for one worker: its jobs up to an id have their new times.
+select name, shifted_to::text from proofing.paused_queue
+where resumed_at is not null
+order by name limit 1 for update skip locked
+
+-- name: shift
+-- Move the times of waiting jobs by as long as they waited in the pause, the next ones by id.
+update proofing.job j
+set enqueued_at = j.enqueued_at + t.waited, expires_at = j.expires_at + t.waited
+from (
+    select w.ctid as place,
+        clock_timestamp() - greatest(w.enqueued_at, (
+            select paused_at from proofing.paused_queue where name = %(queue)s::text
+        )) as waited
+    from proofing.job w
+    where w.id > %(after)s::text::uuid and w.queue = %(queue)s::text and w.state in ('ready', 'scheduled')
+    order by w.id limit %(limit)s::int4
+) as t
+where j.ctid = t.place
+returning j.id::text
+
+-- name: shifted
+-- Remember how far the jobs of a queue have their new times.
+update proofing.paused_queue set shifted_to = %(last)s::text::uuid where name = %(queue)s::text
+
+-- name: unpause
+-- All waiting jobs have their new times: the queue goes on, unless it was paused again meanwhile.
+with renewed as (
+    update proofing.paused_queue
+    set paused_at = clock_timestamp(), resumed_at = null, again = false,
+        shifted_to = '00000000-0000-0000-0000-000000000000'
+    where name = %(queue)s::text and again
+)
+delete from proofing.paused_queue where name = %(queue)s::text and not again
+
+-- name: pause
+-- Start no waiting job of a queue; returns nothing when it was paused already.
+insert into proofing.paused_queue as p (name) values (%(queue)s::text)
+on conflict (name) do update set again = true where p.resumed_at is not null and not p.again
+returning name
+
+-- name: resume
+-- Have the jobs of a queue start again; a worker does the rest.
+update proofing.paused_queue set resumed_at = coalesce(resumed_at, clock_timestamp()), again = false
+where name = %(queue)s::text and (resumed_at is null or again)
+returning name
+
+-- name: withdraw
+-- Stop a job, or bar its id when it is not there. Returns the queue of a job that was stopped, and whether the
+-- job will call no vendor.
+with stopped as (
+    update proofing.job
+    set wanted_end = coalesce(wanted_end, 'canceled'),
+        state = case when state = 'executing' then 'executing' else 'ending' end
+    where id = %(id)s::text::uuid
+    returning queue, intent
+), barred as (
+    insert into proofing.job_done (
+        id, enqueued_at, ended_at, attempts, crashes, "end", queue, kind, trace_id
+    )
+    select %(id)s::text::uuid, statement_timestamp(), statement_timestamp(), 0, 0, 'canceled', '', '', ''
+    where not exists (select from stopped)
+    on conflict (id) do nothing
+    returning id
+)
+select queue, intent is null from stopped
+union all
+select null, true from barred
+union all
+select null, verdict = '' from proofing.job_done where id = %(id)s::text::uuid
+
+-- name: live_jobs
+-- Jobs without an end, in order of their id, from one id to another.
+select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at),
+    case when state = 'executing' then date_part('epoch', clock_timestamp() - started_at) end,
+    null::float8, attempts, wanted_end, trace_id, coalesce(intent, vendor)
+from proofing.job
+where id >= %(first)s::text::uuid and id <= %(last)s::text::uuid
+    and (%(state)s::text is null or state = %(state)s::text)
+    and (%(queue)s::text is null or queue = %(queue)s::text)
+order by id limit %(limit)s::int4
+
+-- name: ready_jobs
+-- Jobs of a queue that may start, the next first.
+select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
+    attempts, wanted_end, trace_id, coalesce(intent, vendor)
+from proofing.job where state = 'ready' and queue = %(queue)s::text
+order by priority, run_at limit %(limit)s::int4
+
+-- name: scheduled_jobs
+-- Jobs that wait for their time, the next first.
+select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
+    attempts, wanted_end, trace_id, coalesce(intent, vendor)
+from proofing.job where state = 'scheduled' and (%(queue)s::text is null or queue = %(queue)s::text)
+order by run_at limit %(limit)s::int4
+
+-- name: running_jobs
+-- Jobs that run, or whose end is being published by a worker.
+select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at),
+    date_part('epoch', clock_timestamp() - started_at), null::float8, attempts, wanted_end, trace_id,
+    coalesce(intent, vendor)
+from proofing.job where state = 'executing' and (%(queue)s::text is null or queue = %(queue)s::text)
+order by worker limit %(limit)s::int4
+
+-- name: ending_jobs
+-- Jobs whose end is decided and waits for a worker.
+select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
+    attempts, wanted_end, trace_id, coalesce(intent, vendor)
+from proofing.job where state = 'ending' and (%(queue)s::text is null or queue = %(queue)s::text)
+order by queue limit %(limit)s::int4
+
+-- name: ended_jobs
+-- The history, the latest first.
+select id::text, queue, 'ended', date_part('epoch', clock_timestamp() - enqueued_at),
+    date_part('epoch', ended_at - started_at), date_part('epoch', clock_timestamp() - ended_at), attempts,
+    "end", trace_id, vendor
+from proofing.job_done where (%(queue)s::text is null or queue = %(queue)s::text)
+order by ended_at desc limit %(limit)s::int4
+
+-- name: ended_by_id
+-- Ends in order of their id, from one id to another.
+select id::text, queue, 'ended', date_part('epoch', clock_timestamp() - enqueued_at),
+    date_part('epoch', ended_at - started_at), date_part('epoch', clock_timestamp() - ended_at), attempts,
+    "end", trace_id, vendor
+from proofing.job_done
+where id >= %(first)s::text::uuid and id <= %(last)s::text::uuid
+    and (%(queue)s::text is null or queue = %(queue)s::text)
+order by id limit %(limit)s::int4
+
+-- name: durability
+-- What the server promises about a commit that was answered, for this login.
+select current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), current_setting('fsync')

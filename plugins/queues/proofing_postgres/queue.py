@@ -1,26 +1,44 @@
-"""The queue that core sees: `proofing.queues.Queue` on PostgreSQL."""
+"""The queue that core sees: `proofing.plugin.Queue` on PostgreSQL."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
-from proofing.errors import QueueError
-from proofing.queues import Capability, Forgotten, JobHandler, JobMessage, QueueStats
-from proofing.records import StatusRecord
-from proofing_postgres.connections import Link, Pool, connect_options
+from proofing.plugin import (
+    Capability,
+    JobHandler,
+    JobMessage,
+    JobState,
+    JobSummary,
+    OwnerPurge,
+    QueueError,
+    QueueStats,
+    QueueUnavailableError,
+    StatusRecord,
+    pause_sentences,
+)
+from proofing.plugin.support import seam
+from proofing_postgres.connections import NAME, ReconnectingConnection, connect_options
+from proofing_postgres.durability import find_losses
 from proofing_postgres.enqueuing import Enqueuer
 from proofing_postgres.forgetting import forget
 from proofing_postgres.listening import CANCEL_CHANNEL
+from proofing_postgres.listing import list_jobs
 from proofing_postgres.migrations import migrate, require_schema
+from proofing_postgres.pool import Pool
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.statistics import collect
 from proofing_postgres.worker import WorkerSession
 
 #: How long an answer of `PostgresQueue.stats` serves a worker: metrics and health are asked for together.
 _STATS_SECONDS = 1.0
+#: The id of no job.
+_NOBODY = str(UUID(int=0))
 
 
+@seam(QueueUnavailableError, NAME)
 class PostgresQueue:
     """One view of the jobs table; a process makes one.
 
@@ -48,12 +66,17 @@ class PostgresQueue:
         return frozenset(Capability)
 
     @property
+    def settings(self) -> PostgresSettings:
+        """The section that it was made with."""
+        return self._settings
+
+    @property
     def session(self) -> WorkerSession | None:
         """The worker session, while `work` runs."""
         return self._session
 
     async def open(self) -> None:
-        """Connect and compare the schema. See `proofing.queues.Queue.open`."""
+        """Connect and compare the schema. See `proofing.plugin.Queue.open`."""
         async with self._pool.link() as link:
             await require_schema(link)
 
@@ -67,7 +90,7 @@ class PostgresQueue:
         return await migrate(self._settings)
 
     async def enqueue(self, messages: Sequence[JobMessage], *, connection: object | None = None) -> int:
-        """Persist *messages*. See `proofing.queues.Queue.enqueue`."""
+        """Persist *messages*. See `proofing.plugin.Queue.enqueue`."""
         if not messages:
             return 0
         if connection is not None:
@@ -75,7 +98,7 @@ class PostgresQueue:
         return await self._enqueuer.enqueue(messages)
 
     async def cancel(self, result_id: str) -> bool:
-        """Stop a job, waiting or running. See `proofing.queues.Queue.cancel`."""
+        """Stop a job, waiting or running. See `proofing.plugin.Queue.cancel`."""
         key = _as_uuid(result_id)
         if key is None:
             return False
@@ -85,29 +108,67 @@ class PostgresQueue:
         await self._enqueuer.wake(CANCEL_CHANNEL, rows[0][1])
         return True
 
-    async def forget(self, owner: str) -> Forgotten:
-        """Drop, stop and delete what is kept of *owner*. See `proofing.queues.Queue.forget`."""
+    async def withdraw(self, result_id: str) -> bool:
+        """Stop a job, or bar its id. See `proofing.plugin.Queue.withdraw`."""
+        key = _as_uuid(result_id)
+        if key is None:
+            return True
+        rows, _count = await self._pool.run("withdraw", {"id": key})
+        for queue_name, _is_silent in rows:
+            if queue_name is not None:
+                await self._enqueuer.wake(CANCEL_CHANNEL, queue_name)
+        # No row: somebody barred the id at the same moment, or its job ended; the next try sees which.
+        return bool(rows[0][1]) if rows else False
+
+    async def jobs(
+        self,
+        *,
+        prefix: str = "",
+        state: JobState | None = None,
+        queue_name: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[JobSummary]:
+        """Return jobs for an operator. See `proofing.plugin.Queue.jobs`."""
+        async with self._pool.link() as link:
+            return await list_jobs(link, prefix=prefix, state=state, queue_name=queue_name, limit=limit)
+
+    async def pause(self, queue_name: str) -> bool:
+        """Have no waiting job of a queue claimed. See `proofing.plugin.Queue.pause`."""
+        rows, _count = await self._pool.run("pause", {"queue": queue_name})
+        return bool(rows)
+
+    async def resume(self, queue_name: str) -> bool:
+        """Have a worker end a pause. See `proofing.plugin.Queue.resume`."""
+        rows, _count = await self._pool.run("resume", {"queue": queue_name})
+        # Any worker that looks will do; the channel is one at which all of them do.
+        await self._enqueuer.wake(CANCEL_CHANNEL, queue_name)
+        return bool(rows)
+
+    async def forget(self, owner: str) -> OwnerPurge:
+        """Drop, stop and delete what is kept of *owner*. See `proofing.plugin.Queue.forget`."""
         return await forget(owner, self._pool, self._enqueuer)
 
     async def verdict(self, result_id: str) -> StatusRecord | None:
-        """Return the durable end of a job. See `proofing.queues.Queue.verdict`."""
+        """Return the durable end of a job. See `proofing.plugin.Queue.verdict`."""
         key = _as_uuid(result_id)
         if key is None:
             return None
         rows, _count = await self._pool.run("verdict", {"id": key})
-        if not rows:
+        if not rows or not rows[0][0]:
             return None
         try:
             return StatusRecord.from_json(rows[0][0])
         except ValueError:
-            raise QueueError("a verdict in the history is no status record") from None
+            raise QueueError("a verdict in the history is not a status record") from None
 
     async def work(
         self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float
     ) -> None:
-        """Claim and run jobs until *stop*. See `proofing.queues.Queue.work`."""
+        """Claim and run jobs until *stop*. See `proofing.plugin.Queue.work`."""
         if self._session is not None:
             raise QueueError("this queue is being worked on already; make another one")
+        # A worker asks over its own connections; what opening has opened is not needed any more.
+        await self._pool.close()
         self._session = WorkerSession(self._settings, handler, slots)
         try:
             await self._session.run(stop, drain_seconds)
@@ -115,30 +176,59 @@ class PostgresQueue:
             self._session = self._stats = None
 
     async def stats(self) -> QueueStats:
-        """Return counts and ages, in a worker up to a second old. See `proofing.queues.Queue.stats`."""
+        """Return counts and ages, in a worker up to a second old. See `Queue.stats`."""
         if (session := self._session) is None:
-            async with self._pool.link() as link:
-                return await collect(link, None)
+            async with self._asking_link() as link:
+                return await collect(link, None, self._settings.replication)
         async with self._stats_turn:
             if self._stats is None or time.monotonic() - self._stats_at > _STATS_SECONDS:
-                # A worker has its four connections and opens no fifth; no claim waits for this one.
-                self._stats = await collect(session.complete_link, session)
+                async with self._asking_link() as link:
+                    self._stats = await collect(link, session, self._settings.replication)
                 self._stats_at = time.monotonic()
             return self._stats
 
+    async def ping(self) -> None:
+        """Look for a job that nobody made, on a connection that this process has anyway."""
+        async with self._asking_link() as link:
+            await link.run("verdict", {"id": _NOBODY})
+
+    async def time(self) -> float:
+        """Return the server's time, in seconds since the epoch."""
+        async with self._asking_link() as link:
+            rows, _count = await link.run("clock")
+        return float(rows[0][0])
+
     async def check(self) -> Sequence[str]:
         """Return what an operator should know about this queue, one sentence each."""
-        async with self._pool.link() as link:
+        async with self._asking_link() as link:
             await require_schema(link)
-            return [_describe(link, self._settings)]
+            rows, _count = await link.run("paused")
+            ((commit, standbys, fsync),), _count = await link.run("durability")
+            return [
+                _describe(link, self._settings),
+                *find_losses(self._settings.replication, commit, standbys, fsync),
+                *pause_sentences(dict(rows)),
+            ]
+
+    @contextlib.asynccontextmanager
+    async def _asking_link(self) -> AsyncIterator[ReconnectingConnection]:
+        """Give a connection for what a probe asks.
+
+        A worker has its four connections and opens no fifth; no claim waits for the one that is given.
+        """
+        if self._session is not None:
+            yield self._session.complete_link
+        else:
+            async with self._pool.link() as link:
+                yield link
 
 
-def _describe(link: Link, settings: PostgresSettings) -> str:
+def _describe(link: ReconnectingConnection, settings: PostgresSettings) -> str:
     """Say how workers will wake up."""
     if settings.listen == "off":
         return f"workers poll every {settings.poll_pooled_seconds} s, because postgres.listen is off"
     if settings.listen == "auto" and link.is_pooled:
-        return f"a pooler stands before the database: workers poll every {settings.poll_pooled_seconds} s"
+        return f"a connection pooler is in use: workers poll every {settings.poll_pooled_seconds} s"
     return "workers are woken by notifications"
 
 

@@ -3,11 +3,14 @@
 --   create role web_login login password '…' in role proofing_web;
 -- The payload is sealed, and still only the worker may read it.
 
+-- Rights are taken and given again in one transaction: processes that work meanwhile keep them.
+begin;
+
 do $$
 declare
     name text;
 begin
-    foreach name in array array['proofing_web', 'proofing_worker', 'proofing_viewer'] loop
+    foreach name in array array['proofing_web', 'proofing_worker', 'proofing_viewer', 'proofing_operator'] loop
         if not exists (select from pg_roles where rolname = name) then
             execute format('create role %I nologin', name);
         end if;
@@ -18,7 +21,8 @@ begin
 end
 $$;
 
--- Web: enqueues, cancels, forgets, reads verdicts and counts. It writes the payload and cannot read it back.
+-- Web: enqueues, cancels, withdraws, forgets, reads verdicts and counts. It writes the payload and cannot read it
+-- back, and it bars an id in the history without being able to write a verdict there.
 grant insert on proofing.job to proofing_web;
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, submitted_at,
@@ -28,13 +32,17 @@ grant select (
 grant update (state, wanted_end) on proofing.job to proofing_web;
 grant delete on proofing.job to proofing_web;
 grant select, delete on proofing.job_done to proofing_web;
-grant select on proofing.worker, proofing.tally to proofing_web;
+grant insert (
+    id, enqueued_at, ended_at, attempts, crashes, "end", queue, kind, trace_id
+) on proofing.job_done to proofing_web;
+grant select on proofing.worker, proofing.tally, proofing.paused_queue to proofing_web;
 
--- Worker: everything that claiming and ending needs; it enqueues nothing.
+-- Worker: everything that claiming and ending needs, and resuming a paused queue; it enqueues nothing.
 grant select, update, delete on proofing.job to proofing_worker;
 grant select, insert, delete on proofing.job_done to proofing_worker;
 grant select, insert, update, delete on proofing.worker to proofing_worker;
 grant select, insert, update on proofing.tally to proofing_worker;
+grant select, insert, update, delete on proofing.paused_queue to proofing_worker;
 
 -- Viewer: counts and states for dashboards. No payload, no owner, no verdict.
 grant select (
@@ -44,4 +52,18 @@ grant select (
 grant select (
     id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id
 ) on proofing.job_done to proofing_viewer;
-grant select on proofing.worker, proofing.tally to proofing_viewer;
+grant select on proofing.worker, proofing.tally, proofing.paused_queue to proofing_viewer;
+
+-- Operator: lists and cancels jobs, pauses and resumes queues. No payload, no owner, no verdict.
+grant select (
+    id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, priority, attempts, crashes,
+    schema_version, state, queue, kind, trace_id, vendor, intent, wanted_end
+) on proofing.job to proofing_operator;
+grant update (state, wanted_end) on proofing.job to proofing_operator;
+grant select (
+    id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id, vendor
+) on proofing.job_done to proofing_operator;
+grant select on proofing.worker, proofing.tally to proofing_operator;
+grant select, insert, update on proofing.paused_queue to proofing_operator;
+
+commit;

@@ -6,26 +6,23 @@ import time
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from proofing.errors import LeaseLostError
-from proofing.logs import backtrace, get_logger, log
-from proofing.queues import JobHandler
-from proofing.records import End, StatusRecord
+from proofing.plugin import End, JobHandler, LeaseLostError, StatusRecord, exception_fields, get_logger, log
 from proofing_postgres.connections import Row
 from proofing_postgres.counts import Counts
 from proofing_postgres.messages import ClaimedRow
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.writer import Writer
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 
 class StopReason(Enum):
-    """Why a run was cancelled from outside."""
+    """Why a run was canceled from outside."""
 
     #: The lease is lost: others own the job, nothing is written.
     LOST = "lost"
-    #: Somebody cancelled the job: publish that.
-    CANCELLED = "cancelled"
+    #: Somebody canceled the job: publish that.
+    CANCELED = "canceled"
     #: It ran longer than it may: publish that.
     OVERDUE = "overdue"
     #: The worker stops: hand the job back.
@@ -37,10 +34,10 @@ class RunningJob(ClaimedRow):
 
     Attributes:
         is_end_only: whether it does not run, and only its end is published.
-        ends_at: when it is cancelled as timed out, by the monotonic clock.
-        has_begun: whether its task has taken its first step; before that, a cancelled task would end unseen.
+        ends_at: when it is canceled as timed out, by the monotonic clock.
+        has_begun: whether its task has taken its first step; before that, a canceled task would end unseen.
         has_intent: whether a vendor call may have begun; such a job is never run again.
-        stop_reason: why it was cancelled from outside; None while it was not.
+        stop_reason: why it was canceled from outside; None while it was not.
     """
 
     __slots__ = (
@@ -66,8 +63,8 @@ class RunningJob(ClaimedRow):
         self.has_begun = False
         self.has_intent = False
 
-    async def note_intent(self, vendor_name: str) -> None:
-        """Record that a vendor call is about to begin. See `proofing.queues.ClaimedJob`."""
+    async def record_intent(self, vendor_name: str) -> None:
+        """Record that a vendor call is about to begin. See `proofing.plugin.ClaimedJob`."""
         self._refuse_if_stopped()
         # From here on the note may be in the database, whatever we hear of it.
         self.has_intent = True
@@ -191,10 +188,9 @@ class Runs:
                     "handler_failed",
                     level=logging.ERROR,
                     job_id=job.result_id,
-                    exception_class=type(error).__name__,
-                    exception_backtrace=backtrace(error),
+                    **exception_fields(error),
                 )
-                record = await self._abandon(job, End.INTERNAL_ERROR)
+                record = await self._discard(job, End.INTERNAL_ERROR)
             if record is not None:
                 self._writer.complete(job.result_id, job.lease, record)
         finally:
@@ -212,16 +208,16 @@ class Runs:
 
     async def _after_stop(self, job: RunningJob) -> StatusRecord | None:
         """Decide what becomes of a run that was stopped, or that is not even begun."""
-        if job.stop_reason is StopReason.CANCELLED:
-            return await self._abandon(job, End.CANCELLED)
+        if job.stop_reason is StopReason.CANCELED:
+            return await self._discard(job, End.CANCELED)
         if job.stop_reason is StopReason.OVERDUE:
-            return await self._abandon(job, End.TIMED_OUT)
+            return await self._discard(job, End.TIMED_OUT)
         if job.stop_reason is StopReason.LOST:
             self._counts.add("stopped_lost")
             return None
         # The worker stops. A call is not made twice; anything else may begin again elsewhere.
         if job.has_intent:
-            return await self._abandon(job, End.UNKNOWN_OUTCOME)
+            return await self._discard(job, End.UNKNOWN_OUTCOME)
         self._writer.hand_back(job.result_id, job.lease)
         self._counts.add("handed_back")
         return None
@@ -233,18 +229,18 @@ class Runs:
             if job.stop_reason is not None:
                 self._give_up(job, end)
                 return
-            record = await self._abandon(job, end)
+            record = await self._discard(job, end)
             if record is not None:
                 self._writer.complete(job.result_id, job.lease, record)
         finally:
             self.publishing -= 1
             self._leave(job)
 
-    async def _abandon(self, job: RunningJob, end: End) -> StatusRecord | None:
+    async def _discard(self, job: RunningJob, end: End) -> StatusRecord | None:
         """Publish *end*; when that fails, leave it to whoever looks next."""
         try:
             async with asyncio.timeout(self._settings.deadline_grace_seconds):
-                return await self._handler.abandon(job.message, end)
+                return await self._handler.discard(job.message, end)
         except asyncio.CancelledError:
             self._give_up(job, end)
         except Exception as error:  # noqa: BLE001 - stores may be away; the end is kept and tried again

@@ -1,19 +1,36 @@
 """Counts and ages of the queue, for metrics, the health endpoint and the command line. Ids and PII: none."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Literal
 
-from proofing.queues import QueueStats
-from proofing_postgres.connections import Link
+from proofing.plugin import JobKind, QueueStats
+from proofing_postgres.connections import ReconnectingConnection
 from proofing_postgres.counts import Cause
+from proofing_postgres.durability import find_losses
 from proofing_postgres.worker import WorkerSession
 
+#: Jobs of a queue and state are counted up to here; more are estimated.
+MOST_COUNTED = 10_000
+#: Pages that an estimate reads, of 8 KiB, taken at random.
+_SAMPLE_PAGES = 2000
 _ENDED = "ended_"
 #: Shown even when nothing was counted yet, so that a missing number means a fault.
-_ALWAYS = ("rescued", "lease_lost", "handed_back", "fenced", "swept_stale", "swept_overdue")
+_ALWAYS = (
+    *("rescued", "lease_lost", "handed_back", "fenced", "swept_stale", "swept_overdue"),
+    *(f"pickup_{cause}_{what}" for cause in Cause for what in ("count", "seconds")),
+    *("run_count", "run_seconds"),
+)
 
 
-async def collect(link: Link, session: WorkerSession | None) -> QueueStats:
+async def collect(
+    link: ReconnectingConnection,
+    session: WorkerSession | None,
+    replication: Literal["standby", "managed", "none"],
+) -> QueueStats:
     """Return what the database knows, and what *session*, if this process works, knows of itself.
+
+    *replication* is what the operator declared; see the plugin's settings.
 
     Raises:
         QueueUnavailableError: the database is away.
@@ -21,21 +38,35 @@ async def collect(link: Link, session: WorkerSession | None) -> QueueStats:
     waiting: dict[str, int] = defaultdict(int)
     running: dict[str, int] = defaultdict(int)
     oldest = 0.0
-    rows, _count = await link.run("depth")
+    rows, _count = await link.run("paused")
+    paused = {str(name): max(0.0, float(seconds)) for name, seconds in rows}
+    parameters = {"queues": [kind.queue_name for kind in JobKind], "most": MOST_COUNTED}
+    rows, _count = await link.run("depth", parameters)
+    counted: dict[tuple[str, str], int] = {}
     for queue_name, state, count, age in rows:
-        side = running if state == "executing" else waiting
-        side[queue_name] += int(count)
-        if state == "ready":
+        counted[queue_name, state] = int(count)
+        if queue_name not in paused:
             oldest = max(oldest, float(age))
+    if max(counted.values(), default=0) >= MOST_COUNTED:
+        counted |= await _estimate(link, counted)
+    for (queue_name, state), count in counted.items():
+        if count:
+            side = running if state == "executing" else waiting
+            side[queue_name] += count
     ((workers,),), _count = await link.run("living_workers")
     numbers, _count = await link.run("numbers")
     sums = {str(name): float(value) for name, value in numbers}
+    ends, _count = await link.run("oldest_end")
     ((dead_rows, oldest_transaction),), _count = await link.run("database_health")
+    ((commit, standbys, fsync),), _count = await link.run("durability")
     ended = {name.removeprefix(_ENDED): int(value) for name, value in sums.items() if name.startswith(_ENDED)}
-    details = {name: sums.get(name, 0.0) for name in _ALWAYS}
-    details |= _pickup_details(sums)
-    details["dead_rows"] = float(dead_rows)
-    details["oldest_transaction_seconds"] = float(oldest_transaction)
+    totals = {name: sums.get(name, 0.0) for name in _ALWAYS}
+    details = {
+        "dead_rows": float(dead_rows),
+        "durability_risks": float(len(find_losses(replication, commit, standbys, fsync))),
+        "oldest_end_seconds": max(0.0, float(ends[0][0])) if ends else 0.0,
+        "oldest_transaction_seconds": float(oldest_transaction),
+    }
     if session is not None:
         details["listening"] = float(session.is_listening)
         details["loop_lag_seconds"] = session.counts["loop_lag_seconds"]
@@ -46,18 +77,19 @@ async def collect(link: Link, session: WorkerSession | None) -> QueueStats:
         oldest_seconds=max(0.0, oldest),
         workers=int(workers),
         ended=ended,
+        paused=paused,
         details=details,
+        totals=totals,
     )
 
 
-def _pickup_details(sums: dict[str, float]) -> dict[str, float]:
-    """Return how many jobs each cause found, and their mean time from ready to claimed."""
-    details = {}
-    for cause in Cause:
-        count = sums.get(f"pickup_{cause}_count", 0.0)
-        details[f"pickup_{cause}_count"] = count
-        seconds = sums.get(f"pickup_{cause}_seconds", 0.0)
-        details[f"pickup_{cause}_mean_ms"] = round(seconds / count * 1000, 3) if count else 0.0
-    runs = sums.get("run_count", 0.0)
-    details["run_mean_ms"] = round(sums.get("run_seconds", 0.0) / runs * 1000, 3) if runs else 0.0
-    return details
+async def _estimate(
+    link: ReconnectingConnection, counted: Mapping[tuple[str, str], int]
+) -> dict[tuple[str, str], int]:
+    """Return estimates of those of *counted*, by queue and state, that are too much to be counted."""
+    ((pages,),), _count = await link.run("table_pages")
+    percent = min(100.0, 100.0 * _SAMPLE_PAGES / max(1, int(pages)))
+    rows, _count = await link.run("sample", {"percent": percent})
+    found = {(str(name), str(state)): int(count) for name, state, count in rows}
+    # No estimate is smaller than what was counted.
+    return {key: max(count, found.get(key, 0)) for key, count in counted.items() if count >= MOST_COUNTED}

@@ -1,30 +1,31 @@
-"""What any worker does for all: promotes, expires, rescues, publishes ends that nobody else would, forgets.
+"""What any worker does for all: promotes, expires, rescues, publishes ends that nobody else would.
 
 One cheap question (`look`) finds out whether there is anything to do. Whatever is taken is skipped by the
 others (SKIP LOCKED), so that any number of workers may sweep at once.
 """
 
 import asyncio
-import time
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from proofing.logs import get_logger, log
+from proofing.plugin import JobKind, get_logger, log
 from proofing_postgres.claiming import Claimer
-from proofing_postgres.connections import Link
+from proofing_postgres.connections import ReconnectingConnection
 from proofing_postgres.counts import Cause, Counts
 from proofing_postgres.listening import JOBS_CHANNEL
 from proofing_postgres.running import Runs, StopReason
 from proofing_postgres.settings import PostgresSettings
+from proofing_postgres.writer import Writer
 
 #: Ends that one worker publishes at once.
 _ENDINGS_AT_ONCE = 100
-_FORGET_EVERY_SECONDS = 600.0
-_FORGET_BATCHES = 20
+#: Jobs that wait become stale in queues that have no slots here, too.
+_ALL_QUEUES = [kind.queue_name for kind in JobKind]
 #: A timer for the next due job is set no further ahead than this; a look will set another.
 _MOST_DUE_SECONDS = 3600.0
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class _Sight:
     has_overdue: bool
     has_dead: bool
     has_endings: bool
-    has_cancelled: bool
+    has_canceled: bool
+    has_resumed: bool
 
 
 class Sweeper:
@@ -46,22 +48,25 @@ class Sweeper:
     def __init__(
         self,
         *,
-        link: Link,
+        link: ReconnectingConnection,
         settings: PostgresSettings,
         claimer: Claimer,
         runs: Runs,
+        writer: Writer,
         counts: Counts,
         worker_id: Callable[[], int],
+        on_resumed: Callable[[], None],
     ) -> None:
-        """Sweep over *link*, feeding *claimer* and *runs*."""
+        """Sweep over *link*, feeding *claimer* and *runs*; *on_resumed* when a pause is to be ended."""
         self._link = link
         self._settings = settings
         self._claimer = claimer
         self._runs = runs
+        self._writer = writer
         self._counts = counts
         self._worker_id = worker_id
+        self._on_resumed = on_resumed
         self._due: asyncio.TimerHandle | None = None
-        self._forgot_at = time.monotonic()
         #: Whether there were more ends to publish than places.
         self._has_more_ends = False
         #: Set to have a look taken at once.
@@ -73,7 +78,11 @@ class Sweeper:
         Raises:
             QueueUnavailableError: the database is away; what was not done is found by the next look.
         """
-        parameters = {"queues": self._claimer.queue_names, "worker": str(self._worker_id())}
+        parameters = {
+            "queues": self._claimer.queue_names,
+            "all_queues": _ALL_QUEUES,
+            "worker": str(self._worker_id()),
+        }
         ((*columns,),), _count = await self._link.run("look", parameters)
         sight = _Sight(*columns)
         for name in sight.ready:
@@ -81,20 +90,19 @@ class Sweeper:
         if sight.next_due_seconds is not None:
             await self._promote(sight.next_due_seconds)
         if sight.has_stale:
-            _rows, count = await self._link.run("expire")
+            _rows, count = await self._link.run("expire", {"all_queues": _ALL_QUEUES})
             self._counts.add("swept_stale", count)
         if sight.has_overdue:
             _rows, count = await self._link.run("overdue")
             self._counts.add("swept_overdue", count)
         if sight.has_dead:
             await self._rescue()
-        if sight.has_cancelled:
-            await self._stop_cancelled()
+        if sight.has_canceled:
+            await self._stop_canceled()
         if sight.has_endings or sight.has_stale or sight.has_overdue or sight.has_dead:
             await self._publish_ends()
-        if time.monotonic() - self._forgot_at > _FORGET_EVERY_SECONDS:
-            self._forgot_at = time.monotonic()
-            await self._forget()
+        if sight.has_resumed:
+            self._on_resumed()
 
     def place_freed(self) -> None:
         """Look again for ends to publish, if some were left and half of the places are free."""
@@ -134,21 +142,27 @@ class Sweeper:
             await self._link.execute(connection, "bury", {"dead": dead})
         for name, count in taken:
             self._counts.add("rescued", count)
-            log(_logger, "rescued", queue_name=name, rescued=count, workers=len(dead))
+            log(_logger, "rescued", level=logging.WARNING, queue_name=name, rescued=count, workers=len(dead))
             self._claimer.wake(name, Cause.POLL, wide=True)
             # Another worker may have the free slot.
             await self._link.run("notify", (JOBS_CHANNEL, name))
         if taken:
             self.wanted.set()
 
-    async def _stop_cancelled(self) -> None:
-        """Cancel the runs of ours that somebody cancelled."""
+    async def _stop_canceled(self) -> None:
+        """Cancel the runs of ours that somebody canceled."""
         rows, _count = await self._link.run("owned", {"worker": str(self._worker_id())})
+        pending = self._writer.pending_ids()
         for result_id, lease, wanted_end in rows:
             job = self._runs.jobs.get(result_id)
+            if wanted_end is None:
+                continue
+            if job is None and result_id not in pending:
+                # It has ended here: what writes an end finds no row that a cancel is writing at that moment.
+                self._writer.hand_back(result_id, lease)
             # A job whose wanted end is just being published looks the same to the database.
-            if wanted_end is not None and job is not None and job.lease == lease and not job.is_end_only:
-                job.stop(StopReason.CANCELLED)
+            elif job is not None and job.lease == lease and not job.is_end_only:
+                job.stop(StopReason.CANCELED)
 
     async def _publish_ends(self) -> None:
         """Take jobs that only need their end published, and start publishing."""
@@ -164,11 +178,3 @@ class Sweeper:
         rows, _count = await self._link.run("claim_endings", parameters)
         self._has_more_ends = len(rows) == places
         self._runs.finish_off(rows)
-
-    async def _forget(self) -> None:
-        """Delete history that is over its age."""
-        for _ in range(_FORGET_BATCHES):
-            seconds = self._settings.history_days * 86_400
-            _rows, count = await self._link.run("forget_old", {"seconds": seconds})
-            if count == 0:
-                return

@@ -1,27 +1,26 @@
 """One worker session: heartbeat, listener, claimer, writer and sweeper around one event loop.
 
-Four connections, whatever the number of jobs: listen, heartbeat, claim (also sweeps), complete. Every loop
-outlives a database that is away.
+Four connections, whatever the number of jobs: listen, heartbeat, claim (also sweeps), complete; and now and
+then a fifth, for upkeep. Every loop outlives a database that is away.
 """
 
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from proofing.errors import QueueUnavailableError
-from proofing.logs import backtrace, get_logger, log
-from proofing.queues import JobHandler
+from proofing.plugin import JobHandler, QueueUnavailableError, exception_fields, get_logger, log
+from proofing.plugin.support import jittered
 from proofing_postgres.claiming import Claimer
-from proofing_postgres.connections import PLAN_SETTINGS, Link
+from proofing_postgres.connections import PLAN_SETTINGS, ReconnectingConnection
 from proofing_postgres.counts import Cause, Counts
 from proofing_postgres.heartbeat import Heartbeat
 from proofing_postgres.listening import JOBS_CHANNEL, Listener
 from proofing_postgres.running import Runs, StopReason
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.sweeping import Sweeper
+from proofing_postgres.upkeep import Upkeep
 from proofing_postgres.writer import Writer
 
 #: How often the worker compares its lease with the clock. After a freeze this comes before any job goes on.
@@ -31,7 +30,7 @@ _LAST_CLAIM_SECONDS = 1.0
 #: How long the last writes may take after the drain.
 _FAREWELL_SECONDS = 3.0
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 
 class WorkerSession:
@@ -41,16 +40,19 @@ class WorkerSession:
         counts: what this worker has counted.
         claim_link: the connection that claims and sweeps; idle most of the time.
         complete_link: the one that writes; statistics are asked for here, so that they hold up no claim.
+        upkeep: prunes and resumes, over a connection of its own.
     """
 
     def __init__(self, settings: PostgresSettings, handler: JobHandler, slots: Mapping[str, int]) -> None:
         """Build the parts; nothing connects before `run`."""
         self.counts = Counts()
-        # A claim that a crash of the database loses is claimed again (see `Claimer.agree`), and an intent,
-        # which is flushed, takes the claim before it along. So claims need not wait for the disk.
+        # A claim that a crash of the database loses is claimed again (see `Claimer.reconcile`), and an
+        # intent, which is flushed, takes the claim before it along. So claims need not wait for the disk.
         # Several loops try it often while it is away; the writer waits for its own by itself.
-        self.claim_link = Link(settings, {**PLAN_SETTINGS, "synchronous_commit": "off"}, backs_off=True)
-        self.complete_link = Link(settings, PLAN_SETTINGS)
+        self.claim_link = ReconnectingConnection(
+            settings, {**PLAN_SETTINGS, "synchronous_commit": "off"}, backs_off=True
+        )
+        self.complete_link = ReconnectingConnection(settings, PLAN_SETTINGS)
         self._settings = settings
         loop = asyncio.get_running_loop()
         self.heartbeat = Heartbeat(settings, self.counts, lambda: _call_if_open(loop, self._on_lease_change))
@@ -71,13 +73,16 @@ class WorkerSession:
             counts=self.counts,
             worker_id=self._own_id,
         )
+        self.upkeep = Upkeep(settings, lambda name: self._claimer.wake(name, Cause.POLL, wide=True))
         self._sweeper = Sweeper(
             link=self.claim_link,
             settings=settings,
             claimer=self._claimer,
             runs=self.runs,
+            writer=self._writer,
             counts=self.counts,
             worker_id=self._own_id,
+            on_resumed=self.upkeep.wanted.set,
         )
         self.listener = Listener(settings, self.claim_link, self._on_wake, self._on_connect)
         self._own = 0
@@ -97,6 +102,7 @@ class WorkerSession:
             asyncio.create_task(_supervised("claim", self._claimer.run)),
             asyncio.create_task(_supervised("look", self._look_regularly)),
             asyncio.create_task(_supervised("listen", self._listen_if_possible)),
+            asyncio.create_task(_supervised("upkeep", self.upkeep.run)),
         ]
         writing = asyncio.create_task(_supervised("write", self._writer.run))
         try:
@@ -128,7 +134,7 @@ class WorkerSession:
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 await self.runs.until_empty()
-                await self._claimer.agree()
+                await self._claimer.reconcile()
                 await self._writer.until_written()
                 self.heartbeat.stop()
                 await asyncio.to_thread(self.heartbeat.join, _FAREWELL_SECONDS)
@@ -138,14 +144,14 @@ class WorkerSession:
                 )
                 await self.claim_link.run("bury", {"dead": [worker]})
         except (TimeoutError, QueueUnavailableError):
-            log(_logger, "left_without_farewell", count=len(self.runs.jobs))
+            log(_logger, "worker_shutdown_incomplete", level=logging.WARNING, count=len(self.runs.jobs))
         finally:
             self.heartbeat.stop()
             if self._fence_timer is not None:
                 self._fence_timer.cancel()
             self._sweeper.close()
             await _stop_all([writing])
-            for link in (self.claim_link, self.complete_link):
+            for link in (self.claim_link, self.complete_link, self.upkeep):
                 await link.close()
 
     def _own_id(self) -> int:
@@ -174,7 +180,13 @@ class WorkerSession:
         self.counts.set("loop_lag_seconds", max(0.0, now - self._expected_at))
         self._expected_at = now + _FENCE_CHECK_SECONDS
         if self._own != 0 and self.heartbeat.is_fenced:
-            log(_logger, "fenced", worker=self._own, seconds=round(self.heartbeat.since_renewal_seconds, 1))
+            log(
+                _logger,
+                "fenced",
+                level=logging.ERROR,
+                worker=self._own,
+                seconds=round(self.heartbeat.since_renewal_seconds, 1),
+            )
             self.heartbeat.give_up()
             self._lose()
             self._own = 0
@@ -225,7 +237,7 @@ class WorkerSession:
             try:
                 await self._sweeper.look()
             except QueueUnavailableError as error:
-                log(_logger, "look_failed", error=type(error).__name__)
+                log(_logger, "sweep_failed", level=logging.WARNING, error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look_pause()):
                     await self._sweeper.wanted.wait()
@@ -239,7 +251,7 @@ class WorkerSession:
             pause = settings.poll_pooled_seconds
         else:
             pause = settings.poll_without_listen_seconds
-        return pause * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, no secret
+        return jittered(pause)
 
 
 def _call_if_open(loop: asyncio.AbstractEventLoop, step: Callable[[], None]) -> None:
@@ -259,8 +271,7 @@ async def _supervised(name: str, loop: Callable[[], Awaitable[None]]) -> None:
                 "loop_failed",
                 level=logging.ERROR,
                 action=name,
-                exception_class=type(error).__name__,
-                exception_backtrace=backtrace(error),
+                **exception_fields(error),
             )
         await asyncio.sleep(_FENCE_CHECK_SECONDS)
 

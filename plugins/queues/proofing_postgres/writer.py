@@ -7,17 +7,16 @@ is fenced, so a repetition finds nothing to do.
 
 import asyncio
 import contextlib
-import random
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from proofing.errors import LeaseLostError, QueueUnavailableError
-from proofing.logs import get_logger, log
-from proofing.records import End, StatusRecord
-from proofing_postgres.connections import Connection, Link
+from proofing.plugin import End, LeaseLostError, QueueUnavailableError, StatusRecord, get_logger, log
+from proofing.plugin.support import Backoff
+from proofing_postgres.connections import Connection, ReconnectingConnection
 from proofing_postgres.counts import Counts
 from proofing_postgres.listening import CANCEL_CHANNEL, JOBS_CHANNEL
 from proofing_postgres.messages import verdict_text
@@ -33,7 +32,7 @@ _READY = "-"
 #: One end to write: result id, lease number, record. A plain tuple, because there is one for every job.
 _End = tuple[str, int, StatusRecord]
 
-_logger = get_logger("proofing.postgres")
+_logger = get_logger(__name__)
 
 
 class _HandBack(NamedTuple):
@@ -62,7 +61,11 @@ class Writer:
     """The only one that writes about this worker's jobs."""
 
     def __init__(
-        self, link: Link, settings: PostgresSettings, counts: Counts, worker_id: Callable[[], int]
+        self,
+        link: ReconnectingConnection,
+        settings: PostgresSettings,
+        counts: Counts,
+        worker_id: Callable[[], int],
     ) -> None:
         """Write over *link*, in the name of whoever *worker_id* says."""
         self._link = link
@@ -129,8 +132,8 @@ class Writer:
         self._hand_backs.clear()
 
     async def run(self) -> None:
-        """Write, for ever; a database that is away is waited for."""
-        wait = _FIRST_WAIT_SECONDS
+        """Write, forever; a database that is away is waited for."""
+        backoff = Backoff(_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS)
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -140,12 +143,17 @@ class Writer:
             try:
                 while self._ends or self._notes or self._hand_backs:
                     await self._flush()
-                wait = _FIRST_WAIT_SECONDS
+                backoff.reset()
                 self._idle.set()
             except QueueUnavailableError as error:
-                log(_logger, "queue_write_failed", error=type(error).__name__, count=len(self._ends))
-                await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-                wait = min(wait * 2, _MOST_WAIT_SECONDS)
+                log(
+                    _logger,
+                    "queue_write_failed",
+                    level=logging.WARNING,
+                    error=type(error).__name__,
+                    count=len(self._ends),
+                )
+                await backoff.sleep()
                 self._wake.set()
 
     def _now(self) -> None:
@@ -261,6 +269,6 @@ def _kept(queue: deque[_KeptT], batch: Sequence[_KeptT]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # Also when we are cancelled, as at the end of a worker, which writes once more before it goes.
+        # Also when we are canceled, as at the end of a worker, which writes once more before it goes.
         queue.extendleft(reversed(batch))
         raise

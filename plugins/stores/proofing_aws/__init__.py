@@ -40,8 +40,15 @@ CORS for one origin, ``PUT``, and the headers ``content-type``, ``if-none-match`
 
 from collections.abc import Sequence
 
-from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
-from proofing.stores import ImageStore, KeyService, SecretStore
+from proofing.plugin import (
+    BackendContext,
+    BackendDescriptor,
+    ImageStore,
+    KeyService,
+    PluginSettings,
+    SecretStore,
+    hookimpl,
+)
 from proofing_aws.settings import AWSSettings
 
 __all__ = [

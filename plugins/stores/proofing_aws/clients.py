@@ -5,10 +5,12 @@ covers a call as a whole, and a call that is given up is hung up, so that its th
 """
 
 import asyncio
+import email.utils
 import functools
-import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 
 import boto3
@@ -18,12 +20,11 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 from urllib3.exceptions import HTTPError
 
-from proofing.errors import StoreUnavailableError
+from proofing.plugin import StoreUnavailableError, Trouble
+from proofing.plugin.support import TROUBLE_WORDS as WORDS
+from proofing.plugin.support import silence_foreign, translated, trouble_of
 from proofing_aws.hanging_up import Call, prepare
 from proofing_aws.settings import AWSSettings
-
-#: They print URLs, headers and bodies at DEBUG, and URLs with signatures in warnings.
-_LOUD = ("boto3", "botocore", "s3transfer", "urllib3")
 
 #: How long making a client may take: descriptions of megabytes are read, and credentials fetched. No page
 #: waits for it, and a machine that has just started is busy.
@@ -50,6 +51,14 @@ _REFUSALS = frozenset(
         "UnrecognizedClientException",
     }
 )
+
+#: A signature is refused when it is 15 minutes old or from the future; less than this is the network's.
+_MOST_SKEW_SECONDS = 60.0
+_CLOCK = Trouble.CONFIGURATION
+
+#: What boto3 and the sockets below it raise when there is no answer, as far as they document it.
+_UNREACHABLE = (exceptions.HTTPClientError, exceptions.BotoCoreError, HTTPError, OSError)
+_MEANINGFUL = (exceptions.ClientError, *_UNREACHABLE)
 
 AnswerT = TypeVar("AnswerT")
 
@@ -91,8 +100,8 @@ class AWSCalls:
         """
         if self._client is not None:
             return
-        for name in _LOUD:
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        # Secrets are loaded before the log is configured.
+        silence_foreign()
         self._pool = ThreadPoolExecutor(self._settings.threads, thread_name_prefix=f"aws-{self._service}")
         try:
             self._client = await self.run(
@@ -124,11 +133,12 @@ class AWSCalls:
         call = Call(function)
         running = self._pool.submit(call)
         try:
-            async with asyncio.timeout(deadline_seconds or self._deadline_seconds):
-                return await asyncio.wrap_future(running)
+            with translated(StoreUnavailableError, f"the {self._name}", passing=_MEANINGFUL):
+                async with asyncio.timeout(deadline_seconds or self._deadline_seconds):
+                    return await asyncio.wrap_future(running)
         except TimeoutError:
             call.hang_up()
-            self._fail("does not answer within its deadline")
+            self._fail("does not answer within its deadline", Trouble.TIMEOUT)
         except asyncio.CancelledError:
             call.hang_up()
             raise
@@ -136,24 +146,31 @@ class AWSCalls:
             self._judge(error)
             raise
         except (exceptions.NoCredentialsError, exceptions.CredentialRetrievalError):
-            self._fail("finds no AWS credentials; see the AWS credential chain")
+            self._fail("finds no AWS credentials; see the AWS credential chain", Trouble.CREDENTIALS)
         except exceptions.NoRegionError:
-            self._fail("knows no region: set aws.region")
-        except (exceptions.HTTPClientError, exceptions.BotoCoreError, HTTPError, OSError):
-            self._fail("cannot be reached")
+            self._fail("knows no region: set aws.region", Trouble.CONFIGURATION)
+        except _UNREACHABLE as error:
+            trouble = _trouble(error)
+            self._fail(f"cannot be reached: {WORDS[trouble]}", trouble)
 
     def _judge(self, error: exceptions.ClientError) -> None:
         """Raise our error for answers that say nothing about what was asked."""
         code = error_code(error)
+        if code in _REFUSALS and abs(skew := _skew_seconds(error)) > _MOST_SKEW_SECONDS:
+            # Answers to HEAD have no code, and KMS has none for it: without this, rights seem to be missing.
+            way = "ahead" if skew > 0 else "behind"
+            self._fail(f"refuses us: this host's clock is {abs(skew):.0f} s {way}; set it by NTP", _CLOCK)
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if code in _REFUSALS and code not in {"AccessDenied", "AccessDeniedException", "403"}:
-            self._fail("refuses our credentials")
-        if status >= 500 or code in {"SlowDown", "ThrottlingException", "RequestTimeout"}:  # noqa: PLR2004
-            self._fail("cannot serve now")
+            self._fail("refuses our credentials", Trouble.CREDENTIALS)
+        # 501 says that the request will never be served: what that means depends on what was asked.
+        is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
+        if is_down or code in {"SlowDown", "ThrottlingException", "RequestTimeout"}:
+            self._fail("cannot serve now", Trouble.UNAVAILABLE)
 
-    def _fail(self, what: str) -> NoReturn:
+    def _fail(self, what: str, trouble: Trouble) -> NoReturn:
         """Raise our error; the foreign one may show URLs."""
-        raise StoreUnavailableError(f"the {self._name} {what}") from None
+        raise StoreUnavailableError(f"the {self._name} {what}", trouble=trouble) from None
 
     def part(self, answer: Mapping[str, Any], *path: str) -> Any:
         """Return what lies at *path* in *answer*.
@@ -171,7 +188,8 @@ class AWSCalls:
     def refused(self) -> StoreUnavailableError:
         """Return the error for a call that our role may not make."""
         return StoreUnavailableError(
-            f"the {self._name} does not allow the call to our role; see the plugin's manual"
+            f"the {self._name} does not allow the call to our role; see the plugin's manual",
+            trouble=Trouble.PERMISSION,
         )
 
 
@@ -203,7 +221,7 @@ def make_client(settings: AWSSettings, service: str, *, deadline_seconds: float)
 
 
 def _expect_nothing(params: dict[str, Any], **_: object) -> None:
-    """Send bodies at once: what we write is tiny, and botocore reads a cut-off ``100 Continue`` for ever.
+    """Send bodies at once: what we write is tiny, and botocore reads a cut-off ``100 Continue`` forever.
 
     `AWSConnection._consume_headers` loops at the end of the connection; the thread would never come back.
     """
@@ -214,6 +232,25 @@ def _expect_nothing(params: dict[str, Any], **_: object) -> None:
 def _loader() -> Any:
     """Return the one reader of service descriptions, megabytes of JSON; it keeps what it has read."""
     return create_loader()
+
+
+def _trouble(error: Exception) -> Trouble:
+    """Return what keeps us from the service, by botocore's class where no socket error is behind it."""
+    if isinstance(error, exceptions.SSLError):
+        return Trouble.TLS
+    if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
+        return Trouble.TIMEOUT
+    return trouble_of(error, default=Trouble.UNREACHABLE)
+
+
+def _skew_seconds(error: exceptions.ClientError) -> float:
+    """Return by how much our clock is ahead of the server that answered; 0 when the answer has no date."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        answered = email.utils.parsedate_to_datetime(headers["date"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    return time.time() - answered.timestamp()
 
 
 def error_code(error: exceptions.ClientError) -> str:

@@ -12,25 +12,40 @@ import secrets
 import time
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from proofing.errors import ConfigurationError, ImageNotFoundError, Problem, StoreError, StoreUnavailableError
-from proofing.stores import OBJECT_PREFIX, IsOver, PresignedUpload, UploadTerms
+from proofing.plugin import (
+    OBJECT_PREFIX,
+    ConfigurationError,
+    ImageNotFoundError,
+    IsFinished,
+    PresignedUpload,
+    Problem,
+    StoreError,
+    StoreUnavailableError,
+    Trouble,
+    UploadConstraints,
+)
+from proofing.plugin.support import seam
 from proofing_aws.clients import AWSCalls, error_code, is_refused
 from proofing_aws.settings import AWSSettings, require
 
 _CHUNK_BYTES = 256 * 1024
 _DELETES_AT_ONCE = 8
 _NOT_THERE = frozenset({"NoSuchKey", "404", "NotFound"})
+#: Statuses with which services refuse a header that they do not know: bad request, method or header.
+_CANNOT = frozenset({400, 405, 412, 501})
 #: Roles that may write; the others have no right to make the probe.
 _WRITERS = frozenset({"web", "check"})
 
 
+@seam(StoreUnavailableError, "the image store (S3)")
 class S3ImageStore:
-    """Keeps the contract `proofing.stores.ImageStore`.
+    """Keeps the contract `proofing.plugin.ImageStore`.
 
     Args:
         settings: the plugin's.
@@ -54,7 +69,7 @@ class S3ImageStore:
         """
         await self._calls.open()
         try:
-            url = await self._calls.run(lambda: self._sign({"Key": "x"}, life_seconds=1))
+            url = await self._calls.run(lambda: self._sign({"Key": "x"}, ttl_seconds=1))
             self._base_url = url.partition("?")[0].removesuffix("x")
             problems = await self.check()
         except BaseException:  # a cancellation too: nothing stays open behind an open that failed
@@ -84,10 +99,21 @@ class S3ImageStore:
             return []
         return await self._probe()
 
-    async def presign(self, terms: UploadTerms) -> PresignedUpload:
+    async def ping(self) -> None:
+        """Ask for the bucket. A role without ListBucket is refused, which is an answer, too."""
+        client = self._calls.client
+        try:
+            await self._calls.run(lambda: client.head_bucket(Bucket=self._bucket))
+        except ClientError as error:
+            if not is_refused(error):
+                raise StoreUnavailableError(
+                    "the image store (S3) has no bucket of this name", trouble=Trouble.NOT_FOUND
+                ) from None
+
+    async def presign(self, terms: UploadConstraints) -> PresignedUpload:
         """Make an upload that S3 holds to *terms*."""
         checksum = base64.b64encode(terms.sha256).decode()
-        life_seconds = max(1, int(terms.life_seconds))
+        ttl_seconds = max(1, int(terms.ttl_seconds))
         parameters = {
             "Key": self._prefix + terms.object_key,
             "ContentLength": terms.length,
@@ -95,8 +121,8 @@ class S3ImageStore:
             "ChecksumSHA256": checksum,
             "IfNoneMatch": "*",
         }
-        expires_at = time.time() + life_seconds
-        url = await self._calls.run(lambda: self._sign(parameters, life_seconds=life_seconds))
+        expires_at = time.time() + ttl_seconds
+        url = await self._calls.run(lambda: self._sign(parameters, ttl_seconds=ttl_seconds))
         headers = {
             "content-type": terms.content_type,
             "if-none-match": "*",
@@ -117,7 +143,7 @@ class S3ImageStore:
         """Delete the object. S3 does not mind when there is none."""
         await self._delete(self._prefix + object_key)
 
-    async def sweep(self, *, older_than_seconds: float, is_over: IsOver | None = None) -> int:
+    async def sweep(self, *, older_than_seconds: float, is_over: IsFinished | None = None) -> int:
         """Delete what is ours in the bucket and older, by the clock of S3, or over."""
         client = self._calls.client
         deleted = 0
@@ -148,7 +174,7 @@ class S3ImageStore:
                 return deleted
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
-    def upload_source(self, prefix: str) -> str:
+    def csp_connect_source(self, prefix: str) -> str:
         """Return the CSP source of the uploads below *prefix*.
 
         A path that ends with a slash allows what begins with it (CSP 3, 6.7.2.10); one that does not would
@@ -159,12 +185,12 @@ class S3ImageStore:
         path = quote(self._prefix + prefix, safe="/-_.~")
         return self._base_url + path + ("" if path.endswith("/") or not path else "/")
 
-    def _sign(self, parameters: dict[str, Any], *, life_seconds: int) -> str:
+    def _sign(self, parameters: dict[str, Any], *, ttl_seconds: int) -> str:
         """Return a pre-signed PUT; runs in a thread, since credentials may have to be fetched."""
         url: str = self._calls.client.generate_presigned_url(
             "put_object",
             Params={"Bucket": self._bucket, **parameters},
-            ExpiresIn=life_seconds,
+            ExpiresIn=ttl_seconds,
             HttpMethod="PUT",
         )
         return url
@@ -214,6 +240,9 @@ class S3ImageStore:
         try:
             await self._calls.run(lambda: client.put_object(**parameters))
         except ClientError as error:
+            if await self._is_about_conditions(error, parameters):
+                rule = "must be on a service that honors conditional writes (If-None-Match)"
+                return [f"{rule}; this one refuses them ({error_code(error)})"]
             raise self._meaningless(error) from None
         try:
             await self._calls.run(lambda: client.put_object(**parameters))
@@ -223,7 +252,22 @@ class S3ImageStore:
             return []
         finally:
             await self._delete_probe(parameters["Key"])
-        return ["must be on a service that honours If-None-Match; this one lets a second write through"]
+        return ["must be on a service that honors If-None-Match; this one lets a second write through"]
+
+    async def _is_about_conditions(self, error: ClientError, parameters: dict[str, Any]) -> bool:
+        """Tell whether a refused write was refused for its condition: the same without one is accepted."""
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if status not in _CANNOT:
+            return False
+        plain = {name: value for name, value in parameters.items() if name != "IfNoneMatch"}
+        client = self._calls.client
+        try:
+            await self._calls.run(lambda: client.put_object(**plain))
+        except (ClientError, StoreUnavailableError):
+            # A policy may refuse it. 501 says it all the same: this header is what is not implemented.
+            return status == HTTPStatus.NOT_IMPLEMENTED
+        await self._delete_probe(plain["Key"])
+        return True
 
     async def _delete_probe(self, key: Any) -> None:
         """Delete the probe, if our role may; the sweeper and the bucket's lifecycle do otherwise."""

@@ -9,9 +9,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from proofing.errors import ConfigurationError, EncryptionError, Problem, StoreUnavailableError
-from proofing.logs import get_logger, log
-from proofing.stores import DataKey
+from proofing.plugin import (
+    ConfigurationError,
+    DataKey,
+    EncryptionError,
+    Problem,
+    StoreUnavailableError,
+    Trouble,
+    get_logger,
+    log,
+)
+from proofing.plugin.support import seam
 from proofing_aws.clients import AWSCalls, error_code, is_refused
 from proofing_aws.settings import AWSSettings, require
 
@@ -19,11 +27,12 @@ _KEY_SPEC = "AES_256"
 #: The key is disabled or waits for its deletion; who did that can undo it.
 _NOT_NOW = frozenset({"DisabledException", "KMSInvalidStateException"})
 
-_logger = get_logger("stores.aws")
+_logger = get_logger(__name__)
 
 
+@seam(StoreUnavailableError, "the key service (KMS)")
 class KMSKeyService:
-    """Keeps the contract `proofing.stores.KeyService`.
+    """Keeps the contract `proofing.plugin.KeyService`.
 
     Args:
         settings: the plugin's.
@@ -77,6 +86,11 @@ class KMSKeyService:
         if key.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
             return ["must name a symmetric key for encryption"]
         return []
+
+    async def ping(self) -> None:
+        """Ask for the state of the key. Without kms:DescribeKey only that KMS answers is known."""
+        if problems := await self.check():
+            raise StoreUnavailableError(f"the key service (KMS): {problems[0]}", trouble=Trouble.NOT_FOUND)
 
     async def generate(self, context: Mapping[str, str]) -> DataKey:
         """Make a data key bound to *context*."""

@@ -4,9 +4,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from proofing.errors import ConfigurationError, Problem, StoreUnavailableError
-from proofing.settings.layers import parse_yaml
-from proofing.stores import Secrets
+from proofing.plugin import ConfigurationError, Problem, Secrets, StoreUnavailableError
+from proofing.plugin.support import parse_yaml, seam
 from proofing_aws.clients import AWSCalls, error_code, is_refused
 from proofing_aws.settings import AWSSettings, require
 
@@ -16,8 +15,9 @@ MAX_SECRET_BYTES = 1024 * 1024
 _NOT_THERE = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
 
 
+@seam(StoreUnavailableError, "the secret store (S3)")
 class S3SecretStore:
-    """Keeps the contract `proofing.stores.SecretStore`.
+    """Keeps the contract `proofing.plugin.SecretStore`.
 
     Args:
         settings: the plugin's.
@@ -52,7 +52,7 @@ class S3SecretStore:
             raise _problem(source, f"must not be longer than {MAX_SECRET_BYTES} bytes")
         values: dict[str, Any] = parse_yaml(text, source)
         if not values:
-            raise _problem(source, "holds no secret")
+            raise _problem(source, "contains no secrets")
         return Secrets(values=values, version=version, source=source)
 
     def _read(self) -> tuple[bytes, str]:

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from proofing.errors import ConfigurationError, Problem
-from proofing.hookspecs import PluginSettings
+from proofing.plugin import ConfigurationError, PluginSettings, Problem
 
 _URL = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+/?$")]
 _BUCKET = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]

@@ -36,11 +36,11 @@ process loses nothing. SQLite 3.35 or newer.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
+from proofing.plugin import BackendContext, BackendDescriptor, PluginSettings, hookimpl
 from proofing_local.settings import LocalSettings
 
 if TYPE_CHECKING:
-    from proofing.stores import ImageStore, KeyService, ResultStore, SecretStore
+    from proofing.plugin import ImageStore, KeyService, ResultStore, SecretStore
 
 
 @hookimpl

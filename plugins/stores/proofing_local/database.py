@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from proofing.errors import StoreUnavailableError
+from proofing.plugin import StoreUnavailableError
 from proofing_local.files import FILE_MODE, make_private_directory
 from proofing_local.queries import script
-from proofing_local.threads import BoundedThreads
+from proofing_local.threads import DiskThreads
 
 T = TypeVar("T")
 
@@ -130,7 +130,7 @@ class _Lane:
     """One connection and its thread."""
 
     def __init__(self, name: str, timeout_seconds: float) -> None:
-        self._threads = BoundedThreads(name, threads=1, timeout_seconds=timeout_seconds)
+        self._threads = DiskThreads(name, threads=1, timeout_seconds=timeout_seconds)
         self._connection: sqlite3.Connection | None = None
 
     async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:

@@ -7,7 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from proofing.errors import ConfigurationError, Problem
+from proofing.plugin import ConfigurationError, Problem
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600

@@ -18,12 +18,21 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
-from proofing.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
-from proofing.stores import IsOver, PresignedUpload, UploadTerms
+from proofing.plugin import (
+    ImageNotFoundError,
+    IsFinished,
+    PresignedUpload,
+    StoreError,
+    StoreUnavailableError,
+    Trouble,
+    UploadConstraints,
+    UploadRefusedError,
+)
+from proofing.plugin.support import calls_back, seam
 from proofing_local.files import FILE_MODE, make_private_directory
 from proofing_local.settings import LocalSettings
 from proofing_local.slots import SlotSigner
-from proofing_local.threads import BoundedThreads
+from proofing_local.threads import DiskThreads
 
 #: Bytes that are collected before a thread hashes and writes them.
 _WRITE_BYTES = 256 * 1024
@@ -37,6 +46,7 @@ _PART = ".part-"
 _KEY = re.compile(r"(?=.{1,128}$)[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 
 
+@seam(StoreUnavailableError, "local images")
 class LocalImageStore:
     """Keeps objects in ``images/``; an `UploadReceiver`."""
 
@@ -53,11 +63,11 @@ class LocalImageStore:
         self._settings = settings
         self._clock = clock
         self._signer = SlotSigner(lambda: secret(_LABEL), lambda: old_secrets(_LABEL))
-        self._threads: BoundedThreads | None = None
+        self._threads: DiskThreads | None = None
 
     async def open(self) -> None:
         """Make the directory when missing. Raises `StoreUnavailableError`."""
-        self._threads = BoundedThreads(
+        self._threads = DiskThreads(
             "local images", threads=_THREADS, timeout_seconds=self._settings.timeout_seconds
         )
         await self._threads.run(make_private_directory, self._directory)
@@ -68,7 +78,12 @@ class LocalImageStore:
         if threads is not None:
             threads.close()
 
-    async def presign(self, terms: UploadTerms) -> PresignedUpload:
+    async def ping(self) -> None:
+        """Look at the directory."""
+        if not await self._open_threads().run(self._directory.is_dir):
+            raise StoreUnavailableError("local images: the directory is gone", trouble=Trouble.NOT_FOUND)
+
+    async def presign(self, terms: UploadConstraints) -> PresignedUpload:
         """Make an upload to our own server.
 
         Raises:
@@ -76,10 +91,11 @@ class LocalImageStore:
         """
         if not _KEY.fullmatch(terms.object_key) or terms.length < 1:
             raise StoreError("local images: no such upload is possible")
-        if not 0 < terms.life_seconds <= _MARKER_SECONDS:
+        if not 0 < terms.ttl_seconds <= _MARKER_SECONDS:
             raise StoreError(f"local images: a URL lives at most {_MARKER_SECONDS:.0f} s")
         return self._signer.sign(terms, now=self._clock())
 
+    @calls_back
     async def receive(
         self,
         object_key: str,
@@ -135,7 +151,7 @@ class LocalImageStore:
         if _KEY.fullmatch(object_key):
             await self._open_threads().run(_delete, self._place(object_key))
 
-    async def sweep(self, *, older_than_seconds: float, is_over: IsOver | None = None) -> int:
+    async def sweep(self, *, older_than_seconds: float, is_over: IsFinished | None = None) -> int:
         """Delete objects that are old or over, and parts and markers that are of no use any more."""
         threads = self._open_threads()
         swept, young = await threads.run(self._sweep, self._clock() - older_than_seconds, self._clock())
@@ -145,7 +161,7 @@ class LocalImageStore:
                 swept += 1
         return swept
 
-    def upload_source(self, prefix: str) -> str:  # noqa: ARG002 - the contract's argument
+    def csp_connect_source(self, prefix: str) -> str:  # noqa: ARG002 - the contract's argument
         """Return ``'self'``: our own server receives."""
         return "'self'"
 
@@ -166,7 +182,7 @@ class LocalImageStore:
             raise UploadRefusedError(400, "length")
         await threads.run(part.write, bytes(waiting))
 
-    def _open_threads(self) -> BoundedThreads:
+    def _open_threads(self) -> DiskThreads:
         """Return the threads, which exist while the store is open."""
         if self._threads is None:
             raise StoreUnavailableError("local images: not open")

@@ -9,19 +9,26 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from proofing.encryption import KEY_BYTES, aead_open, aead_seal, canonical_context
-from proofing.errors import ConfigurationError, EncryptionError, Problem, StoreUnavailableError
-from proofing.logs import get_logger, log
-from proofing.stores import DataKey
+from proofing.plugin import (
+    ConfigurationError,
+    DataKey,
+    EncryptionError,
+    Problem,
+    StoreUnavailableError,
+    get_logger,
+    log,
+)
+from proofing.plugin.support import KEY_BYTES, aead_open, aead_seal, canonical_context, seam
 from proofing_local.files import create_private_file, make_private_directory, read_private_file
 from proofing_local.settings import LocalSettings
-from proofing_local.threads import BoundedThreads
+from proofing_local.threads import DiskThreads
 
 _LINE = re.compile(rb"([a-z0-9-]{1,40}) ([0-9a-f]{64})")
 
 _logger = get_logger(__name__)
 
 
+@seam(StoreUnavailableError, "local keys")
 class LocalKeyService:
     """Wraps data keys with the master keys of ``master-keys``."""
 
@@ -29,7 +36,7 @@ class LocalKeyService:
         """Look into the directory of *settings*."""
         self._path = Path(settings.directory) / "master-keys"
         self._timeout_seconds = settings.timeout_seconds
-        self._threads: BoundedThreads | None = None
+        self._threads: DiskThreads | None = None
         self._keys: dict[str, bytes] = {}
 
     async def open(self) -> None:
@@ -39,7 +46,7 @@ class LocalKeyService:
             ConfigurationError: others can read the file, or a line of it is malformed.
             StoreUnavailableError: the disk does not answer.
         """
-        self._threads = BoundedThreads("local keys", threads=1, timeout_seconds=self._timeout_seconds)
+        self._threads = DiskThreads("local keys", threads=1, timeout_seconds=self._timeout_seconds)
         self._keys = await self._threads.run(self._load)
 
     async def close(self) -> None:
@@ -48,6 +55,11 @@ class LocalKeyService:
         if self._threads is not None:
             self._threads.close()
             self._threads = None
+
+    async def ping(self) -> None:
+        """Nothing can fail while the keys are in memory."""
+        if not self._keys:
+            raise StoreUnavailableError("local keys: not open")
 
     async def generate(self, context: Mapping[str, str]) -> DataKey:
         """Make a data key bound to *context*, under the newest master key."""

@@ -1,6 +1,6 @@
 """The named statements of ``queries.sql``."""
 
-from proofing.named_queries import NamedQueries
+from proofing.plugin.support import NamedQueries
 
 _queries = NamedQueries("proofing_local")
 

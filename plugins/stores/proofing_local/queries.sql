@@ -2,7 +2,7 @@
 -- :now is the wall clock of this machine in seconds, the one clock that decides about expiry.
 
 -- name: schema
--- Four rooms, each with its own expiry. The index serves the purge.
+-- Five rooms, each with its own expiry. The index serves the purge.
 create table if not exists record (
     result_id text primary key,
     done integer not null,
@@ -28,6 +28,13 @@ create table if not exists counter (
     expires real not null
 ) without rowid;
 create index if not exists counter_expires on counter (expires);
+create table if not exists member (
+    name text not null,
+    body blob not null,
+    expires real not null,
+    primary key (name, body)
+) without rowid;
+create index if not exists member_expires on member (expires);
 
 -- name: begin
 -- Keep a record in progress; a living one stands. Returns a row when kept.
@@ -64,9 +71,13 @@ from json_each(:result_ids) as wanted
 join record on record.result_id = wanted.value
 where record.done = 1 and record.expires > :now;
 
--- name: take_result
--- Delete the sealed result and return it, with whether it still lived.
-delete from sealed_result where result_id = :result_id returning body, expires > :now;
+-- name: result
+-- The sealed result of a job.
+select body from sealed_result where result_id = :result_id and expires > :now;
+
+-- name: drop_result
+-- Delete the sealed result and return whether it still lived.
+delete from sealed_result where result_id = :result_id returning expires > :now;
 
 -- name: erase_record
 -- Delete the record and return whether it still lived.
@@ -84,11 +95,6 @@ on conflict (name) do update set body = excluded.body, expires = excluded.expire
     where item.expires <= :now
 returning 1;
 
--- name: replace
--- Keep a value in place of a living one. Returns a row when kept.
-update item set body = :body, expires = :expires where name = :name and expires > :now
-returning 1;
-
 -- name: load
 -- The value under a name.
 select body from item where name = :name and expires > :now;
@@ -96,6 +102,23 @@ select body from item where name = :name and expires > :now;
 -- name: delete
 -- Delete the value under a name.
 delete from item where name = :name;
+
+-- name: add_member
+-- Add to a set.
+insert into member (name, body, expires) values (:name, :member, :expires)
+on conflict (name, body) do update set expires = max(member.expires, excluded.expires);
+
+-- name: keep_members
+-- Let all of a set live at least as long as what was just added.
+update member set expires = :expires where name = :name and expires > :now and expires < :expires;
+
+-- name: members
+-- A set.
+select body from member where name = :name and expires > :now;
+
+-- name: drop_members
+-- Delete a set and return of each member whether it still lived.
+delete from member where name = :name returning expires > :now;
 
 -- name: count
 -- Add one and restart the window unless the maximum is reached. Returns a row when counted.
@@ -111,7 +134,7 @@ returning count;
 -- How far a counter has come, and the seconds left of its window.
 select count, expires - :now from counter where name = :name and expires > :now;
 
--- name: give_back
+-- name: refund
 -- Take one attempt back, never below zero; the window stays.
 update counter set count = max(count - 1, 0) where name = :name and expires > :now;
 
@@ -125,3 +148,4 @@ delete from record where expires <= :now;
 delete from sealed_result where expires <= :now;
 delete from item where expires <= :now;
 delete from counter where expires <= :now;
+delete from member where expires <= :now;

@@ -2,20 +2,29 @@
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proofing.errors import StoreError, StoreUnavailableError
-from proofing.logs import get_logger, log
-from proofing.records import StatusRecord
-from proofing.stores import Usage
+from proofing.plugin import (
+    Admission,
+    Count,
+    Mark,
+    StatusRecord,
+    StoreError,
+    StoreUnavailableError,
+    Usage,
+    get_logger,
+    log,
+)
+from proofing.plugin.support import seam
 from proofing_local.database import Database
 from proofing_local.queries import query, script
 from proofing_local.settings import LocalSettings
-from proofing_local.watch import EndWatcher
+from proofing_local.watch import CompletionWatcher
 
 #: How long an expired row may lie until it is deleted; nobody can read it meanwhile.
 _PURGE_SECONDS = 10.0
@@ -23,6 +32,7 @@ _PURGE_SECONDS = 10.0
 _logger = get_logger(__name__)
 
 
+@seam(StoreUnavailableError, "local results")
 class LocalResultStore:
     """Keeps everything in ``results.db``; the wall clock of the machine decides about expiry."""
 
@@ -32,7 +42,7 @@ class LocalResultStore:
             Path(settings.directory) / "results.db", timeout_seconds=settings.timeout_seconds
         )
         self._clock = clock
-        self._watcher = EndWatcher(self._database, clock)
+        self._watcher = CompletionWatcher(self._database, clock)
         self._purging: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -50,40 +60,48 @@ class LocalResultStore:
         await self._watcher.close()
         await self._database.close()
 
-    async def begin(self, record: StatusRecord, *, life_seconds: float) -> bool:
+    def now(self) -> float:
+        """Return the wall clock of the machine."""
+        return self._clock()
+
+    async def time(self) -> float:
+        """Return the wall clock of the machine."""
+        return self._clock()
+
+    async def begin(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
         """Keep a record in progress; False when a living one stands."""
         values = {"result_id": record.result_id, "body": record.to_json()}
         return await self._database.write(
-            lambda db: self._one(db, "begin", {**values, **self._life(life_seconds)}) is not None
+            lambda db: self._one(db, "begin", {**values, **self._life(ttl_seconds)}) is not None
         )
 
     async def finish(
         self,
         record: StatusRecord,
         *,
-        life_seconds: float,
+        ttl_seconds: float,
         sealed_result: bytes | None = None,
-        result_life_seconds: float = 60.0,
+        result_ttl_seconds: float = 60.0,
     ) -> StatusRecord:
         """Keep a terminal record and its result in one transaction, unless an end stands already."""
         name = {"result_id": record.result_id}
         body = record.to_json()
 
         def work(db: sqlite3.Connection) -> str | None:
-            kept = self._one(db, "finish", {**name, "body": body, **self._life(life_seconds)})
+            kept = self._one(db, "finish", {**name, "body": body, **self._life(ttl_seconds)})
             if kept is None:
                 standing = self._one(db, "status", {**name, "now": self._clock()})
                 return str(standing[0]) if standing else None
             # An older result under this id belonged to a record that has expired.
-            db.execute(query("take_result"), {**name, "now": self._clock()}).fetchall()
+            db.execute(query("drop_result"), {**name, "now": self._clock()}).fetchall()
             if sealed_result is not None:
-                result = {**name, "body": sealed_result, **self._life(result_life_seconds)}
+                result = {**name, "body": sealed_result, **self._life(result_ttl_seconds)}
                 db.execute(query("keep_result"), result)
             return None
 
         standing = await self._database.write(work)
         stands = record if standing is None else _decode(standing)
-        self._watcher.announce(stands)
+        self._watcher.notify(stands)
         return stands
 
     async def status(self, result_id: str) -> StatusRecord | None:
@@ -103,14 +121,19 @@ class LocalResultStore:
             except TimeoutError:
                 return await self.status(result_id)
 
-    async def take_result(self, result_id: str) -> bytes | None:
-        """Return the sealed result and delete it."""
-        row = await self._write("take_result", {"result_id": result_id, "now": self._clock()})
-        return bytes(row[0]) if row is not None and row[1] else None
+    async def result(self, result_id: str) -> bytes | None:
+        """Return the sealed result, leaving it."""
+        row = await self._read("result", {"result_id": result_id})
+        return None if row is None else bytes(row[0])
 
-    async def save(self, key: str, value: bytes, *, life_seconds: float) -> None:
+    async def drop_result(self, result_id: str) -> bool:
+        """Delete the sealed result; return whether it still lived."""
+        row = await self._write("drop_result", {"result_id": result_id, "now": self._clock()})
+        return row is not None and bool(row[0])
+
+    async def save(self, key: str, value: bytes, *, ttl_seconds: float) -> None:
         """Keep *value* under *key*."""
-        await self._write("save", {"name": key, "body": value, **self._life(life_seconds)})
+        await self._write("save", {"name": key, "body": value, **self._life(ttl_seconds)})
 
     async def load(self, key: str) -> bytes | None:
         """Return the value under *key*, or None."""
@@ -121,15 +144,77 @@ class LocalResultStore:
         """Delete the value under *key*."""
         await self._write("delete", {"name": key})
 
-    async def add(self, key: str, value: bytes, *, life_seconds: float) -> bool:
+    async def add(self, key: str, value: bytes, *, ttl_seconds: float) -> bool:
         """Keep *value* only when nothing stands under *key*."""
-        row = await self._write("add", {"name": key, "body": value, **self._life(life_seconds)})
+        row = await self._write("add", {"name": key, "body": value, **self._life(ttl_seconds)})
         return row is not None
 
-    async def replace(self, key: str, value: bytes, *, life_seconds: float) -> bool:
-        """Keep *value* only in place of one that stands under *key*."""
-        row = await self._write("replace", {"name": key, "body": value, **self._life(life_seconds)})
-        return row is not None
+    async def compare_and_set(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: bytes,
+        ttl_seconds: float,
+        consumes: str | None = None,
+    ) -> bytes | None:
+        """Keep *value* only in place of one that begins with *expected*; return what stands then."""
+
+        def work(db: sqlite3.Connection) -> bytes | None:
+            row = self._one(db, "load", {"name": key, "now": self._clock()})
+            if row is None or not bytes(row[0]).startswith(expected):
+                return None if row is None else bytes(row[0])
+            db.execute(query("save"), {"name": key, "body": value, **self._life(ttl_seconds)})
+            if consumes is not None:
+                self._one(db, "drop_result", {"result_id": consumes, "now": self._clock()})
+            return value
+
+        return await self._database.write(work)
+
+    async def admit(self, *, marks: Sequence[Mark] = (), counts: Sequence[Count] = ()) -> Admission:
+        """Keep all marks and count all attempts, or change nothing."""
+
+        def work(db: sqlite3.Connection) -> Admission:
+            now = {"now": self._clock()}
+            taken = frozenset(mark.key for mark in marks if self._one(db, "load", {"name": mark.key, **now}))
+            if taken:
+                return Admission(taken=taken)
+            for count in counts:
+                usage = self._usage(db, count.counter, counted=False)
+                if usage.count >= count.maximum:
+                    return Admission(full=(count.counter, usage))
+            for mark in marks:
+                db.execute(
+                    query("save"), {"name": mark.key, "body": mark.value, **self._life(mark.ttl_seconds)}
+                )
+            for count in counts:
+                values = {"name": count.counter, "maximum": count.maximum, **self._life(count.window_seconds)}
+                self._one(db, "count", values)
+            return Admission()
+
+        return await self._database.write(work)
+
+    async def add_member(self, key: str, member: bytes, *, ttl_seconds: float) -> None:
+        """Add *member* to the set under *key*."""
+        values = {"name": key, "member": member, **self._life(ttl_seconds)}
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(query("add_member"), values)
+            db.execute(query("keep_members"), values)
+
+        await self._database.write(work)
+
+    async def members(self, key: str) -> frozenset[bytes]:
+        """Return the set under *key*."""
+        values = {"name": key, "now": self._clock()}
+        rows = await self._database.read(lambda db: db.execute(query("members"), values).fetchall())
+        return frozenset(bytes(row[0]) for row in rows)
+
+    async def drop_members(self, key: str) -> int:
+        """Delete the set under *key* and return how many members it had."""
+        values = {"name": key, "now": self._clock()}
+        rows = await self._database.write(lambda db: db.execute(query("drop_members"), values).fetchall())
+        return sum(bool(row[0]) for row in rows)
 
     async def erase(self, result_id: str) -> bool:
         """Delete record and result; return whether one of them still lived."""
@@ -137,8 +222,8 @@ class LocalResultStore:
 
         def work(db: sqlite3.Connection) -> bool:
             record = self._one(db, "erase_record", values)
-            result = self._one(db, "take_result", values)
-            return bool((record and record[0]) or (result and result[1]))
+            result = self._one(db, "drop_result", values)
+            return bool((record and record[0]) or (result and result[0]))
 
         return await self._database.write(work)
 
@@ -156,11 +241,11 @@ class LocalResultStore:
         """Return how far *counter* has come."""
         return await self._database.read(lambda db: self._usage(db, counter, counted=False))
 
-    async def give_back(self, counter: str) -> Usage:
+    async def refund(self, counter: str) -> Usage:
         """Take one counted attempt back."""
 
         def work(db: sqlite3.Connection) -> Usage:
-            db.execute(query("give_back"), {"name": counter, "now": self._clock()})
+            db.execute(query("refund"), {"name": counter, "now": self._clock()})
             return self._usage(db, counter, counted=False)
 
         return await self._database.write(work)
@@ -197,13 +282,13 @@ class LocalResultStore:
         return await self._database.write(lambda db: self._one(db, name, values))
 
     async def _purge_now_and_then(self) -> None:
-        """Delete what has expired, and its traces in the log, until cancelled."""
+        """Delete what has expired, and its traces in the log, until canceled."""
         while True:
             try:
                 if await self._database.write(self._purge):
                     await self._database.empty_log()
             except StoreUnavailableError:
-                log(_logger, "purge_failed", store="local")
+                log(_logger, "purge_failed", level=logging.WARNING, store="local")
             await asyncio.sleep(_PURGE_SECONDS)
 
     def _purge(self, db: sqlite3.Connection) -> int:

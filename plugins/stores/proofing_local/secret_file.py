@@ -3,17 +3,12 @@
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from proofing.encryption import KEY_BYTES
-from proofing.errors import ConfigurationError, Problem
-from proofing.logs import get_logger, log
-from proofing.stores import Secrets
+from proofing.plugin import ConfigurationError, Problem, Secrets, StoreUnavailableError, get_logger, log
+from proofing.plugin.support import KEY_BYTES, parse_yaml, seam
 from proofing_local.files import create_private_file, make_private_directory, read_private_file
 from proofing_local.settings import LocalSettings
-from proofing_local.threads import BoundedThreads
+from proofing_local.threads import DiskThreads
 
 _HEAD = """\
 # Secrets of this machine, made at the first start. Keep this file private (mode 0600) and out of backups
@@ -23,6 +18,7 @@ _HEAD = """\
 _logger = get_logger(__name__)
 
 
+@seam(StoreUnavailableError, "local secrets")
 class LocalSecretStore:
     """Reads ``secrets.yaml``, and makes it when there is none."""
 
@@ -38,37 +34,28 @@ class LocalSecretStore:
             ConfigurationError: others can read the file, or it is no YAML mapping.
             StoreUnavailableError: the disk does not answer.
         """
-        threads = BoundedThreads("local secrets", threads=1, timeout_seconds=self._timeout_seconds)
+        threads = DiskThreads("local secrets", threads=1, timeout_seconds=self._timeout_seconds)
         try:
-            return await threads.run(self._load)
+            content, version = await threads.run(self._read)
         finally:
             threads.close()
+        # Outside of the deadline, which is the disk's: what refuses a text may have to be imported first.
+        values = parse_yaml(content, str(self._path))
+        if not values:
+            raise ConfigurationError([Problem(str(self._path), "file", "contains no secrets")])
+        return Secrets(values=values, version=version, source=str(self._path))
 
-    def _load(self) -> Secrets:
-        """Read the file; blocking."""
+    def _read(self) -> tuple[bytes, str]:
+        """Return the file's content and when it was changed; blocking."""
         if not self._path.exists():
             make_private_directory(self._path.parent)
             if create_private_file(self._path, _first_secrets()):
                 log(_logger, "secrets_created", path=str(self._path))
         content, facts = read_private_file(self._path)
-        changed = datetime.fromtimestamp(facts.st_mtime, UTC)
-        return Secrets(
-            values=_parse(content, str(self._path)), version=changed.isoformat(), source=str(self._path)
-        )
+        return content, datetime.fromtimestamp(facts.st_mtime, UTC).isoformat()
 
 
 def _first_secrets() -> bytes:
     """Return the text of a new file with random keys."""
     names = ("hmac_fingerprinter_key", "session_encryption_key")
     return (_HEAD + "".join(f"{name}: '{secrets.token_hex(KEY_BYTES)}'\n" for name in names)).encode()
-
-
-def _parse(content: bytes, source: str) -> dict[str, Any]:
-    """Return the mapping that *content* spells; the error shows nothing of it."""
-    try:
-        values = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigurationError([Problem(source, "file", "must be valid YAML")]) from None
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise ConfigurationError([Problem(source, "file", "must be a YAML mapping of names to values")])
-    return values

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from proofing.hookspecs import PluginSettings
+from proofing.plugin import PluginSettings
 
 
 class LocalSettings(PluginSettings):

@@ -5,18 +5,18 @@ so that the browser does the same for either store. Source of the header names: 
 """
 
 import base64
-import hashlib
-import hmac
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from proofing.errors import UploadRefusedError
-from proofing.stores import PresignedUpload, UploadTerms
+from proofing.plugin import PresignedUpload, UploadConstraints, UploadRefusedError
+from proofing.plugin.support import MACKeys
 
 CHECKSUM_HEADER = "x-amz-checksum-sha256"
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _NAMES = frozenset({"content-type", "expires", "length", "sha256", "signature"})
 
 
@@ -38,16 +38,20 @@ class SlotSigner:
         self._key = key
         self._old_keys = old_keys
 
-    def sign(self, terms: UploadTerms, *, now: float) -> PresignedUpload:
+    def _keys(self) -> MACKeys:
+        """Return the keys of this moment."""
+        return MACKeys(self._key(), self._old_keys())
+
+    def sign(self, terms: UploadConstraints, *, now: float) -> PresignedUpload:
         """Return URL path and headers of an upload under *terms*."""
-        expires = math.ceil(now + terms.life_seconds)
+        expires = math.ceil(now + terms.ttl_seconds)
         values = {
             "content-type": terms.content_type,
             "expires": str(expires),
             "length": str(terms.length),
             "sha256": terms.sha256.hex(),
         }
-        values["signature"] = _signature(self._key(), terms.object_key, values)
+        values["signature"] = self._keys().sign(_message(terms.object_key, values)).hex()
         return PresignedUpload(
             url=f"/uploads/{terms.object_key}?{urlencode(values)}",
             headers={
@@ -66,10 +70,8 @@ class SlotSigner:
         Raises:
             UploadRefusedError: a term is broken.
         """
-        signature = query.get("signature", "").encode(errors="replace")
-        if set(query) != _NAMES or not any(
-            hmac.compare_digest(_signature(key, object_key, query).encode(), signature)
-            for key in (self._key(), *self._old_keys())
+        if set(query) != _NAMES or not self._keys().verify(
+            _message(object_key, query), _from_hex(query["signature"])
         ):
             raise UploadRefusedError(403, "signature")
         # From here on the values are our own.
@@ -90,8 +92,12 @@ class SlotSigner:
         return Slot(int(announced), sha256)
 
 
-def _signature(key: bytes, object_key: str, values: Mapping[str, str]) -> str:
-    """Return the hex HMAC-SHA-256 over the terms, in one spelling."""
+def _message(object_key: str, values: Mapping[str, str]) -> bytes:
+    """Return what is signed: the terms, in one spelling."""
     terms = [values.get(name, "") for name in sorted(_NAMES - {"signature"})]
-    message = json.dumps(["upload-v1", object_key, *terms], separators=(",", ":")).encode()
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
+    return json.dumps(["upload-v1", object_key, *terms], separators=(",", ":")).encode()
+
+
+def _from_hex(text: str) -> bytes:
+    """Return the bytes of a signature; none, which never verifies, where *text* is not one."""
+    return bytes.fromhex(text) if _SIGNATURE.fullmatch(text) else b""

@@ -11,8 +11,8 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from proofing.errors import StoreUnavailableError
-from proofing.records import StatusRecord
+from proofing.plugin import StatusRecord, StoreUnavailableError
+from proofing.plugin.support import data_version
 from proofing_local.database import Database
 from proofing_local.queries import query
 
@@ -22,7 +22,7 @@ _LOOK_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
 
 
-class EndWatcher:
+class CompletionWatcher:
     """The waiters of one process."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -53,7 +53,7 @@ class EndWatcher:
                 self._task.cancel()
                 self._task = None
 
-    def announce(self, record: StatusRecord) -> None:
+    def notify(self, record: StatusRecord) -> None:
         """Wake who waits for *record*, which is terminal."""
         for future in self._waiters.get(record.result_id, ()):
             if not future.done():
@@ -83,7 +83,7 @@ class EndWatcher:
                 continue
             for body in bodies:
                 with contextlib.suppress(ValueError):  # a damaged record: its waiter reads it at the end
-                    self.announce(StatusRecord.from_json(body))
+                    self.notify(StatusRecord.from_json(body))
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _look(self, seen: int | None) -> Callable[[sqlite3.Connection], tuple[int, list[str]]]:
@@ -92,7 +92,7 @@ class EndWatcher:
 
         def look(connection: sqlite3.Connection) -> tuple[int, list[str]]:
             # The version is read first: what is written between the two is looked for again next time.
-            version: int = connection.execute("pragma data_version").fetchone()[0]
+            version = data_version(connection)
             if version == seen:
                 return version, []
             found = connection.execute(

@@ -15,9 +15,9 @@ Settings, under ``redis`` in settings.yaml (name the store with ``result_store: 
 - ``poll_seconds``: how often the results that are waited for are looked up all the same, should a
   wake-up get lost. One batch a process.
 - ``key_prefix``: of every key and of the wake-up channel, for instances that are shared.
-- ``refuse_risks``: stop the start, instead of warning, when Redis persists to disk, keeps a slow log, or does
-  not show whether it does. Replicas count too; they are asked with the same credentials and TLS. Those that
-  cannot be reached do not stop the start: a warning names them.
+- ``strict_config``: stop the start, instead of warning, when Redis persists to disk, keeps a slow log, or
+  does not show whether it does. Replicas count too; they are asked with the same credentials and TLS. Those
+  that cannot be reached do not stop the start: a warning names them.
 
 Set up Redis 6.2 or later like this, for an instance of its own: ``save ""``, ``appendonly no``,
 ``slowlog-max-len 0``, ``maxmemory-policy noeviction`` (an evicted counter is a lost limit), TLS, a
@@ -25,15 +25,15 @@ password; each replica alike. All values expire. The sealed results are cipherte
 to disk needs no argument. A flushed or restarted Redis loses sessions and waiting results; with the
 ``postgres`` queue no verdict is lost.
 
-Least permissions (ACL): ``resetchannels ~proofing:* &proofing:* +get +getrange +set +del +getdel +eval +incr
-+decr +pttl +pexpire +publish +subscribe +unsubscribe +ping`` and, for the start check, ``+config|get +info``
-(without them the check says that it could not look). On a cluster also ``+cluster|slots +command``.
+Least permissions (ACL): ``resetchannels ~proofing:* &proofing:* +get +getrange +set +del +exists
++eval +incr +decr +pttl +pexpire +sadd +scard +smembers +publish +subscribe +unsubscribe +ping +time`` and,
+for the start check, ``+config|get +info`` (without them the check says that it could not look). On a cluster
+also ``+cluster|slots +command``.
 """
 
 from collections.abc import Sequence
 
-from proofing.hookspecs import BackendContext, BackendDescriptor, PluginSettings, hookimpl
-from proofing.stores import ResultStore
+from proofing.plugin import BackendContext, BackendDescriptor, PluginSettings, ResultStore, hookimpl
 from proofing_redis.settings import RedisSettings
 
 __all__ = ["RedisSettings", "proofing_result_stores", "proofing_settings"]

@@ -15,8 +15,6 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection
 from redis.cluster import get_node_name
 
-from proofing_redis.errors import REDIS_ERRORS
-
 #: One answer of CLUSTER SLOTS: start, end, then [host, port, …] of the primary and of each replica.
 _Slots = Sequence[Sequence[object]]
 
@@ -31,7 +29,7 @@ async def forget(connections: Iterable[AbstractConnection]) -> None:
         await connection.disconnect(nowait=True)
 
 
-class ClusterLook:
+class TopologyRefresher:
     """Looks after the nodes of a cluster, in the background and one look at a time.
 
     Args:
@@ -64,7 +62,7 @@ class ClusterLook:
         silent = [node.name for node, answer in zip(nodes, answers, strict=True) if answer is None]
         if not any(_differs(client, node, answer) for node, answer in zip(nodes, answers, strict=True)):
             return
-        with contextlib.suppress(*REDIS_ERRORS):
+        with contextlib.suppress(Exception):  # the next silence begins another look
             async with asyncio.timeout(self._deadline_seconds):
                 await client.nodes_manager.initialize(last_failed_node_name=next(iter(silent), None))
 
@@ -73,7 +71,7 @@ class ClusterLook:
         try:
             async with asyncio.timeout(self._deadline_seconds):
                 slots: _Slots = await node.execute_command("CLUSTER SLOTS")
-        except REDIS_ERRORS:
+        except Exception:  # noqa: BLE001 - a node that cannot be asked, whatever its client raises
             return None
         return slots
 

@@ -18,15 +18,18 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-from proofing.errors import StoreUnavailableError
-from proofing_redis.cluster import ClusterLook, forget
-from proofing_redis.errors import REDIS_ERRORS
+from proofing.plugin import StoreUnavailableError, Trouble
+from proofing.plugin.support import translated
+from proofing_redis.batches import Batches, Client, ServerClock
+from proofing_redis.cluster import TopologyRefresher, forget
+from proofing_redis.errors import REDIS_ERRORS, explain
 from proofing_redis.settings import RedisSettings, Server, Topology
 
 #: Connections that are neither in the pool's count nor the caller's: the listener's and a spare.
 _EXTRA_CONNECTIONS = 4
 
-Client = Redis | RedisCluster
+#: In messages and log lines.
+NAME = "the result store (redis)"
 
 
 class RedisConnection:
@@ -39,11 +42,15 @@ class RedisConnection:
     def __init__(self, settings: RedisSettings) -> None:
         self.deadline_seconds = settings.deadline_seconds
         self._settings = settings
+        #: Whether the keys lie on several servers.
+        self.is_cluster = settings.address.topology is Topology.CLUSTER
         self._client: Client | None = None
         self._sentinel: Sentinel | None = None
         # redis-py raises at once when a pool is exhausted; here the caller waits its turn instead.
         self._turns = asyncio.Semaphore(settings.max_connections)
-        self._cluster_look = ClusterLook(settings.deadline_seconds)
+        self._cluster_look = TopologyRefresher(settings.deadline_seconds)
+        self.clock = ServerClock()
+        self._batches = Batches(self.call, self.clock)
 
     async def open(self) -> None:
         """Make the client and see that it answers.
@@ -55,7 +62,7 @@ class RedisConnection:
             return
         self._client, self._sentinel = _make_client(self._settings)
         try:
-            await self.call(lambda client: client.ping())
+            await self.read_clock()
         except StoreUnavailableError:
             await self.close()
             raise
@@ -65,7 +72,7 @@ class RedisConnection:
         client, self._client = self._client, None
         sentinel, self._sentinel = self._sentinel, None
         await self._cluster_look.close()
-        with contextlib.suppress(*REDIS_ERRORS):
+        with contextlib.suppress(Exception):  # what cannot be closed is given up
             async with asyncio.timeout(self.deadline_seconds):
                 if client is not None:
                     await client.aclose()
@@ -83,27 +90,61 @@ class RedisConnection:
         """
         client = self.client
         try:
-            async with asyncio.timeout(self.deadline_seconds), self._turns:
-                return await ask(client)
+            # redis-py passes on what asyncio raises: since Python 3.13 writing to a connection that was reset
+            # is an AttributeError (`_SelectorSocketTransport.writelines`).
+            with translated(StoreUnavailableError, NAME, passing=REDIS_ERRORS):
+                async with asyncio.timeout(self.deadline_seconds), self._turns:
+                    return await ask(client)
         except (TimeoutError, exceptions.TimeoutError):
             await self._forget_idle_connections(client)
-            self._fail("does not answer within its deadline")
-        except exceptions.AuthenticationError:
-            self._fail("refuses our credentials: see redis.username and redis.password")
-        except exceptions.NoPermissionError:
-            self._fail("refuses a command to our user: see the permissions in the plugin's manual")
-        except (exceptions.ConnectionError, exceptions.RedisClusterException, OSError):
-            self._fail("cannot be reached")
-        except exceptions.RedisError:
-            # Loading, read-only after a failover, out of memory, cluster down: the server cannot serve now.
-            self._fail("cannot serve now")
+            self._fail("does not answer within its deadline", Trouble.TIMEOUT)
+        except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
+            self._fail(*explain(error))
 
     async def evaluate(self, script: str, keys: list[str], *arguments: str | bytes | float) -> Any:
         """Run a Lua script as one atomic step.
 
         The text travels each time: it is a few hundred bytes, and no flush or failover can forget it.
         """
-        return await self.call(lambda client: client.eval(script, len(keys), *keys, *arguments))
+        return await self.command("EVAL", script, len(keys), *keys, *arguments)
+
+    async def command(self, *command: str | bytes | float) -> Any:
+        """Return what the server answers to one command.
+
+        What is asked at the same moment travels together, in one round trip; on a cluster each command goes
+        to the server of its key by itself.
+
+        Raises:
+            StoreUnavailableError: as `call`.
+        """
+        if self.is_cluster:
+            asking = self.call(lambda client: client.execute_command(*command))
+            if not self.clock.is_old:
+                return await asking
+            # The clock of the same server: another may be silent, which is no matter of this command.
+            key = command[3] if command[0] == "EVAL" else command[1]
+            answers: Any = await asyncio.gather(asking, self._ask_clock(str(key)), return_exceptions=True)
+            if isinstance(answers[0], BaseException):
+                raise answers[0]
+            return answers[0]
+        return await self._batches.ask(*command)
+
+    async def read_clock(self) -> float:
+        """Return the server's time; of a cluster, that of one of its servers."""
+        return await self._ask_clock()
+
+    async def _ask_clock(self, key: str | None = None) -> float:
+        """Return the time; of a cluster, that of the server of *key*, or of any."""
+        asked = self.clock.here()
+
+        async def ask(client: Client) -> Any:
+            if not isinstance(client, RedisCluster):
+                return await client.execute_command("TIME")  # type: ignore[no-untyped-call]
+            node = client.get_node_from_key(key) if key is not None else None
+            command: Any = client.execute_command
+            return await command("TIME", target_nodes=node or RedisCluster.RANDOM)
+
+        return self.clock.note(await self.call(ask), asked)
 
     @property
     def is_open(self) -> bool:
@@ -118,13 +159,13 @@ class RedisConnection:
             StoreUnavailableError: not open.
         """
         if self._client is None:
-            raise StoreUnavailableError("the result store (redis) is not open")
+            raise StoreUnavailableError(f"{NAME} is not open")
         return self._client
 
     @property
     def refuses_risks(self) -> bool:
         """Whether the start is to stop for what the start check finds."""
-        return self._settings.refuse_risks
+        return self._settings.strict_config
 
     @property
     def sentinels(self) -> list[Redis]:
@@ -159,9 +200,9 @@ class RedisConnection:
         else:
             await forget(client.connection_pool._available_connections)  # noqa: SLF001 - the public way waits
 
-    def _fail(self, what: str) -> NoReturn:
+    def _fail(self, what: str, trouble: Trouble) -> NoReturn:
         """Raise our error; the foreign one may show hosts and commands."""
-        raise StoreUnavailableError(f"the result store (redis) {what}") from None
+        raise StoreUnavailableError(f"{NAME} {what}", trouble=trouble) from None
 
 
 def _make_client(settings: RedisSettings) -> tuple[Client, Sentinel | None]:

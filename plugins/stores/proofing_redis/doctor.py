@@ -22,8 +22,9 @@ from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.sentinel import SentinelConnectionPool
 
-from proofing.logs import get_logger, log
-from proofing_redis.connection import Client, RedisConnection
+from proofing.plugin import get_logger, log
+from proofing_redis.batches import Client
+from proofing_redis.connection import RedisConnection
 from proofing_redis.errors import REDIS_ERRORS
 from proofing_redis.settings import Address, Server
 
@@ -42,7 +43,7 @@ _HIDDEN_REPLICAS = (
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
-_logger = get_logger("stores.redis")
+_logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class _View:
     replicas: frozenset[Server] | None
 
 
-async def find_risks(connection: RedisConnection, address: Address) -> list[str]:
+async def audit_config(connection: RedisConnection, address: Address) -> list[str]:
     """Return one sentence for each risk, with the servers that have it and how to mend it.
 
     Takes one deadline for the primaries, and one for all replicas together.

@@ -5,44 +5,70 @@ Keys (``proofing`` is the setting ``key_prefix``)::
     proofing:{RESULT_ID}:status   "0" or "1" (terminal), then the status record as JSON
     proofing:{RESULT_ID}:result   the sealed result
     proofing:kept:KEY             what `save` and `add` keep
+    proofing:members:KEY          a set of `add_member`
     proofing:count:COUNTER        a limit counter
-    proofing:ended                channel on which ended result ids are published
+    proofing:ended                channel on which ended result ids and their records are published
 
-Every key expires by the server's clock. The braces put both keys of a job into one slot of a cluster. What
-must be one step is one Lua script; the scripts lie in ``lua/``.
+Keys expire by the server's clock. The braces put both keys of a job into one slot.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections.abc import Collection, Sequence
 from functools import partial
 from importlib import resources
 
-from proofing.errors import ConfigurationError, Problem, StoreUnavailableError
-from proofing.logs import get_logger, log
-from proofing.records import StatusRecord
-from proofing.stores import Usage
-from proofing_redis.connection import Client, RedisConnection
-from proofing_redis.doctor import find_risks
+from proofing.plugin import (
+    Admission,
+    ConfigurationError,
+    Count,
+    Mark,
+    Problem,
+    StatusRecord,
+    StoreUnavailableError,
+    Usage,
+    get_logger,
+    log,
+)
+from proofing.plugin.support import seam
+from proofing_redis.batches import Client
+from proofing_redis.connection import NAME, RedisConnection
+from proofing_redis.doctor import audit_config
 from proofing_redis.settings import RedisSettings
 from proofing_redis.wakeups import WakeUps
 
 _DONE = b"1"
 _IN_PROGRESS = b"0"
+#: First numbers of the answer of ``admit.lua``.
+_TAKEN, _FULL = 0, 2
 #: How many records one poll asks for in one round trip.
 _POLL_BATCH = 200
 
-_FINISH, _COUNT, _USAGE, _GIVE_BACK = (
+_FINISH, _COUNT, _USAGE, _GIVE_BACK, _COMPARE_AND_SET, _ADMIT, _ADD_MEMBER, _DROP_MEMBERS = (
     resources.files("proofing_redis").joinpath("lua", f"{name}.lua").read_text("utf-8")
-    for name in ("finish", "count", "usage", "give_back")
+    for name in (
+        "finish",
+        "count",
+        "usage",
+        "refund",
+        "compare_and_set",
+        "admit",
+        "add_member",
+        "drop_members",
+    )
 )
 
-_logger = get_logger("stores.redis")
+#: How long the key that `RedisResultStore.ping` writes lives.
+_PING_SECONDS = 10.0
+
+_logger = get_logger(__name__)
 
 
+@seam(StoreUnavailableError, NAME)
 class RedisResultStore:
-    """Keeps the contract `proofing.stores.ResultStore`.
+    """Keeps the contract `proofing.plugin.ResultStore`.
 
     Args:
         settings: the plugin's.
@@ -64,15 +90,16 @@ class RedisResultStore:
 
         Raises:
             StoreUnavailableError: it does not answer.
-            ConfigurationError: it keeps too much, and ``refuse_risks`` is on.
+            ConfigurationError: it keeps too much, and ``strict_config`` is on.
         """
         await self._connection.open()
+        self._wakeups.open()
         try:
             risks = await self.check()
         except StoreUnavailableError:
             await self.close()
             raise
-        if risks and self._settings.refuse_risks:
+        if risks and self._settings.strict_config:
             await self.close()
             raise ConfigurationError([Problem("redis server", "redis", risk) for risk in risks])
         for risk in risks:
@@ -85,20 +112,32 @@ class RedisResultStore:
 
     async def check(self) -> Sequence[str]:
         """Return what is wrong with the set-up of the server, each with how to mend it."""
-        return await find_risks(self._connection, self._settings.address)
+        return await audit_config(self._connection, self._settings.address)
 
-    async def begin(self, record: StatusRecord, *, life_seconds: float) -> bool:
+    def now(self) -> float:
+        """Return the server's time, as its last answers showed it."""
+        return self._connection.clock.now()
+
+    async def time(self) -> float:
+        """Return the server's time, asked for now."""
+        return await self._connection.read_clock()
+
+    async def ping(self) -> None:
+        """Write: a replica that was promoted back, or a full server, still answers questions."""
+        await self._set(f"{self._prefix}:ping", b"", _PING_SECONDS)
+
+    async def begin(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
         """Keep a record that is in progress, unless one stands."""
         key = self._status_key(record.result_id)
-        return await self._set(key, _encode(record), life_seconds, only_if_absent=True)
+        return await self._set(key, _encode(record), ttl_seconds, only_if_absent=True)
 
     async def finish(
         self,
         record: StatusRecord,
         *,
-        life_seconds: float,
+        ttl_seconds: float,
         sealed_result: bytes | None = None,
-        result_life_seconds: float = 60.0,
+        result_ttl_seconds: float = 60.0,
     ) -> StatusRecord:
         """Keep a terminal record and its result, wake who waits, and return the record that stands."""
         for overwrite in (0, 1):
@@ -106,9 +145,9 @@ class RedisResultStore:
                 _FINISH,
                 [self._status_key(record.result_id), self._result_key(record.result_id)],
                 _encode(record),
-                _milliseconds(life_seconds),
+                _milliseconds(ttl_seconds),
                 sealed_result or b"",
-                _milliseconds(result_life_seconds),
+                _milliseconds(result_ttl_seconds),
                 f"{self._prefix}:ended",
                 record.result_id,
                 overwrite,
@@ -122,7 +161,7 @@ class RedisResultStore:
 
     async def status(self, result_id: str) -> StatusRecord | None:
         """Return the record; one that cannot be read counts as none."""
-        value = await self._connection.call(lambda client: client.get(self._status_key(result_id)))
+        value = await self._connection.command("GET", self._status_key(result_id))
         return _decode(value) if value is not None else None
 
     async def wait(self, result_id: str, *, timeout_seconds: float) -> StatusRecord | None:
@@ -143,6 +182,8 @@ class RedisResultStore:
                 except TimeoutError:
                     return await self.status(result_id)
                 event.clear()
+                if event.value is not None and (told := _decode(event.value)) and told.result_id == result_id:
+                    return told
                 try:
                     record = await self.status(result_id)
                 except StoreUnavailableError:
@@ -151,37 +192,93 @@ class RedisResultStore:
                     # The poll wakes us again when Redis is back.
         return record
 
-    async def take_result(self, result_id: str) -> bytes | None:
-        """Return the sealed result and delete it in one step."""
-        key = self._result_key(result_id)
-        value: bytes | None = await self._connection.call(lambda client: client.getdel(key))
+    async def result(self, result_id: str) -> bytes | None:
+        """Return the sealed result, leaving it."""
+        value: bytes | None = await self._connection.command("GET", self._result_key(result_id))
         return value
 
-    async def save(self, key: str, value: bytes, *, life_seconds: float) -> None:
+    async def drop_result(self, result_id: str) -> bool:
+        """Delete the sealed result; return whether there was one."""
+        return bool(await self._connection.command("DEL", self._result_key(result_id)))
+
+    async def save(self, key: str, value: bytes, *, ttl_seconds: float) -> None:
         """Keep *value*, replacing what stood there and its expiry."""
-        await self._set(self._kept_key(key), value, life_seconds)
+        await self._set(self._kept_key(key), value, ttl_seconds)
 
     async def load(self, key: str) -> bytes | None:
         """Return the value under *key*, or None."""
-        value: bytes | None = await self._connection.call(lambda client: client.get(self._kept_key(key)))
+        value: bytes | None = await self._connection.command("GET", self._kept_key(key))
         return value
 
     async def delete(self, key: str) -> None:
         """Delete what `save` kept."""
-        await self._connection.call(lambda client: client.delete(self._kept_key(key)))
+        await self._connection.command("DEL", self._kept_key(key))
 
-    async def add(self, key: str, value: bytes, *, life_seconds: float) -> bool:
+    async def add(self, key: str, value: bytes, *, ttl_seconds: float) -> bool:
         """Keep *value* only when nothing stands under *key*."""
-        return await self._set(self._kept_key(key), value, life_seconds, only_if_absent=True)
+        return await self._set(self._kept_key(key), value, ttl_seconds, only_if_absent=True)
 
-    async def replace(self, key: str, value: bytes, *, life_seconds: float) -> bool:
-        """Keep *value* only in place of one that stands under *key*."""
-        return await self._set(self._kept_key(key), value, life_seconds, only_if_present=True)
+    async def compare_and_set(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: bytes,
+        ttl_seconds: float,
+        consumes: str | None = None,
+    ) -> bytes | None:
+        """Keep *value* only in place of one that begins with *expected*; return what stands then."""
+        keys = [self._kept_key(key)]
+        if consumes is not None and not self._connection.is_cluster:
+            keys.append(self._result_key(consumes))
+        stands: bytes | None = await self._connection.evaluate(
+            _COMPARE_AND_SET, keys, expected, value, _milliseconds(ttl_seconds)
+        )
+        if consumes is not None and self._connection.is_cluster and stands == value:
+            await self._connection.command("DEL", self._result_key(consumes))
+        return stands
+
+    async def admit(self, *, marks: Sequence[Mark] = (), counts: Sequence[Count] = ()) -> Admission:
+        """Keep all marks and count all attempts, or change nothing."""
+        if self._connection.is_cluster:
+            return await self._admit_one_by_one(marks, counts)
+        arguments: list[str | bytes | float] = [len(marks)]
+        for mark in marks:
+            arguments += [mark.value, _milliseconds(mark.ttl_seconds)]
+        for count in counts:
+            arguments += [count.maximum, _milliseconds(count.window_seconds)]
+        keys = [
+            *(self._kept_key(mark.key) for mark in marks),
+            *(self._counter_key(count.counter) for count in counts),
+        ]
+        what, *facts = await self._connection.evaluate(_ADMIT, keys, *arguments)
+        if what == _TAKEN:
+            return Admission(taken=frozenset(marks[number - 1].key for number in facts))
+        if what == _FULL:
+            number, reached, left = facts
+            full = counts[number - 1 - len(marks)]
+            return Admission(full=(full.counter, Usage(count=reached, seconds_left=_seconds(left))))
+        return Admission()
+
+    async def add_member(self, key: str, member: bytes, *, ttl_seconds: float) -> None:
+        """Add *member* to the set under *key*."""
+        life = _milliseconds(ttl_seconds)
+        await self._connection.evaluate(_ADD_MEMBER, [self._members_key(key)], member, life)
+
+    async def members(self, key: str) -> frozenset[bytes]:
+        """Return the set under *key*."""
+        return frozenset(await self._connection.command("SMEMBERS", self._members_key(key)))
+
+    async def drop_members(self, key: str) -> int:
+        """Delete the set under *key* and return how many members it had."""
+        count: int = await self._connection.evaluate(_DROP_MEMBERS, [self._members_key(key)])
+        return count
 
     async def erase(self, result_id: str) -> bool:
         """Delete status and result of one job; return whether something was there."""
-        keys = (self._status_key(result_id), self._result_key(result_id))
-        return bool(await self._connection.call(lambda client: client.delete(*keys)))
+        return bool(
+            await self._connection.command("DEL", self._status_key(result_id), self._result_key(result_id))
+        )
 
     async def count(self, counter: str, *, maximum: int, window_seconds: float) -> Usage:
         """Add one and restart the window, or change nothing when *maximum* is reached."""
@@ -195,15 +292,14 @@ class RedisResultStore:
         count, left = await self._connection.evaluate(_USAGE, [self._counter_key(counter)])
         return Usage(count=count, seconds_left=_seconds(left))
 
-    async def give_back(self, counter: str) -> Usage:
+    async def refund(self, counter: str) -> Usage:
         """Take one counted attempt back, leaving the window as it is."""
         count, left = await self._connection.evaluate(_GIVE_BACK, [self._counter_key(counter)])
         return Usage(count=count, seconds_left=_seconds(left))
 
     async def reset(self, counter: str) -> bool:
         """Delete a counter; return whether it stood."""
-        key = self._counter_key(counter)
-        return bool(await self._connection.call(lambda client: client.delete(key)))
+        return bool(await self._connection.command("DEL", self._counter_key(counter)))
 
     def _status_key(self, result_id: str) -> str:
         return f"{self._prefix}:{{{result_id}}}:status"
@@ -214,25 +310,57 @@ class RedisResultStore:
     def _kept_key(self, key: str) -> str:
         return f"{self._prefix}:kept:{key}"
 
+    def _members_key(self, key: str) -> str:
+        return f"{self._prefix}:members:{key}"
+
     def _counter_key(self, counter: str) -> str:
         return f"{self._prefix}:count:{counter}"
 
-    async def _set(
-        self,
-        key: str,
-        value: bytes,
-        life_seconds: float,
-        *,
-        only_if_absent: bool = False,
-        only_if_present: bool = False,
-    ) -> bool:
+    async def _set(self, key: str, value: bytes, ttl_seconds: float, *, only_if_absent: bool = False) -> bool:
         """Set *key* with its expiry in one command; return whether it was set."""
-        life = _milliseconds(life_seconds)
+        options = ("NX",) if only_if_absent else ()
         return bool(
-            await self._connection.call(
-                lambda client: client.set(key, value, px=life, nx=only_if_absent, xx=only_if_present)
-            )
+            await self._connection.command("SET", key, value, "PX", _milliseconds(ttl_seconds), *options)
         )
+
+    async def _admit_one_by_one(self, marks: Sequence[Mark], counts: Sequence[Count]) -> Admission:
+        """Do what `admit` does over several servers, and take back what was done when a step fails.
+
+        What cannot be taken back either leaves the first mark, by which the caller finds it.
+        """
+        tried: list[Mark] = []
+        counted: list[Count] = []
+        refused = Admission()
+        try:
+            for mark in marks:
+                tried.append(mark)
+                if not await self.add(mark.key, mark.value, ttl_seconds=mark.ttl_seconds):
+                    tried.pop()
+                    refused = Admission(taken=refused.taken | {mark.key})
+            for count in counts if refused.granted else ():
+                usage = await self.count(
+                    count.counter, maximum=count.maximum, window_seconds=count.window_seconds
+                )
+                if not usage.counted:
+                    refused = Admission(full=(count.counter, usage))
+                    break
+                counted.append(count)
+        except BaseException:
+            with contextlib.suppress(StoreUnavailableError):
+                await self._take_back(tried, counted)
+            raise
+        if not refused.granted:
+            await self._take_back(tried, counted)
+        return refused
+
+    async def _take_back(self, marks: Sequence[Mark], counts: Sequence[Count]) -> None:
+        """Undo one admission, its first mark last."""
+        for count in counts:
+            await self.refund(count.counter)
+        for mark in reversed(marks):
+            # The answer to the last one may have been lost, and the mark be another's.
+            if await self.load(mark.key) == mark.value:
+                await self.delete(mark.key)
 
     async def _find_done(self, result_ids: Collection[str]) -> list[str]:
         """Return those of *result_ids* whose record is terminal; only its first byte travels."""

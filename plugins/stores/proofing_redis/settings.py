@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from proofing.hookspecs import PluginSettings
+from proofing.plugin import PluginSettings
 
 #: Host and port.
 Server = tuple[str, int]
@@ -103,7 +103,7 @@ class RedisSettings(PluginSettings):
     max_connections: int = Field(default=32, ge=1, le=1000)
     password: SecretStr | None = None
     poll_seconds: float = Field(default=2.0, ge=0.05, le=30)
-    refuse_risks: bool = False
+    strict_config: bool = False
     sentinel_password: SecretStr | None = None
     sentinel_username: str | None = None
     tls_ca_file: str | None = None

@@ -1,8 +1,8 @@
 """Wakes those who wait for a result: one subscription a process, shared by all, with polling as the net.
 
-A waiter costs one small object; it holds no connection, thread or timer of Redis. Messages are hints, not
-facts: whoever is woken reads the record. After each (re)subscription everybody is woken once, because an end
-may have been published while nobody listened.
+A waiter costs one small object; it holds no connection, thread or timer of Redis. A message brings the record
+of the end; whoever is woken without one reads it. After each (re)subscription everybody is woken once,
+because an end may have been published while nobody listened.
 """
 
 import asyncio
@@ -12,17 +12,26 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 
 from redis.asyncio.client import PubSub
 
-from proofing.errors import StoreUnavailableError
-from proofing.logs import get_logger, log
+from proofing.plugin import StoreUnavailableError, get_logger, log
+from proofing.plugin.support import Backoff
 from proofing_redis.connection import RedisConnection
-from proofing_redis.errors import REDIS_ERRORS
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 #: After this long without a message the subscription is asked whether it still lives.
 _QUIET_SECONDS = 5.0
 
-_logger = get_logger("stores.redis")
+_logger = get_logger(__name__)
+
+
+class WakeUp(asyncio.Event):
+    """Set whenever a record is worth reading.
+
+    Attributes:
+        value: of the status key, when the message of the end has brought it.
+    """
+
+    value: bytes | None = None
 
 
 class WakeUps:
@@ -47,16 +56,23 @@ class WakeUps:
         self._channel = channel
         self._find_done = find_done
         self._poll_seconds = poll_seconds
-        self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._waiters: dict[str, set[WakeUp]] = {}
         self._anyone = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_closed = False
+
+    def open(self) -> None:
+        """Serve waiters, again after `close`."""
+        self._is_closed = False
 
     @contextlib.contextmanager
-    def waiting(self, result_id: str) -> Iterator[asyncio.Event]:
+    def waiting(self, result_id: str) -> Iterator[WakeUp]:
         """Register a waiter; its event is set whenever the record of *result_id* is worth reading."""
-        if not self._tasks:
+        if not self._tasks and not self._is_closed:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._poll())]
-        event = asyncio.Event()
+        event = WakeUp()
+        if self._is_closed:
+            event.set()
         self._waiters.setdefault(result_id, set()).add(event)
         self._anyone.set()
         try:
@@ -71,37 +87,41 @@ class WakeUps:
 
     async def close(self) -> None:
         """End both tasks, and wake all waiters."""
+        self._is_closed = True
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._wake(list(self._waiters))
 
-    def _wake(self, result_ids: Collection[str]) -> None:
-        """Set the events of all who wait for one of *result_ids*."""
+    def _wake(self, result_ids: Collection[str], value: bytes | None = None) -> None:
+        """Set the events of all who wait for *result_ids*, whose record is *value* if that is known."""
         for result_id in result_ids:
             for event in self._waiters.get(result_id, ()):
+                event.value = value
                 event.set()
 
     async def _listen(self) -> None:
         """Keep one subscription for as long as the store is open, and mend it when it breaks."""
-        pause = _FIRST_PAUSE_SECONDS
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while True:
-            listener = self._connection.listener()
+            listener = None
             try:
+                listener = self._connection.listener()
                 async with asyncio.timeout(self._connection.deadline_seconds):
                     await listener.subscribe(self._channel)
-                if pause > _FIRST_PAUSE_SECONDS:
+                if not backoff.is_first:
                     log(_logger, "result_wakeups_restored", store="redis")
-                pause = _FIRST_PAUSE_SECONDS
+                backoff.reset()
                 await self._pass_on(listener)
-            except REDIS_ERRORS:
-                if pause == _FIRST_PAUSE_SECONDS:
-                    log(_logger, "result_wakeups_lost", level=logging.WARNING, store="redis")
+            except Exception as error:  # noqa: BLE001 - nothing that a library raises may end the wake-ups
+                if backoff.is_first:
+                    name = type(error).__name__
+                    log(_logger, "result_wakeups_lost", level=logging.WARNING, store="redis", error=name)
             finally:
-                await self._close_listener(listener)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                if listener is not None:
+                    await self._close_listener(listener)
+            await backoff.sleep()
 
     async def _pass_on(self, listener: PubSub) -> None:
         """Pass messages on until the subscription breaks.
@@ -124,11 +144,12 @@ class WakeUps:
             if message["type"] == "subscribe":
                 self._wake(list(self._waiters))
             elif message["type"] == "message":
-                self._wake([message["data"].decode("utf-8", "replace")])
+                result_id, _, value = message["data"].partition(b" ")
+                self._wake([result_id.decode("utf-8", "replace")], value or None)
 
     async def _close_listener(self, listener: PubSub) -> None:
         """Give its connection back."""
-        with contextlib.suppress(*REDIS_ERRORS):
+        with contextlib.suppress(Exception):  # what cannot be closed is given up
             async with asyncio.timeout(self._connection.deadline_seconds):
                 await listener.aclose()  # type: ignore[no-untyped-call]
 

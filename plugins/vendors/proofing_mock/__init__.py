@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from proofing.hookspecs import PluginSettings, hookimpl
-from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+from proofing.plugin import Maturity, PluginSettings, ProoferDescriptor, ProoferKind, hookimpl
 
 if TYPE_CHECKING:
     from proofing_mock.documents import DocumentMock
@@ -124,7 +123,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             name="mock",
             kind=ProoferKind.DOCUMENT,
             make=_make_document,
-            takes_text_documents=True,
+            accepts_test_documents=True,
             maturity=Maturity.MOCK,
         ),
     ]

@@ -11,9 +11,16 @@ from typing import Any
 
 import yaml
 
-from proofing.applicant import ATTRIBUTES, Applicant, parse_date
-from proofing.images import Side
-from proofing.results import Alert, Classification, DocAuthResult, ImageMetrics
+from proofing.plugin import (
+    ATTRIBUTES,
+    Alert,
+    Applicant,
+    Classification,
+    DocAuthResult,
+    ImageMetrics,
+    Side,
+    parse_date,
+)
 from proofing_mock import standard
 
 MAX_FORM_BYTES = 16 * 1024
@@ -137,18 +144,18 @@ def _applicant(block: Any) -> Applicant | None:
         return None
     values = _only(_mapping(block), ATTRIBUTES)
     is_passport = _text(values.get("document_type_received") or "").startswith("passport")
-    base = standard.PASSPORT if is_passport else standard.LICENCE
+    base = standard.PASSPORT if is_passport else standard.LICENSE
     return base.merge({name: _attribute(name, value) for name, value in values.items()})
 
 
 def _attribute(name: str, value: Any) -> Any:
-    """Return *value* in the applicant's form; a date that is none reads as nothing."""
+    """Return *value* in the applicant's form; text that is not a date stays, as a vendor may read it."""
     if value is None:
         return None
     if name in _DATES:
         if isinstance(value, dt.datetime):
             value = value.date()
-        return value.isoformat() if isinstance(value, dt.date) else parse_date(_text(value))
+        return value.isoformat() if isinstance(value, dt.date) else parse_date(_text(value)) or value
     if name == "same_address_as_id":
         if not isinstance(value, bool):
             raise FormError

@@ -4,12 +4,16 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from proofing.errors import VendorUnavailableError
-from proofing.images import Side
-from proofing.results import DocAuthResult, DocumentResult, Outcome
-from proofing.rules.document_errors import IMAGE_FAILURES, MIN_DPI, MIN_GLARE, MIN_SHARPNESS
-from proofing.rules.documents import has_barcode_attention
-from proofing.vendors import ProofingContext, ProofingRequest
+from proofing.plugin import (
+    DocAuthResult,
+    DocumentResult,
+    Outcome,
+    ProofingContext,
+    ProofingRequest,
+    Side,
+    VendorUnavailableError,
+)
+from proofing.plugin.support import IMAGE_FAILURES, MIN_DPI, MIN_GLARE, MIN_SHARPNESS, has_barcode_attention
 from proofing_mock import standard
 from proofing_mock.document_form import DocumentForm, FormError, read_form
 
@@ -55,7 +59,7 @@ class DocumentMock:
         return DocumentResult(
             vendor_name=_NAME,
             outcome=Outcome.PASSED,
-            applicant=standard.PASSPORT if Side.PASSPORT in request.images else standard.LICENCE,
+            applicant=standard.PASSPORT if Side.PASSPORT in request.images else standard.LICENSE,
             selfie_checked=Side.SELFIE in request.images,
             passport_check_passed=True if Side.PASSPORT in request.images else None,
             transaction_id=_TRANSACTION_ID,

@@ -5,19 +5,23 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from proofing.applicant import LICENCE_TYPES
-from proofing.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
-from proofing.results import (
+from proofing.plugin import (
+    LICENSE_TYPES,
     AddressResult,
     DeviceResult,
     Match,
     Outcome,
+    ProofingContext,
+    ProofingRequest,
     ResolutionResult,
     ReviewStatus,
     StateIDResult,
+    VendorError,
+    VendorResponseError,
+    VendorTimeoutError,
+    VendorUnavailableError,
 )
-from proofing.rules.state_id import JURISDICTIONS
-from proofing.vendors import ProofingContext, ProofingRequest
+from proofing.plugin.support import JURISDICTIONS
 
 if TYPE_CHECKING:
     from proofing_mock import MockSettings
@@ -125,29 +129,29 @@ class AddressMock:
 
 
 class StateIDMock:
-    """Confirms every licence that looks like one."""
+    """Confirms every license that looks like one."""
 
-    name = "StateIdMock"
+    name = "StateIDMock"
 
     def __init__(self, settings: "MockSettings") -> None:
         """Take the latency from *settings*."""
         self._latency_seconds = settings.latency_seconds
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> StateIDResult:  # noqa: ARG002 - the contract's
-        """Answer by licence number, jurisdiction and type."""
+        """Answer by license number, jurisdiction and type."""
         await asyncio.sleep(self._latency_seconds)
         applicant = request.applicant
         number = (applicant.state_id_number or "").strip()
         if number.lower() == _OFFICE_TIMEOUT_NUMBER:
             raise VendorTimeoutError(
-                "the licence office timed out as asked", vendor_name=self.name, code=_OFFICE_TIMEOUT_CODE
+                "the licensing agency timed out as asked", vendor_name=self.name, code=_OFFICE_TIMEOUT_CODE
             )
         wrong = []
         if applicant.state_id_jurisdiction not in JURISDICTIONS:
             wrong.append("state_id_jurisdiction")
         if not number.strip("0"):
             wrong.append("state_id_number")
-        if applicant.document_type_received not in LICENCE_TYPES:
+        if applicant.document_type_received not in LICENSE_TYPES:
             wrong.append("document_type_received")
         known = applicant.reveal()
         return StateIDResult(

@@ -1,9 +1,9 @@
 """The standard applicant: what the mock reads from every picture. A person who does not exist."""
 
-from proofing.applicant import Applicant
+from proofing.plugin import Applicant
 
-#: As on a driver's licence of North Dakota. Her SSN, which no document shows, is 900-66-1234.
-LICENCE = Applicant(
+#: As on a driver's license of North Dakota.
+LICENSE = Applicant(
     first_name="FAKEY",
     last_name="MCFAKERSON",
     name_suffix="JR",

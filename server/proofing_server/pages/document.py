@@ -1,21 +1,26 @@
 """The capture page, and the confirmation of what was read when the barcode could not be."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.applicant import Applicant
-from proofing.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
-from proofing.images import MAX_PIXELS, MAX_SIDE_PIXELS, Side, fingerprint_of
-from proofing.records import JobKind
+from proofing.base.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Side, fingerprint_of
+from proofing.contracts.records import JobKind
 from proofing.rules.documents import by_side, failed_before
-from proofing.uploads import new_attempt
-from proofing_server import flow
+from proofing.rules.image_gate import MAX_PIXELS, MAX_SIDE_PIXELS, is_text
+from proofing.sessions.uploads import new_attempt
+from proofing_server import flow, kept_uploads
 from proofing_server.bodies import read_form
-from proofing_server.entry import check_form, enter
-from proofing_server.flow import Data, Page
+from proofing_server.client_address import client_network
+from proofing_server.entry import check_form, enter, refuse_at_limit
+from proofing_server.flow import Page
+from proofing_server.kept_uploads import Data
+from proofing_server.measuring import note_cause
 from proofing_server.multipart import MultipartForm, read_multipart
 from proofing_server.pictures import check_picture
 from proofing_server.sessions import Session
@@ -29,38 +34,17 @@ _MAX_OPEN_ATTEMPTS = 4
 
 async def show_document(request: Request) -> Response:
     """Show the capture page; every showing is a new attempt with room for its own uploads."""
-    site, session = await enter(request, Page.DOCUMENT)
+    site, session = await enter(request, Page.DOCUMENT, is_counted=True)
     return await _capture_page(request, site, session)
 
 
 async def post_document(request: Request) -> Response:
     """Take the pictures from the form post, when the browser does not upload them."""
-    site, session = await enter(request, Page.DOCUMENT)
-    form = await read_multipart(request, max_file_bytes=site.service.settings.max_image_upload_bytes)
-    check_form(session, form.fields)
-    if site.service.async_documents:
-        # The switch changed while the page was open: pictures belong in uploads now.
-        return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
-    images, errors = _read_pictures(form, allow_text=site.service.takes_text_documents)
-    # Told before the attempt is counted; the job would look only after that.
-    errors = errors or _failed_before(images, session.data.get("failed_fingerprints", ()))
-    if errors:
-        return await _capture_page(request, site, session, errors=errors, status=400)
-
-    async def ask(data: Data) -> str:
-        return await site.service.submit_images(
-            session.person,
-            images=images,
-            failed_fingerprints=data.get("failed_fingerprints", ()),
-            metadata={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
-        )
-
-    try:
-        return go_to(await submit(session, JobKind.DOCUMENT, ask))
-    except InvalidInputError as error:
-        return await _capture_page(request, site, session, errors=error.fields, status=400)
-    except (StoreUnavailableError, QueueUnavailableError):
-        return await _capture_page(request, site, session, errors={"form": "technical_photos"}, status=503)
+    site, session = await enter(request, Page.DOCUMENT, is_counted=True)
+    largest = site.service.settings.max_image_upload_bytes
+    async with read_multipart(request, site.forms, max_file_bytes=largest) as form:
+        check_form(session, form.fields)
+        return await _take_pictures(request, site, session, form)
 
 
 async def show_confirm(request: Request) -> Response:
@@ -80,13 +64,48 @@ async def post_confirm(request: Request) -> Response:
     _site, session = await enter(request, Page.CONFIRM)
     fields = await read_form(request)
     check_form(session, fields)
-    async with session.change() as data:
+
+    def answer(data: Data) -> Page:
         if flow.gate(data, Page.CONFIRM) is None:
             if fields.get("answer") == "yes":
                 data["confirmed"] = True
             elif fields.get("answer") == "retake":
                 flow.forget(data, Page.DOCUMENT)
-        return go_to(flow.place(data))
+        return flow.place(data)
+
+    return go_to(await session.update(answer))
+
+
+async def _take_pictures(request: Request, site: Site, session: Session, form: MultipartForm) -> Response:
+    """Hand in the pictures of a form post."""
+    if site.service.async_documents:
+        # The switch changed while the page was open: pictures belong in uploads now.
+        return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
+    some_came = any(form.file_names.get(side.value) or form.files.get(side.value) for side in SIDES)
+    images, errors = _read_pictures(form, allow_text=site.service.accepts_test_documents)
+    # Told before the attempt is counted; the job would look only after that.
+    errors = errors or _failed_before(images, session.data.get("failed_fingerprints", ()))
+    if errors:
+        return await _capture_page(request, site, session, errors=errors, some_came=some_came, status=400)
+
+    async def ask(data: Data, result_id: str) -> str:
+        return await site.service.submit_images(
+            session.person,
+            result_id=result_id,
+            images=images,
+            failed_fingerprints=data.get("failed_fingerprints", ()),
+            metadata={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
+            network=client_network(request),
+        )
+
+    try:
+        return go_to(await submit(site, session, JobKind.DOCUMENT, ask))
+    except InvalidInputError as error:
+        return await _capture_page(request, site, session, errors=error.fields, some_came=True, status=400)
+    except (StoreUnavailableError, QueueUnavailableError) as error:
+        note_cause(request.scope, error)
+        errors = {"form": "technical_photos"}
+        return await _capture_page(request, site, session, errors=errors, some_came=True, status=503)
 
 
 async def _capture_page(
@@ -95,18 +114,27 @@ async def _capture_page(
     session: Session,
     *,
     errors: dict[str, str] | None = None,
+    some_came: bool = False,
     status: int = 200,
 ) -> Response:
-    """Render the capture page, with problems at their fields."""
+    """Render the capture page, with problems at their fields; *some_came* if a form post brought photos."""
     service = site.service
     uploads = service.async_documents
     attempt = new_attempt() if uploads else None
+
+    def open_attempt(data: Data) -> None:
+        data["attempts"] = [*data.get("attempts", []), attempt][-_MAX_OPEN_ATTEMPTS:]
+        kept_uploads.expire(data, now=service.now())
+
+    counting = service.limit(session.person, LIMITS[JobKind.DOCUMENT])
     if attempt:
-        async with session.change() as data:
-            data["attempts"] = [*data.get("attempts", []), attempt][-_MAX_OPEN_ATTEMPTS:]
+        limit, _ = await asyncio.gather(counting, session.update(open_attempt))
+    else:
+        limit = await counting
+    if not errors:
+        refuse_at_limit(session, JobKind.DOCUMENT, limit)
     problem: dict[str, Any] = session.data.get("problem") or {}
     earlier = problem.get("fields", {}) if problem.get("kind") == JobKind.DOCUMENT.value else {}
-    limit = await service.limit(session.person, LIMITS[JobKind.DOCUMENT])
     return site.page(
         request,
         "document",
@@ -115,14 +143,16 @@ async def _capture_page(
         status=status,
         headers=site.capture_headers(attempt),
         uploads=uploads,
+        must_choose_again=some_came and not uploads,
         attempt=attempt,
         sides=[side.value for side in SIDES],
         errors=errors or {},
         earlier=earlier,
+        kept=kept_uploads.kept(session.data, now=service.now()) if uploads else {},
         max_bytes=service.settings.max_image_upload_bytes,
         max_pixels=MAX_PIXELS,
         max_side_pixels=MAX_SIDE_PIXELS,
-        takes_text=service.takes_text_documents,
+        takes_text=service.accepts_test_documents,
         failed_fingerprints=session.data.get("failed_fingerprints", []),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
         is_complete=flow.is_complete(session.data, JobKind.DOCUMENT),
@@ -144,7 +174,14 @@ def _read_pictures(form: MultipartForm, *, allow_text: bool) -> tuple[dict[Side,
             if code:
                 errors[side.value] = code
             images[side] = content
-    return images, errors
+    return images, errors or _same_picture(images)
+
+
+def _same_picture(images: Mapping[Side, bytes]) -> dict[str, str]:
+    """Return the side whose picture is the other side's too. The testers' files may be the same."""
+    front, back = images[Side.FRONT], images[Side.BACK]
+    is_same = front == back and not is_text(front)
+    return {Side.BACK.value: "same_photo"} if is_same else {}
 
 
 def _failed_before(images: Mapping[Side, bytes], marks: Collection[str]) -> dict[str, str]:

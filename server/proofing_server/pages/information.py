@@ -1,5 +1,6 @@
 """Social Security number, address, and *check your information*."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -7,16 +8,19 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.applicant import Applicant
-from proofing.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
-from proofing.records import JobKind
+from proofing.base.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.records import JobKind
 from proofing_server import flow
 from proofing_server.bodies import read_form
-from proofing_server.entry import check_form, enter, limit_path
-from proofing_server.flow import Data, Page
+from proofing_server.client_address import client_network
+from proofing_server.entry import check_form, enter, limit_path, refuse_at_limit
+from proofing_server.flow import Page
 from proofing_server.forms import ADDRESS_FIELDS, read_address, read_ssn
+from proofing_server.kept_uploads import Data
+from proofing_server.measuring import note_cause
 from proofing_server.sessions import Session
-from proofing_server.site import SSN_LIMIT, Site, go_to
+from proofing_server.site import LIMITS, SSN_LIMIT, Site, go_to
 from proofing_server.submitting import submit
 
 #: What the device mock can be told to answer.
@@ -31,23 +35,32 @@ async def show_ssn(request: Request) -> Response:
 
 async def post_ssn(request: Request) -> Response:
     """Take the Social Security number; a change of it opens the later steps again."""
-    site, session = await enter(request, Page.SSN)
+    site, session = await enter(request, Page.SSN, is_counted=True)
     fields = await read_form(request)
     check_form(session, fields)
     form = read_ssn(fields)
     if form.errors:
         return _ssn_page(request, site, session, form.errors)
     ssn = form.values["ssn"]
-    async with session.change() as data:
+
+    def answer(data: Data) -> Page | None:
         if elsewhere := flow.gate(data, Page.SSN):
-            return go_to(elsewhere)
+            return elsewhere
         if data.get("ssn") != ssn:
             flow.forget(data, Page.SSN)
             data["ssn"] = ssn
         _choose_device(site, data, fields.get("device", ""))
-    if (await site.service.limit(session.person, SSN_LIMIT, ssn=ssn)).reached:
+        return None
+
+    elsewhere, limit, attempts = await asyncio.gather(
+        session.update(answer),
+        site.service.limit(session.person, SSN_LIMIT, ssn=ssn),
+        site.service.limit(session.person, LIMITS[JobKind.RESOLUTION]),
+    )
+    refuse_at_limit(session, JobKind.RESOLUTION, attempts)
+    if elsewhere is None and limit.reached:
         return go_to(limit_path(SSN_LIMIT))
-    return go_to(flow.place(session.data))
+    return go_to(elsewhere or flow.place(session.data))
 
 
 async def show_address(request: Request) -> Response:
@@ -64,15 +77,18 @@ async def post_address(request: Request) -> Response:
     form = read_address(fields)
     if form.errors:
         return _address_page(request, site, session, fields, form.errors)
-    async with session.change() as data:
+
+    def answer(data: Data) -> Page:
         if elsewhere := flow.gate(data, Page.ADDRESS):
-            return go_to(elsewhere)
+            return elsewhere
         known = applicant_of(data).reveal()
         if any(known.get(name) != form.values.get(name) for name in ADDRESS_FIELDS):
             flow.forget(data, Page.ADDRESS)
             data["address"] = {name: form.values.get(name) for name in ADDRESS_FIELDS}
         data.pop("problem", None)
-    return go_to(Page.VERIFY)
+        return Page.VERIFY
+
+    return go_to(await session.update(answer))
 
 
 async def show_verify(request: Request) -> Response:
@@ -86,19 +102,22 @@ async def post_verify(request: Request) -> Response:
     site, session = await enter(request, Page.VERIFY, is_counted=True)
     check_form(session, await read_form(request))
 
-    async def ask(data: Data) -> str:
+    async def ask(data: Data, result_id: str) -> str:
         return await site.service.submit_resolution(
             session.person,
             applicant_of(data),
+            result_id=result_id,
             device_session_id=data.get("device_session_id"),
             request_ip=request.client.host if request.client else None,
+            network=client_network(request),
         )
 
     try:
-        return go_to(await submit(session, JobKind.RESOLUTION, ask))
+        return go_to(await submit(site, session, JobKind.RESOLUTION, ask))
     except InvalidInputError:
         return _verify_page(request, site, session, {"form": "check_information"}, status=400)
-    except (StoreUnavailableError, QueueUnavailableError):
+    except (StoreUnavailableError, QueueUnavailableError) as error:
+        note_cause(request.scope, error)
         return _verify_page(request, site, session, {"form": "technical"}, status=503)
 
 

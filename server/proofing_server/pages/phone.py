@@ -3,12 +3,16 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
-from proofing.records import JobKind
+from proofing.base.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
+from proofing.contracts.records import JobKind
+from proofing_server import flow
 from proofing_server.bodies import read_form
-from proofing_server.entry import check_form, enter
-from proofing_server.flow import Data, Page
+from proofing_server.client_address import client_network
+from proofing_server.entry import check_form, enter, refuse_at_limit
+from proofing_server.flow import Page
 from proofing_server.forms import read_phone
+from proofing_server.kept_uploads import Data
+from proofing_server.measuring import note_cause
 from proofing_server.pages.information import applicant_of
 from proofing_server.pages.start import CLEAR
 from proofing_server.sessions import Session
@@ -18,7 +22,7 @@ from proofing_server.submitting import submit
 
 async def show_phone_form(request: Request) -> Response:
     """Ask for the phone number; one that failed before is not filled in."""
-    site, session = await enter(request, Page.PHONE)
+    site, session = await enter(request, Page.PHONE, is_counted=True)
     known = session.data.get("phone", "")
     value = "" if known in session.data.get("failed_phones", []) else known
     return await _phone_page(request, site, session, value, {})
@@ -38,22 +42,32 @@ async def post_phone(request: Request) -> Response:
         errors = {"phone": "phone_failed_before"}
         return await _phone_page(request, site, session, typed, errors, status=400, again=phone)
 
-    async def ask(data: Data) -> str:
-        return await site.service.submit_address(session.person, applicant_of(data))
+    async def ask(data: Data, result_id: str) -> str:
+        return await site.service.submit_address(
+            session.person, applicant_of(data), result_id=result_id, network=client_network(request)
+        )
 
     try:
-        return go_to(await submit(session, JobKind.ADDRESS, ask, phone=phone))
+        return go_to(await submit(site, session, JobKind.ADDRESS, ask, phone=phone))
     except InvalidInputError as error:
         errors = {"phone": error.fields.get("phone", "phone_format")}
         return await _phone_page(request, site, session, typed, errors, status=400)
-    except (StoreUnavailableError, QueueUnavailableError):
+    except (StoreUnavailableError, QueueUnavailableError) as error:
+        note_cause(request.scope, error)
         return await _phone_page(request, site, session, typed, {"form": "technical"}, status=503)
 
 
 async def show_done(request: Request) -> Response:
     """Say that the person is verified. The session holds nothing of them any more."""
     site, session = await enter(request, Page.DONE)
-    return site.page(request, "done", page=Page.DONE, session=session, headers=CLEAR)
+    return site.page(
+        request,
+        "done",
+        page=Page.DONE,
+        session=session,
+        headers=CLEAR,
+        reference=flow.reference(session.data),
+    )
 
 
 async def _phone_page(
@@ -68,6 +82,8 @@ async def _phone_page(
 ) -> Response:
     """Render the phone form."""
     limit = await site.service.limit(session.person, LIMITS[JobKind.ADDRESS])
+    if not errors:
+        refuse_at_limit(session, JobKind.ADDRESS, limit)
     return site.page(
         request,
         "phone",

@@ -3,9 +3,12 @@
 
 import { Background, JobError } from "./background.js";
 import { wireCamera } from "./camera.js";
+import { keepsPixels } from "./scaling.js";
+import { showErrors } from "./summary.js";
 import { Attempt, UploadError } from "./uploads.js";
 
 document.getElementById("needs-script")?.remove();
+document.getElementById("scales").hidden = !keepsPixels();
 
 const form = document.getElementById("capture");
 const texts = JSON.parse(document.getElementById("capture-texts").textContent);
@@ -20,32 +23,59 @@ const usesUploads = form.dataset.mode === "uploads";
 const button = form.querySelector("button[type=submit]");
 const busy = form.querySelector(".busy");
 let leaving = false;
+let sides = [];
 
 /** One side: its field, and what became of its photo. */
 class SideField {
   #root;
   #input;
+  #stopCamera;
+  #retryButton;
+  #removeButton;
+  #replaceButton;
   #seen = null; // the file of the field that was looked at last
   #work = null; // the running upload: {controller, promise}
-  taken = null; // {metadata}, and with uploads {slot, iv}
+  #prepared = null; // the picture without metadata, until another is chosen: {bytes, fingerprint, metadata}
+  #isTwin = false; // whether the prepared picture is held back, because the other side has the same
+  #kept; // an upload of an earlier page that the session has: {slot, fingerprint}
+  upload = null; // {slot, iv} of this page
 
   constructor(root) {
     this.#root = root;
     this.name = root.dataset.side;
     this.#input = root.querySelector("input[type=file]");
+    this.#retryButton = root.querySelector("[data-retry]");
+    this.#removeButton = root.querySelector("[data-remove]");
+    this.#replaceButton = root.querySelector("[data-replace]");
+    const { slot, fingerprint } = root.dataset;
+    this.#kept = slot ? { slot, fingerprint } : null;
     this.#input.addEventListener("change", () => this.look());
-    wireCamera(root, {
+    this.#retryButton.addEventListener("click", () => this.tryAgain());
+    this.#removeButton.addEventListener("click", () => this.remove());
+    this.#replaceButton.addEventListener("click", () => this.#input.click());
+    this.#stopCamera = wireCamera(root, {
       onPicture: (blob) => this.choose(blob, "camera"),
       onDenied: () => this.#say(texts.messages.camera_denied),
     });
+    if (this.#kept) this.#setReady(texts.messages[`kept_${this.name}`]);
   }
 
   get isReady() {
-    return this.taken !== null;
+    return this.#root.classList.contains("ready");
   }
 
   get isBusy() {
     return this.#work !== null;
+  }
+
+  get metadata() {
+    return this.#prepared?.metadata;
+  }
+
+  /** What the picture is known by; null where it is the testers' file, or not known. */
+  get fingerprint() {
+    if (this.#prepared?.metadata.mime === "application/yaml") return null;
+    return (this.#prepared ?? this.#kept)?.fingerprint || null;
   }
 
   /** Wait until the upload that runs now has ended, one way or the other. */
@@ -62,12 +92,63 @@ class SideField {
   }
 
   choose(file, source) {
-    this.#work?.controller.abort();
-    this.#reset();
+    this.#stopCamera();
+    this.#forget();
+    this.#start({ file, source });
+  }
+
+  /** Upload once more what is in the page already. */
+  tryAgain() {
+    const prepared = this.#prepared;
+    if (!prepared || this.isBusy) return;
+    this.#clearMarks();
+    this.#start({ prepared });
+    this.#input.focus();
+  }
+
+  /** Take the photo out of the page, and out of the session. */
+  remove() {
+    this.#stopCamera();
+    const slot = (this.upload ?? this.#kept)?.slot;
+    if (slot) attempt?.release(slot);
+    this.#forget();
+    this.#input.value = "";
+    this.#seen = null;
+    this.#say(texts.messages.removed);
+    this.#input.focus();
+    this.#letOthersGoOn();
+  }
+
+  /** Show an error at the field and clear it, so that it blocks the submission. */
+  fail(code, next = null) {
+    this.#forget();
+    this.#mark(code, next);
+    this.#letOthersGoOn();
+  }
+
+  get error() {
+    return this.#root.querySelector(".field-error").textContent;
+  }
+
+  /** The upload did not stand: upload it again if the page still has it, else ask for it. */
+  lose(code) {
+    if (!this.#prepared) {
+      this.fail(code);
+      return;
+    }
+    this.upload = null;
+    this.#clearMarks();
+    this.#mark(code);
+  }
+
+  #start(job) {
     const controller = new AbortController();
-    const promise = this.#take(file, source, controller.signal)
+    const promise = this.#take(job, controller.signal)
       .catch((error) => {
-        if (!controller.signal.aborted) this.fail(codeOf(error), error.next);
+        if (controller.signal.aborted) return;
+        this.#clearMarks();
+        this.#mark(codeOf(error), error.next);
+        this.#letOthersGoOn();
       })
       .finally(() => {
         if (this.#work?.controller === controller) this.#work = null;
@@ -75,59 +156,113 @@ class SideField {
     this.#work = { controller, promise };
   }
 
-  /** Show an error at the field and clear it, so that it blocks the submission. */
-  fail(code, next = null) {
-    this.#reset();
-    this.#input.value = "";
-    this.#input.setAttribute("aria-invalid", "true");
-    this.#root.classList.add("has-error");
-    this.#root.querySelector(".field-error").textContent = textOf(code);
-    if (next) go(next);
-  }
-
-  get error() {
-    return this.#root.querySelector(".field-error").textContent;
-  }
-
-  async #take(file, source, signal) {
-    this.#say(texts.messages.reading);
-    const job = { file, side: this.name, rules, failedBefore, attempt: await attempt?.share() };
+  async #take(job, signal) {
+    if (job.file) this.#say(texts.messages.reading);
+    const shared = { side: this.name, rules, failedBefore, attempt: await attempt?.share() };
     signal.throwIfAborted();
-    const taken = await background.run(job, { signal, onNews: (news) => this.#hear(news) });
-    taken.metadata.source = source;
+    const onNews = (news) => {
+      if (!signal.aborted) this.#hear(news);
+    };
+    const upload = await background.run({ ...job, ...shared }, { signal, onNews });
+    // Another file was chosen meanwhile: what ended too late changes nothing.
+    signal.throwIfAborted();
     this.#progress(null);
-    if (!usesUploads && source === "camera") this.#putIntoField(file);
-    this.#say(usesUploads ? texts.messages.ready : texts.messages.chosen);
-    this.taken = taken;
-    this.#root.classList.add("ready");
+    if (usesUploads) attempt.noteKept();
+    else this.#putIntoField(job.file);
+    this.upload = upload;
+    this.#setReady(usesUploads ? texts.messages.ready : texts.messages.chosen);
   }
 
-  #hear({ preview, isEncrypting, percent }) {
-    if (preview) this.#preview(preview);
+  #hear({ prepared, preview, isEncrypting, isRetrying, percent }) {
+    if (prepared) this.#hold(prepared);
+    else if (preview) this.#preview(preview);
     else if (isEncrypting) this.#say(texts.messages.encrypting);
+    else if (isRetrying) this.#retrying();
     else this.#progress(percent);
   }
 
-  /** A photo from the camera goes into the file field, from where the form post takes it. */
-  #putIntoField(photo) {
+  /** Hold the picture in the page, and no further while the other side has the same. */
+  #hold(prepared) {
+    this.#prepared = prepared;
+    if (this.#findTwin()) {
+      this.#stopWork();
+      this.#clearMarks();
+      this.#isTwin = true;
+      this.#mark("same_photo");
+    } else {
+      this.#letOthersGoOn();
+    }
+  }
+
+  #findTwin() {
+    const isTwin = (side) => side !== this && !side.#isTwin && side.fingerprint === this.fingerprint;
+    return this.fingerprint && sides.find(isTwin);
+  }
+
+  /** Go on with photos that were held back because this side had the same. */
+  #letOthersGoOn() {
+    for (const side of sides.filter((each) => each.#isTwin && !each.#findTwin())) {
+      side.#isTwin = false;
+      side.#clearMarks();
+      side.#start({ prepared: side.#prepared });
+    }
+  }
+
+  /** The photo as it is sent goes into the file field, from where the form post takes it. */
+  #putIntoField(file) {
+    const { bytes, metadata } = this.#prepared;
+    if (metadata.mime === "application/yaml") return;
     const files = new DataTransfer();
-    files.items.add(new File([photo], `${this.name}.jpg`, { type: photo.type }));
+    files.items.add(new File([bytes], file?.name ?? `${this.name}.jpg`, { type: metadata.mime }));
     this.#input.files = files.files;
     [this.#seen] = this.#input.files;
   }
 
-  #reset() {
-    this.taken = null;
+  #setReady(text) {
+    this.#say(text);
+    const focused = document.activeElement;
+    this.#root.classList.add("ready"); // The style hides the field.
+    this.#removeButton.hidden = this.#replaceButton.hidden = false;
+    if (this.#root.contains(focused) && !focused.getClientRects().length) this.#replaceButton.focus();
+  }
+
+  #mark(code, next = null) {
+    this.#input.value = "";
+    this.#input.setAttribute("aria-invalid", "true");
+    this.#root.classList.add("has-error");
+    this.#root.querySelector(".field-error").textContent = textOf(code);
+    this.#retryButton.hidden = this.#prepared === null || this.#isTwin;
+    this.#removeButton.hidden = this.#prepared === null;
+    if (next) go(next);
+  }
+
+  /** Forget the photo, whatever became of it. */
+  #forget() {
+    this.#stopWork();
+    this.#prepared = this.#kept = this.upload = null;
+    this.#isTwin = false;
+    this.#clearMarks();
+    const canvas = this.#root.querySelector(".preview");
+    canvas.hidden = true;
+    canvas.width = canvas.height = 0;
+  }
+
+  #stopWork() {
+    this.#work?.controller.abort();
+    this.#work = null;
+  }
+
+  #clearMarks() {
+    const hadFocus = this.#root.querySelector(".photo-buttons").contains(document.activeElement);
     this.#root.classList.remove("has-error", "ready");
     this.#input.removeAttribute("aria-invalid");
     this.#root.querySelector(".field-error").textContent = "";
     document.querySelector(`#error-summary a[href="#${this.name}"]`)?.closest("li").remove();
     if (!document.querySelector("#error-summary li")) showSummary([]);
+    this.#retryButton.hidden = this.#removeButton.hidden = this.#replaceButton.hidden = true;
     this.#progress(null);
     this.#say("");
-    const canvas = this.#root.querySelector(".preview");
-    canvas.hidden = true;
-    canvas.width = canvas.height = 0;
+    if (hadFocus) this.#input.focus(); // Its button is hidden.
   }
 
   #preview(bitmap) {
@@ -137,6 +272,11 @@ class SideField {
     canvas.getContext("2d").drawImage(bitmap, 0, 0);
     canvas.hidden = false;
     bitmap.close();
+  }
+
+  #retrying() {
+    this.#progress(null);
+    this.#say(texts.messages.retrying);
   }
 
   #progress(percent) {
@@ -157,7 +297,7 @@ const attempt = usesUploads
   ? new Attempt({ id: form.dataset.attempt, csrf: form.elements.csrf_token.value })
   : null;
 const background = new Background(attempt?.id);
-const sides = [...form.querySelectorAll("[data-side]")].map((root) => new SideField(root));
+sides = [...form.querySelectorAll("[data-side]")].map((root) => new SideField(root));
 
 if (usesUploads && !(window.isSecureContext && crypto?.subtle)) {
   // Web Crypto is there on https, and on http://localhost for development; page.js shows the explanation.
@@ -192,7 +332,8 @@ async function onSubmit(event) {
   }
   event.preventDefault();
   if (isBusy()) return;
-  if (sides.some((side) => side.isBusy)) {
+  // What ends for one side may let the other go on.
+  while (sides.some((side) => side.isBusy)) {
     setBusy(texts.messages.wait_for_uploads);
     await Promise.all(sides.map((side) => side.settled()));
     setBusy("");
@@ -210,9 +351,9 @@ async function submitUploads() {
   setBusy(texts.messages.sending);
   const images = {};
   const metadata = {};
-  for (const { name, taken } of sides) {
-    images[name] = { slot: taken.slot, iv: taken.iv };
-    metadata[name] = taken.metadata;
+  for (const side of sides.filter(({ upload }) => upload)) {
+    images[side.name] = side.upload;
+    metadata[side.name] = side.metadata;
   }
   try {
     go(await attempt.submit(images, metadata));
@@ -221,7 +362,7 @@ async function submitUploads() {
     if (error.next) {
       go(error.next);
     } else if (error.errors) {
-      for (const side of sides) if (error.errors[side.name]) side.fail(error.errors[side.name]);
+      for (const side of sides) if (error.errors[side.name]) side.lose(error.errors[side.name]);
       showSummary(sides.filter((side) => error.errors[side.name]));
     } else {
       // The photos stay uploaded: the same button tries again.
@@ -232,27 +373,8 @@ async function submitUploads() {
   }
 }
 
-/** Show the summary of errors, with a link to each field, and give it the focus. */
 function showSummary(wrong) {
-  const place = document.getElementById("summary-place");
-  place.replaceChildren();
-  const prefix = form.dataset.errorTitle;
-  document.title = document.title.replace(prefix, "");
-  if (wrong.length === 0) return;
-  document.title = prefix + document.title;
-  const box = element("div", { className: "notice error", id: "error-summary", tabIndex: -1 });
-  box.setAttribute("role", "alert");
-  const list = element("ul");
-  for (const side of wrong) {
-    const label = form.querySelector(`label[for=${side.name}]`).textContent;
-    const link = element("a", { href: `#${side.name}`, textContent: `${label}: ${side.error}` });
-    const item = element("li");
-    item.append(link);
-    list.append(item);
-  }
-  box.append(element("h2", { textContent: texts.messages.summary_title }), list);
-  place.append(box);
-  box.focus();
+  showErrors(form, wrong, texts.messages.summary_title);
 }
 
 function codeOf(error) {
@@ -277,8 +399,4 @@ function isBusy() {
 function go(path) {
   leaving = true;
   location.assign(path);
-}
-
-function element(name, properties = {}) {
-  return Object.assign(document.createElement(name), properties);
 }

@@ -1,8 +1,6 @@
-// On every page: focus, forms that are sent once, the masked number, and the warning before the session ends.
+// On every page: focus, forms that are sent once, and the masked number.
 
 const BUSY_VISIBLE_AFTER_MS = 15_000;
-const ANSWER_WITHIN_SECONDS = 15;
-const ASK_AGAIN_AFTER_SECONDS = 5;
 
 takeFocus();
 forgetPost();
@@ -10,7 +8,6 @@ forgetPost();
 if (!window.isSecureContext) document.getElementById("insecure")?.removeAttribute("hidden");
 for (const form of document.querySelectorAll("form[data-once]")) sendOnce(form);
 for (const button of document.querySelectorAll("[data-toggle]")) maskedField(button);
-watchSession(document.getElementById("session-warning"));
 
 /** Put the focus on the error summary, or on the heading of a page that tells news. */
 function takeFocus() {
@@ -44,7 +41,7 @@ function sendOnce(form) {
       status.classList.add("visible");
     }, BUSY_VISIBLE_AFTER_MS);
   });
-  // A page that comes back from the browser's history must not look busy for ever.
+  // A page that comes back from the browser's history must not look busy forever.
   addEventListener("pageshow", () => {
     clearTimeout(timer);
     button.removeAttribute("aria-disabled");
@@ -57,69 +54,12 @@ function maskedField(button) {
   const field = document.getElementById(button.dataset.toggle);
   button.hidden = false;
   const show = (visible) => {
-    field.type = visible ? "text" : "password";
+    field.classList.toggle("masked", !visible);
     button.setAttribute("aria-pressed", String(visible));
   };
   button.addEventListener("click", () => {
-    show(field.type === "password");
+    show(field.classList.contains("masked"));
     field.focus();
   });
   field.form.addEventListener("submit", () => show(false));
-}
-
-/**
- * Warn a while before the session ends, and leave the page when it has: it shows personal data. The server
- * is asked first, because another tab may have kept the session alive. A server that cannot be reached has not
- * ended the session: the page warns, asks again, and leaves when the time is over that was told last.
- */
-function watchSession(warning) {
-  if (!warning) return;
-  const warnSeconds = Number(warning.dataset.warnSeconds);
-  let method = "GET"; // POST when the person has said that they are there, until the server has heard it
-  let endsAt = 0;
-  let timer = 0;
-  let asking = null;
-  const after = (seconds, act) => {
-    clearTimeout(timer);
-    timer = setTimeout(act, Math.max(1, seconds) * 1000);
-  };
-  const take = (secondsLeft) => {
-    endsAt = Date.now() + secondsLeft * 1000;
-    warning.hidden = secondsLeft > warnSeconds;
-    after(warning.hidden ? secondsLeft - warnSeconds : secondsLeft + 1, ask);
-  };
-  const ask = async () => {
-    asking?.abort();
-    const mine = new AbortController();
-    asking = mine;
-    after(ANSWER_WITHIN_SECONDS, () => mine.abort());
-    const { status, secondsLeft } = await askSession(method, warning.dataset.csrf, mine.signal);
-    if (asking !== mine) return; // Asked once more meanwhile.
-    if (secondsLeft !== null) {
-      method = "GET";
-      take(secondsLeft);
-    } else if (status === 401 || Date.now() >= endsAt) {
-      location.replace("/session-ended");
-    } else {
-      warning.hidden = false;
-      after(ASK_AGAIN_AFTER_SECONDS, ask);
-    }
-  };
-  warning.querySelector("button").addEventListener("click", () => {
-    method = "POST";
-    ask();
-  });
-  take(Number(warning.dataset.idleSeconds));
-}
-
-/** Ask about the session, or have it start its idle time again. Without an answer the status is 0. */
-async function askSession(method, csrf, signal) {
-  let status = 0;
-  try {
-    const answer = await fetch("/api/session", { method, headers: { "X-CSRF-Token": csrf }, signal });
-    status = answer.status;
-    return { status, secondsLeft: answer.ok ? (await answer.json()).idle_seconds : null };
-  } catch {
-    return { status, secondsLeft: null };
-  }
 }

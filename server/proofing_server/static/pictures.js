@@ -1,68 +1,85 @@
-// The first look at a chosen file: its bytes, and what is wrong with them. The job looks again.
+// The first look at a chosen file: its image, without metadata, and what is wrong with it. The job looks again, with
+// the same answer (core's images.py).
+
+import { ascii, base64, joined, startsWith } from "./bytes.js";
+import { readJPEG } from "./jpeg.js";
+import { readPNG } from "./png.js";
+import { PictureError } from "./refusal.js";
+import { scaleDown } from "./scaling.js";
 
 const JPEG_START = [0xff, 0xd8, 0xff];
 const PNG_START = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const JPEG_END = [0xff, 0xd9];
-const PNG_END = [0x49, 0x45, 0x4e, 0x44];
-// Cameras append small trailers after the end of the picture.
-const TRAILER_BYTES = 64 * 1024;
+const HEIC_BRANDS = new Set(["heic", "heix", "heim", "heis", "hevc", "hevm", "hevs", "hevx", "mif1", "msf1"]);
+// A larger file is not read at all: the film behind a motion photo has some tens of megabytes.
+const MAX_FILE_BYTES = 150 * 1024 * 1024;
 const DATA_URL_HEAD = /^data:[^,]{0,90};base64,/i;
-// Base64 is a third longer than what it spells, and a data URL has a head.
-const DATA_URL_GROWTH = 1.4;
-
-/** A picture that is refused at the field; `code` is the key of its text. */
-export class PictureError extends Error {
-  constructor(code) {
-    super(code);
-    this.code = code;
-  }
-}
+const DATA_URL_HEAD_BYTES = 103;
 
 /**
- * Return bytes and type of a chosen file.
+ * Return what of a chosen file is sent: its first image, without metadata; scaled only if it is above a limit.
  *
  * @param {Blob} file as chosen or taken
- * @param {{maxBytes: number, takesText: boolean}} rules
- * @returns {Promise<{bytes: Uint8Array, mime: string}>}
+ * @param {{maxBytes: number, maxPixels: number, maxSidePixels: number, takesText: boolean}} rules
+ * @returns {Promise<{bytes: Uint8Array, mime: string, width?: number, height?: number, scaled?: boolean}>} the size
+ *   is that of the picture as it is shown, turned as the camera says
  */
-export async function readPicture(file, { maxBytes, takesText }) {
-  if (file.size === 0) throw new PictureError("empty");
-  if (file.size > maxBytes * DATA_URL_GROWTH) throw new PictureError("too_large");
-  let bytes;
+export async function preparePicture(file, rules) {
+  const bytes = decodeDataURL(await read(file));
+  let image;
   try {
-    bytes = new Uint8Array(await file.arrayBuffer());
-  } catch {
-    throw new PictureError("not_an_image"); // The file went away, or may not be read.
+    image = inspect(bytes, rules);
+  } catch (error) {
+    if (error.code !== "too_large" && error.code !== "too_many_pixels") throw error;
+    const scaled = await scaleDown(bytes, startsWith(bytes, PNG_START) ? "image/png" : "image/jpeg", rules);
+    if (!scaled) throw error;
+    image = { ...inspect(scaled, rules), scaled: true };
   }
-  bytes = decodeDataUrl(bytes);
-  if (bytes.length === 0) throw new PictureError("empty");
-  if (bytes.length > maxBytes) throw new PictureError("too_large");
-  const mime = typeOf(bytes, takesText);
-  if (mime === null) throw new PictureError("not_an_image");
-  if (!isComplete(bytes, mime)) throw new PictureError("truncated");
-  return { bytes, mime };
+  const { orientation, ...prepared } = image;
+  if (orientation < 5) return prepared;
+  return { ...prepared, width: image.height, height: image.width };
 }
 
 /**
- * Refuse a picture that the job would refuse for its size.
+ * Let bytes through the gate and return their first image, without metadata.
  *
- * @param {{width?: number, height?: number}} size without them it is not known, and left to the job
- * @param {{maxPixels: number, maxSidePixels: number}} rules
+ * @returns {{bytes: Uint8Array, mime: string, width?: number, height?: number, orientation?: number}} the size is
+ *   that of the samples, before they are turned
  */
-export function checkSize({ width = 0, height = 0 }, { maxPixels, maxSidePixels }) {
-  if (Math.max(width, height) > maxSidePixels || width * height > maxPixels) {
+export function inspect(bytes, { maxBytes, maxPixels, maxSidePixels, takesText }) {
+  if (bytes.length === 0) throw new PictureError("empty");
+  let mime;
+  let image;
+  if (startsWith(bytes, JPEG_START)) {
+    mime = "image/jpeg";
+    image = readJPEG(bytes);
+  } else if (startsWith(bytes, PNG_START)) {
+    mime = "image/png";
+    image = readPNG(bytes);
+  } else if (ascii(bytes.subarray(4, 8)) === "ftyp" && HEIC_BRANDS.has(ascii(bytes.subarray(8, 12)))) {
+    throw new PictureError("heic");
+  } else if (takesText && isText(bytes)) {
+    mime = "application/yaml";
+    image = { pieces: [bytes] };
+  } else {
+    throw new PictureError("not_an_image");
+  }
+  const { pieces, ...size } = image;
+  const content = joined(pieces);
+  if (content.length > maxBytes) throw new PictureError("too_large");
+  if (Math.max(size.width, size.height) > maxSidePixels || size.width * size.height > maxPixels) {
     throw new PictureError("too_many_pixels");
   }
+  return { bytes: content, mime, ...size };
 }
 
 /** Return what a data URL spells; its text is not the picture. Other bytes are returned as they are. */
-export function decodeDataUrl(bytes) {
-  const head = ascii(bytes.subarray(0, 100));
+export function decodeDataURL(bytes) {
+  const head = ascii(bytes.subarray(0, DATA_URL_HEAD_BYTES));
   if (!head.toLowerCase().startsWith("data:")) return bytes;
   const match = DATA_URL_HEAD.exec(head);
   if (!match) throw new PictureError("not_an_image");
   try {
-    const text = atob(ascii(bytes.subarray(match[0].length)).trim());
+    const text = atob(ascii(bytes.subarray(match[0].length)));
     return Uint8Array.from(text, (character) => character.charCodeAt(0));
   } catch {
     throw new PictureError("not_an_image");
@@ -75,22 +92,14 @@ export async function fingerprint(bytes) {
   return base64(digest).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-export function base64(bytes) {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
-}
-
-function typeOf(bytes, takesText) {
-  if (startsWith(bytes, JPEG_START)) return "image/jpeg";
-  if (startsWith(bytes, PNG_START)) return "image/png";
-  return takesText && isText(bytes) ? "application/yaml" : null;
-}
-
-function isComplete(bytes, mime) {
-  if (mime === "application/yaml") return true;
-  const tail = bytes.subarray(-TRAILER_BYTES);
-  return contains(tail, mime === "image/jpeg" ? JPEG_END : PNG_END);
+async function read(file) {
+  if (file.size > MAX_FILE_BYTES) throw new PictureError("too_large");
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch {
+    // NotFoundError, NotReadableError: it was moved or deleted, or lies in a cloud that did not deliver it.
+    throw new PictureError("file_gone");
+  }
 }
 
 function isText(bytes) {
@@ -99,24 +108,4 @@ function isText(bytes) {
   } catch {
     return false;
   }
-}
-
-function startsWith(bytes, start) {
-  return start.every((byte, index) => bytes[index] === byte);
-}
-
-function contains(bytes, pattern) {
-  for (let at = bytes.length - pattern.length; at >= 0; at--) {
-    if (pattern.every((byte, index) => bytes[at + index] === byte)) return true;
-  }
-  return false;
-}
-
-function ascii(bytes) {
-  let text = "";
-  const step = 0x8000; // Arguments of one call are limited.
-  for (let at = 0; at < bytes.length; at += step) {
-    text += String.fromCharCode(...bytes.subarray(at, at + step));
-  }
-  return text;
 }

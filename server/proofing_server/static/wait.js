@@ -1,143 +1,88 @@
-// Follows a job: server-sent events, and polling with back-off where they do not get through. The page
-// is never believed: when the job has ended, the server is asked for the next page.
+// The waiting page: what it announces, and where it leads. The page is never believed: when the job has ended, the
+// server is asked for the next page.
 
-const MAX_POLL_SECONDS = 15;
-const BACK_OFF = 1.5;
-const STREAM_SILENCE_MS = 25_000;
+import { Follower } from "./following.js";
+
+// With the first look, at most three announcements about one job. What follows is the screen of a late answer,
+// whose heading takes the focus.
+const ANNOUNCED_AFTER_SECONDS = [15, 30];
 
 const root = document.getElementById("wait");
 const status = document.getElementById("wait-status");
 const texts = JSON.parse(root.dataset.texts);
-const url = `/api/jobs/${encodeURIComponent(root.dataset.resultId)}`;
-const firstPollSeconds = Number(root.dataset.pollSeconds);
 
 let stage = root.dataset.stage;
-let stream = null;
-let silence = 0;
-let pollTimer = 0;
-let pollSeconds = firstPollSeconds;
+let seen = false;
 let inTrouble = false;
-let ended = false;
 
 if (stage !== "missing") {
-  openStream();
-  // A page that slept, came back from history, or was offline asks at once.
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) poll();
+  const follower = new Follower(root.dataset.resultId, Number(root.dataset.pollSeconds), {
+    onJob: take,
+    onTrouble: () => trouble(navigator.onLine ? texts.trouble : texts.offline),
+    onSessionEnd: () => leave("/session-ended"),
   });
+  const leave = (path) => {
+    follower.close();
+    location.replace(path);
+  };
+  const resume = () => {
+    follower.open();
+    follower.poll();
+  };
+
+  function take(job) {
+    if (job.state === "done") {
+      leave(job.next);
+      return;
+    }
+    if (job.state === "missing") {
+      leave(root.dataset.path);
+      return;
+    }
+    if (inTrouble) say(texts.again);
+    else if (!seen) say(job.state === "late" ? texts.late : texts.checking);
+    inTrouble = false;
+    seen = true;
+    if (job.state === "late" && stage !== "late") showLate();
+    stage = job.state;
+  }
+
+  follower.open();
+  // Whoever stops the check is led by the answer to that, and not by the end of the job that it brings about.
+  addEventListener("submit", () => follower.close());
+  addEventListener("online", resume);
+  addEventListener("offline", () => trouble(texts.offline));
+  // A page that comes back from the browser's history.
   addEventListener("pageshow", (event) => {
     if (event.persisted) resume();
   });
-  addEventListener("online", resume);
-  addEventListener("offline", () => say(texts.offline));
-  addEventListener("pagehide", () => {
-    stream?.close();
-    clearTimeout(pollTimer);
-    clearTimeout(silence);
-  });
+  addEventListener("pagehide", () => follower.close());
+  for (const seconds of ANNOUNCED_AFTER_SECONDS) announceAfter(seconds - Number(root.dataset.waitedSeconds), seconds);
 }
 
-function resume() {
-  ended = false;
-  poll();
-  openStream();
+/** Say that the check goes on, unless something else has been said that matters more. */
+function announceAfter(secondsLeft, seconds) {
+  if (secondsLeft <= 0) return;
+  setTimeout(() => {
+    if (seen && !inTrouble && stage === "in_progress") say(texts.after_seconds[seconds]);
+  }, secondsLeft * 1000);
 }
 
-function openStream() {
-  stream?.close();
-  stream = new EventSource(`${url}/events`);
-  stream.addEventListener("status", (event) => {
-    stopPolling();
-    watchSilence();
-    take(JSON.parse(event.data));
-  });
-  stream.addEventListener("trouble", fallBack);
-  stream.addEventListener("error", fallBack);
-  watchSilence();
-}
-
-/** Poll when the stream says nothing, as behind a proxy that holds it back. */
-function watchSilence() {
-  clearTimeout(silence);
-  silence = setTimeout(fallBack, STREAM_SILENCE_MS);
-}
-
-function fallBack() {
-  if (!ended && !pollTimer) pollTimer = setTimeout(poll, pollSeconds * 1000);
-}
-
-function stopPolling() {
-  clearTimeout(pollTimer);
-  pollTimer = 0;
-  pollSeconds = firstPollSeconds;
-}
-
-async function poll() {
-  clearTimeout(pollTimer);
-  pollTimer = 0;
-  if (ended) return;
-  let answer = null;
-  try {
-    answer = await fetch(url, { headers: { Accept: "application/json" } });
-  } catch {
-    // Offline, or the server is away: said below.
-  }
-  if (answer?.status === 401) {
-    leave("/session-ended");
-    return;
-  }
-  if (answer?.status === 404) {
-    take({ state: "missing" });
-    return;
-  }
-  if (answer?.ok) {
-    take(await answer.json());
-  } else {
-    inTrouble = true;
-    say(navigator.onLine ? texts.trouble : texts.offline);
-  }
-  pollSeconds = Math.min(pollSeconds * BACK_OFF, MAX_POLL_SECONDS);
-  if (stream?.readyState !== EventSource.OPEN) fallBack();
-}
-
-function take(job) {
-  if (ended) return;
-  if (inTrouble) {
-    inTrouble = false;
-    say(texts.again);
-  }
-  if (job.state === "done") {
-    say(texts.done);
-    leave(job.next);
-  } else if (job.state === "missing") {
-    leave(root.dataset.path);
-  } else if (job.state === "late" && stage !== "late") {
-    showLate();
-  } else if (status.textContent === "") {
-    say(texts.checking);
-  }
-  stage = job.state;
-}
-
-function leave(path) {
-  ended = true;
-  stream?.close();
-  stopPolling();
-  clearTimeout(silence);
-  location.replace(path);
+function trouble(text) {
+  inTrouble = true;
+  say(text);
 }
 
 function showLate() {
   document.getElementById("waiting").hidden = true;
-  document.getElementById("stop-hint")?.remove();
-  const stop = document.getElementById("stop");
-  stop.textContent = stop.dataset.late;
+  document.getElementById("stop").hidden = true;
+  document.getElementById("retry").hidden = false;
   const late = document.getElementById("late");
   late.hidden = false;
   const heading = late.querySelector("h1");
   document.title = `${heading.textContent} – ${document.title.split(" – ").pop()}`;
+  say("");
   heading.focus();
-  say(texts.late);
 }
 
 function say(text) {

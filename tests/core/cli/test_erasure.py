@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from proofing import runtime
+from proofing import bootstrap
+from proofing.app.service import Person
 from proofing.cli import main
-from proofing.images import Side
-from proofing.service import Person
-from proofing.testing.s3 import DEFAULT_CREDENTIAL, Bucket, running_s3
+from proofing.contracts.images import Side
+from proofing_devtools.s3 import DEFAULT_CREDENTIAL, Bucket, running_s3
 
 PERSON = Person(reference="person-1")
 
@@ -39,8 +39,8 @@ def bucket(bare_environment, settings_file, monkeypatch):
 
 async def leave_traces():
     """Have a session and an upload slot of the person."""
-    configuration = await runtime.configure()
-    async with runtime.start(configuration, "run") as started:
+    configuration = await bootstrap.configure()
+    async with bootstrap.start(configuration, "run") as started:
         await started.service.save_session("session-id", {"person": PERSON.reference})
         grant = await started.service.new_slot(PERSON, attempt="a" * 32, side=Side.FRONT)
         assert grant
@@ -48,8 +48,8 @@ async def leave_traces():
 
 async def session():
     """Return what is left of the session."""
-    configuration = await runtime.configure()
-    async with runtime.start(configuration, "run") as started:
+    configuration = await bootstrap.configure()
+    async with bootstrap.start(configuration, "run") as started:
         return await started.service.load_session("session-id")
 
 
@@ -72,5 +72,5 @@ def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys, tmp_path
     assert main(["erase", PERSON.reference, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["complete"]
     lines = [json.loads(line) for line in (tmp_path / "log" / "test.log").read_text().splitlines()]
-    erased = [(line["role"], line["success"]) for line in lines if line["name"] == "erased"]
-    assert erased == [("erase", False), ("erase", True)]
+    erased = [(line["role"], line["name"]) for line in lines if line["name"].startswith("eras")]
+    assert erased == [("erase", "erasure_incomplete"), ("erase", "erased")]

@@ -7,10 +7,12 @@ import sys
 import pytest
 
 from proofing import __version__
-from proofing.cli import main
-from proofing.errors import QueueUnavailableError, StoreUnavailableError
-from proofing.plugins import PluginManager
+from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
+from proofing.cli import exits, main
+from proofing.cli.inspection import _missing_contacts
+from proofing.registry.plugins import PluginManager
 from proofing.settings import Settings
+from proofing_local.images import LocalImageStore
 
 SECRET = "s3cr3t-900661234"
 
@@ -122,6 +124,7 @@ def test_check_says_that_all_is_well(settled, capsys):
         "settings": "ok",
         "vendors": [],
         "reachable": {"key_service": None, "result_store": None, "image_store": None, "queue": None},
+        "troubles": {},
         "advice": {},
     }
     assert main(["check"]) == 0
@@ -129,7 +132,7 @@ def test_check_says_that_all_is_well(settled, capsys):
 
 
 @pytest.mark.parametrize("hindrance", ["the directory is a file", "the file is a directory"])
-def test_check_names_the_log_that_cannot_be_written(settled, capsys, tmp_path, hindrance):
+def test_check_names_the_log_that_cannot_be_written(settled, capsys, tmp_path, hindrance, monkeypatch):
     """A start would fail on it, so the check does, and makes no directory to find out."""
     directory = tmp_path / "logs"
     settled(log_directory=str(directory))
@@ -140,7 +143,11 @@ def test_check_names_the_log_that_cannot_be_written(settled, capsys, tmp_path, h
     else:
         (directory / "test.log").mkdir(parents=True)
     assert main(["check"]) == 78
-    assert "log_directory: cannot be used: " in capsys.readouterr().err
+    assert "settings.yaml (default): log_directory: cannot be used: " in capsys.readouterr().err
+    settled()
+    monkeypatch.setenv("PROOFING_LOG_DIRECTORY", str(directory))
+    assert main(["check"]) == 78
+    assert "environment variable: log_directory: cannot be used: " in capsys.readouterr().err
 
 
 def test_check_tells_of_sections_that_nothing_reads(settled, capsys):
@@ -169,10 +176,13 @@ class Away:
 def test_check_says_what_is_away(settled, capsys, monkeypatch, part):
     """A backend that does not answer is an exit code and a line, not a crash."""
     settled()
-    error = QueueUnavailableError("no queue") if part == "queue" else StoreUnavailableError("no store")
+    kind = QueueUnavailableError if part == "queue" else StoreUnavailableError
+    error = kind("nobody there", trouble=Trouble.CONNECTION_REFUSED)
     monkeypatch.setattr(PluginManager, part, lambda *_: Away(error))
     assert main(["check", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["reachable"][part] == str(error)
+    told = json.loads(capsys.readouterr().out)
+    assert told["reachable"][part] == "nobody there"
+    assert told["troubles"] == {part: "connection_refused"}
 
 
 def test_what_is_away_ends_a_command_with_69(settled, capsys, monkeypatch):
@@ -217,3 +227,95 @@ def test_the_module_is_the_command():
         [sys.executable, "-m", "proofing.cli", "--version"], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == f"proofing {__version__}"
+
+
+def test_production_without_contacts_is_worth_a_warning(tmp_path):
+    """One sentence for each thing that people would look for; any one contact will do."""
+    keys = {"session_encryption_key": "00" * 32, "hmac_fingerprinter_key": "11" * 32}
+    missing = _missing_contacts(Settings(**keys))
+    assert [sentence.partition(" ")[0] for sentence in missing] == [
+        "support_url,",
+        "alternative_url",
+        "privacy_url",
+        "accessibility_url",
+    ]
+    page = "https://agency.example/"
+    told = _missing_contacts(
+        Settings(
+            **keys,
+            support_phone="202-555-0143",
+            alternative_url=page,
+            privacy_url=page,
+            accessibility_url=page,
+        )
+    )
+    assert told == []
+
+
+def test_a_deep_check_tries_an_upload(settled, capsys):
+    """The embedded store refuses what it must, and keeps nothing of it."""
+    settled()
+    assert main(["check", "--deep"]) == 0
+    assert "uploads: ok" in capsys.readouterr().out
+    assert main(["check", "--deep", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["deep"] == {"problems": [], "advice": []}
+    assert main(["check"]) == 0
+    assert "uploads" not in capsys.readouterr().out
+
+
+def test_a_deep_check_of_a_careless_store_fails(settled, capsys, monkeypatch):
+    """An upload that must be refused and is not is an exit code."""
+
+    async def accept(_self, object_key, *, query, headers, body):
+        _ = object_key, query, headers, body
+
+    monkeypatch.setattr(LocalImageStore, "receive", accept)
+    settled()
+    assert main(["check", "--deep"]) == 1
+    told = capsys.readouterr().out
+    assert "SHA-256 checksum" in told
+    assert "a second upload" in told
+    assert "is not there" in told
+
+
+def test_the_help_names_every_exit_code(capsys):
+    """Scripts branch on them."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+    assert codes
+    assert all(f"{code} {exits.MEANINGS[code]}" in " ".join(text.split()) for code in codes | {0, 1, 2, 78})
+
+
+@pytest.mark.parametrize("command", ["erase", "explain"])
+@pytest.mark.parametrize("reference", ["", "  "])
+def test_an_empty_reference_is_a_wrong_command_line(settled, capsys, command, reference):
+    """An unset variable of a shell erases nobody and explains nothing."""
+    settled()
+    with pytest.raises(SystemExit) as ended:
+        main([command, reference])
+    assert ended.value.code == exits.USAGE
+    assert "must not be empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("redirection", "code"), [(">&-", 0), ("2>&-", 0), (">/dev/full", exits.OUTPUT)])
+def test_an_output_that_cannot_be_written_causes_no_traceback(settled, redirection, code):
+    """Closed, or full."""
+    settled()
+    run = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m proofing.cli check {redirection}'],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert (run.returncode, "Traceback" in run.stderr) == (code, False)
+
+
+def test_a_setting_that_the_secret_store_replaces_is_named(settled, capsys):
+    """Whoever rotates a key in settings.yaml changes nothing, and learns it."""
+    settled(session_encryption_key="12" * 32)
+    assert main(["check"]) == 0
+    told = capsys.readouterr().out
+    assert "session_encryption_key of settings.yaml (default) is not used" in told
+    assert "12" * 32 not in told

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from proofing.cli import main
+from proofing.cli import exits, main
 
 #: Loads the installed plugin as a process would, and asks it over a fake transport.
 USE = """
 import asyncio, sys
 from pathlib import Path
 import httpx, yaml
-from proofing.jobs.run import JobRun, VendorDesk
-from proofing.outbound import OutboundTransport
-from proofing.plugins import PluginManager
-from proofing.queues import JobMessage
-from proofing.records import JobKind
+from proofing.jobs.run import JobRun, VendorClientPool
+from proofing.outbound.client import OutboundTransport
+from proofing.registry.plugins import PluginManager
+from proofing.contracts.queues import JobMessage
+from proofing.contracts.records import JobKind
 from proofing.settings import read_layers
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.vendor_fakes import FakeVendor
-from proofing.vendors import ProoferKind, ProofingRequest
+from proofing.contracts.proofers import ProoferKind, ProofingRequest
 
 path = Path(sys.argv[1])
 section = {"base_url": "https://api.nice.example", "api_key": "a-key"}
@@ -41,7 +41,7 @@ def answer(request):
 
 async def ask():
     message = JobMessage(result_id="r", kind=JobKind.RESOLUTION, owner="o", encrypted_arguments=b"")
-    desk = VendorDesk(OutboundTransport(transport=FakeVendor(answer)))
+    desk = VendorClientPool(OutboundTransport(transport=FakeVendor(answer)))
     run = JobRun(MemoryJob(message, attempt=1), desk)
     return await run.ask(loaded, ProofingRequest(applicant=Canary().applicant), step="resolution")
 
@@ -177,13 +177,13 @@ def test_the_skeleton_is_typed(skeleton):
     ],
 )
 def test_names_that_clash_or_cannot_be_installed(tmp_path, capsys, name, said):
-    """Refused with exit code 78, and nothing is written."""
-    assert main(["new-vendor", name, "--directory", str(tmp_path)]) == 78
+    """Refused as a wrong command line, and nothing is written."""
+    assert main(["new-vendor", name, "--directory", str(tmp_path)]) == exits.USAGE
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_overwritten(skeleton, capsys):
     """A second time it says that the folder exists."""
-    assert main(["new-vendor", "nice_vendor", "--directory", str(skeleton.parent)]) == 78
+    assert main(["new-vendor", "nice_vendor", "--directory", str(skeleton.parent)]) == exits.USAGE
     assert "exists already" in capsys.readouterr().err

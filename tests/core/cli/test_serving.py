@@ -2,27 +2,37 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import sys
+from collections import Counter
 
 import pytest
 
+from proofing.app.worker import stop_on_signals
+from proofing.base.errors import ConfigurationError, QueueUnavailableError
+from proofing.base.listening import close_sockets, listen_sockets
 from proofing.cli import main, serving
-from proofing.errors import ConfigurationError, QueueUnavailableError
-from proofing.plugins import PluginManager
-from proofing.testing.processes import free_port
+from proofing.registry.plugins import PluginManager
+from proofing.settings import Settings
+from proofing.testing.keeper import is_running
+from proofing.testing.processes import free_port, start_process, start_process_async
+from proofing.testing.waiting import eventually
+from proofing_devtools.product import Product
 
-#: Says that it runs, then what it was told: the first SIGTERM drains for ever, the second ends.
+_KEY = "00" * 32
+#: Says that it runs, then what it was told: the first SIGTERM drains forever, the second ends.
 STUBBORN = """
-import signal, sys
+import os, signal, sys
 told = []
 def handle(*_):
     told.append(1)
-    print("told", flush=True)
+    os.write(1, b"told\\n")  # a handler may interrupt a print
     if len(told) == 2:
         sys.exit(7)
 signal.signal(signal.SIGTERM, handle)
-print("runs", flush=True)
+os.write(1, b"runs\\n")
 while True:
     signal.pause()
 """
@@ -30,9 +40,7 @@ while True:
 
 async def stubborn(text=STUBBORN):
     """Return a child that runs, in a session of its own as `run` starts its own."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", text, stdout=asyncio.subprocess.PIPE, start_new_session=True
-    )
+    child = await start_process_async(sys.executable, "-c", text, stdout=asyncio.subprocess.PIPE)
     assert await child.stdout.readline() == b"runs\n"
     return child
 
@@ -41,7 +49,7 @@ async def test_a_second_signal_leaves_no_process_behind():
     """Who is impatient must not find the port taken by a worker that still drains."""
     child = await stubborn()
     async with asyncio.timeout(30):
-        stopping = asyncio.create_task(serving._stop([child]))
+        stopping = asyncio.create_task(serving._stop([child], 60.0))
         assert await child.stdout.readline() == b"told\n"
         stopping.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -49,13 +57,29 @@ async def test_a_second_signal_leaves_no_process_behind():
     assert child.returncode == 7
 
 
-async def test_who_does_not_stop_in_time_is_killed(monkeypatch):
-    """Not even the impatient wait for ever."""
-    monkeypatch.setattr(serving, "_STOP_SECONDS", 0.01)
+async def test_who_does_not_stop_in_time_is_killed():
+    """Not even the impatient wait forever."""
     child = await stubborn(STUBBORN.replace("sys.exit(7)", "pass"))
     async with asyncio.timeout(30):
-        await serving._stop([child])
+        await serving._stop([child], 0.01)
     assert child.returncode == -9
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ({}, 40),
+        ({"worker_drain_seconds": 60.0}, 70),
+        ({"web_drain_seconds": 30.0}, 60),
+        ({"ruby_workers_idv_enabled": False}, 85),
+    ],
+)
+def test_a_drain_is_over_before_it_is_cut_off(values, seconds):
+    """The longer of the worker's drain and of what a web process may still answer, and ten seconds."""
+    assert (
+        serving._stop_seconds(Settings(session_encryption_key=_KEY, hmac_fingerprinter_key=_KEY, **values))
+        == seconds
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,7 +135,7 @@ def test_run_listens_on_this_machine_only(monkeypatch, host):
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
     told = f"^command line: host: {host} port 8000 cannot be listened on [(]"
     with pytest.raises(ConfigurationError, match=told):
-        serving._require_free(host, 8000)
+        listen_sockets(host, 8000)
 
 
 def test_one_address_of_a_name_is_enough(monkeypatch):
@@ -125,14 +149,16 @@ def test_one_address_of_a_name_is_enough(monkeypatch):
         )
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
-    serving._require_free("localhost", 8000)
+    sockets = listen_sockets("localhost", 8000)
+    assert [one.getsockname()[0] for one in sockets] == ["::1", "127.0.0.1"]
+    close_sockets(sockets)
 
 
 def test_a_free_port_is_left_free():
     """Looking does not take it; every interface can be looked at."""
     port = free_port()
     for host in ("127.0.0.1", "127.0.0.1", "0.0.0.0"):  # noqa: S104 - looked at, not served on
-        serving._require_free(host, port)
+        close_sockets(listen_sockets(host, port))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +202,7 @@ def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, tmp_path, c
     lines = [json.loads(line) for line in (tmp_path / "log" / "test.log").read_text().splitlines()]
     names = [(line["name"], line.get("plugin")) for line in lines]
     assert ("plugin_loaded", "huey") in names
-    assert ("section_of_disabled_plugin", "redis") in names
+    assert ("unused_settings_section", "redis") in names
     assert ("secrets_loaded", None) in names
     assert {line["role"] for line in lines} == {"worker"}
     assert capsys.readouterr().err == "proofing: no queue\n"
@@ -202,3 +228,124 @@ def test_a_path_that_cannot_be_used_is_named_by_its_key(monkeypatch, settings_fi
     assert key in told
     assert "cannot be used" in told
     assert "letmein" not in told
+
+
+def failures(directory):
+    """Return the lines about failed starts."""
+    lines = [json.loads(line) for line in (directory / "test.log").read_text().splitlines()]
+    return [line for line in lines if line["name"] == "start_failed"]
+
+
+@pytest.mark.usefixtures("bare_environment")
+@pytest.mark.parametrize("command", ["web", "worker", "run", "migrate", "erase"])
+def test_a_start_with_wrong_settings_is_in_the_log(monkeypatch, settings_file, tmp_path, command):
+    """The place is in the settings that are refused; the line names every problem, and no value."""
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    path = settings_file(log_directory=str(tmp_path / "log"), quue="letmein", document_vendor="ghost")
+    monkeypatch.setenv("PROOFING_SETTINGS", str(path))
+    assert main([command, *(["somebody"] if command == "erase" else [])]) == 78
+    (line,) = failures(tmp_path / "log")
+    assert line["level"] == "error"
+    assert line["role"] == command
+    assert [problem.split(": ")[1] for problem in line["problems"]] == ["quue", "document_vendor"]
+    assert "letmein" not in str(line)
+
+
+@pytest.mark.usefixtures("bare_environment")
+def test_a_start_whose_queue_is_away_is_in_the_log(monkeypatch, settings_file, tmp_path):
+    """With the sentence that the terminal shows."""
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(log_directory=str(tmp_path / "log"))))
+    monkeypatch.setattr(PluginManager, "queue", lambda *_: Away())
+    assert main(["worker"]) == 69
+    (line,) = failures(tmp_path / "log")
+    assert (line["reason"], line["exception_class"]) == ("no queue", "QueueUnavailableError")
+
+
+@pytest.mark.usefixtures("bare_environment")
+@pytest.mark.parametrize("command", ["web", "run"])
+def test_a_taken_port_is_in_the_log(monkeypatch, settings_file, tmp_path, capsys, command):
+    """And costs no traceback."""
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(log_directory=str(tmp_path / "log"))))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert main([command, "--port", str(taken.getsockname()[1])]) == 78
+    (line,) = failures(tmp_path / "log")
+    assert "is in use" in line["problems"][0]
+    assert "is in use" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("bare_environment")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_file_that_cannot_be_read_is_in_the_log_of_before(monkeypatch, tmp_path, is_there):
+    """Where a process that ran here wrote it; none is made in a place that nobody chose."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    (tmp_path / "settings.yaml").write_text("default: [")
+    if is_there:
+        (tmp_path / "log").mkdir()
+    assert main(["worker"]) == 78
+    assert (tmp_path / "log").exists() is is_there
+    if is_there:
+        assert "is not valid YAML" in failures(tmp_path / "log")[0]["problems"][0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.usefixtures("default_signals")
+async def test_nothing_is_left_when_run_ends(tmp_path, number):
+    """A closed terminal drains web and workers; a killed parent leaves them a pipe that ends."""
+    product = Product(tmp_path, workers=2)
+    with product:
+        pids = product.pids()
+        assert len(pids) == 4
+        os.kill(pids[0], number)
+        await eventually(lambda: not any(is_running(pid) for pid in pids), within_seconds=60)
+    lines = [json.loads(line) for line in product.log_file.read_text().splitlines()]
+    # Drained, and not just ended: both workers note the end of their work.
+    assert sum(line["name"] == "worker_stop" for line in lines) == 2
+    told = Counter((line["role"], line["name"], line.get("reason")) for line in lines)
+    if number == signal.SIGHUP:
+        assert told["run", "stop_requested", "SIGHUP"] == 1
+        assert product.stop() == 0
+    else:
+        assert told["worker", "parent_gone", None] == 2
+        assert told["web", "parent_gone", None] == 1
+
+
+@pytest.mark.parametrize("command", ["web", "worker"])
+@pytest.mark.usefixtures("default_signals")
+async def test_web_and_worker_drain_at_a_hangup(settings_file, tmp_path, command):
+    """With exit code 0, and a second one does not cut the drain short."""
+    environment = {"PROOFING_SETTINGS": str(settings_file(log_directory=str(tmp_path / "log")))}
+    log_file = tmp_path / "log" / "test.log"
+    process = start_process(
+        [sys.executable, "-m", "proofing.cli", command],
+        env={**os.environ, **environment, "PROOFING_ENV": "test", "PORT": str(free_port())},
+        cwd=tmp_path,
+    )
+    await eventually(lambda: log_file.exists() and '"started"' in log_file.read_text(), within_seconds=60)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    assert await asyncio.to_thread(process.wait, 60) == 0
+    reasons = [json.loads(line).get("reason") for line in log_file.read_text().splitlines()]
+    assert "SIGHUP" in reasons
+
+
+@pytest.mark.parametrize("is_ignored", [False, True])
+async def test_nohup_is_respected(is_ignored):
+    """Who started us with SIGHUP ignored wants us to outlive the terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        stop_on_signals(stop)
+        assert (signal.getsignal(signal.SIGHUP) is signal.SIG_IGN) is is_ignored
+        if not is_ignored:
+            signal.raise_signal(signal.SIGHUP)
+            await asyncio.wait_for(stop.wait(), 10)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        signal.signal(signal.SIGHUP, before)

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import re
 
 import httpx
 import pytest
 
 from proofing.cli import main
-from proofing.cli.smoke import Answers, Walk, _picture
-from proofing.images import Side, inspect_image
+from proofing.cli.smoke import Answers, Walk, _picture, make_test_ssn
+from proofing.contracts.applicant import parse_ssn
+from proofing.contracts.images import Side
+from proofing.rules.image_gate import inspect_image
 from proofing.testing.processes import free_port
 from proofing_server.app import make_app
 
@@ -45,6 +48,23 @@ async def test_the_walk_passes(process, uploads, jobs):
     assert report["passed"], report
     assert [step["step"] for step in report["steps"]] == STEPS
     assert all(step["milliseconds"] >= 0 for step in report["steps"])
+
+
+async def test_each_walk_has_an_ssn_of_its_own(process):
+    """A monitor that walks every minute does not run into the limit of one number."""
+    async with process(proof_ssn_max_attempts=1) as running:
+        for _ in range(2):
+            report = await walk(running)
+            assert report["passed"], report
+
+
+def test_a_test_ssn_belongs_to_nobody():
+    """No SSN begins with 900, and the group is of no ITIN; parts of zeros only do not occur."""
+    found = {make_test_ssn() for _ in range(2000)}
+    assert len(found) > 1900
+    for ssn in found:
+        assert re.fullmatch(r"900-(?!00)[0-4]\d-(?!0000)\d{4}", ssn), ssn
+        assert parse_ssn(ssn)
 
 
 async def test_the_walk_stops_where_it_is_led_astray(process):

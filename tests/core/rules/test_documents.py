@@ -1,14 +1,14 @@
 """Verdicts on documents: the stages, the classes in their order, and which pictures are to blame."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 
 import pytest
 
-from proofing.applicant import LICENCE_TYPES, Applicant
-from proofing.errors import VendorTimeoutError
-from proofing.images import Side
-from proofing.results import (
+from proofing.base.errors import VendorTimeoutError
+from proofing.contracts.applicant import LICENSE_TYPES, Applicant
+from proofing.contracts.images import Side
+from proofing.contracts.results import (
     Alert,
     Check,
     Classification,
@@ -30,8 +30,8 @@ from proofing.rules.documents import (
     required_sides,
 )
 
-TODAY = date(2026, 11, 24)
-LICENCE = Applicant(
+NOW = datetime(2026, 11, 24, 18, tzinfo=UTC)
+LICENSE = Applicant(
     first_name="FAKEY",
     last_name="MCFAKERSON",
     dob="1938-10-06",
@@ -58,8 +58,8 @@ FAILED, ATTENTION = DocAuthResult.FAILED, DocAuthResult.ATTENTION
 
 
 def answer(**replaced):
-    """Return a vendor's answer on a good licence with some of it replaced."""
-    return replace(DocumentResult(vendor_name="v", outcome=Outcome.PASSED, applicant=LICENCE), **replaced)
+    """Return a vendor's answer on a good license with some of it replaced."""
+    return replace(DocumentResult(vendor_name="v", outcome=Outcome.PASSED, applicant=LICENSE), **replaced)
 
 
 def refusal(**replaced):
@@ -74,7 +74,7 @@ def alerts(*names, result=FAILED):
 
 def judge(result, marks=None, **arguments):
     """Judge on a fixed day."""
-    return judge_document(result, fingerprints=marks or MARKS, today=TODAY, **arguments)
+    return judge_document(result, fingerprints=marks or MARKS, now=NOW, **arguments)
 
 
 def test_a_good_document_passes():
@@ -365,13 +365,15 @@ def test_alerts_hide_the_selfie_but_a_failed_one_is_remembered():
 
 
 PII_ROWS = [
-    ({"first_name": None}, "name"),
-    ({"first_name": "  "}, "name"),
-    ({"last_name": None}, "name"),
+    ({"first_name": None, "last_name": None}, "name"),
+    ({"first_name": "  ", "last_name": "\u200b\u3164"}, "name"),
     ({"dob": None}, "dob"),
     ({"dob": "1938-13-06"}, "dob"),
     ({"dob": "2008-11-25"}, "dob_min_age"),
     ({"dob": "2027-01-01"}, "dob_min_age"),
+    ({"dob": "10/06/1938"}, "dob"),
+    ({"dob": "19381006"}, "dob"),
+    ({"dob": 1938}, "dob"),
     ({"address1": None}, "address1"),
     ({"state": None}, "state"),
     ({"state": "XX"}, "state"),
@@ -379,16 +381,30 @@ PII_ROWS = [
     ({"zipcode": "1234"}, "zipcode"),
     ({"state_id_jurisdiction": "ZZ"}, "state_id_jurisdiction"),
     ({"state_id_number": ""}, "state_id_number"),
+    ({"address1": "\u2800"}, "address1"),
+    ({"address1": "x" * 256}, "address1"),
+    ({"state_id_jurisdiction": "AE"}, "state_id_jurisdiction"),
+    ({"state_id_jurisdiction": "PW"}, "state_id_jurisdiction"),
     ({"state_id_expiration": "2026-11-23"}, "document_expired"),
+    ({"state_id_expiration": "never"}, "expiration_date"),
+    ({"state_id_expiration": "11/24/2030"}, "expiration_date"),
+    ({"state_id_expiration": "20301124"}, "expiration_date"),
+    ({"state_id_expiration": "2030-02-30"}, "expiration_date"),
+    ({"passport_expiration": "soon"}, "expiration_date"),
+    ({"city": "Great\u202eFalls"}, "unreadable_text"),
+    ({"city": "\u202dGreat Falls\u202c"}, "unreadable_text"),
+    ({"first_name": "FAK\x00EY"}, "unreadable_text"),
+    ({"middle_name": "\ud83d"}, "unreadable_text"),
+    ({"state_id_number": "1\x07"}, "unreadable_text"),
     ({"document_type_received": None}, "doc_type_check"),
     ({"document_type_received": "library_card"}, "doc_type_check"),
 ]
 
 
 @pytest.mark.parametrize(("replaced", "code"), PII_ROWS)
-def test_each_required_attribute_of_a_licence(replaced, code):
+def test_each_required_attribute_of_a_license(replaced, code):
     """One thing amiss has its own code and marks both sides; genuine pictures stay genuine."""
-    verdict = judge(answer(applicant=replace(LICENCE, **replaced)))
+    verdict = judge(answer(applicant=replace(LICENSE, **replaced)))
     assert verdict.outcome is Outcome.FAILED
     assert verdict.reasons == (code,)
     assert verdict.details == (code,)
@@ -403,7 +419,12 @@ def test_each_required_attribute_of_a_licence(replaced, code):
         {"dob": "2008-11-24"},
         {"state_id_expiration": "2026-11-24"},
         {"state_id_expiration": None},
-        {"state_id_expiration": "never"},
+        {"state_id_issued": "long ago"},
+        {"first_name": None},
+        {"last_name": None},
+        {"last_name": "\u200b"},
+        {"state": "ae"},
+        {"state": "FM"},
         {"zipcode": "59010"},
         {"zipcode": "590101234"},
         {"state": "GU"},
@@ -411,27 +432,75 @@ def test_each_required_attribute_of_a_licence(replaced, code):
 )
 def test_the_borders_of_the_rules(replaced):
     """Eighteen today is old enough; expiring today is not past; what is not there is not past."""
-    assert judge(answer(applicant=replace(LICENCE, **replaced))).passed
+    assert judge(answer(applicant=replace(LICENSE, **replaced))).passed
+
+
+def test_what_was_read_is_taken_in_its_normal_form():
+    """As a form would take it; what has no normal form and decides nothing is unknown."""
+    read = replace(
+        LICENSE,
+        first_name="Jose\u200b\u0301",
+        last_name="\u2068O\u2019Neil\u2013Smith\u2069 ",
+        address1="\uff11 FAKE\u00a0\u00a0RD\n",
+        city=" San\tJose ",
+        state="mt",
+        zipcode="590101234",
+        state_id_jurisdiction=" nd",
+        state_id_issued="long ago",
+        height="tall",
+        dob="\uff11938-10-06",
+        uuid="u\u202e",
+    )
+    verdict = judge(answer(applicant=read))
+    assert verdict.applicant == replace(
+        LICENSE,
+        first_name="Jos\u00e9",
+        last_name="O\u2019Neil-Smith",
+        address1="1 FAKE RD",
+        city="San Jose",
+        uuid="u\u202e",
+    )
+    assert judge(answer(applicant=None)).applicant is None
+    assert judge(answer(applicant=replace(LICENSE, dob=None))).applicant is None
+
+
+def test_the_jurisdiction_decides_the_day_of_a_birthday():
+    """At six in the morning UTC it is the 24th in New York, and not yet in Montana."""
+    at_six = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    for jurisdiction, passed in (("NY", True), ("MT", False)):
+        read = replace(LICENSE, dob="2008-11-24", state_id_jurisdiction=jurisdiction)
+        verdict = judge_document(answer(applicant=read), fingerprints=MARKS, now=at_six)
+        assert verdict.passed is passed
+    passport = answer(applicant=replace(PASSPORT, dob="2008-11-24", state_id_jurisdiction="NY"))
+    assert judge_document(passport, fingerprints=MARKS, now=at_six).reasons == ("dob_min_age",)
+
+
+@pytest.mark.parametrize(("hour", "passed"), [(11, True), (12, False)])
+def test_a_license_is_valid_through_its_last_day_anywhere(hour, passed):
+    """Its last day ends last at UTC-12."""
+    read = replace(LICENSE, state_id_expiration="2026-11-23")
+    now = datetime(2026, 11, 24, hour, tzinfo=UTC)
+    assert judge_document(answer(applicant=read), fingerprints=MARKS, now=now).passed is passed
 
 
 def test_the_minimum_age_is_an_argument():
     """Another age for another purpose."""
-    young = answer(applicant=replace(LICENCE, dob="2010-01-01"))
+    young = answer(applicant=replace(LICENSE, dob="2010-01-01"))
     assert judge(young, min_age_years=13).passed
     assert judge(young).reasons == ("dob_min_age",)
 
 
 def test_several_missing_attributes_give_one_message():
     """The single codes remain for the log; nothing read at all is the same."""
-    verdict = judge(answer(applicant=replace(LICENCE, dob=None, address1=None)))
+    verdict = judge(answer(applicant=replace(LICENSE, dob=None, address1=None)))
     assert verdict.reasons == ("multiple_pii_failures",)
     assert verdict.details == ("dob", "address1")
     assert judge(answer(applicant=None)).reasons == ("multiple_pii_failures",)
 
 
 def test_the_type_must_be_the_one_chosen():
-    """Who chose a licence and shows a passport is told so."""
-    assert judge(answer(), chosen_types=LICENCE_TYPES).passed
+    """Who chose a license and shows a passport is told so."""
+    assert judge(answer(), chosen_types=LICENSE_TYPES).passed
     verdict = judge(answer(), chosen_types={"passport"})
     assert verdict.reasons == ("doc_type_mismatch",)
 
@@ -453,7 +522,7 @@ def test_passports_need_no_address(replaced, code):
     assert verdict.failed_fingerprints == ({Side.PASSPORT: "p"} if code else {})
 
 
-def test_alerts_of_a_licence_side_on_a_passport_mark_its_page():
+def test_alerts_of_a_license_side_on_a_passport_mark_its_page():
     """A page has no front or back."""
     verdict = judge(refusal(failed_alerts=alerts("Photo Printing")), {Side.PASSPORT: "p"})
     assert verdict.fields == {Side.PASSPORT: "visible_photo_check"}
@@ -496,5 +565,5 @@ def test_the_state_id_check_comes_last():
 
 
 def test_codes_are_codes():
-    """They are keys of the catalogue of texts, no texts."""
+    """They are keys of the catalog of texts, no texts."""
     assert all(code.islower() and " " not in code for code in ErrorCode)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from proofing.errors import LimitReachedError
+from proofing.base.errors import LimitReachedError
+from proofing.contracts.stores import Usage
 from proofing.rules.limits import LIMITS, RESOLUTION, SSN, Counter, Subject, counter_key
 from proofing.settings.schema import Settings
-from proofing.stores import Usage
 
 COUNTER = Counter(limit=RESOLUTION, key=counter_key(RESOLUTION, "p"), maximum=5, window_seconds=60.0)
 
@@ -47,11 +47,6 @@ def test_remaining(count, left, is_full):
     usage = Usage(count=count, seconds_left=1)
     assert COUNTER.remaining(usage) == left
     assert COUNTER.is_full(usage) is is_full
-
-
-def test_only_resolution_and_ssn_attempts_are_given_back():
-    """A document or phone submission stays counted, whatever comes of it."""
-    assert {name for name, limit in LIMITS.items() if limit.gives_back} == {"idv_resolution", "proof_ssn"}
 
 
 def test_counter_keys_are_apart_and_hold_no_ssn():

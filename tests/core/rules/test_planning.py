@@ -2,9 +2,9 @@
 
 import pytest
 
-from proofing.applicant import Applicant
-from proofing.errors import VendorUnavailableError
-from proofing.results import Check, Outcome, ResolutionResult, ReviewStatus
+from proofing.base.errors import VendorUnavailableError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.results import Check, Outcome, ResolutionResult, ReviewStatus
 from proofing.rules import planning
 
 PASSED = Check(result=ResolutionResult(vendor_name="v", outcome=Outcome.PASSED))
@@ -124,7 +124,7 @@ def test_the_document_address_replaces_the_home():
     ],
 )
 def test_can_still_pass(check, expected):
-    """Passed, or curable by nothing but address, birth date and licence number."""
+    """Passed, or curable by nothing but address, birth date and license number."""
     assert planning.can_still_pass(check) is expected
     one_address = planning.plan_state_id(ONE, check)
     assert (one_address is None) is expected

@@ -5,10 +5,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from proofing.applicant import Applicant
-from proofing.errors import VendorResponseError, VendorTimeoutError, VendorUnavailableError
-from proofing.records import End
-from proofing.results import (
+from proofing.base.errors import VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.records import End
+from proofing.contracts.results import (
     Check,
     DeviceResult,
     Match,
@@ -22,7 +22,7 @@ from proofing.rules.resolution import (
     adjudicate,
     biographical_info,
     judge_device,
-    mask_licence_number,
+    mask_license_number,
 )
 
 ONE = Applicant(first_name="MARIGOLD", ssn="900551234", state_id_jurisdiction="ND")
@@ -44,7 +44,7 @@ def resolution(outcome=Outcome.PASSED, missing=(), can_pass=True, **facts):
 
 
 def state_id(outcome=Outcome.PASSED, verified=(), **facts):
-    """Return the check of a licence office."""
+    """Return the check of a licensing agency."""
     return Check(
         result=StateIDResult(
             vendor_name="office", outcome=outcome, verified_attributes=frozenset(verified), **facts
@@ -372,4 +372,4 @@ def test_biographical_info_is_coarse():
     assert info["phone"] == {"area_code": "703", "country_code": "US"}
     empty = biographical_info(Applicant())
     assert not any(empty.values())
-    assert mask_licence_number("Ä1 x") == "## #"
+    assert mask_license_number("Ä1 x") == "## #"

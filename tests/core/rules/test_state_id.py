@@ -1,9 +1,10 @@
-"""What the licence offices' answers mean."""
+"""What the licensing agencies' answers mean."""
 
 import pytest
 
-from proofing.errors import VendorTimeoutError, VendorUnavailableError
-from proofing.results import Check, Match, Outcome, StateIDResult
+from proofing.base.errors import VendorTimeoutError, VendorUnavailableError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.results import Check, Match, Outcome, StateIDResult
 from proofing.rules.state_id import JURISDICTIONS, bypass_error, is_office_error, judge_matches
 
 ALL = dict.fromkeys(
@@ -13,11 +14,23 @@ ALL = dict.fromkeys(
     ),
     Match.MATCH,
 )
+PERSON = Applicant(first_name="FAKEY", last_name="MCFAKERSON")
+
+
+@pytest.mark.parametrize("name", ["first_name", "last_name"])
+def test_a_person_with_one_name_needs_one_match(name):
+    """The name that the person does not have is not asked for; the one they have must match."""
+    other = {"first_name": "last_name", "last_name": "first_name"}[name]
+    matches = {key: match for key, match in ALL.items() if key != other}
+    assert judge_matches(matches, Applicant(**{name: "FAKEY"})).passed
+    assert judge_matches(matches, PERSON).errors == {other: "MISSING"}
+    del matches[name]
+    assert judge_matches(matches, Applicant(**{name: "FAKEY"})).errors == {name: "MISSING"}
 
 
 def test_everything_matches():
     """All required attributes match: passed, and the address is verified as a whole."""
-    verdict = judge_matches(ALL)
+    verdict = judge_matches(ALL, PERSON)
     assert verdict.passed
     assert not verdict.errors
     assert verdict.verified_attributes == {*ALL, "address"}
@@ -36,7 +49,7 @@ def test_everything_matches():
 def test_a_required_attribute_must_match(name, match, code):
     """False is unverified, absent is missing; both fail."""
     matches = {**ALL, name: match} if match else {key: ALL[key] for key in ALL if key != name}
-    verdict = judge_matches(matches)
+    verdict = judge_matches(matches, PERSON)
     assert not verdict.passed
     assert verdict.errors == {name: code}
     assert name not in verdict.verified_attributes
@@ -51,25 +64,25 @@ def test_expiration_must_match_only_when_answered(match, passed):
     matches = {**ALL, "state_id_expiration": match} if match else dict(ALL)
     if match is None:
         del matches["state_id_expiration"]
-    assert judge_matches(matches).passed is passed
+    assert judge_matches(matches, PERSON).passed is passed
 
 
 @pytest.mark.parametrize("part", ["address1", "city", "state", "zipcode"])
 def test_the_address_needs_all_its_parts(part):
     """One part amiss, and the address is not verified; the person still passes."""
-    verdict = judge_matches({**ALL, part: Match.MISMATCH})
+    verdict = judge_matches({**ALL, part: Match.MISMATCH}, PERSON)
     assert verdict.passed
     assert "address" not in verdict.verified_attributes
 
 
 def test_the_second_line_is_ignored():
     """Flats are written in too many ways to be held against anyone."""
-    assert "address" in judge_matches({**ALL, "address2": Match.MISMATCH}).verified_attributes
+    assert "address" in judge_matches({**ALL, "address2": Match.MISMATCH}, PERSON).verified_attributes
 
 
 def test_nothing_is_no_success():
     """An empty answer verifies nothing."""
-    assert not judge_matches({}).passed
+    assert not judge_matches({}, PERSON).passed
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 
-from proofing.applicant import STATES, parse_phone, parse_ssn, parse_zipcode
+from proofing.contracts.applicant import STATES, parse_phone, parse_ssn, parse_zipcode
 from proofing.testing import canary as module
 from proofing.testing.canary import Canary
 
@@ -88,7 +88,7 @@ def test_each_planted_leak_is_found_and_not_repeated(name, planted):
 
 
 def test_clean_data_has_no_leaks():
-    """Noise, other persons, and her own repr are clean."""
+    """Noise, other people, and her own repr are clean."""
     noise = b"".join(hashlib.sha512(str(number).encode()).digest() for number in range(20_000))
     other = json.dumps(Canary(seed=1).applicant.reveal()).encode()
     for clean in (b"", noise, base64.b64encode(noise), noise.hex().encode(), other, repr(PERSON).encode()):

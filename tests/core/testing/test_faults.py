@@ -126,7 +126,7 @@ async def test_cut_ends_the_connection_after_so_many_bytes(proxy: FaultProxy) ->
 
 
 async def test_down_refuses_and_comes_back_on_its_port(proxy: FaultProxy) -> None:
-    """Nobody listens; afterwards somebody does again."""
+    """Nobody listens; afterward somebody does again."""
     port = proxy.port
     async with connected(proxy) as old:
         assert await echo_one(*old) == b"hello\n"

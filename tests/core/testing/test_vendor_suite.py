@@ -15,16 +15,23 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from proofing.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
-from proofing.hookspecs import PluginSettings
-from proofing.outbound import VendorResponse
-from proofing.results import DeviceResult, DocumentResult, Match, Outcome, ResolutionResult, ReviewStatus
+from proofing.base.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.contracts.hooks import PluginSettings
+from proofing.contracts.http import VendorResponse
+from proofing.contracts.proofers import HostedSession, ProoferDescriptor, ProoferKind
+from proofing.contracts.results import (
+    DeviceResult,
+    DocumentResult,
+    Match,
+    Outcome,
+    ResolutionResult,
+    ReviewStatus,
+)
 from proofing.testing.vendors import (
     DeviceProfilerContract,
     DocumentProoferContract,
     ResolutionProoferContract,
 )
-from proofing.vendors import HostedSession, ProoferDescriptor, ProoferKind
 
 URL = "https://vendor.example.test/resolve"
 KEY = "an-account-key-that-is-secret"
@@ -77,7 +84,7 @@ class Threads:
     def proof(self, request: Any, context: Any) -> Any:
         """Ask in a thread."""
         try:
-            response = context.thread_session().post(URL, json=request.applicant.reveal())
+            response = context.requests_session().post(URL, json=request.applicant.reveal())
         except requests.exceptions.Timeout:
             raise VendorTimeoutError("no answer", vendor_name="vendor") from None
         except requests.exceptions.RequestException:

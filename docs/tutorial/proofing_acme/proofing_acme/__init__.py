@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 
-from proofing.hookspecs import PluginSettings, hookimpl
-from proofing.vendors import Maturity, ProoferDescriptor, ProoferKind
+from proofing.plugin import Maturity, PluginSettings, ProoferDescriptor, ProoferKind, hookimpl
 
 if TYPE_CHECKING:
     from proofing_acme.resolution import AcmeResolution

@@ -4,11 +4,16 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from proofing.applicant import Applicant
-from proofing.errors import VendorResponseError
-from proofing.outbound import VendorResponse
-from proofing.results import Match, Outcome, ResolutionResult
-from proofing.vendors import ProofingContext, ProofingRequest
+from proofing.plugin import (
+    Applicant,
+    Match,
+    Outcome,
+    ProofingContext,
+    ProofingRequest,
+    ResolutionResult,
+    VendorResponse,
+    VendorResponseError,
+)
 
 if TYPE_CHECKING:
     from proofing_acme import AcmeSettings

@@ -4,8 +4,7 @@ import json
 
 import httpx
 
-from proofing.errors import VendorUnavailableError
-from proofing.results import Match, ResolutionResult
+from proofing.plugin import Match, ResolutionResult, VendorUnavailableError
 from proofing.testing.canary import Canary
 from proofing.testing.vendors import ResolutionProoferContract
 

@@ -69,7 +69,10 @@ create index if not exists job_ready on proofing.job (queue, priority, run_at) w
 create index if not exists job_due on proofing.job (run_at) where state = 'scheduled';
 create index if not exists job_executing on proofing.job (worker) where state = 'executing';
 create index if not exists job_ending on proofing.job (queue) where state = 'ending';
-create index if not exists job_expiry on proofing.job (expires_at) where state in ('ready', 'scheduled');
+create index if not exists job_expiry on proofing.job (queue, expires_at) where state in ('ready', 'scheduled');
+-- Erasure. A running job is found among the running ones, so a claim need not write here.
+create index if not exists job_waiting_owner on proofing.job (owner)
+    where state in ('ready', 'scheduled', 'ending');
 create unique index if not exists job_unique_key on proofing.job (unique_key) where unique_key is not null;
 
 -- Jobs with an end: no payload, no text of any error. The verdict is the status record with its MAC; it names
@@ -85,10 +88,25 @@ create table if not exists proofing.job_done (
     queue text collate "C" not null,
     kind text collate "C" not null,
     trace_id text collate "C" not null,
-    verdict text not null,
+    vendor text collate "C",
+    -- Empty: the id was withdrawn, and must never be enqueued again.
+    verdict text not null default '',
     constraint job_done_pkey primary key (id)
 ) with (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000);
 
--- Rows arrive in the order of their end, so a block range index is enough for deleting the old ones.
-create index if not exists job_done_ended_at on proofing.job_done using brin (ended_at)
-    with (pages_per_range = 32, autosummarize = on);
+-- Rows arrive in the order of their end, so an entry is appended to the last page of the index. A block range
+-- index would cost less until deleted rows leave room: then rows of all days share pages, and each range
+-- matches every age (docs/adr/0023).
+create index if not exists job_done_ended_at on proofing.job_done (ended_at);
+
+-- Queues whose waiting jobs do not start. A row with resumed_at is worked off by a worker, which moves the times
+-- of the jobs that waited and then removes the row.
+create table if not exists proofing.paused_queue (
+    name text collate "C" primary key,
+    paused_at timestamptz not null default clock_timestamp(),
+    resumed_at timestamptz,
+    -- Whether the queue was paused again while it was being resumed.
+    again boolean not null default false,
+    -- Jobs up to this id have their new times.
+    shifted_to uuid not null default '00000000-0000-0000-0000-000000000000'
+);

@@ -1,6 +1,6 @@
 -- finish: keep a terminal record and its result, unless a terminal record stands; wake who waits.
--- KEYS: status, result. ARGV: record, its life (ms), sealed result or '', its life (ms), channel, message,
--- '1' to overwrite whatever stands.
+-- KEYS: status, result. ARGV: record, its life (ms), sealed result or '', its life (ms), channel, result id,
+-- '1' to overwrite whatever stands. The message is result id, blank, record.
 -- Returns the record that stands, as "1" + JSON.
 local standing = redis.call('GET', KEYS[1])
 if standing and string.sub(standing, 1, 1) == '1' and ARGV[7] ~= '1' then
@@ -12,5 +12,5 @@ if ARGV[3] == '' then
 else
   redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
 end
-redis.call('PUBLISH', ARGV[5], ARGV[6])
+redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[1])
 return ARGV[1]

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from proofing.errors import QueueError
-from proofing.queues import ClaimedJob, JobMessage
-from proofing.records import End, JobKind, StatusRecord
+from proofing.base.errors import QueueError, QueueUnavailableError
+from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.testing.processes import start_process_async
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_huey.backend import HueyQueue
@@ -26,7 +27,7 @@ from proofing_huey.settings import HueySettings
 _SLOTS = {kind.queue_name: 2 for kind in JobKind}
 _WORKER = """
 import asyncio, json, signal, sys
-from proofing.records import JobKind
+from proofing.contracts.records import JobKind
 from proofing.testing.queues import RecordingHandler
 from proofing_huey.settings import HueySettings
 from proofing_huey.backend import HueyQueue
@@ -92,7 +93,7 @@ async def test_stopped_process_hands_its_jobs_to_the_next(queue: HueyQueue, path
     hanging, quick = make_message(metadata={"hangs": True}), make_message(JobKind.ADDRESS)
 
     async def start() -> asyncio.subprocess.Process:
-        worker = await asyncio.create_subprocess_exec(
+        worker = await start_process_async(
             sys.executable, "-c", _WORKER, str(path), stdout=asyncio.subprocess.PIPE
         )
         assert await lines(worker, 1) == {("ready", "")}
@@ -120,7 +121,7 @@ async def test_job_in_a_vendor_call_is_not_handed_back(queue: HueyQueue) -> None
     """A job that is stopped with an open intent ends as unknown; nobody calls the vendor again."""
 
     async def call(job: ClaimedJob) -> None:
-        await job.note_intent("mock")
+        await job.record_intent("mock")
         await asyncio.Event().wait()
 
     handler = RecordingHandler(call)
@@ -142,7 +143,7 @@ async def test_stale_job_is_not_handed_back(queue: HueyQueue) -> None:
     assert handler.end(message.result_id) is End.STALE
 
 
-async def test_cancelled_work_does_not_drain(queue: HueyQueue) -> None:
+async def test_canceled_work_does_not_drain(queue: HueyQueue) -> None:
     """The second signal cancels `work`: running jobs stop at once and go back."""
     handler = RecordingHandler(_hang)
     message = make_message()
@@ -152,7 +153,7 @@ async def test_cancelled_work_does_not_drain(queue: HueyQueue) -> None:
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(work, 30.0)
-    assert handler.cancelled == [message.result_id]
+    assert handler.canceled == [message.result_id]
     assert (await queue.stats()).waiting[message.queue_name] == 1
 
 
@@ -171,7 +172,7 @@ async def test_foreign_rows_are_dropped_and_counted(queue: HueyQueue, path: Path
     async with _working(queue, handler):
         await queue.enqueue([good])
         await handler.until_ended(good)
-        assert (await queue.stats()).details["refused"] == 4
+        assert (await queue.stats()).totals["refused"] == 4
     assert [job.message.result_id for job in handler.started] == [good.result_id]
 
 
@@ -240,11 +241,11 @@ async def test_end_is_published_when_the_store_is_back(queue: HueyQueue) -> None
     class Forgetful(RecordingHandler):
         refusals = 2
 
-        async def abandon(self, message: JobMessage, end: End) -> StatusRecord:
+        async def discard(self, message: JobMessage, end: End) -> StatusRecord:
             if self.refusals:
                 self.refusals -= 1
                 raise QueueError("away")
-            return await super().abandon(message, end)
+            return await super().discard(message, end)
 
     handler = Forgetful()
     message = make_message()
@@ -252,10 +253,10 @@ async def test_end_is_published_when_the_store_is_back(queue: HueyQueue) -> None
     assert await queue.cancel(message.result_id)
     async with _working(queue, handler):
         await handler.until_ended(message)
-    assert (handler.end(message.result_id), handler.refusals) == (End.CANCELLED, 0)
+    assert (handler.end(message.result_id), handler.refusals) == (End.CANCELED, 0)
 
 
-async def test_delayed_job_can_be_cancelled(queue: HueyQueue) -> None:
+async def test_delayed_job_can_be_canceled(queue: HueyQueue) -> None:
     """A job in the schedule is revoked too."""
     handler = RecordingHandler()
     message = make_message(delay_seconds=1.0)
@@ -268,7 +269,7 @@ async def test_delayed_job_can_be_cancelled(queue: HueyQueue) -> None:
         await eventually(is_scheduled)
         assert await queue.cancel(message.result_id)
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.CANCELLED
+    assert handler.end(message.result_id) is End.CANCELED
 
 
 async def test_slots_beyond_the_threads_are_shared_out(path: Path) -> None:
@@ -350,7 +351,7 @@ async def test_a_worker_that_cannot_start_takes_no_jobs(
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start_some)
-    with pytest.raises(RuntimeError, match="new thread"):
+    with pytest.raises(QueueUnavailableError, match="RuntimeError"):
         await queue.work(RecordingHandler(), slots=_SLOTS, stop=asyncio.Event(), drain_seconds=1.0)
     assert len(begun) == 4
     assert not any(thread.is_alive() for thread in begun)

@@ -8,13 +8,14 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from proofing.errors import QueueUnavailableError
-from proofing.queues import JobMessage, Queue
-from proofing.records import JobKind
-from proofing.testing.postgres import PostgresServer, running_postgres
+from proofing.base.errors import QueueUnavailableError
+from proofing.contracts.queues import JobMessage, Queue
+from proofing.contracts.records import JobKind
+from proofing.testing.breaking import break_psycopg
 from proofing.testing.processes import free_port
 from proofing.testing.queues import QueueContract, RecordingHandler, make_message
 from proofing.testing.waiting import eventually
+from proofing_devtools.postgres import PostgresServer, running_postgres
 from proofing_huey.backend import HueyQueue
 from proofing_huey.settings import HueySettings
 
@@ -41,6 +42,10 @@ class TestHueyOnPostgres(QueueContract):
 
     def make_queue(self) -> Queue:
         return make_queue(self.dsn)
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither connect nor run statements."""
+        break_psycopg(monkeypatch, error)
 
     def make_unreachable_queue(self) -> Queue:
         """Nobody listens there."""
@@ -111,7 +116,7 @@ async def test_migrations_at_once(server: PostgresServer) -> None:
     dsn = server.new_database()
     queues = [make_queue(dsn) for _ in range(4)]
     done = await asyncio.gather(*(queue.migrate() for queue in queues))
-    assert sorted(len(names) for names in done) == [0, 0, 0, 5]
+    assert sorted(len(names) for names in done) == [0, 0, 0, 6]
     for queue in queues:
         await queue.close()
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from proofing.errors import QueueUnavailableError
-from proofing.queues import ClaimedJob, Queue
-from proofing.records import JobKind
+from proofing.base.errors import QueueUnavailableError
+from proofing.contracts.queues import ClaimedJob, Queue
+from proofing.contracts.records import JobKind
+from proofing.testing.breaking import break_redis
 from proofing.testing.processes import free_port
 from proofing.testing.queues import QueueContract, RecordingHandler, make_message
-from proofing.testing.redis import RedisServer, running_redis
 from proofing.testing.waiting import eventually
+from proofing_devtools.redis import RedisServer, running_redis
 from proofing_huey.backend import HueyQueue
 from proofing_huey.settings import HueySettings
 
@@ -27,6 +28,8 @@ def server() -> Iterator[RedisServer]:
 class TestHueyOnRedis(QueueContract):
     """The queue with priorities on Redis."""
 
+    has_schema = False
+
     @pytest.fixture(autouse=True)
     def _use_server(self, server: RedisServer) -> None:
         self.server = server
@@ -36,6 +39,10 @@ class TestHueyOnRedis(QueueContract):
         return HueyQueue(
             HueySettings(storage="redis", url=SecretStr(self.server.url)), lambda _label: bytes(32)
         )
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither connect nor send."""
+        break_redis(monkeypatch, error)
 
     def make_unreachable_queue(self) -> Queue:
         """Nobody listens there."""
@@ -76,7 +83,7 @@ async def test_more_jobs_at_once_than_the_clients_usual_connections(server: Redi
 
 
 async def test_worker_survives_a_restart_of_redis() -> None:
-    """When Redis is killed and comes back, enqueueing fails typed meanwhile and jobs run afterwards."""
+    """When Redis is killed and comes back, enqueueing fails typed meanwhile and jobs run afterward."""
     with running_redis() as server:
         if not server.is_ours:
             pytest.skip("the Redis is not ours to kill")

@@ -7,9 +7,9 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 import proofing_huey
-from proofing.errors import ConfigurationError
-from proofing.hookspecs import BackendContext
-from proofing.queues import Capability
+from proofing.base.errors import ConfigurationError
+from proofing.contracts.hooks import BackendContext
+from proofing.contracts.queues import Capability
 from proofing_huey.settings import HueySettings
 
 _CONTEXT = BackendContext(
@@ -22,7 +22,11 @@ def test_queue_is_offered() -> None:
     (descriptor,) = proofing_huey.proofing_queues()
     assert descriptor.name == "huey"
     queue = descriptor.make(HueySettings(path="/nowhere/huey.db"), _CONTEXT)
-    assert not queue.capabilities & {Capability.RESCUE, Capability.TRANSACTIONAL, Capability.STORE_CLOCK}
+    assert not queue.capabilities & {
+        Capability.CRASH_RECOVERY,
+        Capability.TRANSACTIONAL,
+        Capability.STORE_CLOCK,
+    }
 
 
 def test_settings_are_read_without_heavy_libraries() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from huey.registry import Message
 
-from proofing.records import JobKind
+from proofing.contracts.records import JobKind
 from proofing.testing.queues import make_message
 from proofing_huey.messages import read_message, write_message
 from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from proofing.queues import Queue
+from proofing.contracts.queues import Queue
+from proofing.testing.breaking import break_huey_sqlite
 from proofing.testing.queues import QueueContract
 from proofing_huey.backend import HueyQueue
 from proofing_huey.settings import HueySettings
@@ -19,6 +20,10 @@ class TestHueyOnSqlite(QueueContract):
 
     def make_queue(self) -> Queue:
         return HueyQueue(HueySettings(path=str(self.folder / "huey.db")), lambda _label: bytes(32))
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """No file can be opened or used."""
+        break_huey_sqlite(monkeypatch, error)
 
     def make_unreachable_queue(self) -> Queue:
         """A path below a file cannot be made."""

@@ -8,7 +8,7 @@ import pytest
 from bench.report import Row, report
 from psycopg import AsyncConnection
 
-from proofing.testing.postgres import PostgresServer, running_postgres
+from proofing_devtools.postgres import PostgresServer, running_postgres
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
 

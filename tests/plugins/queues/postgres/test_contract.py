@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from proofing.queues import Queue
+from proofing.contracts.queues import Queue
+from proofing.testing.breaking import break_psycopg
 from proofing.testing.processes import free_port
 from proofing.testing.queue_process import WorkerProcess
 from proofing.testing.queues import QueueContract
@@ -37,6 +38,10 @@ class TestPostgresQueue(QueueContract):
             )
         )
 
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither connect nor run statements."""
+        break_psycopg(monkeypatch, error)
+
     def make_unreachable_queue(self) -> Queue:
         """Return a queue where nobody listens."""
         return PostgresQueue(
@@ -57,7 +62,7 @@ class TestPostgresQueue(QueueContract):
         """Return every row of every table, as text."""
         found = []
         async with await AsyncConnection.connect(self.dsn, autocommit=True) as connection:
-            for table in ("job", "job_done", "worker", "tally", "migration"):
+            for table in ("job", "job_done", "worker", "tally", "migration", "paused_queue"):
                 cursor = await connection.execute(
                     psycopg.sql.SQL("select t::text from proofing.{} t").format(psycopg.sql.Identifier(table))
                 )

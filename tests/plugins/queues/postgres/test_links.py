@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from types import SimpleNamespace
@@ -13,14 +14,14 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from proofing.errors import QueueUnavailableError
-from proofing.records import JobKind
+from proofing.base.errors import QueueUnavailableError
+from proofing.contracts.records import JobKind
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
-from proofing.testing.postgres import PostgresServer, running_postgres
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
+from proofing_devtools.postgres import PostgresServer, running_postgres
 from proofing_postgres import connections
-from proofing_postgres.connections import Link
+from proofing_postgres.connections import ReconnectingConnection
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
 
@@ -90,7 +91,7 @@ async def test_a_server_that_cannot_write_is_not_used(make_queue: Maker, sql: SQ
 
 async def test_a_statement_that_takes_too_long_costs_no_connection(dsn: str) -> None:
     """The server ends it in good order; a new connection would only add to its load."""
-    link = Link(PostgresSettings.model_validate({"dsn": dsn, "statement_seconds": 0.05}))
+    link = ReconnectingConnection(PostgresSettings.model_validate({"dsn": dsn, "statement_seconds": 0.05}))
     with pytest.raises(QueueUnavailableError):
         async with link.use() as connection:
             await connection.execute("select pg_sleep(60)")
@@ -100,9 +101,9 @@ async def test_a_statement_that_takes_too_long_costs_no_connection(dsn: str) -> 
 
 
 async def test_a_frozen_server_is_given_up_at_the_deadline(dsn: str) -> None:
-    """Neither an exchange nor its being cancelled waits for what never answers."""
+    """Neither an exchange nor its being canceled waits for what never answers."""
     async with proxied(dsn) as (proxy, url):
-        link = Link(
+        link = ReconnectingConnection(
             PostgresSettings.model_validate({"dsn": url, "timeout_seconds": 1.0, "statement_seconds": 1.0})
         )
         async with link.use():
@@ -116,9 +117,9 @@ async def test_a_frozen_server_is_given_up_at_the_deadline(dsn: str) -> None:
         await link.close()
 
 
-async def test_a_cancelled_exchange_with_a_living_server_keeps_its_connection(dsn: str) -> None:
+async def test_a_canceled_exchange_with_a_living_server_keeps_its_connection(dsn: str) -> None:
     """The server is asked to stop, and does."""
-    link = Link(PostgresSettings.model_validate({"dsn": dsn}))
+    link = ReconnectingConnection(PostgresSettings.model_validate({"dsn": dsn}))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2), link.use() as connection:
             await connection.execute("select pg_sleep(60)")
@@ -212,7 +213,7 @@ async def test_a_database_that_is_away_is_tried_ever_more_rarely(
 
     monkeypatch.setattr(connections.Connection, "connect", refuse)
     monkeypatch.setattr(connections, "time", SimpleNamespace(monotonic=lambda: now))
-    link = Link(PostgresSettings.model_validate({"dsn": dsn}), backs_off=True)
+    link = ReconnectingConnection(PostgresSettings.model_validate({"dsn": dsn}), backs_off=True)
     for _ in range(600):
         with pytest.raises(QueueUnavailableError):
             await link.run("living_workers")
@@ -230,7 +231,7 @@ async def test_a_database_that_is_away_is_tried_ever_more_rarely(
 async def test_a_link_that_backs_off_is_back_soon(dsn: str) -> None:
     """Uses in vain hardly burden what is away, and once it has come back it is used within seconds."""
     async with proxied(dsn) as (proxy, url):
-        link = Link(PostgresSettings.model_validate({"dsn": url}), backs_off=True)
+        link = ReconnectingConnection(PostgresSettings.model_validate({"dsn": url}), backs_off=True)
 
         async def is_up() -> bool:
             with contextlib.suppress(QueueUnavailableError):
@@ -246,3 +247,119 @@ async def test_a_link_that_backs_off_is_back_soon(dsn: str) -> None:
         await eventually(is_up, within_seconds=3)
         assert link.generation == 1
         await link.close()
+
+
+@pytest.fixture
+async def limited(make_queue: Maker, sql: SQL, dsn: str) -> str:
+    """Give the URL of a login that may have two connections, as at a server's limit."""
+    make_queue()
+    name = f"limited_{uuid.uuid4().hex[:8]}"
+    await sql(f"create role {name} login connection limit 2")
+    await sql(f"grant usage on schema proofing to {name}")
+    await sql(f"grant select, insert, update, delete on all tables in schema proofing to {name}")
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(netloc=f"{name}@{parts.hostname}:{parts.port}"))
+
+
+async def test_at_the_servers_limit_calls_wait_for_a_connection_of_ours(
+    make_queue: Maker, limited: str
+) -> None:
+    """None fails, though the pool is larger than what the server gives."""
+    queue = make_queue(dsn=limited, pool_size=8)
+    assert await asyncio.gather(*(queue.enqueue([make_message()]) for _ in range(200))) == [1] * 200
+    # From cold, and again: nothing is left behind by those that were refused.
+    await queue.close()
+    assert await asyncio.gather(*(queue.enqueue([make_message()]) for _ in range(200))) == [1] * 200
+    await eventually(lambda: len(queue._pool._free) == 8 and queue._pool._working == 0)
+
+
+async def test_a_process_that_holds_no_connection_is_refused_at_once(make_queue: Maker, limited: str) -> None:
+    """With the typed error, and it recovers when others leave."""
+    async with await AsyncConnection.connect(limited), await AsyncConnection.connect(limited):
+        queue = make_queue(dsn=limited, timeout_seconds=60)
+        with pytest.raises(QueueUnavailableError):
+            await queue.enqueue([make_message()])
+
+    async def is_accepted() -> bool:
+        with contextlib.suppress(QueueUnavailableError):
+            return await queue.enqueue([make_message()]) == 1
+        return False
+
+    await eventually(is_accepted)
+
+
+async def test_a_wait_that_is_canceled_wakes_the_next(make_queue: Maker, limited: str) -> None:
+    """Canceled callers, at any moment, keep no link and no turn."""
+    queue = make_queue(dsn=limited, pool_size=3)
+    tasks = [asyncio.create_task(queue.enqueue([make_message()])) for _ in range(60)]
+    for number, task in enumerate(tasks):
+        if number % 2:
+            for _ in range(number % 7):
+                await asyncio.sleep(0)
+            task.cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(answer == 1 for answer in answers[::2])
+    await eventually(lambda: len(queue._pool._free) == 3)
+    assert await asyncio.gather(*(queue.enqueue([make_message()]) for _ in range(20))) == [1] * 20
+
+
+async def test_idle_connections_are_given_back(make_queue: Maker, sql: SQL) -> None:
+    """All of the pool, a while after the last use; those in use stay, and the next use opens another."""
+    queue = make_queue(idle_seconds=0.3, pool_size=4)
+
+    async def connections_of_ours() -> int:
+        rows = await sql(
+            "select count(*) from pg_stat_activity"
+            " where application_name = 'proofing' and datname = current_database()"
+        )
+        return int(rows[0][0])
+
+    async with queue._pool.link() as held:
+        await asyncio.gather(*(queue.stats() for _ in range(10)))
+
+        async def is_one() -> bool:
+            return await connections_of_ours() == 1
+
+        await eventually(is_one)
+        assert held.is_open
+
+    async def is_none() -> bool:
+        return await connections_of_ours() == 0
+
+    await eventually(is_none)
+    assert await queue.enqueue([make_message()]) == 1
+
+
+async def test_a_worker_has_four_connections(make_queue: Maker, sql: SQL) -> None:
+    """Also one that looked at the schema first."""
+    queue = make_queue()
+    await queue.open()
+    stop = asyncio.Event()
+    task = asyncio.create_task(queue.work(RecordingHandler(), slots={}, stop=stop, drain_seconds=5))
+    await eventually(
+        lambda: queue.session and queue.session.is_listening and queue.session.heartbeat.worker_id
+    )
+    await queue.stats()
+    rows = await sql(
+        "select count(*) from pg_stat_activity"
+        " where application_name = 'proofing' and datname = current_database()"
+    )
+    assert rows == [(4,)]
+    stop.set()
+    await task
+
+
+async def test_a_wake_up_of_a_canceled_wait_is_passed_on(make_queue: Maker, limited: str) -> None:
+    """Whoever is woken and canceled in one turn of the event loop leaves the link to the next who waits."""
+    pool = make_queue(dsn=limited, pool_size=1)._pool
+
+    async def use() -> None:
+        async with pool.link():
+            pass
+
+    async with pool.link():
+        first, second = asyncio.create_task(use()), asyncio.create_task(use())
+        await eventually(lambda: len(pool._waiting) == 2)
+    first.cancel()
+    await second
+    assert first.cancelled()

@@ -8,8 +8,8 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
-from proofing.errors import QueueUnavailableError
-from proofing.records import JobKind
+from proofing.base.errors import QueueUnavailableError
+from proofing.contracts.records import JobKind
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres import migrations

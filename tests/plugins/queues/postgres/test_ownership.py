@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection
 
-from proofing.errors import LeaseLostError
-from proofing.queues import ClaimedJob, JobMessage
-from proofing.records import End, JobKind
+from proofing.base.errors import LeaseLostError
+from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.records import End, JobKind
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres import sweeping
@@ -210,7 +210,7 @@ async def test_a_note_of_a_stolen_job_is_refused(make_queue: Maker, sql: SQL) ->
     async def body(job: ClaimedJob) -> None:
         await go.wait()
         try:
-            await job.note_intent("mock")
+            await job.record_intent("mock")
         except LeaseLostError:
             refused.append(job.message.result_id)
             raise
@@ -238,10 +238,9 @@ async def test_a_job_enqueued_again_after_its_end_calls_nobody(make_queue: Maker
     async def body(job: ClaimedJob) -> None:
         await sql(
             "insert into proofing.job_done select id, enqueued_at, null, now(), 1, 0, 'done', queue,"
-            " kind,"
-            " '', '{}' from proofing.job"
+            " kind, '', null, '{}' from proofing.job"
         )
-        await job.note_intent("mock")
+        await job.record_intent("mock")
         calls.append(job.message.result_id)
 
     handler = RecordingHandler(body)
@@ -269,7 +268,7 @@ async def test_a_worker_whose_row_is_gone_stops_its_jobs(make_queue: Maker, sql:
         await handler.until_started()
         ((former,),) = await sql("delete from proofing.worker returning id")
         await handler.until_ended(message)
-        assert handler.cancelled == [message.result_id]
+        assert handler.canceled == [message.result_id]
         assert handler.starts(message.result_id) == 2
         assert queue.session is not None
         heartbeat = queue.session.heartbeat
@@ -277,7 +276,7 @@ async def test_a_worker_whose_row_is_gone_stops_its_jobs(make_queue: Maker, sql:
 
 
 async def test_a_heartbeat_that_hangs_is_made_again(make_queue: Maker, sql: SQL) -> None:
-    """A connection that stands and answers nothing costs the worker its jobs once, and not for ever."""
+    """A connection that stands and answers nothing costs the worker its jobs once, and not forever."""
     queue = make_queue()
     handler = RecordingHandler()
     async with working(queue, handler):
@@ -302,7 +301,7 @@ async def test_a_heartbeat_that_hangs_is_made_again(make_queue: Maker, sql: SQL)
 async def test_the_fence_is_looked_at_again_whatever_a_look_meets(
     make_queue: Maker, sql: SQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error in one look must not leave a worker that trusts its lease for ever."""
+    """An error in one look must not leave a worker that trusts its lease forever."""
     queue = make_queue()
     handler = RecordingHandler(lambda _job: asyncio.Event().wait())
     looks: list[int] = []
@@ -350,11 +349,11 @@ class Slow(RecordingHandler):
         self.gate = asyncio.Event()
         self.tries = 0
 
-    async def abandon(self, message: JobMessage, end: End) -> Any:
+    async def discard(self, message: JobMessage, end: End) -> Any:
         """Wait at the gate, then publish."""
         self.tries += 1
         await self.gate.wait()
-        return await super().abandon(message, end)
+        return await super().discard(message, end)
 
 
 async def looked(queue: PostgresQueue, *, times: int) -> None:
@@ -367,7 +366,7 @@ async def looked(queue: PostgresQueue, *, times: int) -> None:
 
 
 async def test_an_end_that_takes_its_time_is_published_once(make_queue: Maker) -> None:
-    """No look takes it for a cancelled run: publishing would begin again and again, and maybe never end."""
+    """No look takes it for a canceled run: publishing would begin again and again, and maybe never end."""
     queue = make_queue(lease_seconds=10.0, renew_seconds=1.0, fence_seconds=9.0)
     message = make_message(stale_after_seconds=0.001)
     await queue.enqueue([message])
@@ -398,7 +397,7 @@ async def test_ends_are_published_so_many_at_once(make_queue: Maker, monkeypatch
 
 
 async def test_a_hung_worker_loses_a_job_that_is_overdue(make_queue: Maker, sql: SQL) -> None:
-    """A living worker cannot hold a job for ever: by the database's clock another publishes the end."""
+    """A living worker cannot hold a job forever: by the database's clock another publishes the end."""
     queue = make_queue()
     message = make_message()
     await queue.enqueue([message])
@@ -419,11 +418,11 @@ async def test_an_end_that_cannot_be_published_is_tried_again(make_queue: Maker)
     class Failing(RecordingHandler):
         tries = 0
 
-        async def abandon(self, message: JobMessage, end: End) -> Any:
+        async def discard(self, message: JobMessage, end: End) -> Any:
             self.tries += 1
             if self.tries < 3:
                 raise RuntimeError("synthetic")
-            return await super().abandon(message, end)
+            return await super().discard(message, end)
 
     queue = make_queue()
     message = make_message(stale_after_seconds=0.001)
@@ -452,7 +451,7 @@ async def test_a_claim_that_the_database_forgot_is_one_run(make_queue: Maker, sq
         await handler.until_started()
         await sql("update proofing.job set state = 'ready', worker = null, lease = lease - 1")
         await handler.until_ended(message)
-    assert handler.cancelled == [message.result_id]
+    assert handler.canceled == [message.result_id]
     assert handler.end(message.result_id) is End.DONE
     assert handler.late == []
 
@@ -504,7 +503,7 @@ async def test_ended_connections_are_made_again(make_queue: Maker, sql: SQL, fau
 
 async def _enqueued(queue: PostgresQueue, message: JobMessage) -> bool:
     """Enqueue, as a caller does that asks again after an error."""
-    from proofing.errors import QueueUnavailableError  # noqa: PLC0415
+    from proofing.base.errors import QueueUnavailableError  # noqa: PLC0415
 
     try:
         return await queue.enqueue([message]) == 1
@@ -514,7 +513,7 @@ async def _enqueued(queue: PostgresQueue, message: JobMessage) -> bool:
 
 async def _rescued(queue: PostgresQueue, count: int) -> bool:
     """Tell whether the statistics know of *count* rescued jobs."""
-    return (await queue.stats()).details["rescued"] == count
+    return (await queue.stats()).totals["rescued"] == count
 
 
 async def _is_clear(sql: SQL) -> bool:
@@ -537,14 +536,14 @@ async def _waits_for_a_lock(sql: SQL) -> bool:
     ("reason", "end"),
     [
         (StopReason.DRAIN, End.DONE),
-        (StopReason.CANCELLED, End.CANCELLED),
+        (StopReason.CANCELED, End.CANCELED),
         (StopReason.OVERDUE, End.TIMED_OUT),
     ],
 )
 async def test_a_job_stopped_before_its_first_step_gives_its_slot_back(
     make_queue: Maker, monkeypatch: pytest.MonkeyPatch, reason: StopReason, end: End
 ) -> None:
-    """A task that is cancelled before it begins would run no line of its own, and hold the slot for ever."""
+    """A task that is canceled before it begins would run no line of its own, and hold the slot forever."""
     queue, stopped = make_queue(), []
     start = Runs.start
 
@@ -569,23 +568,23 @@ async def test_a_job_stopped_before_its_first_step_gives_its_slot_back(
 
 
 async def test_a_cancel_in_the_turn_of_a_note_ends_the_job(make_queue: Maker, sql: SQL) -> None:
-    """The note is refused then, not the run cancelled; the page is told all the same."""
+    """The note is refused then, not the run canceled; the page is told all the same."""
     queue = make_queue()
 
-    async def cancelled_as_it_notes(job: ClaimedJob) -> None:
+    async def canceled_as_it_notes(job: ClaimedJob) -> None:
         assert queue.session is not None
         running = queue.session.runs.jobs[job.message.result_id]
         note = running._writer.note
 
         async def note_and_stop(*arguments: Any) -> None:
             await note(*arguments)
-            await sql("update proofing.job set wanted_end = 'cancelled'")
-            running.stop(StopReason.CANCELLED)
+            await sql("update proofing.job set wanted_end = 'canceled'")
+            running.stop(StopReason.CANCELED)
 
         running._writer.note = note_and_stop  # type: ignore[method-assign]
         try:
             async with asyncio.TaskGroup() as calls:
-                calls.create_task(job.note_intent("mock"))
+                calls.create_task(job.record_intent("mock"))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
@@ -593,11 +592,39 @@ async def test_a_cancel_in_the_turn_of_a_note_ends_the_job(make_queue: Maker, sq
 
     message = make_message()
     await queue.enqueue([message])
-    handler = RecordingHandler(cancelled_as_it_notes)
+    handler = RecordingHandler(canceled_as_it_notes)
     async with working(queue, handler):
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.CANCELLED
+    assert handler.end(message.result_id) is End.CANCELED
     assert await sql("select 1 from proofing.job") == []
+
+
+async def test_an_end_that_a_cancel_overtakes_is_written_all_the_same(
+    make_queue: Maker, sql: SQL, dsn: str
+) -> None:
+    """The end waits for the row that is being canceled, and finds another version of it."""
+    queue = make_queue()
+    is_canceling = asyncio.Event()
+
+    async def end_meanwhile(_job: ClaimedJob) -> None:
+        await is_canceling.wait()
+
+    message = make_message()
+    await queue.enqueue([message])
+    handler = RecordingHandler(end_meanwhile)
+    async with working(queue, handler), await AsyncConnection.connect(dsn) as canceling:
+        await handler.until_started(1)
+        await canceling.execute("update proofing.job set wanted_end = 'canceled'")
+        is_canceling.set()
+        await eventually(lambda: sql("select 1 from pg_locks where not granted"))
+        await canceling.commit()
+        await eventually(lambda: _is_empty(sql))
+    assert handler.end(message.result_id) is not End.CANCELED
+
+
+async def _is_empty(sql: SQL) -> bool:
+    """Tell whether no job is alive."""
+    return await sql("select 1 from proofing.job") == []
 
 
 async def test_a_job_handed_back_while_its_person_is_forgotten_is_dropped(
@@ -637,7 +664,7 @@ async def test_a_run_is_stopped_when_its_worker_publishes_another_end_of_its_job
     stopped = asyncio.Event()
 
     async def hold(job: ClaimedJob) -> None:
-        await job.note_intent("mock")
+        await job.record_intent("mock")
         try:
             await asyncio.Event().wait()
         finally:

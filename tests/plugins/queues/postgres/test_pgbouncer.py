@@ -14,11 +14,12 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from proofing.queues import Queue
-from proofing.testing.postgres import PostgresServer
-from proofing.testing.processes import free_port
+from proofing.contracts.queues import Queue
+from proofing.testing.breaking import break_psycopg
+from proofing.testing.processes import free_port, start_process
 from proofing.testing.queues import QueueContract, RecordingHandler, make_message
 from proofing.testing.waiting import eventually
+from proofing_devtools.postgres import PostgresServer
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
 
@@ -57,7 +58,7 @@ unix_socket_dir =
         for path in (folder, *folder.iterdir(), *_parents(folder)):
             path.chmod(path.stat().st_mode | 0o055)
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start_process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield port
     finally:
@@ -89,6 +90,10 @@ class TestBehindPgBouncer(QueueContract):
             return False
 
         await eventually(answers)
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither connect nor run statements."""
+        break_psycopg(monkeypatch, error)
 
     def make_queue(self) -> Queue:
         """Return a queue behind the pooler."""

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from bench.report import Row
 
-from proofing.errors import QueueUnavailableError
-from proofing.queues import JobMessage
-from proofing.records import End
+from proofing.base.errors import QueueUnavailableError
+from proofing.contracts.queues import JobMessage
+from proofing.contracts.records import End
 from proofing.testing.history import History, violations
-from proofing.testing.postgres import PostgresServer, running_postgres
 from proofing.testing.queue_process import WorkerProcess, published_ends, whole_history
 from proofing.testing.queues import make_message
 from proofing.testing.waiting import eventually
+from proofing_devtools.postgres import PostgresServer, running_postgres
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
 
@@ -113,7 +113,7 @@ async def _shorten(dsn: str) -> None:
 async def test_a_frozen_worker_is_fenced(
     make_queue: Maker, dsn: str, fast: dict[str, Any], tmp_path: Path
 ) -> None:
-    """SIGSTOP beyond the lease, then SIGCONT: runs are cancelled, completions rejected, one end each."""
+    """SIGSTOP beyond the lease, then SIGCONT: runs are canceled, completions rejected, one end each."""
     queue, history = make_queue(), History(tmp_path / "history.jsonl")
     settings = {"dsn": dsn, **fast}
     sent = [make_message(metadata={"before": 0.5, "during": 0.3}) for _ in range(40)]
@@ -259,7 +259,7 @@ class Chaos:
             "runs": sum(event["event"] == "run" for event in events),
             "calls": max(Counter(event["job"] for event in events if event["event"] == "call").values()),
             "ends": {end: ends.count(end) for end in sorted(set(ends))},
-            "rescued": stats.details["rescued"],
+            "rescued": stats.totals["rescued"],
             "seconds": round(time.monotonic() - started, 1),
             "violations": violations(events),
         }

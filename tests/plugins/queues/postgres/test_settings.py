@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 import proofing_postgres
-from proofing.records import End, JobKind, StatusRecord
-from proofing.results import Outcome
+from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.results import Outcome
 from proofing.testing.queues import make_message, make_record
 from proofing_postgres.messages import verdict_text
 from proofing_postgres.settings import PostgresSettings
@@ -32,6 +32,42 @@ def test_times_that_do_not_nest_are_refused(values: dict[str, Any]) -> None:
     """Two workers could own one job."""
     with pytest.raises(ValidationError):
         PostgresSettings.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "",
+        " ",
+        "postgresql://h:99999/d",
+        "postgresql://u:p@h:abc/d",
+        "postgresql://h1:5432,h2:0/d",
+        "postgresql://[::1]:65536/d",
+        "postgresql:///d?host=h&port=x",
+        "host=h port=99999",
+    ],
+)
+def test_a_dsn_without_a_server_is_refused(dsn: str) -> None:
+    """Else libpq takes its own defaults, and the network is blamed."""
+    with pytest.raises(ValidationError, match="must be"):
+        PostgresSettings.model_validate({"dsn": dsn})
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:p%3A99999@h/d",
+        "postgresql://u:99999@h:5432/d",
+        "postgresql://[::1]:5432/d",
+        "postgresql://h1:5432,h2/d?sslmode=verify-full",
+        "host=h port=5432,5433 password='port=x'",
+        "postgresql://",
+        "service=proofing",
+    ],
+)
+def test_other_forms_of_a_dsn_are_taken(dsn: str) -> None:
+    """Passwords that look like ports, several hosts, IPv6, and what the environment adds."""
+    assert PostgresSettings.model_validate({"dsn": dsn}).dsn.get_secret_value() == dsn
 
 
 def test_every_setting_is_explained_and_the_secret_is_hidden() -> None:

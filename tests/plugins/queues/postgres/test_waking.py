@@ -9,9 +9,9 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from proofing.errors import ConfigurationError, QueueError
-from proofing.queues import ClaimedJob
-from proofing.records import End, JobKind
+from proofing.base.errors import ConfigurationError, QueueError
+from proofing.contracts.queues import ClaimedJob
+from proofing.contracts.records import End, JobKind
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres.queue import PostgresQueue
@@ -167,12 +167,12 @@ async def test_a_global_limit_holds_over_all_workers(make_queue: Maker) -> None:
 
 
 async def test_a_worker_has_four_connections(make_queue: Maker, sql: SQL) -> None:
-    """However many jobs run, and with statistics asked for beside."""
+    """However many jobs run, and with everything that probes ask for beside."""
     queue = make_queue()
     release = asyncio.Event()
 
     async def hold(job: ClaimedJob) -> None:
-        await job.note_intent("mock")
+        await job.record_intent("mock")
         await release.wait()
 
     handler = RecordingHandler(hold)
@@ -184,6 +184,7 @@ async def test_a_worker_has_four_connections(make_queue: Maker, sql: SQL) -> Non
         await handler.until_started(1000)
         await web.close()
         assert (await queue.stats()).running[QUEUE] == 1000
+        await asyncio.gather(queue.ping(), queue.time(), queue.check())
         ((count,),) = await sql(
             "select count(*) from pg_stat_activity where datname = current_database()"
             " and pid <> pg_backend_pid() and backend_type = 'client backend'"
@@ -210,10 +211,9 @@ async def test_statistics_tell_causes_and_health(make_queue: Maker) -> None:
         stats = await queue.stats()
     assert stats.workers == 1
     assert stats.details["listening"] == 1
-    assert sum(stats.details[f"pickup_{cause}_count"] for cause in ("notify", "poll", "chain")) == 10
-    assert {"run_mean_ms", "dead_rows", "oldest_transaction_seconds", "rescued", "lease_lost"} <= set(
-        stats.details
-    )
+    assert sum(stats.totals[f"pickup_{cause}_count"] for cause in ("notify", "poll", "chain")) == 10
+    assert {"dead_rows", "oldest_transaction_seconds"} <= set(stats.details)
+    assert {"run_count", "run_seconds", "rescued", "lease_lost"} <= set(stats.totals)
 
 
 async def test_old_ends_are_forgotten(make_queue: Maker, sql: SQL) -> None:
@@ -230,7 +230,7 @@ async def test_old_ends_are_forgotten(make_queue: Maker, sql: SQL) -> None:
             "update proofing.job_done set ended_at = now() - interval '2 d' where id = %s", old.result_id
         )
         assert queue.session is not None
-        await queue.session._sweeper._forget()
+        await queue.session.upkeep.prune()
         assert await queue.verdict(old.result_id) is None
         assert await queue.verdict(young.result_id) is not None
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from proofing.testing.kms import KMSServer, running_kms
-from proofing.testing.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, S3Server, running_s3
 from proofing_aws.settings import AWSSettings
+from proofing_devtools.kms import KMSServer, running_kms
+from proofing_devtools.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, S3Server, running_s3
 
 ORIGIN = "https://proofing.example.gov"
 IMAGES = "images"

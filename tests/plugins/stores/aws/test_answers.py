@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from proofing.errors import ConfigurationError, EncryptionError, ProofingError, StoreUnavailableError
-from proofing.testing.image_stores import make_terms
+from proofing.base.errors import ConfigurationError, EncryptionError, ProofingError, StoreUnavailableError
+from proofing.testing.image_slots import make_terms
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.key_service import KMSKeyService
 from proofing_aws.secret_store import S3SecretStore

@@ -6,15 +6,30 @@ from typing import Any
 
 import pytest
 
-from proofing.stores import ImageStore, KeyService, SecretStore
-from proofing.testing.aws_signature import SignedRequest
-from proofing.testing.kms import KMSServer
+from proofing.contracts.stores import ImageStore, KeyService, SecretStore
 from proofing.testing.processes import free_port
-from proofing.testing.s3 import S3Server
 from proofing.testing.stores import ImageStoreContract, KeyServiceContract, SecretStoreContract
+from proofing_aws.clients import AWSCalls
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.key_service import KMSKeyService
 from proofing_aws.secret_store import S3SecretStore
+from proofing_devtools.aws_signature import SignedRequest
+from proofing_devtools.kms import KMSServer
+from proofing_devtools.s3 import S3Server
+
+
+def break_boto(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Have every call of a boto3 client raise *error*, signing too."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    class Broken:
+        def __getattr__(self, _name: str) -> object:
+            return fail
+
+    monkeypatch.setattr(AWSCalls, "client", Broken())
+    monkeypatch.setattr("proofing_aws.clients.make_client", fail)
 
 
 class TestS3ImageStore(ImageStoreContract):
@@ -29,6 +44,10 @@ class TestS3ImageStore(ImageStoreContract):
     def make_store(self) -> ImageStore:
         """Return a store on the strict double."""
         return S3ImageStore(self.aws.settings(s3_endpoint_url=self.url), role="web")
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """No call of boto3."""
+        break_boto(monkeypatch, error)
 
     def make_unreachable_store(self) -> ImageStore:
         """Return a store where nobody listens."""
@@ -51,6 +70,10 @@ class TestKMSKeyService(KeyServiceContract):
     def make_service(self) -> KeyService:
         """Return a service on the stand-in."""
         return KMSKeyService(self.aws.settings(kms_endpoint_url=self.url), environment="test")
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """No call of boto3."""
+        break_boto(monkeypatch, error)
 
     def make_unreachable_service(self) -> KeyService:
         """Return a service where nobody listens."""
@@ -76,6 +99,10 @@ class TestS3SecretStore(SecretStoreContract):
     def make_missing_store(self) -> SecretStore:
         """Return a store that reads what is in the bucket."""
         return S3SecretStore(self.aws.settings(s3_endpoint_url=self.s3.url), environment="test")
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """No call of boto3."""
+        break_boto(monkeypatch, error)
 
     def make_unreachable_store(self) -> SecretStore:
         """Return a store where nobody listens."""

@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from proofing.errors import StoreUnavailableError
-from proofing.testing.aws_signature import SignedRequest
+from proofing.base.errors import StoreUnavailableError
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
-from proofing.testing.kms import KMSServer
-from proofing.testing.s3 import S3Server
 from proofing.testing.waiting import eventually
 from proofing_aws.clients import AWSCalls
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.key_service import KMSKeyService
 from proofing_aws.secret_store import S3SecretStore
+from proofing_devtools.aws_signature import SignedRequest
+from proofing_devtools.kms import KMSServer
+from proofing_devtools.s3 import S3Server
 
 DEADLINE_SECONDS = 1.5
 HEALED_SECONDS = 10.0
@@ -154,7 +154,7 @@ async def endless(header: bytes = b"") -> AsyncIterator[str]:
 @pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "last answer"])
 @pytest.mark.parametrize("service", ["kms", "s3"])
 async def test_threads_come_back(aws: Any, service: str, header: bytes) -> None:
-    """Calls that are given up, or whose caller is cancelled, hold no thread, whatever the server does."""
+    """Calls that are given up, or whose caller is canceled, hold no thread, whatever the server does."""
     before = set(threading.enumerate())
     async with endless(header) as url:
         settings = aws.settings(
@@ -170,11 +170,11 @@ async def test_threads_come_back(aws: Any, service: str, header: bytes) -> None:
             return client.list_objects_v2(Bucket="images")
 
         await asyncio.gather(*(assert_fails_in_time(calls.run(ask)) for _ in range(8)))
-        cancelled = [asyncio.ensure_future(calls.run(ask)) for _ in range(4)]
+        canceled = [asyncio.ensure_future(calls.run(ask)) for _ in range(4)]
         await asyncio.sleep(0)
-        for call in cancelled:
+        for call in canceled:
             call.cancel()
-        await asyncio.gather(*cancelled, return_exceptions=True)
+        await asyncio.gather(*canceled, return_exceptions=True)
         mine = {thread for thread in set(threading.enumerate()) - before if thread.name.startswith("aws-")}
         assert 0 < len(mine) <= settings.threads
         await calls.close()

@@ -12,15 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import proofing_aws
-from proofing.errors import ConfigurationError, ImageNotFoundError, StoreError, StoreUnavailableError
-from proofing.hookspecs import BackendContext
-from proofing.testing.aws_rights import allowing
-from proofing.testing.aws_signature import SignedRequest
-from proofing.testing.image_stores import make_terms
+from proofing.base.errors import ConfigurationError, ImageNotFoundError, StoreError, StoreUnavailableError
+from proofing.contracts.hooks import BackendContext
+from proofing.testing.image_slots import make_terms
 from proofing.testing.processes import free_port
-from proofing.testing.s3 import Credential, S3Server
 from proofing_aws.image_store import S3ImageStore
 from proofing_aws.settings import AWSSettings
+from proofing_devtools.aws_rights import allowing
+from proofing_devtools.aws_signature import SignedRequest
+from proofing_devtools.s3 import Bucket, Credential, S3Server, running_s3
 
 
 @pytest.fixture
@@ -83,6 +83,17 @@ async def test_a_bucket_that_takes_a_second_write_stops_the_start(careless: str,
     unprobed = S3ImageStore(aws.settings(s3_endpoint_url=careless, probe_at_start=False), role="web")
     await unprobed.open()
     await unprobed.close()
+
+
+@pytest.mark.parametrize("only_if_absent", [True, False])
+async def test_a_service_without_conditional_writes_is_named(aws: Any, only_if_absent: bool) -> None:
+    """One that refuses the header, rather than ignoring it, stops the start with what is missing."""
+    bucket = Bucket(name="images", conditions="refused", only_if_absent=only_if_absent)
+    with running_s3([bucket]) as server:
+        store = S3ImageStore(aws.settings(s3_endpoint_url=server.url), role="check")
+        with pytest.raises(ConfigurationError, match=r"conditional writes .*refuses them \(NotImplemented\)"):
+            await store.open()
+    assert bucket.objects == {}
 
 
 async def test_the_probe_leaves_nothing(s3: S3Server, aws: Any) -> None:
@@ -160,7 +171,7 @@ async def test_missing_and_wrong_credentials_are_told(
 
 async def test_the_url_signs_every_term(store: S3ImageStore) -> None:
     """Length, type, checksum and condition are among the signed headers; the life is that of the terms."""
-    terms, _ = make_terms(life_seconds=120.5)
+    terms, _ = make_terms(ttl_seconds=120.5)
     before = time.time()
     upload = await store.presign(terms)
     query = parse_qs(urlsplit(upload.url).query)
@@ -199,11 +210,11 @@ async def test_csp_source_is_the_path_of_the_uploads(
     monkeypatch.setattr(S3ImageStore, "check", nothing_wrong)
     store = S3ImageStore(aws.settings(**{"region": "eu-west-1", **values}), role="web")
     with pytest.raises(StoreUnavailableError, match="not open"):
-        store.upload_source("captures/a/")
+        store.csp_connect_source("captures/a/")
     await store.open()
-    assert store.upload_source("captures/a/") == expected
-    assert store.upload_source("captures/a") == expected
-    assert store.upload_source("captures/a;b,c/").endswith("captures/a%3Bb%2Cc/")
+    assert store.csp_connect_source("captures/a/") == expected
+    assert store.csp_connect_source("captures/a") == expected
+    assert store.csp_connect_source("captures/a;b,c/").endswith("captures/a%3Bb%2Cc/")
     terms, _ = make_terms(object_key="captures/a/front")
     assert (await store.presign(terms)).url.startswith(expected)
     await store.close()

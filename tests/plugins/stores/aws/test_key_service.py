@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from proofing.errors import ConfigurationError, EncryptionError, StoreUnavailableError
-from proofing.testing.kms import KMSServer
+from proofing.base.errors import ConfigurationError, EncryptionError, StoreUnavailableError
 from proofing_aws.clients import make_client
 from proofing_aws.key_service import KMSKeyService
+from proofing_devtools.kms import KMSServer
 
 CONTEXT = {"purpose": "args", "environment": "test"}
 

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from proofing.encryption import Purpose
-from proofing.testing.services import IMAGE_BUCKET, ROLES, SECRET_BUCKET, role_policy, role_secret_key
+from proofing.crypto.encryption import Purpose
+from proofing_devtools.services import IMAGE_BUCKET, ROLES, SECRET_BUCKET, role_policy, role_secret_key
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/any"
 PICTURE = f"arn:aws:s3:::{IMAGE_BUCKET}/captures/one"
@@ -77,3 +77,23 @@ def test_pictures_and_secrets(role: str) -> None:
         for action in S3_ACTIONS
         if action != "GetObject"
     )
+
+
+def test_the_deep_check_touches_probes_only() -> None:
+    """Its role writes, reads and deletes below one prefix, opens no key, and sees nobody's picture."""
+    probe = f"arn:aws:s3:::{IMAGE_BUCKET}/captures/probe/one"
+    allowed = {action for action in S3_ACTIONS if may("check", f"s3:{action}", probe)}
+    assert allowed == {"DeleteObject", "GetObject", "PutObject"}
+    assert not any(may("check", f"s3:{action}", PICTURE) for action in S3_ACTIONS)
+    context = {"app": "proofing", "environment": "test"}
+    assert {
+        action
+        for action, purpose in product(KMS_ACTIONS, Purpose)
+        if may("check", f"kms:{action}", KEY, {**context, "purpose": purpose.value})
+    } == {"DescribeKey"}
+    readable = [
+        role
+        for role in ROLES
+        if may("check", "s3:GetObject", f"arn:aws:s3:::{SECRET_BUCKET}/{role_secret_key(role)}")
+    ]
+    assert readable == []

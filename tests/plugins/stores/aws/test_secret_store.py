@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from proofing.errors import ConfigurationError
-from proofing.testing.aws_rights import allowing
-from proofing.testing.aws_signature import SignedRequest
-from proofing.testing.s3 import Credential, S3Server
+from proofing.base.errors import ConfigurationError
 from proofing_aws.secret_store import MAX_SECRET_BYTES, S3SecretStore
+from proofing_devtools.aws_rights import allowing
+from proofing_devtools.aws_signature import SignedRequest
+from proofing_devtools.s3 import Credential, S3Server
 
 
 def keep(s3: S3Server, text: bytes, key: str = "production/secrets.yaml", *, bucket: str = "secrets") -> str:
@@ -39,8 +39,8 @@ async def test_version_is_that_of_the_object(s3: S3Server, aws: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
-        (b"key: 1\nkey: canary\n", "twice"),
-        (b"a:\n  key: 1\n  key: canary\n", "twice"),
+        (b"key: 1\nkey: canary\n", "duplicate key"),
+        (b"a:\n  key: 1\n  key: canary\n", "duplicate key"),
         (b"key: '@format canary'\n", "directives"),
         (b"{}", "no secret"),
         (b"# canary\n", "no secret"),

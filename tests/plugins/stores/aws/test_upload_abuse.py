@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import pytest
 
-from proofing.testing.aws_rights import allowing
-from proofing.testing.aws_signature import SignedRequest, sign
-from proofing.testing.image_stores import make_terms
-from proofing.testing.s3 import Bucket, Credential, S3Server
+from proofing.testing.image_slots import make_terms
 from proofing_aws.clients import make_client
 from proofing_aws.image_store import S3ImageStore
+from proofing_devtools.aws_rights import allowing
+from proofing_devtools.aws_signature import SignedRequest, sign
+from proofing_devtools.s3 import Bucket, Credential, S3Server
 
 
 @dataclass(frozen=True)

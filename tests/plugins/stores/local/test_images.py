@@ -7,13 +7,14 @@ import stat
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from proofing.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
-from proofing.stores import ImageStore, PresignedUpload, UploadReceiver, UploadTerms
-from proofing.testing.image_stores import make_terms
+from proofing.base.errors import ImageNotFoundError, StoreError, StoreUnavailableError, UploadRefusedError
+from proofing.contracts.stores import ImageStore, PresignedUpload, UploadConstraints, UploadReceiver
+from proofing.testing.image_slots import make_terms
 from proofing.testing.stores import ImageStoreContract
 from proofing.testing.waiting import eventually
 from proofing_local.images import LocalImageStore
@@ -29,11 +30,16 @@ class TestLocalImageStore(ImageStoreContract):
     """The store on disk keeps the image store contract."""
 
     @pytest.fixture(autouse=True)
-    def _use_folder(self, tmp_path: Path) -> None:
+    def _use_folder(self, tmp_path: Path, break_disk: Any) -> None:
+        self.break_disk = break_disk
         self.folder = tmp_path / "local"
 
     def make_store(self) -> ImageStore:
         return LocalImageStore(LocalSettings(directory=str(self.folder)), _secret)
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither disk nor keys."""
+        self.break_disk(monkeypatch, error)
 
     def make_unreachable_store(self) -> ImageStore:
         """A path below a file cannot be made."""
@@ -58,7 +64,7 @@ async def _chunks(*pieces: bytes) -> AsyncIterator[bytes]:
 
 async def _send(
     store: LocalImageStore,
-    terms: UploadTerms,
+    terms: UploadConstraints,
     upload: PresignedUpload,
     body: AsyncIterator[bytes],
     **changes: str | None,
@@ -174,7 +180,7 @@ async def test_url_expires_by_the_clock(tmp_path: Path) -> None:
     now = 1_000.0
     store = LocalImageStore(LocalSettings(directory=str(tmp_path)), _secret, clock=lambda: now)
     await store.open()
-    terms, body = make_terms(life_seconds=60.0)
+    terms, body = make_terms(ttl_seconds=60.0)
     upload = await store.presign(terms)
     now = upload.expires_at
     with pytest.raises(UploadRefusedError) as caught:
@@ -274,7 +280,9 @@ async def test_keys_that_nobody_makes(store: LocalImageStore, key: str) -> None:
 async def test_terms_that_cannot_be_held(store: LocalImageStore, length: int, life: float) -> None:
     """No URL is made for an empty upload or for an endless life."""
     with pytest.raises(StoreError):
-        await store.presign(UploadTerms(object_key="a", length=length, sha256=bytes(32), life_seconds=life))
+        await store.presign(
+            UploadConstraints(object_key="a", length=length, sha256=bytes(32), ttl_seconds=life)
+        )
 
 
 async def test_closed_store_says_so(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from proofing.errors import ConfigurationError, EncryptionError, StoreUnavailableError
-from proofing.stores import KeyService
+from proofing.base.errors import ConfigurationError, EncryptionError, StoreUnavailableError
+from proofing.contracts.stores import KeyService
 from proofing.testing.stores import KeyServiceContract
 from proofing_local.files import create_private_file
 from proofing_local.key_file import LocalKeyService
@@ -20,11 +21,16 @@ class TestLocalKeyService(KeyServiceContract):
     """The file keeps the key service contract."""
 
     @pytest.fixture(autouse=True)
-    def _use_folder(self, tmp_path: Path) -> None:
+    def _use_folder(self, tmp_path: Path, break_disk: Any) -> None:
+        self.break_disk = break_disk
         self.folder = tmp_path / "local"
 
     def make_service(self) -> KeyService:
         return LocalKeyService(LocalSettings(directory=str(self.folder)))
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither disk nor keys."""
+        self.break_disk(monkeypatch, error)
 
     def make_unreachable_service(self) -> KeyService:
         """A path below a file cannot be made."""

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 import proofing_local
-from proofing.hookspecs import BackendContext
-from proofing.stores import ImageStore, KeyService, ResultStore, SecretStore, UploadReceiver
+from proofing.contracts.hooks import BackendContext
+from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore, UploadReceiver
 from proofing_local.settings import LocalSettings
 
 _CONTEXT = BackendContext(

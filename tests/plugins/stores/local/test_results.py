@@ -7,12 +7,14 @@ import stat
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from proofing.errors import StoreError, StoreUnavailableError
-from proofing.records import StatusRecord
-from proofing.stores import ResultStore
+from proofing.base.errors import StoreError, StoreUnavailableError
+from proofing.contracts.records import StatusRecord
+from proofing.contracts.stores import ResultStore
+from proofing.testing.processes import start_process_async
 from proofing.testing.store_basis import LIFE_SECONDS, make_ended, make_record
 from proofing.testing.stores import ResultStoreContract
 from proofing.testing.waiting import eventually
@@ -21,7 +23,7 @@ from proofing_local.settings import LocalSettings
 
 _OTHER_PROCESS = """
 import asyncio, sys
-from proofing.records import StatusRecord
+from proofing.contracts.records import StatusRecord
 from proofing_local.settings import LocalSettings
 from proofing_local.results import LocalResultStore
 
@@ -31,7 +33,7 @@ async def main():
     print("ready", flush=True)
     for line in sys.stdin:
         record = StatusRecord.from_json(line)
-        await store.finish(record, life_seconds=300.0, sealed_result=b"sealed elsewhere")
+        await store.finish(record, ttl_seconds=300.0, sealed_result=b"sealed elsewhere")
     await store.close()
 
 asyncio.run(main())
@@ -42,11 +44,16 @@ class TestLocalResultStore(ResultStoreContract):
     """The store on SQLite keeps the result store contract."""
 
     @pytest.fixture(autouse=True)
-    def _use_folder(self, tmp_path: Path) -> None:
+    def _use_folder(self, tmp_path: Path, break_disk: Any) -> None:
+        self.break_disk = break_disk
         self.folder = tmp_path / "local"
 
     def make_store(self) -> ResultStore:
         return LocalResultStore(LocalSettings(directory=str(self.folder)))
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither disk nor keys."""
+        self.break_disk(monkeypatch, error)
 
     def make_unreachable_store(self) -> ResultStore:
         """A path below a file cannot be made."""
@@ -63,7 +70,7 @@ async def test_end_in_another_process_wakes_waiter(tmp_path: Path) -> None:
     """A page that waits here sees the end that a process of its own has written."""
     store = LocalResultStore(_settings(tmp_path))
     await store.open()
-    worker = await asyncio.create_subprocess_exec(
+    worker = await start_process_async(
         sys.executable,
         "-c",
         _OTHER_PROCESS,
@@ -76,12 +83,12 @@ async def test_end_in_another_process_wakes_waiter(tmp_path: Path) -> None:
     await asyncio.wait_for(worker.stdout.readline(), 20.0)
     for _ in range(5):
         record = make_record()
-        await store.begin(record, life_seconds=LIFE_SECONDS)
+        await store.begin(record, ttl_seconds=LIFE_SECONDS)
         waiting = asyncio.create_task(store.wait(record.result_id, timeout_seconds=30.0))
         ended = make_ended(record)
         worker.stdin.write(ended.to_json().encode() + b"\n")
         assert await asyncio.wait_for(waiting, 10.0) == ended
-        assert await store.take_result(record.result_id) == b"sealed elsewhere"
+        assert await store.result(record.result_id) == b"sealed elsewhere"
     worker.stdin.close()
     assert await asyncio.wait_for(worker.wait(), 10.0) == 0
     await store.close()
@@ -91,7 +98,7 @@ async def test_files_are_private(tmp_path: Path) -> None:
     """Directory, database and its log are for the owner only."""
     store = LocalResultStore(_settings(tmp_path))
     await store.open()
-    await store.save("key", b"value", life_seconds=LIFE_SECONDS)
+    await store.save("key", b"value", ttl_seconds=LIFE_SECONDS)
     folder = tmp_path / "local"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
@@ -106,13 +113,13 @@ async def test_one_clock_decides(tmp_path: Path) -> None:
     store = LocalResultStore(_settings(tmp_path), clock=lambda: now)
     await store.open()
     ended = make_ended(make_record())
-    await store.finish(ended, life_seconds=100.0, sealed_result=b"sealed", result_life_seconds=60.0)
+    await store.finish(ended, ttl_seconds=100.0, sealed_result=b"sealed", result_ttl_seconds=60.0)
     await store.count("limit", maximum=1, window_seconds=60.0)
     now = 1_059.0
     assert (await store.usage("limit")).seconds_left == 1.0
     now = 1_060.0
     assert (await store.usage("limit")).count == 0
-    assert await store.take_result(ended.result_id) is None
+    assert await store.result(ended.result_id) is None
     assert await store.status(ended.result_id) == ended
     now = 1_100.0
     assert await store.status(ended.result_id) is None
@@ -124,8 +131,8 @@ async def test_expired_rows_are_deleted(tmp_path: Path) -> None:
     store = LocalResultStore(_settings(tmp_path))
     await store.open()
     ended = make_ended(make_record())
-    await store.finish(ended, life_seconds=0.001, sealed_result=b"canary-bytes", result_life_seconds=0.001)
-    await store.save("canary-key", b"canary-value", life_seconds=0.001)
+    await store.finish(ended, ttl_seconds=0.001, sealed_result=b"canary-bytes", result_ttl_seconds=0.001)
+    await store.save("canary-key", b"canary-value", ttl_seconds=0.001)
     await store.count("canary-counter", maximum=3, window_seconds=0.001)
     await store.close()
     # A process that starts purges first.
@@ -144,22 +151,22 @@ async def test_expired_rows_are_deleted(tmp_path: Path) -> None:
 
 
 async def test_locked_database_is_reported_in_time(tmp_path: Path) -> None:
-    """A writer that holds the lock for ever makes writes fail, reads go on, and all is well afterwards."""
+    """A writer that holds the lock forever makes writes fail, reads go on, and all is well afterward."""
     store = LocalResultStore(_settings(tmp_path, timeout_seconds=0.3))
     await store.open()
-    await store.save("key", b"value", life_seconds=LIFE_SECONDS)
+    await store.save("key", b"value", ttl_seconds=LIFE_SECONDS)
     with contextlib.closing(
         sqlite3.connect(tmp_path / "local" / "results.db", isolation_level=None)
     ) as other:
         other.execute("begin immediate")
         with pytest.raises(StoreUnavailableError):
-            await store.save("key", b"other", life_seconds=LIFE_SECONDS)
+            await store.save("key", b"other", ttl_seconds=LIFE_SECONDS)
         assert await store.load("key") == b"value"
         other.execute("rollback")
 
     async def is_saved() -> bool:
         with contextlib.suppress(StoreUnavailableError):
-            await store.save("key", b"other", life_seconds=LIFE_SECONDS)
+            await store.save("key", b"other", ttl_seconds=LIFE_SECONDS)
             return True
         return False
 
@@ -173,7 +180,7 @@ async def test_damaged_record_is_an_error_without_content(tmp_path: Path) -> Non
     store = LocalResultStore(_settings(tmp_path))
     await store.open()
     ended = make_ended(make_record())
-    await store.finish(ended, life_seconds=LIFE_SECONDS)
+    await store.finish(ended, ttl_seconds=LIFE_SECONDS)
     with contextlib.closing(sqlite3.connect(tmp_path / "local" / "results.db")) as database, database:
         database.execute("update record set body = 'canary'")
     for call in (store.status(ended.result_id), store.wait(ended.result_id, timeout_seconds=0.05)):
@@ -188,7 +195,7 @@ async def test_close_frees_who_waits(tmp_path: Path) -> None:
     store = LocalResultStore(_settings(tmp_path))
     await store.open()
     record = make_record()
-    await store.begin(record, life_seconds=LIFE_SECONDS)
+    await store.begin(record, ttl_seconds=LIFE_SECONDS)
     waiting = asyncio.create_task(store.wait(record.result_id, timeout_seconds=60.0))
     await eventually(lambda: store._watcher._waiters)
     await store.close()
@@ -202,7 +209,7 @@ async def test_closed_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError):
         await store.status("x")
     with pytest.raises(StoreUnavailableError):
-        await store.save("x", b"", life_seconds=1.0)
+        await store.save("x", b"", ttl_seconds=1.0)
 
 
 async def test_processes_may_start_together(tmp_path: Path) -> None:
@@ -210,6 +217,6 @@ async def test_processes_may_start_together(tmp_path: Path) -> None:
     stores = [LocalResultStore(_settings(tmp_path)) for _ in range(6)]
     await asyncio.gather(*(store.open() for store in stores))
     record = StatusRecord.from_json(make_record().to_json())
-    assert sum([await store.begin(record, life_seconds=LIFE_SECONDS) for store in stores]) == 1
+    assert sum([await store.begin(record, ttl_seconds=LIFE_SECONDS) for store in stores]) == 1
     await asyncio.gather(*(store.close() for store in stores))
     assert record.submitted_at <= time.time()

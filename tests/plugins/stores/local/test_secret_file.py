@@ -3,11 +3,12 @@
 import asyncio
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from proofing.errors import ConfigurationError, StoreUnavailableError
-from proofing.stores import SecretStore
+from proofing.base.errors import ConfigurationError, StoreUnavailableError
+from proofing.contracts.stores import SecretStore
 from proofing.testing.stores import SecretStoreContract
 from proofing_local.files import create_private_file
 from proofing_local.secret_file import LocalSecretStore
@@ -18,12 +19,17 @@ class TestLocalSecretStore(SecretStoreContract):
     """The file keeps the secret store contract."""
 
     @pytest.fixture(autouse=True)
-    def _use_folder(self, tmp_path: Path) -> None:
+    def _use_folder(self, tmp_path: Path, break_disk: Any) -> None:
+        self.break_disk = break_disk
         self.folder = tmp_path
 
     def make_store(self, text: bytes) -> SecretStore:
         create_private_file(self.folder / "secrets.yaml", text)
         return LocalSecretStore(LocalSettings(directory=str(self.folder)))
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither disk nor keys."""
+        self.break_disk(monkeypatch, error)
 
     def make_unreachable_store(self) -> SecretStore:
         """A path below a file cannot be made."""
@@ -82,3 +88,16 @@ async def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secrets.yaml").mkdir(mode=0o700)
     with pytest.raises((ConfigurationError, StoreUnavailableError)):
         await LocalSecretStore(LocalSettings(directory=str(tmp_path))).load()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: '1'\na: '2'\n", "a: 0200\n", "a: 1:30\n", "", "# nothing\n", "- a\n", "a: '@int 5'\n", "a: [\n"],
+)
+async def test_a_file_that_another_store_would_refuse_is_refused(tmp_path: Path, text: str) -> None:
+    """One reader for the secrets of all stores: no duplicate key, no number in a base that nobody meant."""
+    settings = LocalSettings(directory=str(tmp_path))
+    await LocalSecretStore(settings).load()
+    (tmp_path / "secrets.yaml").write_text(text)
+    with pytest.raises(ConfigurationError):
+        await LocalSecretStore(settings).load()

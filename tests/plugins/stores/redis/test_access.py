@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 import proofing_redis
-from proofing.errors import StoreUnavailableError
+from proofing.base.errors import StoreUnavailableError
+from proofing.contracts.stores import Count, Mark
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.processes import free_port
-from proofing.testing.redis import running_redis
 from proofing.testing.store_basis import make_ended, make_record
 from proofing.testing.waiting import eventually
+from proofing_devtools.redis import running_redis
+from proofing_redis.batches import Client
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
 
@@ -29,21 +31,32 @@ from proofing_redis.settings import RedisSettings
 async def use_everything(store: RedisResultStore) -> None:
     """Call every method once."""
     record = make_record()
-    assert await store.begin(record, life_seconds=60)
+    assert await store.begin(record, ttl_seconds=60)
     waiter = asyncio.create_task(store.wait(record.result_id, timeout_seconds=10))
     ended = make_ended(record)
-    await store.finish(ended, life_seconds=60, sealed_result=b"sealed")
+    await store.finish(ended, ttl_seconds=60, sealed_result=b"sealed")
     assert await waiter == ended
-    assert await store.take_result(record.result_id) == b"sealed"
-    await store.save("key", b"value", life_seconds=60)
+    assert await store.result(record.result_id) == b"sealed"
+    assert await store.result(record.result_id) == b"sealed"
+    await store.save("key", b"value", ttl_seconds=60)
     assert await store.load("key") == b"value"
     await store.delete("key")
-    assert await store.add("key", b"value", life_seconds=60)
+    assert await store.add("key", b"value", ttl_seconds=60)
     assert (await store.count("limit", maximum=1, window_seconds=60)).counted
     assert not (await store.count("limit", maximum=1, window_seconds=60)).counted
     assert (await store.usage("limit")).count == 1
-    assert (await store.give_back("limit")).count == 0
+    assert (await store.refund("limit")).count == 0
     assert await store.erase(record.result_id)
+    changed = await store.compare_and_set(
+        "key", b"new", expected=b"value", ttl_seconds=60, consumes=record.result_id
+    )
+    assert changed == b"new"
+    marks = [Mark(key="mark", value=b"value", ttl_seconds=60)]
+    assert (await store.admit(marks=marks, counts=[Count(counter="x", maximum=1, window_seconds=60)])).granted
+    await store.add_member("set", b"member", ttl_seconds=60)
+    assert await store.members("set") == {b"member"}
+    assert await store.drop_members("set") == 1
+    assert await store.time() > 0
 
 
 @pytest.mark.parametrize("topology", ["single", "cluster"])
@@ -70,7 +83,7 @@ async def test_the_rights_of_the_manual_are_enough(topology: str) -> None:
         await use_everything(store)
         # The end comes without a message, so that only the poll can see it.
         record = make_record()
-        await store.begin(record, life_seconds=60)
+        await store.begin(record, ttl_seconds=60)
         waiter = asyncio.create_task(store.wait(record.result_id, timeout_seconds=10))
         await eventually(
             lambda: server.command("PUBSUB", "NUMSUB", "proofing:ended") == ["proofing:ended", 1]
@@ -79,10 +92,10 @@ async def test_the_rights_of_the_manual_are_enough(topology: str) -> None:
         server.command("SET", f"proofing:{{{record.result_id}}}:status", "1" + ended.to_json())
         assert await waiter == ended
         await store.close()
-        server.command("ACL", "SETUSER", "store", "-getdel")
+        server.command("ACL", "SETUSER", "store", "-del")
         await store.open()
         with pytest.raises(StoreUnavailableError, match="permissions"):
-            await store.take_result("id")
+            await store.drop_result("id")
         await store.close()
 
 
@@ -164,6 +177,11 @@ async def test_tls_serves_whom_it_can_prove_itself_to(tmp_path: Path) -> None:
                 await impostor.open()
 
 
+async def ping(client: Client) -> object:
+    """Make a round trip of its own."""
+    return await client.ping()
+
+
 async def test_a_silent_network_costs_no_second_deadline_over_tls(tmp_path: Path) -> None:
     """A call ends by its deadline, though idle connections lie there whose TLS cannot be closed."""
     certificate = make_certificate(tmp_path, "localhost")
@@ -182,7 +200,7 @@ async def test_a_silent_network_costs_no_second_deadline_over_tls(tmp_path: Path
         )
         stack.push_async_callback(store.close)
         await store.open()
-        await asyncio.gather(*(store.load(f"warm-{number}") for number in range(8)))
+        await asyncio.gather(*(store._connection.call(ping) for _ in range(8)))
         used = proxy.connections
         assert used > 1
         await proxy.set(Fault(black_hole=True))
@@ -192,7 +210,7 @@ async def test_a_silent_network_costs_no_second_deadline_over_tls(tmp_path: Path
         assert time.monotonic() - started < 4.5  # of 6.0, which two deadlines would take
         # None of the old connections is used again, which would cost another deadline each.
         await proxy.set(NO_FAULT)
-        await asyncio.gather(*(store.load(f"key-{number}") for number in range(8)))
+        await asyncio.gather(*(store._connection.call(ping) for _ in range(8)))
         assert proxy.connections == used + 8
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
-from proofing.errors import StoreUnavailableError
-from proofing.testing.redis import RedisNodes, RedisServer, running_cluster
+from proofing.base.errors import StoreUnavailableError
+from proofing.contracts.stores import Count, Mark, Usage
 from proofing.testing.store_basis import make_ended, make_record
 from proofing.testing.waiting import eventually
+from proofing_devtools.redis import RedisNodes, RedisServer, running_cluster
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
 
@@ -53,6 +55,35 @@ def keys_of(nodes: RedisNodes, server: RedisServer, *, count: int) -> list[str]:
     return [next(found) for _ in range(count)]
 
 
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_an_admission_that_breaks_off_is_taken_back(
+    store: RedisResultStore, monkeypatch: pytest.MonkeyPatch, *, given_up: bool
+) -> None:
+    """A later step fails, or is canceled, after its own command has worked: no mark and no count is left."""
+    name = f"broken-{given_up}"
+    marks = [Mark(key=f"{name}-{number}", value=b"mine", ttl_seconds=60) for number in range(2)]
+    counts = [Count(counter=f"{name}-{number}", maximum=5, window_seconds=60) for number in range(2)]
+    add, count = store.add, store.count
+
+    async def fail(counter: str, **what: Any) -> Usage:
+        if counter == counts[1].counter:
+            raise asyncio.CancelledError if given_up else StoreUnavailableError("away")
+        return await count(counter, **what)
+
+    async def lose_the_answer(key: str, value: bytes, *, ttl_seconds: float) -> bool:
+        await add(key, value, ttl_seconds=ttl_seconds)
+        raise StoreUnavailableError("the answer is lost")
+
+    for step, replacement in (("count", fail), ("add", lose_the_answer)):
+        with monkeypatch.context() as outage:
+            outage.setattr(store, step, replacement)
+            with pytest.raises((StoreUnavailableError, asyncio.CancelledError)):
+                await store.admit(marks=marks, counts=counts)
+        assert [await store.load(mark.key) for mark in marks] == [None, None]
+        assert [(await store.usage(one.counter)).count for one in counts] == [0, 0]
+    assert (await store.admit(marks=marks, counts=counts)).granted
+
+
 async def test_a_silent_node_fails_only_its_own_calls(nodes: RedisNodes, store: RedisResultStore) -> None:
     """Over several deadlines each call to the other nodes is answered, and the wake-ups go on."""
     silent = next(server for server in nodes.primaries if server is not nodes.owner(CHANNEL))
@@ -60,11 +91,11 @@ async def test_a_silent_node_fails_only_its_own_calls(nodes: RedisNodes, store: 
     healthy = [
         key for server in nodes.primaries if server is not silent for key in keys_of(nodes, server, count=4)
     ]
-    await asyncio.gather(*(store.save(key, b"value", life_seconds=60) for key in (*lost, *healthy)))
+    await asyncio.gather(*(store.save(key, b"value", ttl_seconds=60) for key in (*lost, *healthy)))
     record = make_record()
     while nodes.owner(f"proofing:{{{record.result_id}}}:status") is silent:
         record = make_record()
-    await store.begin(record, life_seconds=60)
+    await store.begin(record, ttl_seconds=60)
     waiter = asyncio.create_task(store.wait(record.result_id, timeout_seconds=20))
     listening = nodes.owner(CHANNEL)
     await eventually(lambda: listening.command("PUBSUB", "NUMSUB", CHANNEL) == [CHANNEL, 1])
@@ -89,7 +120,7 @@ async def test_a_silent_node_fails_only_its_own_calls(nodes: RedisNodes, store: 
         assert served > len(healthy)
         assert str(listening.command("CLIENT", "LIST", "TYPE", "pubsub")).split()[0] == listener
         ended = make_ended(record)
-        await store.finish(ended, life_seconds=60)
+        await store.finish(ended, ttl_seconds=60)
         assert await asyncio.wait_for(waiter, 5) == ended
     finally:
         silent.resume()
@@ -109,7 +140,7 @@ async def test_a_failover_is_followed() -> None:
         store = make_store(nodes)
         await store.open()
         (key,) = keys_of(nodes, nodes.primaries[0], count=1)
-        await store.save(key, b"value", life_seconds=60)
+        await store.save(key, b"value", ttl_seconds=60)
         nodes.primaries[0].pause()
         await eventually(
             lambda: "role:master" in str(nodes.replicas[0].command("INFO", "replication")),

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from proofing.stores import ResultStore
-from proofing.testing.processes import free_port
-from proofing.testing.redis import RedisServer, find_program, running_redis
+from proofing.contracts.stores import ResultStore
+from proofing.testing.breaking import break_redis
+from proofing.testing.processes import free_port, start_process
 from proofing.testing.stores import ResultStoreContract
+from proofing_devtools.redis import RedisServer, find_program, running_redis
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
 
@@ -34,6 +35,10 @@ class TestRedisResultStore(ResultStoreContract):
     def make_store(self) -> ResultStore:
         """Return a store on the running server."""
         return RedisResultStore(RedisSettings.model_validate({"url": self.url, "deadline_seconds": 15.0}))
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither connect nor send."""
+        break_redis(monkeypatch, error)
 
     def make_unreachable_store(self) -> ResultStore:
         """Return a store where nobody listens."""
@@ -67,6 +72,10 @@ class TestRedisResultStoreOnCluster(ResultStoreContract):
         """Return a store on the cluster."""
         return RedisResultStore(RedisSettings.model_validate({"url": self.url, "deadline_seconds": 15.0}))
 
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither connect nor send."""
+        break_redis(monkeypatch, error)
+
     def make_unreachable_store(self) -> ResultStore:
         """Return a store where nobody listens."""
         return RedisResultStore(
@@ -86,7 +95,7 @@ def sentinel(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> I
         f"bind 127.0.0.1\nport {port}\nrequirepass watcher\n"
         f"sentinel monitor results 127.0.0.1 {server.port} 1\nsentinel auth-pass results synthetic\n"
     )
-    process = subprocess.Popen(
+    process = start_process(
         [program, str(config), "--sentinel"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 10
@@ -114,6 +123,10 @@ class TestRedisResultStoreBehindSentinel(ResultStoreContract):
         """Return a store that asks the sentinel, and one sentinel that is not there."""
         hosts = f"127.0.0.1:{free_port()},127.0.0.1:{self.port}"
         return self._store(f"redis+sentinel://:synthetic@{hosts}/results/0")
+
+    def break_library(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """Neither connect nor send."""
+        break_redis(monkeypatch, error)
 
     def make_unreachable_store(self) -> ResultStore:
         """Return a store with a sentinel that is not there."""

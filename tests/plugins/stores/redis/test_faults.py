@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from proofing.errors import StoreUnavailableError
+from proofing.base.errors import StoreUnavailableError
+from proofing.contracts.stores import Mark
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
-from proofing.testing.redis import RedisServer, running_redis
 from proofing.testing.store_basis import make_ended, make_record
 from proofing.testing.waiting import eventually
+from proofing_devtools.redis import RedisServer, running_redis
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
 
@@ -27,19 +28,28 @@ FAULTS = {
 }
 
 CALLS: dict[str, Callable[[RedisResultStore], Awaitable[object]]] = {
-    "begin": lambda store: store.begin(make_record(), life_seconds=60),
-    "finish": lambda store: store.finish(make_ended(make_record()), life_seconds=60),
+    "begin": lambda store: store.begin(make_record(), ttl_seconds=60),
+    "finish": lambda store: store.finish(make_ended(make_record()), ttl_seconds=60),
     "status": lambda store: store.status("id"),
     "wait": lambda store: store.wait("id", timeout_seconds=60),
-    "take_result": lambda store: store.take_result("id"),
-    "save": lambda store: store.save("key", b"value", life_seconds=60),
+    "result": lambda store: store.result("id"),
+    "drop_result": lambda store: store.drop_result("id"),
+    "save": lambda store: store.save("key", b"value", ttl_seconds=60),
     "load": lambda store: store.load("key"),
     "delete": lambda store: store.delete("key"),
-    "add": lambda store: store.add("key", b"value", life_seconds=60),
+    "add": lambda store: store.add("key", b"value", ttl_seconds=60),
+    "compare_and_set": lambda store: store.compare_and_set(
+        "key", b"value", expected=b"", ttl_seconds=60, consumes="id"
+    ),
+    "admit": lambda store: store.admit(marks=[Mark(key="key", value=b"value", ttl_seconds=60)]),
+    "add_member": lambda store: store.add_member("key", b"member", ttl_seconds=60),
+    "members": lambda store: store.members("key"),
+    "drop_members": lambda store: store.drop_members("key"),
+    "time": lambda store: store.time(),
     "erase": lambda store: store.erase("id"),
     "count": lambda store: store.count("limit", maximum=3, window_seconds=60),
     "usage": lambda store: store.usage("limit"),
-    "give_back": lambda store: store.give_back("limit"),
+    "refund": lambda store: store.refund("limit"),
 }
 
 
@@ -63,7 +73,7 @@ async def store(proxy: FaultProxy) -> AsyncIterator[RedisResultStore]:
     """Give an open store behind the proxy, with connections that have been used."""
     store = make_store(proxy)
     await store.open()
-    await asyncio.gather(*(store.load(f"warm-{number}") for number in range(8)))
+    await asyncio.gather(*(store._connection.call(lambda client: client.ping()) for _ in range(8)))
     yield store
     await proxy.set(NO_FAULT)
     await store.close()
@@ -96,7 +106,7 @@ async def seconds_until_error(call: Awaitable[object]) -> float:
 async def test_every_call_ends_by_its_deadline_and_heals(
     fault: str, store: RedisResultStore, proxy: FaultProxy
 ) -> None:
-    """All calls at once fail typed; afterwards the same store serves again."""
+    """All calls at once fail typed; afterward the same store serves again."""
     await proxy.set(FAULTS[fault])
     seconds = await asyncio.gather(*(seconds_until_error(call(store)) for call in CALLS.values()))
     assert max(seconds) < DEADLINE_SECONDS + 1.0  # room for a busy machine
@@ -139,7 +149,7 @@ async def test_waiters_survive_an_outage(
 ) -> None:
     """Who waits while Redis is away gets the result when it is back."""
     record = make_record()
-    await store.begin(record, life_seconds=60)
+    await store.begin(record, ttl_seconds=60)
     waiters = [asyncio.create_task(store.wait(record.result_id, timeout_seconds=30)) for _ in range(5)]
     await eventually(lambda: server.command("PUBSUB", "NUMSUB", "proofing:ended") == ["proofing:ended", 1])
     # What a waiter asks first may fail; these later calls are answered only after the waiters' own.
@@ -150,7 +160,7 @@ async def test_waiters_survive_an_outage(
     worker = RedisResultStore(RedisSettings.model_validate({"url": server.url}))
     await worker.open()
     ended = make_ended(record)
-    await worker.finish(ended, life_seconds=60)
+    await worker.finish(ended, ttl_seconds=60)
     await worker.close()
     await proxy.set(NO_FAULT)
     assert await asyncio.wait_for(asyncio.gather(*waiters), HEALED_SECONDS) == [ended] * 5
@@ -159,7 +169,7 @@ async def test_waiters_survive_an_outage(
 async def test_a_restarted_redis_serves_again(server: RedisServer, store: RedisResultStore) -> None:
     """After a crash Redis is empty; scripts, wake-ups and calls work without a restart of ours."""
     record = make_record()
-    await store.begin(record, life_seconds=60)
+    await store.begin(record, ttl_seconds=60)
     waiter = asyncio.create_task(store.wait(record.result_id, timeout_seconds=30))
     await eventually(lambda: server.command("PUBSUB", "NUMSUB", "proofing:ended") == ["proofing:ended", 1])
     server.kill()
@@ -174,7 +184,7 @@ async def test_a_restarted_redis_serves_again(server: RedisServer, store: RedisR
 
     await eventually(counts, within_seconds=HEALED_SECONDS)
     ended = make_ended(record)
-    assert await store.finish(ended, life_seconds=60) == ended
+    assert await store.finish(ended, ttl_seconds=60) == ended
     assert await asyncio.wait_for(waiter, HEALED_SECONDS) == ended
 
 

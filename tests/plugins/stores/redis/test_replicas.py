@@ -1,6 +1,5 @@
 """The start check asks the replicas too: whoever lists them, and whatever state they are in."""
 
-import asyncio
 import contextlib
 import logging
 import subprocess
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from proofing.errors import ConfigurationError
-from proofing.testing.processes import free_port
-from proofing.testing.redis import RedisServer, find_program, running_cluster, running_redis
+from proofing.base.errors import ConfigurationError
+from proofing.testing.processes import free_port, start_process_async
 from proofing.testing.waiting import eventually
+from proofing_devtools.redis import RedisServer, find_program, running_cluster, running_redis
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
 
@@ -77,12 +76,12 @@ def assert_told(advice: list[str], server: RedisServer) -> None:
 
 
 async def test_a_replica_that_keeps_is_told_or_refused(primary: RedisServer) -> None:
-    """The primary is clean, the replica is not: each risk names it, and ``refuse_risks`` refuses."""
+    """The primary is clean, the replica is not: each risk names it, and ``strict_config`` refuses."""
     with replica_of(primary, **{key.replace("-", "_"): value for key, value in KEEPS.items()}) as replica:
         await follows(primary, replica)
         assert_told(await advice_of(make_store(primary.url)), replica)
         with pytest.raises(ConfigurationError, match=f"127.0.0.1:{replica.port}: .*set appendonly no"):
-            await make_store(primary.url, refuse_risks=True).open()
+            await make_store(primary.url, strict_config=True).open()
 
 
 async def test_servers_with_the_same_fault_stand_in_one_line(primary: RedisServer) -> None:
@@ -107,7 +106,7 @@ async def test_replicas_that_forget_are_fine(primary: RedisServer) -> None:
     """Nothing to say, and nothing to refuse."""
     with replica_of(primary) as replica:
         await follows(primary, replica)
-        assert await advice_of(make_store(primary.url, refuse_risks=True)) == []
+        assert await advice_of(make_store(primary.url, strict_config=True)) == []
 
 
 async def test_silent_replicas_are_told_within_one_deadline(
@@ -129,7 +128,7 @@ async def test_silent_replicas_are_told_within_one_deadline(
             assert f"127.0.0.1:{replica.port}" in line
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            assert await advice_of(make_store(primary.url, deadline_seconds=1.0, refuse_risks=True)) == []
+            assert await advice_of(make_store(primary.url, deadline_seconds=1.0, strict_config=True)) == []
         assert {record.getMessage() for record in caplog.records} == {"result_store_risk"}
         assert "canary" not in caplog.text
 
@@ -165,7 +164,7 @@ async def test_replicas_that_only_the_sentinels_know_are_asked(primary: RedisSer
     )
     with replica_of(primary, appendonly="yes") as here, replica_of(primary) as gone:
         await follows(primary, here, gone)
-        process = await asyncio.create_subprocess_exec(
+        process = await start_process_async(
             program, str(config), "--sentinel", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
-from proofing.errors import ConfigurationError, StoreUnavailableError
-from proofing.testing.redis import RedisServer, running_redis
+from proofing.base.errors import ConfigurationError, StoreUnavailableError
 from proofing.testing.store_basis import make_ended, make_record
 from proofing.testing.waiting import eventually
+from proofing_devtools.redis import RedisServer, running_redis
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import RedisSettings
 
@@ -47,7 +48,7 @@ async def test_a_server_that_forgets_is_fine(
     """No persistence, no slow log: nothing to say."""
     assert await store.check() == []
     with caplog.at_level(logging.WARNING):
-        other = make_store(server, refuse_risks=True)
+        other = make_store(server, strict_config=True)
         await other.open()
         await other.close()
     assert caplog.text == ""
@@ -66,7 +67,7 @@ async def test_a_server_that_forgets_is_fine(
 async def test_a_server_that_keeps_is_told_or_refused(
     config: dict[str, str], advice: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A warning that says how, or with ``refuse_risks`` no start at all."""
+    """A warning that says how, or with ``strict_config`` no start at all."""
     with running_redis(config=config) as server:
         store = make_store(server)
         with caplog.at_level(logging.WARNING):
@@ -75,7 +76,7 @@ async def test_a_server_that_keeps_is_told_or_refused(
         await store.close()
         (line,) = caplog.records
         assert line.getMessage() == "result_store_risk"
-        strict = make_store(server, refuse_risks=True)
+        strict = make_store(server, strict_config=True)
         with pytest.raises(ConfigurationError, match=advice):
             await strict.open()
         with pytest.raises(StoreUnavailableError, match="not open"):
@@ -85,7 +86,7 @@ async def test_a_server_that_keeps_is_told_or_refused(
 async def test_slow_log_that_logs_nothing_is_no_risk() -> None:
     """A negative threshold turns it off as well."""
     with running_redis(config={"slowlog-max-len": "128", "slowlog-log-slower-than": "-1"}) as server:
-        store = make_store(server, refuse_risks=True)
+        store = make_store(server, strict_config=True)
         await store.open()
         await store.close()
 
@@ -100,11 +101,11 @@ async def test_five_hundred_waiters_share_one_connection(
     patient = make_store(server, poll_seconds=30.0, max_connections=8)
     await patient.open()
     records = [make_record() for _ in range(500)]
-    await asyncio.gather(*(store.begin(record, life_seconds=60) for record in records))
+    await asyncio.gather(*(store.begin(record, ttl_seconds=60) for record in records))
     waiters = [asyncio.create_task(patient.wait(record.result_id, timeout_seconds=25)) for record in records]
     await eventually(lambda: server.command("PUBSUB", "NUMSUB", "proofing:ended") == ["proofing:ended", 1])
     ended = [make_ended(record) for record in records]
-    await asyncio.gather(*(store.finish(record, life_seconds=60) for record in ended))
+    await asyncio.gather(*(store.finish(record, ttl_seconds=60) for record in ended))
     assert await asyncio.wait_for(asyncio.gather(*waiters), 15) == ended
     # 8 for calls, one that listens, those of the other store, and the one that asks here.
     assert len(str(server.command("CLIENT", "LIST")).splitlines()) <= 9 + 33 + 1
@@ -116,13 +117,51 @@ async def test_a_lost_message_is_made_up_by_polling(store: RedisResultStore, ser
     polling = make_store(server, poll_seconds=0.1, key_prefix="proofing")
     await polling.open()
     record = make_record()
-    await store.begin(record, life_seconds=60)
+    await store.begin(record, ttl_seconds=60)
     waiter = asyncio.create_task(polling.wait(record.result_id, timeout_seconds=20))
     await eventually(lambda: server.command("PUBSUB", "NUMSUB", "proofing:ended") == ["proofing:ended", 1])
     ended = make_ended(record)
     server.command("SET", f"proofing:{{{record.result_id}}}:status", "1" + ended.to_json())
     assert await asyncio.wait_for(waiter, 10) == ended
     await polling.close()
+
+
+async def test_a_closed_store_begins_nothing_for_a_late_waiter(server: RedisServer) -> None:
+    """Its subscription would outlive the process's stop; after the next opening there is one again."""
+    store = make_store(server)
+    await store.open()
+    await store.close()
+    with store._wakeups.waiting("late") as event:
+        assert event.is_set()
+        assert store._wakeups._tasks == []
+    await store.open()
+    with store._wakeups.waiting("next") as event:
+        assert not event.is_set()
+        assert store._wakeups._tasks
+    await store.close()
+
+
+async def test_a_listener_that_cannot_be_made_is_tried_again(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the library raises, the wake-ups come back."""
+    store = make_store(server, poll_seconds=30.0)
+    await store.open()
+    listener = store._connection.listener
+
+    def fail() -> Any:
+        monkeypatch.setattr(store._connection, "listener", listener)
+        raise AttributeError
+
+    monkeypatch.setattr(store._connection, "listener", fail)
+    record = make_record()
+    await store.begin(record, ttl_seconds=60)
+    waiter = asyncio.create_task(store.wait(record.result_id, timeout_seconds=20))
+    await eventually(lambda: server.command("PUBSUB", "NUMSUB", "proofing:ended") == ["proofing:ended", 1])
+    ended = make_ended(record)
+    await store.finish(ended, ttl_seconds=60)
+    assert await asyncio.wait_for(waiter, 10) == ended
+    await store.close()
 
 
 async def test_closing_wakes_the_waiters(server: RedisServer) -> None:
@@ -140,7 +179,7 @@ async def test_two_prefixes_do_not_meet(store: RedisResultStore, server: RedisSe
     """Two environments may share a server."""
     other = make_store(server, key_prefix="other")
     await other.open()
-    await store.save("key", b"ours", life_seconds=60)
+    await store.save("key", b"ours", ttl_seconds=60)
     assert await other.load("key") is None
     assert (await other.count("limit", maximum=1, window_seconds=60)).counted
     assert (await store.count("limit", maximum=1, window_seconds=60)).counted
@@ -159,9 +198,9 @@ async def test_junk_counts_as_no_record_and_gives_way(
     server.command("SET", f"proofing:{{{record.result_id}}}:status", junk)
     assert await store.status(record.result_id) is None
     ended = make_ended(record)
-    assert await store.finish(ended, life_seconds=60, sealed_result=b"sealed") == ended
+    assert await store.finish(ended, ttl_seconds=60, sealed_result=b"sealed") == ended
     assert await store.status(record.result_id) == ended
-    assert await store.take_result(record.result_id) == b"sealed"
+    assert await store.result(record.result_id) == b"sealed"
 
 
 async def test_a_record_in_progress_cannot_pose_as_an_end(
@@ -183,13 +222,13 @@ async def test_a_value_of_another_type_is_a_typed_error(store: RedisResultStore,
 async def test_everything_expires(store: RedisResultStore, server: RedisServer) -> None:
     """No key without an end: the alarm of the retention plan has nothing to find."""
     record = make_record()
-    await store.begin(record, life_seconds=60)
-    await store.finish(make_ended(make_record()), life_seconds=60, sealed_result=b"x")
-    await store.save("a", b"x", life_seconds=60)
-    await store.add("b", b"x", life_seconds=60)
+    await store.begin(record, ttl_seconds=60)
+    await store.finish(make_ended(make_record()), ttl_seconds=60, sealed_result=b"x")
+    await store.save("a", b"x", ttl_seconds=60)
+    await store.add("b", b"x", ttl_seconds=60)
     await store.count("c", maximum=5, window_seconds=60)
     await store.count("d", maximum=5, window_seconds=60)
-    await store.give_back("d")
+    await store.refund("d")
     keys = server.command("KEYS", "*")
     assert isinstance(keys, list)
     assert len(keys) == 7
@@ -212,7 +251,7 @@ async def test_two_hundred_at_the_limit_count_exactly(store: RedisResultStore, s
 
 
 async def test_a_counter_without_an_end_gets_one(store: RedisResultStore, server: RedisServer) -> None:
-    """Nobody is locked out for ever, whatever happened to the key."""
+    """Nobody is locked out forever, whatever happened to the key."""
     server.command("SET", "proofing:count:limit", "5")
     usage = await store.count("limit", maximum=5, window_seconds=60)
     assert not usage.counted

@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 import proofing_redis
-from proofing.errors import StoreUnavailableError
-from proofing.hookspecs import BackendContext
-from proofing.testing.redis import running_redis
+from proofing.base.errors import StoreUnavailableError
+from proofing.contracts.hooks import BackendContext
+from proofing_devtools.redis import running_redis
 from proofing_redis.connection import RedisConnection, _socket_options
 from proofing_redis.results import RedisResultStore
 from proofing_redis.settings import Address, RedisSettings, Topology

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from proofing.images import Image, Side
+from proofing.contracts.images import Image, Side
+from proofing.contracts.proofers import ProofingRequest
 from proofing.testing.canary import Canary
 from proofing.testing.vendors import (
     AddressProoferContract,
@@ -11,7 +12,6 @@ from proofing.testing.vendors import (
     ResolutionProoferContract,
     StateIDProoferContract,
 )
-from proofing.vendors import ProofingRequest
 
 
 class TestResolution(ResolutionProoferContract):
@@ -39,13 +39,13 @@ class TestAddress(AddressProoferContract):
 
 
 class TestStateID(StateIDProoferContract):
-    """The mock licence office."""
+    """The mock licensing agency."""
 
     plugin = "proofing_mock"
     calls_out = False
 
     def question_no(self, canary: Canary) -> ProofingRequest:
-        """Ask for a licence number of zeros."""
+        """Ask for a license number of zeros."""
         request = self.question(canary)
         return replace(request, applicant=request.applicant.merge({"state_id_number": "000"}))
 

@@ -6,19 +6,20 @@ import time
 import pytest
 
 import proofing_mock
-from proofing.applicant import Applicant
-from proofing.errors import VendorResponseError, VendorTimeoutError, VendorUnavailableError
-from proofing.images import Image, Side, inspect_image
-from proofing.results import DocAuthResult, Match, Outcome, ReviewStatus
+from proofing.base.errors import VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Image, Side
+from proofing.contracts.proofers import ProoferKind, ProofingRequest
+from proofing.contracts.results import DocAuthResult, Match, Outcome, ReviewStatus
+from proofing.rules.image_gate import inspect_image
 from proofing.testing.pictures import make_jpeg, make_png
 from proofing.testing.vendor_fakes import FakeVendor, make_context
-from proofing.vendors import ProoferKind, ProofingRequest
 from proofing_mock import MockSettings, standard
 
 GOOD = Applicant(
     first_name="FAKEY", last_name="MCFAKERSON", dob="1938-10-06", ssn="900661234", zipcode="59010-1234"
 )
-LICENCE = Applicant(
+LICENSE = Applicant(
     state_id_number="1111111111111", state_id_jurisdiction="ND", document_type_received="drivers_license"
 )
 JPEG = inspect_image(make_jpeg())
@@ -129,9 +130,9 @@ async def test_address_exceptions(phone, error):
 
 async def test_state_id_success():
     """It verifies what can cure a resolution."""
-    result = await ask(ProoferKind.STATE_ID, applicant=LICENCE)
+    result = await ask(ProoferKind.STATE_ID, applicant=LICENSE)
     assert result.passed
-    assert result.vendor_name == "StateIdMock"
+    assert result.vendor_name == "StateIDMock"
     assert result.transaction_id == "state-id-mock-transaction-id-456"
     assert result.verified_attributes == {"address", "dob", "state_id_number"}
     assert result.requested_attributes["state_id_number"]
@@ -140,7 +141,7 @@ async def test_state_id_success():
 async def test_state_id_time_out():
     """The office's own time-out has its code."""
     with pytest.raises(VendorTimeoutError) as caught:
-        await ask(ProoferKind.STATE_ID, applicant=LICENCE.merge({"state_id_number": "MvaTimeout"}))
+        await ask(ProoferKind.STATE_ID, applicant=LICENSE.merge({"state_id_number": "MvaTimeout"}))
     assert caught.value.code == "0047"
 
 
@@ -158,7 +159,7 @@ async def test_state_id_time_out():
 )
 async def test_state_id_failures(changes, attribute):
     """Each fault is named; nothing is verified."""
-    result = await ask(ProoferKind.STATE_ID, applicant=LICENCE.merge(changes))
+    result = await ask(ProoferKind.STATE_ID, applicant=LICENSE.merge(changes))
     assert result.outcome is Outcome.FAILED
     assert result.attributes[attribute] is Match.MISMATCH
     assert result.reasons == (f"{attribute}_mismatch",)
@@ -209,10 +210,10 @@ async def test_real_pictures_read_as_the_standard_applicant():
     ):
         result = await document(picture)
         assert result.passed
-        assert result.applicant == standard.LICENCE
+        assert result.applicant == standard.LICENSE
         assert result.doc_auth_result is DocAuthResult.PASSED
         assert not result.selfie_checked
-    person = standard.LICENCE.reveal()
+    person = standard.LICENSE.reveal()
     assert (person["first_name"], person["last_name"], person["name_suffix"]) == ("FAKEY", "MCFAKERSON", "JR")
     assert (person["city"], person["state"], person["zipcode"]) == ("GREAT FALLS", "MT", "59010-1234")
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 import proofing_mock
-from proofing.vendors import Maturity, ProoferKind
+from proofing.contracts.proofers import Maturity, ProoferKind
 from proofing_mock import MockSettings
 
 
@@ -34,7 +34,7 @@ def test_allowed_ssns_are_kept_as_digits_and_not_printed():
         {"test_ssn_allowed_list": "123-45-6789"},
         {"test_ssn_allowed_list": ["MARIGOLD"]},
         {"test_ssn_allowed_list": [123456789]},
-        {"colour": "red"},
+        {"color": "red"},
     ],
 )
 def test_wrong_sections_are_refused_without_their_values(section):
@@ -50,7 +50,7 @@ def test_one_mock_of_each_kind():
     assert {descriptor.kind for descriptor in descriptors} == set(ProoferKind)
     assert {descriptor.name for descriptor in descriptors} == {"mock"}
     assert {descriptor.maturity for descriptor in descriptors} == {Maturity.MOCK}
-    texts = [descriptor.kind for descriptor in descriptors if descriptor.takes_text_documents]
+    texts = [descriptor.kind for descriptor in descriptors if descriptor.accepts_test_documents]
     assert texts == [ProoferKind.DOCUMENT]
 
 

@@ -1,0 +1,1 @@
+"""What counting, erasing, listing and pruning cost beside a long backlog: ``python -m bench.backlog``."""

@@ -1,0 +1,1 @@
+"""What one whole proofing costs: round trips, commands, processor time, syncs."""

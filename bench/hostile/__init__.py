@@ -1,0 +1,1 @@
+"""Web pages while hostile connections hold on to the server."""

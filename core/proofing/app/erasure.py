@@ -1,0 +1,226 @@
+"""Erases a person: every trace in queue, image store and result store, with a receipt for each.
+
+Nothing here needs a key that opens anything. An erasure may be repeated at any time; one that met a store
+that was away, or a job that still ran, says so, and keeps the notes that the next one needs. docs/adr/0008.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+
+from proofing.base.errors import QueueError, StoreError
+from proofing.base.logs import get_logger, log
+from proofing.contracts.queues import Capability
+from proofing.contracts.records import End
+from proofing.crypto.encryption import KeyRing
+from proofing.crypto.record_macs import sign_record
+from proofing.jobs.start_marks import start_key
+from proofing.registry.backends import Backends
+from proofing.rules import limits
+from proofing.sessions.traces import Trace, Traces
+from proofing.settings import LiveSettings
+
+_logger = get_logger(__name__)
+
+#: How long running jobs may take to stop, and how often they are asked for.
+STOP_SECONDS = 10.0
+_LOOK_SECONDS = 0.25
+_QUEUE, _IMAGES, _RESULTS = "queue", "image_store", "result_store"
+
+#: How many things were removed, and why the step must be repeated.
+_Done = tuple[int, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What happened in one store.
+
+    Attributes:
+        store: ``queue``, ``image_store`` or ``result_store``.
+        removed: how many things were there and are gone.
+        problem: why the erasure must be repeated; None when nothing is left.
+    """
+
+    store: str
+    removed: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """One erasure.
+
+    Attributes:
+        person: the opaque reference by which to repeat it.
+    """
+
+    person: str
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to do."""
+        return all(receipt.problem is None for receipt in self.receipts)
+
+
+class Eraser:
+    """Erases people. The backends may be closed, or away: that is a receipt, no error."""
+
+    def __init__(
+        self, backends: Backends, keys: KeyRing, live: LiveSettings, *, stop_seconds: float = STOP_SECONDS
+    ) -> None:
+        """Erase from *backends*; *keys* sign the end of jobs that are stopped, within *stop_seconds*."""
+        self._queue = backends.queue
+        self._results = backends.results
+        self._images = backends.images
+        self._keys = keys
+        self._live = live
+        self._stop_seconds = stop_seconds
+        self._traces = Traces(backends.results, live)
+
+    async def erase(self, reference: str) -> Erasure:
+        """Erase a person.
+
+        Args:
+            reference: the person's opaque reference, or the result id of one of the person's jobs.
+        """
+        owner = await self._find_owner(reference)
+        try:
+            traces = await self._traces.read(owner)
+        except StoreError:
+            traces = []
+        receipts: list[Receipt] = []
+
+        async def take(store: str, step: Awaitable[_Done]) -> None:
+            receipts.append(await _receipt(store, step))
+
+        stopped: set[str] = set()
+        # Sessions first, so that nothing new is handed in; ends with them, so that running jobs publish none.
+        await take(_RESULTS, self._close(traces, stopped))
+        await take(_QUEUE, self._forget_jobs(owner))
+        await take(_IMAGES, self._delete_objects(traces))
+        can_stop = Capability.CANCEL_RUNNING in self._queue.capabilities and receipts[1].problem is None
+        await take(_RESULTS, self._delete_records(traces, stopped, can_stop=can_stop))
+        if all(receipt.problem is None for receipt in receipts):
+            await take(_RESULTS, self._delete_notes(owner, known=len(traces)))
+        erasure = Erasure(person=owner, receipts=_by_store(receipts))
+        count = sum(item.removed for item in receipts)
+        if erasure.is_complete:
+            log(_logger, "erased", count=count)
+        else:
+            log(_logger, "erasure_incomplete", level=logging.WARNING, count=count)
+        return erasure
+
+    async def _find_owner(self, reference: str) -> str:
+        """Return whose job *reference* is, or itself when it is no job that is known."""
+        for find in (self._results.status, self._queue.verdict):
+            try:
+                record = await find(reference)
+            except (StoreError, QueueError):
+                continue
+            if record is not None:
+                return record.owner
+        return reference
+
+    async def _close(self, traces: list[Trace], stopped: set[str]) -> _Done:
+        """Delete sessions and slots, and end jobs in progress as canceled.
+
+        The end stands until the job can have no other: a worker that is busy with it cannot bring anything
+        back, nor can a web process that runs it inside a request, of which the queue knows nothing. So it is
+        left to expire; the ids go into *stopped*.
+        """
+        removed = 0
+        for key in (key for trace in traces for key in trace.keys):
+            removed += await self._results.load(key) is not None
+            await self._results.delete(key)
+        for trace in traces:
+            record = await self._results.status(trace.job) if trace.job else None
+            if record is not None and not record.is_done:
+                stopped.add(record.result_id)
+                await self._results.finish(
+                    sign_record(self._keys, record.ended(End.CANCELED, at=self._results.now())),
+                    ttl_seconds=self._live.current.longest_job_seconds,
+                )
+        return removed, None
+
+    async def _forget_jobs(self, owner: str) -> _Done:
+        """Forget the person's jobs, again and again until a look finds nothing.
+
+        Between two looks a job may begin, be handed back, or end.
+        """
+        give_up = time.monotonic() + self._stop_seconds
+        removed = 0
+        while True:
+            found = await self._queue.forget(owner)
+            removed += found.removed
+            if not found.running and not found.removed:
+                return removed, None
+            if time.monotonic() > give_up:
+                return removed, f"{found.running} still running: run again"
+            if found.running:
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _delete_objects(self, traces: list[Trace]) -> _Done:
+        """Delete the person's pictures; the store does not say which were there."""
+        keys = {key for trace in traces for key in trace.objects}
+        for key in keys:
+            await self._images.delete(key)
+        return len(keys), None
+
+    async def _delete_records(self, traces: list[Trace], stopped: set[str], *, can_stop: bool) -> _Done:
+        """Delete status records and results; the marks of jobs that may still run are left to expire.
+
+        Those are the ones that this erasure has *stopped* and, where the queue cannot stop a running job, all
+        that were canceled.
+        """
+        removed = 0
+        for trace in traces:
+            if trace.job is None:
+                continue
+            record = await self._results.status(trace.job)
+            is_mark = record is not None and record.end is End.CANCELED
+            if is_mark and (trace.job in stopped or not can_stop):
+                removed += await self._results.drop_result(trace.job)
+            else:
+                removed += await self._results.erase(trace.job)
+                await self._results.delete(start_key(trace.job))
+        return removed, None
+
+    async def _delete_notes(self, owner: str, *, known: int) -> _Done:
+        """Delete limit counters and, as the last thing, the notes by which everything else was found.
+
+        With more notes than the *known* ones, all are kept: a request was under way and left something.
+        """
+        traces = await self._traces.read(owner)
+        if len(traces) > known:
+            return 0, "the person went on meanwhile: run again"
+        counters = {limits.counter_key(limit, owner) for limit in limits.LIMITS.values()}
+        for trace in traces:
+            counters |= set(trace.counters)
+        removed = 0
+        for counter in sorted(counters):
+            removed += await self._results.reset(counter)
+        return removed + await self._traces.erase(owner), None
+
+
+async def _receipt(store: str, step: Awaitable[_Done]) -> Receipt:
+    """Wait for *step* and say what came of it."""
+    try:
+        removed, problem = await step
+    except (StoreError, QueueError):
+        return Receipt(store=store, problem="unreachable: run again")
+    return Receipt(store=store, removed=removed, problem=problem)
+
+
+def _by_store(receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:
+    """Return one receipt a store, with the sum of its steps and the first problem."""
+    return tuple(
+        Receipt(
+            store=store,
+            removed=sum(item.removed for item in receipts if item.store == store),
+            problem=next((item.problem for item in receipts if item.store == store and item.problem), None),
+        )
+        for store in (_QUEUE, _IMAGES, _RESULTS)
+    )

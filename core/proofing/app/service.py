@@ -1,0 +1,370 @@
+"""What a front end calls: submit, follow, adopt, cancel. It is all of the job life cycle that HTTP sees."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from proofing.base.errors import InvalidInputError
+from proofing.base.logs import get_logger, log
+from proofing.base.metrics import WAITS_ABANDONED
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Side, UploadedImage
+from proofing.contracts.persons import Finished, LimitState, Person
+from proofing.contracts.proofers import ProoferKind
+from proofing.contracts.records import JobKind
+from proofing.contracts.stores import UploadReceiver
+from proofing.crypto.encryption import KeyRing
+from proofing.jobs.arguments import DocumentArguments, PIIArguments
+from proofing.jobs.attempts import Ready, Submission, new_result_id, ready
+from proofing.jobs.dependencies import Dependencies
+from proofing.jobs.following import Follower
+from proofing.jobs.runner import JobRunner
+from proofing.jobs.submissions import Submitter
+from proofing.routing.person_limits import PersonLimits
+from proofing.routing.shared_limits import SharedLimits
+from proofing.rules import limits
+from proofing.rules.limits import Counter
+from proofing.sessions.uploads import EncryptedImage, UploadSlots, check_image_key
+from proofing.sessions.vault import SessionStore
+from proofing.settings import Settings
+
+_logger = get_logger(__name__)
+
+
+class ProofingService:
+    """One instance a process; methods are safe to call concurrently. `uploads` is the desk of the slots."""
+
+    def __init__(
+        self,
+        parts: Dependencies,
+        *,
+        runner: JobRunner,
+        uploads: UploadSlots,
+        fingerprint_keys: KeyRing,
+        environment: str,
+    ) -> None:
+        """Offer what *parts* can do; *fingerprint_keys* count SSNs, *environment* is for logs and pages."""
+        results, live = parts.results, parts.live
+        self.environment = environment
+        self._results = results
+        self._images = parts.images
+        self._limits = PersonLimits(results, fingerprint_keys, live)
+        self.shared_limits = SharedLimits(
+            results=results, keys=parts.keys, live=live, candidates=parts.router.candidates
+        )
+        self.router = parts.router
+        self._live = live
+        self.uploads = uploads
+        self._follower = Follower(parts)
+        self.status = self._follower.status
+        self.wait = self._follower.wait
+        self.begin_waiting = self._follower.begin_waiting
+        self.look = self._follower.look
+        self.finished = self._follower.finished
+        self._sessions = SessionStore(results, parts.sealer, live)
+        self._submitter = Submitter(parts, runner)
+
+    async def close(self) -> None:
+        """End what goes on behind the requests."""
+        await self._submitter.close()
+
+    # Settings that front ends follow
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force at this moment."""
+        return self._live.current
+
+    @property
+    def async_documents(self) -> bool:
+        """Whether browsers encrypt and upload, and jobs proof the images."""
+        return self.settings.doc_auth_enable_presigned_s3_urls
+
+    @property
+    def async_proofing(self) -> bool:
+        """Whether resolution and address proofing are jobs."""
+        return self.settings.ruby_workers_idv_enabled
+
+    @property
+    def accepts_test_documents(self) -> bool:
+        """Whether the document vendor reads the testers' YAML form."""
+        loaded = self.router.choose(ProoferKind.DOCUMENT, "")
+        return loaded is not None and loaded.descriptor.accepts_test_documents
+
+    @property
+    def mocks_devices(self) -> bool:
+        """Whether the device profiler is a mock, so that testers may choose what it answers."""
+        loaded = self.router.choose(ProoferKind.DEVICE, "")
+        return loaded is not None and loaded.is_mock
+
+    @property
+    def upload_receiver(self) -> UploadReceiver | None:
+        """The image store, when the web server must receive its uploads."""
+        return self._images if isinstance(self._images, UploadReceiver) else None
+
+    def is_available(self, person: Person) -> bool:
+        """Tell whether the flow is switched on and its vendors are not out."""
+        return self.router.is_available(person.reference)
+
+    # Uploads
+
+    def csp_connect_source(self, attempt: str) -> str:
+        """Return the CSP ``connect-src`` expression for exactly this attempt's uploads."""
+        return self.uploads.source(attempt)
+
+    async def new_slot(self, person: Person, *, attempt: str, side: Side) -> str:
+        """Reserve an upload slot and return its id, which the browser binds the ciphertext to.
+
+        Raises:
+            LimitReachedError: the attempt has used up its slots, or the person may submit no more documents.
+            InvalidInputError: *attempt* is no id.
+        """
+        counter = self._limits.counter(limits.DOCUMENT, person.reference)
+        usage, slot = await asyncio.gather(
+            self._results.usage(counter.key),
+            self.uploads.reserve(person.reference, attempt=attempt, side=side),
+        )
+        # A slot that was reserved all the same expires unused.
+        counter.require_attempt(usage)
+        return slot
+
+    # Submit
+
+    @staticmethod
+    def new_result_id() -> str:
+        """Return a random id for one attempt, to be noted before it is submitted."""
+        return new_result_id()
+
+    def is_running_here(self, result_id: str) -> bool:
+        """Tell whether the job runs inside a request of this process, also one that was given up."""
+        return self._submitter.is_running_here(result_id)
+
+    def now(self) -> float:
+        """Return the time by which ages are judged, the result store's, in seconds since the epoch."""
+        return self._results.now()
+
+    async def submit_uploads(
+        self,
+        person: Person,
+        *,
+        attempt: str,
+        encryption_key: bytes,
+        images: Mapping[Side, EncryptedImage],
+        sealed_keys: Mapping[str, bytes] | None = None,
+        failed_fingerprints: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        result_id: str | None = None,
+        network: str = "",
+        found: Awaitable[Mapping[Side, UploadedImage]] | None = None,
+    ) -> str:
+        """Submit pictures that the browser uploaded, and return the result id.
+
+        Args:
+            person: owner of the slots.
+            attempt: of the slots, where they name no other.
+            encryption_key: 32 bytes; empty when every picture is of an earlier page.
+            images: slot and IV by side.
+            sealed_keys: of the earlier pages, by attempt, as `UploadSlots.seal_key` gave them.
+            failed_fingerprints: marks ``side:fingerprint`` of pictures that failed before in this session.
+            metadata: facts about the pictures by side, without PII, for the job's log line; ``source`` is
+                ``upload`` or ``camera``.
+            result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
+                that is repeated with the same id is one. By default a fresh one.
+            network: the client's address or IPv6 prefix, for the limits of addresses; "" when it has none.
+            found: what `UploadSlots.find` returns for the same owner, attempt and images, when that was begun
+                before the submit.
+
+        Raises:
+            InvalidInputError: a side is missing or its slot is not good; names the sides.
+            LimitReachedError: `idv_doc_auth`, `client_document` or the vendor's budget is used up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        keys = dict(sealed_keys or {})
+        if any((image.attempt or attempt) not in keys for image in images.values()):
+            check_image_key(encryption_key)
+
+        chosen = result_id or new_result_id()
+
+        async def find_slots() -> Ready:
+            slots = await (found or self.uploads.find(person.reference, attempt=attempt, images=images))
+            arguments = DocumentArguments(
+                images=slots,
+                encryption_key=encryption_key,
+                sealed_keys=keys,
+                failed_fingerprints=frozenset(failed_fingerprints),
+            )
+            return Ready(arguments=arguments, marks=self.uploads.marks(slots, result_id=chosen))
+
+        return await self._submitter.submit(
+            Submission(
+                result_id=chosen,
+                owner=person.reference,
+                partner=person.partner,
+                kind=JobKind.DOCUMENT,
+                ready=find_slots,
+                taken=lambda keys: self.uploads.taken(images, keys),
+                counters=await self._counters(JobKind.DOCUMENT, person, network),
+                inline=False,
+                metadata={"images": dict(metadata or {})},
+                undo=lambda: self.uploads.free(images, result_id=chosen),
+            )
+        )
+
+    async def submit_images(
+        self,
+        person: Person,
+        *,
+        images: Mapping[Side, bytes],
+        failed_fingerprints: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        result_id: str | None = None,
+        network: str = "",
+    ) -> str:
+        """Proof pictures of a form post inside the request, and return the result id when it has ended.
+
+        For *result_id* see `submit_uploads`.
+
+        Raises:
+            LimitReachedError: `idv_doc_auth`, `client_document` or the vendor's budget is used up.
+            StoreUnavailableError: nothing was submitted; try again.
+        """
+        return await self._submitter.submit(
+            Submission(
+                result_id=result_id or new_result_id(),
+                owner=person.reference,
+                partner=person.partner,
+                kind=JobKind.DOCUMENT,
+                ready=ready(
+                    DocumentArguments(plain_images=images, failed_fingerprints=frozenset(failed_fingerprints))
+                ),
+                counters=await self._counters(JobKind.DOCUMENT, person, network),
+                inline=True,
+                metadata={"images": dict(metadata or {})},
+            )
+        )
+
+    async def submit_resolution(
+        self,
+        person: Person,
+        applicant: Applicant,
+        *,
+        device_session_id: str | None,
+        request_ip: str | None,
+        result_id: str | None = None,
+        network: str = "",
+    ) -> str:
+        """Submit an applicant for resolution, and return the result id. For *result_id* see `submit_uploads`.
+
+        Raises:
+            InvalidInputError: the SSN is missing.
+            LimitReachedError: `proof_ssn`, `idv_resolution`, `client_resolution` or a budget is used up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        if not applicant.ssn:
+            raise InvalidInputError({"ssn": "required"})
+        arguments = PIIArguments(
+            applicant=self._about(person, applicant),
+            device_session_id=device_session_id,
+            request_ip=request_ip,
+        )
+        return await self._submitter.submit(
+            Submission(
+                result_id=result_id or new_result_id(),
+                owner=person.reference,
+                partner=person.partner,
+                kind=JobKind.RESOLUTION,
+                ready=ready(arguments),
+                counters=await self._counters(JobKind.RESOLUTION, person, network, applicant.ssn),
+                inline=not self.async_proofing,
+            )
+        )
+
+    async def submit_address(
+        self, person: Person, applicant: Applicant, *, result_id: str | None = None, network: str = ""
+    ) -> str:
+        """Submit an applicant's phone, and return the result id. For *result_id* see `submit_uploads`.
+
+        Raises:
+            InvalidInputError: the phone is missing.
+            LimitReachedError: `proof_address`, `client_phone` or each vendor's budget is used up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        if not applicant.phone:
+            raise InvalidInputError({"phone": "required"})
+        return await self._submitter.submit(
+            Submission(
+                result_id=result_id or new_result_id(),
+                owner=person.reference,
+                partner=person.partner,
+                kind=JobKind.ADDRESS,
+                ready=ready(PIIArguments(applicant=self._about(person, applicant))),
+                counters=await self._counters(JobKind.ADDRESS, person, network),
+                inline=not self.async_proofing,
+            )
+        )
+
+    # Follow: see also `Follower`
+
+    async def cancel(self, person: Person, result_id: str, kind: JobKind, *, ssn: str | None = None) -> None:
+        """End the person's own attempt as canceled, also one of which nothing is known.
+
+        Harmless when repeated. It stays charged, as its vendor may have been asked, unless the person has
+        waited in vain for as long as the page promises: then it is refunded, for *ssn*, the submitted one,
+        too.
+        """
+        if await self._follower.is_anothers(person, result_id, kind):
+            return
+        record = await self.status(person, result_id, kind)
+        if record is not None and record.is_done:
+            return
+        refund: list[str] = []
+        now = self._results.now()
+        if record is None or now - record.submitted_at >= self.settings.async_wait_timeout_seconds:
+            WAITS_ABANDONED.labels(kind.value).inc()
+            log(_logger, "result_missing", level=logging.WARNING, job_id=result_id, kind=kind.value)
+            refund = [counter.key for counter in self._limits.counters(kind, person.reference, ssn)]
+        await self._submitter.cancel(person.reference, kind, result_id, record, refund=refund)
+
+    async def limit(self, person: Person, name: str, *, ssn: str | None = None) -> LimitState:
+        """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
+        return await self._limits.state(person.reference, name, ssn=ssn)
+
+    # Sessions
+
+    async def load_session(self, session_id: str) -> dict[str, Any] | None:
+        """Return the data of a session, or None when it is over."""
+        return await self._sessions.load(session_id)
+
+    async def save_session(self, session_id: str, data: dict[str, Any]) -> None:
+        """Begin a session with *data* (JSON)."""
+        await self._sessions.save(session_id, data)
+
+    async def update_session(
+        self, session_id: str, data: dict[str, Any], *, expected: str, consumes: str | None = None
+    ) -> dict[str, Any] | None:
+        """Keep *data* (JSON) if the session is still at version *expected*; see `SessionStore.update`."""
+        return await self._sessions.update(session_id, data, expected=expected, consumes=consumes)
+
+    async def end_session(self, session_id: str) -> None:
+        """Forget the session."""
+        await self._sessions.end(session_id)
+
+    async def _counters(
+        self, kind: JobKind, person: Person, network: str, ssn: str | None = None
+    ) -> list[Counter]:
+        """Return everything that an attempt of *kind* counts on, when a vendor could be asked about it."""
+        await self.shared_limits.require_budget(kind, person.reference)
+        return [
+            *self._limits.counters(kind, person.reference, ssn),
+            *self.shared_limits.counters(kind, network),
+        ]
+
+    @staticmethod
+    def _about(person: Person, applicant: Applicant) -> Applicant:
+        """Return *applicant* with the opaque references that vendors may need."""
+        return replace(applicant, uuid=person.reference, uuid_prefix=person.partner)
+
+
+__all__ = ["EncryptedImage", "Finished", "LimitState", "Person", "ProofingService", "UploadReceiver"]

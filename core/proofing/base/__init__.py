@@ -1,0 +1,1 @@
+"""What everything else is built of: errors, logs, metrics, traces, strict parsing. It knows nothing above."""

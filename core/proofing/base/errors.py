@@ -1,0 +1,261 @@
+"""The errors of Proofing; every other module raises these.
+
+::
+
+    ProofingError
+    ├── ConfigurationError       the process must not start; holds every problem found
+    ├── PluginError              a plugin broke its contract; the others go on
+    ├── EncryptionError          a message does not open; says nothing of its content
+    ├── InvalidInputError        a field of a form is wrong; names the field
+    ├── LimitReachedError        a rate limit holds; says for how long
+    ├── ImageError               decrypted bytes are no acceptable image
+    ├── UploadRefusedError       an upload broke the terms of its slot
+    ├── QueueError
+    │   ├── QueueUnavailableError
+    │   └── LeaseLostError       this worker no longer owns the job; write nothing
+    ├── StoreError
+    │   ├── StoreUnavailableError
+    │   └── ImageNotFoundError
+    └── VendorError              no answer, as opposed to an answer that says no
+        ├── VendorTimeoutError
+        ├── VendorUnavailableError
+        └── VendorResponseError
+
+Messages say what happened and what to do. They never hold applicant data, bodies, keys, or text of a
+foreign exception; foreign exceptions are re-raised as one of these with ``from None``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProofingError(Exception):
+    """Base of all errors of this project."""
+
+
+class Trouble(StrEnum):
+    """What keeps a backend from serving, as far as its client library shows it."""
+
+    #: The host name has no address.
+    UNKNOWN_HOST = "unknown_host"
+    #: Nothing listens on the port.
+    CONNECTION_REFUSED = "connection_refused"
+    #: No route, or the connection broke.
+    UNREACHABLE = "unreachable"
+    #: No answer within the deadline.
+    TIMEOUT = "timeout"
+    #: The TLS handshake failed: certificate, host name, or one side without TLS.
+    TLS = "tls"
+    #: Our user, password or key is refused, or there is none.
+    CREDENTIALS = "credentials"
+    #: We are known and may not do this.
+    PERMISSION = "permission"
+    #: The database, schema, bucket or key does not exist.
+    NOT_FOUND = "not_found"
+    #: It answers that it cannot serve now.
+    UNAVAILABLE = "unavailable"
+    #: It is this process that refuses: more is under way than its limits allow.
+    OVERLOAD = "overload"
+    #: A setting of it is wrong.
+    CONFIGURATION = "configuration"
+    #: Its plugin raised what its contract does not allow.
+    PLUGIN = "plugin_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the configuration.
+
+    Attributes:
+        source: the file, environment variable or store the value came from.
+        key: the settings key, dotted for nested ones.
+        rule: what the key must be. Never the value.
+    """
+
+    source: str
+    key: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.key}: {self.rule}"
+
+
+class ConfigurationError(ProofingError):
+    """The settings are wrong; the process stops with exit code 78 (``EX_CONFIG`` of sysexits.h)."""
+
+    exit_code = 78
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Collect *problems*, which are all reported at once."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class PluginError(ProofingError):
+    """A plugin broke its contract: it could not be imported, raised a foreign error, or answered nonsense."""
+
+
+class EncryptionError(ProofingError):
+    """A message could not be sealed or opened. One message for every cause, so that it is no oracle."""
+
+    def __init__(self, message: str = "the message does not open") -> None:
+        """Take a *message* without content, key or cause."""
+        super().__init__(message)
+
+
+class InvalidInputError(ProofingError):
+    """One or more fields of a form are wrong.
+
+    Attributes:
+        fields: field name to problem code; the catalog of texts has a sentence for each code.
+    """
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        """Take the wrong *fields*; their values are not kept."""
+        self.fields = fields
+        super().__init__("invalid: " + ", ".join(f"{name} ({code})" for name, code in fields.items()))
+
+
+class LimitReachedError(ProofingError):
+    """A rate limit holds.
+
+    Attributes:
+        limit: the name of the limit, such as ``idv_resolution``.
+        seconds_left: until the window ends.
+    """
+
+    def __init__(self, limit: str, seconds_left: float) -> None:
+        """Take the *limit* that holds and the *seconds_left* of its window."""
+        self.limit = limit
+        self.seconds_left = seconds_left
+        super().__init__(f"the limit {limit} holds for {seconds_left:.0f} s")
+
+
+class ImageError(ProofingError):
+    """Decrypted bytes are no acceptable image.
+
+    Attributes:
+        code: ``not_an_image``, ``heic``, ``truncated``, ``too_large``, ``too_many_pixels`` or ``empty``.
+        side: the side of the document, when known.
+    """
+
+    def __init__(self, code: str, side: str | None = None) -> None:
+        """Take the problem's *code* and the *side* it was found on."""
+        self.code = code
+        self.side = side
+        super().__init__(f"image refused: {code}")
+
+
+class UploadRefusedError(ProofingError):
+    """An upload broke the terms of its slot.
+
+    Attributes:
+        status: the HTTP status to answer with.
+        code: the broken term, such as ``expired``, ``length``, ``checksum`` or ``used``.
+    """
+
+    def __init__(self, status: int, code: str) -> None:
+        """Take the HTTP *status* and the *code* of the broken term."""
+        self.status = status
+        self.code = code
+        super().__init__(f"upload refused: {code}")
+
+
+class BackendUnavailableError(ProofingError):
+    """A backend cannot be reached, or does not serve; the base of those of queues and stores.
+
+    Attributes:
+        trouble: what keeps it from serving.
+        backend: settings key of the backend that raised it, where core has called that.
+    """
+
+    backend = ""
+
+    def __init__(self, message: str, *, trouble: Trouble = Trouble.UNAVAILABLE) -> None:
+        """Take a *message* for operators and the kind of *trouble*."""
+        self.trouble = trouble
+        super().__init__(message)
+
+
+class QueueError(ProofingError):
+    """The queue could not do what was asked."""
+
+
+class QueueUnavailableError(QueueError, BackendUnavailableError):
+    """The queue cannot be reached; nothing was enqueued, or the caller may safely ask again."""
+
+
+class LeaseLostError(QueueError):
+    """This worker no longer owns the job. Whoever sees this writes nothing more about the job."""
+
+
+class StoreError(ProofingError):
+    """A store could not do what was asked."""
+
+
+class StoreUnavailableError(StoreError, BackendUnavailableError):
+    """A store cannot be reached within its deadline."""
+
+
+class ImageNotFoundError(StoreError):
+    """No object stands under this key: never uploaded, already deleted, or expired."""
+
+
+class VendorError(ProofingError):
+    """The vendor gave no answer. A vendor's *no* is a result, not an error.
+
+    Attributes:
+        vendor_name: as in the vendor's descriptor.
+        transaction_id: the vendor's own id of the call, when it gave one.
+        retryable: whether the same question may be asked again later with hope.
+        billable: whether the vendor may charge for the call all the same.
+        code: the vendor's or our short code of the cause, such as ``0047``; no free text.
+    """
+
+    retryable = False
+    billable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        vendor_name: str = "",
+        transaction_id: str | None = None,
+        code: str | None = None,
+        retryable: bool | None = None,
+        billable: bool | None = None,
+    ) -> None:
+        """Take a *message* free of applicant data and bodies, and the facts of the failed call."""
+        self.vendor_name = vendor_name
+        self.transaction_id = transaction_id
+        self.code = code
+        if retryable is not None:
+            self.retryable = retryable
+        if billable is not None:
+            self.billable = billable
+        super().__init__(message)
+
+
+class VendorTimeoutError(VendorError):
+    """The vendor did not answer in time; whether it worked on the question is not known."""
+
+    retryable = True
+    billable = True
+
+
+class VendorUnavailableError(VendorError):
+    """The vendor could not be reached, or said that it cannot serve now."""
+
+    retryable = True
+
+
+class VendorResponseError(VendorError):
+    """The vendor answered something that is not in its contract. Says status and content type only."""
+
+    billable = True
+
+
+def why(error: OSError) -> str:
+    """Return the operating system's words for *error*, such as "Permission denied"; they name no path."""
+    return error.strerror or type(error).__name__

@@ -1,0 +1,66 @@
+"""Prometheus metrics of one process: counts and durations by kind, never by person.
+
+`prometheus_client` keeps what this process counts; `proofing.app.scraping` writes it out. Names and labels:
+docs/reference/metrics.md.
+"""
+
+from prometheus_client import (
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+
+# A gauge beside every counter that says when it began doubles the text, and no rate needs it.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+#: With the thresholds of the alarms about jobs, 10 and 50 s, as bounds.
+_JOB_SECONDS = (*_SECONDS[:-1], 50, 60)
+
+JOBS_SUBMITTED = Counter("proofing_jobs_submitted", "Jobs submitted", ["kind", "mode"])
+JOBS_ENDED = Counter("proofing_jobs_ended", "Jobs ended by this process", ["kind", "end", "outcome"])
+JOB_QUEUED_SECONDS = Histogram(
+    "proofing_job_queued_seconds",
+    "Time from the submit of jobs to their start",
+    ["kind"],
+    buckets=_JOB_SECONDS,
+)
+JOB_SECONDS = Histogram("proofing_job_seconds", "Run time of jobs", ["kind"], buckets=_JOB_SECONDS)
+WAITS_ABANDONED = Counter("proofing_waits_abandoned", "Waits that were given up without an answer", ["kind"])
+VENDOR_CALLS = Counter(
+    "proofing_vendor_calls", "Questions to vendors", ["vendor", "product", "outcome", "cause"]
+)
+VENDOR_SECONDS = Histogram(
+    "proofing_vendor_call_seconds",
+    "Time of one question to a vendor",
+    ["vendor", "product"],
+    buckets=_SECONDS,
+)
+LIMITS_REACHED = Counter("proofing_limits_reached", "Requests refused because a limit was reached", ["limit"])
+VENDOR_BUDGETS_REACHED = Counter(
+    "proofing_vendor_budgets_reached", "Calls not made because a vendor's budget was used up", ["vendor"]
+)
+UPLOADS = Counter("proofing_uploads", "Steps of image uploads", ["outcome"])
+BACKEND_ERRORS = Counter("proofing_backend_errors", "Calls to a backend that failed", ["backend", "cause"])
+BACKEND_UP = Gauge("proofing_backend_up", "Whether a backend serves this process", ["backend"])
+CLOCK_SKEW = Gauge(
+    "proofing_clock_skew_seconds", "How far a backend's clock is from this host's, either way", ["backend"]
+)
+HTTP_REQUESTS = Counter("proofing_http_requests", "HTTP responses", ["route", "method", "status"])
+HTTP_SECONDS = Histogram(
+    "proofing_http_request_seconds",
+    "Time from the request's header to the response's",
+    ["route", "method"],
+    buckets=_SECONDS,
+)
+STEPS_REFUSED = Counter("proofing_steps_refused", "Requests answered with 503", ["route", "backend", "cause"])
+WEB_CONNECTIONS = Gauge("proofing_web_connections", "Connections that a web process holds")
+WEB_CONNECTIONS_CLOSED = Counter(
+    "proofing_web_connections_closed", "Connections that a web process refused or cut off", ["cause"]
+)
+WEB_SPOOLED_BYTES = Gauge("proofing_web_spooled_bytes", "Encrypted bytes of incomplete forms on disk")
+EVENT_STREAMS_OPEN = Gauge("proofing_event_streams_open", "Event streams of waiting pages that are open")
+EVENT_STREAMS_REFUSED = Counter(
+    "proofing_event_streams_refused", "Event streams over the cap of their session or address", ["cause"]
+)

@@ -1,0 +1,38 @@
+"""Steps that are tried again while a store is away."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from proofing.base.backoff import Backoff
+from proofing.base.errors import StoreUnavailableError
+
+StepT = TypeVar("StepT")
+
+#: How long steps are tried again while their store is away, and the first wait between tries.
+PATIENCE_SECONDS = 15.0
+FIRST_WAIT_SECONDS = 0.1
+
+
+async def retry_while_unavailable(
+    step: Callable[[], Awaitable[StepT]],
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    first_wait_seconds: float = FIRST_WAIT_SECONDS,
+) -> StepT:
+    """Do *step* again while its store is away, with growing waits, for up to *patience_seconds*.
+
+    Raises:
+        StoreUnavailableError: it stayed away.
+    """
+    give_up = time.monotonic() + patience_seconds
+    backoff = Backoff(first_wait_seconds, patience_seconds, jitter=(1.0, 1.0))
+    while True:
+        wait = backoff.next_seconds()
+        try:
+            return await step()
+        except StoreUnavailableError:
+            if time.monotonic() + wait > give_up:
+                raise
+        await asyncio.sleep(wait)

@@ -1,0 +1,120 @@
+"""The hooks by which a plugin hands over what it offers.
+
+Hooks only register: each returns descriptors, is called once when the plugin is loaded, and must neither do
+I/O nor import the vendor's libraries. Behavior lives in the contracts of `proofing.contracts.proofers`,
+`proofing.contracts.queues` and `proofing.contracts.stores`. Reference: docs/reference/hooks.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import pluggy
+from pydantic import BaseModel, ConfigDict
+
+from proofing.contracts.proofers import ProoferDescriptor
+from proofing.contracts.queues import Queue
+from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
+
+#: The entry point group, and the name under which pluggy knows the hooks.
+GROUP = "proofing"
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+BackendT = TypeVar("BackendT")
+
+
+class PluginSettings(BaseModel):
+    """Base of a plugin's settings: frozen, strict, unknown keys refused. Secrets are `pydantic.SecretStr`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+def _no_old_secrets(_label: str) -> Sequence[bytes]:
+    """Return nothing: the keys were never changed."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendContext:
+    """What a backend may know of the process it is made for.
+
+    Attributes:
+        environment: the value of ``PROOFING_ENV``, such as ``development``, ``test`` or ``production``.
+        is_production: whether the rules of production hold in it.
+        role: what the process is for: ``web``, ``worker``, or the command ``migrate``, ``check``, ``jobs`` or
+            ``erase``. A secret store also meets ``run`` (it starts a web and worker processes), ``settings``,
+            ``explain``, and ``cli`` when nothing was said; no other backend is made in these.
+        public_url: origin the person's browser uses, such as ``https://proofing.example.gov``.
+        secret: reads one of the application's secrets as 32 bytes, by a label of the backend's own.
+        old_secrets: the same for keys of before, which still verify but never sign.
+    """
+
+    environment: str
+    is_production: bool = False
+    role: str
+    public_url: str
+    secret: Callable[[str], bytes]
+    old_secrets: Callable[[str], Sequence[bytes]] = _no_old_secrets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendDescriptor(Generic[BackendT]):
+    """What core knows of a queue or store before it is made.
+
+    Attributes:
+        name: the name that settings.yaml uses.
+        make: builds the backend from the plugin's settings (an instance of its `PluginSettings`). No I/O.
+        production: whether it may be used in production.
+    """
+
+    name: str
+    make: Callable[[Any, BackendContext], BackendT]
+    production: bool = True
+
+
+@hookspec(firstresult=True)
+def proofing_settings() -> type[PluginSettings] | None:
+    """Return the schema of the plugin's section in settings.yaml.
+
+    Called once for each enabled plugin, before any other hook. None, or no implementation: the plugin
+    has no settings, and a section for it is an error.
+    """
+
+
+@hookspec
+def proofing_proofers() -> Sequence[ProoferDescriptor]:  # type: ignore[empty-body]
+    """Return the vendor proofers of this plugin.
+
+    Called once. Two plugins that offer one name for one kind stop the start.
+    """
+
+
+@hookspec
+def proofing_queues() -> Sequence[BackendDescriptor[Queue]]:  # type: ignore[empty-body]
+    """Return the queue backends of this plugin. Called once."""
+
+
+@hookspec
+def proofing_secret_stores() -> Sequence[BackendDescriptor[SecretStore]]:  # type: ignore[empty-body]
+    """Return the secret stores of this plugin.
+
+    Called once, before the secrets are known: `BackendContext.secret` must not be used, and the plugin's
+    settings come from the file and the environment alone.
+    """
+
+
+@hookspec
+def proofing_key_services() -> Sequence[BackendDescriptor[KeyService]]:  # type: ignore[empty-body]
+    """Return the key services of this plugin. Called once."""
+
+
+@hookspec
+def proofing_image_stores() -> Sequence[BackendDescriptor[ImageStore]]:  # type: ignore[empty-body]
+    """Return the image stores of this plugin. Called once."""
+
+
+@hookspec
+def proofing_result_stores() -> Sequence[BackendDescriptor[ResultStore]]:  # type: ignore[empty-body]
+    """Return the result stores of this plugin. Called once."""

@@ -1,0 +1,212 @@
+"""The contracts of vendor proofers: one question to one vendor product.
+
+An adapter is a stateless translator: it builds the vendor's request from the attributes it declared, sends it
+through ``context.http`` (its only way out), and reads the answer into a result. No retries, routing, storage
+or client of its own. Methods may be ``async def`` or plain ``def``; plain ones run in a bounded thread pool.
+
+Three shapes, told apart by the methods an adapter has:
+
+* *answer*: ``proof(request, context)`` returns the result;
+* *submit, then poll* (`PollingProofer`): ``submit`` returns the vendor's ticket, ``poll`` the result or None
+  while it is not ready; core asks again until the deadline;
+* *hosted session, then webhook* (`HostedProofer`): ``start`` returns the page the person goes to, and
+  ``fetch`` the result once the vendor's webhook, or the person's return, says that it is ready.
+
+Core drives the first two. The third is a contract that adapters can be written and tested against; a proofer
+that has no other shape is refused at start, because hosted sessions are not driven yet.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.http import HTTPClient
+from proofing.contracts.images import Image, Side
+from proofing.contracts.results import (
+    AddressResult,
+    DeviceResult,
+    DocumentResult,
+    ResolutionResult,
+    StateIDResult,
+    VendorResult,
+)
+
+ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
+
+
+class ProoferKind(StrEnum):
+    """The question a proofer answers."""
+
+    #: Are the pictures genuine, and what do they say?
+    DOCUMENT = "document"
+    #: Do name, birth date, SSN and address belong to one real person?
+    RESOLUTION = "resolution"
+    #: Does the licensing agency's record agree?
+    STATE_ID = "state_id"
+    #: Does this phone belong to the applicant?
+    ADDRESS = "address"
+    #: Is browser session or IP address known for fraud?
+    DEVICE = "device"
+
+
+#: The result type each kind must answer with.
+RESULT_TYPES: Mapping[ProoferKind, type[VendorResult]] = {
+    ProoferKind.DOCUMENT: DocumentResult,
+    ProoferKind.RESOLUTION: ResolutionResult,
+    ProoferKind.STATE_ID: StateIDResult,
+    ProoferKind.ADDRESS: AddressResult,
+    ProoferKind.DEVICE: DeviceResult,
+}
+
+
+class Maturity(StrEnum):
+    """How far an adapter can be trusted; the rules of each level stand in docs/vendors/index.md."""
+
+    #: For tests and demonstrations; refused in production.
+    MOCK = "mock"
+    #: Built from documentation; never run against the vendor.
+    DOCUMENTED = "documented"
+    #: Run against the vendor's test system.
+    VERIFIED = "verified"
+    #: In use.
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ProofingRequest:
+    """What a proofer is asked about.
+
+    Attributes:
+        applicant: a copy with the declared attributes only.
+        images: the pictures, for document proofers.
+        image_source: where the pictures came from (``upload``, ``camera``), for document proofers.
+        device_session_id: the browser's profiling session, for device proofers.
+        request_ip: the browser's address, for device proofers.
+    """
+
+    applicant: Applicant = field(default_factory=Applicant)
+    images: Mapping[Side, Image] = field(default_factory=dict)
+    image_source: str = "upload"
+    device_session_id: str | None = None
+    request_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofingContext:
+    """What a proofer may use.
+
+    Attributes:
+        idempotency_key: derived from the result id; the same for a repeated call.
+        http: the outbound client: proxy, host allow-list, total deadline, byte cap, redaction, timing.
+        remaining_seconds: tells how much of the job's deadline is left.
+        now: tells the wall-clock time, in UTC.
+        logger: takes an event name and registered fields; never applicant data.
+        requests_session: makes a `requests.Session` under the same rules, for an SDK built on it; needs
+            the extra ``requests``.
+    """
+
+    idempotency_key: str
+    http: HTTPClient
+    remaining_seconds: Callable[[], float]
+    now: Callable[[], datetime]
+    logger: logging.Logger
+    requests_session: Callable[[], Any]
+
+
+class Proofer(Protocol[ResultT_co]):
+    """The shape *answer*.
+
+    Raises from `proof` only `VendorError` and its kin:
+
+    * `VendorTimeoutError`, `VendorUnavailableError`: no answer. The attempt is given back where its
+      limit says so (`proofing.rules.limits`).
+    * `VendorResponseError`: nonsense; as above, and logged as the vendor's fault.
+
+    Anything else counts as a broken plugin (`End.PLUGIN_ERROR`), and its text is dropped.
+    """
+
+    def proof(self, request: ProofingRequest, context: ProofingContext) -> ResultT_co | Awaitable[ResultT_co]:
+        """Ask the vendor and return its answer."""
+
+
+@runtime_checkable
+class PollingProofer(Protocol[ResultT_co]):
+    """The shape *submit, then poll*."""
+
+    def submit(self, request: ProofingRequest, context: ProofingContext) -> str | Awaitable[str]:
+        """Hand in the question and return the vendor's ticket."""
+
+    def poll(self, ticket: str, context: ProofingContext) -> ResultT_co | Awaitable[ResultT_co | None] | None:
+        """Return the answer, or None while the vendor works."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HostedSession:
+    """A page at the vendor where the person goes on.
+
+    Attributes:
+        url: where to send the person; a bearer secret.
+        ticket: the vendor's id of the session.
+    """
+
+    url: str
+    ticket: str
+
+
+@runtime_checkable
+class HostedProofer(Protocol[ResultT_co]):
+    """The shape *hosted session, then webhook*."""
+
+    def start(
+        self, request: ProofingRequest, context: ProofingContext, *, return_url: str
+    ) -> HostedSession | Awaitable[HostedSession]:
+        """Open a session at the vendor."""
+
+    def event_ticket(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str | None:
+        """Check a webhook's signature and return the ticket that is ready, or None for other events.
+
+        Raises:
+            VendorResponseError: the event is not the vendor's.
+        """
+
+    def fetch(
+        self, ticket: str, context: ProofingContext
+    ) -> ResultT_co | Awaitable[ResultT_co | None] | None:
+        """Return the answer, or None while there is none."""
+
+
+AnyProofer = Proofer[VendorResult] | PollingProofer[VendorResult] | HostedProofer[VendorResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProoferDescriptor:
+    """What core knows of a proofer before it is made; readable without the vendor's libraries.
+
+    Attributes:
+        name: the name that settings.yaml and the logs use, such as ``mock`` or ``lexisnexis:instant_verify``.
+        kind: the question it answers.
+        make: builds the proofer from the plugin's settings, once a process. No I/O.
+        attributes: the applicant attributes it gets.
+        hosts: reads the host names it may call from the plugin's settings.
+        timeout_seconds: reads its time limit from the plugin's settings.
+        jurisdictions: the states it can answer for; None for all.
+        accepts_test_documents: whether it reads the testers' YAML form in place of a picture.
+        idempotent: whether the vendor charges once for calls with one idempotency key, so that an
+            interrupted call may be repeated.
+        maturity: how far it can be trusted.
+    """
+
+    name: str
+    kind: ProoferKind
+    make: Callable[[Any], AnyProofer]
+    attributes: frozenset[str] = frozenset()
+    hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
+    timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
+    jurisdictions: frozenset[str] | None = None
+    accepts_test_documents: bool = False
+    idempotent: bool = False
+    maturity: Maturity = Maturity.DOCUMENTED

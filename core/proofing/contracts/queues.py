@@ -1,0 +1,343 @@
+"""The contract between the job life cycle and a queue backend.
+
+Guarantees a queue states: at-least-once start (or, without `Capability.CRASH_RECOVERY`, at-most-once), at
+most one accepted end. A queue never opens the arguments, and its workers hand every job to a `JobHandler`,
+which publishes the result before the queue records the end.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from proofing.contracts.records import End, JobKind, StatusRecord
+
+
+class Capability(StrEnum):
+    """What a queue can do beyond the contract's minimum. The contract suite tests what is declared."""
+
+    #: `enqueue` takes the caller's connection and joins its transaction.
+    TRANSACTIONAL = "transactional"
+    #: Jobs of a dead worker come back, or end typed, without anyone's doing.
+    CRASH_RECOVERY = "rescue"
+    #: Claims are fenced: a late completion by a former owner is rejected.
+    FENCING = "fencing"
+    #: The end is kept durably with the job, and `verdict` finds it.
+    VERDICTS = "verdicts"
+    #: `JobMessage.delay_seconds` is obeyed.
+    DELAY = "delay"
+    #: `JobMessage.priority` is obeyed within one queue.
+    PRIORITY = "priority"
+    #: A second message with a waiting or running job's `unique_key` is not accepted.
+    UNIQUE = "unique"
+    #: `cancel` stops a job that waits.
+    CANCEL_WAITING = "cancel_waiting"
+    #: `cancel` stops a job that runs.
+    CANCEL_RUNNING = "cancel_running"
+    #: `jobs` also finds jobs that run and jobs that ended, of all processes; without it, those that wait.
+    HISTORY = "history"
+    #: `pause` and `resume` hold for the workers of all hosts.
+    PAUSE = "pause"
+    #: `withdraw` also bars a job whose `enqueue` has not arrived yet.
+    WITHDRAW = "withdraw"
+    #: Ages are judged by one clock, the store's, whatever the hosts' clocks say.
+    STORE_CLOCK = "store_clock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JobMessage:
+    """What a queue persists of one job.
+
+    Attributes:
+        result_id: the attempt's random id (UUIDv4), also the job's id.
+        owner: opaque reference of the person.
+        encrypted_arguments: sealed bytes; the queue can neither read nor move them to another job.
+        trace_id: one id through web, queue, worker and vendor logs.
+        vendor: the vendor chosen at submit, when the choice is kept for the session.
+        metadata: facts without PII, such as image sizes.
+        schema_version: of the arguments. A worker ends unknown versions as `End.UNREADABLE`.
+        enqueued_at: seconds since the epoch by the result store's clock; a queue with
+            `Capability.STORE_CLOCK` keeps its own time beside it.
+        stale_after_seconds: a job older than this calls no vendor.
+        deadline_seconds: a job that runs longer is ended as `End.TIMED_OUT`.
+        delay_seconds: do not start before.
+        priority: smaller starts sooner.
+        unique_key: refuse a second one while a job with this key waits or runs.
+    """
+
+    result_id: str
+    kind: JobKind
+    owner: str
+    encrypted_arguments: bytes
+    trace_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    partner: str | None = None
+    vendor: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    schema_version: int = 1
+    enqueued_at: float = field(default_factory=time.time)
+    stale_after_seconds: float = 300.0
+    deadline_seconds: float = 55.0
+    delay_seconds: float = 0.0
+    priority: int = 0
+    unique_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"JobMessage({self.kind.value} {self.result_id})"
+
+    @property
+    def queue_name(self) -> str:
+        """The queue it waits in."""
+        return self.kind.queue_name
+
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What every log line about it carries."""
+        return {
+            "job_class": self.kind.log_name,
+            "job_id": self.result_id,
+            "queue_name": self.queue_name,
+            "trace_id": self.trace_id,
+        }
+
+
+class ClaimedJob(Protocol):
+    """One start of a job by this worker. Invalid as soon as the lease is lost."""
+
+    @property
+    def message(self) -> JobMessage:
+        """The job."""
+
+    @property
+    def attempt(self) -> int:
+        """Which start this is, from 1."""
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it was enqueued, by the queue's clock, at this moment."""
+
+    async def record_intent(self, vendor_name: str) -> None:
+        """Record durably that the job's first vendor call is about to begin.
+
+        From here on the job is never run again: when its worker dies before the end is recorded, it ends as
+        `End.UNKNOWN_OUTCOME`, since an answer that was not kept is as lost as one that never came.
+
+        Raises:
+            LeaseLostError: the job is no longer ours; do not call.
+        """
+
+
+class JobHandler(Protocol):
+    """What a queue's worker does with jobs; core implements it."""
+
+    async def run(self, job: ClaimedJob) -> StatusRecord:
+        """Run the job to its end, publish the result, and return the record that stands.
+
+        Raises:
+            asyncio.CancelledError: the queue took the job back (lease lost, drain over, canceled);
+                nothing was published.
+            LeaseLostError: a note was rejected; nothing was published.
+        """
+
+    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+        """Publish *end* for a job that will not run (again), and return the record that stands."""
+
+
+class JobState(StrEnum):
+    """Where a job is, as an operator sees it."""
+
+    #: May start.
+    READY = "ready"
+    #: Waits for its time.
+    SCHEDULED = "scheduled"
+    #: A worker runs it.
+    RUNNING = "running"
+    #: Will not run (again); its end is being published.
+    ENDING = "ending"
+    #: Has an end.
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """What an operator may know of one job; no arguments, no person.
+
+    Attributes:
+        age_seconds: since it was enqueued, by the queue's clock, without pauses that are over.
+        run_seconds: how long it has run, or ran before its end; None when it never started.
+        ended_seconds: how long ago it ended; None while it has no end.
+        executions: how often it was started.
+        end: how it ended, or is about to.
+        vendor: the one whose call began first, or that was chosen at submit; None when unknown.
+    """
+
+    result_id: str
+    queue_name: str
+    state: JobState
+    age_seconds: float
+    run_seconds: float | None = None
+    ended_seconds: float | None = None
+    executions: int = 0
+    end: str | None = None
+    trace_id: str = ""
+    vendor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerPurge:
+    """What `Queue.forget` found of one person.
+
+    Attributes:
+        removed: jobs that waited and were dropped, and ends that were deleted from the history.
+        running: jobs that were told to stop. Their ends come a moment later: ask again until none runs.
+    """
+
+    removed: int
+    running: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStats:
+    """Counts and ages of one queue backend; never arguments, never PII.
+
+    Attributes:
+        waiting: queue name to jobs ready or scheduled; an estimate where there are too many to count.
+        running: queue name to jobs executing.
+        oldest_seconds: age of the oldest job that is ready to start; 0 when none is.
+        workers: live worker processes; None where the backend does not know.
+        ended: `End` value to how many, over the backend's memory.
+        paused: name of a paused queue to how many seconds ago it was paused.
+        details: further states of the backend, such as dead rows; snake_case, with the unit at the end.
+        totals: what the backend has counted, such as rescued jobs, and seconds that add up. They only grow.
+    """
+
+    waiting: Mapping[str, int]
+    running: Mapping[str, int]
+    oldest_seconds: float
+    workers: int | None = None
+    ended: Mapping[str, int] = field(default_factory=dict)
+    paused: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, float] = field(default_factory=dict)
+    totals: Mapping[str, float] = field(default_factory=dict)
+
+
+class Queue(Protocol):
+    """A queue backend. Made by its descriptor's factory; opened and closed by the process that uses it."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this queue can do beyond the minimum."""
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            QueueUnavailableError: the backend cannot be reached.
+        """
+
+    async def close(self) -> None:
+        """Give back everything that `open` took. Harmless when not open."""
+
+    async def migrate(self) -> Sequence[str]:
+        """Bring the backend's schema up to date and return what was done. Harmless when run twice."""
+
+    async def enqueue(self, messages: Sequence[JobMessage], *, connection: object | None = None) -> int:
+        """Persist *messages*, all or none, and return how many were accepted (others had a taken unique key).
+
+        Args:
+            messages: at least one.
+            connection: the caller's open connection, whose transaction decides; needs
+                `Capability.TRANSACTIONAL`.
+
+        Raises:
+            QueueUnavailableError: nothing was persisted as far as we know; asking again with the same
+                result ids is safe. What is on its way may still arrive: see `withdraw`.
+        """
+
+    async def cancel(self, result_id: str) -> bool:
+        """Stop a job and return whether one was stopped or told to stop."""
+
+    async def withdraw(self, result_id: str) -> bool:
+        """Cancel a job whether or not its `enqueue` has arrived, and return whether it will call no vendor.
+
+        For undoing an `enqueue` that was not answered: should it arrive later, its job never starts. One that
+        waited may vanish without an end. False when the job may have begun a call, or has ended.
+
+        Raises:
+            QueueError: without `Capability.WITHDRAW`.
+            QueueUnavailableError: not known; ask again.
+        """
+
+    async def jobs(
+        self,
+        *,
+        prefix: str = "",
+        state: JobState | None = None,
+        queue_name: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[JobSummary]:
+        """Return jobs without an end, the next to start first, then ended ones, the latest first.
+
+        Args:
+            prefix: only jobs whose result id begins with it: hexadecimal digits and hyphens.
+            state: only jobs in this state.
+            queue_name: only jobs of this queue.
+            limit: at most so many.
+        """
+
+    async def pause(self, queue_name: str) -> bool:
+        """Have no waiting job of a queue started by any worker, and return whether it was not paused before.
+
+        Jobs that run go on. For jobs that wait, stale limits and ages do not count the pause.
+
+        Raises:
+            QueueError: without `Capability.PAUSE`.
+        """
+
+    async def resume(self, queue_name: str) -> bool:
+        """End a pause and return whether there was one; jobs start again within seconds.
+
+        Raises:
+            QueueError: without `Capability.PAUSE`.
+        """
+
+    async def forget(self, owner: str) -> OwnerPurge:
+        """Drop every waiting job of *owner* without publishing an end, stop running ones, delete the ends.
+
+        Harmless when repeated. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and
+        does not count them.
+
+        Raises:
+            QueueUnavailableError: some may be gone; ask again.
+        """
+
+    async def verdict(self, result_id: str) -> StatusRecord | None:
+        """Return the durable end of a job, or None; always None without `Capability.VERDICTS`."""
+
+    async def work(
+        self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float
+    ) -> None:
+        """Claim and run jobs until *stop* is set, then drain.
+
+        Never ends because of a failing backend: it reconnects with a growing, jittered wait.
+
+        Args:
+            handler: runs the jobs.
+            slots: queue name to how many of its jobs may run here at once.
+            stop: set once to drain; jobs still running after *drain_seconds* are canceled and, where the
+                queue can, handed back uncharged.
+            drain_seconds: how long to wait for running jobs.
+        """
+
+    async def stats(self) -> QueueStats:
+        """Return counts and ages."""
+
+
+def pause_sentences(paused: Mapping[str, float]) -> list[str]:
+    """Return, for `proofing check`, a sentence for each queue of `QueueStats.paused`."""
+    return [
+        f"the queue {name} is paused, for {seconds:.0f} s now: proofing queue resume {name}"
+        for name, seconds in sorted(paused.items())
+    ]

@@ -1,0 +1,189 @@
+"""What is kept of a job: its kind, its ends, and the status record that the waiting page reads.
+
+The status record holds no PII. It lives as long as the session; the sealed result beside it lives 60 s.
+States: docs/explanation/job-life.md.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from proofing.contracts.results import Outcome
+
+#: The first two groups of a UUID: 48 random bits, enough to tell one attempt from all others in a log.
+_REFERENCE_CHARACTERS = 13
+
+
+class JobKind(StrEnum):
+    """What a job proofs; also the step of the person's flow that it answers."""
+
+    #: Fetch ciphertext, decrypt, ask the document vendor, judge what it read.
+    DOCUMENT = "document"
+    #: Device profile, resolution, state ID, phone pre-check, adjudication.
+    RESOLUTION = "resolution"
+    #: Phone vendors, in order.
+    ADDRESS = "address"
+
+    @property
+    def log_name(self) -> str:
+        """The job class in the logs, such as ``ProofDocument``."""
+        return f"Proof{self.value.capitalize()}"
+
+    @property
+    def queue_name(self) -> str:
+        """The queue its jobs wait in; each kind has its own slots."""
+        return f"high_{self.value}_proofing"
+
+
+class State(StrEnum):
+    """Where a job is."""
+
+    #: Submitted, and without an end so far.
+    IN_PROGRESS = "in_progress"
+    #: Ended, in one of the ways of `End`.
+    DONE = "done"
+
+
+class End(StrEnum):
+    """How a job ended. Every job gets exactly one."""
+
+    #: Every vendor that had to answer did; `outcome` says what it comes to.
+    DONE = "done"
+    #: A vendor could not be asked, or answered nonsense.
+    VENDOR_EXCEPTION = "vendor_exception"
+    #: The licensing agency's record system failed (its codes 0001, 0002, 0047).
+    STATE_ID_EXCEPTION = "state_id_exception"
+    #: The device profiler failed.
+    DEVICE_EXCEPTION = "device_exception"
+    #: The arguments or an image do not open: tampered, swapped, or the wrong key.
+    DECRYPT_ERROR = "decrypt_error"
+    #: An image is missing, not acceptable, or failed before, or its object is gone; no vendor was asked.
+    BAD_IMAGE = "bad_image"
+    #: The job waited longer than the stale limit; no vendor was called.
+    STALE = "stale"
+    #: The job ran longer than its deadline.
+    TIMED_OUT = "timed_out"
+    #: Its workers died too often.
+    WORKER_LOST = "worker_lost"
+    #: A plugin broke its contract.
+    PLUGIN_ERROR = "plugin_error"
+    #: Our own dependency (a store, a key service) failed.
+    INTERNAL_ERROR = "internal_error"
+    #: The worker died after a vendor call had begun; whether it was answered is not known.
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    #: The person, or an operator, canceled it.
+    CANCELED = "canceled"
+    #: Written by a version whose arguments this worker cannot read.
+    UNREADABLE = "unreadable"
+
+
+def reference_number(identifier: str) -> str:
+    """Return the short form of a result id, or of a person's reference, by which operators find it.
+
+    Pages show it. It is how the identifier begins, so that a search of the logs finds it; it opens nothing.
+    """
+    return identifier[:_REFERENCE_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRecord:
+    """The state of one job, readable without opening anything sealed.
+
+    Attributes:
+        result_id: the attempt's random id (UUIDv4), never reused.
+        owner: opaque reference of the person whose session submitted it.
+        submitted_at: seconds since the epoch, by the result store's clock.
+        finished_at: the same; None while in progress.
+        reasons: reason and error codes for the screens; no PII.
+        fields: field of the form to the code of what is wrong with it, for document errors.
+        timed_out: whether a vendor ran out of time.
+        mac: hex HMAC over the rest, so that a writer of the store cannot turn a no into a yes.
+    """
+
+    result_id: str
+    kind: JobKind
+    owner: str
+    submitted_at: float
+    state: State = State.IN_PROGRESS
+    end: End | None = None
+    outcome: Outcome | None = None
+    reasons: tuple[str, ...] = ()
+    fields: Mapping[str, str] | None = None
+    timed_out: bool = False
+    finished_at: float | None = None
+    mac: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the job has ended."""
+        return self.state is State.DONE
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the step may be completed with it."""
+        return self.is_done and self.end is End.DONE and self.outcome is Outcome.PASSED
+
+    @property
+    def is_exception(self) -> bool:
+        """Whether it ended without an answer, also by being canceled; nothing is held against the person."""
+        return self.is_done and self.end is not End.DONE
+
+    def ended(
+        self,
+        end: End,
+        *,
+        at: float,
+        outcome: Outcome = Outcome.UNKNOWN,
+        reasons: tuple[str, ...] = (),
+        wrong_fields: Mapping[str, str] | None = None,
+        timed_out: bool = False,
+    ) -> Self:
+        """Return this record as terminal, without a MAC."""
+        return replace(
+            self,
+            state=State.DONE,
+            end=end,
+            outcome=outcome,
+            reasons=reasons,
+            fields=wrong_fields,
+            timed_out=timed_out,
+            finished_at=at,
+            mac="",
+        )
+
+    def signed_part(self) -> bytes:
+        """Return the canonical bytes that the MAC covers."""
+        return replace(self, mac="").to_json().encode()
+
+    def to_json(self) -> str:
+        """Return the record as one line of JSON with sorted keys."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps(values, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: *text* is no status record.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            return cls(
+                result_id=values["result_id"],
+                kind=JobKind(values["kind"]),
+                owner=values["owner"],
+                submitted_at=values["submitted_at"],
+                state=State(values["state"]),
+                end=End(values["end"]) if values["end"] else None,
+                outcome=Outcome(values["outcome"]) if values["outcome"] else None,
+                reasons=tuple(values["reasons"]),
+                fields=values["fields"],
+                timed_out=values["timed_out"],
+                finished_at=values["finished_at"],
+                mac=values["mac"],
+            )
+        except (KeyError, TypeError, ValueError, RecursionError):
+            raise ValueError("no status record") from None

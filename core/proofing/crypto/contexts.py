@@ -1,0 +1,25 @@
+"""What each kind of sealed message is bound to, so that none opens in another's place."""
+
+from proofing.contracts.queues import JobMessage
+from proofing.crypto.data_keys import Purpose
+from proofing.crypto.encryption import SealContext
+
+
+def image_key_context(owner: str, attempt: str) -> SealContext:
+    """Return what the key of a page's pictures is bound to until it is submitted.
+
+    Of the arguments' purpose, which web processes may seal for and not open.
+    """
+    return SealContext(purpose=Purpose.ARGUMENTS, subject=owner, item=f"image-key/{attempt}")
+
+
+def arguments_context(message: JobMessage) -> SealContext:
+    """Return what a job's arguments are bound to: the person, the kind, and this very job."""
+    return SealContext(
+        purpose=Purpose.ARGUMENTS, subject=message.owner, item=f"{message.kind.value}/{message.result_id}"
+    )
+
+
+def result_context(owner: str, result_id: str) -> SealContext:
+    """Return what a job's result is bound to."""
+    return SealContext(purpose=Purpose.RESULT, subject=owner, item=result_id)

@@ -1,0 +1,66 @@
+"""What everything that handles jobs in one process shares: one record, made by `proofing.bootstrap`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from proofing.base.patience import FIRST_WAIT_SECONDS, PATIENCE_SECONDS, retry_while_unavailable
+from proofing.contracts.queues import Queue
+from proofing.contracts.stores import ImageStore, ResultStore
+from proofing.crypto.encryption import KeyRing, Sealer
+from proofing.jobs.run import VendorClientPool
+from proofing.routing.router import Router
+from proofing.settings import LiveSettings
+
+StepT = TypeVar("StepT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How long things may take. What an operator may choose is a setting, and not here.
+
+    Attributes:
+        publish_seconds: how long publishing an end is tried again while the result store is away. The queue
+            is asked for ends of attempts that are older.
+        publish_wait_seconds: the first wait between two tries; doubled each time.
+        delete_images_seconds: how long deleting the images of one job may take; then the sweeper does it.
+        slow_submit_seconds: a submit that took longer may have been canceled by its person meanwhile.
+        undo_wait_seconds: the first wait between two tries to withdraw a job from a queue that is away.
+    """
+
+    publish_seconds: float = PATIENCE_SECONDS
+    publish_wait_seconds: float = FIRST_WAIT_SECONDS
+    delete_images_seconds: float = 4.0
+    slow_submit_seconds: float = 5.0
+    undo_wait_seconds: float = 0.5
+
+    async def retry_while_unavailable(self, step: Callable[[], Awaitable[StepT]]) -> StepT:
+        """Do *step* again while its store is away; see `proofing.base.patience`."""
+        return await retry_while_unavailable(
+            step, patience_seconds=self.publish_seconds, first_wait_seconds=self.publish_wait_seconds
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """The parts of one process.
+
+    Attributes:
+        queue, results, images: the backends.
+        sealer: seals and opens under `keys` and data keys.
+        keys: sign records and slots.
+        router: chooses vendors.
+        desk: what all vendor calls share.
+        live: the settings in force.
+        deadlines: how long things may take.
+    """
+
+    queue: Queue
+    results: ResultStore
+    images: ImageStore
+    sealer: Sealer
+    keys: KeyRing
+    router: Router
+    desk: VendorClientPool
+    live: LiveSettings
+    deadlines: Deadlines = field(default_factory=Deadlines)

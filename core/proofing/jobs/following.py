@@ -1,0 +1,123 @@
+"""Following an attempt: its record, wherever that is stored, and its result."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
+from proofing.base.errors import EncryptionError
+from proofing.base.logs import get_logger, log
+from proofing.contracts.persons import Finished, Person
+from proofing.contracts.queues import Capability
+from proofing.contracts.records import JobKind, StatusRecord
+from proofing.crypto.contexts import result_context
+from proofing.crypto.record_macs import is_genuine
+from proofing.jobs.dependencies import Dependencies
+
+_logger = get_logger(__name__)
+
+
+class Follower:
+    """Reads what became of the attempts of people."""
+
+    def __init__(self, parts: Dependencies) -> None:
+        """Look into the result store of *parts*, and behind it into the queue."""
+        self._results = parts.results
+        self._queue = parts.queue
+        self._sealer = parts.sealer
+        self._keys = parts.keys
+        self._live = parts.live
+        self._deadlines = parts.deadlines
+
+    async def status(self, person: Person, result_id: str, kind: JobKind) -> StatusRecord | None:
+        """Return the record of the person's own attempt of this kind.
+
+        None for an unknown, foreign, forged or other-step record, and for one so old that no answer can come.
+        """
+        return await self._standing(person, result_id, kind, await self._results.status(result_id))
+
+    async def wait(
+        self,
+        person: Person,
+        result_id: str,
+        kind: JobKind,
+        *,
+        timeout_seconds: float,
+        begun: Awaitable[StatusRecord | None] | None = None,
+    ) -> StatusRecord | None:
+        """Return the record as soon as it is terminal, or as `status` when *timeout_seconds* are over.
+
+        *begun* is a wait that `begin_waiting` began before it was known who waits.
+        """
+        found = await (begun or self.begin_waiting(result_id, timeout_seconds=timeout_seconds))
+        return await self._standing(person, result_id, kind, found)
+
+    async def finished(self, person: Person, result_id: str, kind: JobKind) -> Finished | None:
+        """Return a finished attempt with its result; None while there is no end.
+
+        The result stays until a session that has taken it in is kept: see `update_session`.
+        """
+        return (await self.look(person, result_id, kind))[1]
+
+    def begin_waiting(
+        self, result_id: str, *, timeout_seconds: float
+    ) -> Coroutine[Any, Any, StatusRecord | None]:
+        """Return a wait for the unjudged record, of which only `wait` may tell anybody."""
+        return self._results.wait(result_id, timeout_seconds=timeout_seconds)
+
+    async def look(
+        self, person: Person, result_id: str, kind: JobKind
+    ) -> tuple[StatusRecord | None, Finished | None]:
+        """Return what `status` and `finished` do, in one look."""
+        found, blob = await asyncio.gather(self._results.status(result_id), self._results.result(result_id))
+        record = await self._standing(person, result_id, kind, found)
+        if record is None or not record.is_done:
+            return record, None
+        if blob is None and (found != record or kind is JobKind.DOCUMENT):
+            # Servers of their own may have answered the two questions, before and after the end.
+            blob = await self._results.result(result_id)
+        if blob is None:
+            return record, Finished(record=record, result=None)
+        try:
+            result = json.loads(await self._sealer.open(blob, result_context(person.reference, result_id)))
+        except EncryptionError:
+            log(_logger, "result_decryption_failed", level=logging.WARNING, job_id=result_id, kind=kind)
+            return record, Finished(record=record, result=None)
+        return record, Finished(record=record, result=result)
+
+    async def is_anothers(self, person: Person, result_id: str, kind: JobKind) -> bool:
+        """Tell whether *result_id* is known, and not as an attempt of this kind by *person*."""
+        found = await self._results.status(result_id)
+        return found is not None and (found.owner, found.kind) != (person.reference, kind)
+
+    async def _standing(
+        self, person: Person, result_id: str, kind: JobKind, record: StatusRecord | None
+    ) -> StatusRecord | None:
+        """Return the person's record, or the durable end that the result store lost, hides, or never got.
+
+        It never got one whose worker could not reach it for as long as it tries to publish. The queue is
+        asked for attempts of that age only.
+        """
+        own = self._own(person, kind, record)
+        if own is not None and (
+            own.is_done or self._results.now() - own.submitted_at < self._deadlines.publish_seconds
+        ):
+            return own
+        if Capability.VERDICTS not in self._queue.capabilities:
+            return own
+        return self._own(person, kind, await self._queue.verdict(result_id)) or own
+
+    def _own(self, person: Person, kind: JobKind, record: StatusRecord | None) -> StatusRecord | None:
+        """Return *record* only if it is the person's, of this kind, ours by its MAC, and not given up."""
+        if record is None or record.owner != person.reference or record.kind is not kind:
+            return None
+        if not is_genuine(self._keys, record):
+            log(_logger, "status_record_mac_invalid", level=logging.WARNING, job_id=record.result_id)
+            return None
+        if (
+            not record.is_done
+            and self._results.now() - record.submitted_at > self._live.current.longest_job_seconds
+        ):
+            return None
+        return record

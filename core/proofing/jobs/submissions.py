@@ -1,0 +1,254 @@
+"""The steps of a submit, each atomic in its store, and how they are undone when one fails.
+
+Who submits chooses the result id, and has noted it where every host looks first (a session, in one
+atomic change): of two submits at once one is made. Beside each other, because each waits for another machine,
+the attempt is noted, its status record is written, and it is admitted: all limits are counted and all upload
+slots taken in one step, or nothing is. Then the job is enqueued; with jobs switched off it runs here.
+
+A submit that fails after the job was sent to the queue leaves a terminal record, *canceled*: the job may
+have arrived, or arrive when a network heals, and its worker meets that record before any vendor.
+docs/explanation/job-life.md.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from proofing.base.concurrency import Background
+from proofing.base.errors import ProofingError
+from proofing.base.logs import get_logger, log
+from proofing.base.metrics import JOBS_SUBMITTED
+from proofing.base.tracing import Span, SpanKind, span
+from proofing.contracts.queues import JobMessage
+from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.stores import Count
+from proofing.crypto.contexts import arguments_context
+from proofing.crypto.record_macs import sign_record
+from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, DocumentArguments, PIIArguments
+from proofing.jobs.attempts import Progress, Submission, submit_mark
+from proofing.jobs.dependencies import Dependencies
+from proofing.jobs.runner import JobRunner
+from proofing.jobs.undoing import Undoer
+from proofing.sessions.traces import Trace, Traces
+
+_logger = get_logger(__name__)
+
+
+class Submitter:
+    """Takes submissions through their steps."""
+
+    def __init__(self, parts: Dependencies, runner: JobRunner) -> None:
+        """Submit to the queue of *parts*, or have *runner* run the job inside the request."""
+        self._runner = runner
+        self._queue = parts.queue
+        self._results = parts.results
+        self._sealer = parts.sealer
+        self._keys = parts.keys
+        self._live = parts.live
+        self._deadlines = parts.deadlines
+        self._traces = Traces(parts.results, parts.live)
+        self._background = Background()
+        self._undoer = Undoer(parts, self._background)
+        self._running_here: set[str] = set()
+
+    async def close(self) -> None:
+        """End what is being undone in the background."""
+        await self._background.close()
+
+    async def submit(self, submission: Submission) -> str:
+        """Take *submission* through its steps and return its result id; harmless when it was begun before.
+
+        Raises:
+            LimitReachedError: a limit holds; nothing was submitted or counted.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted, and nothing will run; try
+                again with a new id.
+            asyncio.CancelledError: as above, unless the job was running inside the request.
+        """
+        mode = "inline" if submission.inline else "queued"
+        with span(
+            f"submit {submission.kind}",
+            SpanKind.PRODUCER,
+            kind=submission.kind,
+            job_id=submission.result_id,
+            mode=mode,
+        ) as submitting:
+            return await self._submit(submission, mode, submitting)
+
+    async def _submit(self, submission: Submission, mode: str, submitting: Span) -> str:
+        """Take *submission* through its steps, as part of the trace."""
+        began = time.monotonic()
+        progress = Progress(mark=submit_mark(submission.result_id))
+        try:
+            prepared = await self._prepare(submission, progress, submitting)
+            if prepared is None:
+                return submission.result_id
+            message, arguments = prepared
+            if not submission.inline:
+                progress.sent = True
+                await self._queue.enqueue([message])
+                log(_logger, "enqueue", **message.log_fields)
+                if time.monotonic() - began > self._deadlines.slow_submit_seconds:
+                    await self._take_back_if_given_up(message)
+        except ProofingError:
+            if await asyncio.shield(self._background.begin(self._undoer.undo(submission, progress))):
+                raise
+            # The answer of the queue was lost, but a worker has the job already.
+        except asyncio.CancelledError:
+            self._background.begin(self._undoer.undo(submission, progress))
+            raise
+        JOBS_SUBMITTED.labels(submission.kind.value, mode).inc()
+        if submission.inline:
+            self._running_here.add(submission.result_id)
+            # Shielded: a browser that leaves must not stop a call that is being paid for.
+            await asyncio.shield(self._background.begin(self._run_inline(message, arguments, began)))
+        return submission.result_id
+
+    def is_running_here(self, result_id: str) -> bool:
+        """Tell whether the job runs inside a request of this process, also one that was given up."""
+        return result_id in self._running_here
+
+    async def _run_inline(self, message: JobMessage, arguments: Arguments, began: float) -> None:
+        """Run the job here."""
+        try:
+            await self._runner.run_inline(_InlineJob(message, began), arguments)
+        finally:
+            self._running_here.discard(message.result_id)
+
+    async def cancel(
+        self,
+        owner: str,
+        kind: JobKind,
+        result_id: str,
+        record: StatusRecord | None,
+        *,
+        refund: Sequence[str],
+    ) -> None:
+        """End the attempt as canceled, and take one off each counter of *refund*.
+
+        Works whatever is known of it. Harmless when repeated. Its pictures are deleted by the worker that
+        meets the canceled job: a web process may not.
+        """
+        message = JobMessage(
+            result_id=result_id,
+            kind=kind,
+            owner=owner,
+            encrypted_arguments=b"",
+            enqueued_at=record.submitted_at if record else self._results.now(),
+            metadata={"counted": refund},
+        )
+        await self._runner.discard(message, End.CANCELED)
+        await self._queue.cancel(result_id)
+
+    def _message(self, submission: Submission, submitting: Span) -> JobMessage:
+        """Return the job, without its arguments."""
+        settings = self._live.current
+        traced: dict[str, Any] = {"trace_id": submitting.trace_id} if submitting.trace_id else {}
+        continued = {"traceparent": submitting.traceparent} if submitting.traceparent else {}
+        return JobMessage(
+            result_id=submission.result_id,
+            kind=submission.kind,
+            owner=submission.owner,
+            partner=submission.partner,
+            encrypted_arguments=b"",
+            enqueued_at=self._results.now(),
+            metadata={
+                **submission.metadata,
+                **continued,
+                "counted": [counter.key for counter in submission.counters],
+            },
+            schema_version=SCHEMA_VERSION,
+            stale_after_seconds=settings.async_stale_job_timeout_seconds,
+            deadline_seconds=settings.job_deadline_seconds,
+            **traced,
+        )
+
+    async def _prepare(
+        self, submission: Submission, progress: Progress, submitting: Span
+    ) -> tuple[JobMessage, Arguments] | None:
+        """Note, begin and admit the attempt; return the job with its arguments.
+
+        None when it was begun before. These do not need each other's answers, and each waits for another
+        machine. Raises the first failure when all have ended, so that what is undone then stays undone.
+        """
+        message = self._message(submission, submitting)
+        noted, begun, arguments = await asyncio.gather(
+            self._traces.note(submission.owner, Trace(job=submission.result_id, keys=[progress.mark.key])),
+            self._begin(message),
+            self._admit(submission, progress),
+            return_exceptions=True,
+        )
+        if begun is False:
+            progress.repeats = True
+            await self._undoer.undo(submission, progress)
+            return None
+        for answer in (noted, begun, arguments):
+            if isinstance(answer, BaseException):
+                raise answer
+        assert isinstance(arguments, (DocumentArguments, PIIArguments))  # noqa: S101 - errors are raised above
+        message = replace(message, metadata={**message.metadata, "objects": arguments.objects})
+        if not submission.inline:
+            # A job that runs here never persists its arguments.
+            sealed = await self._sealer.seal(arguments.to_bytes(), arguments_context(message))
+            message = replace(message, encrypted_arguments=sealed)
+        return message, arguments
+
+    async def _admit(self, submission: Submission, progress: Progress) -> Arguments:
+        """Count the attempt everywhere and set its marks. Refused arguments are not counted."""
+        prepared = await submission.ready()
+        progress.admitted = None
+        admission = await self._results.admit(
+            marks=[progress.mark, *prepared.marks],
+            counts=[
+                Count(counter=one.key, maximum=one.maximum, window_seconds=one.window_seconds)
+                for one in submission.counters
+            ],
+        )
+        progress.admitted = admission.granted
+        if admission.taken and submission.taken is not None:
+            raise submission.taken(admission.taken)
+        if admission.full is not None:
+            key, usage = admission.full
+            next(one for one in submission.counters if one.key == key).require_counted(usage)
+        return prepared.arguments
+
+    async def _begin(self, message: JobMessage) -> bool:
+        """Write the status record, in progress, before anything can end it; False when one exists."""
+        life = self._live.current.session_max_age_seconds
+        return await self._results.begin(sign_record(self._keys, _record(message)), ttl_seconds=life)
+
+    async def _take_back_if_given_up(self, message: JobMessage) -> None:
+        """Cancel the job if its attempt was ended while this host was slow; its worker would see it, too."""
+        record = await self._results.status(message.result_id)
+        if record is not None and record.is_done:
+            await self._queue.cancel(message.result_id)
+
+
+class _InlineJob:
+    """A job that runs inside the request: no queue, no lease."""
+
+    attempt = 1
+
+    def __init__(self, message: JobMessage, began: float) -> None:
+        """Take the job, and when its submit *began* by the monotonic clock."""
+        self.message = message
+        self._began = began
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago its submit began."""
+        return time.monotonic() - self._began
+
+    async def record_intent(self, vendor_name: str) -> None:
+        """Nothing outlives the request, so there is nothing to note."""
+
+
+def _record(message: JobMessage) -> StatusRecord:
+    """Return the record of *message*, in progress and without a MAC."""
+    return StatusRecord(
+        result_id=message.result_id,
+        kind=message.kind,
+        owner=message.owner,
+        submitted_at=message.enqueued_at,
+    )

@@ -1,0 +1,1 @@
+"""The only way out to vendors: proxy, allow-list, deadlines and caps."""

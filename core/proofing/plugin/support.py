@@ -1,0 +1,56 @@
+"""What plugins would otherwise repeat.
+
+Seams for foreign exceptions and their kinds of trouble, waits that grow, bounded threads, MACs under previous
+keys, authenticated encryption, strict JSON and YAML, SQL in files, and what all state ID and document vendors
+share.
+
+Heavier than `proofing.plugin`: import it in the modules that do the work, not in the plugin's package.
+"""
+
+from proofing.base.backoff import Backoff, jittered
+from proofing.base.errors import why
+from proofing.base.foreign import calls_back, seam, translated
+from proofing.base.log_output import silence_foreign
+from proofing.base.macs import MACKeys
+from proofing.base.named_queries import NamedQueries
+from proofing.base.sqlite_changes import data_version
+from proofing.base.strict_json import parse_json
+from proofing.base.strict_yaml import parse_yaml
+from proofing.base.threads import BoundedThreads
+from proofing.base.troubles import WORDS as TROUBLE_WORDS
+from proofing.base.troubles import trouble_of, trouble_of_postgres, trouble_of_redis
+from proofing.crypto.encryption import KEY_BYTES, aead_open, aead_seal, canonical_context
+from proofing.rules.document_errors import IMAGE_FAILURES, MIN_DPI, MIN_GLARE, MIN_SHARPNESS
+from proofing.rules.documents import has_barcode_attention
+from proofing.rules.state_id import JURISDICTIONS, judge_matches
+
+__all__ = [
+    "IMAGE_FAILURES",
+    "JURISDICTIONS",
+    "KEY_BYTES",
+    "MIN_DPI",
+    "MIN_GLARE",
+    "MIN_SHARPNESS",
+    "TROUBLE_WORDS",
+    "Backoff",
+    "BoundedThreads",
+    "MACKeys",
+    "NamedQueries",
+    "aead_open",
+    "aead_seal",
+    "calls_back",
+    "canonical_context",
+    "data_version",
+    "has_barcode_attention",
+    "jittered",
+    "judge_matches",
+    "parse_json",
+    "parse_yaml",
+    "seam",
+    "silence_foreign",
+    "translated",
+    "trouble_of",
+    "trouble_of_postgres",
+    "trouble_of_redis",
+    "why",
+]

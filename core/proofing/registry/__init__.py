@@ -1,0 +1,1 @@
+"""Finds plugins, loads them, and holds what they hand over to its contract."""

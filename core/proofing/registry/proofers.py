@@ -1,0 +1,85 @@
+"""A proofer that a plugin offers: made at its first use, and held to what its descriptor must say."""
+
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import Any
+
+from proofing.base.errors import PluginError
+from proofing.contracts.hooks import GROUP
+from proofing.contracts.proofers import AnyProofer, HostedProofer, Maturity, PollingProofer, ProoferDescriptor
+from proofing.registry.vendor_metrics import begin_vendor
+
+
+class LoadedProofer:
+    """A proofer's descriptor with its plugin's settings; the proofer itself is made at its first use."""
+
+    def __init__(self, plugin: str, descriptor: ProoferDescriptor, settings: Any) -> None:
+        """Hold what is needed to make the proofer."""
+        self.plugin = plugin
+        self.descriptor = descriptor
+        self.settings = settings
+        begin_vendor(*vendor_labels(descriptor))
+
+    @cached_property
+    def proofer(self) -> AnyProofer:
+        """The proofer.
+
+        Raises:
+            PluginError: the plugin fails to make it, or it has a shape that is not driven.
+        """
+        try:
+            proofer: Any = self.descriptor.make(self.settings)
+        except ModuleNotFoundError as error:
+            raise PluginError(f"{self.plugin} {missing_library(error, self.plugin)}") from None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a factory may raise anything, even what ends a process
+            raise PluginError(
+                f"{self.plugin} cannot make {self.descriptor.name}: {type(error).__name__}"
+            ) from None
+        if not (hasattr(proofer, "proof") or isinstance(proofer, PollingProofer)):
+            why = "hosted sessions are not driven yet" if isinstance(proofer, HostedProofer) else "no proofer"
+            raise PluginError(f"{self.plugin}: {self.descriptor.name} cannot be asked: {why}")
+        made: AnyProofer = proofer
+        return made
+
+    def bounds(self) -> tuple[frozenset[str], float]:
+        """Return the hosts that it may call, and the time limit of one question in seconds.
+
+        Raises:
+            PluginError: the descriptor's functions raise, or answer with something else.
+        """
+        name = self.descriptor.name
+        try:
+            hosts: Any = self.descriptor.hosts(self.settings)
+            seconds = float(self.descriptor.timeout_seconds(self.settings))
+            known: frozenset[object] = frozenset(hosts)
+        except Exception as error:  # noqa: BLE001 - a plugin's function may raise anything
+            raise PluginError(f"the descriptor of {name} raised {type(error).__name__}") from None
+        # One text would pass for a set of its letters, and an address never equals a host.
+        names = frozenset(host for host in known if isinstance(host, str) and "/" not in host)
+        if type(hosts) is str or len(names) < len(known):
+            raise PluginError(f"{name}: hosts must return a set of host names, such as api.acme.example:8443")
+        if not seconds > 0:
+            raise PluginError(f"{name}: timeout_seconds must return a positive number")
+        return names, seconds
+
+    @property
+    def is_mock(self) -> bool:
+        """Whether it may not answer for real people."""
+        return self.descriptor.maturity is Maturity.MOCK
+
+
+def vendor_labels(descriptor: ProoferDescriptor) -> tuple[str, str]:
+    """Return vendor and product, as metrics name them; ``acme:instant_verify`` holds both."""
+    vendor, _, product = descriptor.name.partition(":")
+    return vendor, product or descriptor.kind.value
+
+
+def missing_library(error: ModuleNotFoundError, plugin: str) -> str:
+    """Say what *plugin* lacks and how to get it; only our own distribution has an extra for each plugin."""
+    origins = [entry.dist.name for entry in entry_points(group=GROUP, name=plugin) if entry.dist]
+    others = sorted(set(origins) - {"proofing"})
+    if not others:
+        return f"needs {error.name}; install proofing[{plugin}]"
+    return f"needs {error.name}; install it, or reinstall {', '.join(others)}"

@@ -1,0 +1,16 @@
+"""The series of a vendor that may be asked, which begin at 0: docs/reference/metrics.md."""
+
+from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
+from proofing.contracts.results import Outcome
+
+#: Why a question to a vendor has no answer.
+_VENDOR_CAUSES = ("timeout", "unavailable", "response", "vendor", "plugin_error", "canceled")
+
+
+def begin_vendor(vendor: str, product: str) -> None:
+    """Make the series of a vendor that may be asked, all at 0. Harmless when repeated."""
+    for outcome in Outcome:
+        VENDOR_CALLS.labels(vendor, product, outcome.value, "")
+    for cause in _VENDOR_CAUSES:
+        VENDOR_CALLS.labels(vendor, product, "error", cause)
+    VENDOR_SECONDS.labels(vendor, product)

@@ -1,0 +1,47 @@
+"""What is counted of people and SSNs: the limits of `proofing.rules.limits`, as the settings number them."""
+
+from proofing.contracts.persons import LimitState
+from proofing.contracts.records import JobKind
+from proofing.contracts.stores import ResultStore
+from proofing.crypto.encryption import KeyRing
+from proofing.rules import limits
+from proofing.rules.limits import Counter, Limit
+from proofing.settings import LiveSettings
+
+
+class PersonLimits:
+    """Makes the counters of people and SSNs, and reads them."""
+
+    def __init__(self, results: ResultStore, fingerprint_keys: KeyRing, live: LiveSettings) -> None:
+        """Count in *results*; an SSN by its fingerprint under *fingerprint_keys*."""
+        self._results = results
+        self._fingerprints = fingerprint_keys
+        self._live = live
+
+    def counter(self, limit: Limit, subject: str) -> Counter:
+        """Return the counter of *subject* under *limit*."""
+        settings = self._live.current
+        return Counter(
+            limit=limit,
+            key=limits.counter_key(limit, subject),
+            maximum=getattr(settings, f"{limit.name}_max_attempts"),
+            window_seconds=getattr(settings, f"{limit.name}_window_minutes") * 60.0,
+        )
+
+    def counters(self, kind: JobKind, person: str, ssn: str | None = None) -> list[Counter]:
+        """Return everything that an attempt of *kind* by the *person* with that reference counts on."""
+        counters = [self.counter(limits.OF_KIND[kind], person)]
+        if kind is JobKind.RESOLUTION and ssn:
+            counters.insert(0, self.counter(limits.SSN, self._fingerprints.fingerprint(ssn)))
+        return counters
+
+    async def state(self, person: str, name: str, *, ssn: str | None = None) -> LimitState:
+        """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
+        limit, subject = limits.LIMITS[name], person
+        if ssn and limit.subject is limits.Subject.SSN:
+            subject = self._fingerprints.fingerprint(ssn)
+        counter = self.counter(limit, subject)
+        usage = await self._results.usage(counter.key)
+        return LimitState(
+            remaining=counter.remaining(usage), maximum=counter.maximum, seconds_left=usage.seconds_left
+        )

@@ -1,0 +1,245 @@
+"""Which vendor is asked: one router that chooses, and can explain its choice.
+
+A person's bucket is SHA-256 of ``discriminator:experiment`` as a fraction of 100; the percentages of the
+settings are walked in their order, and who falls outside gets the default vendor. The same discriminator
+always falls into the same bucket, so the choice is sticky without being stored.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proofing.base.errors import ConfigurationError, PluginError, Problem
+from proofing.contracts.proofers import ProoferKind
+from proofing.contracts.records import JobKind
+from proofing.registry.plugins import PluginManager
+from proofing.registry.proofers import LoadedProofer
+from proofing.settings import LiveSettings, Settings
+from proofing.settings.schema import VendorStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A vendor and why it was chosen.
+
+    Attributes:
+        vendor: name of the proofer; None when the kind is switched off.
+        why: the steps that led to it, for people.
+        is_in_outage: whether the operators say that the vendor is out.
+    """
+
+    vendor: str | None
+    why: tuple[str, ...]
+    is_in_outage: bool = False
+
+
+def bucket(discriminator: str, experiment: str) -> float:
+    """Return where *discriminator* falls in *experiment*, from 0 to 100."""
+    digest = hashlib.sha256(f"{discriminator}:{experiment}".encode()).hexdigest()
+    return int(digest, 16) / (16**64 - 1) * 100
+
+
+class Router:
+    """Chooses among the proofers of the enabled plugins by the settings in force."""
+
+    def __init__(self, plugins: PluginManager, live: LiveSettings) -> None:
+        """Choose among *plugins*' proofers."""
+        self._plugins = plugins
+        self._live = live
+
+    def explain(self, kind: ProoferKind, discriminator: str) -> Choice:
+        """Return the choice for *discriminator*: the person for documents, the attempt for resolution."""
+        settings = self._live.current
+        vendor, why = _walk(settings, kind, discriminator)
+        if vendor is None:
+            return Choice(vendor=None, why=why)
+        status = settings.vendor_status.get(vendor, VendorStatus.OPERATIONAL)
+        is_in_outage = status is not VendorStatus.OPERATIONAL
+        return Choice(
+            vendor=vendor,
+            why=(*why, f"vendor_status of {vendor} is {status.value}"),
+            is_in_outage=is_in_outage,
+        )
+
+    def choose(self, kind: ProoferKind, discriminator: str) -> LoadedProofer | None:
+        """Return the proofer for *discriminator*, or None when the kind is switched off.
+
+        Raises:
+            PluginError: the vendor's plugin is not there.
+        """
+        choice = self.explain(kind, discriminator)
+        return None if choice.vendor is None else self.named(kind, choice.vendor)
+
+    def named(self, kind: ProoferKind, name: str) -> LoadedProofer:
+        """Return the proofer *name*. Raises `PluginError` when there is none."""
+        return _named(self._plugins, kind, name)
+
+    def phone_vendors(self) -> list[LoadedProofer]:
+        """Return the phone vendors that are not out, in the order in which they are asked."""
+        return [self.named(ProoferKind.ADDRESS, name) for name in _standing(self._live.current)]
+
+    def candidates(self, kind: JobKind, person: str) -> Sequence[str]:
+        """Return the names of the vendors of which one will be asked first in a job of *kind*.
+
+        For documents it is the person's vendor; for resolution the attempt decides, so each one is named.
+        """
+        settings = self._live.current
+        if kind is JobKind.ADDRESS:
+            return _standing(settings)
+        if kind is JobKind.RESOLUTION:
+            shares = settings.resolution_vendor_percentages
+            chosen = [name for name, share in shares.items() if share]
+            return chosen if sum(shares.values()) >= 100 else [*chosen, settings.resolution_vendor]  # noqa: PLR2004 - percent
+        vendor = self.explain(ProoferKind.DOCUMENT, person).vendor
+        return [] if vendor is None else [vendor]
+
+    def is_available(self, discriminator: str) -> bool:
+        """Tell whether the flow can be offered: it is on, and no vendor of its first steps is out."""
+        return self._live.current.idv_available and not any(
+            self.explain(kind, discriminator).is_in_outage
+            for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
+        )
+
+    def uses_mocks(self) -> bool:
+        """Tell whether a vendor of the settings in force is a mock: then this is a test system."""
+        return any(
+            (loaded := self._plugins.proofers.get((kind, name))) is not None and loaded.is_mock
+            for _key, kind, names in _named_vendors(self._live.current)
+            for name in names
+        )
+
+    def unusable(self) -> list[Problem]:
+        """Return the vendors of the settings in force that cannot be asked. See `unusable_vendors`."""
+        return unusable_vendors(self._live.current, self._plugins)
+
+
+def unusable_vendors(settings: Settings, plugins: PluginManager) -> list[Problem]:
+    """Make every vendor that *settings* name; return those that cannot be made or are not driven."""
+    problems = []
+    for key, kind, names in _named_vendors(settings):
+        for name in names:
+            try:
+                loaded = _named(plugins, kind, name)
+                loaded.bounds()
+                _ = loaded.proofer
+            except PluginError as error:
+                problems.append(Problem("settings", key, str(error)))
+    return problems
+
+
+def vendor_hosts(settings: Settings, plugins: PluginManager) -> dict[str, list[str]]:
+    """Return the hosts that each vendor that *settings* name may call, without the port of https; sorted.
+
+    Vendors that call none are left out. The settings must be without `vendor_problems`.
+
+    Raises:
+        ConfigurationError: the descriptor of a vendor is broken.
+    """
+    found: dict[str, set[str]] = {}
+    problems = []
+    for key, kind, names in _named_vendors(settings):
+        for name in names:
+            try:
+                hosts, _seconds = _named(plugins, kind, name).bounds()
+            except PluginError as error:
+                problems.append(Problem("settings", key, str(error)))
+            else:
+                found.setdefault(name, set()).update(host.lower().removesuffix(":443") for host in hosts)
+    if problems:
+        raise ConfigurationError(problems)
+    return {name: sorted(hosts) for name, hosts in sorted(found.items()) if hosts}
+
+
+def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]:
+    """Return every vendor that *settings* name and no plugin offers, and in production every mock.
+
+    A status of a vendor that does not exist is a misspelt name, and the outage would not be noticed.
+    """
+    problems = []
+    for key, kind, names in _named_vendors(settings):
+        offered = sorted(name for known, name in plugins.proofers if known is kind)
+        for name in names:
+            loaded = plugins.proofers.get((kind, name))
+            if loaded is None:
+                rule = f"no enabled plugin offers {name}; offered: {', '.join(offered) or 'none'}"
+                problems.append(Problem("settings", key, rule))
+            elif loaded.is_mock and settings.is_production:
+                problems.append(Problem("settings", key, f"{name} is a mock and refused in production"))
+    known = {name for _kind, name in plugins.proofers}
+    problems += [
+        Problem("settings", f"vendor_status.{name}", "no enabled plugin offers a vendor of this name")
+        for name in settings.vendor_status
+        if name not in known
+    ]
+    problems += [
+        Problem("settings", f"vendor_hourly_budgets.{name}", "no enabled plugin offers a vendor of this name")
+        for name in settings.vendor_hourly_budgets
+        if name not in known
+    ]
+    return problems
+
+
+def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[str]]]:
+    """Return every settings key that names vendors, with their kind and names."""
+    state_id = [settings.state_id_vendor] if settings.state_id_vendor else []
+    device = [settings.device_vendor] if settings.device_profiling_enabled else []
+    return [
+        ("address_vendors", ProoferKind.ADDRESS, settings.address_vendors),
+        ("device_vendor", ProoferKind.DEVICE, device),
+        ("document_vendor", ProoferKind.DOCUMENT, [settings.document_vendor]),
+        ("document_vendor_percentages", ProoferKind.DOCUMENT, list(settings.document_vendor_percentages)),
+        ("resolution_vendor", ProoferKind.RESOLUTION, [settings.resolution_vendor]),
+        (
+            "resolution_vendor_percentages",
+            ProoferKind.RESOLUTION,
+            list(settings.resolution_vendor_percentages),
+        ),
+        ("state_id_vendor", ProoferKind.STATE_ID, state_id),
+    ]
+
+
+def _named(plugins: PluginManager, kind: ProoferKind, name: str) -> LoadedProofer:
+    """Return the proofer *name*. Raises `PluginError` when there is none."""
+    loaded = plugins.proofers.get((kind, name))
+    if loaded is None:
+        raise PluginError(f"no enabled plugin offers the {kind.value} proofer {name}")
+    return loaded
+
+
+def _standing(settings: Settings) -> list[str]:
+    """Return the phone vendors that are not out, in their order."""
+    return [
+        name
+        for name in settings.address_vendors
+        if settings.vendor_status.get(name, VendorStatus.OPERATIONAL) is VendorStatus.OPERATIONAL
+    ]
+
+
+def _walk(settings: Settings, kind: ProoferKind, discriminator: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the vendor by switches and percentages, and why."""
+    if kind is ProoferKind.DEVICE:
+        on = settings.device_profiling_enabled
+        return (settings.device_vendor if on else None), (f"device_profiling_enabled is {str(on).lower()}",)
+    if kind is ProoferKind.STATE_ID:
+        return settings.state_id_vendor, (f"state_id_vendor is {settings.state_id_vendor}",)
+    if kind is ProoferKind.ADDRESS:
+        if standing := _standing(settings):
+            return standing[0], ("the first of address_vendors that is not out",)
+        return settings.address_vendors[0], ("every one of address_vendors is out",)
+    percentages: Mapping[str, float]
+    if kind is ProoferKind.DOCUMENT:
+        key, default, percentages = (
+            "document_vendor",
+            settings.document_vendor,
+            settings.document_vendor_percentages,
+        )
+    else:
+        key, default = "resolution_vendor", settings.resolution_vendor
+        percentages = settings.resolution_vendor_percentages
+    place = bucket(discriminator, key)
+    low = 0.0
+    for vendor, share in percentages.items():
+        if low < place <= low + share:
+            return vendor, (f"bucket {place:.2f} of {key} lies in {vendor}'s ({low:g}, {low + share:g}]",)
+        low += share
+    return default, (f"bucket {place:.2f} of {key} lies outside every percentage: the default {default}",)

@@ -1,0 +1,171 @@
+"""What is counted without knowing a person: attempts by client address, and calls of one vendor by hour.
+
+Windows are fixed hours, so that steady traffic of a shared address does not keep its window open for good, as
+a window that every attempt restarts would. An address is counted under an HMAC whose key is another one every
+day; nothing else keeps it. docs/adr/0020-client-limits.md
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from proofing.base.metrics import VENDOR_BUDGETS_REACHED
+from proofing.contracts.records import JobKind
+from proofing.contracts.stores import ResultStore, Usage
+from proofing.crypto.encryption import KeyRing
+from proofing.rules import limits
+from proofing.rules.limits import Counter, Limit, Subject
+from proofing.settings import LiveSettings
+
+WINDOW_SECONDS = 3600.0
+
+SESSION = Limit(name="client_session", subject=Subject.CLIENT)
+#: The limit that each kind of job counts against by client address.
+OF_KIND: Mapping[JobKind, Limit] = MappingProxyType(
+    {
+        JobKind.DOCUMENT: Limit(name="client_document", subject=Subject.CLIENT),
+        JobKind.RESOLUTION: Limit(name="client_resolution", subject=Subject.CLIENT),
+        JobKind.ADDRESS: Limit(name="client_phone", subject=Subject.CLIENT),
+    }
+)
+LIMITS: Mapping[str, Limit] = MappingProxyType({limit.name: limit for limit in (SESSION, *OF_KIND.values())})
+#: Not an attempt's limit: the vendors of a step have been asked as often as the operator allows.
+VENDOR_BUDGET = Limit(name="vendor_budget", subject=Subject.VENDOR)
+
+
+class VendorBudgets:
+    """Counts the calls of each vendor that has an hourly budget."""
+
+    def __init__(
+        self, results: ResultStore, live: LiveSettings, clock: Callable[[], float] | None = None
+    ) -> None:
+        """Count in *results*, by its clock."""
+        self._results = results
+        self._live = live
+        self._clock = clock or results.now
+
+    async def spend(self, vendor_name: str) -> bool:
+        """Count a call that is about to be made; False: it must not be.
+
+        Raises:
+            StoreUnavailableError: nothing is known; no call may be made.
+        """
+        counter = self._counter(vendor_name)
+        if counter is None:
+            return True
+        usage = await self._results.count(
+            counter.key, maximum=counter.maximum, window_seconds=counter.window_seconds
+        )
+        if not usage.counted:
+            VENDOR_BUDGETS_REACHED.labels(vendor_name).inc()
+        return usage.counted
+
+    async def seconds_left(self, vendor_names: Sequence[str]) -> float:
+        """Return how long the budgets of all these vendors stay used up; 0 when one can be asked."""
+        counters = [self._counter(name) for name in vendor_names]
+        for counter in counters:
+            if counter is None or not counter.is_full(await self._results.usage(counter.key)):
+                return 0.0
+        return _window(self._clock())[1] if counters else 0.0
+
+    def _counter(self, vendor_name: str) -> Counter | None:
+        """Return the vendor's counter in this hour; None when it has no budget."""
+        maximum = self._live.current.vendor_hourly_budgets.get(vendor_name)
+        if maximum is None:
+            return None
+        begin, left = _window(self._clock())
+        key = limits.counter_key(VENDOR_BUDGET, f"{vendor_name}:{begin:.0f}")
+        return Counter(limit=VENDOR_BUDGET, key=key, maximum=maximum, window_seconds=left)
+
+
+class SharedLimits:
+    """What the web process asks of these limits, before and at a submit."""
+
+    def __init__(
+        self,
+        *,
+        results: ResultStore,
+        keys: KeyRing,
+        live: LiveSettings,
+        candidates: Callable[[JobKind, str], Sequence[str]],
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Count in *results*.
+
+        Args:
+            results: where everything is counted.
+            keys: from which the keys of the days are derived.
+            live: the settings in force.
+            candidates: names the vendors that a job of this kind, for this person, may ask first.
+            clock: in place of the store's, for tests.
+        """
+        self._results = results
+        self._keys = keys
+        self._live = live
+        self._candidates = candidates
+        self._clock = clock or results.now
+        self._budgets = VendorBudgets(results, live, clock)
+
+    def counters(self, kind: JobKind, network: str) -> list[Counter]:
+        """Return on what an attempt of *kind* from *network* counts; "" is a client without an address."""
+        return [self._counter(OF_KIND[kind], network)] if network else []
+
+    async def count_session(self, network: str) -> None:
+        """Count a session that a client of *network* begins.
+
+        Raises:
+            LimitReachedError: `client_session` is used up.
+        """
+        if network:
+            counter = self._counter(SESSION, network)
+            counter.require_counted(
+                await self._results.count(
+                    counter.key, maximum=counter.maximum, window_seconds=counter.window_seconds
+                )
+            )
+
+    async def require_budget(self, kind: JobKind, person: str) -> None:
+        """Check before a submit that a vendor can be asked. The call itself is counted when it is made.
+
+        Raises:
+            LimitReachedError: the budget of each vendor is used up.
+        """
+        vendors = self._candidates(kind, person)
+        if seconds := await self._budgets.seconds_left(vendors):
+            for vendor in vendors:
+                VENDOR_BUDGETS_REACHED.labels(vendor).inc()
+            raise limits.reached(VENDOR_BUDGET.name, Usage(count=0, seconds_left=seconds))
+
+    async def seconds_left(self, name: str, network: str, *, person: str | None = None) -> float:
+        """Return for how long the limit *name* is reached; 0 when it is not.
+
+        ``vendor_budget`` is, when the vendors that may be asked about *person* in one kind of job are all
+        used up; without a person it never is.
+        """
+        if name == VENDOR_BUDGET.name:
+            vendors = [self._candidates(kind, person) for kind in JobKind] if person else [()]
+            return max([await self._budgets.seconds_left(names) for names in vendors])
+        counter = self._counter(LIMITS[name], network)
+        is_full = counter.is_full(await self._results.usage(counter.key))
+        return counter.window_seconds if network and is_full else 0.0
+
+    def _counter(self, limit: Limit, network: str) -> Counter:
+        """Return the counter of *limit* for *network*, an address or an IPv6 prefix, in this hour."""
+        begin, left = _window(self._clock())
+        day = datetime.fromtimestamp(begin, UTC).date().isoformat()
+        text = f"{limit.name}|{begin:.0f}|{network}".encode()
+        name = hmac.new(self._keys.current(f"client-address/{day}"), text, hashlib.sha256).hexdigest()
+        return Counter(
+            limit=limit,
+            key=limits.counter_key(limit, name),
+            maximum=getattr(self._live.current, f"{limit.name}_max_attempts"),
+            window_seconds=left,
+        )
+
+
+def _window(now: float) -> tuple[float, float]:
+    """Return the beginning of the hour of *now*, and the seconds until its end."""
+    begin = now - now % WINDOW_SECONDS
+    return begin, begin + WINDOW_SECONDS - now

@@ -1,0 +1,54 @@
+"""Types of settings that pages show as links: help, privacy, another way to be verified."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from proofing.contracts.applicant import parse_phone
+
+#: Links to other sites.
+URL = re.compile(r"https?://[^\s/?#\\][^\s\\]*")
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+def _is_https(text: str) -> bool:
+    """Tell whether *text* is an https URL."""
+    return text.startswith("https://") and URL.fullmatch(text) is not None
+
+
+def _https(text: str) -> str:
+    if not _is_https(text):
+        raise ValueError("must be an https URL")
+    return text
+
+
+def _email(text: str) -> str:
+    if not _EMAIL.fullmatch(text):
+        raise ValueError("must be an email address such as help@example.gov")
+    return text
+
+
+def _phone(text: str) -> str:
+    if parse_phone(text) is None:
+        raise ValueError("must be a US phone number with 10 digits, such as '202-555-0143'")
+    return text
+
+
+def _link(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    mails = scheme == "mailto" and _EMAIL.fullmatch(rest) is not None
+    calls = scheme == "tel" and not re.search(r"\s", rest) and parse_phone(rest) is not None
+    if not (mails or calls or _is_https(text)):
+        raise ValueError(
+            "must be an https URL, mailto: with an email address, or tel: with a US phone number"
+        )
+    return text
+
+
+#: A page of another site.
+HTTPSLink = Annotated[str, AfterValidator(_https)]
+#: A page of another site, a mail, or a call.
+Link = Annotated[str, AfterValidator(_link)]
+EmailAddress = Annotated[str, AfterValidator(_email)]
+PhoneNumber = Annotated[str, AfterValidator(_phone)]

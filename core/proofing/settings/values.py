@@ -1,0 +1,50 @@
+"""Types of settings that are read from text: keys, and the proxies that are trusted."""
+
+import base64
+import binascii
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, SecretStr
+
+KEY_BYTES = 32
+_MAX_HOPS = 8
+
+
+def decode_key(text: str) -> bytes | None:
+    """Return the 32 bytes that *text* spells in hex or base64, or None."""
+    if re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        return bytes.fromhex(text)
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if len(key) == KEY_BYTES else None
+
+
+def _plain_key(value: object) -> object:
+    """Demand 32 bytes in hex or base64 without ever showing them."""
+    if isinstance(value, str) and decode_key(value) is not None:
+        return SecretStr(value)
+    raise ValueError("must be 32 bytes, written in hex or base64")
+
+
+def _proxies(value: object) -> object:
+    """Demand a count of hops, or networks without host bits."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_HOPS:
+        return value
+    if isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value):
+        try:
+            networks = [ipaddress.ip_network(text) for text in value]
+        except ValueError:
+            pass
+        else:
+            if any(network.prefixlen == 0 for network in networks):
+                raise ValueError("must not trust every address: anyone could choose theirs; name the proxies")
+            return tuple(str(network) for network in networks)
+    raise ValueError(f"must be a list of networks such as 10.0.0.0/8, or a count of hops, 0 to {_MAX_HOPS}")
+
+
+SecretKey = Annotated[SecretStr, BeforeValidator(_plain_key)]
+Proxies = Annotated[int | tuple[str, ...], BeforeValidator(_proxies)]

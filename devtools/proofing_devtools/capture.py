@@ -1,0 +1,82 @@
+"""A synthetic person for tests of the service, and what her browser does with her pictures."""
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from proofing.app.service import EncryptedImage, Person, ProofingService
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Side
+from proofing.contracts.stores import PresignedUpload
+from proofing.crypto.encryption import seal_image
+from proofing.sessions.uploads import new_attempt
+
+PERSON = Person(reference="person-1")
+#: Passes every check of the mock vendor.
+APPLICANT = Applicant(
+    first_name="FAKEY",
+    last_name="MCFAKERSON",
+    dob="1938-10-06",
+    ssn="900661234",
+    address1="1 FAKE RD",
+    city="GREAT FALLS",
+    state="MT",
+    zipcode="59010-1234",
+    phone="2025550143",
+    state_id_number="1111111111111",
+    state_id_jurisdiction="ND",
+    document_type_received="drivers_license",
+)
+DEVICE = {"device_session_id": "pass", "request_ip": "192.0.2.7"}
+
+
+async def upload_pictures(
+    service: ProofingService,
+    pictures: Mapping[Side, bytes],
+    *,
+    attempt: str | None = None,
+    person: Person = PERSON,
+    tamper: Callable[[bytes], bytes] = lambda body: body,
+) -> dict[str, Any]:
+    """Encrypt and upload *pictures* to a store that the server receives for.
+
+    Returns the arguments of `ProofingService.submit_uploads`. *tamper* changes each ciphertext before its
+    hash is told, as a hostile browser could.
+    """
+    attempt = attempt or new_attempt()
+    key = secrets.token_bytes(32)
+    images = {}
+    for side, picture in pictures.items():
+        slot = await service.new_slot(person, attempt=attempt, side=side)
+        iv = secrets.token_bytes(12)
+        body = tamper(seal_image(picture, key, iv, slot=slot, side=side))
+        signed = await service.uploads.presign(
+            person.reference,
+            attempt=attempt,
+            slot=slot,
+            length=len(body),
+            sha256=hashlib.sha256(body).digest(),
+        )
+        await send(service, signed, body)
+        images[side] = EncryptedImage(slot=slot, iv=iv)
+    return {"attempt": attempt, "encryption_key": key, "images": images}
+
+
+async def send(service: ProofingService, signed: PresignedUpload, body: bytes) -> None:
+    """Send *body* where *signed* says."""
+    if service.upload_receiver is None:
+        raise TypeError("the image store has an endpoint of its own")
+    path, _, query = signed.url.partition("?")
+    headers = {name.lower(): value for name, value in signed.headers.items()}
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+
+    await service.upload_receiver.receive(
+        path.partition("/uploads/")[2],
+        query=dict(parse_qsl(query)),
+        headers={**headers, "content-length": str(len(body))},
+        body=stream(),
+    )

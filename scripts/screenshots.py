@@ -1,0 +1,319 @@
+"""Photograph every page of the product at a phone's width, for docs/reference/screens.md.
+
+    python scripts/screenshots.py
+
+Starts the product with the mock vendor, goes through it in Chromium by the helpers of the browser tests
+(tests/end_to_end/conftest.py), and writes docs/screenshots/NAME.png and the page. Photos are drawn,
+people are those of the mock vendor. Needs the environment of `make test`.
+"""
+
+import asyncio
+import importlib.util
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from proofing_devtools.product import FROM_ONE_ADDRESS, Product
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "screenshots"
+PAGE = ROOT / "docs" / "reference" / "screens.md"
+_WIDTH, _HEIGHT = 390, 844
+_COLORS = 48
+#: The mock vendor's answers come with a name, a phone number or a document (docs/vendors/mock.md).
+_BAD_NAME = "document: {first_name: Bad}"
+_BLURRED = "document: {}\nimage_metrics: {front: {SharpnessMetric: 10}}"
+_UNREADABLE_BARCODE = "document: {}\nfailed_alerts: [{name: 2D Barcode Read, result: Attention}]"
+_FAILING_PHONE = "703-555-5555"
+
+#: Name of the picture, path of the page, and what it shows, in the order of the flow.
+SCREENS = (
+    ("welcome", "/", "Welcome"),
+    ("consent", "/consent", "Consent"),
+    ("document", "/document", "Photos, none chosen yet"),
+    ("document-ready", "/document", "Photos, both uploaded"),
+    ("document-wait", "/document/wait", "Waiting for the document's check"),
+    ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
+    ("document-confirm", "/document/confirm", "The barcode could not be read: is this right?"),
+    ("document-problem", "/document/problem", "Photos that were not accepted"),
+    ("ssn", "/ssn", "Social Security number"),
+    ("address", "/address", "Address"),
+    ("verify", "/verify", "Everything that will be checked"),
+    ("verify-wait", "/verify/wait", "Waiting for the check of the information"),
+    ("verify-problem", "/verify/problem", "Information that could not be verified"),
+    ("phone", "/phone", "Phone number"),
+    ("phone-wait", "/phone/wait", "Waiting for the check of the phone number"),
+    ("phone-problem", "/phone/problem", "A phone number that did not match"),
+    ("limit", "/limit/NAME", "A limit is reached"),
+    ("done", "/done", "Verified"),
+    ("session-warning", "/ssn", "Two minutes before the session ends"),
+    ("session-ended", "/session-ended", "The session has ended"),
+    ("exited", "/exited", "The person has left"),
+    ("cookies-needed", "/cookies-needed", "The browser does not accept cookies"),
+    ("not-found", "/nothing", "No such page"),
+    ("switched-off", "/", "Switched off by `idv_available`"),
+)
+
+
+def main() -> int:
+    """Take every picture, write the page, and tell how large they are."""
+    FOLDER.mkdir(exist_ok=True)
+    taken = asyncio.run(_take_all())
+    if missing := {name for name, _path, _caption in SCREENS} - taken.keys():
+        print(f"Not seen: {', '.join(sorted(missing))}.", file=sys.stderr)
+        return 1
+    for name, picture in taken.items():
+        (FOLDER / f"{name}.png").write_bytes(picture)
+    PAGE.write_text(render())
+    print(f"{len(taken)} pictures, {sum(map(len, taken.values())) / 1000:.0f} kB")
+    return 0
+
+
+def render() -> str:
+    """Return the page that shows the pictures."""
+    head = """\
+# Screens
+
+<!-- Made by scripts/screenshots.py, with the pictures; edit that. -->
+
+Every page at the width of a phone, with the mock vendor and its made-up person. What each does:
+[pages](pages.md). `python scripts/screenshots.py` takes them again, in the environment of `make test`.
+"""
+    rows = (
+        f"\n## {caption}\n\n`{path}`\n\n![{caption}](../screenshots/{name}.png)\n"
+        for name, path, caption in SCREENS
+    )
+    return head + "".join(rows)
+
+
+class Camera:
+    """Takes the pictures of one browser context, by name."""
+
+    def __init__(self, taken: dict[str, bytes]) -> None:
+        """Keep what is taken in *taken*."""
+        self._taken = taken
+
+    async def take(self, page: Page, name: str) -> None:
+        """Take what the page shows, from top to bottom."""
+        await page.wait_for_load_state()
+        picture = Image.open(io.BytesIO(await page.screenshot(full_page=True, animations="disabled")))
+        file = io.BytesIO()
+        palette = picture.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
+        palette.save(file, "PNG", optimize=True)
+        self._taken[name] = file.getvalue()
+
+
+async def _take_all() -> dict[str, bytes]:
+    """Return the pictures by name."""
+    tests, helpers = _load("tests/conftest.py"), _load("tests/end_to_end/conftest.py")
+    taken: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=tests.find_chromium(),
+                args=tests.CHROMIUM_FLAGS,
+                chromium_sandbox=os.geteuid() != 0,
+            )
+            person = _Persons(browser, helpers, Camera(taken))
+            with Product(
+                Path(folder) / "usual", {**FROM_ONE_ADDRESS, "proof_address_max_attempts": 2}
+            ) as one:
+                await person.passes(one.url)
+                await person.fails(one.url)
+                await person.waits_too_long_without_moving(one.url)
+            slow = {"mock": {"latency_seconds": 4}}
+            with Product(Path(folder) / "slow", {**FROM_ONE_ADDRESS, **slow}) as one:
+                await person.waits(one.url)
+            bounds = {"async_wait_timeout_seconds": 3, "job_deadline_seconds": 2}
+            (late := Path(folder) / "late").mkdir()
+            without_worker = helpers.Installation(late, **bounds)
+            try:
+                without_worker.run("migrate")
+                without_worker.start_web()
+                await person.waits_in_vain(without_worker.url)
+            finally:
+                without_worker.stop()
+            off = {"idv_available": False}
+            with Product(Path(folder) / "off", {**FROM_ONE_ADDRESS, **off}) as one:
+                await person.finds_it_switched_off(one.url)
+            await browser.close()
+    return taken
+
+
+class _Persons:
+    """People who go through the product, each with a browser context of their own."""
+
+    def __init__(self, browser: Browser, helpers: Any, camera: Camera) -> None:
+        """Use the browser and the helpers of the tests."""
+        self._browser, self._helpers, self._camera = browser, helpers, camera
+
+    async def passes(self, url: str) -> None:
+        """Go through everything, looking at each page."""
+        person = await self._person()
+        page, take = person.page, self._camera.take
+        await page.goto(url)
+        await take(page, "welcome")
+        await page.goto(f"{url}/consent")
+        await take(page, "consent")
+        await person.consent(url)
+        await take(page, "document")
+        await person.give_photos()
+        await take(page, "document-ready")
+        await person.submit_photos()
+        await person.heading("Enter your Social Security number")
+        await take(page, "ssn")
+        await person.give_ssn()
+        await take(page, "verify")
+        await page.goto(f"{url}/address")
+        await take(page, "address")
+        await page.goto(f"{url}/verify")
+        await person.submit_information()
+        await person.heading("Enter your phone number")
+        await take(page, "phone")
+        await person.give_phone()
+        await person.heading("You’re verified")
+        await take(page, "done")
+        for name in ("session-ended", "cookies-needed", "not-found"):
+            path = next(path for known, path, _caption in SCREENS if known == name)
+            await page.goto(f"{url}{path}")
+            await take(page, name)
+
+    async def fails(self, url: str) -> None:
+        """Fail at each step, and leave."""
+        person = await self._person()
+        page, take = person.page, self._camera.take
+        await person.consent(url)
+        await person.give_form(_BLURRED)
+        await person.submit_photos()
+        await person.heading("We couldn’t accept your photos")
+        await take(page, "document-problem")
+        await page.goto(f"{url}/document")
+        await person.give_form(_UNREADABLE_BARCODE)
+        await person.submit_photos()
+        await person.heading("Is this correct?")
+        await take(page, "document-confirm")
+        person = await self._person()
+        page = person.page
+        await person.consent(url)
+        await person.give_form(_BAD_NAME)
+        await person.submit_photos()
+        await person.give_ssn("900-66-4321")
+        await person.submit_information()
+        await person.heading("We couldn’t verify your information")
+        await take(page, "verify-problem")
+        await page.get_by_text("Cancel and exit").click()
+        await page.get_by_role("button", name="Delete my information and exit").click()
+        await person.heading("You’ve left the identity check")
+        await take(page, "exited")
+        person = await self._person()
+        page = person.page
+        await person.consent(url)
+        await person.give_photos()
+        await person.submit_photos()
+        await person.give_ssn("900-66-5678")
+        await person.submit_information()
+        await person.give_phone(_FAILING_PHONE)
+        await person.heading("We couldn’t match this number to you")
+        await take(page, "phone-problem")
+        await page.goto(f"{url}/phone")
+        await person.give_phone(_FAILING_PHONE)
+        # One that has failed must be sent twice to be tried twice.
+        await page.locator("#phone-error").wait_for()
+        await person.give_phone(_FAILING_PHONE)
+        await page.wait_for_url("**/limit/**")
+        await take(page, "limit")
+
+    async def waits_too_long_without_moving(self, url: str) -> None:
+        """Leave a page alone until the session is about to end; the browser's clock is set forward."""
+        person = await self._person()
+        left = {"idle_seconds": 119}
+        await person.page.route("**/api/session", lambda route: route.fulfill(json=left))
+        await person.page.clock.install()
+        await person.consent(url)
+        await person.give_photos()
+        await person.submit_photos()
+        await person.heading("Enter your Social Security number")
+        await person.later("13:01")
+        await expect(person.page.locator("#session-warning")).to_be_visible()
+        await self._camera.take(person.page, "session-warning")
+
+    async def waits(self, url: str) -> None:
+        """Wait for every kind of job."""
+        person = await self._person()
+        page, take = person.page, self._camera.take
+        await person.consent(url)
+        await person.give_photos()
+        await person.submit_photos()
+        await person.heading("We’re checking your ID")
+        await take(page, "document-wait")
+        await person.heading("Enter your Social Security number")
+        await person.give_ssn("900-66-8765")
+        await person.submit_information()
+        await person.heading("We’re checking your information")
+        await take(page, "verify-wait")
+        await person.heading("Enter your phone number")
+        await person.give_phone()
+        await person.heading("We’re checking your phone number")
+        await take(page, "phone-wait")
+
+    async def waits_in_vain(self, url: str) -> None:
+        """Wait where no worker runs."""
+        person = await self._person()
+        await person.consent(url)
+        await person.give_photos()
+        await person.submit_photos()
+        await person.heading("This is taking longer than usual")
+        await self._camera.take(person.page, "wait-late")
+
+    async def finds_it_switched_off(self, url: str) -> None:
+        """Come while an operator has switched it off."""
+        person = await self._person()
+        await person.page.goto(url)
+        await person.heading("The identity check isn’t available")
+        await self._camera.take(person.page, "switched-off")
+
+    async def _person(self) -> Any:
+        """Return a person with cookies of their own."""
+        context = await self._browser.new_context(
+            viewport={"width": _WIDTH, "height": _HEIGHT}, device_scale_factor=1.5, locale="en-US"
+        )
+        page = await context.new_page()
+        # Somebody who waits sees the same text every time; only a page that fails takes this long.
+        page.set_default_timeout(60_000)
+        return self._helpers.Person(page, {side: _draw_card(side) for side in ("front", "back")})
+
+
+def _draw_card(side: str) -> bytes:
+    """Return the drawing of a card that nobody would take for a document."""
+    card = Image.new("RGB", (900, 600), "#6b7480")
+    draw = ImageDraw.Draw(card)
+    draw.rounded_rectangle((60, 60, 840, 540), 30, fill="#e8f0f7", outline="#1d4f9c", width=6)
+    draw.text((110, 100), "SPECIMEN", fill="#1d4f9c", font=ImageFont.load_default(90))
+    draw.text((110, 220), side, fill="#1b1b1b", font=ImageFont.load_default(60))
+    if side == "front":
+        draw.rectangle((110, 320, 290, 500), fill="#b9c7d6")
+    for top in range(330, 500, 40):
+        draw.rectangle((330, top, 780, top + 12), fill="#b9c7d6")
+    file = io.BytesIO()
+    card.save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def _load(path: str) -> Any:
+    """Return a module of the tests, which are no package."""
+    spec = importlib.util.spec_from_file_location(path.replace("/", "_").removesuffix(".py"), ROOT / path)
+    if spec is None or spec.loader is None:
+        sys.exit(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+// Reads, checks, draws, encrypts and uploads one picture: in worker.js, or in the page where no worker runs.
+
+import { fingerprint, preparePicture } from "./pictures.js";
+import { PictureError } from "./refusal.js";
+import { Attempt, UploadError } from "./uploads.js";
+
+const PREVIEW_WIDTH = 720; // Twice the width of a side, for screens with two pixels for one.
+
+/**
+ * Take one picture: the whole way if there is an attempt to upload it for, else only the look at it.
+ *
+ * The page is told what was prepared before it is uploaded, and hands it in again when the upload has failed.
+ *
+ * @param {{file?: Blob, prepared?: object, side: string, source: string, rules: object, failedBefore: Set<string>,
+ *   attempt?: object}} job
+ * @param {{signal: AbortSignal, tell: (news: object, transfer?: Transferable[]) => void}} how
+ * @returns {Promise<{slot?: string, iv?: string}>}
+ */
+export async function processPicture(job, { signal, tell }) {
+  const prepared = job.prepared ?? (await prepare(job, tell));
+  if (prepared.metadata.mime !== "application/yaml") await preview(prepared, tell);
+  if (!job.attempt) return {};
+  return new Attempt(job.attempt).upload(job.side, prepared, {
+    signal,
+    onEncrypting: () => tell({ isEncrypting: true }),
+    onProgress: (percent) => tell({ percent }),
+    onRetry: () => tell({ isRetrying: true }),
+  });
+}
+
+/** Return what a page is told about a job that failed: the key of its text, and the page that explains it. */
+export function failureOf(error) {
+  const isKnown = error instanceof PictureError || error instanceof UploadError;
+  return { code: isKnown ? error.code : "encryption_failed", next: error.next };
+}
+
+async function prepare({ file, side, source, rules, failedBefore }, tell) {
+  const { bytes, ...facts } = await preparePicture(file, rules);
+  const mark = isSecureContext ? await fingerprint(bytes) : null;
+  if (failedBefore.has(`${side}:${mark}`)) throw new PictureError("image_failed_before");
+  const prepared = { bytes, fingerprint: mark, metadata: { ...facts, size: bytes.length, source } };
+  tell({ prepared });
+  return prepared;
+}
+
+/** Hand a small copy to the page, turned as the camera says. */
+async function preview({ bytes, metadata }, tell) {
+  try {
+    const whole = await createImageBitmap(new Blob([bytes], { type: metadata.mime }));
+    const small = await createImageBitmap(whole, {
+      resizeWidth: Math.min(whole.width, PREVIEW_WIDTH),
+      resizeQuality: "medium",
+    });
+    whole.close();
+    tell({ preview: small }, [small]);
+  } catch {
+    // The browser cannot decode it; the job's own gate decides.
+  }
+}

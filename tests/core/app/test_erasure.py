@@ -1,0 +1,257 @@
+"""Pictures and people are forgotten, whatever happened on the way."""
+
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from proofing.app.service import Person
+from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
+from proofing.bootstrap import make_eraser
+from proofing.contracts.images import Side
+from proofing.contracts.queues import Capability, OwnerPurge
+from proofing.contracts.records import End, JobKind
+from proofing.jobs.dependencies import Deadlines
+from proofing.testing.pictures import make_jpeg
+from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+
+OTHER = Person(reference="person-2")
+ATTEMPT = "a" * 32
+
+
+def pictures():
+    """Return two fresh pictures."""
+    return {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}
+
+
+class CrashError(Exception):
+    """The process dies here."""
+
+
+def eraser(running, **options):
+    """Return the eraser of the running process."""
+    backends = replace(running.runtime.backends, queue=running.queue)
+    return make_eraser(running.runtime.configuration, backends, **options)
+
+
+def stored_pictures(folder):
+    """Return how many bytes of pictures lie on the disk."""
+    return sum(path.stat().st_size for path in (folder / "local" / "images").rglob("*") if path.is_file())
+
+
+async def start_everything(running):
+    """Have a person with a session, an unused slot, an ended job, a waiting one, and used limits."""
+    service = running.service
+    await service.save_session("session-id", {"person": PERSON.reference, "answers": "x"})
+    ended = await service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+    await running.drain()
+    await service.new_slot(PERSON, attempt=ATTEMPT, side=Side.FRONT)
+    waiting = await service.submit_uploads(PERSON, **await upload_pictures(service, pictures()))
+    return ended, waiting
+
+
+async def test_a_crash_after_the_end_was_published_leaves_no_picture(process, tmp_path, monkeypatch):
+    """Whoever takes the job over finds an end that stands, and deletes what the dead process could not."""
+    async with process() as running:
+        result_id = await running.service.submit_uploads(
+            PERSON, **await upload_pictures(running.service, pictures())
+        )
+        (message,) = running.queue.waiting
+
+        async def die(_object_key):
+            raise CrashError
+
+        with monkeypatch.context() as dying:
+            dying.setattr(running.runtime.backends.images, "delete", die)
+            with pytest.raises(CrashError):
+                await running.drain()
+        assert stored_pictures(tmp_path) > 0
+        record = await running.runtime.runner.discard(message, End.UNKNOWN_OUTCOME)
+        assert record.end is End.DONE
+        assert record.result_id == result_id
+        assert stored_pictures(tmp_path) == 0
+
+
+async def test_refunds_are_given_once(process):
+    """A job that is abandoned twice gives its attempt back once."""
+    async with process() as running:
+        for _ in range(2):
+            await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+            (message,) = running.queue.waiting[-1:]
+            running.queue.waiting.clear()
+            await running.runtime.backends.results.delete(f"pending:{PERSON.reference}:resolution")
+        await running.runtime.runner.discard(message, End.WORKER_LOST)
+        await running.runtime.runner.discard(message, End.UNKNOWN_OUTCOME)
+        assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 4
+
+
+async def test_an_image_store_that_is_away_is_tried_again_and_then_swept(process, tmp_path, monkeypatch):
+    """A short outage costs nothing; after a longer one any worker's sweep deletes, whatever was restarted."""
+    async with process(deadlines=Deadlines(delete_images_seconds=0.5)) as running:
+        images, delete = running.runtime.backends.images, running.runtime.backends.images.delete
+        left = [3]
+
+        async def fail(object_key):
+            if left[0] > 0:
+                left[0] -= 1
+                raise StoreUnavailableError("away")
+            await delete(object_key)
+
+        monkeypatch.setattr(images, "delete", fail)
+        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
+        await running.drain()
+        assert stored_pictures(tmp_path) == 0
+        left[0] = 1_000_000
+        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
+        (record,) = await running.drain()
+        assert record.is_done
+        assert stored_pictures(tmp_path) > 0
+    async with process() as restarted:
+        waiting = await upload_pictures(restarted.service, pictures())
+        await restarted.service.submit_uploads(PERSON, **waiting)
+        both = stored_pictures(tmp_path)
+        await restarted.runtime.worker.sweep()
+        assert 0 < stored_pictures(tmp_path) < both, "the pictures of the job that waits stay"
+        (record,) = await restarted.drain()
+        assert record.is_success
+        assert stored_pictures(tmp_path) == 0
+
+
+async def test_a_canceled_attempt_leaves_no_picture(process, tmp_path):
+    """The web process, which may not delete, leaves that to the worker."""
+    async with process() as running:
+        result_id = await running.service.submit_uploads(
+            PERSON, **await upload_pictures(running.service, pictures())
+        )
+        await running.service.cancel(PERSON, result_id, JobKind.DOCUMENT)
+        await running.drain()
+        assert stored_pictures(tmp_path) == 0
+        assert (await running.service.status(PERSON, result_id, JobKind.DOCUMENT)).end is End.CANCELED
+
+
+@pytest.mark.parametrize("by", ["person", "result id"])
+async def test_a_person_is_erased(process, tmp_path, by):
+    """Nothing in any store names the person any more; another person is as before."""
+    async with process() as running:
+        ended, waiting = await start_everything(running)
+        other = await running.service.submit_address(OTHER, APPLICANT)
+        erasure = await eraser(running).erase(PERSON.reference if by == "person" else ended)
+        assert erasure.is_complete
+        assert erasure.person == PERSON.reference
+        assert all(receipt.removed > 0 for receipt in erasure.receipts)
+        again = await eraser(running).erase(PERSON.reference)
+        assert again.is_complete
+        assert [receipt.removed for receipt in again.receipts] == [0, 0, 0]
+        assert await running.service.load_session("session-id") is None
+        assert stored_pictures(tmp_path) == 0
+        assert await running.service.status(PERSON, ended, JobKind.RESOLUTION) is None
+        assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5
+        assert [message.result_id for message in running.queue.waiting] == [other]
+        await running.drain()
+        assert (await running.service.status(OTHER, other, JobKind.ADDRESS)).is_success
+        # This queue cannot say whether a job ran, so its mark stands until it can have no other end.
+        mark = await running.service.status(PERSON, waiting, JobKind.DOCUMENT)
+        assert mark is None or mark.end is End.CANCELED
+
+
+@pytest.mark.parametrize("stops", [frozenset(), frozenset({Capability.CANCEL_RUNNING})])
+async def test_a_running_job_brings_nothing_back(process, stops):
+    """A job that ends after the erasure leaves neither verdict nor result.
+
+    A queue that can stop jobs knows nothing of those that run inside a request.
+    """
+    async with process() as running:
+        running.queue.capabilities |= stops
+        result_id = await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        taken, running.queue.waiting = running.queue.waiting, []
+        assert (await eraser(running).erase(PERSON.reference)).is_complete
+        running.queue.waiting = taken
+        (record,) = await running.drain()
+        assert record.end is End.CANCELED
+        assert await running.runtime.backends.results.result(result_id) is None
+        assert await running.runtime.backends.results.load(f"pending:{PERSON.reference}:resolution") is None
+
+
+async def test_a_job_that_begins_between_two_looks_is_stopped_too(process, monkeypatch):
+    """The queue is asked until it says that nothing is there, not once more after the first such answer."""
+    async with process() as running:
+        await start_everything(running)
+        answers = [OwnerPurge(removed=1), OwnerPurge(removed=0, running=1), OwnerPurge(removed=1)]
+        asked = []
+
+        async def forget(owner):
+            asked.append(owner)
+            return answers.pop(0) if answers else OwnerPurge(removed=0)
+
+        monkeypatch.setattr(running.queue, "forget", forget)
+        erasure = await eraser(running).erase(PERSON.reference)
+        assert erasure.is_complete
+        assert (erasure.receipts[0].removed, len(asked)) == (2, 4)
+
+
+async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
+    """A request that was under way during the erasure keeps its note, and the next run finds what it left."""
+    async with process() as running:
+        await start_everything(running)
+        forget = running.queue.forget
+
+        async def go_on(owner):
+            await running.service.save_session("renamed", {"person": owner})
+            return await forget(owner)
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(running.queue, "forget", go_on)
+            erasure = await eraser(running).erase(PERSON.reference)
+        assert erasure.receipts[2].problem == "the person went on meanwhile: run again"
+        assert (await eraser(running).erase(PERSON.reference)).is_complete
+        assert await running.service.load_session("renamed") is None
+
+
+async def test_a_store_that_is_away_is_said_and_erased_later(process, tmp_path, monkeypatch):
+    """Each store has its receipt; the next run finds what the first could not reach."""
+    async with process() as running:
+        await start_everything(running)
+
+        async def away(*_arguments, **_more):
+            raise StoreUnavailableError("away")
+
+        with monkeypatch.context() as outage:
+            outage.setattr(running.runtime.backends.images, "delete", away)
+            first = await eraser(running).erase(PERSON.reference)
+        assert [receipt.problem for receipt in first.receipts] == [None, "unreachable: run again", None]
+        assert stored_pictures(tmp_path) > 0
+        assert (await eraser(running).erase(PERSON.reference)).is_complete
+        assert stored_pictures(tmp_path) == 0
+
+
+async def test_a_queue_that_is_away_or_busy_is_said(process, monkeypatch):
+    """Neither is an error; both ask to be run again."""
+    async with process() as running:
+        await start_everything(running)
+
+        async def away(_owner):
+            raise QueueUnavailableError("away")
+
+        async def busy(_owner):
+            return OwnerPurge(removed=0, running=1)
+
+        for forget, problem in ((away, "unreachable: run again"), (busy, "1 still running: run again")):
+            monkeypatch.setattr(running.queue, "forget", forget)
+            erasure = await eraser(running, stop_seconds=0.1).erase(PERSON.reference)
+            assert erasure.receipts[0].problem == problem
+            assert not erasure.is_complete
+
+
+async def test_a_session_is_found_under_its_newest_name(process):
+    """A renamed session is erased too, and saving it again notes nothing more."""
+    async with process() as running:
+        data = {"person": PERSON.reference}
+        await running.service.save_session("first", data)
+        for _ in range(2):
+            data = await running.service.update_session("first", dict(data), expected=data["version"])
+        await running.service.save_session("second", {"person": PERSON.reference})
+        results = running.runtime.backends.results
+        assert len(await results.members(f"traces:{PERSON.reference}")) == 2
+        await eraser(running).erase(PERSON.reference)
+        assert await running.service.load_session("first") is None
+        assert await running.service.load_session("second") is None

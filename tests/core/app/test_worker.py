@@ -1,0 +1,96 @@
+"""The worker: slots from the settings, chores beside the jobs, signals."""
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+from proofing.app.worker import Worker, stop_on_signals
+from proofing.base.errors import QueueError, StoreUnavailableError
+from proofing.contracts.queues import QueueStats
+
+
+class Queue:
+    """Works until it is told to stop."""
+
+    def __init__(self):
+        self.told = None
+
+    async def work(self, handler, *, slots, stop, drain_seconds):
+        """Keep what it was told."""
+        self.told = (slots, drain_seconds)
+        await stop.wait()
+
+    async def stats(self):
+        """Count nothing."""
+        return QueueStats(waiting={}, running={}, oldest_seconds=0.0)
+
+
+class Images:
+    """Counts its sweeps; the first fails."""
+
+    def __init__(self, enough):
+        self.sweeps = 0
+        self.enough = enough
+
+    async def sweep(self, *, older_than_seconds, is_over):
+        """Sweep."""
+        self.sweeps += 1
+        if self.sweeps == 1:
+            raise StoreUnavailableError("away")
+        self.enough.set()
+        return 1
+
+
+async def test_a_worker_works_and_does_its_chores_until_it_is_stopped(process):
+    """Slots and drain time are those of the settings; a chore that fails is done again."""
+    stop = asyncio.Event()
+    queue, images = Queue(), Images(stop)
+    slots = {"document": 1, "resolution": 2, "address": 3}
+    async with process(worker_slots=slots, worker_drain_seconds=7) as running:
+        parts = replace(running.runtime.parts, queue=queue, images=images)
+        worker = Worker(parts, runner=None, uploads=None, sweep_seconds=0.001)
+        async with asyncio.timeout(10):
+            await worker.work(stop)
+    names = {f"high_{kind}_proofing": count for kind, count in slots.items()}
+    assert queue.told == (names, 7)
+    assert images.sweeps >= 2
+
+
+async def test_what_a_queue_raises_comes_out_as_it_is(process):
+    """Not in a group, which the command line does not know; and no chore is left behind."""
+
+    class Taken(Queue):
+        async def work(self, handler, *, slots, stop, drain_seconds):
+            raise QueueError("worked on already")
+
+    async with process() as running:
+        before = asyncio.all_tasks()
+        parts = replace(running.runtime.parts, queue=Taken(), images=Images(asyncio.Event()))
+        worker = Worker(parts, runner=None, uploads=None)
+        with pytest.raises(QueueError, match="worked on already"):
+            await worker.work(asyncio.Event())
+        assert asyncio.all_tasks() == before
+
+
+async def test_the_first_signal_drains_and_the_second_ends():
+    """SIGTERM sets the event; another cancels the task that waits."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    async def work():
+        stop_on_signals(stop)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+    try:
+        async with asyncio.timeout(10):
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.create_task(work())
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,110 @@
+"""`proofing hosts`: what the vendors in the settings may call, without a secret store."""
+
+import json
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+from pydantic import SecretStr
+
+import proofing_mock
+from proofing.cli import main
+from proofing.contracts.hooks import PluginSettings, hookimpl
+from proofing.contracts.proofers import Maturity, ProoferKind
+
+
+class AcmeSettings(PluginSettings):
+    """A vendor with a credential, and a host that operators choose."""
+
+    api_key: SecretStr
+    resolution_host: str = "API.Acme.example"
+
+
+@pytest.fixture
+def acme(bare_environment, monkeypatch, tmp_path):
+    """An installed vendor, and no secret anywhere."""
+
+    class Plugin:
+        @hookimpl
+        def proofing_settings(self):
+            return AcmeSettings
+
+        @hookimpl
+        def proofing_proofers(self):
+            hosts = {
+                ProoferKind.RESOLUTION: lambda settings: frozenset({settings.resolution_host}),
+                ProoferKind.ADDRESS: lambda _settings: frozenset(
+                    {"phones.example:443", "phones.example:8443"}
+                ),
+            }
+            return [
+                replace(
+                    one, name=f"acme:{one.kind.value}", hosts=hosts[one.kind], maturity=Maturity.DOCUMENTED
+                )
+                for one in proofing_mock.proofing_proofers()
+                if one.kind in hosts
+            ]
+
+    module = ModuleType("proofing_acme_hosts")
+    module.plugin = Plugin()
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    facts = tmp_path / "acme-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[proofing]\nacme = proofing_acme_hosts:plugin\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PROOFING_ENV", "test")
+
+
+@pytest.fixture
+def printed(settings_file, monkeypatch, capsys):
+    """Return what prints the hosts of settings."""
+
+    def run(*words, **values):
+        named = {"plugins": ["acme", "aws", "huey", "local", "mock"], "secret_store": "aws", **values}
+        monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(**named)))
+        code = main(["hosts", *words])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def test_the_hosts_of_the_vendors_in_the_settings(acme, printed):
+    """By vendor, in one spelling; neither what nobody names nor what calls no host."""
+    code, told = printed("--json", resolution_vendor="acme:resolution")
+    assert (code, json.loads(told.out)) == (0, {"acme:resolution": ["api.acme.example"]})
+    code, told = printed(
+        "--json",
+        address_vendors=["mock", "acme:address"],
+        resolution_vendor_percentages={"acme:resolution": 5},
+        acme={"resolution_host": "other.example"},
+    )
+    assert json.loads(told.out) == {
+        "acme:address": ["phones.example", "phones.example:8443"],
+        "acme:resolution": ["other.example"],
+    }
+
+
+def test_for_people(acme, printed):
+    """One line a host; nothing for mocks alone."""
+    assert printed(resolution_vendor="acme:resolution")[1].out == "api.acme.example  # acme:resolution\n"
+    assert printed()[1].out == ""
+
+
+def test_wrong_settings_print_no_list(acme, printed, monkeypatch):
+    """A list that lacks a vendor would close its way out."""
+    monkeypatch.setenv("PROOFING_ACME__RESOLUTION_HOST", '["a"]')
+    code, told = printed("--json", resolution_vendor="acme:resolutoin", address_vendors=["acme:address"])
+    assert (code, told.out) == (78, "")
+    assert "resolution_vendor: no enabled plugin offers acme:resolutoin" in told.err
+    assert "acme.resolution_host: must be" in told.err
+    assert "api_key" not in told.err
+    assert "raised" not in told.err
+
+
+def test_a_vendor_whose_hosts_are_no_hosts(acme, printed):
+    """The same rule as for its calls."""
+    code, told = printed(resolution_vendor="acme:resolution", acme={"resolution_host": "https://a.example"})
+    assert (code, told.out) == (78, "")
+    assert "hosts must return a set of host names" in told.err

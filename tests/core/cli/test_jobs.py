@@ -1,0 +1,178 @@
+"""`proofing jobs list | show | cancel`, `proofing queue pause | resume`, and what a closed pipe does."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from proofing import bootstrap
+from proofing.cli import main
+from proofing.contracts.records import JobKind
+from proofing.testing.queues import make_message
+
+
+@pytest.fixture(autouse=True)
+def settled(bare_environment, settings_file, monkeypatch):
+    """Point the command line at an embedded product of the test's own."""
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
+
+
+def enqueue(*messages):
+    """Have jobs wait in the queue of the settings."""
+
+    async def send():
+        queue = bootstrap.make_backends(await bootstrap.configure(role="jobs"), "jobs").queue
+        await queue.open()
+        for message in messages:
+            await queue.enqueue([message])
+        await queue.close()
+
+    asyncio.run(send())
+
+
+def test_a_list_without_jobs_says_so(capsys):
+    """Beside the lines, not among them; JSON is an empty list."""
+    assert main(["jobs", "list", "--queue", "address"]) == 0
+    assert capsys.readouterr() == ("", "no jobs\n")
+    assert main(["jobs", "list", "--queue", "address", "--json"]) == 0
+    assert capsys.readouterr() == ("[]\n", "")
+
+
+def test_jobs_are_listed(capsys):
+    """For people one line a job, for programs JSON; by state, queue and number; the person is not named."""
+    first, second = make_message(), make_message(JobKind.DOCUMENT)
+    enqueue(first, second)
+    assert main(["jobs", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} == {first.result_id, second.result_id}
+    assert main(["jobs", "list", "--json"]) == 0
+    told = capsys.readouterr().out
+    assert first.owner not in told
+    assert {job["state"] for job in json.loads(told)} == {"ready"}
+    for choice, expected in (
+        (["--queue", "document"], [second.result_id]),
+        (["--queue", first.queue_name, "--state", "ready"], [first.result_id]),
+        (["--state", "ended"], []),
+    ):
+        assert main(["jobs", "list", "--json", *choice]) == 0
+        assert [job["result_id"] for job in json.loads(capsys.readouterr().out)] == expected
+    assert main(["jobs", "list", "--limit", "1"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("shorten", [lambda text: text, lambda text: text[:8], lambda text: text[:6].upper()])
+def test_one_job_is_shown_by_its_number(capsys, shorten):
+    """By the whole result id or by its beginning, as pages show it."""
+    message = make_message(vendor="mock:resolution")
+    enqueue(message)
+    assert main(["jobs", "show", shorten(message.result_id), "--json"]) == 0
+    job = json.loads(capsys.readouterr().out)
+    assert (job["result_id"], job["trace_id"]) == (message.result_id, message.trace_id)
+    assert (job["vendor"], job["executions"], job["end"]) == ("mock:resolution", 0, None)
+    assert main(["jobs", "show", shorten(message.result_id)]) == 0
+    told = capsys.readouterr().out
+    assert message.trace_id in told
+    assert message.owner not in told
+
+
+@pytest.mark.parametrize("command", ["show", "cancel"])
+@pytest.mark.parametrize("unknown", ["0000", "zzzz", "", "abc", "00000000-0000-4000-8000-000000000000"])
+def test_an_unknown_job_is_not_found(capsys, command, unknown):
+    """It has an exit code of its own; too short a number is no number."""
+    enqueue(make_message(result_id="abcdef00-0000-4000-8000-000000000000"))
+    assert main(["jobs", command, unknown]) == 66
+    assert f"no job found for {unknown}" in capsys.readouterr().err
+
+
+def test_a_number_of_several_jobs_names_them(capsys):
+    """Rather than taking the first one."""
+    enqueue(*(make_message(result_id=f"abcdef0{n}-0000-4000-8000-000000000000") for n in range(2)))
+    assert main(["jobs", "cancel", "abcdef"]) == 66
+    told = capsys.readouterr().err
+    assert "abcdef00" in told
+    assert "abcdef01" in told
+    assert main(["jobs", "list", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+def test_a_waiting_job_is_canceled(capsys):
+    """The command says so."""
+    message = make_message()
+    enqueue(message)
+    assert main(["jobs", "cancel", message.result_id[:8]]) == 0
+    assert capsys.readouterr().out == f"canceled {message.result_id}\n"
+
+
+def test_a_queue_is_paused_and_resumed(capsys):
+    """By its kind of job or its whole name; the counts and `check` show it."""
+    name = JobKind.DOCUMENT.queue_name
+    assert main(["queue", "pause", "document"]) == 0
+    assert capsys.readouterr().out == f"{name} is paused\n"
+    assert main(["queue", "pause", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"queue": name, "changed": False}
+    assert main(["jobs", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["paused"]) == [name]
+    assert main(["jobs"]) == 0
+    assert "paused for" in capsys.readouterr().out
+    assert main(["check"]) == 0
+    assert f"{name} is paused" in capsys.readouterr().out
+    assert main(["queue", "resume", "document"]) == 0
+    assert capsys.readouterr().out == f"{name} is resumed\n"
+    assert main(["queue", "resume", "document"]) == 0
+    assert capsys.readouterr().out == f"{name} was not paused\n"
+
+
+def test_an_unknown_queue_is_refused(capsys):
+    """With the names that there are."""
+    with pytest.raises(SystemExit):
+        main(["queue", "pause", "documents"])
+    assert JobKind.DOCUMENT.queue_name in capsys.readouterr().err
+
+
+def test_erasing_nobody_is_not_found(capsys):
+    """A misspelled reference does not look like an erased person."""
+    assert main(["erase", "person-TYPO"]) == 66
+    assert "no data found for person-TYPO" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["--help"],
+        ["check"],
+        ["settings"],
+        ["settings", "--reference"],
+        ["plugins"],
+        ["explain", "someone"],
+        ["jobs"],
+        ["jobs", "list", "--json"],
+        ["jobs", "show", "--help"],
+        ["queue", "pause", "document"],
+        ["erase", "nobody"],
+        ["migrate"],
+    ],
+    ids=" ".join,
+)
+def test_a_closed_pipe_causes_no_traceback(command):
+    """As of `proofing jobs list | head -1`: it ends quietly, with the exit code of SIGPIPE."""
+    enqueue(make_message())
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "proofing.cli", *command],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    # argparse drops what it cannot print, by itself.
+    # Before Python 3.13 argparse keeps it to itself that its help was not read.
+    assert done.returncode in ({0, 141} if "--help" in command else {141})

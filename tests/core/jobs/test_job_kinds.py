@@ -1,0 +1,219 @@
+"""What each kind of job does beside asking: pictures at the gate, switches, jurisdictions, phone vendors."""
+
+import json
+
+import pytest
+
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Side
+from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.queues import JobMessage
+from proofing.contracts.records import End, JobKind
+from proofing.contracts.results import AddressResult, Match, Outcome
+from proofing.crypto.contexts import result_context
+from proofing.jobs.arguments import DocumentArguments, PIIArguments
+from proofing.jobs.run import JobRun
+from proofing.rules.image_gate import inspect_image
+from proofing.testing.memory_queue import MemoryJob
+from proofing.testing.pictures import make_jpeg
+
+PERSON = Applicant(
+    first_name="FAKEY",
+    last_name="MCFAKERSON",
+    dob="1938-10-06",
+    ssn="900661234",
+    address1="1 FAKE RD",
+    city="GREAT FALLS",
+    state="MT",
+    zipcode="59010",
+    phone="2025550143",
+    state_id_number="1111111111111",
+    state_id_jurisdiction="ND",
+    document_type_received="drivers_license",
+)
+
+
+class Recorder:
+    """A job that keeps what the run noted."""
+
+    def __init__(self, running, kind):
+        self.message = JobMessage(
+            result_id=f"r-{kind}", kind=JobKind(kind), owner="owner-1", encrypted_arguments=b""
+        )
+        self.job = MemoryJob(self.message, attempt=1)
+        self.running = running
+
+    async def run(self, arguments):
+        """Run inside the request and return the record."""
+        return await self.running.runtime.runner.run_inline(self.job, arguments)
+
+
+def pair(**changes):
+    """Return both sides of a document."""
+    return {Side.FRONT: make_jpeg(comment=b"front"), Side.BACK: make_jpeg(comment=b"back"), **changes}
+
+
+async def test_pictures_of_a_form_enter_at_the_gate(process):
+    """They are proofed like uploaded ones."""
+    async with process() as running:
+        record = await Recorder(running, "document").run(DocumentArguments(plain_images=pair()))
+        assert (record.end, record.outcome) == (End.DONE, Outcome.PASSED)
+
+
+async def test_a_side_that_is_no_picture_is_named(process):
+    """The gate's code stands at its side, and nobody was asked."""
+    async with process() as running:
+        recorder = Recorder(running, "document")
+        pictures = pair(**{Side.BACK: b"\x00\x01\x02"})
+        record = await recorder.run(DocumentArguments(plain_images=pictures))
+        assert (record.end, record.fields) == (End.BAD_IMAGE, {"back": "not_an_image"})
+        assert recorder.job.intents == []
+
+
+async def test_a_picture_that_failed_before_is_refused_unasked(process):
+    """Remembered marks of known sides count; others are ignored."""
+    pictures = pair()
+    mark = inspect_image(pictures[Side.FRONT]).fingerprint
+    async with process() as running:
+        recorder = Recorder(running, "document")
+        marks = frozenset({f"front:{mark}", f"ceiling:{mark}", "nonsense"})
+        record = await recorder.run(DocumentArguments(plain_images=pictures, failed_fingerprints=marks))
+        assert (record.end, record.outcome) == (End.BAD_IMAGE, Outcome.UNKNOWN)
+        assert set(record.fields) == {"front"}
+        assert recorder.job.intents == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({}, {"device", "resolution", "state_id"}),
+        ({"device_profiling_enabled": False}, {"resolution", "state_id"}),
+        ({"state_id_vendor": None}, {"device", "resolution"}),
+        ({"state_id_jurisdictions": ["MT"]}, {"device", "resolution"}),
+        ({"state_id_jurisdictions": ["ND"]}, {"device", "resolution", "state_id"}),
+        ({"phone_precheck_enabled": True}, {"device", "resolution", "state_id", "phone"}),
+    ],
+)
+async def test_switches_decide_who_is_asked(process, monkeypatch, settings, asked):
+    """What is off, or out of its jurisdictions, is not asked, and the person passes all the same."""
+    seen = set()
+    real = JobRun.ask
+
+    async def ask(self, loaded, request, *, step):
+        seen.add(step)
+        return await real(self, loaded, request, step=step)
+
+    monkeypatch.setattr(JobRun, "ask", ask)
+    async with process(**settings) as running:
+        record = await Recorder(running, "resolution").run(
+            PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
+        )
+        assert (record.end, record.outcome) == (End.DONE, Outcome.PASSED)
+    assert seen == asked
+
+
+async def test_a_vendor_of_few_jurisdictions_is_not_asked_for_others(process):
+    """The descriptor's states bound those of the rules."""
+    async with process() as running:
+        loaded = running.runtime.configuration.plugins.proofers[ProoferKind.STATE_ID, "mock"]
+        loaded.descriptor = ProoferDescriptor(
+            name="mock",
+            kind=ProoferKind.STATE_ID,
+            make=lambda _settings: pytest.fail("it was asked"),
+            jurisdictions=frozenset({"VA"}),
+            maturity=Maturity.MOCK,
+        )
+        loaded.__dict__["proofer"] = None
+        record = await Recorder(running, "resolution").run(
+            PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
+        )
+        assert record.outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    ("codes", "end"),
+    [
+        ([], End.STATE_ID_EXCEPTION),
+        (["0001"], End.STATE_ID_EXCEPTION),
+        (["0001", "0047"], End.DONE),
+    ],
+)
+async def test_errors_of_a_license_office_can_be_bypassed(process, caplog, codes, end):
+    """Only those that operators chose; the result and the job's line keep what happened."""
+    caplog.set_level("INFO", "proofing")
+    async with process(state_id_bypass_codes=codes) as running:
+        recorder = Recorder(running, "resolution")
+        record = await recorder.run(
+            PIIArguments(
+                applicant=PERSON.merge({"state_id_number": "mvatimeout"}),
+                device_session_id="pass",
+                request_ip="192.0.2.1",
+            )
+        )
+        assert (record.end, record.is_success) == (end, end is End.DONE)
+        if record.is_success:
+            blob = await running.runtime.backends.results.result(record.result_id)
+            context = result_context("owner-1", record.result_id)
+            result = json.loads(await running.runtime.runner._sealer.open(blob, context))
+            assert result["stages"]["state_id"]["vendor_name"] == "StateIDExceptionBypassed-0047"
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert [call["code"] for call in line["vendors"] if call["step"] == "state_id"] == ["0047"]
+
+
+async def test_a_home_address_of_its_own_is_resolved_apart(process):
+    """In the in-person flow home and document are two questions."""
+    apart = PERSON.merge(
+        {
+            "same_address_as_id": False,
+            "identity_doc_address1": "2 FAKE RD",
+            "identity_doc_city": "HELENA",
+            "identity_doc_address_state": "MT",
+            "identity_doc_zipcode": "59011",
+        }
+    )
+    async with process() as running:
+        record = await Recorder(running, "resolution").run(
+            PIIArguments(applicant=apart, device_session_id="pass", request_ip="192.0.2.1")
+        )
+        assert record.outcome is Outcome.PASSED
+
+
+class Phone:
+    """A phone vendor that answers what a test says."""
+
+    def __init__(self, name, outcome):
+        self.name = name
+        self.outcome = outcome
+
+    def proof(self, request, context):
+        """Answer."""
+        return AddressResult(
+            vendor_name=self.name,
+            outcome=self.outcome,
+            attributes={"phone": Match.MATCH},
+            reasons=(self.name,),
+        )
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "asked", "outcome"),
+    [
+        ((Outcome.PASSED, Outcome.PASSED), 1, Outcome.PASSED),
+        ((Outcome.FAILED, Outcome.PASSED), 2, Outcome.PASSED),
+        ((Outcome.FAILED, Outcome.FAILED), 2, Outcome.FAILED),
+    ],
+)
+async def test_phone_vendors_are_asked_until_a_yes(process, monkeypatch, outcomes, asked, outcome):
+    """In order; the last answer counts."""
+    async with process() as running:
+        router = running.runtime.configuration.router
+        template = running.runtime.configuration.plugins.proofers[ProoferKind.ADDRESS, "mock"]
+        vendors = []
+        for number, answer in enumerate(outcomes):
+            loaded = type(template)("p", template.descriptor, None)
+            loaded.__dict__["proofer"] = Phone(f"v{number}", answer)
+            vendors.append(loaded)
+        monkeypatch.setattr(router, "phone_vendors", lambda: vendors)
+        record = await Recorder(running, "address").run(PIIArguments(applicant=PERSON))
+        assert (record.end, record.outcome) == (End.DONE, outcome)
+        assert record.reasons == (f"v{asked - 1}",)

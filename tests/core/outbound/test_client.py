@@ -1,0 +1,348 @@
+"""The outbound client on real sockets: hosts, redirects, deadlines, caps, proxies, errors without text."""
+
+import asyncio
+import json
+import time
+import traceback
+
+import httpx
+import pytest
+
+from proofing.base.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.contracts.http import VendorResponse, parse_json
+from proofing.outbound.client import OutboundClient, OutboundPolicy, OutboundTransport
+from proofing.testing.hostile import MISDEEDS, REPLIES, HostileVendor
+
+PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
+
+
+@pytest.fixture
+async def vendor():
+    """A hostile vendor on loopback."""
+    async with HostileVendor() as running:
+        yield running
+
+
+@pytest.fixture
+async def transport():
+    """Real connections."""
+    made = OutboundTransport()
+    yield made
+    await made.close()
+
+
+def client_of(transport, *hosts, **options):
+    """Return a client that may call *hosts*."""
+    values = {"vendor_name": "acme", "timeout_seconds": 5.0, **options}
+    return OutboundClient(transport, hosts=frozenset(hosts), **values)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/",
+        "https://vendor.example.evil.example/",
+        "https://evil.example/vendor.example",
+        "https://vendor.example@evil.example/",
+        "https://vendor.example:443@evil.example/",
+        "https://person:word@vendor.example/",
+        "https://vendor.example:8443/",
+        "http://vendor.example:443/",
+        "https://vendor.example:80/",
+        "https://vendor.example:0/",
+        "https://vendor.example\\@evil.example/",
+        "https://evil.example#@vendor.example/",
+        "https://evil.example?@vendor.example/",
+        "https://vendor.example%2eevil.example/",
+        "https://vendor.example\r\nhost: evil.example/",
+        "https://vendor.example /",
+        "https://VENDOR.example.evil.example/",
+        "https://vendоr.example/",  # noqa: RUF001 - a Cyrillic o is the point
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://2130706433/",
+        "ftp://vendor.example/",
+        "file:///etc/passwd",
+        "gopher://vendor.example/",
+        "javascript:vendor.example",
+        "https:vendor.example",
+        "https:///vendor.example",
+        "https://vendor.example./",
+        "https://.vendor.example/",
+        "https://vendor.example%00.evil.example/",
+        "https://vendor.example%2f@evil.example/",
+        "https://vendor.example;@evil.example/",
+        "https://vendor.example:@evil.example/",
+        "https://vendor.example:44300/",
+        "https://vendor.example:4433/",
+        "https://0x7f000001/",
+        "https://0177.0.0.1/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://localhost/",
+        "https://sub.vendor.example/",
+        "https://example/",
+        "//vendor.example/",
+        "vendor.example",
+        "",
+    ],
+)
+def test_only_the_named_hosts_are_called(url):
+    """No trick with ports, user names, look-alikes or schemes leads elsewhere; the error names no URL."""
+    bounds = OutboundPolicy(vendor_name="acme", hosts=frozenset({"vendor.example"}), timeout_seconds=1)
+    with pytest.raises(VendorError) as caught:
+        bounds.check_url(url)
+    assert "example" not in str(caught.value)
+    assert caught.value.vendor_name == "acme"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("vendor.example", "https://vendor.example/path?query=1"),
+        ("vendor.example", "https://VENDOR.example/"),
+        ("Vendor.Example", "https://vendor.example/"),
+        ("vendor.example", "https://vendor.example:443/"),
+        ("vendor.example:443", "https://vendor.example/"),
+        ("vendor.example:8443", "https://vendor.example:8443/"),
+        ("[::1]:8443", "https://[::1]:8443/"),
+        ("xn--bcher-kva.example", "https://bücher.example/"),
+    ],
+)
+def test_spellings_of_one_host_are_the_same(host, url):
+    """Case, the scheme's own port and IDNA spellings make no difference."""
+    OutboundPolicy(vendor_name="acme", hosts=frozenset({host}), timeout_seconds=1).check_url(url)
+
+
+async def test_a_refused_host_gets_no_connection(vendor, transport):
+    """The allow-list is asked before anything is opened."""
+    with pytest.raises(VendorError, match="allow-list"):
+        await client_of(transport, "vendor.example").get(vendor.url("ok"))
+    assert vendor.connections == 0
+
+
+async def test_an_answer_is_read_whole(vendor, transport):
+    """Status, headers in lower case, media type and strict JSON; the body goes out as given."""
+    client = client_of(transport, vendor.host)
+    answer = await client.post(vendor.url("ok"), json_body={"a": 1}, headers={"x-key": "k"})
+    assert (answer.status, answer.content_type, answer.json()) == (200, "application/json", {"ok": True})
+    assert repr(answer) == "VendorResponse(200, 11 bytes)"
+    (call,) = vendor.calls
+    assert (call.method, json.loads(call.body), call.headers["x-key"]) == ("POST", {"a": 1}, "k")
+    assert call.headers["content-type"] == "application/json"
+    assert call.headers["accept-encoding"] == "identity"
+
+
+async def test_redirects_are_answers(transport):
+    """A redirect is not followed, wherever it points; as a success it does not count."""
+    async with HostileVendor() as other, HostileVendor(elsewhere=other.url("ok")) as vendor:
+        client = client_of(transport, vendor.host, other.host)
+        answer = await client.get(vendor.url("redirect"))
+        assert answer.status == 302
+        with pytest.raises(VendorResponseError):
+            answer.require_success()
+        assert other.connections == 0
+
+
+async def test_no_cookie_is_kept(vendor, transport):
+    """What a vendor sets for one call it does not see in the next, which may be about another person."""
+    client = client_of(transport, vendor.host)
+    await client.get(vendor.url("cookie"))
+    await client_of(transport, vendor.host).get(vendor.url("ok"))
+    assert "cookie" not in vendor.calls[-1].headers
+
+
+@pytest.mark.parametrize("misdeed", ["hang", "drip", "drip_headers"])
+async def test_a_vendor_who_never_ends_is_left_at_the_deadline(vendor, transport, misdeed):
+    """The limit is total: bytes that trickle in do not prolong it, and the connection is given back."""
+    client = client_of(transport, vendor.host, timeout_seconds=0.2)
+    async with asyncio.timeout(0.2 + 5):
+        with pytest.raises(VendorTimeoutError) as caught:
+            await client.get(vendor.url(misdeed))
+        await vendor.left.wait()
+    assert caught.value.retryable
+    assert caught.value.billable
+
+
+async def test_no_call_outlives_the_job(vendor, transport):
+    """The job's deadline bounds the call; when it is over, nothing is sent."""
+    client = client_of(transport, vendor.host, timeout_seconds=60, deadline=time.monotonic() + 0.2)
+    async with asyncio.timeout(5):
+        with pytest.raises(VendorTimeoutError):
+            await client.get(vendor.url("hang"))
+    seen = len(vendor.calls)
+    with pytest.raises(VendorTimeoutError):
+        await client.get(vendor.url("ok"))
+    assert len(vendor.calls) == seen
+
+
+@pytest.mark.parametrize("misdeed", ["endless", "huge"])
+async def test_an_answer_is_cut_at_the_cap(vendor, transport, misdeed):
+    """A body without end is left after the cap."""
+    client = client_of(transport, vendor.host, max_response_bytes=100_000)
+    with pytest.raises(VendorResponseError, match="too large"):
+        await client.get(vendor.url(misdeed))
+
+
+async def test_a_bomb_is_not_unpacked(vendor, transport):
+    """Compressed bytes stay compressed, and are no JSON."""
+    answer = await client_of(transport, vendor.host).get(vendor.url("bomb"))
+    assert len(answer.content) < 100_000
+    with pytest.raises(VendorResponseError):
+        answer.json()
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "kind"),
+    [
+        ("reset", VendorUnavailableError),
+        ("hang_up", VendorUnavailableError),
+        ("truncated", VendorUnavailableError),
+        ("no_http", VendorResponseError),
+        ("huge_header", VendorResponseError),
+    ],
+)
+async def test_a_broken_connection_is_told_apart(vendor, transport, misdeed, kind):
+    """Each way to break the protocol has its class, and the text tells neither URL nor body."""
+    client = client_of(transport, vendor.host)
+    with pytest.raises(VendorError) as caught:
+        await client.post(f"{vendor.url(misdeed)}?secret=900661234", content=b"900661234")
+    assert type(caught.value) is kind
+    told = "".join(traceback.format_exception(caught.value))
+    assert "900661234" not in told.partition("Traceback")[0] + str(caught.value)
+    assert vendor.host not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+
+
+async def test_nobody_listens(transport):
+    """A refused connection is an unavailable vendor, not one who took too long."""
+    async with HostileVendor() as gone:
+        host = gone.host
+    with pytest.raises(VendorUnavailableError):
+        await client_of(transport, host).get(f"http://{host}/")
+
+
+def test_every_hostile_body_is_refused_or_exact():
+    """What is left of the server's bodies after strict parsing is the good one and the merely wrong one."""
+    accepted = []
+    for name, (_headers, body) in REPLIES.items():
+        try:
+            parse_json(body, vendor_name="acme", what="HTTP 200")
+        except VendorResponseError:
+            continue
+        accepted.append(name)
+    assert accepted == ["ok", "wrong_types", "cookie"]
+    assert not set(REPLIES) & set(MISDEEDS)
+
+
+@pytest.mark.parametrize(
+    ("body", "fine"),
+    [
+        (b"[" * 32 + b"]" * 32, True),
+        (b"[" * 33 + b"]" * 33, False),
+        (b'{"a":{"a":1,"a":2}}', False),
+        (b'{"a":-Infinity}', False),
+        (b"1e308", True),
+        (b"-1e309", False),
+        (b'"\\ud83d\\ude00"', True),
+        (b'{"\\udc00":1}', False),
+        (b"", False),
+        (b"\xef\xbb\xbf{}", False),
+        (b"9" * 5_000, False),
+    ],
+)
+def test_borders_of_strict_json(body, fine):
+    """Depth, duplicate keys, numbers, surrogates and marks are judged exactly."""
+    if fine:
+        parse_json(body, vendor_name="acme", what="x")
+    else:
+        with pytest.raises(VendorResponseError):
+            parse_json(body, vendor_name="acme", what="x")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, None), (204, None), (301, VendorResponseError), (404, VendorResponseError)]
+    + [(status, VendorUnavailableError) for status in (408, 425, 429, 500, 502, 503, 504)]
+    + [(501, VendorResponseError), (199, VendorResponseError)],
+)
+def test_statuses(status, kind):
+    """2xx succeeds, *not now* is unavailable, everything else is nonsense; the code is the status."""
+    answer = VendorResponse(status, {}, b"secret", "acme")
+    if kind is None:
+        assert answer.require_success() is answer
+        return
+    with pytest.raises(VendorError) as caught:
+        answer.require_success()
+    assert type(caught.value) is kind
+    assert caught.value.code == str(status)
+    assert "secret" not in str(caught.value)
+
+
+async def test_the_environment_is_not_asked(vendor, transport, monkeypatch):
+    """Variables of the environment redirect no call."""
+    async with HostileVendor() as proxy:
+        for name in PROXY_VARIABLES:
+            monkeypatch.setenv(name, proxy.url(""))
+        monkeypatch.setenv("NO_PROXY", "")
+        await client_of(transport, vendor.host).get(vendor.url("ok"))
+        assert (proxy.connections, len(vendor.calls)) == (0, 1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # httpx-aiohttp speaks to an older aiohttp
+async def test_the_proxy_of_the_settings_carries_every_call():
+    """With a proxy nothing goes to the vendor directly, and the proxy gets its password."""
+    async with HostileVendor() as proxy:
+        transport = OutboundTransport(proxy=f"http://user:word@{proxy.host}")
+        try:
+            client = client_of(transport, "vendor.example")
+            answer = await client.get("http://vendor.example/ok")
+        finally:
+            await transport.close()
+    assert answer.json() == {"ok": True}
+    assert proxy.calls[0].target == "http://vendor.example/ok"
+    assert proxy.calls[0].headers["proxy-authorization"].startswith("Basic ")
+
+
+async def test_a_proxy_that_refuses_is_no_answer():
+    """A proxy that hangs up is an unavailable vendor."""
+    async with HostileVendor() as proxy:
+        transport = OutboundTransport(proxy=f"http://{proxy.host}")
+        try:
+            with pytest.raises(VendorUnavailableError):
+                await client_of(transport, "vendor.example").get("http://vendor.example/hang_up")
+        finally:
+            await transport.close()
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (httpx.ReadTimeout("https://secret.example"), VendorTimeoutError),
+        (httpx.ConnectError("https://secret.example"), VendorUnavailableError),
+        (httpx.ProxyError("https://secret.example"), VendorUnavailableError),
+        (httpx.RemoteProtocolError("https://secret.example"), VendorUnavailableError),
+        (httpx.DecodingError("https://secret.example"), VendorResponseError),
+    ],
+)
+async def test_errors_of_a_transport_in_tests(raised, kind):
+    """A bare httpx transport's errors are mapped as the network's are."""
+
+    def answer(_request):
+        raise raised
+
+    client = client_of(httpx.MockTransport(answer), "vendor.example")
+    with pytest.raises(VendorError) as caught:
+        await client.get("https://vendor.example/")
+    assert type(caught.value) is kind
+    assert "secret" not in str(caught.value)
+
+
+async def test_many_calls_share_few_connections(vendor, transport):
+    """Connections are kept and used again; a second close is harmless."""
+    client = client_of(transport, vendor.host)
+    for _ in range(20):
+        await client.get(vendor.url("ok"))
+    assert vendor.connections == 1
+    await transport.close()
+    await transport.close()

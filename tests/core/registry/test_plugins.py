@@ -1,0 +1,318 @@
+"""Plugins as tiny distributions on the path: found, refused, isolated, and their sections read."""
+
+import logging
+import sys
+import textwrap
+
+import pytest
+import yaml
+
+from proofing.base.errors import ConfigurationError, PluginError
+from proofing.contracts.hooks import BackendContext
+from proofing.contracts.proofers import ProoferKind
+from proofing.registry.plugins import PluginManager, secret_reader
+from proofing.registry.proofers import missing_library
+from proofing.settings import read_layers
+
+HEAD = """
+from pydantic import SecretStr
+from proofing.contracts.hooks import BackendDescriptor, PluginSettings, hookimpl
+from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+"""
+PROOFER = """
+class Proofer:
+    async def proof(self, request, context): ...
+
+@hookimpl
+def proofing_proofers():
+    return [ProoferDescriptor(name="{name}", kind=ProoferKind.RESOLUTION, make=lambda settings: Proofer())]
+"""
+CONTEXT = BackendContext(
+    environment="test", role="cli", public_url="http://localhost", secret=lambda label: b"\x00" * 32
+)
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that puts a distribution with one plugin on the path."""
+    made = []
+
+    def add(name, source, *, distribution=None, package=None):
+        distribution = distribution or f"dist-{name}"
+        package = package or f"proofing_tests_{name}"
+        root = tmp_path / distribution
+        info = root / f"{distribution.replace('-', '_')}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[proofing]\n{name} = {package}\n")
+        (root / f"{package}.py").write_text(HEAD + textwrap.dedent(source))
+        monkeypatch.syspath_prepend(str(root))
+        made.append(package)
+
+    yield add
+    for package in made:
+        sys.modules.pop(package, None)
+
+
+@pytest.fixture
+def layers(tmp_path):
+    """Return a function that reads settings with the given values."""
+
+    def read(**values):
+        path = tmp_path / "settings.yaml"
+        path.write_text(yaml.safe_dump({"default": values}))
+        return read_layers(path, {})
+
+    return read
+
+
+def report_of(manager, name):
+    """Return the report of one plugin."""
+    return next(report for report in manager.reports if report.name == name)
+
+
+def test_a_plugin_is_found_loaded_and_reported(install):
+    """Name, distribution, version and offers stand in the report; the proofer is made at its first use."""
+    install("tiny", PROOFER.format(name="tiny"))
+    manager = PluginManager(["tiny"])
+    report = report_of(manager, "tiny")
+    assert (report.distribution, report.version, report.problem) == ("dist-tiny", "1.2", None)
+    assert report.offers == ("resolution tiny",)
+    loaded = manager.proofers[ProoferKind.RESOLUTION, "tiny"]
+    assert loaded.proofer is loaded.proofer
+    assert manager.problems() == []
+
+
+def test_installed_is_not_enabled(install):
+    """What settings do not name is not even imported."""
+    install("idle", "raise RuntimeError('imported')")
+    manager = PluginManager([])
+    report = report_of(manager, "idle")
+    assert (report.enabled, report.problem, report.offers) == (False, None, ())
+    assert "proofing_tests_idle" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise RuntimeError('900661234')", "cannot be loaded: RuntimeError"),
+        ("import sys; sys.exit(3)", "cannot be loaded: SystemExit"),
+        ("def broken(:", "cannot be loaded: SyntaxError"),
+        ("import not_there_at_all", "needs not_there_at_all; install it, or reinstall dist-bad"),
+        ("@hookimpl\ndef proofing_wishes(): return []", "implements a hook that does not exist"),
+        ("@hookimpl\ndef proofing_queues(color): return []", "implements a hook that does not exist"),
+        ("@hookimpl\ndef proofing_queues(): return 7", "cannot be loaded: TypeError"),
+        ("@hookimpl\ndef proofing_queues(): return ['queue']", "not a BackendDescriptor"),
+        ("@hookimpl\ndef proofing_proofers(): raise ValueError('900661234')", "cannot be loaded: ValueError"),
+        ("@hookimpl\ndef proofing_settings(): return dict", "not a PluginSettings"),
+        (PROOFER.format(name="x").replace("ProoferKind.RESOLUTION", "'resolution'"), "must be a ProoferKind"),
+        (PROOFER.format(name="x").replace("make=", "maturity='mock', make="), "must be a ProoferKind"),
+        (PROOFER.format(name=""), "no name"),
+        (
+            PROOFER.format(name="x").replace("make=", "attributes=frozenset({'shoe_size'}), make="),
+            "unknown attributes: shoe_size",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_reported_and_the_others_work(install, source, said):
+    """Whatever a plugin does when it is loaded, it is left out, and nothing else is."""
+    install("bad", source)
+    install("good", PROOFER.format(name="good"))
+    manager = PluginManager(["bad", "good", "mock"])
+    assert said in report_of(manager, "bad").problem
+    assert "900661234" not in report_of(manager, "bad").problem
+    assert report_of(manager, "good").problem is None
+    assert (ProoferKind.RESOLUTION, "good") in manager.proofers
+    assert (ProoferKind.RESOLUTION, "mock") in manager.proofers
+    (problem,) = manager.problems()
+    assert str(problem).startswith("settings: plugins: bad ")
+
+
+def test_a_plugin_that_is_not_there(install):
+    """A name without a distribution is a problem that says so."""
+    (problem,) = PluginManager(["ghost"]).problems()
+    assert "ghost is not installed" in problem.rule
+
+
+def test_two_distributions_with_one_name_are_refused(install):
+    """Nobody can say whose code would run, so none does."""
+    install("twin", PROOFER.format(name="a"), distribution="first")
+    install("twin", PROOFER.format(name="b"), distribution="second")
+    manager = PluginManager(["twin"])
+    assert "several distributions (first, second)" in report_of(manager, "twin").problem
+    assert manager.proofers == {}
+
+
+def test_two_plugins_with_one_proofer_stop_the_start(install):
+    """One name for one kind has one owner."""
+    install("one", PROOFER.format(name="same"))
+    install("two", PROOFER.format(name="same"))
+    with pytest.raises(ConfigurationError, match="two plugins offer the resolution proofer same"):
+        _ = PluginManager(["one", "two"]).proofers
+
+
+SECTION = """
+class Section(PluginSettings):
+    url: str
+    key: SecretStr
+    seconds: float = 1.0
+
+@hookimpl
+def proofing_settings():
+    return Section
+"""
+
+
+def test_every_problem_of_a_section_is_told_without_its_value(install, layers):
+    """Missing, unknown and wrong keys are told at once."""
+    install("sect", SECTION)
+    manager = PluginManager(["sect"])
+    problems = manager.read_sections(layers(sect={"url": 900661234, "sekonds": 1}))
+    assert {problem.key for problem in problems} == {"sect.url", "sect.key", "sect.sekonds"}
+    assert "900661234" not in "".join(map(str, problems))
+    assert manager.sections == {}
+
+
+def test_a_good_section_reaches_the_plugin(install, layers):
+    """The parsed section is the plugin's, and its secrets print as stars."""
+    install("sect", SECTION)
+    manager = PluginManager(["sect"])
+    assert manager.read_sections(layers(sect={"url": "u", "key": "900661234"})) == []
+    assert manager.sections["sect"].url == "u"
+    assert "900661234" not in repr(manager.sections["sect"])
+
+
+def test_a_schema_that_raises_is_a_problem_of_its_section(install, layers):
+    """A validator of the plugin's own may raise anything; its text is not shown."""
+    install(
+        "sect",
+        """
+from pydantic import field_validator
+
+class Section(PluginSettings):
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def look(cls, value):
+        raise KeyError(value)
+
+@hookimpl
+def proofing_settings():
+    return Section
+""",
+    )
+    (problem,) = PluginManager(["sect"]).read_sections(layers(sect={"url": "900661234"}))
+    assert (
+        str(problem)
+        == "settings.yaml (default): sect: could not be validated: the plugin's schema raised KeyError"
+    )
+
+
+def test_an_extra_is_named_for_our_own_plugins_only():
+    """`pip install proofing[acme]` would install nothing."""
+    assert missing_library(ModuleNotFoundError(name="boto3"), "aws") == "needs boto3; install proofing[aws]"
+
+
+def test_sections_without_an_owner(install, layers, caplog, monkeypatch):
+    """Unknown: an error. Of a disabled plugin: a warning. Of a plugin without settings: an error."""
+    install("plain", PROOFER.format(name="plain"))
+    install("asleep", SECTION)
+    manager = PluginManager(["plain"])
+    monkeypatch.setattr(logging.getLogger("proofing"), "propagate", True)
+    with caplog.at_level(logging.WARNING, "proofing"):
+        problems = manager.read_sections(layers(plain={"a": 1}, asleep={"a": 1}, typo={"a": 1}))
+    assert {(problem.key, problem.rule) for problem in problems} == {
+        ("plain", "this plugin accepts no settings"),
+        ("typo", "unknown key, and no plugin of that name"),
+    }
+    assert "unused_settings_section" in caplog.text
+    assert manager.unused_sections == ["asleep"]
+
+
+def test_the_section_of_a_broken_plugin_is_not_reported_twice(install, layers):
+    """It is enough to hear that the plugin is broken."""
+    install("bad", "raise RuntimeError")
+    manager = PluginManager(["bad"])
+    assert manager.read_sections(layers(bad={"a": 1})) == []
+
+
+def test_a_section_must_be_a_map(install, layers):
+    """A scalar in the place of a section is told with its key."""
+    install("sect", SECTION)
+    (problem,) = PluginManager(["sect"]).read_sections(layers(sect="900661234"))
+    assert (problem.key, "900661234" in str(problem)) == ("sect", False)
+
+
+BACKENDS = """
+@hookimpl
+def proofing_queues():
+    return [BackendDescriptor(name="{name}", make=lambda settings, context: [settings], production={ok})]
+"""
+
+
+def test_backends_are_made_by_name(install):
+    """The one that settings name is made with its plugin's settings."""
+    install("q", BACKENDS.format(name="fast", ok=True))
+    assert PluginManager(["q"]).queue("fast", CONTEXT) == [None]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_production", "said"),
+    [
+        ("other", False, "no enabled plugin offers other; enabled plugins offer: fast, fast, small"),
+        ("fast", False, "offered by several"),
+        ("small", True, "small is for one machine and refused in production"),
+    ],
+)
+def test_backends_that_are_refused(install, name, is_production, said):
+    """Unknown, ambiguous, or not for production: told before anything is made."""
+    install("q", BACKENDS.format(name="fast", ok=True))
+    install("r", BACKENDS.format(name="fast", ok=True))
+    install("s", BACKENDS.format(name="small", ok=False))
+    manager = PluginManager(["q", "r", "s"])
+    (problem,) = manager.check_backend("queue", name, is_production=is_production)
+    assert said in problem.rule
+    assert manager.check_backend("queue", "small", is_production=False) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ValueError('900661234')", "cannot make x: ValueError"),
+        ("import sys; sys.exit(1)", "cannot make x: SystemExit"),
+        ("import not_there_at_all", "needs not_there_at_all; install it, or reinstall dist-odd"),
+        ("return Hosted()", "hosted sessions are not driven yet"),
+        ("return object()", "no proofer"),
+    ],
+)
+def test_proofers_that_cannot_be_asked(install, body, said):
+    """What fails to be made, or has a shape that nobody drives, says so without foreign text."""
+    install(
+        "odd",
+        f"""
+class Hosted:
+    def start(self, request, context, *, return_url): ...
+    def event_ticket(self, headers, body, now): ...
+    def fetch(self, ticket, context): ...
+
+def make(settings):
+    {body}
+
+@hookimpl
+def proofing_proofers():
+    return [ProoferDescriptor(name="x", kind=ProoferKind.DOCUMENT, make=make)]
+""",
+    )
+    loaded = PluginManager(["odd"]).proofers[ProoferKind.DOCUMENT, "x"]
+    with pytest.raises(PluginError, match=said) as caught:
+        _ = loaded.proofer
+    assert "900661234" not in str(caught.value)
+
+
+def test_backend_secrets_differ_by_label_and_key():
+    """Each label has bytes of its own, the same each time."""
+    read = secret_reader(lambda: b"\x01" * 32)
+    assert read("a") == read("a") != read("b")
+    assert len(read("a")) == 32
+    assert secret_reader(lambda: b"\x02" * 32)("a") != read("a")

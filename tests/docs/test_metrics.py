@@ -1,0 +1,191 @@
+"""The metrics reference lists every family with its type and labels; promtool accepts what processes show."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+
+from proofing.app.scraping import scrape
+from proofing.base import metrics
+from proofing.contracts.queues import QueueStats
+from proofing.contracts.records import End, JobKind
+from proofing.settings import LiveSettings, Settings
+from proofing.settings.layers import Layers
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+STATS = QueueStats(
+    waiting={"high_document_proofing": 7, "gone": 1},
+    running={},
+    oldest_seconds=1.5,
+    workers=2,
+    details={"dead_rows": 3.0, 'spoilt"} name': 1.0},
+    totals={"rescued": 2.0, "pickup_notify_count": 4.0, "pickup_notify_seconds": 0.1},
+)
+
+
+def live():
+    """Return settings that nobody edits."""
+    key = "00" * 32
+    settings = Settings(
+        session_encryption_key=key,
+        hmac_fingerprinter_key=key,
+        vendor_status={"acme": "full_outage", "mock": "operational"},
+    )
+    return LiveSettings(settings, Layers("test", Path("settings.yaml")), lambda: settings)
+
+
+def text_of(stats=STATS):
+    """Return the text of a process in which everything was counted once."""
+    for family in vars(metrics).values():
+        names = getattr(family, "_labelnames", None)
+        if names and hasattr(family, "labels"):
+            family.labels(*("x" for _ in names))
+    return scrape(stats, live()).decode()
+
+
+def families():
+    """Return type and labels of each family of ours, by the name that queries use."""
+    found = {}
+    for family in text_string_to_metric_families(text_of()):
+        if family.name.startswith("proofing_"):
+            labels = {name for sample in family.samples for name in sample.labels} - {"le"}
+            suffix = "_total" if family.type == "counter" else ""
+            found[family.name + suffix] = (family.type, labels)
+    return found
+
+
+def rows():
+    """Yield name, type and labels of each row of the page."""
+    for line in PAGE.splitlines():
+        if line.startswith("| `proofing_"):
+            names, kind, labels, _what = re.split(r" *\| *", line.strip("| "))
+            for name in re.findall(r"`(\w+)`", names):
+                yield name, (kind, set(re.findall(r"\w+", re.sub(r"\(.*?\)", "", labels))))
+
+
+def test_the_page_lists_every_metric():
+    """Each with its type and its labels, and no other."""
+    listed = dict(rows())
+    ours = families()
+    backend = {name for name in ours if name.startswith("proofing_queue_")} - listed.keys()
+    # A backend's own numbers: those of the example, of which the page names what postgres and huey have.
+    assert backend <= {f"proofing_queue_{name}" for name in ("dead_rows", "rescued_total")} | {
+        "proofing_queue_pickup_notify_total",
+        "proofing_queue_pickup_notify_seconds_total",
+    }
+    assert listed == {name: kind for name, kind in ours.items() if name not in backend}
+
+
+def test_queue_wide_numbers_are_to_be_aggregated_with_max():
+    """Each process shows the same; who sums them counts jobs once a process."""
+    for line in text_of().splitlines():
+        if line.startswith(("# HELP proofing_queue_waiting", "# HELP proofing_workers_alive")):
+            assert line.endswith("aggregate with max")
+    assert "max" in PAGE
+
+
+def samples(stats):
+    """Return the lines that are no comments."""
+    return [line for line in text_of(stats).splitlines() if not line.startswith("#")]
+
+
+def test_gauges_return_to_zero_and_old_numbers_go():
+    """A queue that is empty again shows 0; a number that the backend no longer has is gone."""
+    kind = JobKind.DOCUMENT.queue_name
+    assert f'proofing_queue_waiting{{queue="{kind}"}} 7.0' in samples(STATS)
+    lines = samples(QueueStats(waiting={}, running={}, oldest_seconds=0))
+    assert f'proofing_queue_waiting{{queue="{kind}"}} 0.0' in lines
+    assert not [line for line in lines if "dead_rows" in line or '"gone"' in line or "workers_alive" in line]
+
+
+def test_a_queue_that_cannot_be_asked_shows_no_numbers():
+    """Old ones would look as if all were well."""
+    lines = samples(None)
+    assert not [line for line in lines if line.startswith("proofing_queue_")]
+    assert 'proofing_switch{name="idv_available"} 1.0' in lines
+
+
+def test_counters_and_gauges_are_what_their_names_promise():
+    """What is counted ends in _total and is a counter, times are seconds, no backend's name spoils it."""
+    text = text_of()
+    assert "# TYPE proofing_queue_rescued_total counter" in text
+    assert "# TYPE proofing_queue_dead_rows gauge" in text
+    assert "spoilt" not in text
+    assert "_created" not in text
+    assert 'proofing_vendor_out{vendor="acme"} 1.0' in text
+    assert 'proofing_vendor_out{vendor="mock"} 0.0' in text
+    for family in text_string_to_metric_families(text):
+        if family.name.startswith("proofing_"):
+            assert family.documentation
+            assert not re.search(r"_(ms|milliseconds|minutes|hours|kb|mb)(_|$)", family.name)
+            assert family.type != "histogram" or family.name.endswith("_seconds")
+
+
+def test_no_label_is_a_path_or_a_person():
+    """Labels are closed sets: routes are templates."""
+    labels = {label for _kind, found in families().values() for label in found}
+    assert labels <= set(
+        "kind mode end outcome vendor product cause limit backend route method status name queue "
+        "reason".split()
+    )
+
+
+def test_promtool_accepts_the_text():
+    """Prometheus's own check of names, units and types."""
+    promtool = shutil.which(os.environ.get("PROMTOOL", "promtool"))
+    if promtool is None:
+        hint = "no promtool found: apt-get install --no-install-recommends prometheus, or set PROMTOOL"
+        if os.environ.get("REQUIRE_PROMTOOL") == "1":
+            pytest.fail(hint)
+        pytest.skip(hint)
+    told = subprocess.run(
+        [promtool, "check", "metrics"], input=text_of().encode(), capture_output=True, check=False
+    )
+    assert (told.returncode, told.stdout + told.stderr) == (0, b"")
+
+
+def test_every_metric_of_the_module_is_registered():
+    """Nothing is counted that no scrape shows."""
+    shown = {family.name for family in REGISTRY.collect()}
+    for name, family in vars(metrics).items():
+        if name.isupper() and hasattr(family, "_name"):
+            assert family._name in shown, name
+
+
+def test_what_alarms_count_begins_at_zero(tmp_path):
+    """An increase is seen between two scrapes: of a series that begins with its first event, it is missed."""
+    code = """
+import asyncio
+from proofing import bootstrap
+from proofing.app.scraping import scrape
+async def main():
+    configuration = await bootstrap.configure()
+    async with bootstrap.start(configuration, "worker"):
+        print(scrape(None, configuration.live).decode())
+asyncio.run(main())
+"""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("PROOFING_")}
+    environ["PROOFING_VENDOR_HOURLY_BUDGETS"] = "{mock: 10}"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
+    )
+    lines = set(run.stdout.splitlines())
+    for kind in JobKind:
+        for end in End:
+            assert any(f'jobs_ended_total{{end="{end}",kind="{kind}",outcome="' in line for line in lines), (
+                end
+            )
+        assert f'proofing_waits_abandoned_total{{kind="{kind}"}} 0.0' in lines
+        assert f'proofing_job_queued_seconds_bucket{{kind="{kind}",le="10.0"}} 0.0' in lines
+        assert f'proofing_job_seconds_bucket{{kind="{kind}",le="50.0"}} 0.0' in lines
+    for cause in ("timeout", "unavailable", "response", "vendor", "plugin_error", "canceled"):
+        labels = f'cause="{cause}",outcome="error",product="resolution",vendor="mock"'
+        assert f"proofing_vendor_calls_total{{{labels}}} 0.0" in lines
+    assert 'proofing_vendor_budgets_reached_total{vendor="mock"} 0.0' in lines
