@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import subprocess
 
 _START_SECONDS = 60.0
+_SILENT_SECONDS = 10.0
+_NEW_WINDOWS = 3
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver, section 12.2
 _BROWSERS = "webkit2gtk-4.*/MiniBrowser", "webkitgtk-6.*/MiniBrowser"
 _SCREEN = "1400x1100x24"
@@ -82,8 +84,20 @@ class WebKit:
 
     async def open_tab(self, kind: str) -> "WebKitTab":
         """Open a tab or window."""
-        window = await self.call("POST", "/window/new", {"type": kind})
-        return WebKitTab(self, window["handle"])
+        return WebKitTab(self, await self._open(kind))
+
+    async def replace(self, window: str) -> str:
+        """Open a window in the place of *window* and return its handle."""
+        opened = await self._open("window")
+        await self.switch_to(window)
+        await self.call("DELETE", "/window")
+        self._current = ""
+        return opened
+
+    async def _open(self, kind: str) -> str:
+        """Open a tab or window and return its handle."""
+        handle: str = (await self.call("POST", "/window/new", {"type": kind}))["handle"]
+        return handle
 
     async def close(self) -> None:
         """End the session, and with it the browser."""
@@ -109,10 +123,21 @@ class WebKitTab(Tab):
     def __init__(self, browser: WebKit, window: str) -> None:
         self._browser = browser
         self._window = window
+        self._is_new = True
 
     async def goto(self, url: str) -> None:
         """Open *url* and wait until it has loaded."""
         await self._call("POST", "/url", {"url": url})
+        # The process behind a new window's first page sometimes never runs a script; nothing is lost with it.
+        for _ in range(_NEW_WINDOWS if self._is_new else 0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SILENT_SECONDS):
+                    await self.wait_for("() => true")
+                break
+            async with self._browser.lock:
+                self._window = await self._browser.replace(self._window)
+            await self._call("POST", "/url", {"url": url})
+        self._is_new = False
 
     async def load_again(self) -> None:
         """Have the browser load the page again."""

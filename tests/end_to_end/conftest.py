@@ -7,7 +7,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ import yaml
 from PIL import Image
 from playwright.async_api import Browser, Locator, Page, expect
 
-from proofing.testing.processes import start_process
+from proofing.testing.processes import free_port, start_process
 from proofing_devtools.product import FROM_ONE_ADDRESS
 
 START_SECONDS = 60
@@ -77,9 +76,7 @@ class Installation:
         self.directory = directory
         self.seen = directory / "seen.jsonl"
         self.seen.touch()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         values = {
             "plugins": ["huey", "local", "mock", "spy"],

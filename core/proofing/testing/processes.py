@@ -5,8 +5,10 @@ Also what each of them needs beside: a free port, and an end that is certain.
 
 import asyncio
 import contextlib
+import errno
 import http
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,11 +17,17 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from proofing.testing import keeper
 
 _STOP_SECONDS = 5.0
+_SYSTEM_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_FIRST_PORT, _LAST_PORT = 10240, 65536
+_MANY_PORTS = 1000
+#: What makes a port this process's own, for as long as it lives.
+_claims: list[socket.socket] = []
 
 
 class _Keeper:
@@ -85,10 +93,33 @@ async def start_process_async(*command: str, **options: Any) -> asyncio.subproce
 
 
 def free_port() -> int:
-    """Return a TCP port of loopback that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that is free on every address, and that stays this process's own until it ends.
+
+    Nobody else takes it meanwhile: not the system, which gives other ports to connections and servers that
+    ask for none, and not the tests of another process that ask here.
+    """
+    for port in random.sample(_own_ports(), _MANY_PORTS):
+        # A name without a file, which is free again when this process has ended: unix(7).
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0proofing-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("", port))
+        except OSError:
+            claim.close()
+        else:
+            _claims.append(claim)
+            return port
+    raise OSError(errno.EADDRINUSE, "no port is free for a test")
+
+
+def _own_ports() -> range:
+    """Return the ports below those that the system gives away: ip_local_port_range of ip(7)."""
+    try:
+        first = int(_SYSTEM_PORTS.read_text().split()[0])
+    except OSError:
+        first = _LAST_PORT
+    return range(_FIRST_PORT, first if first >= _FIRST_PORT + _MANY_PORTS else _LAST_PORT)
 
 
 def is_healthy(url: str) -> bool:

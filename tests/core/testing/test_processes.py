@@ -12,7 +12,7 @@ import pytest
 
 from proofing.testing import keeper
 from proofing.testing.keeper import is_running
-from proofing.testing.processes import start_process
+from proofing.testing.processes import free_port, start_process
 from proofing.testing.waiting import eventually
 
 if sys.platform != "linux":
@@ -57,7 +57,7 @@ if command == "fail":
 #: A test that starts a child and does not come to its end.
 HANGING = """
 import os, signal
-from proofing.testing.processes import start_process
+from proofing.testing.processes import free_port, start_process
 
 def test_hangs():
     child = start_process(["sleep", "1000"])
@@ -145,3 +145,14 @@ def test_nothing_but_processes_starts_processes():
         if path not in own and any(way in path.read_text() for way in ways)
     ]
     assert found == []
+
+
+def test_a_free_port_is_its_processes_own():
+    """Neither the system nor another process that asks here gives it to anybody while this process lives."""
+    script = "from proofing.testing.processes import free_port; print(*(free_port() for _ in range(300)))"
+    mine = {free_port() for _ in range(300)}
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    theirs = {int(port) for port in run.stdout.split()}
+    assert (len(mine), len(theirs), mine & theirs) == (300, 300, set())
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    assert not [port for port in mine | theirs if first <= port <= last]
