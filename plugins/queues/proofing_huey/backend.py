@@ -28,14 +28,7 @@ from proofing.plugin import (
     log,
     pause_sentences,
 )
-from proofing.plugin.support import (
-    BoundedThreads,
-    seam,
-    translated,
-    trouble_of,
-    trouble_of_postgres,
-    trouble_of_redis,
-)
+from proofing.plugin.support import BoundedThreads, seam, translated, trouble_of, trouble_of_redis
 from proofing_huey.bodies import CoroutineBridge
 from proofing_huey.consumer import JobConsumer
 from proofing_huey.gates import Gate
@@ -51,7 +44,6 @@ T = TypeVar("T")
 _BACKENDS = {
     "sqlite": ("proofing_huey.sqlite_storage", "SqliteBackend"),
     "redis": ("proofing_huey.redis_storage", "RedisBackend"),
-    "postgres": ("proofing_huey.postgres_storage", "PostgresBackend"),
 }
 #: Calls to the storage that may wait at once outside the worker's threads.
 _CALL_THREADS = 4
@@ -68,7 +60,6 @@ _LABEL = "huey-messages"
 
 #: What the errors of each storage's library mean.
 _TROUBLES: Mapping[str, Callable[[BaseException], Trouble]] = {
-    "postgres": trouble_of_postgres,
     "redis": trouble_of_redis,
 }
 
