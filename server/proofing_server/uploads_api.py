@@ -168,7 +168,7 @@ async def submit_document(request: Request) -> Response:
             sealed_keys=earlier.sealed_keys,
             images=together,
             failed_fingerprints=data.get("failed_fingerprints", ()),
-            metadata={**metadata, **earlier.metadata},
+            facts={**metadata, **earlier.metadata},
             network=client_network(request),
             found=found,
         )

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from proofing.base.errors import InvalidInputError
@@ -154,7 +155,7 @@ class ProofingService:
         images: Mapping[Side, EncryptedImage],
         sealed_keys: Mapping[str, bytes] | None = None,
         failed_fingerprints: Sequence[str] = (),
-        metadata: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         result_id: str | None = None,
         network: str = "",
         found: Awaitable[Mapping[Side, UploadedImage]] | None = None,
@@ -168,8 +169,8 @@ class ProofingService:
             images: slot and IV by side.
             sealed_keys: of the earlier pages, by attempt, as `UploadSlots.seal_key` gave them.
             failed_fingerprints: marks ``side:fingerprint`` of pictures that failed before in this session.
-            metadata: facts about the pictures by side, without PII, for the job's log line; ``source`` is
-                ``upload`` or ``camera``.
+            facts: about the pictures by side, without PII, for the job's log line; the vendor is told their
+                ``source``, ``upload`` or ``camera``.
             result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
                 that is repeated with the same id is one. By default a fresh one.
             network: the client's address or IPv6 prefix, for the limits of addresses; "" when it has none.
@@ -194,6 +195,7 @@ class ProofingService:
                 encryption_key=encryption_key,
                 sealed_keys=keys,
                 failed_fingerprints=frozenset(failed_fingerprints),
+                image_source=_image_source(facts),
             )
             return Ready(arguments=arguments, marks=self.uploads.marks(slots, result_id=chosen))
 
@@ -207,7 +209,7 @@ class ProofingService:
                 taken=lambda keys: self.uploads.taken(images, keys),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
                 inline=False,
-                metadata={"images": dict(metadata or {})},
+                metadata={"images": dict(facts)} if facts else {},
                 undo=lambda: self.uploads.free(images, result_id=chosen),
             )
         )
@@ -218,7 +220,7 @@ class ProofingService:
         *,
         images: Mapping[Side, bytes],
         failed_fingerprints: Sequence[str] = (),
-        metadata: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         result_id: str | None = None,
         network: str = "",
     ) -> str:
@@ -237,11 +239,15 @@ class ProofingService:
                 partner=person.partner,
                 kind=JobKind.DOCUMENT,
                 ready=ready(
-                    DocumentArguments(plain_images=images, failed_fingerprints=frozenset(failed_fingerprints))
+                    DocumentArguments(
+                        plain_images=images,
+                        failed_fingerprints=frozenset(failed_fingerprints),
+                        image_source=_image_source(facts),
+                    )
                 ),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
                 inline=True,
-                metadata={"images": dict(metadata or {})},
+                metadata={"images": dict(facts)} if facts else {},
             )
         )
 
@@ -365,6 +371,11 @@ class ProofingService:
     def _about(person: Person, applicant: Applicant) -> Applicant:
         """Return *applicant* with the opaque references that vendors may need."""
         return replace(applicant, uuid=person.reference, uuid_prefix=person.partner)
+
+
+def _image_source(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return where the pictures came from: a camera when one of them did."""
+    return "camera" if any(fact.get("source") == "camera" for fact in facts.values()) else "upload"
 
 
 __all__ = ["EncryptedImage", "Finished", "LimitState", "Person", "ProofingService", "UploadReceiver"]

@@ -76,7 +76,7 @@ async def proof_document(
     request = ProofingRequest(
         applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),
         images=images,
-        image_source=_source(run.message.metadata.get("images", {})),
+        image_source=arguments.image_source,
     )
     check = await run.ask(loaded, request, step="vendor_request")
     if check.result is None:
@@ -88,11 +88,6 @@ async def proof_document(
         min_age_years=settings.idv_min_age_years,
     )
     return _conclude(verdict)
-
-
-def _source(facts: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return where the pictures came from: a camera when one of them did."""
-    return "camera" if any(fact.get("source") == "camera" for fact in facts.values()) else "upload"
 
 
 async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:

@@ -247,7 +247,7 @@ async def traced(job: ClaimedJob, running: Awaitable[StatusRecord]) -> StatusRec
     with span(
         f"perform {message.kind}",
         SpanKind.CONSUMER,
-        parent=str(message.metadata.get("traceparent", "")),
+        parent=message.traceparent or "",
         kind=message.kind,
         job_id=message.result_id,
         attempt=job.attempt,

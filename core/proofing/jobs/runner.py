@@ -261,7 +261,7 @@ class JobRunner:
         if not record.is_exception:
             return
         try:
-            await asyncio.gather(*map(self._results.refund, message.metadata.get("counted", ())))
+            await asyncio.gather(*map(self._results.refund, message.counter_keys))
         except StoreError as error:
             # What is left expires by itself.
             log(
@@ -279,7 +279,7 @@ class JobRunner:
                 await asyncio.gather(
                     *(
                         self._deadlines.retry_while_unavailable(partial(self._images.delete, object_key))
-                        for object_key in message.metadata.get("objects", ())
+                        for object_key in message.object_keys
                     )
                 )
         except (StoreError, TimeoutError) as error:

@@ -73,7 +73,6 @@ class HueyQueue:
     capabilities = frozenset(
         {
             Capability.DELAY,
-            Capability.PRIORITY,
             Capability.UNIQUE,
             Capability.CANCEL_WAITING,
             Capability.PAUSE,
@@ -228,7 +227,6 @@ class HueyQueue:
         return Entry(
             queue_name=message.queue_name,
             blob=self._huey(message.queue_name).write(message),
-            priority=-message.priority,
             result_id=message.result_id,
             unique_key=message.unique_key,
             ttl_seconds=life + _TAKEN_MARGIN_SECONDS,

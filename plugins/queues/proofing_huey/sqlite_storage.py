@@ -90,7 +90,7 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
                 kept = _take_keys(cursor, entry)
                 accepted += kept is not None
                 if kept:
-                    values = {"queue": entry.queue_name, "data": entry.blob, "priority": entry.priority}
+                    values = {"queue": entry.queue_name, "data": entry.blob}
                     cursor.execute(QUERIES.query("put"), values)
         return accepted
 

@@ -94,7 +94,7 @@ async def _take_pictures(request: Request, site: Site, session: Session, form: M
             result_id=result_id,
             images=images,
             failed_fingerprints=data.get("failed_fingerprints", ()),
-            metadata={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
+            facts={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
             network=client_network(request),
         )
 

@@ -777,6 +777,6 @@ async def test_the_vendor_is_told_of_a_camera(process, monkeypatch, sources, sou
     async with process() as running:
         facts = {side: {"source": said} for side, said in zip(("front", "back"), sources, strict=True)}
         uploads = await upload_pictures(running.service, pictures())
-        await running.service.submit_uploads(PERSON, **uploads, metadata=facts)
+        await running.service.submit_uploads(PERSON, **uploads, facts=facts)
         await running.drain()
     assert asked == [source]

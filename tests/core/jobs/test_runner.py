@@ -256,7 +256,7 @@ async def test_a_job_that_is_taken_back_publishes_nothing(process, lines, monkey
     """Neither record nor result nor refunds; the line is written all the same."""
     monkeypatch.setattr(runner_module, "proof_resolution", lambda *_: fail(first()))
     async with process() as running:
-        message = await message_of(running.runtime, metadata={"counted": ["c"]})
+        message = await message_of(running.runtime, counter_keys=("c",))
         await running.runtime.backends.results.count("c", maximum=5, window_seconds=60)
         with pytest.raises(first):
             await running.runtime.runner.run(MemoryJob(message, attempt=1))
@@ -287,7 +287,7 @@ async def test_publishing_waits_for_the_store_to_come_back(process, after):
     async with process(deadlines=QUICK) as running:
         real = running.runtime.backends.results
         running.runtime.runner._results = Flaky(real, after=after, finish=(AWAY, 3))
-        message = await message_of(running.runtime, metadata={"counted": ["c"]})
+        message = await message_of(running.runtime, counter_keys=("c",))
         for _ in range(3):
             await real.count("c", maximum=5, window_seconds=60)
         record = await running.runtime.runner.discard(message, End.WORKER_LOST)
@@ -337,7 +337,7 @@ async def test_the_first_end_wins(process):
     """Two ends of one job: the second changes nothing, refunds nothing, and returns what stands."""
     async with process() as running:
         real = running.runtime.backends.results
-        message = await message_of(running.runtime, metadata={"counted": ["c"]})
+        message = await message_of(running.runtime, counter_keys=("c",))
         for _ in range(3):
             await real.count("c", maximum=5, window_seconds=60)
         first = await running.runtime.runner.discard(message, End.CANCELED)
@@ -352,7 +352,7 @@ async def test_an_answer_is_charged(process):
     async with process() as running:
         real = running.runtime.backends.results
         await real.count("c", maximum=5, window_seconds=60)
-        message = await message_of(running.runtime, metadata={"counted": ["c"]})
+        message = await message_of(running.runtime, counter_keys=("c",))
         assert (await running.runtime.runner.run(MemoryJob(message, attempt=1))).end is End.DONE
         assert (await real.usage("c")).count == 1
 
@@ -384,7 +384,7 @@ async def test_pictures_are_deleted_although_a_counter_fails(process, lines):
         runner._results = Flaky(running.runtime.backends.results, refund=(AWAY, 1))
         runner._images = Flaky(running.runtime.backends.images)
         message = await message_of(
-            running.runtime, metadata={"counted": ["c"], "objects": ["captures/a", "captures/b"]}
+            running.runtime, counter_keys=("c",), object_keys=("captures/a", "captures/b")
         )
         await runner.discard(message, End.STALE)
         assert {arguments for _, arguments in runner._images.calls} == {("captures/a",), ("captures/b",)}
