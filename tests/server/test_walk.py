@@ -12,7 +12,7 @@ from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
-from proofing_mock.proofers import AddressMock
+from proofing_mock.proofers import PhoneMock
 from proofing_server import flow
 
 SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
@@ -595,7 +595,7 @@ async def test_foreign_and_other_step_results_do_not_advance(site):
     await other.get("/verify/wait")
     assert other.path == "/phone"
     own_session = await session_of(other)
-    await own_session.update(lambda data: flow.submitted(data, JobKind.ADDRESS, foreign, at=long_ago))
+    await own_session.update(lambda data: flow.submitted(data, JobKind.PHONE, foreign, at=long_ago))
     await other.get("/phone/wait")
     assert 'data-stage="missing"' in other.page.text
 
@@ -715,13 +715,13 @@ async def test_a_phone_that_was_checked_with_the_rest_is_not_asked_again(
 ):
     """A yes of the pre-check completes the phone step; a no is not paid for twice; silence is neither."""
     calls = []
-    proof = AddressMock.proof
+    proof = PhoneMock.proof
 
     async def watch(self, request, context):
         calls.append(request.applicant.phone)
         return await proof(self, request, context)
 
-    monkeypatch.setattr(AddressMock, "proof", watch)
+    monkeypatch.setattr(PhoneMock, "proof", watch)
     async with start(**SYNC, phone_precheck_enabled="true") as site:
         browser = site.browser()
         await browser.consent()

@@ -13,14 +13,15 @@ from proofing.base.metrics import WAITS_ABANDONED
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.persons import Finished, LimitState, Person
-from proofing.contracts.proofers import ProoferKind
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import UploadReceiver
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.attempts import Ready, Submission, new_result_id, ready
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.following import Follower
+from proofing.jobs.kinds import job_type
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.submissions import Submitter
 from proofing.routing.person_limits import PersonLimits
@@ -85,7 +86,7 @@ class ProofingService:
 
     @property
     def async_proofing(self) -> bool:
-        """Whether resolution and address proofing are jobs."""
+        """Whether resolution and phone proofing are jobs."""
         return self.settings.ruby_workers_idv_enabled
 
     @property
@@ -122,7 +123,7 @@ class ProofingService:
             LimitReachedError: the attempt has used up its slots, or the person may submit no more documents.
             InvalidInputError: *attempt* is no id.
         """
-        counter = self._limits.counter(limits.DOCUMENT, person.reference)
+        counter = self._limits.counter(limits.OF_KIND[JobKind.DOCUMENT], person.reference)
         usage, slot = await asyncio.gather(
             self._results.usage(counter.key),
             self.uploads.reserve(person.reference, attempt=attempt, side=side),
@@ -251,27 +252,30 @@ class ProofingService:
             )
         )
 
-    async def submit_resolution(
+    async def submit_applicant(
         self,
+        kind: JobKind,
         person: Person,
         applicant: Applicant,
         *,
-        device_session_id: str | None,
-        request_ip: str | None,
+        device_session_id: str | None = None,
+        request_ip: str | None = None,
         result_id: str | None = None,
         network: str = "",
     ) -> str:
-        """Submit an applicant for resolution, and return the result id. For *result_id* see `submit_uploads`.
+        """Submit an applicant for a job of a *kind* that reads no images, and return the result id.
+
+        For *result_id* see `submit_uploads`.
 
         Raises:
-            InvalidInputError: the SSN is missing.
-            LimitReachedError: `proof_ssn`, `idv_resolution`, `client_resolution` or a budget is used up.
+            InvalidInputError: an attribute without which the kind is not submitted is missing; names it.
+            LimitReachedError: a limit of the kind, `proof_ssn`, or each vendor's budget is used up.
             StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
         """
-        if not applicant.ssn:
-            raise InvalidInputError({"ssn": "required"})
+        if missing := [name for name in job_type(kind).required if not getattr(applicant, name)]:
+            raise InvalidInputError(dict.fromkeys(missing, "required"))
         arguments = PIIArguments(
-            applicant=self._about(person, applicant),
+            applicant=replace(applicant, uuid=person.reference, uuid_prefix=person.partner),
             device_session_id=device_session_id,
             request_ip=request_ip,
         )
@@ -280,33 +284,9 @@ class ProofingService:
                 result_id=result_id or new_result_id(),
                 owner=person.reference,
                 partner=person.partner,
-                kind=JobKind.RESOLUTION,
+                kind=kind,
                 ready=ready(arguments),
-                counters=await self._counters(JobKind.RESOLUTION, person, network, applicant.ssn),
-                inline=not self.async_proofing,
-            )
-        )
-
-    async def submit_address(
-        self, person: Person, applicant: Applicant, *, result_id: str | None = None, network: str = ""
-    ) -> str:
-        """Submit an applicant's phone, and return the result id. For *result_id* see `submit_uploads`.
-
-        Raises:
-            InvalidInputError: the phone is missing.
-            LimitReachedError: `proof_address`, `client_phone` or each vendor's budget is used up.
-            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
-        """
-        if not applicant.phone:
-            raise InvalidInputError({"phone": "required"})
-        return await self._submitter.submit(
-            Submission(
-                result_id=result_id or new_result_id(),
-                owner=person.reference,
-                partner=person.partner,
-                kind=JobKind.ADDRESS,
-                ready=ready(PIIArguments(applicant=self._about(person, applicant))),
-                counters=await self._counters(JobKind.ADDRESS, person, network),
+                counters=await self._counters(kind, person, network, applicant.ssn),
                 inline=not self.async_proofing,
             )
         )
@@ -366,11 +346,6 @@ class ProofingService:
             *self._limits.counters(kind, person.reference, ssn),
             *self.shared_limits.counters(kind, network),
         ]
-
-    @staticmethod
-    def _about(person: Person, applicant: Applicant) -> Applicant:
-        """Return *applicant* with the opaque references that vendors may need."""
-        return replace(applicant, uuid=person.reference, uuid_prefix=person.partner)
 
 
 def _image_source(facts: Mapping[str, Mapping[str, Any]]) -> str:

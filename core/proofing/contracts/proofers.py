@@ -26,41 +26,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.http import HTTPClient
 from proofing.contracts.images import Image, Side
-from proofing.contracts.results import (
-    AddressResult,
-    DeviceResult,
-    DocumentResult,
-    ResolutionResult,
-    StateIDResult,
-    VendorResult,
-)
+from proofing.contracts.results import ProoferKind, VendorResult
 
 ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
-
-
-class ProoferKind(StrEnum):
-    """The question a proofer answers."""
-
-    #: Are the pictures genuine, and what do they say?
-    DOCUMENT = "document"
-    #: Do name, birth date, SSN and address belong to one real person?
-    RESOLUTION = "resolution"
-    #: Does the licensing agency's record agree?
-    STATE_ID = "state_id"
-    #: Does this phone belong to the applicant?
-    ADDRESS = "address"
-    #: Is browser session or IP address known for fraud?
-    DEVICE = "device"
-
-
-#: The result type each kind must answer with.
-RESULT_TYPES: Mapping[ProoferKind, type[VendorResult]] = {
-    ProoferKind.DOCUMENT: DocumentResult,
-    ProoferKind.RESOLUTION: ResolutionResult,
-    ProoferKind.STATE_ID: StateIDResult,
-    ProoferKind.ADDRESS: AddressResult,
-    ProoferKind.DEVICE: DeviceResult,
-}
 
 
 class Maturity(StrEnum):

@@ -13,6 +13,7 @@ from typing import Any, Self
 from proofing.base.errors import EncryptionError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side, UploadedImage
+from proofing.contracts.job_results import AnyJobResult
 from proofing.contracts.records import End
 from proofing.contracts.results import Outcome
 
@@ -98,7 +99,7 @@ class DocumentArguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PIIArguments:
-    """Arguments of a resolution or an address job.
+    """Arguments of a job that reads no images.
 
     Attributes:
         applicant: whom to proof.
@@ -161,7 +162,7 @@ class JobResult:
     reasons: tuple[str, ...] = ()
     fields: Mapping[str, str] | None = None
     timed_out: bool = False
-    result: Mapping[str, Any] | None = None
+    result: AnyJobResult | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -26,7 +26,7 @@ from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.stores import Count
 from proofing.crypto.contexts import arguments_context
 from proofing.crypto.record_macs import sign_record
-from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, DocumentArguments, PIIArguments
+from proofing.jobs.arguments import SCHEMA_VERSION, Arguments
 from proofing.jobs.attempts import Progress, Submission, submit_mark
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.runner import JobRunner
@@ -183,7 +183,7 @@ class Submitter:
         for answer in (noted, begun, arguments):
             if isinstance(answer, BaseException):
                 raise answer
-        assert isinstance(arguments, (DocumentArguments, PIIArguments))  # noqa: S101 - errors are raised above
+        assert isinstance(arguments, Arguments)  # noqa: S101 - errors are raised above
         message = replace(message, object_keys=arguments.object_keys)
         if not submission.inline:
             # A job that runs here never persists its arguments.

@@ -84,7 +84,7 @@ class QueueBasics(QueueBasis):
             await release.wait()
 
         handler = RecordingHandler(hold)
-        slow, quick = JobKind.DOCUMENT, JobKind.ADDRESS
+        slow, quick = JobKind.DOCUMENT, JobKind.PHONE
         sent = [make_message(slow) for _ in range(7)] + [make_message(quick) for _ in range(2)]
         slots = {kind.queue_name: 2 for kind in JobKind}
         async with self.working(queue, handler, slots=slots):

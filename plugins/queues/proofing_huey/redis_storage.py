@@ -1,8 +1,8 @@
 """Jobs in Redis: Huey's storage on a sorted set, whose threads each wait in a blocking pop.
 
-The set is sorted by the time at which jobs were kept. The connection pool has room for every thread: a pop that
-finds no connection after the server has answered would lose the job. Nothing is retried by the client for the
-same reason.
+The set is sorted by the time at which jobs were kept. The connection pool has room for every thread: a pop
+that finds no connection after the server has answered would lose the job. Nothing is retried by the client,
+for the same reason.
 """
 
 import struct

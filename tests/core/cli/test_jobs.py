@@ -36,9 +36,9 @@ def enqueue(*messages):
 
 def test_a_list_without_jobs_says_so(capsys):
     """Beside the lines, not among them; JSON is an empty list."""
-    assert main(["jobs", "list", "--queue", "address"]) == 0
+    assert main(["jobs", "list", "--queue", "phone"]) == 0
     assert capsys.readouterr() == ("", "no jobs\n")
-    assert main(["jobs", "list", "--queue", "address", "--json"]) == 0
+    assert main(["jobs", "list", "--queue", "phone", "--json"]) == 0
     assert capsys.readouterr() == ("[]\n", "")
 
 

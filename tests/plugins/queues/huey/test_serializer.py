@@ -22,7 +22,7 @@ def _serializer(key: bytes = _KEY, queue_name: str = "high_address_proofing") ->
 def _task() -> Message:
     now = datetime.now(UTC).replace(tzinfo=None)
     return Message(
-        id="a", name="proofing.ProofAddress", eta=now, args=({"kind": "address"}, 1.5),
+        id="a", name="proofing.ProofAddress", eta=now, args=({"kind": "phone"}, 1.5),
         kwargs={}, expires_resolved=now + timedelta(seconds=300), timeout=56.0, retries=0,
     )  # fmt: skip
 
