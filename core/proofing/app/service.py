@@ -27,6 +27,7 @@ from proofing.jobs.submissions import Submitter
 from proofing.routing.person_limits import PersonLimits
 from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
+from proofing.rules.documents import required_sides
 from proofing.rules.limits import Counter
 from proofing.sessions.uploads import EncryptedImage, UploadSlots, check_image_key
 from proofing.sessions.vault import SessionStore
@@ -88,6 +89,11 @@ class ProofingService:
     def async_proofing(self) -> bool:
         """Whether resolution and phone proofing are jobs."""
         return self.settings.ruby_workers_idv_enabled
+
+    def document_sides(self, person: Person) -> tuple[Side, ...]:
+        """Return what the capture page asks for: both sides, and a selfie if the person's vendor needs it."""
+        loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
+        return required_sides(passport=False, selfie=loaded is not None and loaded.descriptor.needs_selfie)
 
     @property
     def accepts_test_documents(self) -> bool:

@@ -162,6 +162,8 @@ class ProoferDescriptor:
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads its time limit from the plugin's settings.
         jurisdictions: the states it can answer for; None for all.
+        needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
+            only a match passes.
         accepts_test_documents: whether it reads the testers' YAML form in place of a picture.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
@@ -175,6 +177,7 @@ class ProoferDescriptor:
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
     jurisdictions: frozenset[str] | None = None
+    needs_selfie: bool = False
     accepts_test_documents: bool = False
     idempotent: bool = False
     maturity: Maturity = Maturity.DOCUMENTED

@@ -58,7 +58,8 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
     if loaded is None:
         raise PluginError("there is no document proofer")
     plain = arguments.plain_images or await ImageReader(tools.images, tools.sealer).read(run, arguments)
-    if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=False):
+    selfie = loaded.descriptor.needs_selfie
+    if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=selfie):
         return _refused(missing)
     images = {
         side: _gate(run, side, content, allow_yaml=loaded.descriptor.accepts_test_documents)
@@ -80,6 +81,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         fingerprints=fingerprints,
         now=datetime.now(UTC),
         min_age_years=tools.settings.idv_min_age_years,
+        selfie_required=selfie,
     )
     return _conclude(verdict)
 

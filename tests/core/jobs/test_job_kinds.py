@@ -1,9 +1,12 @@
 """What each kind of job does beside asking: pictures at the gate, switches, jurisdictions, phone vendors."""
 
+from dataclasses import replace
+
 import pytest
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side
+from proofing.contracts.persons import Person
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import End, JobKind
@@ -78,6 +81,24 @@ async def test_a_picture_that_failed_before_is_refused_unasked(process):
         assert (record.end, record.outcome) == (End.BAD_IMAGE, Outcome.UNKNOWN)
         assert set(record.fields) == {"front"}
         assert recorder.job.intents == []
+
+
+@pytest.mark.parametrize("has_selfie", [False, True])
+async def test_a_vendor_may_need_a_selfie(process, has_selfie):
+    """The page asks for it, the vendor gets it, and without it nobody is asked."""
+    async with process() as running:
+        loaded = running.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
+        assert running.service.document_sides(Person(reference="x")) == (Side.FRONT, Side.BACK)
+        loaded.descriptor = replace(loaded.descriptor, needs_selfie=True)
+        assert running.service.document_sides(Person(reference="x")) == (*pair(), Side.SELFIE)
+        recorder = Recorder(running, "document")
+        images = pair(**({Side.SELFIE: make_jpeg(comment=b"selfie")} if has_selfie else {}))
+        record = await recorder.run(DocumentArguments(plain_images=images))
+        if has_selfie:
+            assert (record.end, record.outcome) == (End.DONE, Outcome.PASSED)
+        else:
+            assert (record.end, record.fields) == (End.BAD_IMAGE, {"selfie": "missing_image"})
+            assert recorder.job.intents == []
 
 
 @pytest.mark.parametrize(
