@@ -25,6 +25,7 @@ from bench.report import Row, report
 from proofing import bootstrap
 from proofing.cli.startup import start_logs
 from proofing.contracts.persons import Person
+from proofing.contracts.records import JobKind
 from proofing.testing.processes import free_port, start_process
 from proofing_devtools.capture import APPLICANT
 from proofing_devtools.services import Services, running_services
@@ -96,10 +97,10 @@ def installation(services: Services, vendor_port: int) -> Iterator[dict[str, str
         settings = {
             **services.settings,
             "plugins": [*services.settings["plugins"], "slow"],
-            "address_vendors": ["slow"],
+            "phone_vendors": ["slow"],
             "log_directory": str(directory / "log"),
             "slow": {"port": vendor_port},
-            "worker_slots": {"document": 100, "resolution": 100, "address": JOBS},
+            "worker_slots": {"document": 100, "resolution": 100, "phone": JOBS},
         }
         (directory / "settings.yaml").write_text(yaml.safe_dump({"default": settings}))
         yield {
@@ -120,7 +121,9 @@ async def submit_all() -> None:
 
         async def submit(number: int) -> None:
             async with turns:
-                await started.service.submit_address(Person(reference=f"person-{number}"), APPLICANT)
+                await started.service.submit_applicant(
+                    JobKind.PHONE, Person(reference=f"person-{number}"), APPLICANT
+                )
 
         await asyncio.gather(*(submit(number) for number in range(JOBS)))
 

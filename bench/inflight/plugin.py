@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from proofing.contracts.hooks import PluginSettings, hookimpl
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
-from proofing.contracts.results import AddressResult, Outcome
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import Outcome, PhoneResult, ProoferKind
 
 
 class SlowSettings(PluginSettings):
@@ -13,17 +13,17 @@ class SlowSettings(PluginSettings):
     port: int = Field(description="where the vendor listens on loopback")
 
 
-class SlowAddress:
+class SlowPhone:
     """Asks the vendor about a phone."""
 
     def __init__(self, settings: SlowSettings) -> None:
         self._url = f"http://127.0.0.1:{settings.port}/phones"
 
-    async def proof(self, request, context) -> AddressResult:
+    async def proof(self, request, context) -> PhoneResult:
         """Ask once."""
         answer = await context.http.post(self._url, json_body={"phone": request.applicant.phone})
         is_match = answer.require_success().json()["match"] is True
-        return AddressResult(vendor_name="slow", outcome=Outcome.PASSED if is_match else Outcome.FAILED)
+        return PhoneResult(vendor_name="slow", outcome=Outcome.PASSED if is_match else Outcome.FAILED)
 
 
 @hookimpl
@@ -38,8 +38,8 @@ def proofing_proofers() -> list[ProoferDescriptor]:
     return [
         ProoferDescriptor(
             name="slow",
-            kind=ProoferKind.ADDRESS,
-            make=SlowAddress,
+            kind=ProoferKind.PHONE,
+            make=SlowPhone,
             attributes=frozenset({"phone"}),
             hosts=lambda settings: frozenset({f"127.0.0.1:{settings.port}"}),
             maturity=Maturity.MOCK,

@@ -17,6 +17,7 @@ import yaml
 
 from proofing import bootstrap
 from proofing.app.service import Person
+from proofing.contracts.records import JobKind
 from proofing.testing.processes import end_process, free_port, is_healthy, start_process
 from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_devtools.product import FROM_ONE_ADDRESS
@@ -103,7 +104,9 @@ async def pending_session(web: WebProcess, **data: Any) -> tuple[str, str]:
     session_id, person = secrets.token_urlsafe(32), secrets.token_hex(16)
     now = time.time()
     async with bootstrap.start(configuration, "web") as started:
-        job = await started.service.submit_resolution(Person(reference=person), APPLICANT, **DEVICE)
+        job = await started.service.submit_applicant(
+            JobKind.RESOLUTION, Person(reference=person), APPLICANT, **DEVICE
+        )
         values = {
             "person": person,
             "csrf": secrets.token_urlsafe(32),

@@ -19,7 +19,7 @@ _LIMITED = {
     Page.SSN: JobKind.RESOLUTION,
     Page.ADDRESS: JobKind.RESOLUTION,
     Page.VERIFY: JobKind.RESOLUTION,
-    Page.PHONE: JobKind.ADDRESS,
+    Page.PHONE: JobKind.PHONE,
 }
 
 

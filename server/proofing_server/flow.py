@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
 from proofing.contracts.records import JobKind, StatusRecord, reference_number
 from proofing_server import kept_uploads
 from proofing_server.kept_uploads import Data
@@ -53,16 +54,16 @@ class Page(StrEnum):
 
 
 #: The form, the waiting page and the problem page of each kind of job.
-FORM = {JobKind.DOCUMENT: Page.DOCUMENT, JobKind.RESOLUTION: Page.VERIFY, JobKind.ADDRESS: Page.PHONE}
+FORM = {JobKind.DOCUMENT: Page.DOCUMENT, JobKind.RESOLUTION: Page.VERIFY, JobKind.PHONE: Page.PHONE}
 WAIT = {
     JobKind.DOCUMENT: Page.DOCUMENT_WAIT,
     JobKind.RESOLUTION: Page.VERIFY_WAIT,
-    JobKind.ADDRESS: Page.PHONE_WAIT,
+    JobKind.PHONE: Page.PHONE_WAIT,
 }
 PROBLEM = {
     JobKind.DOCUMENT: Page.DOCUMENT_PROBLEM,
     JobKind.RESOLUTION: Page.VERIFY_PROBLEM,
-    JobKind.ADDRESS: Page.PHONE_PROBLEM,
+    JobKind.PHONE: Page.PHONE_PROBLEM,
 }
 
 #: The forms in their order; a person may go back to any earlier one.
@@ -192,7 +193,7 @@ def restore(data: Data, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
 
 
 def complete(
-    data: Data, kind: JobKind, record: StatusRecord, result: Mapping[str, Any] | None, *, at: float
+    data: Data, kind: JobKind, record: StatusRecord, result: AnyJobResult | None, *, at: float
 ) -> bool:
     """Complete the step of *kind* with the adopted *record*, if it allows that.
 
@@ -204,17 +205,15 @@ def complete(
     if not (mine and record.kind is kind and record.is_success):
         return False
     if kind is JobKind.DOCUMENT:
-        if not result or not result.get("applicant"):
+        if not isinstance(result, DocumentJobResult) or result.applicant is None:
             return False
-        data["applicant"] = dict(result["applicant"])
-        data["needs_confirmation"] = bool(result.get("needs_confirmation"))
+        data["applicant"] = result.applicant.reveal()
+        data["needs_confirmation"] = result.needs_confirmation
         data.pop("confirmed", None)
     data["jobs"][kind.value] = {"done": record.result_id}
     data.pop("problem", None)
-    prechecked = (
-        kind is JobKind.RESOLUTION and result is not None and result.get("phone_precheck_passed") is True
-    )
-    if prechecked or kind is JobKind.ADDRESS:
+    prechecked = isinstance(result, ResolutionJobResult) and result.phone_precheck_passed
+    if prechecked or kind is JobKind.PHONE:
         _finish(data, at=at)
     return True
 

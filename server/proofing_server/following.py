@@ -6,8 +6,8 @@ step. Nothing that the browser says of a job is believed.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
 from proofing.contracts.persons import Finished
 from proofing.contracts.records import JobKind, StatusRecord
 from proofing_server import flow
@@ -64,7 +64,7 @@ def job_view(site: Site, record: StatusRecord | None, submitted_at: float) -> Jo
 
 def finished_by(record: StatusRecord | None, kind: JobKind) -> Finished | None:
     """Return the job with its result if the record is enough: a session takes nothing else of that kind."""
-    if record is None or not record.is_done or kind is not JobKind.ADDRESS:
+    if record is None or not record.is_done or kind is not JobKind.PHONE:
         return None
     return Finished(record=record, result=None)
 
@@ -93,7 +93,7 @@ async def apply_result(site: Site, session: Session, kind: JobKind, finished: Fi
         """Take in what the job ended with, if the session still waits for it."""
         if flow.pending(data, kind) != result_id:
             return
-        _remember_failures(data, kind, record, result or {})
+        _remember_failures(data, kind, record, result)
         if record.is_success and flow.complete(data, kind, record, result, at=now):
             return
         flow.drop(data, kind)
@@ -104,22 +104,22 @@ async def apply_result(site: Site, session: Session, kind: JobKind, finished: Fi
             "screen": "document_result_expired" if screen.name == SUCCESS else screen.name,
             "codes": list(record.reasons) if kind is JobKind.DOCUMENT else [],
             "fields": dict(record.fields or {}) if kind is JobKind.DOCUMENT else {},
-            "tips": bool((result or {}).get("tips")),
+            "tips": isinstance(result, DocumentJobResult) and result.tips,
             "counted": screen.counted,
         }
 
     await session.update(adopt, consumes=result_id)
 
 
-def _remember_failures(data: Data, kind: JobKind, record: StatusRecord, result: Any) -> None:
+def _remember_failures(data: Data, kind: JobKind, record: StatusRecord, result: AnyJobResult | None) -> None:
     """Keep what failed in this session: pictures, which are not taken twice, and phone numbers."""
-    if kind is JobKind.DOCUMENT:
+    if isinstance(result, DocumentJobResult):
         known = set(data.get("failed_fingerprints", []))
-        data["failed_fingerprints"] = sorted(known | set(result.get("failed_fingerprints", [])))
+        data["failed_fingerprints"] = sorted(known.union(result.failed_fingerprints))
     failed = not record.is_success and not record.is_exception
     # The check during resolution was paid for, too: its no is remembered like that of the phone step.
-    phone = result.get("failed_phone") if kind is JobKind.RESOLUTION else None
-    if kind is JobKind.ADDRESS and failed:
+    phone = result.failed_phone if isinstance(result, ResolutionJobResult) else None
+    if kind is JobKind.PHONE and failed:
         phone = data.get("phone")
     if phone:
         data["failed_phones"] = sorted({*data.get("failed_phones", []), phone})

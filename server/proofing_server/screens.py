@@ -13,12 +13,12 @@ SUCCESS = "success"
 _TECHNICAL = {
     JobKind.DOCUMENT: "document_technical",
     JobKind.RESOLUTION: "verify_technical",
-    JobKind.ADDRESS: "phone_technical",
+    JobKind.PHONE: "phone_technical",
 }
 _FAILED = {
     JobKind.DOCUMENT: "document_failed",
     JobKind.RESOLUTION: "verify_failed",
-    JobKind.ADDRESS: "phone_failed",
+    JobKind.PHONE: "phone_failed",
 }
 #: Findings of a document that photos cannot cure, and so have screens of their own.
 _BY_FINDING = {
@@ -73,7 +73,7 @@ def _exception_screen(record: StatusRecord) -> Screen:
     """Return the screen for a job that ended without an answer."""
     if record.kind is JobKind.RESOLUTION and ONLY_ADDRESS_MISSING in record.reasons:
         return Screen("verify_address")
-    if record.kind is JobKind.ADDRESS and record.timed_out:
+    if record.kind is JobKind.PHONE and record.timed_out:
         return Screen("phone_timeout")
     name = _BY_END.get(record.end, "") if record.end else ""
     if not name or (name == "document_unreadable" and record.kind is not JobKind.DOCUMENT):

@@ -168,7 +168,7 @@ async def submit_document(request: Request) -> Response:
             sealed_keys=earlier.sealed_keys,
             images=together,
             failed_fingerprints=data.get("failed_fingerprints", ()),
-            metadata={**metadata, **earlier.metadata},
+            facts={**metadata, **earlier.metadata},
             network=client_network(request),
             found=found,
         )
@@ -178,7 +178,8 @@ async def submit_document(request: Request) -> Response:
     found = asyncio.ensure_future(finding)
     found.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
-        if missing := missing_sides(together, passport=Side.PASSPORT in together, selfie=False):
+        selfie = Side.SELFIE in site.service.document_sides(session.person)
+        if missing := missing_sides(together, passport=Side.PASSPORT in together, selfie=selfie):
             raise InvalidInputError(dict.fromkeys(missing, "upload_missing"))
         path = await submit(site, session, JobKind.DOCUMENT, ask)
     except InvalidInputError as error:

@@ -16,8 +16,9 @@ from proofing.base.errors import (
     StoreUnavailableError,
 )
 from proofing.cli import main
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Capability
+from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import check_backends
 from proofing.registry.plugins import PluginManager
 from proofing.registry.proofers import LoadedProofer
@@ -53,7 +54,7 @@ def test_production_refuses_what_is_for_one_machine(environment, capsys, command
     told = capsys.readouterr().err
     for key in (
         *("secret_store", "key_service", "image_store", "result_store", "public_url", "outbound_proxy"),
-        *("address_vendors", "device_vendor", "document_vendor", "resolution_vendor", "state_id_vendor"),
+        *("phone_vendors", "device_vendor", "document_vendor", "resolution_vendor", "state_id_vendor"),
     ):
         assert f": {key}: " in told, key
     assert "required" not in told
@@ -217,7 +218,7 @@ def test_every_kind_of_problem_is_told_at_once(environment, capsys, beside):
             {"document_vendor_percentages": {"ghost": 5, "mock": "x"}},
             ["document_vendor_percentages.mock", "document_vendor_percentages"],
         ),
-        ({"address_vendors": [7, "ghost"], "queue": 7}, ["address_vendors.0", "queue"]),
+        ({"phone_vendors": [7, "ghost"], "queue": 7}, ["phone_vendors.0", "queue"]),
     ],
 )
 def test_a_stand_in_is_not_judged(environment, capsys, values, keys):

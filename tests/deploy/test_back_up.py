@@ -105,7 +105,7 @@ async def test_a_waiting_job_is_done_on_the_restored_server(example, run, tmp_pa
     old = kept["postgres"]["dsn"]
     person = Person(reference=secrets.token_hex(16))
     async with started(example, monkeypatch, "web") as web:
-        result_id = await web.service.submit_address(person, APPLICANT)
+        result_id = await web.service.submit_applicant(JobKind.PHONE, person, APPLICANT)
     backup = tmp_path / ("cluster/data" if kind == "base" else "jobs.dump")
     backup.parent.mkdir(exist_ok=True)
     values = {"database": old, "backup": str(backup), "owner_password": ""}
@@ -138,7 +138,7 @@ async def test_a_waiting_job_is_done_on_the_restored_server(example, run, tmp_pa
             working = asyncio.create_task(worker.worker.work(stop))
 
             async def end():
-                record = await web.service.status(person, result_id, JobKind.ADDRESS)
+                record = await web.service.status(person, result_id, JobKind.PHONE)
                 return record if record is not None and record.is_done else None
 
             record = await eventually(end, within_seconds=60)

@@ -23,7 +23,8 @@ from proofing.registry.plugins import PluginManager
 from proofing.settings import read_layers
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import FakeVendor, ask, make_context
-from proofing.contracts.proofers import ProoferKind, ProofingRequest
+from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.results import ProoferKind
 
 layers = read_layers()
 manager = PluginManager(layers.get("plugins"))

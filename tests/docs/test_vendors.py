@@ -10,7 +10,8 @@ import pytest
 
 import proofing_mock
 from proofing.contracts.images import Image, Side
-from proofing.contracts.proofers import Maturity, ProoferKind, ProofingRequest
+from proofing.contracts.proofers import Maturity, ProofingRequest
+from proofing.contracts.results import ProoferKind
 from proofing.rules.documents import judge_document
 from proofing.testing.vendor_fakes import FakeVendor, ask, make_context
 

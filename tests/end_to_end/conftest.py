@@ -36,7 +36,8 @@ import json
 import os
 
 from proofing.contracts.hooks import hookimpl
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 from proofing_mock import MockSettings
 from proofing_mock.documents import DocumentMock
 

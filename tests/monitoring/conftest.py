@@ -93,8 +93,9 @@ PLUGIN = '''
 import os
 
 from proofing.contracts.hooks import hookimpl
-from proofing.contracts.results import AddressResult, Outcome
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.results import PhoneResult, Outcome
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 
 PLACE = f"127.0.0.1:{os.environ['REHEARSAL_PORT']}"
 
@@ -102,7 +103,7 @@ PLACE = f"127.0.0.1:{os.environ['REHEARSAL_PORT']}"
 class Phone:
     async def proof(self, request, context):
         answer = (await context.http.post(f"http://{PLACE}/", json_body={})).require_success()
-        return AddressResult(vendor_name="rehearsal", outcome=Outcome(answer.json()["outcome"]))
+        return PhoneResult(vendor_name="rehearsal", outcome=Outcome(answer.json()["outcome"]))
 
 
 @hookimpl
@@ -110,7 +111,7 @@ def proofing_proofers():
     return [
         ProoferDescriptor(
             name="rehearsal",
-            kind=ProoferKind.ADDRESS,
+            kind=ProoferKind.PHONE,
             make=lambda settings: Phone(),
             hosts=lambda settings: frozenset({PLACE}),
             timeout_seconds=lambda settings: 54.0,

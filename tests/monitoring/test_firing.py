@@ -40,7 +40,7 @@ LASTING = {name for name, alarm in ALARMS.items() if alarm.burn}
 CONNECTIONS, STREAMS = 24, 8
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 VENDOR_SETTINGS = {
-    "address_vendors": ["rehearsal"],
+    "phone_vendors": ["rehearsal"],
     "proof_address_max_attempts": 100_000,
     "proof_ssn_max_attempts": 100_000,
 }
@@ -184,7 +184,7 @@ def stage(tmp_path_factory, vendor_server, rehearsal_plugin, visitors):
                 "web_max_connections_per_address": CONNECTIONS,
                 "web_probe_port": ports[0],
                 "worker_probe_port": ports[1],
-                "worker_slots": {"address": 1},
+                "worker_slots": {"phone": 1},
             },
             workers=1,
         ) as shape,

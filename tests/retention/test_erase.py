@@ -37,11 +37,11 @@ async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
     async with shape.runtime("web") as runtime:
         service = runtime.service
         await service.save_session(secrets.token_urlsafe(32), {"person": person.reference})
-        ended = await service.submit_address(person, APPLICANT)
-        kept = await service.submit_address(other, APPLICANT)
-        assert (await service.wait(person, ended, JobKind.ADDRESS, timeout_seconds=30)).is_success
+        ended = await service.submit_applicant(JobKind.PHONE, person, APPLICANT)
+        kept = await service.submit_applicant(JobKind.PHONE, other, APPLICANT)
+        assert (await service.wait(person, ended, JobKind.PHONE, timeout_seconds=30)).is_success
         await eventually(lambda: [ended] in shape.sql("select id from proofing.job_done"))
-        running = await service.submit_resolution(person, APPLICANT, **DEVICE)
+        running = await service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
         await eventually(lambda: [running, "executing"] in shape.sql("select id, state from proofing.job"))
         assert traces(person.reference)
         done = shape.run("worker", "erase", ended, "--json")
@@ -59,7 +59,7 @@ async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
         assert again.returncode == 66
         assert again.stdout.count(" 0 removed") == 3
         assert f"no data found for {person.reference}" in again.stderr
-        assert (await service.wait(other, kept, JobKind.ADDRESS, timeout_seconds=30)).is_success
+        assert (await service.wait(other, kept, JobKind.PHONE, timeout_seconds=30)).is_success
     assert traces(other.reference)
 
 
@@ -67,7 +67,7 @@ async def test_a_store_that_is_away_is_on_the_receipt(shape):
     """The others are erased; the exit code asks for another run."""
     person = Person(reference=secrets.token_hex(16))
     async with shape.runtime("web") as runtime:
-        ended = await runtime.service.submit_address(person, APPLICANT)
+        ended = await runtime.service.submit_applicant(JobKind.PHONE, person, APPLICANT)
     await eventually(lambda: [ended] in shape.sql("select id from proofing.job_done"))
     shape.services.redis.kill()
     try:

@@ -142,7 +142,7 @@ async def watch(shape, over):
         assert all(0 <= life <= RESULT_SECONDS for life in lives.values()), lives
         keys = shape.services.redis.command("KEYS", "*:slot:used:*")
         used = {str(key).rpartition(":")[2] for key in keys}
-        wanted = " ".join(row[0] for row in shape.sql("select metadata from proofing.job") if row)
+        wanted = " ".join(row[0] for row in shape.sql("select object_keys from proofing.job") if row)
         standing = {slot for key in shape.objects if (slot := key.rpartition("/")[2]) in used}
         now = time.monotonic()
         ended_at = {slot: ended_at.get(slot, now) for slot in standing if slot not in wanted}

@@ -22,10 +22,8 @@ async def flush_and_check(shape, jobs):
 
         async def submit_and_wait():
             person = Person(reference=secrets.token_hex(16))
-            result_id = await service.submit_address(person, APPLICANT)
-            waiting = asyncio.create_task(
-                service.wait(person, result_id, JobKind.ADDRESS, timeout_seconds=60)
-            )
+            result_id = await service.submit_applicant(JobKind.PHONE, person, APPLICANT)
+            waiting = asyncio.create_task(service.wait(person, result_id, JobKind.PHONE, timeout_seconds=60))
             return person, result_id, waiting
 
         for _ in range(0, jobs, _AT_ONCE):
@@ -39,7 +37,7 @@ async def flush_and_check(shape, jobs):
             # Once more, now that all have ended: the queue alone knows them.
             shape.services.redis.command("FLUSHALL")
             for person, result_id, _waiting in wave:
-                record = await service.status(person, result_id, JobKind.ADDRESS)
+                record = await service.status(person, result_id, JobKind.PHONE)
                 assert record.is_done
                 assert record.is_success
                 # A page that looked at the moment of the flush was told to try again; it was told no end.

@@ -87,7 +87,7 @@ async def belongings(service, person):
         person.reference, attempt=attempt, slot=slot, length=99, sha256=bytes(32)
     )
     assert signed
-    job = await service.submit_resolution(person, APPLICANT, **DEVICE)
+    job = await service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
     return {"job": job, "slot": slot, "reserved": reserved, "attempt": attempt}
 
 
@@ -160,7 +160,7 @@ STATES = {
     },
     "phone pending": {
         "consented": True,
-        "jobs": {**DONE, "resolution": {"done": "r"}, "address": {"pending": "a", "at": 9e9}},
+        "jobs": {**DONE, "resolution": {"done": "r"}, "phone": {"pending": "a", "at": 9e9}},
         **DOCUMENT,
         "ssn": "900661234",
         "phone": "2025550143",
@@ -190,7 +190,7 @@ ORDER = [
     Page.DONE,
 ]
 FORMS = [Page.CONSENT, Page.DOCUMENT, Page.CONFIRM, Page.SSN, Page.ADDRESS, Page.VERIFY, Page.PHONE]
-SUBMITS = {Page.VERIFY: JobKind.RESOLUTION, Page.PHONE: JobKind.ADDRESS}
+SUBMITS = {Page.VERIFY: JobKind.RESOLUTION, Page.PHONE: JobKind.PHONE}
 
 
 @pytest.mark.parametrize("inline", [False, True], ids=["jobs", "inline"])

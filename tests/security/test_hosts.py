@@ -30,7 +30,7 @@ CASES = {
 }
 #: Persons at once; two requests of each are under way.
 BESIDE = 12
-PAGES = {"/document": "document", "/verify": "resolution", "/phone": "address"}
+PAGES = {"/document": "document", "/verify": "resolution", "/phone": "phone"}
 
 
 @contextlib.asynccontextmanager

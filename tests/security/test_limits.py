@@ -7,6 +7,7 @@ import pytest
 
 from proofing.app.service import Person
 from proofing.base.errors import LimitReachedError, StoreUnavailableError
+from proofing.contracts.records import JobKind
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_devtools.redis import running_redis
@@ -47,8 +48,8 @@ async def test_exactly_the_maximum_passes(cases, claim, process, store):
 
         async def submit(number):
             try:
-                await running.service.submit_resolution(
-                    Person(reference=f"person-{number}"), APPLICANT, **DEVICE
+                await running.service.submit_applicant(
+                    JobKind.RESOLUTION, Person(reference=f"person-{number}"), APPLICANT, **DEVICE
                 )
             except LimitReachedError as error:
                 return error.limit

@@ -89,10 +89,12 @@ async def submit_jobs(service, count, *, label):
             uploaded = await upload_pictures(service, pictures, person=person)
             jobs.append((person, await service.submit_uploads(person, **uploaded), JobKind.DOCUMENT))
         elif number % 3:
-            result_id = await service.submit_resolution(person, APPLICANT, **DEVICE)
+            result_id = await service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
             jobs.append((person, result_id, JobKind.RESOLUTION))
         else:
-            jobs.append((person, await service.submit_address(person, APPLICANT), JobKind.ADDRESS))
+            jobs.append(
+                (person, await service.submit_applicant(JobKind.PHONE, person, APPLICANT), JobKind.PHONE)
+            )
     return jobs
 
 

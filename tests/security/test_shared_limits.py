@@ -9,6 +9,7 @@ import pytest
 
 from proofing.app.service import Person
 from proofing.base.errors import LimitReachedError
+from proofing.contracts.records import JobKind
 from proofing.testing.memory_queue import MemoryJob
 from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_server.flow import Page
@@ -89,7 +90,7 @@ async def test_a_vendor_is_asked_no_more_than_its_budget(cases, claim, process):
         people = [Person(reference=f"person-{number}") for number in range(cases)]
         for number, person in enumerate(people):
             applicant = replace(APPLICANT, ssn=f"9{number:08}")
-            await running.service.submit_resolution(person, applicant, **DEVICE)
+            await running.service.submit_applicant(JobKind.RESOLUTION, person, applicant, **DEVICE)
         waiting, running.queue.waiting = running.queue.waiting, []
         records = await asyncio.gather(
             *(running.runtime.runner.run(MemoryJob(message, attempt=1)) for message in waiting)
@@ -102,7 +103,7 @@ async def test_a_vendor_is_asked_no_more_than_its_budget(cases, claim, process):
             assert state.maximum - state.remaining == (person.reference in charged)
         # Whoever comes now is told before anything is submitted.
         with pytest.raises(LimitReachedError) as caught:
-            await running.service.submit_address(people[0], APPLICANT)
+            await running.service.submit_applicant(JobKind.PHONE, people[0], APPLICANT)
         assert caught.value.limit == "vendor_budget"
         async with running.browser() as http:
             token = re.search(r'name="csrf_token" value="([^"]+)"', (await http.get("/consent")).text)[1]

@@ -14,6 +14,7 @@ import yaml
 
 from proofing import bootstrap
 from proofing.cli.smoke import make_test_ssn
+from proofing.contracts.records import JobKind
 from proofing.jobs.run import JobRun
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.waiting import eventually
@@ -174,15 +175,15 @@ async def everybody(shape, cases, monkeypatch, cut, heal):
     is awaited beside what they do then.
     """
     service = shape.web.service
-    submitted, submit, is_cut = count(1), service.submit_resolution, asyncio.Event()
+    submitted, submit, is_cut = count(1), service.submit_applicant, JobKind.RESOLUTION, asyncio.Event()
 
-    async def submit_resolution(*arguments, **named):
+    async def submit_applicant(*arguments, **named):
         if next(submitted) == cases // 2:
             await cut()
             is_cut.set()
         return await submit(*arguments, **named)
 
-    monkeypatch.setattr(service, "submit_resolution", submit_resolution)
+    monkeypatch.setattr(service, "submit_applicant", submit_applicant)
     transport, turns = httpx.ASGITransport(app=make_app(service)), asyncio.Semaphore(BESIDE)
 
     async def one(person):

@@ -329,7 +329,7 @@ async def test_jobs_with_tampered_arguments(cases, claim, process):
     async with process(proof_ssn_max_attempts=10_000) as running:
         for number in range(cases):
             person = Person(reference=f"person-{number}")
-            await running.service.submit_resolution(person, APPLICANT, **DEVICE)
+            await running.service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
         blobs = [message.encrypted_arguments for message in running.queue.waiting]
         for number, message in enumerate(running.queue.waiting):
             other = blobs[(number + 1) % cases]
@@ -346,7 +346,9 @@ async def test_jobs_with_tampered_arguments(cases, claim, process):
 async def test_moved_jobs_ask_no_vendor(kind, process):
     """The arguments of a job under another id, or in another person's name, do not open."""
     async with process() as running:
-        await running.service.submit_resolution(Person(reference="person-1"), APPLICANT, **DEVICE)
+        await running.service.submit_applicant(
+            JobKind.RESOLUTION, Person(reference="person-1"), APPLICANT, **DEVICE
+        )
         (message,) = running.queue.waiting
         change = {"id": {"result_id": "other"}, "owner": {"owner": "person-2"}}[kind]
         running.queue.waiting[0] = replace(message, **change)
@@ -359,7 +361,7 @@ async def test_a_replayed_job_changes_no_verdict(process):
     """The same job a second time leaves the first end as it stands."""
     async with process() as running:
         person = Person(reference="person-1")
-        result_id = await running.service.submit_resolution(person, APPLICANT, **DEVICE)
+        result_id = await running.service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
         (message,) = running.queue.waiting
         await running.drain()
         first = await running.service.status(person, result_id, JobKind.RESOLUTION)

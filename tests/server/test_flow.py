@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult
 from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing_server import flow
@@ -54,7 +55,7 @@ def state(name):
             "jobs": {
                 "document": {"done": "d"},
                 "resolution": {"done": "r"},
-                "address": {"pending": "a", "at": 1.0},
+                "phone": {"pending": "a", "at": 1.0},
             },
         },
     }
@@ -137,7 +138,7 @@ def test_success_completes():
         *[record(end=end) for end in End if end is not End.DONE],
         record(owner="person-2"),
         record(result_id="other"),
-        record(kind=JobKind.ADDRESS),
+        record(kind=JobKind.PHONE),
         StatusRecord(result_id="r", kind=JobKind.RESOLUTION, owner=PERSON, submitted_at=1.0),
     ],
     ids=lambda wrong: f"{wrong.kind}-{wrong.end}-{wrong.outcome}-{wrong.owner}-{wrong.result_id}",
@@ -157,7 +158,7 @@ def test_success_without_a_pending_job_does_not_complete():
     assert flow.place(data) is Page.VERIFY
 
 
-@pytest.mark.parametrize("result", [None, {}, {"applicant": None}])
+@pytest.mark.parametrize("result", [None, DocumentJobResult(), ResolutionJobResult()])
 def test_document_without_its_result_does_not_complete(result):
     """A success whose personal data has expired cannot be gone on with."""
     data = state("document pending")
@@ -181,9 +182,9 @@ def test_editing_an_earlier_answer_reopens_what_follows():
 
 def test_the_end_keeps_no_personal_data():
     """A finished session holds no answer."""
-    data = state("phone pending") | {"recent": {"a": "address"}}
-    success = record(kind=JobKind.ADDRESS, result_id="a")
-    assert flow.complete(data, JobKind.ADDRESS, success, None, at=2.0)
+    data = state("phone pending") | {"recent": {"a": "phone"}}
+    success = record(kind=JobKind.PHONE, result_id="a")
+    assert flow.complete(data, JobKind.PHONE, success, None, at=2.0)
     assert set(data) == {"person", "csrf", "created_at", "finished", "finished_at", "recent"}
 
 

@@ -47,11 +47,11 @@ def test_every_outcome_has_a_screen_with_texts(kind, end, outcome):
             "verify_address",
             False,
         ),
-        (ended(JobKind.ADDRESS, End.DONE, Outcome.FAILED), "phone_failed", True),
-        (ended(JobKind.ADDRESS, End.VENDOR_EXCEPTION, timed_out=True), "phone_timeout", False),
-        (ended(JobKind.ADDRESS, End.VENDOR_EXCEPTION), "phone_technical", False),
-        (ended(JobKind.ADDRESS, End.UNKNOWN_OUTCOME), "unknown_outcome", False),
-        (ended(JobKind.ADDRESS, End.CANCELED), "canceled", None),
+        (ended(JobKind.PHONE, End.DONE, Outcome.FAILED), "phone_failed", True),
+        (ended(JobKind.PHONE, End.VENDOR_EXCEPTION, timed_out=True), "phone_timeout", False),
+        (ended(JobKind.PHONE, End.VENDOR_EXCEPTION), "phone_technical", False),
+        (ended(JobKind.PHONE, End.UNKNOWN_OUTCOME), "unknown_outcome", False),
+        (ended(JobKind.PHONE, End.CANCELED), "canceled", None),
     ],
 )
 def test_table(record, name, counted):

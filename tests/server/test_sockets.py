@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from proofing.base.errors import StoreUnavailableError
 from proofing.base.listening import listen_sockets
+from proofing.contracts.records import JobKind
 from proofing.testing.processes import free_port
 from proofing_devtools.capture import APPLICANT
 from proofing_server import bodies, http_protocol, jobs_api
@@ -272,8 +273,8 @@ async def test_late_readers_get_all_of_it(site):
 async def waiting_session(site):
     """Return the cookie of a session whose job is waited for, and the path of its stream."""
     session = await site.app.state.site.sessions.start(consented=True)
-    job = await site.service.submit_resolution(
-        session.person, APPLICANT, device_session_id="pass", request_ip=None
+    job = await site.service.submit_applicant(
+        JobKind.RESOLUTION, session.person, APPLICANT, device_session_id="pass", request_ip=None
     )
     waits = {"jobs": {"resolution": {"pending": job, "at": 9e9}}, "recent": {job: "resolution"}}
     await session.update(lambda data: data.update(waits))

@@ -109,8 +109,8 @@ async def test_limit_that_is_reached_in_between(start):
     ("page", "method", "field"),
     [
         ("/document", "submit_images", None),
-        ("/verify", "submit_resolution", None),
-        ("/phone", "submit_address", "phone"),
+        ("/verify", "submit_applicant", None),
+        ("/phone", "submit_applicant", "phone"),
     ],
 )
 async def test_store_away_at_submit(sync_site, monkeypatch, page, method, field):

@@ -8,11 +8,12 @@ import time
 import pytest
 
 from proofing.base.errors import StoreUnavailableError
+from proofing.contracts.images import Side
 from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
-from proofing_mock.proofers import AddressMock
+from proofing_mock.proofers import PhoneMock
 from proofing_server import flow
 
 SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
@@ -159,6 +160,23 @@ async def test_wrong_pictures(sync_site):
     await browser.post_files("/document", {"front": ("", b""), "back": ("", b"")})
     assert 'href="#back"' in browser.page.text
     assert "choose both sides again" not in browser.page.text
+
+
+async def test_a_selfie_is_asked_for_where_the_vendor_needs_one(sync_site, monkeypatch):
+    """The capture page has a third field, which must be filled in."""
+    sides = (Side.FRONT, Side.BACK, Side.SELFIE)
+    monkeypatch.setattr(sync_site.service, "document_sides", lambda _person: sides)
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.get("/document")
+    assert 'name="selfie"' in browser.page.text
+    both = {side: (f"{side}.jpg", make_jpeg(comment=side.encode())) for side in ("front", "back")}
+    await browser.post_files("/document", both)
+    assert browser.page.status_code == 400
+    assert 'href="#selfie"' in browser.page.text
+    assert 'href="#back"' not in browser.page.text
+    await browser.post_files("/document", {**both, "selfie": ("me.jpg", make_jpeg(comment=b"selfie"))})
+    assert browser.path == "/ssn"
 
 
 async def test_data_url_is_decoded(sync_site):
@@ -595,7 +613,7 @@ async def test_foreign_and_other_step_results_do_not_advance(site):
     await other.get("/verify/wait")
     assert other.path == "/phone"
     own_session = await session_of(other)
-    await own_session.update(lambda data: flow.submitted(data, JobKind.ADDRESS, foreign, at=long_ago))
+    await own_session.update(lambda data: flow.submitted(data, JobKind.PHONE, foreign, at=long_ago))
     await other.get("/phone/wait")
     assert 'data-stage="missing"' in other.page.text
 
@@ -715,13 +733,13 @@ async def test_a_phone_that_was_checked_with_the_rest_is_not_asked_again(
 ):
     """A yes of the pre-check completes the phone step; a no is not paid for twice; silence is neither."""
     calls = []
-    proof = AddressMock.proof
+    proof = PhoneMock.proof
 
     async def watch(self, request, context):
         calls.append(request.applicant.phone)
         return await proof(self, request, context)
 
-    monkeypatch.setattr(AddressMock, "proof", watch)
+    monkeypatch.setattr(PhoneMock, "proof", watch)
     async with start(**SYNC, phone_precheck_enabled="true") as site:
         browser = site.browser()
         await browser.consent()

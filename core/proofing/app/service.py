@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from proofing.base.errors import InvalidInputError
@@ -12,19 +13,21 @@ from proofing.base.metrics import WAITS_ABANDONED
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.persons import Finished, LimitState, Person
-from proofing.contracts.proofers import ProoferKind
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import UploadReceiver
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.attempts import Ready, Submission, new_result_id, ready
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.following import Follower
+from proofing.jobs.kinds import job_type
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.submissions import Submitter
 from proofing.routing.person_limits import PersonLimits
 from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
+from proofing.rules.documents import required_sides
 from proofing.rules.limits import Counter
 from proofing.sessions.uploads import EncryptedImage, UploadSlots, check_image_key
 from proofing.sessions.vault import SessionStore
@@ -84,8 +87,13 @@ class ProofingService:
 
     @property
     def async_proofing(self) -> bool:
-        """Whether resolution and address proofing are jobs."""
+        """Whether resolution and phone proofing are jobs."""
         return self.settings.ruby_workers_idv_enabled
+
+    def document_sides(self, person: Person) -> tuple[Side, ...]:
+        """Return what the capture page asks for: both sides, and a selfie if the person's vendor needs it."""
+        loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
+        return required_sides(passport=False, selfie=loaded is not None and loaded.descriptor.needs_selfie)
 
     @property
     def accepts_test_documents(self) -> bool:
@@ -121,7 +129,7 @@ class ProofingService:
             LimitReachedError: the attempt has used up its slots, or the person may submit no more documents.
             InvalidInputError: *attempt* is no id.
         """
-        counter = self._limits.counter(limits.DOCUMENT, person.reference)
+        counter = self._limits.counter(limits.OF_KIND[JobKind.DOCUMENT], person.reference)
         usage, slot = await asyncio.gather(
             self._results.usage(counter.key),
             self.uploads.reserve(person.reference, attempt=attempt, side=side),
@@ -154,7 +162,7 @@ class ProofingService:
         images: Mapping[Side, EncryptedImage],
         sealed_keys: Mapping[str, bytes] | None = None,
         failed_fingerprints: Sequence[str] = (),
-        metadata: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         result_id: str | None = None,
         network: str = "",
         found: Awaitable[Mapping[Side, UploadedImage]] | None = None,
@@ -168,8 +176,8 @@ class ProofingService:
             images: slot and IV by side.
             sealed_keys: of the earlier pages, by attempt, as `UploadSlots.seal_key` gave them.
             failed_fingerprints: marks ``side:fingerprint`` of pictures that failed before in this session.
-            metadata: facts about the pictures by side, without PII, for the job's log line; ``source`` is
-                ``upload`` or ``camera``.
+            facts: about the pictures by side, without PII, for the job's log line; the vendor is told their
+                ``source``, ``upload`` or ``camera``.
             result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
                 that is repeated with the same id is one. By default a fresh one.
             network: the client's address or IPv6 prefix, for the limits of addresses; "" when it has none.
@@ -194,6 +202,7 @@ class ProofingService:
                 encryption_key=encryption_key,
                 sealed_keys=keys,
                 failed_fingerprints=frozenset(failed_fingerprints),
+                image_source=_image_source(facts),
             )
             return Ready(arguments=arguments, marks=self.uploads.marks(slots, result_id=chosen))
 
@@ -207,7 +216,7 @@ class ProofingService:
                 taken=lambda keys: self.uploads.taken(images, keys),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
                 inline=False,
-                metadata={"images": dict(metadata or {})},
+                metadata={"images": dict(facts)} if facts else {},
                 undo=lambda: self.uploads.free(images, result_id=chosen),
             )
         )
@@ -218,7 +227,7 @@ class ProofingService:
         *,
         images: Mapping[Side, bytes],
         failed_fingerprints: Sequence[str] = (),
-        metadata: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         result_id: str | None = None,
         network: str = "",
     ) -> str:
@@ -237,35 +246,42 @@ class ProofingService:
                 partner=person.partner,
                 kind=JobKind.DOCUMENT,
                 ready=ready(
-                    DocumentArguments(plain_images=images, failed_fingerprints=frozenset(failed_fingerprints))
+                    DocumentArguments(
+                        plain_images=images,
+                        failed_fingerprints=frozenset(failed_fingerprints),
+                        image_source=_image_source(facts),
+                    )
                 ),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
                 inline=True,
-                metadata={"images": dict(metadata or {})},
+                metadata={"images": dict(facts)} if facts else {},
             )
         )
 
-    async def submit_resolution(
+    async def submit_applicant(
         self,
+        kind: JobKind,
         person: Person,
         applicant: Applicant,
         *,
-        device_session_id: str | None,
-        request_ip: str | None,
+        device_session_id: str | None = None,
+        request_ip: str | None = None,
         result_id: str | None = None,
         network: str = "",
     ) -> str:
-        """Submit an applicant for resolution, and return the result id. For *result_id* see `submit_uploads`.
+        """Submit an applicant for a job of a *kind* that reads no images, and return the result id.
+
+        For *result_id* see `submit_uploads`.
 
         Raises:
-            InvalidInputError: the SSN is missing.
-            LimitReachedError: `proof_ssn`, `idv_resolution`, `client_resolution` or a budget is used up.
+            InvalidInputError: an attribute without which the kind is not submitted is missing; names it.
+            LimitReachedError: a limit of the kind, `proof_ssn`, or each vendor's budget is used up.
             StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
         """
-        if not applicant.ssn:
-            raise InvalidInputError({"ssn": "required"})
+        if missing := [name for name in job_type(kind).required if not getattr(applicant, name)]:
+            raise InvalidInputError(dict.fromkeys(missing, "required"))
         arguments = PIIArguments(
-            applicant=self._about(person, applicant),
+            applicant=replace(applicant, uuid=person.reference, uuid_prefix=person.partner),
             device_session_id=device_session_id,
             request_ip=request_ip,
         )
@@ -274,33 +290,9 @@ class ProofingService:
                 result_id=result_id or new_result_id(),
                 owner=person.reference,
                 partner=person.partner,
-                kind=JobKind.RESOLUTION,
+                kind=kind,
                 ready=ready(arguments),
-                counters=await self._counters(JobKind.RESOLUTION, person, network, applicant.ssn),
-                inline=not self.async_proofing,
-            )
-        )
-
-    async def submit_address(
-        self, person: Person, applicant: Applicant, *, result_id: str | None = None, network: str = ""
-    ) -> str:
-        """Submit an applicant's phone, and return the result id. For *result_id* see `submit_uploads`.
-
-        Raises:
-            InvalidInputError: the phone is missing.
-            LimitReachedError: `proof_address`, `client_phone` or each vendor's budget is used up.
-            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
-        """
-        if not applicant.phone:
-            raise InvalidInputError({"phone": "required"})
-        return await self._submitter.submit(
-            Submission(
-                result_id=result_id or new_result_id(),
-                owner=person.reference,
-                partner=person.partner,
-                kind=JobKind.ADDRESS,
-                ready=ready(PIIArguments(applicant=self._about(person, applicant))),
-                counters=await self._counters(JobKind.ADDRESS, person, network),
+                counters=await self._counters(kind, person, network, applicant.ssn),
                 inline=not self.async_proofing,
             )
         )
@@ -361,10 +353,10 @@ class ProofingService:
             *self.shared_limits.counters(kind, network),
         ]
 
-    @staticmethod
-    def _about(person: Person, applicant: Applicant) -> Applicant:
-        """Return *applicant* with the opaque references that vendors may need."""
-        return replace(applicant, uuid=person.reference, uuid_prefix=person.partner)
+
+def _image_source(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return where the pictures came from: a camera when one of them did."""
+    return "camera" if any(fact.get("source") == "camera" for fact in facts.values()) else "upload"
 
 
 __all__ = ["EncryptedImage", "Finished", "LimitState", "Person", "ProofingService", "UploadReceiver"]

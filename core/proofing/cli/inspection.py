@@ -14,7 +14,7 @@ from proofing.base.errors import ProofingError
 from proofing.bootstrap import Configuration, configure, make_backends, plugin_names, with_sources
 from proofing.cli.deep import DeepReport, try_uploads
 from proofing.cli.startup import check_logs
-from proofing.contracts.proofers import ProoferKind
+from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import BackendReport, Backends, check_backends, open_backend
 from proofing.registry.plugins import PluginManager
 from proofing.settings import Layers, Settings, read_layers
@@ -45,7 +45,7 @@ _SPELLING = (
     "| a text | `PROOFING_PARTNER_NAME='The agency'` |",
     "| a text that looks like a number, a date or a switch | `PROOFING_REDIS__PASSWORD='\"4711\"'` |",
     "| a text that begins with a directive | `PROOFING_REDIS__PASSWORD='\"@int 5\"'` |",
-    '| a list | `PROOFING_ADDRESS_VENDORS=\'["acme:phone", "mock"]\'` |',
+    '| a list | `PROOFING_PHONE_VENDORS=\'["acme:phone", "mock"]\'` |',
     "| one entry of a map | `PROOFING_WORKER_SLOTS__DOCUMENT=20` |",
     '| a whole map | `PROOFING_VENDOR_STATUS=\'{"acme:phone": "full_outage"}\'` |',
     "| nothing | `PROOFING_STATE_ID_VENDOR=null` |",

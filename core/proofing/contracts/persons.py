@@ -1,9 +1,8 @@
 """Who acts, and what a front end gets to see: plain values without behavior."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from proofing.contracts.job_results import AnyJobResult
 from proofing.contracts.records import StatusRecord
 
 
@@ -44,4 +43,4 @@ class Finished:
     """
 
     record: StatusRecord
-    result: Mapping[str, Any] | None
+    result: AnyJobResult | None

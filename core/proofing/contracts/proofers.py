@@ -26,41 +26,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.http import HTTPClient
 from proofing.contracts.images import Image, Side
-from proofing.contracts.results import (
-    AddressResult,
-    DeviceResult,
-    DocumentResult,
-    ResolutionResult,
-    StateIDResult,
-    VendorResult,
-)
+from proofing.contracts.results import ProoferKind, VendorResult
 
 ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
-
-
-class ProoferKind(StrEnum):
-    """The question a proofer answers."""
-
-    #: Are the pictures genuine, and what do they say?
-    DOCUMENT = "document"
-    #: Do name, birth date, SSN and address belong to one real person?
-    RESOLUTION = "resolution"
-    #: Does the licensing agency's record agree?
-    STATE_ID = "state_id"
-    #: Does this phone belong to the applicant?
-    ADDRESS = "address"
-    #: Is browser session or IP address known for fraud?
-    DEVICE = "device"
-
-
-#: The result type each kind must answer with.
-RESULT_TYPES: Mapping[ProoferKind, type[VendorResult]] = {
-    ProoferKind.DOCUMENT: DocumentResult,
-    ProoferKind.RESOLUTION: ResolutionResult,
-    ProoferKind.STATE_ID: StateIDResult,
-    ProoferKind.ADDRESS: AddressResult,
-    ProoferKind.DEVICE: DeviceResult,
-}
 
 
 class Maturity(StrEnum):
@@ -194,6 +162,8 @@ class ProoferDescriptor:
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads its time limit from the plugin's settings.
         jurisdictions: the states it can answer for; None for all.
+        needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
+            only a match passes.
         accepts_test_documents: whether it reads the testers' YAML form in place of a picture.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
@@ -207,6 +177,7 @@ class ProoferDescriptor:
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
     jurisdictions: frozenset[str] | None = None
+    needs_selfie: bool = False
     accepts_test_documents: bool = False
     idempotent: bool = False
     maturity: Maturity = Maturity.DOCUMENTED

@@ -29,8 +29,6 @@ class Capability(StrEnum):
     VERDICTS = "verdicts"
     #: `JobMessage.delay_seconds` is obeyed.
     DELAY = "delay"
-    #: `JobMessage.priority` is obeyed within one queue.
-    PRIORITY = "priority"
     #: A second message with a waiting or running job's `unique_key` is not accepted.
     UNIQUE = "unique"
     #: `cancel` stops a job that waits.
@@ -56,15 +54,17 @@ class JobMessage:
         owner: opaque reference of the person.
         encrypted_arguments: sealed bytes; the queue can neither read nor move them to another job.
         trace_id: one id through web, queue, worker and vendor logs.
-        vendor: the vendor chosen at submit, when the choice is kept for the session.
-        metadata: facts without PII, such as image sizes.
+        traceparent: of the span that submitted it (W3C Trace Context); the run continues that trace.
+        partner: opaque reference of the organization that sent the person.
+        object_keys: what the job reads in the image store; deleted when it ends.
+        counter_keys: on which the attempt was counted; refunded when the job ends without an answer.
+        metadata: facts for the job's log line, such as image sizes; no PII. It decides nothing.
         schema_version: of the arguments. A worker ends unknown versions as `End.UNREADABLE`.
         enqueued_at: seconds since the epoch by the result store's clock; a queue with
             `Capability.STORE_CLOCK` keeps its own time beside it.
         stale_after_seconds: a job older than this calls no vendor.
         deadline_seconds: a job that runs longer is ended as `End.TIMED_OUT`.
         delay_seconds: do not start before.
-        priority: smaller starts sooner.
         unique_key: refuse a second one while a job with this key waits or runs.
     """
 
@@ -73,15 +73,16 @@ class JobMessage:
     owner: str
     encrypted_arguments: bytes
     trace_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    traceparent: str | None = None
     partner: str | None = None
-    vendor: str | None = None
+    object_keys: tuple[str, ...] = ()
+    counter_keys: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = 1
     enqueued_at: float = field(default_factory=time.time)
     stale_after_seconds: float = 300.0
     deadline_seconds: float = 55.0
     delay_seconds: float = 0.0
-    priority: int = 0
     unique_key: str | None = None
 
     def __repr__(self) -> str:
@@ -170,7 +171,7 @@ class JobSummary:
         ended_seconds: how long ago it ended; None while it has no end.
         executions: how often it was started.
         end: how it ended, or is about to.
-        vendor: the one whose call began first, or that was chosen at submit; None when unknown.
+        vendor: the one whose call began first; None before, and where the queue does not keep it.
     """
 
     result_id: str

@@ -1,5 +1,8 @@
 """What is kept of a job: its kind, its ends, and the status record that the waiting page reads.
 
+A kind is a member of `JobKind` with its names in `KINDS`; queues, slots, limits, settings and metrics follow
+from these. Its work is the module of `proofing.jobs` with the same name. To add one: CONTRIBUTING.md.
+
 The status record holds no PII. It lives as long as the session; the sealed result beside it lives 60 s.
 States: docs/explanation/job-life.md.
 """
@@ -8,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Self
 
 from proofing.contracts.results import Outcome
@@ -24,17 +28,62 @@ class JobKind(StrEnum):
     #: Device profile, resolution, state ID, phone pre-check, adjudication.
     RESOLUTION = "resolution"
     #: Phone vendors, in order.
-    ADDRESS = "address"
+    PHONE = "phone"
 
     @property
     def log_name(self) -> str:
         """The job class in the logs, such as ``ProofDocument``."""
-        return f"Proof{self.value.capitalize()}"
+        return KINDS[self].log_name
 
     @property
     def queue_name(self) -> str:
         """The queue its jobs wait in; each kind has its own slots."""
-        return f"high_{self.value}_proofing"
+        return KINDS[self].queue_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindNames:
+    """What a kind of job is called outside of the code, and how many of it run at once.
+
+    Attributes:
+        log_name: the job class in the logs.
+        queue_name: the queue its jobs wait in.
+        person_limit: the limit that its attempts count on by person; its numbers are the settings
+            ``<name>_max_attempts`` and ``<name>_window_minutes``.
+        client_limit: the limit that they count on by client address; ``<name>_max_attempts`` in one hour.
+        slots: how many of its jobs one worker runs at once where the setting ``worker_slots`` does not say.
+    """
+
+    log_name: str
+    queue_name: str
+    person_limit: str
+    client_limit: str
+    slots: int = 100
+
+
+#: The names of each kind. Those of the phone check are historic: operators and dashboards know them.
+KINDS: Mapping[JobKind, KindNames] = MappingProxyType(
+    {
+        JobKind.DOCUMENT: KindNames(
+            log_name="ProofDocument",
+            queue_name="high_document_proofing",
+            person_limit="idv_doc_auth",
+            client_limit="client_document",
+        ),
+        JobKind.RESOLUTION: KindNames(
+            log_name="ProofResolution",
+            queue_name="high_resolution_proofing",
+            person_limit="idv_resolution",
+            client_limit="client_resolution",
+        ),
+        JobKind.PHONE: KindNames(
+            log_name="ProofAddress",
+            queue_name="high_address_proofing",
+            person_limit="proof_address",
+            client_limit="client_phone",
+        ),
+    }
+)
 
 
 class State(StrEnum):

@@ -16,6 +16,21 @@ from proofing.contracts.images import Side
 ResultT = TypeVar("ResultT", bound="VendorResult")
 
 
+class ProoferKind(StrEnum):
+    """The question a proofer answers."""
+
+    #: Are the pictures genuine, and what do they say?
+    DOCUMENT = "document"
+    #: Do name, birth date, SSN and address belong to one real person?
+    RESOLUTION = "resolution"
+    #: Does the licensing agency's record agree?
+    STATE_ID = "state_id"
+    #: Does this phone belong to the applicant?
+    PHONE = "phone"
+    #: Is browser session or IP address known for fraud?
+    DEVICE = "device"
+
+
 class Outcome(StrEnum):
     """What an answer, or a whole job, comes to."""
 
@@ -131,7 +146,7 @@ class StateIDResult(VendorResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddressResult(VendorResult):
+class PhoneResult(VendorResult):
     """Whether the phone number belongs to the applicant (historic name of that check)."""
 
 
@@ -195,6 +210,16 @@ class DocumentResult(VendorResult):
     selfie_checked: bool = False
     selfie_error: str | None = None
     passport_check_passed: bool | None = None
+
+
+#: The result type each kind must answer with.
+RESULT_TYPES: Mapping[ProoferKind, type[VendorResult]] = {
+    ProoferKind.DOCUMENT: DocumentResult,
+    ProoferKind.RESOLUTION: ResolutionResult,
+    ProoferKind.STATE_ID: StateIDResult,
+    ProoferKind.PHONE: PhoneResult,
+    ProoferKind.DEVICE: DeviceResult,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

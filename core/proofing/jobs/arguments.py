@@ -13,6 +13,7 @@ from typing import Any, Self
 from proofing.base.errors import EncryptionError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side, UploadedImage
+from proofing.contracts.job_results import AnyJobResult
 from proofing.contracts.records import End
 from proofing.contracts.results import Outcome
 
@@ -31,6 +32,7 @@ class DocumentArguments:
         images: uploaded pictures by side.
         plain_images: pictures of a form post; never persisted, as such a job runs inside the request.
         failed_fingerprints: of pictures that failed before in this session.
+        image_source: ``camera`` when one of the pictures came from there, else ``upload``.
     """
 
     images: Mapping[Side, UploadedImage] = field(default_factory=dict)
@@ -38,11 +40,12 @@ class DocumentArguments:
     sealed_keys: Mapping[str, bytes] = field(default_factory=dict)
     plain_images: Mapping[Side, bytes] = field(default_factory=dict)
     failed_fingerprints: frozenset[str] = frozenset()
+    image_source: str = "upload"
 
     @property
-    def objects(self) -> list[str]:
-        """The keys in the image store that the job reads, and that go with it."""
-        return [image.object_key for image in self.images.values()]
+    def object_keys(self) -> tuple[str, ...]:
+        """What the job reads in the image store; deleted when it ends."""
+        return tuple(image.object_key for image in self.images.values())
 
     def to_bytes(self) -> bytes:
         """Return the arguments as JSON, for sealing."""
@@ -63,6 +66,7 @@ class DocumentArguments:
                 "sealed_keys": {attempt: _encode(key) for attempt, key in self.sealed_keys.items()},
                 "images": images,
                 "failed_fingerprints": sorted(self.failed_fingerprints),
+                "image_source": self.image_source,
             }
         ).encode()
 
@@ -87,6 +91,7 @@ class DocumentArguments:
                 encryption_key=_decode(values["encryption_key"]),
                 sealed_keys={attempt: _decode(key) for attempt, key in values["sealed_keys"].items()},
                 failed_fingerprints=frozenset(values["failed_fingerprints"]),
+                image_source=values["image_source"],
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EncryptionError from None
@@ -94,7 +99,7 @@ class DocumentArguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PIIArguments:
-    """Arguments of a resolution or an address job.
+    """Arguments of a job that reads no images.
 
     Attributes:
         applicant: whom to proof.
@@ -107,9 +112,9 @@ class PIIArguments:
     request_ip: str | None = None
 
     @property
-    def objects(self) -> list[str]:
-        """None: these jobs read no pictures."""
-        return []
+    def object_keys(self) -> tuple[str, ...]:
+        """None: these jobs read no images."""
+        return ()
 
     def to_bytes(self) -> bytes:
         """Return the arguments as JSON, for sealing."""
@@ -157,7 +162,7 @@ class JobResult:
     reasons: tuple[str, ...] = ()
     fields: Mapping[str, str] | None = None
     timed_out: bool = False
-    result: Mapping[str, Any] | None = None
+    result: AnyJobResult | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -42,7 +42,7 @@ class Submission:
         undo: takes the marks back.
         counters: on which it counts.
         inline: whether the job runs inside the request.
-        metadata: facts without PII, kept with the job.
+        metadata: facts for the job's log line; no PII.
     """
 
     result_id: str

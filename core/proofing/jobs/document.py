@@ -15,18 +15,18 @@ from typing import Any
 from proofing.base.errors import EncryptionError, ImageError, PluginError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Image, Side, UploadedImage
-from proofing.contracts.proofers import ProoferKind, ProofingRequest
+from proofing.contracts.job_results import DocumentJobResult
+from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.records import End
-from proofing.contracts.results import Outcome
+from proofing.contracts.results import Outcome, ProoferKind
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.encryption import Sealer, open_image
 from proofing.jobs.arguments import DocumentArguments, JobResult
+from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
-from proofing.routing.router import Router
 from proofing.rules.documents import DocumentVerdict, by_side, failed_before, judge_document, missing_sides
 from proofing.rules.image_gate import inspect_image
-from proofing.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,14 @@ class ImageReader:
         return {side: task.result() for side, task in tasks.items()}
 
 
-async def proof_document(
-    run: JobRun,
-    arguments: DocumentArguments,
-    router: Router,
-    settings: Settings,
-    reader: ImageReader,
-) -> JobResult:
+async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools) -> JobResult:
     """Do the whole work of one document submission."""
-    loaded = router.choose(ProoferKind.DOCUMENT, run.message.owner)
+    loaded = tools.router.choose(ProoferKind.DOCUMENT, run.message.owner)
     if loaded is None:
         raise PluginError("there is no document proofer")
-    plain = arguments.plain_images or await reader.read(run, arguments)
-    if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=False):
+    plain = arguments.plain_images or await ImageReader(tools.images, tools.sealer).read(run, arguments)
+    selfie = loaded.descriptor.needs_selfie
+    if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=selfie):
         return _refused(missing)
     images = {
         side: _gate(run, side, content, allow_yaml=loaded.descriptor.accepts_test_documents)
@@ -76,7 +71,7 @@ async def proof_document(
     request = ProofingRequest(
         applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),
         images=images,
-        image_source=_source(run.message.metadata.get("images", {})),
+        image_source=arguments.image_source,
     )
     check = await run.ask(loaded, request, step="vendor_request")
     if check.result is None:
@@ -85,14 +80,10 @@ async def proof_document(
         check.result,
         fingerprints=fingerprints,
         now=datetime.now(UTC),
-        min_age_years=settings.idv_min_age_years,
+        min_age_years=tools.settings.idv_min_age_years,
+        selfie_required=selfie,
     )
     return _conclude(verdict)
-
-
-def _source(facts: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return where the pictures came from: a camera when one of them did."""
-    return "camera" if any(fact.get("source") == "camera" for fact in facts.values()) else "upload"
 
 
 async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:
@@ -135,13 +126,14 @@ def _refused(fields: Mapping[Side, str]) -> JobResult:
 
 def _conclude(verdict: DocumentVerdict) -> JobResult:
     """Turn the verdict into the job's conclusion; only a success hands on what was read."""
-    result = {
-        "applicant": verdict.applicant.reveal() if verdict.applicant else None,
-        "needs_confirmation": verdict.needs_confirmation,
-        "failed_fingerprints": [f"{side.value}:{mark}" for side, mark in verdict.failed_fingerprints.items()],
-        "tips": verdict.tips,
-        "doc_type_supported": verdict.doc_type_supported,
-    }
+    result = DocumentJobResult(
+        applicant=verdict.applicant,
+        needs_confirmation=verdict.needs_confirmation,
+        failed_fingerprints=tuple(
+            f"{side.value}:{mark}" for side, mark in verdict.failed_fingerprints.items()
+        ),
+        tips=verdict.tips,
+    )
     facts: dict[str, Any] = {"reasons": [str(code) for code in (*verdict.reasons, *verdict.details)]}
     if verdict.unknown_alerts or verdict.is_unexplained:
         # Names of checks that no table knows: the vendor has changed something.
@@ -155,3 +147,6 @@ def _conclude(verdict: DocumentVerdict) -> JobResult:
         result=result,
         facts=facts,
     )
+
+
+JOB = JobType(arguments=DocumentArguments, work=proof_document, result=DocumentJobResult, needs_result=True)

@@ -1,19 +1,20 @@
 """Following an attempt: its record, wherever that is stored, and its result."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from proofing.base.errors import EncryptionError
 from proofing.base.logs import get_logger, log
+from proofing.contracts.job_results import read_result
 from proofing.contracts.persons import Finished, Person
 from proofing.contracts.queues import Capability
 from proofing.contracts.records import JobKind, StatusRecord
 from proofing.crypto.contexts import result_context
 from proofing.crypto.record_macs import is_genuine
 from proofing.jobs.dependencies import Dependencies
+from proofing.jobs.kinds import job_type
 
 _logger = get_logger(__name__)
 
@@ -74,14 +75,16 @@ class Follower:
         record = await self._standing(person, result_id, kind, found)
         if record is None or not record.is_done:
             return record, None
-        if blob is None and (found != record or kind is JobKind.DOCUMENT):
+        job = job_type(kind)
+        if blob is None and job.result is not None and (found != record or job.needs_result):
             # Servers of their own may have answered the two questions, before and after the end.
             blob = await self._results.result(result_id)
-        if blob is None:
+        if blob is None or job.result is None:
             return record, Finished(record=record, result=None)
         try:
-            result = json.loads(await self._sealer.open(blob, result_context(person.reference, result_id)))
-        except EncryptionError:
+            opened = await self._sealer.open(blob, result_context(person.reference, result_id))
+            result = read_result(job.result, opened)
+        except (EncryptionError, ValueError):
             log(_logger, "result_decryption_failed", level=logging.WARNING, job_id=result_id, kind=kind)
             return record, Finished(record=record, result=None)
         return record, Finished(record=record, result=result)

@@ -4,26 +4,30 @@ Device profile and resolution do not depend on each other and run side by side; 
 """
 
 import asyncio
-from dataclasses import asdict
 from typing import Any
 
 from proofing.contracts.applicant import Applicant
-from proofing.contracts.proofers import ProoferKind, ProofingRequest
-from proofing.contracts.results import AddressResult, Check, DeviceResult, ResolutionResult, StateIDResult
+from proofing.contracts.job_results import ResolutionJobResult
+from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.results import (
+    Check,
+    DeviceResult,
+    PhoneResult,
+    ProoferKind,
+    ResolutionResult,
+    StateIDResult,
+)
 from proofing.jobs.arguments import JobResult, PIIArguments
+from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
-from proofing.routing.router import Router
 from proofing.rules import planning
-from proofing.rules.resolution import ResolutionChecks, adjudicate, biographical_info
+from proofing.rules.resolution import ResolutionChecks, adjudicate
 from proofing.rules.state_id import JURISDICTIONS, bypass_error
-from proofing.settings import Settings
 
 
-async def proof_resolution(
-    run: JobRun, arguments: PIIArguments, router: Router, settings: Settings
-) -> JobResult:
+async def proof_resolution(run: JobRun, arguments: PIIArguments, tools: Tools) -> JobResult:
     """Ask every vendor that the rules want asked, and adjudicate."""
-    work = _Resolution(run, arguments, router, settings)
+    work = _Resolution(run, arguments, tools)
     async with asyncio.TaskGroup() as group:
         device = group.create_task(work.device())
         resolution = group.create_task(work.resolution())
@@ -36,22 +40,15 @@ async def proof_resolution(
         phone_precheck=await work.phone_precheck(residential_check, resolution_check),
     )
     record = adjudicate(arguments.applicant, checks)
-    stages = {name: asdict(stage) for name, stage in record.stages.items()}
     return JobResult(
         end=record.end,
         outcome=record.outcome,
         reasons=record.reasons,
         timed_out=record.timed_out,
-        result={
-            "success": record.success,
-            "errors": record.errors,
-            "exception": record.exception,
-            "device_review_status": record.device_review_status,
-            "phone_precheck_passed": record.phone_precheck_passed,
-            "failed_phone": arguments.applicant.phone if record.phone_precheck_failed else None,
-            "stages": stages,
-            "biographical_info": biographical_info(arguments.applicant),
-        },
+        result=ResolutionJobResult(
+            phone_precheck_passed=record.phone_precheck_passed,
+            failed_phone=arguments.applicant.phone if record.phone_precheck_failed else None,
+        ),
         facts={"reason": record.resolution_reason, "reasons": list(record.reasons)},
     )
 
@@ -59,12 +56,12 @@ async def proof_resolution(
 class _Resolution:
     """The calls of one resolution job."""
 
-    def __init__(self, run: JobRun, arguments: PIIArguments, router: Router, settings: Settings) -> None:
+    def __init__(self, run: JobRun, arguments: PIIArguments, tools: Tools) -> None:
         self._run = run
         self._arguments = arguments
         self._applicant = arguments.applicant
-        self._router = router
-        self._settings = settings
+        self._router = tools.router
+        self._settings = tools.settings
 
     async def device(self) -> Check[DeviceResult]:
         """Profile the device."""
@@ -103,12 +100,12 @@ class _Resolution:
 
     async def phone_precheck(
         self, residential: Check[ResolutionResult], resolution: Check[ResolutionResult]
-    ) -> Check[AddressResult]:
+    ) -> Check[PhoneResult]:
         """Ask the first phone vendor, where the setting wants it and a phone is known."""
         planned = planning.plan_phone_precheck(
             self._applicant, residential, resolution, selected=self._settings.phone_precheck_enabled
         )
-        return planned or await self._ask(ProoferKind.ADDRESS, self._applicant, "phone")
+        return planned or await self._ask(ProoferKind.PHONE, self._applicant, "phone")
 
     async def _ask(self, kind: ProoferKind, applicant: Applicant, step: str) -> Check[Any]:
         """Ask the vendor that the router chooses for this attempt."""
@@ -122,3 +119,6 @@ class _Resolution:
             request_ip=self._arguments.request_ip,
         )
         return await self._run.ask(loaded, request, step=step)
+
+
+JOB = JobType(arguments=PIIArguments, work=proof_resolution, result=ResolutionJobResult, required=("ssn",))

@@ -27,16 +27,10 @@ from proofing.base.errors import (
 from proofing.base.logs import Stopwatch, get_logger
 from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
 from proofing.base.tracing import SpanKind, span
-from proofing.contracts.proofers import (
-    RESULT_TYPES,
-    PollingProofer,
-    ProoferDescriptor,
-    ProofingContext,
-    ProofingRequest,
-)
+from proofing.contracts.proofers import PollingProofer, ProoferDescriptor, ProofingContext, ProofingRequest
 from proofing.contracts.queues import ClaimedJob
 from proofing.contracts.records import End, StatusRecord
-from proofing.contracts.results import Check, Match, Outcome, VendorResult
+from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
 from proofing.outbound.client import OutboundClient, OutboundTransport
 from proofing.outbound.sessions import make_session
 from proofing.registry.proofers import LoadedProofer, vendor_labels
@@ -247,7 +241,7 @@ async def traced(job: ClaimedJob, running: Awaitable[StatusRecord]) -> StatusRec
     with span(
         f"perform {message.kind}",
         SpanKind.CONSUMER,
-        parent=str(message.metadata.get("traceparent", "")),
+        parent=message.traceparent or "",
         kind=message.kind,
         job_id=message.result_id,
         attempt=job.attempt,
@@ -273,7 +267,8 @@ def _is_sound(answer: Any) -> bool:
     lists = (answer.reasons, answer.vendor_codes)
     optional = (answer.transaction_id, answer.reference, answer.vendor_workflow)
     return (
-        isinstance(answer.outcome, Outcome)
+        isinstance(answer.vendor_name, str)
+        and isinstance(answer.outcome, Outcome)
         and isinstance(answer.attributes, Mapping)
         and all(isinstance(match, Match) for match in answer.attributes.values())
         and all(isinstance(words, tuple) and all(isinstance(word, str) for word in words) for words in lists)

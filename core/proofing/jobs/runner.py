@@ -6,7 +6,6 @@ gets an end. docs/explanation/job-life.md.
 """
 
 import asyncio
-import json
 import logging
 from functools import partial
 from typing import Any
@@ -23,21 +22,14 @@ from proofing.base.errors import (
 from proofing.base.logs import exception_fields, get_logger, log
 from proofing.base.metrics import JOB_QUEUED_SECONDS, JOB_SECONDS, JOBS_ENDED
 from proofing.contracts.images import Side
+from proofing.contracts.job_results import write_result
 from proofing.contracts.queues import ClaimedJob, JobMessage
 from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.crypto.contexts import arguments_context, result_context
 from proofing.crypto.record_macs import is_genuine, sign_record
-from proofing.jobs.address import proof_address
-from proofing.jobs.arguments import (
-    SCHEMA_VERSION,
-    Arguments,
-    DocumentArguments,
-    JobResult,
-    PIIArguments,
-)
+from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult
 from proofing.jobs.dependencies import Dependencies
-from proofing.jobs.document import ImageReader, proof_document
-from proofing.jobs.resolution import proof_resolution
+from proofing.jobs.kinds import Tools, job_type
 from proofing.jobs.run import JobRun, traced
 from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
@@ -59,6 +51,8 @@ class JobRunner:
         self._desk = parts.desk
         self._live = parts.live
         self._deadlines = parts.deadlines
+        for kind in JobKind:
+            job_type(kind)  # imported now, not in the middle of a request
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
         """Run a queued job, as part of the trace of its submit. See `JobHandler`."""
@@ -171,18 +165,14 @@ class JobRunner:
     async def _work(self, run: JobRun, arguments: Arguments | None) -> JobResult:
         """Open the arguments and do the kind's work."""
         message = run.message
-        settings = self._live.current
+        kind = job_type(message.kind)
+        tools = Tools(
+            router=self._router, settings=self._live.current, images=self._images, sealer=self._sealer
+        )
         if arguments is None:
-            sealed = message.encrypted_arguments
-            data = await self._sealer.open(sealed, arguments_context(message))
-            kind = DocumentArguments if message.kind is JobKind.DOCUMENT else PIIArguments
-            arguments = kind.from_bytes(data)
-        if isinstance(arguments, DocumentArguments):
-            reader = ImageReader(self._images, self._sealer)
-            return await proof_document(run, arguments, self._router, settings, reader)
-        if message.kind is JobKind.RESOLUTION:
-            return await proof_resolution(run, arguments, self._router, settings)
-        return await proof_address(run, arguments, self._router)
+            data = await self._sealer.open(message.encrypted_arguments, arguments_context(message))
+            arguments = kind.arguments.from_bytes(data)
+        return await kind.work(run, arguments, tools)
 
     async def _publish(self, message: JobMessage, conclusion: JobResult) -> StatusRecord:
         """Seal and publish the end; then refund what was not answered and delete the images.
@@ -238,13 +228,13 @@ class JobRunner:
     async def _seal_result(
         self, message: JobMessage, conclusion: JobResult
     ) -> tuple[bytes | None, JobResult]:
-        """Seal the result. Without a key service a document's result is lost; a verdict alone is not."""
+        """Seal the result. Without a key service a result that is needed is lost; a verdict alone is not."""
         if conclusion.result is None:
             return None, conclusion
         try:
-            plain = json.dumps(conclusion.result, default=_jsonable).encode()
+            plain = write_result(conclusion.result)
         except (TypeError, ValueError):
-            # A vendor's answer holds something that is no plain value.
+            # What a vendor read is not of the type that it must have.
             return None, JobResult(end=End.PLUGIN_ERROR)
         try:
             context = result_context(message.owner, message.result_id)
@@ -252,7 +242,7 @@ class JobRunner:
                 lambda: self._sealer.seal(plain, context)
             ), conclusion
         except StoreError:
-            if message.kind is not JobKind.DOCUMENT:
+            if not job_type(message.kind).needs_result:
                 return None, conclusion
             return None, JobResult(end=End.INTERNAL_ERROR)
 
@@ -261,7 +251,7 @@ class JobRunner:
         if not record.is_exception:
             return
         try:
-            await asyncio.gather(*map(self._results.refund, message.metadata.get("counted", ())))
+            await asyncio.gather(*map(self._results.refund, message.counter_keys))
         except StoreError as error:
             # What is left expires by itself.
             log(
@@ -279,7 +269,7 @@ class JobRunner:
                 await asyncio.gather(
                     *(
                         self._deadlines.retry_while_unavailable(partial(self._images.delete, object_key))
-                        for object_key in message.metadata.get("objects", ())
+                        for object_key in message.object_keys
                     )
                 )
         except (StoreError, TimeoutError) as error:
@@ -312,10 +302,3 @@ def _classify(error: BaseException) -> tuple[End, tuple[str, ...], dict[str, str
     if isinstance(error, PluginError):
         return End.PLUGIN_ERROR, (), None
     return End.INTERNAL_ERROR, (), None
-
-
-def _jsonable(value: object) -> Any:
-    """Turn sets into lists; everything else in a result is plain already."""
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    raise TypeError(f"a result holds a {type(value).__name__}")

@@ -26,7 +26,7 @@ from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.stores import Count
 from proofing.crypto.contexts import arguments_context
 from proofing.crypto.record_macs import sign_record
-from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, DocumentArguments, PIIArguments
+from proofing.jobs.arguments import SCHEMA_VERSION, Arguments
 from proofing.jobs.attempts import Progress, Submission, submit_mark
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.runner import JobRunner
@@ -136,7 +136,7 @@ class Submitter:
             owner=owner,
             encrypted_arguments=b"",
             enqueued_at=record.submitted_at if record else self._results.now(),
-            metadata={"counted": refund},
+            counter_keys=tuple(refund),
         )
         await self._runner.discard(message, End.CANCELED)
         await self._queue.cancel(result_id)
@@ -145,7 +145,6 @@ class Submitter:
         """Return the job, without its arguments."""
         settings = self._live.current
         traced: dict[str, Any] = {"trace_id": submitting.trace_id} if submitting.trace_id else {}
-        continued = {"traceparent": submitting.traceparent} if submitting.traceparent else {}
         return JobMessage(
             result_id=submission.result_id,
             kind=submission.kind,
@@ -153,11 +152,9 @@ class Submitter:
             partner=submission.partner,
             encrypted_arguments=b"",
             enqueued_at=self._results.now(),
-            metadata={
-                **submission.metadata,
-                **continued,
-                "counted": [counter.key for counter in submission.counters],
-            },
+            traceparent=submitting.traceparent or None,
+            counter_keys=tuple(counter.key for counter in submission.counters),
+            metadata=submission.metadata,
             schema_version=SCHEMA_VERSION,
             stale_after_seconds=settings.async_stale_job_timeout_seconds,
             deadline_seconds=settings.job_deadline_seconds,
@@ -186,8 +183,8 @@ class Submitter:
         for answer in (noted, begun, arguments):
             if isinstance(answer, BaseException):
                 raise answer
-        assert isinstance(arguments, (DocumentArguments, PIIArguments))  # noqa: S101 - errors are raised above
-        message = replace(message, metadata={**message.metadata, "objects": arguments.objects})
+        assert isinstance(arguments, Arguments)  # noqa: S101 - errors are raised above
+        message = replace(message, object_keys=arguments.object_keys)
         if not submission.inline:
             # A job that runs here never persists its arguments.
             sealed = await self._sealer.seal(arguments.to_bytes(), arguments_context(message))

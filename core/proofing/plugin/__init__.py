@@ -51,7 +51,6 @@ from proofing.contracts.proofers import (
     PollingProofer,
     Proofer,
     ProoferDescriptor,
-    ProoferKind,
     ProofingContext,
     ProofingRequest,
 )
@@ -69,7 +68,6 @@ from proofing.contracts.queues import (
 )
 from proofing.contracts.records import End, JobKind, State, StatusRecord
 from proofing.contracts.results import (
-    AddressResult,
     Alert,
     Check,
     Classification,
@@ -79,6 +77,8 @@ from proofing.contracts.results import (
     ImageMetrics,
     Match,
     Outcome,
+    PhoneResult,
+    ProoferKind,
     ResolutionResult,
     ReviewStatus,
     StateIDResult,
@@ -111,7 +111,6 @@ __all__ = [
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
     "OBJECT_PREFIX",
-    "AddressResult",
     "Admission",
     "Alert",
     "AnyProofer",
@@ -155,6 +154,7 @@ __all__ = [
     "Maturity",
     "Outcome",
     "OwnerPurge",
+    "PhoneResult",
     "Pingable",
     "PluginError",
     "PluginSettings",

@@ -20,8 +20,9 @@ from proofing.base.logs import get_logger, log
 from proofing.contracts import hooks
 from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.hooks import GROUP, BackendContext, BackendDescriptor, PluginSettings
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Queue
+from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
 from proofing.registry.proofers import LoadedProofer, missing_library
 from proofing.settings import Layers, Settings, parse_settings

@@ -1,5 +1,8 @@
 """Which vendor is asked: one router that chooses, and can explain its choice.
 
+The settings of a kind are ``<kind>_vendors``, asked in this order until one succeeds, or ``<kind>_vendor``
+with, for some kinds, ``<kind>_vendor_percentages``, which give shares to others.
+
 A person's bucket is SHA-256 of ``discriminator:experiment`` as a fraction of 100; the percentages of the
 settings are walked in their order, and who falls outside gets the default vendor. The same discriminator
 always falls into the same bucket, so the choice is sticky without being stored.
@@ -10,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proofing.base.errors import ConfigurationError, PluginError, Problem
-from proofing.contracts.proofers import ProoferKind
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
 from proofing.registry.plugins import PluginManager
 from proofing.registry.proofers import LoadedProofer
 from proofing.settings import LiveSettings, Settings
@@ -74,23 +77,24 @@ class Router:
         """Return the proofer *name*. Raises `PluginError` when there is none."""
         return _named(self._plugins, kind, name)
 
-    def phone_vendors(self) -> list[LoadedProofer]:
-        """Return the phone vendors that are not out, in the order in which they are asked."""
-        return [self.named(ProoferKind.ADDRESS, name) for name in _standing(self._live.current)]
+    def in_order(self, kind: ProoferKind) -> list[LoadedProofer]:
+        """Return the vendors of a *kind* that is asked in order, without those that are out."""
+        return [self.named(kind, name) for name in _standing(self._live.current, kind)]
 
     def candidates(self, kind: JobKind, person: str) -> Sequence[str]:
         """Return the names of the vendors of which one will be asked first in a job of *kind*.
 
-        For documents it is the person's vendor; for resolution the attempt decides, so each one is named.
+        A job asks proofers of its own name first. For documents it is the person's vendor; for resolution the
+        attempt decides, so each one is named.
         """
-        settings = self._live.current
-        if kind is JobKind.ADDRESS:
-            return _standing(settings)
+        settings, asked = self._live.current, ProoferKind(kind.value)
+        if _is_ordered(asked):
+            return _standing(settings, asked)
         if kind is JobKind.RESOLUTION:
             shares = settings.resolution_vendor_percentages
             chosen = [name for name, share in shares.items() if share]
             return chosen if sum(shares.values()) >= 100 else [*chosen, settings.resolution_vendor]  # noqa: PLR2004 - percent
-        vendor = self.explain(ProoferKind.DOCUMENT, person).vendor
+        vendor = self.explain(asked, person).vendor
         return [] if vendor is None else [vendor]
 
     def is_available(self, discriminator: str) -> bool:
@@ -181,21 +185,28 @@ def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
 
 def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[str]]]:
     """Return every settings key that names vendors, with their kind and names."""
-    state_id = [settings.state_id_vendor] if settings.state_id_vendor else []
-    device = [settings.device_vendor] if settings.device_profiling_enabled else []
-    return [
-        ("address_vendors", ProoferKind.ADDRESS, settings.address_vendors),
-        ("device_vendor", ProoferKind.DEVICE, device),
-        ("document_vendor", ProoferKind.DOCUMENT, [settings.document_vendor]),
-        ("document_vendor_percentages", ProoferKind.DOCUMENT, list(settings.document_vendor_percentages)),
-        ("resolution_vendor", ProoferKind.RESOLUTION, [settings.resolution_vendor]),
-        (
-            "resolution_vendor_percentages",
-            ProoferKind.RESOLUTION,
-            list(settings.resolution_vendor_percentages),
-        ),
-        ("state_id_vendor", ProoferKind.STATE_ID, state_id),
-    ]
+    found: list[tuple[str, ProoferKind, Sequence[str]]] = []
+    for kind in ProoferKind:
+        if _is_ordered(kind):
+            found.append((f"{kind}_vendors", kind, getattr(settings, f"{kind}_vendors")))
+            continue
+        vendor = getattr(settings, f"{kind}_vendor")
+        is_off = vendor is None or (kind is ProoferKind.DEVICE and not settings.device_profiling_enabled)
+        found.append((f"{kind}_vendor", kind, [] if is_off else [vendor]))
+        if shares := _shares(settings, kind):
+            found.append((f"{kind}_vendor_percentages", kind, list(shares)))
+    return sorted(found)
+
+
+def _is_ordered(kind: ProoferKind) -> bool:
+    """Tell whether the settings name several vendors of a *kind*, asked in their order until one succeeds."""
+    return f"{kind}_vendors" in Settings.model_fields
+
+
+def _shares(settings: Settings, kind: ProoferKind) -> Mapping[str, float]:
+    """Return the percentages of vendors other than the default; empty for a kind that has none."""
+    shares: Mapping[str, float] = getattr(settings, f"{kind}_vendor_percentages", {})
+    return shares
 
 
 def _named(plugins: PluginManager, kind: ProoferKind, name: str) -> LoadedProofer:
@@ -206,11 +217,11 @@ def _named(plugins: PluginManager, kind: ProoferKind, name: str) -> LoadedProofe
     return loaded
 
 
-def _standing(settings: Settings) -> list[str]:
-    """Return the phone vendors that are not out, in their order."""
+def _standing(settings: Settings, kind: ProoferKind) -> list[str]:
+    """Return the vendors of an ordered *kind* that are not out, in their order."""
     return [
         name
-        for name in settings.address_vendors
+        for name in getattr(settings, f"{kind}_vendors")
         if settings.vendor_status.get(name, VendorStatus.OPERATIONAL) is VendorStatus.OPERATIONAL
     ]
 
@@ -220,25 +231,17 @@ def _walk(settings: Settings, kind: ProoferKind, discriminator: str) -> tuple[st
     if kind is ProoferKind.DEVICE:
         on = settings.device_profiling_enabled
         return (settings.device_vendor if on else None), (f"device_profiling_enabled is {str(on).lower()}",)
-    if kind is ProoferKind.STATE_ID:
-        return settings.state_id_vendor, (f"state_id_vendor is {settings.state_id_vendor}",)
-    if kind is ProoferKind.ADDRESS:
-        if standing := _standing(settings):
-            return standing[0], ("the first of address_vendors that is not out",)
-        return settings.address_vendors[0], ("every one of address_vendors is out",)
-    percentages: Mapping[str, float]
-    if kind is ProoferKind.DOCUMENT:
-        key, default, percentages = (
-            "document_vendor",
-            settings.document_vendor,
-            settings.document_vendor_percentages,
-        )
-    else:
-        key, default = "resolution_vendor", settings.resolution_vendor
-        percentages = settings.resolution_vendor_percentages
+    if _is_ordered(kind):
+        if standing := _standing(settings, kind):
+            return standing[0], (f"the first of {kind}_vendors that is not out",)
+        return getattr(settings, f"{kind}_vendors")[0], (f"every one of {kind}_vendors is out",)
+    key = f"{kind}_vendor"
+    default: str | None = getattr(settings, key)
+    if f"{key}_percentages" not in Settings.model_fields:
+        return default, (f"{key} is {default}",)
     place = bucket(discriminator, key)
     low = 0.0
-    for vendor, share in percentages.items():
+    for vendor, share in _shares(settings, kind).items():
         if low < place <= low + share:
             return vendor, (f"bucket {place:.2f} of {key} lies in {vendor}'s ({low:g}, {low + share:g}]",)
         low += share

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from proofing.base.metrics import VENDOR_BUDGETS_REACHED
-from proofing.contracts.records import JobKind
+from proofing.contracts.records import KINDS, JobKind
 from proofing.contracts.stores import ResultStore, Usage
 from proofing.crypto.encryption import KeyRing
 from proofing.rules import limits
@@ -24,11 +24,7 @@ WINDOW_SECONDS = 3600.0
 SESSION = Limit(name="client_session", subject=Subject.CLIENT)
 #: The limit that each kind of job counts against by client address.
 OF_KIND: Mapping[JobKind, Limit] = MappingProxyType(
-    {
-        JobKind.DOCUMENT: Limit(name="client_document", subject=Subject.CLIENT),
-        JobKind.RESOLUTION: Limit(name="client_resolution", subject=Subject.CLIENT),
-        JobKind.ADDRESS: Limit(name="client_phone", subject=Subject.CLIENT),
-    }
+    {kind: Limit(name=names.client_limit, subject=Subject.CLIENT) for kind, names in KINDS.items()}
 )
 LIMITS: Mapping[str, Limit] = MappingProxyType({limit.name: limit for limit in (SESSION, *OF_KIND.values())})
 #: Not an attempt's limit: the vendors of a step have been asked as often as the operator allows.

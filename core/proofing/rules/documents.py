@@ -164,7 +164,7 @@ def judge_document(
         min_age_years: younger people are refused.
         chosen_types: the document types that the person's choice allows; None for all known ones. The present
             flow lets nobody choose.
-        selfie_required: whether the attempt needs a matching selfie. The present flow takes none.
+        selfie_required: whether only a matching selfie passes.
     """
     if result.outcome is Outcome.UNKNOWN:
         return no_answer_verdict()

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from proofing.base.errors import LimitReachedError
 from proofing.base.metrics import LIMITS_REACHED
-from proofing.contracts.records import JobKind
+from proofing.contracts.records import KINDS, JobKind
 from proofing.contracts.stores import Usage
 
 #: Nine digits in any spelling are an SSN, which must never become part of a key.
@@ -49,24 +49,14 @@ class Limit:
     subject: Subject = Subject.PERSON
 
 
-#: Each document submission that was answered, good or bad.
-DOCUMENT = Limit(name="idv_doc_auth")
-#: Each resolution that was answered.
-RESOLUTION = Limit(name="idv_resolution")
+#: The limit that each kind of job counts against by person: each attempt that was answered, good or bad.
+OF_KIND: Mapping[JobKind, Limit] = MappingProxyType(
+    {kind: Limit(name=names.person_limit) for kind, names in KINDS.items()}
+)
 #: Each resolution of one SSN that was answered, whoever asks.
 SSN = Limit(name="proof_ssn", subject=Subject.SSN)
-#: Each phone submission that was answered.
-ADDRESS = Limit(name="proof_address")
 
-LIMITS: Mapping[str, Limit] = MappingProxyType(
-    {limit.name: limit for limit in (DOCUMENT, RESOLUTION, SSN, ADDRESS)}
-)
-
-
-#: The limit that each kind of job counts against by person.
-OF_KIND: Mapping[JobKind, Limit] = MappingProxyType(
-    {JobKind.DOCUMENT: DOCUMENT, JobKind.RESOLUTION: RESOLUTION, JobKind.ADDRESS: ADDRESS}
-)
+LIMITS: Mapping[str, Limit] = MappingProxyType({limit.name: limit for limit in (*OF_KIND.values(), SSN)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

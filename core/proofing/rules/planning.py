@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.results import (
-    AddressResult,
     Check,
     DeviceResult,
     Outcome,
+    PhoneResult,
     ResolutionResult,
     ReviewStatus,
     StateIDResult,
@@ -148,7 +148,7 @@ def plan_phone_precheck(
     resolution: Check[ResolutionResult],
     *,
     selected: bool,
-) -> Check[AddressResult] | None:
+) -> Check[PhoneResult] | None:
     """Plan the optional check of a phone that is known already. Not asking never counts as a yes here."""
     if not selected:
         return Check(skipped=PRECHECK_NOT_SELECTED, skipped_passes=False)

@@ -10,11 +10,11 @@ from typing import Any
 from proofing.contracts.applicant import ATTRIBUTES, Applicant
 from proofing.contracts.records import End
 from proofing.contracts.results import (
-    AddressResult,
     Check,
     DeviceResult,
     Match,
     Outcome,
+    PhoneResult,
     ResolutionResult,
     ReviewStatus,
     StateIDResult,
@@ -54,7 +54,7 @@ class ResolutionChecks:
     residential_address: Check[ResolutionResult]
     resolution: Check[ResolutionResult]
     state_id: Check[StateIDResult]
-    phone_precheck: Check[AddressResult]
+    phone_precheck: Check[PhoneResult]
     hybrid_device: Check[DeviceResult] | None = None
     verified_with_document: frozenset[str] | None = None
 
@@ -192,25 +192,6 @@ def judge_device(check: Check[DeviceResult]) -> tuple[bool, str]:
         passed = check.result.review_status is ReviewStatus.PASS
         return True, DEVICE_PASS if passed else DEVICE_REVIEW
     return (True, DEVICE_PASS) if check.passed else (False, DEVICE_EXCEPTION)
-
-
-def biographical_info(applicant: Applicant) -> dict[str, Any]:
-    """Return the coarse facts that are kept of the applicant with the sealed result."""
-    number = applicant.state_id_number
-    return {
-        "birth_year": applicant.dob[:4] if applicant.dob else None,
-        "state": applicant.state,
-        "identity_doc_address_state": applicant.identity_doc_address_state,
-        "state_id_jurisdiction": applicant.state_id_jurisdiction,
-        "state_id_number": mask_license_number(number) if number else None,
-        "same_address_as_id": applicant.same_address_as_id,
-        "phone": {"area_code": applicant.phone[:3], "country_code": "US"} if applicant.phone else None,
-    }
-
-
-def mask_license_number(number: str) -> str:
-    """Return *number* with letters and digits as ``#``; only its shape remains."""
-    return "".join("#" if character.isalnum() else character for character in number)
 
 
 def _named(checks: ResolutionChecks) -> list[tuple[str, Check[Any]]]:

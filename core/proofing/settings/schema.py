@@ -24,6 +24,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proofing.contracts.applicant import JURISDICTIONS
 from proofing.contracts.images import MAX_IMAGE_BYTES
+from proofing.contracts.records import KINDS
 from proofing.settings.links import URL, EmailAddress, HTTPSLink, Link, PhoneNumber
 from proofing.settings.values import Proxies, SecretKey
 
@@ -34,7 +35,7 @@ _ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 _PATH = re.compile(r"/(?![/\\])[^\s\\]*")
 #: The context of a validation that leaves the rules between keys to its caller.
 FIELDS_ONLY = object()
-_SLOTS = {"document": 100, "resolution": 100, "address": 100}
+_SLOTS = {kind.value: names.slots for kind, names in KINDS.items()}
 _LIVE: dict[str, JsonValue] = {"live": True}
 
 
@@ -81,11 +82,6 @@ class Settings(BaseModel):
     accessibility_url: HTTPSLink | None = Field(
         None,
         description="https URL of the accessibility statement, shown in the footer; null: none.",
-        json_schema_extra=_LIVE,
-    )
-    address_vendors: Names = Field(
-        ("mock",),
-        description="Phone vendors, asked in this order until one succeeds.",
         json_schema_extra=_LIVE,
     )
     alternative_url: Link | None = Field(
@@ -182,6 +178,11 @@ class Settings(BaseModel):
         description="Ask a phone vendor during resolution when the document shows a phone. A yes answers the "
         "phone step; a number with a no is not tried again unless the person insists.",
     )
+    phone_vendors: Names = Field(
+        ("mock",),
+        description="Phone vendors, asked in this order until one succeeds.",
+        json_schema_extra=_LIVE,
+    )
     plugins: Names = Field(
         ("huey", "local", "mock"), description="Plugins to load; installed is not enabled."
     )
@@ -219,7 +220,7 @@ class Settings(BaseModel):
     result_store: str = Field("local", description="Plugin that keeps results, sessions and limits.")
     ruby_workers_idv_enabled: Switch = Field(
         default=True,
-        description="Resolution and address proofing are jobs. Off: the same code runs inside the request.",
+        description="Resolution and phone proofing are jobs. Off: the same code runs inside the request.",
         json_schema_extra=_LIVE,
     )
     secret_store: str = Field("local", description="Plugin that holds the application's secrets.")
@@ -350,7 +351,7 @@ class Settings(BaseModel):
         """Yield key, rule, and whether it holds, of every rule that one field cannot judge."""
         deadline, give_up = self.job_deadline_seconds, self.async_wait_timeout_seconds
         slots = self.worker_slots
-        yield "address_vendors", "must name at least one vendor", bool(self.address_vendors)
+        yield "phone_vendors", "must name at least one vendor", bool(self.phone_vendors)
         yield "job_deadline_seconds", "must be less than async_wait_timeout_seconds", deadline < give_up
         yield (
             "async_wait_timeout_seconds",
@@ -366,8 +367,8 @@ class Settings(BaseModel):
             yield key, "must sum to at most 100", sum(getattr(self, key).values()) <= 100  # noqa: PLR2004 - percent
         yield (
             "worker_slots",
-            "must name exactly document, resolution and address",
-            slots.keys() == {"document", "resolution", "address"},
+            "must name kinds of jobs only",
+            slots.keys() == _SLOTS.keys(),
         )
         yield (
             "outbound_max_connections",

@@ -99,7 +99,6 @@ class MemoryQueue:
                 state=JobState.READY,
                 age_seconds=max(0.0, time.time() - message.enqueued_at),
                 trace_id=message.trace_id,
-                vendor=message.vendor,
             )
             for message in self.waiting
             if message.result_id.startswith(prefix.lower())

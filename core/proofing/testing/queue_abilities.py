@@ -5,14 +5,14 @@ import time
 from dataclasses import replace
 
 from proofing.contracts.queues import Capability, ClaimedJob, Queue
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import End
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 
 
 class QueueAbilities(QueueBasis):
-    """Delay, priority, unique keys, transactions, notes."""
+    """Delay, unique keys, transactions, notes."""
 
     async def test_a_delayed_job_waits(self, queue: Queue) -> None:
         """It does not begin before its time, and does not have to be asked for."""
@@ -29,20 +29,6 @@ class QueueAbilities(QueueBasis):
             await queue.enqueue([later, now])
             await handler.until_ended(later, now, within_seconds=self.patience_seconds)
         assert began[later.result_id] - enqueued >= 0.49
-
-    async def test_a_smaller_priority_starts_sooner(self, queue: Queue) -> None:
-        """Within one queue, with one slot, jobs run in the order of their priority, then of their age."""
-        self.needs(queue, Capability.PRIORITY)
-        sent = [make_message(priority=priority) for priority in (5, 0, 5, -3, 0)]
-        for message in sent:
-            await queue.enqueue([message])
-        handler = RecordingHandler()
-        slots = {kind.queue_name: 1 for kind in JobKind}
-        async with self.working(queue, handler, slots=slots):
-            await handler.until_ended(*sent, within_seconds=self.patience_seconds)
-        assert [job.message.result_id for job in handler.started] == [
-            sent[index].result_id for index in (3, 1, 4, 0, 2)
-        ]
 
     async def test_a_unique_key_is_taken_until_its_job_ends(self, queue: Queue) -> None:
         """A second message with the key is refused while the first waits or runs, and taken after its end."""

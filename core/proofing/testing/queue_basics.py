@@ -23,9 +23,11 @@ class QueueBasics(QueueBasis):
         sent = make_message(
             JobKind.DOCUMENT,
             encrypted_arguments=bytes(range(256)) * 20,
+            traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             partner="partner-ü",
-            vendor="mock",
-            metadata={"objects": ["a/b", "c'd\"e"], "front": {"width": 12, "ratio": 0.5}, "note": "é,{}\\"},
+            object_keys=("a/b", "c'd\"e"),
+            counter_keys=("limit:idv_doc_auth:é,{}\\",),
+            metadata={"front": {"width": 12, "ratio": 0.5}, "note": "é,{}\\"},
             schema_version=3,
             stale_after_seconds=120.5,
             deadline_seconds=31.25,
@@ -82,7 +84,7 @@ class QueueBasics(QueueBasis):
             await release.wait()
 
         handler = RecordingHandler(hold)
-        slow, quick = JobKind.DOCUMENT, JobKind.ADDRESS
+        slow, quick = JobKind.DOCUMENT, JobKind.PHONE
         sent = [make_message(slow) for _ in range(7)] + [make_message(quick) for _ in range(2)]
         slots = {kind.queue_name: 2 for kind in JobKind}
         async with self.working(queue, handler, slots=slots):

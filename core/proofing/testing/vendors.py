@@ -32,14 +32,16 @@ import httpx
 from proofing.base.errors import VendorError, VendorTimeoutError
 from proofing.contracts.applicant import ATTRIBUTES, JURISDICTIONS, Applicant
 from proofing.contracts.images import Side
-from proofing.contracts.proofers import (
+from proofing.contracts.proofers import HostedProofer, ProoferDescriptor, ProofingRequest
+from proofing.contracts.results import (
     RESULT_TYPES,
-    HostedProofer,
-    ProoferDescriptor,
+    DeviceResult,
+    DocumentResult,
+    Outcome,
     ProoferKind,
-    ProofingRequest,
+    ReviewStatus,
+    VendorResult,
 )
-from proofing.contracts.results import DeviceResult, DocumentResult, Outcome, ReviewStatus, VendorResult
 from proofing.rules.image_gate import inspect_image
 from proofing.testing.canary import Canary
 from proofing.testing.pictures import make_jpeg
@@ -329,10 +331,10 @@ class ResolutionProoferContract(ProoferContract):
     kind = ProoferKind.RESOLUTION
 
 
-class AddressProoferContract(ProoferContract):
+class PhoneProoferContract(ProoferContract):
     """What address (phone) proofers keep."""
 
-    kind = ProoferKind.ADDRESS
+    kind = ProoferKind.PHONE
 
 
 class StateIDProoferContract(ProoferContract):

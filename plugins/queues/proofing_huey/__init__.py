@@ -1,17 +1,16 @@
-"""The queue of the embedded default: Huey, on SQLite, Redis or PostgreSQL.
+"""The queue of the embedded default: Huey, on SQLite or Redis.
 
 Name in settings.yaml: ``huey``. Needs the extra ``huey`` (``pip install proofing[huey]``).
 
 Settings, below ``huey``:
 
 ``storage`` (``sqlite``)
-    ``sqlite`` for processes of one machine, ``redis`` or ``postgres`` for several.
+    ``sqlite`` for processes of one machine, ``redis`` for several. For jobs in PostgreSQL use the plugin
+    ``postgres``.
 ``path`` (``.local/huey.db``)
     The SQLite file. Its directory is made with mode 0700 when missing, the file with mode 0600.
 ``url``
     Redis, such as ``redis://:password@host:6379/0`` or ``rediss://…`` for TLS. Secret. Redis 5 or newer.
-``dsn``
-    PostgreSQL, such as ``host=db dbname=jobs user=proofing``. Secret.
 ``max_threads`` (200)
     Worker threads in one process, whatever the slots say; a running job holds one.
 ``poll_seconds`` (0.02)
@@ -20,9 +19,7 @@ Settings, below ``huey``:
 ``timeout_seconds`` (5)
     Total deadline of every call from the web process.
 
-Rights: on PostgreSQL, ``proofing migrate`` creates tables with the prefix ``proofing_huey``; web and worker
-need select, insert, update and delete on them and usage of their sequences. On Redis, keys that begin with
-``huey.`` and ``proofing.huey.``.
+Rights: on Redis, keys that begin with ``huey.`` and ``proofing.huey.``.
 
 What is in the queue: sealed arguments, ids and facts without PII, as JSON with a MAC over queue name and
 content. Nothing is pickled; a message that was not written by this application is dropped and counted.

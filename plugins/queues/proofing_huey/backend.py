@@ -28,14 +28,7 @@ from proofing.plugin import (
     log,
     pause_sentences,
 )
-from proofing.plugin.support import (
-    BoundedThreads,
-    seam,
-    translated,
-    trouble_of,
-    trouble_of_postgres,
-    trouble_of_redis,
-)
+from proofing.plugin.support import BoundedThreads, seam, translated, trouble_of, trouble_of_redis
 from proofing_huey.bodies import CoroutineBridge
 from proofing_huey.consumer import JobConsumer
 from proofing_huey.gates import Gate
@@ -51,7 +44,6 @@ T = TypeVar("T")
 _BACKENDS = {
     "sqlite": ("proofing_huey.sqlite_storage", "SqliteBackend"),
     "redis": ("proofing_huey.redis_storage", "RedisBackend"),
-    "postgres": ("proofing_huey.postgres_storage", "PostgresBackend"),
 }
 #: Calls to the storage that may wait at once outside the worker's threads.
 _CALL_THREADS = 4
@@ -68,7 +60,6 @@ _LABEL = "huey-messages"
 
 #: What the errors of each storage's library mean.
 _TROUBLES: Mapping[str, Callable[[BaseException], Trouble]] = {
-    "postgres": trouble_of_postgres,
     "redis": trouble_of_redis,
 }
 
@@ -82,7 +73,6 @@ class HueyQueue:
     capabilities = frozenset(
         {
             Capability.DELAY,
-            Capability.PRIORITY,
             Capability.UNIQUE,
             Capability.CANCEL_WAITING,
             Capability.PAUSE,
@@ -237,7 +227,6 @@ class HueyQueue:
         return Entry(
             queue_name=message.queue_name,
             blob=self._huey(message.queue_name).write(message),
-            priority=-message.priority,
             result_id=message.result_id,
             unique_key=message.unique_key,
             ttl_seconds=life + _TAKEN_MARGIN_SECONDS,

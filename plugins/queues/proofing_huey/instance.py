@@ -113,7 +113,6 @@ class JobHuey(Huey):  # type: ignore[misc]
         task.id = message.result_id
         task.eta = _utc(now + message.delay_seconds) if message.delay_seconds > 0 else None
         task.expires_resolved = _utc(now + message.stale_after_seconds)
-        task.priority = -message.priority
         task.timeout = message.deadline_seconds + _GRACE_SECONDS
         blob: bytes = self.serialize_task(task)
         return blob
@@ -173,7 +172,6 @@ class JobHuey(Huey):  # type: ignore[misc]
                     state=kind,
                     age_seconds=max(0.0, now - kept_at - waited_seconds(pauses, kept_at, now)),
                     trace_id=message.trace_id,
-                    vendor=message.vendor,
                 )
 
     def forget_owner(self, owner: str) -> int:
@@ -242,7 +240,7 @@ class JobHuey(Huey):  # type: ignore[misc]
         else:
             task.expires_resolved -= task.waited
             try:
-                self.storage.enqueue(self.serialize_task(task), task.priority)
+                self.storage.enqueue(self.serialize_task(task))
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
                 self.note_unavailable(error)
                 end = End.WORKER_LOST

@@ -35,5 +35,7 @@ def read_message(values: Mapping[str, Any]) -> JobMessage:
         | {
             "kind": JobKind(values["kind"]),
             "encrypted_arguments": base64.b64decode(values["encrypted_arguments"], validate=True),
+            "object_keys": tuple(values.get("object_keys", ())),
+            "counter_keys": tuple(values.get("counter_keys", ())),
         }
     )

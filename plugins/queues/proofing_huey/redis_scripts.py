@@ -1,18 +1,18 @@
 """The scripts that run inside Redis, each in one step. Source: https://redis.io/docs/latest/commands/eval."""
 
 #: Keeps jobs. KEYS: for each job its queue, its own key, its unique key (its own key again for none).
-#: ARGV: for each job score, member, id, and life of its keys in milliseconds. Returns how many were accepted.
+#: ARGV: for each job member, id, and life of its keys in milliseconds. Returns how many were accepted.
 PUT_ALL = """
 local accepted = 0
 for i = 1, #KEYS / 3 do
     local queue, job, unique = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
-    local score, member, holder, life = ARGV[4 * i - 3], ARGV[4 * i - 2], ARGV[4 * i - 1], ARGV[4 * i]
+    local member, holder, life = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
     if not redis.call('set', job, holder, 'px', life, 'nx') then
         accepted = accepted + 1
     elseif unique ~= job and not redis.call('set', unique, holder, 'px', life, 'nx') then
         redis.call('del', job)
     else
-        redis.call('zadd', queue, score, member)
+        redis.call('zadd', queue, 0, member)
         accepted = accepted + 1
     end
 end

@@ -1,8 +1,8 @@
-"""Jobs in Redis: Huey's storage with priorities, whose threads each wait in a blocking pop.
+"""Jobs in Redis: Huey's storage on a sorted set, whose threads each wait in a blocking pop.
 
-Huey's plain Redis storage refuses priorities, so it is not offered. The connection pool has room for every
-thread: a pop that finds no connection after the server has answered would lose the job. Nothing is retried by
-the client for the same reason.
+The set is sorted by the time at which jobs were kept. The connection pool has room for every thread: a pop
+that finds no connection after the server has answered would lose the job. Nothing is retried by the client,
+for the same reason.
 """
 
 import struct
@@ -32,7 +32,7 @@ _STAMP_BYTES = 8
 
 
 class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
-    """Huey's storage with priorities."""
+    """Huey's storage on a sorted set."""
 
     def __init__(self, name: str, pool: ConnectionPool) -> None:
         """Use connections of *pool* for the queue *name*."""
@@ -86,15 +86,15 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
     def put_all(self, entries: Sequence[Entry]) -> int:
         """Keep jobs of any queue in one step."""
         keys: list[str] = []
-        arguments: list[str | int | float | bytes] = []
+        arguments: list[str | int | bytes] = []
         now = int(time.time() * 1e6)
         for number, entry in enumerate(entries):
             job = f"{_PREFIX}{entry.job_key}"
             unique = job if entry.unique_key is None else f"{_PREFIX}{unique_name(entry.unique_key)}"
             keys += [f"huey.redis.{self.clean_name(entry.queue_name)}", job, unique]
-            # As Huey builds it: score is the priority turned round, the time keeps equals in order.
+            # As Huey builds it: every job has the same score, and the time keeps them in order.
             member = struct.pack(">Q", now + number) + entry.blob
-            arguments += [-entry.priority, member, entry.result_id, int(entry.ttl_seconds * 1000)]
+            arguments += [member, entry.result_id, int(entry.ttl_seconds * 1000)]
         return int(self._put_all(keys=keys, args=arguments))
 
     def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:

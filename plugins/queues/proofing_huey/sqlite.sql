@@ -57,7 +57,7 @@ select holder from taken_key where name = :name;
 
 -- name: put
 -- Keep a job.
-insert into task (queue, data, priority) values (:queue, :data, :priority);
+insert into task (queue, data) values (:queue, :data);
 
 -- name: all_task
 -- The jobs of a queue that are ready.

@@ -1,68 +1,121 @@
 """Jobs in an SQLite file that web and worker processes of one machine share.
 
 Huey's own storage polls with a growing delay: after some quiet the first job waits for seconds. Here threads
-wait at a gate, and one thread a process asks ``pragma data_version`` (shared memory, no query) whether
-another connection has written. Source: https://sqlite.org/pragma.html#pragma_data_version.
+wait at a gate that this process opens itself, or `SqliteWatcher` for other processes.
 """
 
-import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from huey.storage import SqliteStorage
 
 from proofing.plugin import QueueUnavailableError
-from proofing.plugin.support import NamedQueries, data_version, why
+from proofing.plugin.support import why
 from proofing_huey.gates import Gate
+from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
+from proofing_huey.queries import QUERIES
 from proofing_huey.settings import HueySettings
-from proofing_huey.sql_storage import (
-    MAX_WAKEUPS,
-    SAFETY_POLL_SECONDS,
-    SQLBackend,
-    SQLJobStorage,
-    StorageWatcher,
-)
-
-_queries = NamedQueries("proofing_huey", "sqlite.sql")
+from proofing_huey.sqlite_watcher import SqliteWatcher
+from proofing_huey.storages import IDLE_SECONDS, WITHDRAWN, Entry, JobStorage, job_name, unique_name
 
 
-class SqliteJobStorage(SQLJobStorage, SqliteStorage):  # type: ignore[misc]
-    """Huey's storage, with a gate instead of polling."""
+class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
+    """Huey's storage, with a gate instead of polling, and with keys that are taken."""
 
     #: `dequeue` waits by itself; Huey must not sleep after it.
     blocking = True
     begin_sql = "begin immediate"
-    queries = _queries
 
     def __init__(self, name: str, settings: HueySettings) -> None:
-        """Use the file of *settings* for the queue *name*."""
-        super().__init__(name, filename=settings.path, timeout=settings.timeout_seconds)
-
-    def take(self) -> bytes | None:
-        """Return the next job."""
-        data: bytes | None = SqliteStorage.dequeue(self)
-        return data
+        """Use the file of *settings* for the queue *name*. No table is made."""
+        self.gate = Gate()
+        super().__init__(name, create_tables=False, filename=settings.path, timeout=settings.timeout_seconds)
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
         """Keep a job, and wake a thread of this process at once."""
         super().enqueue(data, priority)
         self.gate.wake(1)
 
+    def dequeue(self) -> bytes | None:
+        """Return the next job, waiting at the gate when there is none."""
+        generation = self.gate.generation
+        data = self._take_unless_paused()
+        if data is None:
+            self.gate.wait(generation, IDLE_SECONDS)
+            data = self._take_unless_paused()
+        return data
+
+    def pauses(self) -> Sequence[Pause]:
+        """Return the pauses of this queue."""
+        found = self.sql(QUERIES.query("pauses"), {"queue": self.name}, results=True)
+        return [Pause(*row) for row in found]
+
+    def pause(self, now: float) -> bool:
+        """Begin a pause."""
+        with self.db(commit=True) as cursor:
+            cursor.execute(QUERIES.query("pause"), {"queue": self.name, "now": now})
+            begun: bool = cursor.rowcount > 0
+            cursor.execute(QUERIES.query("forget_pauses"), {"queue": self.name, "kept": KEPT_PAUSES})
+        return begun
+
+    def resume(self, now: float) -> bool:
+        """End the open pause."""
+        with self.db(commit=True) as cursor:
+            cursor.execute(QUERIES.query("resume"), {"queue": self.name, "now": now})
+            ended: bool = cursor.rowcount > 0
+        return ended
+
+    def bar(self, result_id: str, ttl_seconds: float, *, is_dropped: bool = False) -> bool:
+        """Take the key of a job that was never kept, or was dropped."""
+        name = job_name(result_id)
+        with self.db(commit=True) as cursor:
+            if is_dropped:
+                cursor.execute(QUERIES.query("release"), {"name": name, "holder": result_id})
+            taken = {"name": name, "holder": WITHDRAWN, "ttl_seconds": ttl_seconds}
+            cursor.execute(QUERIES.query("take"), taken)
+            cursor.execute(QUERIES.query("holder"), {"name": name})
+            row = cursor.fetchone()
+        return row is not None and row[0] == WITHDRAWN
+
+    def put_all(self, entries: Sequence[Entry]) -> int:
+        """Keep jobs of any queue in one transaction."""
+        accepted = 0
+        with self.db(commit=True) as cursor:
+            cursor.execute(QUERIES.query("forget"))
+            for entry in entries:
+                kept = _take_keys(cursor, entry)
+                accepted += kept is not None
+                if kept:
+                    values = {"queue": entry.queue_name, "data": entry.blob}
+                    cursor.execute(QUERIES.query("put"), values)
+        return accepted
+
     def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
-        """Delete jobs that wait."""
-        dropped = super().drop(is_wanted)
+        """Delete jobs that wait, in one transaction."""
+        dropped = []
+        with self.db(commit=True) as cursor:
+            for name in ("task", "scheduled"):
+                cursor.execute(QUERIES.query(f"all_{name}"), {"queue": self.name})
+                for number, data in cursor.fetchall():
+                    if is_wanted(bytes(data)):
+                        cursor.execute(QUERIES.query(f"drop_{name}"), {"id": number})
+                        dropped.append(bytes(data))
         # The log would keep what was deleted until it is full; a reader at work lets it be, until then.
-        self.sql(self.query("empty_log"), results=True)
+        self.sql(QUERIES.query("empty_log"), results=True)
         return dropped
+
+    def release(self, unique_key: str, result_id: str) -> None:
+        """Free a unique key."""
+        self.sql(QUERIES.query("release"), {"name": unique_name(unique_key), "holder": result_id})
 
     def read_schedule(self, ts: datetime) -> list[bytes]:
         """Return what is due; asks without a lock first, as it does every second."""
         due = ts.replace(tzinfo=UTC)
-        if not self.sql(self.query("is_due"), {"queue": self.name, "now": due.timestamp()}, results=True):
+        if not self.sql(QUERIES.query("is_due"), {"queue": self.name, "now": due.timestamp()}, results=True):
             return []
         tasks: list[bytes] = super().read_schedule(due)
         return tasks
@@ -75,6 +128,13 @@ class SqliteJobStorage(SQLJobStorage, SqliteStorage):  # type: ignore[misc]
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         super().initialize_schema()
 
+    def _take_unless_paused(self) -> bytes | None:
+        """Return the next job, or None when there is none or the queue is paused."""
+        if open_since(self.pauses()) is not None:
+            return None
+        data: bytes | None = super().dequeue()
+        return data
+
     def _create_connection(self) -> sqlite3.Connection:
         """Return a connection whose log is synced at checkpoints: a power cut may cost the last moments."""
         connection: sqlite3.Connection = super()._create_connection()
@@ -83,12 +143,19 @@ class SqliteJobStorage(SQLJobStorage, SqliteStorage):  # type: ignore[misc]
         return connection
 
 
-class SqliteBackend(SQLBackend[SqliteJobStorage]):
-    """The file of one process's settings."""
+class SqliteBackend:
+    """The storages of one process, one for each queue, in the file of its settings."""
 
     def __init__(self, settings: HueySettings) -> None:
         """Open nothing yet."""
-        super().__init__(settings, SqliteJobStorage)
+        self._settings = settings
+        self._storages: dict[str, SqliteJobStorage] = {}
+
+    def storage(self, queue_name: str) -> SqliteJobStorage:
+        """Return the storage of one queue."""
+        if queue_name not in self._storages:
+            self._storages[queue_name] = SqliteJobStorage(queue_name, self._settings)
+        return self._storages[queue_name]
 
     def check(self) -> None:
         """Make file and tables when missing: who starts on one machine should not need a step before."""
@@ -98,7 +165,7 @@ class SqliteBackend(SQLBackend[SqliteJobStorage]):
         """Make file and tables when missing."""
         storage = SqliteJobStorage("migration", self._settings)
         existed = Path(self._settings.path).exists()
-        storage.ddl = [*storage.ddl, *_queries.script("schema")]
+        storage.ddl = [*storage.ddl, *QUERIES.script("schema")]
         try:
             storage.initialize_schema()
         except OSError as error:
@@ -107,48 +174,25 @@ class SqliteBackend(SQLBackend[SqliteJobStorage]):
             storage.close()
         return [] if existed else [f"made {self._settings.path}"]
 
-    def watcher(self, gates: Mapping[str, Gate]) -> "SqliteWatcher":
+    def watcher(self, gates: Mapping[str, Gate]) -> SqliteWatcher:
         """Return what wakes *gates*."""
         return SqliteWatcher(self._settings, gates)
 
+    def close(self) -> None:
+        """Close every connection."""
+        for storage in self._storages.values():
+            storage.close()
 
-class SqliteWatcher(StorageWatcher):
-    """Sees what other connections write."""
 
-    def __init__(self, settings: HueySettings, gates: Mapping[str, Gate]) -> None:
-        """Watch the file of *settings* for the queues of *gates*."""
-        super().__init__(gates)
-        self._settings = settings
-
-    def watch(self) -> None:
-        """Wake the gates whenever something was written, and now and then without."""
-        with contextlib.closing(self._connect()) as connection:
-            self._watch(connection)
-
-    def _connect(self) -> sqlite3.Connection:
-        """Return a connection that only reads."""
-        return sqlite3.connect(
-            self._settings.path, timeout=self._settings.timeout_seconds, isolation_level=None
-        )
-
-    def _watch(self, connection: sqlite3.Connection) -> None:
-        """Watch over *connection*."""
-        seen: int | None = None
-        look_at = 0.0
-        while True:
-            # The version is read first: what is written between the two is looked for again next time.
-            version = data_version(connection)
-            now = time.monotonic()
-            if version != seen or now >= look_at:
-                seen, look_at = version, now + SAFETY_POLL_SECONDS
-                self._look(connection)
-            if self.stopping.wait(self._settings.poll_seconds):
-                return
-
-    def _look(self, connection: sqlite3.Connection) -> None:
-        """Wake as many threads of each queue as there are jobs."""
-        for name, gate in self.gates.items():
-            found = connection.execute(_queries.query("waiting"), {"queue": name, "most": MAX_WAKEUPS})
-            waiting: int = found.fetchone()[0]
-            if waiting:
-                gate.wake(waiting)
+def _take_keys(cursor: Any, entry: Entry) -> bool | None:
+    """Take the keys of a job; False when it is there already, None when its unique key is taken."""
+    taken = {"holder": entry.result_id, "ttl_seconds": entry.ttl_seconds}
+    cursor.execute(QUERIES.query("take"), {"name": entry.job_key, **taken})
+    if not cursor.rowcount:
+        return False
+    if entry.unique_key is not None:
+        cursor.execute(QUERIES.query("take"), {"name": unique_name(entry.unique_key), **taken})
+        if not cursor.rowcount:
+            cursor.execute(QUERIES.query("release"), {"name": entry.job_key, "holder": entry.result_id})
+            return None
+    return True

@@ -1,4 +1,4 @@
-"""What the three storages have in common: the contract between our Huey and whatever keeps the jobs.
+"""What the two storages have in common: the contract between our Huey and whatever keeps the jobs.
 
 Beside Huey's own tables or keys each keeps *taken keys*, with an expiry: one for each job, so that a job that
 is sent again is not kept twice, and one for each unique key. Huey itself knows neither.
@@ -28,7 +28,6 @@ class Entry:
     Attributes:
         queue_name: which queue it waits in.
         blob: as serialized.
-        priority: as Huey has it: higher starts sooner.
         result_id: of the job.
         unique_key: none or one other job may hold it.
         ttl_seconds: after which its taken keys are free again.
@@ -36,7 +35,6 @@ class Entry:
 
     queue_name: str
     blob: bytes
-    priority: float
     result_id: str
     unique_key: str | None
     ttl_seconds: float

@@ -1,8 +1,8 @@
 """Claims jobs for free slots, and knows when to look again.
 
-Normally a claim is bounded: one priority, and from two seconds before the newest job that was claimed, so
+Normally a claim is bounded: from two seconds before the newest job that was claimed, so
 that what is dead or taken before it costs nothing. While a backlog is worked off the bound follows closely.
-What a bounded claim cannot see (a late commit, a priority never seen) is found by an unbounded one: at start,
+What a bounded claim cannot see (a late commit) is found by an unbounded one: at start,
 after reconnecting, at every poll that sees ready jobs, and after a wake-up for which nothing was found.
 """
 
@@ -18,7 +18,7 @@ from proofing.plugin import QueueUnavailableError, get_logger, log
 from proofing.plugin.support import jittered
 from proofing_postgres.connections import ReconnectingConnection, Row
 from proofing_postgres.counts import Cause, Counts
-from proofing_postgres.messages import AGE, DELAY, ID, LEASE, PRIORITY, RUN_AT
+from proofing_postgres.messages import AGE, DELAY, ID, LEASE, RUN_AT
 from proofing_postgres.running import Runs, StopReason
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.writer import Writer
@@ -48,8 +48,8 @@ class _QueueState:
         "cause",
         "dirty",
         "has_timer",
-        "levels",
         "name",
+        "newest",
         "slots",
         "tight",
         "wide_at",
@@ -62,8 +62,8 @@ class _QueueState:
         #: Whether a look is due, and what asked for it.
         self.dirty = True
         self.cause = Cause.POLL
-        #: Priority to the run_at of the newest job claimed there.
-        self.levels: dict[int, float] = {}
+        #: The run_at of the newest job that was claimed; None before the first.
+        self.newest: float | None = None
         #: Whether the last claim came back full: a backlog, in which the bound may follow closely.
         self.tight = False
         self.wide_wanted = True
@@ -204,7 +204,7 @@ class Claimer:
         limit = min(self._free(state), self._settings.claim_batch)
         since_wide = time.monotonic() - state.wide_at
         cause = state.cause
-        is_wide = not state.levels or (
+        is_wide = state.newest is None or (
             since_wide >= _BACKLOG_WIDE_SECONDS if state.tight else state.wide_wanted
         )
         # Cleared before asking: a job that is committed while we ask wakes us again.
@@ -252,15 +252,10 @@ class Claimer:
         self.wake(state.name, Cause.POLL, wide=True)
 
     async def _claim_bounded(self, state: _QueueState, limit: int) -> int:
-        """Claim from every known priority, in order, up to *limit*."""
-        claimed = 0
+        """Claim from shortly before the newest job claimed so far, up to *limit*."""
         margin = _ROUNDING_SECONDS if state.tight else MARGIN_SECONDS
-        for priority in sorted(state.levels):
-            bound = {"priority": priority, "since": state.levels[priority] - margin}
-            claimed += await self._claim(state, "claim", limit - claimed, bound)
-            if claimed >= limit:
-                break
-        return claimed
+        since = (state.newest or 0.0) - margin
+        return await self._claim(state, "claim", limit, {"since": since})
 
     async def _claim(self, state: _QueueState, name: str, limit: int, bound: dict[str, Any]) -> int:
         """Claim up to *limit* jobs and start them."""
@@ -311,12 +306,10 @@ class Claimer:
             return rows
 
     def _start(self, state: _QueueState, rows: list[Row]) -> None:
-        """Start what was claimed, oldest first, and move the bounds."""
-        rows.sort(key=itemgetter(PRIORITY, RUN_AT))
-        levels = state.levels
-        for row in rows:
-            # Sorted, so the last of a priority is the newest of this claim.
-            levels[row[PRIORITY]] = max(row[RUN_AT], levels.get(row[PRIORITY], row[RUN_AT]))
+        """Start what was claimed, oldest first, and move the bound."""
+        rows.sort(key=itemgetter(RUN_AT))
+        newest: float = rows[-1][RUN_AT]
+        state.newest = newest if state.newest is None else max(newest, state.newest)
         self._runs.start(rows, state.name)
         # Since they were ready, not since they were enqueued.
         self._counts.picked_up(state.cause, [row[AGE] - row[DELAY] for row in rows])

@@ -12,8 +12,8 @@ from proofing_postgres.connections import Row
 
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 #: Where the columns of the claims' ``returning`` list stand.
-ID, LEASE, PRIORITY, RUN_AT, ATTEMPTS, AGE, INTENT = range(7)
-DEADLINE, DELAY, WANTED_END = 9, 10, 20
+ID, LEASE, RUN_AT, ATTEMPTS, AGE, INTENT = range(6)
+DEADLINE, DELAY, WANTED_END = 8, 9, 21
 
 
 def to_columns(message: JobMessage) -> list[Any]:
@@ -33,15 +33,16 @@ def to_columns(message: JobMessage) -> list[Any]:
         float(message.stale_after_seconds),
         float(message.deadline_seconds),
         float(message.delay_seconds),
-        message.priority,
         message.schema_version,
         message.kind.value,
         message.queue_name,
         message.owner,
         message.trace_id,
+        message.traceparent,
         message.partner,
-        message.vendor,
         message.unique_key,
+        json.dumps(message.object_keys) if message.object_keys else None,
+        json.dumps(message.counter_keys) if message.counter_keys else None,
         json.dumps(dict(message.metadata)) if message.metadata else None,
         message.encrypted_arguments,
     ]
@@ -133,26 +134,29 @@ class ClaimedRow:
             kind,
             owner,
             trace_id,
+            traceparent,
             partner,
-            vendor,
             unique_key,
+            object_keys,
+            counter_keys,
             metadata,
             payload,
-        ) = self._row[7:20]
+        ) = self._row[6:21]
         return JobMessage(
             result_id=self.result_id,
             kind=JobKind(kind),
             owner=owner,
             encrypted_arguments=payload,
             trace_id=trace_id,
+            traceparent=traceparent,
             partner=partner,
-            vendor=vendor,
+            object_keys=tuple(json.loads(object_keys)) if object_keys else (),
+            counter_keys=tuple(json.loads(counter_keys)) if counter_keys else (),
             metadata=json.loads(metadata) if metadata else {},
             schema_version=schema_version,
             enqueued_at=submitted_at,
             stale_after_seconds=stale_after,
             deadline_seconds=deadline,
             delay_seconds=delay,
-            priority=self._row[PRIORITY],
             unique_key=unique_key,
         )

@@ -10,25 +10,25 @@
 -- so is a unique key that is taken. Places in the batch become microseconds of run_at, so that jobs of one
 -- batch keep their order.
 insert into proofing.job (
-    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, priority, schema_version, kind,
-    queue, owner, trace_id, partner, vendor, unique_key, metadata, payload,
+    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, queue, owner,
+    trace_id, traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
     enqueued_at, run_at, expires_at, state
 )
 select
-    g.id, g.submitted_at, g.stale_after_seconds, g.deadline_seconds, g.delay_seconds, g.priority,
-    g.schema_version, g.kind, g.queue, g.owner, g.trace_id, g.partner, g.vendor, g.unique_key, g.metadata,
-    g.payload,
+    g.id, g.submitted_at, g.stale_after_seconds, g.deadline_seconds, g.delay_seconds, g.schema_version, g.kind,
+    g.queue, g.owner, g.trace_id, g.traceparent, g.partner, g.unique_key, g.object_keys, g.counter_keys,
+    g.metadata, g.payload,
     statement_timestamp(),
     statement_timestamp() + make_interval(secs => g.delay_seconds + g.place * 0.000001),
     statement_timestamp() + make_interval(secs => g.stale_after_seconds),
     case when g.delay_seconds > 0 then 'scheduled' else 'ready' end
 from unnest(
-    %s::text[]::uuid[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::int4[], %s::int4[],
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::text[]::uuid[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::int4[], %s::text[],
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
     %s::bytea[], %s::int4[]
 ) as g (
-    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, priority, schema_version, kind,
-    queue, owner, trace_id, partner, vendor, unique_key, metadata, payload, place
+    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, queue, owner,
+    trace_id, traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload, place
 )
 where not exists (select from proofing.job_done d where d.id = g.id)
     and statement_timestamp() <= to_timestamp(%s::float8)
@@ -37,24 +37,24 @@ on conflict do nothing
 -- name: enqueue_one
 -- The same for a single job, without arrays: the common case of a web request.
 insert into proofing.job (
-    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, priority, schema_version, kind,
-    queue, owner, trace_id, partner, vendor, unique_key, metadata, payload,
+    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, queue, owner,
+    trace_id, traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
     enqueued_at, run_at, expires_at, state
 )
 select
-    g.id, g.submitted_at, g.stale_after_seconds, g.deadline_seconds, g.delay_seconds, g.priority,
-    g.schema_version, g.kind, g.queue, g.owner, g.trace_id, g.partner, g.vendor, g.unique_key, g.metadata,
-    g.payload,
+    g.id, g.submitted_at, g.stale_after_seconds, g.deadline_seconds, g.delay_seconds, g.schema_version, g.kind,
+    g.queue, g.owner, g.trace_id, g.traceparent, g.partner, g.unique_key, g.object_keys, g.counter_keys,
+    g.metadata, g.payload,
     statement_timestamp(),
     statement_timestamp() + make_interval(secs => g.delay_seconds),
     statement_timestamp() + make_interval(secs => g.stale_after_seconds),
     case when g.delay_seconds > 0 then 'scheduled' else 'ready' end
 from (values (
-    %s::uuid, %s::float8, %s::float8, %s::float8, %s::float8, %s::int4, %s::int4,
-    %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::bytea
+    %s::uuid, %s::float8, %s::float8, %s::float8, %s::float8, %s::int4, %s::text, %s::text, %s::text,
+    %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::bytea
 )) as g (
-    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, priority, schema_version, kind,
-    queue, owner, trace_id, partner, vendor, unique_key, metadata, payload
+    id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, queue, owner,
+    trace_id, traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload
 )
 where not exists (select from proofing.job_done d where d.id = g.id)
     and statement_timestamp() <= to_timestamp(%s::float8)
@@ -81,7 +81,7 @@ select pg_xact_status(%s::text::xid8)
 select pg_notify(%s, %s)
 
 -- name: claim
--- Take ready jobs of one queue and priority from a moment on: dead index entries before it, which an old
+-- Take ready jobs of one queue from a moment on: dead index entries before it, which an old
 -- transaction keeps from being removed, are not looked at. `is true` hides the expiry from its own index.
 update proofing.job
 set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempts = attempts + 1,
@@ -89,7 +89,7 @@ set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempt
     deadline_at = clock_timestamp() + make_interval(secs => deadline_seconds + %(grace)s::float8)
 where ctid = any(array(
     select ctid from proofing.job
-    where state = 'ready' and queue = %(queue)s::text and priority = %(priority)s::int4
+    where state = 'ready' and queue = %(queue)s::text
         and run_at >= to_timestamp(%(since)s::float8)
         and (expires_at > statement_timestamp()) is true
         and not exists (select from proofing.paused_queue where name = %(queue)s::text)
@@ -98,14 +98,14 @@ where ctid = any(array(
     for no key update skip locked
 ))
 returning
-    id::text, lease, priority, date_part('epoch', run_at), attempts,
+    id::text, lease, date_part('epoch', run_at), attempts,
     date_part('epoch', clock_timestamp() - enqueued_at), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    partner, vendor, unique_key, metadata, payload
+    traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload
 
 -- name: claim_any
--- The same without bound and for every priority: at start, at every poll, and when a bounded claim that was
--- asked for found nothing. It finds what was committed late or at a priority not seen so far.
+-- The same without bound: at start, at every poll, and when a bounded claim that was asked for found nothing.
+-- It finds what was committed late.
 update proofing.job
 set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempts = attempts + 1,
     started_at = clock_timestamp(),
@@ -115,15 +115,15 @@ where ctid = any(array(
     where state = 'ready' and queue = %(queue)s::text
         and (expires_at > statement_timestamp()) is true
         and not exists (select from proofing.paused_queue where name = %(queue)s::text)
-    order by priority, run_at
+    order by run_at
     limit %(limit)s::int4
     for no key update skip locked
 ))
 returning
-    id::text, lease, priority, date_part('epoch', run_at), attempts,
+    id::text, lease, date_part('epoch', run_at), attempts,
     date_part('epoch', clock_timestamp() - enqueued_at), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    partner, vendor, unique_key, metadata, payload
+    traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload
 
 -- name: lock_queue
 -- Serialize the claims of a queue with a global limit, for the length of a transaction.
@@ -149,7 +149,7 @@ with given as (
     delete from proofing.job j using found g
     where j.ctid = g.place and j.lease = g.lease and j.worker = %(worker)s::bigint
     returning j.id, j.enqueued_at, j.started_at, j.attempts, j.crashes, g.ended_as, j.queue, j.kind,
-        j.trace_id, coalesce(j.intent, j.vendor) as vendor, g.verdict
+        j.trace_id, j.intent as vendor, g.verdict
 ), kept as (
     insert into proofing.job_done (
         id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id, vendor, verdict
@@ -206,7 +206,7 @@ select
         where exists (
             select from proofing.job
             where state = 'ready' and queue = q and (expires_at > statement_timestamp()) is true
-            order by priority, run_at offset 0
+            order by run_at offset 0
         ) and not exists (select from proofing.paused_queue where name = q)
     ),
     (select date_part('epoch', min(run_at) - clock_timestamp()) from proofing.job where state = 'scheduled'),
@@ -335,10 +335,10 @@ where ctid = any(array(
     for no key update skip locked
 ))
 returning
-    id::text, lease, priority, date_part('epoch', run_at), attempts,
+    id::text, lease, date_part('epoch', run_at), attempts,
     date_part('epoch', clock_timestamp() - enqueued_at), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    partner, vendor, unique_key, metadata, ''::bytea, wanted_end
+    traceparent, partner, unique_key, object_keys, counter_keys, metadata, ''::bytea, wanted_end
 
 -- name: cancel
 -- A waiting job gets its end; a running one is marked, and its worker told.
@@ -395,14 +395,14 @@ returning id
 update proofing.worker set numbers = %(numbers)s::jsonb where id = %(worker)s::bigint
 
 -- name: depth
--- Jobs by queue and state, each counted up to a limit, and the age of the oldest that could start: the first of
--- each priority, which are few, in the index. A long backlog is read no further, vacuumed or not.
+-- Jobs by queue and state, each counted up to a limit, and the age of the oldest that could start: the first in
+-- the index. A long backlog is read no further, vacuumed or not.
 select q.name, counted.state, counted.count, coalesce(oldest.age, 0)
 from unnest(%(queues)s::text[]) as q (name)
 cross join lateral (
     select 'ready' as state, (select count(*) from (
         select from proofing.job where state = 'ready' and queue = q.name
-        order by priority, run_at limit %(most)s::int4
+        order by run_at limit %(most)s::int4
     ) as found) as count
     union all
     select 'ending', (select count(*) from (
@@ -411,25 +411,9 @@ cross join lateral (
     ) as found)
 ) as counted
 left join lateral (
-    with recursive level (priority) as (
-        (
-            select priority from proofing.job where state = 'ready' and queue = q.name
-            order by priority limit 1
-        )
-        union all
-        select (
-            select j.priority from proofing.job j
-            where j.state = 'ready' and j.queue = q.name and j.priority > level.priority
-            order by j.priority limit 1
-        )
-        from level where level.priority is not null
-    )
-    select date_part('epoch', clock_timestamp() - min((
-        select j.run_at from proofing.job j
-        where j.state = 'ready' and j.queue = q.name and j.priority = level.priority
-        order by j.run_at limit 1
-    ))) as age
-    from level
+    select date_part('epoch', clock_timestamp() - j.run_at) as age from proofing.job j
+    where j.state = 'ready' and j.queue = q.name
+    order by j.run_at limit 1
 ) as oldest on counted.state = 'ready'
 union all
 select queue, state, count(*), 0 from (
@@ -589,7 +573,7 @@ select null, verdict = '' from proofing.job_done where id = %(id)s::text::uuid
 -- Jobs without an end, in order of their id, from one id to another.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at),
     case when state = 'executing' then date_part('epoch', clock_timestamp() - started_at) end,
-    null::float8, attempts, wanted_end, trace_id, coalesce(intent, vendor)
+    null::float8, attempts, wanted_end, trace_id, intent
 from proofing.job
 where id >= %(first)s::text::uuid and id <= %(last)s::text::uuid
     and (%(state)s::text is null or state = %(state)s::text)
@@ -599,14 +583,14 @@ order by id limit %(limit)s::int4
 -- name: ready_jobs
 -- Jobs of a queue that may start, the next first.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
-    attempts, wanted_end, trace_id, coalesce(intent, vendor)
+    attempts, wanted_end, trace_id, intent
 from proofing.job where state = 'ready' and queue = %(queue)s::text
-order by priority, run_at limit %(limit)s::int4
+order by run_at limit %(limit)s::int4
 
 -- name: scheduled_jobs
 -- Jobs that wait for their time, the next first.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
-    attempts, wanted_end, trace_id, coalesce(intent, vendor)
+    attempts, wanted_end, trace_id, intent
 from proofing.job where state = 'scheduled' and (%(queue)s::text is null or queue = %(queue)s::text)
 order by run_at limit %(limit)s::int4
 
@@ -614,14 +598,14 @@ order by run_at limit %(limit)s::int4
 -- Jobs that run, or whose end is being published by a worker.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at),
     date_part('epoch', clock_timestamp() - started_at), null::float8, attempts, wanted_end, trace_id,
-    coalesce(intent, vendor)
+    intent
 from proofing.job where state = 'executing' and (%(queue)s::text is null or queue = %(queue)s::text)
 order by worker limit %(limit)s::int4
 
 -- name: ending_jobs
 -- Jobs whose end is decided and waits for a worker.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
-    attempts, wanted_end, trace_id, coalesce(intent, vendor)
+    attempts, wanted_end, trace_id, intent
 from proofing.job where state = 'ending' and (%(queue)s::text is null or queue = %(queue)s::text)
 order by queue limit %(limit)s::int4
 

@@ -28,7 +28,7 @@ from proofing.plugin import Maturity, PluginSettings, ProoferDescriptor, Proofer
 
 if TYPE_CHECKING:
     from proofing_mock.documents import DocumentMock
-    from proofing_mock.proofers import AddressMock, DeviceMock, ResolutionMock, StateIDMock
+    from proofing_mock.proofers import DeviceMock, PhoneMock, ResolutionMock, StateIDMock
 
 _SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
 _HOME = ("address1", "address2", "city", "state", "zipcode")
@@ -57,10 +57,10 @@ def _make_resolution(settings: MockSettings) -> "ResolutionMock":
     return ResolutionMock(settings)
 
 
-def _make_address(settings: MockSettings) -> "AddressMock":
-    from proofing_mock.proofers import AddressMock  # noqa: PLC0415 - loaded when first used
+def _make_phone(settings: MockSettings) -> "PhoneMock":
+    from proofing_mock.proofers import PhoneMock  # noqa: PLC0415 - loaded when first used
 
-    return AddressMock(settings)
+    return PhoneMock(settings)
 
 
 def _make_state_id(settings: MockSettings) -> "StateIDMock":
@@ -100,8 +100,8 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
         ),
         ProoferDescriptor(
             name="mock",
-            kind=ProoferKind.ADDRESS,
-            make=_make_address,
+            kind=ProoferKind.PHONE,
+            make=_make_phone,
             attributes=frozenset({"first_name", "last_name", "phone"}),
             maturity=Maturity.MOCK,
         ),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from proofing.plugin import (
     LICENSE_TYPES,
-    AddressResult,
     DeviceResult,
     Match,
     Outcome,
+    PhoneResult,
     ProofingContext,
     ProofingRequest,
     ResolutionResult,
@@ -101,7 +101,7 @@ class ResolutionMock:
         )
 
 
-class AddressMock:
+class PhoneMock:
     """Finds every phone number to be the applicant's, save three."""
 
     name = "AddressMock"
@@ -110,7 +110,7 @@ class AddressMock:
         """Take the latency from *settings*."""
         self._latency_seconds = settings.latency_seconds
 
-    async def proof(self, request: ProofingRequest, context: ProofingContext) -> AddressResult:  # noqa: ARG002 - the contract's
+    async def proof(self, request: ProofingRequest, context: ProofingContext) -> PhoneResult:  # noqa: ARG002 - the contract's
         """Answer by phone number, in any formatting."""
         await asyncio.sleep(self._latency_seconds)
         phone = re.sub(r"\D", "", request.applicant.phone or "", flags=re.ASCII).removeprefix("1")
@@ -119,7 +119,7 @@ class AddressMock:
         if phone == _EXCEPTION_PHONE:
             raise VendorUnavailableError("failed as asked", vendor_name=self.name)
         failed = phone in {_FAILING_PHONE, ""}
-        return AddressResult(
+        return PhoneResult(
             vendor_name=self.name,
             outcome=Outcome.FAILED if failed else Outcome.PASSED,
             attributes={"phone": Match.MISMATCH if failed else Match.MATCH},

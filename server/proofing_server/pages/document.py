@@ -1,7 +1,7 @@
 """The capture page, and the confirmation of what was read when the barcode could not be."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -27,7 +27,6 @@ from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, Site, go_to
 from proofing_server.submitting import submit
 
-SIDES = (Side.FRONT, Side.BACK)
 #: How many capture pages of one session may be open and still upload.
 _MAX_OPEN_ATTEMPTS = 4
 
@@ -81,8 +80,9 @@ async def _take_pictures(request: Request, site: Site, session: Session, form: M
     if site.service.async_documents:
         # The switch changed while the page was open: pictures belong in uploads now.
         return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
-    some_came = any(form.file_names.get(side.value) or form.files.get(side.value) for side in SIDES)
-    images, errors = _read_pictures(form, allow_text=site.service.accepts_test_documents)
+    sides = site.service.document_sides(session.person)
+    some_came = any(form.file_names.get(side.value) or form.files.get(side.value) for side in sides)
+    images, errors = _read_pictures(form, sides, allow_text=site.service.accepts_test_documents)
     # Told before the attempt is counted; the job would look only after that.
     errors = errors or _failed_before(images, session.data.get("failed_fingerprints", ()))
     if errors:
@@ -94,7 +94,7 @@ async def _take_pictures(request: Request, site: Site, session: Session, form: M
             result_id=result_id,
             images=images,
             failed_fingerprints=data.get("failed_fingerprints", ()),
-            metadata={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
+            facts={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
             network=client_network(request),
         )
 
@@ -145,7 +145,7 @@ async def _capture_page(
         uploads=uploads,
         must_choose_again=some_came and not uploads,
         attempt=attempt,
-        sides=[side.value for side in SIDES],
+        sides=[side.value for side in service.document_sides(session.person)],
         errors=errors or {},
         earlier=earlier,
         kept=kept_uploads.kept(session.data, now=service.now()) if uploads else {},
@@ -159,11 +159,13 @@ async def _capture_page(
     )
 
 
-def _read_pictures(form: MultipartForm, *, allow_text: bool) -> tuple[dict[Side, bytes], dict[str, str]]:
+def _read_pictures(
+    form: MultipartForm, sides: Sequence[Side], *, allow_text: bool
+) -> tuple[dict[Side, bytes], dict[str, str]]:
     """Return the pictures of the form post, or what is wrong with them by field."""
     images: dict[Side, bytes] = {}
     errors: dict[str, str] = {}
-    for side in SIDES:
+    for side in sides:
         content = form.files.get(side.value, b"")
         if side.value in form.too_large:
             errors[side.value] = "too_large"

@@ -103,7 +103,8 @@ async def post_verify(request: Request) -> Response:
     check_form(session, await read_form(request))
 
     async def ask(data: Data, result_id: str) -> str:
-        return await site.service.submit_resolution(
+        return await site.service.submit_applicant(
+            JobKind.RESOLUTION,
             session.person,
             applicant_of(data),
             result_id=result_id,

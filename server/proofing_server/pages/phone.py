@@ -29,7 +29,7 @@ async def show_phone_form(request: Request) -> Response:
 
 
 async def post_phone(request: Request) -> Response:
-    """Hand in the address job. A number that failed before needs to be sent twice."""
+    """Hand in the phone job. A number that failed before needs to be sent twice."""
     site, session = await enter(request, Page.PHONE, is_counted=True)
     fields = await read_form(request)
     check_form(session, fields)
@@ -43,12 +43,16 @@ async def post_phone(request: Request) -> Response:
         return await _phone_page(request, site, session, typed, errors, status=400, again=phone)
 
     async def ask(data: Data, result_id: str) -> str:
-        return await site.service.submit_address(
-            session.person, applicant_of(data), result_id=result_id, network=client_network(request)
+        return await site.service.submit_applicant(
+            JobKind.PHONE,
+            session.person,
+            applicant_of(data),
+            result_id=result_id,
+            network=client_network(request),
         )
 
     try:
-        return go_to(await submit(site, session, JobKind.ADDRESS, ask, phone=phone))
+        return go_to(await submit(site, session, JobKind.PHONE, ask, phone=phone))
     except InvalidInputError as error:
         errors = {"phone": error.fields.get("phone", "phone_format")}
         return await _phone_page(request, site, session, typed, errors, status=400)
@@ -81,9 +85,9 @@ async def _phone_page(
     again: str = "",
 ) -> Response:
     """Render the phone form."""
-    limit = await site.service.limit(session.person, LIMITS[JobKind.ADDRESS])
+    limit = await site.service.limit(session.person, LIMITS[JobKind.PHONE])
     if not errors:
-        refuse_at_limit(session, JobKind.ADDRESS, limit)
+        refuse_at_limit(session, JobKind.PHONE, limit)
     return site.page(
         request,
         "phone",

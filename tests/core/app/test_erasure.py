@@ -43,7 +43,7 @@ async def start_everything(running):
     """Have a person with a session, an unused slot, an ended job, a waiting one, and used limits."""
     service = running.service
     await service.save_session("session-id", {"person": PERSON.reference, "answers": "x"})
-    ended = await service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+    ended = await service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
     await running.drain()
     await service.new_slot(PERSON, attempt=ATTEMPT, side=Side.FRONT)
     waiting = await service.submit_uploads(PERSON, **await upload_pictures(service, pictures()))
@@ -76,7 +76,7 @@ async def test_refunds_are_given_once(process):
     """A job that is abandoned twice gives its attempt back once."""
     async with process() as running:
         for _ in range(2):
-            await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+            await running.service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
             (message,) = running.queue.waiting[-1:]
             running.queue.waiting.clear()
             await running.runtime.backends.results.delete(f"pending:{PERSON.reference}:resolution")
@@ -134,7 +134,7 @@ async def test_a_person_is_erased(process, tmp_path, by):
     """Nothing in any store names the person any more; another person is as before."""
     async with process() as running:
         ended, waiting = await start_everything(running)
-        other = await running.service.submit_address(OTHER, APPLICANT)
+        other = await running.service.submit_applicant(JobKind.PHONE, OTHER, APPLICANT)
         erasure = await eraser(running).erase(PERSON.reference if by == "person" else ended)
         assert erasure.is_complete
         assert erasure.person == PERSON.reference
@@ -148,7 +148,7 @@ async def test_a_person_is_erased(process, tmp_path, by):
         assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5
         assert [message.result_id for message in running.queue.waiting] == [other]
         await running.drain()
-        assert (await running.service.status(OTHER, other, JobKind.ADDRESS)).is_success
+        assert (await running.service.status(OTHER, other, JobKind.PHONE)).is_success
         # This queue cannot say whether a job ran, so its mark stands until it can have no other end.
         mark = await running.service.status(PERSON, waiting, JobKind.DOCUMENT)
         assert mark is None or mark.end is End.CANCELED
@@ -162,7 +162,7 @@ async def test_a_running_job_brings_nothing_back(process, stops):
     """
     async with process() as running:
         running.queue.capabilities |= stops
-        result_id = await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        result_id = await running.service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
         taken, running.queue.waiting = running.queue.waiting, []
         assert (await eraser(running).erase(PERSON.reference)).is_complete
         running.queue.waiting = taken

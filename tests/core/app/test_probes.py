@@ -52,7 +52,7 @@ async def test_an_old_ready_job_is_unhealthy():
         [
             JobMessage(
                 result_id="r",
-                kind=JobKind.ADDRESS,
+                kind=JobKind.PHONE,
                 owner="o",
                 encrypted_arguments=b"",
                 enqueued_at=time.time() - 60,
@@ -67,7 +67,7 @@ async def test_an_old_ready_job_is_unhealthy():
 async def test_metrics_are_prometheus_text():
     """The gauges of the queue are in the text, by queue."""
     queue = MemoryQueue()
-    await queue.enqueue([JobMessage(result_id="r", kind=JobKind.ADDRESS, owner="o", encrypted_arguments=b"")])
+    await queue.enqueue([JobMessage(result_id="r", kind=JobKind.PHONE, owner="o", encrypted_arguments=b"")])
     text = (await ask(queue, "/metrics")).text
     assert 'proofing_queue_waiting{queue="high_address_proofing"} 1.0' in text
 

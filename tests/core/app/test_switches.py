@@ -97,15 +97,15 @@ async def attempt(process, lines, directory, *, queued, submit, kind):
 
 
 @pytest.mark.parametrize("changes", PEOPLE.values(), ids=PEOPLE)
-@pytest.mark.parametrize("kind", [JobKind.RESOLUTION, JobKind.ADDRESS])
+@pytest.mark.parametrize("kind", [JobKind.RESOLUTION, JobKind.PHONE])
 async def test_jobs_and_requests_leave_the_same(process, lines, tmp_path, changes, kind):
     """``ruby_workers_idv_enabled`` changes where the work is done, and nothing else."""
     applicant = replace(APPLICANT, **changes)
 
     async def submit(running):
-        if kind is JobKind.ADDRESS:
-            return await running.service.submit_address(PERSON, applicant)
-        return await running.service.submit_resolution(PERSON, applicant, **DEVICE)
+        if kind is JobKind.PHONE:
+            return await running.service.submit_applicant(JobKind.PHONE, PERSON, applicant)
+        return await running.service.submit_applicant(JobKind.RESOLUTION, PERSON, applicant, **DEVICE)
 
     queued = await attempt(process, lines, tmp_path, queued=True, submit=submit, kind=kind)
     inline = await attempt(process, lines, tmp_path, queued=False, submit=submit, kind=kind)

@@ -10,6 +10,7 @@ import pytest
 from proofing.app.worker import Worker, stop_on_signals
 from proofing.base.errors import QueueError, StoreUnavailableError
 from proofing.contracts.queues import QueueStats
+from proofing.contracts.records import JobKind
 
 
 class Queue:
@@ -48,13 +49,13 @@ async def test_a_worker_works_and_does_its_chores_until_it_is_stopped(process):
     """Slots and drain time are those of the settings; a chore that fails is done again."""
     stop = asyncio.Event()
     queue, images = Queue(), Images(stop)
-    slots = {"document": 1, "resolution": 2, "address": 3}
+    slots = {"document": 1, "resolution": 2, "phone": 3}
     async with process(worker_slots=slots, worker_drain_seconds=7) as running:
         parts = replace(running.runtime.parts, queue=queue, images=images)
         worker = Worker(parts, runner=None, uploads=None, sweep_seconds=0.001)
         async with asyncio.timeout(10):
             await worker.work(stop)
-    names = {f"high_{kind}_proofing": count for kind, count in slots.items()}
+    names = {JobKind(kind).queue_name: count for kind, count in slots.items()}
     assert queue.told == (names, 7)
     assert images.sweeps >= 2
 

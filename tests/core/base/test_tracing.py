@@ -71,7 +71,7 @@ async def test_one_trace_from_the_submit_to_the_vendors_call(process, spans, mon
     answer = ResolutionMock.proof
     monkeypatch.setattr(ResolutionMock, "proof", proof)
     async with process() as running:
-        result_id = await running.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        result_id = await running.service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
         (waiting,) = running.queue.waiting
         await running.drain()
     found = spans()
@@ -99,7 +99,7 @@ async def test_a_job_without_a_trace_begins_one(process, spans):
     async with process() as running:
         tracing_provider = tracing._provider
         tracing.use_provider(None)
-        await running.service.submit_address(PERSON, APPLICANT)
+        await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         tracing.use_provider(tracing_provider)
         await running.drain()
     assert spans()["perform address"].parent is None
@@ -129,7 +129,7 @@ def test_a_session_of_requests_is_traced(spans):
 def test_what_is_not_registered_is_left_out(spans):
     """As in log lines."""
     with tracing.span("work", ssn="900-66-1234", step="one") as work:
-        work.set(name="Susan", outcome=JobKind.ADDRESS)
+        work.set(name="Susan", outcome=JobKind.PHONE)
     assert spans()["work"].attributes == {"proofing.vendor.step": "one", "proofing.outcome": "address"}
 
 

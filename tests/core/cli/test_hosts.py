@@ -11,7 +11,8 @@ from pydantic import SecretStr
 import proofing_mock
 from proofing.cli import main
 from proofing.contracts.hooks import PluginSettings, hookimpl
-from proofing.contracts.proofers import Maturity, ProoferKind
+from proofing.contracts.proofers import Maturity
+from proofing.contracts.results import ProoferKind
 
 
 class AcmeSettings(PluginSettings):
@@ -34,9 +35,7 @@ def acme(bare_environment, monkeypatch, tmp_path):
         def proofing_proofers(self):
             hosts = {
                 ProoferKind.RESOLUTION: lambda settings: frozenset({settings.resolution_host}),
-                ProoferKind.ADDRESS: lambda _settings: frozenset(
-                    {"phones.example:443", "phones.example:8443"}
-                ),
+                ProoferKind.PHONE: lambda _settings: frozenset({"phones.example:443", "phones.example:8443"}),
             }
             return [
                 replace(
@@ -76,7 +75,7 @@ def test_the_hosts_of_the_vendors_in_the_settings(acme, printed):
     assert (code, json.loads(told.out)) == (0, {"acme:resolution": ["api.acme.example"]})
     code, told = printed(
         "--json",
-        address_vendors=["mock", "acme:address"],
+        phone_vendors=["mock", "acme:address"],
         resolution_vendor_percentages={"acme:resolution": 5},
         acme={"resolution_host": "other.example"},
     )
@@ -95,7 +94,7 @@ def test_for_people(acme, printed):
 def test_wrong_settings_print_no_list(acme, printed, monkeypatch):
     """A list that lacks a vendor would close its way out."""
     monkeypatch.setenv("PROOFING_ACME__RESOLUTION_HOST", '["a"]')
-    code, told = printed("--json", resolution_vendor="acme:resolutoin", address_vendors=["acme:address"])
+    code, told = printed("--json", resolution_vendor="acme:resolutoin", phone_vendors=["acme:address"])
     assert (code, told.out) == (78, "")
     assert "resolution_vendor: no enabled plugin offers acme:resolutoin" in told.err
     assert "acme.resolution_host: must be" in told.err

@@ -51,7 +51,7 @@ def test_settings_mask_secrets(settled, capsys):
         assert rows[key]["value"] == "********", key
     assert rows["local.directory"]["source"] == "settings.yaml (default)"
     assert rows["queue"] == {"key": "queue", "value": "huey", "source": "default"}
-    assert rows["worker_slots"]["value"] == {"document": 100, "resolution": 100, "address": 100}
+    assert rows["worker_slots"]["value"] == {"document": 100, "resolution": 100, "phone": 100}
 
 
 def test_settings_for_people(settled, capsys):
@@ -93,7 +93,7 @@ def test_explain_names_every_kind(settled, capsys):
     settled(state_id_vendor=None)
     assert main(["explain", "person-1", "--json"]) == 0
     choices = json.loads(capsys.readouterr().out)
-    assert set(choices) == {"document", "resolution", "state_id", "address", "device"}
+    assert set(choices) == {"document", "resolution", "state_id", "phone", "device"}
     assert choices["document"]["vendor"] == "mock"
     assert main(["explain", "person-1"]) == 0
     assert "state_id     none: state_id_vendor is None" in capsys.readouterr().out

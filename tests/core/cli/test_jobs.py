@@ -36,9 +36,9 @@ def enqueue(*messages):
 
 def test_a_list_without_jobs_says_so(capsys):
     """Beside the lines, not among them; JSON is an empty list."""
-    assert main(["jobs", "list", "--queue", "address"]) == 0
+    assert main(["jobs", "list", "--queue", "phone"]) == 0
     assert capsys.readouterr() == ("", "no jobs\n")
-    assert main(["jobs", "list", "--queue", "address", "--json"]) == 0
+    assert main(["jobs", "list", "--queue", "phone", "--json"]) == 0
     assert capsys.readouterr() == ("[]\n", "")
 
 
@@ -67,12 +67,12 @@ def test_jobs_are_listed(capsys):
 @pytest.mark.parametrize("shorten", [lambda text: text, lambda text: text[:8], lambda text: text[:6].upper()])
 def test_one_job_is_shown_by_its_number(capsys, shorten):
     """By the whole result id or by its beginning, as pages show it."""
-    message = make_message(vendor="mock:resolution")
+    message = make_message()
     enqueue(message)
     assert main(["jobs", "show", shorten(message.result_id), "--json"]) == 0
     job = json.loads(capsys.readouterr().out)
     assert (job["result_id"], job["trace_id"]) == (message.result_id, message.trace_id)
-    assert (job["vendor"], job["executions"], job["end"]) == ("mock:resolution", 0, None)
+    assert (job["vendor"], job["executions"], job["end"]) == (None, 0, None)
     assert main(["jobs", "show", shorten(message.result_id)]) == 0
     told = capsys.readouterr().out
     assert message.trace_id in told

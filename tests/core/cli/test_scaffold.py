@@ -24,7 +24,8 @@ from proofing.settings import read_layers
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.vendor_fakes import FakeVendor
-from proofing.contracts.proofers import ProoferKind, ProofingRequest
+from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.results import ProoferKind
 
 path = Path(sys.argv[1])
 section = {"base_url": "https://api.nice.example", "api_key": "a-key"}

@@ -71,7 +71,7 @@ def test_the_mac_covers_every_field():
     assert is_genuine(keys, signed)
     others = {
         "result_id": "x",
-        "kind": JobKind.ADDRESS,
+        "kind": JobKind.PHONE,
         "owner": "x",
         "submitted_at": 9.0,
         "state": State.IN_PROGRESS,
@@ -91,4 +91,4 @@ def test_the_mac_covers_every_field():
 def test_names_of_kinds():
     """Queue and log names follow the kind."""
     assert JobKind.DOCUMENT.queue_name == "high_document_proofing"
-    assert JobKind.ADDRESS.log_name == "ProofAddress"
+    assert JobKind.PHONE.log_name == "ProofAddress"

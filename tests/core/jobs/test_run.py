@@ -11,10 +11,10 @@ import pytest
 
 from proofing.base.errors import LeaseLostError, PluginError, VendorResponseError, VendorTimeoutError
 from proofing.contracts.applicant import Applicant
-from proofing.contracts.proofers import ProoferDescriptor, ProoferKind, ProofingRequest
+from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind
-from proofing.contracts.results import AddressResult, Match, Outcome, ResolutionResult
+from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind, ResolutionResult
 from proofing.jobs import run as run_module
 from proofing.jobs.run import JobRun, VendorClientPool
 from proofing.outbound.client import OutboundTransport
@@ -222,7 +222,7 @@ async def test_a_vendor_error_is_the_check(begin, shape):
         None,
         True,
         {"outcome": "passed"},
-        AddressResult(vendor_name="acme", outcome=Outcome.PASSED),
+        PhoneResult(vendor_name="acme", outcome=Outcome.PASSED),
         replace(YES, outcome="passed"),
         replace(YES, outcome=True),
         replace(YES, attributes={"ssn": "match"}),

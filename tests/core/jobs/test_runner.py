@@ -10,14 +10,17 @@ import pytest
 from proofing.base import logs
 from proofing.base.errors import ImageNotFoundError, LeaseLostError, StoreError, StoreUnavailableError
 from proofing.base.logs import JSONFormatter
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult, read_result
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import End, JobKind
-from proofing.contracts.results import Outcome, ResolutionResult
+from proofing.contracts.results import Outcome, ProoferKind, ResolutionResult
 from proofing.crypto.contexts import arguments_context, result_context
 from proofing.jobs import runner as runner_module
 from proofing.jobs.arguments import DocumentArguments, JobResult, PIIArguments
 from proofing.jobs.dependencies import Deadlines
+from proofing.jobs.kinds import job_type
 from proofing.jobs.start_marks import start_mark
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryJob
@@ -92,6 +95,11 @@ class Flaky:
 AWAY = StoreUnavailableError("away")
 
 
+def do_instead(monkeypatch, work):
+    """Have jobs of every kind do *work* in place of their own."""
+    monkeypatch.setattr(runner_module, "job_type", lambda kind: replace(job_type(kind), work=work))
+
+
 async def test_a_job_ends_and_is_told_in_one_line(process, lines):
     """Record, sealed result and summary; the line has the timings and no personal data."""
     async with process() as running:
@@ -101,8 +109,8 @@ async def test_a_job_ends_and_is_told_in_one_line(process, lines):
         assert await running.runtime.backends.results.status(message.result_id) == record
         blob = await running.runtime.backends.results.result(message.result_id)
         context = result_context("owner-1", message.result_id)
-        result = json.loads(await running.runtime.runner._sealer.open(blob, context))
-        assert result["success"]
+        opened = await running.runtime.runner._sealer.open(blob, context)
+        assert read_result(ResolutionJobResult, opened) == ResolutionJobResult()
     (start,) = [line for line in lines if line["name"] == "perform_start"]
     (line,) = [line for line in lines if line["name"] == "perform"]
     assert (start["attempt"], start["queued_duration_ms"]) == (2, 1500.0)
@@ -212,7 +220,7 @@ async def test_a_broken_plugin_ends_the_job_typed(process, lines, work, end):
 
 async def test_an_error_of_ours_ends_the_job_typed(process, lines, monkeypatch):
     """A bug is told by class and frames; the page hears that something went wrong."""
-    monkeypatch.setattr(runner_module, "proof_resolution", lambda *_: fail(ZeroDivisionError(PERSON.ssn)))
+    do_instead(monkeypatch, lambda *_: fail(ZeroDivisionError(PERSON.ssn)))
     async with process() as running:
         record = await running.runtime.runner.run(MemoryJob(await message_of(running.runtime), attempt=1))
         assert record.end is End.INTERNAL_ERROR
@@ -233,7 +241,7 @@ async def test_an_error_of_ours_ends_the_job_typed(process, lines, monkeypatch):
 )  # fmt: skip
 async def test_errors_of_stores_and_groups(process, monkeypatch, error, end, reasons):
     """The first error of ours in a group decides."""
-    monkeypatch.setattr(runner_module, "proof_resolution", lambda *_: fail(error))
+    do_instead(monkeypatch, lambda *_: fail(error))
     async with process() as running:
         record = await running.runtime.runner.run(MemoryJob(await message_of(running.runtime), attempt=1))
         assert (record.end, record.reasons) == (end, reasons)
@@ -254,9 +262,9 @@ async def test_every_end_can_be_published(process, lines, end):
 @pytest.mark.parametrize("first", [asyncio.CancelledError, LeaseLostError])
 async def test_a_job_that_is_taken_back_publishes_nothing(process, lines, monkeypatch, first):
     """Neither record nor result nor refunds; the line is written all the same."""
-    monkeypatch.setattr(runner_module, "proof_resolution", lambda *_: fail(first()))
+    do_instead(monkeypatch, lambda *_: fail(first()))
     async with process() as running:
-        message = await message_of(running.runtime, metadata={"counted": ["c"]})
+        message = await message_of(running.runtime, counter_keys=("c",))
         await running.runtime.backends.results.count("c", maximum=5, window_seconds=60)
         with pytest.raises(first):
             await running.runtime.runner.run(MemoryJob(message, attempt=1))
@@ -287,7 +295,7 @@ async def test_publishing_waits_for_the_store_to_come_back(process, after):
     async with process(deadlines=QUICK) as running:
         real = running.runtime.backends.results
         running.runtime.runner._results = Flaky(real, after=after, finish=(AWAY, 3))
-        message = await message_of(running.runtime, metadata={"counted": ["c"]})
+        message = await message_of(running.runtime, counter_keys=("c",))
         for _ in range(3):
             await real.count("c", maximum=5, window_seconds=60)
         record = await running.runtime.runner.discard(message, End.WORKER_LOST)
@@ -317,19 +325,21 @@ async def test_when_sealing_fails(process, kind, end):
         runner = running.runtime.runner
         message = await message_of(running.runtime, kind=kind)
         runner._sealer = Flaky(runner._sealer, seal=(AWAY, 10**9))
-        conclusion = JobResult(outcome=Outcome.PASSED, result={"applicant": None})
+        conclusion = JobResult(outcome=Outcome.PASSED, result=DocumentJobResult())
         record = await runner._publish(message, conclusion)
         assert record.end is end
         assert await running.runtime.backends.results.result(message.result_id) is None
 
 
-async def test_a_result_that_is_no_plain_value_ends_typed(process):
-    """Sets are lists; anything else a vendor left in a result is its plugin's fault."""
+async def test_a_result_of_wrong_types_ends_typed(process):
+    """What a vendor left in a result is of the type that the result says, or it is its plugin's fault."""
     async with process() as running:
         runner = running.runtime.runner
-        for value, end in ((frozenset({"a"}), End.DONE), (object(), End.PLUGIN_ERROR)):
-            message = await message_of(running.runtime, result_id=f"r-{end}")
-            record = await runner._publish(message, JobResult(outcome=Outcome.PASSED, result={"x": value}))
+        cases = (("MARIGOLD", End.DONE), (7, End.PLUGIN_ERROR), (object(), End.PLUGIN_ERROR))
+        for number, (name, end) in enumerate(cases):
+            message = await message_of(running.runtime, result_id=f"r-{number}", kind=JobKind.DOCUMENT)
+            result = DocumentJobResult(applicant=Applicant(first_name=name))
+            record = await runner._publish(message, JobResult(outcome=Outcome.PASSED, result=result))
             assert record.end is end
 
 
@@ -337,7 +347,7 @@ async def test_the_first_end_wins(process):
     """Two ends of one job: the second changes nothing, refunds nothing, and returns what stands."""
     async with process() as running:
         real = running.runtime.backends.results
-        message = await message_of(running.runtime, metadata={"counted": ["c"]})
+        message = await message_of(running.runtime, counter_keys=("c",))
         for _ in range(3):
             await real.count("c", maximum=5, window_seconds=60)
         first = await running.runtime.runner.discard(message, End.CANCELED)
@@ -352,7 +362,7 @@ async def test_an_answer_is_charged(process):
     async with process() as running:
         real = running.runtime.backends.results
         await real.count("c", maximum=5, window_seconds=60)
-        message = await message_of(running.runtime, metadata={"counted": ["c"]})
+        message = await message_of(running.runtime, counter_keys=("c",))
         assert (await running.runtime.runner.run(MemoryJob(message, attempt=1))).end is End.DONE
         assert (await real.usage("c")).count == 1
 
@@ -384,7 +394,7 @@ async def test_pictures_are_deleted_although_a_counter_fails(process, lines):
         runner._results = Flaky(running.runtime.backends.results, refund=(AWAY, 1))
         runner._images = Flaky(running.runtime.backends.images)
         message = await message_of(
-            running.runtime, metadata={"counted": ["c"], "objects": ["captures/a", "captures/b"]}
+            running.runtime, counter_keys=("c",), object_keys=("captures/a", "captures/b")
         )
         await runner.discard(message, End.STALE)
         assert {arguments for _, arguments in runner._images.calls} == {("captures/a",), ("captures/b",)}
@@ -402,10 +412,10 @@ async def test_a_document_job_without_pictures_is_refused(process):
         assert job.intents == []
 
 
-async def test_an_address_job_without_a_vendor(process):
+async def test_a_phone_job_without_a_vendor(process):
     """With every phone vendor out, the job is an exception that says so."""
     async with process(vendor_status={"mock": "full_outage"}) as running:
-        message = await message_of(running.runtime, kind=JobKind.ADDRESS)
+        message = await message_of(running.runtime, kind=JobKind.PHONE)
         record = await running.runtime.runner.run(MemoryJob(message, attempt=1))
         assert (record.end, record.reasons) == (End.VENDOR_EXCEPTION, ("no_phone_vendor",))
 

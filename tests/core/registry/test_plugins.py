@@ -9,7 +9,7 @@ import yaml
 
 from proofing.base.errors import ConfigurationError, PluginError
 from proofing.contracts.hooks import BackendContext
-from proofing.contracts.proofers import ProoferKind
+from proofing.contracts.results import ProoferKind
 from proofing.registry.plugins import PluginManager, secret_reader
 from proofing.registry.proofers import missing_library
 from proofing.settings import read_layers
@@ -17,7 +17,8 @@ from proofing.settings import read_layers
 HEAD = """
 from pydantic import SecretStr
 from proofing.contracts.hooks import BackendDescriptor, PluginSettings, hookimpl
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 """
 PROOFER = """
 class Proofer:

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from proofing.base.errors import PluginError
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 from proofing.registry.plugins import LoadedProofer
 from proofing.routing.router import Router, bucket, vendor_problems
 from proofing.settings import Settings
@@ -89,7 +90,7 @@ def test_explain_says_why():
     assert "outside every percentage: the default mock" in router.explain(ProoferKind.RESOLUTION, "x").why[0]
     assert router.explain(ProoferKind.DEVICE, "x").why == ("device_profiling_enabled is false",)
     assert router.explain(ProoferKind.STATE_ID, "x").vendor is None
-    assert router.explain(ProoferKind.ADDRESS, "x").vendor == "mock"
+    assert router.explain(ProoferKind.PHONE, "x").vendor == "mock"
 
 
 def test_choice_and_explanation_agree():
@@ -105,11 +106,11 @@ def test_outages():
     """A phone vendor that is out is left out; an outage of the first steps closes the flow for its own."""
     router, *_ = router_of(
         "b",
-        address_vendors=["mock", "b"],
+        phone_vendors=["mock", "b"],
         document_vendor_percentages={"b": 50.0},
         vendor_status={"b": "full_outage"},
     )
-    assert [loaded.descriptor.name for loaded in router.phone_vendors()] == ["mock"]
+    assert [loaded.descriptor.name for loaded in router.in_order(ProoferKind.PHONE)] == ["mock"]
     for number in range(100):
         out = router.explain(ProoferKind.DOCUMENT, str(number)).vendor == "b"
         assert router.is_available(str(number)) is not out
@@ -118,15 +119,15 @@ def test_outages():
 def test_a_phone_vendor_that_is_out_is_neither_explained_nor_chosen():
     """What operators read is what happens: the first that stands; when none does, that is said."""
     names, out = ["mock", "b"], {"mock": "full_outage"}
-    router, *_ = router_of("b", address_vendors=names, vendor_status=out)
-    choice = router.explain(ProoferKind.ADDRESS, "x")
+    router, *_ = router_of("b", phone_vendors=names, vendor_status=out)
+    choice = router.explain(ProoferKind.PHONE, "x")
     assert (choice.vendor, choice.is_in_outage) == ("b", False)
-    assert choice.why[0] == "the first of address_vendors that is not out"
-    assert router.choose(ProoferKind.ADDRESS, "x").descriptor.name == "b"
-    router, *_ = router_of("b", address_vendors=names, vendor_status={**out, "b": "full_outage"})
-    choice = router.explain(ProoferKind.ADDRESS, "x")
+    assert choice.why[0] == "the first of phone_vendors that is not out"
+    assert router.choose(ProoferKind.PHONE, "x").descriptor.name == "b"
+    router, *_ = router_of("b", phone_vendors=names, vendor_status={**out, "b": "full_outage"})
+    choice = router.explain(ProoferKind.PHONE, "x")
     assert (choice.vendor, choice.is_in_outage) == ("mock", True)
-    assert choice.why[0] == "every one of address_vendors is out"
+    assert choice.why[0] == "every one of phone_vendors is out"
 
 
 def test_the_status_of_a_vendor_that_does_not_exist_is_refused():
@@ -156,7 +157,7 @@ def test_unknown_vendors_are_named():
     router, settings, plugins = router_of(
         "b",
         document_vendor="ghost",
-        address_vendors=["b", "spook"],
+        phone_vendors=["b", "spook"],
         device_vendor="phantom",
         device_profiling_enabled=False,
         resolution_vendor_percentages={"wraith": 1.0},
@@ -164,7 +165,7 @@ def test_unknown_vendors_are_named():
     problems = {problem.key: problem.rule for problem in vendor_problems(settings, plugins)}
     assert problems == {
         "document_vendor": "no enabled plugin offers ghost; offered: b, mock",
-        "address_vendors": "no enabled plugin offers spook; offered: b, mock",
+        "phone_vendors": "no enabled plugin offers spook; offered: b, mock",
         "resolution_vendor_percentages": "no enabled plugin offers wraith; offered: b, mock",
     }
     with pytest.raises(PluginError, match="ghost"):
@@ -177,5 +178,5 @@ def test_mocks_are_refused_in_production():
     _router, settings, plugins = router_of("b", resolution_vendor="b")
     strict = settings.model_copy(update={"is_production": True})
     refused = {problem.key for problem in vendor_problems(strict, plugins)}
-    assert refused == {"address_vendors", "device_vendor", "document_vendor", "state_id_vendor"}
+    assert refused == {"phone_vendors", "device_vendor", "document_vendor", "state_id_vendor"}
     assert vendor_problems(settings, plugins) == []

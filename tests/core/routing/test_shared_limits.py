@@ -118,7 +118,7 @@ async def test_calls_of_a_vendor_stay_within_its_budget(parts):
     with pytest.raises(LimitReachedError) as caught:
         await shared.require_budget(JobKind.DOCUMENT, "person")
     assert (caught.value.limit, caught.value.seconds_left) == ("vendor_budget", HOUR)
-    await shared.require_budget(JobKind.ADDRESS, "person")
+    await shared.require_budget(JobKind.PHONE, "person")
     await shared.require_budget(JobKind.DOCUMENT, "of another vendor")
     assert await shared.seconds_left("vendor_budget", ADDRESS, person="person") == HOUR
     assert await shared.seconds_left("vendor_budget", ADDRESS, person="of another vendor") == 0

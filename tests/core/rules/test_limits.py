@@ -3,10 +3,12 @@
 import pytest
 
 from proofing.base.errors import LimitReachedError
+from proofing.contracts.records import JobKind
 from proofing.contracts.stores import Usage
-from proofing.rules.limits import LIMITS, RESOLUTION, SSN, Counter, Subject, counter_key
+from proofing.rules.limits import LIMITS, OF_KIND, SSN, Counter, Subject, counter_key
 from proofing.settings.schema import Settings
 
+RESOLUTION = OF_KIND[JobKind.RESOLUTION]
 COUNTER = Counter(limit=RESOLUTION, key=counter_key(RESOLUTION, "p"), maximum=5, window_seconds=60.0)
 
 

@@ -20,9 +20,7 @@ from proofing.contracts.results import (
 from proofing.rules.resolution import (
     ResolutionChecks,
     adjudicate,
-    biographical_info,
     judge_device,
-    mask_license_number,
 )
 
 ONE = Applicant(first_name="MARIGOLD", ssn="900551234", state_id_jurisdiction="ND")
@@ -360,16 +358,3 @@ def test_facts_of_each_stage_are_kept():
     assert "MARIGOLD" not in text
     assert "900551234" not in text
     assert "text of an error" not in text
-
-
-def test_biographical_info_is_coarse():
-    """A year, a state, an area code and a masked number remain."""
-    info = biographical_info(
-        Applicant(dob="1985-03-07", state="NY", phone="7035550100", state_id_number="AB-12")
-    )
-    assert info["birth_year"] == "1985"
-    assert info["state_id_number"] == "##-##"
-    assert info["phone"] == {"area_code": "703", "country_code": "US"}
-    empty = biographical_info(Applicant())
-    assert not any(empty.values())
-    assert mask_license_number("Ä1 x") == "## #"

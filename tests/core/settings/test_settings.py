@@ -49,10 +49,10 @@ def test_layers_follow_each_other(tmp_path):
 
 def test_maps_merge_and_lists_are_replaced(tmp_path):
     """A later layer changes one key of a map, and all of a list."""
-    text = "default:\n  worker_slots: {document: 1, resolution: 2, address: 3}\n  plugins: [a, b]\n"
-    path = write(tmp_path, text + "test:\n  worker_slots: {address: 9}\n  plugins: [c]\n")
+    text = "default:\n  worker_slots: {document: 1, resolution: 2, phone: 3}\n  plugins: [a, b]\n"
+    path = write(tmp_path, text + "test:\n  worker_slots: {phone: 9}\n  plugins: [c]\n")
     settings = load(path, {"PROOFING_ENV": "test", "PROOFING_WORKER_SLOTS__DOCUMENT": "5"})
-    assert settings.worker_slots == {"document": 5, "resolution": 2, "address": 9}
+    assert settings.worker_slots == {"document": 5, "resolution": 2, "phone": 9}
     assert settings.plugins == ("c",)
 
 
@@ -89,14 +89,14 @@ INVALID = [
     f"default: {{session_encryption_previous_keys: [{CANARY}]}}",
     "default: {session_encryption_previous_keys: ['" + "ab" * 31 + "']}",
     "default: {worker_slots: {documents: 1}}",
-    "default: {worker_slots: {document: 1, resolution: 1, address: 0}}",
-    f"default: {{worker_slots: {{document: 1, resolution: 1, address: 1, {CANARY}: 1}}}}",
+    "default: {worker_slots: {document: 1, resolution: 1, phone: 0}}",
+    f"default: {{worker_slots: {{document: 1, resolution: 1, phone: 1, {CANARY}: 1}}}}",
     f"default: {{vendor_status: {{mock: {CANARY}}}}}",
     "default: {resolution_vendor_percentages: {a: 60, b: 60}}",
     "default: {resolution_vendor_percentages: {a: 101}}",
     f"default: {{partner_name: '@format {CANARY}'}}",
-    f"default: {{address_vendors: {CANARY}}}",
-    "default: {address_vendors: []}",
+    f"default: {{phone_vendors: {CANARY}}}",
+    "default: {phone_vendors: []}",
     f"default: {{queue: huey, queue: {CANARY}}}",
     f"{CANARY.upper()}: {{}}",
     "queue: {}",
@@ -379,7 +379,7 @@ def test_a_key_of_digits_only_is_told_with_its_spelling(tmp_path):
 )
 def test_lists_in_variables(tmp_path, text):
     """As TOML, JSON and YAML write them."""
-    assert load(write(tmp_path, "default: {}\n"), {"PROOFING_ADDRESS_VENDORS": text}).address_vendors == (
+    assert load(write(tmp_path, "default: {}\n"), {"PROOFING_PHONE_VENDORS": text}).phone_vendors == (
         "a",
         "b",
     )
@@ -388,8 +388,8 @@ def test_lists_in_variables(tmp_path, text):
 @pytest.mark.parametrize("text", ["a,b", "a", "5"])
 def test_a_variable_that_is_no_list_is_told_with_its_spelling(tmp_path, text):
     """By example, with the variable's own name."""
-    (told,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_ADDRESS_VENDORS": text})
-    assert told.endswith("""must be a list; write PROOFING_ADDRESS_VENDORS='["a", "b"]'""")
+    (told,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_PHONE_VENDORS": text})
+    assert told.endswith("""must be a list; write PROOFING_PHONE_VENDORS='["a", "b"]'""")
 
 
 @pytest.mark.parametrize("text", ['{"mock": 50}', "{mock = 50}", "{mock: 50}"])
@@ -432,12 +432,12 @@ def test_null_in_a_variable(tmp_path):
     assert (settings.state_id_vendor, settings.log_directory) == (None, None)
 
 
-@pytest.mark.parametrize("above", ["", "worker_slots: {address: 7}"])
+@pytest.mark.parametrize("above", ["", "worker_slots: {phone: 7}"])
 def test_one_slot_can_be_overridden(tmp_path, above):
     """By a variable, or in the file; the others keep their numbers."""
     path = write(tmp_path, f"default: {{{above}}}\n")
     slots = load(path, {"PROOFING_WORKER_SLOTS__DOCUMENT": "5"}).worker_slots
-    assert slots == {"document": 5, "resolution": 100, "address": 7 if above else 100}
+    assert slots == {"document": 5, "resolution": 100, "phone": 7 if above else 100}
 
 
 @pytest.mark.parametrize(

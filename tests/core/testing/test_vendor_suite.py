@@ -18,12 +18,13 @@ from pydantic import SecretStr
 from proofing.base.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
 from proofing.contracts.hooks import PluginSettings
 from proofing.contracts.http import VendorResponse
-from proofing.contracts.proofers import HostedSession, ProoferDescriptor, ProoferKind
+from proofing.contracts.proofers import HostedSession, ProoferDescriptor
 from proofing.contracts.results import (
     DeviceResult,
     DocumentResult,
     Match,
     Outcome,
+    ProoferKind,
     ResolutionResult,
     ReviewStatus,
 )

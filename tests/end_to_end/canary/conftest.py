@@ -32,7 +32,8 @@ from pathlib import Path
 from proofing.base.errors import VendorResponseError
 from proofing.contracts.hooks import hookimpl
 from proofing.contracts.results import Outcome, ResolutionResult
-from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 from proofing_mock import MockSettings
 from proofing_mock.proofers import ResolutionMock
 

@@ -78,7 +78,9 @@ async def hand_in(product, people: list) -> list[str]:
             started.backends.queue.enqueue = altered
             person = Person(reference=secrets.token_hex(16))
             device = {**DEVICE, "device_session_id": guest.cause.device}
-            result_id = await service.submit_resolution(person, guest.canary.applicant, **device)
+            result_id = await service.submit_applicant(
+                JobKind.RESOLUTION, person, guest.canary.applicant, **device
+            )
             if not guest.cause.ends:
                 await service.cancel(person, result_id, JobKind.RESOLUTION)
             record = await service.wait(person, result_id, JobKind.RESOLUTION, timeout_seconds=30)

@@ -35,7 +35,6 @@ create table if not exists proofing.job (
     stale_after_seconds double precision not null,
     deadline_seconds double precision not null,
     delay_seconds double precision not null,
-    priority integer not null,
     attempts integer not null default 0,
     crashes integer not null default 0,
     schema_version integer not null,
@@ -45,12 +44,15 @@ create table if not exists proofing.job (
     kind text collate "C" not null,
     owner text collate "C" not null,
     trace_id text collate "C" not null,
+    traceparent text collate "C",
     partner text collate "C",
-    vendor text collate "C",
     unique_key text collate "C",
     -- The first vendor whose call has begun: from then on the job is never run again.
     intent text collate "C",
     wanted_end text collate "C",
+    -- Lists in JSON: what to delete in the image store at the end, and what to refund when there is no answer.
+    object_keys text,
+    counter_keys text,
     metadata text,
     -- Sealed by core; nothing here can open it, and only the worker's role may read it.
     payload bytea not null,
@@ -65,7 +67,7 @@ create table if not exists proofing.job (
     autovacuum_vacuum_cost_delay = 0
 );
 
-create index if not exists job_ready on proofing.job (queue, priority, run_at) where state = 'ready';
+create index if not exists job_ready on proofing.job (queue, run_at) where state = 'ready';
 create index if not exists job_due on proofing.job (run_at) where state = 'scheduled';
 create index if not exists job_executing on proofing.job (worker) where state = 'executing';
 create index if not exists job_ending on proofing.job (queue) where state = 'ending';

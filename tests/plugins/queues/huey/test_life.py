@@ -90,7 +90,7 @@ def _huey(queue: HueyQueue, kind: JobKind = JobKind.RESOLUTION) -> JobHuey:
 
 async def test_stopped_process_hands_its_jobs_to_the_next(queue: HueyQueue, path: Path) -> None:
     """Web enqueues; a worker process that is told to stop hands back, and another one runs the job again."""
-    hanging, quick = make_message(metadata={"hangs": True}), make_message(JobKind.ADDRESS)
+    hanging, quick = make_message(metadata={"hangs": True}), make_message(JobKind.PHONE)
 
     async def start() -> asyncio.subprocess.Process:
         worker = await start_process_async(
@@ -159,7 +159,7 @@ async def test_canceled_work_does_not_drain(queue: HueyQueue) -> None:
 
 async def test_foreign_rows_are_dropped_and_counted(queue: HueyQueue, path: Path) -> None:
     """A pickle, a changed message and one from another queue run nothing; the next job runs."""
-    moved = make_message(JobKind.ADDRESS)
+    moved = make_message(JobKind.PHONE)
     await queue.enqueue([moved])
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("update task set queue = ?", [JobKind.RESOLUTION.queue_name])

@@ -69,8 +69,8 @@ async def test_more_jobs_at_once_than_the_clients_usual_connections(server: Redi
         await release.wait()
 
     handler = RecordingHandler(hold)
-    sent = [make_message(JobKind.ADDRESS) for _ in range(390)]
-    slots = {JobKind.ADDRESS.queue_name: 130}
+    sent = [make_message(JobKind.PHONE) for _ in range(390)]
+    slots = {JobKind.PHONE.queue_name: 130}
     work = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=10.0))
     await queue.enqueue(sent)
     await eventually(lambda: handler.running == 130, within_seconds=20.0)

@@ -30,11 +30,10 @@ async def failure(**settings):
     ],
 )
 async def test_ways_that_lead_nowhere(host, trouble):
-    """On both servers."""
+    """They are told apart."""
     with silent_server() as silent:
         host = host.format(free=free_port(), silent=silent)
         assert await failure(storage="redis", url=f"redis://{host}/0") is trouble
-        assert await failure(storage="postgres", dsn=f"postgresql://{host}/x") is trouble
 
 
 async def test_a_redis_that_does_not_let_us_in():

@@ -1,19 +1,20 @@
-"""The watcher of Huey's SQL storages outlives whatever happens, and does not hold its worker."""
+"""The watcher of Huey's SQLite storage outlives whatever happens, and does not hold its worker."""
 
 import threading
 
 import pytest
 
-from proofing_huey import sql_storage
+from proofing_huey import sqlite_watcher
 from proofing_huey.gates import Gate
-from proofing_huey.sql_storage import StorageWatcher
+from proofing_huey.settings import HueySettings
+from proofing_huey.sqlite_watcher import SqliteWatcher
 
 
-class Broken(StorageWatcher):
-    """Fails in a way that no storage documents, then goes on."""
+class Broken(SqliteWatcher):
+    """Fails in a way that SQLite does not document, then goes on."""
 
     def __init__(self) -> None:
-        super().__init__({"q": Gate()})
+        super().__init__(HueySettings(), {"q": Gate()})
         self.begun = 0
         self.is_well = threading.Event()
 
@@ -26,11 +27,11 @@ class Broken(StorageWatcher):
         self.stopping.wait()
 
 
-class Hung(StorageWatcher):
-    """Waits for a server that never answers."""
+class Hung(SqliteWatcher):
+    """Waits for a file system that never answers."""
 
     def __init__(self) -> None:
-        super().__init__({"q": Gate()})
+        super().__init__(HueySettings(), {"q": Gate()})
         self.is_watching = threading.Event()
         self.answer = threading.Event()
 
@@ -42,7 +43,7 @@ class Hung(StorageWatcher):
 
 def test_a_watcher_goes_on_whatever_happened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it idle threads would look for jobs twice a minute."""
-    monkeypatch.setattr(sql_storage, "_FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(sqlite_watcher, "_FIRST_RETRY_SECONDS", 0.001)
     watcher = Broken()
     watcher.start()
     assert watcher.is_well.wait(10)
@@ -52,7 +53,7 @@ def test_a_watcher_goes_on_whatever_happened(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_watcher_that_hangs_does_not_hold_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that was told to stop stops."""
-    monkeypatch.setattr(sql_storage, "_JOIN_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite_watcher, "_JOIN_SECONDS", 0.01)
     watcher = Hung()
     watcher.start()
     assert watcher.is_watching.wait(10)

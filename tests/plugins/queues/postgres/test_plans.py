@@ -20,7 +20,7 @@ _QUEUES = {"queues": "{high_resolution_proofing}", "all_queues": "{high_resoluti
 _PRUNED = {"job_done_ended_at", "tally_pkey"}
 #: Statement to its parameters, the indexes that it uses, and the columns by which it looks into them.
 EXPECTED: dict[str, tuple[dict[str, Any], set[str], set[str]]] = {
-    "claim": ({**_CLAIM, "priority": 0, "since": 0.0}, _READY, {"queue", "priority", "run_at"}),
+    "claim": ({**_CLAIM, "since": 0.0}, _READY, {"queue", "run_at"}),
     "claim_any": (_CLAIM, _READY, {"queue"}),
     "complete": ({**_BATCH, "ends": "done", "verdicts": "{}"}, {"job_pkey"}, {"id"}),
     "note": ({**_BATCH, "vendors": "mock"}, {"job_pkey", "job_done_pkey"}, {"id"}),

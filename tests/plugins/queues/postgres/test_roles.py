@@ -54,13 +54,15 @@ EXPECTED = {
 BARRED = {"id", "enqueued_at", "ended_at", "attempts", "crashes", "end", "queue", "kind", "trace_id"}
 #: Role to the columns of proofing.job that it may not read.
 HIDDEN = {
-    "proofing_web": {"payload", "metadata"},
+    "proofing_web": {"payload", "metadata", "object_keys", "counter_keys"},
     "proofing_viewer": {
         "payload",
         "metadata",
+        "object_keys",
+        "counter_keys",
         "owner",
+        "traceparent",
         "partner",
-        "vendor",
         "unique_key",
         "intent",
         "submitted_at",
@@ -71,7 +73,10 @@ HIDDEN = {
     "proofing_operator": {
         "payload",
         "metadata",
+        "object_keys",
+        "counter_keys",
         "owner",
+        "traceparent",
         "partner",
         "unique_key",
         "submitted_at",

@@ -89,7 +89,7 @@ def test_verdicts_are_spelt_as_records_spell_themselves() -> None:
     records = [
         plain,
         make_record(make_message(JobKind.DOCUMENT), End.STALE),
-        StatusRecord(result_id="x", kind=JobKind.ADDRESS, owner='"\\é\x1f,', submitted_at=0),
+        StatusRecord(result_id="x", kind=JobKind.PHONE, owner='"\\é\x1f,', submitted_at=0),
         replace(
             plain,
             fields={"front": "gläre", "back": 'a"b'},

@@ -55,18 +55,6 @@ async def test_a_notification_wakes_an_idle_worker(make_queue: Maker) -> None:
         assert queue.session.counts["pickup_notify_count"] == 5
 
 
-async def test_a_job_of_a_new_priority_needs_no_poll(make_queue: Maker) -> None:
-    """What lies outside the bound of the usual claim is found after a wake-up, too."""
-    queue = make_queue(poll_seconds=3600, sweep_seconds=3600)
-    handler = RecordingHandler()
-    async with working(queue, handler):
-        await until_listening(queue)
-        for priority in (0, 7, -7, 0, 3):
-            message = make_message(priority=priority)
-            await queue.enqueue([message])
-            await handler.until_ended(message)
-
-
 async def test_a_late_commit_is_found(make_queue: Maker, sql: SQL) -> None:
     """A job whose run_at lies far before the newest claim's is not passed over."""
     queue = make_queue()

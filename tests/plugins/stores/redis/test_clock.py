@@ -55,7 +55,7 @@ async def test_a_wrong_clock_judges_no_age(configuration, monkeypatch, ahead):
         sessions = Sessions(right.service)
         begun = await sessions.start(consented=True)
         submitted_at = right.service.now()
-        job = await right.service.submit_resolution(PERSON, APPLICANT, **DEVICE)
+        job = await right.service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
         monkeypatch.setattr(time, "time", lambda: real() + ahead)
         async with bootstrap.start(configuration, "web", backends_of(configuration, "web")) as wrong:
             assert abs(wrong.service.now() - right.service.now()) < 1.0
@@ -67,8 +67,8 @@ async def test_a_wrong_clock_judges_no_age(configuration, monkeypatch, ahead):
             look = job_view(SimpleNamespace(service=wrong.service), record, submitted_at)
             assert look.stage is Stage.WAITING
             assert 40 < look.seconds_to_late <= 60
-            other = await wrong.service.submit_address(PERSON, APPLICANT)
-            of_other = await right.service.status(PERSON, other, JobKind.ADDRESS)
+            other = await wrong.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
+            of_other = await right.service.status(PERSON, other, JobKind.PHONE)
             assert abs(of_other.submitted_at - right.service.now()) < 30
             await wrong.service.cancel(PERSON, job, JobKind.RESOLUTION, ssn=APPLICANT.ssn)
             assert (await wrong.service.limit(PERSON, "idv_resolution")).remaining == 4

@@ -6,9 +6,9 @@ from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.testing.canary import Canary
 from proofing.testing.vendors import (
-    AddressProoferContract,
     DeviceProfilerContract,
     DocumentProoferContract,
+    PhoneProoferContract,
     ResolutionProoferContract,
     StateIDProoferContract,
 )
@@ -26,7 +26,7 @@ class TestResolution(ResolutionProoferContract):
         return replace(request, applicant=request.applicant.merge({"ssn": "123456789"}))
 
 
-class TestAddress(AddressProoferContract):
+class TestAddress(PhoneProoferContract):
     """The mock phone check."""
 
     plugin = "proofing_mock"

@@ -9,8 +9,8 @@ import proofing_mock
 from proofing.base.errors import VendorResponseError, VendorTimeoutError, VendorUnavailableError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Image, Side
-from proofing.contracts.proofers import ProoferKind, ProofingRequest
-from proofing.contracts.results import DocAuthResult, Match, Outcome, ReviewStatus
+from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.results import DocAuthResult, Match, Outcome, ProoferKind, ReviewStatus
 from proofing.rules.image_gate import inspect_image
 from proofing.testing.pictures import make_jpeg, make_png
 from proofing.testing.vendor_fakes import FakeVendor, make_context
@@ -112,7 +112,7 @@ async def test_allowed_ssns_resolve():
 )
 async def test_address(phone, outcome):
     """By number, whatever its formatting."""
-    result = await ask(ProoferKind.ADDRESS, applicant=Applicant(phone=phone))
+    result = await ask(ProoferKind.PHONE, applicant=Applicant(phone=phone))
     assert result.outcome is outcome
     assert result.vendor_name == "AddressMock"
     assert result.transaction_id == "address-mock-transaction-id-123"
@@ -125,7 +125,7 @@ async def test_address(phone, outcome):
 async def test_address_exceptions(phone, error):
     """Two numbers end without an answer."""
     with pytest.raises(error):
-        await ask(ProoferKind.ADDRESS, applicant=Applicant(phone=phone))
+        await ask(ProoferKind.PHONE, applicant=Applicant(phone=phone))
 
 
 async def test_state_id_success():

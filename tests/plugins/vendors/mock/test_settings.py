@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 import proofing_mock
-from proofing.contracts.proofers import Maturity, ProoferKind
+from proofing.contracts.proofers import Maturity
+from proofing.contracts.results import ProoferKind
 from proofing_mock import MockSettings
 
 

@@ -1,0 +1,64 @@
+"""What the runner needs of each kind of job: `JobType`, which the kind's module offers under the name `JOB`.
+
+The module is called as the kind: `proofing.jobs.phone` is that of `JobKind.PHONE`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, Generic, TypeVar
+
+from proofing.contracts.records import JobKind
+from proofing.contracts.stores import ImageStore
+from proofing.crypto.encryption import Sealer
+from proofing.jobs.arguments import Arguments, JobResult
+from proofing.jobs.run import JobRun
+from proofing.routing.router import Router
+from proofing.settings import Settings
+
+ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the work of a job may use.
+
+    Attributes:
+        router: chooses vendors.
+        settings: in force when the job began.
+        images: where its images are.
+        sealer: opens what was sealed for it.
+    """
+
+    router: Router
+    settings: Settings
+    images: ImageStore
+    sealer: Sealer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobType(Generic[ArgumentsT]):
+    """What one kind of job is.
+
+    Attributes:
+        arguments: what is sealed into it.
+        work: asks the vendors and judges their answers.
+        result: what it hands to the page besides its status record, of `proofing.contracts.job_results`; None
+            for nothing.
+        needs_result: whether a success without its result is worth nothing.
+        required: attributes of the applicant without which it is not submitted.
+    """
+
+    arguments: type[ArgumentsT]
+    work: Callable[[JobRun, ArgumentsT, Tools], Awaitable[JobResult]]
+    result: type[Any] | None = None
+    needs_result: bool = False
+    required: tuple[str, ...] = ()
+
+
+@cache
+def job_type(kind: JobKind) -> JobType[Any]:
+    """Return what *kind* is."""
+    found: JobType[Any] = import_module(f"proofing.jobs.{kind.value}").JOB
+    return found

@@ -1,0 +1,30 @@
+"""The phone job: does the phone belong to the applicant? Vendors in order until a yes."""
+
+from typing import Any
+
+from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.records import End
+from proofing.contracts.results import Check, Outcome, ProoferKind
+from proofing.jobs.arguments import JobResult, PIIArguments
+from proofing.jobs.kinds import JobType, Tools
+from proofing.jobs.run import JobRun
+
+NO_VENDOR = "no_phone_vendor"
+
+
+async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> JobResult:
+    """Ask the phone vendors; the last answer counts."""
+    last: Check[Any] | None = None
+    for loaded in tools.router.in_order(ProoferKind.PHONE):
+        last = await run.ask(loaded, ProofingRequest(applicant=arguments.applicant), step="address")
+        if last.passed:
+            break
+    if last is None:
+        return JobResult(end=End.VENDOR_EXCEPTION, reasons=(NO_VENDOR,))
+    if last.result is None or last.result.outcome is Outcome.UNKNOWN:
+        return JobResult(end=End.VENDOR_EXCEPTION, timed_out=last.timed_out)
+    outcome = Outcome.PASSED if last.passed else Outcome.FAILED
+    return JobResult(outcome=outcome, reasons=last.result.reasons)
+
+
+JOB = JobType(arguments=PIIArguments, work=proof_phone, required=("phone",))
