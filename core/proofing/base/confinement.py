@@ -26,6 +26,7 @@ _MIB = 1024 * 1024
 #: Address space beyond the memory that is counted: code of libraries, and what is only reserved.
 _RESERVED_BYTES = 1024 * _MIB
 _OPEN_FILES = 64
+_NICENESS = 5
 
 # linux/prctl.h, linux/sched.h
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
@@ -109,12 +110,16 @@ def confine(code_directories: Iterable[str]) -> list[str]:
     Args:
         code_directories: what may still be read, with everything below.
     """
+    # Behind the loop that renews leases, which must have its turn while all CPUs decode.
+    os.nice(_NICENESS)
     if sys.platform != "linux":
         return [NETWORK, FILES, PROCESSES]
+    _be_first_without_memory()
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     has_namespace = libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
-    # After that, as a change of credentials undoes both.
+    _drop_capabilities(libc)
+    # After these, as a change of credentials undoes both.
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     die_with_parent()
     can_filter = platform.machine() in _ARCHITECTURES and _seccomp_exists(libc)
@@ -127,6 +132,22 @@ def confine(code_directories: Iterable[str]) -> list[str]:
     if not can_filter and os.getuid() == 0:
         missing.append(PROCESSES)
     return missing
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    """Be an ordinary user from here on, also where the parent is root or a namespace has made us so.
+
+    A capability would raise limits again, and open what is closed because a process is not dumpable.
+    """
+    version = 0x20080522  # linux/capability.h: of two sets of three words
+    libc.capset(struct.pack("=Ii", version, 0), bytes(24))
+
+
+def _be_first_without_memory() -> None:
+    """Have the kernel end children, not their parent, where memory runs out."""
+    # proc(5): from -1000 to 1000, and everybody may raise it.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - light
+        file.write("1000")
 
 
 def die_with_parent() -> None:

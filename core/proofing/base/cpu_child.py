@@ -2,12 +2,12 @@
 
 Run as a script by `proofing.base.cpu_process`, with an empty environment, isolated and without ``site``; it
 imports the standard library alone until it knows the path of modules. Its argument is the descriptor of
-answers. The process
-that is started never sees the bytes of a call beyond its pipe: the fork reads them, under limits, works, and
-ends. So no call finds what another one left behind, and a fork that breaks takes nothing with it.
+answers. The process that is started reads no arguments and no bytes of a call: the fork does, under limits,
+works, and ends. So no call finds what another one left, and a fork that breaks takes nothing with it.
 
-Descriptors: 0 has the frames and bytes of calls, 1 says what becomes of forks (they cannot write there), 3
-takes the answers of forks. A frame is a length of four bytes, most significant first, and JSON.
+Standard input has the calls: a frame, then the arguments as JSON, then the bytes. Standard output says what
+becomes of forks, which cannot write there. Both are put away before anything is imported, since modules
+print. Forks answer on descriptor 3. A frame is a length of four bytes, most significant first, and JSON.
 """
 
 import contextlib
@@ -33,60 +33,111 @@ NOT_FOUND, NOT_IMPORTED = "not_found", "not_imported"
 
 _PIECE_BYTES = 256 * 1024
 
+Function = Callable[[bytes, Any], Any]
+
 
 def main() -> None:
-    """Serve calls until standard input ends."""
+    """Serve calls until standard input ends. Raises `EOFError` then."""
     given = int(sys.argv[1])
     if given != ANSWER_DESCRIPTOR:
-        os.dup2(given, ANSWER_DESCRIPTOR)
+        os.dup2(given, ANSWER_DESCRIPTOR, inheritable=False)
         os.close(given)
-    hello = _read_frame()
-    if hello is None:
-        return
+    pipes = Pipes(os.dup(0), os.dup(1))
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    hello = pipes.read_frame()
     sys.path[:] = hello["path"]
     from proofing.base import confinement  # noqa: PLC0415 - the path is known only now
 
     missing = confinement.confine(hello["readable"])
-    function = _find(hello["function"])
-    _write_frame({"ready": True, "missing": missing})
-    while (call := _read_frame()) is not None:
-        _write_frame(_run(call, function))
+    try:
+        function = find(hello["function"])
+    except UnusableError as error:
+        pipes.write_frame({"ready": False, "reason": error.reason, "exception_class": error.exception_class})
+        return
+    pipes.write_frame({"ready": True, "missing": missing})
+    while True:
+        pipes.write_frame(_run(pipes.read_frame(), function, pipes))
 
 
-def _find(name: str) -> Callable[[bytes, Any], Any]:
-    """Return the function *name*; where there is none, say so and end."""
+class UnusableError(Exception):
+    """The function cannot be called."""
+
+    def __init__(self, reason: str, error: BaseException) -> None:
+        """Take the reason, and of an exception the class alone."""
+        self.reason = reason
+        self.exception_class = type(error).__name__
+        super().__init__(reason)
+
+
+class Pipes:
+    """The ends of the two pipes that lead to the parent, kept from what runs here."""
+
+    def __init__(self, calls: int, words: int) -> None:
+        """Take the descriptors of calls, and of words about them."""
+        self._calls = calls
+        self._words = words
+
+    def read_frame(self) -> dict[str, Any]:
+        """Return the next frame. Raises `EOFError` when there is none any more."""
+        (length,) = FRAME_HEADER.unpack(self.read(FRAME_HEADER.size))
+        frame: dict[str, Any] = json.loads(self.read(length))
+        return frame
+
+    def read(self, count: int) -> bytes:
+        """Return the next *count* bytes, never one more. Raises `EOFError`."""
+        found = io.BytesIO()  # hands over its bytes without a copy
+        while count:
+            piece = os.read(self._calls, min(count, _PIECE_BYTES))
+            if not piece:
+                raise EOFError
+            count -= found.write(piece)
+        return found.getvalue()
+
+    def write_frame(self, value: dict[str, Any]) -> None:
+        """Tell the parent *value*."""
+        content = json.dumps(value).encode()
+        _write(self._words, FRAME_HEADER.pack(len(content)) + content)
+
+    def close(self) -> None:
+        """Give both up."""
+        os.close(self._calls)
+        os.close(self._words)
+
+
+def find(name: str) -> Function:
+    """Return the function ``module:name``. Raises `UnusableError`."""
     module, _, attribute = name.partition(":")
     try:
         function: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        _refuse(
-            NOT_FOUND if error.name and f"{module}.".startswith(f"{error.name}.") else NOT_IMPORTED, error
-        )
+        # The module itself, or a package that it is in; else one that it imports.
+        is_itself = error.name is not None and f"{module}.".startswith(f"{error.name}.")
+        raise UnusableError(NOT_FOUND if is_itself else NOT_IMPORTED, error) from None
     except BaseException as error:  # noqa: BLE001 - a module may raise anything; its text stays here
-        _refuse(NOT_IMPORTED, error)
+        raise UnusableError(NOT_IMPORTED, error) from None
     try:
         for part in attribute.split("."):
             function = getattr(function, part)
     except AttributeError as error:
-        _refuse(NOT_FOUND, error)
+        raise UnusableError(NOT_FOUND, error) from None
     if not callable(function):
-        _refuse(NOT_FOUND, TypeError())
-    found: Callable[[bytes, Any], Any] = function
+        raise UnusableError(NOT_FOUND, TypeError())
+    found: Function = function
     return found
 
 
-def _refuse(reason: str, error: BaseException) -> None:
-    """Say why this child cannot serve, and end."""
-    _write_frame({"ready": False, "reason": reason, "exception_class": type(error).__name__})
-    sys.exit()
-
-
-def _run(call: dict[str, Any], function: Callable[[bytes, Any], Any]) -> dict[str, Any]:
-    """Fork for *call*, and return how the fork ended."""
+def _run(call: dict[str, Any], function: Function, pipes: Pipes) -> dict[str, Any]:
+    """Fork for *call*, and return how the fork ended; no code: the system refuses forks."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        return {"code": None}
     if pid == 0:
-        _work(call, function)
+        _work(call, function, pipes)
 
     def stop(*_arguments: object) -> None:
         os.kill(pid, signal.SIGKILL)
@@ -95,15 +146,12 @@ def _run(call: dict[str, Any], function: Callable[[bytes, Any], Any]) -> dict[st
 
     signal.signal(signal.SIGTERM, stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    _pid, status, used = os.wait4(pid, 0)
+    _pid, status = os.waitpid(pid, 0)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return {
-        "code": os.waitstatus_to_exitcode(status),
-        "seconds": used.ru_utime + used.ru_stime,
-    }
+    return {"code": os.waitstatus_to_exitcode(status)}
 
 
-def _work(call: dict[str, Any], function: Callable[[bytes, Any], Any]) -> None:
+def _work(call: dict[str, Any], function: Function, pipes: Pipes) -> None:
     """Do one call in this fork, and end it."""
     code = 1
     try:
@@ -113,21 +161,19 @@ def _work(call: dict[str, Any], function: Callable[[bytes, Any], Any]) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         confinement.die_with_parent()
         confinement.limit(seconds=call["seconds"], megabytes=call["megabytes"])
-        data = _read_bytes(call["bytes"])
-        # From here on the next call and the word on this one are out of reach.
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 0)
-        os.dup2(null, 1)
+        args = json.loads(pipes.read(call["args"]))
+        data = pipes.read(call["bytes"])
+        pipes.close()  # from here on the next call, and the word on this one, are out of reach
         confinement.deny_system_calls()
-        _answer(function, data, call["args"])
+        _answer(function, data, args)
         code = 0
     except MemoryError:
         code = EXIT_NO_MEMORY
     finally:
-        os._exit(code)  # without what the template's exit would do a second time
+        os._exit(code)  # without what an interpreter does at its end, which is our parent's to do
 
 
-def _answer(function: Callable[[bytes, Any], Any], data: bytes, args: Any) -> None:
+def _answer(function: Function, data: bytes, args: Any) -> None:
     """Call *function* and write what comes of it. Raises `MemoryError`."""
     try:
         result = function(data, args)
@@ -153,38 +199,12 @@ def _write_answer(kind: bytes, content: "bytes | bytearray | memoryview") -> Non
     _write(ANSWER_DESCRIPTOR, view)
 
 
-def _write_frame(value: dict[str, Any]) -> None:
-    content = json.dumps(value).encode()
-    _write(1, FRAME_HEADER.pack(len(content)) + content)
-
-
 def _write(descriptor: int, content: "bytes | memoryview") -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
 
 
-def _read_frame() -> dict[str, Any] | None:
-    """Return the next frame; None when there is none any more."""
-    try:
-        (length,) = FRAME_HEADER.unpack(_read_bytes(FRAME_HEADER.size))
-        frame: dict[str, Any] = json.loads(_read_bytes(length))
-    except EOFError:
-        return None
-    return frame
-
-
-def _read_bytes(count: int) -> bytes:
-    """Return the next *count* bytes of standard input, never one more. Raises `EOFError`."""
-    found = io.BytesIO()  # hands over its bytes without a copy
-    while count:
-        piece = os.read(0, min(count, _PIECE_BYTES))
-        if not piece:
-            raise EOFError
-        count -= found.write(piece)
-    return found.getvalue()
-
-
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):  # our parent is gone
+    with contextlib.suppress(BrokenPipeError, EOFError):  # our parent is gone, or has no more calls
         main()

@@ -117,14 +117,17 @@ class CPUChild:
         """
         self.is_sound = False
         self.calls += 1
-        header = {"args": args, "bytes": len(data), "seconds": seconds, "megabytes": megabytes}
-        sending = asyncio.create_task(self._hand_over(_frame(header), data))
+        text = json.dumps(args).encode()
+        header = {"args": len(text), "bytes": len(data), "seconds": seconds, "megabytes": megabytes}
+        sending = asyncio.create_task(self._hand_over(_frame(header) + text, data))
         try:
             answer, ended = await self._answered()
         finally:
             sending.cancel()
             await asyncio.wait([sending])
         code = ended["code"]
+        if code is None:
+            raise CPUWorkError(CPUFailure.START)
         if code != 0 or sending.cancelled():
             raise CPUWorkError(_failure(code))
         answer.require_whole()
@@ -195,10 +198,10 @@ class CPUChild:
         self._words = self._words[end:]
         return said
 
-    async def _hand_over(self, frame: bytes, data: bytes) -> None:
+    async def _hand_over(self, head: bytes, data: bytes) -> None:
         """Write a call; a child that ends meanwhile says so by itself."""
         with contextlib.suppress(BrokenPipeError):
-            await self._send(frame)
+            await self._send(head)
             await self._send(data)
 
     async def _send(self, content: bytes) -> None:
@@ -274,8 +277,8 @@ class _Answer:
 
 def code_path() -> list[str]:
     """Return where children find modules: as we do, but never in the working directory, which holds data."""
-    here = os.getcwd()  # noqa: PTH109 - compared with texts
-    return [entry for entry in sys.path if entry and os.path.abspath(entry) != here]  # noqa: PTH100 - see above
+    here = os.path.realpath(os.getcwd())  # noqa: PTH109 - compared with texts
+    return [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
 
 
 def _failure(code: int) -> CPUFailure:

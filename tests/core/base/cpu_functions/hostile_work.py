@@ -15,6 +15,7 @@ import time
 import zlib
 
 _calls = 0
+print("Modules print when they are imported.", flush=True)
 
 
 def describe(data, args):
@@ -179,8 +180,13 @@ def attack(_data, pid):
         "priority": lambda: os.setpriority(os.PRIO_PROCESS, pid, 19),
         "environment": lambda: open(f"/proc/{pid}/environ", "rb").close(),
         "memory": lambda: open(f"/proc/{pid}/mem", "rb").close(),
-        "parent": lambda: open(f"/proc/{os.getppid()}/fd/1", "wb").close(),
+        "own memory limit": lambda: resource.setrlimit(resource.RLIMIT_DATA, (1 << 40, 1 << 40)),
     }
+    # The process that tells the parent how this one ends, and that will have the next call.
+    for number in range(10):
+        ways[f"descriptor {number}"] = lambda number=number: os.open(
+            f"/proc/{os.getppid()}/fd/{number}", os.O_RDWR
+        )
     return _open_ways(ways)
 
 
