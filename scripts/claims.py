@@ -54,7 +54,7 @@ _ELSEWHERE = (
     ),
     (
         "S7",
-        "In a CPU child bombs, endless loops, crashes and forged answers cost one call each, beside 50 others",
+        "In a CPU child bombs, endless loops, crashes, forged answers cost one call each, beside 50 others",
         "tests/core/base/test_cpu_pool.py",
     ),
     (

@@ -2,24 +2,24 @@
 
 The peer keeps its processes from call to call, without limits or walls between people; ours forks for each.
 The loop is held up by what runs between two of its turns. Calls are measured in CPU time of its thread, so
-that other programs do not count; a start also waits for the new process, and is measured by the wall clock.
+that other programs do not count; a start also waits for the new process, so that one is by the wall clock.
 """
 
 import asyncio
 import os
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 from bench.cpu import functions
 from bench.report import Row, quantile, report
 from proofing.base.cpu_pool import CPUPool
+from proofing.base.cpu_process import CPUChild
 
 RUNS = 3
+STARTS = 9
 BOUNDS = {"seconds": 60.0, "megabytes": 300}
 #: Size of the data, calls in a run.
 SIZES = (("1 KiB in", functions.nothing, 1024, 100), ("12 MB in and out", functions.echo, 12_000_000, 20))
@@ -35,21 +35,19 @@ async def times(call: Callable[[], Awaitable[object]], count: int) -> list[float
     return found
 
 
-async def longest_turn(
-    call: Callable[[], Awaitable[object]], count: int, clock: Callable[[], float] = time.thread_time
-) -> float:
-    """Return the most time by *clock*, in milliseconds, between two turns of the loop while calls run."""
+async def longest_turn(call: Callable[[], Awaitable[object]], count: int) -> float:
+    """Return the most CPU time, in milliseconds, that the loop spends between two turns while calls run."""
     turns: list[float] = []
     loop = asyncio.get_running_loop()
     working = True
 
     def turn(before: float) -> None:
-        now = clock()
+        now = time.thread_time()
         turns.append(now - before)
         if working:
             loop.call_soon(turn, now)
 
-    turn(clock())
+    turn(time.thread_time())
     await times(call, count)
     working = False
     return max(turns) * 1000
@@ -106,9 +104,9 @@ async def measure_calls() -> list[Row]:
 
 
 async def measure_starts() -> list[Row]:
-    """Measure the first call of a child, and how long starting it holds up the loop."""
-    first, turns = [], []
-    for _ in range(RUNS):
+    """Measure the first call of a child, and how long the loop stands still while one is started."""
+    first, stands = [], []
+    for _ in range(STARTS):
         pool = CPUPool(1)
 
         async def call(pool: CPUPool = pool) -> object:
@@ -116,27 +114,25 @@ async def measure_starts() -> list[Row]:
 
         first += await times(call, 1)
         await pool.close()
-        pool = CPUPool(1)
-        turns.append(await longest_turn(lambda pool=pool: call(pool), 1, time.perf_counter))
-        await pool.close()
+        started = time.perf_counter()
+        child = CPUChild("bench.cpu.functions")
+        stands.append((time.perf_counter() - started) * 1000)
+        await child.begin()
+        await child.stop()
     return [
         Row(measure="first call, which starts a child", unit="ms", ours=statistics.median(first), runs=first),
         Row(
-            measure="longest turn of the loop, start of a child, by the wall clock",
+            measure="start of a child, in which the loop stands still",
             unit="ms",
-            ours=statistics.median(turns),
+            ours=statistics.median(stands),
             limit="<= 5 ms",
-            runs=turns,
+            runs=stands,
         ),
     ]
 
 
 def main() -> None:
     """Measure and print the table."""
-    # Children do not look for modules in the working directory; this bench is not installed.
-    root = Path(__file__).parents[2]
-    sys.path.insert(0, str(root))
-    os.chdir("/")
     report("cpu", [*asyncio.run(measure_calls()), *asyncio.run(measure_starts())])
 
 

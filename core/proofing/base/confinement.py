@@ -102,13 +102,14 @@ _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS = 1, 38
 
 
-def confine(code_directories: Iterable[str]) -> list[str]:
+def confine(readable: Iterable[str], listable: Iterable[str]) -> list[str]:
     """Take network and files from this process and its forks, for good; return what cannot be taken.
 
     Must be called with one thread. Also: no new privileges, not traceable, and SIGKILL when the parent ends.
 
     Args:
-        code_directories: what may still be read, with everything below.
+        readable: files and directories that may still be read, with everything below.
+        listable: directories of which the names of files may still be read, with everything below.
     """
     # Behind the loop that renews leases, which must have its turn while all CPUs decode.
     os.nice(_NICENESS)
@@ -126,7 +127,7 @@ def confine(code_directories: Iterable[str]) -> list[str]:
     missing = []
     if not has_namespace and not can_filter:
         missing.append(NETWORK)
-    if not _close_file_system(libc, code_directories):
+    if not _close_file_system(libc, readable, listable):
         missing.append(FILES)
     # Without the filter a limit denies new processes, but not to root; see `limit`.
     if not can_filter and os.getuid() == 0:
@@ -251,8 +252,8 @@ def _seccomp_exists(libc: ctypes.CDLL) -> bool:
     return libc.prctl(_PR_SET_SECCOMP, filter_mode, 0, 0, 0) == -1 and ctypes.get_errno() == efault
 
 
-def _close_file_system(libc: ctypes.CDLL, readable: Iterable[str]) -> bool:
-    """Let this process read what is below *readable* and `_READABLE`, and write nothing; False: it cannot."""
+def _close_file_system(libc: ctypes.CDLL, readable: Iterable[str], listable: Iterable[str]) -> bool:
+    """Have this process read what `confine` and `_READABLE` allow, and write nothing; False: it cannot."""
     version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _LANDLOCK_ABI)
     if version < 1:
         return False
@@ -265,23 +266,24 @@ def _close_file_system(libc: ctypes.CDLL, readable: Iterable[str]) -> bool:
         return False
     try:
         for path in dict.fromkeys((*readable, *_READABLE)):
-            _allow_reading(libc, rules, path)
+            _allow(libc, rules, path, _READ_FILE | _READ_DIR)
+        for path in listable:
+            _allow(libc, rules, path, _READ_DIR)
         return bool(libc.syscall(_LANDLOCK_RESTRICT, rules, 0) == 0)
     finally:
         os.close(rules)
 
 
-def _allow_reading(libc: ctypes.CDLL, rules: int, path: str) -> None:
-    """Add *path* to *rules*, if it exists."""
+def _allow(libc: ctypes.CDLL, rules: int, path: str, rights: int) -> None:
+    """Add *rights* on *path* to *rules*, if it exists."""
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)  # type: ignore[attr-defined,unused-ignore] # Linux
     except OSError:
         return
     try:
-        rights = _READ_FILE
-        if os.path.isdir(path):  # noqa: PTH112 - pathlib is not worth its import here
-            rights |= _READ_DIR
-        elif path == "/dev/null":
+        if not os.path.isdir(path):  # noqa: PTH112 - pathlib is not worth its import here
+            rights &= _READ_FILE
+        if path == os.devnull:
             rights |= _WRITE_FILE
         libc.syscall(_LANDLOCK_ADD, rules, _PATH_BENEATH, struct.pack("=Qi", rights, handle), 0)
     finally:

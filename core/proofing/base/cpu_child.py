@@ -1,4 +1,4 @@
-"""The program of a CPU child: imports one function, then forks itself for every call of it.
+"""The program of a CPU child: imports one module, then forks itself for every call of a function in it.
 
 Run as a script by `proofing.base.cpu_process`, with an empty environment, isolated and without ``site``; it
 imports the standard library alone until it knows the path of modules. Its argument is the descriptor of
@@ -18,22 +18,22 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Callable
+from operator import attrgetter
+from types import ModuleType
 from typing import Any
 
 ANSWER_DESCRIPTOR = 3
 #: A fork that ends so had no memory left.
 EXIT_NO_MEMORY = 3
-#: First byte of an answer, before the eight of its length: bytes, JSON, a class of exception, or a bad type.
-ANSWER_BYTES, ANSWER_JSON, ANSWER_RAISED, ANSWER_UNSUITABLE = b"b", b"j", b"r", b"u"
+#: First byte of an answer, before the eight of its length: bytes, JSON, a class of exception, a bad type, or
+#: nothing, as the module has no such function.
+ANSWER_BYTES, ANSWER_JSON, ANSWER_RAISED, ANSWER_UNSUITABLE, ANSWER_MISSING = b"b", b"j", b"r", b"u", b"m"
 ANSWER_HEADER = struct.Struct(">cQ")
 FRAME_HEADER = struct.Struct(">I")
 #: What a child says instead of becoming ready.
 NOT_FOUND, NOT_IMPORTED = "not_found", "not_imported"
 
 _PIECE_BYTES = 256 * 1024
-
-Function = Callable[[bytes, Any], Any]
 
 
 def main() -> None:
@@ -51,19 +51,19 @@ def main() -> None:
     sys.path[:] = hello["path"]
     from proofing.base import confinement  # noqa: PLC0415 - the path is known only now
 
-    missing = confinement.confine(hello["readable"])
+    missing = confinement.confine(hello["readable"], hello["listable"])
     try:
-        function = find(hello["function"])
+        module = load(hello["module"])
     except UnusableError as error:
         pipes.write_frame({"ready": False, "reason": error.reason, "exception_class": error.exception_class})
         return
     pipes.write_frame({"ready": True, "missing": missing})
     while True:
-        pipes.write_frame(_run(pipes.read_frame(), function, pipes))
+        pipes.write_frame(_run(pipes.read_frame(), module, pipes))
 
 
 class UnusableError(Exception):
-    """The function cannot be called."""
+    """The module cannot be imported."""
 
     def __init__(self, reason: str, error: BaseException) -> None:
         """Take the reason, and of an exception the class alone."""
@@ -107,29 +107,19 @@ class Pipes:
         os.close(self._words)
 
 
-def find(name: str) -> Function:
-    """Return the function ``module:name``. Raises `UnusableError`."""
-    module, _, attribute = name.partition(":")
+def load(name: str) -> ModuleType:
+    """Return the module *name*. Raises `UnusableError`."""
     try:
-        function: Any = importlib.import_module(module)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         # The module itself, or a package that it is in; else one that it imports.
-        is_itself = error.name is not None and f"{module}.".startswith(f"{error.name}.")
+        is_itself = error.name is not None and f"{name}.".startswith(f"{error.name}.")
         raise UnusableError(NOT_FOUND if is_itself else NOT_IMPORTED, error) from None
     except BaseException as error:  # noqa: BLE001 - a module may raise anything; its text stays here
         raise UnusableError(NOT_IMPORTED, error) from None
-    try:
-        for part in attribute.split("."):
-            function = getattr(function, part)
-    except AttributeError as error:
-        raise UnusableError(NOT_FOUND, error) from None
-    if not callable(function):
-        raise UnusableError(NOT_FOUND, TypeError())
-    found: Function = function
-    return found
 
 
-def _run(call: dict[str, Any], function: Function, pipes: Pipes) -> dict[str, Any]:
+def _run(call: dict[str, Any], module: ModuleType, pipes: Pipes) -> dict[str, Any]:
     """Fork for *call*, and return how the fork ended; no code: the system refuses forks."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
@@ -137,7 +127,7 @@ def _run(call: dict[str, Any], function: Function, pipes: Pipes) -> dict[str, An
     except OSError:
         return {"code": None}
     if pid == 0:
-        _work(call, function, pipes)
+        _work(call, module, pipes)
 
     def stop(*_arguments: object) -> None:
         os.kill(pid, signal.SIGKILL)
@@ -151,7 +141,7 @@ def _run(call: dict[str, Any], function: Function, pipes: Pipes) -> dict[str, An
     return {"code": os.waitstatus_to_exitcode(status)}
 
 
-def _work(call: dict[str, Any], function: Function, pipes: Pipes) -> None:
+def _work(call: dict[str, Any], module: ModuleType, pipes: Pipes) -> None:
     """Do one call in this fork, and end it."""
     code = 1
     try:
@@ -165,7 +155,7 @@ def _work(call: dict[str, Any], function: Function, pipes: Pipes) -> None:
         data = pipes.read(call["bytes"])
         pipes.close()  # from here on the next call, and the word on this one, are out of reach
         confinement.deny_system_calls()
-        _answer(function, data, args)
+        _answer(module, call["function"], data, args)
         code = 0
     except MemoryError:
         code = EXIT_NO_MEMORY
@@ -173,8 +163,15 @@ def _work(call: dict[str, Any], function: Function, pipes: Pipes) -> None:
         os._exit(code)  # without what an interpreter does at its end, which is our parent's to do
 
 
-def _answer(function: Function, data: bytes, args: Any) -> None:
-    """Call *function* and write what comes of it. Raises `MemoryError`."""
+def _answer(module: ModuleType, name: str, data: bytes, args: Any) -> None:
+    """Call the function *name* and write what comes of it. Raises `MemoryError`."""
+    try:
+        function = attrgetter(name)(module)
+    except AttributeError:
+        function = None
+    if not callable(function):
+        _write_answer(ANSWER_MISSING, b"")
+        return
     try:
         result = function(data, args)
     except MemoryError:

@@ -1,6 +1,6 @@
 """The CPU children of one process: started at need, few at once, taken in turn, replaced when one breaks.
 
-A child serves the function that it has imported, and stays for a while for the next call of it. Calls that
+A child serves the module that it has imported, and stays for a while for the next call of it. Calls that
 wait are taken up package by package, so that a flood of one plugin's does not hold up another's.
 """
 
@@ -23,6 +23,8 @@ _FUNCTION = re.compile(r"([A-Za-z_]\w*)(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_
 #: Children of a process whose settings say nothing; each may take the megabytes of its call.
 _MOST_BY_DEFAULT = 4
 IDLE_SECONDS = 60.0
+#: Beyond what a job may take, and a machine has.
+_MOST_SECONDS, _MOST_MEGABYTES = 3600.0, 1024 * 1024
 _DONE, _CANCELED, _PLUGIN_ERROR = "done", "canceled", "plugin_error"
 
 for _outcome in (_DONE, _CANCELED, _PLUGIN_ERROR, *CPUFailure):
@@ -92,10 +94,10 @@ class CPUPool:
         named = _FUNCTION.fullmatch(function)
         if named is None:
             raise PluginError("a function for a CPU child must be named as package.module:function")
-        if not seconds > 0 or megabytes < 1:
-            raise PluginError("a call in a CPU child needs seconds and megabytes")
+        if not 0 < seconds <= _MOST_SECONDS or not 0 < megabytes <= _MOST_MEGABYTES:
+            raise PluginError("a call in a CPU child must say its seconds and megabytes")
         if len(data) > MAX_BYTES or json_size(args) > MAX_JSON_BYTES:
-            raise PluginError("a CPU child takes at most 64 MiB, and 64 KiB of arguments")
+            raise PluginError("a CPU child takes at most 64 MiB, and 32 KiB of arguments")
         deadline = time.monotonic() + seconds
         failure = CPUFailure.BUSY
         try:
@@ -108,10 +110,11 @@ class CPUPool:
             raise CPUWorkError(failure) from None
 
     async def _call(self, function: str, data: bytes, args: Any, deadline: float, megabytes: int) -> Any:
-        """Call *function* in a child of it, which is kept for the next call if it ended well."""
+        """Call *function* in a child, which is kept for the next call of its module if it ended well."""
         if self._is_closed:
             raise CPUWorkError(CPUFailure.START)
-        child = self._take(function)
+        module, _, name = function.partition(":")
+        child = self._take(module)
         ended = self._busy[child] = asyncio.Event()
         try:
             if not child.is_sound:
@@ -119,7 +122,7 @@ class CPUPool:
                 self._report(child)
             # Its own clock ends the fork even if we are gone by then, and cannot.
             seconds = max(deadline - time.monotonic(), 0.001)
-            return await child.call(data, args, seconds=seconds, megabytes=megabytes)
+            return await child.call(name, data, args, seconds=seconds, megabytes=megabytes)
         finally:
             del self._busy[child]
             self._idle.append(child)
@@ -129,15 +132,15 @@ class CPUPool:
                 self._discard(child)
             ended.set()
 
-    def _take(self, function: str) -> CPUChild:
-        """Return an idle child of *function*, else a new one, for which an idle one may have to end."""
+    def _take(self, module: str) -> CPUChild:
+        """Return an idle child of *module*, else a new one, for which an idle one may have to end."""
         for child in reversed(self._idle):  # the last is the warmest, and the first can end
-            if child.function == function:
+            if child.module == module:
                 self._idle.remove(child)
                 return child
         if self._idle and len(self._busy) + len(self._idle) >= self._most:
             self._discard(self._idle[0])
-        child = CPUChild(function)
+        child = CPUChild(module)
         CPU_CHILDREN.inc()
         return child
 

@@ -6,6 +6,7 @@ it, whenever that is. Bytes go through pipes in pieces, and none of it blocks th
 
 import asyncio
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -23,7 +24,7 @@ from proofing.base.strict_json import parse_json
 #: Most bytes of a call or an answer, then of JSON in either, and how deep that may nest.
 MAX_BYTES = 64 * 1024 * 1024
 #: Read on the event loop: whatever an attacker makes of so little takes a few milliseconds.
-MAX_JSON_BYTES = 64 * 1024
+MAX_JSON_BYTES = 32 * 1024
 _MAX_DEPTH = 32
 _MAX_FRAME_BYTES = 64 * 1024
 _PIECE_BYTES = 64 * 1024
@@ -37,15 +38,15 @@ _TIME_SIGNALS = {-signal.SIGALRM, -signal.SIGXCPU}
 
 
 class CPUChild:
-    """A process that calls one function, one call at a time."""
+    """A process that calls functions of one module, one call at a time."""
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, module: str) -> None:
         """Start it, on the thread of the running event loop: with that thread it ends.
 
         Raises:
             CPUWorkError: the system refuses.
         """
-        self.function = function
+        self.module = module
         #: Whether it can take a call: not while one is under way, and never after one that ended badly.
         self.is_sound = False
         self.missing: list[str] = []
@@ -89,14 +90,13 @@ class CPUChild:
         return self._process.pid
 
     async def begin(self) -> None:
-        """Wait until its function is imported.
+        """Wait until its module is imported.
 
         Raises:
             CPUWorkError: it ended before.
-            PluginError: the function is not there, or its module cannot be imported.
+            PluginError: the module is not there, or cannot be imported.
         """
-        path = code_path()
-        hello = {"path": path, "readable": [*path, sys.prefix, sys.base_prefix], "function": self.function}
+        hello = {"module": self.module, **code_of(self.module)}
         with contextlib.suppress(BrokenPipeError):  # what it says then, or its end, tells why
             await self._send(_frame(hello))
         while (said := self._said()) is None:
@@ -106,11 +106,11 @@ class CPUChild:
             self.is_sound = self._has_begun = True
             return
         if said.get("reason") == cpu_child.NOT_FOUND:
-            raise PluginError(f"there is no function {self.function}")
-        raise PluginError(f"the module of {self.function} cannot be imported: {said.get('exception_class')}")
+            raise PluginError(f"there is no module {self.module}")
+        raise PluginError(f"the module {self.module} cannot be imported: {said.get('exception_class')}")
 
-    async def call(self, data: bytes, args: Any, *, seconds: float, megabytes: int) -> Any:
-        """Call the function; see `proofing.contracts.cpu.CPUWork`.
+    async def call(self, function: str, data: bytes, args: Any, *, seconds: float, megabytes: int) -> Any:
+        """Call *function* of its module; see `proofing.contracts.cpu.CPUWork`.
 
         Raises:
             CPUWorkError, PluginError: as there; also when the child is no longer `is_sound`.
@@ -118,7 +118,8 @@ class CPUChild:
         self.is_sound = False
         self.calls += 1
         text = json.dumps(args).encode()
-        header = {"args": len(text), "bytes": len(data), "seconds": seconds, "megabytes": megabytes}
+        bounds = {"seconds": seconds, "megabytes": megabytes}
+        header = {"function": function, "args": len(text), "bytes": len(data), **bounds}
         sending = asyncio.create_task(self._hand_over(_frame(header) + text, data))
         try:
             answer, ended = await self._answered()
@@ -133,7 +134,7 @@ class CPUChild:
         answer.require_whole()
         # It ended as it should, and nothing of it is left in the pipes: what follows is the next call's.
         self.is_sound = True
-        return answer.meaning(self.function)
+        return answer.meaning(f"{self.module}:{function}")
 
     def interrupt(self) -> None:
         """Have its call end, as a crash of the child."""
@@ -270,15 +271,33 @@ class _Answer:
         name = name if _CLASS_NAME.fullmatch(name) else ""
         if kind == cpu_child.ANSWER_RAISED:
             raise CPUWorkError(CPUFailure.RAISED, exception_class=name)
+        if kind == cpu_child.ANSWER_MISSING:
+            raise PluginError(f"there is no function {function}")
         if kind == cpu_child.ANSWER_UNSUITABLE:
             raise PluginError(f"{function} must return JSON values or bytes, not {name}")
         raise CPUWorkError(CPUFailure.ANSWER)
 
 
-def code_path() -> list[str]:
-    """Return where children find modules: as we do, but never in the working directory, which holds data."""
+def code_of(module: str) -> dict[str, list[str]]:
+    """Return where a child finds modules, and what of that it may read.
+
+    The working directory often holds data, and is where plugins are developed: there, only the package of
+    *module* may be read.
+    """
     here = os.path.realpath(os.getcwd())  # noqa: PTH109 - compared with texts
-    return [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
+    path = [entry or here for entry in sys.path]
+    package = module.partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    places = [*(spec.submodule_search_locations or ())] if spec else []
+    if spec and not places and spec.has_location and spec.origin:
+        places = [spec.origin]
+    readable = [entry for entry in path if os.path.realpath(entry) != here]
+    # An import hook may have found it, such as that of an editable installation; a child has none.
+    path += [folder for folder in map(os.path.dirname, places) if folder not in path]
+    return {"path": path, "readable": [*readable, *places, sys.prefix, sys.base_prefix], "listable": path}
 
 
 def _failure(code: int) -> CPUFailure:

@@ -18,16 +18,16 @@ class CPUWork(Protocol):
 
         Args:
             function: ``package.module:function``, a plain function of two arguments. Its module is imported
-                in the child only, once, so that slow imports belong at its top. It returns JSON values or
-                bytes, and returns what can be expected of bad bytes instead of raising.
+                in the child only, once for all its functions, so that slow imports belong at its top. It
+                returns JSON values or bytes, and what can be expected of bad bytes it returns, too.
             data: at most 64 MiB, handed over as they are.
-            args: JSON values, at most 64 KiB as text; a tuple arrives as a list.
+            args: JSON values, at most 32 KiB as text; a tuple arrives as a list.
             seconds: of wall clock and of CPU, from this call on: waiting for a child, and starting one with
                 the imports, included.
             megabytes: MiB that the child may hold, the interpreter (about 10) and the modules included.
 
         Returns:
-            Bytes (at most 64 MiB), or JSON values (at most 64 KiB, nested at most 32 deep).
+            Bytes (at most 64 MiB), or JSON values (at most 32 KiB, nested at most 32 deep).
 
         Raises:
             CPUWorkError: there is no answer; its `failure` says why. Costs this call only.

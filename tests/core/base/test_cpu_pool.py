@@ -1,6 +1,7 @@
 """CPU children: what a call gets, what one that breaks costs, and what nobody in a child can reach."""
 
 import asyncio
+import importlib.util
 import io
 import json
 import os
@@ -36,6 +37,7 @@ def functions(monkeypatch, tmp_path):
     broken.mkdir()
     (broken / "broken_work.py").write_text('raise RuntimeError("SECRET at import")')
     (broken / "lacking_work.py").write_text("import no_such_library_anywhere")
+    (broken / "other_work.py").write_text("def nothing(_data, _args):\n    pass\n")
     monkeypatch.syspath_prepend(str(broken))
 
 
@@ -101,11 +103,50 @@ async def test_one_child_serves_call_after_call(pool):
     assert len(pool._idle) == 1
 
 
-async def test_more_functions_than_children(pool):
-    """An idle child makes room for another function."""
-    for function in ("describe", "echo", "count", "describe"):
-        await call(pool, function)
+async def test_more_modules_than_children(pool):
+    """The functions of a module share its children; an idle child makes room for another module."""
+    for function in (
+        "hostile_work:describe",
+        "operator:eq",
+        "hostile_work:echo",
+        "other_work:nothing",
+        "operator:ne",
+    ):
+        await pool.run(function, b"", "", **PATIENT)
         assert len(pool._idle) <= 2
+
+
+async def test_a_package_in_the_working_directory_is_found(pool, tmp_path, monkeypatch):
+    """As where its author runs the tests; what else lies there stays unread."""
+    package = tmp_path / "project" / "proofing_here"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "work.py").write_text("def read(_data, path):\n    return open(path).read()\n")
+    (package / "model.txt").write_text("model")
+    (package.parent / "secrets.yaml").write_text("secret")
+    monkeypatch.chdir(package.parent)
+    for entry in ("", str(package.parent)):
+        monkeypatch.syspath_prepend(entry)
+        text = await pool.run("proofing_here.work:read", b"", str(package / "model.txt"), **PATIENT)
+        assert text == "model"
+        require_landlock(pool._idle[-1].missing)
+        with pytest.raises(CPUWorkError):
+            await pool.run("proofing_here.work:read", b"", str(package.parent / "secrets.yaml"), **PATIENT)
+
+
+async def test_a_package_that_an_import_hook_finds_is_found(pool, tmp_path, monkeypatch):
+    """As in some editable installations, which put no directory on the path."""
+    (tmp_path / "hooked_work.py").write_text("def name(_data, _args):\n    return __name__\n")
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, *_places):
+            if name == "hooked_work":
+                return importlib.util.spec_from_file_location(name, tmp_path / "hooked_work.py")
+            return None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    assert await pool.run("hooked_work:name", **PATIENT) == "hooked_work"
 
 
 async def test_a_library_may_use_threads(pool):
@@ -158,7 +199,7 @@ HOSTILE = {
     "exception": ("fail", b"", None, {}, {CPUFailure.RAISED}),
     "recursion": ("recurse", b"", None, {}, {CPUFailure.RAISED}),
     "deep JSON": ("nest", b"", 100, {}, {CPUFailure.ANSWER}),
-    "large JSON": ("echo_text", b"", 70_000, {}, {CPUFailure.ANSWER}),
+    "large JSON": ("echo_text", b"", 40_000, {}, {CPUFailure.ANSWER}),
     "half an answer": ("forge", b"", "b", {}, {CPUFailure.ANSWER}),
     "two answers": ("forge", b"", "j\0\0\0\0\0\0\0\x011", {}, {CPUFailure.ANSWER}),
     "endless answer": ("flood", b"", None, {}, {CPUFailure.ANSWER}),
@@ -215,7 +256,7 @@ async def test_words_on_the_standard_streams_are_no_answers(pool):
         ("hostile_work:describe; import os", None),
         ("hostile_work:describe", object()),
         ("hostile_work:describe", float("nan")),
-        ("hostile_work:describe", "x" * 70_000),
+        ("hostile_work:describe", "x" * 40_000),
     ],
 )
 async def test_what_a_plugin_does_wrong_is_its_error(pool, function, args):
