@@ -134,6 +134,8 @@ class CPUPool:
 
     def _take(self, module: str) -> CPUChild:
         """Return an idle child of *module*, else a new one, for which an idle one may have to end."""
+        for child in [child for child in self._idle if child.has_ended]:
+            self._discard(child)
         for child in reversed(self._idle):  # the last is the warmest, and the first can end
             if child.module == module:
                 self._idle.remove(child)

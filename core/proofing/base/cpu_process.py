@@ -89,6 +89,11 @@ class CPUChild:
         """The process id, which is that of its group, too."""
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, as by the kernel when memory ran out."""
+        return self._process.poll() is not None
+
     async def begin(self) -> None:
         """Wait until its module is imported.
 

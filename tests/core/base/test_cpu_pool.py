@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import struct
 import sys
 import zlib
@@ -351,6 +352,16 @@ async def test_close_ends_calls_that_are_under_way():
     assert await task in {CPUFailure.CRASH, CPUFailure.START}
     assert await waiting is CPUFailure.START
     assert await failure_of(pool, "describe") is CPUFailure.START
+
+
+async def test_an_idle_child_that_was_killed_costs_no_call(pool):
+    """As by the kernel, when others took all memory."""
+    await call(pool, "describe")
+    child = pool._idle[0]
+    os.kill(child.pid, signal.SIGKILL)
+    await eventually(lambda: child.has_ended)
+    assert await call(pool, "describe", b"a") == {"bytes": 1, "args": None}
+    assert [one.pid == child.pid for one in pool._idle] == [False]
 
 
 async def test_children_come_with_calls_and_go_when_idle():
