@@ -21,6 +21,7 @@ from proofing.app.erasure import STOP_SECONDS, Eraser
 from proofing.app.service import ProofingService
 from proofing.app.worker import Worker
 from proofing.base import tracing
+from proofing.base.cpu_pool import CPUPool
 from proofing.base.errors import ConfigurationError, PluginError, Problem, ProofingError
 from proofing.base.logs import get_logger, log
 from proofing.contracts.hooks import BackendContext
@@ -195,6 +196,7 @@ async def start(
             proxy=settings.outbound_proxy_url, max_connections=settings.outbound_max_connections
         ),
         VendorBudgets(backends.results, configuration.live),
+        CPUPool(settings.cpu_children),
     )
     parts = Dependencies(
         queue=backends.queue,

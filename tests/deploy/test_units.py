@@ -62,6 +62,14 @@ def test_it_is_hardened(analyze, unit):
     assert analyze(*words, unit).returncode != 0
 
 
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_cpu_children_can_take_files_from_themselves(role):
+    """A system call that the unit does not name ends a process, and @system-service has none of Landlock."""
+    text = (ROOT / f"deploy/systemd/proofing-{role}.service").read_text()
+    allowed = re.search(r"^SystemCallFilter=(.+)$", text, re.MULTILINE)[1].split()
+    assert {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"} <= {*allowed}
+
+
 def test_the_limits_of_a_drain_are_named_where_it_is_set():
     """Who raises `worker_drain_seconds` reads there what kills a worker before its drain is over."""
     page = (ROOT / "docs/howto/operate.md").read_text()

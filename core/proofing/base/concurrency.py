@@ -37,6 +37,10 @@ class Background:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def pending(self) -> list["asyncio.Future[Any]"]:
+        """Return what goes on."""
+        return list(self._tasks)
+
     async def close(self) -> None:
         """Cancel what goes on, and wait until it has ended."""
         tasks = list(self._tasks)

@@ -19,7 +19,8 @@
     └── VendorError              no answer, as opposed to an answer that says no
         ├── VendorTimeoutError
         ├── VendorUnavailableError
-        └── VendorResponseError
+        ├── VendorResponseError
+        └── CPUWorkError         a call of `context.cpu` has no answer
 
 Messages say what happened and what to do. They never hold applicant data, bodies, keys, or text of a
 foreign exception; foreign exceptions are re-raised as one of these with ``from None``.
@@ -254,6 +255,48 @@ class VendorResponseError(VendorError):
     """The vendor answered something that is not in its contract. Says status and content type only."""
 
     billable = True
+
+
+class CPUFailure(StrEnum):
+    """Why a call of `ProofingContext.cpu` has no answer."""
+
+    #: It took longer than its seconds.
+    TIME = "time"
+    #: No child was free within its seconds.
+    BUSY = "busy"
+    #: It wanted more than its megabytes, or the kernel had none left.
+    MEMORY = "memory"
+    #: The child ended by a signal, or by itself, without an answer.
+    CRASH = "crash"
+    #: The child sent something that is no answer, or too large a one.
+    ANSWER = "answer"
+    #: The function raised an exception other than `MemoryError`.
+    RAISED = "raised"
+    #: No child could be started.
+    START = "start"
+
+
+class CPUWorkError(VendorError):
+    """A call of `ProofingContext.cpu` has no answer; what it was about is as good as unread.
+
+    Bytes of a stranger can bring about each of these but `BUSY` and `START`, so that an adapter that can
+    answer without catches it. One that does not has its question end as any other without an answer.
+
+    Attributes:
+        failure: why.
+        exception_class: name of the class that the function raised, with `CPUFailure.RAISED`.
+    """
+
+    def __init__(self, failure: CPUFailure, *, exception_class: str = "") -> None:
+        """Take the reason, and the class alone of an exception, whose text may hold what it was about."""
+        self.failure = failure
+        self.exception_class = exception_class
+        text = f" ({exception_class})" if exception_class else ""
+        super().__init__(
+            f"work in a CPU child failed: {failure}{text}",
+            code=f"cpu_{failure}",
+            retryable=failure in {CPUFailure.BUSY, CPUFailure.START},
+        )
 
 
 def why(error: OSError) -> str:

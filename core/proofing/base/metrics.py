@@ -37,6 +37,14 @@ VENDOR_SECONDS = Histogram(
     ["vendor", "product"],
     buckets=_SECONDS,
 )
+CPU_CALLS = Counter("proofing_cpu_calls", "Calls of functions in CPU children", ["outcome"])
+CPU_SECONDS = Histogram(
+    "proofing_cpu_call_seconds", "Time of one call in a CPU child, its wait included", buckets=_SECONDS
+)
+CPU_WAIT_SECONDS = Histogram(
+    "proofing_cpu_wait_seconds", "Time that calls waited until a CPU child was free", buckets=_SECONDS
+)
+CPU_CHILDREN = Gauge("proofing_cpu_children", "CPU children of this process")
 LIMITS_REACHED = Counter("proofing_limits_reached", "Requests refused because a limit was reached", ["limit"])
 VENDOR_BUDGETS_REACHED = Counter(
     "proofing_vendor_budgets_reached", "Calls not made because a vendor's budget was used up", ["vendor"]

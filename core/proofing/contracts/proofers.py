@@ -24,6 +24,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import HTTPClient
 from proofing.contracts.images import Image, Side
 from proofing.contracts.results import ProoferKind, VendorResult
@@ -75,6 +76,8 @@ class ProofingContext:
         logger: takes an event name and registered fields; never applicant data.
         requests_session: makes a `requests.Session` under the same rules, for an SDK built on it; needs
             the extra ``requests``.
+        cpu: decodes images and computes in a process without rights, for ``async def`` methods; bytes of a
+            stranger are parsed nowhere else.
     """
 
     idempotency_key: str
@@ -83,6 +86,7 @@ class ProofingContext:
     now: Callable[[], datetime]
     logger: logging.Logger
     requests_session: Callable[[], Any]
+    cpu: CPUWork
 
 
 class Proofer(Protocol[ResultT_co]):

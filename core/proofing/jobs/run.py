@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from proofing.base.cpu_pool import CPUPool
 from proofing.base.errors import (
     PluginError,
     VendorError,
@@ -49,12 +50,18 @@ _CAUSES: Mapping[type[VendorError], str] = {
 
 
 class VendorClientPool:
-    """What all runs of one process share: connections and threads, opened at the first call."""
+    """What all runs of one process share: connections, threads, CPU children, each made at the first call."""
 
-    def __init__(self, transport: OutboundTransport, budgets: VendorBudgets | None = None) -> None:
-        """Send calls over *transport*, within *budgets*."""
+    def __init__(
+        self,
+        transport: OutboundTransport,
+        budgets: VendorBudgets | None = None,
+        cpu: CPUPool | None = None,
+    ) -> None:
+        """Send calls over *transport*, within *budgets*; decode and compute in *cpu*."""
         self.transport = transport
         self.budgets = budgets
+        self.cpu = cpu or CPUPool()
         self._threads: ThreadPoolExecutor | None = None
 
     @property
@@ -65,7 +72,8 @@ class VendorClientPool:
         return self._threads
 
     async def close(self) -> None:
-        """Close connections; do not wait for threads that hang."""
+        """Close connections and end children; do not wait for threads that hang."""
+        await self.cpu.close()
         await self.transport.close()
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
@@ -188,6 +196,7 @@ class JobRun:
             now=lambda: datetime.now(UTC),
             logger=get_logger(type(loaded.proofer).__module__),
             requests_session=lambda: make_session(http.bounds),
+            cpu=self._desk.cpu.run,
         )
         return limit, context
 

@@ -7,6 +7,8 @@ work is in `proofing.plugin.support`. Reference: docs/reference/hooks.md.
 from proofing.base.errors import (
     BackendUnavailableError,
     ConfigurationError,
+    CPUFailure,
+    CPUWorkError,
     EncryptionError,
     ImageError,
     ImageNotFoundError,
@@ -40,6 +42,7 @@ from proofing.contracts.applicant import (
     parse_text,
     parse_zipcode,
 )
+from proofing.contracts.cpu import CPUWork
 from proofing.contracts.hooks import BackendContext, BackendDescriptor, PluginSettings, hookimpl
 from proofing.contracts.http import HTTPClient, VendorResponse
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image, Side, fingerprint_of
@@ -118,6 +121,9 @@ __all__ = [
     "BackendContext",
     "BackendDescriptor",
     "BackendUnavailableError",
+    "CPUFailure",
+    "CPUWork",
+    "CPUWorkError",
     "Capability",
     "Check",
     "ClaimedJob",

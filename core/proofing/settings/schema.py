@@ -104,6 +104,11 @@ class Settings(BaseModel):
     client_session_max_attempts: Count = Field(
         120, description="Sessions that one client address may begin in one hour."
     )
+    cpu_children: Count | None = Field(
+        None,
+        description="CPU children of one process, in which vendor plugins decode images; each may use a CPU "
+        "and several hundred MB. null: one for each CPU, at most 4. None is started before it is needed.",
+    )
     data_key_max_messages: Count = Field(
         100, description="How many messages one data key may seal. 1 makes a new key for each."
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from proofing.base.cpu_pool import CPUPool
 from proofing.base.logs import get_logger
 from proofing.contracts.proofers import (
     HostedProofer,
@@ -83,6 +84,8 @@ def make_context(
 ) -> ProofingContext:
     """Return the context that *descriptor*'s proofer has in a worker, with *transport* for the network.
 
+    Its `cpu` starts a real CPU child for each call.
+
     Must be called within a running event loop.
     """
     client = OutboundClient(
@@ -98,6 +101,14 @@ def make_context(
 
         return bridge(make_session(client.bounds), transport, loop)
 
+    async def cpu(function: str, data: bytes = b"", args: Any = None, **bounds: Any) -> Any:
+        # A pool for the call alone, so that no child is left to whoever made the context.
+        pool = CPUPool(1)
+        try:
+            return await pool.run(function, data, args, **bounds)
+        finally:
+            await pool.close()
+
     key = hashlib.sha256(f"{result_id}:{descriptor.kind}:{descriptor.name}".encode()).hexdigest()
     return ProofingContext(
         idempotency_key=key,
@@ -106,6 +117,7 @@ def make_context(
         now=lambda: datetime.now(UTC),
         logger=get_logger("proofing.vendor"),
         requests_session=requests_session,
+        cpu=cpu,
     )
 
 

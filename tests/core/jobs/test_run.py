@@ -9,7 +9,13 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from proofing.base.errors import LeaseLostError, PluginError, VendorResponseError, VendorTimeoutError
+from proofing.base.errors import (
+    CPUWorkError,
+    LeaseLostError,
+    PluginError,
+    VendorResponseError,
+    VendorTimeoutError,
+)
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.queues import JobMessage
@@ -362,6 +368,21 @@ async def test_the_context_is_the_only_way_out(begin):
     assert seen["answer"] == {"ok": True}
     assert 0 < seen["left"] <= 30
     assert (seen["zone"], seen["session"].trust_env, seen["logger"]) == (0, False, f"proofing.{__name__}")
+
+
+async def test_cpu_work_goes_to_a_child(begin):
+    """What comes back is the adapter's; where nothing does, its question has no answer, and a reason."""
+    run = begin()
+    bounds = {"seconds": 50, "megabytes": 200}
+
+    async def answer(context):
+        assert await context.cpu("operator:ne", b"", "x", **bounds) is True
+        await context.cpu("operator:add", b"", "x", **bounds)
+
+    check = await run.ask(loaded_of(Adapter(lambda _request, context: answer(context))), REQUEST, step="s")
+    assert isinstance(check.error, CPUWorkError)
+    assert (check.error.code, check.error.exception_class) == ("cpu_raised", "TypeError")
+    assert run.calls[0]["code"] == "cpu_raised"
 
 
 async def test_a_desk_closes_without_waiting_for_threads():

@@ -15,7 +15,14 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from proofing.base.errors import VendorError, VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.base.errors import (
+    CPUFailure,
+    CPUWorkError,
+    VendorError,
+    VendorResponseError,
+    VendorTimeoutError,
+    VendorUnavailableError,
+)
 from proofing.contracts.hooks import PluginSettings
 from proofing.contracts.http import VendorResponse
 from proofing.contracts.proofers import HostedSession, ProoferDescriptor
@@ -28,6 +35,7 @@ from proofing.contracts.results import (
     ResolutionResult,
     ReviewStatus,
 )
+from proofing.testing.vendor_fakes import FakeVendor, make_context
 from proofing.testing.vendors import (
     DeviceProfilerContract,
     DocumentProoferContract,
@@ -492,3 +500,14 @@ async def test_a_suite_without_answers_says_what_is_missing(monkeypatch):
     for answer in (suite.answer_yes, suite.answer_no):
         with pytest.raises(AssertionError, match="must say what the vendor answers"):
             answer(httpx.Request("GET", URL))
+
+
+async def test_the_context_of_the_kit_has_real_cpu_children():
+    """An adapter's function runs where it would run in a worker, and may be tested there."""
+    descriptor = ProoferDescriptor(name="v", kind=ProoferKind.DOCUMENT, make=lambda _settings: GoodVendor())
+    context = make_context(FakeVendor(lambda _request: httpx.Response(200)), descriptor)
+    bounds = {"seconds": 60, "megabytes": 200}
+    assert await context.cpu("operator:ne", b"a", "a", **bounds) is True
+    with pytest.raises(CPUWorkError) as caught:
+        await context.cpu("time:sleep", b"", None, **bounds)
+    assert caught.value.failure is CPUFailure.RAISED
