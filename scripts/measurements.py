@@ -33,6 +33,7 @@ _TABLES = {
     "inflight": "Vendor calls held by one worker",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
     "uploads": "Pictures: decrypted by the worker, encrypted and uploaded by the page",
+    "bodies": "Three images of 15 MiB in one JSON body to a vendor",
     "startup": "Start",
 }
 #: Reports of the long survival tests.

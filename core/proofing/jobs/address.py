@@ -36,7 +36,7 @@ def _plain(check: Check[Any]) -> dict[str, Any]:
     if result is None:
         return {
             "success": False,
-            "exception": type(check.error).__name__,
+            "exception": str(check.error.cause) if check.error else None,
             "timed_out": check.timed_out,
             "vendor_name": check.error.vendor_name if check.error else None,
             "transaction_id": check.error.transaction_id if check.error else None,

@@ -29,7 +29,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from proofing.base.errors import VendorResponseError
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.hooks import hookimpl
 from proofing.contracts.results import Outcome, ResolutionResult
 from proofing.contracts.proofers import Maturity, ProoferDescriptor, ProoferKind
