@@ -67,16 +67,20 @@ def make_session(send: Callable[..., VendorResponse], vendor_name: str) -> "requ
         def close(self) -> None:
             """Nothing is held."""
 
+    carrier = Carrier()
+
     class BoundSession(requests.Session):
-        """Follows nothing, whatever a call says."""
+        """Has one way out and follows nothing, whatever a call says and an SDK mounts."""
+
+        def get_adapter(self, url: str | bytes) -> BaseAdapter:  # noqa: ARG002 - the session's signature
+            """Return the carrier, which refuses URLs that are not allowed."""
+            return carrier
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             """Send one request."""
             return super().send(request, **{**options, "allow_redirects": False})
 
     session = BoundSession()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, Carrier())
     session.trust_env = False
     session.headers["accept-encoding"] = "identity"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))

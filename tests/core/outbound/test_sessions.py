@@ -7,6 +7,7 @@ import io
 import sys
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from proofing.base.errors import Cause, VendorError
 from proofing.contracts.bodies import Base64, StreamedBody
@@ -79,6 +80,16 @@ async def test_a_call_may_ask_for_less_time(vendor, session_of):
     session = session_of(vendor.host, timeout_seconds=0.05)
     with pytest.raises(VendorError, check=caused_by(Cause.TIMEOUT)):
         await asyncio.to_thread(lambda: session.get(vendor.url("hang"), timeout=60))
+
+
+async def test_an_sdk_cannot_mount_another_way_out(vendor, session_of):
+    """SDKs mount adapters of their own for retries; these would have their own connections and no rules."""
+    session = session_of("vendor.example")
+    session.mount("http://", HTTPAdapter(max_retries=3))
+    for url in (vendor.url("ok"), "ftp://vendor.example/"):
+        with pytest.raises(VendorError, match="allow-list"):
+            await asyncio.to_thread(session.get, url)
+    assert vendor.connections == 0
 
 
 async def test_the_loop_is_never_blocked(vendor, session_of):
