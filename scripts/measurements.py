@@ -34,6 +34,7 @@ _TABLES = {
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
     "uploads": "Pictures: decrypted by the worker, encrypted and uploaded by the page",
     "cpu": "Calls in CPU children, beside a pool of processes that are kept and pickle",
+    "bodies": "Three images of 15 MiB in one JSON body to a vendor",
     "startup": "Start",
 }
 #: Reports of the long survival tests.

@@ -2,16 +2,17 @@
 
 locals {
   log_metrics = {
-    JobSucceeded       = { roles = ["web", "worker"], pattern = "{ ($.name = \"perform\") && ($.end = \"done\") }", value = "1", default = "0" }
-    JobFailed          = { roles = ["web", "worker"], pattern = "{ $.name = \"job_failed\" }", value = "1", default = "0" }
-    QueueTimeMs        = { roles = ["worker"], pattern = "{ $.name = \"perform_start\" }", value = "$.queued_duration_ms", default = null }
-    RunTimeMs          = { roles = ["web", "worker"], pattern = "{ $.name = \"perform\" }", value = "$.duration_ms", default = null }
-    ResultsMissing     = { roles = ["web"], pattern = "{ $.name = \"result_missing\" }", value = "1", default = "0" }
-    PeopleRefused      = { roles = ["web"], pattern = "{ ($.name = \"step_refused\") && ($.reason != \"switched_off\") }", value = "1", default = "0" }
-    ConnectionsRefused = { roles = ["web"], pattern = "{ ($.name = \"connections_closed\") && (($.reason = \"full_refused\") || ($.reason = \"address_refused\")) }", value = "$.count", default = "0" }
-    RequestsFailed     = { roles = ["web"], pattern = "{ $.name = \"request_failed\" }", value = "1", default = "0" }
-    JobsEndedBadly     = { roles = ["web", "worker"], pattern = "{ (($.name = \"perform\") || ($.name = \"discard\")) && (($.end = \"stale\") || ($.end = \"timed_out\") || ($.end = \"worker_lost\") || ($.end = \"unknown_outcome\") || ($.end = \"internal_error\") || ($.end = \"plugin_error\") || ($.end = \"decrypt_error\") || ($.end = \"unreadable\")) }", value = "1", default = "0" }
-    JobsEnded          = { roles = ["web", "worker"], pattern = "{ (($.name = \"perform\") || ($.name = \"discard\")) && ($.end = \"*\") && ($.end != \"canceled\") }", value = "1", default = "0" }
+    JobSucceeded             = { roles = ["web", "worker"], pattern = "{ ($.name = \"perform\") && ($.end = \"done\") }", value = "1", default = "0" }
+    JobFailed                = { roles = ["web", "worker"], pattern = "{ $.name = \"job_failed\" }", value = "1", default = "0" }
+    QueueTimeMs              = { roles = ["worker"], pattern = "{ $.name = \"perform_start\" }", value = "$.queued_duration_ms", default = null }
+    RunTimeMs                = { roles = ["web", "worker"], pattern = "{ $.name = \"perform\" }", value = "$.duration_ms", default = null }
+    ResultsMissing           = { roles = ["web"], pattern = "{ $.name = \"result_missing\" }", value = "1", default = "0" }
+    VendorCredentialsRefused = { roles = ["web", "worker"], pattern = "{ $.name = \"vendor_credentials_refused\" }", value = "1", default = "0" }
+    PeopleRefused            = { roles = ["web"], pattern = "{ ($.name = \"step_refused\") && ($.reason != \"switched_off\") }", value = "1", default = "0" }
+    ConnectionsRefused       = { roles = ["web"], pattern = "{ ($.name = \"connections_closed\") && (($.reason = \"full_refused\") || ($.reason = \"address_refused\")) }", value = "$.count", default = "0" }
+    RequestsFailed           = { roles = ["web"], pattern = "{ $.name = \"request_failed\" }", value = "1", default = "0" }
+    JobsEndedBadly           = { roles = ["web", "worker"], pattern = "{ (($.name = \"perform\") || ($.name = \"discard\")) && (($.end = \"stale\") || ($.end = \"timed_out\") || ($.end = \"worker_lost\") || ($.end = \"unknown_outcome\") || ($.end = \"internal_error\") || ($.end = \"plugin_error\") || ($.end = \"decrypt_error\") || ($.end = \"unreadable\")) }", value = "1", default = "0" }
+    JobsEnded                = { roles = ["web", "worker"], pattern = "{ (($.name = \"perform\") || ($.name = \"discard\")) && ($.end = \"*\") && ($.end != \"canceled\") }", value = "1", default = "0" }
   }
 
   alarms = {
@@ -20,6 +21,7 @@ locals {
     queue-time            = { metric = "QueueTimeMs", collected = false, statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 10000, period = 60, periods = 1, missing = "notBreaching" }
     run-time              = { metric = "RunTimeMs", collected = false, statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 50000, period = 60, periods = 1, missing = "notBreaching" }
     missing-results       = { metric = "ResultsMissing", collected = false, statistic = "Sum", compare = "GreaterThanOrEqualToThreshold", threshold = 3, period = 900, periods = 1, missing = "notBreaching" }
+    vendor-credentials    = { metric = "VendorCredentialsRefused", collected = false, statistic = "Sum", compare = "GreaterThanOrEqualToThreshold", threshold = 1, period = 300, periods = 1, missing = "notBreaching" }
     vendor-budget-reached = { metric = "proofing_vendor_budgets_reached_total", collected = true, statistic = "Sum", compare = "GreaterThanOrEqualToThreshold", threshold = 1, period = 300, periods = 1, missing = "notBreaching" }
     jobs-waiting          = { metric = "proofing_queue_oldest_seconds", collected = true, statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 10, period = 60, periods = 1, missing = "notBreaching" }
     jobs-at-risk          = { metric = "proofing_queue_durability_risks", collected = true, statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 0, period = 60, periods = 5, missing = "notBreaching" }

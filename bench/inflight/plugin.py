@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from proofing.contracts.hooks import PluginSettings, hookimpl
+from proofing.contracts.hooks import hookimpl
+from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import Outcome, PhoneResult, ProoferKind
 

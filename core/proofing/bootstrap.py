@@ -32,7 +32,7 @@ from proofing.crypto.fips import fips_problems
 from proofing.jobs.dependencies import Deadlines, Dependencies
 from proofing.jobs.run import VendorClientPool
 from proofing.jobs.runner import JobRunner
-from proofing.outbound.client import OutboundTransport
+from proofing.outbound.transport import OutboundTransport
 from proofing.registry.backends import Backend, Backends, broken, count_errors, make_backend, open_backend
 from proofing.registry.plugins import BACKEND_HOOKS, PluginManager, secret_reader
 from proofing.routing.router import Router, unusable_vendors, vendor_problems

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proofing.app.scraping import scrape
 from proofing.base import metrics
+from proofing.base.errors import Cause
 from proofing.contracts.queues import QueueStats
 from proofing.contracts.records import End, JobKind
 from proofing.settings import LiveSettings, Settings
@@ -185,7 +186,7 @@ asyncio.run(main())
         assert f'proofing_waits_abandoned_total{{kind="{kind}"}} 0.0' in lines
         assert f'proofing_job_queued_seconds_bucket{{kind="{kind}",le="10.0"}} 0.0' in lines
         assert f'proofing_job_seconds_bucket{{kind="{kind}",le="50.0"}} 0.0' in lines
-    for cause in ("timeout", "unavailable", "response", "vendor", "plugin_error", "canceled"):
+    for cause in (*Cause, "plugin_error", "canceled"):
         labels = f'cause="{cause}",outcome="error",product="resolution",vendor="mock"'
         assert f"proofing_vendor_calls_total{{{labels}}} 0.0" in lines
     assert 'proofing_vendor_budgets_reached_total{vendor="mock"} 0.0' in lines

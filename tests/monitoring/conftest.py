@@ -126,7 +126,8 @@ class VendorServer:
     """The vendor's own server.
 
     Attributes:
-        mode: ``well`` (answers no), ``down`` (HTTP 503), ``nonsense`` (an answer that breaks the adapter).
+        mode: ``well`` (answers no), ``down`` (HTTP 503), ``refusing`` (HTTP 401), ``nonsense`` (an answer
+            that breaks the adapter).
         seconds: how long an answer takes.
         asked: how many answers were sent.
     """
@@ -143,7 +144,7 @@ class VendorServer:
                 self.rfile.read(int(self.headers["content-length"]))
                 outer._over.wait(outer.seconds)
                 body = b'{"outcome": "failed"}' if outer.mode == "well" else b'{"something": "else"}'
-                self.send_response(503 if outer.mode == "down" else 200)
+                self.send_response({"down": 503, "refusing": 401}.get(outer.mode, 200))
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()

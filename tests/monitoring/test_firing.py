@@ -262,6 +262,14 @@ async def vendor_is_down(stage):
 
 
 @contextlib.asynccontextmanager
+async def vendor_refuses_us(stage):
+    """The vendor answers 401."""
+    stage.vendor.mode = "refusing"
+    yield
+    stage.vendor.mode = "well"
+
+
+@contextlib.asynccontextmanager
 async def budget_is_spent(stage):
     """The vendor may be asked no more in this hour."""
     stage.edit(vendor_hourly_budgets={"rehearsal": 0})
@@ -389,6 +397,7 @@ REASONS = [
     (["run-time"], lambda stage: vendor_is_slow(stage, 51.5)),
     (["missing-results"], redis_loses_records),
     (["vendor-errors"], vendor_is_down),
+    (["vendor-credentials"], vendor_refuses_us),
     (["vendor-budget-reached"], budget_is_spent),
     (["jobs-at-risk"], commits_do_not_wait),
     (["queue-paused"], queue_is_paused),

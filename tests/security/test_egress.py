@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from proofing.base.errors import VendorError
-from proofing.outbound.client import OutboundClient, OutboundPolicy, OutboundTransport
-from proofing.outbound.sessions import make_session
+from proofing.outbound.blocking import ClientTwins
+from proofing.outbound.client import OutboundClient, OutboundPolicy
+from proofing.outbound.transport import OutboundTransport
 from proofing.testing.hostile import REDIRECTS, HostileVendor
 
 CASES = {"test_no_try_leaves_by_another_way": (1, 1)}
@@ -72,16 +73,17 @@ class Way:
     async def call(self, url, *hosts, proxy=None):
         """Send personal data to *url* and return the status; None when the call was refused or failed."""
         self.tried += 1
-        values = {"vendor_name": "acme", "hosts": frozenset(hosts), "timeout_seconds": 5.0}
-        body = b"900661234"
+        policy = OutboundPolicy(vendor_name="acme", hosts=frozenset(hosts), timeout_seconds=60.0)
+        if proxy not in self._transports:
+            self._transports[proxy] = OutboundTransport(proxy=proxy)
+            self._transports[proxy].prepare(None)
+        client, body = OutboundClient(self._transports[proxy], policy), b"900661234"
         with contextlib.suppress(VendorError):
             if self.is_session:
-                with make_session(OutboundPolicy(**values, proxy=proxy)) as session:
-                    answer = await asyncio.to_thread(session.post, url, data=body, allow_redirects=True)
+                session = ClientTwins(client, "acme").http
+                answer = await asyncio.to_thread(session.post, url, data=body, allow_redirects=True)
                 return answer.status_code
-            if proxy not in self._transports:
-                self._transports[proxy] = OutboundTransport(proxy=proxy)
-            return (await OutboundClient(self._transports[proxy], **values).post(url, content=body)).status
+            return (await client.post(url, content=body)).status
         return None
 
     async def close(self):

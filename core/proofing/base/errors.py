@@ -16,10 +16,7 @@
     ├── StoreError
     │   ├── StoreUnavailableError
     │   └── ImageNotFoundError
-    └── VendorError              no answer, as opposed to an answer that says no
-        ├── VendorTimeoutError
-        ├── VendorUnavailableError
-        ├── VendorResponseError
+    └── VendorError              no answer, as opposed to an answer that says no; its `Cause` says why
         └── CPUWorkError         a call of `context.cpu` has no answer
 
 Messages say what happened and what to do. They never hold applicant data, bodies, keys, or text of a
@@ -203,58 +200,71 @@ class ImageNotFoundError(StoreError):
     """No object stands under this key: never uploaded, already deleted, or expired."""
 
 
+class Cause(StrEnum):
+    """Why a vendor gave no answer, in our words; rules, metrics and alarms know nothing else of it."""
+
+    #: Our credentials are refused: an operator has to act.
+    AUTHENTICATION = "authentication"
+    #: More calls than the contract, a rate limit or our own budget allows.
+    QUOTA = "quota"
+    #: Down on schedule.
+    MAINTENANCE = "maintenance"
+    #: The vendor answers, but the source it asks, such as a licensing agency, does not serve.
+    SOURCE_DOWN = "source_down"
+    #: The vendor answers, but its source did not in time.
+    SOURCE_TIMEOUT = "source_timeout"
+    #: The vendor refuses the question as malformed: a fault of the adapter or its settings.
+    BAD_REQUEST = "bad_request"
+    #: The answer is not what the vendor documents.
+    NONSENSE = "nonsense"
+    #: No complete answer within the time limit.
+    TIMEOUT = "timeout"
+    #: No connection, or the vendor cannot serve now.
+    UNREACHABLE = "unreachable"
+    #: Our process ended during the call; what came of it is not known.
+    INTERRUPTED = "interrupted"
+    #: The person did not finish at the vendor.
+    ABANDONED = "abandoned"
+
+
+#: After these the vendor may have worked on the question all the same.
+_MAY_BE_BILLED = frozenset({Cause.SOURCE_TIMEOUT, Cause.NONSENSE, Cause.TIMEOUT, Cause.INTERRUPTED})
+
+
 class VendorError(ProofingError):
     """The vendor gave no answer. A vendor's *no* is a result, not an error.
 
     Attributes:
+        cause: why there is none.
+        codes: the vendor's own codes, such as ``0047``, for operators; no free text, and no rule reads them.
+        retry_after: seconds after which the vendor wants to be asked again; None when it does not say.
+        billed: whether the vendor may charge for the call all the same.
         vendor_name: as in the vendor's descriptor.
         transaction_id: the vendor's own id of the call, when it gave one.
-        retryable: whether the same question may be asked again later with hope.
-        billable: whether the vendor may charge for the call all the same.
-        code: the vendor's or our short code of the cause, such as ``0047``; no free text.
     """
-
-    retryable = False
-    billable = False
 
     def __init__(
         self,
+        cause: Cause,
         message: str,
         *,
         vendor_name: str = "",
+        codes: tuple[str, ...] = (),
+        retry_after: float | None = None,
+        billed: bool | None = None,
         transaction_id: str | None = None,
-        code: str | None = None,
-        retryable: bool | None = None,
-        billable: bool | None = None,
     ) -> None:
-        """Take a *message* free of applicant data and bodies, and the facts of the failed call."""
+        """Take the *cause*, a *message* free of applicant data and bodies, and the facts of the failed call.
+
+        *billed* None decides by the cause.
+        """
+        self.cause = cause
+        self.codes = codes
+        self.retry_after = retry_after
+        self.billed = cause in _MAY_BE_BILLED if billed is None else billed
         self.vendor_name = vendor_name
         self.transaction_id = transaction_id
-        self.code = code
-        if retryable is not None:
-            self.retryable = retryable
-        if billable is not None:
-            self.billable = billable
         super().__init__(message)
-
-
-class VendorTimeoutError(VendorError):
-    """The vendor did not answer in time; whether it worked on the question is not known."""
-
-    retryable = True
-    billable = True
-
-
-class VendorUnavailableError(VendorError):
-    """The vendor could not be reached, or said that it cannot serve now."""
-
-    retryable = True
-
-
-class VendorResponseError(VendorError):
-    """The vendor answered something that is not in its contract. Says status and content type only."""
-
-    billable = True
 
 
 class CPUFailure(StrEnum):
@@ -292,10 +302,12 @@ class CPUWorkError(VendorError):
         self.failure = failure
         self.exception_class = exception_class
         text = f" ({exception_class})" if exception_class else ""
+        is_ours = failure in {CPUFailure.BUSY, CPUFailure.START}
         super().__init__(
+            Cause.UNREACHABLE if is_ours else Cause.NONSENSE,
             f"work in a CPU child failed: {failure}{text}",
-            code=f"cpu_{failure}",
-            retryable=failure in {CPUFailure.BUSY, CPUFailure.START},
+            codes=(f"cpu_{failure}",),
+            billed=False,
         )
 
 

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proofing.base.errors import Problem
+from proofing.base.errors import Problem, VendorError
 from proofing.base.logs import get_logger, log
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _recorded(
         try:
             yield done
         except BaseException as error:
-            done.fail(type(error).__name__)
+            done.fail(error.cause if isinstance(error, VendorError) else type(error).__name__)
             raise
 
 

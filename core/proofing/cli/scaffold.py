@@ -137,13 +137,14 @@ _ADAPTER = Template('''\
 from typing import TYPE_CHECKING, Literal
 
 from proofing.plugin import (
+    Cause,
     Match,
     Outcome,
     ProofingContext,
     ProofingRequest,
     ResolutionResult,
+    VendorError,
     VendorResponse,
-    VendorResponseError,
 )
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -194,11 +195,11 @@ class ${title}ResolutionProofer:
 
 
 def _read(response: VendorResponse) -> ${title}Answer:
-    """Return the answer. Raises `VendorResponseError`, which holds nothing of the body."""
+    """Return the answer. Raises `VendorError`, which holds nothing of the body."""
     try:
         return ${title}Answer.model_validate(response.json())
     except ValidationError:
-        raise VendorResponseError("the answer is not $title's", vendor_name=_NAME) from None
+        raise VendorError(Cause.NONSENSE, "the answer is not $title's", vendor_name=_NAME) from None
 ''')
 
 _TEST = Template('''\

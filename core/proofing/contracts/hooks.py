@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import pluggy
-from pydantic import BaseModel, ConfigDict
 
+from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.queues import Queue
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
@@ -23,12 +23,6 @@ hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
 BackendT = TypeVar("BackendT")
-
-
-class PluginSettings(BaseModel):
-    """Base of a plugin's settings: frozen, strict, unknown keys refused. Secrets are `pydantic.SecretStr`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 def _no_old_secrets(_label: str) -> Sequence[bytes]:

@@ -2,25 +2,37 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
-from proofing.base import strict_json
-from proofing.base.errors import VendorResponseError, VendorUnavailableError
+from proofing.base import strict_json, strict_xml
+from proofing.base.errors import Cause, VendorError
+from proofing.contracts.bodies import StreamedBody
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+MAX_JSON_DEPTH = 32
 
 
 class HTTPClient(Protocol):
-    """A vendor's only way out: its proxy, its hosts, its deadline, nothing else."""
+    """A vendor's only way out: its proxy, its hosts, its certificates, its deadline, nothing else."""
 
-    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> "VendorResponse":
+    async def get(
+        self, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float | None = None
+    ) -> "VendorResponse":
         """Send a GET. See `request`."""
 
     async def post(
         self,
         url: str,
         *,
-        content: bytes | None = None,
+        content: bytes | StreamedBody | None = None,
         json_body: Any = None,
         headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
     ) -> "VendorResponse":
         """Send a POST. See `request`."""
 
@@ -29,32 +41,40 @@ class HTTPClient(Protocol):
         method: str,
         url: str,
         *,
-        content: bytes | None = None,
+        content: bytes | StreamedBody | None = None,
         json_body: Any = None,
         headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
     ) -> "VendorResponse":
-        """Send one request and read its answer, whatever its status. No retry, no redirect.
+        """Send one request and read its answer, whatever its status. No redirect.
+
+        A call that found no connection is repeated once, within its time; one that may have reached the
+        vendor never is. Outside `ProofingContext.unbilled` the call is noted before it is made, so that it
+        is not made again when this process dies.
 
         Args:
             method: of HTTP.
             url: of an allowed host.
-            content: the body as bytes.
-            json_body: the body as plain values, in place of *content*.
+            content: the body as bytes, or one that is made while it is sent.
+            json_body: the body as plain values, in place of *content*; may hold `Base64` images.
             headers: in addition to the usual ones.
+            timeout_seconds: the most that this call may take; never more than is left of the question's time.
 
         Raises:
-            VendorError: the host is not allowed (a fault of the adapter or its settings).
-            VendorTimeoutError: no complete answer within the time limit.
-            VendorUnavailableError: no connection.
-            VendorResponseError: the answer is larger than the cap, or is not HTTP.
+            VendorError: `Cause.BAD_REQUEST`: the host is not allowed (a fault of the adapter or its
+            settings);
+                `TIMEOUT`: no complete answer within the time limit; `UNREACHABLE`: no connection; `NONSENSE`:
+                the answer is larger than the cap, or is not HTTP.
         """
 
 
-MAX_JSON_DEPTH = 32
-
-
-#: Answers that say "not now" rather than "never".
-_UNAVAILABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: Statuses that say why there is no answer; other 4xx are a bad request, and the rest is nonsense.
+_CAUSES: Mapping[int, Cause] = {
+    401: Cause.AUTHENTICATION,
+    403: Cause.AUTHENTICATION,
+    429: Cause.QUOTA,
+    **dict.fromkeys((408, 425, 500, 502, 503, 504), Cause.UNREACHABLE),
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,36 +98,69 @@ class VendorResponse:
         """The media type without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the vendor wants to be asked again (``Retry-After``), or None."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        try:
+            moment = parsedate_to_datetime(value)
+            return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError):  # no date, or one without a time zone
+            return None
+
     def json(self) -> Any:
         """Return the body as strictly parsed JSON.
 
         Raises:
-            VendorResponseError: no UTF-8, no JSON, deeper than 32, a number that is not finite,
+            VendorError: `Cause.NONSENSE`: no UTF-8, no JSON, deeper than 32, a number that is not finite,
                 half a surrogate pair, or a duplicate key.
         """
         return parse_json(self.content, vendor_name=self.vendor_name, what=f"HTTP {self.status}")
+
+    def xml(self) -> "Element":
+        """Return the root of the body, strictly parsed as XML; names are ``{namespace}local``.
+
+        Raises:
+            VendorError: `Cause.NONSENSE`: not well-formed, or it has a document type, entities of its own or
+                processing instructions, or more elements, attributes or depth than
+                `proofing.base.strict_xml` lets through.
+        """
+        try:
+            return strict_xml.parse_xml(self.content)
+        except ValueError:
+            message = f"HTTP {self.status}: the body is not valid XML"
+        raise VendorError(Cause.NONSENSE, message, vendor_name=self.vendor_name) from None
 
     def require_success(self) -> "VendorResponse":
         """Return self for a 2xx answer.
 
         Raises:
-            VendorUnavailableError: the status says that the vendor cannot serve now.
-            VendorResponseError: any other status. The message names the status and nothing else.
+            VendorError: any other status, by its cause, with the status as its code. The message names the
+                status and nothing else.
         """
         if 200 <= self.status < 300:  # noqa: PLR2004 - the success class
             return self
-        message = f"the vendor answered with HTTP {self.status} ({self.content_type or 'no type'})"
-        kind = VendorUnavailableError if self.status in _UNAVAILABLE else VendorResponseError
-        raise kind(message, vendor_name=self.vendor_name, code=str(self.status))
+        is_refused = self.status // 100 == 4  # noqa: PLR2004 - the class of the client's errors
+        other = Cause.BAD_REQUEST if is_refused else Cause.NONSENSE
+        raise VendorError(
+            _CAUSES.get(self.status, other),
+            f"the vendor answered with HTTP {self.status} ({self.content_type or 'no type'})",
+            vendor_name=self.vendor_name,
+            codes=(str(self.status),),
+            retry_after=self.retry_after,
+        )
 
 
 def parse_json(content: bytes, *, vendor_name: str, what: str) -> Any:
     """Return what *content*, which came from a vendor, holds as strictly parsed JSON.
 
     Raises:
-        VendorResponseError: see `VendorResponse.json`.
+        VendorError: see `VendorResponse.json`.
     """
     try:
         return strict_json.parse_json(content, max_depth=MAX_JSON_DEPTH)
     except ValueError:
-        raise VendorResponseError(f"{what}: the body is not valid JSON", vendor_name=vendor_name) from None
+        message = f"{what}: the body is not valid JSON"
+    raise VendorError(Cause.NONSENSE, message, vendor_name=vendor_name) from None

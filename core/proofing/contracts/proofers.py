@@ -2,7 +2,8 @@
 
 An adapter is a stateless translator: it builds the vendor's request from the attributes it declared, sends it
 through ``context.http`` (its only way out), and reads the answer into a result. No retries, routing, storage
-or client of its own. Methods may be ``async def`` or plain ``def``; plain ones run in a bounded thread pool.
+or client of its own. Methods may be ``async def`` or plain ``def``; plain ones run in threads of their
+plugin, eight at most, and use ``context.sync``.
 
 Three shapes, told apart by the methods an adapter has:
 
@@ -18,15 +19,18 @@ that has no other shape is refused at start, because hosted sessions are not dri
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.bodies import StreamedBody
 from proofing.contracts.cpu import CPUWork
-from proofing.contracts.http import HTTPClient
+from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
+from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.results import ProoferKind, VendorResult
 
 ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
@@ -64,39 +68,71 @@ class ProofingRequest:
     request_ip: str | None = None
 
 
+class BlockingTwins(Protocol):
+    """What plain methods use in their thread in place of the context's `http` and `unbilled`."""
+
+    @property
+    def http(self) -> Any:
+        """A `requests.Session` whose calls `ProofingContext.http` carries; needs the extra ``requests``.
+
+        For SDKs that are built on it. It follows no redirects, keeps no cookies and ignores the environment;
+        a call's ``timeout`` may shorten what is left of the question's time; ``data`` may be a
+        `StreamedBody`.
+
+        Raises:
+            VendorError: the extra is not installed; from a call: as `HTTPClient.request` does.
+        """
+
+    def unbilled(self) -> AbstractContextManager[None]:
+        """Say that the calls within are free, in this thread. See `ProofingContext`."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes | StreamedBody | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> VendorResponse:
+        """Send one request without `requests`. See `HTTPClient.request`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofingContext:
     """What a proofer may use.
 
     Attributes:
         idempotency_key: derived from the result id; the same for a repeated call.
-        http: the outbound client: proxy, host allow-list, total deadline, byte cap, redaction, timing.
-        remaining_seconds: tells how much of the job's deadline is left.
+        http: the outbound client: proxy, host allow-list, certificates, deadline, byte cap, redaction,
+            timing.
+        unbilled: a context manager for calls that the vendor does not bill (authentication, session creation,
+            free polls). Before any other call it is noted that the question must not be asked again; a job
+            that dies after that ends as *unknown outcome*, and one that dies within `unbilled` runs again.
+        sync: the blocking twins of `http` and `unbilled`, for plain methods.
+        remaining_seconds: tells how much of the question's time is left.
         now: tells the wall-clock time, in UTC.
         logger: takes an event name and registered fields; never applicant data.
-        requests_session: makes a `requests.Session` under the same rules, for an SDK built on it; needs
-            the extra ``requests``.
         cpu: decodes images and computes in a process without rights, for ``async def`` methods; bytes of a
             stranger are parsed nowhere else.
     """
 
     idempotency_key: str
     http: HTTPClient
+    unbilled: Callable[[], AbstractContextManager[None]]
+    sync: BlockingTwins
     remaining_seconds: Callable[[], float]
     now: Callable[[], datetime]
     logger: logging.Logger
-    requests_session: Callable[[], Any]
     cpu: CPUWork
 
 
 class Proofer(Protocol[ResultT_co]):
     """The shape *answer*.
 
-    Raises from `proof` only `VendorError` and its kin:
-
-    * `VendorTimeoutError`, `VendorUnavailableError`: no answer. The attempt is given back where its
-      limit says so (`proofing.rules.limits`).
-    * `VendorResponseError`: nonsense; as above, and logged as the vendor's fault.
+    Raises from `proof` only `VendorError`: no answer, for one of the reasons of `Cause`. The attempt is given
+    back where its limit says so (`proofing.rules.limits`); a refused credential pages an operator. The
+    vendor's own codes are translated here, in its plugin: rules see causes alone.
 
     Anything else counts as a broken plugin (`End.PLUGIN_ERROR`), and its text is dropped.
     """
@@ -142,7 +178,7 @@ class HostedProofer(Protocol[ResultT_co]):
         """Check a webhook's signature and return the ticket that is ready, or None for other events.
 
         Raises:
-            VendorResponseError: the event is not the vendor's.
+            VendorError: the event is not the vendor's.
         """
 
     def fetch(
@@ -164,7 +200,11 @@ class ProoferDescriptor:
         make: builds the proofer from the plugin's settings, once a process. No I/O.
         attributes: the applicant attributes it gets.
         hosts: reads the host names it may call from the plugin's settings.
-        timeout_seconds: reads its time limit from the plugin's settings.
+        timeout_seconds: reads from the plugin's settings how long one question may take, all its calls
+            together.
+        max_response_bytes: an answer is cut off beyond, with `Cause.NONSENSE`.
+        tls: reads client certificate and authorities from the plugin's settings; None for public authorities
+            and no certificate.
         jurisdictions: the states it can answer for; None for all.
         needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
             only a match passes.
@@ -180,6 +220,8 @@ class ProoferDescriptor:
     attributes: frozenset[str] = frozenset()
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
+    max_response_bytes: int = MAX_RESPONSE_BYTES
+    tls: Callable[[Any], TLSSettings | None] = lambda _settings: None
     jurisdictions: frozenset[str] | None = None
     needs_selfie: bool = False
     accepts_test_documents: bool = False

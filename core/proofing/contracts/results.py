@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from proofing.base.errors import VendorError, VendorTimeoutError
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side
 
@@ -245,5 +245,5 @@ class Check(Generic[ResultT]):
 
     @property
     def timed_out(self) -> bool:
-        """Whether the vendor ran out of time, which is true of that error class only."""
-        return isinstance(self.error, VendorTimeoutError)
+        """Whether the vendor, or the source it asks, ran out of time."""
+        return self.error is not None and self.error.cause in {Cause.TIMEOUT, Cause.SOURCE_TIMEOUT}

@@ -2,13 +2,14 @@
 
 A vendor gets a copy of the attributes it declared and a context; whatever it does wrong stays here: foreign
 errors become `PluginError` without their text, answers of the wrong type are refused, and no call outlives
-the job. Plain (not async) adapters run in a bounded thread pool.
+the job. Plain (not async) adapters run in threads of their plugin, so that one that hangs starves no other.
 """
 
 import asyncio
 import contextvars
 import hashlib
 import inspect
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,35 +19,28 @@ from functools import partial
 from typing import Any
 
 from proofing.base.cpu_pool import CPUPool
-from proofing.base.errors import (
-    PluginError,
-    VendorError,
-    VendorResponseError,
-    VendorTimeoutError,
-    VendorUnavailableError,
-)
-from proofing.base.logs import Stopwatch, get_logger
+from proofing.base.errors import Cause, PluginError, VendorError
+from proofing.base.logs import Stopwatch, get_logger, log
 from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
 from proofing.base.tracing import SpanKind, span
 from proofing.contracts.proofers import PollingProofer, ProoferDescriptor, ProofingContext, ProofingRequest
 from proofing.contracts.queues import ClaimedJob
 from proofing.contracts.records import End, StatusRecord
 from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
-from proofing.outbound.client import OutboundClient, OutboundTransport
-from proofing.outbound.sessions import make_session
+from proofing.jobs.intents import QuestionIntent, RunIntent
+from proofing.outbound.billing import unbilled
+from proofing.outbound.blocking import ClientTwins
+from proofing.outbound.client import OutboundClient, OutboundPolicy
+from proofing.outbound.transport import OutboundTransport
 from proofing.registry.proofers import LoadedProofer, vendor_labels
 from proofing.routing.shared_limits import VendorBudgets
 
 #: First wait between two polls of a *submit, then poll* vendor, its growth, and its most.
 _POLL_SECONDS, _POLL_GROWTH, _POLL_MOST_SECONDS = 0.5, 1.5, 3.0
-#: Plain adapters of all jobs of one process share these threads.
-_THREADS = 32
-#: Why a question has no answer, for metrics.
-_CAUSES: Mapping[type[VendorError], str] = {
-    VendorTimeoutError: "timeout",
-    VendorUnavailableError: "unavailable",
-    VendorResponseError: "response",
-}
+#: So many plain methods of one plugin run at once.
+_THREADS = 8
+
+_logger = get_logger(__name__)
 
 
 class VendorClientPool:
@@ -62,21 +56,21 @@ class VendorClientPool:
         self.transport = transport
         self.budgets = budgets
         self.cpu = cpu or CPUPool()
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: dict[str, ThreadPoolExecutor] = {}
 
-    @property
-    def threads(self) -> ThreadPoolExecutor:
-        """The pool for plain adapters."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="proofer")
-        return self._threads
+    def threads(self, plugin: str) -> ThreadPoolExecutor:
+        """Return the pool for the plain methods of *plugin*."""
+        if plugin not in self._threads:
+            self._threads[plugin] = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"proofer-{plugin}")
+        return self._threads[plugin]
 
     async def close(self) -> None:
         """Close connections and end children; do not wait for threads that hang."""
         await self.cpu.close()
         await self.transport.close()
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        threads, self._threads = self._threads, {}
+        for pool in threads.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 class JobRun:
@@ -90,8 +84,7 @@ class JobRun:
         self.calls: list[dict[str, Any]] = []
         self._desk = desk
         self._deadline = time.monotonic() + job.message.deadline_seconds
-        self._intent = asyncio.Lock()
-        self._intent_noted = False
+        self._intent = RunIntent(job)
 
     def remaining_seconds(self) -> float:
         """Return what is left of the job's deadline."""
@@ -110,14 +103,17 @@ class JobRun:
             LeaseLostError: the job is no longer ours; the vendor was not called.
         """
         descriptor = loaded.descriptor
-        proofer = loaded.proofer
+        _ = loaded.proofer  # made, or nothing is noted
         budgets = self._desk.budgets
         if budgets is not None and not await budgets.spend(descriptor.name):
             return self._not_asked(descriptor, step)
-        if not descriptor.idempotent:
-            await self._note_intent(descriptor.name)
+        policy = loaded.policy()
+        intent = QuestionIntent(self._intent, descriptor.name)
+        if not descriptor.idempotent and not policy.hosts:
+            await intent.note()
         with span(f"ask {descriptor.name}", vendor=descriptor.name, step=step) as asking:
-            check, cause = await self._ask_within_limit(loaded, proofer, request, step)
+            context = self._context(loaded, policy, intent)
+            check, cause = await self._ask_within_limit(loaded, request, step, context, intent)
             if cause:
                 asking.fail(cause)
             asking.set(outcome=check.result.outcome if check.result else "error")
@@ -125,31 +121,43 @@ class JobRun:
         return check
 
     async def _ask_within_limit(
-        self, loaded: LoadedProofer, proofer: Any, request: ProofingRequest, step: str
+        self,
+        loaded: LoadedProofer,
+        request: ProofingRequest,
+        step: str,
+        context: ProofingContext,
+        intent: QuestionIntent,
     ) -> tuple[Check[Any], str]:
         """Ask, and return the answer with the cause why there is none."""
         descriptor = loaded.descriptor
-        limit, context = self._context(loaded)
         reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
         started = time.perf_counter()
         check: Check[Any]
         # What ends neither way: canceled with its job.
         outcome, cause = "error", "canceled"
         try:
-            async with asyncio.timeout(limit):
-                answer = await self._answer(proofer, reduced, context)
+            async with asyncio.timeout(context.remaining_seconds()):
+                answer = await self._answer(loaded, reduced, context)
+            intent.require()
             result = self._require_type(loaded, answer)
             check = Check(result=result)
             outcome, cause = result.outcome.value, ""
         except TimeoutError:
-            cause = _CAUSES[VendorTimeoutError]
-            check = Check(
-                error=VendorTimeoutError("no answer within the time limit", vendor_name=descriptor.name)
-            )
+            error = VendorError(Cause.TIMEOUT, "no answer within the time limit", vendor_name=descriptor.name)
+            check, cause = Check(error=error), error.cause.value
         except VendorError as error:
-            cause = _CAUSES.get(type(error), "vendor")
-            check = Check(error=error)
+            intent.require()
+            check, cause = Check(error=error), error.cause.value
+            if error.cause is Cause.AUTHENTICATION:
+                log(
+                    _logger,
+                    "vendor_credentials_refused",
+                    level=logging.ERROR,
+                    vendor=descriptor.name,
+                    trace_id=self.message.trace_id,
+                )
         except PluginError:
+            intent.require()
             cause = "plugin_error"
             raise
         finally:
@@ -159,67 +167,64 @@ class JobRun:
 
     def _not_asked(self, descriptor: ProoferDescriptor, step: str) -> Check[Any]:
         """Return the check of a vendor whose budget is used up: no answer, and no call that is billed."""
-        error = VendorUnavailableError(
+        error = VendorError(
+            Cause.QUOTA,
             "the hourly budget is used up",
             vendor_name=descriptor.name,
-            code="budget_reached",
+            codes=("budget_reached",),
         )
         check: Check[Any] = Check(error=error)
         self.calls.append(_call_facts(descriptor.name, step, check))
         return check
 
-    async def _note_intent(self, vendor_name: str) -> None:
-        """Note once a job, before its first call, that from now on it must not be run again."""
-        async with self._intent:
-            if not self._intent_noted:
-                await self.job.record_intent(vendor_name)
-                self._intent_noted = True
-
-    def _context(self, loaded: LoadedProofer) -> tuple[float, ProofingContext]:
-        """Return the time limit in seconds, and what the adapter may use."""
+    def _context(
+        self, loaded: LoadedProofer, policy: OutboundPolicy, intent: QuestionIntent
+    ) -> ProofingContext:
+        """Return what the adapter may use."""
         name = loaded.descriptor.name
-        hosts, seconds = loaded.bounds()
-        limit = min(seconds, self.remaining_seconds())
+        if policy.hosts:
+            self._desk.transport.prepare(policy.tls)
         http = OutboundClient(
             self._desk.transport,
-            vendor_name=name,
-            hosts=hosts,
-            timeout_seconds=limit,
+            policy,
             deadline=self._deadline,
             trace_id=self.message.trace_id,
+            note_intent=None if loaded.descriptor.idempotent else intent.note,
         )
         key = hashlib.sha256(f"{self.message.result_id}:{loaded.descriptor.kind}:{name}".encode()).hexdigest()
-        context = ProofingContext(
+        return ProofingContext(
             idempotency_key=key,
             http=http,
-            remaining_seconds=self.remaining_seconds,
+            unbilled=unbilled,
+            sync=ClientTwins(http, name),
+            remaining_seconds=http.seconds_left,
             now=lambda: datetime.now(UTC),
             logger=get_logger(type(loaded.proofer).__module__),
-            requests_session=lambda: make_session(http.bounds),
             cpu=self._desk.cpu.run,
         )
-        return limit, context
 
-    async def _answer(self, proofer: Any, request: ProofingRequest, context: ProofingContext) -> Any:
+    async def _answer(self, loaded: LoadedProofer, request: ProofingRequest, context: ProofingContext) -> Any:
         """Run the adapter's shape to its answer; `LoadedProofer.proofer` lets only these two through."""
+        plugin = loaded.plugin
+        proofer: Any = loaded.proofer
         if not isinstance(proofer, PollingProofer):
-            return await self._call(proofer.proof, request, context)
-        ticket = await self._call(proofer.submit, request, context)
+            return await self._call(plugin, proofer.proof, request, context)
+        ticket = await self._call(plugin, proofer.submit, request, context)
         wait = _POLL_SECONDS
-        while (result := await self._call(proofer.poll, ticket, context)) is None:
+        while (result := await self._call(plugin, proofer.poll, ticket, context)) is None:
             await asyncio.sleep(wait)
             wait = min(wait * _POLL_GROWTH, _POLL_MOST_SECONDS)
         return result
 
-    async def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call one method of an adapter, async or plain, keeping foreign errors in."""
+    async def _call(self, plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Call one method of an adapter of *plugin*, async or plain, keeping foreign errors in."""
         try:
             if inspect.iscoroutinefunction(method):
                 return await method(*arguments)
             loop = asyncio.get_running_loop()
             # In our context, so that what it does belongs to our trace.
             step = partial(contextvars.copy_context().run, method, *arguments)
-            answer = await loop.run_in_executor(self._desk.threads, step)
+            answer = await loop.run_in_executor(self._desk.threads(plugin), step)
             return await answer if inspect.isawaitable(answer) else answer
         except (VendorError, TimeoutError, GeneratorExit):
             raise
@@ -292,9 +297,11 @@ def _call_facts(vendor_name: str, step: str, check: Check[Any]) -> dict[str, Any
         facts |= {"transaction_id": check.result.transaction_id, "billed": check.result.billed}
     if check.error is not None:
         facts |= {
-            "error": type(check.error).__name__,
-            "code": check.error.code,
+            "cause": check.error.cause.value,
+            "codes": list(check.error.codes),
             "transaction_id": check.error.transaction_id,
+            "billed": check.error.billed,
+            "retry_after": check.error.retry_after,
             "timed_out": check.timed_out,
         }
     return facts

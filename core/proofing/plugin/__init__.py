@@ -6,6 +6,7 @@ work is in `proofing.plugin.support`. Reference: docs/reference/hooks.md.
 
 from proofing.base.errors import (
     BackendUnavailableError,
+    Cause,
     ConfigurationError,
     CPUFailure,
     CPUWorkError,
@@ -25,9 +26,6 @@ from proofing.base.errors import (
     Trouble,
     UploadRefusedError,
     VendorError,
-    VendorResponseError,
-    VendorTimeoutError,
-    VendorUnavailableError,
 )
 from proofing.base.logs import exception_fields, get_logger, log
 from proofing.contracts.applicant import (
@@ -42,12 +40,15 @@ from proofing.contracts.applicant import (
     parse_text,
     parse_zipcode,
 )
+from proofing.contracts.bodies import Base64, StreamedBody
 from proofing.contracts.cpu import CPUWork
-from proofing.contracts.hooks import BackendContext, BackendDescriptor, PluginSettings, hookimpl
-from proofing.contracts.http import HTTPClient, VendorResponse
+from proofing.contracts.hooks import BackendContext, BackendDescriptor, hookimpl
+from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image, Side, fingerprint_of
+from proofing.contracts.plugin_settings import PluginSettings, TLSSettings
 from proofing.contracts.proofers import (
     AnyProofer,
+    BlockingTwins,
     HostedProofer,
     HostedSession,
     Maturity,
@@ -113,6 +114,7 @@ __all__ = [
     "DOCUMENT_TYPES",
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
+    "MAX_RESPONSE_BYTES",
     "OBJECT_PREFIX",
     "Admission",
     "Alert",
@@ -121,10 +123,13 @@ __all__ = [
     "BackendContext",
     "BackendDescriptor",
     "BackendUnavailableError",
+    "Base64",
+    "BlockingTwins",
     "CPUFailure",
     "CPUWork",
     "CPUWorkError",
     "Capability",
+    "Cause",
     "Check",
     "ClaimedJob",
     "Classification",
@@ -188,6 +193,8 @@ __all__ = [
     "StatusRecord",
     "StoreError",
     "StoreUnavailableError",
+    "StreamedBody",
+    "TLSSettings",
     "Timekeeper",
     "Trouble",
     "UploadConstraints",
@@ -196,15 +203,13 @@ __all__ = [
     "Usage",
     "VendorError",
     "VendorResponse",
-    "VendorResponseError",
     "VendorResult",
-    "VendorTimeoutError",
-    "VendorUnavailableError",
     "exception_fields",
     "fingerprint_of",
     "get_logger",
     "hookimpl",
     "log",
+    "nonsense",
     "parse_date",
     "parse_iso_date",
     "parse_phone",
@@ -212,4 +217,6 @@ __all__ = [
     "parse_text",
     "parse_zipcode",
     "pause_sentences",
+    "timeout",
+    "unreachable",
 ]

@@ -1,8 +1,8 @@
 """What plugins would otherwise repeat.
 
 Seams for foreign exceptions and their kinds of trouble, waits that grow, bounded threads, MACs under previous
-keys, authenticated encryption, strict JSON and YAML, SQL in files, and what all state ID and document vendors
-share.
+keys, authenticated encryption, strict JSON, XML and YAML, boto3 clients carried by the outbound client, SQL
+in files, and what all state ID and document vendors share.
 
 Heavier than `proofing.plugin`: import it in the modules that do the work, not in the plugin's package.
 """
@@ -15,11 +15,13 @@ from proofing.base.macs import MACKeys
 from proofing.base.named_queries import NamedQueries
 from proofing.base.sqlite_changes import data_version
 from proofing.base.strict_json import parse_json
+from proofing.base.strict_xml import parse_xml
 from proofing.base.strict_yaml import parse_yaml
 from proofing.base.threads import BoundedThreads
 from proofing.base.troubles import WORDS as TROUBLE_WORDS
 from proofing.base.troubles import trouble_of, trouble_of_postgres, trouble_of_redis
 from proofing.crypto.encryption import KEY_BYTES, aead_open, aead_seal, canonical_context
+from proofing.outbound.botocore_calls import carry_botocore
 from proofing.rules.document_errors import IMAGE_FAILURES, MIN_DPI, MIN_GLARE, MIN_SHARPNESS
 from proofing.rules.documents import has_barcode_attention
 from proofing.rules.state_id import JURISDICTIONS, judge_matches
@@ -40,11 +42,13 @@ __all__ = [
     "aead_seal",
     "calls_back",
     "canonical_context",
+    "carry_botocore",
     "data_version",
     "has_barcode_attention",
     "jittered",
     "judge_matches",
     "parse_json",
+    "parse_xml",
     "parse_yaml",
     "seam",
     "silence_foreign",

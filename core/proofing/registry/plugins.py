@@ -19,7 +19,8 @@ from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.base.logs import get_logger, log
 from proofing.contracts import hooks
 from proofing.contracts.applicant import ATTRIBUTES
-from proofing.contracts.hooks import GROUP, BackendContext, BackendDescriptor, PluginSettings
+from proofing.contracts.hooks import GROUP, BackendContext, BackendDescriptor
+from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Queue
 from proofing.contracts.results import ProoferKind

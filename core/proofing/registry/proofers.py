@@ -6,7 +6,9 @@ from typing import Any
 
 from proofing.base.errors import PluginError
 from proofing.contracts.hooks import GROUP
+from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.proofers import AnyProofer, HostedProofer, Maturity, PollingProofer, ProoferDescriptor
+from proofing.outbound.client import OutboundPolicy
 from proofing.registry.vendor_metrics import begin_vendor
 
 
@@ -43,8 +45,8 @@ class LoadedProofer:
         made: AnyProofer = proofer
         return made
 
-    def bounds(self) -> tuple[frozenset[str], float]:
-        """Return the hosts that it may call, and the time limit of one question in seconds.
+    def policy(self) -> OutboundPolicy:
+        """Return what holds for its calls.
 
         Raises:
             PluginError: the descriptor's functions raise, or answer with something else.
@@ -53,6 +55,7 @@ class LoadedProofer:
         try:
             hosts: Any = self.descriptor.hosts(self.settings)
             seconds = float(self.descriptor.timeout_seconds(self.settings))
+            tls: Any = self.descriptor.tls(self.settings)
             known: frozenset[object] = frozenset(hosts)
         except Exception as error:  # noqa: BLE001 - a plugin's function may raise anything
             raise PluginError(f"the descriptor of {name} raised {type(error).__name__}") from None
@@ -62,7 +65,14 @@ class LoadedProofer:
             raise PluginError(f"{name}: hosts must return a set of host names, such as api.acme.example:8443")
         if not seconds > 0:
             raise PluginError(f"{name}: timeout_seconds must return a positive number")
-        return names, seconds
+        most: Any = self.descriptor.max_response_bytes
+        if type(most) is not int or most <= 0:
+            raise PluginError(f"{name}: max_response_bytes must be a positive number of bytes")
+        if not (tls is None or isinstance(tls, TLSSettings)):
+            raise PluginError(f"{name}: tls must return a TLSSettings or None")
+        return OutboundPolicy(
+            vendor_name=name, hosts=names, timeout_seconds=seconds, max_response_bytes=most, tls=tls
+        )
 
     @property
     def is_mock(self) -> bool:

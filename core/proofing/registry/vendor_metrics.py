@@ -1,10 +1,11 @@
 """The series of a vendor that may be asked, which begin at 0: docs/reference/metrics.md."""
 
+from proofing.base.errors import Cause
 from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
 from proofing.contracts.results import Outcome
 
 #: Why a question to a vendor has no answer.
-_VENDOR_CAUSES = ("timeout", "unavailable", "response", "vendor", "plugin_error", "canceled")
+_VENDOR_CAUSES = (*(cause.value for cause in Cause), "plugin_error", "canceled")
 
 
 def begin_vendor(vendor: str, product: str) -> None:

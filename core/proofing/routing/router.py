@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import ProoferKind
+from proofing.outbound.tls import make_ssl_context
 from proofing.registry.plugins import PluginManager
 from proofing.registry.proofers import LoadedProofer
 from proofing.settings import LiveSettings, Settings
@@ -124,7 +125,7 @@ def unusable_vendors(settings: Settings, plugins: PluginManager) -> list[Problem
         for name in names:
             try:
                 loaded = _named(plugins, kind, name)
-                loaded.bounds()
+                make_ssl_context(loaded.policy().tls)
                 _ = loaded.proofer
             except PluginError as error:
                 problems.append(Problem("settings", key, str(error)))
@@ -144,7 +145,7 @@ def vendor_hosts(settings: Settings, plugins: PluginManager) -> dict[str, list[s
     for key, kind, names in _named_vendors(settings):
         for name in names:
             try:
-                hosts, _seconds = _named(plugins, kind, name).bounds()
+                hosts = _named(plugins, kind, name).policy().hosts
             except PluginError as error:
                 problems.append(Problem("settings", key, str(error)))
             else:

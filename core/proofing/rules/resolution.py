@@ -258,12 +258,11 @@ def _review_status(check: Check[DeviceResult] | None) -> str | None:
 
 
 def _exception(check: Check[Any]) -> str | None:
-    """Return class and code of what came in place of an answer, or None; texts of errors stay behind."""
+    """Return cause and codes of what came in place of an answer, or None; texts of errors stay behind."""
     if check.error is not None:
-        kind = type(check.error).__name__
-        return f"{kind} {check.error.code}" if check.error.code else kind
+        return " ".join((check.error.cause, *check.error.codes))
     if check.result is not None and check.result.outcome is Outcome.UNKNOWN:
-        return "UnknownOutcome"
+        return "unknown_outcome"
     return None
 
 
@@ -278,7 +277,7 @@ def _facts(check: Check[Any]) -> StageFacts:
             exception=_exception(check),
             timed_out=check.timed_out,
             transaction_id=error.transaction_id if error else None,
-            billed=error.billable if error else False,
+            billed=error.billed if error else False,
         )
     return StageFacts(
         success=result.passed,

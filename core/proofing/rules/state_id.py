@@ -7,7 +7,7 @@ vendor is judged alike.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from proofing.base.errors import VendorError
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.results import Check, Match, StateIDResult
 
@@ -29,8 +29,8 @@ UNVERIFIED = "UNVERIFIED"
 #: The office said nothing of it.
 MISSING = "MISSING"
 
-#: Codes of the licensing agencies' network for a failed agency: unavailable, system error, timeout.
-OFFICE_ERROR_CODES = frozenset({"0001", "0002", "0047"})
+#: What a failed licensing agency comes to; a vendor's own codes for it are its plugin's.
+OFFICE_CAUSES = frozenset({Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +74,15 @@ def _required(applicant: Applicant) -> list[str]:
 
 def is_office_error(error: VendorError | None) -> bool:
     """Tell whether it was the licensing agency that failed, and not the way to it."""
-    return error is not None and error.code in OFFICE_ERROR_CODES
+    return error is not None and error.cause in OFFICE_CAUSES
 
 
 def bypass_error(check: Check[StateIDResult], codes: Collection[str]) -> Check[StateIDResult]:
-    """Return *check*, or a skipped one in its place that passes, when its error's code is among *codes*.
+    """Return *check*, or a skipped one in its place that passes, when a code of its error is among *codes*.
 
     Args:
         check: the state ID check.
         codes: the setting `state_id_bypass_codes`. The bypass stays on record as the skip's name.
     """
-    if check.error is None or check.error.code is None or check.error.code not in codes:
-        return check
-    return Check(skipped=f"StateIDExceptionBypassed-{check.error.code}")
+    named = [code for code in check.error.codes if code in codes] if check.error is not None else []
+    return Check(skipped=f"StateIDExceptionBypassed-{named[0]}") if named else check

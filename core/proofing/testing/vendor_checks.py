@@ -12,7 +12,7 @@ from unittest import mock
 
 from pydantic import BaseModel, SecretStr
 
-from proofing.base.errors import ProofingError, VendorError
+from proofing.base.errors import Cause, ProofingError, VendorError
 from proofing.base.logs import JSONFormatter
 from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.results import DocumentResult, Match, Outcome, VendorResult
@@ -102,6 +102,11 @@ def _secrets(value: Any, name: str = "secret") -> Iterator[tuple[str, str]]:
         items = enumerate(value)
     for key, item in items:
         yield from _secrets(item, f"{name}.{key}")
+
+
+def caused_by(*causes: Cause) -> Callable[[VendorError], bool]:
+    """Return a check of an error's cause: ``pytest.raises(VendorError, check=caused_by(Cause.QUOTA))``."""
+    return lambda error: error.cause in causes
 
 
 def check_error(error: VendorError, canary: Canary) -> None:

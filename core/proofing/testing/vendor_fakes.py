@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,8 +24,11 @@ from proofing.contracts.proofers import (
     ProofingRequest,
 )
 from proofing.contracts.results import VendorResult
+from proofing.outbound.billing import unbilled
+from proofing.outbound.blocking import ClientTwins
 from proofing.outbound.client import OutboundClient
-from proofing.outbound.sessions import make_session
+from proofing.outbound.transport import OutboundTransport
+from proofing.registry.proofers import LoadedProofer
 
 #: Answers one request, or raises what a transport raises.
 Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
@@ -81,25 +85,15 @@ def make_context(
     *,
     timeout_seconds: float = 5.0,
     result_id: str = "6c1f2b0e-3b62-4c1e-9d53-3a4f2f8b7a10",
+    note_intent: Callable[[], Awaitable[None]] | None = None,
 ) -> ProofingContext:
     """Return the context that *descriptor*'s proofer has in a worker, with *transport* for the network.
 
-    Its `cpu` starts a real CPU child for each call.
-
-    Must be called within a running event loop.
+    Its `cpu` starts a real CPU child for each call. Must be called within a running event loop. *note_intent*
+    is awaited before each call that is not within `ProofingContext.unbilled`.
     """
-    client = OutboundClient(
-        transport,
-        vendor_name=descriptor.name,
-        hosts=descriptor.hosts(settings),
-        timeout_seconds=timeout_seconds,
-    )
-    loop = asyncio.get_running_loop()
-
-    def requests_session() -> Any:
-        from proofing.testing.vendor_sessions import bridge  # noqa: PLC0415 - needs the extra `requests`
-
-        return bridge(make_session(client.bounds), transport, loop)
+    policy = replace(LoadedProofer("", descriptor, settings).policy(), timeout_seconds=timeout_seconds)
+    client = OutboundClient(OutboundTransport(transport=transport), policy, note_intent=note_intent)
 
     async def cpu(function: str, data: bytes = b"", args: Any = None, **bounds: Any) -> Any:
         # A pool for the call alone, so that no child is left to whoever made the context.
@@ -113,10 +107,11 @@ def make_context(
     return ProofingContext(
         idempotency_key=key,
         http=client,
+        unbilled=unbilled,
+        sync=ClientTwins(client, descriptor.name),
         remaining_seconds=lambda: timeout_seconds,
         now=lambda: datetime.now(UTC),
         logger=get_logger("proofing.vendor"),
-        requests_session=requests_session,
         cpu=cpu,
     )
 

@@ -5,13 +5,14 @@ import re
 from typing import TYPE_CHECKING
 
 from proofing.plugin import (
+    Cause,
     DocAuthResult,
     DocumentResult,
     Outcome,
     ProofingContext,
     ProofingRequest,
     Side,
-    VendorUnavailableError,
+    VendorError,
 )
 from proofing.plugin.support import IMAGE_FAILURES, MIN_DPI, MIN_GLARE, MIN_SHARPNESS, has_barcode_attention
 from proofing_mock import standard
@@ -70,7 +71,7 @@ def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
     """Return what *form* asks for.
 
     Raises:
-        VendorUnavailableError: it asks for a server error.
+        VendorError: it asks for a server error.
     """
     sides = [side for side in request.images if side is not Side.SELFIE]
     failures: dict[Side, int] = {}
@@ -78,11 +79,11 @@ def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
         if key != _WHOLE and key not in sides:
             continue
         if status >= _SERVER_ERROR:
-            raise VendorUnavailableError("failed as asked", vendor_name=_NAME, code=str(status))
+            raise VendorError(Cause.UNREACHABLE, "failed as asked", vendor_name=_NAME, codes=(str(status),))
         if status in IMAGE_FAILURES:
             failures.update(dict.fromkeys(sides if key == _WHOLE else [Side(key)], status))
     if form.passport_network_failed:
-        raise VendorUnavailableError("the passport check failed as asked", vendor_name=_NAME)
+        raise VendorError(Cause.UNREACHABLE, "the passport check failed as asked", vendor_name=_NAME)
     doc_auth_result = form.doc_auth_result or _implied_doc_auth_result(form)
     is_good = doc_auth_result in {DocAuthResult.PASSED, DocAuthResult.ATTENTION} and not failures
     passed = is_good if form.transaction_passed is None else form.transaction_passed

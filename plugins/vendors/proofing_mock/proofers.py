@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from proofing.plugin import (
     LICENSE_TYPES,
+    Cause,
     DeviceResult,
     Match,
     Outcome,
@@ -17,9 +18,6 @@ from proofing.plugin import (
     ReviewStatus,
     StateIDResult,
     VendorError,
-    VendorResponseError,
-    VendorTimeoutError,
-    VendorUnavailableError,
 )
 from proofing.plugin.support import JURISDICTIONS
 
@@ -59,7 +57,7 @@ class ResolutionMock:
         applicant = request.applicant
         ssn = (applicant.ssn or "").replace("-", "")
         if ssn == _NO_CONTACT_SSN:
-            raise VendorUnavailableError("could not contact", vendor_name=self.name)
+            raise VendorError(Cause.UNREACHABLE, "could not contact", vendor_name=self.name)
         error = self._error((applicant.first_name or "").lower())
         if error is not None:
             raise error
@@ -82,11 +80,11 @@ class ResolutionMock:
     def _error(self, first_name: str) -> VendorError | None:
         """Return the error that *first_name* asks for."""
         if "fail" in first_name:
-            return VendorUnavailableError("failed as asked", vendor_name=self.name)
+            return VendorError(Cause.UNREACHABLE, "failed as asked", vendor_name=self.name)
         if "time" in first_name:
-            return VendorTimeoutError("timed out as asked", vendor_name=self.name)
+            return VendorError(Cause.TIMEOUT, "timed out as asked", vendor_name=self.name)
         if "parse" in first_name:
-            return VendorResponseError("answered nonsense as asked", vendor_name=self.name)
+            return VendorError(Cause.NONSENSE, "answered nonsense as asked", vendor_name=self.name)
         return None
 
     def _failure(self, attribute: str) -> ResolutionResult:
@@ -115,9 +113,9 @@ class PhoneMock:
         await asyncio.sleep(self._latency_seconds)
         phone = re.sub(r"\D", "", request.applicant.phone or "", flags=re.ASCII).removeprefix("1")
         if phone == _TIMEOUT_PHONE:
-            raise VendorTimeoutError("timed out as asked", vendor_name=self.name)
+            raise VendorError(Cause.TIMEOUT, "timed out as asked", vendor_name=self.name)
         if phone == _EXCEPTION_PHONE:
-            raise VendorUnavailableError("failed as asked", vendor_name=self.name)
+            raise VendorError(Cause.UNREACHABLE, "failed as asked", vendor_name=self.name)
         failed = phone in {_FAILING_PHONE, ""}
         return PhoneResult(
             vendor_name=self.name,
@@ -143,8 +141,11 @@ class StateIDMock:
         applicant = request.applicant
         number = (applicant.state_id_number or "").strip()
         if number.lower() == _OFFICE_TIMEOUT_NUMBER:
-            raise VendorTimeoutError(
-                "the licensing agency timed out as asked", vendor_name=self.name, code=_OFFICE_TIMEOUT_CODE
+            raise VendorError(
+                Cause.SOURCE_TIMEOUT,
+                "the licensing agency timed out as asked",
+                vendor_name=self.name,
+                codes=(_OFFICE_TIMEOUT_CODE,),
             )
         wrong = []
         if applicant.state_id_jurisdiction not in JURISDICTIONS:
@@ -179,7 +180,7 @@ class DeviceMock:
         await asyncio.sleep(self._latency_seconds)
         session_id = request.device_session_id or ""
         if "no_result" in session_id:
-            raise VendorUnavailableError("no result as asked", vendor_name=self.name)
+            raise VendorError(Cause.UNREACHABLE, "no result as asked", vendor_name=self.name)
         status = next(
             (status for status in (ReviewStatus.REJECT, ReviewStatus.REVIEW) if status.value in session_id),
             ReviewStatus.PASS,

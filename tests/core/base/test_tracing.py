@@ -1,5 +1,6 @@
 """Traces: one from the submit to the vendor's HTTP call, nothing personal in it; nothing at all when off."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from proofing import bootstrap
 from proofing.base import tracing
-from proofing.base.errors import ConfigurationError, VendorUnavailableError
+from proofing.base.errors import Cause, ConfigurationError, VendorError
 from proofing.contracts.records import JobKind
-from proofing.outbound.client import OutboundClient
-from proofing.outbound.sessions import make_session
+from proofing.outbound.blocking import ClientTwins
+from proofing.outbound.client import OutboundClient, OutboundPolicy
+from proofing.outbound.transport import OutboundTransport
+from proofing.testing.vendor_checks import caused_by
 from proofing_devtools.capture import APPLICANT, DEVICE, PERSON
 from proofing_devtools.collector import running_collector
 from proofing_mock.proofers import ResolutionMock
@@ -48,7 +51,8 @@ class Answering(httpx.AsyncBaseTransport):
 def client():
     """Return a client of a vendor."""
     hosts = frozenset({"vendor.example"})
-    return OutboundClient(Answering(), vendor_name="acme", hosts=hosts, timeout_seconds=5)
+    policy = OutboundPolicy(vendor_name="acme", hosts=hosts, timeout_seconds=5)
+    return OutboundClient(OutboundTransport(transport=Answering()), policy)
 
 
 def parent(span):
@@ -107,20 +111,18 @@ async def test_a_job_without_a_trace_begins_one(process, spans):
 
 async def test_a_failure_leaves_its_class_and_no_text(spans):
     """OpenTelemetry would record the exception, whose text may hold anything."""
-    with pytest.raises(VendorUnavailableError):
+    with pytest.raises(VendorError, check=caused_by(Cause.UNREACHABLE)):
         await client().get("https://vendor.example/away")
     span = spans()["GET"]
-    assert (span.status.is_ok, span.attributes["error.type"], span.events) == (False, "ConnectError", ())
+    assert (span.status.is_ok, span.attributes["error.type"], span.events) == (False, "unreachable", ())
     assert "900-66-1234" not in span.to_json()
 
 
-def test_a_session_of_requests_is_traced(spans):
+async def test_a_session_of_requests_is_traced(spans):
     """Also in a thread."""
-    bounds = client().bounds
-    with running_collector() as somebody, tracing.span("ask acme"):
-        host = somebody.url.removeprefix("http://")
-        allowed = type(bounds)(vendor_name="acme", hosts=frozenset({host}), timeout_seconds=5)
-        make_session(allowed).post(f"{somebody.url}/people/900-66-1234", data=b"")
+    session = ClientTwins(client(), "acme").http
+    with tracing.span("ask acme"):
+        await asyncio.to_thread(session.post, "https://vendor.example/people/900-66-1234", data=b"")
     span = spans()["POST"]
     assert span.attributes["http.response.status_code"] == 200
     assert parent(span) == identity(spans()["ask acme"])

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 import proofing_mock
 from proofing.cli import main
-from proofing.contracts.hooks import PluginSettings, hookimpl
+from proofing.contracts.hooks import hookimpl
+from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.proofers import Maturity
 from proofing.contracts.results import ProoferKind
 

@@ -16,7 +16,7 @@ import asyncio, sys
 from pathlib import Path
 import httpx, yaml
 from proofing.jobs.run import JobRun, VendorClientPool
-from proofing.outbound.client import OutboundTransport
+from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import PluginManager
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind

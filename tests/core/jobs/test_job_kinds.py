@@ -170,7 +170,7 @@ async def test_errors_of_a_license_office_can_be_bypassed(process, caplog, codes
         )
         assert (record.end, record.is_success) == (end, end is End.DONE)
     (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
-    assert [call["code"] for call in line["vendors"] if call["step"] == "state_id"] == ["0047"]
+    assert [call["codes"] for call in line["vendors"] if call["step"] == "state_id"] == [["0047"]]
 
 
 async def test_a_home_address_of_its_own_is_resolved_apart(process):

@@ -10,11 +10,12 @@ import httpx
 import pytest
 
 from proofing.base.errors import (
+    Cause,
     CPUWorkError,
     LeaseLostError,
     PluginError,
-    VendorResponseError,
-    VendorTimeoutError,
+    QueueUnavailableError,
+    VendorError,
 )
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
@@ -23,7 +24,7 @@ from proofing.contracts.records import JobKind
 from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind, ResolutionResult
 from proofing.jobs import run as run_module
 from proofing.jobs.run import JobRun, VendorClientPool
-from proofing.outbound.client import OutboundTransport
+from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import LoadedProofer
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryJob
@@ -31,6 +32,7 @@ from proofing.testing.vendor_fakes import FakeVendor
 
 YES = ResolutionResult(vendor_name="acme", outcome=Outcome.PASSED, transaction_id="t-1")
 CANARY = Canary()
+URL = "https://vendor.example/"
 
 
 class Adapter:
@@ -42,6 +44,22 @@ class Adapter:
     async def proof(self, request, context):
         found = self.answer(request, context)
         return await found if asyncio.iscoroutine(found) else found
+
+
+class Caller:
+    """Calls its vendor, as adapters do, and answers yes."""
+
+    async def proof(self, request, context):
+        await context.http.get(URL)
+        return YES
+
+
+class PlainCaller:
+    """The same, in a thread."""
+
+    def proof(self, request, context):
+        context.sync.http.get(URL)
+        return YES
 
 
 class PlainAdapter(Adapter):
@@ -64,10 +82,15 @@ def loaded_of(proofer, **changes):
 
 
 @pytest.fixture
-async def desk():
+def vendor():
+    """Whom adapters call; it says yes to everything."""
+    return FakeVendor(lambda _request: httpx.Response(200, json={"ok": True}))
+
+
+@pytest.fixture
+async def desk(vendor):
     """What runs share; nothing leaves the process."""
-    transport = FakeVendor(lambda _request: httpx.Response(200, json={"ok": True}))
-    made = VendorClientPool(OutboundTransport(transport=transport))
+    made = VendorClientPool(OutboundTransport(transport=vendor))
     yield made
     await made.close()
 
@@ -146,10 +169,11 @@ async def test_submit_then_poll(begin, monkeypatch):
 
 
 async def test_a_poller_without_an_answer_times_out(begin):
-    """The deadline ends the polling, and the intent stands once."""
+    """The deadline ends the polling, and the intent is noted once."""
 
     class Poller:
         async def submit(self, request, context):
+            await context.http.post(URL, json_body={})
             return "ticket"
 
         async def poll(self, ticket, context):
@@ -206,7 +230,7 @@ async def test_our_own_cancellation_is_passed_on(begin):
 @pytest.mark.parametrize("shape", [Adapter, PlainAdapter])
 async def test_a_vendor_error_is_the_check(begin, shape):
     """No answer is kept beside the answers, with its facts."""
-    error = VendorResponseError("nonsense", vendor_name="acme", code="0047", transaction_id="t")
+    error = VendorError(Cause.NONSENSE, "nonsense", vendor_name="acme", codes=("0047",), transaction_id="t")
     run = begin()
     check = await run.ask(loaded_of(shape(lambda *_: _raise(error))), REQUEST, step="s")
     assert check.error is error
@@ -215,9 +239,11 @@ async def test_a_vendor_error_is_the_check(begin, shape):
         "vendor": "acme",
         "step": "s",
         "success": False,
-        "error": "VendorResponseError",
-        "code": "0047",
+        "cause": "nonsense",
+        "codes": ["0047"],
         "transaction_id": "t",
+        "billed": True,
+        "retry_after": None,
         "timed_out": False,
     }
 
@@ -276,39 +302,160 @@ async def test_a_descriptor_that_bounds_nothing_is_told_plainly(begin, changes, 
         await begin().ask(loaded_of(Adapter(lambda *_: YES), **changes), REQUEST, step="s")
 
 
-async def test_the_intent_is_noted_once_and_before_the_first_call(begin):
+@pytest.mark.parametrize("caller", [Caller, PlainCaller])
+async def test_the_intent_is_noted_once_and_before_the_first_call(begin, vendor, caller):
     """Calls side by side wait for the one note; later ones find it there."""
     run = begin()
-    order = []
+    called_before = []
     real = run.job.record_intent
 
     async def note(name):
         await asyncio.sleep(0)
+        called_before.append(len(vendor.requests))
         await real(name)
-        order.append("intent")
 
     run.job.record_intent = note
-    loaded = loaded_of(Adapter(lambda *_: order.append("call") or YES))
+    loaded = loaded_of(caller())
     await asyncio.gather(*(run.ask(loaded, REQUEST, step=str(number)) for number in range(5)))
     await run.ask(loaded, REQUEST, step="later")
-    assert order == ["intent"] + ["call"] * 6
+    assert (called_before, len(vendor.requests)) == ([0], 6)
     assert run.job.intents == ["acme"]
 
 
-async def test_without_the_lease_nobody_is_called(begin):
-    """A rejected note stops the run before the vendor hears of it; the next call tries again."""
+async def test_an_adapter_that_calls_nobody_through_us_notes_its_intent_first(begin):
+    """It names no hosts, so nothing of ours would see its call."""
     run = begin()
-    called = []
+    noted = []
+    loaded = loaded_of(
+        Adapter(lambda *_: noted.extend(run.job.intents) or YES), hosts=lambda _settings: frozenset()
+    )
+    await run.ask(loaded, REQUEST, step="s")
+    assert noted == ["acme"]
+
+
+class Swallows(Caller):
+    """Makes a yes of whatever goes wrong."""
+
+    async def proof(self, request, context):
+        try:
+            return await super().proof(request, context)
+        except Exception:  # noqa: BLE001 - what the test is about
+            return YES
+
+
+class Translates(Caller):
+    """Makes a vendor's error of whatever goes wrong."""
+
+    async def proof(self, request, context):
+        try:
+            return await super().proof(request, context)
+        except Exception:  # noqa: BLE001 - what the test is about
+            raise VendorError(Cause.UNREACHABLE, "no connection") from None
+
+
+@pytest.mark.parametrize("caller", [Caller, PlainCaller, Swallows, Translates])
+@pytest.mark.parametrize("kind", [LeaseLostError, QueueUnavailableError])
+async def test_without_the_note_nobody_is_called(begin, vendor, caller, kind):
+    """A rejected note ends the run before the vendor hears of it, whatever the adapter makes of the error."""
+    run = begin()
+    tries = []
 
     async def lost(_name):
-        raise LeaseLostError
+        tries.append(1)
+        raise kind("x")
 
     run.job.record_intent = lost
-    loaded = loaded_of(Adapter(lambda *_: called.append(1) or YES))
     for _ in range(2):
-        with pytest.raises(LeaseLostError):
-            await run.ask(loaded, REQUEST, step="s")
-    assert called == []
+        with pytest.raises(kind):
+            await run.ask(loaded_of(caller()), REQUEST, step="s")
+    assert (vendor.requests, len(tries)) == ([], 2)
+
+
+async def test_free_calls_note_no_intent(begin, vendor):
+    """Neither by the client, nor in tasks begun within, nor in a thread; the call after it does."""
+    run = begin()
+
+    async def answer(context):
+        with context.unbilled():
+            await context.http.get(URL)
+            await asyncio.gather(context.http.get(URL), context.http.get(URL))
+        assert run.job.intents == []
+        await context.http.get(URL)
+        return YES
+
+    def plain_answer(context):
+        with context.sync.unbilled():
+            context.sync.http.get(URL)
+            context.sync.request("GET", URL)
+        assert plain.job.intents == []
+        context.sync.request("GET", URL)
+        return YES
+
+    assert (
+        await run.ask(loaded_of(Adapter(lambda _request, context: answer(context))), REQUEST, step="s")
+    ).passed
+    plain = begin()
+    loaded = loaded_of(PlainAdapter(lambda _request, context: plain_answer(context)))
+    assert (await plain.ask(loaded, REQUEST, step="s")).passed
+    assert [run.job.intents, plain.job.intents] == [["acme"], ["acme"]]
+    assert len(vendor.requests) == 7
+
+
+async def test_free_calls_of_one_question_are_not_those_of_another(begin, vendor):
+    """A question side by side is billed, though the first is in the middle of free calls."""
+    free, billed = begin(), begin(result_id="r-2")
+    inside, outside = asyncio.Event(), asyncio.Event()
+
+    async def log_in(context):
+        with context.unbilled():
+            inside.set()
+            await outside.wait()
+            await context.http.get(URL)
+        return YES
+
+    first = asyncio.create_task(
+        free.ask(loaded_of(Adapter(lambda _request, context: log_in(context))), REQUEST, step="s")
+    )
+    await inside.wait()
+    await billed.ask(loaded_of(Caller()), REQUEST, step="s")
+    outside.set()
+    await first
+    assert [free.job.intents, billed.job.intents] == [[], ["acme"]]
+
+
+async def test_one_hanging_plugin_starves_no_other(begin, desk):
+    """Each plugin has eight threads of its own; the ninth question of one waits, and other plugins answer."""
+    release, hanging = threading.Event(), threading.Semaphore(0)
+
+    def hang(*_):
+        hanging.release()
+        release.wait(30)
+        return YES
+
+    run = begin(deadline_seconds=60)
+    stuck = [
+        asyncio.create_task(run.ask(loaded_of(PlainAdapter(hang)), REQUEST, step=str(number)))
+        for number in range(9)
+    ]
+    try:
+        for _ in range(8):
+            assert await asyncio.to_thread(hanging.acquire, timeout=30)
+        other = loaded_of(PlainAdapter(lambda *_: YES))
+        other.plugin = "other"
+        assert (await run.ask(other, REQUEST, step="s")).passed
+        assert not hanging.acquire(blocking=False)
+    finally:
+        release.set()
+    assert all(check.passed for check in await asyncio.gather(*stuck))
+
+
+async def test_a_refused_credential_is_a_line_for_the_operator(begin, caplog):
+    """It names the vendor, and is the alarm's source on AWS."""
+    error = VendorError(Cause.AUTHENTICATION, "x", vendor_name="acme")
+    check = await begin().ask(loaded_of(Adapter(lambda *_: _raise(error))), REQUEST, step="s")
+    assert check.error is error
+    (record,) = [record for record in caplog.records if record.message == "vendor_credentials_refused"]
+    assert (record.levelname, record.proofing_fields["vendor"]) == ("ERROR", "acme")
 
 
 async def test_an_idempotent_adapter_needs_no_intent(begin):
@@ -344,7 +491,7 @@ async def test_the_deadline_ends_the_call(begin, shape):
         check = await begin(deadline_seconds=0.1).ask(loaded_of(shape(answer)), REQUEST, step="s")
     finally:
         release.set()
-    assert isinstance(check.error, VendorTimeoutError)
+    assert check.error.cause is Cause.TIMEOUT
     assert time.monotonic() - started < 9
     assert check.error.vendor_name == "acme"
 
@@ -357,7 +504,7 @@ async def test_the_context_is_the_only_way_out(begin):
         seen["answer"] = (await context.http.get("https://vendor.example/")).json()
         seen["left"] = context.remaining_seconds()
         seen["zone"] = context.now().utcoffset().total_seconds()
-        seen["session"] = context.requests_session()
+        seen["session"] = context.sync.http
         seen["logger"] = context.logger.name
         await context.http.get("https://evil.example/")
 
@@ -389,6 +536,6 @@ async def test_a_desk_closes_without_waiting_for_threads():
     """Close is harmless before any call, and twice."""
     desk = VendorClientPool(OutboundTransport())
     await desk.close()
-    assert desk.threads.submit(lambda: sys.version_info).result()
+    assert desk.threads("acme").submit(lambda: sys.version_info).result()
     await desk.close()
     await desk.close()

@@ -16,7 +16,8 @@ from proofing.settings import read_layers
 
 HEAD = """
 from pydantic import SecretStr
-from proofing.contracts.hooks import BackendDescriptor, PluginSettings, hookimpl
+from proofing.contracts.hooks import BackendDescriptor, hookimpl
+from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 """

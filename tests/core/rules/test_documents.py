@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from proofing.base.errors import VendorTimeoutError
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import LICENSE_TYPES, Applicant
 from proofing.contracts.images import Side
 from proofing.contracts.results import (
@@ -554,7 +554,7 @@ def test_the_state_id_check_comes_last():
     assert no.reasons == ("state_id_verification",)
     assert no.failed_fingerprints == MARKS
     for silent in (
-        with_office(error=VendorTimeoutError("x")),
+        with_office(error=VendorError(Cause.TIMEOUT, "x")),
         with_office(result=StateIDResult(vendor_name="o", outcome=Outcome.UNKNOWN)),
     ):
         assert silent.outcome is Outcome.UNKNOWN

@@ -2,14 +2,14 @@
 
 import pytest
 
-from proofing.base.errors import VendorUnavailableError
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.results import Check, Outcome, ResolutionResult, ReviewStatus
 from proofing.rules import planning
 
 PASSED = Check(result=ResolutionResult(vendor_name="v", outcome=Outcome.PASSED))
 FAILED = Check(result=ResolutionResult(vendor_name="v", outcome=Outcome.FAILED))
-ERROR: Check[ResolutionResult] = Check(error=VendorUnavailableError("x"))
+ERROR: Check[ResolutionResult] = Check(error=VendorError(Cause.UNREACHABLE, "x"))
 
 
 def curable(*attributes):

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from proofing.base.errors import VendorResponseError, VendorTimeoutError, VendorUnavailableError
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.records import End
 from proofing.contracts.results import (
@@ -104,7 +104,12 @@ ROWS = [
     # The office says no.
     (ONE, {"state_id": state_id(FAILED)}, False, "fail_state_id"),
     (ONE, {"state_id": state_id(Outcome.REVIEW)}, False, "fail_state_id"),
-    (ONE, {"state_id": Check(error=VendorTimeoutError("x", code="0047"))}, False, "fail_state_id"),
+    (
+        ONE,
+        {"state_id": Check(error=VendorError(Cause.SOURCE_TIMEOUT, "x", codes=("0047",)))},
+        False,
+        "fail_state_id",
+    ),
     (
         ONE,
         {"resolution": resolution(FAILED, {"address"}), "state_id": state_id(FAILED, {"address"})},
@@ -209,7 +214,7 @@ def test_each_row_of_the_adjudication(applicant, replaced, success, reason):
             "review",
         ),
         (device(ReviewStatus.REJECT, FAILED), True, "device_profiling_result_review_required", "reject"),
-        (Check(error=VendorTimeoutError("x")), False, "device_profiling_exception", None),
+        (Check(error=VendorError(Cause.TIMEOUT, "x")), False, "device_profiling_exception", None),
         (device(ReviewStatus.PASS, Outcome.UNKNOWN), False, "device_profiling_exception", "pass"),
         (Check(skipped="x", skipped_passes=False), False, "device_profiling_exception", None),
     ],
@@ -230,7 +235,7 @@ def test_the_second_device_counts_too():
     assert record.success
     assert record.device_reason == "device_profiling_result_review_required"
     assert record.hybrid_device_review_status == "reject"
-    record = adjudicate(ONE, checks(hybrid_device=Check(error=VendorUnavailableError("x"))))
+    record = adjudicate(ONE, checks(hybrid_device=Check(error=VendorError(Cause.UNREACHABLE, "x"))))
     assert not record.success
     assert record.end is End.DEVICE_EXCEPTION
 
@@ -241,44 +246,47 @@ def test_the_second_device_counts_too():
         ({}, End.DONE, None),
         ({"resolution": resolution(FAILED), "state_id": NOT_WANTED}, End.DONE, None),
         (
-            {"resolution": Check(error=VendorResponseError("x", code="500")), "state_id": NOT_WANTED},
-            End.VENDOR_EXCEPTION,
-            "VendorResponseError 500",
-        ),
-        (
-            {"state_id": Check(error=VendorTimeoutError("x", code="0047"))},
-            End.STATE_ID_EXCEPTION,
-            "VendorTimeoutError 0047",
-        ),
-        ({"state_id": Check(error=VendorTimeoutError("x"))}, End.VENDOR_EXCEPTION, "VendorTimeoutError"),
-        (
-            {"device": Check(error=VendorUnavailableError("x"))},
-            End.DEVICE_EXCEPTION,
-            "VendorUnavailableError",
-        ),
-        (
             {
-                "device": Check(error=VendorUnavailableError("x")),
-                "state_id": Check(error=VendorTimeoutError("x", code="0001")),
-            },
-            End.STATE_ID_EXCEPTION,
-            "VendorTimeoutError 0001",
-        ),
-        (
-            {
-                "resolution": Check(error=VendorTimeoutError("x")),
+                "resolution": Check(error=VendorError(Cause.NONSENSE, "x", codes=("500",))),
                 "state_id": NOT_WANTED,
-                "device": Check(error=VendorUnavailableError("x")),
             },
             End.VENDOR_EXCEPTION,
-            "VendorTimeoutError",
+            "nonsense 500",
+        ),
+        (
+            {"state_id": Check(error=VendorError(Cause.SOURCE_TIMEOUT, "x", codes=("0047",)))},
+            End.STATE_ID_EXCEPTION,
+            "source_timeout 0047",
+        ),
+        ({"state_id": Check(error=VendorError(Cause.TIMEOUT, "x"))}, End.VENDOR_EXCEPTION, "timeout"),
+        (
+            {"device": Check(error=VendorError(Cause.UNREACHABLE, "x"))},
+            End.DEVICE_EXCEPTION,
+            "unreachable",
+        ),
+        (
+            {
+                "device": Check(error=VendorError(Cause.UNREACHABLE, "x")),
+                "state_id": Check(error=VendorError(Cause.SOURCE_DOWN, "x", codes=("0001",))),
+            },
+            End.STATE_ID_EXCEPTION,
+            "source_down 0001",
+        ),
+        (
+            {
+                "resolution": Check(error=VendorError(Cause.TIMEOUT, "x")),
+                "state_id": NOT_WANTED,
+                "device": Check(error=VendorError(Cause.UNREACHABLE, "x")),
+            },
+            End.VENDOR_EXCEPTION,
+            "timeout",
         ),
         (
             {"resolution": resolution(Outcome.UNKNOWN), "state_id": NOT_WANTED},
             End.VENDOR_EXCEPTION,
-            "UnknownOutcome",
+            "unknown_outcome",
         ),
-        ({"phone_precheck": Check(error=VendorTimeoutError("x"))}, End.DONE, None),
+        ({"phone_precheck": Check(error=VendorError(Cause.TIMEOUT, "x"))}, End.DONE, None),
     ],
 )
 def test_the_first_exception_decides_how_the_job_ends(replaced, end, exception):
@@ -292,8 +300,8 @@ def test_the_first_exception_decides_how_the_job_ends(replaced, end, exception):
 def test_any_time_out_counts():
     """Also that of a call which decides nothing."""
     assert not adjudicate(ONE, checks()).timed_out
-    assert adjudicate(ONE, checks(phone_precheck=Check(error=VendorTimeoutError("x")))).timed_out
-    assert not adjudicate(ONE, checks(device=Check(error=VendorUnavailableError("x")))).timed_out
+    assert adjudicate(ONE, checks(phone_precheck=Check(error=VendorError(Cause.TIMEOUT, "x")))).timed_out
+    assert not adjudicate(ONE, checks(device=Check(error=VendorError(Cause.UNREACHABLE, "x")))).timed_out
 
 
 def test_errors_merge_by_attribute_in_the_order_of_the_stages():
@@ -323,7 +331,7 @@ def test_errors_merge_by_attribute_in_the_order_of_the_stages():
 )
 def test_only_the_address_missing_leads_to_its_form(check, expected):
     """With an exception of the office beside it, the screen asks for the address."""
-    office = Check(error=VendorTimeoutError("x", code="0047"))
+    office = Check(error=VendorError(Cause.SOURCE_TIMEOUT, "x", codes=("0047",)))
     record = adjudicate(ONE, checks(resolution=check, state_id=office))
     assert record.only_address_missing is expected
     assert ("only_address_missing" in record.reasons) is expected
@@ -340,7 +348,9 @@ def test_facts_of_each_stage_are_kept():
             resolution=resolution(FAILED, {"address"}, billed=False),
             state_id=NOT_WANTED,
             device=Check(
-                error=VendorTimeoutError("text of an error", vendor_name="profiler", transaction_id="t2")
+                error=VendorError(
+                    Cause.TIMEOUT, "text of an error", vendor_name="profiler", transaction_id="t2"
+                )
             ),
         ),
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proofing.base.errors import VendorTimeoutError, VendorUnavailableError
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.results import Check, Match, Outcome, StateIDResult
 from proofing.rules.state_id import JURISDICTIONS, bypass_error, is_office_error, judge_matches
@@ -85,30 +85,28 @@ def test_nothing_is_no_success():
     assert not judge_matches({}, PERSON).passed
 
 
-@pytest.mark.parametrize(
-    ("code", "expected"), [("0001", True), ("0002", True), ("0047", True), ("0099", False)]
-)
-def test_office_errors_are_told_by_their_code(code, expected):
-    """Unavailable, system error and timeout of an office are its own."""
-    assert is_office_error(VendorUnavailableError("x", code=code)) is expected
+@pytest.mark.parametrize("cause", Cause)
+def test_office_errors_are_told_by_their_cause(cause):
+    """An agency that is down or too slow is its own fault; a vendor's code makes no difference."""
+    expected = cause in {Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT}
+    assert is_office_error(VendorError(cause, "x", codes=("0047",))) is expected
 
 
-def test_an_error_without_code_or_no_error_is_not_the_offices():
-    """Only the codes count."""
-    assert not is_office_error(VendorTimeoutError("x"))
+def test_no_error_is_not_the_offices():
+    """An answer is no failure."""
     assert not is_office_error(None)
 
 
 def test_configured_errors_are_bypassed_on_record():
     """A bypassed error passes as skipped, and the skip's name tells; others stay."""
-    failed: Check[StateIDResult] = Check(error=VendorTimeoutError("x", code="0047"))
+    failed: Check[StateIDResult] = Check(error=VendorError(Cause.SOURCE_TIMEOUT, "x", codes=("0047",)))
     bypassed = bypass_error(failed, {"0047"})
     assert bypassed.passed
     assert bypassed.skipped == "StateIDExceptionBypassed-0047"
     assert bypass_error(failed, {"0001"}) is failed
     answered = Check(result=StateIDResult(vendor_name="v", outcome=Outcome.FAILED))
     assert bypass_error(answered, {"0047"}) is answered
-    nameless: Check[StateIDResult] = Check(error=VendorTimeoutError("x"))
+    nameless: Check[StateIDResult] = Check(error=VendorError(Cause.TIMEOUT, "x"))
     assert bypass_error(nameless, {"0047"}) is nameless
 
 

@@ -12,19 +12,11 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
-import requests
 from pydantic import SecretStr
 
-from proofing.base.errors import (
-    CPUFailure,
-    CPUWorkError,
-    VendorError,
-    VendorResponseError,
-    VendorTimeoutError,
-    VendorUnavailableError,
-)
-from proofing.contracts.hooks import PluginSettings
+from proofing.base.errors import Cause, CPUFailure, CPUWorkError, VendorError
 from proofing.contracts.http import VendorResponse
+from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.proofers import HostedSession, ProoferDescriptor
 from proofing.contracts.results import (
     DeviceResult,
@@ -62,7 +54,7 @@ class GoodVendor:
         body = response.require_success().json()
         decision = body.get("decision") if isinstance(body, dict) else None
         if decision not in ("yes", "no"):
-            raise VendorResponseError("no decision", vendor_name="vendor")
+            raise VendorError(Cause.NONSENSE, "no decision", vendor_name="vendor")
         return self.result(decision == "yes", body)
 
     def result(self, passed: bool, body: Any) -> Any:
@@ -79,7 +71,7 @@ class Polls:
         response = await context.http.post(URL, json_body=request.applicant.reveal())
         body = response.require_success().json()
         if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):
-            raise VendorResponseError("no ticket", vendor_name="vendor")
+            raise VendorError(Cause.NONSENSE, "no ticket", vendor_name="vendor")
         return "ticket"
 
     async def poll(self, ticket: str, context: Any) -> Any:
@@ -92,12 +84,7 @@ class Threads:
 
     def proof(self, request: Any, context: Any) -> Any:
         """Ask in a thread."""
-        try:
-            response = context.requests_session().post(URL, json=request.applicant.reveal())
-        except requests.exceptions.Timeout:
-            raise VendorTimeoutError("no answer", vendor_name="vendor") from None
-        except requests.exceptions.RequestException:
-            raise VendorUnavailableError("no connection", vendor_name="vendor") from None
+        response = context.sync.http.post(URL, json=request.applicant.reveal())
         answer = VendorResponse(response.status_code, dict(response.headers), response.content, "vendor")
         return GoodVendor().read(answer, request)
 
@@ -160,7 +147,7 @@ class Quotes(GoodVendor):
 
     def read(self, response: Any, request: Any) -> Any:
         if response.status != 200:
-            raise VendorResponseError(f"unexpected: {response.content!r}", vendor_name="vendor")
+            raise VendorError(Cause.NONSENSE, f"unexpected: {response.content!r}", vendor_name="vendor")
         return super().read(response, request)
 
 
@@ -172,7 +159,7 @@ class Drags(GoodVendor):
             int(response.content)
         except ValueError as error:
             if response.status != 200:
-                raise VendorResponseError("no number", vendor_name="vendor") from error
+                raise VendorError(Cause.NONSENSE, "no number", vendor_name="vendor") from error
         return super().read(response, request)
 
 
@@ -280,7 +267,7 @@ async def test_good_adapters_pass(monkeypatch, proofer):
         (Fails, "no answer: ResolutionResult"),
         (Fails, "200 with an empty list: read as a no"),
         (Stumbles, "a foreign KeyError escaped"),
-        (Quotes, "a VendorResponseError holds"),
+        (Quotes, "a VendorError holds"),
         (Drags, "drags a ValueError along"),
         (Chats, "a reason or code is free text"),
         (Invents, "SSN4 is no attribute"),
@@ -390,7 +377,7 @@ async def test_a_slow_adapter_is_found(monkeypatch):
             while True:
                 try:
                     return await context.http.post(URL, json_body={})
-                except VendorTimeoutError:
+                except VendorError:
                     continue
 
     found = await run(monkeypatch, Sleeps)
@@ -404,14 +391,14 @@ class Hosts(GoodVendor):
         """Open a session."""
         body = (await context.http.post(URL, json_body={"to": return_url})).require_success().json()
         if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):
-            raise VendorResponseError("no session", vendor_name="vendor")
+            raise VendorError(Cause.NONSENSE, "no session", vendor_name="vendor")
         return HostedSession(url="https://vendor.example.test/s/1", ticket="1")
 
     def event_ticket(self, headers: Any, body: bytes, now: Any) -> str | None:
         """Believe signed events only."""
         digest = hmac.new(b"secret", body, "sha256").hexdigest()
         if not hmac.compare_digest(headers.get("x-signature", ""), digest):
-            raise VendorResponseError("not the vendor's", vendor_name="vendor")
+            raise VendorError(Cause.NONSENSE, "not the vendor's", vendor_name="vendor")
         return "1"
 
     async def fetch(self, ticket: str, context: Any) -> Any:

@@ -29,7 +29,6 @@ import hashlib
 import os
 from pathlib import Path
 
-from proofing.base.errors import VendorResponseError
 from proofing.contracts.hooks import hookimpl
 from proofing.contracts.results import Outcome, ResolutionResult
 from proofing.contracts.proofers import Maturity, ProoferDescriptor

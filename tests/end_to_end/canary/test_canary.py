@@ -304,7 +304,7 @@ def test_no_value_is_anywhere(traces, claim):
 def way(line: dict) -> tuple:
     """Return what tells one way of failing from another in the log."""
     errors = tuple(
-        sorted((call.get("error") or "", call.get("code") or "") for call in line.get("vendors", ()))
+        sorted((call.get("cause") or "", *call.get("codes", ())) for call in line.get("vendors", ()))
     )
     reasons = tuple(line.get("reasons") or ())
     cause = line.get("exception_class_warn") or line.get("exception_class")

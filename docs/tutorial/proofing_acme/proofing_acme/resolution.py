@@ -6,13 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from proofing.plugin import (
     Applicant,
+    Cause,
     Match,
     Outcome,
     ProofingContext,
     ProofingRequest,
     ResolutionResult,
+    VendorError,
     VendorResponse,
-    VendorResponseError,
 )
 
 if TYPE_CHECKING:
@@ -80,13 +81,13 @@ def _read(response: VendorResponse) -> AcmeAnswer:
     """Return the answer, if it is one.
 
     Raises:
-        VendorResponseError: it is none. The message holds nothing of the body.
+        VendorError: it is none. The message holds nothing of the body.
     """
     try:
         return AcmeAnswer.model_validate(response.json())
     except ValidationError:
         # Pydantic's own message quotes the body, so it ends here.
-        raise VendorResponseError("the answer is not Acme's", vendor_name=_NAME) from None
+        raise VendorError(Cause.NONSENSE, "the answer is not Acme's", vendor_name=_NAME) from None
 
 
 def _result(answer: AcmeAnswer) -> ResolutionResult:

@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from proofing.plugin import Match, ResolutionResult, VendorUnavailableError
+from proofing.plugin import Cause, Match, ResolutionResult, VendorError
 from proofing.testing.canary import Canary
 from proofing.testing.vendors import ResolutionProoferContract
 
@@ -52,7 +52,8 @@ class TestAcmeResolution(ResolutionProoferContract):
         assert result.reasons == ("ssn_mismatch", "address_unavailable")
 
     async def test_too_many_calls(self) -> None:
-        """Acme's 429 says "not now"."""
+        """Acme's 429 says that our quota is used up."""
         error, _vendor = await self.ask(lambda _request: httpx.Response(429))
-        assert isinstance(error, VendorUnavailableError)
-        assert error.code == "429"
+        assert isinstance(error, VendorError)
+        assert error.cause is Cause.QUOTA
+        assert error.codes == ("429",)
