@@ -1,8 +1,8 @@
 """Build hooks: pages that leave the repository link to what their reader has (docs/adr/0027).
 
-In the repository links are relative. A page that the wheel installs keeps those to files that it installs, too;
-the others, and those of the README on a package index, become URLs: of the site where it has the page, else of
-the source at the tag of the version. ``[project.urls]`` has the roots of both.
+In the repository links are relative. A page that the wheel installs keeps those to files that it installs,
+too; the others, and those of the README on a package index, become URLs: of the site where it has the page,
+else of the source at the tag of the version. ``[project.urls]`` has the roots of both.
 """
 
 import os
