@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bench.flow.__main__ import walk_all
+from bench.flow.__main__ import patience, walk_all
 from bench.flow.counting import CountingProxy
 from bench.report import Row, report
 from proofing.testing.processes import free_port
@@ -19,7 +19,7 @@ from proofing_devtools.services import Services, running_services
 from proofing_devtools.shape import ProductionShape
 
 RUNS = 3
-PERSONS = 40
+PERSONS = 20
 MEASURES = {
     "WAL of PostgreSQL": "bytes",
     "memory of Redis": "bytes",
@@ -58,8 +58,8 @@ def measure(number: int) -> dict[str, float]:
         url = f"http://localhost:{free_port()}"
         services = stack.enter_context(running_services(url, front=front))
         unshared = replace(services, settings={**services.settings, "data_key_max_messages": 1})
-        stack.enter_context(ProductionShape(directory, unshared, url, workers=1))
-        asyncio.run(walk_all(url, number, "warm", 10))
+        stack.enter_context(ProductionShape(directory, unshared, url, patience(services), workers=1))
+        asyncio.run(walk_all(url, number, "warm", 5))
         before = reading(services, proxies[0])
         asyncio.run(walk_all(url, number, "run", PERSONS))
         after = reading(services, proxies[0])
