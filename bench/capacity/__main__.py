@@ -1,10 +1,12 @@
 """What one whole proofing writes to PostgreSQL and Redis, and asks of S3 and KMS, beside what bench-flow has.
 
 Each message has a data key of its own here, so that every seal and every opening is one request to KMS; how
-many requests become of them with shared keys is computed by scripts/capacity.py.
+many requests become of them with shared keys is computed by scripts/capacity.py. CAPACITY_RUNS sets how
+often.
 """
 
 import asyncio
+import os
 import statistics
 import tempfile
 from contextlib import ExitStack
@@ -18,7 +20,7 @@ from proofing.testing.processes import free_port
 from proofing_devtools.services import Services, running_services
 from proofing_devtools.shape import ProductionShape
 
-RUNS = 3
+RUNS = int(os.environ.get("CAPACITY_RUNS", "3"))
 PERSONS = 20
 MEASURES = {
     "WAL of PostgreSQL": "bytes",
