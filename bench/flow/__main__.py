@@ -155,9 +155,9 @@ def processor_ms(pids: Sequence[int]) -> float:
     return total
 
 
-async def walk_all(url: str, number: int, name: str, count: int) -> None:
-    """Let *count* people go their way."""
-    turns = asyncio.Semaphore(BESIDE)
+async def walk_all(url: str, number: int, name: str, count: int, *, beside: int = BESIDE) -> None:
+    """Let *count* people go their way, *beside* at a time."""
+    turns = asyncio.Semaphore(beside)
 
     async def walk(person: int) -> None:
         documents = {
