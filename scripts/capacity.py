@@ -207,7 +207,8 @@ _HEAD = """\
 Written by `scripts/capacity.py`, which `make bench` runs: what so many proofings a day need, computed from
 what one of them costs. A proofing is a person's whole way through the pages: two photos, three jobs. The
 costs are those of `make bench-flow` and `make bench-capacity`, on one machine with two cores and mock
-vendors; *assumed* ones were not measured there yet. Measure your own before you buy.
+vendors; *assumed* ones are estimates, since `make bench-capacity` has had no complete run yet. Measure your
+own before you buy.
 """
 
 _RULES = f"""\

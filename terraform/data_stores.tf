@@ -23,6 +23,12 @@ resource "aws_db_parameter_group" "main" {
   }
 }
 
+# A part of the name of the last snapshot: AWS keeps the snapshot when the stack is gone, and refuses its name to the
+# next one. It stays as long as the database does, which a new key replaces.
+resource "terraform_data" "final_snapshot" {
+  triggers_replace = aws_kms_key.main["data"].arn
+}
+
 resource "aws_db_instance" "main" {
   identifier     = local.name
   engine         = "postgres"
@@ -52,7 +58,7 @@ resource "aws_db_instance" "main" {
   copy_tags_to_snapshot           = true
   deletion_protection             = var.protect
   skip_final_snapshot             = !var.protect
-  final_snapshot_identifier       = "${local.name}-final"
+  final_snapshot_identifier       = "${local.name}-final-${terraform_data.final_snapshot.id}"
   enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
   performance_insights_enabled    = true
   performance_insights_kms_key_id = aws_kms_key.main["data"].arn

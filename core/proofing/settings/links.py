@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from proofing.base.hosts import check_hosts, hosts_of, is_host
 from proofing.contracts.applicant import parse_phone
 
 #: Links to other sites.
 URL = re.compile(r"https?://[^\s/?#\\][^\s\\]*")
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)")
 
 
 def _is_https(text: str) -> bool:
@@ -17,14 +18,21 @@ def _is_https(text: str) -> bool:
     return text.startswith("https://") and URL.fullmatch(text) is not None
 
 
+def _is_email(text: str) -> bool:
+    """Tell whether *text* is an email address."""
+    found = _EMAIL.fullmatch(text)
+    return found is not None and is_host(found[1])
+
+
 def _https(text: str) -> str:
     if not _is_https(text):
         raise ValueError("must be an https URL")
+    check_hosts(hosts_of(text))
     return text
 
 
 def _email(text: str) -> str:
-    if not _EMAIL.fullmatch(text):
+    if not _is_email(text):
         raise ValueError("must be an email address such as help@example.gov")
     return text
 
@@ -37,12 +45,13 @@ def _phone(text: str) -> str:
 
 def _link(text: str) -> str:
     scheme, _, rest = text.partition(":")
-    mails = scheme == "mailto" and _EMAIL.fullmatch(rest) is not None
+    mails = scheme == "mailto" and _is_email(rest)
     calls = scheme == "tel" and not re.search(r"\s", rest) and parse_phone(rest) is not None
     if not (mails or calls or _is_https(text)):
         raise ValueError(
             "must be an https URL, mailto: with an email address, or tel: with a US phone number"
         )
+    check_hosts(hosts_of(text))
     return text
 
 

@@ -22,11 +22,12 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from proofing.base.hosts import HOST_RULE, hosts_of, is_host
 from proofing.contracts.applicant import JURISDICTIONS
 from proofing.contracts.images import MAX_IMAGE_BYTES
 from proofing.contracts.records import KINDS
 from proofing.settings.links import URL, EmailAddress, HTTPSLink, Link, PhoneNumber
-from proofing.settings.values import Proxies, SecretKey
+from proofing.settings.values import Host, Proxies, SecretKey
 
 #: What browsers send in the header Origin.
 _MAX_PORT = 65_535
@@ -199,7 +200,7 @@ class Settings(BaseModel):
         description="https URL of the privacy notice, shown in the footer; null: none.",
         json_schema_extra=_LIVE,
     )
-    probe_host: str = Field(
+    probe_host: Host = Field(
         "127.0.0.1",
         description="Address on which the probe ports listen; not one that the public reaches, as they show "
         "metrics.",
@@ -390,6 +391,13 @@ class Settings(BaseModel):
             "must be a path that begins with one / or an http or https URL",
             (URL.fullmatch(self.partner_url) or _PATH.fullmatch(self.partner_url)) is not None,
         )
+        for key, url in (
+            ("outbound_proxy", self.outbound_proxy_url),
+            ("partner_url", self.partner_url),
+            ("public_url", self.public_url),
+            ("status_url", self.status_url),
+        ):
+            yield key, HOST_RULE, all(is_host(host) for host in hosts_of(url or "") if host)
         yield (
             "state_id_jurisdictions",
             "must be two-letter codes such as MT",

@@ -6,7 +6,9 @@ import ipaddress
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+from proofing.base.hosts import check_hosts
 
 KEY_BYTES = 32
 _MAX_HOPS = 8
@@ -46,5 +48,12 @@ def _proxies(value: object) -> object:
     raise ValueError(f"must be a list of networks such as 10.0.0.0/8, or a count of hops, 0 to {_MAX_HOPS}")
 
 
+def _host(text: str) -> str:
+    check_hosts([text])
+    return text
+
+
+#: A host name or an address.
+Host = Annotated[str, AfterValidator(_host)]
 SecretKey = Annotated[SecretStr, BeforeValidator(_plain_key)]
 Proxies = Annotated[int | tuple[str, ...], BeforeValidator(_proxies)]

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from proofing.plugin import ConfigurationError, Problem
+from proofing.plugin.support import unreadable
 from proofing_huey.gates import Gate
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
 from proofing_huey.redis_scripts import PUT_ALL, RELEASE, RESUME
@@ -120,7 +121,7 @@ class RedisBackend:
     """The connections of one process."""
 
     def __init__(self, settings: HueySettings) -> None:
-        """Connect to nothing yet. Raises `ConfigurationError` when the URL is none of Redis."""
+        """Connect to nothing yet. Raises `ConfigurationError` when no connection can come of the URL."""
         assert settings.url is not None  # noqa: S101 - the schema demands it for this storage
         try:
             self._pool: ConnectionPool = ConnectionPool.from_url(
@@ -135,6 +136,10 @@ class RedisBackend:
             # Its text may show the URL, and with it the password.
             rule = "must be a URL such as redis://:password@host:6379/0"
             raise ConfigurationError([Problem("settings", "huey.url", rule)]) from None
+        authority = self._pool.connection_kwargs.get("ssl_ca_certs")
+        if authority and (trouble := unreadable(authority)):
+            rule = f"the file that ssl_ca_certs names cannot be read: {trouble}"
+            raise ConfigurationError([Problem("settings", "huey.url", rule)])
 
     def storage(self, queue_name: str) -> RedisJobStorage:
         """Return the storage of one queue."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from proofing.plugin import PluginSettings
+from proofing.plugin import PluginSettings, check_hosts, hosts_of
 
 
 class HueySettings(PluginSettings):
@@ -26,6 +26,13 @@ class HueySettings(PluginSettings):
                 "must be sqlite or redis; for jobs in PostgreSQL set queue: postgres and postgres.dsn instead"
             )
         return value
+
+    @field_validator("url")
+    @classmethod
+    def _has_host(cls, url: SecretStr | None) -> SecretStr | None:
+        """Refuse host names that no resolver takes; the library reads the rest."""
+        check_hosts(hosts_of(url.get_secret_value()) if url else [])
+        return url
 
     @model_validator(mode="after")
     def _storage_has_address(self) -> "HueySettings":

@@ -17,7 +17,7 @@ from psycopg.abc import Params
 from psycopg.conninfo import conninfo_to_dict
 
 from proofing.plugin import ConfigurationError, Problem, QueueUnavailableError, Trouble
-from proofing.plugin.support import Backoff, translated
+from proofing.plugin.support import Backoff, libpq_problem, translated
 from proofing_postgres.errors import explain
 from proofing_postgres.queries import query
 from proofing_postgres.settings import PostgresSettings
@@ -94,6 +94,16 @@ def connect_options(settings: PostgresSettings) -> dict[str, Any]:
         "target_session_attrs": "read-write",
         **options,
     }
+
+
+def check_parameters(settings: PostgresSettings) -> None:
+    """Refuse a DSN by which no connection can be made.
+
+    Raises:
+        ConfigurationError: it cannot be read, or names no host, or files that are not there.
+    """
+    if rule := libpq_problem(connect_options(settings)):
+        raise ConfigurationError([Problem("settings", "postgres.dsn", rule)])
 
 
 class ReconnectingConnection:

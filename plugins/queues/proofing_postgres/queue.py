@@ -20,7 +20,7 @@ from proofing.plugin import (
     pause_sentences,
 )
 from proofing.plugin.support import seam
-from proofing_postgres.connections import NAME, ReconnectingConnection, connect_options
+from proofing_postgres.connections import NAME, ReconnectingConnection, check_parameters
 from proofing_postgres.durability import find_losses
 from proofing_postgres.enqueuing import Enqueuer
 from proofing_postgres.forgetting import forget
@@ -46,11 +46,11 @@ class PostgresQueue:
         settings: the section ``postgres``.
 
     Raises:
-        ConfigurationError: the DSN cannot be read.
+        ConfigurationError: the DSN cannot be read, or no connection can come of it.
     """
 
     def __init__(self, settings: PostgresSettings) -> None:
-        connect_options(settings)
+        check_parameters(settings)
         self._settings = settings
         self._pool = Pool(settings)
         self._enqueuer = Enqueuer(self._pool)

@@ -2,11 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from proofing.plugin import ConfigurationError, PluginSettings, Problem
+from proofing.plugin import ConfigurationError, PluginSettings, Problem, check_hosts, hosts_of
 
-_URL = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+/?$")]
+
+def _has_host(url: str) -> str:
+    check_hosts(hosts_of(url))
+    return url
+
+
+_URL = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+/?$"), AfterValidator(_has_host)]
 _BUCKET = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
@@ -30,6 +36,14 @@ class AWSSettings(PluginSettings):
     secret_bucket: _BUCKET | None = None
     secret_object_key: str | None = Field(default=None, min_length=1, max_length=1024)
     threads: int = Field(default=16, ge=1, le=200)
+
+    @field_validator("proxy_url")
+    @classmethod
+    def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what would be told as a broken network at the first call."""
+        if value is not None:
+            _has_host(value.get_secret_value())
+        return value
 
     @field_validator("secret_bucket")
     @classmethod

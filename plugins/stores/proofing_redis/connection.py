@@ -18,8 +18,8 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-from proofing.plugin import StoreUnavailableError, Trouble
-from proofing.plugin.support import translated
+from proofing.plugin import ConfigurationError, Problem, StoreUnavailableError, Trouble
+from proofing.plugin.support import translated, unreadable
 from proofing_redis.batches import Batches, Client, ServerClock
 from proofing_redis.cluster import TopologyRefresher, forget
 from proofing_redis.errors import REDIS_ERRORS, explain
@@ -37,9 +37,13 @@ class RedisConnection:
 
     Args:
         settings: the plugin's.
+
+    Raises:
+        ConfigurationError: a file of certificates or keys cannot be read.
     """
 
     def __init__(self, settings: RedisSettings) -> None:
+        _check_files(settings)
         self.deadline_seconds = settings.deadline_seconds
         self._settings = settings
         #: Whether the keys lie on several servers.
@@ -239,6 +243,18 @@ def _credentials(settings: RedisSettings) -> dict[str, Any]:
         "username": settings.username or address.username,
         "password": settings.password.get_secret_value() if settings.password else address.password,
     }
+
+
+def _check_files(settings: RedisSettings) -> None:
+    """Refuse files that redis-py would miss at each connection, and tell as a broken network."""
+    names = ("tls_ca_file", "tls_certificate_file", "tls_key_file") if settings.address.tls else ()
+    problems = [
+        Problem("settings", f"redis.{name}", f"the file cannot be read: {trouble}")
+        for name in names
+        if (path := getattr(settings, name)) and (trouble := unreadable(path))
+    ]
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def _socket_options(settings: RedisSettings) -> dict[str, Any]:

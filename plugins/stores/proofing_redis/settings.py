@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from proofing.plugin import PluginSettings
+from proofing.plugin import PluginSettings, check_hosts
 
 #: Host and port.
 Server = tuple[str, int]
@@ -73,6 +73,7 @@ class Address:
         username, _, password = credentials.partition(":")
         default_port = _DEFAULT_SENTINEL_PORT if topology is Topology.SENTINEL else _DEFAULT_PORT
         nodes = tuple(_node(host, default_port) for host in hosts.split(","))
+        check_hosts(host for host, _port in nodes)
         if topology is Topology.SINGLE and len(nodes) > 1:
             raise ValueError("must name one host; several are for +sentinel and +cluster")
         service, database = "", path

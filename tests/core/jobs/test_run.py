@@ -291,6 +291,7 @@ async def test_a_broken_descriptor_is_a_broken_plugin(begin, changes):
     [
         ({"hosts": lambda _settings: "vendor.example"}, "hosts must return a set of host names"),
         ({"hosts": lambda _settings: {"https://vendor.example"}}, "hosts must return a set of host names"),
+        ({"hosts": lambda _settings: {"api..vendor.example:8443"}}, "two dots in a row"),
         ({"hosts": lambda _settings: {None}}, "hosts must return a set of host names"),
         ({"timeout_seconds": lambda _settings: float("nan")}, "a positive number"),
         ({"timeout_seconds": lambda _settings: 0}, "a positive number"),

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from proofing.base.errors import ConfigurationError
+from proofing.base.hosts import HOST_RULE
 from proofing.base.strict_yaml import parse_yaml
 from proofing.cli.inspection import reference
 from proofing.settings import LiveSettings, Settings, parse_settings, read_layers, validate_settings
@@ -282,6 +283,20 @@ def test_values_that_no_start_survives_are_refused(tmp_path, values, key):
     path = write(tmp_path, yaml.safe_dump({"default": values}))
     problems = " ".join(str(problem) for problem in validate_settings(read_layers(path, {})).problems)
     assert key in problems
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        *((key, "https://a..b:8000") for key in sorted(Settings.model_fields) if key.endswith("_url")),
+        ("outbound_proxy", "http://user:word@a..b:3128"),
+        ("probe_host", "a..b"),
+    ],
+)
+def test_a_host_name_that_cannot_exist_is_refused(tmp_path, key, text):
+    """Of every setting that names one; a resolver would raise an error that nobody expects."""
+    (told,) = problems_of(write(tmp_path, f"default: {{{key}: '{text}'}}\n"))
+    assert told.endswith(f": {key}: {HOST_RULE}")
 
 
 def test_a_file_that_is_not_there_says_why(tmp_path):
@@ -602,13 +617,27 @@ def test_variables_of_the_process_are_the_default(bare_environment, tmp_path, mo
         (
             "alternative_url",
             ["https://agency.example", "mailto:help@agency.example", "tel:+12025550143"],
-            ["mailto:help", "tel:12", "tel:+1 202 555 0143", "sms:+12025550143", "http://agency.example"],
+            [
+                "mailto:help",
+                "mailto:help@a..b",
+                "tel:12",
+                "tel:+1 202 555 0143",
+                "sms:+12025550143",
+                "http://agency.example",
+            ],
             "must be an https URL, mailto: with an email address, or tel: with a US phone number",
         ),
         (
             "support_email",
             ["help@agency.example"],
-            ["help", "a@b@c", "help@agency.example\n", "<help@agency.example>", "mailto:help@agency.example"],
+            [
+                "help",
+                "a@b@c",
+                "help@a..b",
+                "help@agency.example\n",
+                "<help@agency.example>",
+                "mailto:help@agency.example",
+            ],
             "must be an email address such as help@example.gov",
         ),
         (

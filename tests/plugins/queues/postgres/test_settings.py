@@ -9,10 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 import proofing_postgres
+from proofing.base.errors import ConfigurationError
 from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.testing.queues import make_message, make_record
 from proofing_postgres.messages import verdict_text
+from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
 
 
@@ -51,6 +53,25 @@ def test_a_dsn_without_a_server_is_refused(dsn: str) -> None:
     """Else libpq takes its own defaults, and the network is blamed."""
     with pytest.raises(ValidationError, match="must be"):
         PostgresSettings.model_validate({"dsn": dsn})
+
+
+@pytest.mark.parametrize(
+    ("dsn", "told"),
+    [
+        ("postgresql://u:letmein@h,a..b/d", "two dots in a row"),
+        ("host=a..b password=letmein", "two dots in a row"),
+        (
+            "postgresql://u:letmein@h/d?sslmode=verify-full&sslrootcert=/none/root.pem",
+            "that sslrootcert names",
+        ),
+    ],
+)
+def test_a_dsn_that_leads_to_no_connection_stops_the_start(dsn: str, told: str) -> None:
+    """Before one is tried, and without its values."""
+    with pytest.raises(ConfigurationError, match=f"postgres.dsn: .*{told}") as caught:
+        PostgresQueue(PostgresSettings.model_validate({"dsn": dsn}))
+    assert "letmein" not in str(caught.value)
+    assert "none" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pydantic import ValidationError
 
 import proofing_aws
 from proofing.base.errors import ConfigurationError, ImageNotFoundError, StoreError, StoreUnavailableError
@@ -310,6 +311,21 @@ async def test_closed_store_says_so(aws: Any) -> None:
     store = S3ImageStore(aws.settings(), role="web")
     with pytest.raises(StoreUnavailableError, match="not open"):
         await store.presign(make_terms()[0])
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("kms_endpoint_url", "https://a..b"),
+        ("proxy_url", "http://user:letmein@a..b:3128"),
+        ("s3_endpoint_url", "https://a..b:8443/"),
+    ],
+)
+def test_hosts_that_cannot_exist_are_refused(key: str, url: str) -> None:
+    """By the schema, before a client is made."""
+    with pytest.raises(ValidationError, match="two dots in a row") as caught:
+        AWSSettings.model_validate({key: url})
+    assert "letmein" not in str(caught.value)
 
 
 def test_plugin_offers_three_stores_and_names_what_is_missing() -> None:

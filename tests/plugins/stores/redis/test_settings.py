@@ -1,10 +1,12 @@
 """The forms of the URL, and the settings that are refused."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 import proofing_redis
-from proofing.base.errors import StoreUnavailableError
+from proofing.base.errors import ConfigurationError, StoreUnavailableError
 from proofing.contracts.hooks import BackendContext
 from proofing_devtools.redis import running_redis
 from proofing_redis.connection import RedisConnection, _socket_options
@@ -56,6 +58,8 @@ def test_sentinels_and_clusters() -> None:
         "redis+sentinel://one//0",
         "redis+cluster://one/1",
         "redis+cluster://one,,two",
+        "redis://one..two/0",
+        "rediss+sentinel://one,two..three/service",
     ],
 )
 def test_other_urls_are_refused_without_being_shown(url: str) -> None:
@@ -77,6 +81,19 @@ def test_tls_is_verified() -> None:
         assert options["ssl_ca_certs"] == "/etc/ca.pem"
         assert "ssl_cert_reqs" not in options  # redis-py's default is to require and to check
         assert "ssl_check_hostname" not in options
+
+
+def test_files_of_tls_that_are_not_there_stop_the_start(tmp_path: Path) -> None:
+    """Each by its key; redis-py would tell a broken network at each connection."""
+    names = ("tls_ca_file", "tls_certificate_file", "tls_key_file")
+    values = dict.fromkeys(names, str(tmp_path / "none.pem"))
+    with pytest.raises(ConfigurationError) as caught:
+        RedisConnection(RedisSettings.model_validate({"url": "rediss://results.example", **values}))
+    assert [problem.key for problem in caught.value.problems] == [f"redis.{name}" for name in names]
+    assert {problem.rule for problem in caught.value.problems} == {
+        "the file cannot be read: No such file or directory"
+    }
+    RedisConnection(RedisSettings.model_validate({"url": "redis://results.example", **values}))
 
 
 async def test_a_plain_server_is_no_tls_server() -> None:
