@@ -54,6 +54,17 @@ class _Framing(h11.Connection):
     def __init__(self, protocol: "HTTPProtocol", max_header_bytes: int) -> None:
         super().__init__(h11.SERVER, max_header_bytes)
         self._protocol = protocol
+        self._head = b""
+
+    def send(self, event: Any) -> Any:
+        """Return what to write for *event*. A head is held for its body: one system call writes both."""
+        output = super().send(event)
+        if isinstance(event, h11.Response):
+            self._head = output or b""
+            return b""
+        if self._head and output is not None:
+            output, self._head = self._head + output, b""
+        return output
 
     def next_event(self) -> Any:
         """Return the next event. Raises `h11.RemoteProtocolError` for what must not be answered."""
