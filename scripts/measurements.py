@@ -30,6 +30,7 @@ _TABLES = {
     "visibility": "Submit, waiting page and keys in the production shape, with slow Redis and KMS",
     "flow": "One whole proofing in the production shape: what it asks of every part",
     "capacity": "One whole proofing: what it writes, and asks of S3 and KMS with a data key for each message",
+    "hostile": "Pages of one web process while thousands of hostile connections hold on to it",
     "inflight": "Vendor calls held by one worker",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
     "uploads": "Pictures: decrypted by the worker, encrypted and uploaded by the page",

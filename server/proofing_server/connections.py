@@ -8,6 +8,7 @@ left is being answered and read, the newcomer is refused.
 docs/adr/0019-connections.md
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -99,11 +100,16 @@ class _Entry:
 
 
 class ConnectionTable:
-    """The connections of one process."""
+    """The connections of one process.
+
+    Attributes:
+        ahead: held by the one of those that send requests ahead whose turn it is.
+    """
 
     def __init__(self, limits: ConnectionLimits, proxies: TrustedProxies) -> None:
         """Hold *limits*; connections of *proxies* carry many people, and are bounded in all only."""
         self.limits = limits
+        self.ahead = asyncio.Lock()
         self._proxies = proxies
         self._all = _Phases()
         self._networks: dict[str, _Phases] = {}
@@ -171,4 +177,7 @@ class ConnectionTable:
         """Return the counts that a connection of *network* ("" for a trusted proxy) belongs to."""
         if not network:
             return (self._all,)
-        return self._all, self._networks.setdefault(network, _Phases())
+        theirs = self._networks.get(network)
+        if theirs is None:
+            theirs = self._networks[network] = _Phases()
+        return self._all, theirs

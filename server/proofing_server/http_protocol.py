@@ -10,6 +10,7 @@ import socket
 from typing import Any, ClassVar
 
 import h11
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from proofing_server import bodies
@@ -27,12 +28,19 @@ _SEND_BYTES = 16 * 1024
 _REFUSAL_SECONDS = 2.0
 #: What is read at a time: each connection with a form under way holds a few times as much.
 _RECEIVE_BYTES = 32 * 1024
+#: Between two answers to requests that were sent ahead of earlier answers, over all connections.
+AHEAD_SECONDS = 0.02
 #: Fewer bytes of a body with a declared length are not passed on before it is complete.
 _PASSED_ON_BYTES = 16 * 1024
 _CLOSE = (b"connection", b"close")
 _HEADERS = {**SECURITY_HEADERS, "Content-Type": "text/plain; charset=utf-8", "Connection": "close"}
 #: Share of `bodies.BODY_SECONDS` after which a small body is late.
 _EARLIER = 0.9
+
+
+async def let_others_go_first() -> None:
+    """Wait until the next request that was sent ahead may be answered."""
+    await asyncio.sleep(AHEAD_SECONDS)
 
 
 def protocol_class(table: ConnectionTable) -> type["HTTPProtocol"]:
@@ -46,6 +54,17 @@ class _Framing(h11.Connection):
     def __init__(self, protocol: "HTTPProtocol", max_header_bytes: int) -> None:
         super().__init__(h11.SERVER, max_header_bytes)
         self._protocol = protocol
+        self._head = b""
+
+    def send(self, event: Any) -> Any:
+        """Return what to write for *event*. A head is held for its body: one system call writes both."""
+        output = super().send(event)
+        if isinstance(event, h11.Response):
+            self._head = output or b""
+            return b""
+        if self._head and output is not None:
+            output, self._head = self._head + output, b""
+        return output
 
     def next_event(self) -> Any:
         """Return the next event. Raises `h11.RemoteProtocolError` for what must not be answered."""
@@ -75,6 +94,7 @@ class HTTPProtocol(H11Protocol):
         super().__init__(*arguments, **named)
         assert self.config.h11_max_incomplete_event_size is not None  # noqa: S101 - `serving` sets it
         self.conn = _Framing(self, self.config.h11_max_incomplete_event_size)
+        self._application, self.app = self.app, self._answer
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._phase = Phase.NEW
@@ -186,6 +206,20 @@ class HTTPProtocol(H11Protocol):
         self.table.note_closed("bad_request")
         self._leave_application()
         self._write_refusal(400)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the application answer: at once, or in turn where further requests were sent behind this one.
+
+        No browser does that. Thousands of connections that do would be served before those who come later.
+        """
+        if self._phase is Phase.AHEAD:
+            cycle = self.cycle
+            async with self.table.ahead:
+                # Evicted meanwhile: the turn is the next one's.
+                if cycle.disconnected:
+                    return
+                await let_others_go_first()
+        await self._application(scope, receive, send)
 
     def _leave_application(self) -> None:
         """Tell the application that the client is gone: it must not answer after us."""

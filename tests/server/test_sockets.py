@@ -107,6 +107,21 @@ async def test_silent_clients_disturb_nobody(port):
         writer.close()
 
 
+async def test_requests_sent_ahead_keep_nobody_waiting(port, monkeypatch):
+    """Connections that send requests ahead of their answers take turns; visitors are answered meanwhile."""
+    turns = asyncio.Semaphore(0)
+    monkeypatch.setattr(http_protocol, "let_others_go_first", turns.acquire)
+    ask = b"GET /session-ended HTTP/1.1\r\nHost: localhost\r\n"
+    last = ask + b"Connection: close\r\n\r\n"
+    ahead = [asyncio.create_task(exchange(port, ask + b"\r\n" + last)) for _ in range(20)]
+    for _ in range(5):
+        assert (await exchange(port, last)).startswith(b"HTTP/1.1 200")
+    assert not any(task.done() for task in ahead)
+    for _ in ahead:
+        turns.release()
+    assert [answer.count(b"HTTP/1.1 200") for answer in await asyncio.gather(*ahead)] == [2] * len(ahead)
+
+
 async def test_malformed_requests(port, caplog):
     """What is no HTTP is answered with 400, and the connection ends; one line reports all of them."""
     for request in (b"\x16\x03\x01\x02\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n"):

@@ -13,6 +13,8 @@ StepT = TypeVar("StepT")
 #: How long steps are tried again while their store is away, and the first wait between tries.
 PATIENCE_SECONDS = 15.0
 FIRST_WAIT_SECONDS = 0.1
+#: Waits that went on growing would be as long as the outage itself: a page waits for the step, too.
+_LONGEST_WAIT_SECONDS = 1.0
 
 
 async def retry_while_unavailable(
@@ -21,13 +23,13 @@ async def retry_while_unavailable(
     patience_seconds: float = PATIENCE_SECONDS,
     first_wait_seconds: float = FIRST_WAIT_SECONDS,
 ) -> StepT:
-    """Do *step* again while its store is away, with growing waits, for up to *patience_seconds*.
+    """Do *step* again while its store is away, with waits up to a second, for up to *patience_seconds*.
 
     Raises:
         StoreUnavailableError: it stayed away.
     """
     give_up = time.monotonic() + patience_seconds
-    backoff = Backoff(first_wait_seconds, patience_seconds, jitter=(1.0, 1.0))
+    backoff = Backoff(first_wait_seconds, _LONGEST_WAIT_SECONDS, jitter=(1.0, 1.0))
     while True:
         wait = backoff.next_seconds()
         try:

@@ -22,7 +22,7 @@ class Deadlines:
     Attributes:
         publish_seconds: how long publishing an end is tried again while the result store is away. The queue
             is asked for ends of attempts that are older.
-        publish_wait_seconds: the first wait between two tries; doubled each time.
+        publish_wait_seconds: the first wait between two tries; doubled each time, up to a second.
         delete_images_seconds: how long deleting the images of one job may take; then the sweeper does it.
         slow_submit_seconds: a submit that took longer may have been canceled by its person meanwhile.
         undo_wait_seconds: the first wait between two tries to withdraw a job from a queue that is away.
