@@ -17,10 +17,13 @@ from proofing.app.service import Person
 from proofing.bootstrap import Runtime
 from proofing.contracts.hooks import BackendDescriptor, hookimpl
 from proofing.jobs.dependencies import Deadlines
+from proofing.registry.plugins import find_installed
 from proofing.testing.memory_queue import MemoryQueue
 
 PERSON = Person(reference="person-1")
 PLUGINS = ("huey", "local", "mock")
+#: Looking for them takes half of the time of a start, and hundreds of tests start a process.
+INSTALLED = find_installed()
 
 
 @dataclass
@@ -110,7 +113,9 @@ def process(settings_file) -> Callable[..., AsyncIterator[Process]]:
     @asynccontextmanager
     async def start(*, deadlines: Deadlines | None = None, **values: object) -> AsyncIterator[Process]:
         queue = MemoryQueue()
-        configuration = await bootstrap.configure(settings_file(**values), {"PROOFING_ENV": "test"})
+        configuration = await bootstrap.configure(
+            settings_file(**values), {"PROOFING_ENV": "test"}, installed=INSTALLED
+        )
         backends = bootstrap.make_backends(configuration, "run", queue=queue)
         async with bootstrap.start(configuration, "run", backends, deadlines=deadlines) as started:
             yield Process(started, queue)
