@@ -1,8 +1,8 @@
 """What the Makefile forwards to: set up the environment, then run one target. Standard library only.
 
     python3 scripts/dev.py TARGET
-    TARGET: run, run-services, test, test-fast, check, docs, bench [NAME], chaos, security, security-short,
-        help
+    TARGET: run, run-services, test, test-fast, test-versions, coverage, coverage-versions, check, docs,
+        bench [NAME], chaos, security, security-short, help
 
 The environment is .venv, filled from uv.lock. It is made again only when the lock or pyproject.toml changed.
 """
@@ -23,6 +23,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "set-up"
 SITE = ROOT / "build" / "site"
+COVERAGE = ROOT / "build" / "coverage"
 UV = "uv==0.13.9"
 OLDEST = (3, 11)
 _EXIT_USAGE = 2  # as argparse and make
@@ -38,12 +39,13 @@ _BENCH = (*_DEVELOP, "--extra", "bench")
 #: The site imports the modules whose docstrings it shows; the license gate reads what is installed.
 _DOCS = (*_DEVELOP, "--group", "docs")
 
-#: Most tests wait for processes, so three run beside each other; those of one file share its services.
+#: Most tests wait for processes, so three run side by side. Those of one file share its services, and so do
+#: those of some folders (tests/conftest.py).
 _BESIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 #: A test that hangs is named and ends the run; the longest takes less than a minute.
 _BOUNDED = ("-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true")
 
-#: What differs between versions of Python shows here: the event loop, its transports, the libraries on it.
+#: A minute without services and browsers, while one writes code.
 _FAST = (
     "tests/core",
     "--ignore=tests/core/cli",
@@ -53,11 +55,15 @@ _FAST = (
     "tests/server/test_sockets.py",
     "tests/server/test_trouble.py",
     "tests/plugins/stores/local",
+    "tests/plugins/queues/huey/test_sqlite.py",
+    "tests/plugins/vendors",
+)
+#: What differs between versions of Python shows here: the event loop, its transports, the libraries on it.
+_VERSIONS = (
+    *_FAST,
     "tests/plugins/stores/redis/test_contract.py",
     "tests/plugins/stores/redis/test_faults.py",
-    "tests/plugins/queues/huey/test_sqlite.py",
     "tests/plugins/queues/postgres/test_links.py",
-    "tests/plugins/vendors",
 )
 
 
@@ -69,6 +75,9 @@ def main(arguments: Sequence[str]) -> int:
         "run-services": lambda: _python("scripts/services.py", *rest),
         "test": lambda: _pytest(*_BESIDE, *_BOUNDED, *rest),
         "test-fast": lambda: _pytest(*_BESIDE, *_BOUNDED, *_FAST, *rest),
+        "test-versions": lambda: _pytest(*_BESIDE, *_BOUNDED, *_VERSIONS, *rest),
+        "coverage": lambda: _coverage((), rest),
+        "coverage-versions": lambda: _coverage(_VERSIONS, rest, "versions"),
         "check": _check,
         "docs": _docs,
         "bench": lambda: _bench(rest),
@@ -165,6 +174,14 @@ def _pytest(*arguments: str) -> int:
     return _replace(str(BIN / "python"), "-m", "pytest", *arguments)
 
 
+def _coverage(tests: Sequence[str], more: Sequence[str], *bars: str) -> int:
+    """Run *tests*, or all, and measure what runs in their processes; then hold each part to its bar."""
+    shutil.rmtree(COVERAGE, ignore_errors=True)
+    measured = (str(BIN / "python"), "-m", "coverage", "run", "-m", "pytest")
+    code = _call(*measured, *_BESIDE, *_BOUNDED, *tests, *more)
+    return max(code, _call(str(BIN / "python"), "scripts/coverage_gate.py", *bars))
+
+
 def _reported(script: str, *arguments: str) -> int:
     """Run long tests, then the script that writes a page of the docs from what they found."""
     code = _call(str(BIN / "python"), "-m", "pytest", *arguments)
@@ -214,7 +231,7 @@ def _help() -> int:
     """Print every target of the Makefile with its comment."""
     for line in (ROOT / "Makefile").read_text().splitlines():
         if found := re.match(r"([a-z%-]+): ## (.*)", line):
-            print(f"  {found[1].replace('%', 'NAME'):<16} {found[2]}")
+            print(f"  {found[1].replace('%', 'NAME'):<18} {found[2]}")
     return 0
 
 

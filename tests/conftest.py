@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Chromium makes connections of its own unless it is told not to.
@@ -25,7 +26,17 @@ CHROMIUM_FLAGS = [
     "--use-fake-ui-for-media-stream",
 ]
 #: Tests that start whole products and servers begin first; else the end of a run is one long file alone.
-_LONGEST = ("/end_to_end/", "/deploy/", "/queues/postgres/", "/retention/", "/security/")
+_LONGEST = (
+    "/end_to_end/engines/",
+    "/end_to_end/",
+    "/deploy/",
+    "/terraform/",
+    "/queues/postgres/",
+    "/retention/",
+    "/security/",
+)
+#: Folders whose tests share what is costly to start: browsers, a production shape, an apply of Terraform.
+_TOGETHER = ("tests/end_to_end/engines/", "tests/deploy/", "tests/terraform/", "tests/retention/")
 _CLOSE_SECONDS = 10
 INSTALL_HINT = (
     "no Chromium found: apt-get install --no-install-recommends chromium-headless-shell, or set E2E_BROWSER"
@@ -40,6 +51,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((number for number, folder in enumerate(_LONGEST) if folder in path), len(_LONGEST))
 
     items.sort(key=place)
+
+
+class FolderScheduling(LoadFileScheduling):
+    """Gives each file to one process, and each folder of `_TOGETHER`, so that it starts these things once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FolderScheduling | None:
+    """Have `--dist loadfile` keep folders together, too."""
+    return FolderScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def find_chromium() -> str | None:

@@ -34,7 +34,7 @@ from proofing.jobs.run import VendorClientPool
 from proofing.jobs.runner import JobRunner
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.backends import Backend, Backends, broken, count_errors, make_backend, open_backend
-from proofing.registry.plugins import BACKEND_HOOKS, PluginManager, secret_reader
+from proofing.registry.plugins import BACKEND_HOOKS, InstalledPlugins, PluginManager, secret_reader
 from proofing.routing.router import Router, unusable_vendors, vendor_problems
 from proofing.routing.shared_limits import VendorBudgets
 from proofing.sessions.uploads import UploadSlots
@@ -79,9 +79,19 @@ class Runtime:
 
 
 async def configure(
-    path: Path | None = None, environ: Mapping[str, str] | None = None, *, role: str = "cli"
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    role: str = "cli",
+    installed: InstalledPlugins | None = None,
 ) -> Configuration:
     """Read and check the settings, the secrets included.
+
+    Args:
+        path: of the settings file; None takes ``PROOFING_SETTINGS``, else ``settings.yaml``.
+        environ: the variables; None takes those of the process.
+        role: what the process is for; see `proofing.contracts.hooks.BackendContext`.
+        installed: where plugins are looked for; None looks at every distribution on the path.
 
     Raises:
         ConfigurationError: with every problem that can be told at once.
@@ -90,7 +100,7 @@ async def configure(
     layers = read_layers(path, environ)
     if not layers.has_file:
         log(_logger, "settings_file_missing", level=logging.WARNING, path=layers.path.name)
-    plugins = PluginManager(plugin_names(layers))
+    plugins = PluginManager(plugin_names(layers), installed=installed)
     problems = [*plugins.problems(), *tracing.problems(os.environ if environ is None else environ)]
     secrets: Secrets | None = None
     try:

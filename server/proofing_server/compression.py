@@ -10,6 +10,7 @@ import gzip
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from starlette.requests import Request
@@ -42,8 +43,9 @@ class StaticFile:
         )
 
 
-def read_static(folder: Path) -> dict[str, StaticFile]:
-    """Return the files of *folder* that are served, by name."""
+@cache
+def read_static(folder: Path) -> Mapping[str, StaticFile]:
+    """Return the files of *folder* that are served, by name; it is read once."""
     files = {}
     for path in sorted(folder.iterdir()):
         if media_type := _MEDIA_TYPES.get(path.suffix):

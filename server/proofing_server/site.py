@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,23 +104,13 @@ class Site:
     @classmethod
     def build(cls, service: ProofingService) -> "Site":
         """Prepare everything that does not change while the process runs."""
-        templates = Environment(
-            loader=FileSystemLoader(_TEMPLATE_FOLDER),
-            autoescape=True,
-            auto_reload=False,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        templates.filters["mask_ssn"] = mask_ssn
         for language in languages():
             # A file that cannot be read stops the start, not every page.
             load_texts(language)
-        templates.filters["phone"] = show_phone
         return cls(
             service,
             Sessions(service),
-            templates,
+            _load_templates(),
             _static_version(),
             read_static(_STATIC_FOLDER),
             StreamSlots(service.settings.web_max_streams_per_address),
@@ -280,6 +271,22 @@ def _support(settings: Settings) -> dict[str, Any]:
     }
 
 
+@cache
+def _load_templates() -> Environment:
+    """Return the templates, which are compiled when they are first used; one for all sites of a process."""
+    templates = Environment(
+        loader=FileSystemLoader(_TEMPLATE_FOLDER),
+        autoescape=True,
+        auto_reload=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"mask_ssn": mask_ssn, "phone": show_phone}
+    return templates
+
+
+@cache
 def _static_version() -> str:
     """Return a digest of all static files; it stands in their paths, so that they may be cached forever."""
     digest = hashlib.sha256()

@@ -11,7 +11,6 @@ from proofing import bootstrap
 from proofing.base.errors import (
     ConfigurationError,
     PluginError,
-    Problem,
     QueueUnavailableError,
     StoreUnavailableError,
 )
@@ -20,7 +19,6 @@ from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Capability
 from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import check_backends
-from proofing.registry.plugins import PluginManager
 from proofing.registry.proofers import LoadedProofer
 from proofing.settings.layers import read_layers
 from proofing.settings.parsing import validate_settings
@@ -154,15 +152,13 @@ def test_a_wrong_section_of_the_secret_store_hides_nothing(environment, capsys):
     assert "required" not in told
 
 
-async def test_two_plugins_with_one_proofer_are_a_problem(settings_file, monkeypatch):
+async def test_two_plugins_with_one_proofer_are_a_problem(settings_file, odd_plugin):
     """Told like every other problem."""
-
-    def twice(_self):
-        raise ConfigurationError([Problem("settings", "plugins", "two plugins offer one")])
-
-    monkeypatch.setattr(PluginManager, "proofers", property(twice))
-    with pytest.raises(ConfigurationError, match="two plugins offer one"):
-        await bootstrap.configure(settings_file(), {"PROOFING_ENV": "test"})
+    twin = ProoferDescriptor(name="mock", kind=ProoferKind.RESOLUTION, make=lambda _settings: None)
+    path = settings_file(**odd_plugin([twin]), quue="x")
+    with pytest.raises(ConfigurationError) as caught:
+        await bootstrap.configure(path, {"PROOFING_ENV": "test"})
+    assert {problem.key for problem in caught.value.problems} == {"plugins", "quue"}
 
 
 def test_every_problem_names_the_file(environment, capsys):
@@ -238,15 +234,14 @@ def test_a_stand_in_is_not_refused_in_production(environment, capsys):
     assert "required" not in told
 
 
-def test_wrong_secrets_hide_nothing(environment, capsys, monkeypatch):
+def test_wrong_secrets_hide_nothing(environment, odd_plugin, capsys):
     """A key that is no key is told beside the rest, and is not shown."""
 
     class Wrong:
         async def load(self):
             return bootstrap.Secrets(values={"session_encryption_key": SECRET}, version="1", source="secrets")
 
-    monkeypatch.setattr(PluginManager, "secret_store", lambda *_: Wrong())
-    environment("test", **SEVERAL)
+    environment("test", **SEVERAL, **odd_plugin(secret_store=lambda _: Wrong()))
     assert main(["check"]) == 78
     told = capsys.readouterr().err
     assert "secrets: session_encryption_key: must be 32 bytes" in told
@@ -275,20 +270,19 @@ class Breaks:
 
 
 @pytest.mark.parametrize("where", ["make", "load"])
-def test_a_broken_secret_store_is_told_in_one_line(environment, capsys, monkeypatch, where):
+def test_a_broken_secret_store_is_told_in_one_line(environment, odd_plugin, capsys, where):
     """Missing libraries and foreign errors of the first plugin that is used, like those of all others."""
 
-    def make(_self, _name, _context):
+    def make(_context):
         if where == "make":
             raise ModuleNotFoundError(name="boto3")
         return Breaks()
 
-    monkeypatch.setattr(PluginManager, "secret_store", make)
-    environment("test")
+    environment("test", **odd_plugin(secret_store=make))
     assert main(["check"]) == (78 if where == "make" else 69)
     told = capsys.readouterr().err
     wanted = {
-        "make": "secret_store: local needs boto3; install proofing[local]",
+        "make": "secret_store: odd needs boto3; install it, or reinstall proofing-odd",
         "load": "proofing: secret_store: the plugin raised KeyError",
     }
     assert wanted[where] in told
@@ -503,24 +497,23 @@ async def test_an_idle_process_follows_the_file(settings_file):
         await eventually(lambda: configuration.live._settings.partner_name == "edited")
 
 
-async def test_backends_that_cannot_be_made_are_all_told(settings_file, monkeypatch):
-    """A missing library names the extra, a foreign error its class; both at once, and no text."""
-    configuration = await bootstrap.configure(settings_file(), {"PROOFING_ENV": "test"})
+async def test_backends_that_cannot_be_made_are_all_told(settings_file, odd_plugin):
+    """A missing library names what to install, a foreign error its class; both at once, and no text."""
 
-    def without_library(_self, _name, _context):
+    def without_library(_context):
         raise ModuleNotFoundError(name="boto3")
 
-    def broken(_self, _name, _context):
+    def broken(_context):
         raise ValueError(SECRET)
 
-    monkeypatch.setattr(PluginManager, "image_store", without_library)
-    monkeypatch.setattr(PluginManager, "key_service", broken)
+    path = settings_file(**odd_plugin(image_store=without_library, key_service=broken))
+    configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
     with pytest.raises(ConfigurationError) as caught:
         bootstrap.make_backends(configuration, "test")
     rules = {problem.key: problem.rule for problem in caught.value.problems}
     assert rules == {
-        "image_store": "local needs boto3; install proofing[local]",
-        "key_service": "local cannot be made: ValueError",
+        "image_store": "odd needs boto3; install it, or reinstall proofing-odd",
+        "key_service": "odd cannot be made: ValueError",
     }
 
 

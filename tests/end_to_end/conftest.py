@@ -13,14 +13,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
-import httpx
 import pytest
 import pytest_asyncio
 import yaml
 from PIL import Image
 from playwright.async_api import Browser, Locator, Page, expect
 
-from proofing.testing.processes import free_port, start_process
+from proofing.testing.processes import free_port, is_healthy, start_process
 from proofing_devtools.product import FROM_ONE_ADDRESS
 
 START_SECONDS = 60
@@ -132,9 +131,8 @@ class Installation:
         ready = threading.Event()
         deadline = START_SECONDS * 10
         for _ in range(deadline):
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/healthz", trust_env=False).status_code == 200:
-                    return
+            if is_healthy(self.url):
+                return
             assert process.poll() is None, process.stdout.read() if process.stdout else ""
             ready.wait(0.1)
         raise AssertionError("the web server did not answer")

@@ -14,8 +14,11 @@ from proofing import bootstrap
 from proofing.base.errors import QueueUnavailableError
 from proofing.bootstrap import Runtime
 from proofing.contracts.queues import Capability, JobHandler, JobMessage, OwnerPurge, QueueStats
+from proofing.registry.plugins import find_installed
 from proofing_server.app import make_app
 
+#: Looking for them takes half of the time of a start, and each test starts an application.
+INSTALLED = find_installed()
 ORIGIN = "http://localhost:8000"
 SETTINGS = """
 default:
@@ -189,7 +192,7 @@ async def start_site(directory: Path, **settings: str) -> AsyncIterator[RunningS
         "PROOFING_ENV": "test",
         **{f"PROOFING_{name.upper()}": text for name, text in settings.items()},
     }
-    configuration = await bootstrap.configure(path, environ, role="web")
+    configuration = await bootstrap.configure(path, environ, role="web", installed=INSTALLED)
     backends = bootstrap.make_backends(configuration, "web", queue=queue)
     async with bootstrap.start(configuration, "web", backends) as started:
         queue.handler = started.runner

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, TypeVar
 
 import pluggy
@@ -72,6 +72,36 @@ _OFFERS: Mapping[str, tuple[str, type]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class InstalledPlugin:
+    """What a distribution offers: its entry point, its name, and its version."""
+
+    entry: EntryPoint
+    distribution: str
+    version: str
+
+
+#: The installed plugins, by the name of the entry point; several of one name are a problem if it is enabled.
+InstalledPlugins = Mapping[str, Sequence[InstalledPlugin]]
+
+
+def find_installed() -> InstalledPlugins:
+    """Return the plugins that distributions on the path offer; none is imported.
+
+    Reads files of every distribution, which takes as long as all else that a process does with its settings.
+    """
+    found: dict[str, list[InstalledPlugin]] = {}
+    origins: dict[Distribution, tuple[str, str]] = {}
+    for entry in entry_points(group=GROUP):
+        origin = ("", "")
+        if entry.dist is not None:
+            if entry.dist not in origins:
+                origins[entry.dist] = (entry.dist.name, entry.dist.version)
+            origin = origins[entry.dist]
+        found.setdefault(entry.name, []).append(InstalledPlugin(entry, *origin))
+    return found
+
+
 @dataclass(slots=True)
 class _Loaded:
     """One loaded plugin with its parsed section, and what each hook returned."""
@@ -85,11 +115,14 @@ class _Loaded:
 class PluginManager:
     """The enabled plugins of one process."""
 
-    def __init__(self, enabled: Sequence[str], *, is_trial: bool = False) -> None:
+    def __init__(
+        self, enabled: Sequence[str], *, installed: InstalledPlugins | None = None, is_trial: bool = False
+    ) -> None:
         """Load the plugins named *enabled*; what fails is in `reports`, not raised.
 
         Args:
             enabled: names of entry points.
+            installed: where they are looked for; None looks at every distribution on the path.
             is_trial: whether this only judges an edit; then no line is logged.
         """
         self._is_trial = is_trial
@@ -99,25 +132,23 @@ class PluginManager:
         self.reports: list[PluginReport] = []
         #: Sections of plugins that are installed and not enabled; `read_sections` finds them.
         self.unused_sections: list[str] = []
-        found: dict[str, list[EntryPoint]] = {}
-        for entry in entry_points(group=GROUP):
-            found.setdefault(entry.name, []).append(entry)
+        found = find_installed() if installed is None else installed
         self.enabled = tuple(enabled)
         self.installed = frozenset(found)
         for name in sorted(found.keys() | set(enabled)):
             self._consider(name, found.get(name, []), enabled=name in enabled)
 
-    def _consider(self, name: str, entries: Sequence[EntryPoint], *, enabled: bool) -> None:
+    def _consider(self, name: str, found: Sequence[InstalledPlugin], *, enabled: bool) -> None:
         """Load one plugin if it is enabled, and write its report."""
-        distribution, version = _origin(entries[0]) if entries else ("", "")
+        distribution, version = (found[0].distribution, found[0].version) if found else ("", "")
         problem: str | None = None
-        if enabled and not entries:
+        if enabled and not found:
             problem = f"is not installed; no distribution offers the entry point {name!r}"
-        elif enabled and len(entries) > 1:
-            names = ", ".join(sorted(_origin(entry)[0] for entry in entries))
+        elif enabled and len(found) > 1:
+            names = ", ".join(sorted(one.distribution for one in found))
             problem = f"is offered by several distributions ({names}); uninstall all but one"
         elif enabled:
-            problem = self._load(name, entries[0])
+            problem = self._load(name, found[0].entry)
         offers = _words(self._loaded[name].offers) if name in self._loaded else ()
         report = PluginReport(
             name=name,
@@ -363,9 +394,3 @@ def _words(offers: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
         for hook, items in offers.items()
         for item in items
     )
-
-
-def _origin(entry: EntryPoint) -> tuple[str, str]:
-    """Return distribution and version of an entry point."""
-    distribution = entry.dist
-    return (distribution.name, distribution.version) if distribution else ("", "")

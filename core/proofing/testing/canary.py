@@ -24,7 +24,7 @@ import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,13 @@ def _grep(wanted: Iterable[bytes], paths: Iterable[Path], *, any_case: bool) -> 
     return found.stdout.decode(errors="replace").splitlines()
 
 
-def _spellings(name: str, value: str) -> Iterator[_Pattern]:
+@lru_cache(maxsize=1024)
+def _spellings(name: str, value: str) -> tuple[_Pattern, ...]:
+    """Return the spellings of one value, and of its forms; tests make the same canary over and over."""
+    return tuple(_spell(name, value))
+
+
+def _spell(name: str, value: str) -> Iterator[_Pattern]:
     """Yield the spellings of one value, and of its forms."""
     for form in _forms(name, value):
         cases = {form, form.upper(), form.lower()}

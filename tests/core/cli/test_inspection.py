@@ -10,7 +10,6 @@ from proofing import __version__
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
 from proofing.cli import exits, main
 from proofing.cli.inspection import _missing_contacts
-from proofing.registry.plugins import PluginManager
 from proofing.settings import Settings
 from proofing_local.images import LocalImageStore
 
@@ -173,30 +172,27 @@ class Away:
 
 
 @pytest.mark.parametrize("part", ["queue", "image_store"])
-def test_check_says_what_is_away(settled, capsys, monkeypatch, part):
+def test_check_says_what_is_away(settled, odd_plugin, capsys, part):
     """A backend that does not answer is an exit code and a line, not a crash."""
-    settled()
     kind = QueueUnavailableError if part == "queue" else StoreUnavailableError
     error = kind("nobody there", trouble=Trouble.CONNECTION_REFUSED)
-    monkeypatch.setattr(PluginManager, part, lambda *_: Away(error))
+    settled(**odd_plugin(**{part: lambda _: Away(error)}))
     assert main(["check", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["reachable"][part] == "nobody there"
     assert told["troubles"] == {part: "connection_refused"}
 
 
-def test_what_is_away_ends_a_command_with_69(settled, capsys, monkeypatch):
+def test_what_is_away_ends_a_command_with_69(settled, odd_plugin, capsys):
     """EX_UNAVAILABLE, and one line."""
-    settled()
-    monkeypatch.setattr(PluginManager, "queue", lambda *_: Away(QueueUnavailableError("no queue")))
+    settled(**odd_plugin(queue=lambda _: Away(QueueUnavailableError("no queue"))))
     assert main(["jobs"]) == 69
     assert capsys.readouterr().err == "proofing: no queue\n"
 
 
-def test_interrupts_end_with_130(settled, monkeypatch):
+def test_interrupts_end_with_130(settled, odd_plugin):
     """As shells report it."""
-    settled()
-    monkeypatch.setattr(PluginManager, "queue", lambda *_: Away(KeyboardInterrupt()))
+    settled(**odd_plugin(queue=lambda _: Away(KeyboardInterrupt())))
     assert main(["jobs"]) == 130
 
 

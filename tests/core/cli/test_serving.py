@@ -14,7 +14,6 @@ from proofing.app.worker import stop_on_signals
 from proofing.base.errors import ConfigurationError, QueueUnavailableError
 from proofing.base.listening import close_sockets, listen_sockets
 from proofing.cli import main, serving
-from proofing.registry.plugins import PluginManager
 from proofing.settings import Settings
 from proofing.testing.keeper import is_running
 from proofing.testing.processes import free_port, start_process, start_process_async
@@ -192,12 +191,12 @@ class Away:
 
 
 @pytest.mark.usefixtures("bare_environment")
-def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, tmp_path, capsys):
+def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, odd_plugin, tmp_path, capsys):
     """What happened before the settings said where the log is stands in it, too."""
     monkeypatch.setenv("PROOFING_ENV", "test")
-    path = settings_file(log_directory=str(tmp_path / "log"), redis={"url": "x"})
+    away = odd_plugin(queue=lambda _: Away())
+    path = settings_file(**away, log_directory=str(tmp_path / "log"), redis={"url": "x"})
     monkeypatch.setenv("PROOFING_SETTINGS", str(path))
-    monkeypatch.setattr(PluginManager, "queue", lambda *_: Away())
     assert main(["worker"]) == 69
     lines = [json.loads(line) for line in (tmp_path / "log" / "test.log").read_text().splitlines()]
     names = [(line["name"], line.get("plugin")) for line in lines]
@@ -252,11 +251,12 @@ def test_a_start_with_wrong_settings_is_in_the_log(monkeypatch, settings_file, t
 
 
 @pytest.mark.usefixtures("bare_environment")
-def test_a_start_whose_queue_is_away_is_in_the_log(monkeypatch, settings_file, tmp_path):
+def test_a_start_whose_queue_is_away_is_in_the_log(monkeypatch, settings_file, odd_plugin, tmp_path):
     """With the sentence that the terminal shows."""
     monkeypatch.setenv("PROOFING_ENV", "test")
-    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(log_directory=str(tmp_path / "log"))))
-    monkeypatch.setattr(PluginManager, "queue", lambda *_: Away())
+    away = odd_plugin(queue=lambda _: Away())
+    path = settings_file(**away, log_directory=str(tmp_path / "log"))
+    monkeypatch.setenv("PROOFING_SETTINGS", str(path))
     assert main(["worker"]) == 69
     (line,) = failures(tmp_path / "log")
     assert (line["reason"], line["exception_class"]) == ("no queue", "QueueUnavailableError")

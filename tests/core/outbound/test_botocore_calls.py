@@ -11,7 +11,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from proofing.base.errors import Cause, VendorError
-from proofing.contracts.proofers import ProoferDescriptor, ProoferKind
+from proofing.contracts.proofers import ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 from proofing.plugin.support import carry_botocore
 from proofing.testing.vendor_checks import caused_by
 from proofing.testing.vendor_fakes import FakeVendor, make_context

@@ -10,7 +10,7 @@ import yaml
 from proofing.base.errors import ConfigurationError, PluginError
 from proofing.contracts.hooks import BackendContext
 from proofing.contracts.results import ProoferKind
-from proofing.registry.plugins import PluginManager, secret_reader
+from proofing.registry.plugins import PluginManager, find_installed, secret_reader
 from proofing.registry.proofers import missing_library
 from proofing.settings import read_layers
 
@@ -318,3 +318,13 @@ def test_backend_secrets_differ_by_label_and_key():
     assert read("a") == read("a") != read("b")
     assert len(read("a")) == 32
     assert secret_reader(lambda: b"\x02" * 32)("a") != read("a")
+
+
+def test_plugins_that_were_found_before_are_not_looked_for_again(install):
+    """What is installed is an argument; a plugin that is not in it is not installed."""
+    install("tiny", PROOFER.format(name="tiny"))
+    found = find_installed()
+    assert [(one.distribution, one.version) for one in found["tiny"]] == [("dist-tiny", "1.2")]
+    assert PluginManager(["tiny"], installed=found).problems() == []
+    (problem,) = PluginManager(["tiny"], installed={}).problems()
+    assert "tiny is not installed" in problem.rule
