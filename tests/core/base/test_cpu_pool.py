@@ -233,7 +233,7 @@ async def test_an_exception_is_told_by_its_class(pool):
     with pytest.raises(CPUWorkError) as caught:
         await call(pool, "fail")
     assert caught.value.exception_class == "LookupError"
-    assert caught.value.code == "cpu_raised"
+    assert caught.value.codes == ("cpu_raised",)
     assert "SECRET" not in str(caught.value)
 
 

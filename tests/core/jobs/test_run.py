@@ -529,8 +529,8 @@ async def test_cpu_work_goes_to_a_child(begin):
 
     check = await run.ask(loaded_of(Adapter(lambda _request, context: answer(context))), REQUEST, step="s")
     assert isinstance(check.error, CPUWorkError)
-    assert (check.error.code, check.error.exception_class) == ("cpu_raised", "TypeError")
-    assert run.calls[0]["code"] == "cpu_raised"
+    assert (check.error.codes, check.error.exception_class) == (("cpu_raised",), "TypeError")
+    assert run.calls[0]["codes"] == ["cpu_raised"]
 
 
 async def test_a_desk_closes_without_waiting_for_threads():
