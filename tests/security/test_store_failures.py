@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from proofing import bootstrap
-from proofing.cli.smoke import make_test_ssn
 from proofing.jobs.run import JobRun
+from proofing.sessions.samples import make_test_ssn
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.waiting import eventually
 from proofing_devtools.capture import APPLICANT

@@ -585,7 +585,7 @@ async def test_foreign_and_other_step_results_do_not_advance(site):
     other = await reach_verify_async(site)
     await other.post("/verify")
     await site.queue.release()
-    foreign = (await session_of(other)).data["jobs"]["resolution"]["pending"]
+    foreign = (await session_of(other)).data.pending.result_id
     browser = await reach_verify_async(site)
     session = await session_of(browser)
     long_ago = site.service.now() - 11
@@ -703,7 +703,8 @@ async def test_leaving(site):
     assert await site.service.load_session(old) is None
     session = await session_of(browser)
     assert session.person == person
-    assert not {"applicant", "ssn", "jobs"} & set(session.data)
+    assert not session.data.has_personal_data
+    assert session.data.pending is None
 
 
 @pytest.mark.parametrize(
