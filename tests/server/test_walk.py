@@ -12,6 +12,7 @@ from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
+from proofing_devtools.sessions import DOCUMENT, put
 from proofing_mock.proofers import AddressMock
 from proofing_server import flow
 
@@ -445,20 +446,7 @@ async def reach_verify_async(site):
     browser = site.browser()
     await browser.consent()
     session = await session_of(browser)
-    applicant = {
-        "first_name": "FAKEY",
-        "last_name": "MCFAKERSON",
-        "dob": "1938-10-06",
-        "address1": "1 FAKE RD",
-        "city": "GREAT FALLS",
-        "state": "MT",
-        "zipcode": "59010",
-        "state_id_number": "1111111111111",
-        "state_id_jurisdiction": "ND",
-        "document_type_received": "drivers_license",
-    }
-    jobs = {"document": {"done": "00000000-0000-4000-8000-000000000000"}}
-    await session.update(lambda data: data.update(jobs=jobs, applicant=applicant))
+    await session.update(put(document=DOCUMENT, completed=frozenset({JobKind.DOCUMENT})))
     await browser.get("/ssn")
     await browser.post("/ssn", ssn="900-66-1234")
     assert browser.path == "/verify"
