@@ -66,8 +66,7 @@ class Step:
         does: for the reference, as the rest of a sentence that begins with the page.
         job: kind of the job that the answers are input of, if any.
         submits: whether this form hands that job in. A waiting page and a problem page belong to it.
-        limits: those that close the page when they are reached, unless its job is complete; the first counts
-            attempts of the person.
+        further_limits: that close the page, besides the person's limit of the job.
         attributes: of the applicant, that the person types here.
         answered: whether the step is complete; by default, whether its job is, or its attributes are typed.
         clear: removes the step's answer from a session; by default, its attributes.
@@ -83,7 +82,7 @@ class Step:
     does: str
     job: JobKind | None = None
     submits: bool = False
-    limits: tuple[Limit, ...] = ()
+    further_limits: tuple[Limit, ...] = ()
     attributes: tuple[str, ...] = ()
     answered: Callable[[SessionData], bool] | None = None
     clear: Callable[[SessionData], None] | None = None
@@ -95,6 +94,11 @@ class Step:
     def key(self) -> str:
         """The name of the page in the code: module, template and texts have it."""
         return self.page.name.lower()
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Those that close the page when they are reached, unless its job is complete; the person's first."""
+        return () if self.job is None else (limits.OF_KIND[self.job], *self.further_limits)
 
     @property
     def wait_page(self) -> Page:
@@ -167,7 +171,6 @@ STEPS: tuple[Step, ...] = (
         "*Remove*, until its slot expires after 12 minutes",
         job=JobKind.DOCUMENT,
         submits=True,
-        limits=(limits.DOCUMENT,),
         clear=_clear_document,
     ),
     Step(
@@ -189,9 +192,8 @@ STEPS: tuple[Step, ...] = (
         part="verify",
         title="Social Security number",
         does="takes the Social Security number",
+        # Not closed by the limit of one number: here the person may enter another one.
         job=JobKind.RESOLUTION,
-        # Not that of one number: here the person may enter another one.
-        limits=(limits.RESOLUTION,),
         attributes=("ssn",),
         sample={"ssn": samples.make_test_ssn},
     ),
@@ -202,7 +204,7 @@ STEPS: tuple[Step, ...] = (
         title="Address",
         does="takes the home address: when the document has none, and from *change*",
         job=JobKind.RESOLUTION,
-        limits=(limits.RESOLUTION, limits.SSN),
+        further_limits=(limits.SSN,),
         attributes=HOME_ADDRESS,
         answered=_has_address,
         is_optional=True,
@@ -216,7 +218,7 @@ STEPS: tuple[Step, ...] = (
         does="shows everything that will be checked",
         job=JobKind.RESOLUTION,
         submits=True,
-        limits=(limits.RESOLUTION, limits.SSN),
+        further_limits=(limits.SSN,),
     ),
     Step(
         page=Page.PHONE,
@@ -226,7 +228,6 @@ STEPS: tuple[Step, ...] = (
         does="takes the phone number",
         job=JobKind.ADDRESS,
         submits=True,
-        limits=(limits.ADDRESS,),
         attributes=("phone",),
         sample={"phone": samples.PHONE},
     ),
