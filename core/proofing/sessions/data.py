@@ -6,6 +6,7 @@ starts again, and no page meets half of it. Keys: docs/reference/pages.md.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -161,14 +162,14 @@ class SessionData:
             ValueError: it is anything else. The message holds nothing of it.
         """
         try:
-            return _ADAPTER.validate_json(text)
+            return _adapter().validate_json(text)
         except ValidationError:
             # Its message quotes the values.
             raise ValueError("not the data of a session") from None
 
     def to_json(self) -> bytes:
         """Return the data as JSON, without what has its default."""
-        return _ADAPTER.dump_json(self, exclude_defaults=True)
+        return _adapter().dump_json(self, exclude_defaults=True)
 
     def copy(self) -> "SessionData":
         """Return a copy that shares nothing that can change."""
@@ -255,4 +256,7 @@ def _without(applicant: Applicant, names: Iterable[str]) -> Applicant:
     return replace(applicant, **dict.fromkeys(names))
 
 
-_ADAPTER = TypeAdapter(SessionData)
+@cache
+def _adapter() -> TypeAdapter[SessionData]:
+    """Return the reader and writer; building it takes milliseconds."""
+    return TypeAdapter(SessionData)
