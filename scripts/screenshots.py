@@ -13,12 +13,15 @@ import io
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from PIL import Image, ImageDraw, ImageFont
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from proofing.sessions.steps import STEPS, Step, make_sample, pages_after
 from proofing_devtools.product import FROM_ONE_ADDRESS, Product
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,24 +35,27 @@ _BLURRED = "document: {}\nimage_metrics: {front: {SharpnessMetric: 10}}"
 _UNREADABLE_BARCODE = "document: {}\nfailed_alerts: [{name: 2D Barcode Read, result: Attention}]"
 _FAILING_PHONE = "703-555-5555"
 
+
+def _screens() -> Iterator[tuple[str, str, str]]:
+    """Yield name, path and title of what shows the steps."""
+    for step in STEPS:
+        yield _name(step.page), step.page.value, step.title
+        if step.submits:
+            for page, what in ((step.wait_page, "the check is running"), (step.problem_page, "a problem")):
+                yield _name(page), page.value, f"{step.title}: {what}"
+
+
+def _name(path: str) -> str:
+    """Return the name of the picture of the page at *path*."""
+    return path.strip("/").replace("/", "-")
+
+
 #: Name of the picture, path of the page, and what it shows, in the order of the flow.
 SCREENS = (
     ("welcome", "/", "Welcome"),
-    ("consent", "/consent", "Consent"),
-    ("document", "/document", "Photos, none chosen yet"),
-    ("document-ready", "/document", "Photos, both uploaded"),
-    ("document-wait", "/document/wait", "Waiting for the document's check"),
+    *_screens(),
+    ("document-ready", "/document", "Both photos uploaded"),
     ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
-    ("document-confirm", "/document/confirm", "The barcode could not be read: is this right?"),
-    ("document-problem", "/document/problem", "Photos that were not accepted"),
-    ("ssn", "/ssn", "Social Security number"),
-    ("address", "/address", "Address"),
-    ("verify", "/verify", "Everything that will be checked"),
-    ("verify-wait", "/verify/wait", "Waiting for the check of the information"),
-    ("verify-problem", "/verify/problem", "Information that could not be verified"),
-    ("phone", "/phone", "Phone number"),
-    ("phone-wait", "/phone/wait", "Waiting for the check of the phone number"),
-    ("phone-problem", "/phone/problem", "A phone number that did not match"),
     ("limit", "/limit/NAME", "A limit is reached"),
     ("done", "/done", "Verified"),
     ("session-warning", "/ssn", "Two minutes before the session ends"),
@@ -154,29 +160,26 @@ class _Persons:
         self._browser, self._helpers, self._camera = browser, helpers, camera
 
     async def passes(self, url: str) -> None:
-        """Go through everything, looking at each page."""
+        """Go through every step with its sample, looking at each page."""
         person = await self._person()
         page, take = person.page, self._camera.take
         await page.goto(url)
         await take(page, "welcome")
-        await page.goto(f"{url}/consent")
-        await take(page, "consent")
-        await person.consent(url)
-        await take(page, "document")
-        await person.give_photos()
-        await take(page, "document-ready")
-        await person.submit_photos()
-        await person.heading("Enter your Social Security number")
-        await take(page, "ssn")
-        await person.give_ssn()
-        await take(page, "verify")
-        await page.goto(f"{url}/address")
-        await take(page, "address")
-        await page.goto(f"{url}/verify")
-        await person.submit_information()
-        await person.heading("Enter your phone number")
-        await take(page, "phone")
-        await person.give_phone()
+        for step in STEPS:
+            if not step.may_return:
+                continue  # Only some people come to it: `fails`.
+            if urlsplit(page.url).path != step.page:
+                await page.goto(f"{url}{step.page}")
+            await take(page, _name(step.page))
+            if step.is_optional:
+                continue
+            if step.page == "/document":
+                await person.give_photos()
+                await take(page, "document-ready")
+                await person.submit_photos()
+            else:
+                await _fill_in(page, step)
+            await page.wait_for_url(f"{url}{pages_after(step)[-1]}")
         await person.heading("You’re verified")
         await take(page, "done")
         for name in ("session-ended", "cookies-needed", "not-found"):
@@ -287,6 +290,17 @@ class _Persons:
         # Somebody who waits sees the same text every time; only a page that fails takes this long.
         page.set_default_timeout(60_000)
         return self._helpers.Person(page, {side: _draw_card(side) for side in ("front", "back")})
+
+
+async def _fill_in(page: Page, step: Step) -> None:
+    """Enter the sample of *step* and send the form."""
+    for name, value in make_sample(step).items():
+        field = page.locator(f"form[action='{step.page}'] [name={name}]")
+        if await field.get_attribute("type") == "checkbox":
+            await field.check()
+        else:
+            await field.fill(value)
+    await page.locator(f"form[action='{step.page}'] [type=submit]").first.click()
 
 
 def _draw_card(side: str) -> bytes:

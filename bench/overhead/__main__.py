@@ -36,7 +36,9 @@ async def measure(product: Product, number: int) -> dict[str, list[float]]:
         async with httpx.AsyncClient(
             base_url=product.url, headers={"origin": product.url}, follow_redirects=True, timeout=60
         ) as client:
-            answers = Answers(documents=documents, ssn=f"900{person % 90 + 10:02d}{number:02d}{person:02d}")
+            answers = Answers(
+                documents=documents, typed={"ssn": f"900{person % 90 + 10:02d}{number:02d}{person:02d}"}
+            )
             outcome = await Walk(client, answers).run()
         assert outcome["passed"], outcome
         for step in outcome["steps"]:

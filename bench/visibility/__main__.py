@@ -61,7 +61,7 @@ class Person:
             for side in (Side.FRONT, Side.BACK)
         }
         ssn = f"900{number // 10000 + 10:02d}{number % 10000:04d}"
-        self.walk = Walk(self.client, Answers(documents=documents, ssn=ssn))
+        self.walk = Walk(self.client, Answers(documents=documents, typed={"ssn": ssn}))
 
     @staticmethod
     async def _begin(request: httpx.Request) -> None:

@@ -21,6 +21,7 @@ from proofing.contracts.records import JobKind
 from proofing.testing.processes import end_process, free_port, is_healthy, start_process
 from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_devtools.product import FROM_ONE_ADDRESS
+from proofing_devtools.sessions import make_session, waits_for
 
 _READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
@@ -102,21 +103,12 @@ async def pending_session(web: WebProcess, **data: Any) -> tuple[str, str]:
     """
     configuration = await bootstrap.configure(web.settings_file, {"PROOFING_ENV": "test"})
     session_id, person = secrets.token_urlsafe(32), secrets.token_hex(16)
-    now = time.time()
     async with bootstrap.start(configuration, "web") as started:
         job = await started.service.submit_applicant(
             JobKind.RESOLUTION, Person(reference=person), APPLICANT, **DEVICE
         )
-        values = {
-            "person": person,
-            "csrf": secrets.token_urlsafe(32),
-            "created_at": now,
-            "saved_at": now,
-            "consented": True,
-            "jobs": {"resolution": {"pending": job, "at": now}},
-            "recent": {job: "resolution"},
-        }
-        await started.service.save_session(session_id, {**values, **data})
+        values = {"consented": True, **waits_for(JobKind.RESOLUTION, job, at=time.time()), **data}
+        await started.service.save_session(session_id, make_session(person, **values))
     return session_id, job
 
 

@@ -5,6 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,14 +19,13 @@ from starlette.types import Message, Scope
 from proofing.app.service import ProofingService
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
 from proofing.base.logs import log
-from proofing.contracts.records import JobKind
 from proofing.crypto.encryption import TAG_BYTES
-from proofing_server import flow, jobs_api, uploads_api
+from proofing.sessions.steps import STEPS, Page, Step
+from proofing_server import jobs_api, uploads_api
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit
 from proofing_server.client_address import ClientAddressMiddleware, TrustedProxies
-from proofing_server.flow import Page
 from proofing_server.measuring import Measured, note_cause
-from proofing_server.pages import document, information, phone, problems, start, waiting
+from proofing_server.pages import ends, problems, waiting, welcome
 from proofing_server.security import (
     CSP_DIRECTIVES,
     STATIC_PREFIX,
@@ -37,9 +37,9 @@ from proofing_server.security import (
 )
 from proofing_server.sessions import Session, SessionMissingError
 from proofing_server.site import (
+    RedirectToStep,
     Site,
     UnavailableError,
-    WrongStepError,
     go_to,
     is_api,
     problem_json,
@@ -49,10 +49,10 @@ from proofing_server.site import (
 from proofing_server.waits import Waits
 
 #: Static paths hold a digest of their content.
-_FOR_EVER = "public, max-age=31536000, immutable"
+_FOREVER = "public, max-age=31536000, immutable"
 _WORKER_SCRIPT = "worker.js"
 _ATTEMPT = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_MAX_PICTURES = 2
+_MAX_IMAGES = 2
 _RETRY_SECONDS = 60
 #: How long a page may take; with what the network needs, less than two seconds for the person.
 _PAGE_SECONDS = 1.8
@@ -67,17 +67,17 @@ Handler = Callable[[Request], Awaitable[Response]]
 def make_app(service: ProofingService) -> Starlette:
     """Return the application that serves *service*.
 
-    Its lifespan does not open or close the service: whoever made it does.
+    Its lifespan does not open or close the service: its maker does.
     """
     site = Site.build(service)
 
     def max_bytes(scope: Scope) -> int:
-        """Return the cap of a request's body: pictures only where they belong."""
+        """Return the cap of a request's body: images only where they belong."""
         largest = service.settings.max_image_upload_bytes
         if scope["path"].startswith(UPLOAD_PREFIX) and scope["method"] == "PUT":
             return largest + TAG_BYTES
         if scope["path"] == Page.DOCUMENT and scope["method"] == "POST" and not service.async_documents:
-            return _MAX_PICTURES * largest + MAX_BODY_BYTES
+            return _MAX_IMAGES * largest + MAX_BODY_BYTES
         return MAX_BODY_BYTES
 
     routes = _routes(service)
@@ -93,7 +93,7 @@ def make_app(service: ProofingService) -> Starlette:
         ],
         exception_handlers={
             HTTPException: _http_error,
-            WrongStepError: _elsewhere,
+            RedirectToStep: _redirect_to_step,
             SessionMissingError: _no_session,
             UnavailableError: _unavailable,
             StoreUnavailableError: _technical,
@@ -109,26 +109,13 @@ def make_app(service: ProofingService) -> Starlette:
 def _routes(service: ProofingService) -> list[Route]:
     """Return the routes; docs/reference/pages.md lists them."""
     routes = [
-        _page(Page.WELCOME, start.show_welcome),
-        _page(Page.CONSENT, start.show_consent),
-        _form(Page.CONSENT, start.give_consent),
-        _page(Page.DOCUMENT, document.show_document),
-        _form(Page.DOCUMENT, document.post_document),
-        _page(Page.CONFIRM, document.show_confirm),
-        _form(Page.CONFIRM, document.post_confirm),
-        _page(Page.SSN, information.show_ssn),
-        _form(Page.SSN, information.post_ssn),
-        _page(Page.ADDRESS, information.show_address),
-        _form(Page.ADDRESS, information.post_address),
-        _page(Page.VERIFY, information.show_verify),
-        _form(Page.VERIFY, information.post_verify),
-        _page(Page.PHONE, phone.show_phone_form),
-        _form(Page.PHONE, phone.post_phone),
-        _page(Page.DONE, phone.show_done),
-        _form("/exit", start.leave),
-        _page("/exited", start.show_exited),
-        _page("/session-ended", start.show_session_ended),
-        _page("/cookies-needed", start.show_cookies_needed),
+        _page(Page.WELCOME, welcome.show),
+        *(route for step in STEPS for route in _step_routes(step)),
+        _page(Page.DONE, ends.show_done),
+        _form("/exit", ends.leave),
+        _page("/exited", ends.show_exited),
+        _page("/session-ended", ends.show_session_ended),
+        _page("/cookies-needed", ends.show_cookies_needed),
         _page("/limit/{limit}", problems.show_limit),
         _page("/api/session", jobs_api.show_session),
         _form("/api/session", jobs_api.extend_session),
@@ -143,15 +130,22 @@ def _routes(service: ProofingService) -> list[Route]:
         _form("/reports/csp", _take_report),
         _page(STATIC_PREFIX + "{version}/{name}", _static),
     ]
-    for kind in JobKind:
-        routes += [
-            _page(flow.WAIT[kind], waiting.show_wait(kind)),
-            _page(flow.PROBLEM[kind], problems.show_problem(kind)),
-            _form(f"{flow.FORM[kind].value}/cancel", waiting.cancel(kind)),
-        ]
     if service.upload_receiver is not None:
         handler = uploads_api.receive_upload(service.upload_receiver)
         routes.append(Route(UPLOAD_PREFIX + "{object_key:path}", handler, methods=["PUT"]))
+    return routes
+
+
+def _step_routes(step: Step) -> list[Route]:
+    """Return the routes of one step; the module that is named as it has the handlers of its form."""
+    module = import_module(f"proofing_server.pages.{step.key}")
+    routes = [_page(step.page, module.show), _form(step.page, module.post)]
+    if step.submits:
+        routes += [
+            _page(step.wait_page, waiting.show_wait(step)),
+            _page(step.problem_page, problems.show_problem(step)),
+            _form(f"{step.page}/cancel", waiting.cancel(step)),
+        ]
     return routes
 
 
@@ -186,7 +180,7 @@ def _changed_in_time(handler: Handler) -> Handler:
                 if (await asyncio.wait({changing}, timeout=left))[0]:
                     return changing.result()
         finally:
-            # Also when whoever asked has gone.
+            # Also when the client has disconnected.
             changing.cancel()
             site.leave_alone(changing)
         raise StoreUnavailableError("a form was not taken in time", trouble=Trouble.TIMEOUT)
@@ -242,7 +236,7 @@ async def _static(request: Request) -> Response:
         headers = site.worker_headers(attempt.string if attempt else None)
     if file.name != _WORKER_SCRIPT or not attempt:
         is_ours = request.path_params["version"] == site.static_version
-        headers["Cache-Control"] = _FOR_EVER if is_ours else "no-cache"
+        headers["Cache-Control"] = _FOREVER if is_ours else "no-cache"
     return file.response(request, headers)
 
 
@@ -271,9 +265,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _elsewhere(request: Request, error: Exception) -> Response:
+async def _redirect_to_step(request: Request, error: Exception) -> Response:
     """Send the person to the page where they belong."""
-    assert isinstance(error, WrongStepError)  # noqa: S101 - registered for this class
+    assert isinstance(error, RedirectToStep)  # noqa: S101 - registered for this class
     if is_api(request):
         limited = error.path.startswith("/limit/")
         return problem_json(

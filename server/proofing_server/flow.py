@@ -1,264 +1,130 @@
 """The order of the pages: which page a person may see, and which comes next.
 
-Pure functions on the session's data (a plain dict), so that every pair of state and request can be tried in
-a table. A step is complete only through a record that `complete` took: done, successful, of this kind, and
-the one this session waits for. Nothing that a browser sends completes a step.
-
-Keys of the data: docs/reference/pages.md.
+Pure functions on the session's data and a sequence of steps, so that every pair of state and request can be
+tried in a table. A step with a job is complete only through a record that `complete` took: done, successful,
+and of the very job that this session waits for. Nothing that a browser sends completes it.
 """
 
-import copy
-from collections.abc import Mapping
-from enum import StrEnum
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import fields
 
 from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
-from proofing.contracts.records import JobKind, StatusRecord, reference_number
+from proofing.contracts.records import JobKind, StatusRecord
+from proofing.sessions.data import PendingJob, ReadDocument, SessionData
+from proofing.sessions.steps import STEP_OF, STEPS, SUBMIT_STEP, Page, Step
 from proofing_server import kept_uploads
-from proofing_server.kept_uploads import Data
 
 
-class Page(StrEnum):
-    """A page of the flow; the value is its path."""
-
-    #: What this is, and what one needs.
-    WELCOME = "/"
-    #: What the person agrees to.
-    CONSENT = "/consent"
-    #: Capture of the pictures.
-    DOCUMENT = "/document"
-    #: Until the pictures are judged.
-    DOCUMENT_WAIT = "/document/wait"
-    #: Why the pictures did not do.
-    DOCUMENT_PROBLEM = "/document/problem"
-    #: The barcode could not be read: is what we read right?
-    CONFIRM = "/document/confirm"
-    #: Social Security number.
-    SSN = "/ssn"
-    #: Home address, when the document has none or it changed.
-    ADDRESS = "/address"
-    #: Check your information.
-    VERIFY = "/verify"
-    #: Until the information is checked.
-    VERIFY_WAIT = "/verify/wait"
-    #: Why the information could not be verified.
-    VERIFY_PROBLEM = "/verify/problem"
-    #: Phone number.
-    PHONE = "/phone"
-    #: Until the number is checked.
-    PHONE_WAIT = "/phone/wait"
-    #: Why the number did not do.
-    PHONE_PROBLEM = "/phone/problem"
-    #: Verified.
-    DONE = "/done"
-
-
-#: The form, the waiting page and the problem page of each kind of job.
-FORM = {JobKind.DOCUMENT: Page.DOCUMENT, JobKind.RESOLUTION: Page.VERIFY, JobKind.PHONE: Page.PHONE}
-WAIT = {
-    JobKind.DOCUMENT: Page.DOCUMENT_WAIT,
-    JobKind.RESOLUTION: Page.VERIFY_WAIT,
-    JobKind.PHONE: Page.PHONE_WAIT,
-}
-PROBLEM = {
-    JobKind.DOCUMENT: Page.DOCUMENT_PROBLEM,
-    JobKind.RESOLUTION: Page.VERIFY_PROBLEM,
-    JobKind.PHONE: Page.PHONE_PROBLEM,
-}
-
-#: The forms in their order; a person may go back to any earlier one.
-_ORDER = (
-    Page.CONSENT,
-    Page.DOCUMENT,
-    Page.CONFIRM,
-    Page.SSN,
-    Page.ADDRESS,
-    Page.VERIFY,
-    Page.PHONE,
-    Page.DONE,
-)
-_KIND_OF_FORM = {page: kind for kind, page in FORM.items()}
-_KIND_OF_WAIT = {page: kind for kind, page in WAIT.items()}
-_KIND_OF_PROBLEM = {page: kind for kind, page in PROBLEM.items()}
-
-#: What each step leaves in the session besides its job; `forget` removes it.
-_ANSWERS = {
-    Page.DOCUMENT: ("applicant", "needs_confirmation", "confirmed"),
-    Page.SSN: ("ssn",),
-    Page.ADDRESS: ("address",),
-    Page.PHONE: ("phone",),
-}
-#: What a finished session is made of; no applicant data.
-_KEPT_AT_THE_END = ("person", "csrf", "created_at", "saved_at", "noted_until")
-#: How many ended jobs the session still knows by id, so that a second tab hears the end of its job.
-_RECENT_JOBS = 8
-
-
-def pending(data: Mapping[str, Any], kind: JobKind) -> str | None:
-    """Return the result id of the job of this *kind* that the session waits for."""
-    job: dict[str, str] = data.get("jobs", {}).get(kind.value, {})
-    return job.get("pending")
-
-
-def pending_job(data: Mapping[str, Any]) -> tuple[JobKind, str, float] | None:
-    """Return kind, result id and submission time of the job the session waits for; there is at most one."""
-    for kind in JobKind:
-        job = data.get("jobs", {}).get(kind.value, {})
-        if "pending" in job:
-            return kind, job["pending"], job["at"]
-    return None
-
-
-def reference(data: Mapping[str, Any]) -> str:
-    """Return the number by which an operator finds the session's last job, or else its person."""
-    return reference_number(next(reversed(data.get("recent", {})), data["person"]))
-
-
-def is_complete(data: Mapping[str, Any], kind: JobKind) -> bool:
-    """Tell whether a successful record of this *kind* was adopted."""
-    return "done" in data.get("jobs", {}).get(kind.value, {})
-
-
-def has_address(data: Mapping[str, Any]) -> bool:
-    """Tell whether a home address is known, from the document or from the person."""
-    if data.get("address"):
-        return True
-    applicant = data.get("applicant") or {}
-    return all(applicant.get(name) for name in ("address1", "city", "state", "zipcode"))
-
-
-def place(data: Mapping[str, Any]) -> Page:  # noqa: PLR0911 - one return for each step is the table
-    """Return the page where this session belongs: the first step that is not complete."""
-    if data.get("finished"):
+def current_page(data: SessionData, steps: Sequence[Step] = STEPS) -> Page:
+    """Return the page where this session belongs: that of the first step that is not complete."""
+    if data.is_finished:
         return Page.DONE
-    if job := pending_job(data):
-        return WAIT[job[0]]
-    if not data.get("consented"):
-        return Page.CONSENT
-    if not is_complete(data, JobKind.DOCUMENT):
-        return Page.DOCUMENT
-    if data.get("needs_confirmation") and not data.get("confirmed"):
-        return Page.CONFIRM
-    if not data.get("ssn"):
-        return Page.SSN
-    if not has_address(data):
-        return Page.ADDRESS
-    if not is_complete(data, JobKind.RESOLUTION):
-        return Page.VERIFY
-    return Page.PHONE
+    if data.pending:
+        return SUBMIT_STEP[data.pending.kind].wait_page
+    return next((step.page for step in steps if not step.is_complete(data)), Page.DONE)
 
 
-def gate(data: Mapping[str, Any], page: Page) -> Page | None:
+def redirect_for(data: SessionData, page: Page, steps: Sequence[Step] = STEPS) -> Page | None:
     """Return None when *page* may be seen now, else the page to go to."""
-    here = place(data)
-    if page in (here, Page.WELCOME):
+    current = current_page(data, steps)
+    if page in (current, Page.WELCOME):
         return None
-    if here is Page.DONE or pending_job(data):
-        return here
-    if page in _KIND_OF_WAIT:
-        return after(data, _KIND_OF_WAIT[page])
-    if page in _KIND_OF_PROBLEM:
-        return None if _problem_kind(data) is _KIND_OF_PROBLEM[page] else here
-    if page is Page.CONFIRM:
-        return here  # it is shown only while it is the next step
-    return None if _ORDER.index(page) < _ORDER.index(here) else here
+    if current is Page.DONE or data.pending:
+        return current
+    step = STEP_OF.get(page)
+    if step is None or step not in steps:
+        return current
+    if page is not step.page:
+        is_on_show = step.job is not None and _has_problem(data, step.job)
+        if page is step.wait_page:
+            return step.problem_page if is_on_show else current
+        return None if is_on_show else current
+    order = [one.page for one in steps]
+    return None if step.may_return and order.index(page) < order.index(current) else current
 
 
-def after(data: Mapping[str, Any], kind: JobKind) -> Page:
+def next_page(data: SessionData, kind: JobKind, steps: Sequence[Step] = STEPS) -> Page:
     """Return the page after the end of a job of this *kind*: its problem, or where the session belongs."""
-    return PROBLEM[kind] if _problem_kind(data) is kind else place(data)
+    return SUBMIT_STEP[kind].problem_page if _has_problem(data, kind) else current_page(data, steps)
 
 
-def submitted(data: Data, kind: JobKind, result_id: str, *, at: float) -> None:
-    """Note that the session now waits for the job *result_id*; what came later is forgotten."""
-    forget(data, FORM[kind], keep_answers=True)
+def submitted(
+    data: SessionData, kind: JobKind, result_id: str, *, at: float, steps: Sequence[Step] = STEPS
+) -> None:
+    """Note that the session now waits for the job *result_id*; later steps are open again."""
+    reset_from(data, SUBMIT_STEP[kind].page, keep_answer=True, steps=steps)
     if kind is JobKind.DOCUMENT:
-        kept_uploads.forget(data)
-    data.setdefault("jobs", {})[kind.value] = {"pending": result_id, "at": at}
-    data.pop("problem", None)
-    recent: dict[str, str] = data.setdefault("recent", {})
-    recent[result_id] = kind.value
-    for old in list(recent)[:-_RECENT_JOBS]:
-        del recent[old]
+        kept_uploads.clear(data)
+    data.add_pending(PendingJob(kind=kind, result_id=result_id, submitted_at=at))
 
 
-def restore(data: Data, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def revert(data: SessionData, before: SessionData, after: SessionData) -> None:
     """Take a change back that led from *before* to *after*; what others have changed since stays."""
-    for name in {*before, *after}:
-        if before.get(name) != after.get(name):
-            if name in before:
-                data[name] = copy.deepcopy(before[name])
-            else:
-                data.pop(name, None)
+    before = before.copy()
+    for one in fields(data):
+        if getattr(before, one.name) != getattr(after, one.name):
+            setattr(data, one.name, getattr(before, one.name))
 
 
-def complete(
-    data: Data, kind: JobKind, record: StatusRecord, result: AnyJobResult | None, *, at: float
-) -> bool:
-    """Complete the step of *kind* with the adopted *record*, if it allows that.
+def complete(data: SessionData, record: StatusRecord, result: AnyJobResult | None) -> bool:
+    """Complete the step that the session waits for with the adopted *record*, if it allows that.
 
     Returns:
-        False, with nothing changed, unless the record is done and successful, of this kind and owner, and
-        the very one that the session waits for.
+        False, with nothing changed, unless the record is done and successful, of this owner, and the very one
+        that the session waits for.
     """
-    mine = pending(data, kind) == record.result_id and record.owner == data["person"]
-    if not (mine and record.kind is kind and record.is_success):
+    kind = record.kind
+    if data.pending_id(kind) != record.result_id or record.owner != data.person or not record.is_success:
         return False
     if kind is JobKind.DOCUMENT:
         if not isinstance(result, DocumentJobResult) or result.applicant is None:
             return False
-        data["applicant"] = result.applicant.reveal()
-        data["needs_confirmation"] = result.needs_confirmation
-        data.pop("confirmed", None)
-    data["jobs"][kind.value] = {"done": record.result_id}
-    data.pop("problem", None)
-    prechecked = isinstance(result, ResolutionJobResult) and result.phone_precheck_passed
-    if prechecked or kind is JobKind.PHONE:
-        _finish(data, at=at)
+        data.document = ReadDocument(applicant=result.applicant, needs_confirmation=result.needs_confirmation)
+    data.pending, data.problem = None, None
+    data.completed |= {kind}
+    if isinstance(result, ResolutionJobResult) and result.phone_precheck_passed:
+        data.completed |= {JobKind.PHONE}
     return True
 
 
-def drop(data: Data, kind: JobKind) -> str | None:
-    """Stop waiting for the job of this *kind* and return its result id; the step is open again."""
-    job: dict[str, str] = data.get("jobs", {}).pop(kind.value, {})
-    return job.get("pending")
+def finish_if_complete(data: SessionData, *, at: float, steps: Sequence[Step] = STEPS) -> None:
+    """End the flow once nothing is left to do; the session holds no applicant data from then on."""
+    if not data.is_finished and current_page(data, steps) is Page.DONE:
+        data.finish(at=at)
 
 
-def forget(data: Data, step: Page, *, keep_answers: bool = False) -> None:
-    """Open *step* and all later steps again, because its answer changes.
+def clear_pending(data: SessionData, kind: JobKind) -> None:
+    """Stop waiting for the job of this *kind*; its step is open again."""
+    data.clear_job(kind)
+
+
+def reset_from(
+    data: SessionData, page: Page, *, keep_answer: bool = False, steps: Sequence[Step] = STEPS
+) -> None:
+    """Open the step of *page* and all later steps again, because its answer changes.
 
     Args:
         data: of the session.
-        step: the form that is answered anew.
-        keep_answers: keep what the person typed in *step* itself; only its job is forgotten.
+        page: the form that is answered anew.
+        keep_answer: keep what the person entered there; only the job of the step is forgotten.
+        steps: in their order.
     """
-    # SSN and address are both inputs of the same check: a change of one keeps the other.
-    later = _ORDER[_ORDER.index(step) :]
-    for page in later:
-        if page in (Page.SSN, Page.ADDRESS) and step in (Page.SSN, Page.ADDRESS) and page is not step:
-            continue
-        if not (keep_answers and page is step):
-            for name in _ANSWERS.get(page, ()):
-                data.pop(name, None)
-        if page in _KIND_OF_FORM:
-            data.get("jobs", {}).pop(_KIND_OF_FORM[page].value, None)
-    data.pop("problem", None)
+    changed = STEP_OF[page]
+    for step in steps[steps.index(changed) :]:
+        # Inputs of the same job do not depend on each other: a change of one keeps the others.
+        is_independent = step.job is not None and step.job is changed.job
+        if not (keep_answer if step is changed else is_independent):
+            step.clear_answer(data)
+        if step.submits and step.job is not None:
+            data.clear_job(step.job)
+    data.problem = None
 
 
-def shows_canceled(data: Mapping[str, Any], kind: JobKind) -> bool:
+def shows_canceled(data: SessionData, kind: JobKind) -> bool:
     """Tell whether the problem on show is that a job of this *kind* was canceled."""
-    return _problem_kind(data) is kind and data["problem"]["screen"] == "canceled"
+    return data.problem is not None and data.problem.kind is kind and data.problem.screen == "canceled"
 
 
-def _problem_kind(data: Mapping[str, Any]) -> JobKind | None:
-    """Return the kind of job whose problem is on show."""
-    problem = data.get("problem")
-    return JobKind(problem["kind"]) if problem else None
-
-
-def _finish(data: Data, *, at: float) -> None:
-    """End the flow: the session keeps no applicant data from here on."""
-    kept = {name: data[name] for name in _KEPT_AT_THE_END if name in data}
-    recent = data.get("recent", {})
-    data.clear()
-    data.update(kept, finished=True, finished_at=at, recent=recent)
+def _has_problem(data: SessionData, kind: JobKind) -> bool:
+    """Tell whether the outcome of a job of this *kind* is on show."""
+    return data.problem is not None and data.problem.kind is kind

@@ -17,8 +17,7 @@ from proofing.contracts.applicant import (
     parse_ssn,
     parse_zipcode,
 )
-
-ADDRESS_FIELDS = ("address1", "address2", "city", "state", "zipcode")
+from proofing.sessions.data import HOME_ADDRESS
 
 
 @dataclass(slots=True, repr=False)
@@ -57,7 +56,7 @@ def read_address(fields: Mapping[str, str]) -> Form:
     else:
         form.errors["state"] = "state_missing"
     _read_number(form, "zipcode", fields, parse_zipcode)
-    form.errors = {name: form.errors[name] for name in ADDRESS_FIELDS if name in form.errors}
+    form.errors = {name: form.errors[name] for name in HOME_ADDRESS if name in form.errors}
     return form
 
 

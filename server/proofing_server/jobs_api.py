@@ -1,9 +1,9 @@
-"""JSON API of jobs: how one stands, once or as a stream of server-sent events. See openapi.yaml."""
+"""JSON API of jobs: the status of one, once or as a stream of server-sent events. See openapi.yaml."""
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse, Response
 
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
 from proofing.contracts.records import JobKind, StatusRecord
+from proofing.sessions.data import SessionData
+from proofing.sessions.steps import SUBMIT_STEP
 from proofing_server import flow
 from proofing_server.client_address import client_network
-from proofing_server.following import JobView, Stage, apply_result, finished_by, is_fresh, job_view
+from proofing_server.job_status import JobView, Stage, apply_result, finished_by, is_fresh, job_view
 from proofing_server.measuring import count_refused
 from proofing_server.sessions import CSRF_HEADER, Session, SessionMissingError
 from proofing_server.site import Site, site_of
@@ -22,23 +24,23 @@ from proofing_server.streams import EventStreamResponse, StreamOwner, too_many_s
 
 #: A stream says something at least this often, so that proxies keep it open.
 _HEARTBEAT_SECONDS = 10.0
-#: How long to wait for a job of which nothing is known before the session is looked at again.
+#: How long to wait for a job of which nothing is known before the session is read again.
 _UNKNOWN_SECONDS = 1.0
-#: A stream ends after this; the browser opens the next, and the session is looked at again.
+#: A stream ends after this; the browser opens the next, and the session is read again.
 _STREAM_SECONDS = 120.0
 _RETRY_MILLISECONDS = 3000
 EVENTS_ROUTE = "/api/jobs/{result_id}/events"
 
 
 async def show_job(request: Request) -> Response:
-    """Return how the job stands: 202 while it runs, 200 when it has ended or is lost."""
+    """Return the status of the job: 202 while it runs, 200 when it has ended or is lost."""
     site, session, result_id, kind = await _find(request)
     view = await _view(site, session, result_id, kind)
     return JSONResponse(view, 202 if view["state"] in (Stage.WAITING, Stage.LATE) else 200)
 
 
 async def stream_job(request: Request) -> Response:
-    """Send the state at once, at every change, and every ten seconds, until the job or the process ends."""
+    """Send the state now, at every change, and every ten seconds, until the job or the process ends."""
     site = site_of(request)
     owner = StreamOwner(
         network=client_network(request),
@@ -46,7 +48,7 @@ async def stream_job(request: Request) -> Response:
     )
     if site.streams.is_full(owner):
         return too_many_streams()
-    # Beside each other; nothing is told of the job before it is known to be this session's.
+    # Concurrently; nothing is sent about the job before it is known to be this session's.
     begun = asyncio.ensure_future(
         site.service.begin_waiting(request.path_params["result_id"], timeout_seconds=_UNKNOWN_SECONDS)
     )
@@ -60,15 +62,15 @@ async def stream_job(request: Request) -> Response:
 
 
 async def show_session(request: Request) -> Response:
-    """Return where the session stands in the flow, and the token that state changes need."""
+    """Return where the session is in the flow, and the token that state changes need."""
     site = site_of(request)
     session = await site.sessions.find(request, touch=False)
-    job = flow.pending_job(session.data)
+    pending = session.data.pending
     return JSONResponse(
         {
-            "page": flow.place(session.data),
+            "page": flow.current_page(session.data),
             "csrf_token": session.csrf_token,
-            "pending": job[1] if job else None,
+            "pending": pending.result_id if pending else None,
             "uploads": site.service.async_documents,
             "idle_seconds": site.sessions.seconds_left(session),
         }
@@ -89,15 +91,15 @@ async def _find(request: Request) -> tuple[Site, Session, str, JobKind]:
     site = site_of(request)
     session = await site.sessions.find(request, touch=False)
     result_id = request.path_params["result_id"]
-    kind = session.data.get("recent", {}).get(result_id)
+    kind = session.data.recent.get(result_id)
     if kind is None:
         raise HTTPException(404)
-    return site, session, result_id, JobKind(kind)
+    return site, session, result_id, kind
 
 
 async def _view(site: Site, session: Session, result_id: str, kind: JobKind) -> dict[str, Any]:
-    """Return the job as it stands now."""
-    if flow.pending(session.data, kind) != result_id:
+    """Return the job as it is now."""
+    if session.data.pending_id(kind) != result_id:
         return _settled(session.data, result_id, kind)
     record = await site.service.status(session.person, result_id, kind)
     return _render(job_view(site, record, _submitted_at(session.data)), record, result_id, kind)
@@ -112,19 +114,19 @@ async def _events(
     try:
         yield f"retry: {_RETRY_MILLISECONDS}\n\n"
         record, is_first = None, True
-        # Of one that was handed in just now the store has nothing to add.
+        # Of one that was submitted just now the store has nothing to add.
         if not is_fresh(site, submitted_at):
             record = await site.service.status(session.person, result_id, kind)
         while True:
-            if flow.pending(session.data, kind) != result_id:
+            if session.data.pending_id(kind) != result_id:
                 yield _event(_settled(session.data, result_id, kind))
                 return
             look = job_view(site, record, submitted_at)
             view = _render(look, record, result_id, kind)
             if look.stage is Stage.DONE:
-                # Here, so that the page can go on at once; another tab may have done it.
+                # Here, so that the page can continue; another tab may have done it.
                 await apply_result(site, session, kind, finished_by(record, kind))
-                view["next"] = flow.after(session.data, kind)
+                view["next"] = flow.next_page(session.data, kind)
             yield _event(view)
             if look.stage in (Stage.DONE, Stage.MISSING) or time.monotonic() > ends:
                 return
@@ -166,19 +168,18 @@ async def _unless_stopping(
         stopping.cancel()
 
 
-def _submitted_at(data: Mapping[str, Any]) -> float:
-    """Return when the pending job was handed in."""
-    job = flow.pending_job(data)
-    return job[2] if job else 0.0
+def _submitted_at(data: SessionData) -> float:
+    """Return when the pending job was submitted."""
+    return data.pending.submitted_at if data.pending else 0.0
 
 
-def _settled(data: Mapping[str, Any], result_id: str, kind: JobKind) -> dict[str, Any]:
+def _settled(data: SessionData, result_id: str, kind: JobKind) -> dict[str, Any]:
     """Return a job whose end the session has taken already, in another tab perhaps."""
     return {
         "result_id": result_id,
         "kind": kind.value,
         "state": Stage.DONE.value,
-        "next": flow.after(data, kind),
+        "next": flow.next_page(data, kind),
     }
 
 
@@ -188,7 +189,7 @@ def _render(look: JobView, record: StatusRecord | None, result_id: str, kind: Jo
         "result_id": result_id,
         "kind": kind.value,
         "state": look.stage.value,
-        "next": flow.WAIT[kind],
+        "next": SUBMIT_STEP[kind].wait_page,
     }
     if record and record.is_done:
         view["outcome"] = record.outcome.value if record.outcome else "unknown"

@@ -1,4 +1,4 @@
-"""The form post with pictures, for when the browser does not upload them: never in clear on a disk.
+"""The form post with images, for when the browser does not upload them: never in clear on a disk.
 
 Starlette's own parser spools files over 1 MB into temporary files as they are; here each part has its own
 cap, and waits encrypted until the form is complete.

@@ -1,25 +1,15 @@
-"""Which screen an ended job leads to: a pure function of its record. Table: docs/reference/pages.md."""
+"""Which screen a finished job leads to: a pure function of its record. Table: docs/reference/pages.md."""
 
 from dataclasses import dataclass
 
 from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.rules.document_errors import ErrorCode
 from proofing.rules.resolution import ONLY_ADDRESS_MISSING
+from proofing.sessions.steps import SUBMIT_STEP
 
-#: The screen of a step that is complete; the flow goes on instead of showing one.
+#: The screen of a step that is complete; the flow continues instead of showing one.
 SUCCESS = "success"
 
-#: Ends in which nobody gave an answer, through no fault of the person.
-_TECHNICAL = {
-    JobKind.DOCUMENT: "document_technical",
-    JobKind.RESOLUTION: "verify_technical",
-    JobKind.PHONE: "phone_technical",
-}
-_FAILED = {
-    JobKind.DOCUMENT: "document_failed",
-    JobKind.RESOLUTION: "verify_failed",
-    JobKind.PHONE: "phone_failed",
-}
 #: Findings of a document that photos cannot cure, and so have screens of their own.
 _BY_FINDING = {
     ErrorCode.UNDERAGE: "document_underage",
@@ -66,7 +56,7 @@ def _failed_screen(record: StatusRecord) -> str:
         for code, name in _BY_FINDING.items():
             if code.value in record.reasons:
                 return name
-    return _FAILED[record.kind]
+    return f"{SUBMIT_STEP[record.kind].key}_failed"
 
 
 def _exception_screen(record: StatusRecord) -> Screen:
@@ -77,6 +67,7 @@ def _exception_screen(record: StatusRecord) -> Screen:
         return Screen("phone_timeout")
     name = _BY_END.get(record.end, "") if record.end else ""
     if not name or (name == "document_unreadable" and record.kind is not JobKind.DOCUMENT):
-        name = _TECHNICAL[record.kind]
+        # Nobody gave an answer, through no fault of the person.
+        name = f"{SUBMIT_STEP[record.kind].key}_technical"
     # A person who cancels early is charged; one who has waited in vain, or whom an operator cancels, is not.
     return Screen(name, counted=None if record.end is End.CANCELED else False)

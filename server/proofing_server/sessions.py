@@ -1,19 +1,18 @@
 """Sessions: an opaque random id in a cookie; everything else sealed and on the server.
 
 The id is 256 random bits; the service keeps the data under a hash of it and ends it after its idle and total
-times. Any host may serve any request: a change is kept only where the data that it was made from still
-stands, and is otherwise made again from the newest, so that two tabs, a double click or two hosts cannot
+times. Any host may serve any request: a change is kept only where the data that it was made from is still
+current, and is otherwise made again from the newest, so that two tabs, a double click or two hosts cannot
 overwrite each other's answers.
 """
 
 import asyncio
-import copy
 import hmac
 import math
 import random
 import secrets
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -22,9 +21,9 @@ from starlette.responses import Response
 
 from proofing.app.service import Person, ProofingService
 from proofing.base.errors import StoreUnavailableError, Trouble
-from proofing_server import kept_uploads
+from proofing.sessions.data import SessionData
+from proofing_server import flow, kept_uploads
 from proofing_server.compression import unmask
-from proofing_server.kept_uploads import Data
 
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "x-csrf-token"
@@ -60,7 +59,7 @@ class Session:
         data: to be read; `update` changes it.
     """
 
-    def __init__(self, sessions: "Sessions", session_id: str, data: Data) -> None:
+    def __init__(self, sessions: "Sessions", session_id: str, data: SessionData) -> None:
         """Take what `Sessions` loaded."""
         self._sessions = sessions
         self.id = session_id
@@ -72,12 +71,12 @@ class Session:
     @property
     def person(self) -> Person:
         """The opaque person that limits and jobs belong to."""
-        return Person(reference=self.data["person"], partner=self.data.get("partner"))
+        return Person(reference=self.data.person, partner=self.data.partner)
 
     @property
     def csrf_token(self) -> str:
         """What every form of this session carries."""
-        return str(self.data["csrf"])
+        return self.data.csrf
 
     def check_csrf(self, token: object) -> None:
         """Refuse a state change without this session's token.
@@ -87,7 +86,9 @@ class Session:
         """
         require_same(token, self.csrf_token)
 
-    async def update(self, change: Callable[[Data], AnswerT], *, consumes: str | None = None) -> AnswerT:
+    async def update(
+        self, change: Callable[[SessionData], AnswerT], *, consumes: str | None = None
+    ) -> AnswerT:
         """Change the session's data, keep it, and return what *change* returned.
 
         Args:
@@ -102,9 +103,11 @@ class Session:
                 away: the data may have been kept.
         """
         for tries in range(_MOST_TRIES):
-            data = copy.deepcopy(self.data)
+            data = self.data.copy()
             answer = change(data)
-            kept_uploads.expire(data, now=self._sessions.now())
+            now = self._sessions.now()
+            kept_uploads.expire(data, now=now)
+            flow.finish_if_complete(data, at=now)
             current = await self._sessions.replace(self, data, consumes=consumes)
             if current is None:
                 raise SessionMissingError(had_cookie=True)
@@ -151,33 +154,41 @@ class Sessions:
         session = await self.open(session_id)
         if session is None:
             raise SessionMissingError(had_cookie=bool(session_id))
-        if touch and self._service.now() - session.data["saved_at"] > _TOUCH_SECONDS:
+        if touch and self._service.now() - session.data.saved_at > _TOUCH_SECONDS:
             await session.touch()
         return session
 
     async def open(self, session_id: str) -> Session | None:
-        """Return the session with this id, or None when there is none (any more)."""
+        """Return the session with this id, or None when there is none, or no longer."""
         if len(session_id) != _ID_CHARACTERS:
             return None
         data = await self.load(session_id)
         return Session(self, session_id, data) if data is not None else None
 
-    async def start(self, *, person: str | None = None, **data: Any) -> Session:
-        """Begin a session, for a new person unless *person* is known, under an id that nobody knows."""
+    async def start(
+        self, *, person: str | None = None, created_at: float | None = None, consented: bool = False
+    ) -> Session:
+        """Begin a session under an id that nobody knows.
+
+        Args:
+            person: reference of a person who is known; a new one by default.
+            created_at: when the total life of the session began; now by default.
+            consented: whether the person agreed to the check.
+        """
         session_id = secrets.token_urlsafe(_ID_BYTES)
         now = self._service.now()
-        fresh = {
-            "person": person or secrets.token_hex(16),
-            "csrf": secrets.token_urlsafe(_ID_BYTES),
-            "created_at": now,
-            "saved_at": now,
-            "device_session_id": secrets.token_hex(16),
-            **data,
-        }
+        fresh = SessionData(
+            person=person or secrets.token_hex(16),
+            csrf=secrets.token_urlsafe(_ID_BYTES),
+            created_at=now if created_at is None else created_at,
+            saved_at=now,
+            device_session_id=secrets.token_hex(16),
+            consented=consented,
+        )
         await self._service.save_session(session_id, fresh)
         return Session(self, session_id, fresh)
 
-    async def start_again(self, before: Session, **data: Any) -> Session:
+    async def start_again(self, before: Session, *, consented: bool = False) -> Session:
         """Begin a session for the person of *before*, because trust in it changes.
 
         It has an id, and a token, that nobody knows who knows those of *before*; nothing leads from one to
@@ -187,7 +198,9 @@ class Sessions:
         Raises:
             SessionMissingError: *before* ended in the meantime.
         """
-        session = await self.start(person=before.data["person"], created_at=before.data["created_at"], **data)
+        session = await self.start(
+            person=before.data.person, created_at=before.data.created_at, consented=consented
+        )
         if await self.load(before.id) is None:
             # By a person who left or was erased: it must not live on under another name.
             await self.end(session)
@@ -195,30 +208,32 @@ class Sessions:
         return session
 
     async def end(self, session: Session) -> None:
-        """Forget everything about the session."""
+        """Delete everything about the session."""
         await self._service.end_session(session.id)
 
-    async def load(self, session_id: str) -> Data | None:
+    async def load(self, session_id: str) -> SessionData | None:
         """Return the data under *session_id*, or None when it is over."""
         return await self._service.load_session(session_id)
 
-    async def replace(self, session: Session, data: Data, *, consumes: str | None = None) -> Data | None:
+    async def replace(
+        self, session: Session, data: SessionData, *, consumes: str | None = None
+    ) -> SessionData | None:
         """Keep *data* in place of what *session* has seen; its idle time starts again.
 
-        Returns what stands then: *data*, newer data of another request, or None when the session has ended.
+        Returns what is stored then: *data*, newer data of another request, or None if the session has ended.
         """
-        data["saved_at"] = self._service.now()
+        data.saved_at = self._service.now()
         return await self._service.update_session(
-            session.id, data, expected=session.data["version"], consumes=consumes
+            session.id, data, expected=session.data.version, consumes=consumes
         )
 
     def seconds_left(self, session: Session) -> int:
         """Return how long the session lives without a further request."""
         settings = self._service.settings
         # Of a session that was saved a moment ago, hosts may differ by as much as the store took to answer.
-        now = max(self._service.now(), session.data["saved_at"])
-        idle: float = session.data["saved_at"] + settings.session_idle_timeout_minutes * 60 - now
-        total: float = session.data["created_at"] + settings.session_max_age_seconds - now
+        now = max(self._service.now(), session.data.saved_at)
+        idle: float = session.data.saved_at + settings.session_idle_timeout_minutes * 60 - now
+        total: float = session.data.created_at + settings.session_max_age_seconds - now
         return max(0, math.ceil(min(idle, total)))
 
     def set_cookie(self, response: Response, session: Session) -> None:
@@ -228,8 +243,8 @@ class Sessions:
     def visit(self, request: Request) -> str:
         """Return the random id of a browser that has no session yet, from its cookie or a new one.
 
-        Nothing is stored under it. The form that begins a session carries it beside the cookie, which pages
-        of other sites can neither read nor send.
+        Nothing is stored under it. The form that begins a session carries it, as the cookie does, which
+        pages of other sites can neither read nor send.
         """
         known = request.cookies.get(self.visit_cookie_name, "")
         return known if len(known) == _ID_CHARACTERS else secrets.token_urlsafe(_ID_BYTES)

@@ -17,9 +17,9 @@ from proofing.app.service import ProofingService
 from proofing.contracts.applicant import mask_ssn, parse_phone
 from proofing.routing import shared_limits
 from proofing.rules import limits
+from proofing.sessions.steps import PARTS, Page, part_of
 from proofing.settings import Settings
 from proofing_server.compression import StaticFile, compress, mask, read_static
-from proofing_server.flow import Page
 from proofing_server.forms import show_phone
 from proofing_server.security import (
     STATIC_PREFIX,
@@ -38,17 +38,6 @@ _TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 _DIGEST_CHARACTERS = 12
 #: How long a process that stops waits for work that no request waits for; its store calls have deadlines.
 _FINISH_SECONDS = 5.0
-#: Keys of a session under which there is something to guess by the length of a compressed page.
-_PERSONAL = frozenset({"applicant", "ssn", "address", "phone"})
-
-#: The step indicator: key below ``steps`` of the catalog, and the pages that belong to it.
-STEPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
-    ("start", (Page.WELCOME, Page.CONSENT)),
-    ("document", (Page.DOCUMENT, Page.DOCUMENT_WAIT, Page.DOCUMENT_PROBLEM, Page.CONFIRM)),
-    ("verify", (Page.SSN, Page.ADDRESS, Page.VERIFY, Page.VERIFY_WAIT, Page.VERIFY_PROBLEM)),
-    ("phone", (Page.PHONE, Page.PHONE_WAIT, Page.PHONE_PROBLEM)),
-    ("done", (Page.DONE,)),
-)
 #: The limits that each kind of job counts against, as `ProofingService.limit` names them.
 LIMITS = {kind: limit.name for kind, limit in limits.OF_KIND.items()}
 SSN_LIMIT = limits.SSN.name
@@ -56,7 +45,7 @@ SSN_LIMIT = limits.SSN.name
 SHARED_LIMITS = frozenset({*shared_limits.LIMITS, shared_limits.VENDOR_BUDGET.name})
 
 
-class WrongStepError(Exception):
+class RedirectToStep(Exception):  # noqa: N818 - an answer, not a fault
     """This page cannot be shown now; the person is sent to another one.
 
     Attributes:
@@ -118,7 +107,7 @@ class Site:
         )
 
     def leave_alone(self, work: asyncio.Future[Any]) -> None:
-        """Let *work* come to its end, whatever that is, although nobody waits for it any more."""
+        """Let *work* come to its end, whatever that is, although nobody waits for it."""
         self._left_alone.add(work)
         work.add_done_callback(self._forget)
 
@@ -163,16 +152,16 @@ class Site:
         """
         texts = self.texts(request)
         settings = self.service.settings
-        is_finished = session is not None and bool(session.data.get("finished"))
+        is_finished = session is not None and session.data.is_finished
         token = session.csrf_token if session else csrf_token
-        may_compress = session is None or _PERSONAL.isdisjoint(session.data)
+        may_compress = session is None or not session.data.has_personal_data
         html = self.templates.get_template(f"{template}.html").render(
             t=texts,
             static=f"{STATIC_PREFIX}{self.static_version}",
-            steps=_steps(page) if page else None,
+            steps=_indicator(page) if page else None,
             csrf_token=mask(token) if token and may_compress else token,
             is_finished=is_finished,
-            has_answers=session is not None and bool(session.data.get("consented")) and not is_finished,
+            has_answers=session is not None and session.data.consented and not is_finished,
             # A finished session shows nothing that would have to be taken off the screen.
             idle_seconds=self.sessions.seconds_left(session) if session and not is_finished else None,
             partner_name=settings.partner_name,
@@ -248,12 +237,12 @@ ERROR_CODES = {
 }
 
 
-def _steps(page: Page) -> list[tuple[str, str]]:
-    """Return the steps and, for the page, whether each is completed, current or still to come."""
-    current = next(number for number, (_, pages) in enumerate(STEPS) if page in pages)
+def _indicator(page: Page) -> list[tuple[str, str]]:
+    """Return the parts of the step indicator, and whether each is completed, current or to come."""
+    current = PARTS.index(part_of(page))
     return [
         (name, "completed" if number < current else "current" if number == current else "upcoming")
-        for number, (name, _) in enumerate(STEPS)
+        for number, name in enumerate(PARTS)
     ]
 
 
@@ -288,7 +277,7 @@ def _load_templates() -> Environment:
 
 @cache
 def _static_version() -> str:
-    """Return a digest of all static files; it stands in their paths, so that they may be cached forever."""
+    """Return a digest of all static files; it is in their paths, so that they may be cached forever."""
     digest = hashlib.sha256()
     for path in sorted(_STATIC_FOLDER.iterdir()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -296,5 +285,5 @@ def _static_version() -> str:
 
 
 def _json_text(value: object) -> str:
-    """Return *value* as JSON that may stand inside a script element of a data type."""
+    """Return *value* as JSON that is safe inside a script element of a data type."""
     return json.dumps(value).replace("<", "\\u003c").replace("&", "\\u0026")

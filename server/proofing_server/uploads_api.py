@@ -24,17 +24,17 @@ from proofing.contracts.records import JobKind
 from proofing.contracts.stores import UploadReceiver
 from proofing.crypto.encryption import IV_BYTES, KEY_BYTES
 from proofing.rules.documents import missing_sides
+from proofing.sessions.data import KeptUpload, SessionData
+from proofing.sessions.steps import Page
 from proofing.sessions.uploads import SHA256_BYTES
 from proofing_server import kept_uploads
 from proofing_server.bodies import read_json
 from proofing_server.client_address import client_network
-from proofing_server.entry import enter, limit_path
-from proofing_server.flow import Page
-from proofing_server.kept_uploads import Data
+from proofing_server.guards import limit_path, require_page
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import CSRF_HEADER, Session
-from proofing_server.site import LIMITS, Site, WrongStepError, problem_json, site_of
-from proofing_server.submitting import submit
+from proofing_server.site import LIMITS, RedirectToStep, Site, problem_json, site_of
+from proofing_server.submit_job import submit_job
 
 _MEDIA_TYPES = frozenset({"image/jpeg", "image/png", "application/yaml"})
 _SOURCES = frozenset({"upload", "camera"})
@@ -44,17 +44,17 @@ _FINGERPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 async def make_slot(request: Request) -> Response:
     """Make room for the upload of one side."""
-    site, session, body = await _enter(request)
+    site, session, body = await _require_capture(request)
     attempt = _known_attempt(session, body)
     side = _side(body.get("side"))
     try:
         slot = await site.service.new_slot(session.person, attempt=attempt, side=side)
     except LimitReachedError as error:
         return _limited(error)
-    if earlier := kept_uploads.kept(session.data, now=site.service.now()).get(side.value):
-        # Another picture was chosen: the earlier one is not shown any more, whatever becomes of this.
+    if earlier := kept_uploads.kept(session.data, now=site.service.now()).get(side):
+        # Another image was chosen: the earlier one is not shown any more, whatever becomes of this.
         await session.update(lambda data: kept_uploads.remove(data, side))
-        await site.service.uploads.release(session.person.reference, earlier["slot"])
+        await site.service.uploads.release(session.person.reference, earlier.slot)
     return JSONResponse({"slot": slot}, 201)
 
 
@@ -62,7 +62,7 @@ async def presign(request: Request) -> Response:
     """Return where and how the ciphertext of a slot is sent."""
     slot = request.path_params["slot"]
     (site, session, body), reserved = await asyncio.gather(
-        _enter(request), site_of(request).service.uploads.reserved(slot)
+        _require_capture(request), site_of(request).service.uploads.reserved(slot)
     )
     attempt = _known_attempt(session, body)
     length = body.get("length")
@@ -87,9 +87,9 @@ async def presign(request: Request) -> Response:
 async def finish(request: Request) -> Response:
     """Keep a finished upload in the session, so that the page may be reloaded or closed.
 
-    The key of the page's pictures comes with the first one. It is sealed for the worker at once.
+    The key of the page's images comes with the first one. It is sealed for the worker immediately.
     """
-    site, session, body = await _enter(request)
+    site, session, body = await _require_capture(request)
     attempt = _known_attempt(session, body)
     slot, side = request.path_params["slot"], _side(body.get("side"))
     iv = _decode(body.get("iv"), IV_BYTES)
@@ -102,16 +102,16 @@ async def finish(request: Request) -> Response:
         sealed = await desk.seal_key(owner, attempt=attempt, key=key) if key is not None else None
     except UploadRefusedError as error:
         return problem_json(error.status, error.code)
-    upload = {
-        "attempt": attempt,
-        "slot": slot,
-        "iv": base64.b64encode(iv).decode(),
-        "expires_at": expires_at,
-        "facts": _facts(body.get("metadata", {})),
-        "fingerprint": _fingerprint(body.get("fingerprint")),
-    }
+    upload = KeptUpload(
+        attempt=attempt,
+        slot=slot,
+        iv=iv,
+        expires_at=expires_at,
+        facts=_facts(body.get("metadata", {})),
+        fingerprint=_fingerprint(body.get("fingerprint")),
+    )
 
-    def keep(data: Data) -> tuple[bool, str | None]:
+    def keep(data: SessionData) -> tuple[bool, str | None]:
         is_kept = kept_uploads.has_key(data, attempt)
         if sealed is None and not is_kept:
             return False, None  # It went with the last upload, in another tab.
@@ -126,10 +126,10 @@ async def finish(request: Request) -> Response:
 
 
 async def release(request: Request) -> Response:
-    """Forget an upload that the person removes."""
-    site, session, _body = await _enter(request)
+    """Delete an upload that the person removes."""
+    site, session, _body = await _require_capture(request)
     slot = request.path_params["slot"]
-    sides = [Side(side) for side, upload in session.data.get("uploads", {}).items() if upload["slot"] == slot]
+    sides = [side for side, upload in session.data.uploads.items() if upload.slot == slot]
     if sides:
         await session.update(lambda data: kept_uploads.remove_slot(data, sides[0], slot))
     if not await site.service.uploads.release(session.person.reference, slot):
@@ -138,13 +138,13 @@ async def release(request: Request) -> Response:
 
 
 async def submit_document(request: Request) -> Response:
-    """Hand in the key and the slots of one attempt: the document job; the same answer when sent twice.
+    """Submit the key and the slots of one attempt: the document job; the same answer when sent twice.
 
     For the sides that the request does not name, the session's finished uploads are taken.
     """
     try:
-        site, session, body = await _enter(request)
-    except WrongStepError as elsewhere:
+        site, session, body = await _require_capture(request)
+    except RedirectToStep as elsewhere:
         if elsewhere.path != Page.DOCUMENT_WAIT:
             raise
         return JSONResponse({"next": elsewhere.path}, 202)
@@ -159,7 +159,7 @@ async def submit_document(request: Request) -> Response:
     earlier = kept_uploads.for_submission(session.data, besides=images, now=site.service.now())
     together = {**images, **earlier.images}
 
-    async def ask(data: Data, result_id: str) -> str:
+    async def ask(data: SessionData, result_id: str) -> str:
         return await site.service.submit_uploads(
             session.person,
             result_id=result_id,
@@ -167,13 +167,13 @@ async def submit_document(request: Request) -> Response:
             encryption_key=key,
             sealed_keys=earlier.sealed_keys,
             images=together,
-            failed_fingerprints=data.get("failed_fingerprints", ()),
+            failed_fingerprints=sorted(data.failed_fingerprints),
             facts={**metadata, **earlier.metadata},
             network=client_network(request),
             found=found,
         )
 
-    # Beside the note in the session, which needs another answer of the same store.
+    # Concurrently with the change of the session, which needs another answer of the same store.
     finding = site.service.uploads.find(session.person.reference, attempt=attempt, images=together)
     found = asyncio.ensure_future(finding)
     found.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -181,7 +181,7 @@ async def submit_document(request: Request) -> Response:
         selfie = Side.SELFIE in site.service.document_sides(session.person)
         if missing := missing_sides(together, passport=Side.PASSPORT in together, selfie=selfie):
             raise InvalidInputError(dict.fromkeys(missing, "upload_missing"))
-        path = await submit(site, session, JobKind.DOCUMENT, ask)
+        path = await submit_job(site, session, JobKind.DOCUMENT, ask)
     except InvalidInputError as error:
         UPLOADS.labels("missing").inc(len(error.fields))
         return problem_json(400, "invalid", errors=error.fields)
@@ -217,18 +217,18 @@ def receive_upload(receiver: UploadReceiver) -> Any:
     return handler
 
 
-async def _enter(request: Request) -> tuple[Site, Session, dict[str, Any]]:
-    """Return site, session and body of a request that may add pictures now."""
+async def _require_capture(request: Request) -> tuple[Site, Session, dict[str, Any]]:
+    """Return site, session and body of a request that may add images now."""
     session = await site_of(request).sessions.find(request)
     session.check_csrf(request.headers.get(CSRF_HEADER))
-    site, session = await enter(request, Page.DOCUMENT, session, is_counted=True)
+    site, session = await require_page(request, Page.DOCUMENT, session, is_counted=True)
     return site, session, await read_json(request)
 
 
 def _known_attempt(session: Session, body: dict[str, Any]) -> str:
     """Return the attempt, if a capture page of this session was given it."""
     attempt = body.get("attempt")
-    if not isinstance(attempt, str) or attempt not in session.data.get("attempts", []):
+    if not isinstance(attempt, str) or attempt not in session.data.attempts:
         raise HTTPException(404)
     return attempt
 
@@ -263,23 +263,23 @@ def _images(value: object) -> dict[Side, EncryptedImage]:
     return images
 
 
-def _metadata(value: object) -> dict[str, dict[str, Any]]:
-    """Return what the browser says of the pictures: known facts only, in known types."""
+def _metadata(value: object) -> dict[str, dict[str, int | str | bool]]:
+    """Return what the browser says of the images: known facts only, in known types."""
     if not isinstance(value, dict):
         raise HTTPException(400)
     return {_side(name).value: _facts(facts) for name, facts in value.items()}
 
 
 def _fingerprint(value: object) -> str | None:
-    """Return the fingerprint of a picture, by which the same file for two sides is found, or None."""
+    """Return the fingerprint of an image, by which the same file for two sides is found, or None."""
     return value if isinstance(value, str) and _FINGERPRINT.fullmatch(value) else None
 
 
-def _facts(facts: object) -> dict[str, Any]:
-    """Return the facts of one picture that may be kept."""
+def _facts(facts: object) -> dict[str, int | str | bool]:
+    """Return the facts of one image that may be kept."""
     if not isinstance(facts, dict):
         raise HTTPException(400)
-    kept: dict[str, Any] = {
+    kept: dict[str, int | str | bool] = {
         name: facts[name]
         for name in ("width", "height", "size")
         if type(facts.get(name)) is int and 0 <= facts[name] < _MAX_NUMBER

@@ -1,23 +1,37 @@
-"""docs/reference/pages.md: the keys of a session are those that the code reads and writes."""
+"""docs/reference/pages.md: its tables are those of the code."""
 
-import re
+import importlib.util
+from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
+from proofing.sessions.data import SessionData
+from proofing.sessions.steps import Page
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "reference" / "pages.md"
-MODULES = [*(ROOT / "server" / "proofing_server").rglob("*.py"), ROOT / "core/proofing/sessions/vault.py"]
-_ACCESS = re.compile(r"\bdata(?:\[|\.(?:get|setdefault|pop)\()\"([a-z_]+)\"")
 
 
-def test_the_table_has_every_key_of_a_session():
-    """A key without a row is kept of a person and documented nowhere; one without a use is gone."""
-    section = PAGE.read_text().split("\n## Sessions\n")[1].split("\n## ")[0]
-    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    documented = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
-    sources = [path.read_text() for path in MODULES]
-    used = {name for source in sources for name in _ACCESS.findall(source)}
-    assert len(documented) == len(set(documented))
-    assert used <= set(documented)
-    assert {
-        name for name in documented if not any(re.search(rf"\b{name}\b", text) for text in sources)
-    } == set()
+@pytest.fixture(scope="module")
+def steps():
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location("steps", ROOT / "scripts" / "steps.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_are_written_by_the_script(steps):
+    """Every step, every page and every key of a session is there, as the code has it."""
+    page = steps.PAGE.read_text()
+    assert page == steps.render(page), "run scripts/steps.py"
+    for name in [page.value for page in Page if not page.endswith("/problem")]:
+        assert f"\n| `{name}` |" in page
+    for field in fields(SessionData):
+        assert f"\n| `{field.name}` |" in page, "the docstring of SessionData lacks a field"
+
+
+def test_a_page_without_its_mark_is_refused(steps):
+    """A mark that was deleted by mistake does not leave an old table behind unseen."""
+    with pytest.raises(SystemExit, match="has no mark"):
+        steps.render("# Pages\n")

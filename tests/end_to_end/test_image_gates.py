@@ -17,7 +17,7 @@ import proofing_server
 from proofing.contracts.images import MAX_IMAGE_BYTES
 from proofing.rules.image_gate import MAX_PIXELS, MAX_SIDE_PIXELS, inspect_image
 from proofing.testing.pictures import make_jpeg, make_png
-from proofing_server.pictures import check_picture
+from proofing_server.images import check_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -251,7 +251,7 @@ BAD = {
 TABLE = {**GOOD, **{name: content for name, (content, _code) in BAD.items()}}
 
 GATES = """async ([paths, rules]) => {
-    const { decodeDataURL, inspect, fingerprint } = await import("/pictures.js");
+    const { decodeDataURL, inspect, fingerprint } = await import("/images.js");
     const answers = [];
     for (const path of paths) {
         const content = new Uint8Array(await (await fetch(path)).arrayBuffer());
@@ -315,13 +315,13 @@ async def scripts(chromium):
 
 
 async def answers_of_the_browser(page, files):
-    """Return what the gate in static/pictures.js answers to each file."""
+    """Return what the gate in static/images.js answers to each file."""
     return await page.evaluate(GATES, list(files), rules())
 
 
 def answer_of_the_job(content):
     """Return what the gate in core answers; a data URL is decoded before it, as by the form post."""
-    code, content = check_picture(content, allow_text=False)
+    code, content = check_image(content, allow_text=False)
     if code:
         return [code]
     image = inspect_image(content)
@@ -372,7 +372,7 @@ async def test_both_gates_answer_the_same_to_damaged_files(scripts):
 @pytest.mark.parametrize("name", GOOD)
 async def test_only_the_picture_is_kept(name):
     """Nothing of metadata or of another picture is left; pixels are the same; it passes again, unchanged."""
-    content = check_picture(GOOD[name], allow_text=False)[1]
+    content = check_image(GOOD[name], allow_text=False)[1]
     assert inspect_image(content).content == content
     for trace in (
         SECRET,
@@ -428,9 +428,9 @@ async def test_fingerprints_do_not_depend_on_metadata():
 
 
 SCALE = """async ([[path], rules]) => {
-    const { preparePicture } = await import("/pictures.js");
+    const { prepareImage } = await import("/images.js");
     const content = await (await fetch(path)).blob();
-    const { bytes, ...facts } = await preparePicture(content, rules);
+    const { bytes, ...facts } = await prepareImage(content, rules);
     let binary = "";
     for (const byte of bytes) binary += String.fromCharCode(byte);
     return [btoa(binary), facts];

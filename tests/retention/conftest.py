@@ -13,7 +13,7 @@ import yaml
 
 from proofing import bootstrap
 from proofing.bootstrap import Runtime
-from proofing.cli.smoke import Answers, Walk, _picture
+from proofing.cli.smoke import Answers, Walk, make_image
 from proofing.contracts.images import Side
 from proofing.testing.lines import read_lines
 from proofing.testing.processes import free_port
@@ -80,10 +80,10 @@ class Shape(ProductionShape):
 
     def walk(self, client: httpx.AsyncClient, kind: type[Walk] = Walk) -> Walk:
         """Return a person's way through the pages."""
-        documents = {side: (_picture(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
+        documents = {side: (make_image(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
         # Of their own: an SSN may be tried ten times an hour.
         ssn = f"900-66-{1000 + secrets.randbelow(9000)}"
-        return kind(client, Answers(documents=documents, ssn=ssn))
+        return kind(client, Answers(documents=documents, typed={"ssn": ssn}))
 
     def client(self) -> httpx.AsyncClient:
         """Return a browser."""

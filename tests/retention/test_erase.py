@@ -9,6 +9,7 @@ from proofing.app.service import Person
 from proofing.contracts.records import JobKind
 from proofing.testing.waiting import eventually
 from proofing_devtools.capture import APPLICANT, DEVICE
+from proofing_devtools.sessions import make_session
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
     person, other = (Person(reference=secrets.token_hex(16)) for _ in range(2))
     async with shape.runtime("web") as runtime:
         service = runtime.service
-        await service.save_session(secrets.token_urlsafe(32), {"person": person.reference})
+        await service.save_session(secrets.token_urlsafe(32), make_session(person.reference))
         ended = await service.submit_applicant(JobKind.PHONE, person, APPLICANT)
         kept = await service.submit_applicant(JobKind.PHONE, other, APPLICANT)
         assert (await service.wait(person, ended, JobKind.PHONE, timeout_seconds=30)).is_success

@@ -1,12 +1,16 @@
 """S15: a person who was not verified cannot tell from any answer which of their answers was wrong."""
 
 import secrets
+from dataclasses import replace
 
 import pytest
 
-from proofing.contracts.records import End, reference_number
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.records import End, JobKind, reference_number
 from proofing.contracts.results import Match
+from proofing.sessions.data import ReadDocument
 from proofing_devtools.capture import APPLICANT
+from proofing_devtools.sessions import make_session
 from proofing_mock.proofers import ResolutionMock, StateIDMock
 
 CASES = {"test_every_mismatch_looks_the_same": (5, 200)}
@@ -48,20 +52,17 @@ def said(monkeypatch):
 
 def session_of(person, mismatch):
     """Return id and data of a session that stands before the check, with one mismatch in it."""
-    applicant = APPLICANT.reveal()
-    data = {
-        "person": person,
-        "csrf": CSRF,
-        "device_session_id": "pass",
-        "saved_at": 9e9,
-        "consented": True,
-        "jobs": {"document": {"done": "d"}},
-        "applicant": applicant,
-        "confirmed": True,
-        "ssn": applicant.pop("ssn"),
-    }
-    for name, value in MISMATCHES[mismatch][0].items():
-        (data if name in data else applicant)[name] = value
+    applicant = APPLICANT.merge(MISMATCHES[mismatch][0])
+    data = make_session(
+        person,
+        csrf=CSRF,
+        device_session_id="pass",
+        saved_at=9e9,
+        consented=True,
+        completed=frozenset({JobKind.DOCUMENT}),
+        document=ReadDocument(applicant=replace(applicant, ssn=None)),
+        typed=Applicant(ssn=applicant.ssn),
+    )
     return secrets.token_urlsafe(32), data
 
 

@@ -14,6 +14,7 @@ from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
 from proofing.base.listening import listen_sockets
 from proofing.testing.processes import free_port, is_healthy
 from proofing.testing.waiting import eventually
+from proofing_devtools.sessions import make_session
 from proofing_server.app import make_app
 from proofing_server.security import SECURITY_HEADERS
 from proofing_server.serving import serve
@@ -80,7 +81,7 @@ async def test_every_route_method_and_status(cases, claim, process):
     async with process() as running, running.browser() as http:
         paths = sorted({route.path for route in make_app(running.service).routes})
         paths = [path.replace("{", "").replace("}", "").replace(":path", "") for path in paths]
-        data = {"person": "person-1", "csrf": "c" * 43, "consented": True, "saved_at": 9e9, "attempts": []}
+        data = make_session(consented=True, saved_at=9e9)
         await running.service.save_session("x" * 43, data)
 
         async def ask(method, path, **options):

@@ -47,7 +47,7 @@ async def test_held_posts_stay_out_of_memory(cases, claim, tmp_path):
     """Half-sent posts leave a web process below 300 MB, and it still answers."""
     count, sent = cases
     with running_web(tmp_path, {**SWITCHES, "trusted_proxies": 0}) as web:
-        session_id, _ = await pending_session(web, jobs={}, recent={}, csrf=secrets.token_urlsafe(32))
+        session_id, _ = await pending_session(web, pending=None, recent={}, csrf=secrets.token_urlsafe(32))
         held = [await post_half(web.port, number, session_id, sent) for number in range(count)]
         async with asyncio.timeout(60):
             while await spooled_bytes(web.probe_port) < count * (sent - 200_000):

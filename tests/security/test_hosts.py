@@ -16,7 +16,7 @@ import httpx
 import yaml
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from proofing.cli.smoke import make_test_ssn
+from proofing.sessions.samples import make_test_ssn
 from proofing.testing.pictures import make_jpeg
 from proofing.testing.processes import free_port, start_process
 from proofing.testing.waiting import eventually

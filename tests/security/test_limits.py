@@ -8,10 +8,11 @@ import pytest
 from proofing.app.service import Person
 from proofing.base.errors import LimitReachedError, StoreUnavailableError
 from proofing.contracts.records import JobKind
+from proofing.sessions.steps import Page
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_devtools.redis import running_redis
-from proofing_server.flow import Page
+from proofing_devtools.sessions import DOCUMENT, SSN, make_session
 
 CASES = {
     "test_exactly_the_maximum_passes": (200, 2_000),
@@ -72,20 +73,17 @@ async def test_exactly_the_maximum_passes(cases, claim, process, store):
 
 #: A person who stands before each paid step.
 DATA = {
-    "person": "person-1",
     "csrf": "c" * 43,
     "device_session_id": "pass",
     "consented": True,
-    "confirmed": True,
-    "ssn": "900661234",
-    "attempts": ["a" * 32],
+    "document": DOCUMENT,
+    "typed": SSN,
+    "attempts": ("a" * 32,),
+    "saved_at": 9e9,
 }
-STEPS = {
-    Page.VERIFY: {"applicant": APPLICANT.reveal(), "jobs": {"document": {"done": "d"}}},
-    Page.PHONE: {
-        "applicant": APPLICANT.reveal(),
-        "jobs": {"document": {"done": "d"}, "resolution": {"done": "r"}},
-    },
+COMPLETED = {
+    Page.VERIFY: frozenset({JobKind.DOCUMENT}),
+    Page.PHONE: frozenset({JobKind.DOCUMENT, JobKind.RESOLUTION}),
 }
 
 
@@ -133,9 +131,9 @@ async def test_paid_steps_answer_503_without_redis(cases, claim, process):
 async def meet(service):
     """Begin a session before each paid step and return the sessions' ids, which are the people's too."""
     people = {}
-    for page, values in STEPS.items():
+    for page, completed in COMPLETED.items():
         people[page] = page.value.replace("/", "").ljust(43, "x")
-        await service.save_session(people[page], {**DATA, **values, "person": people[page], "saved_at": 9e9})
+        await service.save_session(people[page], make_session(people[page], completed=completed, **DATA))
     return people
 
 

@@ -26,6 +26,7 @@ from proofing.testing.pictures import make_jpeg
 from proofing_devtools import capture
 from proofing_devtools.capture import APPLICANT, DEVICE, upload_pictures
 from proofing_devtools.services import KEY_ALIAS, SECRET_BUCKET, SECRET_KEY, running_services
+from proofing_devtools.sessions import make_session
 
 CASES = {
     "test_no_iv_meets_its_key_twice": (100_000, 1_000_000),
@@ -163,7 +164,7 @@ async def test_waiting_jobs_survive_embedded(cases, embedded, claim):
         jobs = await submit_jobs(before.service, cases, label="person")
         person = Person(reference="late")
         late = await prepare_upload(before.service, person)
-        await before.service.save_session("a" * 43, {"person": "late"})
+        await before.service.save_session("a" * 43, make_session("late"))
     keys.set(secrets.token_hex(32), keys.current())
     keys.add_master_key()
     async with AsyncExitStack() as stack:
@@ -171,7 +172,7 @@ async def test_waiting_jobs_survive_embedded(cases, embedded, claim):
         await late(after.service)
         session = await after.service.load_session("a" * 43)
         assert session is not None
-        assert session["person"] == "late"
+        assert session.person == "late"
         assert await run_jobs([after], after, jobs) == cases
         stats = await after.backends.queue.stats()
         assert stats.totals["refused"] == 0

@@ -9,10 +9,12 @@ import pytest
 
 from proofing.app.service import Person
 from proofing.base.errors import LimitReachedError
+from proofing.contracts.applicant import Applicant
 from proofing.contracts.records import JobKind
+from proofing.sessions.steps import Page
 from proofing.testing.memory_queue import MemoryJob
 from proofing_devtools.capture import APPLICANT, DEVICE
-from proofing_server.flow import Page
+from proofing_devtools.sessions import DOCUMENT, make_session
 
 CASES = {
     "test_new_cookies_are_no_new_attempts": (40, 400),
@@ -29,18 +31,15 @@ async def test_new_cookies_are_no_new_attempts(cases, claim, process):
 
         async def submit(number, address):
             session_id = f"{number}".rjust(43, "x")
-            data = {
-                "person": f"person-{number}",
-                "csrf": "c" * 43,
-                "consented": True,
-                "confirmed": True,
-                "ssn": f"9{number:08}",
-                "device_session_id": "pass",
-                "applicant": APPLICANT.reveal(),
-                "jobs": {"document": {"done": "d"}},
-                "created_at": 9e9,
-                "saved_at": 9e9,
-            }
+            data = make_session(
+                f"person-{number}",
+                consented=True,
+                typed=Applicant(ssn=f"9{number:08}"),
+                device_session_id="pass",
+                document=DOCUMENT,
+                completed=frozenset({JobKind.DOCUMENT}),
+                saved_at=9e9,
+            )
             await running.service.save_session(session_id, data)
             headers = {**ORIGIN, "Cookie": f"proofing={session_id}", "X-Forwarded-For": address}
             answer = await http.post(Page.VERIFY, data={"csrf_token": "c" * 43}, headers=headers)

@@ -13,16 +13,17 @@ import pytest
 import yaml
 
 from proofing import bootstrap
-from proofing.cli.smoke import make_test_ssn
+from proofing.contracts.applicant import Applicant, parse_ssn
 from proofing.contracts.records import JobKind
 from proofing.jobs.run import JobRun
+from proofing.sessions.samples import make_test_ssn
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.waiting import eventually
-from proofing_devtools.capture import APPLICANT
 from proofing_devtools.postgres import running_postgres
 from proofing_devtools.product import FROM_ONE_ADDRESS
 from proofing_devtools.redis import find_program, running_redis
 from proofing_devtools.redis_failover import running_pair
+from proofing_devtools.sessions import DOCUMENT, put
 from proofing_server.app import make_app
 from proofing_server.sessions import Sessions
 
@@ -120,13 +121,9 @@ class Person:
     @classmethod
     async def arrive(cls, shape, http):
         """Begin with everything typed, before the last button."""
-        data = {**APPLICANT.reveal(), "ssn": make_test_ssn()}
-        session = await Sessions(shape.web.service).start(
-            consented=True,
-            applicant=data,
-            ssn=data["ssn"],
-            jobs={"document": {"done": "00000000-0000-4000-8000-000000000000"}},
-        )
+        session = await Sessions(shape.web.service).start(consented=True)
+        typed = Applicant(ssn=parse_ssn(make_test_ssn()))
+        await session.update(put(document=DOCUMENT, typed=typed, completed=frozenset({JobKind.DOCUMENT})))
         return cls(shape, http, session)
 
     async def send(self, method, path, **more):

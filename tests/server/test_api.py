@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import proofing_server
 from proofing.base.errors import EncryptionError
+from proofing.contracts.images import Side
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.data_keys import Purpose
 from proofing.sessions.uploads import SLOT_LIFE_SECONDS
@@ -197,7 +198,7 @@ async def test_what_was_kept_ends_with_the_submission(site, capture):
     assert (await capture.submit()).status_code == 202
     sessions = site.app.state.site.sessions
     session = await sessions.open(capture.browser.http.cookies[sessions.cookie_name])
-    assert not {"uploads", "image_keys"} & set(session.data)
+    assert (session.data.uploads, session.data.image_keys) == ({}, {})
 
 
 async def test_what_was_kept_ends_with_its_slot(site, capture):
@@ -208,18 +209,22 @@ async def test_what_was_kept_ends_with_its_slot(site, capture):
     sessions = site.app.state.site.sessions
     session_id = capture.browser.http.cookies[sessions.cookie_name]
     session = await sessions.open(session_id)
-    until = session.data["uploads"]["front"]["expires_at"]
+    until = session.data.uploads[Side.FRONT].expires_at
     assert 0 < until - site.service.now() <= SLOT_LIFE_SECONDS
 
-    def age(data):
-        data["uploads"]["front"]["expires_at"] = site.service.now()
+    def expire(side, at):
+        def change(data):
+            data.uploads[side] = replace(data.uploads[side], expires_at=at)
 
-    await session.update(age)
+        return change
+
+    await session.update(expire(Side.FRONT, site.service.now()))
     kept = (await sessions.open(session_id)).data
-    assert (list(kept["uploads"]), list(kept["image_keys"])) == (["back"], [capture.attempt])
+    assert (list(kept.uploads), list(kept.image_keys)) == ([Side.BACK], [capture.attempt])
     assert list((await capture.reload()).kept) == ["back"]
-    await session.update(lambda data: data["uploads"]["back"].update(expires_at=0))
-    assert not {"uploads", "image_keys"} & set((await sessions.open(session_id)).data)
+    await session.update(expire(Side.BACK, 0.0))
+    kept = (await sessions.open(session_id)).data
+    assert (kept.uploads, kept.image_keys) == ({}, {})
 
 
 async def test_no_session_holds_a_key_that_web_can_open(site, capture):
@@ -228,11 +233,11 @@ async def test_no_session_holds_a_key_that_web_can_open(site, capture):
     await capture.finish("front")
     sessions = site.app.state.site.sessions
     session = await sessions.open(capture.browser.http.cookies[sessions.cookie_name])
-    kept = json.dumps(session.data)
+    kept = session.data.to_json().decode()
     assert text(capture.key) not in kept
     assert capture.key.hex() not in kept
-    (sealed,) = session.data["image_keys"].values()
-    blob, owner = base64.b64decode(sealed), session.person.reference
+    (blob,) = session.data.image_keys.values()
+    owner = session.person.reference
     sealer = site.service.uploads._sealer
     assert await sealer.open(blob, image_key_context(owner, capture.attempt)) == capture.key
     for context in (

@@ -14,8 +14,8 @@ from proofing.base.errors import StoreUnavailableError
 from proofing.testing.pictures import make_jpeg
 from proofing_server import bodies, spool
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit, read_form, read_json
+from proofing_server.images import check_image
 from proofing_server.multipart import read_multipart
-from proofing_server.pictures import check_picture
 from proofing_server.spool import Forms
 from proofing_server.waits import Waits
 
@@ -352,9 +352,9 @@ async def test_waiting_for_the_disconnect_has_no_deadline(monkeypatch):
         (make_jpeg(), None),
     ],
 )
-def test_check_picture(content, code):
+def test_check_image(content, code):
     """The first look, with data URLs decoded."""
-    assert check_picture(content, allow_text=False)[0] == code
+    assert check_image(content, allow_text=False)[0] == code
 
 
 async def test_the_same_photo_for_both_sides(sync_site):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from proofing.contracts.records import JobKind
 from proofing.jobs.arguments import PIIArguments
-from proofing_devtools.capture import APPLICANT
+from proofing_devtools.sessions import DOCUMENT, SSN, put
 from proofing_server.client_address import TrustedProxies, network_of, parse_address
 
 PROXY = "10.0.0.5"
@@ -121,13 +122,9 @@ async def _asked_address(site, monkeypatch, headers):
     monkeypatch.setattr(PIIArguments, "__init__", note)
     browser = site.browser()
     browser.http.headers.update(headers)
-    session = await site.app.state.site.sessions.start(
-        consented=True,
-        applicant=APPLICANT.reveal(),
-        confirmed=True,
-        ssn="900661234",
-        jobs={"document": {"done": "d"}},
-    )
+    session = await site.app.state.site.sessions.start(consented=True)
+    completed = frozenset({JobKind.DOCUMENT})
+    await session.update(put(document=DOCUMENT, typed=SSN, completed=completed))
     browser.http.cookies.set("proofing", session.id)
     await browser.get("/verify")
     await browser.post("/verify")

@@ -5,7 +5,8 @@ import re
 import pytest
 from starlette.requests import Request
 
-from proofing_devtools.capture import APPLICANT
+from proofing.contracts.records import JobKind
+from proofing_devtools.sessions import DOCUMENT, SSN, put
 from proofing_server.compression import accepts_gzip, mask, unmask
 
 SAME_ORIGIN = {"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin"}
@@ -53,13 +54,9 @@ async def test_pages_and_files_are_compressed_for_who_accepts_it(site):
 async def test_pages_with_personal_data_are_not(site):
     """Their length would tell what repeats in them."""
     browser = site.browser()
-    session = await site.app.state.site.sessions.start(
-        consented=True,
-        applicant=APPLICANT.reveal(),
-        confirmed=True,
-        ssn="900661234",
-        jobs={"document": {"done": "d"}},
-    )
+    session = await site.app.state.site.sessions.start(consented=True)
+    completed = frozenset({JobKind.DOCUMENT})
+    await session.update(put(document=DOCUMENT, typed=SSN, completed=completed))
     browser.http.cookies.set("proofing", session.id)
     for path in ("/verify", "/ssn", "/address", "/"):
         page = await browser.http.get(path, headers={"Accept-Encoding": "gzip"})

@@ -1,70 +1,57 @@
 """Which page may be seen in which state, and what completes or reopens a step."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
+from proofing.contracts.applicant import Applicant
 from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult
 from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
+from proofing.sessions.data import Problem
+from proofing.sessions.steps import STEP_OF, STEPS, SUBMIT_STEP, Page
+from proofing_devtools.sessions import DOCUMENT, SSN, SSN_AND_PHONE, make_session, waits_for
 from proofing_server import flow
-from proofing_server.flow import Page
 
 PERSON = "person-1"
-APPLICANT = {
-    "first_name": "FAKEY",
-    "address1": "1 FAKE RD",
-    "city": "GREAT FALLS",
-    "state": "MT",
-    "zipcode": "59010",
-}
+READ = frozenset({JobKind.DOCUMENT})
+CHECKED = READ | {JobKind.RESOLUTION}
+ADDRESS = {"address1": "2 FAKE RD", "city": "GREAT FALLS", "state": "MT", "zipcode": "59010"}
 
 
 def state(name):
-    """Return the session's data of a person who stands at *name*."""
-    data = {"person": PERSON, "csrf": "c", "created_at": 1.0}
+    """Return the session's data of a person who is at *name*."""
     steps = {
         "new": {},
         "consented": {"consented": True},
-        "document pending": {"jobs": {"document": {"pending": "d", "at": 1.0}}},
+        "document pending": waits_for(JobKind.DOCUMENT, "d"),
         "document problem": {
-            "jobs": {},
-            "problem": {"kind": "document", "screen": "document_failed", "fields": {}},
+            "pending": None,
+            "problem": Problem(kind=JobKind.DOCUMENT, screen="document_failed"),
         },
         "unconfirmed": {
-            "jobs": {"document": {"done": "d"}},
-            "applicant": APPLICANT,
-            "needs_confirmation": True,
+            "completed": READ,
+            "document": replace(DOCUMENT, needs_confirmation=True),
             "problem": None,
         },
-        "document done": {"confirmed": True},
-        "ssn": {"ssn": "900661234"},
-        "resolution pending": {
-            "jobs": {"document": {"done": "d"}, "resolution": {"pending": "r", "at": 1.0}}
-        },
+        "document done": {"document": replace(DOCUMENT, needs_confirmation=True, confirmed=True)},
+        "ssn": {"typed": SSN},
+        "resolution pending": waits_for(JobKind.RESOLUTION, "r"),
         "resolution problem": {
-            "jobs": {"document": {"done": "d"}},
-            "problem": {"kind": "resolution", "screen": "verify_failed", "fields": {}},
+            "pending": None,
+            "problem": Problem(kind=JobKind.RESOLUTION, screen="verify_failed"),
         },
-        "resolution done": {
-            "jobs": {"document": {"done": "d"}, "resolution": {"done": "r"}},
-            "problem": None,
-        },
-        "phone pending": {
-            "phone": "2025550123",
-            "jobs": {
-                "document": {"done": "d"},
-                "resolution": {"done": "r"},
-                "phone": {"pending": "a", "at": 1.0},
-            },
-        },
+        "resolution done": {"completed": CHECKED, "problem": None},
+        "phone pending": {"typed": SSN_AND_PHONE, **waits_for(JobKind.PHONE, "a")},
     }
     if name == "finished":
-        return {**data, "finished": True}
-    for step, values in steps.items():
-        data.update(values)
+        return make_session(PERSON, finished_at=1.0)
+    values = {}
+    for step, more in steps.items():
+        values.update(more)
         if step == name:
-            return data
+            return make_session(PERSON, **values)
     raise AssertionError(name)
 
 
@@ -86,33 +73,33 @@ TABLE = {
 
 
 @pytest.mark.parametrize(("name", "page"), list(itertools.product(TABLE, Page)))
-def test_gate(name, page):
+def test_guard(name, page):
     """Every pair of state and page: shown, or sent to where the person belongs."""
     here, others = TABLE[name]
     data = state(name)
-    assert flow.place(data) is here
+    assert flow.current_page(data) is here
     allowed = {here.value, "/", *others.split()}
-    elsewhere = flow.gate(data, page)
+    elsewhere = flow.redirect_for(data, page)
     if page.value in allowed:
         assert elsewhere is None
     else:
         assert elsewhere is not None
-        assert flow.gate(data, elsewhere) is None
+        assert flow.redirect_for(data, elsewhere) is None
 
 
 def test_wait_page_without_a_job_leads_to_the_problem():
     """Reloading a waiting page after a failure shows the failure."""
-    assert flow.gate(state("document problem"), Page.DOCUMENT_WAIT) is Page.DOCUMENT_PROBLEM
-    assert flow.gate(state("document problem"), Page.VERIFY_WAIT) is Page.DOCUMENT
+    assert flow.redirect_for(state("document problem"), Page.DOCUMENT_WAIT) is Page.DOCUMENT_PROBLEM
+    assert flow.redirect_for(state("document problem"), Page.VERIFY_WAIT) is Page.DOCUMENT
 
 
 def test_passport_without_address_asks_for_it():
     """A document without an address is followed by the address form."""
     data = state("ssn")
-    data["applicant"] = {"first_name": "FAKEY"}
-    assert flow.place(data) is Page.ADDRESS
-    data["address"] = {"address1": "1 FAKE RD"}
-    assert flow.place(data) is Page.VERIFY
+    data.document = replace(DOCUMENT, applicant=Applicant(first_name="FAKEY"))
+    assert flow.current_page(data) is Page.ADDRESS
+    data.typed = data.typed.merge(ADDRESS)
+    assert flow.current_page(data) is Page.VERIFY
 
 
 def record(kind=JobKind.RESOLUTION, **values):
@@ -125,8 +112,8 @@ def record(kind=JobKind.RESOLUTION, **values):
 def test_success_completes():
     """A done, successful, own record of this step completes it."""
     data = state("resolution pending")
-    assert flow.complete(data, JobKind.RESOLUTION, record(), None, at=2.0)
-    assert flow.place(data) is Page.PHONE
+    assert flow.complete(data, record(), None)
+    assert flow.current_page(data) is Page.PHONE
 
 
 @pytest.mark.parametrize(
@@ -146,16 +133,16 @@ def test_success_completes():
 def test_anything_else_does_not_complete(wrong):
     """Failed, unfinished, foreign, other-step and other-attempt records change nothing."""
     data = state("resolution pending")
-    before = repr(data)
-    assert not flow.complete(data, JobKind.RESOLUTION, wrong, None, at=2.0)
-    assert repr(data) == before
+    before = data.copy()
+    assert not flow.complete(data, wrong, None)
+    assert data == before
 
 
 def test_success_without_a_pending_job_does_not_complete():
     """A record that the session does not wait for is nothing."""
     data = state("ssn")
-    assert not flow.complete(data, JobKind.RESOLUTION, record(), None, at=2.0)
-    assert flow.place(data) is Page.VERIFY
+    assert not flow.complete(data, record(), None)
+    assert flow.current_page(data) is Page.VERIFY
 
 
 @pytest.mark.parametrize("result", [None, DocumentJobResult(), ResolutionJobResult()])
@@ -163,29 +150,44 @@ def test_document_without_its_result_does_not_complete(result):
     """A success whose personal data has expired cannot be gone on with."""
     data = state("document pending")
     success = record(kind=JobKind.DOCUMENT, result_id="d")
-    assert not flow.complete(data, JobKind.DOCUMENT, success, result, at=2.0)
+    assert not flow.complete(data, success, result)
 
 
 def test_editing_an_earlier_answer_reopens_what_follows():
-    """New pictures clear everything after them; a new SSN clears the check but not the address."""
-    data = state("phone pending") | {"address": {"address1": "x"}}
-    flow.forget(data, Page.SSN)
-    assert "ssn" not in data
-    assert data["address"]
-    assert not flow.is_complete(data, JobKind.RESOLUTION)
-    assert flow.pending_job(data) is None
-    data = state("phone pending") | {"address": {"address1": "x"}}
+    """New images clear everything after them; a new SSN clears the check but not the address."""
+    data = state("phone pending")
+    data.typed = data.typed.merge(ADDRESS)
+    before = data.copy()
+    flow.reset_from(data, Page.SSN)
+    assert data.typed == Applicant(**ADDRESS)
+    assert data.completed == READ
+    assert data.pending is None
+    data = before
     flow.submitted(data, JobKind.DOCUMENT, "new", at=3.0)
-    assert flow.place(data) is Page.DOCUMENT_WAIT
-    assert not {"ssn", "address", "phone"} & set(data)
+    assert flow.current_page(data) is Page.DOCUMENT_WAIT
+    assert data.typed == Applicant()
+
+
+def test_a_reverted_submit_leaves_what_others_changed():
+    """The step is as it was before; an answer that came since stays."""
+    data = state("resolution done")
+    before = data.copy()
+    data.typed = data.typed.merge({"phone": "2025550143"})
+    flow.submitted(data, JobKind.PHONE, "a", at=3.0)
+    after = data.copy()
+    data.failed_phones |= {"7035555555"}
+    flow.revert(data, before, after)
+    assert data == replace(before, failed_phones=frozenset({"7035555555"}))
 
 
 def test_the_end_keeps_no_personal_data():
     """A finished session holds no answer."""
-    data = state("phone pending") | {"recent": {"a": "phone"}}
-    success = record(kind=JobKind.PHONE, result_id="a")
-    assert flow.complete(data, JobKind.PHONE, success, None, at=2.0)
-    assert set(data) == {"person", "csrf", "created_at", "finished", "finished_at", "recent"}
+    data = state("phone pending")
+    assert flow.complete(data, record(kind=JobKind.PHONE, result_id="a"), None)
+    flow.finish_if_complete(data, at=2.0)
+    assert flow.current_page(data) is Page.DONE
+    kept = {"csrf": data.csrf, "created_at": data.created_at, "saved_at": data.saved_at}
+    assert data == make_session(PERSON, **kept, recent=data.recent, finished_at=2.0)
 
 
 def test_the_session_remembers_few_jobs():
@@ -193,4 +195,50 @@ def test_the_session_remembers_few_jobs():
     data = state("ssn")
     for number in range(20):
         flow.submitted(data, JobKind.RESOLUTION, str(number), at=1.0)
-    assert list(data["recent"]) == [str(number) for number in range(12, 20)]
+    assert list(data.recent) == [str(number) for number in range(12, 20)]
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [Page.CONSENT, Page.DOCUMENT, Page.CONFIRM],
+        [Page.CONSENT, Page.PHONE, Page.SSN, Page.ADDRESS, Page.VERIFY],
+    ],
+)
+def test_a_subset_in_another_order_is_a_flow(pages):
+    """Steps that are left out are neither asked nor open; the last one ends the flow."""
+    steps = [STEP_OF[page] for page in pages]
+    data = make_session(PERSON)
+    answers = {Page.CONSENT: {"consented": True}, Page.SSN: {"typed": SSN.merge(ADDRESS)}}
+    for step in steps:
+        if step.is_complete(data):
+            continue
+        assert flow.current_page(data, steps) is step.page
+        for page in Page:
+            elsewhere = flow.redirect_for(data, page, steps)
+            if elsewhere is not None:
+                assert flow.redirect_for(data, elsewhere, steps) is None
+            elif page is not Page.WELCOME:
+                assert STEP_OF[page] in steps
+        for name, value in answers.get(step.page, {}).items():
+            setattr(data, name, value)
+        if step.submits:
+            flow.submitted(data, step.job, "x", at=1.0, steps=steps)
+            assert flow.current_page(data, steps) is step.wait_page
+            success = record(kind=step.job, result_id="x")
+            assert flow.complete(data, success, DocumentJobResult(applicant=Applicant(first_name="FAKEY")))
+    flow.finish_if_complete(data, at=2.0, steps=steps)
+    assert data.is_finished
+    assert flow.current_page(data, steps) is Page.DONE
+
+
+def test_every_row_of_the_table_is_whole():
+    """A step starts unanswered; one that submits a job has its pages and its limit; no kind has two."""
+    assert set(SUBMIT_STEP) == set(JobKind)
+    assert len({step.name for step in STEPS}) == len({step.page for step in STEPS}) == len(STEPS)
+    for step in STEPS:
+        assert not step.is_complete(make_session(PERSON)) or step.is_optional, step.name
+        if step.submits:
+            assert step.wait_page in Page
+            assert step.problem_page in Page
+            assert step.limits

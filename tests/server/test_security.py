@@ -7,8 +7,8 @@ import time
 import pytest
 from starlette.datastructures import Headers
 
+from proofing.sessions.steps import Page
 from proofing.testing.pictures import make_jpeg
-from proofing_server.flow import Page
 from proofing_server.security import SECURITY_HEADERS, is_same_origin
 
 SAME_ORIGIN = {"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin"}
@@ -246,9 +246,9 @@ async def test_consent_sent_twice_ends_in_one_session(site):
         for answer, session_id in zip(answers, ids, strict=True):
             assert answer.headers["location"] == "/document"
             data = await site.service.load_session(session_id)
-            assert data["consented"]
+            assert data.consented
         if before:
-            assert "consented" not in await site.service.load_session(before)
+            assert not (await site.service.load_session(before)).consented
 
 
 async def test_consent_without_cookies(site):

@@ -5,8 +5,20 @@ import asyncio
 import pytest
 
 from proofing.base.errors import StoreUnavailableError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.records import JobKind
+from proofing_devtools.sessions import put
 from proofing_server import sessions as module
 from proofing_server.sessions import SessionMissingError
+
+
+def add(number):
+    """Return a change that adds a number to those that failed."""
+
+    def change(data):
+        data.failed_phones |= {number}
+
+    return change
 
 
 @pytest.fixture
@@ -17,33 +29,28 @@ async def opened(site):
     return sessions, await sessions.open(made.id), await sessions.open(made.id)
 
 
-def put(**values):
-    """Return a change."""
-    return lambda data: data.update(values)
-
-
 async def test_a_change_sees_the_one_before(opened):
     """Whatever another request has changed since this one began is there, and stays."""
     sessions, first, second = opened
-    await first.update(put(ssn="900-66-1234"))
+    await first.update(put(typed=Applicant(ssn="900661234")))
 
     def change(data):
-        data["phone"] = "2025550143"
-        return data.get("ssn")
+        data.typed = data.typed.merge({"phone": "2025550143"})
+        return data.typed.ssn
 
-    assert await second.update(change) == "900-66-1234"
-    assert second.data["ssn"] == "900-66-1234"
+    assert await second.update(change) == "900661234"
+    assert second.data.typed.ssn == "900661234"
     kept = await sessions.load(first.id)
-    assert (kept["ssn"], kept["phone"]) == ("900-66-1234", "2025550143")
+    assert kept.typed == Applicant(ssn="900661234", phone="2025550143")
 
 
 async def test_changes_at_once_are_all_kept(opened):
     """Each is made from the newest data, as often as it takes."""
     sessions, first, _ = opened
     requests = [await sessions.open(first.id) for _ in range(12)]
-    await asyncio.gather(*(one.update(put(**{f"n{number}": number})) for number, one in enumerate(requests)))
+    await asyncio.gather(*(one.update(add(str(number))) for number, one in enumerate(requests)))
     kept = await sessions.load(first.id)
-    assert [kept[f"n{number}"] for number in range(12)] == list(range(12))
+    assert kept.failed_phones == {str(number) for number in range(12)}
 
 
 async def test_a_change_is_not_tried_for_ever(opened, monkeypatch):
@@ -54,14 +61,16 @@ async def test_a_change_is_not_tried_for_ever(opened, monkeypatch):
 
     async def others_first(session, data, **more):
         newest = await sessions.open(session.id)
-        await replace(newest, {**newest.data, "n": newest.data.get("n", 0) + 1})
+        changed = newest.data.copy()
+        changed.attempts = (*changed.attempts, "n")
+        await replace(newest, changed)
         return await replace(session, data, **more)
 
     monkeypatch.setattr(sessions, "replace", others_first)
     with pytest.raises(StoreUnavailableError):
-        await second.update(put(ssn="900-66-1234"))
+        await second.update(put(typed=Applicant(ssn="900661234")))
     kept = await sessions.load(first.id)
-    assert ("ssn" in kept, kept["n"]) == (False, 3)
+    assert (kept.typed.ssn, len(kept.attempts)) == (None, 3)
 
 
 async def test_a_change_after_the_end_is_refused(opened):
@@ -85,11 +94,11 @@ async def test_a_result_goes_with_the_session_that_took_it_in(opened, site):
         return await compare_and_set(*arguments, consumes=consumes, **more)
 
     results.compare_and_set = note
-    await first.update(put(applicant={}), consumes="job")
+    await first.update(put(consented=True), consumes="job")
     assert taken == ["job"]
     await sessions.end(first)
     with pytest.raises(SessionMissingError):
-        await second.update(put(applicant={}), consumes="job")
+        await second.update(put(consented=True), consumes="job")
 
 
 async def test_a_session_begins_again_under_another_name(opened):
@@ -121,16 +130,16 @@ async def test_a_session_does_not_begin_again_after_its_end(opened, site, monkey
 async def test_a_change_that_fails_keeps_nothing(opened):
     """Neither in the store nor in the request, however deep it was made."""
     sessions, first, _ = opened
-    await first.update(put(jobs={"document": {}}))
+    await first.update(put(recent={"a": JobKind.DOCUMENT}))
 
     def fail(data):
-        data["jobs"]["document"]["done"] = "made up"
+        data.recent["made up"] = JobKind.DOCUMENT
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
         await first.update(fail)
-    assert first.data["jobs"] == {"document": {}}
-    assert (await sessions.load(first.id))["jobs"] == {"document": {}}
+    assert first.data.recent == {"a": JobKind.DOCUMENT}
+    assert (await sessions.load(first.id)).recent == {"a": JobKind.DOCUMENT}
 
 
 async def test_what_was_just_read_is_not_read_again(opened, monkeypatch):
@@ -141,13 +150,13 @@ async def test_what_was_just_read_is_not_read_again(opened, monkeypatch):
         raise AssertionError("loaded again")
 
     monkeypatch.setattr(sessions, "load", load)
-    await first.update(put(ssn="900-66-1234"))
-    assert first.data["ssn"] == "900-66-1234"
+    await first.update(put(typed=Applicant(ssn="900661234")))
+    assert first.data.typed.ssn == "900661234"
 
 
 async def test_a_session_never_lives_longer_than_its_idle_time(opened, site, monkeypatch):
     """Also on a host whose idea of the store's clock is a little behind that of the host that saved it."""
     sessions, first, _ = opened
     service = site.app.state.site.service
-    monkeypatch.setattr(type(service), "now", lambda _: first.data["saved_at"] - 0.7)
+    monkeypatch.setattr(type(service), "now", lambda _: first.data.saved_at - 0.7)
     assert sessions.seconds_left(first) == service.settings.session_idle_timeout_minutes * 60

@@ -14,6 +14,7 @@ from proofing.base.listening import listen_sockets
 from proofing.contracts.records import JobKind
 from proofing.testing.processes import free_port
 from proofing_devtools.capture import APPLICANT
+from proofing_devtools.sessions import put, waits_for
 from proofing_server import bodies, http_protocol, jobs_api
 from proofing_server.serving import serve
 
@@ -291,8 +292,7 @@ async def waiting_session(site):
     job = await site.service.submit_applicant(
         JobKind.RESOLUTION, session.person, APPLICANT, device_session_id="pass", request_ip=None
     )
-    waits = {"jobs": {"resolution": {"pending": job, "at": 9e9}}, "recent": {job: "resolution"}}
-    await session.update(lambda data: data.update(waits))
+    await session.update(put(**waits_for(JobKind.RESOLUTION, job)))
     head = f"GET /api/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\nCookie: proofing={session.id}\r\n\r\n"
     return head.encode()
 

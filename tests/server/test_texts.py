@@ -9,10 +9,12 @@ import yaml
 import proofing_server
 from proofing.base.errors import ConfigurationError
 from proofing.contracts.applicant import STATES
+from proofing.contracts.records import JobKind
 from proofing.rules.document_errors import ErrorCode
+from proofing.sessions.steps import PARTS, STEPS
 from proofing_server import texts as texts_module
 from proofing_server.screens import screen_for  # noqa: F401 - its names are looked up below
-from proofing_server.site import ERROR_CODES, STEPS
+from proofing_server.site import ERROR_CODES
 from proofing_server.texts import choose_language, fits, languages, load_texts
 
 FOLDER = Path(proofing_server.__file__).parent
@@ -27,7 +29,17 @@ FIELD_CODES = (
     "upload_missing expired decrypt_error"
 ).split()
 #: Parts of the catalog that are looked up by a name made elsewhere.
-BY_NAME = ("steps.", "sides.", "errors.", "wait.", "problems.", "limits.", "http.", "document_codes.")
+BY_NAME = (
+    "steps.",
+    "fields.",
+    "sides.",
+    "errors.",
+    "wait.",
+    "problems.",
+    "limits.",
+    "http.",
+    "document_codes.",
+)
 
 
 @pytest.mark.parametrize("code", [*[code.value for code in ErrorCode], *FIELD_CODES])
@@ -50,13 +62,14 @@ def test_every_status_and_step_has_its_text():
     for name in (*ERROR_CODES.values(), "technical"):
         assert texts(f"http.{name}.title")
         assert texts(f"http.{name}.body")
-    for name, _ in STEPS:
+    for name in PARTS:
         assert texts(f"steps.{name}")
 
 
 def test_no_text_is_left_over():
     """Every text is named somewhere, at least by its last part where the name is put together."""
-    source = "\n".join(path.read_text() for path in SOURCES)
+    by_step = [f"{step.key}_{end} {step.part}" for step in STEPS for end in ("failed", "technical")]
+    source = "\n".join([*(path.read_text() for path in SOURCES), *by_step, *JobKind, *PARTS])
     codes = {code.value for code in ErrorCode} | set(FIELD_CODES)
     for key in load_texts().keys():  # noqa: SIM118 - a method of ours, not of a dict
         parts = key.split(".")

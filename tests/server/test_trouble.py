@@ -10,6 +10,7 @@ from proofing.contracts.records import End, JobKind, State, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
+from proofing_devtools.sessions import put, waits_for
 
 FILES = {"front": ("a.jpg", make_jpeg()), "back": ("a.png", make_png())}
 SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
@@ -188,8 +189,7 @@ async def waiting_browser(site, *, at=0.0):
     await browser.consent()
     sessions = site.app.state.site.sessions
     session = await sessions.open(browser.http.cookies["proofing"])
-    waits = {"jobs": {"document": {"pending": "x", "at": at}}, "recent": {"x": JobKind.DOCUMENT.value}}
-    await session.update(lambda data: data.update(waits))
+    await session.update(put(**waits_for(JobKind.DOCUMENT, "x", at=at)))
     return browser
 
 

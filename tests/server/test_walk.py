@@ -13,6 +13,7 @@ from proofing.contracts.records import End, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
+from proofing_devtools.sessions import DOCUMENT, put
 from proofing_mock.proofers import PhoneMock
 from proofing_server import flow
 
@@ -138,6 +139,23 @@ async def test_pages_refuse_to_be_skipped_to(sync_site):
         assert browser.path == "/document", path
 
 
+async def test_a_selfie_is_asked_for_where_the_vendor_needs_one(sync_site, monkeypatch):
+    """The capture page has a third field, which must be filled in."""
+    sides = (Side.FRONT, Side.BACK, Side.SELFIE)
+    monkeypatch.setattr(sync_site.service, "document_sides", lambda _person: sides)
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.get("/document")
+    assert 'name="selfie"' in browser.page.text
+    both = {side: (f"{side}.jpg", make_jpeg(comment=side.encode())) for side in ("front", "back")}
+    await browser.post_files("/document", both)
+    assert browser.page.status_code == 400
+    assert 'href="#selfie"' in browser.page.text
+    assert 'href="#back"' not in browser.page.text
+    await browser.post_files("/document", {**both, "selfie": ("me.jpg", make_jpeg(comment=b"selfie"))})
+    assert browser.path == "/ssn"
+
+
 async def test_wrong_pictures(sync_site):
     """Each side's problem stands at its field; nothing is charged."""
     browser = sync_site.browser()
@@ -160,23 +178,6 @@ async def test_wrong_pictures(sync_site):
     await browser.post_files("/document", {"front": ("", b""), "back": ("", b"")})
     assert 'href="#back"' in browser.page.text
     assert "choose both sides again" not in browser.page.text
-
-
-async def test_a_selfie_is_asked_for_where_the_vendor_needs_one(sync_site, monkeypatch):
-    """The capture page has a third field, which must be filled in."""
-    sides = (Side.FRONT, Side.BACK, Side.SELFIE)
-    monkeypatch.setattr(sync_site.service, "document_sides", lambda _person: sides)
-    browser = sync_site.browser()
-    await browser.consent()
-    await browser.get("/document")
-    assert 'name="selfie"' in browser.page.text
-    both = {side: (f"{side}.jpg", make_jpeg(comment=side.encode())) for side in ("front", "back")}
-    await browser.post_files("/document", both)
-    assert browser.page.status_code == 400
-    assert 'href="#selfie"' in browser.page.text
-    assert 'href="#back"' not in browser.page.text
-    await browser.post_files("/document", {**both, "selfie": ("me.jpg", make_jpeg(comment=b"selfie"))})
-    assert browser.path == "/ssn"
 
 
 async def test_data_url_is_decoded(sync_site):
@@ -463,20 +464,7 @@ async def reach_verify_async(site):
     browser = site.browser()
     await browser.consent()
     session = await session_of(browser)
-    applicant = {
-        "first_name": "FAKEY",
-        "last_name": "MCFAKERSON",
-        "dob": "1938-10-06",
-        "address1": "1 FAKE RD",
-        "city": "GREAT FALLS",
-        "state": "MT",
-        "zipcode": "59010",
-        "state_id_number": "1111111111111",
-        "state_id_jurisdiction": "ND",
-        "document_type_received": "drivers_license",
-    }
-    jobs = {"document": {"done": "00000000-0000-4000-8000-000000000000"}}
-    await session.update(lambda data: data.update(jobs=jobs, applicant=applicant))
+    await session.update(put(document=DOCUMENT, completed=frozenset({JobKind.DOCUMENT})))
     await browser.get("/ssn")
     await browser.post("/ssn", ssn="900-66-1234")
     assert browser.path == "/verify"
@@ -603,7 +591,7 @@ async def test_foreign_and_other_step_results_do_not_advance(site):
     other = await reach_verify_async(site)
     await other.post("/verify")
     await site.queue.release()
-    foreign = (await session_of(other)).data["jobs"]["resolution"]["pending"]
+    foreign = (await session_of(other)).data.pending.result_id
     browser = await reach_verify_async(site)
     session = await session_of(browser)
     long_ago = site.service.now() - 11
@@ -721,7 +709,8 @@ async def test_leaving(site):
     assert await site.service.load_session(old) is None
     session = await session_of(browser)
     assert session.person == person
-    assert not {"applicant", "ssn", "jobs"} & set(session.data)
+    assert not session.data.has_personal_data
+    assert session.data.pending is None
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
 from proofing.rules.documents import required_sides
 from proofing.rules.limits import Counter
+from proofing.sessions.data import SessionData
 from proofing.sessions.uploads import EncryptedImage, UploadSlots, check_image_key
 from proofing.sessions.vault import SessionStore
 from proofing.settings import Settings
@@ -325,18 +326,18 @@ class ProofingService:
 
     # Sessions
 
-    async def load_session(self, session_id: str) -> dict[str, Any] | None:
+    async def load_session(self, session_id: str) -> SessionData | None:
         """Return the data of a session, or None when it is over."""
         return await self._sessions.load(session_id)
 
-    async def save_session(self, session_id: str, data: dict[str, Any]) -> None:
-        """Begin a session with *data* (JSON)."""
+    async def save_session(self, session_id: str, data: SessionData) -> None:
+        """Begin a session with *data*."""
         await self._sessions.save(session_id, data)
 
     async def update_session(
-        self, session_id: str, data: dict[str, Any], *, expected: str, consumes: str | None = None
-    ) -> dict[str, Any] | None:
-        """Keep *data* (JSON) if the session is still at version *expected*; see `SessionStore.update`."""
+        self, session_id: str, data: SessionData, *, expected: str, consumes: str | None = None
+    ) -> SessionData | None:
+        """Keep *data* if the session is still at version *expected*; see `SessionStore.update`."""
         return await self._sessions.update(session_id, data, expected=expected, consumes=consumes)
 
     async def end_session(self, session_id: str) -> None:

@@ -12,7 +12,7 @@ import secrets
 import ssl
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -23,20 +23,10 @@ from proofing.base.errors import ProofingError
 from proofing.cli.serving import chosen_port
 from proofing.contracts.images import Side
 from proofing.crypto.encryption import IV_BYTES, KEY_BYTES, seal_image
+from proofing.sessions.steps import STEPS, Page, Step, make_sample, pages_after
 
-#: Nobody has this number: 555-0100 to 555-0199 are reserved for fiction.
-_PHONE = "(202) 555-0143"
 _TIMEOUT_SECONDS = 90.0
 _ENDED = frozenset({"done", "missing"})
-
-
-def make_test_ssn() -> str:
-    """Return a random SSN that nobody has and that mock vendors resolve.
-
-    No SSN begins with 9; the groups 01 to 49 of such numbers are no ITIN either (IRS, Internal Revenue Manual
-    3.21.263). A number of its own for each run, because one number may be submitted only so often.
-    """
-    return f"900-{secrets.randbelow(49) + 1:02d}-{secrets.randbelow(9999) + 1:04d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -45,11 +35,11 @@ class Answers:
 
     Attributes:
         documents: bytes and media type of each side.
+        typed: by field of a form, what is entered there in place of the sample of its step.
     """
 
     documents: dict[Side, tuple[bytes, str]]
-    ssn: str = field(default_factory=make_test_ssn)
-    phone: str = _PHONE
+    typed: Mapping[str, str] = field(default_factory=dict)
 
 
 class SmokeError(ProofingError):
@@ -96,7 +86,7 @@ async def smoke(options: argparse.Namespace) -> int:
         headers={"origin": url},
         follow_redirects=True,
     ) as client:
-        documents = {side: (_picture(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
+        documents = {side: (make_image(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
         report = await Walk(client, Answers(documents=documents)).run()
     if options.json:
         print(json.dumps(report))
@@ -122,50 +112,50 @@ class Walk:
     async def run(self, *, before: str | None = None) -> dict[str, Any]:
         """Take every step, or those *before* one, and return the report; stop at the first that fails."""
         started = time.perf_counter()
-        steps: list[tuple[str, Callable[[], Awaitable[None]], str]] = [
-            ("consent", self._consent, "/document"),
-            ("document", self._document, "/ssn"),
-            ("ssn", lambda: self._post({"ssn": self._answers.ssn}), "/verify"),
-            ("resolution", self._job({}), "/phone"),
-            ("phone", self._job({"phone": self._answers.phone}), "/done"),
-        ]
         passed = True
-        for name, step, wanted in steps:
-            if name == before:
+        for step in STEPS:
+            if step.name == before or not passed:
                 break
-            passed = await self._take(name, step, wanted)
-            if not passed:
-                break
+            if step.is_optional and self._path != step.page:
+                continue
+            passed = await self._take(step, pages_after(step))
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
         return {"passed": passed, "milliseconds": milliseconds, "steps": self._steps}
 
-    async def _take(self, name: str, step: Callable[[], Awaitable[None]], wanted: str) -> bool:
-        """Take one step, time it, and check where it led."""
+    async def _take(self, step: Step, wanted: Sequence[Page]) -> bool:
+        """Take one step, time it, and check that it led to a page that is *wanted*."""
         started = time.perf_counter()
         detail = ""
         try:
-            await step()
-            if self._path != wanted:
-                detail = f"led to {self._path} in place of {wanted}"
+            if step is STEPS[0]:
+                await self._get(Page.WELCOME)
+                await self._get(step.page)
+            await self._answer(step)
+            if self._path not in wanted:
+                detail = f"led to {self._path} in place of {wanted[-1]}"
         except (SmokeError, httpx.HTTPError) as error:
             detail = str(error) or type(error).__name__
         entry = {
-            "step": name,
+            "step": step.name,
             "outcome": "failed" if detail else "passed",
             "milliseconds": round((time.perf_counter() - started) * 1000, 1),
         }
         self._steps.append(entry | ({"detail": detail} if detail else {}))
         return not detail
 
-    async def _consent(self) -> None:
-        """Open the welcome page and agree."""
-        await self._get("/")
-        await self._get("/consent")
-        await self._post({"consent": "yes"})
+    async def _answer(self, step: Step) -> None:
+        """Fill in the form of *step*, which is the current page, and follow its job."""
+        if step.page is Page.DOCUMENT:
+            await self._document()
+        else:
+            sample = make_sample(step)
+            await self._post({name: self._answers.typed.get(name, sample[name]) for name in sample})
+        if step.submits:
+            await self._follow()
 
     async def _document(self) -> None:
         """Capture both sides, the way that the page asks for."""
-        form = self._form("/document")
+        form = self._form(Page.DOCUMENT)
         documents = self._answers.documents
         if form.attributes.get("data-mode") == "uploads":
             await self._upload(form, {side: content for side, (content, _type) in documents.items()})
@@ -174,19 +164,18 @@ class Walk:
                 side.value: (side.value, content, media_type)
                 for side, (content, media_type) in documents.items()
             }
-            self._keep(await self._client.post("/document", data=form.hidden, files=files))
-        await self._follow()
+            self._keep(await self._client.post(form.action, data=form.hidden, files=files))
 
-    async def _upload(self, form: _Form, pictures: dict[Side, bytes]) -> None:
-        """Encrypt and upload each picture, then submit key and IVs."""
+    async def _upload(self, form: _Form, documents: dict[Side, bytes]) -> None:
+        """Encrypt and upload each image, then submit key and IVs."""
         attempt = form.attributes["data-attempt"]
         headers = {"x-csrf-token": form.hidden["csrf_token"]}
         key = secrets.token_bytes(KEY_BYTES)
         images: dict[str, dict[str, str]] = {}
-        for side, picture in pictures.items():
+        for side, content in documents.items():
             answer = await self._json("/api/uploads", {"side": side.value, "attempt": attempt}, headers)
             slot, iv = answer["slot"], secrets.token_bytes(IV_BYTES)
-            body = seal_image(picture, key, iv, slot=slot, side=side)
+            body = seal_image(content, key, iv, slot=slot, side=side)
             terms = {
                 "attempt": attempt,
                 "length": len(body),
@@ -201,15 +190,6 @@ class Walk:
             "/api/document", {"attempt": attempt, "key": _base64(key), "images": images}, headers
         )
         await self._get(answer["next"])
-
-    def _job(self, values: dict[str, str]) -> Callable[[], Awaitable[None]]:
-        """Return a step that posts the page's form and follows the job."""
-
-        async def step() -> None:
-            await self._post(values)
-            await self._follow()
-
-        return step
 
     async def _follow(self) -> None:
         """Follow a waiting page to where it leads."""
@@ -263,8 +243,8 @@ class Walk:
         raise SmokeError(f"{self._path} has no form for {action}")
 
 
-def _picture() -> bytes:
-    """Return a JPEG file with a valid header and random content, so that no two are the same picture."""
+def make_image() -> bytes:
+    """Return a JPEG file with a valid header and random content, so that no two are the same image."""
     noise = secrets.token_bytes(20_000).replace(b"\xff", b"\x00")
     comment = b"\xff\xfe" + struct.pack(">H", 2 + 16) + secrets.token_bytes(16)
     frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, 800, 1200, 1) + b"\x01\x11\x00"

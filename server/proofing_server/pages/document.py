@@ -1,105 +1,73 @@
-"""The capture page, and the confirmation of what was read when the barcode could not be."""
+"""The capture page."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from proofing.base.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
-from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side, fingerprint_of
 from proofing.contracts.records import JobKind
 from proofing.rules.documents import by_side, failed_before
 from proofing.rules.image_gate import MAX_PIXELS, MAX_SIDE_PIXELS, is_text
+from proofing.sessions.data import SessionData
+from proofing.sessions.steps import Page
 from proofing.sessions.uploads import new_attempt
-from proofing_server import flow, kept_uploads
-from proofing_server.bodies import read_form
+from proofing_server import kept_uploads
 from proofing_server.client_address import client_network
-from proofing_server.entry import check_form, enter, refuse_at_limit
-from proofing_server.flow import Page
-from proofing_server.kept_uploads import Data
+from proofing_server.guards import check_form, refuse_at_limit, require_page
+from proofing_server.images import check_image
 from proofing_server.measuring import note_cause
 from proofing_server.multipart import MultipartForm, read_multipart
-from proofing_server.pictures import check_picture
 from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, Site, go_to
-from proofing_server.submitting import submit
+from proofing_server.submit_job import submit_job
 
 #: How many capture pages of one session may be open and still upload.
 _MAX_OPEN_ATTEMPTS = 4
 
 
-async def show_document(request: Request) -> Response:
+async def show(request: Request) -> Response:
     """Show the capture page; every showing is a new attempt with room for its own uploads."""
-    site, session = await enter(request, Page.DOCUMENT, is_counted=True)
+    site, session = await require_page(request, Page.DOCUMENT, is_counted=True)
     return await _capture_page(request, site, session)
 
 
-async def post_document(request: Request) -> Response:
-    """Take the pictures from the form post, when the browser does not upload them."""
-    site, session = await enter(request, Page.DOCUMENT, is_counted=True)
+async def post(request: Request) -> Response:
+    """Take the images from the form post, when the browser does not upload them."""
+    site, session = await require_page(request, Page.DOCUMENT, is_counted=True)
     largest = site.service.settings.max_image_upload_bytes
     async with read_multipart(request, site.forms, max_file_bytes=largest) as form:
         check_form(session, form.fields)
-        return await _take_pictures(request, site, session, form)
+        return await _take_images(request, site, session, form)
 
 
-async def show_confirm(request: Request) -> Response:
-    """Ask whether what was read from the document is right."""
-    site, session = await enter(request, Page.CONFIRM)
-    return site.page(
-        request,
-        "confirm",
-        page=Page.CONFIRM,
-        session=session,
-        applicant=Applicant.from_mapping(session.data["applicant"]),
-    )
-
-
-async def post_confirm(request: Request) -> Response:
-    """Take the confirmation, or open the capture again."""
-    _site, session = await enter(request, Page.CONFIRM)
-    fields = await read_form(request)
-    check_form(session, fields)
-
-    def answer(data: Data) -> Page:
-        if flow.gate(data, Page.CONFIRM) is None:
-            if fields.get("answer") == "yes":
-                data["confirmed"] = True
-            elif fields.get("answer") == "retake":
-                flow.forget(data, Page.DOCUMENT)
-        return flow.place(data)
-
-    return go_to(await session.update(answer))
-
-
-async def _take_pictures(request: Request, site: Site, session: Session, form: MultipartForm) -> Response:
-    """Hand in the pictures of a form post."""
+async def _take_images(request: Request, site: Site, session: Session, form: MultipartForm) -> Response:
+    """Submit the images of a form post."""
     if site.service.async_documents:
-        # The switch changed while the page was open: pictures belong in uploads now.
+        # The switch changed while the page was open: images belong in uploads now.
         return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
     sides = site.service.document_sides(session.person)
     some_came = any(form.file_names.get(side.value) or form.files.get(side.value) for side in sides)
-    images, errors = _read_pictures(form, sides, allow_text=site.service.accepts_test_documents)
-    # Told before the attempt is counted; the job would look only after that.
-    errors = errors or _failed_before(images, session.data.get("failed_fingerprints", ()))
+    images, errors = _read_images(form, sides, allow_text=site.service.accepts_test_documents)
+    # Before the attempt is counted; the job would check only after that.
+    errors = errors or _failed_before(images, session.data.failed_fingerprints)
     if errors:
         return await _capture_page(request, site, session, errors=errors, some_came=some_came, status=400)
 
-    async def ask(data: Data, result_id: str) -> str:
+    async def ask(data: SessionData, result_id: str) -> str:
         return await site.service.submit_images(
             session.person,
             result_id=result_id,
             images=images,
-            failed_fingerprints=data.get("failed_fingerprints", ()),
+            failed_fingerprints=sorted(data.failed_fingerprints),
             facts={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
             network=client_network(request),
         )
 
     try:
-        return go_to(await submit(site, session, JobKind.DOCUMENT, ask))
+        return go_to(await submit_job(site, session, JobKind.DOCUMENT, ask))
     except InvalidInputError as error:
         return await _capture_page(request, site, session, errors=error.fields, some_came=True, status=400)
     except (StoreUnavailableError, QueueUnavailableError) as error:
@@ -122,19 +90,19 @@ async def _capture_page(
     uploads = service.async_documents
     attempt = new_attempt() if uploads else None
 
-    def open_attempt(data: Data) -> None:
-        data["attempts"] = [*data.get("attempts", []), attempt][-_MAX_OPEN_ATTEMPTS:]
-        kept_uploads.expire(data, now=service.now())
-
     counting = service.limit(session.person, LIMITS[JobKind.DOCUMENT])
     if attempt:
+
+        def open_attempt(data: SessionData) -> None:
+            data.attempts = (*data.attempts, attempt)[-_MAX_OPEN_ATTEMPTS:]
+
         limit, _ = await asyncio.gather(counting, session.update(open_attempt))
     else:
         limit = await counting
     if not errors:
         refuse_at_limit(session, JobKind.DOCUMENT, limit)
-    problem: dict[str, Any] = session.data.get("problem") or {}
-    earlier = problem.get("fields", {}) if problem.get("kind") == JobKind.DOCUMENT.value else {}
+    problem = session.data.problem
+    earlier = problem.fields if problem and problem.kind is JobKind.DOCUMENT else {}
     return site.page(
         request,
         "document",
@@ -153,16 +121,16 @@ async def _capture_page(
         max_pixels=MAX_PIXELS,
         max_side_pixels=MAX_SIDE_PIXELS,
         takes_text=service.accepts_test_documents,
-        failed_fingerprints=session.data.get("failed_fingerprints", []),
+        failed_fingerprints=sorted(session.data.failed_fingerprints),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
-        is_complete=flow.is_complete(session.data, JobKind.DOCUMENT),
+        is_complete=session.data.is_complete(JobKind.DOCUMENT),
     )
 
 
-def _read_pictures(
+def _read_images(
     form: MultipartForm, sides: Sequence[Side], *, allow_text: bool
 ) -> tuple[dict[Side, bytes], dict[str, str]]:
-    """Return the pictures of the form post, or what is wrong with them by field."""
+    """Return the images of the form post, or what is wrong with them by field."""
     images: dict[Side, bytes] = {}
     errors: dict[str, str] = {}
     for side in sides:
@@ -172,26 +140,26 @@ def _read_pictures(
         elif not content and not form.file_names.get(side.value):
             errors[side.value] = "missing"
         else:
-            code, content = check_picture(content, allow_text=allow_text)
+            code, content = check_image(content, allow_text=allow_text)
             if code:
                 errors[side.value] = code
             images[side] = content
-    return images, errors or _same_picture(images)
+    return images, errors or _same_image(images)
 
 
-def _same_picture(images: Mapping[Side, bytes]) -> dict[str, str]:
-    """Return the side whose picture is the other side's too. The testers' files may be the same."""
+def _same_image(images: Mapping[Side, bytes]) -> dict[str, str]:
+    """Return the side whose image is the other side's too. The testers' files may be the same."""
     front, back = images[Side.FRONT], images[Side.BACK]
     is_same = front == back and not is_text(front)
     return {Side.BACK.value: "same_photo"} if is_same else {}
 
 
 def _failed_before(images: Mapping[Side, bytes], marks: Collection[str]) -> dict[str, str]:
-    """Return the sides whose picture failed before in this session, each with its code.
+    """Return the sides whose image failed before in this session, each with its code.
 
     Args:
-        images: pictures that have passed the gate.
-        marks: ``side:fingerprint`` of pictures that failed.
+        images: images that have passed the gate.
+        marks: ``side:fingerprint`` of images that failed.
     """
     if not marks:
         return {}

@@ -1,80 +1,64 @@
-"""The phone number, and the end of the flow."""
+"""Phone number."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from proofing.base.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
 from proofing.contracts.records import JobKind
-from proofing_server import flow
+from proofing.sessions.data import SessionData
+from proofing.sessions.steps import Page
 from proofing_server.bodies import read_form
 from proofing_server.client_address import client_network
-from proofing_server.entry import check_form, enter, refuse_at_limit
-from proofing_server.flow import Page
 from proofing_server.forms import read_phone
-from proofing_server.kept_uploads import Data
+from proofing_server.guards import check_form, refuse_at_limit, require_page
 from proofing_server.measuring import note_cause
-from proofing_server.pages.information import applicant_of
-from proofing_server.pages.start import CLEAR
 from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, Site, go_to
-from proofing_server.submitting import submit
+from proofing_server.submit_job import submit_job
 
 
-async def show_phone_form(request: Request) -> Response:
+async def show(request: Request) -> Response:
     """Ask for the phone number; one that failed before is not filled in."""
-    site, session = await enter(request, Page.PHONE, is_counted=True)
-    known = session.data.get("phone", "")
-    value = "" if known in session.data.get("failed_phones", []) else known
-    return await _phone_page(request, site, session, value, {})
+    site, session = await require_page(request, Page.PHONE, is_counted=True)
+    known = session.data.typed.phone or ""
+    value = "" if known in session.data.failed_phones else known
+    return await _page(request, site, session, value, {})
 
 
-async def post_phone(request: Request) -> Response:
-    """Hand in the phone job. A number that failed before needs to be sent twice."""
-    site, session = await enter(request, Page.PHONE, is_counted=True)
+async def post(request: Request) -> Response:
+    """Submit the phone job. A number that failed before needs to be sent twice."""
+    site, session = await require_page(request, Page.PHONE, is_counted=True)
     fields = await read_form(request)
     check_form(session, fields)
     form = read_phone(fields)
     typed = fields.get("phone", "")
     if form.errors:
-        return await _phone_page(request, site, session, typed, form.errors, status=400)
+        return await _page(request, site, session, typed, form.errors, status=400)
     phone = form.values["phone"]
-    if phone in session.data.get("failed_phones", []) and fields.get("again") != phone:
+    if phone in session.data.failed_phones and fields.get("again") != phone:
         errors = {"phone": "phone_failed_before"}
-        return await _phone_page(request, site, session, typed, errors, status=400, again=phone)
+        return await _page(request, site, session, typed, errors, status=400, again=phone)
 
-    async def ask(data: Data, result_id: str) -> str:
+    async def ask(data: SessionData, result_id: str) -> str:
         return await site.service.submit_applicant(
             JobKind.PHONE,
             session.person,
-            applicant_of(data),
+            data.applicant,
             result_id=result_id,
             network=client_network(request),
         )
 
     try:
-        return go_to(await submit(site, session, JobKind.PHONE, ask, phone=phone))
+        return go_to(await submit_job(site, session, JobKind.PHONE, ask, phone=phone))
     except InvalidInputError as error:
         errors = {"phone": error.fields.get("phone", "phone_format")}
-        return await _phone_page(request, site, session, typed, errors, status=400)
+        return await _page(request, site, session, typed, errors, status=400)
     except (StoreUnavailableError, QueueUnavailableError) as error:
         note_cause(request.scope, error)
-        return await _phone_page(request, site, session, typed, {"form": "technical"}, status=503)
+        return await _page(request, site, session, typed, {"form": "technical"}, status=503)
 
 
-async def show_done(request: Request) -> Response:
-    """Say that the person is verified. The session holds nothing of them any more."""
-    site, session = await enter(request, Page.DONE)
-    return site.page(
-        request,
-        "done",
-        page=Page.DONE,
-        session=session,
-        headers=CLEAR,
-        reference=flow.reference(session.data),
-    )
-
-
-async def _phone_page(
+async def _page(
     request: Request,
     site: Site,
     session: Session,
@@ -97,6 +81,6 @@ async def _phone_page(
         errors=errors,
         value=value,
         again=again,
-        failed=session.data.get("failed_phones", []),
+        failed=sorted(session.data.failed_phones),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
     )

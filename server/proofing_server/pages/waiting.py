@@ -5,78 +5,77 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.contracts.records import JobKind
+from proofing.sessions.data import SessionData
+from proofing.sessions.steps import Page, Step
 from proofing_server import flow
 from proofing_server.bodies import read_form
-from proofing_server.entry import check_form, require_available, require_place
-from proofing_server.flow import Page
-from proofing_server.following import Stage, apply_result, job_view
-from proofing_server.kept_uploads import Data
-from proofing_server.site import WrongStepError, go_to, site_of
+from proofing_server.guards import check_form, require_available, require_step
+from proofing_server.job_status import Stage, apply_result, job_view
+from proofing_server.site import RedirectToStep, go_to, site_of
 
-#: The titles of the stages that are told in the same words for every kind of job.
+#: The titles of the stages that have the same words for every kind of job.
 _TITLES = {Stage.LATE: "wait.late.title", Stage.MISSING: "wait.missing.title"}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def show_wait(kind: JobKind) -> Handler:
-    """Return the handler of the waiting page of *kind*."""
+def show_wait(step: Step) -> Handler:
+    """Return the handler of the waiting page of *step*."""
 
     async def handler(request: Request) -> Response:
-        """Show how the job stands, or move on when it has ended."""
+        """Show the status of the job, or continue when it has ended."""
         site = site_of(request)
         require_available(site)
         session = await site.sessions.find(request)
-        require_place(session.data, flow.WAIT[kind])
-        job = flow.pending_job(session.data)
+        require_step(session.data, step.wait_page)
+        job = session.data.pending
         if job is None:
-            raise WrongStepError(flow.place(session.data))
-        _, result_id, submitted_at = job
+            raise RedirectToStep(flow.current_page(session.data))
+        kind, result_id = job.kind, job.result_id
         record, finished = await site.service.look(session.person, result_id, kind)
         if finished is not None:
             await apply_result(site, session, kind, finished)
-            raise WrongStepError(flow.after(session.data, kind))
-        stage = job_view(site, record, submitted_at).stage
+            raise RedirectToStep(flow.next_page(session.data, kind))
+        stage = job_view(site, record, job.submitted_at).stage
         return site.page(
             request,
             "wait",
-            page=flow.WAIT[kind],
+            page=step.wait_page,
             session=session,
             kind=kind.value,
-            path=flow.WAIT[kind],
+            path=step.wait_page,
             stage=stage.value,
             title=_TITLES.get(stage, f"wait.{kind.value}.title"),
             result_id=result_id,
-            reference=flow.reference(session.data),
-            waited_seconds=max(0, round(site.service.now() - submitted_at)),
+            reference=session.data.reference,
+            waited_seconds=max(0, round(site.service.now() - job.submitted_at)),
             poll_seconds=site.service.settings.poll_rate_for_verify_in_seconds,
         )
 
     return handler
 
 
-def cancel(kind: JobKind) -> Handler:
-    """Return the handler of the buttons *cancel* and *try again* of the waiting page of *kind*."""
+def cancel(step: Step) -> Handler:
+    """Return the handler of the buttons *cancel* and *try again* of the waiting page of *step*."""
 
     async def handler(request: Request) -> Response:
         """Stop waiting; what was typed stays."""
         site = site_of(request)
         session = await site.sessions.find(request)
         check_form(session, await read_form(request))
-        result_id = flow.pending(session.data, kind)
-        if result_id is None:
-            return go_to(flow.place(session.data))
+        job = session.data.pending
+        if job is None or job.kind is not step.job:
+            return go_to(flow.current_page(session.data))
         # First, and harmless when repeated: an attempt that nobody waits for any more must not run.
-        await site.service.cancel(session.person, result_id, kind, ssn=session.data.get("ssn"))
+        await site.service.cancel(session.person, job.result_id, job.kind, ssn=session.data.typed.ssn)
 
-        def stop(data: Data) -> Page:
-            if flow.pending(data, kind) == result_id:
-                flow.drop(data, kind)
-            elif flow.shows_canceled(data, kind):
+        def stop(data: SessionData) -> Page:
+            if data.pending_id(job.kind) == job.result_id:
+                data.clear_job(job.kind)
+            elif flow.shows_canceled(data, job.kind):
                 # The event stream of this very page was faster to take in that the job was canceled.
-                data.pop("problem")
-            return flow.place(data)
+                data.problem = None
+            return flow.current_page(data)
 
         return go_to(await session.update(stop))
 

@@ -1,7 +1,7 @@
 // Has worker.js do everything that takes time, so that the page always answers the person. Where that script does
 // not load, or the worker ends, the page does the same work itself: slower to answer, but nobody is turned away.
 
-import { failureOf, processPicture } from "./processing.js";
+import { failureOf, processImage } from "./processing.js";
 
 const READY_WITHIN_MS = 10_000;
 
@@ -83,7 +83,7 @@ export class Background {
   async #runHere(id) {
     const { job, signal } = this.#jobs.get(id);
     try {
-      const answer = await processPicture(job, { signal, tell: (news) => this.#hear({ id, news }) });
+      const answer = await processImage(job, { signal, tell: (news) => this.#hear({ id, news }) });
       this.#hear({ id, answer });
     } catch (error) {
       this.#hear({ id, error: failureOf(error) });

@@ -6,10 +6,10 @@ import { keepsPixels } from "./scaling.js";
  * Wire the camera buttons of one side.
  *
  * @param {HTMLElement} side
- * @param {{onPicture: (blob: Blob) => void, onDenied: () => void}} handlers
+ * @param {{onImage: (blob: Blob) => void, onDenied: () => void}} handlers
  * @returns {() => void} what turns the camera off
  */
-export function wireCamera(side, { onPicture, onDenied }) {
+export function wireCamera(side, { onImage, onDenied }) {
   // A photo is read from a canvas; some browsers change what is read, against tracking.
   if (!navigator.mediaDevices?.getUserMedia || !keepsPixels()) return () => {};
   const buttons = side.querySelector(".camera-buttons");
@@ -63,7 +63,7 @@ export function wireCamera(side, { onPicture, onDenied }) {
     canvas.getContext("2d").drawImage(video, 0, 0);
     stop();
     open.focus();
-    canvas.toBlob((blob) => blob && onPicture(blob), "image/jpeg", 0.95);
+    canvas.toBlob((blob) => blob && onImage(blob), "image/jpeg", 0.95);
   });
   close.addEventListener("click", () => {
     stop();

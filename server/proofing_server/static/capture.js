@@ -35,8 +35,8 @@ class SideField {
   #replaceButton;
   #seen = null; // the file of the field that was looked at last
   #work = null; // the running upload: {controller, promise}
-  #prepared = null; // the picture without metadata, until another is chosen: {bytes, fingerprint, metadata}
-  #isTwin = false; // whether the prepared picture is held back, because the other side has the same
+  #prepared = null; // the image without metadata, until another is chosen: {bytes, fingerprint, metadata}
+  #isTwin = false; // whether the prepared image is held back, because the other side has the same
   #kept; // an upload of an earlier page that the session has: {slot, fingerprint}
   upload = null; // {slot, iv} of this page
 
@@ -54,7 +54,7 @@ class SideField {
     this.#removeButton.addEventListener("click", () => this.remove());
     this.#replaceButton.addEventListener("click", () => this.#input.click());
     this.#stopCamera = wireCamera(root, {
-      onPicture: (blob) => this.choose(blob, "camera"),
+      onImage: (blob) => this.choose(blob, "camera"),
       onDenied: () => this.#say(texts.messages.camera_denied),
     });
     if (this.#kept) this.#setReady(texts.messages[`kept_${this.name}`]);
@@ -72,7 +72,7 @@ class SideField {
     return this.#prepared?.metadata;
   }
 
-  /** What the picture is known by; null where it is the testers' file, or not known. */
+  /** What the image is known by; null where it is the testers' file, or not known. */
   get fingerprint() {
     if (this.#prepared?.metadata.mime === "application/yaml") return null;
     return (this.#prepared ?? this.#kept)?.fingerprint || null;
@@ -181,7 +181,7 @@ class SideField {
     else this.#progress(percent);
   }
 
-  /** Hold the picture in the page, and no further while the other side has the same. */
+  /** Hold the image in the page, and no further while the other side has the same. */
   #hold(prepared) {
     this.#prepared = prepared;
     if (this.#findTwin()) {

@@ -2,7 +2,7 @@
 // the same result for every input; the reasons and sources are there.
 
 import { startsWith, viewOf } from "./bytes.js";
-import { PictureError } from "./refusal.js";
+import { ImageError } from "./refusal.js";
 
 const END = 0xd9;
 const SCAN = 0xda;
@@ -41,18 +41,18 @@ export function readJPEG(bytes, { turned = true } = {}) {
   const keep = (marker, payload) => pieces.push(segment(marker, payload), payload);
 
   const nextMarker = () => {
-    if (bytes[position] !== 0xff) throw new PictureError("truncated");
+    if (bytes[position] !== 0xff) throw new ImageError("truncated");
     while (bytes[position] === 0xff) position++;
-    if (position >= bytes.length) throw new PictureError("truncated");
+    if (position >= bytes.length) throw new ImageError("truncated");
     return bytes[position++];
   };
 
   const nextPayload = (marker) => {
     const hasLength = marker !== 0 && marker !== 0xd8 && marker !== END && !isAlone(marker);
-    if (!hasLength || position + 2 > bytes.length) throw new PictureError("truncated");
+    if (!hasLength || position + 2 > bytes.length) throw new ImageError("truncated");
     const length = view.getUint16(position);
     const end = position + length;
-    if (length < 2 || end > bytes.length) throw new PictureError("truncated");
+    if (length < 2 || end > bytes.length) throw new ImageError("truncated");
     const payload = bytes.subarray(position + 2, end);
     position = end;
     return payload;
@@ -60,25 +60,25 @@ export function readJPEG(bytes, { turned = true } = {}) {
 
   const readFrame = (payload) => {
     hasFrame = true;
-    if (payload.length < 6) throw new PictureError("truncated");
+    if (payload.length < 6) throw new ImageError("truncated");
     const frame = viewOf(payload);
     height = frame.getUint16(1);
     width = frame.getUint16(3);
     const components = payload[5];
     if (components < 1 || components > 4 || payload.length !== 6 + 3 * components) {
-      throw new PictureError("truncated");
+      throw new ImageError("truncated");
     }
-    if (!PRECISIONS.has(payload[0])) throw new PictureError("not_an_image");
+    if (!PRECISIONS.has(payload[0])) throw new ImageError("not_an_image");
   };
 
   const take = (marker, payload) => {
     if (FRAMES.has(marker)) {
       readFrame(payload);
     } else if (marker === LINES) {
-      if (payload.length !== 2 || !hasScan) throw new PictureError("truncated");
+      if (payload.length !== 2 || !hasScan) throw new ImageError("truncated");
       if (height === 0) height = viewOf(payload).getUint16(0);
     } else if (marker === SCAN) {
-      if (!hasFrame) throw new PictureError("truncated");
+      if (!hasFrame) throw new ImageError("truncated");
       hasScan = true;
     } else if (marker === EXIF_SEGMENT) {
       if (orientation) return;
@@ -103,22 +103,22 @@ export function readJPEG(bytes, { turned = true } = {}) {
       position = at;
       return;
     }
-    throw new PictureError("truncated");
+    throw new ImageError("truncated");
   };
 
   for (let count = 0; count < MAX_SEGMENTS; count++) {
     const marker = nextMarker();
     if (marker === END && hasScan) {
-      if (!width || !height) throw new PictureError("truncated");
+      if (!width || !height) throw new ImageError("truncated");
       pieces.push(Uint8Array.of(0xff, END));
       return { pieces, width, height, orientation: orientation || UPRIGHT };
     }
     if (isAlone(marker) && !hasScan) continue;
-    if (FOREIGN.has(marker) || (FRAMES.has(marker) && hasFrame)) throw new PictureError("not_an_image");
+    if (FOREIGN.has(marker) || (FRAMES.has(marker) && hasFrame)) throw new ImageError("not_an_image");
     take(marker, nextPayload(marker));
     if (marker === SCAN) skipScan();
   }
-  throw new PictureError("truncated");
+  throw new ImageError("truncated");
 }
 
 /** Return the EXIF segment that holds an orientation alone. */

@@ -2,7 +2,7 @@
 // result for every input; the reasons and sources are there.
 
 import { viewOf } from "./bytes.js";
-import { PictureError } from "./refusal.js";
+import { ImageError } from "./refusal.js";
 
 const START_BYTES = 8;
 const MAX_CHUNKS = 10_000;
@@ -31,7 +31,7 @@ export function readPNG(bytes) {
     const end = position + 8 + length;
     if (end + 4 > bytes.length || (kind === "IHDR") !== (number === 0)) break;
     if (crc32(bytes, position + 4, end) !== view.getUint32(end)) break;
-    if (!CRITICAL.has(kind) && !(bytes[position + 4] & ANCILLARY)) throw new PictureError("not_an_image");
+    if (!CRITICAL.has(kind) && !(bytes[position + 4] & ANCILLARY)) throw new ImageError("not_an_image");
     if (kind === "IHDR") size = headerSize(bytes.subarray(position + 8, end));
     hasData ||= kind === "IDAT" && length > 0;
     if (KEPT.has(kind)) pieces.push(bytes.subarray(position, end + 4));
@@ -41,7 +41,7 @@ export function readPNG(bytes) {
     }
     position = end + 4;
   }
-  throw new PictureError("truncated");
+  throw new ImageError("truncated");
 }
 
 function headerSize(data) {

@@ -1,13 +1,13 @@
-// Reads, checks, draws, encrypts and uploads one picture: in worker.js, or in the page where no worker runs.
+// Reads, checks, draws, encrypts and uploads one image: in worker.js, or in the page where no worker runs.
 
-import { fingerprint, preparePicture } from "./pictures.js";
-import { PictureError } from "./refusal.js";
+import { fingerprint, prepareImage } from "./images.js";
+import { ImageError } from "./refusal.js";
 import { Attempt, UploadError } from "./uploads.js";
 
 const PREVIEW_WIDTH = 720; // Twice the width of a side, for screens with two pixels for one.
 
 /**
- * Take one picture: the whole way if there is an attempt to upload it for, else only the look at it.
+ * Take one image: the whole way if there is an attempt to upload it for, else only the look at it.
  *
  * The page is told what was prepared before it is uploaded, and hands it in again when the upload has failed.
  *
@@ -16,7 +16,7 @@ const PREVIEW_WIDTH = 720; // Twice the width of a side, for screens with two pi
  * @param {{signal: AbortSignal, tell: (news: object, transfer?: Transferable[]) => void}} how
  * @returns {Promise<{slot?: string, iv?: string}>}
  */
-export async function processPicture(job, { signal, tell }) {
+export async function processImage(job, { signal, tell }) {
   const prepared = job.prepared ?? (await prepare(job, tell));
   if (prepared.metadata.mime !== "application/yaml") await preview(prepared, tell);
   if (!job.attempt) return {};
@@ -30,14 +30,14 @@ export async function processPicture(job, { signal, tell }) {
 
 /** Return what a page is told about a job that failed: the key of its text, and the page that explains it. */
 export function failureOf(error) {
-  const isKnown = error instanceof PictureError || error instanceof UploadError;
+  const isKnown = error instanceof ImageError || error instanceof UploadError;
   return { code: isKnown ? error.code : "encryption_failed", next: error.next };
 }
 
 async function prepare({ file, side, source, rules, failedBefore }, tell) {
-  const { bytes, ...facts } = await preparePicture(file, rules);
+  const { bytes, ...facts } = await prepareImage(file, rules);
   const mark = isSecureContext ? await fingerprint(bytes) : null;
-  if (failedBefore.has(`${side}:${mark}`)) throw new PictureError("image_failed_before");
+  if (failedBefore.has(`${side}:${mark}`)) throw new ImageError("image_failed_before");
   const prepared = { bytes, fingerprint: mark, metadata: { ...facts, size: bytes.length, source } };
   tell({ prepared });
   return prepared;

@@ -1,5 +1,5 @@
-/** A picture that is refused at the field; `code` is the key of its text. */
-export class PictureError extends Error {
+/** An image that is refused at the field; `code` is the key of its text. */
+export class ImageError extends Error {
   constructor(code) {
     super(code);
     this.code = code;

@@ -1,4 +1,4 @@
-// Makes a picture smaller that is above a limit. Nothing else changes pixels.
+// Makes an image smaller that is above a limit. Nothing else changes pixels.
 
 import { joined } from "./bytes.js";
 import { orientationSegment, readJPEG } from "./jpeg.js";
@@ -11,7 +11,7 @@ const QUALITY = 0.92;
 const TEST_SIDE_PIXELS = 32;
 
 /**
- * Return a smaller JPEG of the picture, with its orientation; null where this browser cannot be trusted to make it.
+ * Return a smaller JPEG of the image, with its orientation; null where this browser cannot be trusted to make it.
  *
  * @param {Uint8Array} bytes a JPEG or PNG that is whole
  * @param {string} mime
@@ -22,7 +22,7 @@ export async function scaleDown(bytes, mime, { maxBytes }) {
   let whole = null;
   try {
     if (!keepsPixels()) return null;
-    // Browsers differ in whether they turn a picture that is drawn, so they are not told its orientation.
+    // Browsers differ in whether they turn an image that is drawn, so they are not told its orientation.
     const isJPEG = mime === "image/jpeg";
     const { pieces, width, height, orientation } = isJPEG
       ? readJPEG(bytes, { turned: false })

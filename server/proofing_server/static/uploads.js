@@ -1,5 +1,5 @@
-// Encrypts a picture and uploads the ciphertext. The server gets the key to seal it for the worker, and to hand it in;
-// it never gets the picture. The store gets the ciphertext and never the key.
+// Encrypts an image and uploads the ciphertext. The server gets the key to seal it for the worker, and to hand it in;
+// it never gets the image. The store gets the ciphertext and never the key.
 
 import { base64 } from "./bytes.js";
 
@@ -48,7 +48,7 @@ export class Attempt {
   }
 
   /**
-   * Encrypt and upload one picture, each time into a slot of its own, until it has arrived.
+   * Encrypt and upload one image, each time into a slot of its own, until it has arrived.
    *
    * @returns {Promise<{slot: string, iv: string}>} what the submission names
    */

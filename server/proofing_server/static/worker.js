@@ -1,6 +1,6 @@
-// Processes pictures away from the thread of the page; see background.js.
+// Processes images away from the thread of the page; see background.js.
 
-import { failureOf, processPicture } from "./processing.js";
+import { failureOf, processImage } from "./processing.js";
 
 const running = new Map(); // AbortController by the id of the job
 
@@ -13,7 +13,7 @@ addEventListener("message", async ({ data: { id, job, abort } }) => {
   running.set(id, controller);
   const tell = (news, transfer = []) => postMessage({ id, news }, transfer);
   try {
-    postMessage({ id, answer: await processPicture(job, { signal: controller.signal, tell }) });
+    postMessage({ id, answer: await processImage(job, { signal: controller.signal, tell }) });
   } catch (error) {
     postMessage({ id, error: failureOf(error) });
   } finally {

@@ -14,6 +14,7 @@ from proofing.contracts.records import End, JobKind
 from proofing.jobs.dependencies import Deadlines
 from proofing.testing.pictures import make_jpeg
 from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing_devtools.sessions import make_session
 
 OTHER = Person(reference="person-2")
 ATTEMPT = "a" * 32
@@ -42,7 +43,7 @@ def stored_pictures(folder):
 async def start_everything(running):
     """Have a person with a session, an unused slot, an ended job, a waiting one, and used limits."""
     service = running.service
-    await service.save_session("session-id", {"person": PERSON.reference, "answers": "x"})
+    await service.save_session("session-id", make_session(PERSON.reference))
     ended = await service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
     await running.drain()
     await service.new_slot(PERSON, attempt=ATTEMPT, side=Side.FRONT)
@@ -196,7 +197,7 @@ async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
         forget = running.queue.forget
 
         async def go_on(owner):
-            await running.service.save_session("renamed", {"person": owner})
+            await running.service.save_session("renamed", make_session(owner))
             return await forget(owner)
 
         with monkeypatch.context() as meanwhile:
@@ -245,11 +246,11 @@ async def test_a_queue_that_is_away_or_busy_is_said(process, monkeypatch):
 async def test_a_session_is_found_under_its_newest_name(process):
     """A renamed session is erased too, and saving it again notes nothing more."""
     async with process() as running:
-        data = {"person": PERSON.reference}
+        data = make_session(PERSON.reference)
         await running.service.save_session("first", data)
         for _ in range(2):
-            data = await running.service.update_session("first", dict(data), expected=data["version"])
-        await running.service.save_session("second", {"person": PERSON.reference})
+            data = await running.service.update_session("first", data.copy(), expected=data.version)
+        await running.service.save_session("second", make_session(PERSON.reference))
         results = running.runtime.backends.results
         assert len(await results.members(f"traces:{PERSON.reference}")) == 2
         await eraser(running).erase(PERSON.reference)

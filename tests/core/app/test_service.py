@@ -28,6 +28,7 @@ from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.pictures import make_jpeg
 from proofing.testing.waiting import eventually
 from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing_devtools.sessions import DOCUMENT, SSN, make_session
 from proofing_mock.documents import DocumentMock
 from proofing_mock.proofers import PhoneMock
 
@@ -51,13 +52,13 @@ async def test_an_uploaded_document_passes_and_its_result_stays_until_it_is_take
             finished = await running.service.finished(PERSON, result_id, JobKind.DOCUMENT)
             assert finished.record.is_success
             assert finished.result.applicant.first_name == "FAKEY"
-        data = {"person": PERSON.reference}
+        data = make_session(PERSON.reference)
         await running.service.save_session("session", data)
-        version, taken = data["version"], {**data, "applicant": finished.result.applicant.reveal()}
+        version, taken = data.version, replace(data, document=DOCUMENT)
         late = await running.service.update_session(
-            "session", dict(taken), expected="00" * 16, consumes=result_id
+            "session", taken.copy(), expected="00" * 16, consumes=result_id
         )
-        assert "applicant" not in late
+        assert late.document is None
         assert (await running.service.finished(PERSON, result_id, JobKind.DOCUMENT)).result
         kept = await running.service.update_session("session", taken, expected=version, consumes=result_id)
         assert kept is taken
@@ -672,8 +673,8 @@ async def test_sync_documents_pass_the_same_way(process):
 async def test_sessions_are_sealed_and_end(process, tmp_path):
     """What a session holds is readable with its id only, and is gone when it is ended."""
     async with process() as running:
-        await running.service.save_session("id-1", {"ssn": "900661234"})
-        assert (await running.service.load_session("id-1"))["ssn"] == "900661234"
+        await running.service.save_session("id-1", make_session(typed=SSN))
+        assert (await running.service.load_session("id-1")).typed == SSN
         assert await running.service.load_session("id-2") is None
         stored = b"".join(path.read_bytes() for path in (tmp_path / "local").rglob("*") if path.is_file())
         assert b"900661234" not in stored

@@ -10,6 +10,7 @@ from proofing.app.service import Person
 from proofing.cli import main
 from proofing.contracts.images import Side
 from proofing_devtools.s3 import DEFAULT_CREDENTIAL, Bucket, running_s3
+from proofing_devtools.sessions import make_session
 
 PERSON = Person(reference="person-1")
 
@@ -41,7 +42,7 @@ async def leave_traces():
     """Have a session and an upload slot of the person."""
     configuration = await bootstrap.configure()
     async with bootstrap.start(configuration, "run") as started:
-        await started.service.save_session("session-id", {"person": PERSON.reference})
+        await started.service.save_session("session-id", make_session(PERSON.reference))
         grant = await started.service.new_slot(PERSON, attempt="a" * 32, side=Side.FRONT)
         assert grant
 

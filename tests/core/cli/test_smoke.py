@@ -8,10 +8,11 @@ import httpx
 import pytest
 
 from proofing.cli import main
-from proofing.cli.smoke import Answers, Walk, _picture, make_test_ssn
+from proofing.cli.smoke import Answers, Walk, make_image
 from proofing.contracts.applicant import parse_ssn
 from proofing.contracts.images import Side
 from proofing.rules.image_gate import inspect_image
+from proofing.sessions.samples import make_test_ssn
 from proofing.testing.processes import free_port
 from proofing_server.app import make_app
 
@@ -19,13 +20,13 @@ ORIGIN = "http://localhost:8000"
 STEPS = ["consent", "document", "ssn", "resolution", "phone"]
 
 
-async def walk(running, **answers):
+async def walk(running, **typed):
     """Walk over the application of a running process, whose queue works beside."""
     stop = asyncio.Event()
     queue = running.queue
     work = asyncio.create_task(queue.work(running.runtime.runner, slots={}, stop=stop, drain_seconds=0))
     transport = httpx.ASGITransport(app=make_app(running.service))
-    documents = {side: (_picture(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
+    documents = {side: (make_image(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
     try:
         async with (
             asyncio.timeout(60),
@@ -33,7 +34,7 @@ async def walk(running, **answers):
                 transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}, follow_redirects=True
             ) as client,
         ):
-            return await Walk(client, Answers(**{"documents": documents, **answers})).run()
+            return await Walk(client, Answers(documents=documents, typed=typed)).run()
     finally:
         stop.set()
         await work
@@ -93,7 +94,7 @@ def test_nobody_there_is_a_failed_walk(capsys, form):
         assert "connection" in told.splitlines()[0]
 
 
-def test_the_picture_is_one():
+def test_the_image_is_one():
     """The gate takes it, and no two are the same."""
-    first, second = _picture(), _picture()
+    first, second = make_image(), make_image()
     assert inspect_image(first).fingerprint != inspect_image(second).fingerprint

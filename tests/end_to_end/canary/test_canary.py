@@ -51,7 +51,7 @@ async def walk(product, guest) -> tuple[dict, list[httpx.Headers]]:
         Side.BACK: (guest.cause.wrap(form + b"\n"), "application/yaml"),
     }
     applicant = guest.canary.applicant
-    answers = Answers(documents=documents, ssn=applicant.ssn, phone=applicant.phone)
+    answers = Answers(documents=documents, typed={"ssn": applicant.ssn, "phone": applicant.phone})
     async with httpx.AsyncClient(
         base_url=product.url,
         headers={"origin": product.url},

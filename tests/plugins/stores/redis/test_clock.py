@@ -13,8 +13,9 @@ from proofing.registry.clocks import clock_advice, skew_seconds
 from proofing.testing.memory_queue import MemoryQueue
 from proofing_devtools.capture import APPLICANT, DEVICE, PERSON
 from proofing_devtools.redis import running_redis
+from proofing_devtools.sessions import put
 from proofing_redis.batches import ServerClock
-from proofing_server.following import Stage, job_view
+from proofing_server.job_status import Stage, job_view
 from proofing_server.sessions import Sessions
 
 HOUR = 3600.0
@@ -62,7 +63,7 @@ async def test_a_wrong_clock_judges_no_age(configuration, monkeypatch, ahead):
             session = await Sessions(wrong.service).open(begun.id)
             assert session.data == begun.data
             assert 890 < Sessions(wrong.service).seconds_left(session) <= 900
-            await session.update(lambda data: data.update(here=True))
+            await session.update(put(attempts=("here",)))
             record = await wrong.service.status(PERSON, job, JobKind.RESOLUTION)
             look = job_view(SimpleNamespace(service=wrong.service), record, submitted_at)
             assert look.stage is Stage.WAITING
@@ -72,7 +73,7 @@ async def test_a_wrong_clock_judges_no_age(configuration, monkeypatch, ahead):
             assert abs(of_other.submitted_at - right.service.now()) < 30
             await wrong.service.cancel(PERSON, job, JobKind.RESOLUTION, ssn=APPLICANT.ssn)
             assert (await wrong.service.limit(PERSON, "idv_resolution")).remaining == 4
-        assert (await sessions.open(begun.id)).data["here"]
+        assert (await sessions.open(begun.id)).data.attempts == ("here",)
 
 
 @pytest.mark.parametrize(("ahead", "way"), [(5.0, "ahead of"), (-5.0, "behind"), (0.0, None)])

@@ -1,29 +1,21 @@
-"""What happens before any page of the flow is shown: availability, session, place in the flow, limits."""
+"""What is checked before a page of the flow is shown: availability, session, place in the flow, limits."""
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 from starlette.requests import Request
 
 from proofing.contracts.persons import LimitState
 from proofing.contracts.records import JobKind
+from proofing.rules.limits import Subject
+from proofing.sessions.data import SessionData
+from proofing.sessions.steps import STEP_OF, Page
 from proofing_server import flow
-from proofing_server.flow import Page
 from proofing_server.sessions import CSRF_FIELD, Session
-from proofing_server.site import LIMITS, SSN_LIMIT, Site, UnavailableError, WrongStepError, site_of
-
-#: The pages that a reached limit closes, with the kind of job they lead to.
-_LIMITED = {
-    Page.DOCUMENT: JobKind.DOCUMENT,
-    Page.SSN: JobKind.RESOLUTION,
-    Page.ADDRESS: JobKind.RESOLUTION,
-    Page.VERIFY: JobKind.RESOLUTION,
-    Page.PHONE: JobKind.PHONE,
-}
+from proofing_server.site import LIMITS, RedirectToStep, Site, UnavailableError, site_of
 
 
-async def enter(
+async def require_page(
     request: Request, page: Page, session: Session | None = None, *, is_counted: bool = False
 ) -> tuple[Site, Session]:
     """Return site and session for showing *page*.
@@ -38,14 +30,14 @@ async def enter(
     Raises:
         UnavailableError: proofing is switched off.
         SessionMissingError: there is no session.
-        WrongStepError: the person belongs on another page, or a limit holds.
+        RedirectToStep: the person belongs on another page, or a limit holds.
     """
     site = site_of(request)
     require_available(site)
     session = session or await site.sessions.find(request)
     if not site.service.is_available(session.person):
         raise UnavailableError(session)
-    require_place(session.data, page)
+    require_step(session.data, page)
     if not is_counted:
         await require_no_limit(site, session, page)
     return site, session
@@ -57,10 +49,10 @@ def require_available(site: Site) -> None:
         raise UnavailableError
 
 
-def require_place(data: Mapping[str, Any], page: Page) -> None:
+def require_step(data: SessionData, page: Page) -> None:
     """Refuse a page that is not open in this state of the flow."""
-    if elsewhere := flow.gate(data, page):
-        raise WrongStepError(elsewhere)
+    if elsewhere := flow.redirect_for(data, page):
+        raise RedirectToStep(elsewhere)
 
 
 def check_form(session: Session, fields: Mapping[str, str]) -> None:
@@ -69,27 +61,26 @@ def check_form(session: Session, fields: Mapping[str, str]) -> None:
 
 
 async def require_no_limit(site: Site, session: Session, page: Page) -> None:
-    """Send the person to the limit's page when an attempt would not be taken.
+    """Send the person to the limit's page when an attempt would be refused.
 
-    A step that is complete already is not limited: success on the last attempt goes on.
+    A step whose job is complete is not limited: after a success on the last attempt the person continues.
     """
-    kind = _LIMITED.get(page)
-    if kind is None or flow.is_complete(session.data, kind):
+    data = session.data
+    step = STEP_OF.get(page)
+    if step is None or page is not step.page or step.job is None or data.is_complete(step.job):
         return
-    names = [LIMITS[kind]]
-    ssn = session.data.get("ssn")
-    if page in (Page.VERIFY, Page.ADDRESS) and ssn:
-        names.append(SSN_LIMIT)
+    ssn = data.typed.ssn
+    names = [limit.name for limit in step.limits if ssn or limit.subject is not Subject.SSN]
     limits = await asyncio.gather(*(site.service.limit(session.person, name, ssn=ssn) for name in names))
     for name, limit in zip(names, limits, strict=True):
         if limit.reached:
-            raise WrongStepError(limit_path(name))
+            raise RedirectToStep(limit_path(name))
 
 
 def refuse_at_limit(session: Session, kind: JobKind, limit: LimitState) -> None:
     """Send the person to the page of *limit*, that of *kind*, as `require_no_limit` does."""
-    if limit.reached and not flow.is_complete(session.data, kind):
-        raise WrongStepError(limit_path(LIMITS[kind]))
+    if limit.reached and not session.data.is_complete(kind):
+        raise RedirectToStep(limit_path(LIMITS[kind]))
 
 
 def limit_path(limit: str) -> str:

@@ -4,7 +4,7 @@
 import { ascii, base64, joined, startsWith } from "./bytes.js";
 import { readJPEG } from "./jpeg.js";
 import { readPNG } from "./png.js";
-import { PictureError } from "./refusal.js";
+import { ImageError } from "./refusal.js";
 import { scaleDown } from "./scaling.js";
 
 const JPEG_START = [0xff, 0xd8, 0xff];
@@ -21,9 +21,9 @@ const DATA_URL_HEAD_BYTES = 103;
  * @param {Blob} file as chosen or taken
  * @param {{maxBytes: number, maxPixels: number, maxSidePixels: number, takesText: boolean}} rules
  * @returns {Promise<{bytes: Uint8Array, mime: string, width?: number, height?: number, scaled?: boolean}>} the size
- *   is that of the picture as it is shown, turned as the camera says
+ *   is that of the image as it is shown, turned as the camera says
  */
-export async function preparePicture(file, rules) {
+export async function prepareImage(file, rules) {
   const bytes = decodeDataURL(await read(file));
   let image;
   try {
@@ -46,7 +46,7 @@ export async function preparePicture(file, rules) {
  *   that of the samples, before they are turned
  */
 export function inspect(bytes, { maxBytes, maxPixels, maxSidePixels, takesText }) {
-  if (bytes.length === 0) throw new PictureError("empty");
+  if (bytes.length === 0) throw new ImageError("empty");
   let mime;
   let image;
   if (startsWith(bytes, JPEG_START)) {
@@ -56,49 +56,49 @@ export function inspect(bytes, { maxBytes, maxPixels, maxSidePixels, takesText }
     mime = "image/png";
     image = readPNG(bytes);
   } else if (ascii(bytes.subarray(4, 8)) === "ftyp" && HEIC_BRANDS.has(ascii(bytes.subarray(8, 12)))) {
-    throw new PictureError("heic");
+    throw new ImageError("heic");
   } else if (takesText && isText(bytes)) {
     mime = "application/yaml";
     image = { pieces: [bytes] };
   } else {
-    throw new PictureError("not_an_image");
+    throw new ImageError("not_an_image");
   }
   const { pieces, ...size } = image;
   const content = joined(pieces);
-  if (content.length > maxBytes) throw new PictureError("too_large");
+  if (content.length > maxBytes) throw new ImageError("too_large");
   if (Math.max(size.width, size.height) > maxSidePixels || size.width * size.height > maxPixels) {
-    throw new PictureError("too_many_pixels");
+    throw new ImageError("too_many_pixels");
   }
   return { bytes: content, mime, ...size };
 }
 
-/** Return what a data URL spells; its text is not the picture. Other bytes are returned as they are. */
+/** Return what a data URL spells; its text is not the image. Other bytes are returned as they are. */
 export function decodeDataURL(bytes) {
   const head = ascii(bytes.subarray(0, DATA_URL_HEAD_BYTES));
   if (!head.toLowerCase().startsWith("data:")) return bytes;
   const match = DATA_URL_HEAD.exec(head);
-  if (!match) throw new PictureError("not_an_image");
+  if (!match) throw new ImageError("not_an_image");
   try {
     const text = atob(ascii(bytes.subarray(match[0].length)));
     return Uint8Array.from(text, (character) => character.charCodeAt(0));
   } catch {
-    throw new PictureError("not_an_image");
+    throw new ImageError("not_an_image");
   }
 }
 
-/** Return the SHA-256 of the bytes in URL-safe base64 without padding, by which failed pictures are known. */
+/** Return the SHA-256 of the bytes in URL-safe base64 without padding, by which failed images are known. */
 export async function fingerprint(bytes) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return base64(digest).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 async function read(file) {
-  if (file.size > MAX_FILE_BYTES) throw new PictureError("too_large");
+  if (file.size > MAX_FILE_BYTES) throw new ImageError("too_large");
   try {
     return new Uint8Array(await file.arrayBuffer());
   } catch {
     // NotFoundError, NotReadableError: it was moved or deleted, or lies in a cloud that did not deliver it.
-    throw new PictureError("file_gone");
+    throw new ImageError("file_gone");
   }
 }
 

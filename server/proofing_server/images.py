@@ -1,6 +1,6 @@
-"""The first look at a picture that came in a form post; the job's own gate looks again.
+"""The first look at an image that came in a form post; the job's own gate looks again.
 
-`static/pictures.js` does the same in the browser.
+`static/images.js` does the same in the browser.
 """
 
 import base64
@@ -15,10 +15,10 @@ _DATA_URL_HEAD = re.compile(rb"data:[^,]{0,90};base64,", re.IGNORECASE)
 _SPACES = b"\t\n\x0c\r "
 
 
-def check_picture(content: bytes, *, allow_text: bool) -> tuple[str | None, bytes]:
-    """Return the problem code, or None, and the picture's bytes without metadata.
+def check_image(content: bytes, *, allow_text: bool) -> tuple[str | None, bytes]:
+    """Return the problem code, or None, and the image's bytes without metadata.
 
-    A data URL in place of a file is decoded first, because its text is not the picture.
+    A data URL in place of a file is decoded first, because its text is not the image.
     """
     if content[:5].lower() == _DATA_URL:
         decoded = decode_data_url(content)

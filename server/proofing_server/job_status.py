@@ -1,4 +1,4 @@
-"""Following a job from its page: one look at it, and what its end does to the session.
+"""The status of a job as its page sees it, and what its end does to the session.
 
 A step is completed here and nowhere else, with a record that the service has read for this person, job and
 step. Nothing that the browser says of a job is believed.
@@ -10,8 +10,8 @@ from enum import StrEnum
 from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
 from proofing.contracts.persons import Finished
 from proofing.contracts.records import JobKind, StatusRecord
+from proofing.sessions.data import Problem, SessionData
 from proofing_server import flow
-from proofing_server.kept_uploads import Data
 from proofing_server.screens import SUCCESS, screen_for
 from proofing_server.sessions import Session
 from proofing_server.site import Site
@@ -26,12 +26,12 @@ class Stage(StrEnum):
     LATE = "late"
     #: Ended; the session can move on.
     DONE = "done"
-    #: There is no record (any more): the person has to try again.
+    #: There is no record, or no longer: the person has to try again.
     MISSING = "missing"
 
 
-#: How long an attempt may be without a record: the session knows of it before anything is handed in.
-_HANDING_IN_SECONDS = 10.0
+#: How long an attempt may be without a record: the session knows of it before anything is submitted.
+_SUBMIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class JobView:
 
     Attributes:
         stage: how it looks.
-        seconds_to_late: until the page gives up, 0 when it has.
+        seconds_to_late: until the page shows that it takes too long, 0 when it does.
     """
 
     stage: Stage
@@ -49,7 +49,7 @@ class JobView:
 
 def is_fresh(site: Site, submitted_at: float) -> bool:
     """Tell whether an attempt may still be on its way into store and queue."""
-    return site.service.now() - submitted_at <= _HANDING_IN_SECONDS
+    return site.service.now() - submitted_at <= _SUBMIT_SECONDS
 
 
 def job_view(site: Site, record: StatusRecord | None, submitted_at: float) -> JobView:
@@ -72,8 +72,8 @@ def finished_by(record: StatusRecord | None, kind: JobKind) -> Finished | None:
 async def apply_result(site: Site, session: Session, kind: JobKind, finished: Finished | None = None) -> None:
     """Let the end of the pending job of *kind* take effect, once; a second tab finds it done.
 
-    The result stays in its store until the session that has taken it in is kept. Whoever comes second, from
-    whichever host, finds in the newest session that the job is no longer pending.
+    The result stays in its store until the session that has taken it in is kept. A second
+    request, on any host, finds in the newest session that the job is no longer pending.
 
     Args:
         site: of the request.
@@ -81,45 +81,47 @@ async def apply_result(site: Site, session: Session, kind: JobKind, finished: Fi
         kind: of the job.
         finished: the job, if it was read already.
     """
-    result_id = flow.pending(session.data, kind)
+    result_id = session.data.pending_id(kind)
     if result_id is None:
         return
     finished = finished or await site.service.finished(session.person, result_id, kind)
     if finished is None:
         return
-    record, result, now = finished.record, finished.result, site.service.now()
+    record, result = finished.record, finished.result
 
-    def adopt(data: Data) -> None:
+    def adopt(data: SessionData) -> None:
         """Take in what the job ended with, if the session still waits for it."""
-        if flow.pending(data, kind) != result_id:
+        if data.pending_id(kind) != result_id:
             return
         _remember_failures(data, kind, record, result)
-        if record.is_success and flow.complete(data, kind, record, result, at=now):
+        if record.is_success and flow.complete(data, record, result):
             return
-        flow.drop(data, kind)
+        data.clear_job(kind)
         screen = screen_for(record)
-        data["problem"] = {
-            "kind": kind.value,
+        is_document = kind is JobKind.DOCUMENT
+        data.problem = Problem(
+            kind=kind,
             # A success that cannot be taken is one whose personal data has expired.
-            "screen": "document_result_expired" if screen.name == SUCCESS else screen.name,
-            "codes": list(record.reasons) if kind is JobKind.DOCUMENT else [],
-            "fields": dict(record.fields or {}) if kind is JobKind.DOCUMENT else {},
-            "tips": isinstance(result, DocumentJobResult) and result.tips,
-            "counted": screen.counted,
-        }
+            screen="document_result_expired" if screen.name == SUCCESS else screen.name,
+            codes=record.reasons if is_document else (),
+            fields=dict(record.fields or {}) if is_document else {},
+            tips=isinstance(result, DocumentJobResult) and result.tips,
+            counted=screen.counted,
+        )
 
     await session.update(adopt, consumes=result_id)
 
 
-def _remember_failures(data: Data, kind: JobKind, record: StatusRecord, result: AnyJobResult | None) -> None:
-    """Keep what failed in this session: pictures, which are not taken twice, and phone numbers."""
+def _remember_failures(
+    data: SessionData, kind: JobKind, record: StatusRecord, result: AnyJobResult | None
+) -> None:
+    """Keep what failed in this session: images, which are not taken twice, and phone numbers."""
     if isinstance(result, DocumentJobResult):
-        known = set(data.get("failed_fingerprints", []))
-        data["failed_fingerprints"] = sorted(known.union(result.failed_fingerprints))
+        data.failed_fingerprints |= set(result.failed_fingerprints)
     failed = not record.is_success and not record.is_exception
     # The check during resolution was paid for, too: its no is remembered like that of the phone step.
     phone = result.failed_phone if isinstance(result, ResolutionJobResult) else None
     if kind is JobKind.PHONE and failed:
-        phone = data.get("phone")
+        phone = data.typed.phone
     if phone:
-        data["failed_phones"] = sorted({*data.get("failed_phones", []), phone})
+        data.failed_phones |= {phone}

@@ -1,12 +1,11 @@
 """Submitting a job from a page: one at a time, harmless when repeated, nothing lost when a store fails.
 
-The session is the claim: before anything is handed in, the attempt's id is written into it in one atomic
+The session is the claim: before anything is submitted, the attempt's id is written into it in one atomic
 change, which has no time limit and asks no host how late it is. Of two submits at once, on whichever hosts,
 one makes that change; the other finds it.
 """
 
 import asyncio
-import copy
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
@@ -15,19 +14,20 @@ from proofing.base.errors import LimitReachedError, ProofingError, StoreUnavaila
 from proofing.base.logs import log
 from proofing.base.patience import retry_while_unavailable
 from proofing.contracts.records import JobKind
+from proofing.sessions.data import SessionData
+from proofing.sessions.steps import SUBMIT_STEP
 from proofing_server import flow
-from proofing_server.entry import limit_path
-from proofing_server.kept_uploads import Data
+from proofing_server.guards import limit_path
 from proofing_server.security import logger
 from proofing_server.sessions import Session, SessionMissingError
-from proofing_server.site import Site, WrongStepError
+from proofing_server.site import RedirectToStep, Site
 
 #: Calls the service with the data of the session and the id of the attempt.
-Submit = Callable[[Data, str], Awaitable[str]]
+Submit = Callable[[SessionData, str], Awaitable[str]]
 
 
-async def submit(site: Site, session: Session, kind: JobKind, ask: Submit, **answers: Any) -> str:
-    """Hand in one job and return the page to go to.
+async def submit_job(site: Site, session: Session, kind: JobKind, ask: Submit, **typed: str) -> str:
+    """Submit one job and return the page to go to.
 
     A double click, or the same form in a second tab, finds the job pending (or the step complete) and is sent
     where the first one went.
@@ -37,70 +37,70 @@ async def submit(site: Site, session: Session, kind: JobKind, ask: Submit, **ans
         session: of the person.
         kind: of the job.
         ask: calls the service.
-        answers: what the person typed on this page, kept with the submission.
+        typed: attributes that the person typed on this page, kept with the submission.
 
     Raises:
-        WrongStepError: a limit holds.
+        RedirectToStep: a limit holds.
         InvalidInputError: the service refuses a field.
-        StoreUnavailableError: nothing was handed in, nothing is changed.
+        StoreUnavailableError: nothing was submitted, nothing is changed.
         QueueUnavailableError: as above.
         asyncio.CancelledError: as above, unless the job was running inside the request already.
     """
-    claim = _Claim(site, kind, answers)
+    claim = _Claim(site, kind, typed)
     try:
         elsewhere = await session.update(claim.take)
         if elsewhere is not None:
             return elsewhere
         await ask(session.data, claim.result_id)
     except LimitReachedError as error:
-        await asyncio.shield(_in_background(site, claim.give_up(session)))
-        raise WrongStepError(limit_path(error.limit)) from None
+        await asyncio.shield(_in_background(site, claim.release(session)))
+        raise RedirectToStep(limit_path(error.limit)) from None
     except ProofingError:
-        await asyncio.shield(_in_background(site, claim.give_up(session)))
+        await asyncio.shield(_in_background(site, claim.release(session)))
         raise
     except asyncio.CancelledError:
         if not site.service.is_running_here(claim.result_id):
-            _in_background(site, claim.give_up(session))
+            _in_background(site, claim.release(session))
         raise
-    return flow.WAIT[kind]
+    return SUBMIT_STEP[kind].wait_page
 
 
 class _Claim:
     """One attempt's place in the session."""
 
-    def __init__(self, site: Site, kind: JobKind, answers: Mapping[str, Any]) -> None:
+    def __init__(self, site: Site, kind: JobKind, typed: Mapping[str, str]) -> None:
         """Prepare an attempt of *kind* with what the person typed."""
         self.result_id = site.service.new_result_id()
         self._site = site
         self._kind = kind
-        self._answers = answers
-        self._before: Data = {}
-        self._after: Data = {}
+        self._typed = typed
+        self._before: SessionData | None = None
+        self._after: SessionData | None = None
 
-    def take(self, data: Data) -> str | None:
+    def take(self, data: SessionData) -> str | None:
         """Note the attempt in *data*, or return where the person belongs instead."""
         kind = self._kind
-        if elsewhere := flow.gate(data, flow.FORM[kind]):
+        if elsewhere := flow.redirect_for(data, SUBMIT_STEP[kind].page):
             return elsewhere
-        if flow.is_complete(data, kind) and not self._answers and kind is not JobKind.DOCUMENT:
-            return flow.place(data)
-        self._before = copy.deepcopy(dict(data))
-        data.update(self._answers)
+        if data.is_complete(kind) and not self._typed and kind is not JobKind.DOCUMENT:
+            return flow.current_page(data)
+        self._before = data.copy()
+        data.typed = data.typed.merge(self._typed)
         flow.submitted(data, kind, self.result_id, at=self._site.service.now())
-        self._after = copy.deepcopy(dict(data))
+        self._after = data.copy()
         return None
 
-    async def give_up(self, session: Session) -> None:
-        """Open the step again as it was, unless the person has gone on; later, when the store is away."""
+    async def release(self, session: Session) -> None:
+        """Open the step again as it was, unless the person has moved on; later, when the store is away."""
         try:
             await session.update(self._restore)
         except StoreUnavailableError:
-            # Whoever tries again must not be led to wait for a job that was never handed in.
-            _in_background(self._site, self._give_up_patiently(session))
+            # A person who tries again must not be sent to wait for a job that was never submitted.
+            _in_background(self._site, self._release_when_available(session))
         except SessionMissingError:
             pass  # nobody is left to wait
 
-    async def _give_up_patiently(self, session: Session) -> None:
+    async def _release_when_available(self, session: Session) -> None:
         """Open the step again as soon as the store answers."""
         try:
             await retry_while_unavailable(lambda: session.update(self._restore))
@@ -114,14 +114,14 @@ class _Claim:
                 error=type(error).__name__,
             )
 
-    def _restore(self, data: Data) -> None:
+    def _restore(self, data: SessionData) -> None:
         """Take the note back."""
-        if flow.pending(data, self._kind) == self.result_id:
-            flow.restore(data, self._before, self._after)
+        if self._before and self._after and data.pending_id(self._kind) == self.result_id:
+            flow.revert(data, self._before, self._after)
 
 
 def _in_background(site: Site, step: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-    """Begin *step*, which goes on when the request whose time is up no longer waits for it."""
+    """Begin *step*, which continues when the request whose time is up no longer waits for it."""
     task = asyncio.create_task(step)
     site.leave_alone(task)
     return task

@@ -1,0 +1,262 @@
+"""What a session holds of its person, typed, with one reader and one writer.
+
+Whatever the reader does not know, or finds in another type, makes the whole session unreadable: the person
+starts again, and no page meets half of it. Keys: docs/reference/pages.md.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from typing import ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.images import Side
+from proofing.contracts.records import JobKind, reference_number
+
+#: The attributes of a home address. They are known together, or not at all.
+HOME_ADDRESS = ("address1", "address2", "city", "state", "zipcode")
+_REQUIRED_ADDRESS = ("address1", "city", "state", "zipcode")
+#: How many of its jobs a session knows by id, so that a second tab hears the end of its job.
+_MAX_RECENT_JOBS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingJob:
+    """The job that the session waits for.
+
+    Attributes:
+        submitted_at: seconds since the epoch, by the store's clock.
+    """
+
+    kind: JobKind
+    result_id: str
+    submitted_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ReadDocument:
+    """What the document said.
+
+    Attributes:
+        needs_confirmation: the barcode could not be read: the person must confirm name and date of birth.
+        confirmed: whether they did.
+    """
+
+    applicant: Applicant
+    needs_confirmation: bool = False
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An outcome on show that completed nothing.
+
+    Attributes:
+        screen: key below ``problems`` of the catalog of texts.
+        codes: what was found, for a document.
+        fields: field of the form to what is wrong with it.
+        tips: whether advice on photos helps.
+        counted: whether it counted as an attempt; None when the record does not know.
+    """
+
+    kind: JobKind
+    screen: str
+    codes: tuple[str, ...] = ()
+    fields: dict[str, str] = field(default_factory=dict)
+    tips: bool = False
+    counted: bool | None = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class KeptUpload:
+    """A finished upload, until it is submitted, replaced, removed, or its slot expires.
+
+    Attributes:
+        attempt: id of the capture page that made it.
+        expires_at: of the slot, as a Unix time.
+        facts: for the job's log line.
+        fingerprint: of the image's bytes, by which the same file for two sides is found.
+    """
+
+    attempt: str
+    slot: str
+    iv: bytes
+    expires_at: float
+    facts: dict[str, int | str | bool] = field(default_factory=dict)
+    fingerprint: str | None = None
+
+
+@dataclass(slots=True, kw_only=True, repr=False)
+class SessionData:
+    """One person's way through the flow.
+
+    Attributes:
+        person: opaque reference that limits and jobs belong to.
+        partner: opaque reference of the organization that sent the person.
+        csrf: the token of every form.
+        created_at: when the session began, as a Unix time; its total life counts from there.
+        saved_at: when it was last saved.
+        version: changes with every save; a change that was made from another version is refused.
+        indexed_until: how long the entry by which an erasure finds the session lives; 0 for none yet.
+        consented: whether the person agreed to the check.
+        finished_at: when the flow ended; None before.
+        attempts: ids of the latest capture pages; uploads of others are unknown.
+        uploads: finished uploads by side.
+        image_keys: by attempt, the key of these uploads, sealed for the worker.
+        pending: the job that the session waits for.
+        completed: kinds of the jobs that completed their step.
+        recent: the latest jobs, by result id.
+        problem: the outcome on show.
+        document: what the document said.
+        typed: what the person typed.
+        failed_fingerprints: ``side:fingerprint`` of images that failed in this session.
+        failed_phones: numbers that failed in this session.
+        device_session_id: for the device profiler.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        allow_inf_nan=False,
+        extra="forbid",
+        ser_json_bytes="base64",
+        strict=True,
+        val_json_bytes="base64",
+    )
+
+    person: str
+    partner: str | None = None
+    csrf: str
+    created_at: float
+    saved_at: float
+    version: str = ""
+    indexed_until: float = 0.0
+    consented: bool = False
+    finished_at: float | None = None
+    attempts: tuple[str, ...] = ()
+    uploads: dict[Side, KeptUpload] = field(default_factory=dict)
+    image_keys: dict[str, bytes] = field(default_factory=dict)
+    pending: PendingJob | None = None
+    completed: frozenset[JobKind] = frozenset()
+    recent: dict[str, JobKind] = field(default_factory=dict)
+    problem: Problem | None = None
+    document: ReadDocument | None = None
+    typed: Applicant = field(default_factory=Applicant)
+    failed_fingerprints: frozenset[str] = frozenset()
+    failed_phones: frozenset[str] = frozenset()
+    device_session_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an upload whose key is missing: nobody could open it."""
+        if not {upload.attempt for upload in self.uploads.values()} <= self.image_keys.keys():
+            raise ValueError("an upload has no key")
+
+    def __repr__(self) -> str:
+        return "SessionData(<redacted>)"
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "SessionData":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: it is anything else. The message holds nothing of it.
+        """
+        try:
+            return _adapter().validate_json(text)
+        except ValidationError:
+            # Its message quotes the values.
+            raise ValueError("not the data of a session") from None
+
+    def to_json(self) -> bytes:
+        """Return the data as JSON, without what has its default."""
+        return _adapter().dump_json(self, exclude_defaults=True)
+
+    def copy(self) -> "SessionData":
+        """Return a copy that shares nothing that can change."""
+        return replace(
+            self,
+            uploads=dict(self.uploads),
+            image_keys=dict(self.image_keys),
+            recent=dict(self.recent),
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the flow has ended."""
+        return self.finished_at is not None
+
+    @property
+    def has_personal_data(self) -> bool:
+        """Whether there is something of the person to guess by the length of a compressed page."""
+        return self.document is not None or self.typed != Applicant()
+
+    @property
+    def applicant(self) -> Applicant:
+        """The person, as the document and what they typed say; a typed address replaces all of the other."""
+        read = self.document.applicant if self.document else Applicant()
+        if self.typed.address1:
+            read = _without(read, HOME_ADDRESS)
+        return read.merge(self.typed)
+
+    @property
+    def has_address(self) -> bool:
+        """Whether a home address is known, from the document or from the person."""
+        applicant = self.applicant
+        return all(getattr(applicant, name) for name in _REQUIRED_ADDRESS)
+
+    @property
+    def reference(self) -> str:
+        """The number by which an operator finds the session's last job, or else its person."""
+        return reference_number(next(reversed(self.recent), self.person))
+
+    def pending_id(self, kind: JobKind) -> str | None:
+        """Return the result id of the job of this *kind* that the session waits for."""
+        return self.pending.result_id if self.pending and self.pending.kind is kind else None
+
+    def is_complete(self, kind: JobKind) -> bool:
+        """Tell whether a successful record of this *kind* was taken in."""
+        return kind in self.completed
+
+    def add_pending(self, job: PendingJob) -> None:
+        """Wait for *job* from now on."""
+        self.pending = job
+        self.problem = None
+        self.recent[job.result_id] = job.kind
+        for old in list(self.recent)[:-_MAX_RECENT_JOBS]:
+            del self.recent[old]
+
+    def clear_job(self, kind: JobKind) -> None:
+        """Neither wait for a job of this *kind* nor know of one that completed its step."""
+        if self.pending and self.pending.kind is kind:
+            self.pending = None
+        self.completed -= {kind}
+
+    def clear_typed(self, names: Iterable[str]) -> None:
+        """Clear the attributes *names* that the person typed."""
+        self.typed = _without(self.typed, names)
+
+    def finish(self, *, at: float) -> None:
+        """End the flow: the session holds no applicant data from here on."""
+        kept = SessionData(
+            person=self.person,
+            partner=self.partner,
+            csrf=self.csrf,
+            created_at=self.created_at,
+            saved_at=self.saved_at,
+            version=self.version,
+            indexed_until=self.indexed_until,
+            recent=self.recent,
+            finished_at=at,
+        )
+        for one in fields(self):
+            setattr(self, one.name, getattr(kept, one.name))
+
+
+def _without(applicant: Applicant, names: Iterable[str]) -> Applicant:
+    return replace(applicant, **dict.fromkeys(names))
+
+
+@cache
+def _adapter() -> TypeAdapter[SessionData]:
+    """Return the reader and writer; building it takes milliseconds."""
+    return TypeAdapter(SessionData)

@@ -1,0 +1,268 @@
+"""The flow as one table: the steps that a person takes, in order.
+
+Routes, guards, the step indicator, limits, `proofing smoke`, the screenshots and docs/reference/pages.md all
+come from `STEPS`. A new step is a row here, a module of handlers in `proofing_server.pages`, a template and
+its texts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from proofing.contracts.records import JobKind
+from proofing.rules import limits
+from proofing.rules.limits import Limit
+from proofing.sessions import samples
+from proofing.sessions.data import HOME_ADDRESS, SessionData
+
+
+class Page(StrEnum):
+    """A page of the flow; the value is its path."""
+
+    #: What this is, and what one needs.
+    WELCOME = "/"
+    #: What the person agrees to.
+    CONSENT = "/consent"
+    #: Capture of the images.
+    DOCUMENT = "/document"
+    #: Until the images are judged.
+    DOCUMENT_WAIT = "/document/wait"
+    #: Why the images did not pass.
+    DOCUMENT_PROBLEM = "/document/problem"
+    #: The barcode could not be read: is what we read right?
+    CONFIRM = "/document/confirm"
+    #: Social Security number.
+    SSN = "/ssn"
+    #: Home address, when the document has none or it changed.
+    ADDRESS = "/address"
+    #: Check your information.
+    VERIFY = "/verify"
+    #: Until the information is checked.
+    VERIFY_WAIT = "/verify/wait"
+    #: Why the information could not be verified.
+    VERIFY_PROBLEM = "/verify/problem"
+    #: Phone number.
+    PHONE = "/phone"
+    #: Until the number is checked.
+    PHONE_WAIT = "/phone/wait"
+    #: Why the number did not pass.
+    PHONE_PROBLEM = "/phone/problem"
+    #: Verified.
+    DONE = "/done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step: a form that the person fills in, and perhaps a job that judges it.
+
+    The module of its handlers, its template and its texts are named as its page: see `key`.
+
+    Attributes:
+        page: of the form.
+        name: in the report of the smoke test.
+        part: of the step indicator; a key below ``steps`` of the catalog of texts.
+        title: for the reference, a few words.
+        does: for the reference, as the rest of a sentence that begins with the page.
+        job: kind of the job that the answers are input of, if any.
+        submits: whether this form hands that job in. A waiting page and a problem page belong to it.
+        further_limits: that close the page, besides the person's limit of the job.
+        attributes: of the applicant, that the person types here.
+        answered: whether the step is complete; by default, whether its job is, or its attributes are typed.
+        clear: removes the step's answer from a session; by default, its attributes.
+        may_return: whether the page may be seen again once the step is complete.
+        is_optional: whether a step can be complete before the person has come to it.
+        sample: what the smoke test enters, by field of the form.
+    """
+
+    page: Page
+    name: str
+    part: str
+    title: str
+    does: str
+    job: JobKind | None = None
+    submits: bool = False
+    further_limits: tuple[Limit, ...] = ()
+    attributes: tuple[str, ...] = ()
+    answered: Callable[[SessionData], bool] | None = None
+    clear: Callable[[SessionData], None] | None = None
+    may_return: bool = True
+    is_optional: bool = False
+    sample: Mapping[str, samples.Sample] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The name of the page in the code: module, template and texts have it."""
+        return self.page.name.lower()
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Those that close the page when they are reached, unless its job is complete; the person's first."""
+        return () if self.job is None else (limits.OF_KIND[self.job], *self.further_limits)
+
+    @property
+    def wait_page(self) -> Page:
+        """Where the person waits for the job of a step that submits one."""
+        return Page(f"{self.page}/wait")
+
+    @property
+    def problem_page(self) -> Page:
+        """Where an outcome is shown that does not complete a step that submits a job."""
+        return Page(f"{self.page}/problem")
+
+    def is_complete(self, data: SessionData) -> bool:
+        """Tell whether the session has the answer of this step."""
+        if self.answered is not None:
+            return self.answered(data)
+        if self.submits and self.job is not None:
+            return data.is_complete(self.job)
+        return all(getattr(data.typed, name) is not None for name in self.attributes)
+
+    def clear_answer(self, data: SessionData) -> None:
+        """Remove the answer of this step from *data*; its job stays."""
+        data.clear_typed(self.attributes)
+        if self.clear is not None:
+            self.clear(data)
+
+
+def _has_consented(data: SessionData) -> bool:
+    return data.consented
+
+
+def _clear_consent(data: SessionData) -> None:
+    data.consented = False
+
+
+def _clear_document(data: SessionData) -> None:
+    data.document = None
+
+
+def _is_confirmed(data: SessionData) -> bool:
+    document = data.document
+    return document is None or not document.needs_confirmation or document.confirmed
+
+
+def _clear_confirmation(data: SessionData) -> None:
+    if data.document is not None:
+        data.document = replace(data.document, confirmed=False)
+
+
+def _has_address(data: SessionData) -> bool:
+    return data.has_address
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        page=Page.CONSENT,
+        name="consent",
+        part="start",
+        title="Consent",
+        does="takes the consent; the session begins when it is given",
+        answered=_has_consented,
+        clear=_clear_consent,
+        sample={"consent": "yes"},
+    ),
+    Step(
+        page=Page.DOCUMENT,
+        name="document",
+        part="document",
+        title="Photos",
+        does="takes the photos of both sides; one that has arrived stays *uploaded* over a reload, with "
+        "*Remove*, until its slot expires after 12 minutes",
+        job=JobKind.DOCUMENT,
+        submits=True,
+        clear=_clear_document,
+    ),
+    Step(
+        page=Page.CONFIRM,
+        name="confirm",
+        part="document",
+        title="The barcode could not be read: is this right?",
+        does="asks whether what was read is right, only when the barcode could not be read; *no* leads back "
+        f"to `{Page.DOCUMENT}`",
+        answered=_is_confirmed,
+        clear=_clear_confirmation,
+        may_return=False,
+        is_optional=True,
+        sample={"answer": "yes"},
+    ),
+    Step(
+        page=Page.SSN,
+        name="ssn",
+        part="verify",
+        title="Social Security number",
+        does="takes the Social Security number",
+        # Not closed by the limit of one number: here the person may enter another one.
+        job=JobKind.RESOLUTION,
+        attributes=("ssn",),
+        sample={"ssn": samples.make_test_ssn},
+    ),
+    Step(
+        page=Page.ADDRESS,
+        name="address",
+        part="verify",
+        title="Address",
+        does="takes the home address: when the document has none, and from *change*",
+        job=JobKind.RESOLUTION,
+        further_limits=(limits.SSN,),
+        attributes=HOME_ADDRESS,
+        answered=_has_address,
+        is_optional=True,
+        sample=samples.ADDRESS,
+    ),
+    Step(
+        page=Page.VERIFY,
+        name="resolution",
+        part="verify",
+        title="Everything that will be checked",
+        does="shows everything that will be checked",
+        job=JobKind.RESOLUTION,
+        submits=True,
+        further_limits=(limits.SSN,),
+    ),
+    Step(
+        page=Page.PHONE,
+        name="phone",
+        part="phone",
+        title="Phone number",
+        does="takes the phone number",
+        job=JobKind.PHONE,
+        submits=True,
+        attributes=("phone",),
+        sample={"phone": samples.PHONE},
+    ),
+)
+
+#: By page, for every page that belongs to a step, its waiting and problem page included.
+STEP_OF: Mapping[Page, Step] = MappingProxyType(
+    {step.page: step for step in STEPS}
+    | {page: step for step in STEPS if step.submits for page in (step.wait_page, step.problem_page)}
+)
+#: By kind, the step that hands its jobs in.
+SUBMIT_STEP: Mapping[JobKind, Step] = MappingProxyType(
+    {step.job: step for step in STEPS if step.submits and step.job is not None}
+)
+_ENDS = {Page.WELCOME: "start", Page.DONE: "done"}
+#: The parts of the step indicator in their order; keys below ``steps`` of the catalog of texts.
+PARTS: tuple[str, ...] = tuple(
+    dict.fromkeys((_ENDS[Page.WELCOME], *(step.part for step in STEPS), _ENDS[Page.DONE]))
+)
+
+
+def pages_after(step: Step) -> tuple[Page, ...]:
+    """Return where *step* may lead: the optional steps after it, and last the next that everybody takes."""
+    later = STEPS[STEPS.index(step) + 1 :]
+    needed = next((number for number, one in enumerate(later) if not one.is_optional), None)
+    if needed is None:
+        return (*(one.page for one in later), Page.DONE)
+    return tuple(one.page for one in later[: needed + 1])
+
+
+def make_sample(step: Step) -> dict[str, str]:
+    """Return what a person who does not exist enters in the form of *step*."""
+    return {name: one if isinstance(one, str) else one() for name, one in step.sample.items()}
+
+
+def part_of(page: Page) -> str:
+    """Return the part of the step indicator that *page* belongs to."""
+    return _ENDS[page] if page in _ENDS else STEP_OF[page].part

@@ -1,0 +1,29 @@
+"""The first page."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proofing.sessions.steps import Page
+from proofing_server import flow
+from proofing_server.guards import require_available
+from proofing_server.sessions import SessionMissingError
+from proofing_server.site import site_of
+
+
+async def show(request: Request) -> Response:
+    """Say what this is and what one needs; offer to continue where a session is."""
+    site = site_of(request)
+    require_available(site)
+    try:
+        session = await site.sessions.find(request)
+    except SessionMissingError:
+        session = None
+    has_begun = session is not None and (session.data.consented or session.data.is_finished)
+    return site.page(
+        request,
+        "welcome",
+        page=Page.WELCOME,
+        session=session,
+        resume=flow.current_page(session.data) if session and has_begun else None,
+        idle_minutes=site.service.settings.session_idle_timeout_minutes,
+    )
