@@ -221,3 +221,9 @@ async def test_every_page_works_in_a_language_with_one_text(second_language, sta
         await browser.get("/consent")
         await browser.post("/consent", consent="yes")
         assert browser.path == "/document"
+
+
+@pytest.mark.parametrize("kind", JobKind)
+def test_every_kind_of_job_has_a_waiting_page(kind):
+    """The keys are put together from the kind, so that no search for texts in use finds them."""
+    assert all(load_texts().has(f"wait.{kind.value}.{name}") for name in ("title", "lead", "again"))
