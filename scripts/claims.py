@@ -3,7 +3,7 @@
     python scripts/claims.py [RESULTS]
 
 RESULTS are lines of JSON, by default bench/results/claims.json: ``id``, ``claim``, ``held`` and ``test``, as
-the fixture ``claim`` of the tests writes them. Everything else on the page stands in this file.
+the fixture ``claim`` of the tests writes them. Everything else on the page comes from this file.
 """
 
 import json
@@ -54,7 +54,7 @@ _ELSEWHERE = (
     ),
     (
         "S7",
-        "In a CPU child bombs, endless loops, crashes, forged answers cost one call each, beside 50 others",
+        "In a CPU child bombs, endless loops, crashes, forged answers cost one call each, alongside 50 others",
         "tests/core/base/test_cpu_pool.py",
     ),
     (
@@ -105,7 +105,7 @@ The vectors of AES-GCM are Project Wycheproof's `aes_gcm_test.json` (316 cases),
 
 ## What is not proved
 
-- **The stand-ins are not AWS.** S3 is played by a strict double of our own that verifies signatures and is
+- **The stand-ins are not AWS.** S3 is played by a strict stand-in that verifies signatures and is
   held to AWS's published vectors; KMS by moto, which checks encryption contexts, behind a guard of our own
   that verifies signatures and refuses keys that are not enabled. Both judge the IAM policies of the roles, as
   far as these go: allowed actions, resources, `StringEquals`. Key policies, denials and the rest of IAM are
@@ -115,12 +115,12 @@ The vectors of AES-GCM are Project Wycheproof's `aes_gcm_test.json` (316 cases),
   journals, dumps of PostgreSQL and its list of connections (both while it runs), Redis with its slow log, and
   S3 with its access log; not through the memory of processes. No worker is killed meanwhile: the two ends
   that this brings about are tried by S5, which looks for what is left, not for values.
-- **Chance is not proof.** Tampering is random with a fixed seed, beside every single bit of one message
+- **Chance is not proof.** Tampering is random with a fixed seed, alongside every single bit of one message
   (tests/core/crypto/test_encryption.py). It shows that our use of AES-GCM, HMAC and signed URLs has no hole
   of the tried kinds; that these do what they promise is taken from cryptography and OpenSSL.
-- **Replay into the queue** asks no vendor while the first end stands in the result store, for as long as a
+- **Replay into the queue** asks no vendor while the first end is in the result store, for as long as a
   session may live; after that the arguments are stale. Deadlines and metadata of a job are not sealed with
-  the arguments: with Huey they stand under the message's MAC, with PostgreSQL table rights protect them.
+  the arguments: with Huey the message's MAC covers them, with PostgreSQL table rights protect them.
 - **Limits** are counted by one Redis or one SQLite file. A failover of Redis that loses writes loses counts.
 - **The browser tests** run in Debian's Chromium; the main journeys (whole flow, capture with and without
   uploads, reload, waiting, problem pages, session dialog) in Firefox and WebKitGTK, too
@@ -132,7 +132,7 @@ The vectors of AES-GCM are Project Wycheproof's `aes_gcm_test.json` (316 cases),
   without a network and with a queue in memory; the journeys of tests/end_to_end go over the wire.
 - **Egress** is held to names: to which address a listed name leads is left to the resolver, the proxy and
   the network. A malicious adapter need not use our clients.
-- **A failure page tells nothing by its bytes.** Of time nothing is claimed: how long a vendor takes may
+- **A failure page reveals nothing by its bytes.** Of time nothing is claimed: how long a vendor takes may
   depend on the answer, and whether the licensing agency is asked at all depends on the vendor before.
 - **The API is not fuzzed.** Hand-off to a phone and webhooks of vendors do not exist, and so are not tried.
 - **Terraform** was never applied, nor run under OpenTofu: format, schema, mocked plans and the rendered

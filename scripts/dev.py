@@ -122,8 +122,8 @@ def _set_up(wanted: Sequence[str]) -> None:
 def _end_with_parent() -> None:
     """Have the kernel end this process, and what it becomes, when its parent is gone; Linux only.
 
-    Our parent is make, or for a child of ours this script. Neither passes SIGKILL on, nor does make pass on
-    a SIGHUP that was for it alone.
+    Our parent is make, or for one of our children this script. Neither passes SIGKILL on, nor does make pass
+    on a SIGHUP that was for it alone.
     """
     if sys.platform == "linux":
         pr_set_pdeathsig = 1  # linux/prctl.h

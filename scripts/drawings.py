@@ -64,7 +64,7 @@ Point = tuple[float, float]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write every drawing, or compare it; tell how many differ."""
+    """Write every drawing, or compare it; return how many differ."""
     is_check = list(arguments) == ["--check"]
     stale = []
     for source in sorted(FOLDER.glob("*.yaml")):

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "reference" / "measurements.md"
 _HEAD = """\
 # Measurements
 
-Medians of the runs that the last column counts, on one machine with two cores. What stands beside a number
+Medians of the runs that the last column counts, on one machine with two cores. What is next to a number
 was measured in the same run, so read the ratio: on another machine both change. `make bench` measures
 everything, `make bench-NAME` one table, `make chaos` the first two; all write this page anew
 (`scripts/measurements.py`).
@@ -24,8 +24,8 @@ everything, `make bench-NAME` one table, `make chaos` the first two; all write t
 #: Report to what it measures, in the order of the page.
 _TABLES = {
     "chaos": "The Postgres queue under kills, freezes and crashes, judged from an append-only history",
-    "restarts": "Web processes and workers restarted under load, the release before beside this one",
-    "queue": "The Postgres queue beside Python peers and a bare asyncio loop on the same tables; Python 3.12",
+    "restarts": "Web processes and workers restarted under load, the release before alongside this one",
+    "queue": "The Postgres queue, Python peers and a bare asyncio loop on the same tables; Python 3.12",
     "backlog": "The Postgres queue with a long backlog that no vacuum has seen",
     "visibility": "Submit, waiting page and keys in the production shape, with slow Redis and KMS",
     "flow": "One whole proofing in the production shape: what it asks of every part",
@@ -34,7 +34,7 @@ _TABLES = {
     "inflight": "Vendor calls held by one worker",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
     "uploads": "Pictures: decrypted by the worker, encrypted and uploaded by the page",
-    "cpu": "Calls in CPU children, beside a pool of processes that are kept and pickle",
+    "cpu": "Calls in CPU children, alongside a pool of processes that are kept and pickle",
     "bodies": "Three images of 15 MiB in one JSON body to a vendor",
     "startup": "Start",
 }
@@ -56,12 +56,12 @@ def main() -> None:
 
 def render(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return one report as a table in Markdown."""
-    lines = ["| Measure | Ours | Beside it | Bar | Runs |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| Measure | Ours | Alongside it | Bar | Runs |", "| --- | --- | --- | --- | --- |"]
     for row in rows:
-        beside = ", ".join(f"{peer} {_number(value)}" for peer, value in row["peers"].items())
+        alongside = ", ".join(f"{peer} {_number(value)}" for peer, value in row["peers"].items())
         ours = f"{_number(row['ours'])} {row['unit']}".strip()
         runs = max(1, len(row["runs"]))
-        lines.append(f"| {row['measure']} | {ours} | {beside} | {row['limit']} | {runs} |")
+        lines.append(f"| {row['measure']} | {ours} | {alongside} | {row['limit']} | {runs} |")
     return "\n".join(lines) + "\n"
 
 

@@ -68,7 +68,7 @@ SCREENS = (
 
 
 def main() -> int:
-    """Take every picture, write the page, and tell how large they are."""
+    """Take every picture, write the page, and report how large they are."""
     FOLDER.mkdir(exist_ok=True)
     taken = asyncio.run(_take_all())
     if missing := {name for name, _path, _caption in SCREENS} - taken.keys():

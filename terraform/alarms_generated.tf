@@ -2,7 +2,7 @@
 
 locals {
   log_metrics = {
-    JobSucceeded             = { roles = ["web", "worker"], pattern = "{ ($.name = \"perform\") && ($.end = \"done\") }", value = "1", default = "0" }
+    JobSucceeded             = { roles = ["web", "worker"], pattern = "{ ($.name = \"perform\") && ($.end_state = \"done\") }", value = "1", default = "0" }
     JobFailed                = { roles = ["web", "worker"], pattern = "{ $.name = \"job_failed\" }", value = "1", default = "0" }
     QueueTimeMs              = { roles = ["worker"], pattern = "{ $.name = \"perform_start\" }", value = "$.queued_duration_ms", default = null }
     RunTimeMs                = { roles = ["web", "worker"], pattern = "{ $.name = \"perform\" }", value = "$.duration_ms", default = null }
@@ -11,8 +11,8 @@ locals {
     PeopleRefused            = { roles = ["web"], pattern = "{ ($.name = \"step_refused\") && ($.reason != \"switched_off\") }", value = "1", default = "0" }
     ConnectionsRefused       = { roles = ["web"], pattern = "{ ($.name = \"connections_closed\") && (($.reason = \"full_refused\") || ($.reason = \"address_refused\")) }", value = "$.count", default = "0" }
     RequestsFailed           = { roles = ["web"], pattern = "{ $.name = \"request_failed\" }", value = "1", default = "0" }
-    JobsEndedBadly           = { roles = ["web", "worker"], pattern = "{ (($.name = \"perform\") || ($.name = \"discard\")) && (($.end = \"stale\") || ($.end = \"timed_out\") || ($.end = \"worker_lost\") || ($.end = \"unknown_outcome\") || ($.end = \"internal_error\") || ($.end = \"plugin_error\") || ($.end = \"decrypt_error\") || ($.end = \"unreadable\")) }", value = "1", default = "0" }
-    JobsEnded                = { roles = ["web", "worker"], pattern = "{ (($.name = \"perform\") || ($.name = \"discard\")) && ($.end = \"*\") && ($.end != \"canceled\") }", value = "1", default = "0" }
+    JobsEndedBadly           = { roles = ["web", "worker"], pattern = "{ (($.name = \"perform\") || ($.name = \"discard\")) && (($.end_state = \"stale\") || ($.end_state = \"timed_out\") || ($.end_state = \"worker_lost\") || ($.end_state = \"unknown_outcome\") || ($.end_state = \"internal_error\") || ($.end_state = \"plugin_error\") || ($.end_state = \"decrypt_error\") || ($.end_state = \"unreadable\")) }", value = "1", default = "0" }
+    JobsEnded                = { roles = ["web", "worker"], pattern = "{ (($.name = \"perform\") || ($.name = \"discard\")) && ($.end_state = \"*\") && ($.end_state != \"canceled\") }", value = "1", default = "0" }
   }
 
   alarms = {

@@ -85,7 +85,7 @@ resource "aws_s3_bucket_policy" "main" {
     Version   = "2012-10-17"
     Statement = concat([local.tls_only[each.key]], [for statement in local.image_statements : statement if each.key == "images"])
   })
-  # Whoever creates the buckets first, by this policy (README, First time), uploads secrets next: encrypted and versioned.
+  # Anyone who creates the buckets first, by this policy (README, First time), uploads secrets next: encrypted and versioned.
   depends_on = [
     aws_s3_bucket_public_access_block.main, aws_s3_bucket_ownership_controls.main, aws_s3_bucket_versioning.main,
     aws_s3_bucket_server_side_encryption_configuration.main, aws_s3_bucket_lifecycle_configuration.main,
@@ -142,7 +142,7 @@ resource "aws_s3_bucket_cors_configuration" "images" {
   }
 }
 
-# One key for good: an edit makes a new version, and launch templates name theirs, so that a host of the template before,
+# One key, never replaced: an edit makes a new version, and launch templates name theirs, so that a host of the template before,
 # in a rollback or a scale-out, still finds its own.
 resource "aws_s3_object" "settings" {
   bucket       = aws_s3_bucket.main["artifacts"].id

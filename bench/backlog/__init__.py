@@ -1,1 +1,1 @@
-"""What counting, erasing, listing and pruning cost beside a long backlog: ``python -m bench.backlog``."""
+"""What counting, erasing, listing and pruning cost alongside a long backlog: ``python -m bench.backlog``."""

@@ -1,8 +1,8 @@
 """Three images of 15 MiB in one JSON body: the longest turn of the loop and the peak of memory.
 
-The outbound client with `StreamedBody`, and beside it the same call with `json.dumps` of base64 texts. A turn
-is measured in CPU time of its thread, so that other programs on the machine do not count; the vendor is a
-process of its own, which reads and discards.
+The outbound client with `StreamedBody`, and alongside it the same call with `json.dumps` of base64 texts. A
+turn is measured in CPU time of its thread, so that other programs on the machine do not count; the vendor is
+a process of its own, which reads and discards.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""What one whole proofing writes to PostgreSQL and Redis, and asks of S3 and KMS, beside what bench-flow has.
+"""What one whole proofing writes to PostgreSQL and Redis, and asks of S3 and KMS, alongside what bench-flow
+has.
 
 Each message has a data key of its own here, so that every seal and every opening is one request to KMS; how
 many requests become of them with shared keys is computed by scripts/capacity.py. CAPACITY_RUNS sets how
@@ -21,7 +22,7 @@ from proofing_devtools.services import Services, running_services
 from proofing_devtools.shape import ProductionShape
 
 RUNS = int(os.environ.get("CAPACITY_RUNS", "3"))
-PERSONS = 20
+PEOPLE = 20
 MEASURES = {
     "WAL of PostgreSQL": "bytes",
     "memory of Redis": "bytes",
@@ -62,11 +63,11 @@ def measure(number: int) -> dict[str, float]:
         unshared = replace(services, settings={**services.settings, "data_key_max_messages": 1})
         stack.enter_context(ProductionShape(directory, unshared, url, patience(services), workers=1))
         # One after the other: what is counted stays the same, and on a busy machine no form comes too late.
-        asyncio.run(walk_all(url, number, "warm", 5, beside=1))
+        asyncio.run(walk_all(url, number, "warm", 5, alongside=1))
         before = reading(services, proxies[0])
-        asyncio.run(walk_all(url, number, "run", PERSONS, beside=1))
+        asyncio.run(walk_all(url, number, "run", PEOPLE, alongside=1))
         after = reading(services, proxies[0])
-        return {name: (after[name] - before[name]) / PERSONS for name in MEASURES}
+        return {name: (after[name] - before[name]) / PEOPLE for name in MEASURES}
 
 
 def reading(services: Services, kms: CountingProxy) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""CPU children: what one call costs beside a pool of processes that pickles, and what it costs the loop.
+"""CPU children: what one call costs alongside a pool of processes that pickles, and what it costs the loop.
 
 The peer keeps its processes from call to call, without limits or walls between people; ours forks for each.
 The loop is held up by what runs between two of its turns. Calls are measured in CPU time of its thread, so
@@ -105,7 +105,7 @@ async def measure_calls() -> list[Row]:
 
 async def measure_starts() -> list[Row]:
     """Measure the first call of a child, and how long the loop stands still while one is started."""
-    first, stands = [], []
+    first, current = [], []
     for _ in range(STARTS):
         pool = CPUPool(1)
 

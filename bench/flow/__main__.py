@@ -1,9 +1,9 @@
 """What one whole proofing costs in the production shape: PostgreSQL, Redis, and stand-ins for S3 and KMS.
 
 One web process and one worker; people go all the way through the pages, four at a time. Redis stands behind
-a proxy that counts round trips. Processor time is that of the processes themselves, with what they do beside,
-such as looking for lost wake-ups. FLOW_BESIDE names the directory of another checkout, whose web process and
-worker are measured in turn with ours; FLOW_RUNS sets how often.
+a proxy that counts round trips. Processor time is that of the processes themselves, with what they do
+alongside, such as looking for lost wake-ups. FLOW_BESIDE names the directory of another checkout, whose web
+process and worker are measured in turn with ours; FLOW_RUNS sets how often.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ RUNS = int(os.environ.get("FLOW_RUNS", "3"))
 BESIDE_US = os.environ.get("FLOW_BESIDE", "")
 #: Source roots of a checkout, for another one than that which is installed.
 _ROOTS = ("core", "plugins/vendors", "plugins/queues", "plugins/stores", "server")
-PERSONS = 60
+PEOPLE = 60
 BESIDE = 4
 #: Deadline of the stores: a flow that a busy machine makes fail costs something else.
 _PATIENCE_SECONDS = 20.0
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def measure(number: int, *, checkout: str = "") -> Reading:
-    """Return the cost of one flow, from a product that was started anew, of ours or of another *checkout*."""
+    """Return the cost of one flow, from a product that was started anew, from this or another *checkout*."""
     with ExitStack() as stack:
         if checkout:
             paths = os.pathsep.join(str(Path(checkout, root)) for root in _ROOTS)
@@ -106,9 +106,9 @@ def measure(number: int, *, checkout: str = "") -> Reading:
 
         asyncio.run(walk_all(url, number, "warm", 10))
         before = read()
-        asyncio.run(walk_all(url, number, "run", PERSONS))
+        asyncio.run(walk_all(url, number, "run", PEOPLE))
         after = read()
-        return {name: (after[name] - before[name]) / PERSONS for name in MEASURES}
+        return {name: (after[name] - before[name]) / PEOPLE for name in MEASURES}
 
 
 def patience(services: Services) -> dict[str, dict[str, Any]]:
@@ -155,9 +155,9 @@ def processor_ms(pids: Sequence[int]) -> float:
     return total
 
 
-async def walk_all(url: str, number: int, name: str, count: int, *, beside: int = BESIDE) -> None:
-    """Let *count* people go their way, *beside* at a time."""
-    turns = asyncio.Semaphore(beside)
+async def walk_all(url: str, number: int, name: str, count: int, *, alongside: int = BESIDE) -> None:
+    """Let *count* people go their way, *alongside* at a time."""
+    turns = asyncio.Semaphore(alongside)
 
     async def walk(person: int) -> None:
         documents = {

@@ -1,7 +1,7 @@
 """Thousands of vendor calls in one worker: real jobs of the production shape, a vendor of ten seconds.
 
-The jobs wait in PostgreSQL before the worker starts; their results go to Redis. Beside it, in the same run,
-the same calls made by a bare aiohttp client that does nothing else.
+The jobs wait in PostgreSQL before the worker starts; their results go to Redis. Alongside it, in the same
+run, the same calls made by a bare aiohttp client that does nothing else.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ import yaml
 from bench.report import Row, report
 from proofing import bootstrap
 from proofing.cli.startup import start_logs
-from proofing.contracts.persons import Person
+from proofing.contracts.people import PersonRef
 from proofing.contracts.records import JobKind
 from proofing.testing.processes import free_port, start_process
 from proofing_devtools.capture import APPLICANT
@@ -122,7 +122,7 @@ async def submit_all() -> None:
         async def submit(number: int) -> None:
             async with turns:
                 await started.service.submit_applicant(
-                    JobKind.PHONE, Person(reference=f"person-{number}"), APPLICANT
+                    JobKind.PHONE, PersonRef(reference=f"person-{number}"), APPLICANT
                 )
 
         await asyncio.gather(*(submit(number) for number in range(JOBS)))
@@ -150,10 +150,10 @@ def ours() -> dict[str, float]:
 
 def follow(worker: "subprocess.Popen[bytes]", log: Path) -> dict[str, float]:
     """Wait until every job has ended; return the worker's peak megabytes and its CPU seconds until then."""
-    give_up = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     while log.read_bytes().count(b'"name":"perform"') < JOBS:
         assert worker.poll() is None
-        assert time.monotonic() < give_up
+        assert time.monotonic() < deadline
         time.sleep(_LOOK_SECONDS)
     status = Path(f"/proc/{worker.pid}/status").read_text()
     fields = Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -166,7 +166,7 @@ def follow(worker: "subprocess.Popen[bytes]", log: Path) -> dict[str, float]:
 def ends(log: Path) -> list[str]:
     """Return the ends of the jobs."""
     lines = (json.loads(text) for text in log.read_text().splitlines())
-    return [str(line.get("end")) for line in lines if line["name"] == "perform"]
+    return [str(line.get("end_state")) for line in lines if line["name"] == "perform"]
 
 
 def main() -> None:

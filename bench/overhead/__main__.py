@@ -1,6 +1,6 @@
 """From submit to visible result, minus the vendor's time: what the web, the queue and the stores add.
 
-Queued jobs beside the same jobs inside the request, on one product after the other, three runs each. The
+Queued jobs alongside the same jobs inside the request, on one product after the other, three runs each. The
 person's way is real: form post, server-sent events, next page.
 """
 
@@ -19,7 +19,7 @@ from proofing.testing.pictures import make_jpeg
 from proofing_devtools.product import Product
 
 RUNS = 3
-PERSONS = 30
+PEOPLE = 30
 VENDOR_SECONDS = 0.2
 #: Resolution asks device and resolution side by side, then the licensing agency: two latencies in a row.
 VENDOR_CALLS = {"document": 1, "resolution": 2, "phone": 1}
@@ -28,7 +28,7 @@ VENDOR_CALLS = {"document": 1, "resolution": 2, "phone": 1}
 async def measure(product: Product, number: int) -> dict[str, list[float]]:
     """Walk people one after the other and return each job's overhead in milliseconds."""
     found: dict[str, list[float]] = {step: [] for step in VENDOR_CALLS}
-    for person in range(PERSONS):
+    for person in range(PEOPLE):
         documents = {
             side: (make_jpeg(comment=f"{number}/{person}/{side}/{time.time()}".encode()), "image/jpeg")
             for side in (Side.FRONT, Side.BACK)

@@ -129,7 +129,7 @@ def main() -> None:
     silent = name == "silent"
     system = make_system("ours" if silent else name, dsn)
     if silent:
-        system.is_silent = True  # type: ignore[attr-defined] # only of ours
+        system.is_silent = True  # type: ignore[attr-defined] # only our system has it
 
     async def play() -> dict[str, Any]:
         try:

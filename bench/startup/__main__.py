@@ -1,4 +1,4 @@
-"""Start-up: the command line's help and plugin list beside a bare interpreter, and `run` until it answers."""
+"""Start-up: the command line's help and plugin list alongside a bare interpreter; `run` until it answers."""
 
 import statistics
 import subprocess

@@ -2,9 +2,9 @@
 
 Of the thread of the page, from the choice of the files until both sides are ready: its longest task, and the
 blocking time, which is what its tasks take beyond 50 ms each (W3C Long Tasks; shorter ones are not told). An
-empty page, which the same browser then shows for as long, stands beside it. The photographs have 12 million
-pixels of noise, so that decoding them costs what a camera's cost. The worker's decryption stands beside
-a bare AES-GCM.
+empty page, which the same browser then shows for as long, stands alongside it. The photographs have 12
+million pixels of noise, so that decoding them costs what a camera's cost. The worker's decryption stands
+alongside a bare AES-GCM.
 """
 
 import asyncio

@@ -28,7 +28,7 @@ from proofing_devtools.product import Product
 from proofing_devtools.services import SECRET_BUCKET, SECRET_KEY, Services, running_services
 
 RUNS = 3
-PERSONS = 40
+PEOPLE = 40
 WAITERS = 500
 KMS_DELAY = Fault(answer_latency_seconds=0.010)
 #: The proxy itself costs the rest of the millisecond; the table says what a round trip really takes.
@@ -123,7 +123,7 @@ def ended_at(services: Services, result_id: str) -> float:
 async def measure(product: Product, services: Services) -> dict[str, float]:
     """Walk people to the phone page, then measure their phone jobs."""
     submits, seen, bare = [], {}, []
-    for number in range(PERSONS):
+    for number in range(PEOPLE):
         person = Person(product.url, number)
         outcome = await person.walk.run(before="phone")
         assert outcome["passed"], outcome
@@ -196,7 +196,7 @@ def run() -> dict[str, float]:
         ) as product:
             found = asyncio.run(measure(product, services))
             found["Redis"] = asyncio.run(round_trip(redis_url(services)))
-            found["KMS calls"] = key_calls_per_proofing(product, PERSONS)
+            found["KMS calls"] = key_calls_per_proofing(product, PEOPLE)
         slow = {**settings, "mock": {"latency_seconds": 8.0}, "device_profiling_enabled": False}
         slow |= {"document_vendor": "mock", "resolution_vendor": "mock", "state_id_vendor": None}
         with Product(

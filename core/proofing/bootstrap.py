@@ -33,9 +33,16 @@ from proofing.jobs.dependencies import Deadlines, Dependencies
 from proofing.jobs.run import VendorClientPool
 from proofing.jobs.runner import JobRunner
 from proofing.outbound.transport import OutboundTransport
-from proofing.registry.backends import Backend, Backends, broken, count_errors, make_backend, open_backend
+from proofing.registry.backends import (
+    Backend,
+    Backends,
+    contract_violation_error,
+    count_errors,
+    make_backend,
+    open_backend,
+)
 from proofing.registry.plugins import BACKEND_HOOKS, InstalledPlugins, PluginManager, secret_reader
-from proofing.routing.router import Router, unusable_vendors, vendor_problems
+from proofing.routing.router import Router, validate_vendors, vendor_problems
 from proofing.routing.shared_limits import VendorBudgets
 from proofing.sessions.uploads import UploadSlots
 from proofing.settings import Layers, LiveSettings, Settings, read_layers, validate_settings
@@ -94,7 +101,7 @@ async def configure(
         installed: where plugins are looked for; None looks at every distribution on the path.
 
     Raises:
-        ConfigurationError: with every problem that can be told at once.
+        ConfigurationError: with every problem that can be found in one pass.
         StoreUnavailableError: the secret store does not answer.
     """
     layers = read_layers(path, environ)
@@ -190,7 +197,7 @@ async def start(
     """
     protect_process()
     settings = configuration.settings
-    if unusable := configuration.router.unusable():
+    if unusable := configuration.router.validate_vendors():
         raise ConfigurationError(with_sources(unusable, configuration.layers))
     backends = backends or make_backends(configuration, role)
     keys = _ring(settings.session_encryption_key, settings.session_encryption_previous_keys)
@@ -287,7 +294,7 @@ async def _add_secrets(layers: Layers, plugins: PluginManager, role: str) -> Sec
     except ProofingError:
         raise
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold secrets
-        raise broken("secret_store", error) from None
+        raise contract_violation_error("secret_store", error) from None
     log(_logger, "secrets_loaded", source=secrets.source, version=secrets.version)
     return secrets
 
@@ -315,7 +322,7 @@ def _context(layers: Layers, role: str, settings: Settings | None) -> BackendCon
 
 
 def _settings_problems(layers: Layers, settings: Settings, plugins: PluginManager) -> list[Problem]:
-    """Return what only the settings together with the plugins tell. Raises `ConfigurationError`."""
+    """Return the problems that only show with settings and plugins together. Raises `ConfigurationError`."""
     is_production = settings.is_production
     problems = [
         Problem(layers.path.name, name, f"is a plugin and not an environment; put it below {DEFAULT_BLOCK}")
@@ -374,7 +381,7 @@ def with_sources(problems: Sequence[Problem], layers: Layers) -> list[Problem]:
         else problem
         for problem in problems
     )
-    # A section that is no map is for core a key that it does not know.
+    # A section that is not a map is for core a key that it does not know.
     others = {problem.key for problem in found if not problem.rule.startswith("unknown key")}
     return [
         problem for problem in found if not (problem.rule.startswith("unknown key") and problem.key in others)
@@ -382,7 +389,7 @@ def with_sources(problems: Sequence[Problem], layers: Layers) -> list[Problem]:
 
 
 def plugin_names(layers: Layers) -> list[str]:
-    """Return the plugins to load, before the schema has looked at them."""
+    """Return the plugins to load, before the schema has checked them."""
     names = layers.get("plugins", Settings.model_fields["plugins"].default)
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise ConfigurationError([Problem(layers.origin(["plugins"]), "plugins", _NAMES_RULE)])
@@ -416,7 +423,7 @@ def _reread(
             for problem in vendor_problems(settings, plugins)
         ]
     # What cannot be made at a start must not be switched to; it is made only if all else is well.
-    problems = problems or unusable_vendors(settings, plugins)
+    problems = problems or validate_vendors(settings, plugins)
     if problems:
         raise ConfigurationError(with_sources(problems, layers))
     return settings

@@ -29,7 +29,7 @@ _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class AWSError(Exception):
-    """An answer that is no success.
+    """An answer that is not a success.
 
     Attributes:
         status: of HTTP.

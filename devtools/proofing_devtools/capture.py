@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from proofing.app.service import EncryptedImage, Person, ProofingService
+from proofing.app.service import EncryptedImage, PersonRef, ProofingService
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side
 from proofing.contracts.stores import PresignedUpload
 from proofing.crypto.encryption import seal_image
 from proofing.sessions.uploads import new_attempt
 
-PERSON = Person(reference="person-1")
+PERSON = PersonRef(reference="person-1")
 #: Passes every check of the mock vendor.
 APPLICANT = Applicant(
     first_name="FAKEY",
@@ -37,7 +37,7 @@ async def upload_pictures(
     pictures: Mapping[Side, bytes],
     *,
     attempt: str | None = None,
-    person: Person = PERSON,
+    person: PersonRef = PERSON,
     tamper: Callable[[bytes], bytes] = lambda body: body,
 ) -> dict[str, Any]:
     """Encrypt and upload *pictures* to a store that the server receives for.

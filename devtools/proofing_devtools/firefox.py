@@ -98,7 +98,7 @@ class Firefox:
         await asyncio.gather(self._reader, return_exceptions=True)
 
     async def _read(self) -> None:
-        """Hand each answer to whoever waits for it."""
+        """Hand each answer to anyone who waits for it."""
         with contextlib.suppress(ConnectionClosed):
             async for text in self._socket:
                 message = json.loads(text)

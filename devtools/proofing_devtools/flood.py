@@ -102,9 +102,9 @@ class Flood:
 
     def wait_until_tried(self, count: int) -> Report:
         """Wait until *count* connections have been opened or refused, and return the report."""
-        give_up = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while (report := self.report()).opened + report.closed < count:
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 raise TimeoutError("the flood did not rise")
         return report
 
@@ -190,7 +190,7 @@ async def _hold(kind: Hostility, port: int, source: str, request: bytes, report:
         Hostility.DRIBBLING_HEADER: _HALF,
         Hostility.UNREAD_ANSWERS: request * _PIPELINED,
     }.get(kind, request)
-    # Whoever reads nothing learns of the end by writing.
+    # Anyone who reads nothing learns of the end by writing.
     more = request if kind is Hostility.UNREAD_ANSWERS else b"x" if kind in _DRIBBLES else b""
     reads = kind is not Hostility.UNREAD_ANSWERS
     while True:

@@ -81,7 +81,7 @@ class PostgresServer:
 
     @property
     def data(self) -> Path:
-        """The data folder; only of a server of ours."""
+        """The data folder; only of our own server."""
         if self._folder is None:
             raise RuntimeError("this PostgreSQL is not ours, or was never started")
         return self._folder / "data"

@@ -47,7 +47,7 @@ class Product:
             settings: replace those of the embedded default.
             workers: processes that work on jobs.
             port: of the server; by default a free one.
-            variables: for its processes, beside those of this one.
+            variables: for its processes, alongside those of this one.
         """
         self.directory = directory
         self.port = port or free_port()
@@ -105,9 +105,9 @@ class Product:
             self._process = start_process(
                 command, env=self.environment, stdout=output, stderr=subprocess.STDOUT
             )
-        give_up = time.monotonic() + _READY_SECONDS
+        deadline = time.monotonic() + _READY_SECONDS
         while not is_healthy(self.url):
-            if self._process.poll() is not None or time.monotonic() > give_up:
+            if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(f"the product did not start:\n{self.output}")
             time.sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""A real Prometheus for tests: a private process on loopback that scrapes processes of ours and judges rules.
+"""A real Prometheus for tests: a private process on loopback that scrapes our processes and judges rules.
 
     with running_prometheus("/usr/bin/prometheus", rules, ports=[9101]) as server:
         server.firing()
@@ -114,9 +114,9 @@ def running_prometheus(
             stderr=subprocess.STDOUT,
         )
     try:
-        give_up = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + _START_SECONDS
         while not _is_ready(url):
-            if process.poll() is not None or time.monotonic() > give_up:
+            if process.poll() is not None or time.monotonic() > deadline:
                 text = (folder / "output").read_text()
                 raise RuntimeError(f"prometheus does not come up:\n{text}")
             time.sleep(_LOOK_SECONDS)

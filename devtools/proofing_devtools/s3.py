@@ -115,7 +115,7 @@ class S3Server:
             server.server_close()
 
     def load(self, bucket: str, key: str, body: bytes) -> None:
-        """Put an object without a signature, as whoever owns the bucket can."""
+        """Put an object without a signature, as anyone who owns the bucket can."""
         self.buckets[bucket].put(key, SignedRequest("PUT", "", "", (), body), self.now())
 
     def answer(self, request: SignedRequest) -> Answer:
@@ -216,7 +216,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print nothing: a client that resets its connection is no event."""
+        """Print nothing: a client that resets its connection is not an event."""
 
     def end_connections(self) -> None:
         """End all connections that clients keep open."""

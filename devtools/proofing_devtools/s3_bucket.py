@@ -121,7 +121,7 @@ class Bucket:
         return stored
 
     def delete(self, key: str) -> None:
-        """Delete an object; that there is none is no error."""
+        """Delete an object; that there is none is not an error."""
         self.objects.pop(key, None)
 
     def rule_for(self, origin: str | None, method: str) -> CORSRule | None:

@@ -3,7 +3,7 @@
 `running_services` starts them and says which settings and variables lead to them; `make run-services` and the
 tests of the production shape use it. The stand-ins check every signature, so credentials are real ones of
 their own; they stand in the environment, as the AWS chain expects. The owner of the account may do
-everything; each role has a credential beside, with the policy that the plugin ``aws`` has for it.
+everything; each role has a credential alongside, with the policy that the plugin ``aws`` has for it.
 """
 
 import contextlib

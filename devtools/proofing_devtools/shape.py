@@ -1,4 +1,4 @@
-"""The production shape as processes of ours on running services, each with the rights of its role alone."""
+"""The production shape as our processes on running services, each with the rights of its role alone."""
 
 import contextlib
 import os
@@ -128,8 +128,8 @@ class ProductionShape:
             RuntimeError: it does not.
         """
         self.web = self._start("web", "--port", str(urlsplit(self.url).port))
-        give_up = time.monotonic() + _START_SECONDS
-        while self.web.poll() is None and time.monotonic() < give_up:
+        deadline = time.monotonic() + _START_SECONDS
+        while self.web.poll() is None and time.monotonic() < deadline:
             if is_healthy(self.url):
                 return
             time.sleep(_LOOK_SECONDS)

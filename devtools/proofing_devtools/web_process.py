@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from proofing import bootstrap
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.contracts.records import JobKind
 from proofing.testing.processes import end_process, free_port, is_healthy, start_process
 from proofing_devtools.capture import APPLICANT, DEVICE
@@ -78,9 +78,9 @@ def running_web(directory: Path, settings: Mapping[str, Any] | None = None) -> I
             [*command, "web", "--port", str(port)], env=environ, stdout=output, stderr=output
         )
     try:
-        give_up = time.monotonic() + _READY_SECONDS
+        deadline = time.monotonic() + _READY_SECONDS
         while not is_healthy(f"http://localhost:{port}"):
-            if process.poll() is not None or time.monotonic() > give_up:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the web process did not start:\n{(directory / 'output').read_text()}")
             time.sleep(_LOOK_SECONDS)
         yield WebProcess(
@@ -99,13 +99,13 @@ async def pending_session(web: WebProcess, **data: Any) -> tuple[str, str]:
 
     Args:
         web: the process whose stores are used.
-        data: of the session, beside what its job needs.
+        data: of the session, alongside what its job needs.
     """
     configuration = await bootstrap.configure(web.settings_file, {"PROOFING_ENV": "test"})
     session_id, person = secrets.token_urlsafe(32), secrets.token_hex(16)
     async with bootstrap.start(configuration, "web") as started:
         job = await started.service.submit_applicant(
-            JobKind.RESOLUTION, Person(reference=person), APPLICANT, **DEVICE
+            JobKind.RESOLUTION, PersonRef(reference=person), APPLICANT, **DEVICE
         )
         values = {"consented": True, **waits_for(JobKind.RESOLUTION, job, at=time.time()), **data}
         await started.service.save_session(session_id, make_session(person, **values))

@@ -261,8 +261,8 @@ def _display() -> Any:
     process = start_child(command, pass_fds=(writing,))
     os.close(writing)
     try:
-        with os.fdopen(reading, "rb") as told:
-            number = told.readline()
+        with os.fdopen(reading, "rb") as printed:
+            number = printed.readline()
         if not re.fullmatch(rb"\d+\n", number):
             raise BrowserError("Xvfb did not start")
         yield f":{number.decode().strip()}"

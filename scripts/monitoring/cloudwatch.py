@@ -142,7 +142,7 @@ def _collected(table: Table) -> tuple[str, ...]:
 
 def _log_row(table: Table, metric: LogMetric) -> Row:
     """Return one metric filter."""
-    failures = " || ".join(f'($.end = "{end}")' for end in table.failures)
+    failures = " || ".join(f'($.end_state = "{end}")' for end in table.failures)
     return {
         "roles": metric.roles,
         "pattern": metric.pattern.replace("{failures}", f"({failures})"),

@@ -118,7 +118,7 @@ def cache_folder() -> Path:
 
 @contextlib.contextmanager
 def _alone(name: str) -> Iterator[None]:
-    """Keep other processes from making *name* at the same time: tests run beside each other."""
+    """Keep other processes from making *name* at the same time: tests run concurrently."""
     with (cache_folder() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

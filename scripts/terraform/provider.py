@@ -85,7 +85,7 @@ def _block(block: dict[str, Any]) -> Any:
 
 
 class _Provider:
-    """What the runner asks for beside the servicer."""
+    """What the runner asks for alongside the servicer."""
 
     def full_name(self) -> str:
         """Return the address of the provider."""

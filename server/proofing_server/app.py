@@ -56,7 +56,7 @@ _MAX_IMAGES = 2
 _RETRY_SECONDS = 60
 #: How long a page may take; with what the network needs, less than two seconds for the person.
 _PAGE_SECONDS = 1.8
-#: How long a form may take once it is here, beside a job that runs inside the request.
+#: How long a form may take once it is here, alongside a job that runs inside the request.
 _FORM_SECONDS = 5.0
 #: How long the page that says that proofing is switched off waits for the session.
 _SESSION_SECONDS = 0.5
@@ -243,7 +243,7 @@ async def _static(request: Request) -> Response:
 async def _take_report(request: Request) -> Response:
     """Log which directive of the content security policy a browser saw broken, and nothing else of it.
 
-    One line a minute and directive. Anybody may send reports: what is no directive is not logged.
+    One line a minute and directive. Anybody may send reports: what is not a directive is not logged.
     """
     try:
         report = await request.json()
@@ -308,7 +308,7 @@ async def _session_at_once(request: Request) -> Session | None:
 
 
 async def _technical(request: Request, error: Exception) -> Response:
-    """Say that something of ours does not answer; nothing was changed, so trying again is safe."""
+    """Say that one of our dependencies does not answer; nothing was changed, so trying again is safe."""
     note_cause(request.scope, error)
     if is_api(request):
         return problem_json(503, "technical")

@@ -1,7 +1,7 @@
 """Whose address a request has: the socket's, or what trusted proxies report of the connection before them.
 
 Of ``X-Forwarded-For`` only the right end can be believed: each trusted proxy appends the address that it was
-called from, and whatever is left of the first address that is no trusted proxy's was sent by the person.
+called from, and whatever is left of the first address that is not a trusted proxy's was sent by the person.
 docs/howto/behind-a-proxy.md; MDN, "X-Forwarded-For", *Selecting an IP address*.
 """
 
@@ -98,7 +98,7 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 def network_of(address: str) -> str:
     """Return what counts as one client in limits: the IPv4 address, or the /64 network of an IPv6 one.
 
-    Returns "" for what is no address, such as the path of a Unix socket.
+    Returns "" for what is not an address, such as the path of a Unix socket.
     """
     parsed = parse_address(address)
     if isinstance(parsed, IPv6Address):

@@ -1,8 +1,9 @@
 """Compressed answers, for clients that take gzip, where nothing secret can be guessed from their length.
 
-Compression tells by its length whether a text that an attacker chooses repeats a secret beside it (BREACH).
-So the CSRF token is masked anew in every page that may be compressed, and a page of a session that holds
-personal data is sent as it is. Static files are public, and compressed once. docs/adr/0019-connections.md
+Compression tells by its length whether a text that an attacker chooses repeats a secret alongside it
+(BREACH). So the CSRF token is masked anew in every page that may be compressed, and a page of a session that
+holds personal data is sent as it is. Static files are public, and compressed once.
+docs/adr/0019-connections.md
 """
 
 import base64
@@ -84,7 +85,7 @@ def mask(token: str) -> str:
 
 
 def unmask(masked: str) -> str:
-    """Return the token that `mask` was given; a text that is no masked token as it is."""
+    """Return the token that `mask` was given; a text that is not a masked token as it is."""
     try:
         both = base64.urlsafe_b64decode(masked.encode("ascii"))
         half = len(both) // 2

@@ -60,7 +60,7 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """How many connections there may be in all, and from one address that is no trusted proxy's."""
+    """How many connections there may be in all, and from one address that is not a trusted proxy's."""
 
     total: int
     per_address: int

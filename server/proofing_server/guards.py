@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
-from proofing.contracts.persons import LimitState
+from proofing.contracts.people import LimitState
 from proofing.contracts.records import JobKind
 from proofing.rules.limits import Subject
 from proofing.sessions.data import SessionData

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
-from proofing.contracts.persons import Finished
+from proofing.contracts.people import FinishedJob
 from proofing.contracts.records import JobKind, StatusRecord
 from proofing.sessions.data import Problem, SessionData
 from proofing_server import flow
@@ -62,14 +62,16 @@ def job_view(site: Site, record: StatusRecord | None, submitted_at: float) -> Jo
     return JobView(Stage.WAITING, left) if left > 0 else JobView(Stage.LATE)
 
 
-def finished_by(record: StatusRecord | None, kind: JobKind) -> Finished | None:
+def finished_by(record: StatusRecord | None, kind: JobKind) -> FinishedJob | None:
     """Return the job with its result if the record is enough: a session takes nothing else of that kind."""
     if record is None or not record.is_done or kind is not JobKind.PHONE:
         return None
-    return Finished(record=record, result=None)
+    return FinishedJob(record=record, result=None)
 
 
-async def apply_result(site: Site, session: Session, kind: JobKind, finished: Finished | None = None) -> None:
+async def apply_result(
+    site: Site, session: Session, kind: JobKind, finished: FinishedJob | None = None
+) -> None:
     """Let the end of the pending job of *kind* take effect, once; a second tab finds it done.
 
     The result stays in its store until the session that has taken it in is kept. A second
@@ -84,7 +86,7 @@ async def apply_result(site: Site, session: Session, kind: JobKind, finished: Fi
     result_id = session.data.pending_id(kind)
     if result_id is None:
         return
-    finished = finished or await site.service.finished(session.person, result_id, kind)
+    finished = finished or await site.service.finished_job(session.person, result_id, kind)
     if finished is None:
         return
     record, result = finished.record, finished.result

@@ -62,7 +62,7 @@ def remove_slot(data: SessionData, side: Side, slot: str) -> None:
 
 
 def expire(data: SessionData, *, now: float) -> None:
-    """Remove uploads whose slots have expired, and keys that nothing needs any more."""
+    """Remove uploads whose slots have expired, and keys that nothing needs anymore."""
     data.uploads = kept(data, now=now)
     _drop_unused_keys(data)
 

@@ -23,7 +23,7 @@ UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS"})
 _ERROR = 500
 _REFUSED = 503
-#: A foreign origin, a wrong token of a form, a broken signature of an upload: no page of ours sends these.
+#: A foreign origin, a wrong token of a form, a broken signature of an upload: our pages send none of these.
 _FORBIDDEN = 403
 _CAUSE = "proofing.cause"
 _SWITCHED_OFF = "switched_off"
@@ -46,7 +46,7 @@ class Measured:
             await self._app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        # What comes in from outside continues no trace of ours: anybody may send the header.
+        # What comes in from outside continues none of our traces: anybody may send the header.
         with span(method, SpanKind.SERVER, http_method=method) as answering:
             await self._measure(scope, receive, send, method, answering)
 

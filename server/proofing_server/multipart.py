@@ -44,7 +44,7 @@ async def read_multipart(
     """Read the body of *request*, keeping at most *max_file_bytes* of each file, and give it for the block.
 
     Raises:
-        HTTPException: 415 when it is no multipart form, 400 when it cannot be read.
+        HTTPException: 415 when it is not a multipart form, 400 when it cannot be read.
         StoreUnavailableError: too many forms are under way.
     """
     media_type, options = parse_options_header(request.headers.get("content-type", ""))

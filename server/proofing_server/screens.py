@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.rules.document_errors import ErrorCode
 from proofing.rules.resolution import ONLY_ADDRESS_MISSING
 from proofing.sessions.steps import SUBMIT_STEP
@@ -19,12 +19,12 @@ _BY_FINDING = {
 }
 #: Ends that have a screen of their own, whatever the kind.
 _BY_END = {
-    End.STATE_ID_EXCEPTION: "verify_state",
-    End.DEVICE_EXCEPTION: "verify_device",
-    End.DECRYPT_ERROR: "document_unreadable",
-    End.BAD_IMAGE: "document_unreadable",
-    End.UNKNOWN_OUTCOME: "unknown_outcome",
-    End.CANCELED: "canceled",
+    EndState.STATE_ID_EXCEPTION: "verify_state",
+    EndState.DEVICE_EXCEPTION: "verify_device",
+    EndState.DECRYPT_ERROR: "document_unreadable",
+    EndState.BAD_IMAGE: "document_unreadable",
+    EndState.UNKNOWN_OUTCOME: "unknown_outcome",
+    EndState.CANCELED: "canceled",
 }
 
 
@@ -45,7 +45,7 @@ def screen_for(record: StatusRecord) -> Screen:
     """Return the screen for an ended job."""
     if record.is_success:
         return Screen(SUCCESS, counted=True)
-    if record.end is End.DONE:
+    if record.end_state is EndState.DONE:
         return Screen(_failed_screen(record), counted=True)
     return _exception_screen(record)
 
@@ -65,9 +65,9 @@ def _exception_screen(record: StatusRecord) -> Screen:
         return Screen("verify_address")
     if record.kind is JobKind.PHONE and record.timed_out:
         return Screen("phone_timeout")
-    name = _BY_END.get(record.end, "") if record.end else ""
+    name = _BY_END.get(record.end_state, "") if record.end_state else ""
     if not name or (name == "document_unreadable" and record.kind is not JobKind.DOCUMENT):
         # Nobody gave an answer, through no fault of the person.
         name = f"{SUBMIT_STEP[record.kind].key}_technical"
     # A person who cancels early is charged; one who has waited in vain, or whom an operator cancels, is not.
-    return Screen(name, counted=None if record.end is End.CANCELED else False)
+    return Screen(name, counted=None if record.end_state is EndState.CANCELED else False)

@@ -77,7 +77,7 @@ async def serve(service: ProofingService, listeners: Sequence[socket.socket], *,
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
         http=protocol_class(table),
         log_config=None,
-        # What uvicorn logs holds texts of exceptions, and is repeated by whoever sends nonsense.
+        # What uvicorn logs holds texts of exceptions, and is repeated by anyone who sends nonsense.
         log_level=logging.CRITICAL + 1,
         # uvicorn would believe every proxy on the loopback; `trusted_proxies` decides.
         proxy_headers=False,

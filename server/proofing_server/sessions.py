@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.app.service import Person, ProofingService
+from proofing.app.service import PersonRef, ProofingService
 from proofing.base.errors import StoreUnavailableError, Trouble
 from proofing.sessions.data import SessionData
 from proofing_server import flow, kept_uploads
@@ -69,9 +69,9 @@ class Session:
         return "Session(<redacted>)"
 
     @property
-    def person(self) -> Person:
+    def person(self) -> PersonRef:
         """The opaque person that limits and jobs belong to."""
-        return Person(reference=self.data.person, partner=self.data.partner)
+        return PersonRef(reference=self.data.person, partner=self.data.partner)
 
     @property
     def csrf_token(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from proofing.base.errors import LimitReachedError, ProofingError, StoreUnavailableError
 from proofing.base.logs import log
-from proofing.base.patience import retry_while_unavailable
+from proofing.base.retries import retry_while_unavailable
 from proofing.contracts.records import JobKind
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import SUBMIT_STEP

@@ -18,7 +18,7 @@ DEFAULT_LANGUAGE = "en"
 _FOLDER = Path(__file__).parent / "texts"
 _SECONDS_PER_MINUTE = 60
 _MINUTES_PER_HOUR = 60
-#: The longest Accept-Language header that is looked at.
+#: The longest Accept-Language header that is read.
 _MAX_HEADER_CHARACTERS = 200
 
 

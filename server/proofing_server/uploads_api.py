@@ -52,7 +52,7 @@ async def make_slot(request: Request) -> Response:
     except LimitReachedError as error:
         return _limited(error)
     if earlier := kept_uploads.kept(session.data, now=site.service.now()).get(side):
-        # Another image was chosen: the earlier one is not shown any more, whatever becomes of this.
+        # Another image was chosen: the earlier one is not shown anymore, whatever becomes of this.
         await session.update(lambda data: kept_uploads.remove(data, side))
         await site.service.uploads.release(session.person.reference, earlier.slot)
     return JSONResponse({"slot": slot}, 201)

@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 from proofing import bootstrap
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.bootstrap import Runtime
 from proofing.contracts.hooks import BackendDescriptor, hookimpl
 from proofing.jobs.dependencies import Deadlines
 from proofing.registry.plugins import find_installed
 from proofing.testing.memory_queue import MemoryQueue
 
-PERSON = Person(reference="person-1")
+PERSON = PersonRef(reference="person-1")
 PLUGINS = ("huey", "local", "mock")
 #: Looking for them takes half of the time of a start, and hundreds of tests start a process.
 INSTALLED = find_installed()

@@ -44,20 +44,20 @@ def test_production_refuses_what_is_for_one_machine(environment, capsys, command
     """Local stores, mocks and plain http: all told at once, with exit code 78, and no value."""
     environment("production", outbound_proxy=f"socks://user:{SECRET}@proxy", worker_slots=f"x{SECRET}")
     assert main([command]) == 78
-    told = capsys.readouterr().err
-    assert "worker_slots" in told
-    assert SECRET not in told
+    output = capsys.readouterr().err
+    assert "worker_slots" in output
+    assert SECRET not in output
     environment("production", outbound_proxy=f"socks://user:{SECRET}@proxy")
     assert main([command]) == 78
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     for key in (
         *("secret_store", "key_service", "image_store", "result_store", "public_url", "outbound_proxy"),
         *("phone_vendors", "device_vendor", "document_vendor", "resolution_vendor", "state_id_vendor"),
     ):
-        assert f": {key}: " in told, key
-    assert "required" not in told
-    assert SECRET not in told
-    lines = [line for line in told.splitlines() if line.startswith("  ")]
+        assert f": {key}: " in output, key
+    assert "required" not in output
+    assert SECRET not in output
+    lines = [line for line in output.splitlines() if line.startswith("  ")]
     assert len(lines) == len(set(lines))
 
 
@@ -72,9 +72,9 @@ def test_an_environment_marked_as_production_is_held_to_its_rules(
     monkeypatch.setenv("PROOFING_SETTINGS", str(path))
     monkeypatch.setenv("PROOFING_ENV", name)
     assert main(["check"]) == 78
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     for key in ("secret_store", "result_store", "public_url", "document_vendor", "trusted_proxies"):
-        assert f": {key}: " in told, key
+        assert f": {key}: " in output, key
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_environment_marked_as_production_is_held_to_its_rules(
     ],
 )
 def test_the_settings_tell_whether_the_rules_of_production_hold(settings_file, name, values, expected):
-    """Whoever reads the field gets what the process is held to, also where the name decides it."""
+    """Anyone who reads the field gets what the process is held to, also where the name decides it."""
     path = settings_file()
     blocks = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump({**blocks, name: {"partner_name": "s", **values}}))
@@ -135,21 +135,21 @@ def test_a_missing_plugin_is_told_beside_what_follows_from_it(environment, capsy
     """Not only that the secret store is missing, but why."""
     environment("test", plugins=["huey", "mock", "ghost"], locale=SECRET)
     assert main(["check"]) == 78
-    told = capsys.readouterr().err
-    assert "ghost is not installed" in told
-    assert "no enabled plugin offers local" in told
-    assert "locale: unknown key" in told
-    assert SECRET not in told
+    output = capsys.readouterr().err
+    assert "ghost is not installed" in output
+    assert "no enabled plugin offers local" in output
+    assert "locale: unknown key" in output
+    assert SECRET not in output
 
 
 def test_a_wrong_section_of_the_secret_store_hides_nothing(environment, capsys):
-    """The secrets cannot be read then; everything else is judged all the same, once."""
+    """The secrets cannot be read then; everything else is judged anyway, once."""
     environment("test", local={"directory": 7}, document_vendor="ghost")
     assert main(["check"]) == 78
-    told = capsys.readouterr().err
-    assert told.count("local.directory") == 1
-    assert "no enabled plugin offers ghost" in told
-    assert "required" not in told
+    output = capsys.readouterr().err
+    assert output.count("local.directory") == 1
+    assert "no enabled plugin offers ghost" in output
+    assert "required" not in output
 
 
 async def test_two_plugins_with_one_proofer_are_a_problem(settings_file, odd_plugin):
@@ -162,15 +162,15 @@ async def test_two_plugins_with_one_proofer_are_a_problem(settings_file, odd_plu
 
 
 def test_every_problem_names_the_file(environment, capsys):
-    """Also what only plugins can judge; and a section that is no map is no unknown key besides."""
+    """Also what only plugins can judge; and a section that is not a map is no unknown key besides."""
     environment(
         "test", queue="postgres", document_vendor="ghost", huey=7, vendor_status={"mokk": "full_outage"}
     )
     assert main(["check"]) == 78
-    told = capsys.readouterr().err.splitlines()[1:]
-    assert told[0] == "  settings.yaml (default): huey: must be a map of settings"
+    output = capsys.readouterr().err.splitlines()[1:]
+    assert output[0] == "  settings.yaml (default): huey: must be a map of settings"
     keys = ["queue", "document_vendor", "vendor_status.mokk"]
-    for line, key in zip(told[1:], keys, strict=True):
+    for line, key in zip(output[1:], keys, strict=True):
         assert line.startswith(f"  settings.yaml (default): {key}: no enabled plugin offers ")
 
 
@@ -188,13 +188,13 @@ def keys_told(capsys):
     return [line.removeprefix("  settings.yaml (default): ").partition(": ")[0] for line in lines]
 
 
-@pytest.mark.parametrize("beside", [{}, {"idv_available": "maybe"}, {"idv_available": 7, "quue": 1}])
-def test_every_kind_of_problem_is_told_at_once(environment, capsys, beside):
+@pytest.mark.parametrize("alongside", [{}, {"idv_available": "maybe"}, {"idv_available": 7, "quue": 1}])
+def test_every_kind_of_problem_is_told_at_once(environment, capsys, alongside):
     """Wrong fields hide neither rules between keys nor names that no plugin offers; none is told twice."""
-    environment("test", **SEVERAL, **beside)
+    environment("test", **SEVERAL, **alongside)
     assert main(["check"]) == 78
     assert sorted(keys_told(capsys)) == sorted(
-        [*beside, *SEVERAL.keys() - {"vendor_status"}, "vendor_status.foo"]
+        [*alongside, *SEVERAL.keys() - {"vendor_status"}, "vendor_status.foo"]
     )
 
 
@@ -228,14 +228,14 @@ def test_a_stand_in_is_not_refused_in_production(environment, capsys):
     """Its default is for one machine, but nobody chose it."""
     environment("production", document_vendor=7, secret_store=7)
     assert main(["check"]) == 78
-    told = capsys.readouterr().err
-    assert "document_vendor: must be text" in told
-    assert told.count("document_vendor: ") == 1
-    assert "required" not in told
+    output = capsys.readouterr().err
+    assert "document_vendor: must be text" in output
+    assert output.count("document_vendor: ") == 1
+    assert "required" not in output
 
 
 def test_wrong_secrets_hide_nothing(environment, odd_plugin, capsys):
-    """A key that is no key is told beside the rest, and is not shown."""
+    """A key that is not a key is told alongside the rest, and is not shown."""
 
     class Wrong:
         async def load(self):
@@ -243,12 +243,12 @@ def test_wrong_secrets_hide_nothing(environment, odd_plugin, capsys):
 
     environment("test", **SEVERAL, **odd_plugin(secret_store=lambda _: Wrong()))
     assert main(["check"]) == 78
-    told = capsys.readouterr().err
-    assert "secrets: session_encryption_key: must be 32 bytes" in told
-    assert "hmac_fingerprinter_key: is required" in told
+    output = capsys.readouterr().err
+    assert "secrets: session_encryption_key: must be 32 bytes" in output
+    assert "hmac_fingerprinter_key: is required" in output
     for key in ("queue", "worker_slots", "vendor_status.foo", "job_deadline_seconds"):
-        assert told.count(f": {key}: ") == 1
-    assert SECRET not in told
+        assert output.count(f": {key}: ") == 1
+    assert SECRET not in output
 
 
 class Breaks:
@@ -280,13 +280,13 @@ def test_a_broken_secret_store_is_told_in_one_line(environment, odd_plugin, caps
 
     environment("test", **odd_plugin(secret_store=make))
     assert main(["check"]) == (78 if where == "make" else 69)
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     wanted = {
         "make": "secret_store: odd needs boto3; install it, or reinstall proofing-odd",
         "load": "proofing: secret_store: the plugin raised KeyError",
     }
-    assert wanted[where] in told
-    assert SECRET not in told
+    assert wanted[where] in output
+    assert SECRET not in output
 
 
 async def test_a_broken_backend_hides_no_other_from_a_check(settings_file):
@@ -359,7 +359,7 @@ async def test_the_proxy_must_be_a_url(settings_file, proxy, fine):
 
 
 async def test_a_reload_is_held_to_the_rules_of_a_start(settings_file):
-    """Live keys that no start would take are refused, and what stood stays."""
+    """Live keys that no start would take are refused, and the old values stay."""
     path = settings_file()
     configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
     values = yaml.safe_load(path.read_text())
@@ -436,7 +436,7 @@ async def test_an_edit_that_no_start_would_take_is_refused(settings_file, caplog
     assert next(iter(values)) in {problem.key.partition(".")[0] for problem in live.refused} | {"plugins"}
     assert live.refusals == 1
     path.write_text(settings_file().read_text())
-    assert edit(path, live, partner_name="mended").partner_name == "mended"
+    assert edit(path, live, partner_name="fixed").partner_name == "fixed"
     assert (live.refused, live.refusals) == ((), 1)
 
 
@@ -610,10 +610,10 @@ class Hosted:
     def start(self, request, context, *, return_url):
         """Open a session."""
 
-    def event_ticket(self, headers, body, now):
+    def event_reference(self, headers, body, now):
         """Read an event."""
 
-    def fetch(self, ticket, context):
+    def fetch(self, vendor_reference, context):
         """Fetch the answer."""
 
 

@@ -15,7 +15,7 @@ import yaml
 
 import proofing_postgres
 from proofing import bootstrap
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.contracts.records import JobKind
 from proofing.testing.waiting import eventually
 from proofing_devtools.capture import APPLICANT
@@ -103,7 +103,7 @@ async def test_a_waiting_job_is_done_on_the_restored_server(example, run, tmp_pa
     services = example.services
     kept = yaml.safe_load(services.s3.buckets[SECRET_BUCKET].objects[SECRET_KEY].body)
     old = kept["postgres"]["dsn"]
-    person = Person(reference=secrets.token_hex(16))
+    person = PersonRef(reference=secrets.token_hex(16))
     async with started(example, monkeypatch, "web") as web:
         result_id = await web.service.submit_applicant(JobKind.PHONE, person, APPLICANT)
     backup = tmp_path / ("cluster/data" if kind == "base" else "jobs.dump")

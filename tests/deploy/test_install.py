@@ -136,7 +136,7 @@ def anchors(page: str) -> set[str]:
 
 
 def test_links_of_what_the_wheel_installs_lead_somewhere(wheel):
-    """Beside the page, on the site, or in the source; also those of the description on a package index."""
+    """Alongside the page, on the site, or in the source; also those of the description on a package index."""
     archive = zipfile.ZipFile(wheel)
     texts = {
         name.partition("/share/proofing/")[2]: archive.read(name).decode()

@@ -6,7 +6,7 @@ import yaml
 
 from proofing.settings import Settings
 
-#: A vendor package: it offers every kind, and is no mock.
+#: A vendor package: it offers every kind, and is not a mock.
 VENDOR = """
 from dataclasses import replace
 
@@ -71,7 +71,7 @@ def test_production_lacks_its_vendors_and_nothing_else(example):
 
 
 def test_production_is_accepted_with_vendors(example, tmp_path):
-    """With a package that offers them and is no mock, nothing is left to report."""
+    """With a package that offers them and is not a mock, nothing is left to report."""
     (tmp_path / "proofing_acme.py").write_text(VENDOR)
     facts = tmp_path / "acme-1.0.dist-info"
     facts.mkdir()

@@ -29,7 +29,7 @@ def graph_with(importer, imported):
     ],
 )
 def test_what_is_found(importer, imported):
-    """Another plugin, the server, the inside of the core; and whoever imports a plugin."""
+    """Another plugin, the server, the inside of the core; and anyone who imports a plugin."""
     assert violations(graph_with(importer, imported), PLUGINS) == [(importer, imported)]
 
 

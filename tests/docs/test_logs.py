@@ -99,7 +99,7 @@ def test_loggers_bear_the_name_of_their_module(path):
 def test_every_field_of_an_event_stands_in_a_row_of_it():
     """Fields that are passed by name; *the same* are those that every line about a job has."""
     for path, call in calls():
-        told = " ".join(fields for events, _level, fields in rows() if call.args[1].value in events)
-        told = told.replace("the same", "job_class, job_id, queue_name, trace_id")
+        output = " ".join(fields for events, _level, fields in rows() if call.args[1].value in events)
+        output = output.replace("the same", "job_class, job_id, queue_name, trace_id")
         passed = {keyword.arg for keyword in call.keywords} - {None, "level"}
-        assert passed <= set(re.findall(r"\w+", told)) & FIELDS, f"{path.name}:{call.lineno}"
+        assert passed <= set(re.findall(r"\w+", output)) & FIELDS, f"{path.name}:{call.lineno}"

@@ -15,7 +15,7 @@ from proofing.app.scraping import scrape
 from proofing.base import metrics
 from proofing.base.errors import Cause
 from proofing.contracts.queues import QueueStats
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.settings import LiveSettings, Settings
 from proofing.settings.layers import Layers
 
@@ -52,7 +52,7 @@ def text_of(stats=STATS):
 
 
 def families():
-    """Return type and labels of each family of ours, by the name that queries use."""
+    """Return type and labels of each of our families, by the name that queries use."""
     found = {}
     for family in text_string_to_metric_families(text_of()):
         if family.name.startswith("proofing_"):
@@ -133,7 +133,7 @@ def test_no_label_is_a_path_or_a_person():
     """Labels are closed sets: routes are templates."""
     labels = {label for _kind, found in families().values() for label in found}
     assert labels <= set(
-        "kind mode end outcome vendor product cause limit backend route method status name queue "
+        "kind mode end_state outcome vendor product cause limit backend route method status name queue "
         "reason".split()
     )
 
@@ -146,10 +146,10 @@ def test_promtool_accepts_the_text():
         if os.environ.get("REQUIRE_PROMTOOL") == "1":
             pytest.fail(hint)
         pytest.skip(hint)
-    told = subprocess.run(
+    output = subprocess.run(
         [promtool, "check", "metrics"], input=text_of().encode(), capture_output=True, check=False
     )
-    assert (told.returncode, told.stdout + told.stderr) == (0, b"")
+    assert (output.returncode, output.stdout + output.stderr) == (0, b"")
 
 
 def test_every_metric_of_the_module_is_registered():
@@ -179,10 +179,10 @@ asyncio.run(main())
     )
     lines = set(run.stdout.splitlines())
     for kind in JobKind:
-        for end in End:
-            assert any(f'jobs_ended_total{{end="{end}",kind="{kind}",outcome="' in line for line in lines), (
-                end
-            )
+        for end in EndState:
+            assert any(
+                f'jobs_ended_total{{end_state="{end}",kind="{kind}",outcome="' in line for line in lines
+            ), end
         assert f'proofing_waits_abandoned_total{{kind="{kind}"}} 0.0' in lines
         assert f'proofing_job_queued_seconds_bucket{{kind="{kind}",le="10.0"}} 0.0' in lines
         assert f'proofing_job_seconds_bucket{{kind="{kind}",le="50.0"}} 0.0' in lines

@@ -97,12 +97,12 @@ def test_the_text_shows_the_very_files(name):
 def test_the_plugin_loads_from_its_own_distribution(installed, tmp_path):
     """The real plugin manager finds it by its entry point, reads its section, and gets an answer."""
     _source, target = installed
-    told = json.loads(run(["-c", RUN], target, **settings_of(tmp_path)))
-    assert told["problems"] == []
-    assert told["distribution"] == "proofing-acme"
-    assert told["offers"] == ["resolution acme"]
-    assert (told["outcome"], told["id"]) == ("passed", "res_1")
-    assert told["file"].startswith(str(target))
+    output = json.loads(run(["-c", RUN], target, **settings_of(tmp_path)))
+    assert output["problems"] == []
+    assert output["distribution"] == "proofing-acme"
+    assert output["offers"] == ["resolution acme"]
+    assert (output["outcome"], output["id"]) == ("passed", "res_1")
+    assert output["file"].startswith(str(target))
 
 
 def test_the_command_lists_it(installed, tmp_path):
@@ -116,6 +116,6 @@ def test_its_own_tests_pass(installed):
     """The tests that come with the package pass against the installed one, all of them."""
     source, target = installed
     arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(source / "pyproject.toml")]
-    told = run([*arguments, str(source / "tests")], target)
-    assert "16 passed" in told
+    output = run([*arguments, str(source / "tests")], target)
+    assert "16 passed" in output
     assert "16 passed" in TEXT

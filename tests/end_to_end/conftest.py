@@ -192,7 +192,7 @@ def proofing(install: Callable[..., Installation]) -> Installation:
 
 @pytest.fixture(scope="session")
 def unattended(install: Callable[..., Installation]) -> Installation:
-    """An installation without a worker: whoever waits there waits until the end of the test."""
+    """An installation without a worker: anyone who waits there waits until the end of the test."""
     installation = install(async_wait_timeout_seconds=300)
     installation.run("migrate")
     installation.start_web()
@@ -235,7 +235,7 @@ class Person:
     async def give(self, side: str, content: bytes, name: str = "photo.jpg") -> None:
         """Choose a file for one side."""
         field, replace = self.page.locator(f"#{side}"), self.side(side).locator("[data-replace]")
-        # As for people: there is no field before the script listens to it, nor beside a photo that is ready.
+        # As for people: there is no field before the script listens to it, nor alongside a photo that is ready.
         await expect(field.or_(replace).filter(visible=True).first).to_be_visible()
         if await replace.is_visible():
             async with self.page.expect_file_chooser() as choosing:
@@ -303,7 +303,7 @@ def photos() -> dict[str, bytes]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium: Browser) -> AsyncIterator[Page]:
-    """A page that fails the test when a script of ours fails or the content security policy is broken."""
+    """A page that fails the test when our script fails or the content security policy is broken."""
     context = await chromium.new_context()
     page = await context.new_page()
     page.set_default_timeout(PATIENCE_MILLISECONDS)

@@ -117,7 +117,7 @@ async def slow(proofing, person):
 
 
 async def test_files_chosen_before_the_script_runs(slow, photos):
-    """A file may be there before the script, as a browser restores it; it is looked at as any other."""
+    """A file may be there before the script, as a browser restores it; it is read as any other."""
     person, arrive = slow
     await person.page.set_input_files("#front", person.file(photos["front"]))
     await person.page.set_input_files("#back", person.file(b""))
@@ -148,7 +148,7 @@ async def test_nothing_is_sent_before_the_script_runs(slow, photos):
 
 @pytest.mark.parametrize("restore", ["late", "back", "reload"])
 async def test_restored_files_are_looked_at(capture, photos, restore):
-    """Browsers differ in what a file field holds after *back*: whatever it is, it has been looked at."""
+    """Browsers differ in what a file field holds after *back*: whatever it is, it has been read."""
     await capture.give("front", photos["front"])
     await capture.ready("front")
     if restore == "late":
@@ -282,7 +282,7 @@ async def end_worker(page, way):
 
 
 def with_text(script):
-    """Return a route that puts *script* in front of one of ours, whose imports stay as they are."""
+    """Return a route that puts *script* in front of one of our own, whose imports stay as they are."""
 
     async def answer(route):
         ours = await route.fetch()
@@ -499,7 +499,7 @@ async def test_swapped_ivs_end_with_their_own_screen(capture):
 
 
 async def test_submission_that_fails_keeps_the_photos(capture):
-    """A technical problem is told beside the button, which then works with the same photos."""
+    """A technical problem is told alongside the button, which then works with the same photos."""
 
     async def away(route):
         await route.fulfill(status=503, json={"code": "technical"})

@@ -139,7 +139,7 @@ async def ends_of(product: Product, start: int, jobs: set[str]) -> list[float]:
         return {
             line["job_id"]: at(line)
             for line in lines_of(product, start, "perform", "discard")
-            if line.get("end")
+            if line.get("end_state")
         }
 
     await eventually(lambda: jobs <= ended().keys(), within_seconds=JOB_SECONDS)

@@ -267,7 +267,7 @@ GATES = """async ([paths, rules]) => {
 
 
 class Page:
-    """A page beside the scripts of the capture page, to which files are served."""
+    """A page alongside the scripts of the capture page, to which files are served."""
 
     def __init__(self, page, files):
         self._page = page
@@ -283,7 +283,7 @@ class Page:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def scripts(chromium):
-    """A page beside the scripts of the capture page, without anything else."""
+    """A page alongside the scripts of the capture page, without anything else."""
     files = {}
 
     class Handler(http.server.SimpleHTTPRequestHandler):

@@ -221,7 +221,7 @@ async def test_camera(proofing, page, person):
 
 
 async def test_forms_name_their_origin(proofing, page, person):
-    """Without Sec-Fetch-Site a browser is known by its Origin, which no policy of ours may hide."""
+    """Without Sec-Fetch-Site a browser is known by its Origin, which our policies must not hide."""
     async with page.expect_request(
         lambda request: request.method == "POST" and request.url.endswith("/consent")
     ) as posting:

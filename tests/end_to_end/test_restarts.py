@@ -1,4 +1,4 @@
-"""Web processes and workers are restarted under load, one after the other, two versions beside each other.
+"""Web processes and workers are restarted under load, one after the other, two versions concurrently.
 
 The other version is the release before this one (a tag, or what PROOFING_PREVIOUS names for git), in the
 short form a copy of this one: what one writes - sessions, slots, job rows, sealed messages, results - is read
@@ -243,7 +243,7 @@ def check(walks, troubles, errors, lines):
     assert (troubles, errors, refused) == (Counter(), Counter(), Counter())
     assert walks[True] > 0
     assert walks[False] == 0
-    ends = Counter(line.get("end") for line in lines if line["name"] == "perform")
+    ends = Counter(line.get("end_state") for line in lines if line["name"] == "perform")
     # Three jobs each; people who came last have theirs, too.
     assert ends == {"done": 3 * walks[True]}
     wrong = {line["name"] for line in lines if line["level"] == "error"}
@@ -258,12 +258,12 @@ async def test_restarts_in_short(tmp_path):
 
 @pytest.mark.chaos
 async def test_restarts_in_full(tmp_path):
-    """Fifty, with the previous release beside this one; the numbers go into a report."""
+    """Fifty, with the previous release alongside this one; the numbers go into a report."""
     versions = [copy_of_ours(tmp_path / "ours"), previous_version(tmp_path / "other")]
     walks, troubles, errors, lines = await restart(
         tmp_path, versions, restarts=RESTARTS, web=3, workers=2, people=3
     )
-    ends = Counter(line.get("end") for line in lines if line["name"] == "perform")
+    ends = Counter(line.get("end_state") for line in lines if line["name"] == "perform")
     report(
         "restarts",
         [

@@ -240,7 +240,7 @@ async def test_a_submission_waits_for_a_refused_photo_that_goes_on(capture, phot
 
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_a_ready_side_has_one_way_to_another_photo(capture, photos, width):
-    """No empty file field beside a photo that is ready; the keyboard finds *Replace* in its place."""
+    """No empty file field alongside a photo that is ready; the keyboard finds *Replace* in its place."""
     await capture.page.set_viewport_size({"width": width, "height": 900})
     field = capture.page.locator("#front")
     replace = capture.page.get_by_role("button", name="Replace Front")

@@ -41,7 +41,7 @@ async def test_page_goes_on_by_itself(slow, person):
 
 
 async def test_polling_where_streams_do_not_get_through(slow, person):
-    """Without the event stream the page polls, and goes on all the same."""
+    """Without the event stream the page polls, and goes on anyway."""
     polls = []
     await person.page.route("**/events", lambda route: route.abort())
     person.page.on("request", lambda request: polls.append(request.url) if "/api/jobs/" in request.url else 0)
@@ -113,7 +113,7 @@ async def test_announcements(unattended, person):
 
 
 async def test_one_stream_for_all_tabs(unattended, person):
-    """More tabs than a browser opens connections wait at the same time, and other pages load beside them."""
+    """More tabs than a browser opens connections wait at the same time, and other pages load alongside them."""
     context = person.page.context
     streams = []
     context.on("request", lambda request: streams.append(request) if request.url.endswith("/events") else 0)
@@ -315,7 +315,7 @@ async def test_a_session_kept_alive_elsewhere_is_not_left(proofing, person):
 
 
 async def test_trouble_of_the_server_does_not_end_a_session(proofing, person):
-    """What is no word about the session is a reason to warn and to ask again: chosen photos stay."""
+    """What is not a word about the session is a reason to warn and to ask again: chosen photos stay."""
     broken, asked, left = [503], [], {}
 
     async def answer(route):
@@ -364,7 +364,7 @@ async def test_trouble_of_the_server_does_not_end_a_session(proofing, person):
 
 
 async def test_a_server_that_says_nothing_does_not_keep_the_page_for_ever(proofing, person):
-    """A question that nobody answers is given up; when the session's time is over, the page leaves."""
+    """A question that nobody answers is abandoned; when the session's time is over, the page leaves."""
     await person.page.route("**/api/session", lambda _: None)
     await person.page.clock.install()
     await person.consent(proofing.url)
@@ -399,7 +399,7 @@ def short(person):
 
 
 async def test_escape_extends_the_session(proofing, person, short):
-    """Whoever presses Escape is there: the session is extended, and the focus is where it was."""
+    """Anyone who presses Escape is there: the session is extended, and the focus is where it was."""
     await person.page.clock.install()
     await short(on=True)
     await person.consent(proofing.url)

@@ -114,7 +114,7 @@ def test_a_vendor_may_have_a_percentage_of_its_own(tmp_path, promtool):
     rules.write_text(generate.rules_text(own))
     fails = 'proofing_vendor_calls_total{{vendor="{}",product="{}",outcome="error",cause="timeout"}}'
     passes = 'proofing_vendor_calls_total{{vendor="{}",product="{}",outcome="passed",cause=""}}'
-    # Vendor, product, failed calls beside ten that pass, and whether it fires.
+    # Vendor, product, failed calls alongside ten that pass, and whether it fires.
     rows = [
         ("acme", "resolution", 5, False),
         ("acme", "phone", 11, True),
@@ -173,7 +173,7 @@ def test_a_mistake_in_the_table_is_named(tmp_path, old, new, complaint):
 
 
 def test_an_unknown_number_ends_the_generator():
-    """A misspelt placeholder is not passed on to Prometheus."""
+    """A misspelled placeholder is not passed on to Prometheus."""
     with pytest.raises(KeyError, match="treshold"):
         ALARMS.fill("> {treshold}")
 

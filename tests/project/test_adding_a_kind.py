@@ -67,7 +67,7 @@ def judge_email(check: Check[EmailResult]) -> tuple[Outcome, tuple[str, ...]]:
     "core/proofing/jobs/email.py": '''\
 """The email job: does the email address belong to the applicant?"""
 
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import Check, Outcome, ProoferKind
 from proofing.jobs.arguments import JobResult, PIIArguments
@@ -81,8 +81,8 @@ async def proof_email(run: JobRun, arguments: PIIArguments, tools: Tools) -> Job
     (loaded, *_) = tools.router.in_order(ProoferKind.EMAIL)
     check = await run.ask(loaded, ProofingRequest(applicant=arguments.applicant), step="email")
     outcome, reasons = judge_email(check)
-    end = End.VENDOR_EXCEPTION if outcome is Outcome.UNKNOWN else End.DONE
-    return JobResult(end=end, outcome=outcome, reasons=reasons)
+    end = EndState.VENDOR_EXCEPTION if outcome is Outcome.UNKNOWN else EndState.DONE
+    return JobResult(end_state=end, outcome=outcome, reasons=reasons)
 
 
 JOB = JobType(arguments=PIIArguments, work=proof_email, required=("email",))
@@ -142,7 +142,7 @@ import asyncio, json, sys
 from pathlib import Path
 
 from proofing import bootstrap
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.base.errors import InvalidInputError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.records import JobKind
@@ -154,7 +154,7 @@ async def main():
     configuration = await bootstrap.configure(Path(sys.argv[1]), {"PROOFING_ENV": "test"})
     backends = bootstrap.make_backends(configuration, "run", queue=queue)
     async with bootstrap.start(configuration, "run", backends) as started:
-        service, person = started.service, Person(reference="person-1")
+        service, person = started.service, PersonRef(reference="person-1")
         told = {"slots": service.settings.worker_slots, "required": False, "ends": []}
         try:
             await service.submit_applicant(JobKind.EMAIL, person, Applicant())
@@ -164,8 +164,8 @@ async def main():
             result_id = await service.submit_applicant(JobKind.EMAIL, person, Applicant(email=email))
             told["queue"] = queue.waiting[0].queue_name
             await queue.drain(started.runner)
-            finished = await service.finished(person, result_id, JobKind.EMAIL)
-            told["ends"].append([finished.record.end, finished.record.outcome, finished.record.reasons])
+            finished = await service.finished_job(person, result_id, JobKind.EMAIL)
+            told["ends"].append([finished.record.end_state, finished.record.outcome, finished.record.reasons])
         told["left"] = (await service.limit(person, "proof_email")).remaining
         told["explained"] = started.service.router.explain(JobKind.EMAIL, "x").vendor
         print(json.dumps(told))
@@ -234,8 +234,8 @@ def test_a_new_kind_of_job_is_few_files(copy: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told == {
+    output = json.loads(done.stdout.splitlines()[-1])
+    assert output == {
         "slots": {"document": 100, "resolution": 100, "email": 7, "phone": 100},
         "required": {"email": "required"},
         "queue": "high_email_proofing",

@@ -58,7 +58,7 @@ def test_other_licenses_fail(states):
     ],
 )
 def test_a_gpl_classifier_fails(classifier):
-    """Also one beside a permissive one: whether it is a choice is not stated."""
+    """Also one alongside a permissive one: whether it is a choice is not stated."""
     metadata = Message()
     metadata["Classifier"] = "License :: OSI Approved :: MIT License"
     metadata["Classifier"] = classifier

@@ -72,7 +72,7 @@ class Shape(ProductionShape):
     def lives(self, pattern: str = "*") -> dict[str, float]:
         """Return the keys in Redis with their lives in seconds; negative for one without end.
 
-        A key that ended between the two questions is not there any more.
+        A key that ended between the two questions is not there anymore.
         """
         redis = self.services.redis
         lives = {str(key): int(redis.command("PTTL", str(key))) for key in redis.command("KEYS", pattern)}

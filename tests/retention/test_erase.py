@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.contracts.records import JobKind
 from proofing.testing.waiting import eventually
 from proofing_devtools.capture import APPLICANT, DEVICE
@@ -34,7 +34,7 @@ def traces(shape):
 
 async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
     """Nothing in Redis or PostgreSQL names the person; a second receipt counts nothing."""
-    person, other = (Person(reference=secrets.token_hex(16)) for _ in range(2))
+    person, other = (PersonRef(reference=secrets.token_hex(16)) for _ in range(2))
     async with shape.runtime("web") as runtime:
         service = runtime.service
         await service.save_session(secrets.token_urlsafe(32), make_session(person.reference))
@@ -66,7 +66,7 @@ async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
 
 async def test_a_store_that_is_away_is_on_the_receipt(shape):
     """The others are erased; the exit code asks for another run."""
-    person = Person(reference=secrets.token_hex(16))
+    person = PersonRef(reference=secrets.token_hex(16))
     async with shape.runtime("web") as runtime:
         ended = await runtime.service.submit_applicant(JobKind.PHONE, person, APPLICANT)
     await eventually(lambda: [ended] in shape.sql("select id from proofing.job_done"))

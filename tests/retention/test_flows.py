@@ -15,7 +15,7 @@ from proofing.sessions.uploads import OBJECT_LIFE_SECONDS
 from proofing.testing.waiting import eventually
 from proofing_devtools.services import IMAGE_BUCKET
 
-#: Persons at once, and the share of them that leaves halfway.
+#: People at a time, and the share of them that leaves halfway.
 _AT_ONCE = 8
 _LEAVING = 0.3
 #: The longest life that anything in Redis may have: a session's total.

@@ -5,12 +5,12 @@ import secrets
 
 import pytest
 
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.contracts.records import JobKind
 from proofing.testing.waiting import eventually
 from proofing_devtools.capture import APPLICANT
 
-#: Persons whose jobs wait at once, so that a flush meets some of them in every state.
+#: People whose jobs wait at once, so that a flush meets some of them in every state.
 _AT_ONCE = 50
 
 
@@ -21,7 +21,7 @@ async def flush_and_check(shape, jobs):
         service = runtime.service
 
         async def submit_and_wait():
-            person = Person(reference=secrets.token_hex(16))
+            person = PersonRef(reference=secrets.token_hex(16))
             result_id = await service.submit_applicant(JobKind.PHONE, person, APPLICANT)
             waiting = asyncio.create_task(service.wait(person, result_id, JobKind.PHONE, timeout_seconds=60))
             return person, result_id, waiting
@@ -40,10 +40,10 @@ async def flush_and_check(shape, jobs):
                 record = await service.status(person, result_id, JobKind.PHONE)
                 assert record.is_done
                 assert record.is_success
-                # A page that looked at the moment of the flush was told to try again; it was told no end.
+                # A page that polled at the moment of the flush was told to try again; it was told no end.
                 assert ends[result_id] in {None, record}
-            told = sum(record is not None for record in ends.values())
-            assert told >= len(wave) * 0.8
+            output = sum(record is not None for record in ends.values())
+            assert output >= len(wave) * 0.8
             ids += [result_id for _person, result_id, _waiting in wave]
     calls = {
         line["job_id"]: [call["vendor"] for call in line["vendors"]]

@@ -59,7 +59,7 @@ def test_a_proofing_passes_with_split_rights(shape):
     requests = shape.services.s3.requests[seen:]
     assert {request.method for request in requests} == {"PUT", "GET", "DELETE"}
     assert all(request.status < 300 for request in requests)
-    assert shape.log_lines("key_refused") == []
+    assert shape.log_lines("key_access_denied") == []
     by_role = {(line["role"], line["action"], line["context"]) for line in shape.log_lines("key_used")}
     # The web process may also have to unwrap for a session, when the data key at hand is not the session's.
     assert by_role - {("web", "unwrap", "session")} == {

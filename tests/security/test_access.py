@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
 from proofing.sessions.steps import STEPS, Page
@@ -63,7 +63,7 @@ async def test_foreign_is_unknown(cases, claim, process):
         assert paths == set(ROUTES), "a new route with an id: try it here"
         for number in range(cases):
             owner, thief = f"owner-{number}", f"thief-{number}"
-            theirs = await belongings(running.service, Person(reference=owner))
+            theirs = await belongings(running.service, PersonRef(reference=owner))
             own = "b" * 32
             session_id, data = session_of(thief, consented=True, attempts=(own,))
             await running.service.save_session(session_id, data)

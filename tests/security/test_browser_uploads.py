@@ -132,7 +132,7 @@ def abuses(url, other_url, headers):
         "a post": ("POST", url, sent, BODY),
         "a deletion": ("DELETE", url, {}, ""),
         "a reading": ("GET", url, {}, ""),
-        "a look": ("HEAD", url, {}, ""),
+        "a head": ("HEAD", url, {}, ""),
         "a listing": ("GET", base.rpartition("/")[0] + "/", {}, ""),
     }
     return {name: (*parts, "cors") for name, parts in put.items()} | {

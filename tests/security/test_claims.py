@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def script():
-    """Return scripts/claims.py, which is no package."""
+    """Return scripts/claims.py, which is not a package."""
     spec = importlib.util.spec_from_file_location("claims", ROOT / "scripts" / "claims.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

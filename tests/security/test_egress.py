@@ -1,7 +1,7 @@
 """S13: whatever a URL, an answer or the environment says, calls go to the vendor's hosts, by our proxy.
 
 Each try is made with the client of the adapters and with the `requests` session for SDKs. Forbidden hosts are
-servers that count their connections; addresses that are not ours are tried through a proxy of ours, which
+servers that count their connections; addresses that are not ours are tried through our own proxy, which
 would see the call. What a listed name resolves to is the network's matter and not tried here.
 """
 
@@ -40,7 +40,7 @@ ELSEWHERE = (
     "http://127.0.0.1:{port}/{vendor}",
     "http://127.0.0.1:{port}%2f@{vendor}/",
 )
-#: Addresses at which clouds give credentials to whoever asks, and other schemes.
+#: Addresses at which clouds give credentials to anyone who asks, and other schemes.
 METADATA = (
     "http://169.254.169.254/latest/meta-data/iam/security-credentials/",
     "http://169.254.169.254:80/",
@@ -109,7 +109,7 @@ async def try_metadata(way, proxy):
 
 
 async def try_redirects(way, vendor, other):
-    """Answers that send the call on; also to a host that is allowed, since a redirect is no wish of ours."""
+    """Answers that send the call on; also to a host that is allowed, since a redirect is not our wish."""
     for name, status in REDIRECTS.items():
         for hosts in ([vendor.host], [vendor.host, other.host]):
             assert await way.call(vendor.url(name), *hosts) == status, name

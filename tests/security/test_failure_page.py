@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from proofing.contracts.applicant import Applicant
-from proofing.contracts.records import End, JobKind, reference_number
+from proofing.contracts.records import EndState, JobKind, reference_number
 from proofing.contracts.results import Match
 from proofing.sessions.data import ReadDocument
 from proofing_devtools.capture import APPLICANT
@@ -76,7 +76,7 @@ async def walk(running, http, mismatch):
     waiting = await http.get(submitted.headers["location"])
     result_id = waiting.text.partition('data-result-id="')[2].partition('"')[0]
     (record,) = await running.drain()
-    assert (record.result_id, record.end, record.is_success) == (result_id, End.DONE, False)
+    assert (record.result_id, record.end_state, record.is_success) == (result_id, EndState.DONE, False)
     job = f"/api/jobs/{result_id}"
     paths = (job, f"{job}/events", waiting.url.path, "/verify/problem")
     answers = [submitted, waiting, *[await http.get(path) for path in paths]]

@@ -31,7 +31,7 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST /consent HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:8000\r\n"
 #: What never reaches the application, because the server cannot read it.
 NO_HTTP = {
-    "a line that is no header": GET + b"bad header\r\n\r\n",
+    "a line that is not a header": GET + b"bad header\r\n\r\n",
     "a header without a name": GET + b": x\r\n\r\n",
     "a control character in a header": GET + b"X-A: a\x00b\r\n\r\n",
     "no host": b"GET / HTTP/1.1\r\n\r\n",
@@ -40,7 +40,7 @@ NO_HTTP = {
     "another version": b"GET / HTTP/9\r\nHost: localhost\r\n\r\n",
     "a space in the path": b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "headers without an end": GET + b"X-A: " + b"a" * 70_000,
-    "a length that is no number": POST + b"Content-Length: abc\r\n\r\n",
+    "a length that is not a number": POST + b"Content-Length: abc\r\n\r\n",
     "a negative length": POST + b"Content-Length: -1\r\n\r\n",
     "two lengths": POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     "an unknown coding": POST + b"Transfer-Encoding: gzip\r\n\r\n",
@@ -169,7 +169,7 @@ async def test_answers_to_what_is_no_http(cases, claim, process, serving):
     total = len(NO_HTTP) + 1
     claim(
         "S10",
-        "Answers of the server itself, on a real socket, to what is no HTTP or asks for a web socket",
+        "Answers of the server itself, on a real socket, to what is not HTTP or asks for a web socket",
         f"{total} of {total} carry every header",
     )
 

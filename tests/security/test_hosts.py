@@ -28,7 +28,7 @@ CASES = {
     "test_everything_twice_on_three_hosts": (40, 1_000),
     "test_everything_twice_on_three_hosts_inline": (12, 200),
 }
-#: Persons at once; two requests of each are under way.
+#: People at a time; two requests of each are under way.
 BESIDE = 12
 PAGES = {"/document": "document", "/verify": "resolution", "/phone": "phone"}
 
@@ -102,7 +102,7 @@ class Person:
         return re.search(r'name="csrf_token" value="([^"]+)"', self.page)[1]
 
     async def send(self, method, path, **more):
-        """Send one request with the cookies as they stood; return the answer."""
+        """Send one request with the unchanged cookies; return the answer."""
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = {**self.headers, "cookie": cookies, **more.pop("headers", {})}
         answer = await self.http.request(method, path, headers=headers, **more)
@@ -124,9 +124,9 @@ class Person:
         self.wrong += [f"{path} led to {one.headers['location']}" for one in both if one.is_redirect]
         return both
 
-    async def post(self, path, wanted, *, beside=(), **more):
-        """Send the form twice, and what else is sent *beside*; both must lead to a *wanted* page."""
-        both, *_ = await asyncio.gather(self.twice("POST", path, **more), *beside)
+    async def post(self, path, wanted, *, alongside=(), **more):
+        """Send the form twice, and what else is sent *alongside*; both must lead to a *wanted* page."""
+        both, *_ = await asyncio.gather(self.twice("POST", path, **more), *alongside)
         for one in both:
             if one.headers.get("location") not in wanted:
                 self.wrong.append(f"POST {path} led to {one.headers.get('location')}")
@@ -143,7 +143,7 @@ class Person:
         ssn = {"csrf_token": token, "ssn": make_test_ssn()}
         # A page that says that its person is still there, on another host.
         alive = [self.send("POST", "/api/session", headers={"x-csrf-token": token}) for _ in range(2)]
-        await self.post("/ssn", ["/verify"], data=ssn, beside=alive)
+        await self.post("/ssn", ["/verify"], data=ssn, alongside=alive)
         await self.show("/verify")
         await self.job("/verify", "/phone", {"csrf_token": self.token})
         await self.show("/phone")

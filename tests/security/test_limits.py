@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.base.errors import LimitReachedError, StoreUnavailableError
 from proofing.contracts.records import JobKind
 from proofing.sessions.steps import Page
@@ -50,7 +50,7 @@ async def test_exactly_the_maximum_passes(cases, claim, process, store):
         async def submit(number):
             try:
                 await running.service.submit_applicant(
-                    JobKind.RESOLUTION, Person(reference=f"person-{number}"), APPLICANT, **DEVICE
+                    JobKind.RESOLUTION, PersonRef(reference=f"person-{number}"), APPLICANT, **DEVICE
                 )
             except LimitReachedError as error:
                 return error.limit
@@ -59,7 +59,7 @@ async def test_exactly_the_maximum_passes(cases, claim, process, store):
         taken = await asyncio.gather(*(submit(number) for number in range(cases)))
         assert Counter(taken) == {"": MAXIMUM, "proof_ssn": cases - MAXIMUM}
         assert len(running.queue.waiting) == MAXIMUM
-        state = await running.service.limit(Person(reference="person-0"), "proof_ssn", ssn=APPLICANT.ssn)
+        state = await running.service.limit(PersonRef(reference="person-0"), "proof_ssn", ssn=APPLICANT.ssn)
         assert state.remaining == 0
         await running.drain()
         assert len(set(running.asked)) >= 1
@@ -117,7 +117,7 @@ async def test_paid_steps_answer_503_without_redis(cases, claim, process):
                 assert not running.queue.waiting
                 assert running.asked == []
                 for page, limit in ((Page.VERIFY, "idv_resolution"), (Page.PHONE, "proof_address")):
-                    state = await running.service.limit(Person(reference=people[page]), limit)
+                    state = await running.service.limit(PersonRef(reference=people[page]), limit)
                     assert state.remaining == state.maximum
                     assert (await post(page)).status_code == 303
                 assert len(running.queue.waiting) == 2

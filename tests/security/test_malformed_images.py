@@ -6,9 +6,9 @@ The gate alone is tried with 10,000 of them in tests/core/rules/test_image_gate.
 import random
 import struct
 
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.contracts.images import Side
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.testing.pictures import make_jpeg, make_png
 from proofing_devtools.capture import upload_pictures
 
@@ -48,7 +48,7 @@ async def test_no_vendor_sees_a_malformed_picture(cases, claim, process):
     generator = random.Random(SEED)  # noqa: S311 - a repeatable series, no secret
     async with process() as running:
         for number in range(cases):
-            person = Person(reference=f"person-{number}")
+            person = PersonRef(reference=f"person-{number}")
             bad, good = malform(generator), JPEG
             pictures = (
                 {Side.FRONT: bad, Side.BACK: good} if number % 2 else {Side.FRONT: good, Side.BACK: bad}
@@ -56,7 +56,7 @@ async def test_no_vendor_sees_a_malformed_picture(cases, claim, process):
             uploaded = await upload_pictures(running.service, pictures, person=person)
             await running.service.submit_uploads(person, **uploaded)
         ends = await running.drain()
-        assert [record.end for record in ends] == [End.BAD_IMAGE] * cases
+        assert [record.end_state for record in ends] == [EndState.BAD_IMAGE] * cases
         assert running.asked == []
     claim("S7", "Malformed pictures, encrypted and uploaded, reach no vendor", f"0 of {cases:,} reached one")
 
@@ -66,7 +66,7 @@ async def test_the_same_way_leads_a_good_picture_to_the_vendor(process):
     async with process() as running:
         pictures = {Side.FRONT: JPEG, Side.BACK: make_jpeg(64, 40, comment=b"back")}
         uploaded = await upload_pictures(running.service, pictures)
-        await running.service.submit_uploads(Person(reference="person-1"), **uploaded)
+        await running.service.submit_uploads(PersonRef(reference="person-1"), **uploaded)
         (end,) = await running.drain()
-        assert end.end is End.DONE
+        assert end.end_state is EndState.DONE
         assert running.asked

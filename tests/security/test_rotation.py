@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from proofing import bootstrap
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.contracts.images import Side
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.stores import DataKey
 from proofing.crypto import encryption
 from proofing.crypto.data_keys import Purpose
@@ -85,7 +85,7 @@ async def submit_jobs(service, count, *, label):
     jobs = []
     pictures = {Side.FRONT: make_jpeg(), Side.BACK: make_jpeg(comment=b"back")}
     for number in range(count):
-        person = Person(reference=f"{label}-{number}")
+        person = PersonRef(reference=f"{label}-{number}")
         if number % 10 == 0:
             uploaded = await upload_pictures(service, pictures, person=person)
             jobs.append((person, await service.submit_uploads(person, **uploaded), JobKind.DOCUMENT))
@@ -108,15 +108,15 @@ async def run_jobs(workers, reader, jobs):
     finally:
         stop.set()
         await asyncio.gather(*working)
-    assert Counter(end for end, _has_result in seen) == {End.DONE: len(jobs)}
+    assert Counter(end for end, _has_result in seen) == {EndState.DONE: len(jobs)}
     return sum(has_result for _end, has_result in seen)
 
 
 async def follow(service, person, result_id, kind):
     """Wait for a job as its page would; return how it ended, and whether its result opened."""
     record = await service.wait(person, result_id, kind, timeout_seconds=WAIT_SECONDS)
-    finished = await service.finished(person, result_id, kind)
-    return record and record.end, finished is not None and finished.result is not None
+    finished = await service.finished_job(person, result_id, kind)
+    return record and record.end_state, finished is not None and finished.result is not None
 
 
 class Keys:
@@ -162,7 +162,7 @@ async def test_waiting_jobs_survive_embedded(cases, embedded, claim):
     async with AsyncExitStack() as stack:
         before = await start(stack, path, environ, "web")
         jobs = await submit_jobs(before.service, cases, label="person")
-        person = Person(reference="late")
+        person = PersonRef(reference="late")
         late = await prepare_upload(before.service, person)
         await before.service.save_session("a" * 43, make_session("late"))
     keys.set(secrets.token_hex(32), keys.current())

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.base.errors import LimitReachedError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.records import JobKind
@@ -86,7 +86,7 @@ async def test_a_vendor_is_asked_no_more_than_its_budget(cases, claim, process):
     # One call of one vendor a job.
     only = {"device_profiling_enabled": False, "state_id_vendor": None}
     async with process(vendor_hourly_budgets={"mock": budget}, **only) as running:
-        people = [Person(reference=f"person-{number}") for number in range(cases)]
+        people = [PersonRef(reference=f"person-{number}") for number in range(cases)]
         for number, person in enumerate(people):
             applicant = replace(APPLICANT, ssn=f"9{number:08}")
             await running.service.submit_applicant(JobKind.RESOLUTION, person, applicant, **DEVICE)
@@ -100,7 +100,7 @@ async def test_a_vendor_is_asked_no_more_than_its_budget(cases, claim, process):
         for person in people:
             state = await running.service.limit(person, "idv_resolution")
             assert state.maximum - state.remaining == (person.reference in charged)
-        # Whoever comes now is told before anything is submitted.
+        # Anyone who comes now is told before anything is submitted.
         with pytest.raises(LimitReachedError) as caught:
             await running.service.submit_applicant(JobKind.PHONE, people[0], APPLICANT)
         assert caught.value.limit == "vendor_budget"

@@ -83,7 +83,7 @@ async def running_shape(tmp_path, monkeypatch, *, redis_url, dsn, web_dsn=None):
             "queue": "postgres",
             "postgres": {"dsn": url, "replication": "none"},
             "result_store": "redis",
-            # A busy machine is no failure.
+            # A busy machine is not a failure.
             "redis": {"url": redis_url, "deadline_seconds": 4.0},
             "local": {"directory": str(tmp_path / "local")},
             "log_directory": str(tmp_path / "log"),
@@ -131,7 +131,7 @@ class Person:
         return await self.http.request(method, path, headers=self.headers, **more)
 
     async def submit(self):
-        """Press the button until the answer is no apology."""
+        """Press the button until the answer is not an apology."""
         while True:
             answer = await self.send("POST", "/verify", data={"csrf_token": self.session.csrf_token})
             self.shape.answers[answer.status_code] += 1
@@ -170,7 +170,7 @@ async def everybody(shape, cases, monkeypatch, cut, heal):
     """Let *cases* people submit, and return them.
 
     In the middle, where one of them has claimed the step and handed in nothing yet, *cut* is called; *heal*
-    is awaited beside what they do then.
+    is awaited alongside what they do then.
     """
     service = shape.web.service
     submitted, submit, is_cut = count(1), service.submit_applicant, JobKind.RESOLUTION, asyncio.Event()
@@ -241,7 +241,8 @@ async def test_nobody_waits_in_vain_after_a_failover_of_redis(cases, claim, tmp_
 async def test_a_refused_submit_never_runs(cases, claim, tmp_path, monkeypatch, postgres, fault):  # noqa: PLR0917 - fixtures
     """The network between the web process and PostgreSQL is cut in the middle of submits, and heals.
 
-    What was on its way arrives then. A submit that was answered with 503 does not run beside its repetition.
+    What was on its way arrives then. A submit that was answered with 503 does not run alongside its
+    repetition.
     """
     dsn = postgres.new_database()
     with running_redis(password=PASSWORD) as redis:

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.base.errors import EncryptionError, InvalidInputError, UploadRefusedError
 from proofing.contracts.images import Side
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.contracts.stores import DataKey, UploadConstraints
 from proofing.crypto.data_keys import Purpose
@@ -175,7 +175,7 @@ def test_verdicts(cases, claim):
             submitted_at=5.0,
         )
         outcome = (Outcome.FAILED, Outcome.PASSED)[number % 2]
-        ended = begun.ended(End.DONE, at=7.0, outcome=outcome, reasons=(f"reason-{number % 5}",))
+        ended = begun.finished(EndState.DONE, at=7.0, outcome=outcome, reasons=(f"reason-{number % 5}",))
         records.append(sign_record(ring, ended))
     texts = [record.to_json().encode() for record in records]
     for number in range(cases):
@@ -189,7 +189,7 @@ def test_verdicts(cases, claim):
                 "reasons": (*record.reasons, "more"),
                 "timed_out": True,
                 "finished_at": 8.0,
-                "end": End.STALE,
+                "end_state": EndState.STALE,
                 "mac": generator.choice((other.mac, "", record.mac[:-1], record.mac.upper() + "0", "ä")),
             }
             name = generator.choice(list(changes))
@@ -328,7 +328,7 @@ async def test_jobs_with_tampered_arguments(cases, claim, process):
     generator = draw()
     async with process(proof_ssn_max_attempts=10_000) as running:
         for number in range(cases):
-            person = Person(reference=f"person-{number}")
+            person = PersonRef(reference=f"person-{number}")
             await running.service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
         blobs = [message.encrypted_arguments for message in running.queue.waiting]
         for number, message in enumerate(running.queue.waiting):
@@ -336,7 +336,7 @@ async def test_jobs_with_tampered_arguments(cases, claim, process):
             spoiled = other if number % 2 else spoil(generator, blobs[number], blobs)
             running.queue.waiting[number] = replace(message, encrypted_arguments=spoiled)
         ends = await running.drain()
-        assert {record.end for record in ends} == {End.DECRYPT_ERROR}
+        assert {record.end_state for record in ends} == {EndState.DECRYPT_ERROR}
         assert len(ends) == cases
         assert running.asked == []
     claim("S2", "Jobs with tampered or swapped arguments ask no vendor", f"0 calls in {cases:,} jobs")
@@ -347,20 +347,20 @@ async def test_moved_jobs_ask_no_vendor(kind, process):
     """The arguments of a job under another id, or in another person's name, do not open."""
     async with process() as running:
         await running.service.submit_applicant(
-            JobKind.RESOLUTION, Person(reference="person-1"), APPLICANT, **DEVICE
+            JobKind.RESOLUTION, PersonRef(reference="person-1"), APPLICANT, **DEVICE
         )
         (message,) = running.queue.waiting
         change = {"id": {"result_id": "other"}, "owner": {"owner": "person-2"}}[kind]
         running.queue.waiting[0] = replace(message, **change)
         (end,) = await running.drain()
-        assert end.end is End.DECRYPT_ERROR
+        assert end.end_state is EndState.DECRYPT_ERROR
         assert running.asked == []
 
 
 async def test_a_replayed_job_changes_no_verdict(process):
     """The same job a second time leaves the first end as it stands."""
     async with process() as running:
-        person = Person(reference="person-1")
+        person = PersonRef(reference="person-1")
         result_id = await running.service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
         (message,) = running.queue.waiting
         await running.drain()

@@ -76,12 +76,12 @@ class HeldQueue:
         self.waiting = [message for message in self.waiting if message.result_id != result_id]
         return len(self.waiting) < before
 
-    async def forget(self, owner: str) -> OwnerPurge:
+    async def purge_owner(self, owner: str) -> OwnerPurge:
         """Forget nobody."""
         return OwnerPurge(removed=0)
 
-    async def verdict(self, result_id: str) -> None:
-        """Keep no verdicts."""
+    async def final_status(self, result_id: str) -> None:
+        """Keep no final status."""
 
     async def work(
         self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float

@@ -374,7 +374,7 @@ async def test_the_same_photo_for_both_sides(sync_site):
 
 
 async def test_a_heic_photo_is_told_what_helps(sync_site):
-    """The kind that phones make and no browser of ours reads."""
+    """The kind that phones make and none of our browsers reads."""
     browser = sync_site.browser()
     await browser.consent()
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 99

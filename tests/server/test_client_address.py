@@ -40,7 +40,7 @@ NETWORKS = TrustedProxies.of(["10.0.0.0/8", "fd00::/8", "192.0.2.1"])
     ],
 )
 def test_one_entry(text, address):
-    """An address with or without port and brackets; everything else is no address."""
+    """An address with or without port and brackets; everything else is not an address."""
     found = parse_address(text)
     assert (None if found is None else str(found)) == address
 
@@ -61,7 +61,7 @@ def test_one_entry(text, address):
         (NETWORKS, PROXY, ["6.6.6.6,", ",198.51.100.7:5555"], "198.51.100.7"),
         (NETWORKS, "fd00::1", ["[2001:db8::9]:443, ::ffff:10.0.0.3"], "2001:db8::9"),
         (NETWORKS, "::ffff:10.0.0.5", ["198.51.100.7"], "198.51.100.7"),
-        # What a proxy reports and is no address ends the walk at the proxy that reported it.
+        # What a proxy reports and is not an address ends the walk at the proxy that reported it.
         (NETWORKS, PROXY, ["6.6.6.6, unknown"], PROXY),
         (NETWORKS, PROXY, ["6.6.6.6, unknown, 10.0.0.9"], "10.0.0.9"),
         (NETWORKS, PROXY, [""], PROXY),
@@ -77,7 +77,7 @@ def test_one_entry(text, address):
     ],
 )
 def test_the_walk(proxies, peer, lines, client):
-    """The first address from the right that is no trusted proxy's."""
+    """The first address from the right that is not a trusted proxy's."""
     headers = [(b"x-forwarded-for", line.encode()) for line in lines]
     assert proxies.resolve({"client": (peer, 1), "scheme": "http", "headers": headers})[0] == client
 

@@ -1,4 +1,4 @@
-"""A web process that stops: its balancer takes it out first, and whoever was being served is answered."""
+"""A web process that stops: its balancer takes it out first, and anyone who was being served is answered."""
 
 import asyncio
 from contextlib import asynccontextmanager

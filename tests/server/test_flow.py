@@ -7,7 +7,7 @@ import pytest
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.sessions.data import Problem
 from proofing.sessions.steps import STEP_OF, STEPS, SUBMIT_STEP, Page
@@ -104,9 +104,15 @@ def test_passport_without_address_asks_for_it():
 
 def record(kind=JobKind.RESOLUTION, **values):
     """Return a successful record of the pending resolution."""
-    facts = {"owner": PERSON, "result_id": "r", "end": End.DONE, "outcome": Outcome.PASSED, **values}
+    facts = {
+        "owner": PERSON,
+        "result_id": "r",
+        "end_state": EndState.DONE,
+        "outcome": Outcome.PASSED,
+        **values,
+    }
     basis = StatusRecord(result_id=facts["result_id"], kind=kind, owner=facts["owner"], submitted_at=1.0)
-    return basis.ended(facts["end"], at=2.0, outcome=facts["outcome"])
+    return basis.finished(facts["end_state"], at=2.0, outcome=facts["outcome"])
 
 
 def test_success_completes():
@@ -122,13 +128,13 @@ def test_success_completes():
         record(outcome=Outcome.FAILED),
         record(outcome=Outcome.REVIEW),
         record(outcome=Outcome.UNKNOWN),
-        *[record(end=end) for end in End if end is not End.DONE],
+        *[record(end_state=end) for end in EndState if end is not EndState.DONE],
         record(owner="person-2"),
         record(result_id="other"),
         record(kind=JobKind.PHONE),
         StatusRecord(result_id="r", kind=JobKind.RESOLUTION, owner=PERSON, submitted_at=1.0),
     ],
-    ids=lambda wrong: f"{wrong.kind}-{wrong.end}-{wrong.outcome}-{wrong.owner}-{wrong.result_id}",
+    ids=lambda wrong: f"{wrong.kind}-{wrong.end_state}-{wrong.outcome}-{wrong.owner}-{wrong.result_id}",
 )
 def test_anything_else_does_not_complete(wrong):
     """Failed, unfinished, foreign, other-step and other-attempt records change nothing."""

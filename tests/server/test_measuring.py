@@ -40,7 +40,7 @@ async def test_requests_are_counted_by_route_template(site):
 
 
 async def test_methods_are_a_closed_set(site):
-    """Whoever invents methods makes no new series."""
+    """Anyone who invents methods makes no new series."""
     browser = site.browser()
     before = value("proofing_http_requests_total", route="unmatched", method="other", status="403")
     await browser.http.request("BREW", "/nowhere")
@@ -140,7 +140,7 @@ async def test_the_overload_of_this_process_is_no_backend_failure(start, monkeyp
 
 
 async def test_a_backend_that_fails_is_counted_by_the_seam(site):
-    """Whoever calls it, and whatever the caller makes of it."""
+    """Anyone who calls it, and whatever the caller makes of it."""
     labels = {"backend": "result_store", "cause": "unavailable"}
     before = value("proofing_backend_errors_total", **labels)
     results = site.runtime.backends.results

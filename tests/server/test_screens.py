@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing_server.screens import SUCCESS, screen_for
 from proofing_server.texts import load_texts
@@ -13,14 +13,14 @@ from proofing_server.texts import load_texts
 def ended(kind, end, outcome=Outcome.UNKNOWN, **values):
     """Return a record with this end."""
     record = StatusRecord(result_id="r", kind=kind, owner="p", submitted_at=1.0)
-    return record.ended(end, at=2.0, outcome=outcome, **values)
+    return record.finished(end, at=2.0, outcome=outcome, **values)
 
 
-@pytest.mark.parametrize(("kind", "end", "outcome"), list(itertools.product(JobKind, End, Outcome)))
+@pytest.mark.parametrize(("kind", "end", "outcome"), list(itertools.product(JobKind, EndState, Outcome)))
 def test_every_outcome_has_a_screen_with_texts(kind, end, outcome):
     """No record is left without a title, a body and a way on; success alone is a success."""
     screen = screen_for(ended(kind, end, outcome))
-    assert (screen.name == SUCCESS) == (end is End.DONE and outcome is Outcome.PASSED)
+    assert (screen.name == SUCCESS) == (end is EndState.DONE and outcome is Outcome.PASSED)
     if screen.name != SUCCESS:
         texts = load_texts().branch(f"problems.{screen.name}")
         assert {"title", "body", "retry"} <= set(texts)
@@ -29,29 +29,29 @@ def test_every_outcome_has_a_screen_with_texts(kind, end, outcome):
 @pytest.mark.parametrize(
     ("record", "name", "counted"),
     [
-        (ended(JobKind.DOCUMENT, End.DONE, Outcome.FAILED), "document_failed", True),
-        (ended(JobKind.DOCUMENT, End.VENDOR_EXCEPTION), "document_technical", False),
-        (ended(JobKind.DOCUMENT, End.BAD_IMAGE), "document_unreadable", False),
-        (ended(JobKind.DOCUMENT, End.DECRYPT_ERROR), "document_unreadable", False),
-        (ended(JobKind.DOCUMENT, End.UNKNOWN_OUTCOME), "unknown_outcome", False),
-        (ended(JobKind.RESOLUTION, End.DONE, Outcome.FAILED), "verify_failed", True),
-        (ended(JobKind.RESOLUTION, End.VENDOR_EXCEPTION), "verify_technical", False),
-        (ended(JobKind.RESOLUTION, End.STATE_ID_EXCEPTION), "verify_state", False),
-        (ended(JobKind.RESOLUTION, End.DEVICE_EXCEPTION), "verify_device", False),
-        (ended(JobKind.RESOLUTION, End.UNKNOWN_OUTCOME), "unknown_outcome", False),
-        (ended(JobKind.RESOLUTION, End.CANCELED), "canceled", None),
-        (ended(JobKind.RESOLUTION, End.STALE), "verify_technical", False),
-        (ended(JobKind.RESOLUTION, End.DECRYPT_ERROR), "verify_technical", False),
+        (ended(JobKind.DOCUMENT, EndState.DONE, Outcome.FAILED), "document_failed", True),
+        (ended(JobKind.DOCUMENT, EndState.VENDOR_EXCEPTION), "document_technical", False),
+        (ended(JobKind.DOCUMENT, EndState.BAD_IMAGE), "document_unreadable", False),
+        (ended(JobKind.DOCUMENT, EndState.DECRYPT_ERROR), "document_unreadable", False),
+        (ended(JobKind.DOCUMENT, EndState.UNKNOWN_OUTCOME), "unknown_outcome", False),
+        (ended(JobKind.RESOLUTION, EndState.DONE, Outcome.FAILED), "verify_failed", True),
+        (ended(JobKind.RESOLUTION, EndState.VENDOR_EXCEPTION), "verify_technical", False),
+        (ended(JobKind.RESOLUTION, EndState.STATE_ID_EXCEPTION), "verify_state", False),
+        (ended(JobKind.RESOLUTION, EndState.DEVICE_EXCEPTION), "verify_device", False),
+        (ended(JobKind.RESOLUTION, EndState.UNKNOWN_OUTCOME), "unknown_outcome", False),
+        (ended(JobKind.RESOLUTION, EndState.CANCELED), "canceled", None),
+        (ended(JobKind.RESOLUTION, EndState.STALE), "verify_technical", False),
+        (ended(JobKind.RESOLUTION, EndState.DECRYPT_ERROR), "verify_technical", False),
         (
-            ended(JobKind.RESOLUTION, End.VENDOR_EXCEPTION, reasons=("only_address_missing",)),
+            ended(JobKind.RESOLUTION, EndState.VENDOR_EXCEPTION, reasons=("only_address_missing",)),
             "verify_address",
             False,
         ),
-        (ended(JobKind.PHONE, End.DONE, Outcome.FAILED), "phone_failed", True),
-        (ended(JobKind.PHONE, End.VENDOR_EXCEPTION, timed_out=True), "phone_timeout", False),
-        (ended(JobKind.PHONE, End.VENDOR_EXCEPTION), "phone_technical", False),
-        (ended(JobKind.PHONE, End.UNKNOWN_OUTCOME), "unknown_outcome", False),
-        (ended(JobKind.PHONE, End.CANCELED), "canceled", None),
+        (ended(JobKind.PHONE, EndState.DONE, Outcome.FAILED), "phone_failed", True),
+        (ended(JobKind.PHONE, EndState.VENDOR_EXCEPTION, timed_out=True), "phone_timeout", False),
+        (ended(JobKind.PHONE, EndState.VENDOR_EXCEPTION), "phone_technical", False),
+        (ended(JobKind.PHONE, EndState.UNKNOWN_OUTCOME), "unknown_outcome", False),
+        (ended(JobKind.PHONE, EndState.CANCELED), "canceled", None),
     ],
 )
 def test_table(record, name, counted):
@@ -60,9 +60,9 @@ def test_table(record, name, counted):
     assert (screen.name, screen.counted) == (name, counted)
 
 
-@pytest.mark.parametrize(("kind", "end", "outcome"), list(itertools.product(JobKind, End, Outcome)))
+@pytest.mark.parametrize(("kind", "end", "outcome"), list(itertools.product(JobKind, EndState, Outcome)))
 def test_only_an_answer_counts(kind, end, outcome):
     """What the screen says is what the runner does; who canceled, and when, the record does not know."""
     record = ended(kind, end, outcome)
-    expected = None if end is End.CANCELED else not record.is_exception
+    expected = None if end is EndState.CANCELED else not record.is_exception
     assert screen_for(record).counted is expected

@@ -112,7 +112,7 @@ async def test_upload_target_is_exactly_allowed(site):
 
 
 async def test_foreign_upload_target_is_named_for_this_attempt_only(site, monkeypatch):
-    """With a bucket, the policy names this very attempt's prefix beside our own origin."""
+    """With a bucket, the policy names this very attempt's prefix alongside our own origin."""
     monkeypatch.setattr(
         site.service, "csp_connect_source", lambda attempt: f"https://bucket.example/captures/{attempt}/"
     )

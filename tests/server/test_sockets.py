@@ -124,7 +124,7 @@ async def test_requests_sent_ahead_keep_nobody_waiting(port, monkeypatch):
 
 
 async def test_malformed_requests(port, caplog):
-    """What is no HTTP is answered with 400, and the connection ends; one line reports all of them."""
+    """What is not HTTP is answered with 400, and the connection ends; one line reports all of them."""
     for request in (b"\x16\x03\x01\x02\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n"):
         answer = await exchange(port, request)
         assert answer.startswith(b"HTTP/1.1 400")

@@ -71,7 +71,7 @@ def test_no_text_is_left_over():
     by_step = [f"{step.key}_{end} {step.part}" for step in STEPS for end in ("failed", "technical")]
     source = "\n".join([*(path.read_text() for path in SOURCES), *by_step, *JobKind, *PARTS])
     codes = {code.value for code in ErrorCode} | set(FIELD_CODES)
-    for key in load_texts().keys():  # noqa: SIM118 - a method of ours, not of a dict
+    for key in load_texts().keys():  # noqa: SIM118 - our method, not a dict's
         parts = key.split(".")
         named = key in source or any(".".join(parts[:cut]) + '"' in source for cut in range(1, len(parts)))
         by_name = key.startswith(BY_NAME) and (
@@ -107,7 +107,7 @@ def test_counts_dates_and_values():
 
 
 def test_unknown_keys_are_errors():
-    """A misspelt key does not pass silently."""
+    """A misspelled key does not pass silently."""
     texts = load_texts()
     for key in ("nothing", "site.name.deeper", "site"):
         with pytest.raises(KeyError):
@@ -201,7 +201,7 @@ def test_what_a_language_lacks_is_english(second_language):
 
 @pytest.mark.parametrize("text", ["[", "- a", "just text", "site: {}\nsite: {}", "", "# later"])
 def test_a_catalog_that_cannot_be_read_is_an_error(second_language, text):
-    """The server loads all of them when it starts. An empty one is no language."""
+    """The server loads all of them when it starts. An empty one is not a language."""
     second_language(text)
     with pytest.raises(ConfigurationError, match=r"es\.yaml"):
         load_texts("es")

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
-from proofing.contracts.persons import Finished
-from proofing.contracts.records import End, JobKind, State, StatusRecord
+from proofing.contracts.people import FinishedJob
+from proofing.contracts.records import EndState, JobKind, State, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
@@ -157,7 +157,7 @@ async def test_expired_document_result(sync_site, monkeypatch):
 
 
 async def test_a_page_is_answered_in_time_and_loses_nothing(start, monkeypatch):
-    """A store that is slow, not away: an apology, and what the page read once is kept all the same."""
+    """A store that is slow, not away: an apology, and what the page read once is kept anyway."""
     async with start(doc_auth_enable_presigned_s3_urls="false") as site:
         browser = site.browser()
         await reach(browser, "/verify")
@@ -202,7 +202,7 @@ async def test_trouble_while_following(site, monkeypatch, error):
         raise error("away")
 
     monkeypatch.setattr(site.service, "status", away)
-    monkeypatch.setattr(site.service, "look", away)
+    monkeypatch.setattr(site.service, "status_and_result", away)
     stream = await browser.http.get("/api/jobs/x/events")
     assert "event: trouble" in stream.text
     poll = await browser.http.get("/api/jobs/x")
@@ -221,7 +221,7 @@ async def test_another_tab_leaves_while_following(site, monkeypatch):
         owner="",
         submitted_at=0.0,
         state=State.DONE,
-        end=End.DONE,
+        end_state=EndState.DONE,
         outcome=Outcome.FAILED,
     )
 
@@ -230,10 +230,10 @@ async def test_another_tab_leaves_while_following(site, monkeypatch):
         return record
 
     async def finished(*_args, **_named):
-        return Finished(record=record, result=None)
+        return FinishedJob(record=record, result=None)
 
     monkeypatch.setattr(site.service, "status", leave)
-    monkeypatch.setattr(site.service, "finished", finished)
+    monkeypatch.setattr(site.service, "finished_job", finished)
     stream = await browser.http.get("/api/jobs/x/events")
     assert stream.text == "retry: 3000\n\n"
     assert (await browser.http.get("/api/jobs/x/events")).status_code == 401

@@ -9,7 +9,7 @@ import pytest
 
 from proofing.base.errors import StoreUnavailableError
 from proofing.contracts.images import Side
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
 from proofing.testing.pictures import make_jpeg, make_png
@@ -81,7 +81,7 @@ async def test_after_the_end(start):
             assert browser.path == "/done"
             assert ("Continue to the agency" in browser.page.text) is shows_partner
             assert ("You can close this page" in browser.page.text) is not shows_partner
-            # Nothing can be lost any more: no question before leaving, no warning, no sudden end.
+            # Nothing can be lost anymore: no question before leaving, no warning, no sudden end.
             assert "Delete my information and exit" not in browser.page.text
             assert "data-idle-seconds" not in browser.page.text
             await browser.get("/")
@@ -295,7 +295,7 @@ async def test_the_limit(sync_site):
 
 
 async def test_limits_that_are_not_reached_lead_back(sync_site):
-    """The page of a limit is no place to be when there is none."""
+    """The page of a limit is not a place to be when there is none."""
     browser = sync_site.browser()
     await browser.consent()
     for name in ("idv_doc_auth", "idv_resolution", "proof_ssn", "proof_address"):
@@ -554,7 +554,7 @@ async def test_lost_record_is_missing(site, monkeypatch):
     assert browser.path == "/verify"
 
 
-@pytest.mark.parametrize("end", [end for end in End if end is not End.DONE])
+@pytest.mark.parametrize("end", [end for end in EndState if end is not EndState.DONE])
 async def test_every_end_has_its_own_screen_and_no_time_out(site, end):
     """A job that ends without an answer leads to a screen at once, with a retry, and completes nothing."""
     browser = await reach_verify_async(site)
@@ -575,7 +575,7 @@ async def test_forged_record_does_not_advance(site, monkeypatch):
     message = site.queue.waiting[0]
     forged = StatusRecord(
         result_id=message.result_id, kind=JobKind.RESOLUTION, owner=message.owner, submitted_at=1.0
-    ).ended(End.DONE, at=2.0, outcome=Outcome.PASSED)
+    ).finished(EndState.DONE, at=2.0, outcome=Outcome.PASSED)
     results = site.runtime.backends.results
     await results.finish(forged, ttl_seconds=60)
     monkeypatch.setattr(results, "_clock", lambda: time.time() + 11)

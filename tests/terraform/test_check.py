@@ -21,7 +21,7 @@ print(_tool_environment("tool", Path(sys.argv[1])))
 
 
 def test_an_environment_is_made_once_by_processes_that_need_it_at_once(tmp_path):
-    """As two that run tests beside each other: the second waits for the first."""
+    """As two that run tests concurrently: the second waits for the first."""
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("")
     makers = [

@@ -37,7 +37,7 @@ def test_a_role_has_the_rights_that_the_product_ships(state, role):
 
 
 def test_a_host_gets_no_other_rights_over_images_secrets_and_keys(state):
-    """What the machine needs beside the product touches neither, and a role has no third policy."""
+    """What the machine needs alongside the product touches neither, and a role has no third policy."""
     granted = [address for address in state if re.match(r"aws_iam_(role_policy|policy|user|group)", address)]
     hosts = [address for address in granted if ".host[" in address]
     assert len(hosts) == len(ROLES) + 1
@@ -279,7 +279,7 @@ def test_the_stand_in_knows_the_schema(prepared, terraform, tmp_path, old, new, 
 
 
 def test_the_example_lets_through_what_its_settings_name(monkeypatch, capsys):
-    """The file that Terraform reads is what the command prints for the settings beside it."""
+    """The file that Terraform reads is what the command prints for the settings alongside it."""
     folder = ROOT / "terraform/examples/staging"
     for name in [name for name in os.environ if name.startswith("PROOFING_")]:
         monkeypatch.delenv(name)

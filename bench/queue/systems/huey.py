@@ -53,7 +53,7 @@ class HueySystem(System):
         consumer = self._huey.create_consumer(
             workers=min(slots, _MOST_THREADS), periodic=False, check_worker_health=False, initial_delay=0.01
         )
-        consumer._set_signal_handlers = lambda: None  # noqa: SLF001 - it is no main thread
+        consumer._set_signal_handlers = lambda: None  # noqa: SLF001 - it is not a main thread
         thread = threading.Thread(target=consumer.start)
         thread.start()
         await stop.wait()

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.queue.systems.base import PAYLOAD, Body, System
 from proofing.contracts.queues import ClaimedJob, JobMessage
-from proofing.contracts.records import End, JobKind, State, StatusRecord
+from proofing.contracts.records import EndState, JobKind, State, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing_postgres import enqueuing
 from proofing_postgres.claiming import Claimer
@@ -42,14 +42,14 @@ class _Handler:
             owner=message.owner,
             submitted_at=message.enqueued_at,
             state=State.DONE,
-            end=End.DONE,
+            end_state=EndState.DONE,
             outcome=Outcome.PASSED,
             reasons=("pass_resolution_and_state_id",),
             finished_at=time.time(),
             mac=_MAC,
         )
 
-    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+    async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
         """See `proofing.contracts.queues.JobHandler`."""
         raise AssertionError(f"{message.result_id} ended as {end}")
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from proofing.base.errors import QueueError, StoreError
 from proofing.base.logs import get_logger, log
 from proofing.contracts.queues import Capability
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.crypto.encryption import KeyRing
 from proofing.crypto.record_macs import sign_record
 from proofing.jobs.start_marks import start_key
 from proofing.registry.backends import Backends
 from proofing.rules import limits
-from proofing.sessions.traces import Trace, Traces
+from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 from proofing.settings import LiveSettings
 
 _logger = get_logger(__name__)
@@ -78,7 +78,7 @@ class Eraser:
         self._keys = keys
         self._live = live
         self._stop_seconds = stop_seconds
-        self._traces = Traces(backends.results, live)
+        self._erasure_index = ErasureIndex(backends.results, live)
 
     async def erase(self, reference: str) -> Erasure:
         """Erase a person.
@@ -88,9 +88,9 @@ class Eraser:
         """
         owner = await self._find_owner(reference)
         try:
-            traces = await self._traces.read(owner)
+            footprints = await self._erasure_index.read(owner)
         except StoreError:
-            traces = []
+            footprints = []
         receipts: list[Receipt] = []
 
         async def take(store: str, step: Awaitable[_Done]) -> None:
@@ -98,13 +98,13 @@ class Eraser:
 
         stopped: set[str] = set()
         # Sessions first, so that nothing new is handed in; ends with them, so that running jobs publish none.
-        await take(_RESULTS, self._close(traces, stopped))
-        await take(_QUEUE, self._forget_jobs(owner))
-        await take(_IMAGES, self._delete_objects(traces))
+        await take(_RESULTS, self._close(footprints, stopped))
+        await take(_QUEUE, self._purge_jobs(owner))
+        await take(_IMAGES, self._delete_objects(footprints))
         can_stop = Capability.CANCEL_RUNNING in self._queue.capabilities and receipts[1].problem is None
-        await take(_RESULTS, self._delete_records(traces, stopped, can_stop=can_stop))
+        await take(_RESULTS, self._delete_records(footprints, stopped, can_stop=can_stop))
         if all(receipt.problem is None for receipt in receipts):
-            await take(_RESULTS, self._delete_notes(owner, known=len(traces)))
+            await take(_RESULTS, self._delete_notes(owner, known=len(footprints)))
         erasure = Erasure(person=owner, receipts=_by_store(receipts))
         count = sum(item.removed for item in receipts)
         if erasure.is_complete:
@@ -114,8 +114,8 @@ class Eraser:
         return erasure
 
     async def _find_owner(self, reference: str) -> str:
-        """Return whose job *reference* is, or itself when it is no job that is known."""
-        for find in (self._results.status, self._queue.verdict):
+        """Return whose job *reference* is, or itself when it is not a job that is known."""
+        for find in (self._results.status, self._queue.final_status):
             try:
                 record = await find(reference)
             except (StoreError, QueueError):
@@ -124,68 +124,70 @@ class Eraser:
                 return record.owner
         return reference
 
-    async def _close(self, traces: list[Trace], stopped: set[str]) -> _Done:
+    async def _close(self, footprints: list[DataFootprint], stopped: set[str]) -> _Done:
         """Delete sessions and slots, and end jobs in progress as canceled.
 
-        The end stands until the job can have no other: a worker that is busy with it cannot bring anything
+        The end is kept until the job can have no other: a worker that is busy with it cannot bring anything
         back, nor can a web process that runs it inside a request, of which the queue knows nothing. So it is
         left to expire; the ids go into *stopped*.
         """
         removed = 0
-        for key in (key for trace in traces for key in trace.keys):
+        for key in (key for footprint in footprints for key in footprint.keys):
             removed += await self._results.load(key) is not None
             await self._results.delete(key)
-        for trace in traces:
-            record = await self._results.status(trace.job) if trace.job else None
+        for footprint in footprints:
+            record = await self._results.status(footprint.job) if footprint.job else None
             if record is not None and not record.is_done:
                 stopped.add(record.result_id)
                 await self._results.finish(
-                    sign_record(self._keys, record.ended(End.CANCELED, at=self._results.now())),
+                    sign_record(self._keys, record.finished(EndState.CANCELED, at=self._results.now())),
                     ttl_seconds=self._live.current.longest_job_seconds,
                 )
         return removed, None
 
-    async def _forget_jobs(self, owner: str) -> _Done:
-        """Forget the person's jobs, again and again until a look finds nothing.
+    async def _purge_jobs(self, owner: str) -> _Done:
+        """Forget the person's jobs, repeatedly until nothing is found.
 
-        Between two looks a job may begin, be handed back, or end.
+        Between two calls a job may begin, be handed back, or end.
         """
-        give_up = time.monotonic() + self._stop_seconds
+        deadline = time.monotonic() + self._stop_seconds
         removed = 0
         while True:
-            found = await self._queue.forget(owner)
+            found = await self._queue.purge_owner(owner)
             removed += found.removed
             if not found.running and not found.removed:
                 return removed, None
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 return removed, f"{found.running} still running: run again"
             if found.running:
                 await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _delete_objects(self, traces: list[Trace]) -> _Done:
+    async def _delete_objects(self, footprints: list[DataFootprint]) -> _Done:
         """Delete the person's pictures; the store does not say which were there."""
-        keys = {key for trace in traces for key in trace.objects}
+        keys = {key for footprint in footprints for key in footprint.objects}
         for key in keys:
             await self._images.delete(key)
         return len(keys), None
 
-    async def _delete_records(self, traces: list[Trace], stopped: set[str], *, can_stop: bool) -> _Done:
+    async def _delete_records(
+        self, footprints: list[DataFootprint], stopped: set[str], *, can_stop: bool
+    ) -> _Done:
         """Delete status records and results; the marks of jobs that may still run are left to expire.
 
         Those are the ones that this erasure has *stopped* and, where the queue cannot stop a running job, all
         that were canceled.
         """
         removed = 0
-        for trace in traces:
-            if trace.job is None:
+        for footprint in footprints:
+            if footprint.job is None:
                 continue
-            record = await self._results.status(trace.job)
-            is_mark = record is not None and record.end is End.CANCELED
-            if is_mark and (trace.job in stopped or not can_stop):
-                removed += await self._results.drop_result(trace.job)
+            record = await self._results.status(footprint.job)
+            is_mark = record is not None and record.end_state is EndState.CANCELED
+            if is_mark and (footprint.job in stopped or not can_stop):
+                removed += await self._results.drop_result(footprint.job)
             else:
-                removed += await self._results.erase(trace.job)
-                await self._results.delete(start_key(trace.job))
+                removed += await self._results.erase(footprint.job)
+                await self._results.delete(start_key(footprint.job))
         return removed, None
 
     async def _delete_notes(self, owner: str, *, known: int) -> _Done:
@@ -193,16 +195,16 @@ class Eraser:
 
         With more notes than the *known* ones, all are kept: a request was under way and left something.
         """
-        traces = await self._traces.read(owner)
-        if len(traces) > known:
+        footprints = await self._erasure_index.read(owner)
+        if len(footprints) > known:
             return 0, "the person went on meanwhile: run again"
         counters = {limits.counter_key(limit, owner) for limit in limits.LIMITS.values()}
-        for trace in traces:
-            counters |= set(trace.counters)
+        for footprint in footprints:
+            counters |= set(footprint.counters)
         removed = 0
         for counter in sorted(counters):
             removed += await self._results.reset(counter)
-        return removed + await self._traces.erase(owner), None
+        return removed + await self._erasure_index.erase(owner), None
 
 
 async def _receipt(store: str, step: Awaitable[_Done]) -> Receipt:

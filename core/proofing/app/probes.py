@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from proofing.app.readiness import Readiness
 from proofing.app.scraping import scrape
-from proofing.base.errors import ConfigurationError, Problem, why
+from proofing.base.errors import ConfigurationError, Problem, os_error_reason
 from proofing.base.logs import get_logger, log
 from proofing.contracts.queues import Queue, QueueStats
 
@@ -65,7 +65,7 @@ async def serve_probes(readiness: Readiness, host: str, port: int) -> AsyncItera
         server = await asyncio.start_server(answer, host, port, limit=_MAX_LINE_BYTES)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            rule = f"cannot be listened on: {why(error)}; name an address of this machine"
+            rule = f"cannot be listened on: {os_error_reason(error)}; name an address of this machine"
             raise ConfigurationError([Problem("settings", "probe_host", rule)]) from None
         log(_logger, "probe_port_taken", level=logging.WARNING, port=port)
         yield

@@ -18,7 +18,7 @@ from proofing.base.metrics import (
     WAITS_ABANDONED,
 )
 from proofing.contracts.queues import QueueStats
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import Outcome
 from proofing.settings import LiveSettings, Settings
 from proofing.settings.schema import VendorStatus
@@ -31,8 +31,8 @@ def _begin_at_zero() -> None:
     for kind in JobKind:
         for family in (JOB_QUEUED_SECONDS, JOB_SECONDS, WAITS_ABANDONED):
             family.labels(kind.value)
-        for end in End:
-            for outcome in Outcome if end is End.DONE else (Outcome.UNKNOWN,):
+        for end in EndState:
+            for outcome in Outcome if end is EndState.DONE else (Outcome.UNKNOWN,):
                 JOBS_ENDED.labels(kind.value, end.value, outcome.value)
 
 

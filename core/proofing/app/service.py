@@ -1,4 +1,4 @@
-"""What a front end calls: submit, follow, adopt, cancel. It is all of the job life cycle that HTTP sees."""
+"""What a front end calls: submit, track, collect the result, cancel. It is all of the job life cycle that HTTP sees."""
 
 import asyncio
 import logging
@@ -12,18 +12,18 @@ from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side, UploadedImage
-from proofing.contracts.persons import Finished, LimitState, Person
+from proofing.contracts.people import FinishedJob, LimitState, PersonRef
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import UploadReceiver
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
-from proofing.jobs.attempts import Ready, Submission, new_result_id, ready
+from proofing.jobs.attempts import Ready, Submission, constant, new_result_id
 from proofing.jobs.dependencies import Dependencies
-from proofing.jobs.following import Follower
 from proofing.jobs.kinds import job_type
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.submissions import Submitter
+from proofing.jobs.tracking import JobTracker
 from proofing.routing.person_limits import PersonLimits
 from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
@@ -38,7 +38,7 @@ _logger = get_logger(__name__)
 
 
 class ProofingService:
-    """One instance a process; methods are safe to call concurrently. `uploads` is the desk of the slots."""
+    """One instance a process; methods are safe to call concurrently. `uploads` manages the upload slots."""
 
     def __init__(
         self,
@@ -61,17 +61,17 @@ class ProofingService:
         self.router = parts.router
         self._live = live
         self.uploads = uploads
-        self._follower = Follower(parts)
-        self.status = self._follower.status
-        self.wait = self._follower.wait
-        self.begin_waiting = self._follower.begin_waiting
-        self.look = self._follower.look
-        self.finished = self._follower.finished
+        self._tracker = JobTracker(parts)
+        self.status = self._tracker.status
+        self.wait = self._tracker.wait
+        self.begin_waiting = self._tracker.begin_waiting
+        self.status_and_result = self._tracker.status_and_result
+        self.finished_job = self._tracker.finished_job
         self._sessions = SessionStore(results, parts.sealer, live)
         self._submitter = Submitter(parts, runner)
 
     async def close(self) -> None:
-        """End what goes on behind the requests."""
+        """Cancel what still runs in the background."""
         await self._submitter.close()
 
     # Settings that front ends follow
@@ -91,7 +91,7 @@ class ProofingService:
         """Whether resolution and phone proofing are jobs."""
         return self.settings.ruby_workers_idv_enabled
 
-    def document_sides(self, person: Person) -> tuple[Side, ...]:
+    def document_sides(self, person: PersonRef) -> tuple[Side, ...]:
         """Return what the capture page asks for: both sides, and a selfie if the person's vendor needs it."""
         loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
         return required_sides(passport=False, selfie=loaded is not None and loaded.descriptor.needs_selfie)
@@ -113,7 +113,7 @@ class ProofingService:
         """The image store, when the web server must receive its uploads."""
         return self._images if isinstance(self._images, UploadReceiver) else None
 
-    def is_available(self, person: Person) -> bool:
+    def is_available(self, person: PersonRef) -> bool:
         """Tell whether the flow is switched on and its vendors are not out."""
         return self.router.is_available(person.reference)
 
@@ -123,19 +123,19 @@ class ProofingService:
         """Return the CSP ``connect-src`` expression for exactly this attempt's uploads."""
         return self.uploads.source(attempt)
 
-    async def new_slot(self, person: Person, *, attempt: str, side: Side) -> str:
+    async def new_slot(self, person: PersonRef, *, attempt: str, side: Side) -> str:
         """Reserve an upload slot and return its id, which the browser binds the ciphertext to.
 
         Raises:
             LimitReachedError: the attempt has used up its slots, or the person may submit no more documents.
-            InvalidInputError: *attempt* is no id.
+            InvalidInputError: *attempt* is not an id.
         """
         counter = self._limits.counter(limits.OF_KIND[JobKind.DOCUMENT], person.reference)
         usage, slot = await asyncio.gather(
             self._results.usage(counter.key),
             self.uploads.reserve(person.reference, attempt=attempt, side=side),
         )
-        # A slot that was reserved all the same expires unused.
+        # A slot that was reserved anyway expires unused.
         counter.require_attempt(usage)
         return slot
 
@@ -147,7 +147,7 @@ class ProofingService:
         return new_result_id()
 
     def is_running_here(self, result_id: str) -> bool:
-        """Tell whether the job runs inside a request of this process, also one that was given up."""
+        """Tell whether the job runs inside a request of this process, also one that was abandoned."""
         return self._submitter.is_running_here(result_id)
 
     def now(self) -> float:
@@ -156,7 +156,7 @@ class ProofingService:
 
     async def submit_uploads(
         self,
-        person: Person,
+        person: PersonRef,
         *,
         attempt: str,
         encryption_key: bytes,
@@ -224,7 +224,7 @@ class ProofingService:
 
     async def submit_images(
         self,
-        person: Person,
+        person: PersonRef,
         *,
         images: Mapping[Side, bytes],
         failed_fingerprints: Sequence[str] = (),
@@ -246,7 +246,7 @@ class ProofingService:
                 owner=person.reference,
                 partner=person.partner,
                 kind=JobKind.DOCUMENT,
-                ready=ready(
+                ready=constant(
                     DocumentArguments(
                         plain_images=images,
                         failed_fingerprints=frozenset(failed_fingerprints),
@@ -262,7 +262,7 @@ class ProofingService:
     async def submit_applicant(
         self,
         kind: JobKind,
-        person: Person,
+        person: PersonRef,
         applicant: Applicant,
         *,
         device_session_id: str | None = None,
@@ -292,22 +292,24 @@ class ProofingService:
                 owner=person.reference,
                 partner=person.partner,
                 kind=kind,
-                ready=ready(arguments),
+                ready=constant(arguments),
                 counters=await self._counters(kind, person, network, applicant.ssn),
                 inline=not self.async_proofing,
             )
         )
 
-    # Follow: see also `Follower`
+    # Track: see also `JobTracker`
 
-    async def cancel(self, person: Person, result_id: str, kind: JobKind, *, ssn: str | None = None) -> None:
+    async def cancel(
+        self, person: PersonRef, result_id: str, kind: JobKind, *, ssn: str | None = None
+    ) -> None:
         """End the person's own attempt as canceled, also one of which nothing is known.
 
         Harmless when repeated. It stays charged, as its vendor may have been asked, unless the person has
-        waited in vain for as long as the page promises: then it is refunded, for *ssn*, the submitted one,
-        too.
+        waited without an answer for as long as the page promises: then it is refunded, for *ssn*, the
+        submitted one, too.
         """
-        if await self._follower.is_anothers(person, result_id, kind):
+        if await self._tracker.belongs_to_another(person, result_id, kind):
             return
         record = await self.status(person, result_id, kind)
         if record is not None and record.is_done:
@@ -320,7 +322,7 @@ class ProofingService:
             refund = [counter.key for counter in self._limits.counters(kind, person.reference, ssn)]
         await self._submitter.cancel(person.reference, kind, result_id, record, refund=refund)
 
-    async def limit(self, person: Person, name: str, *, ssn: str | None = None) -> LimitState:
+    async def limit(self, person: PersonRef, name: str, *, ssn: str | None = None) -> LimitState:
         """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
         return await self._limits.state(person.reference, name, ssn=ssn)
 
@@ -345,7 +347,7 @@ class ProofingService:
         await self._sessions.end(session_id)
 
     async def _counters(
-        self, kind: JobKind, person: Person, network: str, ssn: str | None = None
+        self, kind: JobKind, person: PersonRef, network: str, ssn: str | None = None
     ) -> list[Counter]:
         """Return everything that an attempt of *kind* counts on, when a vendor could be asked about it."""
         await self.shared_limits.require_budget(kind, person.reference)
@@ -360,4 +362,4 @@ def _image_source(facts: Mapping[str, Mapping[str, Any]]) -> str:
     return "camera" if any(fact.get("source") == "camera" for fact in facts.values()) else "upload"
 
 
-__all__ = ["EncryptedImage", "Finished", "LimitState", "Person", "ProofingService", "UploadReceiver"]
+__all__ = ["EncryptedImage", "FinishedJob", "LimitState", "PersonRef", "ProofingService", "UploadReceiver"]

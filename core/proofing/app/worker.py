@@ -1,8 +1,8 @@
-"""The worker: claims jobs from the queue, runs them, sweeps what was left, and stops when told.
+"""The worker: claims jobs from the queue, runs them, sweeps what was left, and stops on request.
 
 One event loop, one task a job: thousands of vendor calls wait in one process. The first SIGTERM or SIGINT
-drains (no new jobs; running ones may finish), the second ends at once. SIGHUP, which a closed terminal sends
-beside others, drains and never cuts a drain short.
+drains (no new jobs; running ones may finish), the second ends right away. SIGHUP, which a closed terminal
+sends alongside others, drains and never cuts a drain short.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from proofing.sessions.uploads import OBJECT_LIFE_SECONDS, UploadSlots
 
 _logger = get_logger(__name__)
 
-#: So often that a picture whose job could not delete it is gone within a minute of the verdict.
+#: So often that a picture whose job could not delete it is gone within a minute of the job's end.
 SWEEP_SECONDS = 30.0
 _JITTER = 0.1
 #: Swept so early that the next sweep, at its latest, still comes within the life of an object.
@@ -49,7 +49,7 @@ class Worker:
         self._sweep_seconds = sweep_seconds
 
     async def work(self, stop: asyncio.Event) -> None:
-        """Run jobs, and the chores beside them, until *stop* is set and running jobs are drained."""
+        """Run jobs, and the background tasks, until *stop* is set and running jobs are drained."""
         settings = self._live.current
         slots = {JobKind(kind).queue_name: count for kind, count in settings.worker_slots.items()}
         log(_logger, "worker_start", slots=slots)

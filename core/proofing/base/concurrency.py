@@ -1,4 +1,4 @@
-"""Steps beside each other: those that end together, and those that nobody waits for."""
+"""Concurrent steps: those that end together, and those that nobody waits for."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -8,7 +8,7 @@ AnswerT = TypeVar("AnswerT")
 
 
 async def gather_settled(steps: Iterable[Awaitable[AnswerT]]) -> list[AnswerT]:
-    """Do all *steps* beside each other and return their answers in order.
+    """Do all *steps* concurrently and return their answers in order.
 
     Raises the first failure, but only when all have ended: what is undone then stays undone.
     """
@@ -24,7 +24,7 @@ async def gather_settled(steps: Iterable[Awaitable[AnswerT]]) -> list[AnswerT]:
 
 
 class Background:
-    """Steps that go on when nobody waits for them any more."""
+    """Steps that go on when nobody waits for them anymore."""
 
     def __init__(self) -> None:
         """Begin with none."""

@@ -41,7 +41,7 @@ _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 1
 _ALL_FILE_RIGHTS = (1 << 16) - 1
 _NETWORK_ABI, _SCOPE_ABI = 4, 6
 _TCP_RIGHTS, _SCOPES = 0b11, 0b11
-#: Beside the code itself: what loaders and libraries read. No directory that people or programs write to.
+#: Alongside the code itself: what loaders and libraries read. No directory that people or programs write to.
 _READABLE = (
     *("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share", "/lib", "/lib64", "/etc/ld.so.cache"),
     *("/etc/fonts", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu", "/dev/urandom", "/dev/null"),

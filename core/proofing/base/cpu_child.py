@@ -81,7 +81,7 @@ class Pipes:
         self._words = words
 
     def read_frame(self) -> dict[str, Any]:
-        """Return the next frame. Raises `EOFError` when there is none any more."""
+        """Return the next frame. Raises `EOFError` when there is none anymore."""
         (length,) = FRAME_HEADER.unpack(self.read(FRAME_HEADER.size))
         frame: dict[str, Any] = json.loads(self.read(length))
         return frame
@@ -131,7 +131,7 @@ def _run(call: dict[str, Any], module: ModuleType, pipes: Pipes) -> dict[str, An
 
     def stop(*_arguments: object) -> None:
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)  # or it would be left to whoever adopts it
+        os.waitpid(pid, 0)  # or it would be left to anyone who adopts it
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)

@@ -80,7 +80,7 @@ class CPUPool:
         return answer
 
     async def close(self) -> None:
-        """End all children, those at work too, and wait for that; nothing can be called any more."""
+        """End all children, those at work too, and wait for that; nothing can be called anymore."""
         self._is_closed = True
         for child in list(self._idle):
             self._discard(child)

@@ -152,7 +152,7 @@ class CPUChild:
             if pipe is not None:
                 pipe.close()
         os.close(self._answers)
-        # First politely: so it waits for its fork, which else would be left to whoever adopts it.
+        # First politely: so it waits for its fork, which else would be left to anyone who adopts it.
         self._process.terminate()
         await asyncio.to_thread(self._end)
 

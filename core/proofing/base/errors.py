@@ -96,7 +96,7 @@ class PluginError(ProofingError):
 
 
 class EncryptionError(ProofingError):
-    """A message could not be sealed or opened. One message for every cause, so that it is no oracle."""
+    """A message could not be sealed or opened. One message for every cause, so that it is not an oracle."""
 
     def __init__(self, message: str = "the message does not open") -> None:
         """Take a *message* without content, key or cause."""
@@ -186,7 +186,7 @@ class QueueUnavailableError(QueueError, BackendUnavailableError):
 
 
 class LeaseLostError(QueueError):
-    """This worker no longer owns the job. Whoever sees this writes nothing more about the job."""
+    """This worker no longer owns the job. Code that catches this writes nothing more about the job."""
 
 
 class StoreError(ProofingError):
@@ -198,7 +198,7 @@ class StoreUnavailableError(StoreError, BackendUnavailableError):
 
 
 class ImageNotFoundError(StoreError):
-    """No object stands under this key: never uploaded, already deleted, or expired."""
+    """No object has this key: never uploaded, already deleted, or expired."""
 
 
 class Cause(StrEnum):
@@ -228,7 +228,7 @@ class Cause(StrEnum):
     ABANDONED = "abandoned"
 
 
-#: After these the vendor may have worked on the question all the same.
+#: After these the vendor may have worked on the question anyway.
 _MAY_BE_BILLED = frozenset({Cause.SOURCE_TIMEOUT, Cause.NONSENSE, Cause.TIMEOUT, Cause.INTERRUPTED})
 
 
@@ -239,7 +239,7 @@ class VendorError(ProofingError):
         cause: why there is none.
         codes: the vendor's own codes, such as ``0047``, for operators; no free text, and no rule reads them.
         retry_after: seconds after which the vendor wants to be asked again; None when it does not say.
-        billed: whether the vendor may charge for the call all the same.
+        billed: whether the vendor may charge for the call anyway.
         vendor_name: as in the vendor's descriptor.
         transaction_id: the vendor's own id of the call, when it gave one.
     """
@@ -279,7 +279,7 @@ class CPUFailure(StrEnum):
     MEMORY = "memory"
     #: The child ended by a signal, or by itself, without an answer.
     CRASH = "crash"
-    #: The child sent something that is no answer, or too large a one.
+    #: The child sent something that is not an answer, or too large a one.
     ANSWER = "answer"
     #: The function raised an exception other than `MemoryError`.
     RAISED = "raised"
@@ -312,7 +312,7 @@ class CPUWorkError(VendorError):
         )
 
 
-def why(error: OSError) -> str:
+def os_error_reason(error: OSError) -> str:
     """Return the operating system's words for *error*, such as "Permission denied"; they name no path."""
     return error.strerror or type(error).__name__
 
@@ -323,4 +323,4 @@ def unreadable(path: str | Path) -> str | None:
         with Path(path).open("rb"):
             return None
     except OSError as error:
-        return why(error)
+        return os_error_reason(error)

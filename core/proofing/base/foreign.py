@@ -37,8 +37,8 @@ _CALLS_BACK = "_proofing_calls_back"
 def seam(unavailable: type[UnavailableT], name: str) -> Callable[[type[ClassT]], type[ClassT]]:
     """Return a class decorator: public methods raise *unavailable* for every foreign exception.
 
-    What was wrong is logged once, as ``foreign_exception``, by class and place; its text may hold anything.
-    Typed errors, `AssertionError` and cancellations pass. `close` gives up what it cannot close, and returns.
+    What was wrong is logged once, as ``library_exception``, by class and place; its text may hold anything.
+    Typed errors, `AssertionError` and cancellations pass. `close` leaves what it cannot close, and returns.
 
     Args:
         unavailable: `StoreUnavailableError` or `QueueUnavailableError`.
@@ -126,7 +126,7 @@ def _translate(
     """Log a foreign *error* and return ours."""
     log(
         _logger,
-        "foreign_exception",
+        "library_exception",
         level=logging.WARNING,
         backend=name,
         **exception_fields(error),

@@ -1,7 +1,7 @@
 """The form of host names in settings, judged before a resolver meets them.
 
-For a name with an empty or too long part Python's resolver raises UnicodeError, which is no OSError and says
-nothing of the setting. Source: RFC 1035, section 2.3.4.
+For a name with an empty or too long part Python's resolver raises UnicodeError, which is not an OSError and
+says nothing of the setting. Source: RFC 1035, section 2.3.4.
 """
 
 import re
@@ -40,6 +40,6 @@ def hosts_of(url: str) -> list[str]:
 
 
 def check_hosts(hosts: Iterable[str]) -> None:
-    """Raise ValueError, which shows none, when one of *hosts* is no host name; an empty one is left."""
+    """Raise ValueError, which shows none, when one of *hosts* is not a host name; an empty one is left."""
     if not all(is_host(host) for host in hosts if host):
         raise ValueError(HOST_RULE)

@@ -4,7 +4,7 @@ import errno
 import socket
 from collections.abc import Iterable
 
-from proofing.base.errors import ConfigurationError, Problem, why
+from proofing.base.errors import ConfigurationError, Problem, os_error_reason
 
 
 def listen_sockets(host: str, port: int) -> list[socket.socket]:
@@ -29,7 +29,7 @@ def listen_sockets(host: str, port: int) -> list[socket.socket]:
         rule = f"{port} is in use; choose another with PORT or --port"
         raise ConfigurationError([Problem("command line", "port", rule)])
     if not bound:
-        rule = f"{host} port {port} cannot be listened on ({why(errors[0])})"
+        rule = f"{host} port {port} cannot be listened on ({os_error_reason(errors[0])})"
         raise ConfigurationError([Problem("command line", "host", rule)])
     return bound
 

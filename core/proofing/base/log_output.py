@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from proofing.base.errors import why
+from proofing.base.errors import os_error_reason
 from proofing.base.logs import JSONFormatter, KeptLines
 
 #: Loggers of libraries that show values, URLs or statements at some level.
@@ -41,7 +41,7 @@ _LONG_RUNNING = frozenset({"web", "worker", "run"})
 
 
 class LineOutput(logging.Handler):
-    """Writes lines to a descriptor. What cannot be written is lost, counted, and said once."""
+    """Writes lines to a descriptor. What cannot be written is lost, counted, and reported once."""
 
     def __init__(self, descriptor: int) -> None:
         """Write to *descriptor*, which stays open."""
@@ -103,7 +103,7 @@ class LineOutput(logging.Handler):
         if time.monotonic() - self._complained_at < _COMPLAINT_SECONDS:
             return
         self._complained_at = time.monotonic()
-        reason = why(error) if isinstance(error, OSError) else type(error).__name__
+        reason = os_error_reason(error) if isinstance(error, OSError) else type(error).__name__
         line = self._own_line("log_write_failed", logging.ERROR, reason=reason)
         try:
             os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, line)

@@ -20,7 +20,7 @@ from typing import Any
 FIELDS = frozenset(
     """
     action age_seconds attempt backend billed code context count distribution dropped duration_ms
-    duration_seconds end enqueued_at environment error exception_backtrace exception_class
+    duration_seconds end_state enqueued_at environment error exception_backtrace exception_class
     exception_class_warn handed_back host http_method idle_time_ms images job_class job_id key key_id kind
     limit method migration name names outcome owner path pid plugin port problem problems queue_name
     queued_duration_ms reason reasons reference rescued role route rule seconds service slots source status
@@ -94,7 +94,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def _event(record: logging.LogRecord) -> str:
-    """Return the event's name; a sentence, which may hold anything, is no name, and is left out."""
+    """Return the event's name; a sentence, which may hold anything, is not a name, and is left out."""
     is_ours = record.name.partition(".")[0] == "proofing"
     event = record.msg if is_ours and isinstance(record.msg, str) and _EVENT.fullmatch(record.msg) else None
     return event or f"unnamed event of {record.name}"

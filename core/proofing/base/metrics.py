@@ -11,7 +11,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-# A gauge beside every counter that says when it began doubles the text, and no rate needs it.
+# A gauge alongside every counter that says when it began doubles the text, and no rate needs it.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -19,7 +19,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _JOB_SECONDS = (*_SECONDS[:-1], 50, 60)
 
 JOBS_SUBMITTED = Counter("proofing_jobs_submitted", "Jobs submitted", ["kind", "mode"])
-JOBS_ENDED = Counter("proofing_jobs_ended", "Jobs ended by this process", ["kind", "end", "outcome"])
+JOBS_ENDED = Counter("proofing_jobs_ended", "Jobs ended by this process", ["kind", "end_state", "outcome"])
 JOB_QUEUED_SECONDS = Histogram(
     "proofing_job_queued_seconds",
     "Time from the submit of jobs to their start",
@@ -27,7 +27,7 @@ JOB_QUEUED_SECONDS = Histogram(
     buckets=_JOB_SECONDS,
 )
 JOB_SECONDS = Histogram("proofing_job_seconds", "Run time of jobs", ["kind"], buckets=_JOB_SECONDS)
-WAITS_ABANDONED = Counter("proofing_waits_abandoned", "Waits that were given up without an answer", ["kind"])
+WAITS_ABANDONED = Counter("proofing_waits_abandoned", "Waits abandoned without an answer", ["kind"])
 VENDOR_CALLS = Counter(
     "proofing_vendor_calls", "Questions to vendors", ["vendor", "product", "outcome", "cause"]
 )

@@ -22,7 +22,7 @@ def parse_json(content: bytes, *, max_depth: int) -> Any:
         if _is_deeper(value, max_depth):
             raise ValueError
         if b"\\u" in content:
-            # Half a surrogate pair is no text: it would fail later, wherever it is first encoded.
+            # Half a surrogate pair is not text: it would fail later, wherever it is first encoded.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ValueError("not acceptable JSON") from None

@@ -38,7 +38,7 @@ def parse_yaml(text: str | bytes, source: str) -> dict[str, Any]:
         rule = "is nested too deeply, or contains itself"
         raise ConfigurationError([Problem(source, "file", rule)]) from None
     except yaml.reader.ReaderError as error:
-        # At a position of the text; its own message shows what stands there.
+        # At a position of the text; its own message shows the text there.
         line = str(_decoded(text)).count("\n", 0, error.position) + 1
         rule = "contains a control character, which YAML does not allow"
         raise ConfigurationError([Problem(source, f"line {line}", rule)]) from None
@@ -110,7 +110,7 @@ class _StrictLoader(yaml.SafeLoader):
     """SafeLoader that refuses duplicate keys and ambiguous numbers, and names their line."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Build one value; a date such as 2026-13-45 makes Python raise what is no error of YAML."""
+        """Build one value; a date such as 2026-13-45 makes Python raise what is not an error of YAML."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, OverflowError):

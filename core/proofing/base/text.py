@@ -113,7 +113,7 @@ def digits_of(text: str) -> str | None:
 
 
 def _plain(character: str) -> str:
-    """Return what stands for one character, white space aside."""
+    """Return the placeholder of one character; white space is kept."""
     if " " <= character <= "~":
         return character
     category, code = unicodedata.category(character), ord(character)

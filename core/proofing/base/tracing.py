@@ -1,7 +1,7 @@
 """Distributed traces by OpenTelemetry: from the request over submit and job to the calls of vendors.
 
 Off, and nothing of OpenTelemetry is imported, unless its standard variables name a collector
-(``OTEL_EXPORTER_OTLP_ENDPOINT``). A span has a name of ours and attributes of the register `ATTRIBUTES`;
+(``OTEL_EXPORTER_OTLP_ENDPOINT``). A span has one of our names and attributes of the register `ATTRIBUTES`;
 paths, queries, bodies, addresses and texts of exceptions never go into one. docs/adr/0029
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ATTRIBUTES: Mapping[str, str] = {
     "attempt": "proofing.job.execution",
     "cause": "error.type",
-    "end": "proofing.job.end",
+    "end_state": "proofing.job.end_state",
     "host": "server.address",
     "http_method": "http.request.method",
     "job_id": "proofing.job.id",
@@ -86,7 +86,7 @@ class Span:
         return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
     def set(self, **facts: str | float | None) -> None:
-        """Add facts that `ATTRIBUTES` registers; others are left out, and None is no fact."""
+        """Add facts that `ATTRIBUTES` registers; others are left out, and None is not a fact."""
         if self._span is not None:
             for name, value in facts.items():
                 if value is not None and name in ATTRIBUTES:

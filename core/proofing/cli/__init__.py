@@ -1,6 +1,6 @@
 """The command line: one command, `proofing`, with a module for each family of subcommands.
 
-Nothing heavy is imported before a subcommand needs it, so that `proofing --help` answers at once.
+Nothing heavy is imported before a subcommand needs it, so that `proofing --help` answers right away.
 """
 
 import argparse

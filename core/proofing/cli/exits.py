@@ -1,4 +1,4 @@
-"""Exit codes of `proofing` beside 0 (done) and 1 (a check failed, or the command must be run again).
+"""Exit codes of `proofing` alongside 0 (done) and 1 (a check failed, or the command must be run again).
 
 Source: sysexits.h for those below 128; shells report 128 and the signal's number.
 """

@@ -1,6 +1,6 @@
 """`proofing hosts`: where the vendors in the settings are, for the allow-list of a forward proxy.
 
-It runs where neither secrets nor backends can be reached, as beside Terraform: hosts are in settings.yaml.
+It runs where neither secrets nor backends can be reached, as alongside Terraform: hosts are in settings.yaml.
 """
 
 import argparse

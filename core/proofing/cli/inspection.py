@@ -59,7 +59,7 @@ async def check(options: argparse.Namespace) -> int:
     backends = make_backends(configuration, "check")
     reports = await check_backends(backends)
     deep = await _try_uploads(backends, configuration.settings, reports) if options.deep else None
-    unusable = with_sources(configuration.router.unusable(), configuration.layers)
+    unusable = with_sources(configuration.router.validate_vendors(), configuration.layers)
     vendors = [str(problem) for problem in unusable]
     advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
     if notes := _notes_on_settings(configuration):
@@ -173,7 +173,7 @@ async def explain(options: argparse.Namespace) -> int:
         print(json.dumps({kind: asdict(choice) for kind, choice in choices.items()}))
         return 0
     for kind, choice in choices.items():
-        print(f"{kind:<12} {choice.vendor or 'none'}: {'; '.join(choice.why)}")
+        print(f"{kind:<12} {choice.vendor or 'none'}: {'; '.join(choice.explanation)}")
     return 0
 
 
@@ -183,7 +183,7 @@ def reference() -> str:
         "# Settings",
         "",
         "Printed by `proofing settings --reference`. Keys marked *live* follow the file while processes run;",
-        "the others need a restart. Plugin settings stand in a map under the plugin's name.",
+        "the others need a restart. Plugin settings are a map under the plugin's name.",
         "",
         "| Key | Default | Live | Meaning |",
         "|---|---|---|---|",

@@ -70,7 +70,7 @@ async def show(options: argparse.Namespace) -> int:
 
 
 async def cancel(options: argparse.Namespace) -> int:
-    """Cancel one job: its page shows that it was canceled; 1 when it cannot be canceled any more."""
+    """Cancel one job: its page shows that it was canceled; 1 when it cannot be canceled anymore."""
     async with _queue() as queue:
         job = _only_one(await _find(queue, options.id), options.id)
         if job is None:
@@ -140,7 +140,7 @@ def _line(job: JobSummary) -> str:
     """Return one line about a job."""
     return (
         f"{job.result_id}  {job.state:<9}  {job.queue_name:<28}  age {job.age_seconds:>8.1f} s"
-        f"  executions {job.executions}  {job.end or ''}"
+        f"  executions {job.executions}  {job.end_state or ''}"
     ).rstrip()
 
 

@@ -30,7 +30,7 @@ dependencies = ["proofing"]
 [project.optional-dependencies]
 test = ["pytest", "pytest-asyncio"]
 
-# The name on the left is the name in settings.yaml; on the right stands the package to import.
+# The name on the left is the name in settings.yaml; on the right is the package to import.
 [project.entry-points.proofing]
 $name = "proofing_$name"
 
@@ -54,11 +54,11 @@ pip install -e '.[test]'
 pytest
 ```
 
-The tests pass as they stand, because vendor and answers are made up. To make it real: say in `resolution.py`
+The tests pass unchanged, because vendor and answers are made up. To make it real: say in `resolution.py`
 what the vendor is asked and what its answers mean, put answers that it really gave into `tests/`, list in
 `__init__.py` the attributes of the applicant that it needs, and no others.
 
-In settings.yaml, beside the plugins that are there:
+In settings.yaml, alongside the plugins that are there:
 
 ```yaml
 default:
@@ -157,7 +157,7 @@ _MATCHES = {"match": Match.MATCH, "mismatch": Match.MISMATCH, "unknown": Match.U
 
 
 class ${title}Answer(BaseModel):
-    """What $title promises to answer; anything else is no answer, and never a no."""
+    """What $title promises to answer; anything else is not an answer, and never a no."""
 
     model_config = ConfigDict(strict=True)
 

@@ -29,7 +29,8 @@ from proofing.settings import Settings
 _logger = get_logger(__name__)
 
 _DEFAULT_PORT = 8000
-#: How long `run` waits for a process of its own to become ready, to end after its drain, and to stop at once.
+#: How long `run` waits for a process of its own to become ready, to end after its drain, and to stop right
+#: away.
 _READY_SECONDS = 60.0
 _END_SECONDS = 10.0
 _HURRY_SECONDS = 10.0
@@ -93,9 +94,9 @@ async def migrate(_options: argparse.Namespace) -> int:
 async def run(options: argparse.Namespace) -> int:
     """Start web and workers as processes of their own, and stop them together."""
     with failed_starts_logged("run"):
-        configuration = await configure(role="run")  # wrong settings are told once, here
+        configuration = await configure(role="run")  # wrong settings are reported once, here
         port = chosen_port(options.port)
-        # Whoever listens there already would be asked whether the new server is ready.
+        # Anyone who listens there already would be asked whether the new server is ready.
         close_sockets(listen_sockets(options.host, port))
         start_logs(configuration, "run")
         await _migrate(configuration)
@@ -185,7 +186,7 @@ async def _watch(
             f"proofing: {name} exited unexpectedly with status {ended.returncode}; see the log",
             file=sys.stderr,
         )
-        # A signal, which is a negative number here, is no exit code of its own.
+        # A signal, which is a negative number here, is not an exit code of its own.
         return max(ended.returncode or 0, 1)
     finally:
         for task in (*ends, stopped, ready):
@@ -194,8 +195,8 @@ async def _watch(
 
 async def _ready(host: str, port: int) -> bool:
     """Wait until the server that listens on *host* answers; False when it does not."""
-    give_up = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < give_up:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
         with contextlib.suppress(OSError, TimeoutError, IndexError):
             async with asyncio.timeout(2):
                 reader, writer = await asyncio.open_connection(_EVERYWHERE.get(host, host), port)

@@ -195,7 +195,7 @@ class Walk:
         """Follow a waiting page to where it leads."""
         parser = self._parse()
         result_id = parser.wait.get("data-result-id")
-        give_up = time.monotonic() + _TIMEOUT_SECONDS
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while result_id:
             async with self._client.stream("GET", f"/api/jobs/{result_id}/events") as stream:
                 async for line in stream.aiter_lines():
@@ -203,7 +203,7 @@ class Walk:
                     if event.get("state") in _ENDED:
                         await self._get(event["next"])
                         return
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 raise SmokeError("the job did not end")
 
     async def _get(self, path: str) -> None:

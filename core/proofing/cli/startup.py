@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from proofing.base.errors import ConfigurationError, Problem, ProofingError, why
+from proofing.base.errors import ConfigurationError, Problem, ProofingError, os_error_reason
 from proofing.base.log_output import configure_logs, is_configured, require_log_file
 from proofing.base.logs import exception_fields, get_logger, log
 from proofing.bootstrap import Configuration, with_sources
@@ -61,10 +61,10 @@ def _log_failure(error: Exception) -> None:
 
 
 def _probable_place() -> tuple[Path | None, str]:
-    """Return directory and environment of the log as far as wrong settings tell.
+    """Return directory and environment of the log as far as invalid settings show.
 
     Raises:
-        OSError: nothing tells.
+        OSError: they do not show it.
     """
     try:
         layers = read_layers()
@@ -93,6 +93,6 @@ def _naming_log_directory(configuration: Configuration) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        rule = f"cannot be used: {why(error)}"
+        rule = f"cannot be used: {os_error_reason(error)}"
         problems = with_sources([Problem("settings", "log_directory", rule)], configuration.layers)
         raise ConfigurationError(problems) from None

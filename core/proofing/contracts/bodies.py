@@ -61,7 +61,7 @@ class StreamedBody:
 
         Raises:
             ValueError: a number is not finite.
-            TypeError: something is no JSON.
+            TypeError: something is not JSON.
         """
         # 128 random bits, so that nothing an applicant typed can be taken for the place of an image.
         mark = secrets.token_hex(16)
@@ -69,7 +69,7 @@ class StreamedBody:
 
         def place(item: object) -> str:
             if not isinstance(item, Base64):
-                raise TypeError(f"{type(item).__name__} is no JSON")
+                raise TypeError(f"{type(item).__name__} is not JSON")
             images.append(item)
             return mark
 
@@ -95,5 +95,5 @@ class StreamedBody:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self:
             yield piece
-            # Whoever takes the piece may do so without waiting; the others shall have their turn.
+            # Anyone who takes the piece may do so without waiting; the others shall have their turn.
             await asyncio.sleep(0)

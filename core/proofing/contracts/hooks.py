@@ -39,7 +39,7 @@ class BackendContext:
         is_production: whether the rules of production hold in it.
         role: what the process is for: ``web``, ``worker``, or the command ``migrate``, ``check``, ``jobs`` or
             ``erase``. A secret store also meets ``run`` (it starts a web and worker processes), ``settings``,
-            ``explain``, and ``cli`` when nothing was said; no other backend is made in these.
+            ``explain``, and ``cli`` by default; no other backend is made in these.
         public_url: origin the person's browser uses, such as ``https://proofing.example.gov``.
         secret: reads one of the application's secrets as 32 bytes, by a label of the backend's own.
         old_secrets: the same for keys of before, which still verify but never sign.

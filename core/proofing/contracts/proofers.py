@@ -5,10 +5,10 @@ through ``context.http`` (its only way out), and reads the answer into a result.
 or client of its own. Methods may be ``async def`` or plain ``def``; plain ones run in threads of their
 plugin, eight at most, and use ``context.sync``.
 
-Three shapes, told apart by the methods an adapter has:
+Three shapes, distinguished by an adapter's methods:
 
 * *answer*: ``proof(request, context)`` returns the result;
-* *submit, then poll* (`PollingProofer`): ``submit`` returns the vendor's ticket, ``poll`` the result or None
+* *submit, then poll* (`PollingProofer`): ``submit`` returns the vendor's id, ``poll`` the result or None
   while it is not ready; core asks again until the deadline;
 * *hosted session, then webhook* (`HostedProofer`): ``start`` returns the page the person goes to, and
   ``fetch`` the result once the vendor's webhook, or the person's return, says that it is ready.
@@ -37,7 +37,7 @@ ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
 
 
 class Maturity(StrEnum):
-    """How far an adapter can be trusted; the rules of each level stand in docs/vendors/index.md."""
+    """How far an adapter can be trusted; the rules of each level are in docs/vendors/index.md."""
 
     #: For tests and demonstrations; refused in production.
     MOCK = "mock"
@@ -111,7 +111,7 @@ class ProofingContext:
             that dies after that ends as *unknown outcome*, and one that dies within `unbilled` runs again.
         sync: the blocking twins of `http` and `unbilled`, for plain methods.
         remaining_seconds: tells how much of the question's time is left.
-        now: tells the wall-clock time, in UTC.
+        now: the wall-clock time, in UTC.
         logger: takes an event name and registered fields; never applicant data.
         cpu: decodes images and computes in a process without rights, for ``async def`` methods; bytes of a
             stranger are parsed nowhere else.
@@ -134,7 +134,7 @@ class Proofer(Protocol[ResultT_co]):
     back where its limit says so (`proofing.rules.limits`); a refused credential pages an operator. The
     vendor's own codes are translated here, in its plugin: rules see causes alone.
 
-    Anything else counts as a broken plugin (`End.PLUGIN_ERROR`), and its text is dropped.
+    Anything else counts as a broken plugin (`EndState.PLUGIN_ERROR`), and its text is dropped.
     """
 
     def proof(self, request: ProofingRequest, context: ProofingContext) -> ResultT_co | Awaitable[ResultT_co]:
@@ -146,9 +146,11 @@ class PollingProofer(Protocol[ResultT_co]):
     """The shape *submit, then poll*."""
 
     def submit(self, request: ProofingRequest, context: ProofingContext) -> str | Awaitable[str]:
-        """Hand in the question and return the vendor's ticket."""
+        """Hand in the question and return the vendor's id."""
 
-    def poll(self, ticket: str, context: ProofingContext) -> ResultT_co | Awaitable[ResultT_co | None] | None:
+    def poll(
+        self, vendor_reference: str, context: ProofingContext
+    ) -> ResultT_co | Awaitable[ResultT_co | None] | None:
         """Return the answer, or None while the vendor works."""
 
 
@@ -158,11 +160,11 @@ class HostedSession:
 
     Attributes:
         url: where to send the person; a bearer secret.
-        ticket: the vendor's id of the session.
+        vendor_reference: the vendor's id of the session.
     """
 
     url: str
-    ticket: str
+    vendor_reference: str
 
 
 @runtime_checkable
@@ -174,15 +176,15 @@ class HostedProofer(Protocol[ResultT_co]):
     ) -> HostedSession | Awaitable[HostedSession]:
         """Open a session at the vendor."""
 
-    def event_ticket(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str | None:
-        """Check a webhook's signature and return the ticket that is ready, or None for other events.
+    def event_reference(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str | None:
+        """Check a webhook's signature and return the vendor's id of what is ready, or None for other events.
 
         Raises:
             VendorError: the event is not the vendor's.
         """
 
     def fetch(
-        self, ticket: str, context: ProofingContext
+        self, vendor_reference: str, context: ProofingContext
     ) -> ResultT_co | Awaitable[ResultT_co | None] | None:
         """Return the answer, or None while there is none."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 
 
 class Capability(StrEnum):
@@ -25,8 +25,8 @@ class Capability(StrEnum):
     CRASH_RECOVERY = "rescue"
     #: Claims are fenced: a late completion by a former owner is rejected.
     FENCING = "fencing"
-    #: The end is kept durably with the job, and `verdict` finds it.
-    VERDICTS = "verdicts"
+    #: The end is kept durably with the job, and `final_status` finds it.
+    FINAL_STATUS = "final_status"
     #: `JobMessage.delay_seconds` is obeyed.
     DELAY = "delay"
     #: A second message with a waiting or running job's `unique_key` is not accepted.
@@ -59,11 +59,11 @@ class JobMessage:
         object_keys: what the job reads in the image store; deleted when it ends.
         counter_keys: on which the attempt was counted; refunded when the job ends without an answer.
         metadata: facts for the job's log line, such as image sizes; no PII. It decides nothing.
-        schema_version: of the arguments. A worker ends unknown versions as `End.UNREADABLE`.
+        schema_version: of the arguments. A worker ends unknown versions as `EndState.UNREADABLE`.
         enqueued_at: seconds since the epoch by the result store's clock; a queue with
-            `Capability.STORE_CLOCK` keeps its own time beside it.
+            `Capability.STORE_CLOCK` keeps its own time alongside it.
         stale_after_seconds: a job older than this calls no vendor.
-        deadline_seconds: a job that runs longer is ended as `End.TIMED_OUT`.
+        deadline_seconds: a job that runs longer is ended as `EndState.TIMED_OUT`.
         delay_seconds: do not start before.
         unique_key: refuse a second one while a job with this key waits or runs.
     """
@@ -123,7 +123,7 @@ class ClaimedJob(Protocol):
         """Record durably that the job's first vendor call is about to begin.
 
         From here on the job is never run again: when its worker dies before the end is recorded, it ends as
-        `End.UNKNOWN_OUTCOME`, since an answer that was not kept is as lost as one that never came.
+        `EndState.UNKNOWN_OUTCOME`, since an answer that was not kept is as lost as one that never came.
 
         Raises:
             LeaseLostError: the job is no longer ours; do not call.
@@ -134,7 +134,7 @@ class JobHandler(Protocol):
     """What a queue's worker does with jobs; core implements it."""
 
     async def run(self, job: ClaimedJob) -> StatusRecord:
-        """Run the job to its end, publish the result, and return the record that stands.
+        """Run the job to its end, publish the result, and return the effective record.
 
         Raises:
             asyncio.CancelledError: the queue took the job back (lease lost, drain over, canceled);
@@ -142,8 +142,8 @@ class JobHandler(Protocol):
             LeaseLostError: a note was rejected; nothing was published.
         """
 
-    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
-        """Publish *end* for a job that will not run (again), and return the record that stands."""
+    async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
+        """Publish *end* for a job that will not run (again), and return the effective record."""
 
 
 class JobState(StrEnum):
@@ -170,7 +170,7 @@ class JobSummary:
         run_seconds: how long it has run, or ran before its end; None when it never started.
         ended_seconds: how long ago it ended; None while it has no end.
         executions: how often it was started.
-        end: how it ended, or is about to.
+        end_state: how it ended, or is about to.
         vendor: the one whose call began first; None before, and where the queue does not keep it.
     """
 
@@ -181,14 +181,14 @@ class JobSummary:
     run_seconds: float | None = None
     ended_seconds: float | None = None
     executions: int = 0
-    end: str | None = None
+    end_state: str | None = None
     trace_id: str = ""
     vendor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerPurge:
-    """What `Queue.forget` found of one person.
+    """What `Queue.purge_owner` found of one person.
 
     Attributes:
         removed: jobs that waited and were dropped, and ends that were deleted from the history.
@@ -208,7 +208,7 @@ class QueueStats:
         running: queue name to jobs executing.
         oldest_seconds: age of the oldest job that is ready to start; 0 when none is.
         workers: live worker processes; None where the backend does not know.
-        ended: `End` value to how many, over the backend's memory.
+        ended: `EndState` value to how many, over the backend's memory.
         paused: name of a paused queue to how many seconds ago it was paused.
         details: further states of the backend, such as dead rows; snake_case, with the unit at the end.
         totals: what the backend has counted, such as rescued jobs, and seconds that add up. They only grow.
@@ -258,7 +258,7 @@ class Queue(Protocol):
         """
 
     async def cancel(self, result_id: str) -> bool:
-        """Stop a job and return whether one was stopped or told to stop."""
+        """Stop a job and return whether one was stopped, or asked to stop."""
 
     async def withdraw(self, result_id: str) -> bool:
         """Cancel a job whether or not its `enqueue` has arrived, and return whether it will call no vendor.
@@ -304,8 +304,8 @@ class Queue(Protocol):
             QueueError: without `Capability.PAUSE`.
         """
 
-    async def forget(self, owner: str) -> OwnerPurge:
-        """Drop every waiting job of *owner* without publishing an end, stop running ones, delete the ends.
+    async def purge_owner(self, owner: str) -> OwnerPurge:
+        """Delete every waiting job of *owner* without publishing an end, stop running ones, delete the ends.
 
         Harmless when repeated. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and
         does not count them.
@@ -314,8 +314,8 @@ class Queue(Protocol):
             QueueUnavailableError: some may be gone; ask again.
         """
 
-    async def verdict(self, result_id: str) -> StatusRecord | None:
-        """Return the durable end of a job, or None; always None without `Capability.VERDICTS`."""
+    async def final_status(self, result_id: str) -> StatusRecord | None:
+        """Return the durable end of a job, or None; always None without `Capability.FINAL_STATUS`."""
 
     async def work(
         self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float

@@ -1,9 +1,9 @@
-"""What is kept of a job: its kind, its ends, and the status record that the waiting page reads.
+"""What is stored about a job: its kind, its end state, and the status record that the waiting page reads.
 
 A kind is a member of `JobKind` with its names in `KINDS`; queues, slots, limits, settings and metrics follow
 from these. Its work is the module of `proofing.jobs` with the same name. To add one: CONTRIBUTING.md.
 
-The status record holds no PII. It lives as long as the session; the sealed result beside it lives 60 s.
+The status record holds no PII. It lives as long as the session; the sealed result alongside it lives 60 s.
 States: docs/explanation/job-life.md.
 """
 
@@ -91,11 +91,11 @@ class State(StrEnum):
 
     #: Submitted, and without an end so far.
     IN_PROGRESS = "in_progress"
-    #: Ended, in one of the ways of `End`.
+    #: Ended, as `EndState` says.
     DONE = "done"
 
 
-class End(StrEnum):
+class EndState(StrEnum):
     """How a job ended. Every job gets exactly one."""
 
     #: Every vendor that had to answer did; `outcome` says what it comes to.
@@ -156,7 +156,7 @@ class StatusRecord:
     owner: str
     submitted_at: float
     state: State = State.IN_PROGRESS
-    end: End | None = None
+    end_state: EndState | None = None
     outcome: Outcome | None = None
     reasons: tuple[str, ...] = ()
     fields: Mapping[str, str] | None = None
@@ -172,16 +172,16 @@ class StatusRecord:
     @property
     def is_success(self) -> bool:
         """Whether the step may be completed with it."""
-        return self.is_done and self.end is End.DONE and self.outcome is Outcome.PASSED
+        return self.is_done and self.end_state is EndState.DONE and self.outcome is Outcome.PASSED
 
     @property
     def is_exception(self) -> bool:
         """Whether it ended without an answer, also by being canceled; nothing is held against the person."""
-        return self.is_done and self.end is not End.DONE
+        return self.is_done and self.end_state is not EndState.DONE
 
-    def ended(
+    def finished(
         self,
-        end: End,
+        end: EndState,
         *,
         at: float,
         outcome: Outcome = Outcome.UNKNOWN,
@@ -193,7 +193,7 @@ class StatusRecord:
         return replace(
             self,
             state=State.DONE,
-            end=end,
+            end_state=end,
             outcome=outcome,
             reasons=reasons,
             fields=wrong_fields,
@@ -216,7 +216,7 @@ class StatusRecord:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: *text* is no status record.
+            ValueError: *text* is not a status record.
         """
         try:
             values: dict[str, Any] = json.loads(text)
@@ -226,7 +226,7 @@ class StatusRecord:
                 owner=values["owner"],
                 submitted_at=values["submitted_at"],
                 state=State(values["state"]),
-                end=End(values["end"]) if values["end"] else None,
+                end_state=EndState(values["end_state"]) if values["end_state"] else None,
                 outcome=Outcome(values["outcome"]) if values["outcome"] else None,
                 reasons=tuple(values["reasons"]),
                 fields=values["fields"],

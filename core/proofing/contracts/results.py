@@ -79,7 +79,7 @@ class DocAuthResult(StrEnum):
     ATTENTION = "Attention"
     #: Suspicious.
     CAUTION = "Caution"
-    #: The vendor could not tell.
+    #: The vendor could not decide.
     UNKNOWN = "Unknown"
     #: The vendor did not look.
     SKIPPED = "Skipped"

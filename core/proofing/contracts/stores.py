@@ -12,7 +12,7 @@ from proofing.contracts.records import StatusRecord
 
 #: Every object key begins so; whatever else lies in a bucket is not ours to delete.
 OBJECT_PREFIX = "captures/"
-#: Tells of an object key whether nobody needs the object any more.
+#: Tells of an object key whether nobody needs the object anymore.
 IsFinished = Callable[[str], Awaitable[bool]]
 
 
@@ -54,7 +54,7 @@ class Admission:
     """What came of `ResultStore.admit`.
 
     Attributes:
-        taken: keys of marks that stood already.
+        taken: keys of marks that already existed.
         full: the first counter whose maximum was reached, with how far it has come; None when none was.
     """
 
@@ -80,7 +80,7 @@ class Diagnosable(Protocol):
     """A store or queue that can say more of its set-up than that it can be reached; all may, none must."""
 
     async def check(self) -> Sequence[str]:
-        """Return what an operator should know or mend, one sentence each. Called while open."""
+        """Return what an operator should know or fix, one sentence each. Called while open."""
 
 
 @runtime_checkable
@@ -119,7 +119,7 @@ class ResultStore(Protocol):
         """Return the store's time, asked for now. See `Timekeeper`."""
 
     async def begin(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
-        """Keep a record that is in progress; return False, changing nothing, when one stands already."""
+        """Keep a record that is in progress; return False, changing nothing, when one already exists."""
 
     async def finish(
         self,
@@ -129,29 +129,29 @@ class ResultStore(Protocol):
         sealed_result: bytes | None = None,
         result_ttl_seconds: float = 60.0,
     ) -> StatusRecord:
-        """Keep a terminal *record* and its result, wake who waits, and return the record that stands.
+        """Keep a terminal *record* and its result, wake who waits, and return the effective record.
 
-        The first end wins: when a terminal record stands already, nothing is changed and that one is
+        The first end wins: when a terminal record already exists, nothing is changed and that one is
         returned. Writing is one atomic step. A record that was never begun, or was lost, is written.
         """
 
     async def status(self, result_id: str) -> StatusRecord | None:
-        """Return the record, or None when there is none (any more)."""
+        """Return the record, or None when there is none (anymore)."""
 
     async def wait(self, result_id: str, *, timeout_seconds: float) -> StatusRecord | None:
-        """Return the record as soon as it is terminal, or as it stands when *timeout_seconds* are over.
+        """Return the record as soon as it is terminal, or in its current state after *timeout_seconds*.
 
         Holds no connection or thread a waiter: hundreds wait on one process.
         """
 
     async def result(self, result_id: str) -> bytes | None:
-        """Return the sealed result, leaving it; None when there is none (any more)."""
+        """Return the sealed result, leaving it; None when there is none (anymore)."""
 
     async def drop_result(self, result_id: str) -> bool:
         """Delete the sealed result; return whether there was one. Of many at once one removes it."""
 
     async def save(self, key: str, value: bytes, *, ttl_seconds: float) -> None:
-        """Keep *value* under *key*, replacing what stood there and its expiry."""
+        """Keep *value* under *key*, replacing any previous value and its expiry."""
 
     async def load(self, key: str) -> bytes | None:
         """Return the value under *key*, or None."""
@@ -160,7 +160,7 @@ class ResultStore(Protocol):
         """Delete what `save` kept under *key*. Harmless when nothing is there."""
 
     async def add(self, key: str, value: bytes, *, ttl_seconds: float) -> bool:
-        """Keep *value* only when nothing stands under *key*; return whether it was kept. Atomic."""
+        """Store *value* only when *key* does not exist; return whether it was stored. Atomic."""
 
     async def compare_and_set(
         self,
@@ -216,7 +216,7 @@ class ResultStore(Protocol):
         """Take one counted attempt back (never below 0), leaving the window as it is. Atomic."""
 
     async def reset(self, counter: str) -> bool:
-        """Delete *counter*; return whether it stood."""
+        """Delete *counter*; return whether it existed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 A job seals several messages; a call for each would cost more than the rest of the request. A data key serves
 a bounded number of messages of one purpose for a bounded time. Before it reaches a bound, the next one is
-made beside the work. docs/adr/0003-sealed-messages.md.
+made alongside the work. docs/adr/0003-sealed-messages.md.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class DataKeys:
             in_use.uses_left -= 1
             return in_use.key
 
-    async def opening(self, purpose: Purpose, wrapped: bytes, key_id: str) -> bytes:
+    async def key_for_opening(self, purpose: Purpose, wrapped: bytes, key_id: str) -> bytes:
         """Return the plain data key of a message, from memory while its life lasts.
 
         Raises:
@@ -106,7 +106,11 @@ class DataKeys:
         except StoreError as error:
             # Made ahead, it is missed by nobody: who needs it when the old one is spent asks again.
             log(
-                _logger, "key_not_renewed", level=logging.WARNING, context=purpose, error=type(error).__name__
+                _logger,
+                "key_renewal_failed",
+                level=logging.WARNING,
+                context=purpose,
+                error=type(error).__name__,
             )
             raise
         log(_logger, "key_used", action="generate", key_id=key.key_id, context=purpose)
@@ -148,7 +152,7 @@ class _SharedCalls(Generic[KeyT, AnswerT]):
         return await asyncio.shield(self.begin(key, call))
 
     def _end(self, key: KeyT, done: "asyncio.Task[AnswerT]") -> None:
-        """Forget a call; its failure is told to whoever waits, and to nobody else."""
+        """Forget a call; its failure is reported only to those who wait for it."""
         del self._tasks[key]
         if not done.cancelled():
             done.exception()

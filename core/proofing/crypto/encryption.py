@@ -133,7 +133,7 @@ class Sealer:
         """
         parts = _parse(blob)
         bound = self._bound(context)
-        data_key = await self._data_keys.opening(context.purpose, parts.wrapped, parts.key_id)
+        data_key = await self._data_keys.key_for_opening(context.purpose, parts.wrapped, parts.key_id)
         key, commitment = _derive(data_key, parts.message_id)
         if not hmac.compare_digest(commitment, parts.commitment):
             raise EncryptionError

@@ -6,14 +6,14 @@ from proofing.contracts.records import StatusRecord
 from proofing.crypto.encryption import KeyRing
 
 #: Label of the MAC over status records.
-_VERDICT_LABEL = "verdict"
+_LABEL = "status record"
 
 
 def sign_record(keys: KeyRing, record: StatusRecord) -> StatusRecord:
     """Return *record* with its MAC."""
-    return replace(record, mac=keys.sign(record.signed_part(), _VERDICT_LABEL))
+    return replace(record, mac=keys.sign(record.signed_part(), _LABEL))
 
 
 def is_genuine(keys: KeyRing, record: StatusRecord) -> bool:
-    """Tell whether *record* is one of ours, by its MAC."""
-    return keys.verify(record.signed_part(), record.mac, _VERDICT_LABEL)
+    """Tell whether Proofing wrote *record*, by its MAC."""
+    return keys.verify(record.signed_part(), record.mac, _LABEL)

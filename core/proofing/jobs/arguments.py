@@ -1,6 +1,6 @@
 """What is sealed into a job, and the conclusion it comes to.
 
-Version 1 of the arguments; a worker ends a message of another version as `End.UNREADABLE`.
+Version 1 of the arguments; a worker ends a message of another version as `EndState.UNREADABLE`.
 """
 
 import base64
@@ -14,7 +14,7 @@ from proofing.base.errors import EncryptionError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.job_results import AnyJobResult
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.contracts.results import Outcome
 
 SCHEMA_VERSION = 1
@@ -148,16 +148,16 @@ class JobResult:
     """What a job came to.
 
     Attributes:
-        end: how it ended.
-        outcome: what it comes to; only `End.DONE` has one other than unknown.
+        end_state: how it ended.
+        outcome: what it comes to; only `EndState.DONE` has one other than unknown.
         reasons: codes for the screens; no PII.
         fields: form field to code, for document errors.
         timed_out: whether a vendor ran out of time.
         result: what is sealed for the page; may hold PII.
-        facts: what the summary line says beside; no PII.
+        facts: what else the summary line holds; no PII.
     """
 
-    end: End = End.DONE
+    end_state: EndState = EndState.DONE
     outcome: Outcome = Outcome.UNKNOWN
     reasons: tuple[str, ...] = ()
     fields: Mapping[str, str] | None = None

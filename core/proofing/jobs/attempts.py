@@ -11,8 +11,8 @@ from proofing.contracts.stores import Mark
 from proofing.jobs.arguments import Arguments
 from proofing.rules.limits import Counter
 
-#: Values of the mark of a submit: set together with its counts, or in their place when it is given up.
-ADMITTED, GIVEN_UP = b"admitted", b"given up"
+#: Values of the mark of a submit: set together with its counts, or in their place when it is abandoned.
+ADMITTED, ABANDONED = b"admitted", b"abandoned"
 #: Longer than a submit and its undoing take, and than a command can still be on its way to the store.
 _MARK_LIFE_SECONDS = 120.0
 
@@ -38,7 +38,7 @@ class Submission:
         owner: opaque reference of the person.
         partner: opaque reference of the organization that sent the person.
         ready: makes what the job runs with; may refuse with a `ProofingError`.
-        taken: makes the error for marks that stood already, of their keys.
+        taken: makes the error for the keys of marks that already existed.
         undo: takes the marks back.
         counters: on which it counts.
         inline: whether the job runs inside the request.
@@ -81,7 +81,7 @@ def new_result_id() -> str:
     return str(uuid.uuid4())
 
 
-def ready(arguments: Arguments) -> Callable[[], Awaitable[Ready]]:
+def constant(arguments: Arguments) -> Callable[[], Awaitable[Ready]]:
     """Return a maker of *arguments* that are there already."""
 
     async def make() -> Ready:

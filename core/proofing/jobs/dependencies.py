@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from proofing.base.patience import FIRST_WAIT_SECONDS, PATIENCE_SECONDS, retry_while_unavailable
+from proofing.base.retries import FIRST_WAIT_SECONDS, RETRY_SECONDS, retry_while_unavailable
 from proofing.contracts.queues import Queue
 from proofing.contracts.stores import ImageStore, ResultStore
 from proofing.crypto.encryption import KeyRing, Sealer
@@ -28,16 +28,16 @@ class Deadlines:
         undo_wait_seconds: the first wait between two tries to withdraw a job from a queue that is away.
     """
 
-    publish_seconds: float = PATIENCE_SECONDS
+    publish_seconds: float = RETRY_SECONDS
     publish_wait_seconds: float = FIRST_WAIT_SECONDS
     delete_images_seconds: float = 4.0
     slow_submit_seconds: float = 5.0
     undo_wait_seconds: float = 0.5
 
     async def retry_while_unavailable(self, step: Callable[[], Awaitable[StepT]]) -> StepT:
-        """Do *step* again while its store is away; see `proofing.base.patience`."""
+        """Do *step* again while its store is away; see `proofing.base.retries`."""
         return await retry_while_unavailable(
-            step, patience_seconds=self.publish_seconds, first_wait_seconds=self.publish_wait_seconds
+            step, retry_seconds=self.publish_seconds, first_wait_seconds=self.publish_wait_seconds
         )
 
 

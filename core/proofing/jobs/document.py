@@ -1,7 +1,7 @@
 """The document job: get the pictures, let them through the gate, ask the vendor, judge what it read.
 
 Uploaded pictures are read by the stored key with a cap, held to the stored hash, decrypted, and only then
-looked at. Pictures of a form post enter at the gate; everything after is the same.
+checked. Pictures of a form post enter at the gate; everything after is the same.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Image, Side, UploadedImage
 from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.contracts.results import Outcome, ProoferKind
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.contexts import image_key_context
@@ -80,7 +80,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
     )
     check = await run.ask(loaded, request, step="vendor_request")
     if check.result is None:
-        return JobResult(end=End.VENDOR_EXCEPTION, reasons=("network",), timed_out=check.timed_out)
+        return JobResult(end_state=EndState.VENDOR_EXCEPTION, reasons=("network",), timed_out=check.timed_out)
     verdict = judge_document(
         check.result,
         fingerprints=fingerprints,
@@ -129,7 +129,7 @@ def _refused(fields: Mapping[Side, str]) -> JobResult:
     """Conclude without having asked the vendor, and so without an answer."""
     codes = tuple(dict.fromkeys(str(code) for code in fields.values()))
     return JobResult(
-        end=End.BAD_IMAGE,
+        end_state=EndState.BAD_IMAGE,
         reasons=codes,
         fields={side.value: str(code) for side, code in fields.items()},
     )
@@ -151,7 +151,7 @@ def _conclude(verdict: DocumentVerdict) -> JobResult:
         facts["warning"] = "unexplained" if verdict.is_unexplained else "unknown_alerts"
         facts["names"] = list(verdict.unknown_alerts)
     return JobResult(
-        end=End.VENDOR_EXCEPTION if verdict.outcome is Outcome.UNKNOWN else End.DONE,
+        end_state=EndState.VENDOR_EXCEPTION if verdict.outcome is Outcome.UNKNOWN else EndState.DONE,
         outcome=verdict.outcome,
         reasons=tuple(str(code) for code in verdict.reasons),
         fields={side.value: str(code) for side, code in verdict.fields.items()} or None,

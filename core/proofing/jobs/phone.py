@@ -3,7 +3,7 @@
 from typing import Any
 
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.contracts.results import Check, Outcome, ProoferKind
 from proofing.jobs.arguments import JobResult, PIIArguments
 from proofing.jobs.kinds import JobType, Tools
@@ -20,9 +20,9 @@ async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> Job
         if last.passed:
             break
     if last is None:
-        return JobResult(end=End.VENDOR_EXCEPTION, reasons=(NO_VENDOR,))
+        return JobResult(end_state=EndState.VENDOR_EXCEPTION, reasons=(NO_VENDOR,))
     if last.result is None or last.result.outcome is Outcome.UNKNOWN:
-        return JobResult(end=End.VENDOR_EXCEPTION, timed_out=last.timed_out)
+        return JobResult(end_state=EndState.VENDOR_EXCEPTION, timed_out=last.timed_out)
     outcome = Outcome.PASSED if last.passed else Outcome.FAILED
     return JobResult(outcome=outcome, reasons=last.result.reasons)
 

@@ -41,7 +41,7 @@ async def proof_resolution(run: JobRun, arguments: PIIArguments, tools: Tools) -
     )
     record = adjudicate(arguments.applicant, checks)
     return JobResult(
-        end=record.end,
+        end_state=record.end_state,
         outcome=record.outcome,
         reasons=record.reasons,
         timed_out=record.timed_out,

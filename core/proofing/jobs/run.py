@@ -25,7 +25,7 @@ from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
 from proofing.base.tracing import SpanKind, span
 from proofing.contracts.proofers import PollingProofer, ProoferDescriptor, ProofingContext, ProofingRequest
 from proofing.contracts.queues import ClaimedJob
-from proofing.contracts.records import End, StatusRecord
+from proofing.contracts.records import EndState, StatusRecord
 from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
 from proofing.jobs.intents import QuestionIntent, RunIntent
 from proofing.outbound.billing import unbilled
@@ -209,9 +209,9 @@ class JobRun:
         proofer: Any = loaded.proofer
         if not isinstance(proofer, PollingProofer):
             return await self._call(plugin, proofer.proof, request, context)
-        ticket = await self._call(plugin, proofer.submit, request, context)
+        vendor_reference = await self._call(plugin, proofer.submit, request, context)
         wait = _POLL_SECONDS
-        while (result := await self._call(plugin, proofer.poll, ticket, context)) is None:
+        while (result := await self._call(plugin, proofer.poll, vendor_reference, context)) is None:
             await asyncio.sleep(wait)
             wait = min(wait * _POLL_GROWTH, _POLL_MOST_SECONDS)
         return result
@@ -262,9 +262,9 @@ async def traced(job: ClaimedJob, running: Awaitable[StatusRecord]) -> StatusRec
         queued_ms=round(job.age_seconds * 1000, 2),
     ) as performing:
         record = await running
-        performing.set(end=record.end, outcome=record.outcome)
-        if record.end is not End.DONE:
-            performing.fail(record.end or "")
+        performing.set(end_state=record.end_state, outcome=record.outcome)
+        if record.end_state is not EndState.DONE:
+            performing.fail(record.end_state or "")
         return record
 
 

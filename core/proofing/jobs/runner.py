@@ -24,7 +24,7 @@ from proofing.base.metrics import JOB_QUEUED_SECONDS, JOB_SECONDS, JOBS_ENDED
 from proofing.contracts.images import Side
 from proofing.contracts.job_results import write_result
 from proofing.contracts.queues import ClaimedJob, JobMessage
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.crypto.contexts import arguments_context, result_context
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult
@@ -62,35 +62,35 @@ class JobRunner:
         """Run a job inside the request, with *arguments* that were never persisted; otherwise as `run`."""
         return await traced(job, self._run(job, arguments))
 
-    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+    async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
         """Publish *end* for a job that will not run. See `proofing.contracts.queues.JobHandler`."""
-        record = await self._publish(message, JobResult(end=end))
-        log(_logger, "discard", **message.log_fields, end=record.end)
+        record = await self._publish(message, JobResult(end_state=end))
+        log(_logger, "discard", **message.log_fields, end_state=record.end_state)
         return record
 
-    async def _standing_end(self, message: JobMessage) -> End | None:
-        """Return the end that stands already, and mark the job as started when there is none.
+    async def _existing_end_state(self, message: JobMessage) -> EndState | None:
+        """Return the end state that exists already, and mark the job as started when there is none.
 
-        One may stand of a rescued job that was published, of one that was replayed, or of one that was called
-        off. Calling off and starting set the same mark, so that exactly one of them happens.
+        There may be one of a rescued job that was published, of one that was replayed, or of one that was
+        called off. Calling off and starting set the same mark, so that exactly one of them happens.
         """
         mark = start_mark(message.result_id, self._live.current)
         try:
             adding = self._results.add(mark.key, mark.value, ttl_seconds=mark.ttl_seconds)
             record, is_first = await asyncio.gather(self._results.status(message.result_id), adding)
             if not is_first and await self._results.load(mark.key) == CALLED_OFF:
-                return End.CANCELED
+                return EndState.CANCELED
         except StoreError:
             return None
         if record is None or not record.is_done or record.owner != message.owner:
             return None
-        return record.end if is_genuine(self._keys, record) else None
+        return record.end_state if is_genuine(self._keys, record) else None
 
     async def _run(self, job: ClaimedJob, arguments: Arguments | None) -> StatusRecord:
         message = job.message
         # What was submitted by this very request, a moment ago, nobody else can have ended.
         is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
-        if not is_ours and (standing := await self._standing_end(message)) is not None:
+        if not is_ours and (standing := await self._existing_end_state(message)) is not None:
             return await self.discard(message, standing)
         run = JobRun(job, self._desk)
         queued_seconds = job.age_seconds
@@ -107,7 +107,11 @@ class JobRunner:
         try:
             conclusion = await self._conclude(run, queued_seconds, arguments, summary)
             record = await self._publish(message, conclusion)
-            summary |= {"end": record.end, "outcome": record.outcome, "success": record.is_success}
+            summary |= {
+                "end_state": record.end_state,
+                "outcome": record.outcome,
+                "success": record.is_success,
+            }
             summary |= conclusion.facts
         except (LeaseLostError, asyncio.CancelledError) as error:
             summary |= {"exception_class_warn": type(error).__name__, "success": False}
@@ -141,26 +145,26 @@ class JobRunner:
         """Do the work under the job's deadline and turn every failure into a typed end."""
         message = run.message
         if queued_seconds > message.stale_after_seconds:
-            return JobResult(end=End.STALE)
+            return JobResult(end_state=EndState.STALE)
         if message.schema_version != SCHEMA_VERSION:
-            return JobResult(end=End.UNREADABLE)
+            return JobResult(end_state=EndState.UNREADABLE)
         try:
             async with asyncio.timeout(message.deadline_seconds):
                 return await self._work(run, arguments)
         except TimeoutError:
-            return JobResult(end=End.TIMED_OUT, timed_out=True)
-        except Exception as raised:  # noqa: BLE001 - a bug of ours must still end the job, typed
+            return JobResult(end_state=EndState.TIMED_OUT, timed_out=True)
+        except Exception as raised:  # noqa: BLE001 - a bug in Proofing must still end the job, typed
             error = _first(raised)
         if isinstance(error, LeaseLostError):
             raise error
         end, reasons, fields = _classify(error)
-        if end in (End.INTERNAL_ERROR, End.PLUGIN_ERROR):
+        if end in (EndState.INTERNAL_ERROR, EndState.PLUGIN_ERROR):
             # The summary line has one level whatever happened; this one is for alarms.
-            log(_logger, "job_failed", level=logging.ERROR, **message.log_fields, end=end)
+            log(_logger, "job_failed", level=logging.ERROR, **message.log_fields, end_state=end)
         summary |= exception_fields(error)
-        if end is not End.INTERNAL_ERROR:
+        if end is not EndState.INTERNAL_ERROR:
             summary["exception_class_warn"] = summary.pop("exception_class")
-        return JobResult(end=end, reasons=reasons, fields=fields)
+        return JobResult(end_state=end, reasons=reasons, fields=fields)
 
     async def _work(self, run: JobRun, arguments: Arguments | None) -> JobResult:
         """Open the arguments and do the kind's work."""
@@ -177,7 +181,7 @@ class JobRunner:
     async def _publish(self, message: JobMessage, conclusion: JobResult) -> StatusRecord:
         """Seal and publish the end; then refund what was not answered and delete the images.
 
-        Returns the record that stands: another process may have ended the job first.
+        Returns the effective record: another process may have ended the job first.
         """
         sealed, conclusion = await self._seal_result(message, conclusion)
         record = StatusRecord(
@@ -185,8 +189,8 @@ class JobRunner:
             kind=message.kind,
             owner=message.owner,
             submitted_at=message.enqueued_at,
-        ).ended(
-            conclusion.end,
+        ).finished(
+            conclusion.end_state,
             at=self._results.now(),
             outcome=conclusion.outcome,
             reasons=conclusion.reasons,
@@ -207,20 +211,20 @@ class JobRunner:
         try:
             standing = await self._deadlines.retry_while_unavailable(finish)
         except StoreError:
-            # A durable queue keeps the verdict with the job; without one the page ends as "missing".
+            # A durable queue keeps the final status with the job; without one the page ends as "missing".
             log(
                 _logger,
                 "publish_failed",
                 level=logging.ERROR,
                 job_id=message.result_id,
                 trace_id=message.trace_id,
-                end=record.end,
+                end_state=record.end_state,
             )
             standing = record
         if standing.mac == record.mac:
-            JOBS_ENDED.labels(message.kind.value, record.end or "", record.outcome or "").inc()
+            JOBS_ENDED.labels(message.kind.value, record.end_state or "", record.outcome or "").inc()
             await self._settle(message, record)
-        # Whoever's end stands: its process may have died before it came so far. Until the queue has recorded
+        # The first end wins: its process may have died before it came so far. Until the queue has recorded
         # the end, a live job is the note that pictures are to be deleted. docs/adr/0008
         await self._delete_pictures(message)
         return standing
@@ -235,7 +239,7 @@ class JobRunner:
             plain = write_result(conclusion.result)
         except (TypeError, ValueError):
             # What a vendor read is not of the type that it must have.
-            return None, JobResult(end=End.PLUGIN_ERROR)
+            return None, JobResult(end_state=EndState.PLUGIN_ERROR)
         try:
             context = result_context(message.owner, message.result_id)
             return await self._deadlines.retry_while_unavailable(
@@ -244,7 +248,7 @@ class JobRunner:
         except StoreError:
             if not job_type(message.kind).needs_result:
                 return None, conclusion
-            return None, JobResult(end=End.INTERNAL_ERROR)
+            return None, JobResult(end_state=EndState.INTERNAL_ERROR)
 
     async def _settle(self, message: JobMessage, record: StatusRecord) -> None:
         """Refund an attempt without an answer; once a job."""
@@ -283,22 +287,22 @@ class JobRunner:
 
 
 def _first(error: BaseException) -> BaseException:
-    """Return *error*, or the first one in a group, however nested; one of ours before others."""
+    """Return *error*, or the first one in a group, however nested; our own before others."""
     while isinstance(error, BaseExceptionGroup):
         ours = [item for item in error.exceptions if isinstance(item, (ProofingError, BaseExceptionGroup))]
         error = (ours or error.exceptions)[0]
     return error
 
 
-def _classify(error: BaseException) -> tuple[End, tuple[str, ...], dict[str, str] | None]:
+def _classify(error: BaseException) -> tuple[EndState, tuple[str, ...], dict[str, str] | None]:
     """Return end, reasons and fields for an error that stopped the work."""
     if isinstance(error, EncryptionError):
-        return End.DECRYPT_ERROR, (), None
+        return EndState.DECRYPT_ERROR, (), None
     if isinstance(error, ImageError):
         sides = [error.side] if error.side else [Side.FRONT.value, Side.BACK.value]
-        return End.BAD_IMAGE, (error.code,), dict.fromkeys(sides, error.code)
+        return EndState.BAD_IMAGE, (error.code,), dict.fromkeys(sides, error.code)
     if isinstance(error, ImageNotFoundError):
-        return End.BAD_IMAGE, ("missing",), None
+        return EndState.BAD_IMAGE, ("missing",), None
     if isinstance(error, PluginError):
-        return End.PLUGIN_ERROR, (), None
-    return End.INTERNAL_ERROR, (), None
+        return EndState.PLUGIN_ERROR, (), None
+    return EndState.INTERNAL_ERROR, (), None

@@ -1,7 +1,7 @@
 """The steps of a submit, each atomic in its store, and how they are undone when one fails.
 
 Who submits chooses the result id, and has noted it where every host looks first (a session, in one
-atomic change): of two submits at once one is made. Beside each other, because each waits for another machine,
+atomic change): of two submits at once one is made. Concurrently, because each waits for another machine,
 the attempt is noted, its status record is written, and it is admitted: all limits are counted and all upload
 slots taken in one step, or nothing is. Then the job is enqueued; with jobs switched off it runs here.
 
@@ -22,7 +22,7 @@ from proofing.base.logs import get_logger, log
 from proofing.base.metrics import JOBS_SUBMITTED
 from proofing.base.tracing import Span, SpanKind, span
 from proofing.contracts.queues import JobMessage
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.stores import Count
 from proofing.crypto.contexts import arguments_context
 from proofing.crypto.record_macs import sign_record
@@ -31,7 +31,7 @@ from proofing.jobs.attempts import Progress, Submission, submit_mark
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.undoing import Undoer
-from proofing.sessions.traces import Trace, Traces
+from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 
 _logger = get_logger(__name__)
 
@@ -48,7 +48,7 @@ class Submitter:
         self._keys = parts.keys
         self._live = parts.live
         self._deadlines = parts.deadlines
-        self._traces = Traces(parts.results, parts.live)
+        self._erasure_index = ErasureIndex(parts.results, parts.live)
         self._background = Background()
         self._undoer = Undoer(parts, self._background)
         self._running_here: set[str] = set()
@@ -90,7 +90,7 @@ class Submitter:
                 await self._queue.enqueue([message])
                 log(_logger, "enqueue", **message.log_fields)
                 if time.monotonic() - began > self._deadlines.slow_submit_seconds:
-                    await self._take_back_if_given_up(message)
+                    await self._withdraw_if_abandoned(message)
         except ProofingError:
             if await asyncio.shield(self._background.begin(self._undoer.undo(submission, progress))):
                 raise
@@ -106,7 +106,7 @@ class Submitter:
         return submission.result_id
 
     def is_running_here(self, result_id: str) -> bool:
-        """Tell whether the job runs inside a request of this process, also one that was given up."""
+        """Tell whether the job runs inside a request of this process, also one that was abandoned."""
         return result_id in self._running_here
 
     async def _run_inline(self, message: JobMessage, arguments: Arguments, began: float) -> None:
@@ -138,7 +138,7 @@ class Submitter:
             enqueued_at=record.submitted_at if record else self._results.now(),
             counter_keys=tuple(refund),
         )
-        await self._runner.discard(message, End.CANCELED)
+        await self._runner.discard(message, EndState.CANCELED)
         await self._queue.cancel(result_id)
 
     def _message(self, submission: Submission, submitting: Span) -> JobMessage:
@@ -171,7 +171,9 @@ class Submitter:
         """
         message = self._message(submission, submitting)
         noted, begun, arguments = await asyncio.gather(
-            self._traces.note(submission.owner, Trace(job=submission.result_id, keys=[progress.mark.key])),
+            self._erasure_index.record(
+                submission.owner, DataFootprint(job=submission.result_id, keys=[progress.mark.key])
+            ),
             self._begin(message),
             self._admit(submission, progress),
             return_exceptions=True,
@@ -215,7 +217,7 @@ class Submitter:
         life = self._live.current.session_max_age_seconds
         return await self._results.begin(sign_record(self._keys, _record(message)), ttl_seconds=life)
 
-    async def _take_back_if_given_up(self, message: JobMessage) -> None:
+    async def _withdraw_if_abandoned(self, message: JobMessage) -> None:
         """Cancel the job if its attempt was ended while this host was slow; its worker would see it, too."""
         record = await self._results.status(message.result_id)
         if record is not None and record.is_done:

@@ -10,9 +10,9 @@ from proofing.base.concurrency import Background, gather_settled
 from proofing.base.errors import ProofingError
 from proofing.base.logs import get_logger, log
 from proofing.contracts.queues import Capability
-from proofing.contracts.records import End, StatusRecord
+from proofing.contracts.records import EndState, StatusRecord
 from proofing.crypto.record_macs import sign_record
-from proofing.jobs.attempts import ADMITTED, GIVEN_UP, Progress, Submission
+from proofing.jobs.attempts import ABANDONED, ADMITTED, Progress, Submission
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.start_marks import start_mark
 
@@ -35,7 +35,7 @@ class Undoer:
         self._background = background
 
     async def undo(self, submission: Submission, progress: Progress) -> bool:
-        """Take back what a failed submit has done; False when its job runs all the same."""
+        """Take back what a failed submit has done; False when its job runs anyway."""
         if progress.admitted is None:
             try:
                 await self._settle(progress)
@@ -60,7 +60,7 @@ class Undoer:
         Its mark is taken for it, so that an `admit` which is still on its way is refused.
         """
         mark = progress.mark
-        if await self._results.add(mark.key, GIVEN_UP, ttl_seconds=mark.ttl_seconds):
+        if await self._results.add(mark.key, ABANDONED, ttl_seconds=mark.ttl_seconds):
             progress.admitted = False
         else:
             progress.admitted = await self._results.load(mark.key) == ADMITTED
@@ -90,7 +90,7 @@ class Undoer:
         record = StatusRecord(
             result_id=submission.result_id, kind=submission.kind, owner=submission.owner, submitted_at=now
         )
-        return sign_record(self._keys, record.ended(End.CANCELED, at=now))
+        return sign_record(self._keys, record.finished(EndState.CANCELED, at=now))
 
     async def _call_off(self, record: StatusRecord, progress: Progress) -> bool:
         """End the attempt with *record* before any worker starts it; False when one has."""
@@ -101,9 +101,9 @@ class Undoer:
                 return False
         life = self._live.current.session_max_age_seconds
         kept = await self._results.finish(record, ttl_seconds=life)
-        # Whoever ended it first has given back what that end gives back.
+        # The process that ended it first has refunded what that end refunds.
         progress.counts = progress.counts and kept.mac == record.mac
-        return kept.end is End.CANCELED
+        return kept.end_state is EndState.CANCELED
 
     def _give_back(self, submission: Submission, progress: Progress) -> list[Awaitable[Any]]:
         """Return the steps that take the attempt off its counters, and its marks away."""
@@ -122,10 +122,10 @@ class Undoer:
         meanwhile; the queue keeps it off for good, should the result store lose the record. A queue that
         cannot bar an id is asked until the job is there.
         """
-        give_up = time.monotonic() + self._live.current.async_stale_job_timeout_seconds
+        deadline = time.monotonic() + self._live.current.async_stale_job_timeout_seconds
         backoff = Backoff(self._deadlines.undo_wait_seconds, _LONGEST_PAUSE_SECONDS)
         bars = Capability.WITHDRAW in self._queue.capabilities
-        while time.monotonic() < give_up:
+        while time.monotonic() < deadline:
             try:
                 if bars:
                     # False: it has begun or ended, and the record in the result store decides.

@@ -71,7 +71,7 @@ from proofing.contracts.queues import (
     QueueStats,
     pause_sentences,
 )
-from proofing.contracts.records import End, JobKind, State, StatusRecord
+from proofing.contracts.records import EndState, JobKind, State, StatusRecord
 from proofing.contracts.results import (
     Alert,
     Check,
@@ -142,7 +142,7 @@ __all__ = [
     "DocAuthResult",
     "DocumentResult",
     "EncryptionError",
-    "End",
+    "EndState",
     "HTTPClient",
     "HostedProofer",
     "HostedSession",

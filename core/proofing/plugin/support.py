@@ -8,7 +8,7 @@ Heavier than `proofing.plugin`: import it in the modules that do the work, not i
 """
 
 from proofing.base.backoff import Backoff, jittered
-from proofing.base.errors import unreadable, why
+from proofing.base.errors import os_error_reason, unreadable
 from proofing.base.foreign import calls_back, seam, translated
 from proofing.base.libpq import libpq_problem
 from proofing.base.log_output import silence_foreign
@@ -49,6 +49,7 @@ __all__ = [
     "jittered",
     "judge_matches",
     "libpq_problem",
+    "os_error_reason",
     "parse_json",
     "parse_xml",
     "parse_yaml",
@@ -59,5 +60,4 @@ __all__ = [
     "trouble_of_postgres",
     "trouble_of_redis",
     "unreadable",
-    "why",
 ]

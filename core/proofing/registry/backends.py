@@ -133,7 +133,7 @@ async def open_backend(key: str, backend: Backend) -> None:
     except ProofingError:
         raise
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold secrets
-        raise broken(key, error) from None
+        raise contract_violation_error(key, error) from None
 
 
 async def check_backends(
@@ -161,10 +161,10 @@ async def _check(key: str, backend: Backend, timeout_seconds: float) -> BackendR
     except TimeoutError:
         return BackendReport(problem=f"does not answer within {timeout_seconds:g} s", trouble=Trouble.TIMEOUT)
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold secrets
-        return BackendReport(problem=str(broken(key, error)), trouble=Trouble.PLUGIN)
+        return BackendReport(problem=str(contract_violation_error(key, error)), trouble=Trouble.PLUGIN)
 
 
-def broken(key: str, error: Exception) -> PluginError:
+def contract_violation_error(key: str, error: Exception) -> PluginError:
     """Return the error for a backend that raised a foreign one, and log where that was."""
     log(
         _logger,

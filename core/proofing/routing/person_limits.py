@@ -1,6 +1,6 @@
 """What is counted of people and SSNs: the limits of `proofing.rules.limits`, as the settings number them."""
 
-from proofing.contracts.persons import LimitState
+from proofing.contracts.people import LimitState
 from proofing.contracts.records import JobKind
 from proofing.contracts.stores import ResultStore
 from proofing.crypto.encryption import KeyRing

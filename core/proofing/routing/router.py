@@ -28,12 +28,12 @@ class Choice:
 
     Attributes:
         vendor: name of the proofer; None when the kind is switched off.
-        why: the steps that led to it, for people.
+        explanation: the steps that led to it, for people.
         is_in_outage: whether the operators say that the vendor is out.
     """
 
     vendor: str | None
-    why: tuple[str, ...]
+    explanation: tuple[str, ...]
     is_in_outage: bool = False
 
 
@@ -54,14 +54,14 @@ class Router:
     def explain(self, kind: ProoferKind, discriminator: str) -> Choice:
         """Return the choice for *discriminator*: the person for documents, the attempt for resolution."""
         settings = self._live.current
-        vendor, why = _walk(settings, kind, discriminator)
+        vendor, explanation = _walk(settings, kind, discriminator)
         if vendor is None:
-            return Choice(vendor=None, why=why)
+            return Choice(vendor=None, explanation=explanation)
         status = settings.vendor_status.get(vendor, VendorStatus.OPERATIONAL)
         is_in_outage = status is not VendorStatus.OPERATIONAL
         return Choice(
             vendor=vendor,
-            why=(*why, f"vendor_status of {vendor} is {status.value}"),
+            explanation=(*explanation, f"vendor_status of {vendor} is {status.value}"),
             is_in_outage=is_in_outage,
         )
 
@@ -80,7 +80,7 @@ class Router:
 
     def in_order(self, kind: ProoferKind) -> list[LoadedProofer]:
         """Return the vendors of a *kind* that is asked in order, without those that are out."""
-        return [self.named(kind, name) for name in _standing(self._live.current, kind)]
+        return [self.named(kind, name) for name in _available_vendors(self._live.current, kind)]
 
     def candidates(self, kind: JobKind, person: str) -> Sequence[str]:
         """Return the names of the vendors of which one will be asked first in a job of *kind*.
@@ -90,7 +90,7 @@ class Router:
         """
         settings, asked = self._live.current, ProoferKind(kind.value)
         if _is_ordered(asked):
-            return _standing(settings, asked)
+            return _available_vendors(settings, asked)
         if kind is JobKind.RESOLUTION:
             shares = settings.resolution_vendor_percentages
             chosen = [name for name, share in shares.items() if share]
@@ -113,12 +113,12 @@ class Router:
             for name in names
         )
 
-    def unusable(self) -> list[Problem]:
-        """Return the vendors of the settings in force that cannot be asked. See `unusable_vendors`."""
-        return unusable_vendors(self._live.current, self._plugins)
+    def validate_vendors(self) -> list[Problem]:
+        """Return the vendors of the settings in force that cannot be asked. See `validate_vendors`."""
+        return validate_vendors(self._live.current, self._plugins)
 
 
-def unusable_vendors(settings: Settings, plugins: PluginManager) -> list[Problem]:
+def validate_vendors(settings: Settings, plugins: PluginManager) -> list[Problem]:
     """Make every vendor that *settings* name; return those that cannot be made or are not driven."""
     problems = []
     for key, kind, names in _named_vendors(settings):
@@ -158,7 +158,7 @@ def vendor_hosts(settings: Settings, plugins: PluginManager) -> dict[str, list[s
 def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]:
     """Return every vendor that *settings* name and no plugin offers, and in production every mock.
 
-    A status of a vendor that does not exist is a misspelt name, and the outage would not be noticed.
+    A status of a vendor that does not exist is a misspelled name, and the outage would not be noticed.
     """
     problems = []
     for key, kind, names in _named_vendors(settings):
@@ -218,7 +218,7 @@ def _named(plugins: PluginManager, kind: ProoferKind, name: str) -> LoadedProofe
     return loaded
 
 
-def _standing(settings: Settings, kind: ProoferKind) -> list[str]:
+def _available_vendors(settings: Settings, kind: ProoferKind) -> list[str]:
     """Return the vendors of an ordered *kind* that are not out, in their order."""
     return [
         name
@@ -233,8 +233,8 @@ def _walk(settings: Settings, kind: ProoferKind, discriminator: str) -> tuple[st
         on = settings.device_profiling_enabled
         return (settings.device_vendor if on else None), (f"device_profiling_enabled is {str(on).lower()}",)
     if _is_ordered(kind):
-        if standing := _standing(settings, kind):
-            return standing[0], (f"the first of {kind}_vendors that is not out",)
+        if available := _available_vendors(settings, kind):
+            return available[0], (f"the first of {kind}_vendors that is not out",)
         return getattr(settings, f"{kind}_vendors")[0], (f"every one of {kind}_vendors is out",)
     key = f"{kind}_vendor"
     default: str | None = getattr(settings, key)

@@ -1,6 +1,6 @@
 """What is counted without knowing a person: attempts by client address, and calls of one vendor by hour.
 
-Windows are fixed hours, so that steady traffic of a shared address does not keep its window open for good, as
+Windows are fixed hours, so that steady traffic of a shared address does not keep its window open forever, as
 a window that every attempt restarts would. An address is counted under an HMAC whose key is another one every
 day; nothing else keeps it. docs/adr/0020-client-limits.md
 """

@@ -65,7 +65,7 @@ class DocumentVerdict:
         outcome: unknown when there was no answer.
         applicant: when passed, what was read, in its normal form; all else are codes without PII.
         reasons: codes of the messages, most important first; empty when passed.
-        fields: side to the code that stands at it.
+        fields: side to its error code.
         details: further codes for logs, such as each missing attribute.
         needs_confirmation: the barcode could not be read: the person must confirm name and birth date.
         failed_fingerprints: side to the fingerprint of a picture that must not be submitted again.
@@ -243,7 +243,7 @@ def has_barcode_attention(result: DocumentResult) -> bool:
 
 
 class _Finding:
-    """The error class of a failure, and the sides it stands at."""
+    """The error class of a failure, and its sides."""
 
     def __init__(self, document_sides: Iterable[Side], reason: ErrorCode | None = None) -> None:
         """Start with *reason* at all *document_sides*, or with nothing."""

@@ -21,7 +21,7 @@ _EXIF_SEGMENT = 0xE1
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 #: Lossless, hierarchical and arithmetic frames, and the markers that belong to them (DHP, EXP).
 _FOREIGN = (frozenset(range(0xC0, 0xD0)) - _FRAMES - {0xC4, 0xC8, 0xCC}) | {0xDE, 0xDF}
-#: Markers without a length that may stand before a frame: TEM, RST0 to RST7.
+#: Markers without a length that may come before a frame: TEM, RST0 to RST7.
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 #: What a decoder needs besides the frame: Huffman tables, scans, quantization tables, restart interval.
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})
@@ -29,7 +29,7 @@ _TABLES = frozenset({0xC4, 0xDB, 0xDD})
 _MAX_SEGMENTS = 2_000
 #: Bits a sample (B.2.2).
 _PRECISIONS = frozenset({8, 12})
-#: In a scan, 0xFF before a stuffed zero, a restart marker or a fill byte is no marker (B.1.1.5).
+#: In a scan, 0xFF before a stuffed zero, a restart marker or a fill byte is not a marker (B.1.1.5).
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _NOT_FILL = re.compile(rb"[^\xff]", re.DOTALL)
 _JFIF_BYTES = 12
@@ -115,7 +115,7 @@ class _Walk:
 
     def _payload(self, marker: int) -> memoryview:
         """Step over the segment of *marker* and return what it holds after its length."""
-        # Zero is no marker; SOI would begin another image, and the other markers are reserved or stand alone.
+        # Zero is not a marker; SOI would begin another image, and the other markers are reserved or stand alone.
         has_length = marker not in {0x00, 0xD8, _END} and marker not in _ALONE
         if not has_length or self.position + 2 > len(self.content):
             raise ImageError("truncated")
@@ -128,7 +128,7 @@ class _Walk:
         return payload
 
     def _take(self, marker: int, payload: memoryview) -> None:
-        """Note what a segment tells, and keep it if the image needs it."""
+        """Note what a segment contains, and keep it if the image needs it."""
         if marker in _FRAMES:
             self._read_frame(payload)
         elif marker == _LINES:

@@ -53,7 +53,7 @@ class Limit:
 OF_KIND: Mapping[JobKind, Limit] = MappingProxyType(
     {kind: Limit(name=names.person_limit) for kind, names in KINDS.items()}
 )
-#: Each resolution of one SSN that was answered, whoever asks.
+#: Each resolution of one SSN that was answered, no matter who asks.
 SSN = Limit(name="proof_ssn", subject=Subject.SSN)
 
 LIMITS: Mapping[str, Limit] = MappingProxyType({limit.name: limit for limit in (*OF_KIND.values(), SSN)})
@@ -95,7 +95,7 @@ class Counter:
     def require_counted(self, usage: Usage) -> None:
         """Check what `ResultStore.count` answered for this very attempt.
 
-        That the counter stands at the maximum now is no reason to refuse: this is the last allowed attempt.
+        That the counter has reached the maximum now is no reason to refuse: this is the last allowed attempt.
 
         Raises:
             LimitReachedError: the limit held already and the attempt was not counted.

@@ -22,8 +22,8 @@ from proofing.rules.state_id import JURISDICTIONS
 #: What another source can make good for a resolution vendor. ``ssn``, ``dead`` and ``unknown`` never are.
 CURABLE_ATTRIBUTES = frozenset({"address", "dob", "state_id_number"})
 
-#: Why a vendor was not asked. These are the names by which records in this field know a skip, whoever the
-#: vendor is: also the two that come from products, AAMVA's and ThreatMetrix.
+#: Why a vendor was not asked. These are the names by which records in this field know a skip, no matter who
+#: the vendor is: also the two that come from products, AAMVA's and ThreatMetrix.
 RESIDENTIAL_ADDRESS_NOT_REQUIRED = "ResidentialAddressNotRequired"
 RESOLUTION_CANNOT_PASS = "ResolutionCannotPass"  # noqa: S105 - a reason, no password
 UNSUPPORTED_JURISDICTION = "UnsupportedJurisdiction"
@@ -128,7 +128,7 @@ def plan_state_id(
     """Plan the state ID check.
 
     Args:
-        applicant: tells document type and jurisdiction.
+        applicant: document type and jurisdiction are read.
         resolution: the check of the document's address.
         jurisdictions: whose offices answer.
         verified_with_document: what the office verified when the document was proofed; None: not asked.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proofing.contracts.applicant import ATTRIBUTES, Applicant
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.contracts.results import (
     Check,
     DeviceResult,
@@ -32,7 +32,7 @@ FAIL_WITHOUT_COVERAGE = "fail_resolution_without_state_id_coverage"
 DEVICE_PASS = "device_profiling_result_pass"  # noqa: S105
 DEVICE_REVIEW = "device_profiling_result_review_required"
 DEVICE_EXCEPTION = "device_profiling_exception"
-#: Beside those: nothing but the address is missing, so the screen leads to the address form.
+#: Alongside those: nothing but the address is missing, so the screen leads to the address form.
 ONLY_ADDRESS_MISSING = "only_address_missing"
 
 #: Names that an error by attribute may bear besides the applicant's own.
@@ -92,7 +92,7 @@ class AdjudicatedResolution:
     Attributes:
         errors: attribute to ``stage:mismatch`` or ``stage:unavailable``, in the order of the stages.
         exception: class and code of the first stage's error, or None.
-        end: how the job ends: `End.DONE` with an answer, or by which kind of exception.
+        end_state: how the job ends: `EndState.DONE` with an answer, or by which kind of exception.
         timed_out: whether any vendor ran out of time.
         device_review_status, hybrid_device_review_status: ``pass``, ``review``, ``reject`` or None.
         phone_precheck_passed: whether the phone step is answered, too.
@@ -102,7 +102,7 @@ class AdjudicatedResolution:
     """
 
     success: bool
-    end: End
+    end_state: EndState
     resolution_reason: str
     device_reason: str
     errors: Mapping[str, tuple[str, ...]]
@@ -120,7 +120,7 @@ class AdjudicatedResolution:
         """The job's outcome: unknown when a vendor gave no answer."""
         if self.success:
             return Outcome.PASSED
-        return Outcome.FAILED if self.end is End.DONE else Outcome.UNKNOWN
+        return Outcome.FAILED if self.end_state is EndState.DONE else Outcome.UNKNOWN
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedRes
     missing = checks.resolution.result or checks.residential_address.result
     return AdjudicatedResolution(
         success=success,
-        end=_end(first),
+        end_state=_end(first),
         resolution_reason=resolution_reason,
         device_reason=_worst_device_reason([reason for _, reason in verdicts]),
         errors=_merge_errors(checks),
@@ -215,18 +215,18 @@ def _first_exception(checks: ResolutionChecks) -> tuple[str, Check[Any]] | None:
     return None
 
 
-def _end(first: tuple[str, Check[Any]] | None) -> End:
+def _end(first: tuple[str, Check[Any]] | None) -> EndState:
     """Return how the job ends."""
     if first is None:
-        return End.DONE
+        return EndState.DONE
     stage, check = first
     if stage == "state_id" and is_office_error(check.error):
-        return End.STATE_ID_EXCEPTION
-    return End.DEVICE_EXCEPTION if stage.endswith("device") else End.VENDOR_EXCEPTION
+        return EndState.STATE_ID_EXCEPTION
+    return EndState.DEVICE_EXCEPTION if stage.endswith("device") else EndState.VENDOR_EXCEPTION
 
 
 def _merge_errors(checks: ResolutionChecks) -> dict[str, tuple[str, ...]]:
-    """Return what each stage said against each attribute."""
+    """Return what each stage found wrong with each attribute."""
     merged: dict[str, tuple[str, ...]] = {}
     seen: list[VendorResult] = []
     for stage, check in _named(checks):

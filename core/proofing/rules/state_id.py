@@ -1,6 +1,6 @@
 """What the licensing agencies' answers mean: which offices answer, what must match, which errors are theirs.
 
-Adapters of state ID vendors call `judge_matches` on what the office said of each field, so that every
+Adapters of state ID vendors call `judge_matches` on the office's answer about each field, so that every
 vendor is judged alike.
 """
 
@@ -26,7 +26,7 @@ ADDRESS_PARTS = ("address1", "city", "state", "zipcode")
 
 #: The office was asked, and its record differs.
 UNVERIFIED = "UNVERIFIED"
-#: The office said nothing of it.
+#: The office did not answer about it.
 MISSING = "MISSING"
 
 #: What a failed licensing agency comes to; a vendor's own codes for it are its plugin's.

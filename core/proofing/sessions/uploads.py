@@ -31,7 +31,7 @@ from proofing.crypto.contexts import image_key_context
 from proofing.crypto.encryption import IV_BYTES, KEY_BYTES, TAG_BYTES, KeyRing, Sealer
 from proofing.crypto.record_macs import is_genuine
 from proofing.rules.limits import reached
-from proofing.sessions.traces import Trace, Traces
+from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 from proofing.settings import LiveSettings
 
 #: Slots of one attempt that live at the same time; replaced and failed ones are released.
@@ -40,7 +40,8 @@ MAX_SLOTS = 8
 MAX_SLOTS_AN_HOUR = 60
 #: A slot that no job has used by then is forgotten.
 SLOT_LIFE_SECONDS = 12 * 60.0
-#: No object stands longer, used or not; between the two a job that used its slot late fetches its pictures.
+#: No object is stored longer, used or not; between the two a job that used its slot late fetches its
+#: pictures.
 OBJECT_LIFE_SECONDS = 15 * 60.0
 
 #: What is known of a reserved slot: owner, attempt, side.
@@ -83,7 +84,7 @@ class UploadSlots:
         self._images = images
         self._keys = keys
         self._live = live
-        self._traces = Traces(results, live)
+        self._erasure_index = ErasureIndex(results, live)
 
     def source(self, attempt: str) -> str:
         """Return the CSP source that allows exactly the uploads of *attempt*."""
@@ -93,14 +94,14 @@ class UploadSlots:
         """Reserve a slot and return its id; the one that the side had in this attempt is released.
 
         Raises:
-            InvalidInputError: *attempt* is no id.
+            InvalidInputError: *attempt* is not an id.
             LimitReachedError: the person has taken too many within an hour, or the attempt at one moment.
         """
         if not _ID.fullmatch(attempt):
             raise InvalidInputError({"attempt": "malformed"})
         latest, live, hourly = _latest_key(attempt, side), _live_counter(owner, attempt), f"slots:{owner}"
         slot = secrets.token_hex(_ID_BYTES)
-        trace = Trace(
+        footprint = DataFootprint(
             keys=[latest, *(_slot_key(state, slot) for state in _STATES)],
             counters=[hourly, live],
             objects=[_prefix(attempt) + slot],
@@ -115,7 +116,9 @@ class UploadSlots:
                 Count(counter=live, maximum=MAX_SLOTS, window_seconds=SLOT_LIFE_SECONDS),
             ],
         )
-        admission, _ = await asyncio.gather(admit(marks=[mark, is_first]), self._traces.note(owner, trace))
+        admission, _ = await asyncio.gather(
+            admit(marks=[mark, is_first]), self._erasure_index.record(owner, footprint)
+        )
         if latest not in admission.taken:
             if admission.full is not None:
                 raise reached("slots", admission.full[1])
@@ -264,7 +267,7 @@ class UploadSlots:
 
     @staticmethod
     def taken(images: Mapping[Side, EncryptedImage], keys: Collection[str]) -> InvalidInputError:
-        """Return the error for slots of *images* whose marks *keys* stood already."""
+        """Return the error for slots of *images* whose marks *keys* already exist."""
         sides = {side.value for side, image in images.items() if _slot_key("used", image.slot) in keys}
         return InvalidInputError(dict.fromkeys(sides, _MISSING))
 

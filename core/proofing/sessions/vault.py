@@ -14,7 +14,7 @@ from proofing.contracts.stores import ResultStore
 from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import SealContext, Sealer
 from proofing.sessions.data import SessionData
-from proofing.sessions.traces import Trace, Traces
+from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 from proofing.settings import LiveSettings
 
 _VERSION_BYTES = 16
@@ -28,7 +28,7 @@ class SessionStore:
         self._results = results
         self._sealer = sealer
         self._live = live
-        self._traces = Traces(results, live)
+        self._erasure_index = ErasureIndex(results, live)
 
     async def load(self, session_id: str) -> SessionData | None:
         """Return the data of a session that has not ended, else None."""
@@ -119,7 +119,7 @@ class SessionStore:
         """Return the writing of that entry, if *life* is not 0: docs/adr/0008."""
         if not life:
             return []
-        return [self._traces.note(data.person, Trace(keys=[key]), ttl_seconds=life)]
+        return [self._erasure_index.record(data.person, DataFootprint(keys=[key]), ttl_seconds=life)]
 
     def _life_seconds(self, data: SessionData) -> float:
         """Return how long a session may go without a request from now on."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proofing.base.errors import ConfigurationError, Problem, why
+from proofing.base.errors import ConfigurationError, Problem, os_error_reason
 from proofing.base.strict_yaml import parse_yaml
 from proofing.settings.schema import Settings
 from proofing.settings.variables import ENVIRONMENT_VARIABLE, FILE_VARIABLE, SOURCE, read_variables
@@ -60,7 +60,7 @@ class Layers:
         """Return the values below the plugin name *name*; empty when there are none.
 
         Raises:
-            ConfigurationError: something stands there that is no map.
+            ConfigurationError: there is something that is not a map.
         """
         value = self._values.get(name) or {}
         if not isinstance(value, Mapping):
@@ -95,7 +95,7 @@ class Layers:
         return self.path.name if self.has_file else "built-in defaults"
 
     def replaced_by_secrets(self) -> list[tuple[str, str, str]]:
-        """Return the values that somebody edits in vain: key, source, and the secret store instead."""
+        """Return the values whose edits have no effect: key, source, and the secret store instead."""
         found = [(path, source, self.origin(list(path))) for path, source in self._replaced.items()]
         return [
             (".".join(path), source, winner)
@@ -142,7 +142,7 @@ def read_layers(
         is_required: whether the file must be there, although nobody named it.
 
     Raises:
-        ConfigurationError: with every problem that can be told without the schema.
+        ConfigurationError: with every problem that can be found without the schema.
     """
     environ = os.environ if environ is None else environ
     is_required = is_required or path is not None or FILE_VARIABLE in environ
@@ -164,7 +164,7 @@ def _read_file(file: Path) -> dict[str, Any]:
     try:
         text = file.read_bytes()
     except OSError as error:
-        rule = f"cannot be read ({why(error)}); the variable {FILE_VARIABLE} may name another"
+        rule = f"cannot be read ({os_error_reason(error)}); the variable {FILE_VARIABLE} may name another"
         raise ConfigurationError([Problem(str(file), "file", rule)]) from None
     blocks = parse_yaml(text, file.name)
     if not blocks:
@@ -192,7 +192,7 @@ def _environment(environ: Mapping[str, str], blocks: Mapping[str, Any], file: Pa
     """Return the environment that the variable names.
 
     Raises:
-        ConfigurationError: it is no name, or has no block.
+        ConfigurationError: it is not a name, or has no block.
     """
     name = environ.get(ENVIRONMENT_VARIABLE, _BUILT_IN[0])
     if name in _BUILT_IN or (name in blocks and name != DEFAULT_BLOCK):
@@ -216,7 +216,7 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def _leaves(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every value that is no map."""
+    """Yield the path of every value that is not a map."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, (*above, str(key)))

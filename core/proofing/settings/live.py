@@ -19,7 +19,7 @@ class LiveSettings:
     Attributes:
         refused: what is wrong with the file as it is now; empty while it is in force.
         refusals: how many edits were refused since the start.
-        look_seconds: how often the file is looked at, at most.
+        look_seconds: how often the file is checked, at most.
         watch_seconds: how often a process looks that has nothing else to do; an edit is in force within 5 s.
     """
 
@@ -62,7 +62,7 @@ class LiveSettings:
             _ = self.current
 
     def _follow(self) -> None:
-        """Take over the live keys of the changed file; keep what stands when the file is wrong."""
+        """Take over the live keys of the changed file; keep the old settings when the file is invalid."""
         try:
             fresh = self._reread()
         except ConfigurationError as error:

@@ -58,8 +58,8 @@ def validate_settings(layers: Layers) -> ValidationReport:
         settings = Settings.model_validate(values, context=FIELDS_ONLY)
     except ValidationError as error:
         problems = _problems(error, layers, Settings, None)
-        stand_ins, replaced = _stand_ins(values, error)
-        settings = Settings.model_validate(stand_ins, context=FIELDS_ONLY)
+        placeholders, replaced = _placeholders(values, error)
+        settings = Settings.model_validate(placeholders, context=FIELDS_ONLY)
     # Also where the name of the environment decides it.
     settings = settings.model_copy(update={"is_production": layers.is_production})
     wrong = {key.partition(".")[0] for key in replaced}
@@ -90,7 +90,7 @@ def parse_settings(layers: Layers, model: type[ModelT], section: str | None = No
         raise ConfigurationError(_problems(error, layers, model, section)) from None
 
 
-def _stand_ins(values: Mapping[str, Any], error: ValidationError) -> tuple[dict[str, Any], frozenset[str]]:
+def _placeholders(values: Mapping[str, Any], error: ValidationError) -> tuple[dict[str, Any], frozenset[str]]:
     """Return *values* that every field takes, and the keys, dotted, that lost their own.
 
     A wrong entry of a map goes alone; any other wrong value goes, and its default holds.

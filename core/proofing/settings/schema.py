@@ -95,7 +95,7 @@ class Settings(BaseModel):
         300, description="A job that waited longer calls no vendor and ends as stale."
     )
     async_wait_timeout_seconds: Seconds = Field(
-        60, description="The waiting page gives up after this; a later result is still adopted."
+        60, description="The waiting page stops waiting after this; a later result still counts."
     )
     client_document_max_attempts: Count = Field(
         30, description="Document submissions from one client address (IPv6: from its /64) in one hour."
@@ -355,14 +355,14 @@ class Settings(BaseModel):
 
     def _cross_field_rules(self) -> Iterator[tuple[str, LiteralString, bool]]:
         """Yield key, rule, and whether it holds, of every rule that one field cannot judge."""
-        deadline, give_up = self.job_deadline_seconds, self.async_wait_timeout_seconds
+        deadline, wait_timeout = self.job_deadline_seconds, self.async_wait_timeout_seconds
         slots = self.worker_slots
         yield "phone_vendors", "must name at least one vendor", bool(self.phone_vendors)
-        yield "job_deadline_seconds", "must be less than async_wait_timeout_seconds", deadline < give_up
+        yield "job_deadline_seconds", "must be less than async_wait_timeout_seconds", deadline < wait_timeout
         yield (
             "async_wait_timeout_seconds",
             "must not exceed async_stale_job_timeout_seconds",
-            give_up <= self.async_stale_job_timeout_seconds,
+            wait_timeout <= self.async_stale_job_timeout_seconds,
         )
         yield (
             "upload_url_valid_seconds",

@@ -1,11 +1,11 @@
-"""A TCP proxy that fails in every way a network can, to stand before a dependency in tests.
+"""A TCP proxy that fails in every way a network can, to put in front of a dependency in tests.
 
     async with FaultProxy("127.0.0.1", redis_port) as proxy:
         ...                                       # connect to proxy.port
         await proxy.set(Fault(black_hole=True))   # from now on nothing comes through
         await proxy.set(NO_FAULT)                 # healed
 
-A fault holds for connections that stand as well as for new ones.
+A fault holds for open connections as well as for new ones.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Fault:
         reset: connections are reset, old and new.
         black_hole: connections are taken, and nothing comes through, nor an end; when healed, what was held
             back arrives late.
-        is_down: nobody listens, and connections that stand are closed.
+        is_down: nobody listens, and open connections are closed.
     """
 
     latency_seconds: float = 0.0
@@ -182,7 +182,7 @@ class FaultProxy:
 
 
 def _end(writer: asyncio.StreamWriter, *, reset: bool) -> None:
-    """End a connection at once, with RST when *reset*."""
+    """Close a connection abruptly, with RST when *reset*."""
     if reset and (handle := writer.get_extra_info("socket")) is not None:
         with contextlib.suppress(OSError):
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)

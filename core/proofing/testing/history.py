@@ -29,7 +29,7 @@ class History:
         self._path = path
 
     def write(self, event: str, **facts: Any) -> None:
-        """Append one event; it stands when this returns."""
+        """Append one event; it is on disk when this returns."""
         line = json.dumps({"event": event, "pid": os.getpid(), "at": time.time(), **facts}) + "\n"
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -66,6 +66,6 @@ def violations(events: Iterable[dict[str, Any]], *, calls_at_most: int = 1) -> l
     found += [f"{job}: ended, never enqueued" for job in sorted(accepted.keys() - enqueued)]
     found += [f"{job}: {count} vendor calls" for job, count in calls.items() if count > calls_at_most]
     found += [f"{job}: called without intent" for job in sorted(calls.keys() - intents)]
-    unknown = {event["job"] for event in by_name["end"] if event["end"] == "unknown_outcome"}
+    unknown = {event["job"] for event in by_name["end"] if event["end_state"] == "unknown_outcome"}
     found += [f"{job}: unknown outcome, yet no intent" for job in sorted(unknown & accepted.keys() - intents)]
     return found

@@ -1,7 +1,7 @@
 """The contract suite of image stores: slots that hold what they were signed for, once, and nothing else.
 
-Subclass `ImageStoreContract` and say how to make a store. A store that is no `UploadReceiver` also says how
-an upload reaches it (`put`), over real HTTP.
+Subclass `ImageStoreContract` and say how to make a store. A store that is not an `UploadReceiver` also says
+how an upload reaches it (`put`), over real HTTP.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class ImageStoreContract(ABC):
     async def put(self, store: ImageStore, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """Send *body* as a browser would and return the HTTP status.
 
-        The Content-Length header tells the length of *body*, unless *headers* says otherwise.
+        The Content-Length header is the length of *body*, unless *headers* sets another.
         """
         assert isinstance(store, UploadReceiver), "override put() for a store with an endpoint of its own"
         parts = urlsplit(url)
@@ -218,7 +218,7 @@ class ImageStoreContract(ABC):
         await self.assert_refused(store, terms, upload.url, upload.headers, wrong)
 
     async def test_empty_body(self, store: ImageStore) -> None:
-        """No body is no upload."""
+        """No body is not an upload."""
         terms, _ = make_terms()
         upload = await store.presign(terms)
         await self.assert_refused(store, terms, upload.url, upload.headers, b"")
@@ -323,7 +323,7 @@ class ImageStoreContract(ABC):
             await store.read(terms.object_key, max_bytes=len(body))
 
     async def test_sweep_of_what_is_over(self, store: ImageStore) -> None:
-        """Young objects go when they are said to be over, others stay; a key is told as it was signed."""
+        """Young objects are deleted when they are reported as over, others stay; a key is passed as it was signed."""
         bodies = {}
         for _ in range(3):
             terms, body = make_terms()

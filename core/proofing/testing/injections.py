@@ -13,12 +13,12 @@ import pytest
 from proofing.base.errors import ProofingError
 from proofing.contracts.stores import Diagnosable, Pingable
 
-#: In the text of every injected exception; a URL, a statement and a person could stand there.
+#: In the text of every injected exception; it could hold a URL, a statement or personal data.
 CANARY = "canary-900-66-1234"
 
 
 class UnlistedError(Exception):
-    """An exception that no code of ours can know."""
+    """An exception that our code cannot know."""
 
 
 #: Documented or not, some library raised each of these; the first two asyncio does, from inside clients.
@@ -71,7 +71,7 @@ async def assert_unavailable(
         assert CANARY not in f"{caught.value} {caught.value!r} {caplog.text}", name
         assert caught.value.__cause__ is None, name
         assert caught.value.__context__ is None or caught.value.__suppress_context__, name
-        lines = [record for record in caplog.records if record.getMessage() == "foreign_exception"]
+        lines = [record for record in caplog.records if record.getMessage() == "library_exception"]
         # What a library documents has a message of its own, and needs no line; where libraries connect, they
         # make such an error of others. Background work may meet the same and add a line.
         assert lines or name == "open" or not isinstance(foreign, UnlistedError), name

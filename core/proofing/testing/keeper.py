@@ -79,7 +79,7 @@ def _end(kept: dict[int, str | None]) -> None:
 
 def main() -> None:
     """Note every process until the parent is gone, then end them."""
-    # What is told to a whole group or terminal is not for the one that cleans up after it.
+    # A signal to a whole group or terminal is not for the one that cleans up after it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     kept: dict[int, str | None] = {}

@@ -14,7 +14,7 @@ from proofing.contracts.queues import (
     OwnerPurge,
     QueueStats,
 )
-from proofing.contracts.records import End, StatusRecord
+from proofing.contracts.records import EndState, StatusRecord
 
 
 class MemoryJob:
@@ -114,7 +114,7 @@ class MemoryQueue:
         """Refuse, as `pause`."""
         raise QueueError(f"this queue cannot resume {queue_name}")
 
-    async def forget(self, owner: str) -> OwnerPurge:
+    async def purge_owner(self, owner: str) -> OwnerPurge:
         """Drop the jobs and the ends of *owner*."""
         kept = [message for message in self.waiting if message.owner != owner]
         ended = {key: record for key, record in self.ended.items() if record.owner != owner}
@@ -122,7 +122,7 @@ class MemoryQueue:
         self.waiting, self.ended = kept, ended
         return OwnerPurge(removed=removed)
 
-    async def verdict(self, result_id: str) -> StatusRecord | None:
+    async def final_status(self, result_id: str) -> StatusRecord | None:
         """Return nothing: ends are not durable here."""
         _ = result_id
         return None
@@ -130,7 +130,7 @@ class MemoryQueue:
     async def drain(self, handler: JobHandler) -> list[StatusRecord]:
         """Run every waiting job, one after the other, and return their ends."""
         while self.canceled:
-            await handler.discard(self.canceled.pop(), End.CANCELED)
+            await handler.discard(self.canceled.pop(), EndState.CANCELED)
         records = []
         while self.waiting:
             message = self.waiting.pop(0)

@@ -1,6 +1,6 @@
 """The one place where tests and test tools start processes: whatever is started here ends with its parent.
 
-Also what each of them needs beside: a free port, and an end that is certain.
+Also what each of them needs besides: a free port, and an end that is certain.
 """
 
 import asyncio
@@ -123,7 +123,7 @@ def _own_ports() -> range:
 
 
 def is_healthy(url: str) -> bool:
-    """Tell whether a server of ours at *url* answers."""
+    """Tell whether our server at *url* answers."""
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310 - our own server
             return bool(answer.status == http.HTTPStatus.OK)

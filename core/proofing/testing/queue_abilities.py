@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from proofing.contracts.queues import Capability, ClaimedJob, Queue
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -82,7 +82,7 @@ class QueueAbilities(QueueBasis):
         async with self.working(queue, handler):
             await queue.enqueue(sent)
             await handler.until_ended(*sent, within_seconds=self.patience_seconds)
-        assert {handler.end(message.result_id) for message in sent} == {End.DONE}
+        assert {handler.end(message.result_id) for message in sent} == {EndState.DONE}
 
     async def test_an_open_intent_is_not_run_again_after_the_drain(self, queue: Queue) -> None:
         """A job handed back after its first vendor call began ends as unknown, not with a second call."""
@@ -103,7 +103,7 @@ class QueueAbilities(QueueBasis):
         second = RecordingHandler(published=handler.published)
         async with self.working(queue, second):
             await second.until_ended(message, within_seconds=self.patience_seconds)
-        assert second.end(message.result_id) is End.UNKNOWN_OUTCOME
+        assert second.end(message.result_id) is EndState.UNKNOWN_OUTCOME
         assert second.starts(message.result_id) == 0
 
     async def test_ages_follow_the_stores_clock(self, queue: Queue) -> None:
@@ -115,5 +115,5 @@ class QueueAbilities(QueueBasis):
         async with self.working(queue, handler):
             await queue.enqueue([behind, ahead])
             await handler.until_ended(behind, ahead, within_seconds=self.patience_seconds)
-        assert {handler.end(message.result_id) for message in (behind, ahead)} == {End.DONE}
+        assert {handler.end(message.result_id) for message in (behind, ahead)} == {EndState.DONE}
         assert all(0 <= job.age_seconds < self.patience_seconds * 2 for job in handler.started)

@@ -8,7 +8,7 @@ import pytest
 
 from proofing.base.errors import QueueUnavailableError
 from proofing.contracts.queues import Capability, ClaimedJob, JobMessage, Queue
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.testing.injections import Calls, UnlistedError, assert_unavailable, extended, foreign_errors
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
@@ -51,7 +51,7 @@ class QueueBasics(QueueBasis):
         async with self.working(queue, handler):
             await handler.until_ended(*sent, within_seconds=self.patience_seconds)
         assert sorted(job.message.result_id for job in handler.started) == sorted(m.result_id for m in sent)
-        assert {handler.end(message.result_id) for message in sent} == {End.DONE}
+        assert {handler.end(message.result_id) for message in sent} == {EndState.DONE}
 
     async def test_another_process_wakes_the_worker(self, queue: Queue) -> None:
         """What one view enqueues, another view's worker runs."""
@@ -131,7 +131,7 @@ class QueueBasics(QueueBasis):
             stop.set()
             await queue.enqueue([second])
             release.set()
-        assert handler.end(first.result_id) is End.DONE
+        assert handler.end(first.result_id) is EndState.DONE
         assert handler.starts(second.result_id) == 0
         async with self.working(queue, handler):
             await handler.until_ended(second, within_seconds=self.patience_seconds)
@@ -180,20 +180,20 @@ class QueueBasics(QueueBasis):
                 "open": other.open,
                 "enqueue": lambda: queue.enqueue([make_message()]),
                 "cancel": lambda: queue.cancel(message.result_id),
-                "forget": lambda: queue.forget(message.owner),
+                "purge_owner": lambda: queue.purge_owner(message.owner),
                 "stats": queue.stats,
                 "jobs": queue.jobs,
                 "migrate": other.migrate,
                 "pause": lambda: queue.pause(message.queue_name),
                 "resume": lambda: queue.resume(message.queue_name),
-                "verdict": lambda: queue.verdict(message.result_id),
+                "final_status": lambda: queue.final_status(message.result_id),
                 "withdraw": lambda: queue.withdraw(message.result_id),
             }
             optional = {
                 "migrate": self.has_schema,
                 "pause": Capability.PAUSE in queue.capabilities,
                 "resume": Capability.PAUSE in queue.capabilities,
-                "verdict": Capability.VERDICTS in queue.capabilities,
+                "final_status": Capability.FINAL_STATUS in queue.capabilities,
                 "withdraw": Capability.WITHDRAW in queue.capabilities,
             }
             calls = {name: call for name, call in calls.items() if optional.get(name, True)}

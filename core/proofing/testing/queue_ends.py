@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from proofing.contracts.queues import Capability, ClaimedJob, Queue
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -31,13 +31,13 @@ class QueueEnds(QueueBasis):
         await eventually(self._is_older_than(queue, 0.1), within_seconds=self.patience_seconds)
         async with self.working(queue, handler):
             await handler.until_ended(stale, fresh, within_seconds=self.patience_seconds)
-        assert handler.end(stale.result_id) is End.STALE
-        assert handler.end(fresh.result_id) is End.DONE
+        assert handler.end(stale.result_id) is EndState.STALE
+        assert handler.end(fresh.result_id) is EndState.DONE
         assert bodies == [fresh.result_id]
 
     @staticmethod
     def _is_older_than(queue: Queue, seconds: float) -> Callable[[], Awaitable[bool]]:
-        """Return a reader that tells whether the oldest job is older than *seconds*."""
+        """Return a check whether the oldest job is older than *seconds*."""
 
         async def read() -> bool:
             return (await queue.stats()).oldest_seconds > seconds
@@ -57,7 +57,7 @@ class QueueEnds(QueueBasis):
             await handler.until_ended(
                 message, within_seconds=self.patience_seconds + self.deadline_grace_seconds
             )
-        assert handler.end(message.result_id) is End.TIMED_OUT
+        assert handler.end(message.result_id) is EndState.TIMED_OUT
         assert handler.canceled == [message.result_id]
 
     async def test_a_handler_that_breaks_ends_its_job_and_not_the_worker(
@@ -76,8 +76,8 @@ class QueueEnds(QueueBasis):
             await handler.until_ended(bad, within_seconds=self.patience_seconds)
             await queue.enqueue([good])
             await handler.until_ended(good, within_seconds=self.patience_seconds)
-        assert handler.end(bad.result_id) is End.INTERNAL_ERROR
-        assert handler.end(good.result_id) is End.DONE
+        assert handler.end(bad.result_id) is EndState.INTERNAL_ERROR
+        assert handler.end(good.result_id) is EndState.DONE
         stored = await self.stored_bytes()
         assert _SECRET not in caplog.text
         assert stored is None or _SECRET.encode() not in stored
@@ -120,9 +120,9 @@ class QueueEnds(QueueBasis):
         handler = RecordingHandler()
         async with self.working(queue, handler):
             await handler.until_ended(message, other, within_seconds=self.patience_seconds)
-        assert handler.end(message.result_id) is End.CANCELED
+        assert handler.end(message.result_id) is EndState.CANCELED
         assert handler.starts(message.result_id) == 0
-        assert handler.end(other.result_id) is End.DONE
+        assert handler.end(other.result_id) is EndState.DONE
 
     async def test_a_running_job_is_canceled(self, queue: Queue) -> None:
         """Its run is canceled, from another process too, and the end is published."""
@@ -138,31 +138,31 @@ class QueueEnds(QueueBasis):
             await handler.until_started(within_seconds=self.patience_seconds)
             assert await web.cancel(message.result_id)
             await handler.until_ended(message, within_seconds=self.patience_seconds)
-        assert handler.end(message.result_id) is End.CANCELED
+        assert handler.end(message.result_id) is EndState.CANCELED
         assert handler.canceled == [message.result_id]
         assert handler.starts(message.result_id) == 1
 
     async def test_a_verdict_is_kept_with_the_job(self, queue: Queue) -> None:
         """The record that the handler returned is found again, whole; before the end there is none."""
-        self.needs(queue, Capability.VERDICTS)
+        self.needs(queue, Capability.FINAL_STATUS)
         message, stale = make_message(), make_message(stale_after_seconds=0.01)
         await queue.enqueue([message, stale])
-        assert await queue.verdict(message.result_id) is None
+        assert await queue.final_status(message.result_id) is None
         handler = RecordingHandler()
         async with self.working(queue, handler):
             await handler.until_ended(message, stale, within_seconds=self.patience_seconds)
         async with self.opened() as web:
-            assert await web.verdict(message.result_id) == handler.published[message.result_id]
-            assert await web.verdict(stale.result_id) == handler.published[stale.result_id]
-            assert await web.verdict(make_message().result_id) is None
+            assert await web.final_status(message.result_id) == handler.published[message.result_id]
+            assert await web.final_status(stale.result_id) == handler.published[stale.result_id]
+            assert await web.final_status(make_message().result_id) is None
 
     async def test_stats_count_the_ends(self, queue: Queue) -> None:
         """Where a queue remembers ends, it counts them by kind of end."""
-        self.needs(queue, Capability.VERDICTS)
+        self.needs(queue, Capability.FINAL_STATUS)
         sent = [make_message() for _ in range(4)]
         handler = RecordingHandler()
         async with self.working(queue, handler):
             await queue.enqueue(sent)
             await handler.until_ended(*sent, within_seconds=self.patience_seconds)
         stats = await queue.stats()
-        assert stats.ended.get(End.DONE.value) == 4
+        assert stats.ended.get(EndState.DONE.value) == 4

@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from proofing.contracts.queues import ClaimedJob, JobMessage
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.testing.waiting import eventually
 
-#: What a test does inside a job; returns the end, or None for `End.DONE`.
-Body = Callable[[ClaimedJob], Awaitable[End | None]]
+#: What a test does inside a job; returns the end, or None for `EndState.DONE`.
+Body = Callable[[ClaimedJob], Awaitable[EndState | None]]
 
 
-async def at_once(_job: ClaimedJob) -> End | None:
+async def immediately(_job: ClaimedJob) -> EndState | None:
     """Do nothing: the body of a job that ends as soon as it begins."""
     return None
 
@@ -29,16 +29,16 @@ class RecordingHandler:
     Attributes:
         body: what jobs do.
         started: a `ClaimedJob` for each start, in order.
-        published: result id to the record that stands.
-        late: ends that came after another one stood, as result id and end.
+        published: result id to the effective record.
+        late: ends that came after another one was published, as result id and end.
         canceled: result ids of runs that the queue canceled.
     """
 
-    def __init__(self, body: Body = at_once, *, published: dict[str, StatusRecord] | None = None) -> None:
+    def __init__(self, body: Body = immediately, *, published: dict[str, StatusRecord] | None = None) -> None:
         self.body = body
         self.started: list[ClaimedJob] = []
         self.published: dict[str, StatusRecord] = {} if published is None else published
-        self.late: list[tuple[str, End]] = []
+        self.late: list[tuple[str, EndState]] = []
         self.canceled: list[str] = []
         self.running = 0
         self.most_running: Counter[str] = Counter()
@@ -49,7 +49,7 @@ class RecordingHandler:
         message = job.message
         self.started.append(job)
         if job.age_seconds > message.stale_after_seconds:
-            return self._publish(message, End.STALE)
+            return self._publish(message, EndState.STALE)
         queue_name = message.queue_name
         self.running += 1
         self._running[queue_name] += 1
@@ -62,9 +62,9 @@ class RecordingHandler:
         finally:
             self.running -= 1
             self._running[queue_name] -= 1
-        return self._publish(message, end or End.DONE)
+        return self._publish(message, end or EndState.DONE)
 
-    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+    async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
         """Publish *end*. See `proofing.contracts.queues.JobHandler`."""
         return self._publish(message, end)
 
@@ -72,10 +72,10 @@ class RecordingHandler:
         """Return how often the job began here."""
         return sum(job.message.result_id == result_id for job in self.started)
 
-    def end(self, result_id: str) -> End | None:
-        """Return the end that stands, or None."""
+    def end(self, result_id: str) -> EndState | None:
+        """Return the published end, or None."""
         record = self.published.get(result_id)
-        return record.end if record else None
+        return record.end_state if record else None
 
     async def until_started(self, count: int = 1, *, within_seconds: float = 20.0) -> None:
         """Wait until *count* starts were seen."""
@@ -88,8 +88,8 @@ class RecordingHandler:
             within_seconds=within_seconds,
         )
 
-    def _publish(self, message: JobMessage, end: End) -> StatusRecord:
-        """Keep the first end of a job and return the one that stands."""
+    def _publish(self, message: JobMessage, end: EndState) -> StatusRecord:
+        """Keep the first end of a job and return it."""
         record = make_record(message, end)
         standing = self.published.setdefault(message.result_id, record)
         if standing is not record:
@@ -97,18 +97,18 @@ class RecordingHandler:
         return standing
 
 
-def make_record(message: JobMessage, end: End) -> StatusRecord:
+def make_record(message: JobMessage, end: EndState) -> StatusRecord:
     """Return the terminal record of *message*, with a made-up MAC."""
     return StatusRecord(
         result_id=message.result_id,
         kind=message.kind,
         owner=message.owner,
         submitted_at=message.enqueued_at,
-    ).ended(
+    ).finished(
         end,
         at=time.time(),
-        outcome=Outcome.PASSED if end is End.DONE else Outcome.UNKNOWN,
-        reasons=("pass_resolution_and_state_id",) if end is End.DONE else (),
+        outcome=Outcome.PASSED if end is EndState.DONE else Outcome.UNKNOWN,
+        reasons=("pass_resolution_and_state_id",) if end is EndState.DONE else (),
     )
 
 

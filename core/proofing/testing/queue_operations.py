@@ -7,7 +7,7 @@ import pytest
 
 from proofing.base.errors import QueueError
 from proofing.contracts.queues import Capability, ClaimedJob, JobState, Queue
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -28,7 +28,7 @@ class QueueOperations(QueueBasis):
         assert first.owner not in repr(found)
         (one,) = await queue.jobs(prefix=first.result_id[:8])
         assert (one.result_id, one.trace_id, one.vendor) == (first.result_id, first.trace_id, None)
-        assert (one.executions, one.end, one.ended_seconds, one.run_seconds) == (0, None, None, None)
+        assert (one.executions, one.end_state, one.ended_seconds, one.run_seconds) == (0, None, None, None)
         (one,) = await queue.jobs(prefix=first.result_id.upper())
         assert one.result_id == first.result_id
         (other,) = await queue.jobs(queue_name=second.queue_name)
@@ -72,7 +72,7 @@ class QueueOperations(QueueBasis):
 
             await eventually(has_called, within_seconds=self.patience_seconds)
             (running,) = await operator.jobs()
-            assert (running.result_id, running.executions, running.end) == (message.result_id, 1, None)
+            assert (running.result_id, running.executions, running.end_state) == (message.result_id, 1, None)
             assert running.run_seconds is not None
             release.set()
 
@@ -81,7 +81,7 @@ class QueueOperations(QueueBasis):
 
             await eventually(has_ended, within_seconds=self.patience_seconds)
             (ended,) = await operator.jobs(prefix=message.result_id[:13])
-        assert (ended.state, ended.end, ended.executions) == (JobState.ENDED, End.DONE, 1)
+        assert (ended.state, ended.end_state, ended.executions) == (JobState.ENDED, EndState.DONE, 1)
         assert (ended.vendor, ended.trace_id) == ("mock:called", message.trace_id)
         assert ended.ended_seconds is not None
         assert ended.ended_seconds >= 0
@@ -114,7 +114,7 @@ class QueueOperations(QueueBasis):
                     return not (await operator.stats()).paused and not await operator.resume(paused)
 
                 await eventually(is_over, within_seconds=self.patience_seconds)
-        assert handler.end(before.result_id) is handler.end(later.result_id) is End.DONE
+        assert handler.end(before.result_id) is handler.end(later.result_id) is EndState.DONE
 
     async def test_the_clocks_of_waiting_jobs_stop_in_a_pause(self, queue: Queue) -> None:
         """Jobs that waited in a pause longer than their stale limit are fresh; those elsewhere are stale."""
@@ -136,10 +136,10 @@ class QueueOperations(QueueBasis):
             assert handler.published.keys() <= {elsewhere.result_id}
             await queue.resume(paused)
             await handler.until_ended(before, during, within_seconds=self.patience_seconds)
-        assert handler.end(before.result_id) is handler.end(during.result_id) is End.DONE
+        assert handler.end(before.result_id) is handler.end(during.result_id) is EndState.DONE
         async with self.working(queue, handler):
             await handler.until_ended(elsewhere, within_seconds=self.patience_seconds)
-        assert handler.end(elsewhere.result_id) is End.STALE
+        assert handler.end(elsewhere.result_id) is EndState.STALE
 
     async def test_a_queue_that_cannot_pause_refuses(self, queue: Queue) -> None:
         """With a typed error, rather than by doing nothing."""
@@ -162,11 +162,11 @@ class QueueOperations(QueueBasis):
         handler = RecordingHandler()
         async with self.working(queue, handler):
             await handler.until_ended(last, within_seconds=self.patience_seconds)
-            assert await queue.verdict(late.result_id) is None
+            assert await queue.final_status(late.result_id) is None
         assert handler.starts(late.result_id) == handler.starts(waiting.result_id) == 0
 
     async def test_a_job_that_may_have_called_is_not_withdrawn(self, queue: Queue) -> None:
-        """The answer says so, while it runs and after its end; one that only began calls nobody any more."""
+        """The answer says so, while it runs and after its end; one that only began calls nobody anymore."""
         self.needs(queue, Capability.WITHDRAW)
         go, called = asyncio.Event(), asyncio.Event()
 

@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from proofing.contracts.hooks import GROUP, BackendContext
 from proofing.contracts.queues import ClaimedJob, JobMessage, Queue
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.testing.history import History
 from proofing.testing.processes import start_process
 from proofing.testing.queue_handlers import make_record
@@ -63,7 +63,7 @@ class WorkerProcess:
             [sys.executable, "-m", "proofing.testing.queue_process"], stdin=subprocess.PIPE
         )
         if self._process.stdin is not None:
-            # Settings may hold a password, which must stand in no process list.
+            # Settings may hold a password, which must not appear in a process list.
             self._process.stdin.write(json.dumps(spec).encode())
             self._process.stdin.close()
 
@@ -137,26 +137,26 @@ class ChronicleHandler:
         history, plan = self._history, message.metadata
         history.write("run", job=message.result_id, attempt=job.attempt)
         if job.age_seconds > message.stale_after_seconds:
-            return self._publish(message, End.STALE)
+            return self._publish(message, EndState.STALE)
         await asyncio.sleep(plan.get("before", 0))
         self._crash_point(message, "before_intent")
-        # Written before and not after: the intent may stand although nobody lived to hear of it.
+        # Written before and not after: the intent may be recorded although nobody lived to hear of it.
         history.write("intent", job=message.result_id)
         await job.record_intent("mock")
         self._crash_point(message, "after_intent")
         history.write("call", job=message.result_id)
         await asyncio.sleep(plan.get("during", 0))
         self._crash_point(message, "after_call")
-        record = self._publish(message, End.DONE)
+        record = self._publish(message, EndState.DONE)
         self._crash_point(message, "after_publish")
         return record
 
-    async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+    async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
         """Publish *end*. See `proofing.contracts.queues.JobHandler`."""
         return self._publish(message, end)
 
-    def _publish(self, message: JobMessage, end: End) -> StatusRecord:
-        """Publish an end unless one stands, and return the one that stands."""
+    def _publish(self, message: JobMessage, end: EndState) -> StatusRecord:
+        """Publish an end unless there is one, and return the effective one."""
         target = self._published / message.result_id
         record = make_record(message, end)
         with tempfile.NamedTemporaryFile(dir=self._published, prefix=".", delete=False) as file:
@@ -169,7 +169,7 @@ class ChronicleHandler:
             accepted = False
             record = StatusRecord.from_json(target.read_bytes())
         os.unlink(file.name)  # noqa: PTH108 - the counterpart of link
-        self._history.write("end", job=message.result_id, end=end.value, accepted=accepted)
+        self._history.write("end", job=message.result_id, end_state=end.value, accepted=accepted)
         return record
 
     def _crash_point(self, message: JobMessage, step: str) -> None:
@@ -184,13 +184,13 @@ class ChronicleHandler:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def published_ends(folder: Path) -> dict[str, End]:
-    """Return the ends that stand, by result id."""
+def published_ends(folder: Path) -> dict[str, EndState]:
+    """Return the published ends by result id."""
     ends = {}
     for file in (folder / "published").glob("[!.]*"):
         record = StatusRecord.from_json(file.read_bytes())
-        if record.end is not None:
-            ends[file.name] = record.end
+        if record.end_state is not None:
+            ends[file.name] = record.end_state
     return ends
 
 
@@ -199,7 +199,7 @@ def whole_history(folder: Path) -> list[dict[str, Any]]:
     events = History(folder / "history.jsonl").read()
     accepted = {event["job"] for event in events if event["event"] == "end" and event["accepted"]}
     return events + [
-        {"event": "end", "job": job, "end": end.value, "accepted": True}
+        {"event": "end", "job": job, "end_state": end.value, "accepted": True}
         for job, end in published_ends(folder).items()
         if job not in accepted
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proofing.contracts.queues import Capability, Queue
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.testing.history import violations
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import make_message
@@ -15,10 +15,10 @@ from proofing.testing.waiting import eventually
 
 #: Step at which the process dies, and the end that its job must have.
 _STEPS = {
-    "before_intent": End.DONE,
-    "after_intent": End.UNKNOWN_OUTCOME,
-    "after_call": End.UNKNOWN_OUTCOME,
-    "after_publish": End.DONE,
+    "before_intent": EndState.DONE,
+    "after_intent": EndState.UNKNOWN_OUTCOME,
+    "after_call": EndState.UNKNOWN_OUTCOME,
+    "after_publish": EndState.DONE,
 }
 
 
@@ -32,7 +32,7 @@ class QueueSurvival(QueueBasis):
 
     @pytest.mark.parametrize("step", list(_STEPS))
     async def test_a_worker_that_dies_at_a_step(self, queue: Queue, tmp_path: Path, step: str) -> None:
-        """Jobs without an intent run again; jobs with one end as unknown; what was published stands."""
+        """Jobs without an intent run again; jobs with one end as unknown; what was published is kept."""
         self.needs(queue, Capability.CRASH_RECOVERY)
         first = self.start_worker(tmp_path)
         if first is None:

@@ -2,19 +2,19 @@
 
 A plugin's tests subclass `QueueContract`, say how to make a queue, and inherit the cases. What a queue does
 not declare among its capabilities is skipped. Needs pytest-asyncio in auto mode. Limits of a backend, such as
-slow shut-downs, are said by overriding the class attributes.
+slow shut-downs, are set by overriding the class attributes.
 """
 
 from proofing.testing.queue_abilities import QueueAbilities
 from proofing.testing.queue_basics import QueueBasics
 from proofing.testing.queue_ends import QueueEnds
-from proofing.testing.queue_forgetting import QueueForgetting
-from proofing.testing.queue_handlers import RecordingHandler, at_once, make_message, make_record
+from proofing.testing.queue_handlers import RecordingHandler, immediately, make_message, make_record
 from proofing.testing.queue_operations import QueueOperations
+from proofing.testing.queue_owner_purge import QueueOwnerPurge
 from proofing.testing.queue_survival import QueueSurvival
 
-__all__ = ["QueueContract", "RecordingHandler", "at_once", "make_message", "make_record"]
+__all__ = ["QueueContract", "RecordingHandler", "immediately", "make_message", "make_record"]
 
 
-class QueueContract(QueueBasics, QueueEnds, QueueAbilities, QueueForgetting, QueueOperations, QueueSurvival):
+class QueueContract(QueueBasics, QueueEnds, QueueAbilities, QueueOwnerPurge, QueueOperations, QueueSurvival):
     """Every case of the contract; see `proofing.testing.queue_basis.QueueBasis` for what to override."""

@@ -48,12 +48,12 @@ class ChangeCases(ResultStoreBasis):
             seen = await store.load("session")
             while seen is not None:
                 wanted = b"%d %s" % (int(seen.split()[0]) + 1, name)
-                stands = await store.compare_and_set(
+                current = await store.compare_and_set(
                     "session", wanted, expected=seen, ttl_seconds=LIFE_SECONDS
                 )
-                if stands == wanted:
+                if current == wanted:
                     return
-                seen = stands
+                seen = current
 
         await asyncio.gather(*(add_one(store, b"%d" % number) for number, store in enumerate(list(pair) * 5)))
         kept = await pair[0].load("session")
@@ -63,7 +63,7 @@ class ChangeCases(ResultStoreBasis):
     async def test_of_parallel_changes_one_is_kept(self, pair: Sequence[ResultStore]) -> None:
         """All learn of the same one."""
         await pair[0].save("session", b"old", ttl_seconds=LIFE_SECONDS)
-        stood = await asyncio.gather(
+        returned = await asyncio.gather(
             *(
                 store.compare_and_set(
                     "session", b"new %d" % number, expected=b"old", ttl_seconds=LIFE_SECONDS
@@ -71,8 +71,8 @@ class ChangeCases(ResultStoreBasis):
                 for number, store in enumerate(list(pair) * 10)
             )
         )
-        assert len(set(stood)) == 1
-        assert await pair[1].load("session") == stood[0]
+        assert len(set(returned)) == 1
+        assert await pair[1].load("session") == returned[0]
 
     async def test_a_change_brings_nothing_back(self, pair: Sequence[ResultStore]) -> None:
         """Neither a value that was deleted nor one that has expired, whatever is expected; lives are new."""
@@ -121,7 +121,7 @@ class ChangeCases(ResultStoreBasis):
     # Admission
 
     async def test_all_is_admitted_or_nothing(self, pair: Sequence[ResultStore]) -> None:
-        """One mark that stands, or one counter that is full, and nothing is kept or counted."""
+        """One existing mark or one full counter, and nothing is kept or counted."""
         first, second = pair
         granted = await first.admit(marks=[mark("a"), mark("b")], counts=[count("x", 2), count("y", 1)])
         assert granted.granted
@@ -165,7 +165,7 @@ class ChangeCases(ResultStoreBasis):
     # Sets
 
     async def test_members_of_a_set(self, pair: Sequence[ResultStore]) -> None:
-        """Whoever adds at the same moment overwrites nobody; the whole set is read and deleted at once."""
+        """Concurrent adds do not overwrite each other; the whole set is read and deleted together."""
         first, second = pair
         assert await first.members("set") == frozenset()
         await asyncio.gather(

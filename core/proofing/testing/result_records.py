@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.contracts.stores import ResultStore
 from proofing.testing.store_basis import (
     LIFE_SECONDS,
@@ -19,7 +19,7 @@ from proofing.testing.store_basis import (
 )
 from proofing.testing.waiting import eventually
 
-#: Threads that a store may need beside those of the test, however many wait.
+#: Threads that a store may need alongside those of the test, however many wait.
 _SPARE_THREADS = 12
 _WAITERS = 300
 
@@ -64,7 +64,7 @@ class RecordCases(ResultStoreBasis):
         await store.begin(record, ttl_seconds=LIFE_SECONDS)
         first = make_ended(record)
         await store.finish(first, ttl_seconds=LIFE_SECONDS, sealed_result=b"first")
-        late = make_ended(record, End.STALE)
+        late = make_ended(record, EndState.STALE)
         assert await store.finish(late, ttl_seconds=LIFE_SECONDS, sealed_result=b"late") == first
         assert await store.status(record.result_id) == first
         assert await store.result(record.result_id) == b"first"
@@ -73,8 +73,8 @@ class RecordCases(ResultStoreBasis):
         """Of many ends at once, across processes, all learn of the same one."""
         record = make_record()
         await pair[0].begin(record, ttl_seconds=LIFE_SECONDS)
-        ends = [End.DONE, End.STALE, End.WORKER_LOST, End.CANCELED]
-        stood = await asyncio.gather(
+        ends = [EndState.DONE, EndState.STALE, EndState.WORKER_LOST, EndState.CANCELED]
+        returned = await asyncio.gather(
             *(
                 store.finish(
                     make_ended(record, end), ttl_seconds=LIFE_SECONDS, sealed_result=end.value.encode()
@@ -83,14 +83,14 @@ class RecordCases(ResultStoreBasis):
                 for end in ends
             )
         )
-        winner = stood[0]
-        assert winner.end is not None
-        assert all(record == winner for record in stood)
+        winner = returned[0]
+        assert winner.end_state is not None
+        assert all(record == winner for record in returned)
         assert await pair[1].status(record.result_id) == winner
-        assert await pair[1].result(record.result_id) == winner.end.value.encode()
+        assert await pair[1].result(record.result_id) == winner.end_state.value.encode()
 
     async def test_finish_writes_lost_record(self, store: ResultStore) -> None:
-        """An end is kept although nothing was begun, so that a lost store loses no verdict."""
+        """An end is kept although nothing was begun, so that a lost store loses no final status."""
         ended = make_ended(make_record())
         assert await store.finish(ended, ttl_seconds=LIFE_SECONDS) == ended
         assert await store.status(ended.result_id) == ended
@@ -115,7 +115,7 @@ class RecordCases(ResultStoreBasis):
             return await store.status(record.result_id) is None
 
         await eventually(is_gone)
-        ended = make_ended(record, End.STALE)
+        ended = make_ended(record, EndState.STALE)
         assert await store.finish(ended, ttl_seconds=LIFE_SECONDS) == ended
 
     async def test_erase_removes_every_trace(self, store: ResultStore) -> None:
@@ -159,7 +159,7 @@ class RecordCases(ResultStoreBasis):
 
     async def test_end_without_result(self, store: ResultStore) -> None:
         """An end may have no result."""
-        ended = make_ended(make_record(), End.STALE)
+        ended = make_ended(make_record(), EndState.STALE)
         await store.finish(ended, ttl_seconds=LIFE_SECONDS)
         assert await store.result(ended.result_id) is None
 

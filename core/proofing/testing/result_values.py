@@ -97,7 +97,7 @@ class ValueCases(ResultStoreBasis):
     # Limits
 
     async def test_unused_counter(self, store: ResultStore) -> None:
-        """A counter that never ran stands at nothing, and has nothing to give back."""
+        """A counter that never ran is at zero, and has nothing to refund."""
         assert await store.usage("idv_resolution:1") == Usage(count=0, seconds_left=0)
         assert (await store.refund("idv_resolution:1")).count == 0
 

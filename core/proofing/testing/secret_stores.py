@@ -45,7 +45,7 @@ class SecretStoreContract(ABC):
         assert (await store.load()).values == {"key": "value"}
 
     async def test_values_keep_their_shape(self) -> None:
-        """Nested values and types survive; version and source are told."""
+        """Nested values and types survive; version and source are reported."""
         store = self.make_store(
             b"session_encryption_key: 00ff\nlexisnexis:\n  password: 'x'\n  tries: 3\nold_keys: [a, b]\n"
         )
@@ -80,7 +80,7 @@ class SecretStoreContract(ABC):
         ],
     )
     async def test_malformed_document_stops_the_start(self, text: bytes) -> None:
-        """What is no mapping of names is refused; the message holds nothing of the text."""
+        """What is not a mapping of names is refused; the message holds nothing of the text."""
         store = self.make_store(text)
         with pytest.raises(ConfigurationError) as caught:
             await store.load()

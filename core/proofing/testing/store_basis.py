@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.contracts.stores import ResultStore
 
@@ -16,7 +16,7 @@ from proofing.contracts.stores import ResultStore
 LIFE_SECONDS = 300.0
 #: Short enough to see something expire.
 SHORT_LIFE_SECONDS = 0.3
-#: By when a store that cannot be reached must have said so.
+#: By when a store that cannot be reached must have failed.
 GIVE_UP_SECONDS = 20.0
 
 
@@ -30,12 +30,12 @@ def make_record(result_id: str | None = None, *, owner: str = "person-1") -> Sta
     )
 
 
-def make_ended(record: StatusRecord, end: End = End.DONE) -> StatusRecord:
+def make_ended(record: StatusRecord, end: EndState = EndState.DONE) -> StatusRecord:
     """Return *record* as terminal, with every field filled."""
-    return record.ended(
+    return record.finished(
         end,
         at=time.time(),
-        outcome=Outcome.PASSED if end is End.DONE else Outcome.UNKNOWN,
+        outcome=Outcome.PASSED if end is EndState.DONE else Outcome.UNKNOWN,
         reasons=("pass_resolution_and_state_id",),
         wrong_fields={"front": "glare_low"},
     )

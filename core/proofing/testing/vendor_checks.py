@@ -71,8 +71,8 @@ def make_quietly(make: Callable[[Any], Any], settings: Any) -> Any:
     """Return what *make* makes of a plugin's settings, in a thread without an event loop.
 
     Raises:
-        AssertionError: it asked for a connection or a host's address, or told one of the secret settings in a
-            log or when it is printed.
+        AssertionError: it asked for a connection or a host's address, or revealed one of the secret settings
+            in a log or when it is printed.
     """
     canary = Canary(extra=dict(_secrets(settings)))
     refuse = mock.Mock(side_effect=AssertionError("a proofer connects when it is asked, not when it is made"))
@@ -110,7 +110,7 @@ def caused_by(*causes: Cause) -> Callable[[VendorError], bool]:
 
 
 def check_error(error: VendorError, canary: Canary) -> None:
-    """Fail when an error tells of the applicant, or drags a foreign error along.
+    """Fail when an error reveals something about the applicant, or drags a foreign error along.
 
     Raises:
         AssertionError: names what leaked, and where.
@@ -121,13 +121,13 @@ def check_error(error: VendorError, canary: Canary) -> None:
         )
     # The vendor's own id of the call is the vendor's choice, and ours to keep.
     facts = {name: value for name, value in vars(error).items() if name != "transaction_id"}
-    told = "".join(traceback.format_exception(error)) + repr(error) + repr(facts)
-    leaks = canary.find_leaks(told)
+    output = "".join(traceback.format_exception(error)) + repr(error) + repr(facts)
+    leaks = canary.find_leaks(output)
     assert not leaks, f"a {type(error).__name__} holds {leaks}"
 
 
 def check_result(result: VendorResult, wanted: type[VendorResult], canary: Canary) -> None:
-    """Fail when a result is of the wrong type, or tells of the applicant.
+    """Fail when a result is of the wrong type, or reveals something about the applicant.
 
     Raises:
         AssertionError: names what is wrong.
@@ -135,7 +135,7 @@ def check_result(result: VendorResult, wanted: type[VendorResult], canary: Canar
     assert isinstance(result, wanted), f"{type(result).__name__} is not {wanted.__name__}"
     assert isinstance(result.outcome, Outcome)
     for name, match in result.attributes.items():
-        assert name in ATTRIBUTES or name in _COLLECTIVE_ATTRIBUTES, f"{name} is no attribute"
+        assert name in ATTRIBUTES or name in _COLLECTIVE_ATTRIBUTES, f"{name} is not an attribute"
         assert isinstance(match, Match)
     for code in (*result.reasons, *result.vendor_codes):
         assert _CODE.fullmatch(code), "a reason or code is free text"

@@ -96,7 +96,7 @@ def make_context(
     client = OutboundClient(OutboundTransport(transport=transport), policy, note_intent=note_intent)
 
     async def cpu(function: str, data: bytes = b"", args: Any = None, **bounds: Any) -> Any:
-        # A pool for the call alone, so that no child is left to whoever made the context.
+        # A pool for the call alone, so that no child is left to anyone who made the context.
         pool = CPUPool(1)
         try:
             return await pool.run(function, data, args, **bounds)
@@ -122,20 +122,22 @@ async def ask(proofer: Any, request: ProofingRequest, context: ProofingContext) 
     Returns None when a vendor that is polled has no answer even after several times.
     """
     if isinstance(proofer, PollingProofer):
-        ticket = await _call(proofer.submit, request, context)
-        return await _poll(proofer.poll, ticket, context)
+        vendor_reference = await _call(proofer.submit, request, context)
+        return await _poll(proofer.poll, vendor_reference, context)
     if isinstance(proofer, HostedProofer):
         return_url = "https://proofing.example.test/return"
         session = await _call(proofer.start, request, context, return_url=return_url)
-        return await _poll(proofer.fetch, session.ticket, context)
+        return await _poll(proofer.fetch, session.vendor_reference, context)
     result: VendorResult = await _call(proofer.proof, request, context)
     return result
 
 
-async def _poll(method: Callable[..., Any], ticket: str, context: ProofingContext) -> VendorResult | None:
+async def _poll(
+    method: Callable[..., Any], vendor_reference: str, context: ProofingContext
+) -> VendorResult | None:
     """Ask for the answer until it is there, several times at most."""
     for _ in range(_POLLS):
-        result: VendorResult | None = await _call(method, ticket, context)
+        result: VendorResult | None = await _call(method, vendor_reference, context)
         if result is not None:
             return result
     return None

@@ -163,7 +163,7 @@ def mutations(answer: httpx.Response, poison: str) -> Iterator[tuple[str, httpx.
 
 def _whole(status: int, body: bytes, headers: dict[str, str]) -> Answer:
     def answer(_request: httpx.Request) -> httpx.Response:
-        # As a stream, since httpx would decompress a given content at once.
+        # As a stream, since httpx would decompress a given content right away.
         async def pieces() -> AsyncIterator[bytes]:
             yield body
 
@@ -223,7 +223,7 @@ def _replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 def _removed(value: Any, path: tuple[Any, ...]) -> Any:
-    """Return a copy of *value* without what stands at *path*."""
+    """Return a copy of *value* without the value at *path*."""
     copy = dict(value) if isinstance(value, dict) else list(value)
     if len(path) == 1:
         del copy[path[0]]

@@ -189,7 +189,7 @@ class ProoferContract:
         assert done.stdout.split() == [], "import these where the proofer is made"
 
     def test_making_does_no_io(self) -> None:
-        """A proofer is made without a running loop or a connection, and no secret setting is told."""
+        """A proofer is made without a running loop or a connection, and no secret setting is revealed."""
         assert make_quietly(self.descriptor().make, self.settings()) is not None
 
     async def test_yes_is_a_passed_result(self) -> None:
@@ -261,7 +261,7 @@ class ProoferContract:
         assert not faults, "\n".join(faults)
 
     async def test_an_idempotency_key_is_sent_where_promised(self) -> None:
-        """A proofer that calls itself idempotent tells the vendor the key."""
+        """A proofer that calls itself idempotent sends the vendor the key."""
         if not self.descriptor().idempotent:
             return
         _result, vendor = await self.ask()
@@ -291,16 +291,16 @@ class ProoferContract:
         for headers in ({}, {"authorization": "Bearer x"}, {"x-signature": "0" * 64}):
             for body in (b"", b"{}", b"[]", b"\xff", b'{"event":"done"}', b"[" * 100_000):
                 try:
-                    ticket = proofer.event_ticket(headers, body, now)
+                    vendor_reference = proofer.event_reference(headers, body, now)
                 except VendorError as error:
                     check_error(error, Canary())
                 else:
-                    assert ticket is None, "an unsigned event was believed"
+                    assert vendor_reference is None, "an unsigned event was believed"
 
     # Helpers
 
     async def _fault(self, answer: Answer, *, case: str | None = None) -> str | None:
-        """Return what the proofer does wrong with *answer*; None when it stands it.
+        """Return what the proofer does wrong with *answer*; None when it handles it well.
 
         With the name of a hostile *case* any verdict is wrong, too.
         """

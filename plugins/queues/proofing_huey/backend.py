@@ -29,10 +29,10 @@ from proofing.plugin import (
     pause_sentences,
 )
 from proofing.plugin.support import BoundedThreads, seam, translated, trouble_of, trouble_of_redis
-from proofing_huey.bodies import CoroutineBridge
 from proofing_huey.consumer import JobConsumer
+from proofing_huey.coroutine_bridge import CoroutineBridge
 from proofing_huey.gates import Gate
-from proofing_huey.instance import JobHuey
+from proofing_huey.huey_app import JobHuey
 from proofing_huey.pauses import open_since
 from proofing_huey.settings import HueySettings
 from proofing_huey.storages import Backend, Entry
@@ -42,14 +42,14 @@ T = TypeVar("T")
 
 #: Storage to the module and class that keep it; imported only when chosen.
 _BACKENDS = {
-    "sqlite": ("proofing_huey.sqlite_storage", "SqliteBackend"),
+    "sqlite": ("proofing_huey.sqlite_storage", "SQLiteBackend"),
     "redis": ("proofing_huey.redis_storage", "RedisBackend"),
 }
 #: Calls to the storage that may wait at once outside the worker's threads.
 _CALL_THREADS = 4
 #: How often dead worker threads are replaced.
 _HEALTH_SECONDS = 10.0
-#: How many of the next jobs are looked at to tell the age of the oldest.
+#: How many of the next jobs are read to find the age of the oldest.
 _AGE_SAMPLE = 50
 #: Beyond the longest wait and run of a job, its keys stay taken this much longer.
 _TAKEN_MARGIN_SECONDS = 60.0
@@ -93,7 +93,7 @@ class HueyQueue:
         self._backend = _make_backend(settings)
         self._hueys: dict[str, JobHuey] = {}
         self._call_threads: BoundedThreads | None = None
-        self._bodies: CoroutineBridge | None = None
+        self._bridge: CoroutineBridge | None = None
 
     async def open(self) -> None:
         """Connect. Raises `QueueUnavailableError`."""
@@ -155,11 +155,11 @@ class HueyQueue:
         """End a pause; what jobs have waited in it is taken off their ages."""
         return await self._call(self._huey(queue_name).storage.resume, time.time())
 
-    async def forget(self, owner: str) -> OwnerPurge:
+    async def purge_owner(self, owner: str) -> OwnerPurge:
         """Drop the waiting jobs of *owner*; running ones are left alone, and ends are not kept."""
-        return OwnerPurge(removed=await self._call(self._forget, owner))
+        return OwnerPurge(removed=await self._call(self._purge_owner, owner))
 
-    async def verdict(self, result_id: str) -> StatusRecord | None:  # noqa: ARG002 - the contract's argument
+    async def final_status(self, result_id: str) -> StatusRecord | None:  # noqa: ARG002 - the contract's argument
         """Return None: ends are not kept."""
         return None
 
@@ -167,17 +167,17 @@ class HueyQueue:
         self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float
     ) -> None:
         """Run jobs until *stop* is set, then drain. Canceled: no drain."""
-        bodies = CoroutineBridge(handler, stop)
+        bridge = CoroutineBridge(handler, stop)
         hueys = {name: self._huey(name) for name in slots}
         threads = self._threads(slots)
         gates = {name: huey.storage.gate for name, huey in hueys.items() if hasattr(huey.storage, "gate")}
         for huey in hueys.values():
-            huey.bodies = bodies
+            huey.bridge = bridge
         for gate in gates.values():
             gate.open()
         consumers = [JobConsumer(huey, threads[name]) for name, huey in hueys.items()]
         watcher = self._backend.watcher(gates)
-        self._bodies = bodies
+        self._bridge = bridge
         begun: list[JobConsumer] = []
         is_watching = False
         try:
@@ -189,22 +189,22 @@ class HueyQueue:
                 is_watching = True
             await _watch_health(consumers, stop)
             _stop_taking(consumers, gates)
-            if not await bodies.drain(drain_seconds):
-                log(_logger, "drain_timed_out", level=logging.WARNING, count=sum(bodies.running.values()))
+            if not await bridge.drain(drain_seconds):
+                log(_logger, "drain_timed_out", level=logging.WARNING, count=sum(bridge.running.values()))
         finally:
             _stop_taking(consumers, gates)
-            bodies.interrupt()
+            bridge.interrupt()
             await _finish(begun, watcher.stop if watcher is not None and is_watching else None)
-            self._bodies = None
+            self._bridge = None
 
     async def stats(self) -> QueueStats:
         """Return counts and ages; running jobs and ends are those of this process."""
         waiting, oldest, paused = await self._call(self._measure)
         return QueueStats(
             waiting=waiting,
-            running=self._bodies.running if self._bodies else {},
+            running=self._bridge.running if self._bridge else {},
             oldest_seconds=oldest,
-            ended=dict(self._bodies.ended) if self._bodies else {},
+            ended=dict(self._bridge.ended) if self._bridge else {},
             totals={"refused": sum(huey.refused for huey in self._hueys.values())},
             paused=paused,
         )
@@ -253,9 +253,9 @@ class HueyQueue:
                 return True
         return False
 
-    def _forget(self, owner: str) -> int:
+    def _purge_owner(self, owner: str) -> int:
         """Drop the waiting jobs of one person; blocking."""
-        return sum(huey.forget_owner(owner) for huey in self._hueys.values())
+        return sum(huey.purge_owner(owner) for huey in self._hueys.values())
 
     def _withdraw(self, result_id: str) -> bool:
         """Drop or bar a job, and return whether it never ran and never will; blocking."""

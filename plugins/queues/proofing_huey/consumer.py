@@ -10,7 +10,7 @@ from typing import Any
 
 from huey.consumer import Consumer, Worker
 
-from proofing_huey.instance import JobHuey
+from proofing_huey.huey_app import JobHuey
 
 #: Waits between tries while the storage fails.
 _FIRST_WAIT_SECONDS = 0.1

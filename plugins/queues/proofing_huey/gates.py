@@ -23,7 +23,7 @@ class Gate:
         return self._generation
 
     def wait(self, generation: int, seconds: float) -> None:
-        """Wait for a wake-up after *generation*, at most *seconds*; return at once when there was one."""
+        """Wait for a wake-up after *generation*, at most *seconds*; return right away when there was one."""
         with self._condition:
             if self._is_closed or self._generation != generation:
                 return
@@ -34,7 +34,7 @@ class Gate:
                 self._idle -= 1
 
     def wake(self, count: int) -> None:
-        """Let *count* threads look for a job, and whoever is about to wait."""
+        """Let *count* threads look for a job, and any that is about to wait."""
         with self._condition:
             self._generation += 1
             self._condition.notify(count)

@@ -1,7 +1,7 @@
 """Pauses of a queue: while one is open no job starts, and what is over is taken off the ages of jobs.
 
 A job's own times are under its MAC and stay as they were written. So the storage keeps the last pauses of a
-queue, and whoever starts a job subtracts as much of them as the job has waited through.
+queue, and anyone who starts a job subtracts as much of them as the job has waited through.
 """
 
 from collections.abc import Sequence

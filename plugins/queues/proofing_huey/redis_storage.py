@@ -25,7 +25,7 @@ from proofing_huey.storages import WITHDRAWN, Entry, JobStorage, job_name, uniqu
 
 #: How long one blocking pop lasts; also how long an idle thread needs to notice that it should stop.
 _POP_SECONDS = 1
-#: Connections beside those of the worker threads: schedulers and calls from the event loop.
+#: Connections alongside those of the worker threads: schedulers and calls from the event loop.
 _SPARE_CONNECTIONS = 16
 _PREFIX = "proofing.huey."
 #: Members of a queue begin with the time at which they were kept.

@@ -31,13 +31,13 @@ insert into pause (queue, since) values (:queue, :now) on conflict do nothing;
 -- End the open pause.
 update pause set until = max(since, :now) where queue = :queue and until is null;
 
--- name: forget_pauses
+-- name: prune_pauses
 -- Delete all pauses of a queue but the last ones.
 delete from pause where queue = :queue and since not in (
     select since from pause where queue = :queue order by since desc limit :kept
 );
 
--- name: forget
+-- name: delete_expired
 -- Delete what has expired.
 delete from taken_key where expires <= (julianday('now') - 2440587.5) * 86400.0;
 

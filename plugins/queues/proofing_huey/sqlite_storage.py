@@ -1,7 +1,7 @@
 """Jobs in an SQLite file that web and worker processes of one machine share.
 
 Huey's own storage polls with a growing delay: after some quiet the first job waits for seconds. Here threads
-wait at a gate that this process opens itself, or `SqliteWatcher` for other processes.
+wait at a gate that this process opens itself, or `SQLiteWatcher` for other processes.
 """
 
 import os
@@ -14,16 +14,16 @@ from typing import Any
 from huey.storage import SqliteStorage
 
 from proofing.plugin import QueueUnavailableError
-from proofing.plugin.support import why
+from proofing.plugin.support import os_error_reason
 from proofing_huey.gates import Gate
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
 from proofing_huey.queries import QUERIES
 from proofing_huey.settings import HueySettings
-from proofing_huey.sqlite_watcher import SqliteWatcher
+from proofing_huey.sqlite_watcher import SQLiteWatcher
 from proofing_huey.storages import IDLE_SECONDS, WITHDRAWN, Entry, JobStorage, job_name, unique_name
 
 
-class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
+class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
     """Huey's storage, with a gate instead of polling, and with keys that are taken."""
 
     #: `dequeue` waits by itself; Huey must not sleep after it.
@@ -36,7 +36,7 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         super().__init__(name, create_tables=False, filename=settings.path, timeout=settings.timeout_seconds)
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
-        """Keep a job, and wake a thread of this process at once."""
+        """Keep a job, and wake a thread of this process right away."""
         super().enqueue(data, priority)
         self.gate.wake(1)
 
@@ -59,7 +59,7 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         with self.db(commit=True) as cursor:
             cursor.execute(QUERIES.query("pause"), {"queue": self.name, "now": now})
             begun: bool = cursor.rowcount > 0
-            cursor.execute(QUERIES.query("forget_pauses"), {"queue": self.name, "kept": KEPT_PAUSES})
+            cursor.execute(QUERIES.query("prune_pauses"), {"queue": self.name, "kept": KEPT_PAUSES})
         return begun
 
     def resume(self, now: float) -> bool:
@@ -85,7 +85,7 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         """Keep jobs of any queue in one transaction."""
         accepted = 0
         with self.db(commit=True) as cursor:
-            cursor.execute(QUERIES.query("forget"))
+            cursor.execute(QUERIES.query("delete_expired"))
             for entry in entries:
                 kept = _take_keys(cursor, entry)
                 accepted += kept is not None
@@ -143,18 +143,18 @@ class SqliteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         return connection
 
 
-class SqliteBackend:
+class SQLiteBackend:
     """The storages of one process, one for each queue, in the file of its settings."""
 
     def __init__(self, settings: HueySettings) -> None:
         """Open nothing yet."""
         self._settings = settings
-        self._storages: dict[str, SqliteJobStorage] = {}
+        self._storages: dict[str, SQLiteJobStorage] = {}
 
-    def storage(self, queue_name: str) -> SqliteJobStorage:
+    def storage(self, queue_name: str) -> SQLiteJobStorage:
         """Return the storage of one queue."""
         if queue_name not in self._storages:
-            self._storages[queue_name] = SqliteJobStorage(queue_name, self._settings)
+            self._storages[queue_name] = SQLiteJobStorage(queue_name, self._settings)
         return self._storages[queue_name]
 
     def check(self) -> None:
@@ -163,20 +163,20 @@ class SqliteBackend:
 
     def migrate(self) -> Sequence[str]:
         """Make file and tables when missing."""
-        storage = SqliteJobStorage("migration", self._settings)
+        storage = SQLiteJobStorage("migration", self._settings)
         existed = Path(self._settings.path).exists()
         storage.ddl = [*storage.ddl, *QUERIES.script("schema")]
         try:
             storage.initialize_schema()
         except OSError as error:
-            raise QueueUnavailableError(f"huey.path cannot be used: {why(error)}") from None
+            raise QueueUnavailableError(f"huey.path cannot be used: {os_error_reason(error)}") from None
         finally:
             storage.close()
         return [] if existed else [f"made {self._settings.path}"]
 
-    def watcher(self, gates: Mapping[str, Gate]) -> SqliteWatcher:
+    def watcher(self, gates: Mapping[str, Gate]) -> SQLiteWatcher:
         """Return what wakes *gates*."""
-        return SqliteWatcher(self._settings, gates)
+        return SQLiteWatcher(self._settings, gates)
 
     def close(self) -> None:
         """Close every connection."""

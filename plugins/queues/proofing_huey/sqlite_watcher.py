@@ -29,7 +29,7 @@ _JOIN_SECONDS = 10.0
 _logger = get_logger(__name__)
 
 
-class SqliteWatcher:
+class SQLiteWatcher:
     """One thread that wakes idle threads when another process has enqueued.
 
     Attributes:

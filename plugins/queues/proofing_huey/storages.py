@@ -1,7 +1,7 @@
 """What the two storages have in common: the contract between our Huey and whatever keeps the jobs.
 
-Beside Huey's own tables or keys each keeps *taken keys*, with an expiry: one for each job, so that a job that
-is sent again is not kept twice, and one for each unique key. Huey itself knows neither.
+Alongside Huey's own tables or keys each keeps *taken keys*, with an expiry: one for each job, so that a job
+that is sent again is not kept twice, and one for each unique key. Huey itself knows neither.
 """
 
 from abc import abstractmethod

@@ -26,13 +26,13 @@ from proofing_postgres.writer import Writer
 #: How far below the newest claimed job a bounded claim looks, for enqueuers that commit late.
 MARGIN_SECONDS = 2.0
 #: Unbounded claims of one queue come no closer, since dead rows make them dear.
-_WIDE_PAUSE_SECONDS = 0.25
+_FULL_SCAN_PAUSE_SECONDS = 0.25
 #: In a long backlog an unbounded claim comes this often, so that nothing old is passed over.
-_BACKLOG_WIDE_SECONDS = 1.0
+_BACKLOG_FULL_SCAN_SECONDS = 1.0
 #: The binary float of a microsecond clock may be off by one.
 _ROUNDING_SECONDS = 0.000002
 _RETRY_SECONDS = 0.2
-#: How soon a queue at its global limit is looked at again, at first and at most.
+#: How soon a queue at its global limit is scanned again, at first and at most.
 _CAP_SECONDS = 0.05
 _MOST_CAP_SECONDS = 1.0
 
@@ -46,28 +46,28 @@ class _QueueState:
         "cap_timer",
         "cap_wait",
         "cause",
-        "dirty",
+        "full_scan_at",
+        "full_scan_wanted",
+        "has_backlog",
         "has_timer",
         "name",
+        "needs_scan",
         "newest",
         "slots",
-        "tight",
-        "wide_at",
-        "wide_wanted",
     )
 
     def __init__(self, name: str, slots: int) -> None:
         self.name = name
         self.slots = slots
-        #: Whether a look is due, and what asked for it.
-        self.dirty = True
+        #: Whether a scan is due, and what asked for it.
+        self.needs_scan = True
         self.cause = Cause.POLL
         #: The run_at of the newest job that was claimed; None before the first.
         self.newest: float | None = None
         #: Whether the last claim came back full: a backlog, in which the bound may follow closely.
-        self.tight = False
-        self.wide_wanted = True
-        self.wide_at = float("-inf")
+        self.has_backlog = False
+        self.full_scan_wanted = True
+        self.full_scan_at = float("-inf")
         self.has_timer = False
         #: Runs while the global limit, not the end of the queue, has stopped us.
         self.cap_timer: asyncio.TimerHandle | None = None
@@ -107,30 +107,30 @@ class Claimer:
         """The queues that have slots here."""
         return list(self._queues)
 
-    def wake(self, queue_name: str, cause: Cause, *, wide: bool = False) -> None:
-        """Have a queue looked at.
+    def wake(self, queue_name: str, cause: Cause, *, full_scan: bool = False) -> None:
+        """Have a queue scanned.
 
         Args:
             queue_name: one without slots here is ignored.
             cause: for the statistics.
-            wide: look without bound.
+            full_scan: scan without the bound.
         """
         state = self._queues.get(queue_name)
         if state is None:
             return
-        if not state.dirty:
-            state.dirty = True
+        if not state.needs_scan:
+            state.needs_scan = True
             state.cause = cause
-        state.wide_wanted |= wide
+        state.full_scan_wanted |= full_scan
         self._wake.set()
 
-    def wake_all(self, *, wide: bool = True) -> None:
-        """Have every queue looked at."""
+    def wake_all(self, *, full_scan: bool = True) -> None:
+        """Have every queue scanned."""
         for name in self._queues:
-            self.wake(name, Cause.POLL, wide=wide)
+            self.wake(name, Cause.POLL, full_scan=full_scan)
 
     def slot_freed(self) -> None:
-        """Look again where a queue waited for a slot, here or in all workers together."""
+        """Scan again where a queue waited for a slot, here or in all workers together."""
         for state in self._queues.values():
             if state.cap_timer is not None:
                 state.cap_timer.cancel()
@@ -139,7 +139,7 @@ class Claimer:
         self._wake.set()
 
     def stop(self) -> None:
-        """Claim nothing any more."""
+        """Claim nothing anymore."""
         self._is_stopped = True
 
     async def run(self) -> None:
@@ -156,9 +156,9 @@ class Claimer:
                     await self.reconcile()
                 # One step a queue and round: a backlog of one must not hold up the others.
                 for state in self._queues.values():
-                    if state.dirty and self._can_claim(state):
+                    if state.needs_scan and self._can_claim(state):
                         await self._step(state)
-                if any(state.dirty and self._can_claim(state) for state in self._queues.values()):
+                if any(state.needs_scan and self._can_claim(state) for state in self._queues.values()):
                     self._wake.set()
             except Exception as error:
                 # What we asked for may have happened: compare before anything else is claimed.
@@ -202,58 +202,58 @@ class Claimer:
     async def _step(self, state: _QueueState) -> None:
         """Claim once, and decide whether there may be more."""
         limit = min(self._free(state), self._settings.claim_batch)
-        since_wide = time.monotonic() - state.wide_at
+        since_full_scan = time.monotonic() - state.full_scan_at
         cause = state.cause
-        is_wide = state.newest is None or (
-            since_wide >= _BACKLOG_WIDE_SECONDS if state.tight else state.wide_wanted
+        is_full_scan = state.newest is None or (
+            since_full_scan >= _BACKLOG_FULL_SCAN_SECONDS if state.has_backlog else state.full_scan_wanted
         )
         # Cleared before asking: a job that is committed while we ask wakes us again.
-        state.dirty = False
-        if is_wide:
-            state.wide_wanted = False
-            state.wide_at = time.monotonic()
+        state.needs_scan = False
+        if is_full_scan:
+            state.full_scan_wanted = False
+            state.full_scan_at = time.monotonic()
             claimed = await self._claim(state, "claim_any", limit, {})
         else:
             claimed = await self._claim_bounded(state, limit)
-        was_tight, state.tight = state.tight, claimed >= limit
-        if state.tight or was_tight:
-            self._look_again(state)
-        elif claimed == 0 and not is_wide and cause is not Cause.CHAIN:
-            # Nothing within the bound, so what woke us must lie outside. One wide look settles it.
-            if since_wide >= _WIDE_PAUSE_SECONDS:
-                state.wide_wanted = True
-                self._look_again(state)
+        had_backlog, state.has_backlog = state.has_backlog, claimed >= limit
+        if state.has_backlog or had_backlog:
+            self._scan_again(state)
+        elif claimed == 0 and not is_full_scan and cause is not Cause.CHAIN:
+            # Nothing within the bound, so what woke us must lie outside. One full scan settles it.
+            if since_full_scan >= _FULL_SCAN_PAUSE_SECONDS:
+                state.full_scan_wanted = True
+                self._scan_again(state)
             elif not state.has_timer:
                 state.has_timer = True
-                wait = _WIDE_PAUSE_SECONDS - since_wide
-                asyncio.get_running_loop().call_later(wait, self._look_wide, state)
+                wait = _FULL_SCAN_PAUSE_SECONDS - since_full_scan
+                asyncio.get_running_loop().call_later(wait, self._scan_fully, state)
 
-    def _look_again(self, state: _QueueState) -> None:
-        """Have the queue looked at again by our own doing."""
-        if not state.dirty:
-            state.dirty = True
+    def _scan_again(self, state: _QueueState) -> None:
+        """Have the queue scanned again without a wake-up from outside."""
+        if not state.needs_scan:
+            state.needs_scan = True
             state.cause = Cause.CHAIN
         self._wake.set()
 
     def _wait_for_cap(self, state: _QueueState) -> None:
-        """Look again when a slot under the global limit may be free; other workers' do not tell us."""
+        """Scan again when a slot under the global limit may be free; other workers do not notify us."""
         wait = state.cap_wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-        state.cap_timer = asyncio.get_running_loop().call_later(wait, self._look_under_cap, state)
+        state.cap_timer = asyncio.get_running_loop().call_later(wait, self._scan_under_cap, state)
         state.cap_wait = min(2 * state.cap_wait, _MOST_CAP_SECONDS)
 
-    def _look_under_cap(self, state: _QueueState) -> None:
-        """Have the queue looked at: the global limit may leave room now."""
+    def _scan_under_cap(self, state: _QueueState) -> None:
+        """Have the queue scanned: the global limit may leave room now."""
         state.cap_timer = None
-        self._look_again(state)
+        self._scan_again(state)
 
-    def _look_wide(self, state: _QueueState) -> None:
-        """Have the queue looked at without bound, now that the pause is over."""
+    def _scan_fully(self, state: _QueueState) -> None:
+        """Have the queue scanned fully, now that the pause is over."""
         state.has_timer = False
-        self.wake(state.name, Cause.POLL, wide=True)
+        self.wake(state.name, Cause.POLL, full_scan=True)
 
     async def _claim_bounded(self, state: _QueueState, limit: int) -> int:
         """Claim from shortly before the newest job claimed so far, up to *limit*."""
-        margin = _ROUNDING_SECONDS if state.tight else MARGIN_SECONDS
+        margin = _ROUNDING_SECONDS if state.has_backlog else MARGIN_SECONDS
         since = (state.newest or 0.0) - margin
         return await self._claim(state, "claim", limit, {"since": since})
 

@@ -25,7 +25,7 @@ from proofing_postgres.settings import PostgresSettings
 #: In messages and log lines.
 NAME = "the queue's database"
 
-#: What every connection of ours says about itself in pg_stat_activity.
+#: The application name of all our connections in pg_stat_activity.
 APPLICATION_NAME = "proofing"
 
 #: The statistics of a queue table are always wrong, so plans must not depend on them: every statement of the
@@ -47,11 +47,11 @@ _BY_INDEX: Mapping[str, str] = {
 }
 STATEMENT_SETTINGS: Mapping[str, Mapping[str, str]] = dict.fromkeys(
     (
-        "depth",
+        "queue_depth",
         "ended_by_id",
         "ended_jobs",
         "ending_jobs",
-        "forget_waiting",
+        "purge_waiting",
         "live_jobs",
         "oldest_end",
         "ready_jobs",
@@ -62,7 +62,7 @@ STATEMENT_SETTINGS: Mapping[str, Mapping[str, str]] = dict.fromkeys(
     _BY_INDEX,
 )
 
-#: How long a server may take to be asked to stop what an exchange that we gave up had begun.
+#: How long a server may take to be asked to stop what an aborted exchange had begun.
 _CANCEL_SECONDS = 0.5
 #: How long a link that backs off waits after a connection that failed, at first and at most.
 _FIRST_WAIT_SECONDS = 0.1
@@ -113,7 +113,7 @@ class ReconnectingConnection:
         settings: the plugin's.
         session: settings of the session beyond the time limit of statements.
         backs_off: whether uses are refused for a growing, jittered while after a connection that failed. For
-            loops, which come again by themselves; what a person waits for is tried at once.
+            loops, which come again by themselves; what a person waits for is tried right away.
         keeps_cursor: whether one cursor serves all statements. For small answers: it holds the last one.
     """
 
@@ -138,7 +138,7 @@ class ReconnectingConnection:
         }
         self._lock = asyncio.Lock()
         self._connection: Connection | None = None
-        #: Whether a pooler stands between; known after the first connection.
+        #: Whether there is a pooler in between; known after the first connection.
         self.is_pooled = False
         #: When it was last used, by the monotonic clock.
         self.used_at = float("-inf")
@@ -257,7 +257,7 @@ def _has_ended(connection: AsyncConnection[Row]) -> bool:
     Without this, each connection that idled through a restart would fail the first call that uses it.
     """
     try:
-        # Neither call waits. The first may read the server's farewell, and then the second sees the end.
+        # Neither call waits. The first may read the server's closing message, and then the second sees the end.
         connection.pgconn.consume_input()
         connection.pgconn.consume_input()
     except Exception:  # noqa: BLE001 - a connection that cannot be asked is of no use, whatever the reason

@@ -50,5 +50,5 @@ class Counts:
 
 
 def since(now: Counter[str], kept: Counter[str]) -> str:
-    """Return, as JSON, what was counted beyond *kept*, which stands in the row of a former worker id."""
+    """Return, as JSON, what was counted beyond *kept*, which is in the row of a former worker id."""
     return json.dumps({name: value - kept[name] for name, value in now.items()})

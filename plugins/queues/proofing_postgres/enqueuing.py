@@ -1,8 +1,8 @@
 """Persists jobs and wakes workers: one statement to insert, and a notification after the commit.
 
 The notification is a transaction of its own, because a commit that notifies holds a lock that all databases
-of the server share. It is sent beside, so that the caller does not wait for it, and coalesced by queue: the
-first after a quiet moment goes at once, those that follow closely go together.
+of the server share. It is sent in the background, so that the caller does not wait for it, and coalesced by
+queue: the first after a quiet moment goes right away, those that follow closely go together.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ COALESCE_SECONDS = 0.005
 _WATCH_SECONDS = 0.002
 _WATCH_MOST_SECONDS = 0.05
 _WATCH_TOTAL_SECONDS = 60.0
-_FAREWELL_SECONDS = 0.5
+_SHUTDOWN_SECONDS = 0.5
 #: When the caller's transaction decides, no time does.
 _NEVER = float("inf")
 
@@ -49,12 +49,12 @@ class Enqueuer:
         """Persist *messages* in a transaction of our own. See `proofing.plugin.Queue.enqueue`."""
         name, parameters = _statement(messages)
         async with self._pool.link() as link, link.use() as connection:
-            # Whoever is not answered gives up after so long, and from then on nothing may be accepted.
+            # A sender without an answer stops waiting after so long, and from then on nothing may be accepted.
             until = connection.server_time(later_seconds=self._pool.timeout_seconds)
             _rows, accepted = await link.execute(connection, name, [*parameters, until])
             is_late = False
             if accepted < len(messages):
-                # The others stand already (then all is well), or their unique key is taken.
+                # The others already exist (then all is well), or their unique key is taken.
                 standing = {"ids": _ids(messages), "until": until}
                 rows, _count = await link.execute(connection, "count_standing", standing)
                 ((accepted, is_late),) = rows
@@ -97,15 +97,15 @@ class Enqueuer:
             log(_logger, "notify_failed", level=logging.WARNING, error=type(error).__name__)
 
     async def close(self) -> None:
-        """Let the last notifications go; what takes longer, such as watching a transaction, is given up."""
+        """Let the last notifications go; what takes longer, such as watching a transaction, is dropped."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_FAREWELL_SECONDS)
+            await asyncio.wait(self._tasks, timeout=_SHUTDOWN_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _notify(self, wake: tuple[str, str]) -> None:
-        """Send a notification beside, unless one is about to go that will do for this insert too."""
+        """Send a notification in the background, unless one is about to go that will do for this insert too."""
         if wake not in self._waiting:
             self._waiting.add(wake)
             since = time.monotonic() - self._notified_at.get(wake, float("-inf"))
@@ -121,14 +121,14 @@ class Enqueuer:
         await self.wake(*wake)
 
     async def _notify_after_commit(self, transaction: str, wakes: Iterable[tuple[str, str]]) -> None:
-        """Notify when the caller's *transaction* is committed; psycopg offers no hook to be told by.
+        """Notify when the caller's *transaction* is committed; psycopg offers no hook for it.
 
         The database is asked: the caller's connection may be in its next transaction already.
         """
         wait = _WATCH_SECONDS
-        give_up = time.monotonic() + _WATCH_TOTAL_SECONDS
+        deadline = time.monotonic() + _WATCH_TOTAL_SECONDS
         status = "in progress"
-        while status == "in progress" and time.monotonic() < give_up:
+        while status == "in progress" and time.monotonic() < deadline:
             await asyncio.sleep(wait)
             wait = min(wait * 1.5, _WATCH_MOST_SECONDS)
             try:
@@ -140,7 +140,7 @@ class Enqueuer:
                 await self.wake(*wake)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run *work* beside, holding it so that it is not collected."""
+        """Run *work* in the background, holding it so that it is not collected."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

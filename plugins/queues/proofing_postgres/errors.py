@@ -1,4 +1,4 @@
-"""What psycopg's errors tell an operator: the kind of trouble, and where to look."""
+"""What psycopg's errors mean to an operator: the kind of trouble, and where to look."""
 
 import psycopg
 

@@ -73,19 +73,19 @@ class Heartbeat(threading.Thread):
         """Return, as JSON, what was counted under our worker id."""
         return since(self._counts.snapshot(), self._kept)
 
-    def give_up(self) -> None:
-        """Take a new identity: our jobs are lost, and their rows stay for whoever rescues them."""
+    def reset_identity(self) -> None:
+        """Take a new worker id: our jobs are lost, and any worker may rescue them."""
         self.worker_id = 0
         self._wanted.set()
 
-    def end_stuck(self) -> None:
+    def abort_stalled(self) -> None:
         """End an exchange that takes too long, so that the thread connects again.
 
         A frozen server, or a proxy that swallows, keeps the connection and never answers, and psycopg would
         wait forever. Ended early enough, the lease can still be renewed over the next connection.
         """
         asked_at = self._asked_at
-        if asked_at is None or time.monotonic() - asked_at < _patience_seconds(self._settings):
+        if asked_at is None or time.monotonic() - asked_at < _exchange_seconds(self._settings):
             return
         with self._socket_guard:
             if self._socket is not None:
@@ -120,7 +120,7 @@ class Heartbeat(threading.Thread):
 
     @contextlib.contextmanager
     def _watched(self, connection: "psycopg.Connection[Row]") -> Iterator[None]:
-        """Let `end_stuck` reach the socket of *connection*, by a copy that nobody else closes."""
+        """Let `abort_stalled` reach the socket of *connection*, by a copy that nobody else closes."""
         with socket.socket(fileno=os.dup(connection.fileno())) as copy:
             with self._socket_guard:
                 self._socket = copy
@@ -161,8 +161,8 @@ class Heartbeat(threading.Thread):
 
 
 def _options(settings: PostgresSettings) -> dict[str, Any]:
-    """Return the parameters of the connection, which must give up well before the lease ends."""
-    seconds = int(_patience_seconds(settings))
+    """Return the parameters of the connection, whose time-outs must be well below the lease."""
+    seconds = int(_exchange_seconds(settings))
     return {
         **connect_options(settings),
         "connect_timeout": str(seconds),
@@ -170,6 +170,6 @@ def _options(settings: PostgresSettings) -> dict[str, Any]:
     }
 
 
-def _patience_seconds(settings: PostgresSettings) -> float:
+def _exchange_seconds(settings: PostgresSettings) -> float:
     """Return how long one exchange may take; libpq takes 2 s at least."""
     return max(2.0, settings.renew_seconds)

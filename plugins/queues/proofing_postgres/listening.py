@@ -40,7 +40,7 @@ class Listener:
         on_connect: called after every successful LISTEN.
 
     Attributes:
-        is_healthy: whether notifications arrive, as far as the last ping tells.
+        is_healthy: whether notifications arrive, according to the last ping.
     """
 
     def __init__(

@@ -80,7 +80,7 @@ def _summary(row: Row) -> JobSummary:
         run_seconds=None if ran is None else max(0.0, float(ran)),
         ended_seconds=None if ended is None else max(0.0, float(ended)),
         executions=int(executions),
-        end=end,
+        end_state=end,
         trace_id=trace_id,
         vendor=vendor,
     )

@@ -148,7 +148,7 @@ async def _alone(connection: AsyncConnection[Row]) -> AsyncIterator[None]:
 
 
 async def _drop_invalid_indexes(connection: AsyncConnection[Row]) -> None:
-    """Drop what an index build that did not end has left: its name stands, so it would pass for done."""
+    """Drop what an index build that did not end has left: its name exists, so it would pass for done."""
     cursor = await connection.execute(
         "select format('drop index concurrently %s', indexrelid::regclass) from pg_index"
         " join pg_class on pg_class.oid = indexrelid"

@@ -27,7 +27,7 @@ class Pool:
         settings: the plugin's.
 
     Attributes:
-        timeout_seconds: after which an exchange is given up, and how long a link is waited for.
+        timeout_seconds: after which an exchange is aborted, and how long a link is waited for.
     """
 
     def __init__(self, settings: PostgresSettings) -> None:
@@ -55,7 +55,7 @@ class Pool:
         Raises:
             QueueUnavailableError: none became free, or none could be opened.
         """
-        # A free one at once, and so without a timer, which every enqueue would pay for.
+        # A free one right away, and so without a timer, which every enqueue would pay for.
         if self._free and self._free[-1].is_open:
             link = self._free.pop()
         else:

@@ -5,8 +5,8 @@
 -- the index would be read.
 
 -- name: enqueue
--- Persist jobs in one statement, unless it arrives so late that its sender has given up: after a cut of the
--- network it may still be on its way. A result id that stands already, here or in the history, is left alone, and
+-- Persist jobs in one statement, unless it arrives so late that its sender has stopped waiting: after a cut of the
+-- network it may still be on its way. A result id that already exists, here or in the history, is left alone, and
 -- so is a unique key that is taken. Places in the batch become microseconds of run_at, so that jobs of one
 -- batch keep their order.
 insert into proofing.job (
@@ -61,10 +61,10 @@ where not exists (select from proofing.job_done d where d.id = g.id)
 on conflict do nothing
 
 -- name: count_standing
--- How many of these ids stand, alive or ended (a withdrawn one does not), and whether it is too late for others.
+-- How many of these ids exist, live or ended (a withdrawn one does not), and whether it is too late for others.
 select
     (select count(*) from proofing.job where id = any(%(ids)s::text[]::uuid[]))
-    + (select count(*) from proofing.job_done where id = any(%(ids)s::text[]::uuid[]) and verdict <> ''),
+    + (select count(*) from proofing.job_done where id = any(%(ids)s::text[]::uuid[]) and final_status <> ''),
     statement_timestamp() > to_timestamp(%(until)s::float8)
 
 -- name: transaction
@@ -82,7 +82,7 @@ select pg_notify(%s, %s)
 
 -- name: claim
 -- Take ready jobs of one queue from a moment on: dead index entries before it, which an old
--- transaction keeps from being removed, are not looked at. `is true` hides the expiry from its own index.
+-- transaction keeps from being removed, are not read. `is true` hides the expiry from its own index.
 update proofing.job
 set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempts = attempts + 1,
     started_at = clock_timestamp(),
@@ -140,8 +140,8 @@ select count(*) from proofing.job where state = 'executing' and queue = %(queue)
 with given as (
     select * from unnest(
         string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
-        string_to_array(%(ends)s::text, ','), string_to_array(%(verdicts)s::text, E'\x1f')
-    ) as g (id, lease, ended_as, verdict)
+        string_to_array(%(ends)s::text, ','), string_to_array(%(final_statuses)s::text, E'\x1f')
+    ) as g (id, lease, ended_as, final_status)
 ), found as (
     select g.*, t.place
     from given g cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
@@ -149,21 +149,21 @@ with given as (
     delete from proofing.job j using found g
     where j.ctid = g.place and j.lease = g.lease and j.worker = %(worker)s::bigint
     returning j.id, j.enqueued_at, j.started_at, j.attempts, j.crashes, g.ended_as, j.queue, j.kind,
-        j.trace_id, j.intent as vendor, g.verdict
+        j.trace_id, j.intent as vendor, g.final_status
 ), kept as (
     insert into proofing.job_done (
-        id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id, vendor, verdict
+        id, enqueued_at, started_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id, vendor, final_status
     )
     select id, enqueued_at, started_at, clock_timestamp(), attempts, crashes, ended_as, queue, kind, trace_id,
-        vendor, verdict
+        vendor, final_status
     from gone
     on conflict (id) do nothing
-    returning "end"
+    returning end_state
 )
-select "end", count(*) from kept group by "end"
+select end_state, count(*) from kept group by end_state
 
--- name: note
--- Write intents; returns the jobs that were still ours and are not to stop. A job that stands in the history was
+-- name: record_intent
+-- Write intents; returns the jobs that were still ours and are not to stop. A job in the history was
 -- enqueued again while its end was on the way, or withdrawn: it must call nobody.
 update proofing.job j
 set intent = g.vendor
@@ -197,7 +197,7 @@ returning j.state, j.queue
 select id::text, lease, wanted_end from proofing.job
 where state = 'executing' and worker = %(worker)s::bigint
 
--- name: look
+-- name: inspect
 -- What is there to do? One cheap statement, so that an idle worker asks little. `offset 0` has each queue looked
 -- up for itself, and the order leaves only the index that begins with the queue.
 select
@@ -247,7 +247,7 @@ select date_part('epoch', min(run_at) - clock_timestamp()) from proofing.job whe
 
 -- name: expire
 -- Waiting jobs beyond their stale limit get their end; no vendor will be called. In a paused queue no clock
--- runs. Queue by queue: what a paused one holds is not looked at.
+-- runs. Queue by queue: what a paused one holds is not read.
 update proofing.job set state = 'ending', wanted_end = 'stale'
 where ctid = any(array(
     select stale.place
@@ -307,8 +307,8 @@ with orphans as materialized (
 )
 select queue, count(*) from taken group by queue
 
--- name: bury
--- Remove the rows of dead workers that own no job any more, keeping what they counted.
+-- name: delete_dead_workers
+-- Remove the rows of dead workers that own no job anymore, keeping what they counted.
 with buried as (
     delete from proofing.worker w
     where w.id = any(%(dead)s::bigint[])
@@ -341,13 +341,13 @@ returning
     traceparent, partner, unique_key, object_keys, counter_keys, metadata, ''::bytea, wanted_end
 
 -- name: cancel
--- A waiting job gets its end; a running one is marked, and its worker told.
+-- A waiting job gets its end; a running one is marked, and its worker notified.
 update proofing.job
 set wanted_end = 'canceled', state = case when state = 'executing' then 'executing' else 'ending' end
 where id = %(id)s::uuid and wanted_end is null
 returning state, queue
 
--- name: forget_waiting
+-- name: purge_waiting
 -- Drop a person's jobs that do not run; no end is published.
 delete from proofing.job where owner = %(owner)s::text and state in ('ready', 'scheduled', 'ending')
 
@@ -363,15 +363,15 @@ select queue from proofing.job where owner = %(owner)s::text and state = 'execut
 -- How many pages the history has.
 select pg_relation_size('proofing.job_done') / current_setting('block_size')::bigint
 
--- name: forget_ends
+-- name: purge_history
 -- Delete a person's ends on some pages of the history. It has no index by person, which every job would pay
 -- for; an erasure reads it all, some pages a statement.
 delete from proofing.job_done
-where ctid >= %(first)s::text::tid and ctid < %(after)s::text::tid and strpos(verdict, %(mark)s::text) > 0
+where ctid >= %(first)s::text::tid and ctid < %(after)s::text::tid and strpos(final_status, %(mark)s::text) > 0
 
--- name: verdict
+-- name: final_status
 -- The durable end of a job.
-select verdict from proofing.job_done where id = %(id)s::uuid
+select final_status from proofing.job_done where id = %(id)s::uuid
 
 -- name: clock
 -- The server's time in seconds since the epoch.
@@ -394,7 +394,7 @@ returning id
 -- What a worker has counted, once more before it leaves.
 update proofing.worker set numbers = %(numbers)s::jsonb where id = %(worker)s::bigint
 
--- name: depth
+-- name: queue_depth
 -- Jobs by queue and state, each counted up to a limit, and the age of the oldest that could start: the first in
 -- the index. A long backlog is read no further, vacuumed or not.
 select q.name, counted.state, counted.count, coalesce(oldest.age, 0)
@@ -442,7 +442,7 @@ select name, date_part('epoch', clock_timestamp() - paused_at) from proofing.pau
 -- Workers with a lease.
 select count(*) from proofing.worker where lease_until >= clock_timestamp()
 
--- name: numbers
+-- name: counters
 -- What all workers, alive and gone, have counted.
 select n.name, sum(n.value) from (
     select name, value from proofing.tally
@@ -474,7 +474,7 @@ select pg_try_advisory_xact_lock(hashtextextended('proofing:' || %(chore)s::text
 
 -- name: prune
 -- Delete the oldest history that is over its age, one batch. Where the last batch stopped is remembered, so that
--- dead entries before it, which an old transaction keeps from being removed, are not looked at.
+-- dead entries before it, which an old transaction keeps from being removed, are not read.
 with old as (
     delete from proofing.job_done
     where ctid = any(array(
@@ -556,7 +556,7 @@ with stopped as (
     returning queue, intent
 ), barred as (
     insert into proofing.job_done (
-        id, enqueued_at, ended_at, attempts, crashes, "end", queue, kind, trace_id
+        id, enqueued_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id
     )
     select %(id)s::text::uuid, statement_timestamp(), statement_timestamp(), 0, 0, 'canceled', '', '', ''
     where not exists (select from stopped)
@@ -567,7 +567,7 @@ select queue, intent is null from stopped
 union all
 select null, true from barred
 union all
-select null, verdict = '' from proofing.job_done where id = %(id)s::text::uuid
+select null, final_status = '' from proofing.job_done where id = %(id)s::text::uuid
 
 -- name: live_jobs
 -- Jobs without an end, in order of their id, from one id to another.
@@ -613,7 +613,7 @@ order by queue limit %(limit)s::int4
 -- The history, the latest first.
 select id::text, queue, 'ended', date_part('epoch', clock_timestamp() - enqueued_at),
     date_part('epoch', ended_at - started_at), date_part('epoch', clock_timestamp() - ended_at), attempts,
-    "end", trace_id, vendor
+    end_state, trace_id, vendor
 from proofing.job_done where (%(queue)s::text is null or queue = %(queue)s::text)
 order by ended_at desc limit %(limit)s::int4
 
@@ -621,7 +621,7 @@ order by ended_at desc limit %(limit)s::int4
 -- Ends in order of their id, from one id to another.
 select id::text, queue, 'ended', date_part('epoch', clock_timestamp() - enqueued_at),
     date_part('epoch', ended_at - started_at), date_part('epoch', clock_timestamp() - ended_at), attempts,
-    "end", trace_id, vendor
+    end_state, trace_id, vendor
 from proofing.job_done
 where id >= %(first)s::text::uuid and id <= %(last)s::text::uuid
     and (%(queue)s::text is null or queue = %(queue)s::text)

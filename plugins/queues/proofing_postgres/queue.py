@@ -23,10 +23,10 @@ from proofing.plugin.support import seam
 from proofing_postgres.connections import NAME, ReconnectingConnection, check_parameters
 from proofing_postgres.durability import find_losses
 from proofing_postgres.enqueuing import Enqueuer
-from proofing_postgres.forgetting import forget
 from proofing_postgres.listening import CANCEL_CHANNEL
 from proofing_postgres.listing import list_jobs
 from proofing_postgres.migrations import migrate, require_schema
+from proofing_postgres.owner_purge import purge_owner
 from proofing_postgres.pool import Pool
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.statistics import collect
@@ -144,22 +144,22 @@ class PostgresQueue:
         await self._enqueuer.wake(CANCEL_CHANNEL, queue_name)
         return bool(rows)
 
-    async def forget(self, owner: str) -> OwnerPurge:
-        """Drop, stop and delete what is kept of *owner*. See `proofing.plugin.Queue.forget`."""
-        return await forget(owner, self._pool, self._enqueuer)
+    async def purge_owner(self, owner: str) -> OwnerPurge:
+        """Delete and stop what is stored about *owner*. See `proofing.plugin.Queue.purge_owner`."""
+        return await purge_owner(owner, self._pool, self._enqueuer)
 
-    async def verdict(self, result_id: str) -> StatusRecord | None:
-        """Return the durable end of a job. See `proofing.plugin.Queue.verdict`."""
+    async def final_status(self, result_id: str) -> StatusRecord | None:
+        """Return the durable end of a job. See `proofing.plugin.Queue.final_status`."""
         key = _as_uuid(result_id)
         if key is None:
             return None
-        rows, _count = await self._pool.run("verdict", {"id": key})
+        rows, _count = await self._pool.run("final_status", {"id": key})
         if not rows or not rows[0][0]:
             return None
         try:
             return StatusRecord.from_json(rows[0][0])
         except ValueError:
-            raise QueueError("a verdict in the history is not a status record") from None
+            raise QueueError("a final status in the history is not a status record") from None
 
     async def work(
         self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float
@@ -167,7 +167,7 @@ class PostgresQueue:
         """Claim and run jobs until *stop*. See `proofing.plugin.Queue.work`."""
         if self._session is not None:
             raise QueueError("this queue is being worked on already; make another one")
-        # A worker asks over its own connections; what opening has opened is not needed any more.
+        # A worker asks over its own connections; what opening has opened is not needed anymore.
         await self._pool.close()
         self._session = WorkerSession(self._settings, handler, slots)
         try:
@@ -190,7 +190,7 @@ class PostgresQueue:
     async def ping(self) -> None:
         """Look for a job that nobody made, on a connection that this process has anyway."""
         async with self._asking_link() as link:
-            await link.run("verdict", {"id": _NOBODY})
+            await link.run("final_status", {"id": _NOBODY})
 
     async def time(self) -> float:
         """Return the server's time, in seconds since the epoch."""
@@ -233,7 +233,7 @@ def _describe(link: ReconnectingConnection, settings: PostgresSettings) -> str:
 
 
 def _as_uuid(result_id: str) -> str | None:
-    """Return *result_id* if it can be one of ours."""
+    """Return *result_id* if it can be our id, else None."""
     try:
         return str(UUID(result_id))
     except ValueError:

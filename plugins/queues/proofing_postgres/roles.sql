@@ -21,8 +21,8 @@ begin
 end
 $$;
 
--- Web: enqueues, cancels, withdraws, forgets, reads verdicts and counts. It writes the payload and cannot read it
--- back, and it bars an id in the history without being able to write a verdict there.
+-- Web: enqueues, cancels, withdraws, deletes by owner, reads final statuses and counts. It writes the payload and cannot read it
+-- back, and it bars an id in the history without being able to write a final status there.
 grant insert on proofing.job to proofing_web;
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, submitted_at,
@@ -33,7 +33,7 @@ grant update (state, wanted_end) on proofing.job to proofing_web;
 grant delete on proofing.job to proofing_web;
 grant select, delete on proofing.job_done to proofing_web;
 grant insert (
-    id, enqueued_at, ended_at, attempts, crashes, "end", queue, kind, trace_id
+    id, enqueued_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id
 ) on proofing.job_done to proofing_web;
 grant select on proofing.worker, proofing.tally, proofing.paused_queue to proofing_web;
 
@@ -44,24 +44,24 @@ grant select, insert, update, delete on proofing.worker to proofing_worker;
 grant select, insert, update on proofing.tally to proofing_worker;
 grant select, insert, update, delete on proofing.paused_queue to proofing_worker;
 
--- Viewer: counts and states for dashboards. No payload, no owner, no verdict.
+-- Viewer: counts and states for dashboards. No payload, no owner, no final status.
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, attempts, crashes,
     schema_version, state, queue, kind, trace_id, wanted_end
 ) on proofing.job to proofing_viewer;
 grant select (
-    id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id
+    id, enqueued_at, started_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id
 ) on proofing.job_done to proofing_viewer;
 grant select on proofing.worker, proofing.tally, proofing.paused_queue to proofing_viewer;
 
--- Operator: lists and cancels jobs, pauses and resumes queues. No payload, no owner, no verdict.
+-- Operator: lists and cancels jobs, pauses and resumes queues. No payload, no owner, no final status.
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, attempts, crashes,
     schema_version, state, queue, kind, trace_id, intent, wanted_end
 ) on proofing.job to proofing_operator;
 grant update (state, wanted_end) on proofing.job to proofing_operator;
 grant select (
-    id, enqueued_at, started_at, ended_at, attempts, crashes, "end", queue, kind, trace_id, vendor
+    id, enqueued_at, started_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id, vendor
 ) on proofing.job_done to proofing_operator;
 grant select on proofing.worker, proofing.tally to proofing_operator;
 grant select, insert, update on proofing.paused_queue to proofing_operator;

@@ -6,7 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from proofing.plugin import End, JobHandler, LeaseLostError, StatusRecord, exception_fields, get_logger, log
+from proofing.plugin import (
+    EndState,
+    JobHandler,
+    LeaseLostError,
+    StatusRecord,
+    exception_fields,
+    get_logger,
+    log,
+)
 from proofing_postgres.connections import Row
 from proofing_postgres.counts import Counts
 from proofing_postgres.messages import ClaimedRow
@@ -68,7 +76,7 @@ class RunningJob(ClaimedRow):
         self._refuse_if_stopped()
         # From here on the note may be in the database, whatever we hear of it.
         self.has_intent = True
-        await self._writer.note(self.result_id, self.lease, vendor_name or "unnamed")
+        await self._writer.record_intent(self.result_id, self.lease, vendor_name or "unnamed")
         self._refuse_if_stopped()
 
     def stop(self, reason: StopReason) -> None:
@@ -121,17 +129,17 @@ class Runs:
             job.ends_at = now + job.deadline_seconds + self._settings.deadline_grace_seconds
             job.task = create_task(self._run(job))
 
-    def finish_off(self, rows: Sequence[Row]) -> None:
+    def publish_wanted_ends(self, rows: Sequence[Row]) -> None:
         """Publish the ends that are wanted of claimed rows, each in a task of its own."""
         now = time.monotonic()
         for row in rows:
             job = RunningJob(row, now, None, self._writer)
             self._own(job)
-            job.task = asyncio.create_task(self._end_only(job, End(job.wanted_end)))
+            job.task = asyncio.create_task(self._end_only(job, EndState(job.wanted_end)))
             self.publishing += 1
 
     def _own(self, job: RunningJob) -> None:
-        """Hold *job* by its id, and stop a run of before, which can be nobody's any more.
+        """Hold *job* by its id, and stop a run of before, which can be nobody's anymore.
 
         The job was taken from us meanwhile, or the database crashed before it had written our first claim.
         """
@@ -175,7 +183,7 @@ class Runs:
                     # Others' by now, and then this changes nothing; or ours still, because the note could not
                     # be written in time, and then somebody must end it.
                     self._counts.add("stopped_lost")
-                    self._writer.hand_back(job.result_id, job.lease, End.INTERNAL_ERROR)
+                    self._writer.hand_back(job.result_id, job.lease, EndState.INTERNAL_ERROR)
                     record = None
                 else:
                     # The refusal of a note that came in the same turn as the stop.
@@ -190,7 +198,7 @@ class Runs:
                     job_id=job.result_id,
                     **exception_fields(error),
                 )
-                record = await self._discard(job, End.INTERNAL_ERROR)
+                record = await self._discard(job, EndState.INTERNAL_ERROR)
             if record is not None:
                 self._writer.complete(job.result_id, job.lease, record)
         finally:
@@ -209,25 +217,25 @@ class Runs:
     async def _after_stop(self, job: RunningJob) -> StatusRecord | None:
         """Decide what becomes of a run that was stopped, or that is not even begun."""
         if job.stop_reason is StopReason.CANCELED:
-            return await self._discard(job, End.CANCELED)
+            return await self._discard(job, EndState.CANCELED)
         if job.stop_reason is StopReason.OVERDUE:
-            return await self._discard(job, End.TIMED_OUT)
+            return await self._discard(job, EndState.TIMED_OUT)
         if job.stop_reason is StopReason.LOST:
             self._counts.add("stopped_lost")
             return None
         # The worker stops. A call is not made twice; anything else may begin again elsewhere.
         if job.has_intent:
-            return await self._discard(job, End.UNKNOWN_OUTCOME)
+            return await self._discard(job, EndState.UNKNOWN_OUTCOME)
         self._writer.hand_back(job.result_id, job.lease)
         self._counts.add("handed_back")
         return None
 
-    async def _end_only(self, job: RunningJob, end: End) -> None:
+    async def _end_only(self, job: RunningJob, end: EndState) -> None:
         """Publish *end* of a job that does not run."""
         job.has_begun = True
         try:
             if job.stop_reason is not None:
-                self._give_up(job, end)
+                self._release(job, end)
                 return
             record = await self._discard(job, end)
             if record is not None:
@@ -236,26 +244,26 @@ class Runs:
             self.publishing -= 1
             self._leave(job)
 
-    async def _discard(self, job: RunningJob, end: End) -> StatusRecord | None:
-        """Publish *end*; when that fails, leave it to whoever looks next."""
+    async def _discard(self, job: RunningJob, end: EndState) -> StatusRecord | None:
+        """Publish *end*; when that fails, leave it to the next sweep."""
         try:
             async with asyncio.timeout(self._settings.deadline_grace_seconds):
                 return await self._handler.discard(job.message, end)
         except asyncio.CancelledError:
-            self._give_up(job, end)
+            self._release(job, end)
         except Exception as error:  # noqa: BLE001 - stores may be away; the end is kept and tried again
             log(
                 _logger,
-                "abandon_failed",
+                "discard_failed",
                 level=logging.ERROR,
                 job_id=job.result_id,
-                end=end.value,
+                end_state=end.value,
                 error=type(error).__name__,
             )
-            self._give_up(job, end)
+            self._release(job, end)
         return None
 
-    def _give_up(self, job: RunningJob, end: End) -> None:
+    def _release(self, job: RunningJob, end: EndState) -> None:
         """Leave *end* to another worker, unless others decide already."""
         if job.stop_reason is not StopReason.LOST:
             self._writer.hand_back(job.result_id, job.lease, end)

@@ -41,7 +41,7 @@ async def collect(
     rows, _count = await link.run("paused")
     paused = {str(name): max(0.0, float(seconds)) for name, seconds in rows}
     parameters = {"queues": [kind.queue_name for kind in JobKind], "most": MOST_COUNTED}
-    rows, _count = await link.run("depth", parameters)
+    rows, _count = await link.run("queue_depth", parameters)
     counted: dict[tuple[str, str], int] = {}
     for queue_name, state, count, age in rows:
         counted[queue_name, state] = int(count)
@@ -54,7 +54,7 @@ async def collect(
             side = running if state == "executing" else waiting
             side[queue_name] += count
     ((workers,),), _count = await link.run("living_workers")
-    numbers, _count = await link.run("numbers")
+    numbers, _count = await link.run("counters")
     sums = {str(name): float(value) for name, value in numbers}
     ends, _count = await link.run("oldest_end")
     ((dead_rows, oldest_transaction),), _count = await link.run("database_health")

@@ -1,6 +1,6 @@
 """What any worker does for all: promotes, expires, rescues, publishes ends that nobody else would.
 
-One cheap question (`look`) finds out whether there is anything to do. Whatever is taken is skipped by the
+One cheap question (`inspect`) finds out whether there is anything to do. Whatever is taken is skipped by the
 others (SKIP LOCKED), so that any number of workers may sweep at once.
 """
 
@@ -22,15 +22,15 @@ from proofing_postgres.writer import Writer
 _ENDINGS_AT_ONCE = 100
 #: Jobs that wait become stale in queues that have no slots here, too.
 _ALL_QUEUES = [kind.queue_name for kind in JobKind]
-#: A timer for the next due job is set no further ahead than this; a look will set another.
+#: A timer for the next due job is set no further ahead than this; a sweep will set another.
 _MOST_DUE_SECONDS = 3600.0
 
 _logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
-    """What a look saw; the columns of the statement ``look``."""
+class _SweepState:
+    """What is due; the columns of the statement ``inspect``."""
 
     ready: list[str]
     next_due_seconds: float | None
@@ -43,7 +43,7 @@ class _Sight:
 
 
 class Sweeper:
-    """Looks when asked, and acts on what it sees."""
+    """Sweeps when asked."""
 
     def __init__(
         self,
@@ -69,39 +69,39 @@ class Sweeper:
         self._due: asyncio.TimerHandle | None = None
         #: Whether there were more ends to publish than places.
         self._has_more_ends = False
-        #: Set to have a look taken at once.
+        #: Set to sweep right away.
         self.wanted = asyncio.Event()
 
-    async def look(self) -> None:
-        """Look once and do what is to be done.
+    async def sweep(self) -> None:
+        """Sweep once.
 
         Raises:
-            QueueUnavailableError: the database is away; what was not done is found by the next look.
+            QueueUnavailableError: the database is away; what was not done is found by the next sweep.
         """
         parameters = {
             "queues": self._claimer.queue_names,
             "all_queues": _ALL_QUEUES,
             "worker": str(self._worker_id()),
         }
-        ((*columns,),), _count = await self._link.run("look", parameters)
-        sight = _Sight(*columns)
-        for name in sight.ready:
-            self._claimer.wake(name, Cause.POLL, wide=True)
-        if sight.next_due_seconds is not None:
-            await self._promote(sight.next_due_seconds)
-        if sight.has_stale:
+        ((*columns,),), _count = await self._link.run("inspect", parameters)
+        state = _SweepState(*columns)
+        for name in state.ready:
+            self._claimer.wake(name, Cause.POLL, full_scan=True)
+        if state.next_due_seconds is not None:
+            await self._promote(state.next_due_seconds)
+        if state.has_stale:
             _rows, count = await self._link.run("expire", {"all_queues": _ALL_QUEUES})
             self._counts.add("swept_stale", count)
-        if sight.has_overdue:
+        if state.has_overdue:
             _rows, count = await self._link.run("overdue")
             self._counts.add("swept_overdue", count)
-        if sight.has_dead:
+        if state.has_dead:
             await self._rescue()
-        if sight.has_canceled:
+        if state.has_canceled:
             await self._stop_canceled()
-        if sight.has_endings or sight.has_stale or sight.has_overdue or sight.has_dead:
+        if state.has_endings or state.has_stale or state.has_overdue or state.has_dead:
             await self._publish_ends()
-        if sight.has_resumed:
+        if state.has_resumed:
             self._on_resumed()
 
     def place_freed(self) -> None:
@@ -111,7 +111,7 @@ class Sweeper:
             self.wanted.set()
 
     def close(self) -> None:
-        """Set no timer any more."""
+        """Set no timer anymore."""
         if self._due is not None:
             self._due.cancel()
 
@@ -120,14 +120,14 @@ class Sweeper:
         if seconds <= 0:
             rows, _count = await self._link.run("promote")
             for (name,) in rows:
-                self._claimer.wake(name, Cause.POLL, wide=True)
+                self._claimer.wake(name, Cause.POLL, full_scan=True)
             ((next_seconds,),), _count = await self._link.run("next_due")
             if next_seconds is None:
                 return
             seconds = max(0.0, next_seconds)
         if self._due is not None:
             self._due.cancel()
-        # A millisecond late finds it due; one early would look twice.
+        # A millisecond late finds it due; one early would sweep twice.
         wait = min(seconds, _MOST_DUE_SECONDS) + 0.001
         self._due = asyncio.get_running_loop().call_later(wait, self.wanted.set)
 
@@ -139,18 +139,18 @@ class Sweeper:
             taken, _count = await self._link.execute(
                 connection, "rescue", {"dead": dead, "max_crashes": self._settings.max_crashes}
             )
-            await self._link.execute(connection, "bury", {"dead": dead})
+            await self._link.execute(connection, "delete_dead_workers", {"dead": dead})
         for name, count in taken:
             self._counts.add("rescued", count)
             log(_logger, "rescued", level=logging.WARNING, queue_name=name, rescued=count, workers=len(dead))
-            self._claimer.wake(name, Cause.POLL, wide=True)
+            self._claimer.wake(name, Cause.POLL, full_scan=True)
             # Another worker may have the free slot.
             await self._link.run("notify", (JOBS_CHANNEL, name))
         if taken:
             self.wanted.set()
 
     async def _stop_canceled(self) -> None:
-        """Cancel the runs of ours that somebody canceled."""
+        """Stop our runs of jobs that were canceled."""
         rows, _count = await self._link.run("owned", {"worker": str(self._worker_id())})
         pending = self._writer.pending_ids()
         for result_id, lease, wanted_end in rows:
@@ -177,4 +177,4 @@ class Sweeper:
         }
         rows, _count = await self._link.run("claim_endings", parameters)
         self._has_more_ends = len(rows) == places
-        self._runs.finish_off(rows)
+        self._runs.publish_wanted_ends(rows)

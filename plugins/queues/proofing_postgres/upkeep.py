@@ -34,7 +34,7 @@ class Upkeep:
         on_resume: called with the name of a queue whose jobs start again.
 
     Attributes:
-        wanted: set to have the chores done at once.
+        wanted: set to have the background tasks run right away.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ _FENCE_CHECK_SECONDS = 0.25
 #: How long the answer to the last claim is waited for. What comes later is found and handed back on leaving.
 _LAST_CLAIM_SECONDS = 1.0
 #: How long the last writes may take after the drain.
-_FAREWELL_SECONDS = 3.0
+_SHUTDOWN_SECONDS = 3.0
 
 _logger = get_logger(__name__)
 
@@ -73,7 +73,7 @@ class WorkerSession:
             counts=self.counts,
             worker_id=self._own_id,
         )
-        self.upkeep = Upkeep(settings, lambda name: self._claimer.wake(name, Cause.POLL, wide=True))
+        self.upkeep = Upkeep(settings, lambda name: self._claimer.wake(name, Cause.POLL, full_scan=True))
         self._sweeper = Sweeper(
             link=self.claim_link,
             settings=settings,
@@ -91,7 +91,7 @@ class WorkerSession:
 
     @property
     def is_listening(self) -> bool:
-        """Whether wake-ups work, as far as the last ping tells."""
+        """Whether wake-ups work, according to the last ping."""
         return self.listener.is_healthy
 
     async def run(self, stop: asyncio.Event, drain_seconds: float) -> None:
@@ -100,7 +100,7 @@ class WorkerSession:
         self._check_fence()
         chores = [
             asyncio.create_task(_supervised("claim", self._claimer.run)),
-            asyncio.create_task(_supervised("look", self._look_regularly)),
+            asyncio.create_task(_supervised("inspect", self._look_regularly)),
             asyncio.create_task(_supervised("listen", self._listen_if_possible)),
             asyncio.create_task(_supervised("upkeep", self.upkeep.run)),
         ]
@@ -124,7 +124,7 @@ class WorkerSession:
             async with asyncio.timeout(_LAST_CLAIM_SECONDS), self.claim_link.use():
                 pass
         await _stop_all(chores)
-        # The farewell has no time to wait.
+        # Shutting down leaves no time to wait.
         self.claim_link.retry_now()
 
     async def _leave(self, writing: "asyncio.Task[None]") -> None:
@@ -132,17 +132,17 @@ class WorkerSession:
         for job in list(self.runs.jobs.values()):
             job.stop(StopReason.DRAIN)
         try:
-            async with asyncio.timeout(_FAREWELL_SECONDS):
+            async with asyncio.timeout(_SHUTDOWN_SECONDS):
                 await self.runs.until_empty()
                 await self._claimer.reconcile()
                 await self._writer.until_written()
                 self.heartbeat.stop()
-                await asyncio.to_thread(self.heartbeat.join, _FAREWELL_SECONDS)
+                await asyncio.to_thread(self.heartbeat.join, _SHUTDOWN_SECONDS)
                 worker = self.heartbeat.worker_id
                 await self.claim_link.run(
                     "save_numbers", {"worker": str(worker), "numbers": self.heartbeat.numbers()}
                 )
-                await self.claim_link.run("bury", {"dead": [worker]})
+                await self.claim_link.run("delete_dead_workers", {"dead": [worker]})
         except (TimeoutError, QueueUnavailableError):
             log(_logger, "worker_shutdown_incomplete", level=logging.WARNING, count=len(self.runs.jobs))
         finally:
@@ -159,7 +159,7 @@ class WorkerSession:
         return self._own
 
     def _on_lease_change(self) -> None:
-        """Take on what the heartbeat says about our identity."""
+        """Adopt the worker id of the heartbeat."""
         worker_id = self.heartbeat.worker_id
         if worker_id == self._own:
             return
@@ -187,10 +187,10 @@ class WorkerSession:
                 worker=self._own,
                 seconds=round(self.heartbeat.since_renewal_seconds, 1),
             )
-            self.heartbeat.give_up()
+            self.heartbeat.reset_identity()
             self._lose()
             self._own = 0
-        self.heartbeat.end_stuck()
+        self.heartbeat.abort_stalled()
         self.runs.stop_overdue()
 
     def _lose(self) -> None:
@@ -235,7 +235,7 @@ class WorkerSession:
         while True:
             self._sweeper.wanted.clear()
             try:
-                await self._sweeper.look()
+                await self._sweeper.sweep()
             except QueueUnavailableError as error:
                 log(_logger, "sweep_failed", level=logging.WARNING, error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
@@ -265,7 +265,7 @@ async def _supervised(name: str, loop: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await loop()
-        except Exception as error:  # noqa: BLE001 - see above; the log line tells
+        except Exception as error:  # noqa: BLE001 - see above; it is logged
             log(
                 _logger,
                 "loop_failed",

@@ -1,8 +1,8 @@
 """Writes about owned jobs: ends, intents, hand-backs; many at a time, each fenced.
 
 Ends wait a few milliseconds for others to be written with; nobody waits for them. Notes are waited for and go
-at once, together with whatever else is there. A write that the database did not answer is written again: it
-is fenced, so a repetition finds nothing to do.
+right away, together with whatever else is there. A write that the database did not answer is written again:
+it is fenced, so a repetition finds nothing to do.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from proofing.plugin import End, LeaseLostError, QueueUnavailableError, StatusRecord, get_logger, log
+from proofing.plugin import EndState, LeaseLostError, QueueUnavailableError, StatusRecord, get_logger, log
 from proofing.plugin.support import Backoff
 from proofing_postgres.connections import Connection, ReconnectingConnection
 from proofing_postgres.counts import Counts
 from proofing_postgres.listening import CANCEL_CHANNEL, JOBS_CHANNEL
-from proofing_postgres.messages import verdict_text
+from proofing_postgres.messages import final_status_text
 from proofing_postgres.settings import PostgresSettings
 
 _FIRST_WAIT_SECONDS = 0.05
@@ -36,15 +36,15 @@ _logger = get_logger(__name__)
 
 
 class _HandBack(NamedTuple):
-    """One job to give up; *end* is `_READY` for one that may run again."""
+    """One job to release; *end_state* is `_READY` for one that may run again."""
 
     result_id: str
     lease: int
-    end: str
+    end_state: str
 
 
 @dataclass(slots=True)
-class _Note:
+class _Intent:
     """One note, and who waits for it."""
 
     result_id: str
@@ -67,16 +67,16 @@ class Writer:
         counts: Counts,
         worker_id: Callable[[], int],
     ) -> None:
-        """Write over *link*, in the name of whoever *worker_id* says."""
+        """Write over *link*, as the worker *worker_id* returns."""
         self._link = link
         self._settings = settings
         self._counts = counts
         self._worker_id = worker_id
         self._ends: deque[_End] = deque()
-        self._notes: deque[_Note] = deque()
+        self._intents: deque[_Intent] = deque()
         self._hand_backs: deque[_HandBack] = deque()
         self._wake = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._flush_now = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_repeating = False
@@ -86,24 +86,24 @@ class Writer:
         """Have the end *record* written soon."""
         self._ends.append((result_id, lease, record))
         if len(self._ends) >= self._settings.flush_items:
-            self._hurry.set()
+            self._flush_now.set()
         self._idle.clear()
         self._wake.set()
 
-    def hand_back(self, result_id: str, lease: int, end: End | None = None) -> None:
-        """Have a job given up soon: to run again, or, with *end*, to have that published by whoever looks."""
+    def hand_back(self, result_id: str, lease: int, end: EndState | None = None) -> None:
+        """Release a job soon: to run again, or, with *end*, to have any worker publish that."""
         self._hand_backs.append(_HandBack(result_id, lease, end.value if end else _READY))
-        self._now()
+        self._wake_now()
 
-    async def note(self, result_id: str, lease: int, vendor: str) -> None:
+    async def record_intent(self, result_id: str, lease: int, vendor: str) -> None:
         """Write an intent to call *vendor*, and wait until it is durable.
 
         Raises:
             LeaseLostError: the job is no longer ours, or the database could not be asked in time.
         """
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._notes.append(_Note(result_id, lease, vendor.replace(_SEPARATOR, ""), future))
-        self._now()
+        self._intents.append(_Intent(result_id, lease, vendor.replace(_SEPARATOR, ""), future))
+        self._wake_now()
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
                 accepted = await future
@@ -113,22 +113,22 @@ class Writer:
             raise LeaseLostError("the job is no longer ours")
 
     def pending_ids(self) -> set[str]:
-        """Return the ids of jobs whose end, or giving up, is on its way."""
+        """Return the ids of jobs whose end or release is on its way."""
         return {item[0] for item in (*self._in_flight, *self._ends, *self._hand_backs)}
 
     async def until_written(self) -> None:
         """Wait until everything is in the database."""
-        self._hurry.set()
+        self._flush_now.set()
         await self._idle.wait()
 
     def drop(self) -> None:
         """Forget what is not written: our lease is lost, others decide."""
-        for note in self._notes:
-            if not note.accepted.done():
-                note.accepted.set_result(False)
+        for intent in self._intents:
+            if not intent.accepted.done():
+                intent.accepted.set_result(False)
         self._counts.add("lease_lost", len(self._ends))
         self._ends.clear()
-        self._notes.clear()
+        self._intents.clear()
         self._hand_backs.clear()
 
     async def run(self) -> None:
@@ -137,11 +137,15 @@ class Writer:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if not self._hurry.is_set() and not self._notes and len(self._ends) < self._settings.flush_items:
-                await self._linger()
-            self._hurry.clear()
+            if (
+                not self._flush_now.is_set()
+                and not self._intents
+                and len(self._ends) < self._settings.flush_items
+            ):
+                await self._coalesce()
+            self._flush_now.clear()
             try:
-                while self._ends or self._notes or self._hand_backs:
+                while self._ends or self._intents or self._hand_backs:
                     await self._flush()
                 backoff.reset()
                 self._idle.set()
@@ -156,17 +160,17 @@ class Writer:
                 await backoff.sleep()
                 self._wake.set()
 
-    def _now(self) -> None:
+    def _wake_now(self) -> None:
         """Have everything written without lingering."""
         self._idle.clear()
-        self._hurry.set()
+        self._flush_now.set()
         self._wake.set()
 
-    async def _linger(self) -> None:
+    async def _coalesce(self) -> None:
         """Wait for others to be written with, unless somebody is in a hurry."""
         try:
             async with asyncio.timeout(self._settings.flush_seconds):
-                await self._hurry.wait()
+                await self._flush_now.wait()
         except TimeoutError:
             return
 
@@ -175,45 +179,45 @@ class Writer:
         worker = str(self._worker_id())
         self._in_flight.clear()
         async with self._link.use() as connection:
-            if self._notes:
-                await self._flush_notes(connection, worker)
+            if self._intents:
+                await self._flush_intents(connection, worker)
             if self._hand_backs:
                 await self._flush_hand_backs(connection, worker)
             if self._ends:
                 await self._flush_ends(connection, worker)
         self._in_flight.clear()
 
-    async def _flush_notes(self, connection: Connection, worker: str) -> None:
-        """Write notes, each job at most once a batch, and tell who waits."""
-        batch: dict[str, _Note] = {}
-        later: list[_Note] = []
-        while self._notes and len(batch) < self._settings.flush_items:
-            note = self._notes.popleft()
-            if note.result_id in batch:
-                later.append(note)
+    async def _flush_intents(self, connection: Connection, worker: str) -> None:
+        """Write intents, each job at most once a batch, and tell who waits."""
+        batch: dict[str, _Intent] = {}
+        later: list[_Intent] = []
+        while self._intents and len(batch) < self._settings.flush_items:
+            intent = self._intents.popleft()
+            if intent.result_id in batch:
+                later.append(intent)
             else:
-                batch[note.result_id] = note
-        self._notes.extendleft(reversed(later))
-        notes = [batch[result_id] for result_id in sorted(batch)]
-        with _kept(self._notes, notes):
+                batch[intent.result_id] = intent
+        self._intents.extendleft(reversed(later))
+        intents = [batch[result_id] for result_id in sorted(batch)]
+        with _kept(self._intents, intents):
             rows, _count = await self._link.execute(
                 connection,
-                "note",
+                "record_intent",
                 {
-                    "ids": ",".join([note.result_id for note in notes]),
-                    "leases": ",".join([str(note.lease) for note in notes]),
-                    "vendors": _SEPARATOR.join([note.vendor for note in notes]),
+                    "ids": ",".join([intent.result_id for intent in intents]),
+                    "leases": ",".join([str(intent.lease) for intent in intents]),
+                    "vendors": _SEPARATOR.join([intent.vendor for intent in intents]),
                     "worker": worker,
                 },
             )
         ours = {row[0] for row in rows}
-        for note in notes:
-            if not note.accepted.done():
-                note.accepted.set_result(note.result_id in ours)
-        self._counts.add("notes_rejected", len(notes) - len(ours))
+        for intent in intents:
+            if not intent.accepted.done():
+                intent.accepted.set_result(intent.result_id in ours)
+        self._counts.add("notes_rejected", len(intents) - len(ours))
 
     async def _flush_hand_backs(self, connection: Connection, worker: str) -> None:
-        """Give jobs up, and wake whoever can take them."""
+        """Release jobs, and wake workers that can take them."""
         batch = sorted(self._take(self._hand_backs))
         with _kept(self._hand_backs, batch):
             rows, _count = await self._link.execute(
@@ -222,7 +226,7 @@ class Writer:
                 {
                     "ids": ",".join(item.result_id for item in batch),
                     "leases": ",".join(str(item.lease) for item in batch),
-                    "ends": ",".join(item.end for item in batch),
+                    "ends": ",".join(item.end_state for item in batch),
                     "worker": worker,
                 },
             )
@@ -244,8 +248,8 @@ class Writer:
                 {
                     "ids": ",".join([item[0] for item in batch]),
                     "leases": ",".join([str(item[1]) for item in batch]),
-                    "ends": ",".join([item[2].end or End.INTERNAL_ERROR for item in batch]),
-                    "verdicts": _SEPARATOR.join([verdict_text(item[2]) for item in batch]),
+                    "ends": ",".join([item[2].end_state or EndState.INTERNAL_ERROR for item in batch]),
+                    "final_statuses": _SEPARATOR.join([final_status_text(item[2]) for item in batch]),
                     "worker": worker,
                 },
             )

@@ -1,7 +1,7 @@
 """boto3 behind a door: clients made once, calls in a bounded pool of threads, one deadline for each.
 
 botocore's own time-outs hold for single socket operations and its retries add up; here `asyncio.timeout`
-covers a call as a whole, and a call that is given up is hung up, so that its thread is free again.
+covers a call as a whole, and a call past its deadline is aborted, which frees its thread.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from proofing.plugin import StoreUnavailableError, Trouble
 from proofing.plugin.support import TROUBLE_WORDS as WORDS
 from proofing.plugin.support import silence_foreign, translated, trouble_of
-from proofing_aws.hanging_up import Call, prepare
+from proofing_aws.abortable import AbortableCall, prepare
 from proofing_aws.settings import AWSSettings
 
 #: How long making a client may take: descriptions of megabytes are read, and credentials fetched. No page
@@ -130,20 +130,20 @@ class AWSCalls:
         """
         if self._pool is None:
             raise StoreUnavailableError(f"the {self._name} is not open")
-        call = Call(function)
+        call = AbortableCall(function)
         running = self._pool.submit(call)
         try:
             with translated(StoreUnavailableError, f"the {self._name}", passing=_MEANINGFUL):
                 async with asyncio.timeout(deadline_seconds or self._deadline_seconds):
                     return await asyncio.wrap_future(running)
         except TimeoutError:
-            call.hang_up()
+            call.abort()
             self._fail("does not answer within its deadline", Trouble.TIMEOUT)
         except asyncio.CancelledError:
-            call.hang_up()
+            call.abort()
             raise
         except exceptions.ClientError as error:
-            self._judge(error)
+            self._raise_for_service_error(error)
             raise
         except (exceptions.NoCredentialsError, exceptions.CredentialRetrievalError):
             self._fail("finds no AWS credentials; see the AWS credential chain", Trouble.CREDENTIALS)
@@ -153,7 +153,7 @@ class AWSCalls:
             trouble = _trouble(error)
             self._fail(f"cannot be reached: {WORDS[trouble]}", trouble)
 
-    def _judge(self, error: exceptions.ClientError) -> None:
+    def _raise_for_service_error(self, error: exceptions.ClientError) -> None:
         """Raise our error for answers that say nothing about what was asked."""
         code = error_code(error)
         if code in _REFUSALS and abs(skew := _skew_seconds(error)) > _MOST_SKEW_SECONDS:
@@ -221,7 +221,7 @@ def make_client(settings: AWSSettings, service: str, *, deadline_seconds: float)
 
 
 def _expect_nothing(params: dict[str, Any], **_: object) -> None:
-    """Send bodies at once: what we write is tiny, and botocore reads a cut-off ``100 Continue`` forever.
+    """Send bodies right away: what we write is tiny, and botocore reads a cut-off ``100 Continue`` forever.
 
     `AWSConnection._consume_headers` loops at the end of the connection; the thread would never come back.
     """

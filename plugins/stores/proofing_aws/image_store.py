@@ -84,7 +84,7 @@ class S3ImageStore:
         await self._calls.close()
 
     async def check(self) -> Sequence[str]:
-        """Return what is wrong with the bucket, each with how to mend it.
+        """Return what is wrong with the bucket, each with how to fix it.
 
         Raises:
             StoreUnavailableError: S3 does not answer, or does not let us write.
@@ -137,7 +137,7 @@ class S3ImageStore:
         except ClientError as error:
             if error_code(error) in _NOT_THERE:
                 raise ImageNotFoundError("there is no such image") from None
-            raise self._meaningless(error) from None
+            raise self._unexpected(error) from None
 
     async def delete(self, object_key: str) -> None:
         """Delete the object. S3 does not mind when there is none."""
@@ -156,7 +156,7 @@ class S3ImageStore:
                     )
                 )
             except ClientError as error:
-                raise self._meaningless(error) from None
+                raise self._unexpected(error) from None
             now = parsedate_to_datetime(self._calls.part(page, "ResponseMetadata", "HTTPHeaders", "date"))
             old: list[str] = []
             young: list[str] = []
@@ -223,7 +223,7 @@ class S3ImageStore:
         try:
             await self._calls.run(lambda: client.delete_object(Bucket=self._bucket, Key=key))
         except ClientError as error:
-            raise self._meaningless(error) from None
+            raise self._unexpected(error) from None
 
     async def _probe(self) -> list[str]:
         """Write one key twice: the second write must be refused, or *only if absent* means nothing here."""
@@ -243,12 +243,12 @@ class S3ImageStore:
             if await self._is_about_conditions(error, parameters):
                 rule = "must be on a service that honors conditional writes (If-None-Match)"
                 return [f"{rule}; this one refuses them ({error_code(error)})"]
-            raise self._meaningless(error) from None
+            raise self._unexpected(error) from None
         try:
             await self._calls.run(lambda: client.put_object(**parameters))
         except ClientError as error:
             if error_code(error) not in {"PreconditionFailed", "412"}:
-                raise self._meaningless(error) from None
+                raise self._unexpected(error) from None
             return []
         finally:
             await self._delete_probe(parameters["Key"])
@@ -264,7 +264,7 @@ class S3ImageStore:
         try:
             await self._calls.run(lambda: client.put_object(**plain))
         except (ClientError, StoreUnavailableError):
-            # A policy may refuse it. 501 says it all the same: this header is what is not implemented.
+            # A policy may refuse it. 501 still answers the question: this header is what is not implemented.
             return status == HTTPStatus.NOT_IMPLEMENTED
         await self._delete_probe(plain["Key"])
         return True
@@ -277,7 +277,7 @@ class S3ImageStore:
         except (ClientError, StoreUnavailableError):
             return
 
-    def _meaningless(self, error: ClientError) -> StoreUnavailableError:
+    def _unexpected(self, error: ClientError) -> StoreUnavailableError:
         """Return our error for an answer that we did not expect."""
         if is_refused(error):
             return self._calls.refused()

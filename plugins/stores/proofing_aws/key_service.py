@@ -69,7 +69,7 @@ class KMSKeyService:
         await self._calls.close()
 
     async def check(self) -> Sequence[str]:
-        """Return what is wrong with the key, each with how to mend it.
+        """Return what is wrong with the key, each with how to fix it.
 
         Raises:
             StoreUnavailableError: KMS does not answer.
@@ -112,12 +112,12 @@ class KMSKeyService:
         return DataKey(plaintext=plaintext, wrapped=wrapped, key_id=key_id)
 
     async def unwrap(self, wrapped: bytes, key_id: str, context: Mapping[str, str]) -> bytes:
-        """Return the plain data key, under whichever key of ours it was wrapped."""
+        """Return the plain data key, whichever of our keys wrapped it."""
         client = self._calls.client
         try:
             answer = await self._calls.run(lambda: self._decrypt(client, wrapped, key_id, context))
         except ClientError as error:
-            # KMS says AccessDenied for keys of others as for a right that we lack; the line tells operators.
+            # KMS says AccessDenied for keys of others as for a missing right; the log line informs operators.
             self._note_refused("Decrypt", key_id, context, error)
             if error_code(error) in _NOT_NOW:
                 raise _unusable() from None
@@ -144,7 +144,7 @@ class KMSKeyService:
         """Write a line for operators; the context holds opaque words only. Uses are noted by the core."""
         log(
             _logger,
-            "key_refused",
+            "key_access_denied",
             level=logging.WARNING,
             action=action,
             key_id=key_id,

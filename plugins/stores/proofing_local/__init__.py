@@ -1,7 +1,7 @@
 """Stores for one machine: results, images, secrets and keys in one directory. Not for production.
 
 Name in settings.yaml: ``local``. It offers a secret store, a key service, an image store and a result store,
-so that Proofing runs without any service beside it. Web and worker are separate processes that share the
+so that Proofing runs without any service alongside it. Web and worker are separate processes that share the
 directory; they must run on one machine and as one user.
 
 Settings, below ``local``:

@@ -32,8 +32,8 @@ class Database:
         """Open nothing yet."""
         self._path = path
         self._timeout_seconds = timeout_seconds
-        self._writing: _Lane | None = None
-        self._reading: _Lane | None = None
+        self._writing: _ConnectionThread | None = None
+        self._reading: _ConnectionThread | None = None
 
     async def open(self) -> None:
         """Make file and tables when missing, and connect.
@@ -43,8 +43,8 @@ class Database:
         """
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise StoreUnavailableError("local results: SQLite must be 3.35 or newer")
-        self._writing = _Lane("local results writer", self._timeout_seconds)
-        self._reading = _Lane("local results reader", self._timeout_seconds)
+        self._writing = _ConnectionThread("local results writer", self._timeout_seconds)
+        self._reading = _ConnectionThread("local results reader", self._timeout_seconds)
         try:
             await self._writing.open(self._connect_writer)
             await self._reading.open(self._connect)
@@ -77,12 +77,12 @@ class Database:
         """
         if self._reading is None:
             raise StoreUnavailableError("local results: not open")
-        return await self._reading.run(_plainly, work)
+        return await self._reading.run(_autocommit, work)
 
     async def empty_log(self) -> None:
         """Overwrite the write-ahead log, which still holds deleted rows, unless somebody is using it."""
         if self._writing is not None:
-            await self._writing.run(_plainly, self._truncate)
+            await self._writing.run(_autocommit, self._truncate)
 
     def _connect(self) -> sqlite3.Connection:
         """Return a connection."""
@@ -126,7 +126,7 @@ class Database:
             connection.execute(f"pragma busy_timeout = {int(self._timeout_seconds * _LOCK_SHARE * 1000)}")
 
 
-class _Lane:
+class _ConnectionThread:
     """One connection and its thread."""
 
     def __init__(self, name: str, timeout_seconds: float) -> None:
@@ -143,13 +143,13 @@ class _Lane:
 
     async def run(
         self,
-        way: Callable[[sqlite3.Connection, Callable[[sqlite3.Connection], T]], T],
+        mode: Callable[[sqlite3.Connection, Callable[[sqlite3.Connection], T]], T],
         work: Callable[[sqlite3.Connection], T],
     ) -> T:
-        """Run *work* in its *way*."""
+        """Run *work* in *mode*: how its statements share a transaction."""
         if self._connection is None:
             raise StoreUnavailableError("local results: not open")
-        return await self._threads.run(way, self._connection, work)
+        return await self._threads.run(mode, self._connection, work)
 
     async def close(self) -> None:
         """Close the connection after what is running."""
@@ -163,7 +163,7 @@ class _Lane:
             self._connection = None
 
 
-def _plainly(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+def _autocommit(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
     """Run *work*; each statement is a transaction of its own."""
     return work(connection)
 

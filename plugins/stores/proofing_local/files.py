@@ -21,7 +21,7 @@ def make_private_directory(path: Path) -> None:
     """Make *path* and missing parents with mode 0700, whatever the umask.
 
     Raises:
-        OSError: it cannot be made, is no directory, or may not be written to.
+        OSError: it cannot be made, is not a directory, or may not be written to.
     """
     for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
         with contextlib.suppress(FileExistsError):
@@ -55,7 +55,7 @@ def read_private_file(path: Path) -> tuple[bytes, os.stat_result]:
     """Return content and facts of *path*, provided that only its owner can read it.
 
     Raises:
-        ConfigurationError: somebody else can read or replace the file, or it is no ordinary small file.
+        ConfigurationError: somebody else can read or replace the file, or it is not an ordinary small file.
     """
     directory = path.parent.stat()
     if stat.S_IMODE(directory.st_mode) & _OTHERS_WRITE:

@@ -1,8 +1,8 @@
 """The image store of one machine: ciphertext in files, uploads received by the web server.
 
 A file's name is its object key in Base32, so that no key can leave the directory, none can differ from
-another by case only, and the key can be told from the name. An upload is written under a name of its own and
-then linked to its place, which fails when something is there: the first complete upload wins. A deleted
+another by case only, and the key can be derived from the name. An upload is written under a name of its own
+and then linked to its place, which fails when something is there: the first complete upload wins. A deleted
 object leaves an empty marker, so that its URL is not good for a second upload.
 """
 
@@ -37,7 +37,7 @@ from proofing_local.threads import DiskThreads
 #: Bytes that are collected before a thread hashes and writes them.
 _WRITE_BYTES = 256 * 1024
 _THREADS = 4
-#: How long a marker stands; longer than any URL lives.
+#: How long a marker is kept; longer than any URL lives.
 _MARKER_SECONDS = 24 * 3600.0
 _MARKER = ".gone"
 _LABEL = "local-uploads"
@@ -152,7 +152,7 @@ class LocalImageStore:
             await self._open_threads().run(_delete, self._place(object_key))
 
     async def sweep(self, *, older_than_seconds: float, is_over: IsFinished | None = None) -> int:
-        """Delete objects that are old or over, and parts and markers that are of no use any more."""
+        """Delete objects that are old or over, and parts and markers that are of no use anymore."""
         threads = self._open_threads()
         swept, young = await threads.run(self._sweep, self._clock() - older_than_seconds, self._clock())
         for name in young:
@@ -210,7 +210,7 @@ class LocalImageStore:
                     else:
                         is_old, counts = written < before, 1
                     if is_old:
-                        os.unlink(entry.path)  # noqa: PTH108 - an entry is no Path
+                        os.unlink(entry.path)  # noqa: PTH108 - an entry is not a Path
                         swept += counts
                     elif counts:
                         young.append(entry.name)
@@ -264,7 +264,7 @@ class _Part:
 
 
 def _key_of(name: str) -> str:
-    """Return the object key of the file *name*; an empty one for a file that is none of ours."""
+    """Return the object key of the file *name*; an empty one for a file that is not ours."""
     try:
         return base64.b32decode(name.upper() + "=" * (-len(name) % 8)).decode()
     except ValueError:

@@ -2,7 +2,7 @@
 -- :now is the wall clock of this machine in seconds, the one clock that decides about expiry.
 
 -- name: schema
--- Five rooms, each with its own expiry. The index serves the purge.
+-- Five tables, each with its own expiry. The index serves the purge.
 create table if not exists record (
     result_id text primary key,
     done integer not null,
@@ -37,7 +37,7 @@ create table if not exists member (
 create index if not exists member_expires on member (expires);
 
 -- name: begin
--- Keep a record in progress; a living one stands. Returns a row when kept.
+-- Keep a record in progress; an unexpired one exists. Returns a row when kept.
 insert into record (result_id, done, body, expires)
 values (:result_id, 0, :body, :expires)
 on conflict (result_id) do update
@@ -46,7 +46,7 @@ on conflict (result_id) do update
 returning 1;
 
 -- name: finish
--- Keep a terminal record; a living terminal one stands. Returns a row when kept.
+-- Keep a terminal record; an unexpired terminal one exists. Returns a row when kept.
 insert into record (result_id, done, body, expires)
 values (:result_id, 1, :body, :expires)
 on conflict (result_id) do update
@@ -84,12 +84,12 @@ delete from sealed_result where result_id = :result_id returning expires > :now;
 delete from record where result_id = :result_id returning expires > :now;
 
 -- name: save
--- Keep a value, replacing what stood there.
+-- Keep a value, replacing any previous value.
 insert into item (name, body, expires) values (:name, :body, :expires)
 on conflict (name) do update set body = excluded.body, expires = excluded.expires;
 
 -- name: add
--- Keep a value unless a living one stands. Returns a row when kept.
+-- Keep a value unless an unexpired one exists. Returns a row when kept.
 insert into item (name, body, expires) values (:name, :body, :expires)
 on conflict (name) do update set body = excluded.body, expires = excluded.expires
     where item.expires <= :now

@@ -69,7 +69,7 @@ class LocalResultStore:
         return self._clock()
 
     async def begin(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
-        """Keep a record in progress; False when a living one stands."""
+        """Keep a record in progress; False when an unexpired one exists."""
         values = {"result_id": record.result_id, "body": record.to_json()}
         return await self._database.write(
             lambda db: self._one(db, "begin", {**values, **self._life(ttl_seconds)}) is not None
@@ -83,7 +83,7 @@ class LocalResultStore:
         sealed_result: bytes | None = None,
         result_ttl_seconds: float = 60.0,
     ) -> StatusRecord:
-        """Keep a terminal record and its result in one transaction, unless an end stands already."""
+        """Keep a terminal record and its result in one transaction, unless one already exists."""
         name = {"result_id": record.result_id}
         body = record.to_json()
 
@@ -100,9 +100,9 @@ class LocalResultStore:
             return None
 
         standing = await self._database.write(work)
-        stands = record if standing is None else _decode(standing)
-        self._watcher.notify(stands)
-        return stands
+        current = record if standing is None else _decode(standing)
+        self._watcher.notify(current)
+        return current
 
     async def status(self, result_id: str) -> StatusRecord | None:
         """Return the record, or None."""
@@ -110,7 +110,7 @@ class LocalResultStore:
         return None if row is None else _decode(row[0])
 
     async def wait(self, result_id: str, *, timeout_seconds: float) -> StatusRecord | None:
-        """Return the record as soon as it is terminal, or as it stands at the end of the time."""
+        """Return the record as soon as it is terminal, or in its current state when the time is over."""
         with self._watcher.waiter(result_id) as ended:
             record = await self.status(result_id)
             if record is not None and record.is_done:
@@ -145,7 +145,7 @@ class LocalResultStore:
         await self._write("delete", {"name": key})
 
     async def add(self, key: str, value: bytes, *, ttl_seconds: float) -> bool:
-        """Keep *value* only when nothing stands under *key*."""
+        """Store *value* only when *key* does not exist."""
         row = await self._write("add", {"name": key, "body": value, **self._life(ttl_seconds)})
         return row is not None
 
@@ -158,7 +158,7 @@ class LocalResultStore:
         ttl_seconds: float,
         consumes: str | None = None,
     ) -> bytes | None:
-        """Keep *value* only in place of one that begins with *expected*; return what stands then."""
+        """Keep *value* only in place of one that begins with *expected*; return the value stored then."""
 
         def work(db: sqlite3.Connection) -> bytes | None:
             row = self._one(db, "load", {"name": key, "now": self._clock()})

@@ -31,7 +31,7 @@ class LocalSecretStore:
         """Return the secrets, made now if this is the first start.
 
         Raises:
-            ConfigurationError: others can read the file, or it is no YAML mapping.
+            ConfigurationError: others can read the file, or it is not YAML mapping.
             StoreUnavailableError: the disk does not answer.
         """
         threads = DiskThreads("local secrets", threads=1, timeout_seconds=self._timeout_seconds)

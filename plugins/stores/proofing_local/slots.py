@@ -29,7 +29,7 @@ class Slot:
 
 
 class SlotSigner:
-    """Signs slots with one key, and checks requests against it and its forerunners."""
+    """Signs slots with one key, and checks requests against it and the previous keys."""
 
     def __init__(
         self, key: Callable[[], bytes], old_keys: Callable[[], Sequence[bytes]] = lambda: ()

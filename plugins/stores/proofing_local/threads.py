@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from proofing.plugin import StoreUnavailableError
-from proofing.plugin.support import BoundedThreads, translated, why
+from proofing.plugin.support import BoundedThreads, os_error_reason, translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,8 +40,8 @@ class DiskThreads(BoundedThreads):
             raise StoreUnavailableError(f"{self._name}: no answer in {self.timeout_seconds} s") from None
         except OSError as error:
             # All that these threads touch lies in that directory.
-            rule = f"local.directory cannot be used: {why(error)}"
+            rule = f"local.directory cannot be used: {os_error_reason(error)}"
             raise StoreUnavailableError(f"{self._name}: {rule}") from None
         except sqlite3.Error as error:
-            # The class tells enough: the text may show a statement.
+            # The class is enough: the text may show a statement.
             raise StoreUnavailableError(f"{self._name}: {type(error).__name__}") from None

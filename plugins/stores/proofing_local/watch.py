@@ -26,7 +26,7 @@ class CompletionWatcher:
     """The waiters of one process."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        """Watch *database*; *clock* tells what has expired."""
+        """Watch *database*; *clock* decides what has expired."""
         self._database = database
         self._clock = clock
         self._waiters: dict[str, set[asyncio.Future[StatusRecord]]] = {}
@@ -36,7 +36,7 @@ class CompletionWatcher:
     def waiter(self, result_id: str) -> Iterator[asyncio.Future[StatusRecord]]:
         """Give a future that gets the terminal record of *result_id*.
 
-        It tells of ends after this moment; look at the record once after entering.
+        It covers ends after this moment; read the record once after entering.
         """
         future: asyncio.Future[StatusRecord] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(result_id, set()).add(future)
@@ -72,13 +72,13 @@ class CompletionWatcher:
                     future.set_exception(StoreUnavailableError("local results: closed"))
 
     async def _watch(self) -> None:
-        """Look until nobody waits any more."""
+        """Look until nobody waits anymore."""
         seen: int | None = None
         while True:
             try:
                 seen, bodies = await self._database.read(self._look(seen))
             except StoreUnavailableError:
-                # Whoever waits reads the record once more at the end and gets the error then.
+                # Anyone who waits reads the record once more at the end and gets the error then.
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             for body in bodies:

@@ -12,7 +12,7 @@ Settings, under ``redis`` in settings.yaml (name the store with ``result_store: 
 - ``tls_certificate_file``, ``tls_key_file``: our own certificate, when the server asks for one.
 - ``deadline_seconds``: total for each call, connecting included. Nothing is retried behind it.
 - ``max_connections``: of one process. Those who wait for a result hold none; one more listens for all.
-- ``poll_seconds``: how often the results that are waited for are looked up all the same, should a
+- ``poll_seconds``: how often the results that are waited for are looked up anyway, should a
   wake-up get lost. One batch a process.
 - ``key_prefix``: of every key and of the wake-up channel, for instances that are shared.
 - ``strict_config``: stop the start, instead of warning, when Redis persists to disk, keeps a slow log, or
@@ -23,7 +23,7 @@ Set up Redis 6.2 or later like this, for an instance of its own: ``save ""``, ``
 ``slowlog-max-len 0``, ``maxmemory-policy noeviction`` (an evicted counter is a lost limit), TLS, a
 password; each replica alike. All values expire. The sealed results are ciphertext, but what is never written
 to disk needs no argument. A flushed or restarted Redis loses sessions and waiting results; with the
-``postgres`` queue no verdict is lost.
+``postgres`` queue no final status is lost.
 
 Least permissions (ACL): ``resetchannels ~proofing:* &proofing:* +get +getrange +set +del +exists
 +eval +incr +decr +pttl +pexpire +sadd +scard +smembers +publish +subscribe +unsubscribe +ping +time`` and,

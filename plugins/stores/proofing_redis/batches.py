@@ -1,7 +1,8 @@
 """Commands that are asked for at the same moment travel together: one round trip for all of them.
 
-Whoever wants two things at once asks for both and waits for both (`asyncio.gather`); nothing else is needed.
-With the commands goes, once a second at most, a question for the server's time, by which all ages are judged.
+A caller that wants two things at once asks for both and waits for both (`asyncio.gather`); nothing else is
+needed. With the commands goes, once a second at most, a question for the server's time, by which all ages are
+judged.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ Command = tuple[str | bytes | float, ...]
 
 #: Commands of one round trip; more are sent in several.
 _BATCH = 100
-#: Turns of the event loop for which what is asked for is collected: steps beside each other are tasks, some
+#: Turns of the event loop for which what is asked for is collected: concurrent steps are tasks, some
 #: of which begin others.
 _TURNS = 4
 #: How long the server's time is followed by our monotonic clock before it is asked again.
@@ -50,11 +51,11 @@ class ServerClock:
     def note(self, answer: Any, asked: float) -> float:
         """Take the server's *answer* to TIME (seconds, microseconds), *asked* at that moment of `here`."""
         seconds, microseconds = answer
-        told = float(seconds) + float(microseconds) / 1e6
+        server_now = float(seconds) + float(microseconds) / 1e6
         # The answer was made between the question and now; the middle is off by half of that at most.
-        self._ahead = told - (asked + self.here()) / 2
+        self._ahead = server_now - (asked + self.here()) / 2
         self._asked = asked
-        return told
+        return server_now
 
 
 class Batches:
@@ -108,7 +109,7 @@ class Batches:
         except asyncio.CancelledError:
             _hand_out(batch, [StoreUnavailableError("the result store (redis) is being closed")] * len(batch))
             raise
-        except Exception as error:  # noqa: BLE001 - whoever waits must learn of it, whatever it is
+        except Exception as error:  # noqa: BLE001 - anyone who waits must learn of it, whatever it is
             answers = [error] * len(batch)
         translated = [
             await self._translate(answer) if isinstance(answer, RedisError) else answer for answer in answers

@@ -1,9 +1,10 @@
-"""What a cluster needs when a node goes silent: fresh connections, and a look whether another took its place.
+"""What a cluster needs when a node goes silent: fresh connections, and a check whether another took its
+place.
 
 redis-py reads the map of the slots again only after an error of a node, and a node that says nothing gives
 none. Closing the whole client would make it read the map, but would also end the calls to the other nodes
 that are under way, and the wake-ups; and the map may then be asked of the silent node. So the nodes are asked
-beside the client, which reads the map again only when a node's answer differs from it.
+alongside the client, which reads the map again only when a node's answer differs from it.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ _Slots = Sequence[Sequence[object]]
 
 
 async def forget(connections: Iterable[AbstractConnection]) -> None:
-    """Close idle connections at once, without the farewell of TLS that a silent peer would not answer.
+    """Close idle connections right away, without the TLS close notification, which a silent peer would not
+    answer.
 
     They stay in their pool and connect again when next used. Nothing waits here: a caller that takes one of
     them meanwhile would write to a connection that is half closed.
@@ -46,7 +48,7 @@ class TopologyRefresher:
             self._task = asyncio.create_task(self._look(client))
 
     async def close(self) -> None:
-        """End a look that is under way."""
+        """End a refresh that is under way."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -57,7 +59,7 @@ class TopologyRefresher:
         nodes = client.get_nodes()
         # The nodes that were named at the start keep connections of their own, over which the map is read.
         for node in (*nodes, *client.nodes_manager.startup_nodes.values()):
-            await forget(node._free)  # noqa: SLF001 - the public way waits for the farewell of TLS
+            await forget(node._free)  # noqa: SLF001 - the public method waits for the TLS close notification
         answers = await asyncio.gather(*(self._ask(node) for node in nodes))
         silent = [node.name for node, answer in zip(nodes, answers, strict=True) if answer is None]
         if not any(_differs(client, node, answer) for node, answer in zip(nodes, answers, strict=True)):

@@ -50,7 +50,7 @@ class RedisConnection:
         self.is_cluster = settings.address.topology is Topology.CLUSTER
         self._client: Client | None = None
         self._sentinel: Sentinel | None = None
-        # redis-py raises at once when a pool is exhausted; here the caller waits its turn instead.
+        # redis-py raises right away when a pool is exhausted; here the caller waits its turn instead.
         self._turns = asyncio.Semaphore(settings.max_connections)
         self._cluster_look = TopologyRefresher(settings.deadline_seconds)
         self.clock = ServerClock()
@@ -76,7 +76,7 @@ class RedisConnection:
         client, self._client = self._client, None
         sentinel, self._sentinel = self._sentinel, None
         await self._cluster_look.close()
-        with contextlib.suppress(Exception):  # what cannot be closed is given up
+        with contextlib.suppress(Exception):  # what cannot be closed is left
             async with asyncio.timeout(self.deadline_seconds):
                 if client is not None:
                     await client.aclose()
@@ -125,7 +125,7 @@ class RedisConnection:
             asking = self.call(lambda client: client.execute_command(*command))
             if not self.clock.is_old:
                 return await asking
-            # The clock of the same server: another may be silent, which is no matter of this command.
+            # The clock of the same server: another may be silent, which does not concern this command.
             key = command[3] if command[0] == "EVAL" else command[1]
             answers: Any = await asyncio.gather(asking, self._ask_clock(str(key)), return_exceptions=True)
             if isinstance(answers[0], BaseException):
@@ -196,8 +196,8 @@ class RedisConnection:
     async def _forget_idle_connections(self, client: Client) -> None:
         """Close the connections that lie idle: when one peer has gone silent, so have probably the others.
 
-        Otherwise each of them would cost another deadline after the network has healed. Returns at once: the
-        caller's deadline is over.
+        Otherwise each of them would cost another deadline after the network has healed. Returns right away:
+        the caller's deadline is over.
         """
         if isinstance(client, RedisCluster):
             self._cluster_look.begin(client)

@@ -6,7 +6,7 @@ from proofing.plugin import Trouble
 from proofing.plugin.support import TROUBLE_WORDS as WORDS
 from proofing.plugin.support import trouble_of_redis
 
-#: All that redis-py raises, and the sockets below it; the cluster's own error is no RedisError.
+#: All that redis-py raises, and the sockets below it; the cluster's own error is not a RedisError.
 REDIS_ERRORS = (TimeoutError, exceptions.RedisError, exceptions.RedisClusterException, OSError)
 
 _TEXTS = {

@@ -34,8 +34,8 @@ from proofing.plugin import (
 )
 from proofing.plugin.support import seam
 from proofing_redis.batches import Client
+from proofing_redis.config_audit import audit_config
 from proofing_redis.connection import NAME, RedisConnection
-from proofing_redis.doctor import audit_config
 from proofing_redis.settings import RedisSettings
 from proofing_redis.wakeups import WakeUps
 
@@ -111,7 +111,7 @@ class RedisResultStore:
         await self._connection.close()
 
     async def check(self) -> Sequence[str]:
-        """Return what is wrong with the set-up of the server, each with how to mend it."""
+        """Return what is wrong with the set-up of the server, each with how to fix it."""
         return await audit_config(self._connection, self._settings.address)
 
     def now(self) -> float:
@@ -127,7 +127,7 @@ class RedisResultStore:
         await self._set(f"{self._prefix}:ping", b"", _PING_SECONDS)
 
     async def begin(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
-        """Keep a record that is in progress, unless one stands."""
+        """Keep a record that is in progress, unless one exists."""
         key = self._status_key(record.result_id)
         return await self._set(key, _encode(record), ttl_seconds, only_if_absent=True)
 
@@ -139,7 +139,7 @@ class RedisResultStore:
         sealed_result: bytes | None = None,
         result_ttl_seconds: float = 60.0,
     ) -> StatusRecord:
-        """Keep a terminal record and its result, wake who waits, and return the record that stands."""
+        """Keep a terminal record and its result, wake who waits, and return the effective record."""
         for overwrite in (0, 1):
             standing = await self._connection.evaluate(
                 _FINISH,
@@ -155,7 +155,7 @@ class RedisResultStore:
             kept = _decode(standing)
             if kept is not None:
                 return kept
-            # Something stands that no version of ours wrote. It must not swallow the verdict.
+            # There is something that no version of Proofing wrote. It must not swallow the final status.
             log(_logger, "unreadable_status_record", level=logging.WARNING, store="redis")
         return record
 
@@ -165,7 +165,7 @@ class RedisResultStore:
         return _decode(value) if value is not None else None
 
     async def wait(self, result_id: str, *, timeout_seconds: float) -> StatusRecord | None:
-        """Return the record as soon as it is terminal, or as it stands at the end of the time.
+        """Return the record as soon as it is terminal, or in its current state when the time is over.
 
         Raises:
             StoreUnavailableError: Redis did not answer at the beginning or at the end. An outage between is
@@ -182,8 +182,8 @@ class RedisResultStore:
                 except TimeoutError:
                     return await self.status(result_id)
                 event.clear()
-                if event.value is not None and (told := _decode(event.value)) and told.result_id == result_id:
-                    return told
+                if event.value is not None and (sent := _decode(event.value)) and sent.result_id == result_id:
+                    return sent
                 try:
                     record = await self.status(result_id)
                 except StoreUnavailableError:
@@ -202,7 +202,7 @@ class RedisResultStore:
         return bool(await self._connection.command("DEL", self._result_key(result_id)))
 
     async def save(self, key: str, value: bytes, *, ttl_seconds: float) -> None:
-        """Keep *value*, replacing what stood there and its expiry."""
+        """Keep *value*, replacing any previous value and its expiry."""
         await self._set(self._kept_key(key), value, ttl_seconds)
 
     async def load(self, key: str) -> bytes | None:
@@ -215,7 +215,7 @@ class RedisResultStore:
         await self._connection.command("DEL", self._kept_key(key))
 
     async def add(self, key: str, value: bytes, *, ttl_seconds: float) -> bool:
-        """Keep *value* only when nothing stands under *key*."""
+        """Store *value* only when *key* does not exist."""
         return await self._set(self._kept_key(key), value, ttl_seconds, only_if_absent=True)
 
     async def compare_and_set(
@@ -227,7 +227,7 @@ class RedisResultStore:
         ttl_seconds: float,
         consumes: str | None = None,
     ) -> bytes | None:
-        """Keep *value* only in place of one that begins with *expected*; return what stands then."""
+        """Keep *value* only in place of one that begins with *expected*; return the value stored then."""
         keys = [self._kept_key(key)]
         if consumes is not None and not self._connection.is_cluster:
             keys.append(self._result_key(consumes))
@@ -298,7 +298,7 @@ class RedisResultStore:
         return Usage(count=count, seconds_left=_seconds(left))
 
     async def reset(self, counter: str) -> bool:
-        """Delete a counter; return whether it stood."""
+        """Delete a counter; return whether it existed."""
         return bool(await self._connection.command("DEL", self._counter_key(counter)))
 
     def _status_key(self, result_id: str) -> str:
@@ -387,7 +387,7 @@ def _encode(record: StatusRecord) -> bytes:
 
 
 def _decode(value: bytes) -> StatusRecord | None:
-    """Read a status key; None when no version of ours wrote it, or mark and record differ."""
+    """Read a status key; None when no version of Proofing wrote it, or mark and record differ."""
     try:
         record = StatusRecord.from_json(value[1:])
     except ValueError:

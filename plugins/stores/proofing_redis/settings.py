@@ -127,7 +127,7 @@ class RedisSettings(PluginSettings):
 
 
 def _node(text: str, default_port: int) -> Server:
-    """Split ``host:port``; IPv6 addresses stand in brackets."""
+    """Split ``host:port``; IPv6 addresses are in brackets."""
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port

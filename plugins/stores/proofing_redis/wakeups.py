@@ -1,7 +1,7 @@
 """Wakes those who wait for a result: one subscription a process, shared by all, with polling as the net.
 
 A waiter costs one small object; it holds no connection, thread or timer of Redis. A message brings the record
-of the end; whoever is woken without one reads it. After each (re)subscription everybody is woken once,
+of the end; anyone who is woken without one reads it. After each (re)subscription everybody is woken once,
 because an end may have been published while nobody listened.
 """
 
@@ -102,7 +102,7 @@ class WakeUps:
                 event.set()
 
     async def _listen(self) -> None:
-        """Keep one subscription for as long as the store is open, and mend it when it breaks."""
+        """Keep one subscription for as long as the store is open, and renew it when it breaks."""
         backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while True:
             listener = None
@@ -149,7 +149,7 @@ class WakeUps:
 
     async def _close_listener(self, listener: PubSub) -> None:
         """Give its connection back."""
-        with contextlib.suppress(Exception):  # what cannot be closed is given up
+        with contextlib.suppress(Exception):  # what cannot be closed is left
             async with asyncio.timeout(self._connection.deadline_seconds):
                 await listener.aclose()  # type: ignore[no-untyped-call]
 

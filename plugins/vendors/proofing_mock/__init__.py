@@ -45,7 +45,7 @@ class MockSettings(PluginSettings):
     @field_validator("test_ssn_allowed_list")
     @classmethod
     def _are_ssns(cls, ssns: list[str]) -> list[str]:
-        """Refuse what is no SSN, and keep digits only."""
+        """Refuse what is not an SSN, and keep digits only."""
         if not all(_SSN.fullmatch(ssn) for ssn in ssns):
             raise ValueError("must be a list of nine-digit SSNs")
         return [ssn.replace("-", "") for ssn in ssns]

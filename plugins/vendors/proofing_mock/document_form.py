@@ -47,7 +47,7 @@ _PASS_OR_FAIL = {"pass": True, "passed": True, "fail": False, "failed": False}
 
 
 class FormError(ValueError):
-    """The text is no document form. Says nothing of its content."""
+    """The text is not a document form. Says nothing of its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -163,7 +163,7 @@ def _attribute(name: str, value: Any) -> Any:
     if name == "height":
         return _integer(int(value) if isinstance(value, str) and value.isdecimal() else value)
     if isinstance(value, int) and not isinstance(value, bool):
-        # YAML has dropped leading zeros or read them as octal, so a ZIP code that is no text is no ZIP code.
+        # YAML has dropped leading zeros or read them as octal, so a ZIP code that is not text is invalid.
         return None if name.endswith("zipcode") else str(value)
     return _text(value)
 
@@ -244,7 +244,7 @@ def _integer(value: Any) -> int:
 
 
 def _verdict(value: Any) -> bool | None:
-    """Return a pass or fail in any case of letters; None when nothing is said."""
+    """Return a pass or fail in any case of letters; None when the form has none."""
     if value is None:
         return None
     passed = _PASS_OR_FAIL.get(_text(value).lower())
@@ -254,7 +254,7 @@ def _verdict(value: Any) -> bool | None:
 
 
 def _doc_auth_result(value: Any) -> DocAuthResult | None:
-    """Return the vendor's verdict; None when nothing is said."""
+    """Return the vendor's verdict; None when the form has none."""
     if value is None:
         return None
     try:

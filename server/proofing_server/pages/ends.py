@@ -13,7 +13,7 @@ _CLEAR = {"Clear-Site-Data": '"cache", "storage"'}
 
 
 async def show_done(request: Request) -> Response:
-    """Say that the person is verified. The session holds nothing of them any more."""
+    """Say that the person is verified. The session holds nothing of them anymore."""
     site, session = await require_page(request, Page.DONE)
     return site.page(
         request,

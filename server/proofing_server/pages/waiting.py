@@ -32,7 +32,7 @@ def show_wait(step: Step) -> Handler:
         if job is None:
             raise RedirectToStep(flow.current_page(session.data))
         kind, result_id = job.kind, job.result_id
-        record, finished = await site.service.look(session.person, result_id, kind)
+        record, finished = await site.service.status_and_result(session.person, result_id, kind)
         if finished is not None:
             await apply_result(site, session, kind, finished)
             raise RedirectToStep(flow.next_page(session.data, kind))

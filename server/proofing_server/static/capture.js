@@ -1,4 +1,4 @@
-// The capture page: has each photo looked at as soon as it is chosen, and uploaded encrypted (or leaves it to the
+// The capture page: has each photo checked as soon as it is chosen, and uploaded encrypted (or leaves it to the
 // form post), and submits only when every side is ready.
 
 import { Background, JobError } from "./background.js";
@@ -33,7 +33,7 @@ class SideField {
   #retryButton;
   #removeButton;
   #replaceButton;
-  #seen = null; // the file of the field that was looked at last
+  #seen = null; // the file of the field that was read last
   #work = null; // the running upload: {controller, promise}
   #prepared = null; // the image without metadata, until another is chosen: {bytes, fingerprint, metadata}
   #isTwin = false; // whether the prepared image is held back, because the other side has the same
@@ -130,7 +130,7 @@ class SideField {
     return this.#root.querySelector(".field-error").textContent;
   }
 
-  /** The upload did not stand: upload it again if the page still has it, else ask for it. */
+  /** The upload was lost: upload it again if the page still has it, else ask for it. */
   lose(code) {
     if (!this.#prepared) {
       this.fail(code);

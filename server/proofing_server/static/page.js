@@ -9,14 +9,14 @@ if (!window.isSecureContext) document.getElementById("insecure")?.removeAttribut
 for (const form of document.querySelectorAll("form[data-once]")) sendOnce(form);
 for (const button of document.querySelectorAll("[data-toggle]")) maskedField(button);
 
-/** Put the focus on the error summary, or on the heading of a page that tells news. */
+/** Put the focus on the error summary, or on the heading of a page with news. */
 function takeFocus() {
   const target = document.getElementById("error-summary") ?? document.querySelector("[data-focus]");
   if (target && !target.closest("[hidden]")) target.focus();
 }
 
 /**
- * A form that was told wrong came as the answer to a post, which no browser keeps: *back* to it would end on the
+ * A form with an error came as the answer to a post, which no browser keeps: *back* to it would end on the
  * browser's own error page. Every form has the address it posts to, so the entry of the history becomes a plain one.
  */
 function forgetPost() {

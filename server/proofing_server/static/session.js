@@ -24,7 +24,7 @@ dialog.addEventListener("cancel", (event) => {
   event.preventDefault();
   stay();
 });
-// Some browsers close a dialog with the second Escape whatever the page wants. Whoever presses it is there.
+// Some browsers close a dialog with the second Escape whatever the page wants. The person who presses it is there.
 dialog.addEventListener("close", () => {
   if (ticking) stay();
 });

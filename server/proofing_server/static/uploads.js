@@ -59,7 +59,7 @@ export class Attempt {
     return upload;
   }
 
-  /** Forget an upload that is not wanted any more. What is not heard expires by itself. */
+  /** Forget an upload that is not wanted anymore. What is not heard expires by itself. */
   release(slot) {
     this.#post(`/api/uploads/${encodeURIComponent(slot)}/release`, {}).catch(() => {});
   }

@@ -48,7 +48,7 @@ if (stage !== "missing") {
   }
 
   follower.open();
-  // Whoever stops the check is led by the answer to that, and not by the end of the job that it brings about.
+  // A person who stops the check is led by the answer to that, and not by the end of the job that it brings about.
   addEventListener("submit", () => follower.close());
   addEventListener("online", resume);
   addEventListener("offline", () => trouble(texts.offline));

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
 from proofing.bootstrap import make_eraser
 from proofing.contracts.images import Side
 from proofing.contracts.queues import Capability, OwnerPurge
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.jobs.dependencies import Deadlines
 from proofing.testing.pictures import make_jpeg
 from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
 from proofing_devtools.sessions import make_session
 
-OTHER = Person(reference="person-2")
+OTHER = PersonRef(reference="person-2")
 ATTEMPT = "a" * 32
 
 
@@ -52,7 +52,7 @@ async def start_everything(running):
 
 
 async def test_a_crash_after_the_end_was_published_leaves_no_picture(process, tmp_path, monkeypatch):
-    """Whoever takes the job over finds an end that stands, and deletes what the dead process could not."""
+    """Anyone who takes the job over finds an end that stands, and deletes what the dead process could not."""
     async with process() as running:
         result_id = await running.service.submit_uploads(
             PERSON, **await upload_pictures(running.service, pictures())
@@ -67,8 +67,8 @@ async def test_a_crash_after_the_end_was_published_leaves_no_picture(process, tm
             with pytest.raises(CrashError):
                 await running.drain()
         assert stored_pictures(tmp_path) > 0
-        record = await running.runtime.runner.discard(message, End.UNKNOWN_OUTCOME)
-        assert record.end is End.DONE
+        record = await running.runtime.runner.discard(message, EndState.UNKNOWN_OUTCOME)
+        assert record.end_state is EndState.DONE
         assert record.result_id == result_id
         assert stored_pictures(tmp_path) == 0
 
@@ -81,8 +81,8 @@ async def test_refunds_are_given_once(process):
             (message,) = running.queue.waiting[-1:]
             running.queue.waiting.clear()
             await running.runtime.backends.results.delete(f"pending:{PERSON.reference}:resolution")
-        await running.runtime.runner.discard(message, End.WORKER_LOST)
-        await running.runtime.runner.discard(message, End.UNKNOWN_OUTCOME)
+        await running.runtime.runner.discard(message, EndState.WORKER_LOST)
+        await running.runtime.runner.discard(message, EndState.UNKNOWN_OUTCOME)
         assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 4
 
 
@@ -127,12 +127,14 @@ async def test_a_canceled_attempt_leaves_no_picture(process, tmp_path):
         await running.service.cancel(PERSON, result_id, JobKind.DOCUMENT)
         await running.drain()
         assert stored_pictures(tmp_path) == 0
-        assert (await running.service.status(PERSON, result_id, JobKind.DOCUMENT)).end is End.CANCELED
+        assert (
+            await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
+        ).end_state is EndState.CANCELED
 
 
 @pytest.mark.parametrize("by", ["person", "result id"])
 async def test_a_person_is_erased(process, tmp_path, by):
-    """Nothing in any store names the person any more; another person is as before."""
+    """Nothing in any store names the person anymore; another person is as before."""
     async with process() as running:
         ended, waiting = await start_everything(running)
         other = await running.service.submit_applicant(JobKind.PHONE, OTHER, APPLICANT)
@@ -152,7 +154,7 @@ async def test_a_person_is_erased(process, tmp_path, by):
         assert (await running.service.status(OTHER, other, JobKind.PHONE)).is_success
         # This queue cannot say whether a job ran, so its mark stands until it can have no other end.
         mark = await running.service.status(PERSON, waiting, JobKind.DOCUMENT)
-        assert mark is None or mark.end is End.CANCELED
+        assert mark is None or mark.end_state is EndState.CANCELED
 
 
 @pytest.mark.parametrize("stops", [frozenset(), frozenset({Capability.CANCEL_RUNNING})])
@@ -168,7 +170,7 @@ async def test_a_running_job_brings_nothing_back(process, stops):
         assert (await eraser(running).erase(PERSON.reference)).is_complete
         running.queue.waiting = taken
         (record,) = await running.drain()
-        assert record.end is End.CANCELED
+        assert record.end_state is EndState.CANCELED
         assert await running.runtime.backends.results.result(result_id) is None
         assert await running.runtime.backends.results.load(f"pending:{PERSON.reference}:resolution") is None
 
@@ -180,11 +182,11 @@ async def test_a_job_that_begins_between_two_looks_is_stopped_too(process, monke
         answers = [OwnerPurge(removed=1), OwnerPurge(removed=0, running=1), OwnerPurge(removed=1)]
         asked = []
 
-        async def forget(owner):
+        async def purge_owner(owner):
             asked.append(owner)
             return answers.pop(0) if answers else OwnerPurge(removed=0)
 
-        monkeypatch.setattr(running.queue, "forget", forget)
+        monkeypatch.setattr(running.queue, "purge_owner", purge_owner)
         erasure = await eraser(running).erase(PERSON.reference)
         assert erasure.is_complete
         assert (erasure.receipts[0].removed, len(asked)) == (2, 4)
@@ -194,14 +196,14 @@ async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
     """A request that was under way during the erasure keeps its note, and the next run finds what it left."""
     async with process() as running:
         await start_everything(running)
-        forget = running.queue.forget
+        purge_owner = running.queue.purge_owner
 
         async def go_on(owner):
             await running.service.save_session("renamed", make_session(owner))
-            return await forget(owner)
+            return await purge_owner(owner)
 
         with monkeypatch.context() as meanwhile:
-            meanwhile.setattr(running.queue, "forget", go_on)
+            meanwhile.setattr(running.queue, "purge_owner", go_on)
             erasure = await eraser(running).erase(PERSON.reference)
         assert erasure.receipts[2].problem == "the person went on meanwhile: run again"
         assert (await eraser(running).erase(PERSON.reference)).is_complete
@@ -236,8 +238,8 @@ async def test_a_queue_that_is_away_or_busy_is_said(process, monkeypatch):
         async def busy(_owner):
             return OwnerPurge(removed=0, running=1)
 
-        for forget, problem in ((away, "unreachable: run again"), (busy, "1 still running: run again")):
-            monkeypatch.setattr(running.queue, "forget", forget)
+        for purge_owner, problem in ((away, "unreachable: run again"), (busy, "1 still running: run again")):
+            monkeypatch.setattr(running.queue, "purge_owner", purge_owner)
             erasure = await eraser(running, stop_seconds=0.1).erase(PERSON.reference)
             assert erasure.receipts[0].problem == problem
             assert not erasure.is_complete
@@ -252,7 +254,7 @@ async def test_a_session_is_found_under_its_newest_name(process):
             data = await running.service.update_session("first", data.copy(), expected=data.version)
         await running.service.save_session("second", make_session(PERSON.reference))
         results = running.runtime.backends.results
-        assert len(await results.members(f"traces:{PERSON.reference}")) == 2
+        assert len(await results.members(f"erasure_index:{PERSON.reference}")) == 2
         await eraser(running).erase(PERSON.reference)
         assert await running.service.load_session("first") is None
         assert await running.service.load_session("second") is None

@@ -174,7 +174,7 @@ async def test_liveness_asks_nobody():
 
 
 async def test_a_backend_that_hangs_is_down_and_asked_once():
-    """The others are asked beside it; no second question is put while the first one hangs."""
+    """The others are asked alongside it; no second question is put while the first one hangs."""
 
     class Stubborn(Store):
         async def ping(self):
@@ -245,9 +245,10 @@ async def test_a_refused_edit_and_advice_are_named_and_stop_no_traffic():
 
 
 @pytest.mark.parametrize(
-    ("ahead", "told"), [(0.0, {}), (1.5, {}), (60.0, {"result_store": 60.0}), (-5.0, {"result_store": -5.0})]
+    ("ahead", "output"),
+    [(0.0, {}), (1.5, {}), (60.0, {"result_store": 60.0}), (-5.0, {"result_store": -5.0})],
 )
-async def test_a_clock_that_is_off_is_named(ahead, told):
+async def test_a_clock_that_is_off_is_named(ahead, output):
     """By how much the store is ahead; 2 s are no news."""
 
     class Clock(Store):
@@ -256,13 +257,13 @@ async def test_a_clock_that_is_off_is_named(ahead, told):
 
     report = await ready(MemoryQueue(), result_store=Clock()).report()
     assert report.is_ready
-    assert {key: round(seconds) for key, seconds in report.clock_skew.items()} == told
+    assert {key: round(seconds) for key, seconds in report.clock_skew.items()} == output
     shown = CLOCK_SKEW.labels("result_store")._value.get()
     assert round(shown, 1) == abs(ahead)
 
 
 async def test_advice_that_takes_longer_than_a_probe_is_asked_for_once():
-    """The clocks are measured beside it, and later probes give the answer that came."""
+    """The clocks are measured alongside it, and later probes give the answer that came."""
     answered, asked = asyncio.Event(), []
 
     class Slow(MemoryQueue):

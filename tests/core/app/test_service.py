@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from prometheus_client import REGISTRY
 
-from proofing.app.service import EncryptedImage, Person
+from proofing.app.service import EncryptedImage, PersonRef
 from proofing.base.errors import (
     InvalidInputError,
     LimitReachedError,
@@ -18,7 +18,7 @@ from proofing.base.errors import (
 )
 from proofing.contracts.images import Side
 from proofing.contracts.queues import Capability
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import Outcome, PhoneResult
 from proofing.crypto.record_macs import sign_record
 from proofing.jobs.dependencies import Deadlines
@@ -46,10 +46,10 @@ async def test_an_uploaded_document_passes_and_its_result_stays_until_it_is_take
         )
         record = await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
         assert not record.is_done
-        assert await running.service.finished(PERSON, result_id, JobKind.DOCUMENT) is None
+        assert await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT) is None
         await running.drain()
         for _ in range(2):
-            finished = await running.service.finished(PERSON, result_id, JobKind.DOCUMENT)
+            finished = await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)
             assert finished.record.is_success
             assert finished.result.applicant.first_name == "FAKEY"
         data = make_session(PERSON.reference)
@@ -59,10 +59,10 @@ async def test_an_uploaded_document_passes_and_its_result_stays_until_it_is_take
             "session", taken.copy(), expected="00" * 16, consumes=result_id
         )
         assert late.document is None
-        assert (await running.service.finished(PERSON, result_id, JobKind.DOCUMENT)).result
+        assert (await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)).result
         kept = await running.service.update_session("session", taken, expected=version, consumes=result_id)
         assert kept is taken
-        assert (await running.service.finished(PERSON, result_id, JobKind.DOCUMENT)).result is None
+        assert (await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)).result is None
 
 
 async def test_uploads_alone_complete_nothing(process):
@@ -70,7 +70,7 @@ async def test_uploads_alone_complete_nothing(process):
     async with process() as running:
         await upload_pictures(running.service, pictures())
         assert running.queue.waiting == []
-        assert await running.service.finished(PERSON, "anything", JobKind.DOCUMENT) is None
+        assert await running.service.finished_job(PERSON, "anything", JobKind.DOCUMENT) is None
 
 
 async def test_pictures_are_gone_after_the_verdict(process, tmp_path):
@@ -86,7 +86,7 @@ async def test_pictures_are_gone_after_the_verdict(process, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "end"),
     [
-        (lambda arguments: arguments | {"encryption_key": secrets.token_bytes(32)}, End.DECRYPT_ERROR),
+        (lambda arguments: arguments | {"encryption_key": secrets.token_bytes(32)}, EndState.DECRYPT_ERROR),
         (
             lambda arguments: (
                 arguments
@@ -99,7 +99,7 @@ async def test_pictures_are_gone_after_the_verdict(process, tmp_path):
                     }
                 }
             ),
-            End.DECRYPT_ERROR,
+            EndState.DECRYPT_ERROR,
         ),
     ],
     ids=["wrong key", "swapped IVs"],
@@ -110,7 +110,7 @@ async def test_a_picture_that_does_not_open_ends_typed_without_a_vendor_call(pro
         arguments = spoil(await upload_pictures(running.service, pictures()))
         await running.service.submit_uploads(PERSON, **arguments)
         (record,) = await running.drain()
-        assert (record.end, record.outcome) == (end, Outcome.UNKNOWN)
+        assert (record.end_state, record.outcome) == (end, Outcome.UNKNOWN)
         assert (await running.service.limit(PERSON, "idv_doc_auth")).remaining == 5
 
 
@@ -134,7 +134,7 @@ async def test_a_picture_that_does_not_open_is_timed(process, tmp_path, caplog, 
 
 
 async def test_text_encrypted_in_place_of_a_picture_is_refused(process):
-    """A data URL that was encrypted as text is no picture; the page is told which side."""
+    """A data URL that was encrypted as text is not a picture; the page is told which side."""
     async with process(mock={"latency_seconds": 0}) as running:
         text = {Side.FRONT: b"\x00\x01not a picture", Side.BACK: make_jpeg()}
         result_id = await running.service.submit_uploads(
@@ -142,7 +142,7 @@ async def test_text_encrypted_in_place_of_a_picture_is_refused(process):
         )
         await running.drain()
         record = await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
-        assert record.end is End.BAD_IMAGE
+        assert record.end_state is EndState.BAD_IMAGE
         assert record.fields == {"front": "not_an_image"}
 
 
@@ -161,7 +161,7 @@ async def test_slots_are_used_once_and_by_their_owner(process):
     """Another person, another attempt, or a second submit finds no upload."""
     async with process() as running:
         arguments = await upload_pictures(running.service, pictures())
-        other = Person(reference="person-2")
+        other = PersonRef(reference="person-2")
         with pytest.raises(InvalidInputError):
             await running.service.submit_uploads(other, **arguments)
         with pytest.raises(InvalidInputError):
@@ -230,7 +230,7 @@ async def test_a_foreign_other_step_or_forged_record_is_nobodys(process):
         result_id = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         await running.drain()
         assert (await running.service.status(PERSON, result_id, JobKind.PHONE)).is_success
-        assert await running.service.status(Person(reference="x"), result_id, JobKind.PHONE) is None
+        assert await running.service.status(PersonRef(reference="x"), result_id, JobKind.PHONE) is None
         assert await running.service.status(PERSON, result_id, JobKind.RESOLUTION) is None
         store = running.runtime.backends.results
         record = await store.status(result_id)
@@ -242,12 +242,12 @@ async def test_a_foreign_other_step_or_forged_record_is_nobodys(process):
 @pytest.mark.parametrize(
     ("change", "end", "outcome"),
     [
-        ({}, End.DONE, Outcome.PASSED),
-        ({"first_name": "bad"}, End.DONE, Outcome.FAILED),
-        ({"ssn": "123456789"}, End.DONE, Outcome.FAILED),
-        ({"first_name": "fail"}, End.VENDOR_EXCEPTION, Outcome.UNKNOWN),
-        ({"first_name": "time"}, End.VENDOR_EXCEPTION, Outcome.UNKNOWN),
-        ({"state_id_number": "mvatimeout"}, End.STATE_ID_EXCEPTION, Outcome.UNKNOWN),
+        ({}, EndState.DONE, Outcome.PASSED),
+        ({"first_name": "bad"}, EndState.DONE, Outcome.FAILED),
+        ({"ssn": "123456789"}, EndState.DONE, Outcome.FAILED),
+        ({"first_name": "fail"}, EndState.VENDOR_EXCEPTION, Outcome.UNKNOWN),
+        ({"first_name": "time"}, EndState.VENDOR_EXCEPTION, Outcome.UNKNOWN),
+        ({"state_id_number": "mvatimeout"}, EndState.STATE_ID_EXCEPTION, Outcome.UNKNOWN),
     ],
 )
 @pytest.mark.parametrize("queued", [True, False])
@@ -260,8 +260,8 @@ async def test_resolution_ends_alike_queued_and_inline(process, change, end, out
         assert bool(running.queue.waiting) is queued
         await running.drain()
         record = await running.service.status(PERSON, result_id, JobKind.RESOLUTION)
-        assert (record.end, record.outcome) == (end, outcome)
-        charged = 1 if end is End.DONE else 0
+        assert (record.end_state, record.outcome) == (end, outcome)
+        charged = 1 if end is EndState.DONE else 0
         assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5 - charged
         ssn = change.get("ssn", APPLICANT.ssn)
         assert (await running.service.limit(PERSON, "proof_ssn", ssn=ssn)).remaining == 10 - charged
@@ -324,7 +324,7 @@ async def test_the_same_pictures_are_submitted_again(process, monkeypatch, broke
         with monkeypatch.context() as outage:
             where, name, fail = {
                 "queue": (running.queue, "enqueue", away),
-                "key service": (service._follower._sealer, "seal", away),
+                "key service": (service._tracker._sealer, "seal", away),
                 "slots and limits": (results, "admit", away),
             }[broken]
             outage.setattr(where, name, fail)
@@ -455,7 +455,7 @@ async def test_a_submit_that_failed_never_runs(process, monkeypatch, flushed, ac
             await eventually(lambda: not queue.waiting)
         else:
             job = MemoryJob(message, attempt=1)
-            assert (await running.runtime.runner.run(job)).end is End.CANCELED
+            assert (await running.runtime.runner.run(job)).end_state is EndState.CANCELED
             assert job.intents == []
         again = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         assert again != message.result_id
@@ -479,7 +479,7 @@ async def test_a_job_that_began_before_it_was_called_off_is_the_attempt(process,
 
 
 async def test_a_host_that_was_slow_takes_back_what_was_given_up(process, monkeypatch):
-    """The person has canceled while this host stood still; what it then hands in goes no further."""
+    """The person has canceled while this host was frozen; what it then hands in goes no further."""
     async with process(deadlines=Deadlines(slow_submit_seconds=0.0)) as running:
         queue, enqueue = running.queue, running.queue.enqueue
         result_id = running.service.new_result_id()
@@ -491,11 +491,11 @@ async def test_a_host_that_was_slow_takes_back_what_was_given_up(process, monkey
         monkeypatch.setattr(queue, "enqueue", stand_still)
         await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT, result_id=result_id)
         assert queue.waiting == []
-        assert (await running.service.status(PERSON, result_id, JobKind.PHONE)).end is End.CANCELED
+        assert (await running.service.status(PERSON, result_id, JobKind.PHONE)).end_state is EndState.CANCELED
 
 
 async def test_a_submit_whose_time_is_up_is_called_off(process, monkeypatch):
-    """A request that is given up leaves nothing behind: no job, nothing counted."""
+    """A request that is abandoned leaves nothing behind: no job, nothing counted."""
     async with process() as running:
         queue, started = running.queue, asyncio.Event()
 
@@ -517,7 +517,7 @@ async def test_a_submit_whose_time_is_up_is_called_off(process, monkeypatch):
         async def is_called_off():
             record = await running.service.status(PERSON, result_id, JobKind.PHONE)
             limit = await running.service.limit(PERSON, "proof_address")
-            return record.end is End.CANCELED and limit.remaining == 5
+            return record.end_state is EndState.CANCELED and limit.remaining == 5
 
         await eventually(is_called_off)
 
@@ -528,7 +528,7 @@ async def test_an_attempt_without_a_job_is_canceled_once(process):
         service, lost = running.service, running.service.new_result_id()
         for _ in range(2):
             await service.cancel(PERSON, lost, JobKind.PHONE)
-        assert (await service.status(PERSON, lost, JobKind.PHONE)).end is End.CANCELED
+        assert (await service.status(PERSON, lost, JobKind.PHONE)).end_state is EndState.CANCELED
         assert await service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT, result_id=lost) == lost
         assert running.queue.waiting == []
         assert (await service.limit(PERSON, "proof_address")).remaining == 5
@@ -538,7 +538,7 @@ async def test_nobody_cancels_the_attempt_of_another(process):
     """A foreign id, or one of another step, is left alone."""
     async with process() as running:
         result_id = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
-        await running.service.cancel(Person(reference="person-2"), result_id, JobKind.PHONE)
+        await running.service.cancel(PersonRef(reference="person-2"), result_id, JobKind.PHONE)
         await running.service.cancel(PERSON, result_id, JobKind.RESOLUTION)
         (record,) = await running.drain()
         assert record.is_success
@@ -551,18 +551,18 @@ async def test_a_durable_verdict_is_found_behind_the_record(process, monkeypatch
         service, results = running.service, running.runtime.backends.results
         result_id = await service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         begun = await service.status(PERSON, result_id, JobKind.PHONE)
-        ended = begun.ended(End.DONE, at=begun.submitted_at, outcome=Outcome.PASSED)
-        verdict = sign_record(service._follower._keys, ended)
+        ended = begun.finished(EndState.DONE, at=begun.submitted_at, outcome=Outcome.PASSED)
+        verdict = sign_record(service._tracker._keys, ended)
         asked = []
 
         async def find(asked_for):
             asked.append(asked_for)
             return verdict
 
-        running.queue.capabilities |= {Capability.VERDICTS}
-        monkeypatch.setattr(running.queue, "verdict", find)
+        running.queue.capabilities |= {Capability.FINAL_STATUS}
+        monkeypatch.setattr(running.queue, "final_status", find)
         if hides == "forged":
-            await results.finish(replace(ended, end=End.STALE, mac="0" * 64), ttl_seconds=60)
+            await results.finish(replace(ended, end_state=EndState.STALE, mac="0" * 64), ttl_seconds=60)
         else:
             assert not (await service.status(PERSON, result_id, JobKind.PHONE)).is_done
             assert asked == [], "the queue is not asked for young attempts"
@@ -571,10 +571,10 @@ async def test_a_durable_verdict_is_found_behind_the_record(process, monkeypatch
         for found in (
             await service.status(PERSON, result_id, JobKind.PHONE),
             await service.wait(PERSON, result_id, JobKind.PHONE, timeout_seconds=0.01),
-            (await service.finished(PERSON, result_id, JobKind.PHONE)).record,
+            (await service.finished_job(PERSON, result_id, JobKind.PHONE)).record,
         ):
             assert found == verdict
-        assert await service.status(Person(reference="person-2"), result_id, JobKind.PHONE) is None
+        assert await service.status(PersonRef(reference="person-2"), result_id, JobKind.PHONE) is None
 
 
 async def test_a_canceled_attempt_is_over_and_stays_charged(process):
@@ -583,7 +583,7 @@ async def test_a_canceled_attempt_is_over_and_stays_charged(process):
         result_id = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         await running.service.cancel(PERSON, result_id, JobKind.PHONE)
         record = await running.service.status(PERSON, result_id, JobKind.PHONE)
-        assert record.end is End.CANCELED
+        assert record.end_state is EndState.CANCELED
         assert running.queue.waiting == []
         assert (await running.service.limit(PERSON, "proof_address")).remaining == 4
         assert await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT) != result_id
@@ -596,7 +596,7 @@ async def test_a_stale_job_calls_no_vendor(process):
         (message,) = running.queue.waiting
         running.queue.waiting = [replace(message, enqueued_at=message.enqueued_at - 301)]
         (record,) = await running.drain()
-        assert record.end is End.STALE
+        assert record.end_state is EndState.STALE
         assert record.result_id == result_id
         assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5
 
@@ -605,11 +605,11 @@ async def test_arguments_moved_to_another_job_do_not_open(process):
     """Sealed arguments are bound to their job: under another's id they are a decrypt error."""
     async with process() as running:
         await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
-        await running.service.submit_applicant(JobKind.PHONE, Person(reference="person-2"), APPLICANT)
+        await running.service.submit_applicant(JobKind.PHONE, PersonRef(reference="person-2"), APPLICANT)
         first, second = running.queue.waiting
         running.queue.waiting = [replace(first, encrypted_arguments=second.encrypted_arguments)]
         (record,) = await running.drain()
-        assert record.end is End.DECRYPT_ERROR
+        assert record.end_state is EndState.DECRYPT_ERROR
 
 
 async def test_arguments_moved_to_another_kind_do_not_open(process):
@@ -618,7 +618,7 @@ async def test_arguments_moved_to_another_kind_do_not_open(process):
         await running.service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
         running.queue.waiting = [replace(running.queue.waiting[0], kind=JobKind.PHONE)]
         (record,) = await running.drain()
-        assert record.end is End.DECRYPT_ERROR
+        assert record.end_state is EndState.DECRYPT_ERROR
 
 
 async def test_a_replayed_job_asks_no_vendor_again(process):
@@ -639,7 +639,7 @@ async def test_arguments_of_an_unknown_version_end_typed(process):
         await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         running.queue.waiting = [replace(running.queue.waiting[0], schema_version=99)]
         (record,) = await running.drain()
-        assert record.end is End.UNREADABLE
+        assert record.end_state is EndState.UNREADABLE
 
 
 async def test_a_job_beyond_its_deadline_ends_timed_out(process):
@@ -649,7 +649,7 @@ async def test_a_job_beyond_its_deadline_ends_timed_out(process):
         running.queue.waiting = [replace(running.queue.waiting[0], deadline_seconds=0.05)]
         (record,) = await running.drain()
         assert record.timed_out
-        assert record.end in {End.TIMED_OUT, End.VENDOR_EXCEPTION}
+        assert record.end_state in {EndState.TIMED_OUT, EndState.VENDOR_EXCEPTION}
 
 
 async def test_no_vendor_in_service_is_an_exception_not_a_failure(process):
@@ -657,7 +657,7 @@ async def test_no_vendor_in_service_is_an_exception_not_a_failure(process):
     async with process(vendor_status={"mock": "full_outage"}) as running:
         await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         (record,) = await running.drain()
-        assert record.end is End.VENDOR_EXCEPTION
+        assert record.end_state is EndState.VENDOR_EXCEPTION
         assert not running.service.is_available(PERSON)
 
 
@@ -665,7 +665,7 @@ async def test_sync_documents_pass_the_same_way(process):
     """Pictures of a form post are proofed at once, by the same job."""
     async with process(doc_auth_enable_presigned_s3_urls=False) as running:
         result_id = await running.service.submit_images(PERSON, images=pictures())
-        finished = await running.service.finished(PERSON, result_id, JobKind.DOCUMENT)
+        finished = await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)
         assert finished.record.is_success
         assert "MCFAKERSON" in finished.result.applicant.last_name
 
@@ -695,7 +695,7 @@ async def test_a_wait_in_vain_costs_no_resolution(process, lost):
                 begun = await service.status(PERSON, result_id, JobKind.RESOLUTION)
                 await results.erase(result_id)
                 begun = sign_record(
-                    service._follower._keys, replace(begun, submitted_at=begun.submitted_at - 61)
+                    service._tracker._keys, replace(begun, submitted_at=begun.submitted_at - 61)
                 )
                 await results.begin(begun, ttl_seconds=60)
             await service.cancel(PERSON, result_id, JobKind.RESOLUTION, ssn=APPLICANT.ssn)
@@ -706,7 +706,7 @@ async def test_a_wait_in_vain_costs_no_resolution(process, lost):
         assert (await service.limit(PERSON, "idv_resolution")).remaining == 4
 
 
-@pytest.mark.parametrize("end", sorted(set(End) - {End.DONE}))
+@pytest.mark.parametrize("end", sorted(set(EndState) - {EndState.DONE}))
 async def test_every_end_without_an_answer_is_refunded(process, end):
     """Documents, phones, resolutions and SSNs alike; also when an operator cancels."""
     async with process() as running:
@@ -731,7 +731,7 @@ async def test_a_phone_vendor_without_a_verdict_is_no_answer(process, monkeypatc
     async with process() as running:
         await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         (record,) = await running.drain()
-        assert record.end is End.VENDOR_EXCEPTION
+        assert record.end_state is EndState.VENDOR_EXCEPTION
         assert (await running.service.limit(PERSON, "proof_address")).remaining == 5
 
 
@@ -748,14 +748,14 @@ async def test_a_wait_in_vain_costs_no_document_or_phone_attempt(process, kind):
                 result_id = await service.submit_uploads(PERSON, **uploads)
             begun = await service.status(PERSON, result_id, kind)
             await results.erase(result_id)
-            begun = sign_record(service._follower._keys, replace(begun, submitted_at=begun.submitted_at - 61))
+            begun = sign_record(service._tracker._keys, replace(begun, submitted_at=begun.submitted_at - 61))
             await results.begin(begun, ttl_seconds=60)
             await service.cancel(PERSON, result_id, kind)
         assert (await service.limit(PERSON, OF_KIND[kind].name)).remaining == 2
 
 
 async def test_a_wait_without_an_answer_is_counted(process):
-    """By kind, when the person gives it up; one that was given up early is not."""
+    """By kind, when the person gives it up; one that was abandoned early is not."""
 
     def given_up():
         return REGISTRY.get_sample_value("proofing_waits_abandoned_total", {"kind": "phone"}) or 0

@@ -72,7 +72,7 @@ def comparable(line: dict) -> dict:
 async def outcome(running, result_id, kind, lines):
     """Return everything that an attempt leaves behind, in a comparable form."""
     record = await running.service.status(PERSON, result_id, kind)
-    finished = await running.service.finished(PERSON, result_id, kind)
+    finished = await running.service.finished_job(PERSON, result_id, kind)
     events = [comparable(line) for line in lines if line["name"] in {"perform_start", "perform"}]
     return {
         "record": replace(record, result_id="", submitted_at=0.0, finished_at=0.0, mac=""),

@@ -1,4 +1,4 @@
-"""The worker: slots from the settings, chores beside the jobs, signals."""
+"""The worker: slots from the settings, chores alongside the jobs, signals."""
 
 import asyncio
 import os
@@ -17,11 +17,11 @@ class Queue:
     """Works until it is told to stop."""
 
     def __init__(self):
-        self.told = None
+        self.output = None
 
     async def work(self, handler, *, slots, stop, drain_seconds):
         """Keep what it was told."""
-        self.told = (slots, drain_seconds)
+        self.output = (slots, drain_seconds)
         await stop.wait()
 
     async def stats(self):
@@ -56,7 +56,7 @@ async def test_a_worker_works_and_does_its_chores_until_it_is_stopped(process):
         async with asyncio.timeout(10):
             await worker.work(stop)
     names = {JobKind(kind).queue_name: count for kind, count in slots.items()}
-    assert queue.told == (names, 7)
+    assert queue.output == (names, 7)
     assert images.sweeps >= 2
 
 

@@ -216,7 +216,7 @@ async def test_a_call_that_breaks_fails_with_its_cause(pool, name):
 
 
 async def test_hostile_calls_cost_themselves_only(pool):
-    """Fifty others finish beside a bomb of each kind, all with their own answers."""
+    """Fifty others finish alongside a bomb of each kind, all with their own answers."""
     hostile = [
         asyncio.create_task(failure_of(pool, function, data, args, **bounds))
         for function, data, args, bounds, _expected in HOSTILE.values()
@@ -419,7 +419,7 @@ async def test_nothing_outlives_a_parent_that_is_killed():
 
 @linux
 async def test_a_child_has_nothing_of_its_parent(pool, monkeypatch):
-    """No environment, directory or descriptor; no module of ours but those that it runs."""
+    """No environment, directory or descriptor; no module of Proofing but those that it runs."""
     monkeypatch.setenv("PROOFING_SECRET", "s")
     reader, writer = os.pipe()
     os.set_inheritable(reader, True)

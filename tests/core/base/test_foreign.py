@@ -1,4 +1,4 @@
-"""Nothing but errors of ours leaves a seam."""
+"""Only our own errors leave a seam."""
 
 import asyncio
 import inspect
@@ -47,7 +47,7 @@ class Shelf(Parent):
 
 def lines(caplog):
     """Return the records of what was translated."""
-    return [record for record in caplog.records if record.getMessage() == "foreign_exception"]
+    return [record for record in caplog.records if record.getMessage() == "library_exception"]
 
 
 @pytest.mark.parametrize("method", ["ask", "ask_twice", "inherited"])

@@ -13,7 +13,7 @@ import pytest
 from proofing.base import log_output, logs
 from proofing.base.log_output import configure_logs
 from proofing.base.logs import FIELDS, JSONFormatter, Stopwatch, exception_fields, get_logger, log
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.testing.canary import Canary
 
 
@@ -47,7 +47,7 @@ def strict():
 
 def test_a_line_has_its_frame_and_fields(written):
     """Time, level, event, role and process stand in every line."""
-    log(get_logger("jobs"), "perform", job_id="j", duration_ms=1.5, end=End.DONE, success=True)
+    log(get_logger("jobs"), "perform", job_id="j", duration_ms=1.5, end_state=EndState.DONE, success=True)
     (line,) = written()
     assert line.pop("timestamp").endswith("+00:00")
     assert line.pop("pid") > 0
@@ -57,7 +57,7 @@ def test_a_line_has_its_frame_and_fields(written):
         "role": "worker",
         "job_id": "j",
         "duration_ms": 1.5,
-        "end": "done",
+        "end_state": "done",
         "success": True,
     }
 
@@ -133,7 +133,7 @@ def test_values_of_foreign_types_show_their_type_only(written):
         get_logger("jobs"),
         "perform",
         names=frozenset({"b", "a", 3}),
-        reasons=("x", End.STALE),
+        reasons=("x", EndState.STALE),
         context=Canary().applicant,
         timing={("a", "b"): 1, "c": date(2000, 1, 2)},
     )

@@ -4,7 +4,7 @@ import pytest
 
 from proofing.base import patience
 from proofing.base.errors import StoreUnavailableError
-from proofing.base.patience import retry_while_unavailable
+from proofing.base.retries import retry_while_unavailable
 
 
 class Clock:

@@ -89,7 +89,7 @@ async def test_one_trace_from_the_submit_to_the_vendors_call(process, spans, mon
     assert post.context.trace_id == submit.context.trace_id
     assert waiting.trace_id == f"{submit.context.trace_id:032x}"
     assert perform.attributes["proofing.job.id"] == result_id
-    assert perform.attributes["proofing.job.end"] == "done"
+    assert perform.attributes["proofing.job.end_state"] == "done"
     assert post.attributes == {
         "http.request.method": "POST",
         "server.address": "vendor.example",

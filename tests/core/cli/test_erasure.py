@@ -6,13 +6,13 @@ import json
 import pytest
 
 from proofing import bootstrap
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.cli import main
 from proofing.contracts.images import Side
 from proofing_devtools.s3 import DEFAULT_CREDENTIAL, Bucket, running_s3
 from proofing_devtools.sessions import make_session
 
-PERSON = Person(reference="person-1")
+PERSON = PersonRef(reference="person-1")
 
 
 @pytest.fixture
@@ -55,19 +55,19 @@ async def session():
 
 
 def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys, tmp_path):
-    """A bucket that is not there keeps nothing else from being erased; mended, the next run completes."""
+    """A bucket that is not there keeps nothing else from being erased; repaired, the next run completes."""
     asyncio.run(leave_traces())
     images = bucket.buckets.pop("images")
     assert main(["erase", PERSON.reference, "--json"]) == 1
-    told = capsys.readouterr()
-    report = json.loads(told.out)
+    output = capsys.readouterr()
+    report = json.loads(output.out)
     receipts = {receipt["store"]: receipt for receipt in report["receipts"]}
     assert receipts["image_store"]["problem"] == "unreachable: run again"
     assert receipts["queue"]["problem"] is None
     assert receipts["result_store"]["problem"] is None
     assert receipts["result_store"]["removed"] > 0
     assert not report["complete"]
-    assert "image_store: S3: aws.image_bucket: must name a bucket that exists" in told.err
+    assert "image_store: S3: aws.image_bucket: must name a bucket that exists" in output.err
     bucket.buckets["images"] = images
     assert asyncio.run(session()) is None
     assert main(["erase", PERSON.reference, "--json"]) == 0

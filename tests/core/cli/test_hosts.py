@@ -72,15 +72,15 @@ def printed(settings_file, monkeypatch, capsys):
 
 def test_the_hosts_of_the_vendors_in_the_settings(acme, printed):
     """By vendor, in one spelling; neither what nobody names nor what calls no host."""
-    code, told = printed("--json", resolution_vendor="acme:resolution")
-    assert (code, json.loads(told.out)) == (0, {"acme:resolution": ["api.acme.example"]})
-    code, told = printed(
+    code, output = printed("--json", resolution_vendor="acme:resolution")
+    assert (code, json.loads(output.out)) == (0, {"acme:resolution": ["api.acme.example"]})
+    code, output = printed(
         "--json",
         phone_vendors=["mock", "acme:address"],
         resolution_vendor_percentages={"acme:resolution": 5},
         acme={"resolution_host": "other.example"},
     )
-    assert json.loads(told.out) == {
+    assert json.loads(output.out) == {
         "acme:address": ["phones.example", "phones.example:8443"],
         "acme:resolution": ["other.example"],
     }
@@ -95,16 +95,16 @@ def test_for_people(acme, printed):
 def test_wrong_settings_print_no_list(acme, printed, monkeypatch):
     """A list that lacks a vendor would close its way out."""
     monkeypatch.setenv("PROOFING_ACME__RESOLUTION_HOST", '["a"]')
-    code, told = printed("--json", resolution_vendor="acme:resolutoin", phone_vendors=["acme:address"])
-    assert (code, told.out) == (78, "")
-    assert "resolution_vendor: no enabled plugin offers acme:resolutoin" in told.err
-    assert "acme.resolution_host: must be" in told.err
-    assert "api_key" not in told.err
-    assert "raised" not in told.err
+    code, output = printed("--json", resolution_vendor="acme:resolutoin", phone_vendors=["acme:address"])
+    assert (code, output.out) == (78, "")
+    assert "resolution_vendor: no enabled plugin offers acme:resolutoin" in output.err
+    assert "acme.resolution_host: must be" in output.err
+    assert "api_key" not in output.err
+    assert "raised" not in output.err
 
 
 def test_a_vendor_whose_hosts_are_no_hosts(acme, printed):
     """The same rule as for its calls."""
-    code, told = printed(resolution_vendor="acme:resolution", acme={"resolution_host": "https://a.example"})
-    assert (code, told.out) == (78, "")
-    assert "hosts must return a set of host names" in told.err
+    code, output = printed(resolution_vendor="acme:resolution", acme={"resolution_host": "https://a.example"})
+    assert (code, output.out) == (78, "")
+    assert "hosts must return a set of host names" in output.err

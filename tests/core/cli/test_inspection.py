@@ -36,11 +36,11 @@ def test_settings_mask_secrets(settled, capsys):
     """Every effective value and its source; keys, proxies and SSNs are stars."""
     settled(outbound_proxy=f"http://user:{SECRET}@proxy", mock={"test_ssn_allowed_list": ["900661234"]})
     assert main(["settings", "--json"]) == 0
-    told = capsys.readouterr().out
-    rows = {row["key"]: row for row in json.loads(told)}
+    output = capsys.readouterr().out
+    rows = {row["key"]: row for row in json.loads(output)}
     assert set(Settings.model_fields) < set(rows)
-    assert SECRET not in told
-    assert "900661234" not in told
+    assert SECRET not in output
+    assert "900661234" not in output
     for key in (
         "outbound_proxy",
         "session_encryption_key",
@@ -66,9 +66,9 @@ def test_settings_for_people(settled, capsys):
 def test_the_reference_names_every_setting(capsys):
     """Also without a settings file."""
     assert main(["settings", "--reference"]) == 0
-    told = capsys.readouterr().out
-    assert all(f"| `{name}` |" in told for name in Settings.model_fields)
-    assert "| `session_encryption_key` | required |" in told
+    output = capsys.readouterr().out
+    assert all(f"| `{name}` |" in output for name in Settings.model_fields)
+    assert "| `session_encryption_key` | required |" in output
 
 
 def test_plugins_are_listed(settled, capsys):
@@ -81,10 +81,10 @@ def test_plugins_are_listed(settled, capsys):
     assert not reports["redis"]["enabled"]
     settled(plugins=["huey", "local", "mock", "ghost"])
     assert main(["plugins", "--json"]) == main(["plugins"]) == 1
-    told = capsys.readouterr().out
-    assert "ghost" in told
-    assert "is not installed" in told
-    assert "installed, not enabled" in told
+    output = capsys.readouterr().out
+    assert "ghost" in output
+    assert "is not installed" in output
+    assert "installed, not enabled" in output
 
 
 def test_explain_names_every_kind(settled, capsys):
@@ -150,7 +150,7 @@ def test_check_names_the_log_that_cannot_be_written(settled, capsys, tmp_path, h
 
 
 def test_check_tells_of_sections_that_nothing_reads(settled, capsys):
-    """A section whose plugin is not enabled is no mistake, and still worth knowing."""
+    """A section whose plugin is not enabled is not a mistake, and still worth knowing."""
     settled(redis={"url": "redis://h/0"})
     assert main(["check"]) == 0
     assert "the section redis is not used: plugins does not name it" in capsys.readouterr().out
@@ -178,9 +178,9 @@ def test_check_says_what_is_away(settled, odd_plugin, capsys, part):
     error = kind("nobody there", trouble=Trouble.CONNECTION_REFUSED)
     settled(**odd_plugin(**{part: lambda _: Away(error)}))
     assert main(["check", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["reachable"][part] == "nobody there"
-    assert told["troubles"] == {part: "connection_refused"}
+    output = json.loads(capsys.readouterr().out)
+    assert output["reachable"][part] == "nobody there"
+    assert output["troubles"] == {part: "connection_refused"}
 
 
 def test_what_is_away_ends_a_command_with_69(settled, odd_plugin, capsys):
@@ -236,7 +236,7 @@ def test_production_without_contacts_is_worth_a_warning(tmp_path):
         "accessibility_url",
     ]
     page = "https://agency.example/"
-    told = _missing_contacts(
+    output = _missing_contacts(
         Settings(
             **keys,
             support_phone="202-555-0143",
@@ -245,7 +245,7 @@ def test_production_without_contacts_is_worth_a_warning(tmp_path):
             accessibility_url=page,
         )
     )
-    assert told == []
+    assert output == []
 
 
 def test_a_deep_check_tries_an_upload(settled, capsys):
@@ -268,10 +268,10 @@ def test_a_deep_check_of_a_careless_store_fails(settled, capsys, monkeypatch):
     monkeypatch.setattr(LocalImageStore, "receive", accept)
     settled()
     assert main(["check", "--deep"]) == 1
-    told = capsys.readouterr().out
-    assert "SHA-256 checksum" in told
-    assert "a second upload" in told
-    assert "is not there" in told
+    output = capsys.readouterr().out
+    assert "SHA-256 checksum" in output
+    assert "a second upload" in output
+    assert "is not there" in output
 
 
 def test_the_help_names_every_exit_code(capsys):
@@ -309,9 +309,9 @@ def test_an_output_that_cannot_be_written_causes_no_traceback(settled, redirecti
 
 
 def test_a_setting_that_the_secret_store_replaces_is_named(settled, capsys):
-    """Whoever rotates a key in settings.yaml changes nothing, and learns it."""
+    """Anyone who rotates a key in settings.yaml changes nothing, and learns it."""
     settled(session_encryption_key="12" * 32)
     assert main(["check"]) == 0
-    told = capsys.readouterr().out
-    assert "session_encryption_key of settings.yaml (default) is not used" in told
-    assert "12" * 32 not in told
+    output = capsys.readouterr().out
+    assert "session_encryption_key of settings.yaml (default) is not used" in output
+    assert "12" * 32 not in output

@@ -35,7 +35,7 @@ def enqueue(*messages):
 
 
 def test_a_list_without_jobs_says_so(capsys):
-    """Beside the lines, not among them; JSON is an empty list."""
+    """Alongside the lines, not among them; JSON is an empty list."""
     assert main(["jobs", "list", "--queue", "phone"]) == 0
     assert capsys.readouterr() == ("", "no jobs\n")
     assert main(["jobs", "list", "--queue", "phone", "--json"]) == 0
@@ -50,9 +50,9 @@ def test_jobs_are_listed(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in lines} == {first.result_id, second.result_id}
     assert main(["jobs", "list", "--json"]) == 0
-    told = capsys.readouterr().out
-    assert first.owner not in told
-    assert {job["state"] for job in json.loads(told)} == {"ready"}
+    output = capsys.readouterr().out
+    assert first.owner not in output
+    assert {job["state"] for job in json.loads(output)} == {"ready"}
     for choice, expected in (
         (["--queue", "document"], [second.result_id]),
         (["--queue", first.queue_name, "--state", "ready"], [first.result_id]),
@@ -72,17 +72,17 @@ def test_one_job_is_shown_by_its_number(capsys, shorten):
     assert main(["jobs", "show", shorten(message.result_id), "--json"]) == 0
     job = json.loads(capsys.readouterr().out)
     assert (job["result_id"], job["trace_id"]) == (message.result_id, message.trace_id)
-    assert (job["vendor"], job["executions"], job["end"]) == (None, 0, None)
+    assert (job["vendor"], job["executions"], job["end_state"]) == (None, 0, None)
     assert main(["jobs", "show", shorten(message.result_id)]) == 0
-    told = capsys.readouterr().out
-    assert message.trace_id in told
-    assert message.owner not in told
+    output = capsys.readouterr().out
+    assert message.trace_id in output
+    assert message.owner not in output
 
 
 @pytest.mark.parametrize("command", ["show", "cancel"])
 @pytest.mark.parametrize("unknown", ["0000", "zzzz", "", "abc", "00000000-0000-4000-8000-000000000000"])
 def test_an_unknown_job_is_not_found(capsys, command, unknown):
-    """It has an exit code of its own; too short a number is no number."""
+    """It has an exit code of its own; too short a number is not a number."""
     enqueue(make_message(result_id="abcdef00-0000-4000-8000-000000000000"))
     assert main(["jobs", command, unknown]) == 66
     assert f"no job found for {unknown}" in capsys.readouterr().err
@@ -92,9 +92,9 @@ def test_a_number_of_several_jobs_names_them(capsys):
     """Rather than taking the first one."""
     enqueue(*(make_message(result_id=f"abcdef0{n}-0000-4000-8000-000000000000") for n in range(2)))
     assert main(["jobs", "cancel", "abcdef"]) == 66
-    told = capsys.readouterr().err
-    assert "abcdef00" in told
-    assert "abcdef01" in told
+    output = capsys.readouterr().err
+    assert "abcdef00" in output
+    assert "abcdef01" in output
     assert main(["jobs", "list", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 2
 

@@ -91,7 +91,7 @@ def test_the_skeleton_installs_loads_and_proofs(skeleton, tmp_path):
 
 
 def test_the_skeleton_passes_its_contract_suite(skeleton):
-    """The tests that are written beside it are green from the start."""
+    """The tests that are written alongside it are green from the start."""
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
         cwd=skeleton,

@@ -117,8 +117,8 @@ def test_run_starts_nothing_on_a_port_that_is_taken(monkeypatch, settings_file, 
         port = taken.getsockname()[1]
         monkeypatch.setenv("PORT", str(port))
         assert main(["run", *(["--port", str(port)] if named == "option" else [])]) == 78
-    told, refused = capfd.readouterr()
-    assert "ready" not in told
+    output, refused = capfd.readouterr()
+    assert "ready" not in output
     assert f"port: {port} is in use; choose another with PORT or --port" in refused
 
 
@@ -132,8 +132,8 @@ def test_run_listens_on_this_machine_only(monkeypatch, host):
     """An address of another machine, or none, is told by its option."""
     if not host[0].isdigit():
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    told = f"^command line: host: {host} port 8000 cannot be listened on [(]"
-    with pytest.raises(ConfigurationError, match=told):
+    output = f"^command line: host: {host} port 8000 cannot be listened on [(]"
+    with pytest.raises(ConfigurationError, match=output):
         listen_sockets(host, 8000)
 
 
@@ -154,9 +154,9 @@ def test_one_address_of_a_name_is_enough(monkeypatch):
 
 
 def test_a_free_port_is_left_free():
-    """Looking does not take it; every interface can be looked at."""
+    """Looking does not take it; every interface can be checked."""
     port = free_port()
-    for host in ("127.0.0.1", "127.0.0.1", "0.0.0.0"):  # noqa: S104 - looked at, not served on
+    for host in ("127.0.0.1", "127.0.0.1", "0.0.0.0"):  # noqa: S104 - checked, not served on
         close_sockets(listen_sockets(host, port))
 
 
@@ -223,10 +223,10 @@ def test_a_path_that_cannot_be_used_is_named_by_its_key(monkeypatch, settings_fi
     file.write_text("")
     monkeypatch.setenv(environ, str(file / "x" / "y"))
     assert main(["worker"]) in {69, 78}
-    told = capsys.readouterr().err
-    assert key in told
-    assert "cannot be used" in told
-    assert "letmein" not in told
+    output = capsys.readouterr().err
+    assert key in output
+    assert "cannot be used" in output
+    assert "letmein" not in output
 
 
 def failures(directory):
@@ -306,13 +306,13 @@ async def test_nothing_is_left_when_run_ends(tmp_path, number):
     lines = [json.loads(line) for line in product.log_file.read_text().splitlines()]
     # Drained, and not just ended: both workers note the end of their work.
     assert sum(line["name"] == "worker_stop" for line in lines) == 2
-    told = Counter((line["role"], line["name"], line.get("reason")) for line in lines)
+    output = Counter((line["role"], line["name"], line.get("reason")) for line in lines)
     if number == signal.SIGHUP:
-        assert told["run", "stop_requested", "SIGHUP"] == 1
+        assert output["run", "stop_requested", "SIGHUP"] == 1
         assert product.stop() == 0
     else:
-        assert told["worker", "parent_gone", None] == 2
-        assert told["web", "parent_gone", None] == 1
+        assert output["worker", "parent_gone", None] == 2
+        assert output["web", "parent_gone", None] == 1
 
 
 @pytest.mark.parametrize("command", ["web", "worker"])

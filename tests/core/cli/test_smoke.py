@@ -21,7 +21,7 @@ STEPS = ["consent", "document", "ssn", "resolution", "phone"]
 
 
 async def walk(running, **typed):
-    """Walk over the application of a running process, whose queue works beside."""
+    """Walk over the application of a running process, whose queue works alongside."""
     stop = asyncio.Event()
     queue = running.queue
     work = asyncio.create_task(queue.work(running.runtime.runner, slots={}, stop=stop, drain_seconds=0))
@@ -83,15 +83,15 @@ async def test_the_walk_stops_where_it_is_led_astray(process):
 def test_nobody_there_is_a_failed_walk(capsys, form):
     """Exit code 1, and a report that says why."""
     assert main(["smoke", "--url", f"http://127.0.0.1:{free_port()}", *form]) == 1
-    told = capsys.readouterr().out
-    assert "consent" in told
+    output = capsys.readouterr().out
+    assert "consent" in output
     if form:
-        report = json.loads(told)
+        report = json.loads(output)
         assert not report["passed"]
         assert report["steps"][0]["detail"]
     else:
-        assert "FAILED in" in told
-        assert "connection" in told.splitlines()[0]
+        assert "FAILED in" in output
+        assert "connection" in output.splitlines()[0]
 
 
 def test_the_image_is_one():

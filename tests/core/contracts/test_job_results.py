@@ -38,7 +38,7 @@ def test_results_come_back(result):
 
 
 def test_names_of_a_newer_process_are_ignored():
-    """It may run beside an older one for a release."""
+    """It may run alongside an older one for a release."""
     assert read_result(ResolutionJobResult, b'{"later": 1}') == ResolutionJobResult()
 
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofing.contracts.records import End, JobKind, State, StatusRecord
+from proofing.contracts.records import EndState, JobKind, State, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.crypto.encryption import KeyRing
 from proofing.crypto.record_macs import is_genuine, sign_record
 
 BEGUN = StatusRecord(result_id="r", kind=JobKind.RESOLUTION, owner="o", submitted_at=1.25)
-ENDED = BEGUN.ended(
-    End.DONE,
+ENDED = BEGUN.finished(
+    EndState.DONE,
     at=2.5,
     outcome=Outcome.FAILED,
     reasons=("a", "b"),
@@ -23,7 +23,7 @@ ENDED = BEGUN.ended(
 )
 
 
-@pytest.mark.parametrize("record", [BEGUN, ENDED, *(BEGUN.ended(end, at=1) for end in End)])
+@pytest.mark.parametrize("record", [BEGUN, ENDED, *(BEGUN.finished(end, at=1) for end in EndState)])
 def test_a_record_survives_its_round_trip(record):
     """Text and bytes read back as the same record."""
     assert StatusRecord.from_json(record.to_json()) == record
@@ -33,7 +33,9 @@ def test_a_record_survives_its_round_trip(record):
 @given(st.text(), st.floats(allow_nan=False, allow_infinity=False), st.lists(st.text()))
 def test_any_owner_time_and_reason_survives(owner, at, reasons):
     """Whatever the values are, nothing is lost."""
-    record = replace(BEGUN, owner=owner, submitted_at=at).ended(End.DONE, at=at, reasons=tuple(reasons))
+    record = replace(BEGUN, owner=owner, submitted_at=at).finished(
+        EndState.DONE, at=at, reasons=tuple(reasons)
+    )
     assert StatusRecord.from_json(record.to_json()) == record
 
 
@@ -41,7 +43,7 @@ def test_any_owner_time_and_reason_survives(owner, at, reasons):
     "text",
     ["", "null", "[]", "7", '"x"', "{}", "[" * 100_000, b"\xff"]
     + [json.dumps({**json.loads(ENDED.to_json()), key: value}) for key, value in
-       [("kind", "other"), ("state", "paused"), ("end", "lost"), ("outcome", "maybe"), ("reasons", 7)]]
+       [("kind", "other"), ("state", "paused"), ("end_state", "lost"), ("outcome", "maybe"), ("reasons", 7)]]
     + [json.dumps({name: value for name, value in json.loads(ENDED.to_json()).items() if name != missing})
        for missing in ("result_id", "owner", "mac", "finished_at")],
 )  # fmt: skip
@@ -55,11 +57,11 @@ def test_what_is_no_record_is_refused(text):
 def test_the_states():
     """In progress, success, no and exception are told apart."""
     assert (BEGUN.is_done, BEGUN.is_success, BEGUN.is_exception) == (False, False, False)
-    passed = BEGUN.ended(End.DONE, at=1, outcome=Outcome.PASSED)
+    passed = BEGUN.finished(EndState.DONE, at=1, outcome=Outcome.PASSED)
     assert (passed.state, passed.is_success, passed.is_exception) == (State.DONE, True, False)
     assert (ENDED.is_success, ENDED.is_exception) == (False, False)
-    for end in set(End) - {End.DONE}:
-        record = BEGUN.ended(end, at=1, outcome=Outcome.PASSED)
+    for end in set(EndState) - {EndState.DONE}:
+        record = BEGUN.finished(end, at=1, outcome=Outcome.PASSED)
         assert (record.is_success, record.is_exception) == (False, True)
 
 
@@ -75,7 +77,7 @@ def test_the_mac_covers_every_field():
         "owner": "x",
         "submitted_at": 9.0,
         "state": State.IN_PROGRESS,
-        "end": End.STALE,
+        "end_state": EndState.STALE,
         "outcome": Outcome.PASSED,
         "reasons": ("a",),
         "fields": None,

@@ -1,4 +1,4 @@
-"""What each kind of job does beside asking: pictures at the gate, switches, jurisdictions, phone vendors."""
+"""What each kind of job does alongside asking: pictures at the gate, switches, jurisdictions, phone vendors."""
 
 from dataclasses import replace
 
@@ -6,10 +6,10 @@ import pytest
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side
-from proofing.contracts.persons import Person
+from proofing.contracts.people import PersonRef
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.run import JobRun
@@ -57,7 +57,7 @@ async def test_pictures_of_a_form_enter_at_the_gate(process):
     """They are proofed like uploaded ones."""
     async with process() as running:
         record = await Recorder(running, "document").run(DocumentArguments(plain_images=pair()))
-        assert (record.end, record.outcome) == (End.DONE, Outcome.PASSED)
+        assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
 
 
 async def test_a_side_that_is_no_picture_is_named(process):
@@ -66,7 +66,7 @@ async def test_a_side_that_is_no_picture_is_named(process):
         recorder = Recorder(running, "document")
         pictures = pair(**{Side.BACK: b"\x00\x01\x02"})
         record = await recorder.run(DocumentArguments(plain_images=pictures))
-        assert (record.end, record.fields) == (End.BAD_IMAGE, {"back": "not_an_image"})
+        assert (record.end_state, record.fields) == (EndState.BAD_IMAGE, {"back": "not_an_image"})
         assert recorder.job.intents == []
 
 
@@ -78,7 +78,7 @@ async def test_a_picture_that_failed_before_is_refused_unasked(process):
         recorder = Recorder(running, "document")
         marks = frozenset({f"front:{mark}", f"ceiling:{mark}", "nonsense"})
         record = await recorder.run(DocumentArguments(plain_images=pictures, failed_fingerprints=marks))
-        assert (record.end, record.outcome) == (End.BAD_IMAGE, Outcome.UNKNOWN)
+        assert (record.end_state, record.outcome) == (EndState.BAD_IMAGE, Outcome.UNKNOWN)
         assert set(record.fields) == {"front"}
         assert recorder.job.intents == []
 
@@ -88,16 +88,16 @@ async def test_a_vendor_may_need_a_selfie(process, has_selfie):
     """The page asks for it, the vendor gets it, and without it nobody is asked."""
     async with process() as running:
         loaded = running.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
-        assert running.service.document_sides(Person(reference="x")) == (Side.FRONT, Side.BACK)
+        assert running.service.document_sides(PersonRef(reference="x")) == (Side.FRONT, Side.BACK)
         loaded.descriptor = replace(loaded.descriptor, needs_selfie=True)
-        assert running.service.document_sides(Person(reference="x")) == (*pair(), Side.SELFIE)
+        assert running.service.document_sides(PersonRef(reference="x")) == (*pair(), Side.SELFIE)
         recorder = Recorder(running, "document")
         images = pair(**({Side.SELFIE: make_jpeg(comment=b"selfie")} if has_selfie else {}))
         record = await recorder.run(DocumentArguments(plain_images=images))
         if has_selfie:
-            assert (record.end, record.outcome) == (End.DONE, Outcome.PASSED)
+            assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
         else:
-            assert (record.end, record.fields) == (End.BAD_IMAGE, {"selfie": "missing_image"})
+            assert (record.end_state, record.fields) == (EndState.BAD_IMAGE, {"selfie": "missing_image"})
             assert recorder.job.intents == []
 
 
@@ -113,7 +113,7 @@ async def test_a_vendor_may_need_a_selfie(process, has_selfie):
     ],
 )
 async def test_switches_decide_who_is_asked(process, monkeypatch, settings, asked):
-    """What is off, or out of its jurisdictions, is not asked, and the person passes all the same."""
+    """What is off, or out of its jurisdictions, is not asked, and the person passes anyway."""
     seen = set()
     real = JobRun.ask
 
@@ -126,7 +126,7 @@ async def test_switches_decide_who_is_asked(process, monkeypatch, settings, aske
         record = await Recorder(running, "resolution").run(
             PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
         )
-        assert (record.end, record.outcome) == (End.DONE, Outcome.PASSED)
+        assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
     assert seen == asked
 
 
@@ -151,9 +151,9 @@ async def test_a_vendor_of_few_jurisdictions_is_not_asked_for_others(process):
 @pytest.mark.parametrize(
     ("codes", "end"),
     [
-        ([], End.STATE_ID_EXCEPTION),
-        (["0001"], End.STATE_ID_EXCEPTION),
-        (["0001", "0047"], End.DONE),
+        ([], EndState.STATE_ID_EXCEPTION),
+        (["0001"], EndState.STATE_ID_EXCEPTION),
+        (["0001", "0047"], EndState.DONE),
     ],
 )
 async def test_errors_of_a_license_office_can_be_bypassed(process, caplog, codes, end):
@@ -168,7 +168,7 @@ async def test_errors_of_a_license_office_can_be_bypassed(process, caplog, codes
                 request_ip="192.0.2.1",
             )
         )
-        assert (record.end, record.is_success) == (end, end is End.DONE)
+        assert (record.end_state, record.is_success) == (end, end is EndState.DONE)
     (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
     assert [call["codes"] for call in line["vendors"] if call["step"] == "state_id"] == [["0047"]]
 
@@ -228,5 +228,5 @@ async def test_phone_vendors_are_asked_until_a_yes(process, monkeypatch, outcome
             vendors.append(loaded)
         monkeypatch.setattr(router, "in_order", lambda _kind: vendors)
         record = await Recorder(running, "phone").run(PIIArguments(applicant=PERSON))
-        assert (record.end, record.outcome) == (End.DONE, outcome)
+        assert (record.end_state, record.outcome) == (EndState.DONE, outcome)
         assert record.reasons == (f"v{asked - 1}",)

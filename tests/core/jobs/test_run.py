@@ -145,7 +145,7 @@ async def test_a_plain_method_may_return_an_awaitable(begin):
 async def test_submit_then_poll(begin, monkeypatch):
     """It is asked until it answers; the waits grow up to a most."""
     waits = []
-    tickets = []
+    vendor_references = []
     real_sleep = asyncio.sleep
 
     async def sleep(seconds):
@@ -156,14 +156,14 @@ async def test_submit_then_poll(begin, monkeypatch):
         async def submit(self, request, context):
             return "ticket"
 
-        def poll(self, ticket, context):
-            tickets.append(ticket)
-            return YES if len(tickets) > 6 else None
+        def poll(self, vendor_reference, context):
+            vendor_references.append(vendor_reference)
+            return YES if len(vendor_references) > 6 else None
 
     monkeypatch.setattr(run_module.asyncio, "sleep", sleep)
     check = await begin().ask(loaded_of(Poller()), REQUEST, step="s")
     assert check.passed
-    assert set(tickets) == {"ticket"}
+    assert set(vendor_references) == {"ticket"}
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (0.5, 3.0)
 
@@ -176,7 +176,7 @@ async def test_a_poller_without_an_answer_times_out(begin):
             await context.http.post(URL, json_body={})
             return "ticket"
 
-        async def poll(self, ticket, context):
+        async def poll(self, vendor_reference, context):
             return None
 
     run = begin()
@@ -229,7 +229,7 @@ async def test_our_own_cancellation_is_passed_on(begin):
 
 @pytest.mark.parametrize("shape", [Adapter, PlainAdapter])
 async def test_a_vendor_error_is_the_check(begin, shape):
-    """No answer is kept beside the answers, with its facts."""
+    """No answer is kept alongside the answers, with its facts."""
     error = VendorError(Cause.NONSENSE, "nonsense", vendor_name="acme", codes=("0047",), transaction_id="t")
     run = begin()
     check = await run.ask(loaded_of(shape(lambda *_: _raise(error))), REQUEST, step="s")
@@ -267,7 +267,7 @@ async def test_a_vendor_error_is_the_check(begin, shape):
     ],
 )
 async def test_an_answer_of_the_wrong_type_is_refused(begin, answer):
-    """Type and fields are held to the contract; a yes of another kind is no yes."""
+    """Type and fields are held to the contract; a yes of another kind is not yes."""
     with pytest.raises(PluginError, match="answered with"):
         await begin().ask(loaded_of(Adapter(lambda *_: answer)), REQUEST, step="s")
 

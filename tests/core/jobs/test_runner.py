@@ -14,7 +14,7 @@ from proofing.contracts.applicant import Applicant
 from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult, read_result
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import Outcome, ProoferKind, ResolutionResult
 from proofing.crypto.contexts import arguments_context, result_context
 from proofing.jobs import runner as runner_module
@@ -105,7 +105,7 @@ async def test_a_job_ends_and_is_told_in_one_line(process, lines):
     async with process() as running:
         message = await message_of(running.runtime)
         record = await running.runtime.runner.run(MemoryJob(message, attempt=2, age_seconds=1.5))
-        assert (record.end, record.outcome) == (End.DONE, Outcome.PASSED)
+        assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
         assert await running.runtime.backends.results.status(message.result_id) == record
         blob = await running.runtime.backends.results.result(message.result_id)
         context = result_context("owner-1", message.result_id)
@@ -115,7 +115,7 @@ async def test_a_job_ends_and_is_told_in_one_line(process, lines):
     (line,) = [line for line in lines if line["name"] == "perform"]
     assert (start["attempt"], start["queued_duration_ms"]) == (2, 1500.0)
     assert (line["job_class"], line["job_id"]) == ("ProofResolution", message.result_id)
-    assert (line["end"], line["outcome"], line["success"]) == ("done", "passed", True)
+    assert (line["end_state"], line["outcome"], line["success"]) == ("done", "passed", True)
     assert set(line["timing"]) >= {"device", "resolution"}
     assert {call["vendor"] for call in line["vendors"]} == {"mock"}
     assert line["duration_ms"] >= line["idle_time_ms"] >= 0
@@ -153,7 +153,7 @@ async def test_a_stale_job_calls_nobody(process, lines):
     """Waited longer than its limit: typed, without a vendor call or an intent."""
     async with process() as running:
         job = MemoryJob(await message_of(running.runtime), attempt=1, age_seconds=301)
-        assert (await running.runtime.runner.run(job)).end is End.STALE
+        assert (await running.runtime.runner.run(job)).end_state is EndState.STALE
         assert job.intents == []
     assert [line["vendors"] for line in lines if line["name"] == "perform"] == [[]]
 
@@ -161,10 +161,10 @@ async def test_a_stale_job_calls_nobody(process, lines):
 @pytest.mark.parametrize(
     ("changes", "end"),
     [
-        ({"schema_version": 2}, End.UNREADABLE),
-        ({"encrypted_arguments": b"\x00" * 300}, End.DECRYPT_ERROR),
-        ({"owner": "owner-2"}, End.DECRYPT_ERROR),
-        ({"kind": JobKind.DOCUMENT}, End.DECRYPT_ERROR),
+        ({"schema_version": 2}, EndState.UNREADABLE),
+        ({"encrypted_arguments": b"\x00" * 300}, EndState.DECRYPT_ERROR),
+        ({"owner": "owner-2"}, EndState.DECRYPT_ERROR),
+        ({"kind": JobKind.DOCUMENT}, EndState.DECRYPT_ERROR),
     ],
 )
 async def test_a_message_that_is_not_ours_calls_nobody(process, changes, end):
@@ -172,7 +172,7 @@ async def test_a_message_that_is_not_ours_calls_nobody(process, changes, end):
     async with process() as running:
         message = replace(await message_of(running.runtime), **changes)
         job = MemoryJob(message, attempt=1)
-        assert (await running.runtime.runner.run(job)).end is end
+        assert (await running.runtime.runner.run(job)).end_state is end
         assert job.intents == []
 
 
@@ -183,7 +183,7 @@ async def test_a_slow_job_ends_at_its_deadline(process):
         runner = running.runtime.runner
         runner._sealer = Hanging(runner._sealer)
         record = await runner.run(MemoryJob(message, attempt=1))
-        assert (record.end, record.timed_out) == (End.TIMED_OUT, True)
+        assert (record.end_state, record.timed_out) == (EndState.TIMED_OUT, True)
 
 
 class Hanging:
@@ -199,14 +199,14 @@ class Hanging:
 @pytest.mark.parametrize(
     ("work", "end"),
     [
-        (lambda: fail(ValueError(PERSON.ssn)), End.PLUGIN_ERROR),
-        (lambda: fail(SystemExit(PERSON.ssn)), End.PLUGIN_ERROR),
-        (lambda: "passed", End.PLUGIN_ERROR),
+        (lambda: fail(ValueError(PERSON.ssn)), EndState.PLUGIN_ERROR),
+        (lambda: fail(SystemExit(PERSON.ssn)), EndState.PLUGIN_ERROR),
+        (lambda: "passed", EndState.PLUGIN_ERROR),
         (
             lambda: ResolutionResult(vendor_name="x", outcome=Outcome.PASSED, reasons=(b"x",)),
-            End.PLUGIN_ERROR,
+            EndState.PLUGIN_ERROR,
         ),
-        (lambda: ResolutionResult(vendor_name=b"x", outcome=Outcome.FAILED), End.PLUGIN_ERROR),
+        (lambda: ResolutionResult(vendor_name=b"x", outcome=Outcome.FAILED), EndState.PLUGIN_ERROR),
     ],
 )
 async def test_a_broken_plugin_ends_the_job_typed(process, lines, work, end):
@@ -214,7 +214,7 @@ async def test_a_broken_plugin_ends_the_job_typed(process, lines, work, end):
     async with process() as running:
         put_in_place(running, ProoferKind.RESOLUTION, work)
         record = await running.runtime.runner.run(MemoryJob(await message_of(running.runtime), attempt=1))
-        assert (record.end, record.outcome) == (end, Outcome.UNKNOWN)
+        assert (record.end_state, record.outcome) == (end, Outcome.UNKNOWN)
     assert CANARY.find_leaks(json.dumps(lines)) == []
 
 
@@ -223,7 +223,7 @@ async def test_an_error_of_ours_ends_the_job_typed(process, lines, monkeypatch):
     do_instead(monkeypatch, lambda *_: fail(ZeroDivisionError(PERSON.ssn)))
     async with process() as running:
         record = await running.runtime.runner.run(MemoryJob(await message_of(running.runtime), attempt=1))
-        assert record.end is End.INTERNAL_ERROR
+        assert record.end_state is EndState.INTERNAL_ERROR
     (line,) = [line for line in lines if line["name"] == "perform"]
     assert line["exception_class"] == "ZeroDivisionError"
     assert line["exception_backtrace"]
@@ -233,35 +233,35 @@ async def test_an_error_of_ours_ends_the_job_typed(process, lines, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "end", "reasons"),
     [
-        (ImageNotFoundError("gone"), End.BAD_IMAGE, ("missing",)),
-        (StoreError("too long"), End.INTERNAL_ERROR, ()),
+        (ImageNotFoundError("gone"), EndState.BAD_IMAGE, ("missing",)),
+        (StoreError("too long"), EndState.INTERNAL_ERROR, ()),
         (BaseExceptionGroup("g", [KeyError("x"), ExceptionGroup("h", [ImageNotFoundError("gone")])]),
-         End.BAD_IMAGE, ("missing",)),
+         EndState.BAD_IMAGE, ("missing",)),
     ],
 )  # fmt: skip
 async def test_errors_of_stores_and_groups(process, monkeypatch, error, end, reasons):
-    """The first error of ours in a group decides."""
+    """Our first error in a group decides."""
     do_instead(monkeypatch, lambda *_: fail(error))
     async with process() as running:
         record = await running.runtime.runner.run(MemoryJob(await message_of(running.runtime), attempt=1))
-        assert (record.end, record.reasons) == (end, reasons)
+        assert (record.end_state, record.reasons) == (end, reasons)
 
 
-@pytest.mark.parametrize("end", list(End))
+@pytest.mark.parametrize("end", list(EndState))
 async def test_every_end_can_be_published(process, lines, end):
     """`discard` publishes any end, and says so in one line."""
     async with process() as running:
         message = await message_of(running.runtime)
         record = await running.runtime.runner.discard(message, end)
-        assert (await running.runtime.backends.results.status(message.result_id)).end is end
+        assert (await running.runtime.backends.results.status(message.result_id)).end_state is end
         assert record.outcome is Outcome.UNKNOWN
-        assert runner_module.is_genuine(running.service._follower._keys, record)
-    assert [line["end"] for line in lines if line["name"] == "discard"] == [end.value]
+        assert runner_module.is_genuine(running.service._tracker._keys, record)
+    assert [line["end_state"] for line in lines if line["name"] == "discard"] == [end.value]
 
 
 @pytest.mark.parametrize("first", [asyncio.CancelledError, LeaseLostError])
 async def test_a_job_that_is_taken_back_publishes_nothing(process, lines, monkeypatch, first):
-    """Neither record nor result nor refunds; the line is written all the same."""
+    """Neither record nor result nor refunds; the line is written anyway."""
     do_instead(monkeypatch, lambda *_: fail(first()))
     async with process() as running:
         message = await message_of(running.runtime, counter_keys=("c",))
@@ -272,7 +272,7 @@ async def test_a_job_that_is_taken_back_publishes_nothing(process, lines, monkey
         assert (await running.runtime.backends.results.usage("c")).count == 1
     (line,) = [line for line in lines if line["name"] == "perform"]
     assert (line["success"], line["exception_class_warn"]) == (False, first.__name__)
-    assert "end" not in line
+    assert "end_state" not in line
 
 
 async def test_a_lost_lease_within_side_by_side_calls_is_seen(process):
@@ -298,7 +298,7 @@ async def test_publishing_waits_for_the_store_to_come_back(process, after):
         message = await message_of(running.runtime, counter_keys=("c",))
         for _ in range(3):
             await real.count("c", maximum=5, window_seconds=60)
-        record = await running.runtime.runner.discard(message, End.WORKER_LOST)
+        record = await running.runtime.runner.discard(message, EndState.WORKER_LOST)
         assert await real.status(message.result_id) == record
         assert (await real.usage("c")).count == 2
 
@@ -311,13 +311,13 @@ async def test_a_store_that_stays_away(process, lines):
         )
         message = await message_of(running.runtime)
         record = await running.runtime.runner.run(MemoryJob(message, attempt=1))
-        assert (record.end, record.outcome) == (End.DONE, Outcome.PASSED)
+        assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
     names = [line["name"] for line in lines]
     assert names.index("publish_failed") < names.index("perform")
 
 
 @pytest.mark.parametrize(
-    ("kind", "end"), [(JobKind.RESOLUTION, End.DONE), (JobKind.DOCUMENT, End.INTERNAL_ERROR)]
+    ("kind", "end"), [(JobKind.RESOLUTION, EndState.DONE), (JobKind.DOCUMENT, EndState.INTERNAL_ERROR)]
 )
 async def test_when_sealing_fails(process, kind, end):
     """A verdict stands without its result, save for a document, whose result is what the page needs."""
@@ -327,7 +327,7 @@ async def test_when_sealing_fails(process, kind, end):
         runner._sealer = Flaky(runner._sealer, seal=(AWAY, 10**9))
         conclusion = JobResult(outcome=Outcome.PASSED, result=DocumentJobResult())
         record = await runner._publish(message, conclusion)
-        assert record.end is end
+        assert record.end_state is end
         assert await running.runtime.backends.results.result(message.result_id) is None
 
 
@@ -335,12 +335,12 @@ async def test_a_result_of_wrong_types_ends_typed(process):
     """What a vendor left in a result is of the type that the result says, or it is its plugin's fault."""
     async with process() as running:
         runner = running.runtime.runner
-        cases = (("MARIGOLD", End.DONE), (7, End.PLUGIN_ERROR), (object(), End.PLUGIN_ERROR))
+        cases = (("MARIGOLD", EndState.DONE), (7, EndState.PLUGIN_ERROR), (object(), EndState.PLUGIN_ERROR))
         for number, (name, end) in enumerate(cases):
             message = await message_of(running.runtime, result_id=f"r-{number}", kind=JobKind.DOCUMENT)
             result = DocumentJobResult(applicant=Applicant(first_name=name))
             record = await runner._publish(message, JobResult(outcome=Outcome.PASSED, result=result))
-            assert record.end is end
+            assert record.end_state is end
 
 
 async def test_the_first_end_wins(process):
@@ -350,9 +350,9 @@ async def test_the_first_end_wins(process):
         message = await message_of(running.runtime, counter_keys=("c",))
         for _ in range(3):
             await real.count("c", maximum=5, window_seconds=60)
-        first = await running.runtime.runner.discard(message, End.CANCELED)
+        first = await running.runtime.runner.discard(message, EndState.CANCELED)
         second = await running.runtime.runner.run(MemoryJob(message, attempt=1))
-        third = await running.runtime.runner.discard(message, End.WORKER_LOST)
+        third = await running.runtime.runner.discard(message, EndState.WORKER_LOST)
         assert first == second == third
         assert (await real.usage("c")).count == 2
 
@@ -363,18 +363,18 @@ async def test_an_answer_is_charged(process):
         real = running.runtime.backends.results
         await real.count("c", maximum=5, window_seconds=60)
         message = await message_of(running.runtime, counter_keys=("c",))
-        assert (await running.runtime.runner.run(MemoryJob(message, attempt=1))).end is End.DONE
+        assert (await running.runtime.runner.run(MemoryJob(message, attempt=1))).end_state is EndState.DONE
         assert (await real.usage("c")).count == 1
 
 
 async def test_a_job_that_was_called_off_asks_no_vendor(process):
-    """Not even when the record of it is lost: whoever calls off and whoever starts set the same mark."""
+    """Not even when the record of it is lost: anyone who calls off and anyone who starts set the same mark."""
     async with process() as running:
         message = await message_of(running.runtime)
         mark = start_mark(message.result_id, running.service.settings, canceled=True)
         await running.runtime.backends.results.add(mark.key, mark.value, ttl_seconds=60)
         job = MemoryJob(message, attempt=1)
-        assert (await running.runtime.runner.run(job)).end is End.CANCELED
+        assert (await running.runtime.runner.run(job)).end_state is EndState.CANCELED
         assert job.intents == []
 
 
@@ -384,7 +384,7 @@ async def test_a_job_that_comes_back_runs(process):
         message = await message_of(running.runtime)
         mark = start_mark(message.result_id, running.service.settings)
         await running.runtime.backends.results.add(mark.key, mark.value, ttl_seconds=60)
-        assert (await running.runtime.runner.run(MemoryJob(message, attempt=2))).end is End.DONE
+        assert (await running.runtime.runner.run(MemoryJob(message, attempt=2))).end_state is EndState.DONE
 
 
 async def test_pictures_are_deleted_although_a_counter_fails(process, lines):
@@ -396,7 +396,7 @@ async def test_pictures_are_deleted_although_a_counter_fails(process, lines):
         message = await message_of(
             running.runtime, counter_keys=("c",), object_keys=("captures/a", "captures/b")
         )
-        await runner.discard(message, End.STALE)
+        await runner.discard(message, EndState.STALE)
         assert {arguments for _, arguments in runner._images.calls} == {("captures/a",), ("captures/b",)}
     assert [line["name"] for line in lines].count("cleanup_failed") == 1
 
@@ -407,7 +407,7 @@ async def test_a_document_job_without_pictures_is_refused(process):
         message = await message_of(running.runtime, DocumentArguments(), kind=JobKind.DOCUMENT)
         job = MemoryJob(message, attempt=1)
         record = await running.runtime.runner.run(job)
-        assert (record.end, record.outcome) == (End.BAD_IMAGE, Outcome.UNKNOWN)
+        assert (record.end_state, record.outcome) == (EndState.BAD_IMAGE, Outcome.UNKNOWN)
         assert set(record.fields) == {"front", "back"}
         assert job.intents == []
 
@@ -417,7 +417,7 @@ async def test_a_phone_job_without_a_vendor(process):
     async with process(vendor_status={"mock": "full_outage"}) as running:
         message = await message_of(running.runtime, kind=JobKind.PHONE)
         record = await running.runtime.runner.run(MemoryJob(message, attempt=1))
-        assert (record.end, record.reasons) == (End.VENDOR_EXCEPTION, ("no_phone_vendor",))
+        assert (record.end_state, record.reasons) == (EndState.VENDOR_EXCEPTION, ("no_phone_vendor",))
 
 
 @pytest.mark.parametrize(

@@ -215,8 +215,8 @@ async def test_a_broken_connection_is_told_apart(vendor, transport, misdeed, kin
     with pytest.raises(VendorError) as caught:
         await client.post(f"{vendor.url(misdeed)}?secret=900661234", content=b"900661234")
     assert caught.value.cause is kind
-    told = "".join(traceback.format_exception(caught.value))
-    assert "900661234" not in told.partition("Traceback")[0] + str(caught.value)
+    output = "".join(traceback.format_exception(caught.value))
+    assert "900661234" not in output.partition("Traceback")[0] + str(caught.value)
     assert vendor.host not in str(caught.value)
     assert caught.value.__suppress_context__
     assert caught.value.__cause__ is None

@@ -85,10 +85,13 @@ def test_explain_says_why():
     )
     document = router.explain(ProoferKind.DOCUMENT, "x")
     assert document.is_in_outage
-    assert "lies in b's (0, 100]" in document.why[0]
-    assert document.why[1] == "vendor_status of b is partial_outage"
-    assert "outside every percentage: the default mock" in router.explain(ProoferKind.RESOLUTION, "x").why[0]
-    assert router.explain(ProoferKind.DEVICE, "x").why == ("device_profiling_enabled is false",)
+    assert "lies in b's (0, 100]" in document.explanation[0]
+    assert document.explanation[1] == "vendor_status of b is partial_outage"
+    assert (
+        "outside every percentage: the default mock"
+        in router.explain(ProoferKind.RESOLUTION, "x").explanation[0]
+    )
+    assert router.explain(ProoferKind.DEVICE, "x").explanation == ("device_profiling_enabled is false",)
     assert router.explain(ProoferKind.STATE_ID, "x").vendor is None
     assert router.explain(ProoferKind.PHONE, "x").vendor == "mock"
 
@@ -122,16 +125,16 @@ def test_a_phone_vendor_that_is_out_is_neither_explained_nor_chosen():
     router, *_ = router_of("b", phone_vendors=names, vendor_status=out)
     choice = router.explain(ProoferKind.PHONE, "x")
     assert (choice.vendor, choice.is_in_outage) == ("b", False)
-    assert choice.why[0] == "the first of phone_vendors that is not out"
+    assert choice.explanation[0] == "the first of phone_vendors that is not out"
     assert router.choose(ProoferKind.PHONE, "x").descriptor.name == "b"
     router, *_ = router_of("b", phone_vendors=names, vendor_status={**out, "b": "full_outage"})
     choice = router.explain(ProoferKind.PHONE, "x")
     assert (choice.vendor, choice.is_in_outage) == ("mock", True)
-    assert choice.why[0] == "every one of phone_vendors is out"
+    assert choice.explanation[0] == "every one of phone_vendors is out"
 
 
 def test_the_status_of_a_vendor_that_does_not_exist_is_refused():
-    """A misspelt name would leave the vendor in use."""
+    """A misspelled name would leave the vendor in use."""
     _router, settings, plugins = router_of("b", vendor_status={"bb": "full_outage", "b": "full_outage"})
     (problem,) = vendor_problems(settings, plugins)
     assert problem.key == "vendor_status.bb"
@@ -142,7 +145,7 @@ def test_a_descriptor_without_sound_bounds_cannot_be_used():
     router, _settings, plugins = router_of("b", resolution_vendor="b")
     loaded = plugins.proofers[ProoferKind.RESOLUTION, "b"]
     loaded.descriptor = replace(loaded.descriptor, hosts=lambda _settings: "api.acme.example")
-    (problem,) = router.unusable()
+    (problem,) = router.validate_vendors()
     assert problem.key == "resolution_vendor"
 
 
@@ -170,7 +173,7 @@ def test_unknown_vendors_are_named():
     }
     with pytest.raises(PluginError, match="ghost"):
         router.choose(ProoferKind.DOCUMENT, "x")
-    assert "document proofer ghost" in " ".join(problem.rule for problem in router.unusable())
+    assert "document proofer ghost" in " ".join(problem.rule for problem in router.validate_vendors())
 
 
 def test_mocks_are_refused_in_production():

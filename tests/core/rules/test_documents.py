@@ -89,7 +89,7 @@ def test_a_good_document_passes():
 
 
 def test_no_answer_blames_no_picture():
-    """An exception, or an unknown outcome, is no failure."""
+    """An exception, or an unknown outcome, is not a failure."""
     for verdict in (no_answer_verdict(), judge(answer(outcome=Outcome.UNKNOWN))):
         assert verdict.outcome is Outcome.UNKNOWN
         assert verdict.reasons == (ErrorCode.NETWORK,)
@@ -353,7 +353,7 @@ def test_a_selfie_that_matches_or_was_not_compared():
 
 
 def test_alerts_hide_the_selfie_but_a_failed_one_is_remembered():
-    """Selfie classes come only when no alert explains; its picture is to blame all the same."""
+    """Selfie classes come only when no alert explains; its picture is to blame anyway."""
     result = refusal(
         failed_alerts=alerts("2D Barcode Content"), selfie_checked=True, selfie_error="Liveness: NotLive"
     )

@@ -221,7 +221,7 @@ def test_a_flipped_byte_of_a_png_is_always_found(data):
     ],
 )
 def test_bombs_are_refused_in_little_memory(bomb):
-    """Inputs made to keep a reader busy are given up on: bounded steps, and no copy of the bytes."""
+    """Inputs made to keep a reader busy are rejected: bounded steps, and no copy of the bytes."""
     tracemalloc.start()
     started = time.process_time()
     code = refusal(bomb, allow_yaml=True)

@@ -7,7 +7,7 @@ import pytest
 
 from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.contracts.results import (
     Check,
     DeviceResult,
@@ -237,31 +237,31 @@ def test_the_second_device_counts_too():
     assert record.hybrid_device_review_status == "reject"
     record = adjudicate(ONE, checks(hybrid_device=Check(error=VendorError(Cause.UNREACHABLE, "x"))))
     assert not record.success
-    assert record.end is End.DEVICE_EXCEPTION
+    assert record.end_state is EndState.DEVICE_EXCEPTION
 
 
 @pytest.mark.parametrize(
     ("replaced", "end", "exception"),
     [
-        ({}, End.DONE, None),
-        ({"resolution": resolution(FAILED), "state_id": NOT_WANTED}, End.DONE, None),
+        ({}, EndState.DONE, None),
+        ({"resolution": resolution(FAILED), "state_id": NOT_WANTED}, EndState.DONE, None),
         (
             {
                 "resolution": Check(error=VendorError(Cause.NONSENSE, "x", codes=("500",))),
                 "state_id": NOT_WANTED,
             },
-            End.VENDOR_EXCEPTION,
+            EndState.VENDOR_EXCEPTION,
             "nonsense 500",
         ),
         (
             {"state_id": Check(error=VendorError(Cause.SOURCE_TIMEOUT, "x", codes=("0047",)))},
-            End.STATE_ID_EXCEPTION,
+            EndState.STATE_ID_EXCEPTION,
             "source_timeout 0047",
         ),
-        ({"state_id": Check(error=VendorError(Cause.TIMEOUT, "x"))}, End.VENDOR_EXCEPTION, "timeout"),
+        ({"state_id": Check(error=VendorError(Cause.TIMEOUT, "x"))}, EndState.VENDOR_EXCEPTION, "timeout"),
         (
             {"device": Check(error=VendorError(Cause.UNREACHABLE, "x"))},
-            End.DEVICE_EXCEPTION,
+            EndState.DEVICE_EXCEPTION,
             "unreachable",
         ),
         (
@@ -269,7 +269,7 @@ def test_the_second_device_counts_too():
                 "device": Check(error=VendorError(Cause.UNREACHABLE, "x")),
                 "state_id": Check(error=VendorError(Cause.SOURCE_DOWN, "x", codes=("0001",))),
             },
-            End.STATE_ID_EXCEPTION,
+            EndState.STATE_ID_EXCEPTION,
             "source_down 0001",
         ),
         (
@@ -278,22 +278,22 @@ def test_the_second_device_counts_too():
                 "state_id": NOT_WANTED,
                 "device": Check(error=VendorError(Cause.UNREACHABLE, "x")),
             },
-            End.VENDOR_EXCEPTION,
+            EndState.VENDOR_EXCEPTION,
             "timeout",
         ),
         (
             {"resolution": resolution(Outcome.UNKNOWN), "state_id": NOT_WANTED},
-            End.VENDOR_EXCEPTION,
+            EndState.VENDOR_EXCEPTION,
             "unknown_outcome",
         ),
-        ({"phone_precheck": Check(error=VendorError(Cause.TIMEOUT, "x"))}, End.DONE, None),
+        ({"phone_precheck": Check(error=VendorError(Cause.TIMEOUT, "x"))}, EndState.DONE, None),
     ],
 )
 def test_the_first_exception_decides_how_the_job_ends(replaced, end, exception):
     """Resolution before home address before state ID before device; no answer is never a failure."""
     record = adjudicate(ONE, checks(**replaced))
-    assert (record.end, record.exception) == (end, exception)
-    expected = Outcome.PASSED if record.success else FAILED if end is End.DONE else Outcome.UNKNOWN
+    assert (record.end_state, record.exception) == (end, exception)
+    expected = Outcome.PASSED if record.success else FAILED if end is EndState.DONE else Outcome.UNKNOWN
     assert record.outcome is expected
 
 
@@ -330,7 +330,7 @@ def test_errors_merge_by_attribute_in_the_order_of_the_stages():
     ],
 )
 def test_only_the_address_missing_leads_to_its_form(check, expected):
-    """With an exception of the office beside it, the screen asks for the address."""
+    """With an exception of the office alongside it, the screen asks for the address."""
     office = Check(error=VendorError(Cause.SOURCE_TIMEOUT, "x", codes=("0047",)))
     record = adjudicate(ONE, checks(resolution=check, state_id=office))
     assert record.only_address_missing is expected

@@ -93,7 +93,7 @@ def test_office_errors_are_told_by_their_cause(cause):
 
 
 def test_no_error_is_not_the_offices():
-    """An answer is no failure."""
+    """An answer is not a failure."""
     assert not is_office_error(None)
 
 

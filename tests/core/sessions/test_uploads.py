@@ -10,7 +10,7 @@ import pytest
 
 from proofing.base.errors import InvalidInputError, LimitReachedError, UploadRefusedError
 from proofing.contracts.images import Side
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.crypto.encryption import IV_BYTES, TAG_BYTES, KeyRing
 from proofing.crypto.record_macs import sign_record
 from proofing.sessions.uploads import MAX_SLOTS, MAX_SLOTS_AN_HOUR, EncryptedImage, UploadSlots, new_attempt
@@ -77,7 +77,7 @@ async def test_an_attempt_is_an_id(desk, attempt):
 
 
 async def test_a_replaced_slot_is_released(desk):
-    """However often a side's photo is chosen, one slot lives, and the ones before can do nothing any more."""
+    """However often a side's photo is chosen, one slot lives, and the ones before can do nothing anymore."""
     attempt = new_attempt()
     back = await desk.reserve(OWNER, attempt=attempt, side=Side.BACK)
     slots = []
@@ -345,11 +345,11 @@ async def test_an_object_is_over_when_its_job_has_ended(desk, running):
     used = await use(desk, OWNER, attempt=attempt, images=images, result_id=JOB)
     object_key = used[Side.FRONT].object_key
     assert not await desk.is_over(object_key)
-    results, keys = running.runtime.backends.results, running.service._follower._keys
+    results, keys = running.runtime.backends.results, running.service._tracker._keys
     record = StatusRecord(result_id=JOB, kind=JobKind.DOCUMENT, owner=OWNER, submitted_at=time.time())
     await results.begin(sign_record(keys, record), ttl_seconds=60)
     assert not await desk.is_over(object_key)
-    ended = record.ended(End.STALE, at=time.time())
+    ended = record.finished(EndState.STALE, at=time.time())
     await results.finish(replace(ended, mac="0" * 64), ttl_seconds=60)
     assert not await desk.is_over(object_key)
     await results.erase(JOB)
@@ -369,7 +369,7 @@ async def test_an_object_is_over_when_its_job_has_ended(desk, running):
     ],
 )
 async def test_a_writer_of_the_store_cannot_make_slots(desk, running, forge):
-    """What bears no MAC of ours is no slot."""
+    """What has no MAC of Proofing is not a slot."""
     attempt = new_attempt()
     slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
     results = running.runtime.backends.results

@@ -113,7 +113,7 @@ INVALID = [
 
 @pytest.mark.parametrize("text", INVALID)
 def test_what_is_wrong_is_refused_without_its_value(tmp_path, text):
-    """Each malformed file is refused, and no message shows what stood there (names of keys excepted)."""
+    """Each malformed file is refused, and no message shows the values (names of keys excepted)."""
     problems = problems_of(write(tmp_path, text + "\n"))
     assert problems
     shown = "\n".join(problems)
@@ -133,8 +133,8 @@ def test_all_problems_are_told_at_once(tmp_path):
 def test_rules_between_keys_name_their_key_each(tmp_path):
     """Not the first broken rule alone, and none without the key to look for."""
     values = "job_deadline_seconds: 100, upload_url_valid_seconds: 999999, worker_slots: {documents: 1}"
-    told = problems_of(write(tmp_path, f"default: {{{values}}}\n"))
-    assert [line.partition(": must")[0] for line in told] == [
+    output = problems_of(write(tmp_path, f"default: {{{values}}}\n"))
+    assert [line.partition(": must")[0] for line in output] == [
         "settings.yaml (default): job_deadline_seconds",
         "settings.yaml (default): upload_url_valid_seconds",
         "settings.yaml (default): worker_slots",
@@ -179,20 +179,20 @@ def test_the_public_url_is_an_origin(tmp_path, url, fine):
     ],
 )
 def test_the_partner_url_leads_somewhere(tmp_path, link, fine):
-    """A host without its scheme would be a link to a page of ours that does not exist."""
+    """A host without its scheme would be a link to our page that does not exist."""
     path = write(tmp_path, f"default: {{partner_url: {json.dumps(link)}}}\n")
     if fine:
         assert load(path).partner_url == link
     else:
-        (told,) = problems_of(path)
-        assert told.endswith(": partner_url: must be a path that begins with one / or an http or https URL")
+        (output,) = problems_of(path)
+        assert output.endswith(": partner_url: must be a path that begins with one / or an http or https URL")
 
 
 @pytest.mark.parametrize("link", ["status.agency.example", "/status", "javascript:alert(1)", ""])
 def test_the_status_url_is_a_site(tmp_path, link):
-    """When pages of ours are unavailable, no path of ours will do; without a link there is none."""
-    (told,) = problems_of(write(tmp_path, f"default: {{status_url: '{link}'}}\n"))
-    assert told.endswith(": status_url: must be an http or https URL")
+    """When our pages are unavailable, none of our paths will do; without a link there is none."""
+    (output,) = problems_of(write(tmp_path, f"default: {{status_url: '{link}'}}\n"))
+    assert output.endswith(": status_url: must be an http or https URL")
     path = write(tmp_path, "default: {status_url: 'https://status.agency.example/'}\n")
     assert load(path).status_url == "https://status.agency.example/"
     assert load(write(tmp_path, "default: {}\n")).status_url is None
@@ -201,22 +201,22 @@ def test_the_status_url_is_a_site(tmp_path, link):
 @pytest.mark.parametrize("names", ["[Montana, ND]", "[MT, nd]", "['']", "[XX]"])
 def test_jurisdictions_are_codes_of_states(tmp_path, names):
     """A name that no document bears would switch the licensing agency's check off, unsaid."""
-    (told,) = problems_of(write(tmp_path, f"default: {{state_id_jurisdictions: {names}}}\n"))
-    assert told.endswith(": state_id_jurisdictions: must be two-letter codes such as MT")
+    (output,) = problems_of(write(tmp_path, f"default: {{state_id_jurisdictions: {names}}}\n"))
+    assert output.endswith(": state_id_jurisdictions: must be two-letter codes such as MT")
     path = write(tmp_path, "default: {state_id_jurisdictions: [MT, ND, PR]}\n")
     assert load(path).state_id_jurisdictions == ("MT", "ND", "PR")
 
 
 def test_a_wrong_word_is_told_with_the_right_ones(tmp_path):
     """Nobody has to look up what a vendor's status may be."""
-    (told,) = problems_of(write(tmp_path, f"default: {{vendor_status: {{mock: {CANARY}}}}}\n"))
-    assert told.endswith(": vendor_status.mock: must be 'operational', 'partial_outage' or 'full_outage'")
+    (output,) = problems_of(write(tmp_path, f"default: {{vendor_status: {{mock: {CANARY}}}}}\n"))
+    assert output.endswith(": vendor_status.mock: must be 'operational', 'partial_outage' or 'full_outage'")
 
 
 def test_slots_fit_into_the_connections(tmp_path):
     """A job that waits for a connection inside the client lets its deadline run."""
-    (told,) = problems_of(write(tmp_path, "default: {outbound_max_connections: 299}\n"))
-    assert "outbound_max_connections: must be at least the sum of worker_slots" in told
+    (output,) = problems_of(write(tmp_path, "default: {outbound_max_connections: 299}\n"))
+    assert "outbound_max_connections: must be at least the sum of worker_slots" in output
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_slots_fit_into_the_connections(tmp_path):
 )
 def test_yaml_that_python_cannot_hold_is_told(tmp_path, text, where):
     """A date that does not exist, a map that holds itself: one line with its place, and no traceback."""
-    (told,) = problems_of(write(tmp_path, text))
-    assert told.startswith(f"settings.yaml: {where}: ")
-    assert "2026-13" not in told
+    (output,) = problems_of(write(tmp_path, text))
+    assert output.startswith(f"settings.yaml: {where}: ")
+    assert "2026-13" not in output
 
 
 def test_variables_that_clash_are_told(tmp_path):
@@ -295,8 +295,8 @@ def test_values_that_no_start_survives_are_refused(tmp_path, values, key):
 )
 def test_a_host_name_that_cannot_exist_is_refused(tmp_path, key, text):
     """Of every setting that names one; a resolver would raise an error that nobody expects."""
-    (told,) = problems_of(write(tmp_path, f"default: {{{key}: '{text}'}}\n"))
-    assert told.endswith(f": {key}: {HOST_RULE}")
+    (output,) = problems_of(write(tmp_path, f"default: {{{key}: '{text}'}}\n"))
+    assert output.endswith(f": {key}: {HOST_RULE}")
 
 
 def test_a_file_that_is_not_there_says_why(tmp_path):
@@ -370,23 +370,23 @@ def test_variables_hold_any_text(tmp_path, text):
 def test_a_text_that_looks_like_something_else_is_told_with_its_spelling(tmp_path, text, read_as):
     """In a variable as in the file: what it was read as, how to write it, and not the value."""
     path = write(tmp_path, "default: {}\n")
-    (told,) = problems_of(path, {"PROOFING_PARTNER_NAME": text})
-    assert f"must be text; it is read as {read_as}" in told
-    assert "PROOFING_PARTNER_NAME='\"…\"'" in told
-    assert text not in told.replace(read_as, "")
+    (output,) = problems_of(path, {"PROOFING_PARTNER_NAME": text})
+    assert f"must be text; it is read as {read_as}" in output
+    assert "PROOFING_PARTNER_NAME='\"…\"'" in output
+    assert text not in output.replace(read_as, "")
     if text != "1e5":  # for YAML 1.1 that is text
-        (told,) = problems_of(write(tmp_path, f"default: {{partner_name: {text}}}\n"))
-        assert told.endswith(f"it is read as {read_as}, and text that looks like one needs quotes")
+        (output,) = problems_of(write(tmp_path, f"default: {{partner_name: {text}}}\n"))
+        assert output.endswith(f"it is read as {read_as}, and text that looks like one needs quotes")
 
 
 def test_a_key_of_digits_only_is_told_with_its_spelling(tmp_path):
     """64 digits are a key in hex, and a number for dynaconf; nested settings of plugins as well."""
-    (told,) = problems_of(
+    (output,) = problems_of(
         write(tmp_path, "default: {}\n"), {"PROOFING_SESSION_ENCRYPTION_PREVIOUS_KEYS": f"[{'12' * 32}]"}
     )
-    assert "session_encryption_previous_keys.0: must be 32 bytes" in told
-    assert "is read as a number" in told
-    assert "1212" not in told
+    assert "session_encryption_previous_keys.0: must be 32 bytes" in output
+    assert "is read as a number" in output
+    assert "1212" not in output
 
 
 @pytest.mark.parametrize(
@@ -403,8 +403,8 @@ def test_lists_in_variables(tmp_path, text):
 @pytest.mark.parametrize("text", ["a,b", "a", "5"])
 def test_a_variable_that_is_no_list_is_told_with_its_spelling(tmp_path, text):
     """By example, with the variable's own name."""
-    (told,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_PHONE_VENDORS": text})
-    assert told.endswith("""must be a list; write PROOFING_PHONE_VENDORS='["a", "b"]'""")
+    (output,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_PHONE_VENDORS": text})
+    assert output.endswith("""must be a list; write PROOFING_PHONE_VENDORS='["a", "b"]'""")
 
 
 @pytest.mark.parametrize("text", ['{"mock": 50}', "{mock = 50}", "{mock: 50}"])
@@ -420,15 +420,15 @@ def test_maps_in_variables(tmp_path, text):
 def test_a_variable_with_an_octal_number_is_told_with_its_spelling(tmp_path, number):
     """For a whole number and for one with a fraction."""
     for name in ("PROOFING_OUTBOUND_MAX_CONNECTIONS", "PROOFING_ASYNC_WAIT_TIMEOUT_SECONDS"):
-        (told,) = problems_of(write(tmp_path, "default: {}\n"), {name: number})
-        assert told.endswith("; write it without the 0 at the beginning")
-        assert number not in told
+        (output,) = problems_of(write(tmp_path, "default: {}\n"), {name: number})
+        assert output.endswith("; write it without the 0 at the beginning")
+        assert number not in output
 
 
 def test_a_variable_with_a_sexagesimal_number_is_told_with_its_spelling(tmp_path):
     """As a time of day."""
-    (told,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_OUTBOUND_MAX_CONNECTIONS": "1:30"})
-    assert told.endswith("; write one number without a colon")
+    (output,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_OUTBOUND_MAX_CONNECTIONS": "1:30"})
+    assert output.endswith("; write one number without a colon")
 
 
 def test_several_wrong_variables_are_told_at_once(tmp_path):
@@ -538,7 +538,7 @@ def test_any_environment_that_has_a_block(tmp_path):
 
 @pytest.mark.parametrize("name", ["prod", "default", "", "../staging", "Staging"])
 def test_an_environment_without_a_block_is_told_with_those_there_are(tmp_path, name):
-    """A misspelt name must not run with the rules of no environment."""
+    """A misspelled name must not run with the rules of no environment."""
     path = write(tmp_path, "default: {}\nstaging: {}\n")
     with pytest.raises(ConfigurationError) as caught:
         read_layers(path, {"PROOFING_ENV": name})
@@ -653,5 +653,5 @@ def test_help_leads_somewhere(tmp_path, key, values, wrong, rule):
     for value in values:
         assert getattr(load(write(tmp_path, f"default: {{{key}: {json.dumps(value)}}}\n")), key) == value
     for value in wrong:
-        (told,) = problems_of(write(tmp_path, f"default: {{{key}: {json.dumps(value)}}}\n"))
-        assert told.endswith(f": {key}: {rule}"), value
+        (output,) = problems_of(write(tmp_path, f"default: {{{key}: {json.dumps(value)}}}\n"))
+        assert output.endswith(f": {key}: {rule}"), value

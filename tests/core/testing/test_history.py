@@ -11,13 +11,13 @@ from proofing.testing.history import History, violations
 def job(*names: str, end: str | None = "done", ends: int = 1) -> list[dict[str, Any]]:
     """Return the events of one job."""
     events = [{"event": name, "job": "a"} for name in names]
-    return events + [{"event": "end", "job": "a", "end": end, "accepted": True}] * (ends if end else 0)
+    return events + [{"event": "end", "job": "a", "end_state": end, "accepted": True}] * (ends if end else 0)
 
 
 def test_a_good_history_has_no_violations() -> None:
     """One end, at most one call, rejected ends on top."""
     events = job("enqueued", "run", "run", "intent", "call")
-    assert violations([*events, {"event": "end", "job": "a", "end": "stale", "accepted": False}]) == []
+    assert violations([*events, {"event": "end", "job": "a", "end_state": "stale", "accepted": False}]) == []
 
 
 @pytest.mark.parametrize(

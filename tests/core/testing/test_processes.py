@@ -68,7 +68,7 @@ def test_hangs():
 
 
 async def gone(*pids: int) -> None:
-    """Expect that none of the processes runs any more."""
+    """Expect that none of the processes runs anymore."""
     await eventually(lambda: not any(is_running(pid) for pid in pids), within_seconds=30)
 
 
@@ -104,15 +104,15 @@ async def test_children_end_with_their_parent(way):
 async def test_children_of_tests_end_with_pytest(tmp_path, number):
     """Also of those that a worker of xdist runs, when the one process is killed that all know of."""
     (tmp_path / "test_hanging.py").write_text(HANGING)
-    told = tmp_path / "pids"
+    output = tmp_path / "pids"
     run = start_process(
         [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,
-        env={**os.environ, "PIDS": str(told)},
+        env={**os.environ, "PIDS": str(output)},
         stdout=subprocess.DEVNULL,
     )
-    await eventually(lambda: told.exists() and told.read_text().endswith("\n"), within_seconds=60)
-    pids = [int(told.read_text()), *keeper.descendants([run.pid])]
+    await eventually(lambda: output.exists() and output.read_text().endswith("\n"), within_seconds=60)
+    pids = [int(output.read_text()), *keeper.descendants([run.pid])]
     assert all(is_running(pid) for pid in pids)
     run.send_signal(number)
     run.wait(30)

@@ -74,9 +74,9 @@ class Polls:
             raise VendorError(Cause.NONSENSE, "no ticket", vendor_name="vendor")
         return "ticket"
 
-    async def poll(self, ticket: str, context: Any) -> Any:
+    async def poll(self, vendor_reference: str, context: Any) -> Any:
         """Fetch the answer."""
-        return GoodVendor().read(await context.http.get(f"{URL}/{ticket}"), None)
+        return GoodVendor().read(await context.http.get(f"{URL}/{vendor_reference}"), None)
 
 
 class Threads:
@@ -270,7 +270,7 @@ async def test_good_adapters_pass(monkeypatch, proofer):
         (Quotes, "a VendorError holds"),
         (Drags, "drags a ValueError along"),
         (Chats, "a reason or code is free text"),
-        (Invents, "SSN4 is no attribute"),
+        (Invents, "SSN4 is not an attribute"),
         (Mumbles, "dict is not ResolutionResult"),
         (Strays, "no result but VendorError"),
     ],
@@ -392,24 +392,24 @@ class Hosts(GoodVendor):
         body = (await context.http.post(URL, json_body={"to": return_url})).require_success().json()
         if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):
             raise VendorError(Cause.NONSENSE, "no session", vendor_name="vendor")
-        return HostedSession(url="https://vendor.example.test/s/1", ticket="1")
+        return HostedSession(url="https://vendor.example.test/s/1", vendor_reference="1")
 
-    def event_ticket(self, headers: Any, body: bytes, now: Any) -> str | None:
+    def event_reference(self, headers: Any, body: bytes, now: Any) -> str | None:
         """Believe signed events only."""
         digest = hmac.new(b"secret", body, "sha256").hexdigest()
         if not hmac.compare_digest(headers.get("x-signature", ""), digest):
             raise VendorError(Cause.NONSENSE, "not the vendor's", vendor_name="vendor")
         return "1"
 
-    async def fetch(self, ticket: str, context: Any) -> Any:
+    async def fetch(self, vendor_reference: str, context: Any) -> Any:
         """Fetch the answer."""
-        return self.read(await context.http.get(f"{URL}/{ticket}"), None)
+        return self.read(await context.http.get(f"{URL}/{vendor_reference}"), None)
 
 
 class Believes(Hosts):
     """Believes every event that it can read."""
 
-    def event_ticket(self, headers: Any, body: bytes, now: Any) -> str | None:
+    def event_reference(self, headers: Any, body: bytes, now: Any) -> str | None:
         return "1" if body == b"{}" else None
 
 

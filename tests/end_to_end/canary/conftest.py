@@ -1,4 +1,4 @@
-"""Persons whose values are unmistakable, and the ways in which their jobs end."""
+"""People whose values are unmistakable, and the ways in which their jobs end."""
 
 import base64
 import secrets
@@ -125,7 +125,7 @@ class Again(Walk):
         await super()._document()
 
 
-# What is done to the message of a job that a web process of ours hands in.
+# What is done to the message of a job that our web process submits.
 
 
 def tampered(message):
@@ -151,7 +151,7 @@ class Cause:
         read: what the document vendor reads instead.
         form: further keys of the testers' form.
         wrap: makes the file that is uploaded of the form.
-        walk: how the person goes through the pages; None: a web process of ours hands in the resolution job.
+        walk: how the person goes through the pages; None: our web process submits the resolution job.
         alter: what is done to that job's message.
         device: the session of the device profiler.
     """

@@ -18,11 +18,11 @@ import httpx
 import pytest
 
 from proofing import bootstrap
-from proofing.app.service import Person
+from proofing.app.service import PersonRef
 from proofing.base.tracing import ATTRIBUTES
 from proofing.cli.smoke import Answers
 from proofing.contracts.images import Side
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.testing.canary import Canary, grep_paths
 from proofing.testing.processes import free_port
 from proofing_devtools.capture import DEVICE
@@ -76,7 +76,7 @@ async def hand_in(product, people: list) -> list[str]:
                 return await enqueue([alter(message) for message in messages], **named)
 
             started.backends.queue.enqueue = altered
-            person = Person(reference=secrets.token_hex(16))
+            person = PersonRef(reference=secrets.token_hex(16))
             device = {**DEVICE, "device_session_id": guest.cause.device}
             result_id = await service.submit_applicant(
                 JobKind.RESOLUTION, person, guest.canary.applicant, **device
@@ -84,7 +84,7 @@ async def hand_in(product, people: list) -> list[str]:
             if not guest.cause.ends:
                 await service.cancel(person, result_id, JobKind.RESOLUTION)
             record = await service.wait(person, result_id, JobKind.RESOLUTION, timeout_seconds=30)
-            ends.append(str(record.end))
+            ends.append(str(record.end_state))
     return ends
 
 
@@ -104,12 +104,12 @@ async def pages(product: Product, probes: list[int]) -> bytes:
 
 
 @dataclass
-class Traces:
+class ErasureIndex:
     """Everything that the people left behind.
 
     Attributes:
         directories: of the product, of PostgreSQL, and of what was seen while it ran.
-        ends: of the jobs that a process of ours handed in.
+        ends: of the jobs that our process submitted.
         inbox: hashes of the SSNs that the resolution vendor was asked about.
         spans: that the processes have sent to a collector, whose bodies are in one of the directories.
     """
@@ -130,7 +130,7 @@ class Traces:
         return [
             {"outcome": "unknown", **line}
             for line in lines
-            if line["name"] == "perform" or (line["name"] == "discard" and line["end"] == "stale")
+            if line["name"] == "perform" or (line["name"] == "discard" and line["end_state"] == "stale")
         ]
 
 
@@ -185,7 +185,7 @@ def traces(request, shape, guests, clumsy, tmp_path_factory):
             yield look_at_product(product, directories=folders, look_at=look_at)
 
 
-def collect(shape, product, *, people, directories, inbox, probes, collector, look_at) -> Traces:
+def collect(shape, product, *, people, directories, inbox, probes, collector, look_at) -> ErasureIndex:
     """Walk *people* through *product* and look at it while it runs and at the end."""
     seen = directories[1]
     walkers = [guest for guest in people if guest.cause.walk]
@@ -228,7 +228,7 @@ def collect(shape, product, *, people, directories, inbox, probes, collector, lo
         assert b"CANARY_SEEN=" in (seen / f"{pid}.environ-at-end").read_bytes()
     asked = set(inbox.read_text().split())
     (seen / "spans").write_bytes(b"\n".join(collector.bodies))
-    return Traces(shape, directories, people, walks, ends, asked, product.log_file, collector.spans())
+    return ErasureIndex(shape, directories, people, walks, ends, asked, product.log_file, collector.spans())
 
 
 def is_readable(pid: int) -> bool:
@@ -268,11 +268,11 @@ def look(services, seen: Path, is_last: bool) -> None:
 def test_every_job_ended_as_it_was_meant_to(traces):
     """Each cause brought about its end; the values did reach the vendor."""
     wanted = Counter(end for guest in traces.people for end in guest.cause.ends)
-    found = Counter((line["job_class"], line["end"], line["outcome"]) for line in traces.jobs)
+    found = Counter((line["job_class"], line["end_state"], line["outcome"]) for line in traces.jobs)
     assert found == wanted
     others = [guest.cause for guest in traces.people if not guest.cause.walk]
     assert traces.ends == [cause.ends[0][1] if cause.ends else "canceled" for cause in others]
-    assert set(traces.ends) | {end for _, end, _ in wanted} == set(End) - NOT_REACHED
+    assert set(traces.ends) | {end for _, end, _ in wanted} == set(EndState) - NOT_REACHED
     asked = [guest for guest in traces.people if guest.is_asked_about]
     assert traces.inbox >= {
         hashlib.sha256(guest.canary.applicant.ssn.encode()).hexdigest() for guest in asked
@@ -291,13 +291,13 @@ def test_no_value_is_anywhere(traces, claim):
     assert len(failed) >= len(traces.jobs) * 0.4
     assert len(ways) >= 15, ways
     values = sum(len(canary.values) for canary in people)
-    ends = {line["end"] for line in failed} | {"canceled"}
+    ends = {line["end_state"] for line in failed} | {"canceled"}
     causes = len({id(guest.cause) for guest in traces.people}) - 1  # one of them passes
     claim(
         "S1",
         f"Personal data is nowhere but where it belongs, however jobs end ({traces.shape})",
         f"0 hits of {values:,} values in all spellings; {len(traces.jobs):,} jobs, {len(failed)} of them"
-        f" failing, by {causes} causes, with {len(ends)} of {len(End)} ends",
+        f" failing, by {causes} causes, with {len(ends)} of {len(EndState)} ends",
     )
 
 
@@ -308,7 +308,7 @@ def way(line: dict) -> tuple:
     )
     reasons = tuple(line.get("reasons") or ())
     cause = line.get("exception_class_warn") or line.get("exception_class")
-    return line["job_class"], line["end"], reasons, cause, errors
+    return line["job_class"], line["end_state"], reasons, cause, errors
 
 
 def test_spans_follow_a_person_from_the_request_to_the_vendor(traces):

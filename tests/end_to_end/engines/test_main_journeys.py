@@ -23,7 +23,7 @@ def posting(install):
 
 @pytest.mark.parametrize("uploads", [True, False], ids=["uploads", "form post"])
 async def test_whole_flow(request, visitor, uploads):
-    """From welcome to done; the worker does its work in every engine, and no policy of ours is in the way."""
+    """From welcome to done; the worker does its work in every engine, and no policy is in the way."""
     installation = request.getfixturevalue("proofing" if uploads else "posting")
     already = len(installation.seen.read_text().splitlines())
     await visitor.consent(installation.url)
@@ -52,7 +52,7 @@ def policy_violations_of(installation):
 
 
 async def test_wrong_file_is_told_at_its_field(proofing, visitor, tmp_path):
-    """What is no photo blocks the submission, with a summary that has the focus; another file is taken."""
+    """What is not a photo blocks the submission, with a summary that has the focus; another file is taken."""
     await visitor.consent(proofing.url)
     wrong = tmp_path / "program.jpg"
     wrong.write_bytes(b"MZ\0\1" * 100)
@@ -96,7 +96,7 @@ async def test_waiting_ends_by_an_event(slow, gate, visitor):
 
 
 async def test_waiting_ends_by_polling(slow, gate, visitor):
-    """Where streams do not get through the page polls, and goes on all the same."""
+    """Where streams do not get through the page polls, and goes on anyway."""
     gate.blocked = "/events"
     await visitor.wait_for_document(slow.url)
     await visitor.heading("Enter your Social Security number")

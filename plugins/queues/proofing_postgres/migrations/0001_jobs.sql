@@ -77,7 +77,7 @@ create index if not exists job_waiting_owner on proofing.job (owner)
     where state in ('ready', 'scheduled', 'ending');
 create unique index if not exists job_unique_key on proofing.job (unique_key) where unique_key is not null;
 
--- Jobs with an end: no payload, no text of any error. The verdict is the status record with its MAC; it names
+-- Jobs with an end: no payload, no text of any error. `final_status` is the status record with its MAC; it names
 -- the owner, an opaque reference, which has no column and no index of its own here.
 create table if not exists proofing.job_done (
     id uuid not null,
@@ -86,13 +86,13 @@ create table if not exists proofing.job_done (
     ended_at timestamptz not null,
     attempts integer not null,
     crashes integer not null,
-    "end" text collate "C" not null,
+    end_state text collate "C" not null,
     queue text collate "C" not null,
     kind text collate "C" not null,
     trace_id text collate "C" not null,
     vendor text collate "C",
     -- Empty: the id was withdrawn, and must never be enqueued again.
-    verdict text not null default '',
+    final_status text not null default '',
     constraint job_done_pkey primary key (id)
 ) with (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000);
 

@@ -1,7 +1,7 @@
 -- admit: keep all marks and count all attempts, or change nothing.
 -- KEYS: marks, then counters. ARGV: how many marks; for each mark value and life (ms); for each counter
 -- maximum and window (ms).
--- Returns {1}; {0, number of each mark that stood}; or {2, number of the full counter, count, ms left}.
+-- Returns {1}; {0, number of each mark that existed}; or {2, number of the full counter, count, ms left}.
 local marks = tonumber(ARGV[1])
 local taken = {0}
 for number = 1, marks do

@@ -1,6 +1,6 @@
 -- compare_and_set: keep a value in place of one that begins as expected; then delete the consumed result.
 -- KEYS: value, and optionally the sealed result that is consumed. ARGV: expected beginning, value, life (ms).
--- Returns the value that stands, or false when nothing does.
+-- Returns the stored value, or false when there is none.
 local standing = redis.call('GET', KEYS[1])
 if not standing or string.sub(standing, 1, #ARGV[1]) ~= ARGV[1] then
   return standing

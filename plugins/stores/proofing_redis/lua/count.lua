@@ -5,7 +5,7 @@ local count = tonumber(redis.call('GET', KEYS[1]) or '0')
 if count >= tonumber(ARGV[1]) then
   local left = redis.call('PTTL', KEYS[1])
   if left < 0 and count > 0 then
-    -- A counter without an end would hold forever; nothing of ours makes one, so give it a window.
+    -- A counter without an end would hold forever; Proofing makes none, so give it a window.
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
     left = tonumber(ARGV[2])
   end

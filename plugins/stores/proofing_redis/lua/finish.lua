@@ -1,7 +1,7 @@
--- finish: keep a terminal record and its result, unless a terminal record stands; wake who waits.
+-- finish: keep a terminal record and its result, unless there is a terminal record; wake who waits.
 -- KEYS: status, result. ARGV: record, its life (ms), sealed result or '', its life (ms), channel, result id,
--- '1' to overwrite whatever stands. The message is result id, blank, record.
--- Returns the record that stands, as "1" + JSON.
+-- '1' to overwrite whatever is stored. The message is result id, blank, record.
+-- Returns the effective record, as "1" + JSON.
 local standing = redis.call('GET', KEYS[1])
 if standing and string.sub(standing, 1, 1) == '1' and ARGV[7] ~= '1' then
   return standing

@@ -133,7 +133,7 @@ def talk(_data, _args):
 
 
 def forge(_data, text):
-    """Write answers of one's own, before and beside the true one."""
+    """Write answers of one's own, before and alongside the true one."""
     os.write(3, text.encode("latin-1"))
     return "true"
 

@@ -16,12 +16,12 @@ import pytest
 
 from proofing.base.errors import QueueError, QueueUnavailableError
 from proofing.contracts.queues import ClaimedJob, JobMessage
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.testing.processes import start_process_async
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_huey.backend import HueyQueue
-from proofing_huey.instance import JobHuey
+from proofing_huey.huey_app import JobHuey
 from proofing_huey.settings import HueySettings
 
 _SLOTS = {kind.queue_name: 2 for kind in JobKind}
@@ -129,7 +129,7 @@ async def test_job_in_a_vendor_call_is_not_handed_back(queue: HueyQueue) -> None
     async with _working(queue, handler, drain_seconds=0.05):
         await queue.enqueue([message])
         await handler.until_started()
-    assert handler.end(message.result_id) is End.UNKNOWN_OUTCOME
+    assert handler.end(message.result_id) is EndState.UNKNOWN_OUTCOME
     assert sum((await queue.stats()).waiting.values()) == 0
 
 
@@ -140,7 +140,7 @@ async def test_stale_job_is_not_handed_back(queue: HueyQueue) -> None:
     async with _working(queue, handler, drain_seconds=1.0):
         await queue.enqueue([message])
         await handler.until_started()
-    assert handler.end(message.result_id) is End.STALE
+    assert handler.end(message.result_id) is EndState.STALE
 
 
 async def test_canceled_work_does_not_drain(queue: HueyQueue) -> None:
@@ -188,7 +188,7 @@ async def test_foreign_revocation_cancels_nothing(queue: HueyQueue, path: Path) 
     handler = RecordingHandler()
     async with _working(queue, handler):
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.DONE
+    assert handler.end(message.result_id) is EndState.DONE
     with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("select count(*) from kv").fetchone() == (0,)
 
@@ -231,7 +231,7 @@ async def test_storage_that_fails_for_good_ends_the_job(
     async with _working(queue, handler):
         await queue.enqueue([message])
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.STALE
+    assert handler.end(message.result_id) is EndState.STALE
     assert not handler.started
 
 
@@ -241,7 +241,7 @@ async def test_end_is_published_when_the_store_is_back(queue: HueyQueue) -> None
     class Forgetful(RecordingHandler):
         refusals = 2
 
-        async def discard(self, message: JobMessage, end: End) -> StatusRecord:
+        async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
             if self.refusals:
                 self.refusals -= 1
                 raise QueueError("away")
@@ -253,7 +253,7 @@ async def test_end_is_published_when_the_store_is_back(queue: HueyQueue) -> None
     assert await queue.cancel(message.result_id)
     async with _working(queue, handler):
         await handler.until_ended(message)
-    assert (handler.end(message.result_id), handler.refusals) == (End.CANCELED, 0)
+    assert (handler.end(message.result_id), handler.refusals) == (EndState.CANCELED, 0)
 
 
 async def test_delayed_job_can_be_canceled(queue: HueyQueue) -> None:
@@ -269,7 +269,7 @@ async def test_delayed_job_can_be_canceled(queue: HueyQueue) -> None:
         await eventually(is_scheduled)
         assert await queue.cancel(message.result_id)
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.CANCELED
+    assert handler.end(message.result_id) is EndState.CANCELED
 
 
 async def test_slots_beyond_the_threads_are_shared_out(path: Path) -> None:
@@ -304,7 +304,7 @@ async def test_files_are_private(queue: HueyQueue, path: Path) -> None:
 
 
 async def test_stored_tasks_have_stable_names(queue: HueyQueue, path: Path) -> None:
-    """What is in the storage names the kind of job, not a module of ours."""
+    """What is in the storage names the kind of job, not one of our modules."""
     await queue.enqueue([make_message(kind) for kind in JobKind])
     with contextlib.closing(sqlite3.connect(path)) as database:
         blobs = [row[0] for row in database.execute("select data from task")]
@@ -316,7 +316,7 @@ async def test_body_that_does_not_stop_is_left_behind(
     queue: HueyQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A handler that swallows its cancellation neither blocks the stop nor lets its job run twice."""
-    monkeypatch.setattr("proofing_huey.bodies._UNWIND_SECONDS", 0.05)
+    monkeypatch.setattr("proofing_huey.coroutine_bridge._UNWIND_SECONDS", 0.05)
     may_end = asyncio.Event()
 
     async def stubborn(_job: ClaimedJob) -> None:
@@ -332,7 +332,7 @@ async def test_body_that_does_not_stop_is_left_behind(
         assert handler.running == 1
         may_end.set()
         await eventually(lambda: handler.running == 0)
-    assert handler.end(message.result_id) is End.TIMED_OUT
+    assert handler.end(message.result_id) is EndState.TIMED_OUT
     assert sum((await queue.stats()).waiting.values()) == 0
 
 

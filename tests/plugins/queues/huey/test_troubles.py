@@ -40,8 +40,8 @@ async def test_ways_that_lead_nowhere(host, trouble):
 def test_a_certificate_that_is_not_there_stops_the_start():
     """Before a connection is tried, and without its path."""
     url = "rediss://h/0?ssl_ca_certs=/none/letmein.pem"
-    told = "huey.url: the file that ssl_ca_certs names cannot be read: No such file"
-    with pytest.raises(ConfigurationError, match=told) as caught:
+    output = "huey.url: the file that ssl_ca_certs names cannot be read: No such file"
+    with pytest.raises(ConfigurationError, match=output) as caught:
         HueyQueue(HueySettings.model_validate({"storage": "redis", "url": url}), lambda _label: bytes(32))
     assert "letmein" not in str(caught.value)
 
@@ -53,7 +53,7 @@ def test_a_redis_url_with_an_impossible_host_is_refused():
 
 
 async def test_a_redis_that_does_not_let_us_in():
-    """A wrong password is no unreachable server."""
+    """A wrong password is not an unreachable server."""
     with running_redis(password="right-synthetic") as server:
         host = server.url.rpartition("@")[2]
         assert await failure(storage="redis", url=f"redis://:wrong@{host}") is Trouble.CREDENTIALS

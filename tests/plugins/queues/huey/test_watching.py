@@ -7,10 +7,10 @@ import pytest
 from proofing_huey import sqlite_watcher
 from proofing_huey.gates import Gate
 from proofing_huey.settings import HueySettings
-from proofing_huey.sqlite_watcher import SqliteWatcher
+from proofing_huey.sqlite_watcher import SQLiteWatcher
 
 
-class Broken(SqliteWatcher):
+class Broken(SQLiteWatcher):
     """Fails in a way that SQLite does not document, then goes on."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Broken(SqliteWatcher):
         self.stopping.wait()
 
 
-class Hung(SqliteWatcher):
+class Hung(SQLiteWatcher):
     """Waits for a file system that never answers."""
 
     def __init__(self) -> None:

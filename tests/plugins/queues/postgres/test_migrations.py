@@ -1,4 +1,4 @@
-"""Migrations: twice, at once, beside old code, under load, and behind a lock that is not granted."""
+"""Migrations: twice, at once, alongside old code, under load, and behind a lock that is not granted."""
 
 import asyncio
 from collections.abc import Callable

@@ -82,7 +82,7 @@ async def test_a_long_backlog_is_estimated(make_queue: Maker, monkeypatch: pytes
 
 
 async def test_an_enqueue_that_comes_late_is_not_accepted(dsn: str, make_queue: Maker, sql: SQL) -> None:
-    """After a cut of the network what was on its way arrives, and its sender has long given up."""
+    """After a cut of the network what was on its way arrives, and its sender has long stopped waiting."""
     port = urlsplit(dsn).port or 5432
     async with FaultProxy("127.0.0.1", port) as proxy:
         through = dsn.replace(f":{port}/", f":{proxy.port}/")
@@ -121,7 +121,7 @@ async def test_a_clock_that_was_set_forward_is_read_again(
     queue = make_queue()
     first, second = make_message(), make_message()
     assert await queue.enqueue([first]) == 1
-    # The notification goes beside; then every link is free.
+    # The notification goes alongside; then every link is free.
     await eventually(lambda: queue._pool._working == 0)
     for link in queue._pool._free:
         if link._connection is not None:

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from proofing.base.errors import LeaseLostError
 from proofing.contracts.queues import ClaimedJob, JobMessage
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres import sweeping
@@ -71,7 +71,7 @@ async def test_a_dead_workers_jobs_run_again_at_once(make_queue: Maker, sql: SQL
     handler = RecordingHandler()
     async with working(queue, handler):
         await handler.until_ended(*sent)
-        assert {handler.end(message.result_id) for message in sent} == {End.DONE}
+        assert {handler.end(message.result_id) for message in sent} == {EndState.DONE}
         assert all(job.attempt == 2 for job in handler.started)
         await eventually(lambda: _is_gone(sql, dead))
         await eventually(lambda: _rescued(queue, 20))
@@ -86,7 +86,7 @@ async def test_a_job_whose_worker_has_no_row_is_an_orphan(make_queue: Maker, sql
     handler = RecordingHandler()
     async with working(queue, handler):
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.DONE
+    assert handler.end(message.result_id) is EndState.DONE
 
 
 async def test_a_living_workers_jobs_stay_its_own(make_queue: Maker, sql: SQL) -> None:
@@ -137,12 +137,12 @@ async def test_an_open_call_ends_as_unknown_and_is_not_repeated(make_queue: Make
     handler = RecordingHandler()
     async with working(queue, handler):
         await handler.until_ended(open_call, no_call)
-    assert handler.end(open_call.result_id) is End.UNKNOWN_OUTCOME
+    assert handler.end(open_call.result_id) is EndState.UNKNOWN_OUTCOME
     assert handler.starts(open_call.result_id) == 0
-    assert handler.end(no_call.result_id) is End.DONE
-    verdict = await queue.verdict(open_call.result_id)
-    assert verdict is not None
-    assert verdict.end is End.UNKNOWN_OUTCOME
+    assert handler.end(no_call.result_id) is EndState.DONE
+    record = await queue.final_status(open_call.result_id)
+    assert record is not None
+    assert record.end_state is EndState.UNKNOWN_OUTCOME
 
 
 async def test_a_job_that_kills_its_workers_is_ended(make_queue: Maker, sql: SQL) -> None:
@@ -155,9 +155,9 @@ async def test_a_job_that_kills_its_workers_is_ended(make_queue: Maker, sql: SQL
     handler = RecordingHandler()
     async with working(queue, handler):
         await handler.until_ended(poison, victim)
-    assert handler.end(poison.result_id) is End.WORKER_LOST
+    assert handler.end(poison.result_id) is EndState.WORKER_LOST
     assert handler.starts(poison.result_id) == 0
-    assert handler.end(victim.result_id) is End.DONE
+    assert handler.end(victim.result_id) is EndState.DONE
 
 
 async def test_a_rescued_job_that_is_stale_is_not_run(make_queue: Maker, sql: SQL) -> None:
@@ -170,7 +170,7 @@ async def test_a_rescued_job_that_is_stale_is_not_run(make_queue: Maker, sql: SQ
     handler = RecordingHandler()
     async with working(queue, handler):
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.STALE
+    assert handler.end(message.result_id) is EndState.STALE
     assert handler.started == []
 
 
@@ -202,7 +202,7 @@ async def test_a_late_completion_is_rejected_and_counted(make_queue: Maker, sql:
 
 
 async def test_a_note_of_a_stolen_job_is_refused(make_queue: Maker, sql: SQL) -> None:
-    """Whoever lost the job is told before it calls the vendor."""
+    """Anyone who lost the job is told before it calls the vendor."""
     queue = make_queue()
     go = asyncio.Event()
     refused: list[str] = []
@@ -338,7 +338,7 @@ async def test_what_a_broken_claim_took_is_given_back(
         await queue.enqueue(messages)
         await handler.until_ended(*messages)
     assert failed
-    assert {handler.end(message.result_id) for message in messages} == {End.DONE}
+    assert {handler.end(message.result_id) for message in messages} == {EndState.DONE}
 
 
 class Slow(RecordingHandler):
@@ -349,7 +349,7 @@ class Slow(RecordingHandler):
         self.gate = asyncio.Event()
         self.tries = 0
 
-    async def discard(self, message: JobMessage, end: End) -> Any:
+    async def discard(self, message: JobMessage, end: EndState) -> Any:
         """Wait at the gate, then publish."""
         self.tries += 1
         await self.gate.wait()
@@ -377,7 +377,7 @@ async def test_an_end_that_takes_its_time_is_published_once(make_queue: Maker) -
         handler.gate.set()
         await handler.until_ended(message)
     assert handler.tries == 1
-    assert handler.end(message.result_id) is End.STALE
+    assert handler.end(message.result_id) is EndState.STALE
 
 
 async def test_ends_are_published_so_many_at_once(make_queue: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,7 +409,7 @@ async def test_a_hung_worker_loses_a_job_that_is_overdue(make_queue: Maker, sql:
     handler = RecordingHandler()
     async with working(queue, handler):
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.TIMED_OUT
+    assert handler.end(message.result_id) is EndState.TIMED_OUT
 
 
 async def test_an_end_that_cannot_be_published_is_tried_again(make_queue: Maker) -> None:
@@ -418,7 +418,7 @@ async def test_an_end_that_cannot_be_published_is_tried_again(make_queue: Maker)
     class Failing(RecordingHandler):
         tries = 0
 
-        async def discard(self, message: JobMessage, end: End) -> Any:
+        async def discard(self, message: JobMessage, end: EndState) -> Any:
             self.tries += 1
             if self.tries < 3:
                 raise RuntimeError("synthetic")
@@ -430,8 +430,8 @@ async def test_an_end_that_cannot_be_published_is_tried_again(make_queue: Maker)
     handler = Failing()
     async with working(queue, handler):
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.STALE
-    assert await queue.verdict(message.result_id) is not None
+    assert handler.end(message.result_id) is EndState.STALE
+    assert await queue.final_status(message.result_id) is not None
 
 
 async def test_a_claim_that_the_database_forgot_is_one_run(make_queue: Maker, sql: SQL) -> None:
@@ -452,12 +452,12 @@ async def test_a_claim_that_the_database_forgot_is_one_run(make_queue: Maker, sq
         await sql("update proofing.job set state = 'ready', worker = null, lease = lease - 1")
         await handler.until_ended(message)
     assert handler.canceled == [message.result_id]
-    assert handler.end(message.result_id) is End.DONE
+    assert handler.end(message.result_id) is EndState.DONE
     assert handler.late == []
 
 
 async def test_a_claim_nobody_heard_of_is_handed_back(make_queue: Maker, sql: SQL) -> None:
-    """A job that the database takes for ours, and that does not run here, is given up after a reconnect."""
+    """A job that the database takes for ours, and that does not run here, is abandoned after a reconnect."""
     queue = make_queue()
     handler = RecordingHandler()
     message = make_message()
@@ -535,13 +535,13 @@ async def _waits_for_a_lock(sql: SQL) -> bool:
 @pytest.mark.parametrize(
     ("reason", "end"),
     [
-        (StopReason.DRAIN, End.DONE),
-        (StopReason.CANCELED, End.CANCELED),
-        (StopReason.OVERDUE, End.TIMED_OUT),
+        (StopReason.DRAIN, EndState.DONE),
+        (StopReason.CANCELED, EndState.CANCELED),
+        (StopReason.OVERDUE, EndState.TIMED_OUT),
     ],
 )
 async def test_a_job_stopped_before_its_first_step_gives_its_slot_back(
-    make_queue: Maker, monkeypatch: pytest.MonkeyPatch, reason: StopReason, end: End
+    make_queue: Maker, monkeypatch: pytest.MonkeyPatch, reason: StopReason, end: EndState
 ) -> None:
     """A task that is canceled before it begins would run no line of its own, and hold the slot forever."""
     queue, stopped = make_queue(), []
@@ -568,34 +568,34 @@ async def test_a_job_stopped_before_its_first_step_gives_its_slot_back(
 
 
 async def test_a_cancel_in_the_turn_of_a_note_ends_the_job(make_queue: Maker, sql: SQL) -> None:
-    """The note is refused then, not the run canceled; the page is told all the same."""
+    """The note is refused then, not the run canceled; the page is told anyway."""
     queue = make_queue()
 
     async def canceled_as_it_notes(job: ClaimedJob) -> None:
         assert queue.session is not None
         running = queue.session.runs.jobs[job.message.result_id]
-        note = running._writer.note
+        note = running._writer.record_intent
 
         async def note_and_stop(*arguments: Any) -> None:
             await note(*arguments)
             await sql("update proofing.job set wanted_end = 'canceled'")
             running.stop(StopReason.CANCELED)
 
-        running._writer.note = note_and_stop  # type: ignore[method-assign]
+        running._writer.record_intent = note_and_stop  # type: ignore[method-assign]
         try:
             async with asyncio.TaskGroup() as calls:
                 calls.create_task(job.record_intent("mock"))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
-            running._writer.note = note  # type: ignore[method-assign]
+            running._writer.record_intent = note  # type: ignore[method-assign]
 
     message = make_message()
     await queue.enqueue([message])
     handler = RecordingHandler(canceled_as_it_notes)
     async with working(queue, handler):
         await handler.until_ended(message)
-    assert handler.end(message.result_id) is End.CANCELED
+    assert handler.end(message.result_id) is EndState.CANCELED
     assert await sql("select 1 from proofing.job") == []
 
 
@@ -619,7 +619,7 @@ async def test_an_end_that_a_cancel_overtakes_is_written_all_the_same(
         await eventually(lambda: sql("select 1 from pg_locks where not granted"))
         await canceling.commit()
         await eventually(lambda: _is_empty(sql))
-    assert handler.end(message.result_id) is not End.CANCELED
+    assert handler.end(message.result_id) is not EndState.CANCELED
 
 
 async def _is_empty(sql: SQL) -> bool:
@@ -645,13 +645,13 @@ async def test_a_job_handed_back_while_its_person_is_forgotten_is_dropped(
 
     async def drain_after_the_first_look(name: str, *arguments: Any) -> Any:
         answer = await run(name, *arguments)
-        if name == "forget_waiting" and not stop.is_set():
+        if name == "purge_waiting" and not stop.is_set():
             stop.set()
             await task
         return answer
 
     monkeypatch.setattr(web._pool, "run", drain_after_the_first_look)
-    forgotten = await web.forget("person-1")
+    forgotten = await web.purge_owner("person-1")
     assert (forgotten.removed, forgotten.running) == (1, 0)
     assert await sql("select 1 from proofing.job") == []
 
@@ -681,7 +681,7 @@ async def test_a_run_is_stopped_when_its_worker_publishes_another_end_of_its_job
             await stopped.wait()
         assert queue.session is not None
         assert queue.session.counts["stopped_lost"] == 1
-    assert handler.end(message.result_id) is End.UNKNOWN_OUTCOME
+    assert handler.end(message.result_id) is EndState.UNKNOWN_OUTCOME
 
 
 async def _has_intent(sql: SQL) -> bool:

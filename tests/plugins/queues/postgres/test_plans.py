@@ -22,11 +22,11 @@ _PRUNED = {"job_done_ended_at", "tally_pkey"}
 EXPECTED: dict[str, tuple[dict[str, Any], set[str], set[str]]] = {
     "claim": ({**_CLAIM, "since": 0.0}, _READY, {"queue", "run_at"}),
     "claim_any": (_CLAIM, _READY, {"queue"}),
-    "complete": ({**_BATCH, "ends": "done", "verdicts": "{}"}, {"job_pkey"}, {"id"}),
-    "note": ({**_BATCH, "vendors": "mock"}, {"job_pkey", "job_done_pkey"}, {"id"}),
+    "complete": ({**_BATCH, "ends": "done", "final_statuses": "{}"}, {"job_pkey"}, {"id"}),
+    "record_intent": ({**_BATCH, "vendors": "mock"}, {"job_pkey", "job_done_pkey"}, {"id"}),
     "hand_back": ({**_BATCH, "ends": "-"}, {"job_pkey"}, {"id"}),
     "owned": ({"worker": "1"}, {"job_executing"}, {"worker"}),
-    "look": (
+    "inspect": (
         {**_QUEUES, "worker": "1"},
         {
             "job_ready",
@@ -56,12 +56,12 @@ EXPECTED: dict[str, tuple[dict[str, Any], set[str], set[str]]] = {
     ),
     # These are asked by web processes too, whose planner is free but for STATEMENT_SETTINGS.
     "oldest_end": ({}, _PRUNED, {"ended_at"}),
-    "depth": (
+    "queue_depth": (
         {**_QUEUES, "most": 10_000},
         {"job_ready", "job_ending", "job_due", "job_executing"},
         {"queue"},
     ),
-    "forget_waiting": ({"owner": "x"}, {"job_waiting_owner"}, {"owner"}),
+    "purge_waiting": ({"owner": "x"}, {"job_waiting_owner"}, {"owner"}),
     "stop_running": ({"owner": "x"}, {"job_executing"}, set()),
 }
 

@@ -13,7 +13,7 @@ from bench.report import Row
 
 from proofing.base.errors import QueueUnavailableError
 from proofing.contracts.queues import JobMessage
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.testing.history import History, violations
 from proofing.testing.queue_process import WorkerProcess, published_ends, whole_history
 from proofing.testing.queues import make_message
@@ -79,7 +79,7 @@ async def test_a_killed_worker_loses_no_job_with_usual_times(
 
 
 async def _kill_with_thousand(queue: PostgresQueue, settings: dict[str, Any], folder: Path) -> float:
-    """Kill a worker beside an idle one, and return the seconds to the last end of its 1,000 jobs."""
+    """Kill a worker alongside an idle one, and return the seconds to the last end of its 1,000 jobs."""
     history = History(folder / "history.jsonl")
     before = [make_message(metadata={"before": 30}) for _ in range(500)]
     during = [make_message(metadata={"during": 30}) for _ in range(500)]
@@ -96,8 +96,8 @@ async def _kill_with_thousand(queue: PostgresQueue, settings: dict[str, Any], fo
             await until_ended(folder, before + during, within_seconds=15)
             seconds = time.monotonic() - killed
     ends = published_ends(folder)
-    assert {ends[message.result_id] for message in before} == {End.DONE}
-    assert {ends[message.result_id] for message in during} == {End.UNKNOWN_OUTCOME}
+    assert {ends[message.result_id] for message in before} == {EndState.DONE}
+    assert {ends[message.result_id] for message in during} == {EndState.UNKNOWN_OUTCOME}
     assert violations(whole_history(folder)) == []
     return seconds
 
@@ -252,7 +252,7 @@ class Chaos:
                     worker.kill()
                 await queue.close()
         events = whole_history(folder)
-        ends = [event["end"] for event in events if event["event"] == "end" and event["accepted"]]
+        ends = [event["end_state"] for event in events if event["event"] == "end" and event["accepted"]]
         return {
             "jobs": len(sent),
             "faults": {name: self._faults.count(name) for name in sorted(set(self._faults))},

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing_devtools.postgres import PostgresServer
 from proofing_postgres.queue import PostgresQueue
@@ -51,7 +51,7 @@ EXPECTED = {
     },
 }
 #: Role to the columns of proofing.job_done that it may write.
-BARRED = {"id", "enqueued_at", "ended_at", "attempts", "crashes", "end", "queue", "kind", "trace_id"}
+BARRED = {"id", "enqueued_at", "ended_at", "attempts", "crashes", "end_state", "queue", "kind", "trace_id"}
 #: Role to the columns of proofing.job that it may not read.
 HIDDEN = {
     "proofing_web": {"payload", "metadata", "object_keys", "counter_keys"},
@@ -193,14 +193,14 @@ async def test_each_role_does_its_work(roles: str) -> None:
         assert await web.cancel(canceled.result_id)
         await handler.until_ended(done, canceled)
         assert (await web.stats()).workers == 1
-        await web.forget("nobody")
+        await web.purge_owner("nobody")
     finally:
         stop.set()
         await working
         await web.close()
         await worker.close()
-    assert handler.end(done.result_id) is End.DONE
-    assert handler.end(canceled.result_id) is End.CANCELED
+    assert handler.end(done.result_id) is EndState.DONE
+    assert handler.end(canceled.result_id) is EndState.CANCELED
 
 
 @pytest.mark.parametrize("role", ["proofing_web", "proofing_viewer", "proofing_operator"])

@@ -1,4 +1,4 @@
-"""The settings nest, the plugin is light to import, and verdicts are spelt as records spell themselves."""
+"""The settings nest, the plugin is light to import, and verdicts are spelled as records spell themselves."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 import proofing_postgres
 from proofing.base.errors import ConfigurationError
-from proofing.contracts.records import End, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.testing.queues import make_message, make_record
-from proofing_postgres.messages import verdict_text
+from proofing_postgres.messages import final_status_text
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
 
@@ -56,7 +56,7 @@ def test_a_dsn_without_a_server_is_refused(dsn: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dsn", "told"),
+    ("dsn", "output"),
     [
         ("postgresql://u:letmein@h,a..b/d", "two dots in a row"),
         ("host=a..b password=letmein", "two dots in a row"),
@@ -66,9 +66,9 @@ def test_a_dsn_without_a_server_is_refused(dsn: str) -> None:
         ),
     ],
 )
-def test_a_dsn_that_leads_to_no_connection_stops_the_start(dsn: str, told: str) -> None:
+def test_a_dsn_that_leads_to_no_connection_stops_the_start(dsn: str, output: str) -> None:
     """Before one is tried, and without its values."""
-    with pytest.raises(ConfigurationError, match=f"postgres.dsn: .*{told}") as caught:
+    with pytest.raises(ConfigurationError, match=f"postgres.dsn: .*{output}") as caught:
         PostgresQueue(PostgresSettings.model_validate({"dsn": dsn}))
     assert "letmein" not in str(caught.value)
     assert "none" not in str(caught.value)
@@ -104,12 +104,12 @@ def test_listing_the_plugin_imports_no_driver() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_verdicts_are_spelt_as_records_spell_themselves() -> None:
+def test_verdicts_are_spelled_as_records_spell_themselves() -> None:
     """The fast spelling and the record's own agree to the letter, whatever the fields hold."""
-    plain = make_record(make_message(), End.DONE)
+    plain = make_record(make_message(), EndState.DONE)
     records = [
         plain,
-        make_record(make_message(JobKind.DOCUMENT), End.STALE),
+        make_record(make_message(JobKind.DOCUMENT), EndState.STALE),
         StatusRecord(result_id="x", kind=JobKind.PHONE, owner='"\\é\x1f,', submitted_at=0),
         replace(
             plain,
@@ -122,5 +122,5 @@ def test_verdicts_are_spelt_as_records_spell_themselves() -> None:
         replace(plain, fields={}, reasons=()),
     ]
     for record in records:
-        assert verdict_text(record) == record.to_json()
-        assert StatusRecord.from_json(verdict_text(record)) == record
+        assert final_status_text(record) == record.to_json()
+        assert StatusRecord.from_json(final_status_text(record)) == record

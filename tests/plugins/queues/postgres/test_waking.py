@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from proofing.base.errors import ConfigurationError, QueueError
 from proofing.contracts.queues import ClaimedJob
-from proofing.contracts.records import End, JobKind
+from proofing.contracts.records import EndState, JobKind
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres.queue import PostgresQueue
@@ -42,7 +42,7 @@ async def until_listening(queue: PostgresQueue) -> None:
 
 
 async def test_a_notification_wakes_an_idle_worker(make_queue: Maker) -> None:
-    """With polls an hour apart, jobs begin all the same, and the cause is counted."""
+    """With polls an hour apart, jobs begin anyway, and the cause is counted."""
     queue = make_queue(poll_seconds=3600, sweep_seconds=3600)
     handler = RecordingHandler()
     async with working(queue, handler):
@@ -155,7 +155,7 @@ async def test_a_global_limit_holds_over_all_workers(make_queue: Maker) -> None:
 
 
 async def test_a_worker_has_four_connections(make_queue: Maker, sql: SQL) -> None:
-    """However many jobs run, and with everything that probes ask for beside."""
+    """However many jobs run, and with everything that probes ask for alongside."""
     queue = make_queue()
     release = asyncio.Event()
 
@@ -193,7 +193,7 @@ async def test_statistics_tell_causes_and_health(make_queue: Maker) -> None:
         await handler.until_ended(*sent)
 
         async def has_counted() -> bool:
-            return (await queue.stats()).ended.get(End.DONE.value) == 10
+            return (await queue.stats()).ended.get(EndState.DONE.value) == 10
 
         await eventually(has_counted)
         stats = await queue.stats()
@@ -212,20 +212,20 @@ async def test_old_ends_are_forgotten(make_queue: Maker, sql: SQL) -> None:
     async with working(queue, handler):
         await queue.enqueue([old, young])
         await handler.until_ended(old, young)
-        await eventually(lambda: _has_verdict(queue, young.result_id))
-        await eventually(lambda: _has_verdict(queue, old.result_id))
+        await eventually(lambda: _has_final_status(queue, young.result_id))
+        await eventually(lambda: _has_final_status(queue, old.result_id))
         await sql(
             "update proofing.job_done set ended_at = now() - interval '2 d' where id = %s", old.result_id
         )
         assert queue.session is not None
         await queue.session.upkeep.prune()
-        assert await queue.verdict(old.result_id) is None
-        assert await queue.verdict(young.result_id) is not None
+        assert await queue.final_status(old.result_id) is None
+        assert await queue.final_status(young.result_id) is not None
 
 
-async def _has_verdict(queue: PostgresQueue, result_id: str) -> bool:
+async def _has_final_status(queue: PostgresQueue, result_id: str) -> bool:
     """Tell whether the end is in the history."""
-    return await queue.verdict(result_id) is not None
+    return await queue.final_status(result_id) is not None
 
 
 async def test_one_queue_object_works_once_at_a_time(make_queue: Maker) -> None:
@@ -263,7 +263,7 @@ async def test_foreign_connections_and_ids_are_refused(make_queue: Maker) -> Non
         await queue.enqueue([make_message(result_id="no uuid")])
     assert await queue.enqueue([]) == 0
     assert not await queue.cancel("no uuid")
-    assert await queue.verdict("no uuid") is None
+    assert await queue.final_status("no uuid") is None
 
 
 def test_a_dsn_that_cannot_be_read_stops_the_start() -> None:
@@ -329,4 +329,4 @@ async def test_a_job_handed_back_wakes_another_worker(make_queue: Maker) -> None
         stop.set()
         await task
         await taken.until_ended(message)
-    assert taken.end(message.result_id) is End.DONE
+    assert taken.end(message.result_id) is EndState.DONE

@@ -154,7 +154,7 @@ async def endless(header: bytes = b"") -> AsyncIterator[str]:
 @pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "last answer"])
 @pytest.mark.parametrize("service", ["kms", "s3"])
 async def test_threads_come_back(aws: Any, service: str, header: bytes) -> None:
-    """Calls that are given up, or whose caller is canceled, hold no thread, whatever the server does."""
+    """Calls that are abandoned, or whose caller is canceled, hold no thread, whatever the server does."""
     before = set(threading.enumerate())
     async with endless(header) as url:
         settings = aws.settings(

@@ -90,7 +90,7 @@ async def test_a_refused_use_of_a_key_is_one_line(
     with pytest.raises(EncryptionError):
         await service.unwrap(key.wrapped, key.key_id, {"purpose": "image"})
     (record,) = caplog.records
-    assert record.getMessage() == "key_refused"
+    assert record.getMessage() == "key_access_denied"
     line = vars(record)["proofing_fields"]
     assert (line["action"], line["key_id"]) == ("Decrypt", key.key_id)
     assert line["context"] == {"purpose": "image"}

@@ -58,7 +58,7 @@ async def test_ways_that_lead_nowhere(aws: Any, url: str, trouble: Trouble, numb
 async def test_wrong_credentials_and_missing_places(
     s3: S3Server, kms: KMSServer, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key that nobody knows is no outage; a bucket or key that does not exist is a wrong setting."""
+    """A key that nobody knows is not an outage; a bucket or key that does not exist is a wrong setting."""
     settings = {"s3_endpoint_url": s3.url, "kms_endpoint_url": kms.url}
     gone = aws.settings(**settings, image_bucket="gone", kms_key_id="alias/gone")
     assert trouble_of(await failure(S3ImageStore(gone, role="web"))) is Trouble.CONFIGURATION

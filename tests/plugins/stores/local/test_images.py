@@ -151,7 +151,7 @@ async def test_deleted_slot_stays_used(store: LocalImageStore) -> None:
 
 
 async def test_slot_deleted_during_upload_stays_empty(store: LocalImageStore) -> None:
-    """An upload that was on its way when its slot was given up is not kept."""
+    """An upload that was on its way when its slot was abandoned is not kept."""
     terms, body = make_terms()
     upload = await store.presign(terms)
 

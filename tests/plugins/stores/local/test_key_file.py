@@ -77,7 +77,7 @@ async def test_rotation(tmp_path: Path) -> None:
     "text", ["", "no key\n", f"a {'0' * 63}\n", f"a {'0' * 64}\na {'1' * 64}\n", f"A {'0' * 64}\n"]
 )
 async def test_malformed_file_stops_the_start(tmp_path: Path, text: str) -> None:
-    """A line that is no key, or an id used twice, is refused without showing it."""
+    """A line that is not a key, or an id used twice, is refused without showing it."""
     create_private_file(tmp_path / "master-keys", text.encode())
     with pytest.raises(ConfigurationError) as caught:
         await _opened(tmp_path)

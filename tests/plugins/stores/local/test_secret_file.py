@@ -75,7 +75,7 @@ async def test_file_for_others_is_refused(tmp_path: Path, mode: int) -> None:
 
 
 async def test_directory_that_others_can_write_is_refused(tmp_path: Path) -> None:
-    """Whoever can write the directory could replace the file."""
+    """Anyone who can write the directory could replace the file."""
     settings = LocalSettings(directory=str(tmp_path))
     await LocalSecretStore(settings).load()
     tmp_path.chmod(0o770)  # noqa: ASYNC240 - a test
@@ -84,7 +84,7 @@ async def test_directory_that_others_can_write_is_refused(tmp_path: Path) -> Non
 
 
 async def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    """A directory in the place of the file is refused with an error of ours."""
+    """A directory in the place of the file is refused with our error."""
     (tmp_path / "secrets.yaml").mkdir(mode=0o700)
     with pytest.raises((ConfigurationError, StoreUnavailableError)):
         await LocalSecretStore(LocalSettings(directory=str(tmp_path))).load()

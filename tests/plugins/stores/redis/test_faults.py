@@ -167,7 +167,7 @@ async def test_waiters_survive_an_outage(
 
 
 async def test_a_restarted_redis_serves_again(server: RedisServer, store: RedisResultStore) -> None:
-    """After a crash Redis is empty; scripts, wake-ups and calls work without a restart of ours."""
+    """After a crash Redis is empty; scripts, wake-ups and calls work without restarting Proofing."""
     record = make_record()
     await store.begin(record, ttl_seconds=60)
     waiter = asyncio.create_task(store.wait(record.result_id, timeout_seconds=30))

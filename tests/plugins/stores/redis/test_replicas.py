@@ -1,4 +1,4 @@
-"""The start check asks the replicas too: whoever lists them, and whatever state they are in."""
+"""The start check asks the replicas too: anyone who lists them, and whatever state they are in."""
 
 import contextlib
 import logging
@@ -153,7 +153,7 @@ async def test_a_server_that_hides_its_replicas_is_told(primary: RedisServer) ->
 
 
 async def test_replicas_that_only_the_sentinels_know_are_asked(primary: RedisServer, tmp_path: Path) -> None:
-    """One that went away is still listed by the sentinel, and told; one that is there is looked at."""
+    """One that went away is still listed by the sentinel, and reported; one that is there is checked."""
     program = find_program()
     assert program is not None
     port = free_port()

@@ -193,7 +193,7 @@ async def test_two_prefixes_do_not_meet(store: RedisResultStore, server: RedisSe
 async def test_junk_counts_as_no_record_and_gives_way(
     junk: str, store: RedisResultStore, server: RedisServer
 ) -> None:
-    """What no version of ours wrote is neither believed nor in the way of the verdict."""
+    """What no version of Proofing wrote is neither believed nor in the way of the verdict."""
     record = make_record()
     server.command("SET", f"proofing:{{{record.result_id}}}:status", junk)
     assert await store.status(record.result_id) is None

@@ -190,7 +190,7 @@ def test_what_is_no_form_is_refused_without_a_word(text):
 
 
 def test_length_and_bytes():
-    """Too long a text and one that is no UTF-8 are refused."""
+    """Too long a text and one that is not UTF-8 are refused."""
     with pytest.raises(FormError):
         read_form(b"#" * (MAX_FORM_BYTES + 1))
     assert read_form(b"{}" + b" " * (MAX_FORM_BYTES - 2)).applicant is None

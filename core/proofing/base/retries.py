@@ -11,7 +11,7 @@ from proofing.base.errors import StoreUnavailableError
 StepT = TypeVar("StepT")
 
 #: How long steps are tried again while their store is away, and the first wait between tries.
-PATIENCE_SECONDS = 15.0
+RETRY_SECONDS = 15.0
 FIRST_WAIT_SECONDS = 0.1
 #: Waits that went on growing would be as long as the outage itself: a page waits for the step, too.
 _LONGEST_WAIT_SECONDS = 1.0
@@ -20,21 +20,21 @@ _LONGEST_WAIT_SECONDS = 1.0
 async def retry_while_unavailable(
     step: Callable[[], Awaitable[StepT]],
     *,
-    patience_seconds: float = PATIENCE_SECONDS,
+    retry_seconds: float = RETRY_SECONDS,
     first_wait_seconds: float = FIRST_WAIT_SECONDS,
 ) -> StepT:
-    """Do *step* again while its store is away, with waits up to a second, for up to *patience_seconds*.
+    """Do *step* again while its store is away, with waits up to a second, for up to *retry_seconds*.
 
     Raises:
         StoreUnavailableError: it stayed away.
     """
-    give_up = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + retry_seconds
     backoff = Backoff(first_wait_seconds, _LONGEST_WAIT_SECONDS, jitter=(1.0, 1.0))
     while True:
         wait = backoff.next_seconds()
         try:
             return await step()
         except StoreUnavailableError:
-            if time.monotonic() + wait > give_up:
+            if time.monotonic() + wait > deadline:
                 raise
         await asyncio.sleep(wait)

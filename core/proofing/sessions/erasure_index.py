@@ -16,7 +16,7 @@ from proofing.settings import LiveSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class DataFootprint:
     """What one step left.
 
     Attributes:
@@ -32,7 +32,7 @@ class Trace:
     objects: Sequence[str] = ()
 
 
-class Traces:
+class ErasureIndex:
     """Writes and reads the notes of all people."""
 
     def __init__(self, results: ResultStore, live: LiveSettings) -> None:
@@ -40,27 +40,27 @@ class Traces:
         self._results = results
         self._live = live
 
-    async def note(self, owner: str, trace: Trace, *, ttl_seconds: float | None = None) -> None:
-        """Note what the person *owner* leaves; call it before or beside that, and wait for both.
+    async def record(self, owner: str, footprint: DataFootprint, *, ttl_seconds: float | None = None) -> None:
+        """Note what the person *owner* leaves; call it before or concurrently, and wait for both.
 
-        What is left beside a note that a crash prevents is not found by an erasure; it expires.
+        What is left when a crash prevents the note is not found by an erasure; it expires.
 
         Args:
             owner: opaque reference of the person.
-            trace: what will be left.
+            footprint: what will be left.
             ttl_seconds: of what is left, when shorter than that of a status record.
         """
         life = ttl_seconds or self._live.current.session_max_age_seconds
         await self._results.add_member(
-            _key(owner), json.dumps(asdict(trace), sort_keys=True).encode(), ttl_seconds=life
+            _key(owner), json.dumps(asdict(footprint), sort_keys=True).encode(), ttl_seconds=life
         )
 
-    async def read(self, owner: str) -> list[Trace]:
+    async def read(self, owner: str) -> list[DataFootprint]:
         """Return every note about *owner* that lives."""
         notes: list[dict[str, Any]] = [
             json.loads(note) for note in sorted(await self._results.members(_key(owner)))
         ]
-        return [Trace(**note) for note in notes]
+        return [DataFootprint(**note) for note in notes]
 
     async def erase(self, owner: str) -> int:
         """Delete every note about *owner* and return how many there were."""
@@ -69,4 +69,4 @@ class Traces:
 
 def _key(owner: str) -> str:
     """Return the key of the notes about *owner*."""
-    return f"traces:{owner}"
+    return f"erasure_index:{owner}"

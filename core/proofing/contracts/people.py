@@ -7,7 +7,7 @@ from proofing.contracts.records import StatusRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class PersonRef:
     """Who acts: opaque references only.
 
     Attributes:
@@ -34,7 +34,7 @@ class LimitState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Finished:
+class FinishedJob:
     """A finished job and its result.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Following an attempt: its record, wherever that is stored, and its result."""
+"""Tracking an attempt: its record, wherever that is stored, and its result."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from typing import Any
 from proofing.base.errors import EncryptionError
 from proofing.base.logs import get_logger, log
 from proofing.contracts.job_results import read_result
-from proofing.contracts.persons import Finished, Person
+from proofing.contracts.people import FinishedJob, PersonRef
 from proofing.contracts.queues import Capability
 from proofing.contracts.records import JobKind, StatusRecord
 from proofing.crypto.contexts import result_context
@@ -19,11 +19,11 @@ from proofing.jobs.kinds import job_type
 _logger = get_logger(__name__)
 
 
-class Follower:
+class JobTracker:
     """Reads what became of the attempts of people."""
 
     def __init__(self, parts: Dependencies) -> None:
-        """Look into the result store of *parts*, and behind it into the queue."""
+        """Read from the result store of *parts*, and behind it from the queue."""
         self._results = parts.results
         self._queue = parts.queue
         self._sealer = parts.sealer
@@ -31,16 +31,16 @@ class Follower:
         self._live = parts.live
         self._deadlines = parts.deadlines
 
-    async def status(self, person: Person, result_id: str, kind: JobKind) -> StatusRecord | None:
+    async def status(self, person: PersonRef, result_id: str, kind: JobKind) -> StatusRecord | None:
         """Return the record of the person's own attempt of this kind.
 
         None for an unknown, foreign, forged or other-step record, and for one so old that no answer can come.
         """
-        return await self._standing(person, result_id, kind, await self._results.status(result_id))
+        return await self._effective_record(person, result_id, kind, await self._results.status(result_id))
 
     async def wait(
         self,
-        person: Person,
+        person: PersonRef,
         result_id: str,
         kind: JobKind,
         *,
@@ -52,14 +52,14 @@ class Follower:
         *begun* is a wait that `begin_waiting` began before it was known who waits.
         """
         found = await (begun or self.begin_waiting(result_id, timeout_seconds=timeout_seconds))
-        return await self._standing(person, result_id, kind, found)
+        return await self._effective_record(person, result_id, kind, found)
 
-    async def finished(self, person: Person, result_id: str, kind: JobKind) -> Finished | None:
+    async def finished_job(self, person: PersonRef, result_id: str, kind: JobKind) -> FinishedJob | None:
         """Return a finished attempt with its result; None while there is no end.
 
         The result stays until a session that has taken it in is kept: see `update_session`.
         """
-        return (await self.look(person, result_id, kind))[1]
+        return (await self.status_and_result(person, result_id, kind))[1]
 
     def begin_waiting(
         self, result_id: str, *, timeout_seconds: float
@@ -67,12 +67,12 @@ class Follower:
         """Return a wait for the unjudged record, of which only `wait` may tell anybody."""
         return self._results.wait(result_id, timeout_seconds=timeout_seconds)
 
-    async def look(
-        self, person: Person, result_id: str, kind: JobKind
-    ) -> tuple[StatusRecord | None, Finished | None]:
-        """Return what `status` and `finished` do, in one look."""
+    async def status_and_result(
+        self, person: PersonRef, result_id: str, kind: JobKind
+    ) -> tuple[StatusRecord | None, FinishedJob | None]:
+        """Return what `status` and `finished_job` do, in one look."""
         found, blob = await asyncio.gather(self._results.status(result_id), self._results.result(result_id))
-        record = await self._standing(person, result_id, kind, found)
+        record = await self._effective_record(person, result_id, kind, found)
         if record is None or not record.is_done:
             return record, None
         job = job_type(kind)
@@ -80,22 +80,22 @@ class Follower:
             # Servers of their own may have answered the two questions, before and after the end.
             blob = await self._results.result(result_id)
         if blob is None or job.result is None:
-            return record, Finished(record=record, result=None)
+            return record, FinishedJob(record=record, result=None)
         try:
             opened = await self._sealer.open(blob, result_context(person.reference, result_id))
             result = read_result(job.result, opened)
         except (EncryptionError, ValueError):
             log(_logger, "result_decryption_failed", level=logging.WARNING, job_id=result_id, kind=kind)
-            return record, Finished(record=record, result=None)
-        return record, Finished(record=record, result=result)
+            return record, FinishedJob(record=record, result=None)
+        return record, FinishedJob(record=record, result=result)
 
-    async def is_anothers(self, person: Person, result_id: str, kind: JobKind) -> bool:
+    async def belongs_to_another(self, person: PersonRef, result_id: str, kind: JobKind) -> bool:
         """Tell whether *result_id* is known, and not as an attempt of this kind by *person*."""
         found = await self._results.status(result_id)
         return found is not None and (found.owner, found.kind) != (person.reference, kind)
 
-    async def _standing(
-        self, person: Person, result_id: str, kind: JobKind, record: StatusRecord | None
+    async def _effective_record(
+        self, person: PersonRef, result_id: str, kind: JobKind, record: StatusRecord | None
     ) -> StatusRecord | None:
         """Return the person's record, or the durable end that the result store lost, hides, or never got.
 
@@ -107,12 +107,12 @@ class Follower:
             own.is_done or self._results.now() - own.submitted_at < self._deadlines.publish_seconds
         ):
             return own
-        if Capability.VERDICTS not in self._queue.capabilities:
+        if Capability.FINAL_STATUS not in self._queue.capabilities:
             return own
-        return self._own(person, kind, await self._queue.verdict(result_id)) or own
+        return self._own(person, kind, await self._queue.final_status(result_id)) or own
 
-    def _own(self, person: Person, kind: JobKind, record: StatusRecord | None) -> StatusRecord | None:
-        """Return *record* only if it is the person's, of this kind, ours by its MAC, and not given up."""
+    def _own(self, person: PersonRef, kind: JobKind, record: StatusRecord | None) -> StatusRecord | None:
+        """Return *record* only if it is the person's, of this kind, ours by its MAC, and not abandoned."""
         if record is None or record.owner != person.reference or record.kind is not kind:
             return None
         if not is_genuine(self._keys, record):

@@ -10,7 +10,7 @@ from typing import Any
 from huey.exceptions import TaskTimeout
 
 from proofing.plugin import (
-    End,
+    EndState,
     JobHandler,
     JobMessage,
     LeaseLostError,
@@ -102,7 +102,7 @@ class CoroutineBridge:
             concurrent.futures.wait([done], _UNWIND_SECONDS)
             raise KeyboardInterrupt from None
 
-    def publish(self, message: JobMessage, end: End) -> None:
+    def publish(self, message: JobMessage, end: EndState) -> None:
         """Publish *end* for a job that will not run (again), and wait for that."""
         future = asyncio.run_coroutine_threadsafe(self._publish(message, end), self._loop)
         try:
@@ -115,7 +115,7 @@ class CoroutineBridge:
                 "publish_failed",
                 level=logging.ERROR,
                 job_id=message.result_id,
-                end=end,
+                end_state=end,
                 exception_class=name,
             )
 
@@ -182,7 +182,7 @@ class CoroutineBridge:
             self._changed.set()
             done.set_result(None)
 
-    async def _publish(self, message: JobMessage, end: End) -> None:
+    async def _publish(self, message: JobMessage, end: EndState) -> None:
         """Let the handler publish *end*, again and again while its stores are away."""
         wait = 0.1
         async with asyncio.timeout(_PUBLISH_SECONDS):
@@ -197,5 +197,5 @@ class CoroutineBridge:
 
     def _count(self, record: StatusRecord) -> None:
         """Count how a job ended."""
-        if record.end is not None:
-            self.ended[record.end.value] = self.ended.get(record.end.value, 0) + 1
+        if record.end_state is not None:
+            self.ended[record.end_state.value] = self.ended.get(record.end_state.value, 0) + 1

@@ -18,8 +18,8 @@ from huey import signals as S  # noqa: N812 - as Huey's own manual does
 from huey.api import Task, TaskWrapper
 from huey.exceptions import HueyException
 
-from proofing.plugin import End, JobKind, JobMessage, JobState, JobSummary, get_logger, log
-from proofing_huey.bodies import CoroutineBridge, HueyJob
+from proofing.plugin import EndState, JobKind, JobMessage, JobState, JobSummary, get_logger, log
+from proofing_huey.coroutine_bridge import CoroutineBridge, HueyJob
 from proofing_huey.messages import read_message, write_message
 from proofing_huey.pauses import open_since, waited_seconds
 from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError
@@ -49,7 +49,7 @@ class CoroutineTaskWrapper(TaskWrapper):  # type: ignore[misc]
         """Return the task class of the coroutine function *func*, which gets its task as ``task``.
 
         Raises:
-            TypeError: *func* is no coroutine function.
+            TypeError: *func* is not a coroutine function.
         """
         if not inspect.iscoroutinefunction(func):
             raise TypeError("the tasks of this queue are coroutine functions")
@@ -57,7 +57,7 @@ class CoroutineTaskWrapper(TaskWrapper):  # type: ignore[misc]
 
         def body(*args: Any, task: Task, **kwargs: Any) -> Any:
             coroutine = func(*args, task=task, **kwargs)
-            return huey.bodies.call(coroutine, queue_name=huey.name, seconds=task.time_remaining)
+            return huey.bridge.call(coroutine, queue_name=huey.name, seconds=task.time_remaining)
 
         body.__module__ = "proofing"
         return super().create_task(body, True, name, **settings)  # type: ignore[no-any-return]
@@ -71,7 +71,7 @@ class JobHuey(Huey):  # type: ignore[misc]
         self._given_storage = storage
         serializer = AuthenticatedSerializer(key, name, old_keys)
         super().__init__(name, results=False, utc=True, serializer=serializer)
-        self._bodies: CoroutineBridge | None = None
+        self._bridge: CoroutineBridge | None = None
         self.refused = 0
         self._tasks_of = {
             kind: self.task(name=kind.log_name)(self._perform) for kind in JobKind if kind.queue_name == name
@@ -96,15 +96,15 @@ class JobHuey(Huey):  # type: ignore[misc]
         return {"error": type(exception).__name__, "task_id": task.id, "retries": 0, "traceback": ""}
 
     @property
-    def bodies(self) -> CoroutineBridge:
+    def bridge(self) -> CoroutineBridge:
         """The bodies of the running `Queue.work`."""
-        if self._bodies is None:
+        if self._bridge is None:
             raise RuntimeError("no worker runs in this process")
-        return self._bodies
+        return self._bridge
 
-    @bodies.setter
-    def bodies(self, bodies: CoroutineBridge | None) -> None:
-        self._bodies = bodies
+    @bridge.setter
+    def bridge(self, bridge: CoroutineBridge | None) -> None:
+        self._bridge = bridge
 
     def write(self, message: JobMessage) -> bytes:
         """Return the blob of a job, as Huey would enqueue it."""
@@ -118,7 +118,7 @@ class JobHuey(Huey):  # type: ignore[misc]
         return blob
 
     def dequeue(self) -> Task | None:
-        """Return the next task; drop and count what is none of ours."""
+        """Return the next task; drop and count what is not ours."""
         data = self.storage.dequeue()
         if data is None:
             return None
@@ -174,7 +174,7 @@ class JobHuey(Huey):  # type: ignore[misc]
                     trace_id=message.trace_id,
                 )
 
-    def forget_owner(self, owner: str) -> int:
+    def purge_owner(self, owner: str) -> int:
         """Drop the waiting jobs of *owner* and return how many; blocking."""
         return self._drop(lambda message: message.owner == owner)
 
@@ -221,7 +221,7 @@ class JobHuey(Huey):  # type: ignore[misc]
                 # The body has run; what failed is tidying up after it.
                 return
             if task.job.age_seconds > task.job.message.stale_after_seconds:
-                self._end(task, End.STALE)
+                self._end(task, EndState.STALE)
                 return
             if pause(_RETRY_SECONDS):
                 self.hand_back(task)
@@ -234,23 +234,23 @@ class JobHuey(Huey):  # type: ignore[misc]
         message = job.message
         if job.has_intent or job.is_running:
             # A vendor may have been asked, or a body that does not stop may still ask one.
-            end = End.UNKNOWN_OUTCOME
+            end = EndState.UNKNOWN_OUTCOME
         elif job.age_seconds > message.stale_after_seconds:
-            end = End.STALE
+            end = EndState.STALE
         else:
             task.expires_resolved -= task.waited
             try:
                 self.storage.enqueue(self.serialize_task(task))
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
                 self.note_unavailable(error)
-                end = End.WORKER_LOST
+                end = EndState.WORKER_LOST
             else:
                 log(_logger, "handed_back", queue_name=self.name, job_id=message.result_id)
                 return
         self._end(task, end)
 
     def _check_revoked(self, data: Any, timestamp: Any = None, peek: bool = True) -> tuple[bool, bool]:
-        """Tell whether a task is revoked; a revocation that is none of ours is forgotten."""
+        """Tell whether a task is revoked; a revocation that is not ours is dropped."""
         try:
             revoked, restore = super()._check_revoked(data, timestamp, peek)
         except MessageRefusedError:
@@ -261,25 +261,25 @@ class JobHuey(Huey):  # type: ignore[misc]
     async def _perform(self, _values: dict[str, Any], _kept_at: float, *, task: Task) -> None:
         """Run a job: the function of every task."""
         task.is_begun = True
-        await self.bodies.perform(task.job)
+        await self.bridge.perform(task.job)
 
     # Signals, called in the thread of the task
 
     def _on_expired(self, _signal: str, task: Task) -> None:
         """A job waited longer than the stale limit."""
-        self._end(task, End.STALE)
+        self._end(task, EndState.STALE)
 
     def _on_revoked(self, _signal: str, task: Task) -> None:
         """A job was canceled before it began."""
-        self._end(task, End.CANCELED)
+        self._end(task, EndState.CANCELED)
 
     def _on_timeout(self, _signal: str, task: Task) -> None:
         """A job ran longer than its deadline, and its handler did not say so."""
-        self._end(task, End.TIMED_OUT)
+        self._end(task, EndState.TIMED_OUT)
 
     def _on_error(self, _signal: str, task: Task, _error: Exception) -> None:
         """A handler raised what it may not raise."""
-        self._end(task, End.INTERNAL_ERROR)
+        self._end(task, EndState.INTERNAL_ERROR)
 
     def _on_interrupted(self, _signal: str, task: Task) -> None:
         """The worker is stopping, and this job did not end in time."""
@@ -289,10 +289,10 @@ class JobHuey(Huey):  # type: ignore[misc]
         """A job has ended, and its handler has published how."""
         self._forget(task.job.message)
 
-    def _end(self, task: Task, end: End) -> None:
+    def _end(self, task: Task, end: EndState) -> None:
         """Publish *end* for a job that will not run (again)."""
         task.job.is_lost = True
-        self.bodies.publish(task.job.message, end)
+        self.bridge.publish(task.job.message, end)
         self._forget(task.job.message)
 
     def _forget(self, message: JobMessage) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from proofing.contracts.queues import Capability, ClaimedJob, OwnerPurge, Queue
-from proofing.contracts.records import End
+from proofing.contracts.records import EndState
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -11,8 +11,8 @@ from proofing.testing.waiting import eventually
 _OWNER, _OTHER = "person-to-erase", "person-to-keep"
 
 
-class QueueForgetting(QueueBasis):
-    """`Queue.forget`: waiting, delayed, running and ended jobs of one person."""
+class QueueOwnerPurge(QueueBasis):
+    """`Queue.purge_owner`: waiting, delayed, running and ended jobs of one person."""
 
     async def test_waiting_jobs_of_a_person_are_dropped(self, queue: Queue) -> None:
         """They never run and nothing is kept of them; their unique keys are free; others' jobs run."""
@@ -20,8 +20,8 @@ class QueueForgetting(QueueBasis):
         later = make_message(owner=_OWNER, delay_seconds=60.0)
         other = make_message(owner=_OTHER)
         await queue.enqueue([mine, later, other])
-        assert await queue.forget(_OWNER) == OwnerPurge(removed=2)
-        assert await queue.forget(_OWNER) == OwnerPurge(removed=0)
+        assert await queue.purge_owner(_OWNER) == OwnerPurge(removed=2)
+        assert await queue.purge_owner(_OWNER) == OwnerPurge(removed=0)
         again = make_message(owner=_OTHER, unique_key="the-key")
         assert await queue.enqueue([again]) == 1
         stored = await self.stored_bytes()
@@ -43,32 +43,32 @@ class QueueForgetting(QueueBasis):
         async with self.opened() as web, self.working(queue, handler):
             await queue.enqueue([message])
             await handler.until_started(within_seconds=self.patience_seconds)
-            assert (await web.forget(_OWNER)).running == 1
+            assert (await web.purge_owner(_OWNER)).running == 1
             await handler.until_ended(message, within_seconds=self.patience_seconds)
 
             async def is_over() -> bool:
-                return (await web.forget(_OWNER)).running == 0
+                return (await web.purge_owner(_OWNER)).running == 0
 
             await eventually(is_over, within_seconds=self.patience_seconds)
-            await web.forget(_OWNER)
-            assert await web.verdict(message.result_id) is None
+            await web.purge_owner(_OWNER)
+            assert await web.final_status(message.result_id) is None
         assert handler.canceled == [message.result_id]
-        assert handler.end(message.result_id) is End.CANCELED
+        assert handler.end(message.result_id) is EndState.CANCELED
         stored = await self.stored_bytes()
         assert stored is None or _OWNER.encode() not in stored
 
     async def test_ends_of_a_person_are_deleted(self, queue: Queue) -> None:
         """The history forgets the person's ends, and keeps those of a person whose reference is longer."""
-        self.needs(queue, Capability.VERDICTS)
+        self.needs(queue, Capability.FINAL_STATUS)
         mine, other = make_message(owner=_OWNER), make_message(owner=f"{_OWNER}-2")
         handler = RecordingHandler()
         async with self.working(queue, handler):
             await queue.enqueue([mine, other])
 
             async def are_kept() -> bool:
-                return all([await queue.verdict(sent.result_id) for sent in (mine, other)])
+                return all([await queue.final_status(sent.result_id) for sent in (mine, other)])
 
             await eventually(are_kept, within_seconds=self.patience_seconds)
-        assert await queue.forget(_OWNER) == OwnerPurge(removed=1)
-        assert await queue.verdict(mine.result_id) is None
-        assert await queue.verdict(other.result_id) is not None
+        assert await queue.purge_owner(_OWNER) == OwnerPurge(removed=1)
+        assert await queue.final_status(mine.result_id) is None
+        assert await queue.final_status(other.result_id) is not None

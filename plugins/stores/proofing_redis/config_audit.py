@@ -5,8 +5,8 @@ arguments of slow commands; an eviction policy could drop a limit counter. Manag
 then the check says that it could not look.
 
 Replicas hold the same data, each with a configuration of its own. Those that the primaries, the sentinels,
-the cluster or another replica list are asked too. One that cannot be reached is told, but does not refuse the
-start: it may be down, and then no process could start until it is mended.
+the cluster or another replica list are asked too. One that cannot be reached is reported, but does not
+prevent the start: it may be down, and then no process could start until it is repaired.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class _View:
 
 
 async def audit_config(connection: RedisConnection, address: Address) -> list[str]:
-    """Return one sentence for each risk, with the servers that have it and how to mend it.
+    """Return one sentence for each risk, with the servers that have it and how to fix it.
 
     Takes one deadline for the primaries, and one for all replicas together.
 

@@ -1,4 +1,4 @@
-"""Hanging up on calls that were given up: a thread cannot be interrupted, but its socket can be shut.
+"""Aborting abandoned calls: a thread cannot be interrupted, but its socket can be shut.
 
 Without this a server that answers a byte a second would hold a thread, and the end of the process, for as
 long as it likes: botocore's time-outs hold for single reads.
@@ -22,8 +22,8 @@ AnswerT = TypeVar("AnswerT")
 _thread = threading.local()
 
 
-class Call(Generic[AnswerT]):
-    """One call of boto3, made in a thread; `hang_up` ends it from another.
+class AbortableCall(Generic[AnswerT]):
+    """One call of boto3, made in a thread; `abort` ends it from another.
 
     Args:
         function: makes the call.
@@ -32,8 +32,8 @@ class Call(Generic[AnswerT]):
     def __init__(self, function: Callable[[], AnswerT]) -> None:
         self._function = function
         self._connection: Any = None
-        self._line: Any = None
-        self._is_over = False
+        self._socket: Any = None
+        self._is_aborted = False
 
     def __call__(self) -> AnswerT:
         """Make the call, in this thread."""
@@ -47,23 +47,23 @@ class Call(Generic[AnswerT]):
         """Note the connection that this call goes through from now on.
 
         Raises:
-            OSError: the call was given up: it is not tried again.
+            OSError: the call was aborted: it is not tried again.
         """
         self._connection = connection
         connection.used_by = self
         if connection.sock is not None:
             # Kept, because the connection forgets it when the last answer begins to come in.
-            self._line = connection.sock
-        if self._is_over:
-            raise OSError("given up")
+            self._socket = connection.sock
+        if self._is_aborted:
+            raise OSError("aborted")
 
-    def hang_up(self) -> None:
-        """Let whatever the thread reads or writes end at once."""
-        self._is_over = True
+    def abort(self) -> None:
+        """Make whatever the thread reads or writes fail right away."""
+        self._is_aborted = True
         connection = self._connection
         if connection is None or connection.used_by is not self:
             return
-        line = connection.sock or self._line
+        line = connection.sock or self._socket
         if isinstance(line, socket.socket):
             with contextlib.suppress(OSError):
                 # Not the method of a TLS socket, which would pull the session from under its reader.
@@ -71,9 +71,9 @@ class Call(Generic[AnswerT]):
 
 
 class _Tracked:
-    """Mixed into a connection, tells the call of its thread that it is in use."""
+    """Mixed into a connection, registers with the call of its thread that it is in use."""
 
-    used_by: Call[Any] | None = None
+    used_by: AbortableCall[Any] | None = None
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
         _use(self)
@@ -82,7 +82,7 @@ class _Tracked:
     def connect(self) -> None:
         _use(self)
         super().connect()  # type: ignore[misc]
-        _use(self)  # given up before there was a socket to shut?
+        _use(self)  # aborted before there was a socket to shut?
 
 
 class _Connection(_Tracked, AWSHTTPConnection):  # type: ignore[misc]  # botocore's own bases disagree
@@ -102,7 +102,7 @@ class _TLSPool(AWSHTTPSConnectionPool):
 
 
 def prepare(client: Any) -> None:
-    """Let calls of the boto3 *client* be hung up. Before its first request."""
+    """Make calls of the boto3 *client* abortable. Before its first request."""
     session = client._endpoint.http_session  # noqa: SLF001 - botocore has no seam for connection classes
     session._pool_classes_by_scheme.update(http=_Pool, https=_TLSPool)  # noqa: SLF001 - shared with its managers
 

@@ -141,7 +141,7 @@ async def test_a_worker_leaves_a_frozen_server_soon(make_queue: Maker, dsn: str)
         begun_at = time.monotonic()
         stop.set()
         await task
-        # Most of it is the farewell.
+        # Most of it is spent on closing.
         assert time.monotonic() - begun_at < 6.0
         await proxy.set(NO_FAULT)
 
@@ -229,7 +229,7 @@ async def test_a_database_that_is_away_is_tried_ever_more_rarely(
 
 
 async def test_a_link_that_backs_off_is_back_soon(dsn: str) -> None:
-    """Uses in vain hardly burden what is away, and once it has come back it is used within seconds."""
+    """Failing uses hardly burden what is away, and once it has come back it is used within seconds."""
     async with proxied(dsn) as (proxy, url):
         link = ReconnectingConnection(PostgresSettings.model_validate({"dsn": url}), backs_off=True)
 
@@ -331,7 +331,7 @@ async def test_idle_connections_are_given_back(make_queue: Maker, sql: SQL) -> N
 
 
 async def test_a_worker_has_four_connections(make_queue: Maker, sql: SQL) -> None:
-    """Also one that looked at the schema first."""
+    """Also one that read the schema first."""
     queue = make_queue()
     await queue.open()
     stop = asyncio.Event()
@@ -350,7 +350,7 @@ async def test_a_worker_has_four_connections(make_queue: Maker, sql: SQL) -> Non
 
 
 async def test_a_wake_up_of_a_canceled_wait_is_passed_on(make_queue: Maker, limited: str) -> None:
-    """Whoever is woken and canceled in one turn of the event loop leaves the link to the next who waits."""
+    """Anyone who is woken and canceled in one turn of the event loop leaves the link to the next who waits."""
     pool = make_queue(dsn=limited, pool_size=1)._pool
 
     async def use() -> None:
