@@ -54,7 +54,7 @@ _ELSEWHERE = (
     ),
     (
         "S7",
-        "In a CPU child bombs, endless loops, crashes, forged answers cost one call each, alongside 50 others",
+        "In a CPU child bombs, endless loops, crashes, forged answers cost one call each; 50 others finish",
         "tests/core/base/test_cpu_pool.py",
     ),
     (

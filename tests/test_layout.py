@@ -17,7 +17,7 @@ ROOTS = ["core", "plugins/vendors", "plugins/queues", "plugins/stores", "server"
 #: Tools of this repository alone are in no wheel.
 SHIPPED = [root for root in ROOTS if root != "devtools"]
 PLUGINS = PROJECT["project"]["entry-points"]["proofing"]
-#: Plugins that need no library beside core's.
+#: Plugins that need no library besides core's.
 WITHOUT_EXTRA = {"local", "mock"}
 
 
@@ -231,7 +231,7 @@ NOT_AMERICAN = re.compile(
     r"\b(?:licence\w*|catalogue\w*|\w*colour\w*|\w*behaviour\w*|favour\w*|honour\w*|centre\w*|grey\w*"
     r"|(?:organ|normal|recogn|initial|serial|synchron|author|optim|minim|summar|categor)is(?:e|ed|es|ing|ation)\b"
     r"|analys(?:e|ed|ing)|judgement\w*|labelled|modelled|travelled|cancelled(?!\(\))|whilst|towards|afterwards"
-    r"|learnt|defence|offence|for ever)\b",
+    r"|learnt|spoilt|defence|offence|artefact\w*|programmes?|fulfil|enrol|for ever)\b",
     re.IGNORECASE,
 )
 
@@ -244,6 +244,26 @@ def test_the_spelling_is_american():
         if path != Path(__file__):
             found = NOT_AMERICAN.search(path.read_text())
             assert found is None, f"{path.relative_to(ROOT)}: {found and found[0]}"
+
+
+#: What a native reader stops at. The history (changelog, decisions) and recorded claims keep their words.
+OLD_IDIOMS = re.compile(
+    r"spelt(?![a-z])|\b[Ww]hoever\b|(?<![\w-])[Bb]eside(?![\w-])|\b[Ff]arewell|\bof ours\b"
+    r"|\bmend(?:ed)?\b|\bstood\b|\bgiven up\b"
+    r"|\ball the same\b|\blooked at\b|\b[Pp]ersons\b(?!-calendar)|\bSqlite(?!Storage\b)[A-Z]"
+)
+HISTORY = ("CHANGELOG.md", "docs/adr/", "docs/claims.md")
+
+
+def test_old_idioms_do_not_return():
+    """Names and texts are those of docs/glossary.md and of the field."""
+    for path in tracked(
+        "*.py", "*.md", "*.toml", "*.yaml", "*.html", "*.js", "*.css", "*.sql", "*.lua", "*.tf"
+    ):
+        name = str(path.relative_to(ROOT))
+        if path != Path(__file__) and not name.startswith(HISTORY):
+            found = OLD_IDIOMS.search(path.read_text())
+            assert found is None, f"{name}: {found and found[0]}"
 
 
 def test_links_of_the_documentation_lead_somewhere():

@@ -1,5 +1,4 @@
-"""Counts, erasures, lists and prunings of the postgres queue alongside a long backlog that no vacuum has
-seen.
+"""Counts, erasures, lists and prunings of the postgres queue with a long backlog that no vacuum has seen.
 
 ``python -m bench.backlog [--jobs N] [--ends N]`` from the root of the repository.
 """
@@ -33,8 +32,8 @@ _COLUMNS = (
     " and column_name not in ('id', 'owner', 'expires_at')"
 )
 _ENDS = (
-    "insert into proofing.job_done (id, enqueued_at, started_at, ended_at, attempts, crashes, end_state, queue,"
-    " kind, trace_id, final_status) select gen_random_uuid(), t, t, t, 1, 0, 'done', 'q', 'resolution',"
+    "insert into proofing.job_done (id, enqueued_at, started_at, ended_at, attempts, crashes, end_state,"
+    " queue, kind, trace_id, final_status) select gen_random_uuid(), t, t, t, 1, 0, 'done', 'q', 'resolution',"
     " repeat('t', 32), repeat('v', 300) from (select now() - make_interval(days => %s)"
     " + make_interval(secs => n * 604800.0 / %s) as t from generate_series(0, %s - 1) n) as s"
 )

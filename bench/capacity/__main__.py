@@ -1,5 +1,4 @@
-"""What one whole proofing writes to PostgreSQL and Redis, and asks of S3 and KMS, alongside what bench-flow
-has.
+"""What one whole proofing writes to PostgreSQL and Redis and asks of S3 and KMS; bench-flow has the rest.
 
 Each message has a data key of its own here, so that every seal and every opening is one request to KMS; how
 many requests become of them with shared keys is computed by scripts/capacity.py. CAPACITY_RUNS sets how

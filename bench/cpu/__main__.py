@@ -105,7 +105,7 @@ async def measure_calls() -> list[Row]:
 
 async def measure_starts() -> list[Row]:
     """Measure the first call of a child, and how long the loop stands still while one is started."""
-    first, current = [], []
+    first, pauses = [], []
     for _ in range(STARTS):
         pool = CPUPool(1)
 
@@ -116,7 +116,7 @@ async def measure_starts() -> list[Row]:
         await pool.close()
         started = time.perf_counter()
         child = CPUChild("bench.cpu.functions")
-        stands.append((time.perf_counter() - started) * 1000)
+        pauses.append((time.perf_counter() - started) * 1000)
         await child.begin()
         await child.stop()
     return [
@@ -124,9 +124,9 @@ async def measure_starts() -> list[Row]:
         Row(
             measure="start of a child, in which the loop stands still",
             unit="ms",
-            ours=statistics.median(stands),
+            ours=statistics.median(pauses),
             limit="<= 5 ms",
-            runs=stands,
+            runs=pauses,
         ),
     ]
 

@@ -235,7 +235,7 @@ class Person:
     async def give(self, side: str, content: bytes, name: str = "photo.jpg") -> None:
         """Choose a file for one side."""
         field, replace = self.page.locator(f"#{side}"), self.side(side).locator("[data-replace]")
-        # As for people: there is no field before the script listens to it, nor alongside a photo that is ready.
+        # As for people: there is no field before the script listens to it, nor one for a photo that is ready.
         await expect(field.or_(replace).filter(visible=True).first).to_be_visible()
         if await replace.is_visible():
             async with self.page.expect_file_chooser() as choosing:

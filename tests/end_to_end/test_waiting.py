@@ -113,7 +113,7 @@ async def test_announcements(unattended, person):
 
 
 async def test_one_stream_for_all_tabs(unattended, person):
-    """More tabs than a browser opens connections wait at the same time, and other pages load alongside them."""
+    """More tabs than a browser opens connections wait at the same time, and other pages load meanwhile."""
     context = person.page.context
     streams = []
     context.on("request", lambda request: streams.append(request) if request.url.endswith("/events") else 0)

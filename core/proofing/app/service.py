@@ -1,4 +1,4 @@
-"""What a front end calls: submit, track, collect the result, cancel. It is all of the job life cycle that HTTP sees."""
+"""What a front end calls: submit, track, collect the result, cancel; all of the life cycle that HTTP sees."""
 
 import asyncio
 import logging

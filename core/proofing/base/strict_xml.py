@@ -40,7 +40,7 @@ def parse_xml(content: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MA
     parser.ProcessingInstructionHandler = _refuse
     parser.SkippedEntityHandler = _refuse
     parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end_state
+    parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
         parser.Parse(content, True)

@@ -115,7 +115,7 @@ class _Walk:
 
     def _payload(self, marker: int) -> memoryview:
         """Step over the segment of *marker* and return what it holds after its length."""
-        # Zero is not a marker; SOI would begin another image, and the other markers are reserved or stand alone.
+        # Zero is not a marker; SOI would begin another image, the other markers are reserved or have no data.
         has_length = marker not in {0x00, 0xD8, _END} and marker not in _ALONE
         if not has_length or self.position + 2 > len(self.content):
             raise ImageError("truncated")

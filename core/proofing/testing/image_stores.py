@@ -323,7 +323,7 @@ class ImageStoreContract(ABC):
             await store.read(terms.object_key, max_bytes=len(body))
 
     async def test_sweep_of_what_is_over(self, store: ImageStore) -> None:
-        """Young objects are deleted when they are reported as over, others stay; a key is passed as it was signed."""
+        """Young objects that are reported as over are deleted, others stay; keys are passed as signed."""
         bodies = {}
         for _ in range(3):
             terms, body = make_terms()

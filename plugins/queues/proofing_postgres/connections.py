@@ -257,7 +257,7 @@ def _has_ended(connection: AsyncConnection[Row]) -> bool:
     Without this, each connection that idled through a restart would fail the first call that uses it.
     """
     try:
-        # Neither call waits. The first may read the server's closing message, and then the second sees the end.
+        # Neither call waits. The first may read the server's closing message; then the second sees the end.
         connection.pgconn.consume_input()
         connection.pgconn.consume_input()
     except Exception:  # noqa: BLE001 - a connection that cannot be asked is of no use, whatever the reason

@@ -49,7 +49,7 @@ class Enqueuer:
         """Persist *messages* in a transaction of our own. See `proofing.plugin.Queue.enqueue`."""
         name, parameters = _statement(messages)
         async with self._pool.link() as link, link.use() as connection:
-            # A sender without an answer stops waiting after so long, and from then on nothing may be accepted.
+            # A sender without an answer stops waiting after so long; from then on nothing may be accepted.
             until = connection.server_time(later_seconds=self._pool.timeout_seconds)
             _rows, accepted = await link.execute(connection, name, [*parameters, until])
             is_late = False
@@ -105,7 +105,7 @@ class Enqueuer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _notify(self, wake: tuple[str, str]) -> None:
-        """Send a notification in the background, unless one is about to go that will do for this insert too."""
+        """Send a notification in the background, unless one that will do for this insert is about to go."""
         if wake not in self._waiting:
             self._waiting.add(wake)
             since = time.monotonic() - self._notified_at.get(wake, float("-inf"))

@@ -1,5 +1,4 @@
-"""What a cluster needs when a node goes silent: fresh connections, and a check whether another took its
-place.
+"""What a cluster needs when a node goes silent: fresh connections, and a check for its successor.
 
 redis-py reads the map of the slots again only after an error of a node, and a node that says nothing gives
 none. Closing the whole client would make it read the map, but would also end the calls to the other nodes
@@ -21,8 +20,7 @@ _Slots = Sequence[Sequence[object]]
 
 
 async def forget(connections: Iterable[AbstractConnection]) -> None:
-    """Close idle connections right away, without the TLS close notification, which a silent peer would not
-    answer.
+    """Close idle connections right away, without the notification that a silent peer would not answer.
 
     They stay in their pool and connect again when next used. Nothing waits here: a caller that takes one of
     them meanwhile would write to a connection that is half closed.

@@ -1,4 +1,4 @@
-"""What each kind of job does alongside asking: pictures at the gate, switches, jurisdictions, phone vendors."""
+"""What each kind of job does besides asking: images at the gate, switches, jurisdictions, phone vendors."""
 
 from dataclasses import replace
 

@@ -368,7 +368,7 @@ async def test_an_answer_is_charged(process):
 
 
 async def test_a_job_that_was_called_off_asks_no_vendor(process):
-    """Not even when the record of it is lost: anyone who calls off and anyone who starts set the same mark."""
+    """Not even when the record of it is lost: calling off and starting set the same mark."""
     async with process() as running:
         message = await message_of(running.runtime)
         mark = start_mark(message.result_id, running.service.settings, canceled=True)

@@ -107,7 +107,7 @@ async def test_names_of_counters_hold_no_address(parts):
 
 
 async def test_calls_of_a_vendor_stay_within_its_budget(parts):
-    """Counted before the call, anyone who calls; a vendor without a budget is always asked, one of 0 never."""
+    """Counted before the call; a vendor without a budget is always asked, one of 0 never."""
     shared, budgets, clock = parts
     assert Counter(await asyncio.gather(*(budgets.spend("mock:document") for _ in range(9)))) == {
         True: 2,

@@ -350,7 +350,7 @@ async def test_a_worker_has_four_connections(make_queue: Maker, sql: SQL) -> Non
 
 
 async def test_a_wake_up_of_a_canceled_wait_is_passed_on(make_queue: Maker, limited: str) -> None:
-    """Anyone who is woken and canceled in one turn of the event loop leaves the link to the next who waits."""
+    """One that is woken and canceled in the same turn of the event loop leaves the link to the next."""
     pool = make_queue(dsn=limited, pool_size=1)._pool
 
     async def use() -> None:

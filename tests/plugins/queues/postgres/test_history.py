@@ -23,7 +23,8 @@ async def fill(sql: SQL, days_ago: float) -> None:
     """Add one day's ends, in the order of their time, as workers write them."""
     await sql(
         "insert into proofing.job_done (id, enqueued_at, started_at, ended_at, attempts, crashes, end_state,"
-        " queue, kind, trace_id, final_status) select gen_random_uuid(), t, t, t, 1, 0, 'done', 'q', 'resolution',"
+        " queue, kind, trace_id, final_status)"
+        " select gen_random_uuid(), t, t, t, 1, 0, 'done', 'q', 'resolution',"
         " repeat('t', 32), repeat('v', 300) from (select now() - make_interval(secs => %s) +"
         " make_interval(secs => n * 86400.0 / %s) as t from generate_series(0, %s - 1) n) as s",
         days_ago * _DAY,
