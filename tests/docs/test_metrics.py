@@ -26,7 +26,7 @@ STATS = QueueStats(
     running={},
     oldest_seconds=1.5,
     workers=2,
-    details={"dead_rows": 3.0, 'spoilt"} name': 1.0},
+    details={"dead_rows": 3.0, 'spoiled"} name': 1.0},
     totals={"rescued": 2.0, "pickup_notify_count": 4.0, "pickup_notify_seconds": 0.1},
 )
 
@@ -118,7 +118,7 @@ def test_counters_and_gauges_are_what_their_names_promise():
     text = text_of()
     assert "# TYPE proofing_queue_rescued_total counter" in text
     assert "# TYPE proofing_queue_dead_rows gauge" in text
-    assert "spoilt" not in text
+    assert "spoiled" not in text
     assert "_created" not in text
     assert 'proofing_vendor_out{vendor="acme"} 1.0' in text
     assert 'proofing_vendor_out{vendor="mock"} 0.0' in text
