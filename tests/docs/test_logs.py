@@ -16,7 +16,7 @@ SOURCES = [path for root in ("core", "plugins", "server") for path in (ROOT / ro
 REGISTER = ROOT / "core/proofing/base/logs.py"
 #: What the word at the end of an event says of it.
 FAILURE = re.compile(
-    r"(failed|refused|lost|unavailable|taken|broken|forged|violation|down|killed|incomplete|fenced|risk|not_\w+)$"
+    r"(failed|refused|lost|unavailable|taken|broken|forged|violation|down|killed|denied|incomplete|fenced|risk|not_\w+)$"
 )
 
 
