@@ -33,7 +33,8 @@ _COLUMNS = (
 )
 _ENDS = (
     "insert into proofing.job_done (id, enqueued_at, started_at, ended_at, attempts, crashes, end_state,"
-    " queue, kind, trace_id, final_status) select gen_random_uuid(), t, t, t, 1, 0, 'done', 'q', 'resolution',"
+    " queue, kind, trace_id, final_status)"
+    " select gen_random_uuid(), t, t, t, 1, 0, 'done', 'q', 'resolution',"
     " repeat('t', 32), repeat('v', 300) from (select now() - make_interval(days => %s)"
     " + make_interval(secs => n * 604800.0 / %s) as t from generate_series(0, %s - 1) n) as s"
 )

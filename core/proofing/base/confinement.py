@@ -174,7 +174,7 @@ def limit(*, seconds: float, megabytes: int) -> None:
         (resource.RLIMIT_DATA, (data, data)),
         (resource.RLIMIT_AS, (data + _RESERVED_BYTES, data + _RESERVED_BYTES)),
     ):
-        # A lower hard limit of ours holds on; macOS knows no limit of address space.
+        # A hard limit that is lower already stays; macOS knows no limit of address space.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, bounds)
     signal.setitimer(signal.ITIMER_REAL, seconds)

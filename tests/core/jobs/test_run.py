@@ -324,7 +324,7 @@ async def test_the_intent_is_noted_once_and_before_the_first_call(begin, vendor,
 
 
 async def test_an_adapter_that_calls_nobody_through_us_notes_its_intent_first(begin):
-    """It names no hosts, so nothing of ours would see its call."""
+    """It names no hosts, so none of our code would see its call."""
     run = begin()
     noted = []
     loaded = loaded_of(
