@@ -12,9 +12,9 @@ class CPUWork(Protocol):
         """Call ``function(data, args)`` in a child process, and return what it returns.
 
         The child has the code of this installation and what is handed to it: no secrets, environment, files,
-        descriptors or network of its parent, no other processes, and nothing of earlier calls. Few run at once
-        (setting ``cpu_children``); calls wait their turn, the packages of the functions one after another.
-        When this call is canceled, the child is killed.
+        descriptors or network of its parent, no other processes, and nothing of earlier calls. Few run at
+        once (setting ``cpu_children``); calls wait their turn, the packages of the functions one after
+        another. When this call is canceled, the child is killed.
 
         Args:
             function: ``package.module:function``, a plain function of two arguments. Its module is imported
