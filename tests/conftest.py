@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from coverage import Coverage
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,6 +65,12 @@ class FolderScheduling(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FolderScheduling | None:
     """Have `--dist loadfile` keep folders together, too."""
     return FolderScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_sessionfinish() -> None:
+    """Save what coverage.py measured: xdist kills a process that takes more than 10 s to end."""
+    if measured := Coverage.current():
+        measured.save()
 
 
 def find_chromium() -> str | None:
