@@ -27,7 +27,7 @@ _SYSTEM_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FIRST_PORT, _LAST_PORT = 10240, 65536
 _MANY_PORTS = 1000
 #: What makes a port this process's own, for as long as it lives.
-_claims: list[socket.socket] = []
+_claims: list[int] = []
 
 
 class _Keeper:
@@ -108,7 +108,7 @@ def free_port() -> int:
         except OSError:
             claim.close()
         else:
-            _claims.append(claim)
+            _claims.append(claim.detach())
             return port
     raise OSError(errno.EADDRINUSE, "no port is free for a test")
 
