@@ -138,7 +138,7 @@ def test_nothing_but_processes_starts_processes():
     own = {
         root / "core/proofing/testing/processes.py",
         Path(__file__),
-        # The first tries in a CPU child, which ends with what it started; the second measures a library's pool.
+        # The first tries in a CPU child, which ends with it; the second measures the pool of a library.
         root / "tests/core/base/cpu_functions/hostile_work.py",
         root / "bench/cpu/__main__.py",
     }
