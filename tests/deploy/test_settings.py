@@ -30,7 +30,7 @@ def proofing_proofers():
     ]
 """
 KINDS = {
-    "phone_vendors": '["acme:address"]',
+    "phone_vendors": '["acme:phone"]',
     "device_vendor": "acme:device",
     "document_vendor": "acme:document",
     "resolution_vendor": "acme:resolution",
