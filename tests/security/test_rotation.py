@@ -113,10 +113,11 @@ async def run_jobs(workers, reader, jobs):
 
 
 async def follow(service, person, result_id, kind):
-    """Wait for a job as its page would; return how it ended, and whether its result opened."""
+    """Wait for a job as its page would; return how it ended, and whether what result it has opened."""
     record = await service.wait(person, result_id, kind, timeout_seconds=WAIT_SECONDS)
     finished = await service.finished_job(person, result_id, kind)
-    return record and record.end_state, finished is not None and finished.result is not None
+    has_result = finished is not None and (finished.result is not None or kind is JobKind.PHONE)
+    return record and record.end_state, has_result
 
 
 class Keys:

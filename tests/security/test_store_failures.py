@@ -173,7 +173,7 @@ async def everybody(shape, cases, monkeypatch, cut, heal):
     is awaited alongside what they do then.
     """
     service = shape.web.service
-    submitted, submit, is_cut = count(1), service.submit_applicant, JobKind.RESOLUTION, asyncio.Event()
+    submitted, submit, is_cut = count(1), service.submit_applicant, asyncio.Event()
 
     async def submit_applicant(*arguments, **named):
         if next(submitted) == cases // 2:

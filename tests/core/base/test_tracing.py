@@ -106,7 +106,7 @@ async def test_a_job_without_a_trace_begins_one(process, spans):
         await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         tracing.use_provider(tracing_provider)
         await running.drain()
-    assert spans()["perform address"].parent is None
+    assert spans()["perform phone"].parent is None
 
 
 async def test_a_failure_leaves_its_class_and_no_text(spans):
@@ -132,7 +132,7 @@ def test_what_is_not_registered_is_left_out(spans):
     """As in log lines."""
     with tracing.span("work", ssn="900-66-1234", step="one") as work:
         work.set(name="Susan", outcome=JobKind.PHONE)
-    assert spans()["work"].attributes == {"proofing.vendor.step": "one", "proofing.outcome": "address"}
+    assert spans()["work"].attributes == {"proofing.vendor.step": "one", "proofing.outcome": "phone"}
 
 
 @pytest.mark.parametrize(

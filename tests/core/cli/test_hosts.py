@@ -76,12 +76,12 @@ def test_the_hosts_of_the_vendors_in_the_settings(acme, printed):
     assert (code, json.loads(output.out)) == (0, {"acme:resolution": ["api.acme.example"]})
     code, output = printed(
         "--json",
-        phone_vendors=["mock", "acme:address"],
+        phone_vendors=["mock", "acme:phone"],
         resolution_vendor_percentages={"acme:resolution": 5},
         acme={"resolution_host": "other.example"},
     )
     assert json.loads(output.out) == {
-        "acme:address": ["phones.example", "phones.example:8443"],
+        "acme:phone": ["phones.example", "phones.example:8443"],
         "acme:resolution": ["other.example"],
     }
 
@@ -95,7 +95,7 @@ def test_for_people(acme, printed):
 def test_wrong_settings_print_no_list(acme, printed, monkeypatch):
     """A list that lacks a vendor would close its way out."""
     monkeypatch.setenv("PROOFING_ACME__RESOLUTION_HOST", '["a"]')
-    code, output = printed("--json", resolution_vendor="acme:resolutoin", phone_vendors=["acme:address"])
+    code, output = printed("--json", resolution_vendor="acme:resolutoin", phone_vendors=["acme:phone"])
     assert (code, output.out) == (78, "")
     assert "resolution_vendor: no enabled plugin offers acme:resolutoin" in output.err
     assert "acme.resolution_host: must be" in output.err
