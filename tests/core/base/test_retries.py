@@ -2,7 +2,7 @@
 
 import pytest
 
-from proofing.base import patience
+from proofing.base import retries
 from proofing.base.errors import StoreUnavailableError
 from proofing.base.retries import retry_while_unavailable
 
@@ -24,8 +24,8 @@ class Clock:
 def clock(monkeypatch):
     """A clock in place of that of the module."""
     clock = Clock()
-    monkeypatch.setattr(patience, "time", clock)
-    monkeypatch.setattr(patience, "asyncio", clock)
+    monkeypatch.setattr(retries, "time", clock)
+    monkeypatch.setattr(retries, "asyncio", clock)
     return clock
 
 
