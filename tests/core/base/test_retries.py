@@ -49,5 +49,5 @@ async def test_a_store_that_is_back_is_noticed_within_a_second(clock, moment):
 async def test_patience_ends(clock):
     """The error of the last try is raised in time."""
     with pytest.raises(StoreUnavailableError):
-        await retry_while_unavailable(away_until(clock, 100.0), patience_seconds=15.0)
+        await retry_while_unavailable(away_until(clock, 100.0), retry_seconds=15.0)
     assert 14.0 <= clock.now <= 15.0
