@@ -42,8 +42,9 @@ PLAYER = """\
 #!/bin/bash
 here={here}
 set -- "${{0##*/}}" "$@"
-printf '%s\\x1f' "$@" "${{PROOFING_POSTGRES__DSN-}}" >>"$here/calls"
-printf '\\x1e' >>"$here/calls"
+printf -v line '%s\\x1f' "$@" "${{PROOFING_POSTGRES__DSN-}}"
+# One write: the commands of a pipeline run at the same time.
+printf '%s\\x1e' "$line" >>"$here/calls"
 [ "$1 ${{2-}}" != "python3.11 -c" ] || exec {python} "${{@:2}}"
 case "$*" in
 {cases}
