@@ -121,6 +121,7 @@ class Again(Walk):
 
     async def _document(self):
         await super()._document()
+        await self._follow()
         await self._get("/document")
         await super()._document()
 
