@@ -63,7 +63,7 @@ _VERSIONS = (
     *_FAST,
     "tests/plugins/stores/redis/test_contract.py",
     "tests/plugins/stores/redis/test_faults.py",
-    "tests/plugins/queues/postgres/test_links.py",
+    "tests/plugins/queues/postgres/test_connections.py",
 )
 
 
