@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from coverage import Coverage
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +43,10 @@ _CLOSE_SECONDS = 10
 INSTALL_HINT = (
     "no Chromium found: apt-get install --no-install-recommends chromium-headless-shell, or set E2E_BROWSER"
 )
+
+# How long one example takes says how busy the machine is.
+settings.register_profile("proofing", deadline=None)
+settings.load_profile("proofing")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

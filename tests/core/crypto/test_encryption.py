@@ -134,7 +134,7 @@ async def test_every_truncation_and_extension_is_found():
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_bytes_never_open(blob):
     """Garbage gives the one error, never another."""
     with pytest.raises(EncryptionError):

@@ -191,7 +191,7 @@ def test_ten_thousand_malformed_pictures_never_crash_nor_cost():
 
 
 @given(st.binary(max_size=4_096), st.sampled_from([b"", JPEG[:3], JPEG[:200], PNG[:8], PNG[:33]]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_behind_any_beginning_give_a_typed_answer(tail, beginning):
     """No bytes whatever raise anything but the typed error."""
     code = refusal(beginning + tail)
@@ -199,7 +199,7 @@ def test_any_bytes_behind_any_beginning_give_a_typed_answer(tail, beginning):
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_flipped_byte_of_a_png_is_always_found(data):
     """Each chunk's checksum is verified."""
     position = data.draw(st.integers(0, len(PNG) - 1))

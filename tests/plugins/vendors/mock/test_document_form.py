@@ -205,7 +205,7 @@ def test_length_and_bytes():
         alphabet=st.sampled_from(list("abdocument: {}[],'\"!&*?|>-\n\t#%@`0123456789.<=~é")), max_size=200
     )
 )
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 def test_no_text_raises_anything_else(text):
     """Whatever is written, it is a form or a form error."""
     with contextlib.suppress(FormError):
@@ -213,7 +213,7 @@ def test_no_text_raises_anything_else(text):
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_no_bytes_raise_anything_else(content):
     """Nor do bytes."""
     with contextlib.suppress(FormError):
