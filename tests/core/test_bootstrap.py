@@ -15,6 +15,7 @@ from proofing.base.errors import (
     StoreUnavailableError,
 )
 from proofing.cli import main
+from proofing.contracts.continuation import Again
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Capability
 from proofing.contracts.results import ProoferKind
@@ -604,27 +605,24 @@ async def test_a_check_passes_on_what_a_backend_advises(settings_file):
     assert reports["result_store"].advice == ()
 
 
-class Hosted:
-    """A proofer of the shape that nobody drives."""
+class Forgetful:
+    """A proofer that cannot go on with what it left pending."""
 
-    def start(self, request, context, *, return_url):
-        """Open a session."""
-
-    def event_reference(self, headers, body, now):
-        """Read an event."""
-
-    def fetch(self, vendor_reference, context):
-        """Fetch the answer."""
+    def proof(self, request, context):
+        """Answer later."""
 
 
 async def test_a_vendor_that_cannot_be_asked_stops_the_start(settings_file):
-    """A hosted session is not driven, and says so before anything is opened."""
+    """One that promises to answer later and cannot go on says so before anything is opened."""
     configuration = await bootstrap.configure(settings_file(), {"PROOFING_ENV": "test"})
     loaded = configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
     loaded.descriptor = ProoferDescriptor(
-        name="mock", kind=ProoferKind.DOCUMENT, make=lambda _settings: Hosted(), maturity=Maturity.MOCK
+        name="mock", kind=ProoferKind.DOCUMENT, make=lambda _settings: Forgetful(), maturity=Maturity.MOCK
     )
-    with pytest.raises(ConfigurationError, match=r"document_vendor: .*hosted sessions are not driven yet"):
+    loaded.descriptor = replace(loaded.descriptor, continues=frozenset({Again}))
+    with pytest.raises(
+        ConfigurationError, match=r"document_vendor: .*cannot be asked: it has no method resume"
+    ):
         async with bootstrap.start(configuration, "worker"):
             pytest.fail("it must not start")
 

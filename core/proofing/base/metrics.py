@@ -20,6 +20,7 @@ _JOB_SECONDS = (*_SECONDS[:-1], 50, 60)
 
 JOBS_SUBMITTED = Counter("proofing_jobs_submitted", "Jobs submitted", ["kind", "mode"])
 JOBS_ENDED = Counter("proofing_jobs_ended", "Jobs ended by this process", ["kind", "end_state", "outcome"])
+JOBS_PARKED = Counter("proofing_jobs_parked", "Runs that ended because a vendor answers later", ["kind"])
 JOB_QUEUED_SECONDS = Histogram(
     "proofing_job_queued_seconds",
     "Time from the submit of jobs to their start",

@@ -5,16 +5,12 @@ through ``context.http`` (its only way out), and reads the answer into a result.
 or client of its own. Methods may be ``async def`` or plain ``def``; plain ones run in threads of their
 plugin, eight at most, and use ``context.sync``.
 
-Three shapes, distinguished by an adapter's methods:
+Two shapes:
 
 * *answer*: ``proof(request, context)`` returns the result;
-* *submit, then poll* (`PollingProofer`): ``submit`` returns the vendor's id, ``poll`` the result or None
-  while it is not ready; core asks again until the deadline;
-* *hosted session, then webhook* (`HostedProofer`): ``start`` returns the page the person goes to, and
-  ``fetch`` the result once the vendor's webhook, or the person's return, says that it is ready.
-
-Core drives the first two. The third is a contract that adapters can be written and tested against; a proofer
-that has no other shape is refused at start, because hosted sessions are not driven yet.
+* *answer later* (`ResumableProofer`): ``proof`` may return a `Pending` instead, and ``resume`` goes on when
+its
+  time has come. Its descriptor declares ``continues``. A question that takes minutes holds no worker.
 """
 
 import logging
@@ -27,6 +23,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.bodies import StreamedBody
+from proofing.contracts.continuation import Again, Because, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
@@ -55,7 +52,7 @@ class ProofingRequest:
 
     Attributes:
         applicant: a copy with the declared attributes only.
-        images: the pictures, for document proofers.
+        images: the pictures, for document proofers; none for `ResumableProofer.resume`.
         image_source: where the pictures came from (``upload``, ``camera``), for document proofers.
         device_session_id: the browser's profiling session, for device proofers.
         request_ip: the browser's address, for device proofers.
@@ -103,7 +100,7 @@ class ProofingContext:
     """What a proofer may use.
 
     Attributes:
-        idempotency_key: derived from the result id; the same for a repeated call.
+        idempotency_key: of this question of this job; the same for a repeated call.
         http: the outbound client: proxy, host allow-list, certificates, deadline, byte cap, redaction,
             timing.
         unbilled: a context manager for calls that the vendor does not bill (authentication, session creation,
@@ -142,54 +139,30 @@ class Proofer(Protocol[ResultT_co]):
 
 
 @runtime_checkable
-class PollingProofer(Protocol[ResultT_co]):
-    """The shape *submit, then poll*."""
+class ResumableProofer(Protocol[ResultT_co]):
+    """The shape *answer later*."""
 
-    def submit(self, request: ProofingRequest, context: ProofingContext) -> str | Awaitable[str]:
-        """Hand in the question and return the vendor's id."""
+    def proof(
+        self, request: ProofingRequest, context: ProofingContext
+    ) -> ResultT_co | Pending | Awaitable[ResultT_co | Pending]:
+        """Ask the vendor, and return its answer or what to do until there is one."""
 
-    def poll(
-        self, vendor_reference: str, context: ProofingContext
-    ) -> ResultT_co | Awaitable[ResultT_co | None] | None:
-        """Return the answer, or None while the vendor works."""
+    def resume(
+        self, request: ProofingRequest, pending: Pending, because: Because, context: ProofingContext
+    ) -> ResultT_co | Pending | Awaitable[ResultT_co | Pending]:
+        """Go on with a question that was pending, perhaps in another process, and return as `proof` does.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class HostedSession:
-    """A page at the vendor where the person goes on.
-
-    Attributes:
-        url: where to send the person; a bearer secret.
-        vendor_reference: the vendor's id of the session.
-    """
-
-    url: str
-    vendor_reference: str
-
-
-@runtime_checkable
-class HostedProofer(Protocol[ResultT_co]):
-    """The shape *hosted session, then webhook*."""
-
-    def start(
-        self, request: ProofingRequest, context: ProofingContext, *, return_url: str
-    ) -> HostedSession | Awaitable[HostedSession]:
-        """Open a session at the vendor."""
-
-    def event_reference(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str | None:
-        """Check a webhook's signature and return the vendor's id of what is ready, or None for other events.
-
-        Raises:
-            VendorError: the event is not the vendor's.
+        Args:
+            request: as it was given to `proof`, but for images: they are deleted when the job is parked.
+            pending: what the last call returned.
+            because: why it is called now.
+            context: of this call. Its time is a new one. Polls that the vendor does not bill belong into
+                ``context.unbilled()``: a worker that dies in any other call ends the job as *unknown
+                outcome*.
         """
 
-    def fetch(
-        self, vendor_reference: str, context: ProofingContext
-    ) -> ResultT_co | Awaitable[ResultT_co | None] | None:
-        """Return the answer, or None while there is none."""
 
-
-AnyProofer = Proofer[VendorResult] | PollingProofer[VendorResult] | HostedProofer[VendorResult]
+AnyProofer = Proofer[VendorResult] | ResumableProofer[VendorResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +184,9 @@ class ProoferDescriptor:
         needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
             only a match passes.
         accepts_test_documents: whether it reads the testers' YAML form in place of a picture.
+        continues: what a `Pending` of it may say; empty for a proofer that always answers at once. Such a
+            vendor needs jobs: it is refused while the switch of its kind has questions answered inside the
+            request.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
         maturity: how far it can be trusted.
@@ -227,5 +203,6 @@ class ProoferDescriptor:
     jurisdictions: frozenset[str] | None = None
     needs_selfie: bool = False
     accepts_test_documents: bool = False
+    continues: frozenset[type[Again]] = frozenset()
     idempotent: bool = False
     maturity: Maturity = Maturity.DOCUMENTED

@@ -9,7 +9,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -43,6 +43,9 @@ class Capability(StrEnum):
     WITHDRAW = "withdraw"
     #: Ages are judged by one clock, the store's, whatever the hosts' clocks say.
     STORE_CLOCK = "store_clock"
+    #: A `Parked` job waits in the queue for its time; see `JobHandler.run`. Every queue that a worker works
+    #: on must have it where a vendor answers later.
+    PARK = "park"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -66,6 +69,7 @@ class JobMessage:
         deadline_seconds: a job that runs longer is ended as `EndState.TIMED_OUT`.
         delay_seconds: do not start before.
         unique_key: refuse a second one while a job with this key waits or runs.
+        is_parked: whether *encrypted_arguments* are those of a `Parked` job that runs again.
     """
 
     result_id: str
@@ -84,6 +88,7 @@ class JobMessage:
     deadline_seconds: float = 55.0
     delay_seconds: float = 0.0
     unique_key: str | None = None
+    is_parked: bool = False
 
     def __repr__(self) -> str:
         return f"JobMessage({self.kind.value} {self.result_id})"
@@ -104,6 +109,25 @@ class JobMessage:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Parked:
+    """What the queue keeps of a job that waits for its vendor, in place of its message's.
+
+    The job becomes ready again after *run_in_seconds*, as one that has never begun a vendor call; its age,
+    for `JobMessage.stale_after_seconds` and the picking up, counts from then. It keeps its id, its unique key
+    and its counter keys; its object keys are gone.
+
+    Attributes:
+        encrypted_arguments: sealed bytes.
+        run_in_seconds: at least 0.
+        vendor: whom it waits for; operators see it.
+    """
+
+    encrypted_arguments: bytes
+    run_in_seconds: float
+    vendor: str
+
+
 class ClaimedJob(Protocol):
     """One start of a job by this worker. Invalid as soon as the lease is lost."""
 
@@ -117,7 +141,7 @@ class ClaimedJob(Protocol):
 
     @property
     def age_seconds(self) -> float:
-        """How long ago it was enqueued, by the queue's clock, at this moment."""
+        """How long ago it was enqueued, or became ready again, by the queue's clock, at this moment."""
 
     async def record_intent(self, vendor_name: str) -> None:
         """Record durably that the job's first vendor call is about to begin.
@@ -133,8 +157,11 @@ class ClaimedJob(Protocol):
 class JobHandler(Protocol):
     """What a queue's worker does with jobs; core implements it."""
 
-    async def run(self, job: ClaimedJob) -> StatusRecord:
-        """Run the job to its end, publish the result, and return the effective record.
+    async def run(self, job: ClaimedJob) -> StatusRecord | Parked:
+        """Run the job to its end, publish the result, and return the effective record; or have it parked.
+
+        The queue writes what is parked like an end: fenced, in the row or message of the job itself. A job
+        that was canceled meanwhile is not parked; its end is published.
 
         Raises:
             asyncio.CancelledError: the queue took the job back (lease lost, drain over, canceled);
@@ -171,7 +198,8 @@ class JobSummary:
         ended_seconds: how long ago it ended; None while it has no end.
         executions: how often it was started.
         end_state: how it ended, or is about to.
-        vendor: the one whose call began first; None before, and where the queue does not keep it.
+        vendor: the one whose call began first, or whom it waits for; None before, and where the queue does
+            not keep it.
     """
 
     result_id: str
@@ -334,6 +362,17 @@ class Queue(Protocol):
 
     async def stats(self) -> QueueStats:
         """Return counts and ages."""
+
+
+def parked_message(message: JobMessage, parked: Parked) -> JobMessage:
+    """Return *message* as it runs again after it was parked."""
+    return replace(
+        message,
+        encrypted_arguments=parked.encrypted_arguments,
+        object_keys=(),
+        delay_seconds=0.0,
+        is_parked=True,
+    )
 
 
 def pause_sentences(paused: Mapping[str, float]) -> list[str]:

@@ -145,6 +145,7 @@ class StatusRecord:
         owner: opaque reference of the person whose session submitted it.
         submitted_at: seconds since the epoch, by the result store's clock.
         finished_at: the same; None while in progress.
+        pending_until: the same, of a job that waits for a vendor's later answer: when it ends at the latest.
         reasons: reason and error codes for the screens; no PII.
         fields: field of the form to the code of what is wrong with it, for document errors.
         timed_out: whether a vendor ran out of time.
@@ -162,6 +163,7 @@ class StatusRecord:
     fields: Mapping[str, str] | None = None
     timed_out: bool = False
     finished_at: float | None = None
+    pending_until: float | None = None
     mac: str = ""
 
     @property
@@ -199,8 +201,13 @@ class StatusRecord:
             fields=wrong_fields,
             timed_out=timed_out,
             finished_at=at,
+            pending_until=None,
             mac="",
         )
+
+    def parked(self, *, until: float) -> Self:
+        """Return this record as that of a job that waits for its vendor, without a MAC."""
+        return replace(self, pending_until=until, mac="")
 
     def signed_part(self) -> bytes:
         """Return the canonical bytes that the MAC covers."""
@@ -232,6 +239,7 @@ class StatusRecord:
                 fields=values["fields"],
                 timed_out=values["timed_out"],
                 finished_at=values["finished_at"],
+                pending_until=values["pending_until"],
                 mac=values["mac"],
             )
         except (KeyError, TypeError, ValueError, RecursionError):

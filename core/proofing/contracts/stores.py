@@ -135,6 +135,12 @@ class ResultStore(Protocol):
         returned. Writing is one atomic step. A record that was never begun, or was lost, is written.
         """
 
+    async def update(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
+        """Keep *record*, which is in progress, in place of what is stored; False when that is an end. Atomic.
+
+        Nobody who waits is woken.
+        """
+
     async def status(self, result_id: str) -> StatusRecord | None:
         """Return the record, or None when there is none (anymore)."""
 

@@ -1,5 +1,7 @@
 """What each kind of sealed message is bound to, so that none opens in another's place."""
 
+from dataclasses import replace
+
 from proofing.contracts.queues import JobMessage
 from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import SealContext
@@ -18,6 +20,11 @@ def arguments_context(message: JobMessage) -> SealContext:
     return SealContext(
         purpose=Purpose.ARGUMENTS, subject=message.owner, item=f"{message.kind.value}/{message.result_id}"
     )
+
+
+def parked_context(message: JobMessage) -> SealContext:
+    """Return what the arguments of a parked job are bound to."""
+    return replace(arguments_context(message), purpose=Purpose.PARKED)
 
 
 def result_context(owner: str, result_id: str) -> SealContext:

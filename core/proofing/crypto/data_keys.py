@@ -34,6 +34,8 @@ class Purpose(StrEnum):
 
     #: A job's arguments.
     ARGUMENTS = "args"
+    #: What a parked job goes on with; only workers seal and open it.
+    PARKED = "parked"
     #: A job's result.
     RESULT = "result"
     #: A person's session.

@@ -8,7 +8,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from proofing.base.errors import EncryptionError
 from proofing.contracts.applicant import Applicant
@@ -16,6 +16,9 @@ from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.job_results import AnyJobResult
 from proofing.contracts.records import EndState
 from proofing.contracts.results import Outcome
+from proofing.jobs.questions import QuestionLog
+
+ArgumentsT = TypeVar("ArgumentsT", "DocumentArguments", "PIIArguments")
 
 SCHEMA_VERSION = 1
 
@@ -32,6 +35,8 @@ class DocumentArguments:
         images: uploaded pictures by side.
         plain_images: pictures of a form post; never persisted, as such a job runs inside the request.
         failed_fingerprints: of pictures that failed before in this session.
+        fingerprints: of the pictures that the gate let through, by side: of a parked job, whose images are
+            gone.
         image_source: ``camera`` when one of the pictures came from there, else ``upload``.
     """
 
@@ -40,6 +45,7 @@ class DocumentArguments:
     sealed_keys: Mapping[str, bytes] = field(default_factory=dict)
     plain_images: Mapping[Side, bytes] = field(default_factory=dict)
     failed_fingerprints: frozenset[str] = frozenset()
+    fingerprints: Mapping[Side, str] = field(default_factory=dict)
     image_source: str = "upload"
 
     @property
@@ -66,6 +72,7 @@ class DocumentArguments:
                 "sealed_keys": {attempt: _encode(key) for attempt, key in self.sealed_keys.items()},
                 "images": images,
                 "failed_fingerprints": sorted(self.failed_fingerprints),
+                "fingerprints": {side.value: mark for side, mark in self.fingerprints.items()},
                 "image_source": self.image_source,
             }
         ).encode()
@@ -91,6 +98,7 @@ class DocumentArguments:
                 encryption_key=_decode(values["encryption_key"]),
                 sealed_keys={attempt: _decode(key) for attempt, key in values["sealed_keys"].items()},
                 failed_fingerprints=frozenset(values["failed_fingerprints"]),
+                fingerprints={Side(side): mark for side, mark in values["fingerprints"].items()},
                 image_source=values["image_source"],
             )
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -141,6 +149,22 @@ class PIIArguments:
 
 
 Arguments = DocumentArguments | PIIArguments
+
+
+def write_parked(arguments: Arguments, questions: QuestionLog) -> bytes:
+    """Return what a parked job goes on with as JSON, for sealing."""
+    values = {"arguments": json.loads(arguments.to_bytes()), "questions": questions.to_json()}
+    return json.dumps(values).encode()
+
+
+def read_parked(kind: type[ArgumentsT], data: bytes) -> tuple[ArgumentsT, QuestionLog]:
+    """Read what `write_parked` wrote. Raises `EncryptionError` for anything else."""
+    try:
+        values = json.loads(data)
+        arguments, questions = json.dumps(values["arguments"]).encode(), values["questions"]
+    except (ValueError, KeyError, TypeError):
+        raise EncryptionError from None
+    return kind.from_bytes(arguments), QuestionLog.from_json(questions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -30,6 +30,7 @@ from proofing.rules.image_gate import inspect_image
 
 #: Larger pictures are inspected in a thread.
 _THREAD_BYTES = 256 * 1024
+_STEP = "vendor_request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +58,33 @@ class ImageReader:
 
 async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools) -> JobResult:
     """Do the whole work of one document submission."""
-    loaded = tools.router.choose(ProoferKind.DOCUMENT, run.message.owner)
+    loaded = tools.vendor(run, _STEP, ProoferKind.DOCUMENT, run.message.owner)
     if loaded is None:
         raise PluginError("there is no document proofer")
-    plain = dict(arguments.plain_images) or await ImageReader(tools.images, tools.sealer).read(run, arguments)
-    selfie = loaded.descriptor.needs_selfie
-    if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=selfie):
-        return _refused(missing)
     images: dict[Side, Image] = {}
-    fingerprints: dict[Side, str] = {}
-    for side in tuple(plain):
-        # What the gate lets through is a copy, so what it was made of is given back.
-        images[side], fingerprints[side] = await _gate(
-            run, side, plain.pop(side), allow_yaml=loaded.descriptor.accepts_test_documents
+    fingerprints = dict(arguments.fingerprints)
+    selfie = loaded.descriptor.needs_selfie
+    if not fingerprints:
+        plain = dict(arguments.plain_images) or await ImageReader(tools.images, tools.sealer).read(
+            run, arguments
         )
-    if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
-        return _refused(repeated)
+        if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=selfie):
+            return _refused(missing)
+        for side in tuple(plain):
+            # What the gate lets through is a copy, so what it was made of is given back.
+            images[side], fingerprints[side] = await _gate(
+                run, side, plain.pop(side), allow_yaml=loaded.descriptor.accepts_test_documents
+            )
+        if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
+            return _refused(repeated)
+        # Parked it goes on without images, and without what opens them.
+        run.kept = DocumentArguments(fingerprints=fingerprints, image_source=arguments.image_source)
     request = ProofingRequest(
         applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),
         images=images,
         image_source=arguments.image_source,
     )
-    check = await run.ask(loaded, request, step="vendor_request")
+    check = await run.ask(loaded, request, step=_STEP)
     if check.result is None:
         return JobResult(end_state=EndState.VENDOR_EXCEPTION, reasons=("network",), timed_out=check.timed_out)
     verdict = judge_document(

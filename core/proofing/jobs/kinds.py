@@ -10,10 +10,12 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.encryption import Sealer
 from proofing.jobs.arguments import Arguments, JobResult
 from proofing.jobs.run import JobRun
+from proofing.registry.proofers import LoadedProofer
 from proofing.routing.router import Router
 from proofing.settings import Settings
 
@@ -35,6 +37,24 @@ class Tools:
     settings: Settings
     images: ImageStore
     sealer: Sealer
+
+    def vendor(self, run: JobRun, step: str, kind: ProoferKind, discriminator: str) -> LoadedProofer | None:
+        """Return whom the next question of *step* goes to: the vendor that has it already, or a new choice.
+
+        None when the kind is switched off. Raises `PluginError` when the vendor's plugin is not there.
+        """
+        known = run.questions.upcoming(step)
+        return (
+            self.router.choose(kind, discriminator)
+            if known is None
+            else self.router.named(kind, known.vendor)
+        )
+
+    def vendors_in_order(self, run: JobRun, step: str, kind: ProoferKind) -> list[LoadedProofer]:
+        """Return whom *step* asks in order: first those that it has asked before the job was parked."""
+        names = run.questions.vendors(step)
+        asked = [self.router.named(kind, name) for name in names]
+        return [*asked, *(new for new in self.router.in_order(kind) if new.descriptor.name not in names)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

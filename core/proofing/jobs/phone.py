@@ -10,13 +10,14 @@ from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
 
 NO_VENDOR = "no_phone_vendor"
+_STEP = "address"
 
 
 async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> JobResult:
     """Ask the phone vendors; the last answer counts."""
     last: Check[Any] | None = None
-    for loaded in tools.router.in_order(ProoferKind.PHONE):
-        last = await run.ask(loaded, ProofingRequest(applicant=arguments.applicant), step="address")
+    for loaded in tools.vendors_in_order(run, _STEP, ProoferKind.PHONE):
+        last = await run.ask(loaded, ProofingRequest(applicant=arguments.applicant), step=_STEP)
         if last.passed:
             break
     if last is None:

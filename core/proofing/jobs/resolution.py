@@ -20,6 +20,7 @@ from proofing.contracts.results import (
 from proofing.jobs.arguments import JobResult, PIIArguments
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
+from proofing.registry.proofers import LoadedProofer
 from proofing.rules import planning
 from proofing.rules.resolution import ResolutionChecks, adjudicate
 from proofing.rules.state_id import JURISDICTIONS, bypass_error
@@ -60,7 +61,7 @@ class _Resolution:
         self._run = run
         self._arguments = arguments
         self._applicant = arguments.applicant
-        self._router = tools.router
+        self._tools = tools
         self._settings = tools.settings
 
     async def device(self) -> Check[DeviceResult]:
@@ -85,7 +86,7 @@ class _Resolution:
 
     async def state_id(self, resolution: Check[ResolutionResult]) -> Check[StateIDResult]:
         """Ask the licensing agency, if it answers and its answer can still matter."""
-        loaded = self._router.choose(ProoferKind.STATE_ID, self._run.message.result_id)
+        loaded = self._vendor(ProoferKind.STATE_ID, "state_id")
         if loaded is None:
             return Check(skipped=planning.UNSUPPORTED_JURISDICTION)
         jurisdictions = frozenset(self._settings.state_id_jurisdictions) or JURISDICTIONS
@@ -107,9 +108,13 @@ class _Resolution:
         )
         return planned or await self._ask(ProoferKind.PHONE, self._applicant, "phone")
 
+    def _vendor(self, kind: ProoferKind, step: str) -> LoadedProofer | None:
+        """Return the vendor of the next question of *step*; one of the router's choice for this attempt."""
+        return self._tools.vendor(self._run, step, kind, self._run.message.result_id)
+
     async def _ask(self, kind: ProoferKind, applicant: Applicant, step: str) -> Check[Any]:
         """Ask the vendor that the router chooses for this attempt."""
-        loaded = self._router.choose(kind, self._run.message.result_id)
+        loaded = self._vendor(kind, step)
         if loaded is None:
             # Nobody to ask is not a yes; the licensing agency, which alone may be missing, is planned apart.
             return Check(skipped=f"{kind.value} is switched off", skipped_passes=False)

@@ -14,20 +14,23 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from proofing.base.cpu_pool import CPUPool
-from proofing.base.errors import Cause, PluginError, VendorError
+from proofing.base.errors import Cause, PluginError, ProofingError, VendorError
 from proofing.base.logs import Stopwatch, get_logger, log
 from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
 from proofing.base.tracing import SpanKind, span
-from proofing.contracts.proofers import PollingProofer, ProoferDescriptor, ProofingContext, ProofingRequest
-from proofing.contracts.queues import ClaimedJob
+from proofing.contracts.continuation import MIN_AGAIN_SECONDS, Again, Due, Expired, Pending
+from proofing.contracts.proofers import ProoferDescriptor, ProofingContext, ProofingRequest
+from proofing.contracts.queues import ClaimedJob, Parked
 from proofing.contracts.records import EndState, StatusRecord
 from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
+from proofing.jobs.arguments import Arguments
 from proofing.jobs.intents import QuestionIntent, RunIntent
+from proofing.jobs.questions import Question, QuestionKey, QuestionLog
 from proofing.outbound.billing import unbilled
 from proofing.outbound.blocking import ClientTwins
 from proofing.outbound.client import OutboundClient, OutboundPolicy
@@ -35,8 +38,8 @@ from proofing.outbound.transport import OutboundTransport
 from proofing.registry.proofers import LoadedProofer, vendor_labels
 from proofing.routing.shared_limits import VendorBudgets
 
-#: First wait between two polls of a *submit, then poll* vendor, its growth, and its most.
-_POLL_SECONDS, _POLL_GROWTH, _POLL_MOST_SECONDS = 0.5, 1.5, 3.0
+#: After these a vendor that was asked whether its answer is there is asked again; the answer may be paid for.
+_PASSING = frozenset({Cause.TIMEOUT, Cause.UNREACHABLE, Cause.MAINTENANCE, Cause.QUOTA})
 #: So many plain methods of one plugin run at once.
 _THREADS = 8
 
@@ -73,18 +76,48 @@ class VendorClientPool:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class JobRun:
-    """One start of one job."""
+class JobPendingError(ProofingError):
+    """A vendor answers later: the run ends here, and its job is to be parked."""
 
-    def __init__(self, job: ClaimedJob, desk: VendorClientPool) -> None:
-        """Start the clock of *job*."""
+
+class JobRun:
+    """One start of one job.
+
+    Attributes:
+        questions: what the job has asked, in this run and before.
+        kept: what it is parked with, when it is; the work may replace it.
+    """
+
+    def __init__(
+        self,
+        job: ClaimedJob,
+        desk: VendorClientPool,
+        *,
+        questions: QuestionLog | None = None,
+        kept: Arguments | None = None,
+        pending_max_seconds: float = float("inf"),
+    ) -> None:
+        """Start the clock of *job*.
+
+        Args:
+            job: the start.
+            desk: what all runs share.
+            questions: what the job asked before.
+            kept: what it is parked with.
+            pending_max_seconds: how long after its submit it may be pending.
+        """
         self.job = job
         self.message = job.message
         self.stopwatch = Stopwatch()
         self.calls: list[dict[str, Any]] = []
+        self.questions = questions or QuestionLog()
+        self.kept = kept
         self._desk = desk
+        self._pending_max_seconds = pending_max_seconds
         self._deadline = time.monotonic() + job.message.deadline_seconds
         self._intent = RunIntent(job)
+        self._under_way = 0
+        self._one_ended = asyncio.Event()
 
     def remaining_seconds(self) -> float:
         """Return what is left of the job's deadline."""
@@ -93,32 +126,73 @@ class JobRun:
     async def ask(self, loaded: LoadedProofer, request: ProofingRequest, *, step: str) -> Check[Any]:
         """Put one question to one vendor and return its answer, or the `VendorError` that came instead.
 
+        What was answered before the job was parked is returned again; what was pending is resumed.
+
         Args:
-            loaded: the vendor.
+            loaded: the vendor; for a question that is pending the one it was put to (see `Tools`).
             request: about whom; reduced to the attributes that the vendor declared.
             step: name of the timer in the summary line.
 
         Raises:
+            JobPendingError: the vendor answers later; all other questions under way have ended.
             PluginError: the adapter broke its contract.
             LeaseLostError: the job is no longer ours; the vendor was not called.
         """
+        key = self.questions.next_key(step)
+        known = self.questions.get(key)
+        if known is not None and known.check is not None:
+            return known.check
+        pending = known.pending if known is not None else None
+        self._under_way += 1
+        try:
+            found = await self._put(loaded, request, key, pending)
+        finally:
+            self._under_way -= 1
+            self._one_ended.set()
         descriptor = loaded.descriptor
+        if isinstance(found, Pending):
+            self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, pending=found))
+            await self._until_no_question_is_under_way()
+            raise JobPendingError
+        self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, check=found))
+        return found
+
+    async def _until_no_question_is_under_way(self) -> None:
+        """Wait for the questions side by side: none is canceled because another one is pending."""
+        while self._under_way:
+            self._one_ended.clear()
+            await self._one_ended.wait()
+
+    async def _put(
+        self, loaded: LoadedProofer, request: ProofingRequest, key: QuestionKey, pending: Pending | None
+    ) -> Check[Any] | Pending:
+        """Ask, or go on with what is *pending*."""
+        descriptor, step = loaded.descriptor, key.step
         _ = loaded.proofer  # made, or nothing is noted
         budgets = self._desk.budgets
-        if budgets is not None and not await budgets.spend(descriptor.name):
+        if pending is None and budgets is not None and not await budgets.spend(descriptor.name):
             return self._not_asked(descriptor, step)
         policy = loaded.policy()
         intent = QuestionIntent(self._intent, descriptor.name)
         if not descriptor.idempotent and not policy.hosts:
             await intent.note()
         with span(f"ask {descriptor.name}", vendor=descriptor.name, step=step) as asking:
-            context = self._context(loaded, policy, intent)
-            check, cause = await self._ask_within_limit(loaded, request, step, context, intent)
+            context = self._context(loaded, policy, intent, key)
+            reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
+            found, cause = await self._ask_within_limit(
+                loaded, reduced, step, context, intent=intent, pending=pending
+            )
             if cause:
                 asking.fail(cause)
-            asking.set(outcome=check.result.outcome if check.result else "error")
-        self.calls.append(_call_facts(descriptor.name, step, check))
-        return check
+            if isinstance(found, Pending):
+                asking.set(outcome="pending")
+                self.calls.append(
+                    {"vendor": descriptor.name, "step": step, "success": False, "pending": True}
+                )
+                return found
+            asking.set(outcome=found.result.outcome if found.result else "error")
+        self.calls.append(_call_facts(descriptor.name, step, found))
+        return found
 
     async def _ask_within_limit(
         self,
@@ -126,28 +200,33 @@ class JobRun:
         request: ProofingRequest,
         step: str,
         context: ProofingContext,
+        *,
         intent: QuestionIntent,
-    ) -> tuple[Check[Any], str]:
+        pending: Pending | None,
+    ) -> tuple[Check[Any] | Pending, str]:
         """Ask, and return the answer with the cause why there is none."""
         descriptor = loaded.descriptor
-        reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
         started = time.perf_counter()
-        check: Check[Any]
+        found: Check[Any] | Pending
         # What ends neither way: canceled with its job.
         outcome, cause = "error", "canceled"
         try:
             async with asyncio.timeout(context.remaining_seconds()):
-                answer = await self._answer(loaded, reduced, context)
+                answer = await self._answer(loaded, request, context, pending)
             intent.require()
-            result = self._require_type(loaded, answer)
-            check = Check(result=result)
-            outcome, cause = result.outcome.value, ""
+            if isinstance(answer, Pending):
+                found = self._require_pending(loaded, answer, pending)
+                outcome, cause = "pending", ""
+            else:
+                result = self._require_type(loaded, answer)
+                found = Check(result=result)
+                outcome, cause = result.outcome.value, ""
         except TimeoutError:
             error = VendorError(Cause.TIMEOUT, "no answer within the time limit", vendor_name=descriptor.name)
-            check, cause = Check(error=error), error.cause.value
+            found, cause = self._asked_again(pending, error), error.cause.value
         except VendorError as error:
             intent.require()
-            check, cause = Check(error=error), error.cause.value
+            found, cause = self._asked_again(pending, error), error.cause.value
             if error.cause is Cause.AUTHENTICATION:
                 log(
                     _logger,
@@ -163,7 +242,28 @@ class JobRun:
         finally:
             self.stopwatch.note(step, started)
             _count_call(descriptor, outcome, cause, time.perf_counter() - started)
-        return check, cause
+        return found, cause
+
+    @staticmethod
+    def _asked_again(pending: Pending | None, error: VendorError) -> Check[Any] | Pending:
+        """Return what *error* comes to: nothing yet where a pending answer may still come, else the end."""
+        if pending is None or error.cause not in _PASSING or _is_over(pending):
+            return Check(error=error)
+        return replace(pending, then=Again(error.retry_after or pending.then.after_seconds))
+
+    def _require_pending(self, loaded: LoadedProofer, answer: Pending, before: Pending | None) -> Pending:
+        """Return *answer* within its bounds. Raises `PluginError` or `VendorError` when it may not be."""
+        name = loaded.descriptor.name
+        if type(answer.then) not in loaded.descriptor.continues:
+            raise PluginError(f"{name} answers later, and its descriptor does not say so")
+        answer.require_sound(name)
+        if before is not None and _is_over(before):
+            raise VendorError(Cause.TIMEOUT, "no answer before the question expired", vendor_name=name)
+        latest = [answer.expires_at] if before is None else [answer.expires_at, before.expires_at]
+        if self._pending_max_seconds < float("inf"):
+            submitted = datetime.fromtimestamp(self.message.enqueued_at, UTC)
+            latest.append(submitted + timedelta(seconds=self._pending_max_seconds))
+        return replace(answer, expires_at=min(latest))
 
     def _not_asked(self, descriptor: ProoferDescriptor, step: str) -> Check[Any]:
         """Return the check of a vendor whose budget is used up: no answer, and no call that is billed."""
@@ -178,7 +278,7 @@ class JobRun:
         return check
 
     def _context(
-        self, loaded: LoadedProofer, policy: OutboundPolicy, intent: QuestionIntent
+        self, loaded: LoadedProofer, policy: OutboundPolicy, intent: QuestionIntent, question: QuestionKey
     ) -> ProofingContext:
         """Return what the adapter may use."""
         name = loaded.descriptor.name
@@ -191,7 +291,8 @@ class JobRun:
             trace_id=self.message.trace_id,
             note_intent=None if loaded.descriptor.idempotent else intent.note,
         )
-        key = hashlib.sha256(f"{self.message.result_id}:{loaded.descriptor.kind}:{name}".encode()).hexdigest()
+        asked = f"{self.message.result_id}:{question.step}:{question.ordinal}:{name}"
+        key = hashlib.sha256(asked.encode()).hexdigest()
         return ProofingContext(
             idempotency_key=key,
             http=http,
@@ -203,18 +304,19 @@ class JobRun:
             cpu=self._desk.cpu.run,
         )
 
-    async def _answer(self, loaded: LoadedProofer, request: ProofingRequest, context: ProofingContext) -> Any:
-        """Run the adapter's shape to its answer; `LoadedProofer.proofer` lets only these two through."""
-        plugin = loaded.plugin
+    async def _answer(
+        self,
+        loaded: LoadedProofer,
+        request: ProofingRequest,
+        context: ProofingContext,
+        pending: Pending | None,
+    ) -> Any:
+        """Have the adapter ask, or go on; `LoadedProofer.proofer` lets only what can do so through."""
         proofer: Any = loaded.proofer
-        if not isinstance(proofer, PollingProofer):
-            return await self._call(plugin, proofer.proof, request, context)
-        vendor_reference = await self._call(plugin, proofer.submit, request, context)
-        wait = _POLL_SECONDS
-        while (result := await self._call(plugin, proofer.poll, vendor_reference, context)) is None:
-            await asyncio.sleep(wait)
-            wait = min(wait * _POLL_GROWTH, _POLL_MOST_SECONDS)
-        return result
+        if pending is None:
+            return await self._call(loaded.plugin, proofer.proof, request, context)
+        because = Expired() if _is_over(pending) else Due()
+        return await self._call(loaded.plugin, proofer.resume, request, pending, because, context)
 
     async def _call(self, plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call one method of an adapter of *plugin*, async or plain, keeping foreign errors in."""
@@ -249,7 +351,7 @@ class JobRun:
         return result
 
 
-async def traced(job: ClaimedJob, running: Awaitable[StatusRecord]) -> StatusRecord:
+async def traced(job: ClaimedJob, running: Awaitable[StatusRecord | Parked]) -> StatusRecord | Parked:
     """Await what is *running* *job*, as part of the trace of its submit."""
     message = job.message
     with span(
@@ -262,10 +364,24 @@ async def traced(job: ClaimedJob, running: Awaitable[StatusRecord]) -> StatusRec
         queued_ms=round(job.age_seconds * 1000, 2),
     ) as performing:
         record = await running
+        if isinstance(record, Parked):
+            performing.set(parked=True)
+            return record
         performing.set(end_state=record.end_state, outcome=record.outcome)
         if record.end_state is not EndState.DONE:
             performing.fail(record.end_state or "")
         return record
+
+
+def next_look(pending: Pending) -> float:
+    """Return in how many seconds the vendor is to be asked again: not too soon, and not after the expiry."""
+    left = (pending.expires_at - datetime.now(UTC)).total_seconds()
+    return max(0.0, min(max(pending.then.after_seconds, MIN_AGAIN_SECONDS), left))
+
+
+def _is_over(pending: Pending) -> bool:
+    """Tell whether *pending* has expired."""
+    return datetime.now(UTC) >= pending.expires_at
 
 
 def _count_call(descriptor: ProoferDescriptor, outcome: str, cause: str, seconds: float) -> None:

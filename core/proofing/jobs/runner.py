@@ -2,7 +2,8 @@
 
 Stale check, open the arguments, do the kind's work, judge, seal and publish the result, refund an attempt
 without an answer, delete images, one summary line. Every way out is typed: whatever happens, the waiting page
-gets an end. docs/explanation/job-life.md.
+gets an end. docs/explanation/job-life.md. A job whose vendor answers later is parked instead, and runs again:
+docs/explanation/parked-jobs.md.
 """
 
 import asyncio
@@ -20,17 +21,17 @@ from proofing.base.errors import (
     StoreError,
 )
 from proofing.base.logs import exception_fields, get_logger, log
-from proofing.base.metrics import JOB_QUEUED_SECONDS, JOB_SECONDS, JOBS_ENDED
+from proofing.base.metrics import JOB_QUEUED_SECONDS, JOB_SECONDS, JOBS_ENDED, JOBS_PARKED
 from proofing.contracts.images import Side
 from proofing.contracts.job_results import write_result
-from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.queues import Capability, ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind, StatusRecord
-from proofing.crypto.contexts import arguments_context, result_context
+from proofing.crypto.contexts import arguments_context, parked_context, result_context
 from proofing.crypto.record_macs import is_genuine, sign_record
-from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult
+from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, read_parked, write_parked
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.kinds import Tools, job_type
-from proofing.jobs.run import JobRun, traced
+from proofing.jobs.run import JobPendingError, JobRun, next_look, traced
 from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
 #: How old a job inside its request may be that need not look whether it was ended meanwhile.
@@ -47,6 +48,7 @@ class JobRunner:
         self._keys = parts.keys
         self._results = parts.results
         self._images = parts.images
+        self._queue = parts.queue
         self._router = parts.router
         self._desk = parts.desk
         self._live = parts.live
@@ -54,13 +56,15 @@ class JobRunner:
         for kind in JobKind:
             job_type(kind)  # imported now, not in the middle of a request
 
-    async def run(self, job: ClaimedJob) -> StatusRecord:
+    async def run(self, job: ClaimedJob) -> StatusRecord | Parked:
         """Run a queued job, as part of the trace of its submit. See `JobHandler`."""
         return await traced(job, self._run(job, None))
 
     async def run_inline(self, job: ClaimedJob, arguments: Arguments) -> StatusRecord:
         """Run a job inside the request, with *arguments* that were never persisted; otherwise as `run`."""
-        return await traced(job, self._run(job, arguments))
+        record = await traced(job, self._run(job, arguments))
+        assert isinstance(record, StatusRecord)  # noqa: S101 - inside a request nothing is parked, see `_park`
+        return record
 
     async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
         """Publish *end* for a job that will not run. See `proofing.contracts.queues.JobHandler`."""
@@ -86,13 +90,18 @@ class JobRunner:
             return None
         return record.end_state if is_genuine(self._keys, record) else None
 
-    async def _run(self, job: ClaimedJob, arguments: Arguments | None) -> StatusRecord:
+    async def _run(self, job: ClaimedJob, arguments: Arguments | None) -> StatusRecord | Parked:
         message = job.message
         # What was submitted by this very request, a moment ago, nobody else can have ended.
         is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
         if not is_ours and (standing := await self._existing_end_state(message)) is not None:
             return await self.discard(message, standing)
-        run = JobRun(job, self._desk)
+        run = JobRun(
+            job,
+            self._desk,
+            kept=arguments,
+            pending_max_seconds=self._live.current.pending_max_seconds,
+        )
         queued_seconds = job.age_seconds
         log(
             _logger,
@@ -106,6 +115,9 @@ class JobRunner:
         summary: dict[str, Any] = {}
         try:
             conclusion = await self._conclude(run, queued_seconds, arguments, summary)
+            if isinstance(conclusion, Parked):
+                summary |= {"parked": True, "success": False}
+                return conclusion
             record = await self._publish(message, conclusion)
             summary |= {
                 "end_state": record.end_state,
@@ -141,8 +153,8 @@ class JobRunner:
         queued_seconds: float,
         arguments: Arguments | None,
         summary: dict[str, Any],
-    ) -> JobResult:
-        """Do the work under the job's deadline and turn every failure into a typed end."""
+    ) -> JobResult | Parked:
+        """Do the work under the job's deadline and turn every failure into a typed end; or park the job."""
         message = run.message
         if queued_seconds > message.stale_after_seconds:
             return JobResult(end_state=EndState.STALE)
@@ -157,6 +169,8 @@ class JobRunner:
             error = _first(raised)
         if isinstance(error, LeaseLostError):
             raise error
+        if isinstance(error, JobPendingError):
+            return await self._park(run, is_inline=arguments is not None)
         end, reasons, fields = _classify(error)
         if end in (EndState.INTERNAL_ERROR, EndState.PLUGIN_ERROR):
             # The summary line has one level whatever happened; this one is for alarms.
@@ -174,9 +188,49 @@ class JobRunner:
             router=self._router, settings=self._live.current, images=self._images, sealer=self._sealer
         )
         if arguments is None:
-            data = await self._sealer.open(message.encrypted_arguments, arguments_context(message))
-            arguments = kind.arguments.from_bytes(data)
+            arguments = run.kept = await self._open_arguments(run)
         return await kind.work(run, arguments, tools)
+
+    async def _open_arguments(self, run: JobRun) -> Arguments:
+        """Open what was submitted, or what the job was parked with, its questions too."""
+        message, wanted = run.message, job_type(run.message.kind).arguments
+        if not message.is_parked:
+            data = await self._sealer.open(message.encrypted_arguments, arguments_context(message))
+            opened: Arguments = wanted.from_bytes(data)
+            return opened
+        data = await self._sealer.open(message.encrypted_arguments, parked_context(message))
+        parked: Arguments
+        parked, run.questions = read_parked(wanted, data)
+        return parked
+
+    async def _park(self, run: JobRun, *, is_inline: bool) -> JobResult | Parked:
+        """Have the job wait for its vendors, as its record says from now on; its images are deleted."""
+        message, pending = run.message, run.questions.pending
+        kept = run.kept
+        if is_inline or kept is None or Capability.PARK not in self._queue.capabilities:
+            # Refused at start; a vendor that answers later all the same breaks its contract.
+            return JobResult(end_state=EndState.PLUGIN_ERROR)
+        vendor = min(pending, key=lambda name: next_look(pending[name]))
+        until = max(one.expires_at.timestamp() for one in pending.values())
+        record = unfinished_record(message).parked(until=until)
+        life = self._live.current.session_max_age_seconds
+        try:
+            sealed = await self._deadlines.retry_while_unavailable(
+                lambda: self._sealer.seal(write_parked(kept, run.questions), parked_context(message))
+            )
+            is_open = await self._deadlines.retry_while_unavailable(
+                lambda: self._results.update(sign_record(self._keys, record), ttl_seconds=life)
+            )
+        except StoreError:
+            return JobResult(end_state=EndState.INTERNAL_ERROR)
+        if not is_open:
+            # Ended while it was asked, such as by its person; that end stands.
+            return JobResult(end_state=EndState.CANCELED)
+        await self._delete_pictures(message)
+        seconds = next_look(pending[vendor])
+        log(_logger, "job_parked", **message.log_fields, vendor=vendor, run_in_seconds=round(seconds, 2))
+        JOBS_PARKED.labels(message.kind.value).inc()
+        return Parked(encrypted_arguments=sealed, run_in_seconds=seconds, vendor=vendor)
 
     async def _publish(self, message: JobMessage, conclusion: JobResult) -> StatusRecord:
         """Seal and publish the end; then refund what was not answered and delete the images.
@@ -184,12 +238,7 @@ class JobRunner:
         Returns the effective record: another process may have ended the job first.
         """
         sealed, conclusion = await self._seal_result(message, conclusion)
-        record = StatusRecord(
-            result_id=message.result_id,
-            kind=message.kind,
-            owner=message.owner,
-            submitted_at=message.enqueued_at,
-        ).finished(
+        record = unfinished_record(message).finished(
             conclusion.end_state,
             at=self._results.now(),
             outcome=conclusion.outcome,
@@ -284,6 +333,16 @@ class JobRunner:
                 job_id=message.result_id,
                 error=type(error).__name__,
             )
+
+
+def unfinished_record(message: JobMessage) -> StatusRecord:
+    """Return the record of *message*, in progress and without a MAC."""
+    return StatusRecord(
+        result_id=message.result_id,
+        kind=message.kind,
+        owner=message.owner,
+        submitted_at=message.enqueued_at,
+    )
 
 
 def _first(error: BaseException) -> BaseException:

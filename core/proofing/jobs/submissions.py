@@ -29,7 +29,7 @@ from proofing.crypto.record_macs import sign_record
 from proofing.jobs.arguments import SCHEMA_VERSION, Arguments
 from proofing.jobs.attempts import Progress, Submission, submit_mark
 from proofing.jobs.dependencies import Dependencies
-from proofing.jobs.runner import JobRunner
+from proofing.jobs.runner import JobRunner, unfinished_record
 from proofing.jobs.undoing import Undoer
 from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 
@@ -215,7 +215,9 @@ class Submitter:
     async def _begin(self, message: JobMessage) -> bool:
         """Write the status record, in progress, before anything can end it; False when one exists."""
         life = self._live.current.session_max_age_seconds
-        return await self._results.begin(sign_record(self._keys, _record(message)), ttl_seconds=life)
+        return await self._results.begin(
+            sign_record(self._keys, unfinished_record(message)), ttl_seconds=life
+        )
 
     async def _withdraw_if_abandoned(self, message: JobMessage) -> None:
         """Cancel the job if its attempt was ended while this host was slow; its worker would see it, too."""
@@ -241,13 +243,3 @@ class _InlineJob:
 
     async def record_intent(self, vendor_name: str) -> None:
         """Nothing outlives the request, so there is nothing to note."""
-
-
-def _record(message: JobMessage) -> StatusRecord:
-    """Return the record of *message*, in progress and without a MAC."""
-    return StatusRecord(
-        result_id=message.result_id,
-        kind=message.kind,
-        owner=message.owner,
-        submitted_at=message.enqueued_at,
-    )

@@ -34,7 +34,8 @@ class JobTracker:
     async def status(self, person: PersonRef, result_id: str, kind: JobKind) -> StatusRecord | None:
         """Return the record of the person's own attempt of this kind.
 
-        None for an unknown, foreign, forged or other-step record, and for one so old that no answer can come.
+        None for an unknown, foreign, forged or other-step record, and for one so old that no answer can come:
+        of a parked job, so long after its vendor's answer is no longer waited for.
         """
         return await self._effective_record(person, result_id, kind, await self._results.status(result_id))
 
@@ -120,7 +121,8 @@ class JobTracker:
             return None
         if (
             not record.is_done
-            and self._results.now() - record.submitted_at > self._live.current.longest_job_seconds
+            and self._results.now() - max(record.submitted_at, record.pending_until or 0.0)
+            > self._live.current.longest_job_seconds
         ):
             return None
         return record

@@ -42,6 +42,7 @@ from proofing.contracts.applicant import (
     parse_zipcode,
 )
 from proofing.contracts.bodies import Base64, StreamedBody
+from proofing.contracts.continuation import Again, Because, Due, Expired, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.hooks import BackendContext, BackendDescriptor, hookimpl
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
@@ -50,14 +51,12 @@ from proofing.contracts.plugin_settings import PluginSettings, TLSSettings
 from proofing.contracts.proofers import (
     AnyProofer,
     BlockingTwins,
-    HostedProofer,
-    HostedSession,
     Maturity,
-    PollingProofer,
     Proofer,
     ProoferDescriptor,
     ProofingContext,
     ProofingRequest,
+    ResumableProofer,
 )
 from proofing.contracts.queues import (
     Capability,
@@ -67,12 +66,15 @@ from proofing.contracts.queues import (
     JobState,
     JobSummary,
     OwnerPurge,
+    Parked,
     Queue,
     QueueStats,
+    parked_message,
     pause_sentences,
 )
 from proofing.contracts.records import EndState, JobKind, State, StatusRecord
 from proofing.contracts.results import (
+    RESULT_TYPES,
     Alert,
     Check,
     Classification,
@@ -117,7 +119,9 @@ __all__ = [
     "MAX_IMAGE_BYTES",
     "MAX_RESPONSE_BYTES",
     "OBJECT_PREFIX",
+    "RESULT_TYPES",
     "Admission",
+    "Again",
     "Alert",
     "AnyProofer",
     "Applicant",
@@ -125,6 +129,7 @@ __all__ = [
     "BackendDescriptor",
     "BackendUnavailableError",
     "Base64",
+    "Because",
     "BlockingTwins",
     "CPUFailure",
     "CPUWork",
@@ -141,11 +146,11 @@ __all__ = [
     "Diagnosable",
     "DocAuthResult",
     "DocumentResult",
+    "Due",
     "EncryptionError",
     "EndState",
+    "Expired",
     "HTTPClient",
-    "HostedProofer",
-    "HostedSession",
     "Image",
     "ImageError",
     "ImageMetrics",
@@ -166,11 +171,12 @@ __all__ = [
     "Maturity",
     "Outcome",
     "OwnerPurge",
+    "Parked",
+    "Pending",
     "PhoneResult",
     "Pingable",
     "PluginError",
     "PluginSettings",
-    "PollingProofer",
     "PresignedUpload",
     "Problem",
     "Proofer",
@@ -185,6 +191,7 @@ __all__ = [
     "QueueUnavailableError",
     "ResolutionResult",
     "ResultStore",
+    "ResumableProofer",
     "ReviewStatus",
     "SecretStore",
     "Secrets",
@@ -213,6 +220,7 @@ __all__ = [
     "hosts_of",
     "log",
     "nonsense",
+    "parked_message",
     "parse_date",
     "parse_iso_date",
     "parse_phone",

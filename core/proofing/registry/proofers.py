@@ -8,7 +8,7 @@ from proofing.base.errors import PluginError
 from proofing.base.hosts import HOST_RULE, is_host
 from proofing.contracts.hooks import GROUP
 from proofing.contracts.plugin_settings import TLSSettings
-from proofing.contracts.proofers import AnyProofer, HostedProofer, Maturity, PollingProofer, ProoferDescriptor
+from proofing.contracts.proofers import AnyProofer, Maturity, ProoferDescriptor
 from proofing.outbound.client import OutboundPolicy
 from proofing.registry.vendor_metrics import begin_vendor
 
@@ -28,7 +28,7 @@ class LoadedProofer:
         """The proofer.
 
         Raises:
-            PluginError: the plugin fails to make it, or it has a shape that is not driven.
+            PluginError: the plugin fails to make it, or it lacks a method that its descriptor promises.
         """
         try:
             proofer: Any = self.descriptor.make(self.settings)
@@ -40,9 +40,12 @@ class LoadedProofer:
             raise PluginError(
                 f"{self.plugin} cannot make {self.descriptor.name}: {type(error).__name__}"
             ) from None
-        if not (hasattr(proofer, "proof") or isinstance(proofer, PollingProofer)):
-            why = "hosted sessions are not driven yet" if isinstance(proofer, HostedProofer) else "no proofer"
-            raise PluginError(f"{self.plugin}: {self.descriptor.name} cannot be asked: {why}")
+        wanted = ("proof", "resume") if self.descriptor.continues else ("proof",)
+        for method in wanted:
+            if not callable(getattr(proofer, method, None)):
+                raise PluginError(
+                    f"{self.plugin}: {self.descriptor.name} cannot be asked: it has no method {method}"
+                )
         made: AnyProofer = proofer
         return made
 

@@ -158,6 +158,8 @@ def vendor_hosts(settings: Settings, plugins: PluginManager) -> dict[str, list[s
 def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]:
     """Return every vendor that *settings* name and no plugin offers, and in production every mock.
 
+    A vendor that answers later is one where its question is put inside the request.
+
     A status of a vendor that does not exist is a misspelled name, and the outage would not be noticed.
     """
     problems = []
@@ -170,6 +172,10 @@ def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
                 problems.append(Problem("settings", key, rule))
             elif loaded.is_mock and settings.is_production:
                 problems.append(Problem("settings", key, f"{name} is a mock and refused in production"))
+            elif loaded.descriptor.continues and not getattr(settings, _job_switch(kind)):
+                switch = _job_switch(kind)
+                rule = f"{name} answers later, which needs a job: set {switch}, or name another vendor"
+                problems.append(Problem("settings", key, rule))
     known = {name for _kind, name in plugins.proofers}
     problems += [
         Problem("settings", f"vendor_status.{name}", "no enabled plugin offers a vendor of this name")
@@ -197,6 +203,11 @@ def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[
         if shares := _shares(settings, kind):
             found.append((f"{kind}_vendor_percentages", kind, list(shares)))
     return sorted(found)
+
+
+def _job_switch(kind: ProoferKind) -> str:
+    """Return the setting by which questions of *kind* are put in jobs, and not inside the request."""
+    return "doc_auth_enable_presigned_s3_urls" if kind is ProoferKind.DOCUMENT else "ruby_workers_idv_enabled"
 
 
 def _is_ordered(kind: ProoferKind) -> bool:

@@ -179,6 +179,11 @@ class Settings(BaseModel):
         description="Where pages that end the flow lead: an http or https URL, or a path; /: nowhere.",
         json_schema_extra=_LIVE,
     )
+    pending_max_hours: Count = Field(
+        12,
+        description="A job that waits for a vendor's later answer ends after this long, whatever the "
+        "vendor says.",
+    )
     phone_precheck_enabled: Switch = Field(
         default=False,
         description="Ask a phone vendor during resolution when the document shows a phone. A yes answers the "
@@ -326,8 +331,13 @@ class Settings(BaseModel):
         return self.session_max_age_hours * 3600.0
 
     @property
+    def pending_max_seconds(self) -> float:
+        """How long after its submit a job may wait for a vendor's later answer."""
+        return self.pending_max_hours * 3600.0
+
+    @property
     def longest_job_seconds(self) -> float:
-        """How long after its submit a job can still be running; after that no answer can come."""
+        """How long after its submit, or after it was parked for, a job can still be running."""
         return self.async_stale_job_timeout_seconds + self.job_deadline_seconds
 
     @property
@@ -368,6 +378,11 @@ class Settings(BaseModel):
             "upload_url_valid_seconds",
             "must not exceed session_max_age_hours",
             self.upload_url_valid_seconds <= self.session_max_age_seconds,
+        )
+        yield (
+            "pending_max_hours",
+            "must not exceed session_max_age_hours",
+            self.pending_max_hours <= self.session_max_age_hours,
         )
         for key in ("document_vendor_percentages", "resolution_vendor_percentages"):
             yield key, "must sum to at most 100", sum(getattr(self, key).values()) <= 100  # noqa: PLR2004 - percent

@@ -12,7 +12,9 @@ from proofing.contracts.queues import (
     JobState,
     JobSummary,
     OwnerPurge,
+    Parked,
     QueueStats,
+    parked_message,
 )
 from proofing.contracts.records import EndState, StatusRecord
 
@@ -40,11 +42,15 @@ class MemoryJob:
 class MemoryQueue:
     """Keeps jobs in a list, in the order of their coming."""
 
-    capabilities: frozenset[Capability] = frozenset({Capability.CANCEL_WAITING, Capability.WITHDRAW})
+    capabilities: frozenset[Capability] = frozenset(
+        {Capability.CANCEL_WAITING, Capability.WITHDRAW, Capability.PARK}
+    )
 
     def __init__(self) -> None:
         """Start empty."""
         self.waiting: list[JobMessage] = []
+        #: Jobs that wait for their vendor, with the seconds until they are due; see `wake_parked`.
+        self.parked: list[tuple[JobMessage, float]] = []
         self.canceled: list[JobMessage] = []
         self.ended: dict[str, StatusRecord] = {}
         self.withdrawn: set[str] = set()
@@ -71,8 +77,9 @@ class MemoryQueue:
 
     async def cancel(self, result_id: str) -> bool:
         """Cancel a job that waits; the next `drain` publishes its end."""
-        found = [message for message in self.waiting if message.result_id == result_id]
-        self.waiting = [message for message in self.waiting if message.result_id != result_id]
+        everything = [*self.waiting, *(message for message, _seconds in self.parked)]
+        found = [message for message in everything if message.result_id == result_id]
+        self._drop(result_id)
         self.canceled += found
         self._arrived.set()
         return bool(found)
@@ -80,7 +87,7 @@ class MemoryQueue:
     async def withdraw(self, result_id: str) -> bool:
         """Drop a job that waits, and bar its id; one that ended stays ended."""
         self.withdrawn.add(result_id)
-        self.waiting = [message for message in self.waiting if message.result_id != result_id]
+        self._drop(result_id)
         return result_id not in self.ended
 
     async def jobs(
@@ -117,9 +124,11 @@ class MemoryQueue:
     async def purge_owner(self, owner: str) -> OwnerPurge:
         """Drop the jobs and the ends of *owner*."""
         kept = [message for message in self.waiting if message.owner != owner]
+        parked = [(message, seconds) for message, seconds in self.parked if message.owner != owner]
         ended = {key: record for key, record in self.ended.items() if record.owner != owner}
         removed = len(self.waiting) - len(kept) + len(self.ended) - len(ended)
-        self.waiting, self.ended = kept, ended
+        removed += len(self.parked) - len(parked)
+        self.waiting, self.parked, self.ended = kept, parked, ended
         return OwnerPurge(removed=removed)
 
     async def final_status(self, result_id: str) -> StatusRecord | None:
@@ -135,9 +144,23 @@ class MemoryQueue:
         while self.waiting:
             message = self.waiting.pop(0)
             record = await handler.run(MemoryJob(message, attempt=1))
+            if isinstance(record, Parked):
+                self.parked.append((parked_message(message, record), record.run_in_seconds))
+                continue
             self.ended[message.result_id] = record
             records.append(record)
         return records
+
+    def wake_parked(self) -> None:
+        """Have the parked jobs become ready, whatever their time."""
+        self.waiting += [message for message, _seconds in self.parked]
+        self.parked.clear()
+        self._arrived.set()
+
+    def _drop(self, result_id: str) -> None:
+        """Drop a job that waits or is parked."""
+        self.waiting = [message for message in self.waiting if message.result_id != result_id]
+        self.parked = [one for one in self.parked if one[0].result_id != result_id]
 
     async def work(
         self, handler: JobHandler, *, slots: Mapping[str, int], stop: asyncio.Event, drain_seconds: float

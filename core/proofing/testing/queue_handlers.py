@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.queues import ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.testing.waiting import eventually
 
-#: What a test does inside a job; returns the end, or None for `EndState.DONE`.
-Body = Callable[[ClaimedJob], Awaitable[EndState | None]]
+#: What a test does inside a job; returns the end, None for `EndState.DONE`, or that the job is parked.
+Body = Callable[[ClaimedJob], Awaitable[EndState | Parked | None]]
 
 
 async def immediately(_job: ClaimedJob) -> EndState | None:
@@ -44,7 +44,7 @@ class RecordingHandler:
         self.most_running: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
 
-    async def run(self, job: ClaimedJob) -> StatusRecord:
+    async def run(self, job: ClaimedJob) -> StatusRecord | Parked:
         """Run `body`, after the last of the stale rule's checks. See `JobHandler`."""
         message = job.message
         self.started.append(job)
@@ -62,7 +62,7 @@ class RecordingHandler:
         finally:
             self.running -= 1
             self._running[queue_name] -= 1
-        return self._publish(message, end or EndState.DONE)
+        return end if isinstance(end, Parked) else self._publish(message, end or EndState.DONE)
 
     async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
         """Publish *end*. See `proofing.contracts.queues.JobHandler`."""

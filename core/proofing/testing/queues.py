@@ -11,10 +11,13 @@ from proofing.testing.queue_ends import QueueEnds
 from proofing.testing.queue_handlers import RecordingHandler, immediately, make_message, make_record
 from proofing.testing.queue_operations import QueueOperations
 from proofing.testing.queue_owner_purge import QueueOwnerPurge
+from proofing.testing.queue_parking import QueueParking
 from proofing.testing.queue_survival import QueueSurvival
 
 __all__ = ["QueueContract", "RecordingHandler", "immediately", "make_message", "make_record"]
 
 
-class QueueContract(QueueBasics, QueueEnds, QueueAbilities, QueueOwnerPurge, QueueOperations, QueueSurvival):
+class QueueContract(
+    QueueBasics, QueueEnds, QueueAbilities, QueueParking, QueueOwnerPurge, QueueOperations, QueueSurvival
+):
     """Every case of the contract; see `proofing.testing.queue_basis.QueueBasis` for what to override."""

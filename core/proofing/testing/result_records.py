@@ -69,6 +69,27 @@ class RecordCases(ResultStoreBasis):
         assert await store.status(record.result_id) == first
         assert await store.result(record.result_id) == b"first"
 
+    async def test_a_record_in_progress_is_replaced(self, store: ResultStore) -> None:
+        """`update` writes what is in progress, also where nothing is left; who waits is not woken by it."""
+        record = make_record()
+        await store.begin(record, ttl_seconds=60)
+        parked = record.parked(until=123.5)
+        assert await store.update(parked, ttl_seconds=60)
+        assert await store.status(record.result_id) == parked
+        assert await store.wait(record.result_id, timeout_seconds=0.05) == parked
+        lost = make_record()
+        assert await store.update(lost, ttl_seconds=60)
+        assert await store.status(lost.result_id) == lost
+
+    async def test_an_end_is_not_replaced(self, pair: Sequence[ResultStore]) -> None:
+        """`update` leaves a terminal record and its result alone."""
+        one, other = pair
+        record = make_record()
+        ended = await one.finish(make_ended(record), ttl_seconds=60, sealed_result=b"sealed")
+        assert not await other.update(record, ttl_seconds=60)
+        assert await one.status(record.result_id) == ended
+        assert await one.result(record.result_id) == b"sealed"
+
     async def test_parallel_ends_agree(self, pair: Sequence[ResultStore]) -> None:
         """Of many ends at once, across processes, all learn of the same one."""
         record = make_record()

@@ -68,6 +68,7 @@ class ResultStoreContract(RecordCases, ValueCases, ChangeCases):
                 "open": other.open,
                 "begin": lambda: store.begin(make_record(), ttl_seconds=life),
                 "finish": lambda: store.finish(make_ended(record), ttl_seconds=life),
+                "update": lambda: store.update(record, ttl_seconds=life),
                 "status": lambda: store.status(name),
                 "wait": lambda: store.wait(name, timeout_seconds=life),
                 "drop_result": lambda: store.drop_result(name),

@@ -1,12 +1,13 @@
 """A vendor to talk to without a network: it answers what a test says, and remembers what it was asked.
 
 `FakeVendor` is an httpx transport; `make_context` gives an adapter the context it has in a worker, with the
-fake in place of the network (also below a `requests` session); `ask` drives any of the three shapes.
+fake in place of the network (also below a `requests` session); `ask` drives both shapes.
 """
 
 import asyncio
 import hashlib
 import inspect
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,13 +17,8 @@ import httpx
 
 from proofing.base.cpu_pool import CPUPool
 from proofing.base.logs import get_logger
-from proofing.contracts.proofers import (
-    HostedProofer,
-    PollingProofer,
-    ProoferDescriptor,
-    ProofingContext,
-    ProofingRequest,
-)
+from proofing.contracts.continuation import Due, Pending
+from proofing.contracts.proofers import ProoferDescriptor, ProofingContext, ProofingRequest
 from proofing.contracts.results import VendorResult
 from proofing.outbound.billing import unbilled
 from proofing.outbound.blocking import ClientTwins
@@ -33,8 +29,8 @@ from proofing.registry.proofers import LoadedProofer
 #: Answers one request, or raises what a transport raises.
 Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
-#: How often a *submit, then poll* or hosted vendor is asked for its answer.
-_POLLS = 5
+#: How often a question that is pending is resumed.
+_RESUMPTIONS = 5
 
 
 class FakeVendor(httpx.AsyncBaseTransport):
@@ -117,30 +113,23 @@ def make_context(
 
 
 async def ask(proofer: Any, request: ProofingRequest, context: ProofingContext) -> VendorResult | None:
-    """Put one question to a proofer of any shape, as a worker would, and return its answer.
+    """Put one question to a proofer of either shape, as workers would, and return its answer.
 
-    Returns None when a vendor that is polled has no answer even after several times.
+    A question that is pending is resumed at once, whatever its time: as after a park, without images, and
+    with what a store would have kept of it. Returns None when it is pending even after several times.
+
+    Raises:
+        PluginError: a `Pending` is not sound.
     """
-    if isinstance(proofer, PollingProofer):
-        vendor_reference = await _call(proofer.submit, request, context)
-        return await _poll(proofer.poll, vendor_reference, context)
-    if isinstance(proofer, HostedProofer):
-        return_url = "https://proofing.example.test/return"
-        session = await _call(proofer.start, request, context, return_url=return_url)
-        return await _poll(proofer.fetch, session.vendor_reference, context)
-    result: VendorResult = await _call(proofer.proof, request, context)
-    return result
-
-
-async def _poll(
-    method: Callable[..., Any], vendor_reference: str, context: ProofingContext
-) -> VendorResult | None:
-    """Ask for the answer until it is there, several times at most."""
-    for _ in range(_POLLS):
-        result: VendorResult | None = await _call(method, vendor_reference, context)
-        if result is not None:
-            return result
-    return None
+    answer = await _call(proofer.proof, request, context)
+    request = replace(request, images={})
+    for _ in range(_RESUMPTIONS):
+        if not isinstance(answer, Pending):
+            break
+        answer.require_sound(type(proofer).__name__)
+        kept = Pending.from_json(json.loads(json.dumps(answer.to_json())))
+        answer = await _call(proofer.resume, request, kept, Due(), context)
+    return None if isinstance(answer, Pending) else answer
 
 
 async def _call(method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

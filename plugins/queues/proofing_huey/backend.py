@@ -35,7 +35,7 @@ from proofing_huey.gates import Gate
 from proofing_huey.huey_app import JobHuey
 from proofing_huey.pauses import open_since
 from proofing_huey.settings import HueySettings
-from proofing_huey.storages import Backend, Entry
+from proofing_huey.storages import Backend, Entry, entry_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,8 +51,6 @@ _CALL_THREADS = 4
 _HEALTH_SECONDS = 10.0
 #: How many of the next jobs are read to find the age of the oldest.
 _AGE_SAMPLE = 50
-#: Beyond the longest wait and run of a job, its keys stay taken this much longer.
-_TAKEN_MARGIN_SECONDS = 60.0
 #: How long an id that was withdrawn is refused; what is on its way takes minutes at most.
 _BARRED_SECONDS = 86_400.0
 #: Label of the secret under the messages' MACs.
@@ -77,6 +75,7 @@ class HueyQueue:
             Capability.CANCEL_WAITING,
             Capability.PAUSE,
             Capability.WITHDRAW,
+            Capability.PARK,
         }
     )
 
@@ -223,14 +222,8 @@ class HueyQueue:
 
     def _entry(self, message: JobMessage) -> Entry:
         """Return *message* as the storage keeps it."""
-        life = message.delay_seconds + message.stale_after_seconds + message.deadline_seconds
-        return Entry(
-            queue_name=message.queue_name,
-            blob=self._huey(message.queue_name).write(message),
-            result_id=message.result_id,
-            unique_key=message.unique_key,
-            ttl_seconds=life + _TAKEN_MARGIN_SECONDS,
-        )
+        blob = self._huey(message.queue_name).write(message)
+        return entry_of(message, blob, wait_seconds=message.delay_seconds)
 
     def _threads(self, slots: Mapping[str, int]) -> dict[str, int]:
         """Return the threads of each queue: its slots, or its share of the most that a process may have."""

@@ -14,6 +14,7 @@ from proofing.plugin import (
     JobHandler,
     JobMessage,
     LeaseLostError,
+    Parked,
     ProofingError,
     StatusRecord,
     get_logger,
@@ -49,10 +50,12 @@ class HueyJob:
         self.has_intent = False
         self.is_lost = False
         self.is_running = False
+        #: What it is to be parked with, once its run is over.
+        self.parked: Parked | None = None
 
     @property
     def age_seconds(self) -> float:
-        """How long ago it was enqueued, by the clocks of two hosts."""
+        """How long ago it was enqueued, or became ready again, by the clocks of two hosts."""
         return max(0.0, time.time() - self.kept_at)
 
     async def record_intent(self, vendor_name: str) -> None:  # noqa: ARG002 - the contract's argument
@@ -146,7 +149,11 @@ class CoroutineBridge:
         """
         job.is_running = True
         try:
-            self._count(await self._handler.run(job))
+            found = await self._handler.run(job)
+            if isinstance(found, Parked):
+                job.parked = found
+            else:
+                self._count(found)
         except asyncio.CancelledError:
             job.is_lost = True
             raise

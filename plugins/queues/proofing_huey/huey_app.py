@@ -18,12 +18,21 @@ from huey import signals as S  # noqa: N812 - as Huey's own manual does
 from huey.api import Task, TaskWrapper
 from huey.exceptions import HueyException
 
-from proofing.plugin import EndState, JobKind, JobMessage, JobState, JobSummary, get_logger, log
+from proofing.plugin import (
+    EndState,
+    JobKind,
+    JobMessage,
+    JobState,
+    JobSummary,
+    get_logger,
+    log,
+    parked_message,
+)
 from proofing_huey.coroutine_bridge import CoroutineBridge, HueyJob
 from proofing_huey.messages import read_message, write_message
 from proofing_huey.pauses import open_since, waited_seconds
 from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError
-from proofing_huey.storages import JobStorage
+from proofing_huey.storages import JobStorage, entry_of
 
 #: Longer than the job's own deadline, so that the handler's end, which says more, comes first.
 _GRACE_SECONDS = 1.0
@@ -106,12 +115,12 @@ class JobHuey(Huey):  # type: ignore[misc]
     def bridge(self, bridge: CoroutineBridge | None) -> None:
         self._bridge = bridge
 
-    def write(self, message: JobMessage) -> bytes:
-        """Return the blob of a job, as Huey would enqueue it."""
-        now = time.time()
+    def write(self, message: JobMessage, *, ready_at: float | None = None) -> bytes:
+        """Return the blob of a job, as Huey would enqueue it; of one that is parked until *ready_at*."""
+        now = time.time() if ready_at is None else ready_at
         task = self._tasks_of[message.kind].s(write_message(message), now)
         task.id = message.result_id
-        task.eta = _utc(now + message.delay_seconds) if message.delay_seconds > 0 else None
+        task.eta = _utc(now + message.delay_seconds) if message.delay_seconds > 0 or ready_at else None
         task.expires_resolved = _utc(now + message.stale_after_seconds)
         task.timeout = message.deadline_seconds + _GRACE_SECONDS
         blob: bytes = self.serialize_task(task)
@@ -215,16 +224,38 @@ class JobHuey(Huey):  # type: ignore[misc]
                 self.execute(task)
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
                 self.note_unavailable(error)
+                if _is_begun(task):
+                    # The body has run; what failed is tidying up after it.
+                    self._park_if_pending(task, pause)
+                    return
             else:
-                return
-            if _is_begun(task):
-                # The body has run; what failed is tidying up after it.
+                self._park_if_pending(task, pause)
                 return
             if task.job.age_seconds > task.job.message.stale_after_seconds:
                 self._end(task, EndState.STALE)
                 return
             if pause(_RETRY_SECONDS):
                 self.hand_back(task)
+                return
+
+    def _park_if_pending(self, task: Task, pause: Callable[[float], bool]) -> None:
+        """Keep a job that waits for its vendor until its time; one that cannot be kept ends."""
+        job: HueyJob = task.job
+        if job.parked is None:
+            return
+        message, seconds = parked_message(job.message, job.parked), job.parked.run_in_seconds
+        ready_at = time.time() + seconds
+        entry = entry_of(message, self.write(message, ready_at=ready_at), wait_seconds=seconds)
+        patience = time.monotonic() + message.deadline_seconds
+        while True:
+            try:
+                self.storage.park(entry, ready_at)
+            except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
+                self.note_unavailable(error)
+            else:
+                return
+            if pause(_RETRY_SECONDS) or time.monotonic() > patience:
+                self._end(task, EndState.WORKER_LOST)
                 return
 
     def hand_back(self, task: Task) -> None:
@@ -286,8 +317,9 @@ class JobHuey(Huey):  # type: ignore[misc]
         self.hand_back(task)
 
     def _on_complete(self, _signal: str, task: Task) -> None:
-        """A job has ended, and its handler has published how."""
-        self._forget(task.job.message)
+        """A job has ended, and its handler has published how; or it will be parked."""
+        if task.job.parked is None:
+            self._forget(task.job.message)
 
     def _end(self, task: Task, end: EndState) -> None:
         """Publish *end* for a job that will not run (again)."""

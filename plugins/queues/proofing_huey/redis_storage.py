@@ -98,6 +98,14 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
             arguments += [member, entry.result_id, int(entry.ttl_seconds * 1000)]
         return int(self._put_all(keys=keys, args=arguments))
 
+    def park(self, entry: Entry, ready_at: float) -> None:
+        """Keep a job until its time, in one transaction."""
+        pipeline = self.conn.pipeline(transaction=True)
+        pipeline.zadd(self.schedule_key, {entry.blob: ready_at})
+        for name in entry.taken_keys:
+            pipeline.pexpire(f"{_PREFIX}{name}", int(entry.ttl_seconds * 1000))
+        pipeline.execute()
+
     def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
         """Delete jobs that wait; one that a worker pops first is left to it."""
         dropped = []

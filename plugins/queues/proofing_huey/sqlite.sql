@@ -59,6 +59,15 @@ select holder from taken_key where name = :name;
 -- Keep a job.
 insert into task (queue, data) values (:queue, :data);
 
+-- name: park
+-- Keep a job until its time.
+insert into schedule (queue, data, timestamp) values (:queue, :data, :ready_at);
+
+-- name: keep
+-- Have a taken key stay taken.
+update taken_key set expires = (julianday('now') - 2440587.5) * 86400.0 + :ttl_seconds
+where name = :name and holder = :holder;
+
 -- name: all_task
 -- The jobs of a queue that are ready.
 select id, data from task where queue = :queue;

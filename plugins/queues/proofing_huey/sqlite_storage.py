@@ -94,6 +94,15 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
                     cursor.execute(QUERIES.query("put"), values)
         return accepted
 
+    def park(self, entry: Entry, ready_at: float) -> None:
+        """Keep a job until its time, in one transaction."""
+        with self.db(commit=True) as cursor:
+            values = {"queue": self.name, "data": entry.blob, "ready_at": ready_at}
+            cursor.execute(QUERIES.query("park"), values)
+            for name in entry.taken_keys:
+                kept = {"name": name, "holder": entry.result_id, "ttl_seconds": entry.ttl_seconds}
+                cursor.execute(QUERIES.query("keep"), kept)
+
     def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
         """Delete jobs that wait, in one transaction."""
         dropped = []

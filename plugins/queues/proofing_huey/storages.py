@@ -12,6 +12,7 @@ from typing import Protocol
 
 from huey.storage import BaseStorage
 
+from proofing.plugin import JobMessage
 from proofing_huey.gates import Gate
 from proofing_huey.pauses import Pause
 
@@ -19,6 +20,8 @@ from proofing_huey.pauses import Pause
 WITHDRAWN = ""
 #: How long an idle thread waits until it looks by itself, in case its watcher is blind.
 IDLE_SECONDS = 30.0
+#: Beyond the longest wait and run of a job, its keys stay taken this much longer.
+_TAKEN_MARGIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -44,6 +47,11 @@ class Entry:
         """The taken key of the job itself."""
         return job_name(self.result_id)
 
+    @property
+    def taken_keys(self) -> list[str]:
+        """All its taken keys."""
+        return [self.job_key, *([] if self.unique_key is None else [unique_name(self.unique_key)])]
+
 
 class JobStorage(BaseStorage):  # type: ignore[misc]
     """A Huey storage that can also do what our queue needs."""
@@ -55,6 +63,10 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
         A job that was kept before counts as accepted and is not kept again; a job whose unique key another
         job holds is left out.
         """
+
+    @abstractmethod
+    def park(self, entry: Entry, ready_at: float) -> None:
+        """Keep a job of this queue until *ready_at*, and its taken keys as long, in one step."""
 
     @abstractmethod
     def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
@@ -126,3 +138,15 @@ def job_name(result_id: str) -> str:
 def unique_name(unique_key: str) -> str:
     """Return the taken key of a job's unique key."""
     return f"unique:{unique_key}"
+
+
+def entry_of(message: JobMessage, blob: bytes, *, wait_seconds: float) -> Entry:
+    """Return *message*, serialized as *blob*, as it is kept; it is not ready for *wait_seconds*."""
+    life = wait_seconds + message.stale_after_seconds + message.deadline_seconds
+    return Entry(
+        queue_name=message.queue_name,
+        blob=blob,
+        result_id=message.result_id,
+        unique_key=message.unique_key,
+        ttl_seconds=life + _TAKEN_MARGIN_SECONDS,
+    )

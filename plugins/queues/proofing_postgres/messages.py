@@ -13,7 +13,7 @@ from proofing_postgres.connections import Row
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 #: The positions of the columns of the claims' ``returning`` list.
 ID, LEASE, RUN_AT, ATTEMPTS, AGE, INTENT = range(6)
-DEADLINE, DELAY, WANTED_END = 8, 9, 21
+DEADLINE, DELAY, WANTED_END = 8, 9, 22
 
 
 def to_columns(message: JobMessage) -> list[Any]:
@@ -61,9 +61,11 @@ def final_status_text(record: StatusRecord) -> str:
     outcome = f'"{record.outcome}"' if record.outcome else "null"
     wrong_fields = "null" if record.fields is None else _to_json(record.fields)
     finished_at = "null" if record.finished_at is None else repr(record.finished_at)
+    pending_until = "null" if record.pending_until is None else repr(record.pending_until)
     return (
         f'{{"end_state":{end},"fields":{wrong_fields},"finished_at":{finished_at},"kind":"{record.kind}",'
         f'"mac":{_quote(record.mac)},"outcome":{outcome},"owner":{_quote(record.owner)},'
+        f'"pending_until":{pending_until},'
         f'"reasons":[{",".join([_quote(reason) for reason in record.reasons])}],'
         f'"result_id":{_quote(record.result_id)},"state":"{record.state}",'
         f'"submitted_at":{record.submitted_at!r},"timed_out":{"true" if record.timed_out else "false"}}}'
@@ -96,7 +98,7 @@ class ClaimedRow:
 
     @property
     def age_seconds(self) -> float:
-        """How long ago the job was enqueued: the database's answer at the claim, and our time since."""
+        """How long ago the job was enqueued, or ready again: the database's answer, and our time since."""
         age: float = self._row[AGE]
         return age + time.monotonic() - self._claimed
 
@@ -141,7 +143,8 @@ class ClaimedRow:
             counter_keys,
             metadata,
             payload,
-        ) = self._row[6:21]
+            is_parked,
+        ) = self._row[6:22]
         return JobMessage(
             result_id=self.result_id,
             kind=JobKind(kind),
@@ -159,4 +162,5 @@ class ClaimedRow:
             deadline_seconds=deadline,
             delay_seconds=delay,
             unique_key=unique_key,
+            is_parked=is_parked,
         )

@@ -99,9 +99,10 @@ where ctid = any(array(
 ))
 returning
     id::text, lease, date_part('epoch', run_at), attempts,
-    date_part('epoch', clock_timestamp() - enqueued_at), intent,
+    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload
+    traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
+    due_at is not null
 
 -- name: claim_any
 -- The same without bound: at start, at every poll, and when a bounded claim that was asked for found nothing.
@@ -121,9 +122,10 @@ where ctid = any(array(
 ))
 returning
     id::text, lease, date_part('epoch', run_at), attempts,
-    date_part('epoch', clock_timestamp() - enqueued_at), intent,
+    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload
+    traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
+    due_at is not null
 
 -- name: lock_queue
 -- Serialize the claims of a queue with a global limit, for the length of a transaction.
@@ -149,7 +151,7 @@ with given as (
     delete from proofing.job j using found g
     where j.ctid = g.place and j.lease = g.lease and j.worker = %(worker)s::bigint
     returning j.id, j.enqueued_at, j.started_at, j.attempts, j.crashes, g.ended_as, j.queue, j.kind,
-        j.trace_id, j.intent as vendor, g.final_status
+        j.trace_id, coalesce(j.intent, j.waits_for) as vendor, g.final_status
 ), kept as (
     insert into proofing.job_done (
         id, enqueued_at, started_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id, vendor, final_status
@@ -188,6 +190,23 @@ from unnest(
     string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
     string_to_array(%(ends)s::text, ',')
 ) as g (id, lease, ended_as)
+cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
+where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
+returning j.state, j.queue
+
+-- name: park
+-- Have jobs wait for their vendors: as ones that have never begun a call, with new arguments, until their time. One
+-- that was canceled meanwhile gets its end. Returns what each is now, and its queue.
+update proofing.job j
+set worker = null, started_at = null, deadline_at = null, intent = null, payload = g.payload, object_keys = null,
+    waits_for = g.vendor, delay_seconds = 0,
+    state = case when j.wanted_end is null then 'scheduled' else 'ending' end,
+    run_at = clock_timestamp() + make_interval(secs => g.run_in),
+    due_at = clock_timestamp() + make_interval(secs => g.run_in),
+    expires_at = clock_timestamp() + make_interval(secs => g.run_in + j.stale_after_seconds)
+from unnest(
+    %(ids)s::text[]::uuid[], %(leases)s::int8[], %(vendors)s::text[], %(run_in)s::float8[], %(payloads)s::bytea[]
+) as g (id, lease, vendor, run_in, payload)
 cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
 where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
 returning j.state, j.queue
@@ -336,9 +355,10 @@ where ctid = any(array(
 ))
 returning
     id::text, lease, date_part('epoch', run_at), attempts,
-    date_part('epoch', clock_timestamp() - enqueued_at), intent,
+    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    traceparent, partner, unique_key, object_keys, counter_keys, metadata, ''::bytea, wanted_end
+    traceparent, partner, unique_key, object_keys, counter_keys, metadata, ''::bytea,
+    due_at is not null, wanted_end
 
 -- name: cancel
 -- A waiting job gets its end; a running one is marked, and its worker notified.
@@ -506,12 +526,12 @@ order by name limit 1 for update skip locked
 -- name: shift
 -- Move the times of waiting jobs by as long as they waited in the pause, the next ones by id.
 update proofing.job j
-set enqueued_at = j.enqueued_at + t.waited, expires_at = j.expires_at + t.waited
+set enqueued_at = j.enqueued_at + t.waited, expires_at = j.expires_at + t.waited, due_at = j.due_at + t.waited
 from (
     select w.ctid as place,
-        clock_timestamp() - greatest(w.enqueued_at, (
+        greatest(interval '0', clock_timestamp() - greatest(coalesce(w.due_at, w.enqueued_at), (
             select paused_at from proofing.paused_queue where name = %(queue)s::text
-        )) as waited
+        ))) as waited
     from proofing.job w
     where w.id > %(after)s::text::uuid and w.queue = %(queue)s::text and w.state in ('ready', 'scheduled')
     order by w.id limit %(limit)s::int4
@@ -573,7 +593,7 @@ select null, final_status = '' from proofing.job_done where id = %(id)s::text::u
 -- Jobs without an end, in order of their id, from one id to another.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at),
     case when state = 'executing' then date_part('epoch', clock_timestamp() - started_at) end,
-    null::float8, attempts, wanted_end, trace_id, intent
+    null::float8, attempts, wanted_end, trace_id, coalesce(intent, waits_for)
 from proofing.job
 where id >= %(first)s::text::uuid and id <= %(last)s::text::uuid
     and (%(state)s::text is null or state = %(state)s::text)
@@ -583,14 +603,14 @@ order by id limit %(limit)s::int4
 -- name: ready_jobs
 -- Jobs of a queue that may start, the next first.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
-    attempts, wanted_end, trace_id, intent
+    attempts, wanted_end, trace_id, coalesce(intent, waits_for)
 from proofing.job where state = 'ready' and queue = %(queue)s::text
 order by run_at limit %(limit)s::int4
 
 -- name: scheduled_jobs
 -- Jobs that wait for their time, the next first.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
-    attempts, wanted_end, trace_id, intent
+    attempts, wanted_end, trace_id, coalesce(intent, waits_for)
 from proofing.job where state = 'scheduled' and (%(queue)s::text is null or queue = %(queue)s::text)
 order by run_at limit %(limit)s::int4
 
@@ -598,14 +618,14 @@ order by run_at limit %(limit)s::int4
 -- Jobs that run, or whose end is being published by a worker.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at),
     date_part('epoch', clock_timestamp() - started_at), null::float8, attempts, wanted_end, trace_id,
-    intent
+    coalesce(intent, waits_for)
 from proofing.job where state = 'executing' and (%(queue)s::text is null or queue = %(queue)s::text)
 order by worker limit %(limit)s::int4
 
 -- name: ending_jobs
 -- Jobs whose end is decided and waits for a worker.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
-    attempts, wanted_end, trace_id, intent
+    attempts, wanted_end, trace_id, coalesce(intent, waits_for)
 from proofing.job where state = 'ending' and (%(queue)s::text is null or queue = %(queue)s::text)
 order by queue limit %(limit)s::int4
 

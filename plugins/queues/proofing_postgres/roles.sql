@@ -25,9 +25,9 @@ $$;
 -- back, and it bars an id in the history without being able to write a final status there.
 grant insert on proofing.job to proofing_web;
 grant select (
-    id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, submitted_at,
+    id, lease, worker, enqueued_at, run_at, expires_at, due_at, started_at, deadline_at, submitted_at,
     stale_after_seconds, deadline_seconds, delay_seconds, attempts, crashes, schema_version, state,
-    queue, kind, owner, trace_id, traceparent, partner, unique_key, intent, wanted_end
+    queue, kind, owner, trace_id, traceparent, partner, unique_key, intent, waits_for, wanted_end
 ) on proofing.job to proofing_web;
 grant update (state, wanted_end) on proofing.job to proofing_web;
 grant delete on proofing.job to proofing_web;
@@ -46,7 +46,7 @@ grant select, insert, update, delete on proofing.paused_queue to proofing_worker
 
 -- Viewer: counts and states for dashboards. No payload, no owner, no final status.
 grant select (
-    id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, attempts, crashes,
+    id, lease, worker, enqueued_at, run_at, expires_at, due_at, started_at, deadline_at, attempts, crashes,
     schema_version, state, queue, kind, trace_id, wanted_end
 ) on proofing.job to proofing_viewer;
 grant select (
@@ -56,8 +56,8 @@ grant select on proofing.worker, proofing.tally, proofing.paused_queue to proofi
 
 -- Operator: lists and cancels jobs, pauses and resumes queues. No payload, no owner, no final status.
 grant select (
-    id, lease, worker, enqueued_at, run_at, expires_at, started_at, deadline_at, attempts, crashes,
-    schema_version, state, queue, kind, trace_id, intent, wanted_end
+    id, lease, worker, enqueued_at, run_at, expires_at, due_at, started_at, deadline_at, attempts, crashes,
+    schema_version, state, queue, kind, trace_id, intent, waits_for, wanted_end
 ) on proofing.job to proofing_operator;
 grant update (state, wanted_end) on proofing.job to proofing_operator;
 grant select (

@@ -10,6 +10,7 @@ from proofing.plugin import (
     EndState,
     JobHandler,
     LeaseLostError,
+    Parked,
     StatusRecord,
     exception_fields,
     get_logger,
@@ -171,7 +172,7 @@ class Runs:
     async def _run(self, job: RunningJob) -> None:
         """Run one job and write how it ended."""
         job.has_begun = True
-        record: StatusRecord | None
+        record: StatusRecord | Parked | None
         try:
             try:
                 if job.stop_reason is None:
@@ -199,7 +200,10 @@ class Runs:
                     **exception_fields(error),
                 )
                 record = await self._discard(job, EndState.INTERNAL_ERROR)
-            if record is not None:
+            if isinstance(record, Parked):
+                self._writer.park(job.result_id, job.lease, record)
+                self._counts.add("parked")
+            elif record is not None:
                 self._writer.complete(job.result_id, job.lease, record)
         finally:
             self.running[job.queue_name] -= 1

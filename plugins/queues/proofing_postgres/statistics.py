@@ -17,7 +17,7 @@ _SAMPLE_PAGES = 2000
 _ENDED = "ended_"
 #: Shown even when nothing was counted yet, so that a missing number means a fault.
 _ALWAYS = (
-    *("rescued", "lease_lost", "handed_back", "fenced", "swept_stale", "swept_overdue"),
+    *("rescued", "lease_lost", "handed_back", "parked", "fenced", "swept_stale", "swept_overdue"),
     *(f"pickup_{cause}_{what}" for cause in Cause for what in ("count", "seconds")),
     *("run_count", "run_seconds"),
 )

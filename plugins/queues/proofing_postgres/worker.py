@@ -56,7 +56,13 @@ class WorkerSession:
         self._settings = settings
         loop = asyncio.get_running_loop()
         self.heartbeat = Heartbeat(settings, self.counts, lambda: _call_if_open(loop, self._on_lease_change))
-        self._writer = Writer(self.complete_link, settings, self.counts, self._own_id)
+        self._writer = Writer(
+            self.complete_link,
+            settings,
+            self.counts,
+            self._own_id,
+            on_parked=self._on_parked,
+        )
         self.runs = Runs(
             handler=handler,
             writer=self._writer,
@@ -88,6 +94,10 @@ class WorkerSession:
         self._own = 0
         self._fence_timer: asyncio.TimerHandle | None = None
         self._expected_at = time.monotonic()
+
+    def _on_parked(self) -> None:
+        """Have the timer set for what is due next."""
+        self._sweeper.wanted.set()
 
     @property
     def is_listening(self) -> bool:

@@ -1,4 +1,4 @@
-"""Writes about owned jobs: ends, intents, hand-backs; many at a time, each fenced.
+"""Writes about owned jobs: ends, intents, hand-backs, what is parked; many at a time, each fenced.
 
 Ends wait a few milliseconds for others to be written with; nobody waits for them. Notes are waited for and go
 right away, together with whatever else is there. A write that the database did not answer is written again:
@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from proofing.plugin import EndState, LeaseLostError, QueueUnavailableError, StatusRecord, get_logger, log
+from proofing.plugin import (
+    EndState,
+    LeaseLostError,
+    Parked,
+    QueueUnavailableError,
+    StatusRecord,
+    get_logger,
+    log,
+)
 from proofing.plugin.support import Backoff
 from proofing_postgres.connections import Connection, ReconnectingConnection
 from proofing_postgres.counts import Counts
@@ -31,6 +39,8 @@ _READY = "-"
 
 #: One end to write: result id, lease number, record. A plain tuple, because there is one for every job.
 _End = tuple[str, int, StatusRecord]
+#: One job to park: result id, lease number, what it is parked with.
+_Park = tuple[str, int, Parked]
 
 _logger = get_logger(__name__)
 
@@ -53,7 +63,7 @@ class _Intent:
     accepted: "asyncio.Future[bool]"
 
 
-_ItemT = TypeVar("_ItemT", _End, _HandBack)
+_ItemT = TypeVar("_ItemT", _End, _HandBack, _Park)
 _KeptT = TypeVar("_KeptT")
 
 
@@ -66,12 +76,15 @@ class Writer:
         settings: PostgresSettings,
         counts: Counts,
         worker_id: Callable[[], int],
+        on_parked: Callable[[], None],
     ) -> None:
-        """Write over *link*, as the worker *worker_id* returns."""
+        """Write over *link*, as the worker *worker_id* returns; call *on_parked* when jobs were parked."""
         self._link = link
         self._settings = settings
         self._counts = counts
         self._worker_id = worker_id
+        self._on_parked = on_parked
+        self._parks: deque[_Park] = deque()
         self._ends: deque[_End] = deque()
         self._intents: deque[_Intent] = deque()
         self._hand_backs: deque[_HandBack] = deque()
@@ -80,7 +93,7 @@ class Writer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_repeating = False
-        self._in_flight: list[_End | _HandBack] = []
+        self._in_flight: list[_End | _HandBack | _Park] = []
 
     def complete(self, result_id: str, lease: int, record: StatusRecord) -> None:
         """Have the end *record* written soon."""
@@ -93,6 +106,11 @@ class Writer:
     def hand_back(self, result_id: str, lease: int, end: EndState | None = None) -> None:
         """Release a job soon: to run again, or, with *end*, to have any worker publish that."""
         self._hand_backs.append(_HandBack(result_id, lease, end.value if end else _READY))
+        self._wake_now()
+
+    def park(self, result_id: str, lease: int, parked: Parked) -> None:
+        """Have a job parked soon."""
+        self._parks.append((result_id, lease, parked))
         self._wake_now()
 
     async def record_intent(self, result_id: str, lease: int, vendor: str) -> None:
@@ -114,7 +132,7 @@ class Writer:
 
     def pending_ids(self) -> set[str]:
         """Return the ids of jobs whose end or release is on its way."""
-        return {item[0] for item in (*self._in_flight, *self._ends, *self._hand_backs)}
+        return {item[0] for item in (*self._in_flight, *self._ends, *self._hand_backs, *self._parks)}
 
     async def until_written(self) -> None:
         """Wait until everything is in the database."""
@@ -130,6 +148,7 @@ class Writer:
         self._ends.clear()
         self._intents.clear()
         self._hand_backs.clear()
+        self._parks.clear()
 
     async def run(self) -> None:
         """Write, forever; a database that is away is waited for."""
@@ -145,7 +164,7 @@ class Writer:
                 await self._coalesce()
             self._flush_now.clear()
             try:
-                while self._ends or self._intents or self._hand_backs:
+                while self._ends or self._intents or self._hand_backs or self._parks:
                     await self._flush()
                 backoff.reset()
                 self._idle.set()
@@ -183,6 +202,8 @@ class Writer:
                 await self._flush_intents(connection, worker)
             if self._hand_backs:
                 await self._flush_hand_backs(connection, worker)
+            if self._parks:
+                await self._flush_parks(connection, worker)
             if self._ends:
                 await self._flush_ends(connection, worker)
         self._in_flight.clear()
@@ -233,6 +254,26 @@ class Writer:
         for state, queue_name in sorted(set(rows)):
             channel = JOBS_CHANNEL if state == "ready" else CANCEL_CHANNEL
             await self._link.execute(connection, "notify", (channel, queue_name))
+
+    async def _flush_parks(self, connection: Connection, worker: str) -> None:
+        """Park jobs. What is no longer ours is not touched; one that was canceled gets its end."""
+        batch = sorted(self._take(self._parks), key=itemgetter(0))
+        with _kept(self._parks, batch):
+            rows, _count = await self._link.execute(
+                connection,
+                "park",
+                {
+                    "ids": [item[0] for item in batch],
+                    "leases": [item[1] for item in batch],
+                    "vendors": [item[2].vendor for item in batch],
+                    "run_in": [float(item[2].run_in_seconds) for item in batch],
+                    "payloads": [item[2].encrypted_arguments for item in batch],
+                    "worker": worker,
+                },
+            )
+        for queue_name in sorted({queue_name for state, queue_name in rows if state == "ending"}):
+            await self._link.execute(connection, "notify", (CANCEL_CHANNEL, queue_name))
+        self._on_parked()
 
     async def _flush_ends(self, connection: Connection, worker: str) -> None:
         """Write ends, and count those that were rejected."""

@@ -54,6 +54,15 @@ on conflict (result_id) do update
     where record.done = 0 or record.expires <= :now
 returning 1;
 
+-- name: update
+-- Keep a record in progress in place of another one in progress. Returns a row when kept.
+insert into record (result_id, done, body, expires)
+values (:result_id, 0, :body, :expires)
+on conflict (result_id) do update
+    set done = 0, body = excluded.body, expires = excluded.expires
+    where record.done = 0 or record.expires <= :now
+returning 1;
+
 -- name: keep_result
 -- Keep the sealed result of a record that was just finished.
 insert into sealed_result (result_id, body, expires)

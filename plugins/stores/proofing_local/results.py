@@ -104,6 +104,13 @@ class LocalResultStore:
         self._watcher.notify(current)
         return current
 
+    async def update(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
+        """Keep a record in progress, unless an unexpired terminal one exists."""
+        values = {"result_id": record.result_id, "body": record.to_json()}
+        return await self._database.write(
+            lambda db: self._one(db, "update", {**values, **self._life(ttl_seconds)}) is not None
+        )
+
     async def status(self, result_id: str) -> StatusRecord | None:
         """Return the record, or None."""
         row = await self._read("status", {"result_id": result_id})

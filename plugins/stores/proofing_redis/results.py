@@ -46,10 +46,11 @@ _TAKEN, _FULL = 0, 2
 #: How many records one poll asks for in one round trip.
 _POLL_BATCH = 200
 
-_FINISH, _COUNT, _USAGE, _GIVE_BACK, _COMPARE_AND_SET, _ADMIT, _ADD_MEMBER, _DROP_MEMBERS = (
+_FINISH, _UPDATE, _COUNT, _USAGE, _GIVE_BACK, _COMPARE_AND_SET, _ADMIT, _ADD_MEMBER, _DROP_MEMBERS = (
     resources.files("proofing_redis").joinpath("lua", f"{name}.lua").read_text("utf-8")
     for name in (
         "finish",
+        "update",
         "count",
         "usage",
         "refund",
@@ -158,6 +159,12 @@ class RedisResultStore:
             # There is something that no version of Proofing wrote. It must not swallow the final status.
             log(_logger, "unreadable_status_record", level=logging.WARNING, store="redis")
         return record
+
+    async def update(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
+        """Keep a record in progress, unless a terminal one exists."""
+        keys = [self._status_key(record.result_id)]
+        kept = await self._connection.evaluate(_UPDATE, keys, _encode(record), _milliseconds(ttl_seconds))
+        return bool(kept)
 
     async def status(self, result_id: str) -> StatusRecord | None:
         """Return the record; one that cannot be read counts as none."""

@@ -1,10 +1,15 @@
 """The mock vendor: all five kinds of proofer, answering by sentinel inputs. For tests and demonstrations.
 
+``mock`` answers at once; ``mock:polling`` answers the same later, in a job that is parked meanwhile.
+
 Settings, section ``mock`` of settings.yaml::
 
     mock:
       latency_seconds: 0          # each call takes that long
       test_ssn_allowed_list: []   # SSNs that resolve although they could exist
+      polling_seconds: 5          # after which mock:polling has its answer
+      polling_again_seconds: 2    # after which it wants to be asked again
+      polling_expires_seconds: 3600   # after which it answers nothing anymore
 
 Credentials and permissions: none; nothing leaves the process. Only SSNs that cannot be issued (900-…, 666-…)
 resolve. Its maturity is `Maturity.MOCK`, which core refuses in production.
@@ -20,14 +25,24 @@ Inputs (docs/vendors/mock.md has the whole table):
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from proofing.plugin import Maturity, PluginSettings, ProoferDescriptor, ProoferKind, hookimpl
+from proofing.plugin import (
+    RESULT_TYPES,
+    Again,
+    Maturity,
+    PluginSettings,
+    ProoferDescriptor,
+    ProoferKind,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from proofing_mock.documents import DocumentMock
+    from proofing_mock.polling import PollingMock
     from proofing_mock.proofers import DeviceMock, PhoneMock, ResolutionMock, StateIDMock
 
 _SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
@@ -38,6 +53,15 @@ class MockSettings(PluginSettings):
     """The section ``mock``."""
 
     latency_seconds: float = Field(default=0.0, ge=0, le=600, description="each call takes that long")
+    polling_seconds: float = Field(
+        default=5.0, ge=0, le=86_400, description="after which mock:polling has its answer"
+    )
+    polling_again_seconds: float = Field(
+        default=2.0, ge=0, le=86_400, description="after which it wants to be asked again"
+    )
+    polling_expires_seconds: float = Field(
+        default=3600.0, gt=0, le=86_400, description="after which it answers nothing anymore"
+    )
     test_ssn_allowed_list: list[str] = Field(
         default_factory=list, repr=False, description="SSNs that resolve although they could exist"
     )
@@ -81,6 +105,17 @@ def _make_document(settings: MockSettings) -> "DocumentMock":
     return DocumentMock(settings)
 
 
+def _later(offer: ProoferDescriptor) -> ProoferDescriptor:
+    """Return the descriptor of the mock that answers as that of *offer* does, but later."""
+
+    def make(settings: MockSettings) -> "PollingMock":
+        from proofing_mock.polling import PollingMock  # noqa: PLC0415 - loaded when first used
+
+        return PollingMock(settings, offer.make(settings), RESULT_TYPES[offer.kind])
+
+    return replace(offer, name="mock:polling", make=make, continues=frozenset({Again}))
+
+
 @hookimpl
 def proofing_settings() -> type[PluginSettings]:
     """Return the schema of the section ``mock``."""
@@ -89,8 +124,8 @@ def proofing_settings() -> type[PluginSettings]:
 
 @hookimpl
 def proofing_proofers() -> Sequence[ProoferDescriptor]:
-    """Return a proofer of each kind, all named ``mock``."""
-    return [
+    """Return two proofers of each kind: ``mock`` and ``mock:polling``."""
+    offers = [
         ProoferDescriptor(
             name="mock",
             kind=ProoferKind.RESOLUTION,
@@ -127,3 +162,4 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             maturity=Maturity.MOCK,
         ),
     ]
+    return [*offers, *map(_later, offers)]

@@ -22,7 +22,6 @@ from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind, ResolutionResult
-from proofing.jobs import run as run_module
 from proofing.jobs.run import JobRun, VendorClientPool
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import LoadedProofer
@@ -140,49 +139,6 @@ async def test_a_plain_method_may_return_an_awaitable(begin):
         return YES
 
     assert (await begin().ask(loaded_of(PlainAdapter(lambda *_: later())), REQUEST, step="s")).passed
-
-
-async def test_submit_then_poll(begin, monkeypatch):
-    """It is asked until it answers; the waits grow up to a most."""
-    waits = []
-    vendor_references = []
-    real_sleep = asyncio.sleep
-
-    async def sleep(seconds):
-        waits.append(seconds)
-        await real_sleep(0)
-
-    class Poller:
-        async def submit(self, request, context):
-            return "ticket"
-
-        def poll(self, vendor_reference, context):
-            vendor_references.append(vendor_reference)
-            return YES if len(vendor_references) > 6 else None
-
-    monkeypatch.setattr(run_module.asyncio, "sleep", sleep)
-    check = await begin().ask(loaded_of(Poller()), REQUEST, step="s")
-    assert check.passed
-    assert set(vendor_references) == {"ticket"}
-    assert waits == sorted(waits)
-    assert (waits[0], waits[-1]) == (0.5, 3.0)
-
-
-async def test_a_poller_without_an_answer_times_out(begin):
-    """The deadline ends the polling, and the intent is noted once."""
-
-    class Poller:
-        async def submit(self, request, context):
-            await context.http.post(URL, json_body={})
-            return "ticket"
-
-        async def poll(self, vendor_reference, context):
-            return None
-
-    run = begin()
-    check = await run.ask(loaded_of(Poller(), timeout_seconds=lambda _settings: 0.05), REQUEST, step="s")
-    assert check.timed_out
-    assert run.job.intents == ["acme"]
 
 
 async def test_only_declared_attributes_are_seen(begin):

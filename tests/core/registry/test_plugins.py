@@ -284,8 +284,7 @@ def test_backends_that_are_refused(install, name, is_production, said):
         ("raise ValueError('900661234')", "cannot make x: ValueError"),
         ("import sys; sys.exit(1)", "cannot make x: SystemExit"),
         ("import not_there_at_all", "needs not_there_at_all; install it, or reinstall dist-odd"),
-        ("return Hosted()", "hosted sessions are not driven yet"),
-        ("return object()", "no proofer"),
+        ("return object()", "cannot be asked: it has no method proof"),
     ],
 )
 def test_proofers_that_cannot_be_asked(install, body, said):
@@ -293,11 +292,6 @@ def test_proofers_that_cannot_be_asked(install, body, said):
     install(
         "odd",
         f"""
-class Hosted:
-    def start(self, request, context, *, return_url): ...
-    def event_reference(self, headers, body, now): ...
-    def fetch(self, vendor_reference, context): ...
-
 def make(settings):
     {body}
 

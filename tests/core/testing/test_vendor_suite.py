@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-import hmac
 import logging
 import socket
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -15,9 +15,10 @@ import pytest
 from pydantic import SecretStr
 
 from proofing.base.errors import Cause, CPUFailure, CPUWorkError, VendorError
+from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.http import VendorResponse
 from proofing.contracts.plugin_settings import PluginSettings
-from proofing.contracts.proofers import HostedSession, ProoferDescriptor
+from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.results import (
     DeviceResult,
     DocumentResult,
@@ -63,20 +64,27 @@ class GoodVendor:
         return ResolutionResult(vendor_name="vendor", outcome=outcome, attributes={"ssn": Match.MATCH})
 
 
-class Polls:
-    """Submits, then polls; keeps the contract as well."""
+class Later(GoodVendor):
+    """Hands the question in, and fetches the answer when it is resumed; keeps the contract as well."""
 
-    async def submit(self, request: Any, context: Any) -> str:
+    async def proof(self, request: Any, context: Any) -> Any:
         """Hand in the question."""
         response = await context.http.post(URL, json_body=request.applicant.reveal())
         body = response.require_success().json()
         if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):
-            raise VendorError(Cause.NONSENSE, "no ticket", vendor_name="vendor")
-        return "ticket"
+            raise VendorError(Cause.NONSENSE, "no id", vendor_name="vendor")
+        return Pending(state={"id": "1"}, then=Again(5), expires_at=context.now() + timedelta(minutes=5))
 
-    async def poll(self, vendor_reference: str, context: Any) -> Any:
+    async def resume(self, request: Any, pending: Any, because: Any, context: Any) -> Any:
         """Fetch the answer."""
-        return GoodVendor().read(await context.http.get(f"{URL}/{vendor_reference}"), None)
+        return self.read(await context.http.get(f"{URL}/{pending.state['id']}"), None)
+
+
+class Unsound(Later):
+    """Keeps a secret in what it leaves pending, which is no JSON."""
+
+    async def proof(self, request: Any, context: Any) -> Any:
+        return replace(await super().proof(request, context), state={"id": {1, 2}})
 
 
 class Threads:
@@ -228,12 +236,9 @@ class Suite(ResolutionProoferContract):
         return httpx.Response(200, json={"decision": "no", "reason": "ssn"})
 
 
-async def run(monkeypatch, proofer) -> str:
+async def run(monkeypatch, proofer, **replaced) -> str:
     """Run the suite's cases on *proofer* and return what it complains of; empty when of nothing."""
-    module = Module(Suite.plugin)
-    module.proofer = proofer
-    monkeypatch.setitem(sys.modules, Suite.plugin, module)
-    suite = Suite()
+    suite = prepare(monkeypatch, proofer, **replaced)
     complaints = []
     suite.test_descriptor_is_whole()
     for case in (
@@ -251,7 +256,7 @@ async def run(monkeypatch, proofer) -> str:
     return "\n".join(complaints)
 
 
-@pytest.mark.parametrize("proofer", [GoodVendor, Polls, Threads])
+@pytest.mark.parametrize("proofer", [GoodVendor, Threads])
 async def test_good_adapters_pass(monkeypatch, proofer):
     """Nothing to complain of, in any shape."""
     assert await run(monkeypatch, proofer) == ""
@@ -384,35 +389,6 @@ async def test_a_slow_adapter_is_found(monkeypatch):
     assert "outlives its deadline" in found
 
 
-class Hosts(GoodVendor):
-    """A page of the vendor's own, then a signed event; keeps the contract as well."""
-
-    async def start(self, request: Any, context: Any, *, return_url: str) -> HostedSession:
-        """Open a session."""
-        body = (await context.http.post(URL, json_body={"to": return_url})).require_success().json()
-        if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):
-            raise VendorError(Cause.NONSENSE, "no session", vendor_name="vendor")
-        return HostedSession(url="https://vendor.example.test/s/1", vendor_reference="1")
-
-    def event_reference(self, headers: Any, body: bytes, now: Any) -> str | None:
-        """Believe signed events only."""
-        digest = hmac.new(b"secret", body, "sha256").hexdigest()
-        if not hmac.compare_digest(headers.get("x-signature", ""), digest):
-            raise VendorError(Cause.NONSENSE, "not the vendor's", vendor_name="vendor")
-        return "1"
-
-    async def fetch(self, vendor_reference: str, context: Any) -> Any:
-        """Fetch the answer."""
-        return self.read(await context.http.get(f"{URL}/{vendor_reference}"), None)
-
-
-class Believes(Hosts):
-    """Believes every event that it can read."""
-
-    def event_reference(self, headers: Any, body: bytes, now: Any) -> str | None:
-        return "1" if body == b"{}" else None
-
-
 def prepare(monkeypatch, proofer, suite=Suite, **replaced) -> Any:
     """Return the suite for *proofer*, with fields of its descriptor replaced."""
     module = Module(Suite.plugin)
@@ -423,12 +399,11 @@ def prepare(monkeypatch, proofer, suite=Suite, **replaced) -> Any:
     return suite()
 
 
-async def test_hosted_sessions(monkeypatch):
-    """The shape with a webhook is driven like the others, and strangers' events are tried."""
-    assert await run(monkeypatch, Hosts) == ""
-    prepare(monkeypatch, Hosts).test_webhooks_from_strangers_are_refused()
-    with pytest.raises(AssertionError, match="an unsigned event was believed"):
-        prepare(monkeypatch, Believes).test_webhooks_from_strangers_are_refused()
+async def test_answers_that_come_later(monkeypatch):
+    """A pending question is resumed as after a park, and what is left pending is held to its rules."""
+    continues = {"continues": frozenset({Again})}
+    assert await run(monkeypatch, Later, **continues) == ""
+    assert "state of a Pending must be JSON" in await run(monkeypatch, Unsound, **continues)
 
 
 async def test_idempotency_is_held_to_its_promise(monkeypatch):

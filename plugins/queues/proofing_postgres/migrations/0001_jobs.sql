@@ -29,6 +29,8 @@ create table if not exists proofing.job (
     enqueued_at timestamptz not null,
     run_at timestamptz not null,
     expires_at timestamptz not null,
+    -- Of a job that was parked: when it is ready again. Its age counts from then.
+    due_at timestamptz,
     started_at timestamptz,
     deadline_at timestamptz,
     submitted_at double precision not null,
@@ -49,6 +51,8 @@ create table if not exists proofing.job (
     unique_key text collate "C",
     -- The first vendor whose call has begun: from then on the job is never run again.
     intent text collate "C",
+    -- The vendor that a parked job waits for, or last waited for.
+    waits_for text collate "C",
     wanted_end text collate "C",
     -- Lists in JSON: what to delete in the image store at the end, and what to refund when there is no answer.
     object_keys text,

@@ -30,6 +30,7 @@ FAULTS = {
 CALLS: dict[str, Callable[[RedisResultStore], Awaitable[object]]] = {
     "begin": lambda store: store.begin(make_record(), ttl_seconds=60),
     "finish": lambda store: store.finish(make_ended(make_record()), ttl_seconds=60),
+    "update": lambda store: store.update(make_record(), ttl_seconds=60),
     "status": lambda store: store.status("id"),
     "wait": lambda store: store.wait("id", timeout_seconds=60),
     "result": lambda store: store.result("id"),

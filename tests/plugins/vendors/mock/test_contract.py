@@ -1,6 +1,7 @@
 """The mock keeps the contracts of all five kinds."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
@@ -18,6 +19,7 @@ class TestResolution(ResolutionProoferContract):
     """The mock resolution."""
 
     plugin = "proofing_mock"
+    proofer_name = "mock"
     calls_out = False
 
     def question_no(self, canary: Canary) -> ProofingRequest:
@@ -30,6 +32,7 @@ class TestAddress(PhoneProoferContract):
     """The mock phone check."""
 
     plugin = "proofing_mock"
+    proofer_name = "mock"
     calls_out = False
 
     def question_no(self, canary: Canary) -> ProofingRequest:
@@ -42,6 +45,7 @@ class TestStateID(StateIDProoferContract):
     """The mock licensing agency."""
 
     plugin = "proofing_mock"
+    proofer_name = "mock"
     calls_out = False
 
     def question_no(self, canary: Canary) -> ProofingRequest:
@@ -54,6 +58,7 @@ class TestDevice(DeviceProfilerContract):
     """The mock device profile."""
 
     plugin = "proofing_mock"
+    proofer_name = "mock"
     calls_out = False
 
     def question_no(self, canary: Canary) -> ProofingRequest:
@@ -65,9 +70,45 @@ class TestDocument(DocumentProoferContract):
     """The mock document check."""
 
     plugin = "proofing_mock"
+    proofer_name = "mock"
     calls_out = False
 
     def question_no(self, canary: Canary) -> ProofingRequest:
         """Hand in a form that fails."""
         form = Image(b"transaction_status: failed", "application/yaml")
         return replace(self.question(canary), images={Side.FRONT: form, Side.BACK: form})
+
+
+class TestPollingResolution(TestResolution):
+    """The mock resolution that answers later."""
+
+    proofer_name = "mock:polling"
+    section: ClassVar = {"polling_seconds": 0}
+
+
+class TestPollingAddress(TestAddress):
+    """The mock phone check that answers later."""
+
+    proofer_name = "mock:polling"
+    section: ClassVar = {"polling_seconds": 0}
+
+
+class TestPollingStateID(TestStateID):
+    """The mock licensing agency that answers later."""
+
+    proofer_name = "mock:polling"
+    section: ClassVar = {"polling_seconds": 0}
+
+
+class TestPollingDevice(TestDevice):
+    """The mock device profile that answers later."""
+
+    proofer_name = "mock:polling"
+    section: ClassVar = {"polling_seconds": 0}
+
+
+class TestPollingDocument(TestDocument):
+    """The mock document check that answers later."""
+
+    proofer_name = "mock:polling"
+    section: ClassVar = {"polling_seconds": 0}

@@ -45,11 +45,12 @@ def test_wrong_sections_are_refused_without_their_values(section):
     assert "MARIGOLD" not in str(caught.value)
 
 
-def test_one_mock_of_each_kind():
+@pytest.mark.parametrize("name", ["mock", "mock:polling"])
+def test_one_mock_of_each_kind(name):
     """All five kinds, all of them mocks, and only the document one reads text."""
-    descriptors = proofing_mock.proofing_proofers()
+    descriptors = [offer for offer in proofing_mock.proofing_proofers() if offer.name == name]
     assert {descriptor.kind for descriptor in descriptors} == set(ProoferKind)
-    assert {descriptor.name for descriptor in descriptors} == {"mock"}
+    assert all(bool(descriptor.continues) is (name == "mock:polling") for descriptor in descriptors)
     assert {descriptor.maturity for descriptor in descriptors} == {Maturity.MOCK}
     texts = [descriptor.kind for descriptor in descriptors if descriptor.accepts_test_documents]
     assert texts == [ProoferKind.DOCUMENT]

@@ -1,0 +1,164 @@
+"""The questions of a job and what became of each, kept while the job is parked.
+
+A job that goes on runs again from its beginning. A question is told by its step and by how many of that step
+came before it; what has an answer is answered from here, what was pending is resumed at the vendor that it
+was put to, whatever the router says by now, and only what was never asked is asked.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from proofing.base.errors import Cause, EncryptionError, VendorError
+from proofing.contracts.continuation import Pending
+from proofing.contracts.results import RESULT_TYPES, Check, ProoferKind
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionKey:
+    """Which question of a job: the name of its step, and how many of that step came before it."""
+
+    step: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Question:
+    """A question that was put to a vendor.
+
+    Attributes:
+        vendor: name of the proofer.
+        kind: of the question.
+        check: what came of it; None while it is pending.
+        pending: how it goes on; None when there is a check.
+    """
+
+    vendor: str
+    kind: ProoferKind
+    check: Check[Any] | None = None
+    pending: Pending | None = None
+
+
+class QuestionLog:
+    """What one job has asked so far, with the questions of the run that is under way counted."""
+
+    def __init__(self, questions: Mapping[QuestionKey, Question] | None = None) -> None:
+        """Begin a run of a job that has asked *questions* before."""
+        self._questions = dict(questions or {})
+        self._asked: Counter[str] = Counter()
+
+    def next_key(self, step: str) -> QuestionKey:
+        """Return the key of the question that is asked now, and count it."""
+        key = QuestionKey(step, self._asked[step])
+        self._asked[step] += 1
+        return key
+
+    def upcoming(self, step: str) -> Question | None:
+        """Return what is known of the next question of *step*, or None when it was never asked."""
+        return self._questions.get(QuestionKey(step, self._asked[step]))
+
+    def vendors(self, step: str) -> list[str]:
+        """Return to whom questions of *step* were put, in order."""
+        return [question.vendor for key, question in self._questions.items() if key.step == step]
+
+    def get(self, key: QuestionKey) -> Question | None:
+        """Return what is known of a question."""
+        return self._questions.get(key)
+
+    def note(self, key: QuestionKey, question: Question) -> None:
+        """Keep what came of a question."""
+        self._questions[key] = question
+
+    @property
+    def pending(self) -> dict[str, Pending]:
+        """The questions without an answer: vendor to how it goes on."""
+        return {
+            question.vendor: question.pending
+            for question in self._questions.values()
+            if question.pending is not None
+        }
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return it as JSON values."""
+        return [
+            {
+                "step": key.step,
+                "ordinal": key.ordinal,
+                "vendor": question.vendor,
+                "kind": question.kind.value,
+                "check": None if question.check is None else _write_check(question.kind, question.check),
+                "pending": None if question.pending is None else question.pending.to_json(),
+            }
+            for key, question in self._questions.items()
+        ]
+
+    @classmethod
+    def from_json(cls, values: Sequence[Mapping[str, Any]]) -> Self:
+        """Read what `to_json` returned.
+
+        Raises:
+            EncryptionError: *values* are something else.
+        """
+        try:
+            return cls(
+                {
+                    QuestionKey(one["step"], one["ordinal"]): Question(
+                        vendor=one["vendor"],
+                        kind=ProoferKind(one["kind"]),
+                        check=None if one["check"] is None else _read_check(one["kind"], one["check"]),
+                        pending=None if one["pending"] is None else Pending.from_json(one["pending"]),
+                    )
+                    for one in values
+                }
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise EncryptionError from None
+
+
+def _write_check(kind: ProoferKind, check: Check[Any]) -> dict[str, Any]:
+    """Return an answer, or the error that came instead, as JSON values."""
+    if check.error is not None:
+        error = check.error
+        return {
+            "cause": error.cause.value,
+            "message": str(error),
+            "vendor_name": error.vendor_name,
+            "codes": list(error.codes),
+            "retry_after": error.retry_after,
+            "billed": error.billed,
+            "transaction_id": error.transaction_id,
+        }
+    return {"result": json.loads(_adapter(kind).dump_json(check.result, warnings="error"))}
+
+
+def _read_check(kind: str, values: Mapping[str, Any]) -> Check[Any]:
+    """Read what `_write_check` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+    if "cause" in values:
+        return Check(
+            error=VendorError(
+                Cause(values["cause"]),
+                values["message"],
+                vendor_name=values["vendor_name"],
+                codes=tuple(values["codes"]),
+                retry_after=values["retry_after"],
+                billed=values["billed"],
+                transaction_id=values["transaction_id"],
+            )
+        )
+    try:
+        text = json.dumps(values["result"])
+        return Check(result=_adapter(ProoferKind(kind)).validate_json(text, strict=True))
+    except ValidationError:
+        raise ValueError("not a result") from None
+
+
+@cache
+def _adapter(kind: ProoferKind) -> TypeAdapter[Any]:
+    """Return what reads and writes the results of *kind*; building it takes milliseconds."""
+    wanted: Any = RESULT_TYPES[kind]
+    return TypeAdapter(wanted)

@@ -1,0 +1,178 @@
+"""Cases of the queue contract for jobs that wait for their vendor: `Capability.PARK`."""
+
+import time
+
+from proofing.contracts.queues import Capability, ClaimedJob, JobState, Parked, Queue
+from proofing.contracts.records import EndState, JobKind
+from proofing.testing.queue_basis import QueueBasis
+from proofing.testing.queue_handlers import RecordingHandler, make_message
+from proofing.testing.waiting import eventually
+
+_AGAIN = b"sealed again\x00\xff"
+#: Long enough to look at a job while it waits.
+_LONG_SECONDS = 3600.0
+
+
+def _park(seconds: float) -> Parked:
+    """Return what a job waits with for *seconds*."""
+    return Parked(encrypted_arguments=_AGAIN, run_in_seconds=seconds, vendor="acme:later")
+
+
+async def _park_for_long(_job: ClaimedJob) -> Parked:
+    """Wait for the vendor: the body of a job that a test looks at meanwhile."""
+    return _park(_LONG_SECONDS)
+
+
+class QueueParking(QueueBasis):
+    """A job leaves its worker without an end, and comes back."""
+
+    async def test_a_parked_job_comes_back_in_its_time(self, queue: Queue) -> None:
+        """With new arguments, the other facts of its message, no objects, and an age that begins anew."""
+        self.needs(queue, Capability.PARK)
+        parked_at: list[float] = []
+        back_at: list[float] = []
+
+        async def body(job: ClaimedJob) -> Parked | None:
+            if not job.message.is_parked:
+                parked_at.append(time.monotonic())
+                return _park(1.5)
+            back_at.append(time.monotonic())
+            return None
+
+        handler = RecordingHandler(body)
+        message = make_message(
+            counter_keys=("counter",), object_keys=("object",), metadata={"fact": 1}, stale_after_seconds=1.0
+        )
+        async with self.working(queue, handler):
+            await queue.enqueue([message])
+            await handler.until_ended(message, within_seconds=self.patience_seconds)
+        assert handler.end(message.result_id) is EndState.DONE
+        assert back_at[0] - parked_at[0] >= 1.4
+        first, second = (job.message for job in handler.started)
+        assert (first.encrypted_arguments, first.is_parked) == (message.encrypted_arguments, False)
+        assert (second.encrypted_arguments, second.is_parked, second.object_keys) == (_AGAIN, True, ())
+        for name in ("result_id", "owner", "counter_keys", "metadata", "trace_id", "stale_after_seconds"):
+            assert getattr(second, name) == getattr(message, name)
+
+    async def test_a_parked_job_holds_no_slot(self, queue: Queue) -> None:
+        """Of one slot the next job takes possession at once; the unique key stays taken."""
+        self.needs(queue, Capability.PARK)
+        parked = make_message(unique_key="person-1:resolution")
+        handler = RecordingHandler(_park_for_long)
+        async with self.working(queue, handler, slots={parked.queue_name: 1}):
+            await queue.enqueue([parked])
+            await handler.until_started(within_seconds=self.patience_seconds)
+            await self._until_scheduled(queue, parked.result_id)
+            others = [make_message() for _ in range(5)]
+            await queue.enqueue(others)
+            await handler.until_started(6, within_seconds=self.patience_seconds)
+            if Capability.UNIQUE in queue.capabilities:
+                assert await queue.enqueue([make_message(unique_key="person-1:resolution")]) == 0
+        assert handler.published == {}
+
+    async def test_an_operator_sees_whom_it_waits_for(self, queue: Queue) -> None:
+        """It is scheduled; where the queue keeps vendors it names the one that it waits for."""
+        self.needs(queue, Capability.PARK)
+        message = make_message()
+        handler = RecordingHandler(_park_for_long)
+        async with self.working(queue, handler):
+            await queue.enqueue([message])
+            await self._until_scheduled(queue, message.result_id)
+            (found,) = await queue.jobs(prefix=message.result_id)
+            waiting = (await queue.stats()).waiting
+        assert found.state is JobState.SCHEDULED
+        assert found.age_seconds >= 0
+        assert waiting[message.queue_name] == 1
+        if Capability.HISTORY in queue.capabilities:
+            assert found.vendor == "acme:later"
+
+    async def test_a_parked_job_outlives_its_worker(self, queue: Queue) -> None:
+        """The worker that parked it stops; the next one runs it, also after the call it had noted before."""
+        self.needs(queue, Capability.PARK)
+
+        async def body(job: ClaimedJob) -> Parked:
+            await job.record_intent("acme:later")
+            return _park(1.0)
+
+        message = make_message()
+        first = RecordingHandler(body)
+        async with self.working(queue, first):
+            await queue.enqueue([message])
+            await first.until_started(within_seconds=self.patience_seconds)
+        second = RecordingHandler(published=first.published)
+        async with self.opened() as other, self.working(other, second):
+            await second.until_ended(message, within_seconds=self.patience_seconds)
+        assert second.end(message.result_id) is EndState.DONE
+        assert second.starts(message.result_id) == 1
+
+    async def test_a_parked_job_is_canceled(self, queue: Queue) -> None:
+        """Its end is published, at the latest when it is due, and it does not run again."""
+        self.needs(queue, Capability.PARK)
+        self.needs(queue, Capability.CANCEL_WAITING)
+
+        async def body(_job: ClaimedJob) -> Parked:
+            return _park(2.0)
+
+        message = make_message()
+        handler = RecordingHandler(body)
+        async with self.working(queue, handler):
+            await queue.enqueue([message])
+            await self._until_scheduled(queue, message.result_id)
+            assert await queue.cancel(message.result_id)
+            await handler.until_ended(message, within_seconds=self.patience_seconds)
+        assert handler.end(message.result_id) is EndState.CANCELED
+        assert handler.starts(message.result_id) == 1
+
+    async def test_a_job_canceled_while_it_runs_is_not_parked(self, queue: Queue) -> None:
+        """Whichever comes first, the end is *canceled*."""
+        self.needs(queue, Capability.PARK)
+        self.needs(queue, Capability.CANCEL_RUNNING)
+
+        async def body(job: ClaimedJob) -> Parked:
+            await queue.cancel(job.message.result_id)
+            return _park(_LONG_SECONDS)
+
+        messages = [make_message() for _ in range(10)]
+        handler = RecordingHandler(body)
+        async with self.working(queue, handler):
+            await queue.enqueue(messages)
+            await handler.until_ended(*messages, within_seconds=self.patience_seconds)
+        assert {handler.end(message.result_id) for message in messages} == {EndState.CANCELED}
+
+    async def test_a_parked_job_is_purged_with_its_owner(self, queue: Queue) -> None:
+        """It is a waiting job, and vanishes without an end."""
+        self.needs(queue, Capability.PARK)
+        message = make_message()
+        handler = RecordingHandler(_park_for_long)
+        async with self.working(queue, handler):
+            await queue.enqueue([message])
+            await self._until_scheduled(queue, message.result_id)
+            assert (await queue.purge_owner(message.owner)).removed == 1
+            assert await queue.jobs(prefix=message.result_id) == []
+        kept = await self.stored_bytes()
+        assert kept is None or _AGAIN not in kept
+
+    async def test_a_job_is_parked_again_and_again(self, queue: Queue) -> None:
+        """Many at once, each some times; each has one end, in a queue with few slots."""
+        self.needs(queue, Capability.PARK)
+        runs: dict[str, int] = {}
+
+        async def body(job: ClaimedJob) -> Parked | None:
+            count = runs[job.message.result_id] = runs.get(job.message.result_id, 0) + 1
+            return _park(0.05) if count < 3 else None
+
+        messages = [make_message(JobKind.PHONE) for _ in range(40)]
+        handler = RecordingHandler(body)
+        async with self.working(queue, handler, slots={JobKind.PHONE.queue_name: 4}):
+            await queue.enqueue(messages)
+            await handler.until_ended(*messages, within_seconds=self.patience_seconds)
+        assert set(runs.values()) == {3}
+        assert handler.late == []
+
+    async def _until_scheduled(self, queue: Queue, result_id: str) -> None:
+        """Wait until a job waits for its time."""
+
+        async def is_scheduled() -> bool:
+            return [job.state for job in await queue.jobs(prefix=result_id)] == [JobState.SCHEDULED]
+
+        await eventually(is_scheduled, within_seconds=self.patience_seconds)

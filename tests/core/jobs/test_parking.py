@@ -1,0 +1,349 @@
+"""Jobs that wait for their vendor: what is asked again, what is kept for whom, and every end."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from proofing.base.errors import Cause, EncryptionError, StoreUnavailableError, VendorError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.continuation import Again, Due, Expired, Pending
+from proofing.contracts.people import PersonRef
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.queues import Capability
+from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.results import (
+    DeviceResult,
+    DocumentResult,
+    Outcome,
+    PhoneResult,
+    ProoferKind,
+    ResolutionResult,
+    ReviewStatus,
+    StateIDResult,
+)
+from proofing.crypto.contexts import arguments_context, parked_context
+from proofing.jobs.dependencies import Deadlines
+from proofing.testing.canary import Canary
+from proofing.testing.memory_queue import MemoryQueue
+
+CANARY = Canary(seed=78)
+APPLICANT = CANARY.applicant.merge({"document_type_received": "drivers_license"})
+PERSON = PersonRef(reference="person-1")
+HOUR = timedelta(hours=1)
+YES = {
+    ProoferKind.RESOLUTION: ResolutionResult(vendor_name="later", outcome=Outcome.PASSED),
+    ProoferKind.PHONE: PhoneResult(vendor_name="later", outcome=Outcome.PASSED),
+    ProoferKind.STATE_ID: StateIDResult(vendor_name="later", outcome=Outcome.PASSED),
+    ProoferKind.DEVICE: DeviceResult(
+        vendor_name="later", outcome=Outcome.PASSED, review_status=ReviewStatus.PASS
+    ),
+    ProoferKind.DOCUMENT: DocumentResult(
+        vendor_name="later", outcome=Outcome.PASSED, applicant=Applicant(first_name="Anna")
+    ),
+}
+
+
+def pending(**changes):
+    """Return a question that waits an hour at most, and is looked at every minute."""
+    values = {"state": {"id": "v-1"}, "then": Again(60), "expires_at": datetime.now(UTC) + HOUR}
+    return Pending(**{**values, **changes})
+
+
+class Later:
+    """Answers from a list, first `proof`, then `resume`; remembers what it was called with."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.calls = []
+
+    async def proof(self, request, context):
+        self.calls.append((request, None, None, context.idempotency_key))
+        return self._next()
+
+    async def resume(self, request, pending, because, context):
+        self.calls.append((request, pending, because, context.idempotency_key))
+        return self._next()
+
+    def _next(self):
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def put_in_place(running, kind, proofer, **changes):
+    """Put *proofer* into the place of the mock of its kind."""
+    loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
+    values = {"continues": frozenset({Again}), "attributes": loaded.descriptor.attributes, **changes}
+    loaded.descriptor = ProoferDescriptor(
+        name="mock", kind=kind, make=lambda _settings: proofer, maturity=Maturity.MOCK, **values
+    )
+    loaded.__dict__.pop("proofer", None)
+    return proofer
+
+
+@pytest.fixture
+def jobs(process):
+    """Start a process whose questions are put in jobs."""
+    return lambda **values: process(
+        ruby_workers_idv_enabled=True, doc_auth_enable_presigned_s3_urls=True, **values
+    )
+
+
+async def submit(running, kind=JobKind.PHONE):
+    """Submit the applicant and return the result id."""
+    return await running.service.submit_applicant(
+        kind, PERSON, APPLICANT, device_session_id="pass", request_ip="192.0.2.1"
+    )
+
+
+async def drain_again(running):
+    """Run the jobs that are parked, whatever their time."""
+    running.queue.wake_parked()
+    return await running.drain()
+
+
+async def test_a_job_waits_for_its_vendor(jobs):
+    """Parked it has no end, its record says until when; resumed it has one, and its attempt is counted once."""
+    async with jobs() as running:
+        vendor = put_in_place(running, ProoferKind.PHONE, Later(pending(), pending(), YES[ProoferKind.PHONE]))
+        result_id = await submit(running)
+        assert await running.drain() == []
+        ((message, seconds),) = running.queue.parked
+        assert seconds == pytest.approx(60, abs=1)
+        record = await running.service.status(PERSON, result_id, JobKind.PHONE)
+        assert not record.is_done
+        assert record.pending_until == pytest.approx(datetime.now(UTC).timestamp() + 3600, abs=10)
+        assert message.counter_keys
+        assert await drain_again(running) == []
+        (ended,) = await drain_again(running)
+        assert (ended.is_success, ended.pending_until) == (True, None)
+    requests = [request for request, *_ in vendor.calls]
+    assert [request.applicant.phone for request in requests] == [APPLICANT.phone] * 3
+    assert [because for _request, _pending, because, _key in vendor.calls] == [None, Due(), Due()]
+    assert [one.state for _request, one, *_ in vendor.calls[1:]] == [{"id": "v-1"}] * 2
+    assert len({key for *_, key in vendor.calls}) == 1
+
+
+async def test_answers_are_not_asked_for_again(jobs):
+    """Of questions side by side and in a row each is asked once, whatever its answer, also an error."""
+    async with jobs(device_profiling_enabled=True) as running:
+        device = put_in_place(running, ProoferKind.DEVICE, Later(YES[ProoferKind.DEVICE]))
+        resolution = put_in_place(
+            running, ProoferKind.RESOLUTION, Later(pending(), YES[ProoferKind.RESOLUTION])
+        )
+        error = VendorError(Cause.SOURCE_DOWN, "away", codes=("0047",))
+        state_id = put_in_place(running, ProoferKind.STATE_ID, Later(pending(), error))
+        await submit(running, JobKind.RESOLUTION)
+        assert await running.drain() == []
+        assert await drain_again(running) == []
+        (record,) = await drain_again(running)
+    assert [len(one.calls) for one in (device, resolution, state_id)] == [1, 2, 2]
+    assert record.end_state is EndState.STATE_ID_EXCEPTION
+
+
+async def test_questions_side_by_side_end_before_the_job_is_parked(jobs):
+    """The one that is pending cancels no other."""
+    go = asyncio.Event()
+
+    class Slow(Later):
+        async def proof(self, request, context):
+            await go.wait()
+            return await super().proof(request, context)
+
+    class First(Later):
+        async def proof(self, request, context):
+            asyncio.get_running_loop().call_soon(go.set)
+            return await super().proof(request, context)
+
+    async with jobs(device_profiling_enabled=True) as running:
+        device = put_in_place(running, ProoferKind.DEVICE, Slow(YES[ProoferKind.DEVICE]))
+        put_in_place(running, ProoferKind.RESOLUTION, First(pending(), YES[ProoferKind.RESOLUTION]))
+        put_in_place(running, ProoferKind.STATE_ID, Later(YES[ProoferKind.STATE_ID]))
+        await submit(running, JobKind.RESOLUTION)
+        assert await running.drain() == []
+        (record,) = await drain_again(running)
+    assert len(device.calls) == 1
+    assert record.is_success
+
+
+async def test_it_is_resumed_at_its_vendor(jobs):
+    """A change of the settings while it is parked moves no question to another vendor."""
+    async with jobs() as running:
+        vendor = put_in_place(running, ProoferKind.PHONE, Later(pending(), YES[ProoferKind.PHONE]))
+        await submit(running)
+        assert await running.drain() == []
+        configuration = running.runtime.configuration
+        configuration.live._settings = configuration.live.current.model_copy(
+            update={"phone_vendors": ["mock:polling"]}
+        )
+        (chosen,) = configuration.router.in_order(ProoferKind.PHONE)
+        assert chosen.descriptor.name == "mock:polling"
+        (record,) = await drain_again(running)
+    assert record.is_success
+    assert len(vendor.calls) == 2
+
+
+async def test_an_expired_question_gets_its_end(jobs):
+    """The adapter is told, and another `Pending` of it is no answer."""
+    over = datetime.now(UTC) + timedelta(seconds=0.01)
+    for answer, end, outcome in (
+        (YES[ProoferKind.PHONE], EndState.DONE, Outcome.PASSED),
+        (VendorError(Cause.ABANDONED, "gone"), EndState.VENDOR_EXCEPTION, Outcome.UNKNOWN),
+        (pending(), EndState.VENDOR_EXCEPTION, Outcome.UNKNOWN),
+    ):
+        async with jobs() as running:
+            vendor = put_in_place(running, ProoferKind.PHONE, Later(pending(expires_at=over), answer))
+            await submit(running)
+            await running.drain()
+            assert running.queue.parked[0][1] <= 0.01
+            (record,) = await drain_again(running)
+        assert vendor.calls[1][2] == Expired()
+        assert (record.end_state, record.outcome) == (end, outcome)
+
+
+async def test_a_vendor_that_cannot_be_reached_is_asked_again(jobs):
+    """The answer may be paid for; only what will not pass by itself ends the question."""
+    async with jobs() as running:
+        busy = VendorError(Cause.QUOTA, "slower", retry_after=7.0)
+        gone = VendorError(Cause.UNREACHABLE, "away")
+        put_in_place(running, ProoferKind.PHONE, Later(pending(), busy, gone, YES[ProoferKind.PHONE]))
+        await submit(running)
+        await running.drain()
+        await drain_again(running)
+        assert running.queue.parked[0][1] == 7.0
+        await drain_again(running)
+        (record,) = await drain_again(running)
+        assert record.is_success
+        refused = VendorError(Cause.AUTHENTICATION, "refused")
+        put_in_place(running, ProoferKind.PHONE, Later(pending(), refused))
+        await submit(running)
+        await running.drain()
+        (record,) = await drain_again(running)
+        assert record.end_state is EndState.VENDOR_EXCEPTION
+
+
+async def test_expiry_is_bounded(jobs):
+    """By the setting, and by what the vendor said before."""
+    day = datetime.now(UTC) + timedelta(days=30)
+    async with jobs(pending_max_hours=2) as running:
+        put_in_place(
+            running,
+            ProoferKind.PHONE,
+            Later(pending(expires_at=day), pending(), pending(expires_at=day), YES[ProoferKind.PHONE]),
+        )
+        result_id = await submit(running)
+        for hours in (2, 1, 1):
+            await drain_again(running)
+            record = await running.service.status(PERSON, result_id, JobKind.PHONE)
+            left = record.pending_until - datetime.now(UTC).timestamp()
+            assert left == pytest.approx(hours * 3600, abs=10)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pending(then=Again(float("nan"))),
+        pending(then=Again(-1)),
+        pending(then="soon"),
+        pending(expires_at=datetime(2030, 1, 1)),  # noqa: DTZ001 - what is refused
+        pending(expires_at=5.0),
+        pending(state={"id": object()}),
+        pending(state={1: "a name that is no text"}),
+        pending(state={"id": ("a", "tuple")}),
+        pending(state={"id": float("inf")}),
+        pending(state={"id": "x" * 70_000}),
+    ],
+)
+async def test_an_unsound_pending_is_a_broken_plugin(jobs, answer):
+    """Nothing of it is kept."""
+    async with jobs() as running:
+        put_in_place(running, ProoferKind.PHONE, Later(answer))
+        await submit(running)
+        (record,) = await running.drain()
+    assert record.end_state is EndState.PLUGIN_ERROR
+
+
+async def test_who_does_not_declare_it_cannot_answer_later(jobs):
+    """Nor can a vendor inside a request, or on a queue that parks no jobs."""
+    async with jobs() as running:
+        put_in_place(running, ProoferKind.PHONE, Later(pending()), continues=frozenset())
+        await submit(running)
+        (record,) = await running.drain()
+        assert record.end_state is EndState.PLUGIN_ERROR
+        running.queue.capabilities = MemoryQueue.capabilities - {Capability.PARK}
+        put_in_place(running, ProoferKind.PHONE, Later(pending()))
+        await submit(running)
+        (record,) = await running.drain()
+        assert record.end_state is EndState.PLUGIN_ERROR
+
+
+async def test_what_is_parked_is_for_workers_alone(jobs):
+    """It opens for its job under the purpose of parked jobs only, and shows nothing of the person."""
+    async with jobs() as running:
+        state = {"seen": APPLICANT.ssn}
+        put_in_place(running, ProoferKind.PHONE, Later(pending(state=state), YES[ProoferKind.PHONE]))
+        await submit(running)
+        await running.drain()
+        ((message, _seconds),) = running.queue.parked
+        assert CANARY.find_leaks(message.encrypted_arguments.decode("latin-1")) == []
+        sealer = running.runtime.runner._sealer
+        opened = json.loads(await sealer.open(message.encrypted_arguments, parked_context(message)))
+        assert opened["questions"][0]["pending"]["state"] == state
+        for context in (
+            arguments_context(message),
+            parked_context(replace(message, owner="person-2")),
+            parked_context(replace(message, result_id=message.result_id[::-1])),
+        ):
+            with pytest.raises(EncryptionError):
+                await sealer.open(message.encrypted_arguments, context)
+        # Arguments of a fresh job do not pass for those of a parked one.
+        running.queue.parked[:] = [(replace(message, is_parked=False), 0)]
+        (record,) = await drain_again(running)
+    assert record.end_state is EndState.DECRYPT_ERROR
+
+
+async def test_a_canceled_job_is_not_parked(jobs):
+    """Its end stands, whether it was canceled before or after it was parked."""
+    async with jobs() as running:
+        service, ids = running.service, []
+
+        class Slow(Later):
+            async def proof(self, request, context):
+                await service.cancel(PERSON, ids[-1], JobKind.PHONE)
+                return pending()
+
+        put_in_place(running, ProoferKind.PHONE, Slow())
+        ids.append(await submit(running))
+        (record,) = await running.drain()
+        assert record.end_state is EndState.CANCELED
+        vendor = put_in_place(running, ProoferKind.PHONE, Later(pending()))
+        ids.append(await submit(running))
+        await running.drain()
+        await service.cancel(PERSON, ids[-1], JobKind.PHONE)
+        assert await drain_again(running) == []
+        record = await service.status(PERSON, ids[-1], JobKind.PHONE)
+        assert record.end_state is EndState.CANCELED
+        assert len(vendor.calls) == 1
+
+
+async def test_a_job_is_not_parked_where_stores_are_away(jobs):
+    """It ends typed, and its attempt is refunded."""
+    quick = Deadlines(publish_seconds=0.1, publish_wait_seconds=0.001)
+    async with jobs(deadlines=quick) as running:
+        put_in_place(running, ProoferKind.PHONE, Later(pending()))
+        result_id = await submit(running)
+        results = running.runtime.runner._results
+
+        async def update(*_arguments, **_options):
+            raise StoreUnavailableError("away")
+
+        results.update = update
+        (record,) = await running.drain()
+        assert record.end_state is EndState.INTERNAL_ERROR
+        assert (await running.service.status(PERSON, result_id, JobKind.PHONE)).is_exception
+        limit = await running.service.limit(PERSON, "proof_address")
+        assert limit.remaining == limit.maximum
