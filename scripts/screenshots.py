@@ -56,6 +56,7 @@ SCREENS = (
     *_screens(),
     ("document-ready", "/document", "Both photos uploaded"),
     ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
+    ("wait-pending", "/document/wait", "Waiting after that time for a vendor that answers later"),
     ("limit", "/limit/NAME", "A limit is reached"),
     ("done", "/done", "Verified"),
     ("session-warning", "/ssn", "Two minutes before the session ends"),
@@ -145,6 +146,9 @@ async def _take_all() -> dict[str, bytes]:
                 await person.waits_in_vain(without_worker.url)
             finally:
                 without_worker.stop()
+            polled = {"document_vendor": "mock:polling", "mock": {"polling_seconds": 3600}}
+            with Product(Path(folder) / "polled", {**FROM_ONE_ADDRESS, **bounds, **polled}) as one:
+                await person.waits_for_a_later_answer(one.url)
             off = {"idv_available": False}
             with Product(Path(folder) / "off", {**FROM_ONE_ADDRESS, **off}) as one:
                 await person.finds_it_switched_off(one.url)
@@ -273,6 +277,15 @@ class _Persons:
         await person.submit_photos()
         await person.heading("This is taking longer than usual")
         await self._camera.take(person.page, "wait-late")
+
+    async def waits_for_a_later_answer(self, url: str) -> None:
+        """Wait where the vendor needs an hour."""
+        person = await self._person()
+        await person.consent(url)
+        await person.give_photos()
+        await person.submit_photos()
+        await person.heading("This check needs more time")
+        await self._camera.take(person.page, "wait-pending")
 
     async def finds_it_switched_off(self, url: str) -> None:
         """Come while an operator has switched it off."""

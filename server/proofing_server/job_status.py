@@ -24,6 +24,8 @@ class Stage(StrEnum):
     WAITING = "in_progress"
     #: Under way for longer than that; still followed.
     LATE = "late"
+    #: Parked for longer than that, because a vendor answers later; still followed.
+    PENDING = "pending"
     #: Ended; the session can move on.
     DONE = "done"
     #: There is no record, or no longer: the person has to try again.
@@ -59,7 +61,10 @@ def job_view(site: Site, record: StatusRecord | None, submitted_at: float) -> Jo
     if record is not None and record.is_done:
         return JobView(Stage.DONE)
     left = site.service.settings.async_wait_timeout_seconds - (site.service.now() - submitted_at)
-    return JobView(Stage.WAITING, left) if left > 0 else JobView(Stage.LATE)
+    if left > 0:
+        return JobView(Stage.WAITING, left)
+    is_parked = record is not None and record.pending_until is not None
+    return JobView(Stage.PENDING if is_parked else Stage.LATE)
 
 
 def finished_by(record: StatusRecord | None, kind: JobKind) -> FinishedJob | None:

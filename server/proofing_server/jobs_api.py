@@ -36,7 +36,7 @@ async def show_job(request: Request) -> Response:
     """Return the status of the job: 202 while it runs, 200 when it has ended or is lost."""
     site, session, result_id, kind = await _find(request)
     view = await _view(site, session, result_id, kind)
-    return JSONResponse(view, 202 if view["state"] in (Stage.WAITING, Stage.LATE) else 200)
+    return JSONResponse(view, 200 if view["state"] in (Stage.DONE, Stage.MISSING) else 202)
 
 
 async def stream_job(request: Request) -> Response:

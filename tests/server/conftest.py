@@ -13,7 +13,15 @@ import pytest
 from proofing import bootstrap
 from proofing.base.errors import QueueUnavailableError
 from proofing.bootstrap import Runtime
-from proofing.contracts.queues import Capability, JobHandler, JobMessage, OwnerPurge, QueueStats
+from proofing.contracts.queues import (
+    Capability,
+    JobHandler,
+    JobMessage,
+    OwnerPurge,
+    Parked,
+    QueueStats,
+    parked_message,
+)
 from proofing.registry.plugins import find_installed
 from proofing_server.app import make_app
 
@@ -46,7 +54,7 @@ class HeldJob:
 class HeldQueue:
     """A queue in memory; `release` runs what waits."""
 
-    capabilities = frozenset({Capability.CANCEL_WAITING})
+    capabilities = frozenset({Capability.CANCEL_WAITING, Capability.PARK})
 
     def __init__(self) -> None:
         self.waiting: list[JobMessage] = []
@@ -94,11 +102,13 @@ class HeldQueue:
         return QueueStats(waiting={"all": len(self.waiting)}, running={}, oldest_seconds=0.0)
 
     async def release(self) -> None:
-        """Run every job that waits."""
+        """Run every job that waits; one that is parked waits again."""
         assert self.handler
         waiting, self.waiting = self.waiting, []
         for message in waiting:
-            await self.handler.run(HeldJob(message))
+            found = await self.handler.run(HeldJob(message))
+            if isinstance(found, Parked):
+                self.waiting.append(parked_message(message, found))
 
 
 class Browser:

@@ -532,6 +532,47 @@ async def test_late_result_is_adopted(site, monkeypatch):
     assert browser.path == "/phone"
 
 
+async def test_a_vendor_that_answers_later(start, monkeypatch):
+    """Within the promised time the page waits; then it asks for more, and offers no second check."""
+    async with start(resolution_vendor="mock:polling", mock__polling_seconds="0") as site:
+        browser = await reach_verify_async(site)
+        await browser.post("/verify")
+        await site.queue.release()
+        await browser.get("/verify/wait")
+        assert 'data-stage="in_progress"' in browser.page.text
+        with monkeypatch.context() as patch:
+            patch.setattr(site.runtime.backends.results, "_clock", lambda: time.time() + 61)
+            await browser.get("/verify/wait")
+            assert 'data-stage="pending"' in browser.page.text
+            result_id = site.queue.waiting[0].result_id
+            answer = await browser.http.get(f"/api/jobs/{result_id}")
+            assert (answer.status_code, answer.json()["state"]) == (202, "pending")
+        tags = re.findall(r'<(?:section|details|div)[^>]* id="([a-z-]+)"( hidden)?', browser.page.text)
+        assert {name for name, hidden in tags if not hidden} == {"wait", "pending", "stop-pending"}
+        assert "This check needs more time" in browser.page.text
+        await site.queue.release()
+        await browser.get("/verify/wait")
+        assert browser.path == "/phone"
+
+
+async def test_a_pending_check_is_stopped(start, monkeypatch):
+    """The attempt is refunded, no wait counts as given up, and the parked job ends without asking anybody."""
+    async with start(resolution_vendor="mock:polling") as site:
+        browser = await reach_verify_async(site)
+        await browser.post("/verify")
+        await site.queue.release()
+        with monkeypatch.context() as patch:
+            patch.setattr(site.runtime.backends.results, "_clock", lambda: time.time() + 61)
+            await browser.get("/verify/wait")
+            assert "It doesn’t count as an attempt" in browser.page.text
+            await browser.post("/verify/cancel")
+            assert browser.path == "/verify"
+            session = await session_of(browser)
+            limit = await site.service.limit(session.person, "idv_resolution")
+            assert limit.remaining == limit.maximum
+        assert site.queue.waiting == []
+
+
 async def test_lost_record_is_missing(site, monkeypatch):
     """A job whose record is gone is told as such, and can be tried again; nothing is completed.
 

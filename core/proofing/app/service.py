@@ -317,8 +317,9 @@ class ProofingService:
         refund: list[str] = []
         now = self._results.now()
         if record is None or now - record.submitted_at >= self.settings.async_wait_timeout_seconds:
-            WAITS_ABANDONED.labels(kind.value).inc()
-            log(_logger, "result_missing", level=logging.WARNING, job_id=result_id, kind=kind.value)
+            if record is None or record.pending_until is None:
+                WAITS_ABANDONED.labels(kind.value).inc()
+                log(_logger, "result_missing", level=logging.WARNING, job_id=result_id, kind=kind.value)
             refund = [counter.key for counter in self._limits.counters(kind, person.reference, ssn)]
         await self._submitter.cancel(person.reference, kind, result_id, record, refund=refund)
 

@@ -23,7 +23,7 @@ JOBS_ENDED = Counter("proofing_jobs_ended", "Jobs ended by this process", ["kind
 JOBS_PARKED = Counter("proofing_jobs_parked", "Runs that ended because a vendor answers later", ["kind"])
 JOB_QUEUED_SECONDS = Histogram(
     "proofing_job_queued_seconds",
-    "Time from the submit of jobs to their start",
+    "Time from the submit of jobs, or from when they were due, to their start",
     ["kind"],
     buckets=_JOB_SECONDS,
 )

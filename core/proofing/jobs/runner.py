@@ -208,7 +208,7 @@ class JobRunner:
         message, pending = run.message, run.questions.pending
         kept = run.kept
         if is_inline or kept is None or Capability.PARK not in self._queue.capabilities:
-            # Refused at start; a vendor that answers later all the same breaks its contract.
+            # Refused at start; a vendor that answers later anyway breaks its contract.
             return JobResult(end_state=EndState.PLUGIN_ERROR)
         vendor = min(pending, key=lambda name: next_look(pending[name]))
         until = max(one.expires_at.timestamp() for one in pending.values())

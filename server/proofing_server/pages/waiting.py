@@ -14,7 +14,7 @@ from proofing_server.job_status import Stage, apply_result, job_view
 from proofing_server.site import RedirectToStep, go_to, site_of
 
 #: The titles of the stages that have the same words for every kind of job.
-_TITLES = {Stage.LATE: "wait.late.title", Stage.MISSING: "wait.missing.title"}
+_TITLES = {stage: f"wait.{stage}.title" for stage in (Stage.LATE, Stage.PENDING, Stage.MISSING)}
 
 Handler = Callable[[Request], Awaitable[Response]]
 

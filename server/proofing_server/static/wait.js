@@ -7,6 +7,9 @@ import { Follower } from "./following.js";
 // whose heading takes the focus.
 const ANNOUNCED_AFTER_SECONDS = [15, 30];
 
+// What each state shows, its section first.
+const SHOWN = { in_progress: ["waiting", "stop"], late: ["late", "retry"], pending: ["pending", "stop-pending"] };
+
 const root = document.getElementById("wait");
 const status = document.getElementById("wait-status");
 const texts = JSON.parse(root.dataset.texts);
@@ -40,10 +43,10 @@ if (stage !== "missing") {
       return;
     }
     if (inTrouble) say(texts.again);
-    else if (!seen) say(job.state === "late" ? texts.late : texts.checking);
+    else if (!seen) say(texts[job.state] ?? texts.checking);
     inTrouble = false;
     seen = true;
-    if (job.state === "late" && stage !== "late") showLate();
+    if (job.state !== stage) show(job.state);
     stage = job.state;
   }
 
@@ -73,13 +76,12 @@ function trouble(text) {
   say(text);
 }
 
-function showLate() {
-  document.getElementById("waiting").hidden = true;
-  document.getElementById("stop").hidden = true;
-  document.getElementById("retry").hidden = false;
-  const late = document.getElementById("late");
-  late.hidden = false;
-  const heading = late.querySelector("h1");
+/** Show the part of the page for a job that takes longer than promised: *late*, or *pending* at a vendor. */
+function show(state) {
+  const shown = SHOWN[state];
+  if (!shown) return;
+  for (const id of Object.values(SHOWN).flat()) document.getElementById(id).hidden = !shown.includes(id);
+  const heading = document.getElementById(shown[0]).querySelector("h1");
   document.title = `${heading.textContent} – ${document.title.split(" – ").pop()}`;
   say("");
   heading.focus();

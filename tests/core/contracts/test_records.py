@@ -83,6 +83,7 @@ def test_the_mac_covers_every_field():
         "fields": None,
         "timed_out": False,
         "finished_at": 9.0,
+        "pending_until": 9.0,
     }
     assert {field.name for field in fields(StatusRecord)} == {*others, "mac"}
     for name, value in others.items():

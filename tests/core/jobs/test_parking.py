@@ -107,7 +107,7 @@ async def drain_again(running):
 
 
 async def test_a_job_waits_for_its_vendor(jobs):
-    """Parked it has no end, its record says until when; resumed it has one, and its attempt is counted once."""
+    """Parked it has no end, and its record says until when; resumed it has one."""
     async with jobs() as running:
         vendor = put_in_place(running, ProoferKind.PHONE, Later(pending(), pending(), YES[ProoferKind.PHONE]))
         result_id = await submit(running)

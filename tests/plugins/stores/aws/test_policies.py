@@ -29,7 +29,12 @@ KEYS = {
         ("Decrypt", "result"),
         ("Decrypt", "session"),
     },
-    "worker": {("GenerateDataKey", "result"), ("Decrypt", "args")},
+    "worker": {
+        ("GenerateDataKey", "parked"),
+        ("GenerateDataKey", "result"),
+        ("Decrypt", "args"),
+        ("Decrypt", "parked"),
+    },
 }
 PICTURES = {"migrate": set(), "web": {"PutObject"}, "worker": {"DeleteObject", "GetObject"}}
 
