@@ -16,7 +16,7 @@ from proofing.sessions.data import SessionData
 from proofing.sessions.steps import SUBMIT_STEP
 from proofing_server import flow
 from proofing_server.client_address import client_network
-from proofing_server.job_status import JobView, Stage, apply_result, finished_by, is_fresh, job_view
+from proofing_server.job_status import JobView, Stage, apply_result, finished_by, job_view
 from proofing_server.measuring import count_refused
 from proofing_server.sessions import CSRF_HEADER, Session, SessionMissingError
 from proofing_server.site import Site, site_of
@@ -115,7 +115,7 @@ async def _events(
         yield f"retry: {_RETRY_MILLISECONDS}\n\n"
         record, is_first = None, True
         # Of one that was submitted just now the store has nothing to add.
-        if not is_fresh(site, submitted_at):
+        if job_view(site, None, submitted_at).stage is not Stage.WAITING:
             record = await site.service.status(session.person, result_id, kind)
         while True:
             if session.data.pending_id(kind) != result_id:

@@ -236,3 +236,12 @@ def slow(install, open_gate):
     installation.url = installation.environ["PROOFING_PUBLIC_URL"] = f"http://localhost:{open_gate.port}"
     installation.start_all()
     return installation
+
+
+@pytest.fixture(scope="session")
+def polled(install):
+    """An installation whose document vendor needs an hour, and whose page promises two seconds."""
+    bounds = {"async_wait_timeout_seconds": 2, "job_deadline_seconds": 1}
+    installation = install(document_vendor="mock:polling", mock={"polling_seconds": 3600.0}, **bounds)
+    installation.start_all()
+    return installation

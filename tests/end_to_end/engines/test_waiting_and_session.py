@@ -60,6 +60,20 @@ async def test_stop_asks(slow, gate, visitor):
     await visitor.heading("Add photos of your ID")
 
 
+async def test_a_vendor_that_answers_later(polled, visitor):
+    """The page says so after the promised time, also after a reload, and stopping is all that it offers."""
+    tab = visitor.tab
+    await visitor.wait_for_document(polled.url)
+    await tab.see("#pending h1", "This check needs more time")
+    await tab.wait_for(HAS_FOCUS, "#pending h1")
+    await tab.goto(f"{polled.url}/document/wait")
+    await tab.see("#pending h1", "This check needs more time")
+    assert not await tab.is_visible("text=Try again")
+    await tab.click("#stop-pending summary")
+    await tab.click("#stop-pending button")
+    await visitor.heading("Add photos of your ID")
+
+
 async def test_session_dialog(slow, gate, visitor):
     """It takes the focus and gives it back, keeps it meanwhile, fits a telephone, extends and leaves."""
     tab = visitor.tab
