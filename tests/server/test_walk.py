@@ -556,7 +556,7 @@ async def test_a_vendor_that_answers_later(start, monkeypatch):
 
 
 async def test_a_pending_check_is_stopped(start, monkeypatch):
-    """The attempt is refunded, no wait counts as given up, and the parked job ends without asking anybody."""
+    """The attempt is refunded, no wait counts as abandoned, and the parked job ends without a call."""
     async with start(resolution_vendor="mock:polling") as site:
         browser = await reach_verify_async(site)
         await browser.post("/verify")

@@ -1,4 +1,4 @@
-"""What a proofer answers that has no result yet: which vendor reference to look at again, and when.
+"""What a proofer answers that has no result yet: how its question goes on, and when.
 
 The job that asked is *parked*: its run ends, no worker holds anything of it, and it runs again when its time
 has come. Answers of other questions of the same job are kept and not asked for again; the pending one goes on

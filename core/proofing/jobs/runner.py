@@ -228,7 +228,7 @@ class JobRunner:
             return JobResult(end_state=EndState.CANCELED)
         await self._delete_pictures(message)
         seconds = next_look(pending[vendor])
-        log(_logger, "job_parked", **message.log_fields, vendor=vendor, run_in_seconds=round(seconds, 2))
+        log(_logger, "job_parked", **message.log_fields, vendor=vendor, seconds=round(seconds, 2))
         JOBS_PARKED.labels(message.kind.value).inc()
         return Parked(encrypted_arguments=sealed, run_in_seconds=seconds, vendor=vendor)
 

@@ -47,7 +47,7 @@ YES = {
 
 
 def pending(**changes):
-    """Return a question that waits an hour at most, and is looked at every minute."""
+    """Return a question that waits an hour at most, and is resumed every minute."""
     values = {"state": {"id": "v-1"}, "then": Again(60), "expires_at": datetime.now(UTC) + HOUR}
     return Pending(**{**values, **changes})
 

@@ -65,6 +65,7 @@ HIDDEN = {
         "partner",
         "unique_key",
         "intent",
+        "waits_for",
         "submitted_at",
         "stale_after_seconds",
         "deadline_seconds",
