@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -69,6 +70,40 @@ def rows():
             names, kind, labels, _what = re.split(r" *\| *", line.strip("| "))
             for name in re.findall(r"`(\w+)`", names):
                 yield name, (kind, set(re.findall(r"\w+", re.sub(r"\(.*?\)", "", labels))))
+
+
+def texts_of(value):
+    """Yield every text in a YAML value, those of names, too."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from texts_of(name)
+            yield from texts_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts_of(item)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.parametrize("name", ["alarms.yaml", "dashboard.yaml"])
+def test_queries_name_labels_that_exist(name):
+    """In conditions and groups: a label that was renamed matches everything, or shows nothing."""
+    known = families()
+    document = yaml.safe_load((ROOT / "deploy" / "monitoring" / name).read_text())
+    for query in texts_of(document):
+        labels = {"le", "instance", "job"}
+        for metric in re.findall(r"proofing_\w+", query):
+            family = known.get(metric) or known.get(re.sub(r"_(bucket|count|sum)$", "", metric))
+            labels |= family[1] if family else set()
+        conditions = re.findall(r"proofing_\w+\{([^}]*)\}", query)
+        used = {label for found in conditions for label in re.findall(r"(\w+) *(?:=|!=|=~|!~) *\"", found)}
+        if "proofing_" in query:
+            used |= {
+                label.strip()
+                for group in re.findall(r"by \(([\w, ]+)\)", query)
+                for label in group.split(",")
+            }
+        assert used <= labels, query
 
 
 def test_the_page_lists_every_metric():
