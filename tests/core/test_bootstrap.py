@@ -399,6 +399,30 @@ async def test_a_reload_brings_no_mock_into_production(settings_file):
         bootstrap._reread(path, {"PROOFING_ENV": "production"}, secrets, configuration.plugins)
 
 
+@pytest.mark.parametrize(
+    ("key", "vendor", "switch"),
+    [
+        ("document_vendor", "mock:polling", "doc_auth_enable_presigned_s3_urls"),
+        ("phone_vendors", ["mock", "mock:polling"], "ruby_workers_idv_enabled"),
+        ("resolution_vendor", "mock:polling", "ruby_workers_idv_enabled"),
+    ],
+)
+async def test_a_vendor_that_answers_later_needs_jobs(settings_file, key, vendor, switch):
+    """With its switch off it is refused at a start and while the process runs, by both names."""
+    problem = f"{key}: mock:polling answers later, which needs a job: set {switch}"
+    wrong = {key: vendor, switch: False}
+    with pytest.raises(ConfigurationError, match=problem):
+        await bootstrap.configure(settings_file(**wrong), {"PROOFING_ENV": "test"})
+    path = settings_file(**{key: vendor})
+    configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
+    secrets = bootstrap.Secrets(
+        values=dict.fromkeys(bootstrap._SECRET_KEYS, "00" * 32), version="1", source="test"
+    )
+    settings_file(**wrong)
+    with pytest.raises(ConfigurationError, match=problem):
+        bootstrap._reread(path, {"PROOFING_ENV": "test"}, secrets, configuration.plugins)
+
+
 def edit(path, live, **values):
     """Change the default block of *path*, and return the settings in force then."""
     blocks = yaml.safe_load(path.read_text())

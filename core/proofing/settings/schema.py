@@ -182,7 +182,7 @@ class Settings(BaseModel):
     pending_max_hours: Count = Field(
         12,
         description="A job that waits for a vendor's later answer ends after this long, whatever the "
-        "vendor says.",
+        "vendor says, and at the latest with its session.",
     )
     phone_precheck_enabled: Switch = Field(
         default=False,
@@ -332,8 +332,8 @@ class Settings(BaseModel):
 
     @property
     def pending_max_seconds(self) -> float:
-        """How long after its submit a job may wait for a vendor's later answer."""
-        return self.pending_max_hours * 3600.0
+        """How long after its submit a job may wait for a vendor's later answer: no longer than its session."""
+        return min(self.pending_max_hours * 3600.0, self.session_max_age_seconds)
 
     @property
     def longest_job_seconds(self) -> float:
@@ -378,11 +378,6 @@ class Settings(BaseModel):
             "upload_url_valid_seconds",
             "must not exceed session_max_age_hours",
             self.upload_url_valid_seconds <= self.session_max_age_seconds,
-        )
-        yield (
-            "pending_max_hours",
-            "must not exceed session_max_age_hours",
-            self.pending_max_hours <= self.session_max_age_hours,
         )
         for key in ("document_vendor_percentages", "resolution_vendor_percentages"):
             yield key, "must sum to at most 100", sum(getattr(self, key).values()) <= 100  # noqa: PLR2004 - percent
