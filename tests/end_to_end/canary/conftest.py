@@ -25,10 +25,12 @@ PLUGIN = '''
 
 import asyncio
 import atexit
+import datetime
 import hashlib
 import os
 from pathlib import Path
 
+from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.hooks import hookimpl
 from proofing.contracts.results import Outcome, ResolutionResult
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
@@ -77,6 +79,14 @@ class Clumsy(ResolutionMock):
             await context.http.get("https://elsewhere.example/" + known["ssn"] + "?name=" + name)
         if "Hangs" in name:
             await asyncio.Event().wait()
+        if "Waits" in name:
+            later = context.now() + datetime.timedelta(minutes=5)
+            return Pending(state={"asked": known}, then=Again(1), expires_at=later)
+        return await super().proof(request, context)
+
+    async def resume(self, request, pending, because, context):
+        if "Badly" in request.applicant.first_name:
+            raise ValueError(f"cannot go on with {pending.state}")
         return await super().proof(request, context)
 
 
@@ -90,6 +100,7 @@ def proofing_proofers():
             make=lambda _settings: Clumsy(MockSettings()),
             attributes=frozenset(attributes),
             timeout_seconds=lambda _settings: 2.0,
+            continues=frozenset({Again}),
             maturity=Maturity.MOCK,
         )
     ]
@@ -242,6 +253,8 @@ FAILURES: dict[str, Cause] = {
     "plugin answers what breaks the rules": named("Mixes", "internal_error"),
     "plugin calls elsewhere": named("Strays", "vendor_exception"),
     "plugin hangs": named("Hangs", "vendor_exception"),
+    "plugin answers later": replace(PASSES, changes={"first_name": "QxWaitsvzk{}"}),
+    "plugin fails later": named("WaitsBadly"),
     "phone unknown": at_phone("7035555555"),
     "phone vendor late": at_phone("7035555888", "vendor_exception", "unknown"),
     "phone vendor away": at_phone("7035555999", "vendor_exception", "unknown"),

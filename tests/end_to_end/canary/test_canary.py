@@ -130,7 +130,9 @@ class ErasureIndex:
         return [
             {"outcome": "unknown", **line}
             for line in lines
-            if line["name"] == "perform" or (line["name"] == "discard" and line["end_state"] == "stale")
+            # What was parked has not ended.
+            if (line["name"] == "perform" and not line.get("parked"))
+            or (line["name"] == "discard" and line["end_state"] == "stale")
         ]
 
 
