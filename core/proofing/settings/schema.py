@@ -332,7 +332,7 @@ class Settings(BaseModel):
 
     @property
     def pending_max_seconds(self) -> float:
-        """How long after its submit a job may wait for a vendor's later answer: no longer than its session."""
+        """How long after its submit a job may wait for a vendor's later answer; not beyond its session."""
         return min(self.pending_max_hours * 3600.0, self.session_max_age_seconds)
 
     @property

@@ -139,6 +139,26 @@ class QueueParking(QueueBasis):
             await handler.until_ended(*messages, within_seconds=self.patience_seconds)
         assert {handler.end(message.result_id) for message in messages} == {EndState.CANCELED}
 
+    async def test_a_pause_does_not_age_a_parked_job(self, queue: Queue) -> None:
+        """Due in a pause that is longer than its stale limit, it runs after the pause."""
+        self.needs(queue, Capability.PARK, Capability.PAUSE)
+
+        async def body(job: ClaimedJob) -> Parked | None:
+            return None if job.message.is_parked else _park(1.0)
+
+        message = make_message(stale_after_seconds=1.5)
+        handler = RecordingHandler(body)
+        async with self.working(queue, handler):
+            await queue.enqueue([message])
+            await self._until_scheduled(queue, message.result_id)
+            await queue.pause(message.queue_name)
+            over = time.monotonic() + 4.0
+            await eventually(lambda: time.monotonic() > over, within_seconds=self.patience_seconds)
+            assert handler.published == {}
+            await queue.resume(message.queue_name)
+            await handler.until_ended(message, within_seconds=self.patience_seconds)
+        assert handler.end(message.result_id) is EndState.DONE
+
     async def test_a_parked_job_is_purged_with_its_owner(self, queue: Queue) -> None:
         """It is a waiting job, and vanishes without an end."""
         self.needs(queue, Capability.PARK)

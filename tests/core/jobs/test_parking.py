@@ -2,15 +2,22 @@
 
 import asyncio
 import json
+import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from proofing.base.errors import Cause, EncryptionError, StoreUnavailableError, VendorError
+from proofing.base.errors import (
+    Cause,
+    EncryptionError,
+    ImageNotFoundError,
+    StoreUnavailableError,
+    VendorError,
+)
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.continuation import Again, Due, Expired, Pending
-from proofing.contracts.people import PersonRef
+from proofing.contracts.images import Side
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Capability
 from proofing.contracts.records import EndState, JobKind
@@ -28,10 +35,11 @@ from proofing.crypto.contexts import arguments_context, parked_context
 from proofing.jobs.dependencies import Deadlines
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryQueue
+from proofing.testing.pictures import make_jpeg
+from proofing_devtools.capture import PERSON, upload_pictures
 
 CANARY = Canary(seed=78)
 APPLICANT = CANARY.applicant.merge({"document_type_received": "drivers_license"})
-PERSON = PersonRef(reference="person-1")
 HOUR = timedelta(hours=1)
 YES = {
     ProoferKind.RESOLUTION: ResolutionResult(vendor_name="later", outcome=Outcome.PASSED),
@@ -295,7 +303,7 @@ async def test_what_is_parked_is_for_workers_alone(jobs):
         assert opened["questions"][0]["pending"]["state"] == state
         for context in (
             arguments_context(message),
-            parked_context(replace(message, owner="person-2")),
+            parked_context(replace(message, owner="another")),
             parked_context(replace(message, result_id=message.result_id[::-1])),
         ):
             with pytest.raises(EncryptionError):
@@ -304,6 +312,39 @@ async def test_what_is_parked_is_for_workers_alone(jobs):
         running.queue.parked[:] = [(replace(message, is_parked=False), 0)]
         (record,) = await drain_again(running)
     assert record.end_state is EndState.DECRYPT_ERROR
+
+
+async def test_a_parked_job_is_small(jobs):
+    """With three answers and 1 KiB of its adapter: a hundred thousand of them fit in any queue."""
+    async with jobs(device_profiling_enabled=True) as running:
+        put_in_place(running, ProoferKind.DEVICE, Later(YES[ProoferKind.DEVICE]))
+        put_in_place(running, ProoferKind.RESOLUTION, Later(YES[ProoferKind.RESOLUTION]))
+        put_in_place(running, ProoferKind.STATE_ID, Later(pending(state={"token": "x" * 1024})))
+        await submit(running, JobKind.RESOLUTION)
+        await running.drain()
+        ((message, _seconds),) = running.queue.parked
+        assert len(message.encrypted_arguments) < 8 * 1024
+        assert message.object_keys == ()
+
+
+async def test_a_document_job_goes_on_without_its_images(jobs):
+    """They are deleted when it is parked, and their fingerprints are kept for the verdict."""
+    refused = DocumentResult(vendor_name="later", outcome=Outcome.FAILED, image_failures={Side.FRONT: 438})
+    async with jobs() as running:
+        vendor = put_in_place(running, ProoferKind.DOCUMENT, Later(pending(), refused))
+        images = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}
+        uploads = await upload_pictures(running.service, images)
+        result_id = await running.service.submit_uploads(PERSON, **uploads)
+        keys = running.queue.waiting[0].object_keys
+        assert await running.drain() == []
+        for key in keys:
+            with pytest.raises(ImageNotFoundError):
+                await running.runtime.backends.images.read(key, max_bytes=10_000_000)
+        (record,) = await drain_again(running)
+        finished = await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)
+    assert [sorted(request.images) for request, *_ in vendor.calls] == [[Side.BACK, Side.FRONT], []]
+    assert record.fields == {"front": "image_load_failure"}
+    assert [mark.partition(":")[0] for mark in finished.result.failed_fingerprints] == ["front"]
 
 
 async def test_a_canceled_job_is_not_parked(jobs):
