@@ -144,15 +144,15 @@ class QueueParking(QueueBasis):
         self.needs(queue, Capability.PARK, Capability.PAUSE)
 
         async def body(job: ClaimedJob) -> Parked | None:
-            return None if job.message.is_parked else _park(1.0)
+            return None if job.message.is_parked else _park(1.5)
 
-        message = make_message(stale_after_seconds=1.5)
+        message = make_message(stale_after_seconds=3.0)
         handler = RecordingHandler(body)
         async with self.working(queue, handler):
             await queue.enqueue([message])
             await self._until_scheduled(queue, message.result_id)
             await queue.pause(message.queue_name)
-            over = time.monotonic() + 4.0
+            over = time.monotonic() + 6.0
             await eventually(lambda: time.monotonic() > over, within_seconds=self.patience_seconds)
             assert handler.published == {}
             await queue.resume(message.queue_name)
