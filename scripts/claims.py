@@ -43,7 +43,7 @@ _ELSEWHERE = (
     ),
     (
         "S4",
-        "Web opens no arguments and reads no picture, worker signs no upload; a proofing passes",
+        "Web opens no arguments and reads no image, worker signs no upload; a proofing passes",
         "tests/retention/test_rights.py",
     ),
     ("S6", "The page's own policy lets a script reach no other key", "tests/end_to_end/test_bucket.py"),
@@ -64,7 +64,7 @@ _ELSEWHERE = (
     ),
     (
         "S7",
-        "10,000 malformed pictures and six bombs at the gate alone",
+        "10,000 malformed images and six bombs at the gate alone",
         "tests/core/rules/test_image_gate.py",
     ),
     ("S8", "Every pair of session state and page, without HTTP", "tests/server/test_flow.py"),

@@ -33,7 +33,7 @@ _TABLES = {
     "hostile": "Pages of one web process while thousands of hostile connections hold on to it",
     "inflight": "Vendor calls held by one worker",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
-    "uploads": "Pictures: decrypted by the worker, encrypted and uploaded by the page",
+    "uploads": "Images: decrypted by the worker, encrypted and uploaded by the page",
     "cpu": "Calls in CPU children, alongside a pool of processes that are kept and pickle",
     "bodies": "Three images of 15 MiB in one JSON body to a vendor",
     "startup": "Start",

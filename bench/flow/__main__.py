@@ -23,7 +23,7 @@ from bench.flow.counting import CountingProxy
 from bench.report import Row, report
 from proofing.cli.smoke import Answers, Walk
 from proofing.contracts.images import Side
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.processes import free_port
 from proofing_devtools.services import Services, running_services
 from proofing_devtools.shape import ProductionShape

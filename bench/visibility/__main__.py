@@ -22,7 +22,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.records import StatusRecord
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.processes import free_port
 from proofing_devtools.product import Product
 from proofing_devtools.services import SECRET_BUCKET, SECRET_KEY, Services, running_services

@@ -131,7 +131,7 @@ async def test_files_chosen_before_the_script_runs(slow, photos):
 
 
 async def test_nothing_is_sent_before_the_script_runs(slow, photos):
-    """The form waits for the script, and not even a forced submission posts a picture in clear."""
+    """The form waits for the script, and not even a forced submission posts an image in clear."""
     person, arrive = slow
     await person.page.set_input_files("#front", person.file(photos["front"]))
     button = person.page.get_by_role("button", name="Submit photos")
@@ -179,7 +179,7 @@ async def test_restored_files_are_looked_at(capture, photos, restore):
 
 
 async def test_data_url_is_decoded_before_it_is_encrypted(capture, proofing, photos):
-    """The vendor sees the picture that a data URL spells, not its text."""
+    """The vendor sees the image that a data URL spells, not its text."""
     already = len(proofing.seen.read_text().splitlines())
     await capture.give("front", b"data:image/jpeg;base64," + base64.b64encode(photos["front"]), "photo.txt")
     await capture.give("back", photos["back"])
@@ -375,7 +375,7 @@ async def test_every_upload_has_its_own_slot_key_stays_and_iv_is_fresh(capture, 
 
 
 async def test_upload_alone_completes_nothing(capture, proofing):
-    """Both pictures are uploaded, but nothing was submitted: the step is open."""
+    """Both images are uploaded, but nothing was submitted: the step is open."""
     await capture.give_photos()
     for path in ("/ssn", "/document/wait", "/verify"):
         await capture.page.goto(proofing.url + path)
@@ -448,8 +448,8 @@ async def test_only_the_upload_target_may_be_reached(proofing, chromium, meet):
     await context.close()
 
 
-async def test_failed_picture_is_refused_before_it_is_sent(capture):
-    """A picture that failed in this session is told at the field, and costs no attempt."""
+async def test_failed_image_is_refused_before_it_is_sent(capture):
+    """An image that failed in this session is told at the field, and costs no attempt."""
     alerts = "failed_alerts: [{name: Visible Pattern, result: Failed}]"
     failing = f"doc_auth_result: Failed\ntransaction_status: failed\n{alerts}"
     await capture.give_form(failing)

@@ -11,8 +11,8 @@ from proofing.cli.smoke import Answers, SmokeError, Walk
 from proofing.contracts.images import Side
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
+from proofing.testing.images import make_jpeg
 from proofing.testing.lines import read_lines
-from proofing.testing.pictures import make_jpeg
 from proofing.testing.processes import free_port
 from proofing.testing.waiting import eventually
 from proofing_devtools.product import Product
@@ -82,7 +82,7 @@ def client_of(product: Product) -> httpx.AsyncClient:
 
 
 class LateSubmit(Walk):
-    """A person whose pictures are uploaded, and who submits them when told to."""
+    """A person whose images are uploaded, and who submits them when told to."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)

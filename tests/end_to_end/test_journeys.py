@@ -123,7 +123,7 @@ async def check_until(page, wanted):
 
 
 async def test_without_script(installations, chromium, meet, photos):
-    """With the pictures in the form post everything works without script, the waiting page too."""
+    """With the images in the form post everything works without script, the waiting page too."""
     installation = installations(False, True)
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
@@ -141,8 +141,8 @@ async def test_without_script(installations, chromium, meet, photos):
     await context.close()
 
 
-async def test_failed_picture_without_script(installations, chromium, meet, photos):
-    """A picture that failed is told at its field however often it is sent, and costs one attempt only."""
+async def test_failed_image_without_script(installations, chromium, meet, photos):
+    """An image that failed is told at its field however often it is sent, and costs one attempt only."""
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
     person = meet(page)

@@ -271,7 +271,7 @@ async def test_a_ready_side_has_one_way_to_another_photo(capture, photos, width)
 
 
 async def test_finished_uploads_survive_a_reload(capture, photos):
-    """The page says which sides are uploaded, and hands them in although it has neither key nor picture."""
+    """The page says which sides are uploaded, and hands them in although it has neither key nor image."""
     await capture.give_photos()
     await capture.page.reload()
     for side, text in (("front", "Front: uploaded"), ("back", "Back: uploaded")):

@@ -18,7 +18,7 @@ import pytest
 
 from proofing.cli.smoke import Answers, SmokeError, Walk
 from proofing.contracts.images import Side
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.waiting import eventually
 
 #: Between two questions of a visitor, so that a crowd is a load and no storm.

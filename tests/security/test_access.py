@@ -16,7 +16,7 @@ from proofing.app.service import PersonRef
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
 from proofing.sessions.steps import STEPS, Page
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_devtools.sessions import DOCUMENT, SSN, SSN_AND_PHONE, make_session, waits_for
 from proofing_server.app import make_app

@@ -17,7 +17,7 @@ import yaml
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from proofing.sessions.samples import make_test_ssn
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.processes import free_port, start_process
 from proofing.testing.waiting import eventually
 from proofing_devtools.balancer import Balancer
@@ -151,28 +151,28 @@ class Person:
         await self.show("/done")
 
     async def document(self):
-        """Give both pictures, in the way that the page asks for."""
+        """Give both images, in the way that the page asks for."""
         both = await self.show("/document")
-        pictures = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in ("front", "back")}
+        images = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in ("front", "back")}
         if "data-attempt" not in self.page:
-            files = {side: (side, content, "image/jpeg") for side, content in pictures.items()}
+            files = {side: (side, content, "image/jpeg") for side, content in images.items()}
             await self.job("/document", "/ssn", {"csrf_token": self.token}, files=files)
             return
-        # Each of the two pages uploads one side's picture; the last one both, and is sent.
+        # Each of the two pages uploads one side's image; the last one both, and is sent.
         headers = {"x-csrf-token": self.token}
         attempts = [re.search(r'data-attempt="([0-9a-f]+)"', one.text)[1] for one in both]
         _, body = await asyncio.gather(
-            self.upload(attempts[0], {"front": pictures["front"]}, headers),
-            self.upload(attempts[1], pictures, headers),
+            self.upload(attempts[0], {"front": images["front"]}, headers),
+            self.upload(attempts[1], images, headers),
         )
         answers = await self.twice("POST", "/api/document", json=body, headers=headers)
         self.wrong += [one.text for one in answers if one.json().get("next") != "/document/wait"]
         await self.follow("/document/wait", "/ssn")
 
-    async def upload(self, attempt, pictures, headers):
-        """Encrypt and upload pictures; return what is handed in."""
-        key, images = os.urandom(32), {}
-        for side, content in pictures.items():
+    async def upload(self, attempt, images, headers):
+        """Encrypt and upload images; return what is handed in."""
+        key, uploaded = os.urandom(32), {}
+        for side, content in images.items():
             asked = {"attempt": attempt, "side": side}
             slot = (await self.send("POST", "/api/uploads", json=asked, headers=headers)).json()["slot"]
             iv = os.urandom(12)
@@ -182,8 +182,8 @@ class Person:
             signed = await self.send("POST", f"/api/uploads/{slot}", json=terms, headers=headers)
             target = signed.json()
             await self.send("PUT", target["url"], content=body, headers=target["headers"])
-            images[side] = {"slot": slot, "iv": base64.b64encode(iv).decode()}
-        return {"attempt": attempt, "key": base64.b64encode(key).decode(), "images": images}
+            uploaded[side] = {"slot": slot, "iv": base64.b64encode(iv).decode()}
+        return {"attempt": attempt, "key": base64.b64encode(key).decode(), "images": uploaded}
 
     async def job(self, path, then, data, **more):
         """Hand in a job twice, and follow it."""

@@ -1,4 +1,4 @@
-"""Bodies: caps while reading, slow senders, strict JSON and forms, pictures never in clear on a disk."""
+"""Bodies: caps while reading, slow senders, strict JSON and forms, images never in clear on a disk."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proofing.base.errors import StoreUnavailableError
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_server import bodies, spool
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit, read_form, read_json
 from proofing_server.images import check_image
@@ -96,8 +96,8 @@ def multipart(*parts):
     return b"\r\n".join([*lines, b"--b--", b""])
 
 
-async def test_pictures_never_reach_the_disk_in_clear(monkeypatch):
-    """Files of megabytes wait in temporary files that have no name and hold nothing of the pictures."""
+async def test_images_never_reach_the_disk_in_clear(monkeypatch):
+    """Files of megabytes wait in temporary files that have no name and hold nothing of the images."""
     made = []
     make = tempfile.TemporaryFile
 
@@ -227,7 +227,7 @@ async def test_bad_multipart(body):
 
 
 async def test_too_large(site, sync_site):
-    """A body over its cap gets 413, declared or not, and a picture is refused where it does not belong."""
+    """A body over its cap gets 413, declared or not, and an image is refused where it does not belong."""
     browser = site.browser()
     await browser.consent()
 
@@ -243,7 +243,7 @@ async def test_too_large(site, sync_site):
 
 
 async def test_thirty_megabytes(sync_site):
-    """A picture of 30 MB is told at its field, or refused as a whole when both are: never kept."""
+    """An image of 30 MB is told at its field, or refused as a whole when both are: never kept."""
     browser = sync_site.browser()
     await browser.consent()
     big = ("a.jpg", make_jpeg(padding_bytes=16_000_000))

@@ -8,7 +8,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from proofing.sessions.steps import Page
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_server.security import SECURITY_HEADERS, is_same_origin
 
 SAME_ORIGIN = {"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin"}

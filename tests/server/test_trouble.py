@@ -9,7 +9,7 @@ from proofing.contracts.people import FinishedJob
 from proofing.contracts.records import EndState, JobKind, State, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.testing.images import make_jpeg, make_png
 from proofing_devtools.sessions import put, waits_for
 
 FILES = {"front": ("a.jpg", make_jpeg()), "back": ("a.png", make_png())}

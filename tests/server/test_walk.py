@@ -12,7 +12,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.testing.images import make_jpeg, make_png
 from proofing_devtools.sessions import DOCUMENT, put
 from proofing_mock.proofers import PhoneMock
 from proofing_server import flow
@@ -36,7 +36,7 @@ def both(content):
 
 
 async def reach_verify(site, **document):
-    """Return a browser at *check your information*, pictures given."""
+    """Return a browser at *check your information*, images given."""
     browser = site.browser()
     await browser.consent()
     await browser.post_files("/document", document or FILES)
@@ -156,7 +156,7 @@ async def test_a_selfie_is_asked_for_where_the_vendor_needs_one(sync_site, monke
     assert browser.path == "/ssn"
 
 
-async def test_wrong_pictures(sync_site):
+async def test_wrong_images(sync_site):
     """Each side's problem stands at its field; nothing is charged."""
     browser = sync_site.browser()
     await browser.consent()
@@ -181,7 +181,7 @@ async def test_wrong_pictures(sync_site):
 
 
 async def test_data_url_is_decoded(sync_site):
-    """The text of a data URL is not the picture: its bytes are."""
+    """The text of a data URL is not the image: its bytes are."""
     browser = sync_site.browser()
     await browser.consent()
     text = b"data:image/jpeg;base64," + base64.b64encode(PHOTO[1])
@@ -194,7 +194,7 @@ async def test_data_url_is_decoded(sync_site):
 
 
 async def test_document_failure_and_retry(sync_site):
-    """A failure has its own screen with sides, tips, attempts left; the same picture is not taken twice."""
+    """A failure has its own screen with sides, tips, attempts left; the same image is not taken twice."""
     browser = sync_site.browser()
     await browser.consent()
     await browser.post_files("/document", both(FAILING))
@@ -212,7 +212,7 @@ async def test_document_failure_and_retry(sync_site):
         assert re.search(f'id="{side}-error"[^<]+already used this photo', browser.page.text)
     # It is told before the attempt is counted, as often as it is sent.
     assert "You have 4 attempts left" in browser.page.text
-    # A side is known by its own picture only.
+    # A side is known by its own image only.
     failed = both(FAILING)
     await browser.post_files("/document", {"front": PHOTO, "back": failed["back"]})
     assert browser.page.status_code == 400
@@ -242,7 +242,7 @@ async def test_no_answer_is_said_once(sync_site):
 
 
 async def test_barcode_attention(sync_site):
-    """What was read must be confirmed, or new pictures taken; the summary warns again."""
+    """What was read must be confirmed, or new images taken; the summary warns again."""
     browser = sync_site.browser()
     await browser.consent()
     await browser.post_files("/document", both(ATTENTION))
@@ -339,7 +339,7 @@ async def test_resolution_outcomes(sync_site, change, screen):
 
 @pytest.mark.parametrize("profiled", ["true", "false"])
 async def test_testers_choose_for_the_device_mock_only(start, profiled):
-    """A profiler that is off, or real, is offered no answers, whatever reads the pictures."""
+    """A profiler that is off, or real, is offered no answers, whatever reads the images."""
     async with start(**SYNC, device_profiling_enabled=profiled) as site:
         browser = site.browser()
         await browser.consent()
@@ -460,7 +460,7 @@ SAME_ORIGIN = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
 
 
 async def reach_verify_async(site):
-    """Return a browser at the summary: the pictures' job is put in by the service, as the script would."""
+    """Return a browser at the summary: the images' job is put in by the service, as the script would."""
     browser = site.browser()
     await browser.consent()
     session = await session_of(browser)

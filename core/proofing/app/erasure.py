@@ -163,7 +163,7 @@ class Eraser:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def _delete_objects(self, footprints: list[DataFootprint]) -> _Done:
-        """Delete the person's pictures; the store does not say which were there."""
+        """Delete the person's images; the store does not say which were there."""
         keys = {key for footprint in footprints for key in footprint.objects}
         for key in keys:
             await self._images.delete(key)

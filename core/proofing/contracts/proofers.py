@@ -55,8 +55,8 @@ class ProofingRequest:
 
     Attributes:
         applicant: a copy with the declared attributes only.
-        images: the pictures, for document proofers.
-        image_source: where the pictures came from (``upload``, ``camera``), for document proofers.
+        images: the images, for document proofers.
+        image_source: where the images came from (``upload``, ``camera``), for document proofers.
         device_session_id: the browser's profiling session, for device proofers.
         request_ip: the browser's address, for device proofers.
     """
@@ -210,7 +210,7 @@ class ProoferDescriptor:
         jurisdictions: the states it can answer for; None for all.
         needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
             only a match passes.
-        accepts_test_documents: whether it reads the testers' YAML form in place of a picture.
+        accepts_test_documents: whether it reads the testers' YAML form in place of an image.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
         maturity: how far it can be trusted.

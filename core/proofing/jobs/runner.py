@@ -225,8 +225,8 @@ class JobRunner:
             JOBS_ENDED.labels(message.kind.value, record.end_state or "", record.outcome or "").inc()
             await self._settle(message, record)
         # The first end wins: its process may have died before it came so far. Until the queue has recorded
-        # the end, a live job is the note that pictures are to be deleted. docs/adr/0008
-        await self._delete_pictures(message)
+        # the end, a live job is the note that images are to be deleted. docs/adr/0008
+        await self._delete_images(message)
         return standing
 
     async def _seal_result(
@@ -266,8 +266,8 @@ class JobRunner:
                 error=type(error).__name__,
             )
 
-    async def _delete_pictures(self, message: JobMessage) -> None:
-        """Delete the job's pictures, trying again while the image store is away; harmless when repeated."""
+    async def _delete_images(self, message: JobMessage) -> None:
+        """Delete the job's images, trying again while the image store is away; harmless when repeated."""
         try:
             async with asyncio.timeout(self._deadlines.delete_images_seconds):
                 await asyncio.gather(

@@ -127,7 +127,7 @@ class Submitter:
     ) -> None:
         """End the attempt as canceled, and take one off each counter of *refund*.
 
-        Works whatever is known of it. Harmless when repeated. Its pictures are deleted by the worker that
+        Works whatever is known of it. Harmless when repeated. Its images are deleted by the worker that
         meets the canceled job: a web process may not.
         """
         message = JobMessage(

@@ -1,8 +1,8 @@
-"""Upload slots: one for each picture of each attempt, used once, known to the browser by id only.
+"""Upload slots: one for each image of each attempt, used once, known to the browser by id only.
 
 A slot passes three states, each an atomic step of the result store: reserved (owner, attempt, side), signed
 (length and hash are fixed, the one URL is made), used (a job reads it). Or it is released: another slot of
-its side replaces it, or the person removes the picture. The browser never names a URL, bucket or key.
+its side replaces it, or the person removes the image. The browser never names a URL, bucket or key.
 docs/explanation/encrypted-capture.md.
 """
 
@@ -41,7 +41,7 @@ MAX_SLOTS_AN_HOUR = 60
 #: A slot that no job has used by then is forgotten.
 SLOT_LIFE_SECONDS = 12 * 60.0
 #: No object is stored longer, used or not; between the two a job that used its slot late fetches its
-#: pictures.
+#: images.
 OBJECT_LIFE_SECONDS = 15 * 60.0
 
 #: What is known of a reserved slot: owner, attempt, side.
@@ -59,7 +59,7 @@ SHA256_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class EncryptedImage:
-    """One uploaded picture.
+    """One uploaded image.
 
     Attributes:
         slot: id of its slot.
@@ -223,7 +223,7 @@ class UploadSlots:
         )
 
     async def seal_key(self, owner: str, *, attempt: str, key: bytes) -> bytes:
-        """Return the key of a page's pictures, sealed for the worker; no web process can open it again.
+        """Return the key of a page's images, sealed for the worker; no web process can open it again.
 
         Raises:
             InvalidInputError: *key* has not 32 bytes.
@@ -272,7 +272,7 @@ class UploadSlots:
         return InvalidInputError(dict.fromkeys(sides, _MISSING))
 
     async def free(self, images: Mapping[Side, EncryptedImage], *, result_id: str) -> None:
-        """Take back the marks of a submission that failed: the same pictures can be submitted again."""
+        """Take back the marks of a submission that failed: the same images can be submitted again."""
         slots = [image.slot for image in images.values()]
         used = await asyncio.gather(*(self._find("used", slot) for slot in slots))
         for slot, mark in zip(slots, used, strict=True):

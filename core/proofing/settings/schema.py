@@ -307,7 +307,7 @@ class Settings(BaseModel):
     )
     web_max_spooled_bytes: Count = Field(
         2 * 1024**3,
-        description="Bytes of unfinished picture forms that a web process keeps, encrypted, on disk.",
+        description="Bytes of unfinished image forms that a web process keeps, encrypted, on disk.",
     )
     web_max_streams_per_address: Count = Field(
         100, description="Event streams of waiting pages of one client address; further pages poll."

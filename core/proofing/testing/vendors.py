@@ -44,7 +44,7 @@ from proofing.contracts.results import (
 )
 from proofing.rules.image_gate import inspect_image
 from proofing.testing.canary import Canary
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.vendor_checks import check_error, check_result, make_quietly, watch_logs
 from proofing.testing.vendor_fakes import Answer, FakeVendor, ask, make_context
 from proofing.testing.vendor_hostility import SLOW, hostile_answers, mutations

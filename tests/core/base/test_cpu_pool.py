@@ -155,7 +155,7 @@ async def test_a_library_may_use_threads(pool):
     assert await call(pool, "start_thread") == ["inner"]
 
 
-async def test_a_large_picture_is_decoded(pool):
+async def test_a_large_image_is_decoded(pool):
     """Twelve megapixels, in fewer megabytes than a child of the reader may have."""
     from PIL import Image  # noqa: PLC0415 - this test alone
 
@@ -190,7 +190,7 @@ HOSTILE = {
     "sleep": ("wait", b"", 3600, {"seconds": 1.0}, {CPUFailure.TIME}),
     "hog": ("hog", b"", None, {}, {CPUFailure.MEMORY}),
     "zip bomb": ("unpack_bomb", zip_bomb(), None, {"megabytes": 64}, {CPUFailure.MEMORY}),
-    "picture bomb": ("decode_image", png_bomb(), None, {}, {CPUFailure.MEMORY}),
+    "image bomb": ("decode_image", png_bomb(), None, {}, {CPUFailure.MEMORY}),
     "more data than memory": ("echo", bytes(60_000_000), None, {"megabytes": 40}, {CPUFailure.MEMORY}),
     "segfault": ("segfault", b"", None, {}, {CPUFailure.CRASH}),
     "abort": ("abort", b"", None, {}, {CPUFailure.CRASH}),

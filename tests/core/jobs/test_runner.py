@@ -387,7 +387,7 @@ async def test_a_job_that_comes_back_runs(process):
         assert (await running.runtime.runner.run(MemoryJob(message, attempt=2))).end_state is EndState.DONE
 
 
-async def test_pictures_are_deleted_although_a_counter_fails(process, lines):
+async def test_images_are_deleted_although_a_counter_fails(process, lines):
     """One store that is away does not keep the other's work from being done."""
     async with process() as running:
         runner = running.runtime.runner
@@ -401,7 +401,7 @@ async def test_pictures_are_deleted_although_a_counter_fails(process, lines):
     assert [line["name"] for line in lines].count("cleanup_failed") == 1
 
 
-async def test_a_document_job_without_pictures_is_refused(process):
+async def test_a_document_job_without_images_is_refused(process):
     """Arguments that open and hold nothing name the missing sides, and nobody is called."""
     async with process() as running:
         message = await message_of(running.runtime, DocumentArguments(), kind=JobKind.DOCUMENT)

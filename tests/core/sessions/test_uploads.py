@@ -118,7 +118,7 @@ async def test_a_slot_that_is_released_while_it_is_signed_stays_released(desk):
 
 
 async def test_an_upload_that_a_job_has_taken_is_not_finished_again(desk):
-    """A late answer of the browser must not bring a used picture back into the session."""
+    """A late answer of the browser must not bring a used image back into the session."""
     attempt = new_attempt()
     slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
     await sign(desk, slot, attempt)
@@ -183,7 +183,7 @@ async def test_only_a_free_slot_of_ones_own_is_released(desk):
 
 
 async def test_uploads_of_several_attempts_make_one_submission(desk):
-    """A picture of an earlier page keeps its attempt; one that names the wrong attempt is missing."""
+    """An image of an earlier page keeps its attempt; one that names the wrong attempt is missing."""
     earlier, later = new_attempt(), new_attempt()
     front = await desk.reserve(OWNER, attempt=earlier, side=Side.FRONT)
     back = await desk.reserve(OWNER, attempt=later, side=Side.BACK)
@@ -231,7 +231,7 @@ async def test_terms_that_are_refused(desk, changes, status):
 
 
 async def test_the_largest_and_the_smallest_upload(desk, running):
-    """The border is the setting plus the tag, and one byte of picture."""
+    """The border is the setting plus the tag, and one byte of image."""
     most = running.service.settings.max_image_upload_bytes + TAG_BYTES
     for length in (TAG_BYTES + 1, most):
         attempt = new_attempt()
@@ -322,7 +322,7 @@ async def test_one_missing_side_keeps_the_other_free(desk):
 
 
 async def test_a_submission_that_failed_frees_its_slots(desk):
-    """The same pictures are submitted again; those of another submission stay used."""
+    """The same images are submitted again; those of another submission stay used."""
     attempt = new_attempt()
     slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
     await sign(desk, slot, attempt)

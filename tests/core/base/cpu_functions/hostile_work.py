@@ -67,7 +67,7 @@ def unpack_bomb(data, _args):
 
 
 def decode_image(data, _args):
-    """Decode a picture with no limit of our own."""
+    """Decode an image with no limit of our own."""
     from PIL import Image  # noqa: PLC0415 - as an adapter that imports late
 
     Image.MAX_IMAGE_PIXELS = None

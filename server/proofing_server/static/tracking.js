@@ -1,12 +1,12 @@
-// Follows a job for all tabs of a browser that wait for it, over one connection: a browser opens six to a host
+// Tracks a job for all tabs of a browser that wait for it, over one connection: a browser opens six to a host
 // over HTTP/1.1, and a stream in each tab would leave none for pages.
 
 const MAX_POLL_SECONDS = 15;
 const BACK_OFF = 1.5;
 const SILENCE_MS = 25_000;
 
-/** Follows one job. One visible tab reads the event stream and passes on what it hears; polling is for the rest. */
-export class Follower {
+/** Tracks one job. One visible tab reads the event stream and shares each update; the others poll only if no updates arrive. */
+export class JobTracker {
   #name;
   #url;
   #firstPollSeconds;
