@@ -19,7 +19,7 @@ _HEAD = """\
 # Claims
 
 What was attacked, what held, and how to see it again. This page is written by `scripts/claims.py` from the
-notes of the long security tests; `make security` runs them and writes it anew. Each has a short form,
+notes of the long security tests; `make security` runs them and rewrites it. Each has a short form,
 mostly with a tenth of the numbers, which is part of `make test`.
 
 The letter of an id says whether an attack (S), a failure (R) or a deployment (D) was tried; rows of one id

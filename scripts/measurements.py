@@ -17,7 +17,7 @@ _HEAD = """\
 
 Medians of the runs that the last column counts, on one machine with two cores. What is next to a number
 was measured in the same run, so read the ratio: on another machine both change. `make bench` measures
-everything, `make bench-NAME` one table, `make chaos` the first two; all write this page anew
+everything, `make bench-NAME` one table, `make chaos` the first two; each rewrites this page
 (`scripts/measurements.py`).
 """
 

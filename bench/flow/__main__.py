@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def measure(number: int, *, checkout: str = "") -> Reading:
-    """Return the cost of one flow, from a product that was started anew, from this or another *checkout*."""
+    """Return the cost of one flow, from a freshly started product, from this or another *checkout*."""
     with ExitStack() as stack:
         if checkout:
             paths = os.pathsep.join(str(Path(checkout, root)) for root in _ROOTS)

@@ -2,7 +2,7 @@
 
 How long the requests that submit a job take (all three kinds, through their pages), how soon an ended job is
 visible on its waiting page, how many KMS calls a proofing costs, and what 500 open waiting pages weigh. Each
-run starts everything anew.
+run starts everything from scratch.
 """
 
 import asyncio
@@ -177,7 +177,7 @@ def key_calls_per_proofing(product: Product, proofings: int) -> float:
 
 
 def run() -> dict[str, float]:
-    """Start everything anew and measure once."""
+    """Start everything from scratch and measure once."""
     port = free_port()
     with (
         tempfile.TemporaryDirectory() as directory,

@@ -359,7 +359,7 @@ def _judge(layers: Layers, plugins: PluginManager) -> tuple[Settings, list[Probl
 
 
 def _is_proxy_url(text: str) -> bool:
-    """Tell whether *text* is the URL of a forward proxy."""
+    """Return whether *text* is the URL of a forward proxy."""
     try:
         parts = urlsplit(text)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

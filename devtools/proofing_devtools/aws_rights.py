@@ -31,7 +31,7 @@ class Statement:
     equals: Mapping[str, frozenset[str]]
 
     def allows(self, action: str, resource: str, conditions: Mapping[str, str]) -> bool:
-        """Tell whether *action* on *resource* is allowed under *conditions*."""
+        """Return whether *action* on *resource* is allowed under *conditions*."""
         return (
             action in self.actions
             and any(_covers(pattern, resource) for pattern in self.resources)
@@ -57,7 +57,7 @@ class Credential:
     policy: Policy | None = None
 
     def may(self, action: str, resource: str, conditions: Mapping[str, str] | None = None) -> bool:
-        """Tell whether the policy allows *action* on *resource*."""
+        """Return whether the policy allows *action* on *resource*."""
         if self.policy is None:
             return True
         return any(statement.allows(action, resource, conditions or {}) for statement in self.policy)
@@ -156,5 +156,5 @@ def _texts(value: str | list[str]) -> list[str]:
 
 
 def _covers(pattern: str, resource: str) -> bool:
-    """Tell whether *resource* is what *pattern* names."""
+    """Return whether *resource* is what *pattern* names."""
     return resource.startswith(pattern[:-1]) if pattern.endswith("*") else resource == pattern

@@ -288,7 +288,7 @@ async def _no_session(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """Say that proofing is switched off; who has a session may leave."""
+    """Say that proofing is switched off; a person with a session may leave."""
     assert isinstance(error, UnavailableError)  # noqa: S101 - registered for this class
     note_cause(request.scope, error)
     if is_api(request):

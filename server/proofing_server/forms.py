@@ -102,7 +102,7 @@ def _read_number(
 
 
 def _is_blank(text: str) -> bool:
-    """Tell whether *text* shows nothing."""
+    """Return whether *text* shows nothing."""
     try:
         return not is_visible(normalize(text))
     except UnsafeTextError:

@@ -46,7 +46,7 @@ class _Server(uvicorn.Server):
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
 
     def stop(self, *, patience_seconds: float) -> None:
-        """Listen no more, and end once the requests under way are answered, at the latest after so long."""
+        """Listen no more, and end once the requests in progress are answered, at the latest after so long."""
         self.config.timeout_graceful_shutdown = math.ceil(patience_seconds)
         self.should_exit = True
 
@@ -58,7 +58,7 @@ async def serve(service: ProofingService, listeners: Sequence[socket.socket], *,
         service: what the pages call.
         listeners: bound sockets, as of `proofing.base.listening.listen_sockets`; closed at the end.
         stop: set once to stop. Open event streams end at once; after `web_drain_seconds` nothing new is
-            taken, and what is under way is answered.
+            taken, and what is in progress is answered.
     """
     settings = service.settings
     table = ConnectionTable(

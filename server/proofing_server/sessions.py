@@ -95,7 +95,7 @@ class Session:
             change: changes the data that it is given, and must do nothing else: when another request, on any
                 host, has changed the session meanwhile, it is called again with the newest data. Nothing
                 is kept when it raises.
-            consumes: result id of the job whose result *change* takes in; deleted once the data is kept.
+            consumes: result id of the job whose result *change* stores; deleted once the data is kept.
 
         Raises:
             SessionMissingError: the session ended in the meantime.

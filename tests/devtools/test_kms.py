@@ -188,7 +188,7 @@ def test_the_signature_covers_the_request(kms: KMSServer) -> None:
 
 
 def test_rights_are_checked_by_encryption_context(kms: KMSServer) -> None:
-    """Who may unwrap for one purpose is refused every other, also without a context or with a false one."""
+    """Permission to unwrap for one purpose permits no other, also without a context or with a false one."""
     web, owner = make_client(kms, WEB), make_client(kms)
     made = {
         purpose["purpose"]: web.generate_data_key(

@@ -55,7 +55,7 @@ WRONG_FILES = [
 
 @pytest.mark.parametrize("wrong", WRONG_FILES, ids=lambda wrong: wrong[0])
 async def test_wrong_files(capture, photos, wrong, tmp_path):
-    """Each wrong file is told at its field at once, and uploads nothing."""
+    """Each wrong file is reported at its field at once, and uploads nothing."""
     name, make, text = wrong
     uploads = []
     capture.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
@@ -90,7 +90,7 @@ async def test_a_photo_above_a_limit_is_made_smaller(capture, size):
 
 @pytest.mark.parametrize("size", [(9248, 6936), (12_001, 10)], ids=str)
 async def test_too_many_pixels_are_told_at_the_field(capture, size):
-    """A photo that cannot be made smaller is told before it is sent, with what helps; it costs no attempt."""
+    """A photo that cannot be made smaller is reported before upload, with advice; it costs no attempt."""
     uploads = []
     capture.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
     # No browser decodes twelve bits a sample; the frame header still gives the size.
@@ -449,7 +449,7 @@ async def test_only_the_upload_target_may_be_reached(proofing, chromium, meet):
 
 
 async def test_failed_image_is_refused_before_it_is_sent(capture):
-    """An image that failed in this session is told at the field, and costs no attempt."""
+    """An image that failed in this session is reported at the field, and costs no attempt."""
     alerts = "failed_alerts: [{name: Visible Pattern, result: Failed}]"
     failing = f"doc_auth_result: Failed\ntransaction_status: failed\n{alerts}"
     await capture.give_form(failing)
@@ -499,7 +499,7 @@ async def test_swapped_ivs_end_with_their_own_screen(capture):
 
 
 async def test_submission_that_fails_keeps_the_photos(capture):
-    """A technical problem is told alongside the button, which then works with the same photos."""
+    """A technical problem is reported alongside the button, which then works with the same photos."""
 
     async def away(route):
         await route.fulfill(status=503, json={"code": "technical"})

@@ -142,7 +142,7 @@ async def test_without_script(installations, chromium, meet, photos):
 
 
 async def test_failed_image_without_script(installations, chromium, meet, photos):
-    """An image that failed is told at its field however often it is sent, and costs one attempt only."""
+    """An image that failed is reported at its field however often it is sent, and costs one attempt only."""
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
     person = meet(page)

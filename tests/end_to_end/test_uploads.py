@@ -137,7 +137,7 @@ async def test_the_pauses_between_tries_last_half_a_minute(capture):
 
 
 async def test_photos_can_be_chosen_any_number_of_times(capture, photos):
-    """The ninth choice works as the first; no reload is asked for."""
+    """The ninth choice works as the first; no reload is requested."""
     for number in range(10):
         await capture.give("front", photos["front" if number % 2 else "back"])
         await capture.ready("front")
@@ -212,7 +212,7 @@ async def test_a_photo_refused_as_the_other_sides_goes_on_when_that_changes(capt
 
 
 async def test_a_photo_refused_as_the_other_sides_stays_refused_while_it_is(capture, photos):
-    """The other side chosen anew with the same photo keeps it; the refused side can be emptied."""
+    """The other side chosen again with the same photo keeps it; the refused side can be emptied."""
     await capture.give("front", photos["front"])
     await capture.ready("front")
     await capture.give("back", photos["front"])
@@ -312,7 +312,7 @@ async def test_finished_uploads_survive_the_page(proofing, capture, meet, way):
 
 
 async def test_a_removed_photo_stays_removed(capture, photos):
-    """Before a reload and after one; and nothing is handed in without it."""
+    """Before a reload and after one; and nothing is submitted without it."""
     await capture.give_photos()
     remove = capture.page.get_by_role("button", name="Remove Front")
     await remove.click()

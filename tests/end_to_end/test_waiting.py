@@ -172,7 +172,7 @@ async def test_cancel(unattended, slow, person):
 
 
 async def test_double_click_is_one_attempt(slow, person):
-    """Two clicks on the button hand in one job; the button says that it is busy."""
+    """Two clicks on the button submit one job; the button says that it is busy."""
     submissions = []
     person.page.on(
         "request", lambda request: submissions.append(1) if request.url.endswith("/api/document") else 0

@@ -89,7 +89,7 @@ async def one_flow(shape, chance, tally):
 
 
 def is_busy(shape):
-    """Tell whether a job runs and every worker is up, so that a kill meets one of several."""
+    """Return whether a job runs and every worker is up, so that a kill meets one of several."""
     ((jobs, workers),) = shape.sql(
         "select (select count(*) from proofing.job where state = 'executing'),"
         " (select count(*) from proofing.worker where lease_until > now())"

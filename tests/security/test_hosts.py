@@ -28,7 +28,7 @@ CASES = {
     "test_everything_twice_on_three_hosts": (40, 1_000),
     "test_everything_twice_on_three_hosts_inline": (12, 200),
 }
-#: People at a time; two requests of each are under way.
+#: People at a time; two requests of each are in progress.
 BESIDE = 12
 PAGES = {"/document": "document", "/verify": "resolution", "/phone": "phone"}
 
@@ -75,7 +75,7 @@ async def hosts(directory, **switches):
 
 
 async def answers(probe, port):
-    """Tell whether a web process serves."""
+    """Return whether a web process serves."""
     try:
         return (await probe.get(f"http://127.0.0.1:{port}/healthz")).is_success
     except httpx.HTTPError:
@@ -170,7 +170,7 @@ class Person:
         await self.follow("/document/wait", "/ssn")
 
     async def upload(self, attempt, images, headers):
-        """Encrypt and upload images; return what is handed in."""
+        """Encrypt and upload images; return what is submitted."""
         key, uploaded = os.urandom(32), {}
         for side, content in images.items():
             asked = {"attempt": attempt, "side": side}
@@ -186,7 +186,7 @@ class Person:
         return {"attempt": attempt, "key": base64.b64encode(key).decode(), "images": uploaded}
 
     async def job(self, path, then, data, **more):
-        """Hand in a job twice, and follow it."""
+        """Submit a job twice, and follow it."""
         # The second one may come when the first is done and taken in, by a page of another tab.
         await self.post(path, [f"{path}/wait"], data=data, **more)
         await self.follow(f"{path}/wait", then)
@@ -232,7 +232,7 @@ async def test_everything_twice_on_three_hosts(cases, claim, tmp_path):
     assert performed == {"ProofDocument": cases, "ProofResolution": cases, "ProofAddress": cases}
     claim(
         "S15",
-        "Three web hosts without sticky sessions, every page asked for and sent twice in parallel: answers "
+        "Three web hosts without sticky sessions, every page requested and sent twice in parallel: answers "
         "lost, steps repeated, vendors asked twice, errors",
         f"0 in {cases:,} sessions",
     )

@@ -1,4 +1,4 @@
-"""Limits hold when everybody comes at once, and when the store that counts is away."""
+"""Limits hold when everybody comes at once, and when the store that counts is down."""
 
 import asyncio
 from collections import Counter
@@ -123,7 +123,7 @@ async def test_paid_steps_answer_503_without_redis(cases, claim, process):
                 assert len(running.queue.waiting) == 2
     claim(
         "S14",
-        "Paid steps while Redis is away answer 503; nothing is queued, counted or asked",
+        "Paid steps while Redis is down answer 503; nothing is queued, counted or asked",
         f"{answered} of {cases}",
     )
 

@@ -169,7 +169,7 @@ class Person:
 async def everybody(shape, cases, monkeypatch, cut, heal):
     """Let *cases* people submit, and return them.
 
-    In the middle, where one of them has claimed the step and handed in nothing yet, *cut* is called; *heal*
+    In the middle, where one of them has claimed the step and submitted nothing yet, *cut* is called; *heal*
     is awaited alongside what they do then.
     """
     service = shape.web.service

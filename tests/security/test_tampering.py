@@ -254,7 +254,7 @@ def _loader(kept):
 
 
 def _same_json(blob, original):
-    """Tell whether a change of the bytes changed no value."""
+    """Return whether a change of the bytes changed no value."""
     try:
         return json.loads(blob) == json.loads(original)
     except ValueError:

@@ -56,7 +56,7 @@ class Capture:
         return await self.browser.http.put(upload["url"], content=sent or body, headers=upload["headers"])
 
     async def submit(self, **changes):
-        """Hand in the attempt."""
+        """Submit the attempt."""
         body = {"attempt": self.attempt, "key": text(self.key), "images": self.images, **changes}
         return await self.browser.api("/api/document", body)
 
@@ -118,7 +118,7 @@ async def test_upload_alone_completes_nothing(site, capture):
 
 
 async def test_finished_uploads_survive_a_reload(site, capture):
-    """The page without key and IVs hands in what the session has kept, and the vendor sees both images."""
+    """The page without key and IVs submits what the session has kept, and the vendor sees both images."""
     await upload_both(capture)
     assert (await capture.finish("front", metadata={"size": 7, "scaled": True, "x": 1})).status_code == 200
     assert (await capture.finish("back", key=None)).status_code == 200
@@ -160,7 +160,7 @@ async def test_choosing_again_forgets_what_was_kept(capture):
 
 
 async def test_removed_uploads_are_gone(capture):
-    """What is removed is neither shown nor handed in, and the key goes with the last of its images."""
+    """What is removed is neither shown nor submitted, and the key goes with the last of its images."""
     await upload_both(capture)
     for side in IMAGES:
         await capture.finish(side)
@@ -270,7 +270,7 @@ async def test_slots_of_a_person_are_limited(capture):
 
 
 async def test_second_submit_is_the_same(site, capture):
-    """A double submit, and one from an old tab, hands in one job."""
+    """A double submit, and one from an old tab, submits one job."""
     await upload_both(capture)
     first, second = await asyncio.gather(capture.submit(), capture.submit())
     assert {first.status_code, second.status_code} == {202}
@@ -291,7 +291,7 @@ async def test_a_slot_takes_one_upload(capture):
 
 
 async def test_missing_upload_stands_at_its_side(site, capture):
-    """A side whose image never arrived is told at its field, and nothing is handed in."""
+    """A side whose image never arrived is reported at its field, and nothing is submitted."""
     await capture.upload("front", IMAGES["front"])
     capture.images["back"] = {"slot": "0" * 32, "iv": text(b"\0" * 12)}
     response = await capture.submit()
@@ -388,7 +388,7 @@ async def test_bad_terms(capture, changes, status):
     ids=str,
 )
 async def test_bad_submissions(site, capture, changes):
-    """Wrong parts are refused with 400, URLs among them, and nothing is handed in."""
+    """Wrong parts are refused with 400, URLs among them, and nothing is submitted."""
     await upload_both(capture)
     assert (await capture.submit(**changes)).status_code == 400
     assert not site.queue.waiting
@@ -409,7 +409,7 @@ async def test_foreign_slots_and_attempts(site, capture):
 
 
 async def test_store_away_keeps_the_slots(site, capture):
-    """When the job cannot be handed in the answer says so, and is 503."""
+    """When the job cannot be submitted the answer says so, and is 503."""
     await upload_both(capture)
     site.queue.broken = True
     response = await capture.submit()

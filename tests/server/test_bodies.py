@@ -140,7 +140,7 @@ async def test_images_never_reach_the_disk_in_clear(monkeypatch):
 
 
 async def test_room_for_forms_is_bounded(monkeypatch):
-    """Too many files, or bytes of them, are refused as *try again*, and everything is given back."""
+    """Too many files, or bytes of them, are refused as *try again*, and everything is released."""
     monkeypatch.setattr(spool, "MAX_FILES", 1)
     photo = make_jpeg(padding_bytes=300_000)
     one = multipart((b'name="front"; filename="a.jpg"', photo))
@@ -160,7 +160,7 @@ async def test_room_for_forms_is_bounded(monkeypatch):
 
 
 async def test_complete_forms_are_opened_one_after_the_other(monkeypatch):
-    """What is in clear at one moment has a sum; who waits is let in in turn, or told to try again."""
+    """What is in clear at one moment has a sum; a waiting form gets its turn, or is asked to try again."""
     forms = Forms(0, open_bytes=100)
     order, let_go = [], [asyncio.Event() for _ in range(4)]
 
@@ -243,7 +243,7 @@ async def test_too_large(site, sync_site):
 
 
 async def test_thirty_megabytes(sync_site):
-    """An image of 30 MB is told at its field, or refused as a whole when both are: never kept."""
+    """An image of 30 MB is reported at its field, or refused as a whole when both are: never kept."""
     browser = sync_site.browser()
     await browser.consent()
     big = ("a.jpg", make_jpeg(padding_bytes=16_000_000))
@@ -358,7 +358,7 @@ def test_check_image(content, code):
 
 
 async def test_the_same_photo_for_both_sides(sync_site):
-    """Told at the second side before an attempt is counted, also when it carries other metadata."""
+    """Reported at the second side before an attempt is counted, also when it carries other metadata."""
     browser = sync_site.browser()
     await browser.consent()
     photo = make_jpeg()

@@ -36,7 +36,7 @@ async def reach(browser, page):
 
 
 async def test_wrong_ssn(sync_site):
-    """A wrong number is told at its field and not sent back; a missing one is told too."""
+    """A wrong number is reported at its field and not sent back; a missing one is reported too."""
     browser = sync_site.browser()
     await reach(browser, "/ssn")
     for ssn, text in (("900", "with 9 digits"), ("", "Enter your Social Security number")):
@@ -138,7 +138,7 @@ async def test_store_away_at_submit(sync_site, monkeypatch, page, method, field)
 
 
 async def test_expired_document_result(sync_site, monkeypatch):
-    """A success whose personal data is gone is told as such, and completes nothing."""
+    """A success whose personal data is gone is reported as such, and completes nothing."""
     browser = sync_site.browser()
     await browser.consent()
     real = sync_site.service.submit_images

@@ -210,7 +210,7 @@ async def test_document_failure_and_retry(sync_site):
     for side in ("front", "back"):
         assert f'href="#{side}"' in browser.page.text
         assert re.search(f'id="{side}-error"[^<]+already used this photo', browser.page.text)
-    # It is told before the attempt is counted, as often as it is sent.
+    # It is reported before the attempt is counted, as often as it is sent.
     assert "You have 4 attempts left" in browser.page.text
     # A side is known by its own image only.
     failed = both(FAILING)
@@ -224,7 +224,7 @@ async def test_document_failure_and_retry(sync_site):
 
 
 async def test_underage_has_its_own_words(sync_site):
-    """The rule on age is told as such."""
+    """The rule on age is reported as such."""
     browser = sync_site.browser()
     await browser.consent()
     await browser.post_files("/document", both(UNDERAGE))
@@ -440,7 +440,7 @@ async def session_of(browser):
 
 
 async def test_double_submit_is_one_attempt(site):
-    """Two clicks, or two tabs, hand in one job and wait for the same one."""
+    """Two clicks, or two tabs, submit one job and wait for the same one."""
     browser = await reach_verify_async(site)
     await asyncio.gather(
         *[
@@ -533,9 +533,9 @@ async def test_late_result_is_adopted(site, monkeypatch):
 
 
 async def test_lost_record_is_missing(site, monkeypatch):
-    """A job whose record is gone is told as such, and can be tried again; nothing is completed.
+    """A job whose record is gone is reported as such, and can be tried again; nothing is completed.
 
-    Not in its first seconds: the session knows of a job that is still being handed in.
+    Not in its first seconds: the session knows of a job that is still being submitted.
     """
     browser = await reach_verify_async(site)
     await browser.post("/verify")
@@ -607,7 +607,7 @@ async def test_foreign_and_other_step_results_do_not_advance(site):
 
 
 async def test_broken_queue_loses_nothing(site):
-    """A job that cannot be handed in leaves the form as it was, with a sentence; trying again works."""
+    """A job that cannot be submitted leaves the form as it was, with a sentence; trying again works."""
     browser = await reach_verify_async(site)
     site.queue.broken = True
     await browser.post("/verify")
@@ -677,7 +677,7 @@ async def test_a_vendor_outage_shows_the_way_out(site):
 
 
 async def test_switched_off_with_the_store_away(site, monkeypatch):
-    """A store that is away, or slow, takes the button off the page, not the page."""
+    """A store that is down, or slow, takes the button off the page, not the page."""
     browser = await reach_verify_async(site)
     live = site.runtime.configuration.live
     live._settings = live.current.model_copy(update={"idv_available": False})

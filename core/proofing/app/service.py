@@ -114,7 +114,7 @@ class ProofingService:
         return self._images if isinstance(self._images, UploadReceiver) else None
 
     def is_available(self, person: PersonRef) -> bool:
-        """Tell whether the flow is switched on and its vendors are not out."""
+        """Return whether the flow is switched on and its vendors are not out."""
         return self.router.is_available(person.reference)
 
     # Uploads
@@ -147,7 +147,7 @@ class ProofingService:
         return new_result_id()
 
     def is_running_here(self, result_id: str) -> bool:
-        """Tell whether the job runs inside a request of this process, also one that was abandoned."""
+        """Return whether the job runs inside a request of this process, also one that was abandoned."""
         return self._submitter.is_running_here(result_id)
 
     def now(self) -> float:
@@ -305,7 +305,7 @@ class ProofingService:
     ) -> None:
         """End the person's own attempt as canceled, also one of which nothing is known.
 
-        Harmless when repeated. It stays charged, as its vendor may have been asked, unless the person has
+        Idempotent. It stays charged, as its vendor may have been asked, unless the person has
         waited without an answer for as long as the page promises: then it is refunded, for *ssn*, the
         submitted one, too.
         """

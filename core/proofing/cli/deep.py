@@ -190,7 +190,7 @@ class _Endpoint:
         return answer.status_code
 
     def _is_allowed(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether a page of our origin may read an answer with *headers*."""
+        """Return whether a page of our origin may read an answer with *headers*."""
         return headers.get(_ALLOWED_ORIGIN) in {self._origin, "*"}
 
 

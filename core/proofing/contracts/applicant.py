@@ -157,7 +157,7 @@ def parse_phone(text: str) -> str | None:
 
 
 def has_phone_extension(text: str) -> bool:
-    """Tell whether *text* is a phone number with an extension behind it."""
+    """Return whether *text* is a phone number with an extension behind it."""
     found = _EXTENSION.fullmatch(_phone_text(text))
     return found is not None and parse_phone(found["number"]) is not None
 

@@ -146,7 +146,7 @@ class PollingProofer(Protocol[ResultT_co]):
     """The shape *submit, then poll*."""
 
     def submit(self, request: ProofingRequest, context: ProofingContext) -> str | Awaitable[str]:
-        """Hand in the question and return the vendor's id."""
+        """Submit the question and return the vendor's id."""
 
     def poll(
         self, vendor_reference: str, context: ProofingContext

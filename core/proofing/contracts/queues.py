@@ -239,7 +239,7 @@ class Queue(Protocol):
         """
 
     async def close(self) -> None:
-        """Give back everything that `open` took. Harmless when not open."""
+        """Release everything that `open` acquired. Harmless when not open."""
 
     async def migrate(self) -> Sequence[str]:
         """Bring the backend's schema up to date and return what was done. Harmless when run twice."""
@@ -307,7 +307,7 @@ class Queue(Protocol):
     async def purge_owner(self, owner: str) -> OwnerPurge:
         """Delete every waiting job of *owner* without publishing an end, stop running ones, delete the ends.
 
-        Harmless when repeated. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and
+        Idempotent. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and
         does not count them.
 
         Raises:

@@ -1,7 +1,7 @@
-"""The document job: get the images, let them through the gate, ask the vendor, judge what it read.
+"""The document job: get the images, check their headers, ask the vendor, judge its answer.
 
-Uploaded images are read by the stored key with a cap, held to the stored hash, decrypted, and only then
-checked. Images of a form post enter at the gate; everything after is the same.
+Uploaded images are read by the stored key with a cap, compared with the stored hash, decrypted, and only then
+checked. Images of a form post start at that check; everything after is the same.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
     images: dict[Side, Image] = {}
     fingerprints: dict[Side, str] = {}
     for side in tuple(plain):
-        # What the gate lets through is a copy, so what it was made of is given back.
+        # The check returns a copy, so the original is released.
         images[side], fingerprints[side] = await _gate(
             run, side, plain.pop(side), allow_yaml=loaded.descriptor.accepts_test_documents
         )
@@ -109,7 +109,7 @@ async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, stor
 
 
 async def _gate(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> tuple[Image, str]:
-    """Let one image through the gate, naming its side when it is refused; return its fingerprint, too."""
+    """Check one image, naming its side when it is refused; return it with its fingerprint."""
 
     def inspect() -> tuple[Image, str]:
         image = inspect_image(content, allow_yaml=allow_yaml)

@@ -276,7 +276,7 @@ def _count_call(descriptor: ProoferDescriptor, outcome: str, cause: str, seconds
 
 
 def _is_sound(answer: Any) -> bool:
-    """Tell whether the fields that every answer has are of their types, which Python does not check."""
+    """Return whether the fields that every answer has are of their types, which Python does not check."""
     # One text in place of a tuple would pass for a list of its letters.
     lists = (answer.reasons, answer.vendor_codes)
     optional = (answer.transaction_id, answer.reference, answer.vendor_workflow)

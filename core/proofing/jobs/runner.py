@@ -267,7 +267,7 @@ class JobRunner:
             )
 
     async def _delete_images(self, message: JobMessage) -> None:
-        """Delete the job's images, trying again while the image store is away; harmless when repeated."""
+        """Delete the job's images, trying again while the image store is down; idempotent."""
         try:
             async with asyncio.timeout(self._deadlines.delete_images_seconds):
                 await asyncio.gather(

@@ -16,7 +16,7 @@ from proofing.jobs.attempts import ABANDONED, ADMITTED, Progress, Submission
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.start_marks import start_mark
 
-#: The longest wait between two tries to take a job back from a queue that is away.
+#: The longest wait between two tries to take a job back from a queue that is down.
 _LONGEST_PAUSE_SECONDS = 15.0
 
 _logger = get_logger(__name__)
@@ -40,7 +40,7 @@ class Undoer:
             try:
                 await self._settle(progress)
             except ProofingError:
-                # The store is away. The person is not kept waiting for it.
+                # The store is down. The person is not kept waiting for it.
                 self._background.begin(self._undo_patiently(submission, progress))
                 return True
         return await self._undo_settled(submission, progress)

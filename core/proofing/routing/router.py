@@ -99,14 +99,14 @@ class Router:
         return [] if vendor is None else [vendor]
 
     def is_available(self, discriminator: str) -> bool:
-        """Tell whether the flow can be offered: it is on, and no vendor of its first steps is out."""
+        """Return whether the flow can be offered: it is on, and no vendor of its first steps is out."""
         return self._live.current.idv_available and not any(
             self.explain(kind, discriminator).is_in_outage
             for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
         )
 
     def uses_mocks(self) -> bool:
-        """Tell whether a vendor of the settings in force is a mock: then this is a test system."""
+        """Return whether a vendor of the settings in force is a mock: then this is a test system."""
         return any(
             (loaded := self._plugins.proofers.get((kind, name))) is not None and loaded.is_mock
             for _key, kind, names in _named_vendors(self._live.current)
@@ -200,7 +200,7 @@ def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[
 
 
 def _is_ordered(kind: ProoferKind) -> bool:
-    """Tell whether the settings name several vendors of a *kind*, asked in their order until one succeeds."""
+    """Return whether the settings name several vendors of a *kind*, asked in order until one succeeds."""
     return f"{kind}_vendors" in Settings.model_fields
 
 

@@ -230,7 +230,7 @@ def judge_with_state_id(
 
 
 def has_barcode_attention(result: DocumentResult) -> bool:
-    """Tell whether the only thing wrong with the images is that the barcode could not be read."""
+    """Return whether the only thing wrong with the images is that the barcode could not be read."""
     failing = _failing(result)
     return (
         result.doc_auth_result is DocAuthResult.ATTENTION

@@ -67,7 +67,7 @@ def inspect_image(content: bytes, *, allow_yaml: bool = False) -> Image:
 
 
 def is_text(content: bytes) -> bool:
-    """Tell whether *content* is UTF-8 text without NUL, piece by piece so that it is never held twice."""
+    """Return whether *content* is UTF-8 text without NUL, piece by piece so that it is never held twice."""
     if b"\x00" in content:
         return False
     decoder = codecs.getincrementaldecoder("utf-8")()

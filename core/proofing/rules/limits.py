@@ -76,7 +76,7 @@ class Counter:
     window_seconds: float
 
     def is_full(self, usage: Usage) -> bool:
-        """Tell whether no further attempt may start."""
+        """Return whether no further attempt may start."""
         return usage.count >= self.maximum
 
     def remaining(self, usage: Usage) -> int:

@@ -214,7 +214,7 @@ class SessionData:
         return self.pending.result_id if self.pending and self.pending.kind is kind else None
 
     def is_complete(self, kind: JobKind) -> bool:
-        """Tell whether a successful record of this *kind* was taken in."""
+        """Return whether a successful record of this *kind* was collected."""
         return kind in self.completed
 
     def add_pending(self, job: PendingJob) -> None:

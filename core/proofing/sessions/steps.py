@@ -111,7 +111,7 @@ class Step:
         return Page(f"{self.page}/problem")
 
     def is_complete(self, data: SessionData) -> bool:
-        """Tell whether the session has the answer of this step."""
+        """Return whether the session has the answer of this step."""
         if self.answered is not None:
             return self.answered(data)
         if self.submits and self.job is not None:

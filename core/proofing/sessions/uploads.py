@@ -38,7 +38,7 @@ from proofing.settings import LiveSettings
 MAX_SLOTS = 8
 #: Slots that one person may take, replaced and failed ones included.
 MAX_SLOTS_AN_HOUR = 60
-#: A slot that no job has used by then is forgotten.
+#: A slot that no job has used by then expires.
 SLOT_LIFE_SECONDS = 12 * 60.0
 #: No object is stored longer, used or not; between the two a job that used its slot late fetches its
 #: images.
@@ -73,7 +73,7 @@ class EncryptedImage:
 
 
 class UploadSlots:
-    """Hands out slots and takes them back."""
+    """Issues and releases slots."""
 
     def __init__(
         self, results: ResultStore, images: ImageStore, keys: KeyRing, live: LiveSettings, sealer: Sealer
@@ -142,7 +142,7 @@ class UploadSlots:
         return await self._find("reserved", slot)
 
     async def release(self, owner: str, slot: str) -> bool:
-        """Forget a slot that no job has used, and make room for another; return whether there was one.
+        """Release a slot that no job has used, and make room for another; return whether there was one.
 
         Its object, if it arrived, is deleted by the sweeper: a web process may not.
         """
@@ -280,7 +280,7 @@ class UploadSlots:
                 await self._results.delete(_slot_key("used", slot))
 
     async def is_over(self, object_key: str) -> bool:
-        """Tell whether the job that read this object has ended, whatever became of its process."""
+        """Return whether the job that read this object has ended, whatever became of its process."""
         used = await self._find("used", object_key.rpartition("/")[2])
         if used is None:
             return False
@@ -334,7 +334,7 @@ def check_image_key(key: bytes) -> None:
 
 
 def _is_for(signed: Mapping[str, Any], owner: str, attempt: str, side: Side) -> bool:
-    """Tell whether a signed slot belongs to this person, attempt and side."""
+    """Return whether a signed slot belongs to this person, attempt and side."""
     return (signed["owner"], signed["attempt"], signed["side"]) == (owner, attempt, side.value)
 
 

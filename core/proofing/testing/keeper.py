@@ -50,7 +50,7 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether *pid* runs; one that has ended and that nobody has waited for does not. Linux only."""
+    """Return whether *pid* runs; one that has ended and that nobody has waited for does not. Linux only."""
     try:
         return _fields(pid)[0] != "Z"
     except OSError:

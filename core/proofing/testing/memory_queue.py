@@ -54,7 +54,7 @@ class MemoryQueue:
         """Nothing to connect."""
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to release."""
 
     async def migrate(self) -> Sequence[str]:
         """Nothing to bring up to date."""

@@ -25,7 +25,7 @@ _WAITERS = 300
 
 
 class RecordCases(ResultStoreBasis):
-    """Records begin once and end once; results are taken once; who waits is woken."""
+    """Records begin once and end once; results are taken once; waiters are woken."""
 
     # Status records
 

@@ -396,5 +396,5 @@ def _after(step: int, good: Answer, hostile: Answer) -> Answer:
 
 
 def _bend_last(good: Answer, bent: httpx.Response, count: int) -> Answer:
-    """Answer well, save for the request number *count* and those after it."""
+    """Answer well, except for the request number *count* and those after it."""
     return _after(count - 1, good, lambda _request: bent)

@@ -158,7 +158,7 @@ class SQLiteBackend:
         return self._storages[queue_name]
 
     def check(self) -> None:
-        """Make file and tables when missing: who starts on one machine should not need a step before."""
+        """Create file and tables when missing, so that the embedded default needs no setup."""
         self.migrate()
 
     def migrate(self) -> Sequence[str]:

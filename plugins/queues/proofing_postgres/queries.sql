@@ -104,7 +104,7 @@ returning
     traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload
 
 -- name: claim_any
--- The same without bound: at start, at every poll, and when a bounded claim that was asked for found nothing.
+-- The same without bound: at start, at every poll, and when a bounded claim that was requested found nothing.
 -- It finds what was committed late.
 update proofing.job
 set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempts = attempts + 1,

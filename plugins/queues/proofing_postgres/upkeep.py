@@ -47,7 +47,7 @@ class Upkeep:
         self.wanted = asyncio.Event()
 
     async def run(self) -> None:
-        """Do the chores, forever; a database that is away is waited for."""
+        """Run the background tasks forever; wait while the database is down."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(jittered(_PRUNE_SECONDS)):

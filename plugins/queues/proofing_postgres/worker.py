@@ -1,7 +1,7 @@
 """One worker session: heartbeat, listener, claimer, writer and sweeper around one event loop.
 
 Four connections, whatever the number of jobs: listen, heartbeat, claim (also sweeps), complete; and now and
-then a fifth, for upkeep. Every loop outlives a database that is away.
+then a fifth, for upkeep. Every loop outlives a database that is down.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class WorkerSession:
     Attributes:
         counts: what this worker has counted.
         claim_link: the connection that claims and sweeps; idle most of the time.
-        complete_link: the one that writes; statistics are asked for here, so that they hold up no claim.
+        complete_link: the one that writes; statistics are requested here, so that they hold up no claim.
         upkeep: prunes and resumes, over a connection of its own.
     """
 
@@ -48,7 +48,7 @@ class WorkerSession:
         self.counts = Counts()
         # A claim that a crash of the database loses is claimed again (see `Claimer.reconcile`), and an
         # intent, which is flushed, takes the claim before it along. So claims need not wait for the disk.
-        # Several loops try it often while it is away; the writer waits for its own by itself.
+        # Several loops try it often while it is down; the writer waits for its own by itself.
         self.claim_link = ReconnectingConnection(
             settings, {**PLAN_SETTINGS, "synchronous_commit": "off"}, backs_off=True
         )

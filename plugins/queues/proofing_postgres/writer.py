@@ -122,7 +122,7 @@ class Writer:
         await self._idle.wait()
 
     def drop(self) -> None:
-        """Forget what is not written: our lease is lost, others decide."""
+        """Drop what is not written: our lease is lost, and others decide."""
         for intent in self._intents:
             if not intent.accepted.done():
                 intent.accepted.set_result(False)
@@ -132,7 +132,7 @@ class Writer:
         self._hand_backs.clear()
 
     async def run(self) -> None:
-        """Write, forever; a database that is away is waited for."""
+        """Write forever; wait while the database is down."""
         backoff = Backoff(_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS)
         while True:
             await self._wake.wait()
@@ -167,7 +167,7 @@ class Writer:
         self._wake.set()
 
     async def _coalesce(self) -> None:
-        """Wait for others to be written with, unless somebody is in a hurry."""
+        """Wait for others to be written with, unless one must be written now."""
         try:
             async with asyncio.timeout(self._settings.flush_seconds):
                 await self._flush_now.wait()

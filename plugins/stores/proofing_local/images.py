@@ -277,7 +277,7 @@ def _marker(place: Path) -> Path:
 
 
 def _is_used(place: Path) -> bool:
-    """Tell whether something is, or was, at *place*."""
+    """Return whether something is, or was, at *place*."""
     return place.exists() or _marker(place).exists()
 
 

@@ -70,7 +70,7 @@ export class JobTracker {
       if (answer.status === 404) job = { state: "missing" };
       else if (answer.ok) job = await answer.json();
     } catch {
-      // Offline, or the server is away.
+      // Offline, or the server is down.
     }
     if (!this.#channel) return;
     if (answer?.status === 401) {

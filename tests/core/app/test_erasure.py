@@ -194,7 +194,7 @@ async def test_a_job_that_begins_between_two_looks_is_stopped_too(process, monke
 
 
 async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
-    """A request that was under way during the erasure keeps its note, and the next run finds what it left."""
+    """A request in progress during the erasure keeps its entry, and the next run finds what it left."""
     async with process() as running:
         await start_everything(running)
         purge_owner = running.queue.purge_owner

@@ -310,7 +310,7 @@ async def test_a_failed_enqueue_loses_nothing(process, monkeypatch):
 
 @pytest.mark.parametrize("broken", ["queue", "key service", "slots and limits"])
 async def test_the_same_images_are_submitted_again(process, monkeypatch, broken):
-    """After a submit that failed the person need not choose them anew."""
+    """After a submit that failed the person need not choose them again."""
     async with process() as running:
         service, uploads = running.service, await upload_images(running.service, images())
 
@@ -477,7 +477,7 @@ async def test_a_job_that_began_before_it_was_called_off_is_the_attempt(process,
 
 
 async def test_a_host_that_was_slow_takes_back_what_was_given_up(process, monkeypatch):
-    """The person has canceled while this host was frozen; what it then hands in goes no further."""
+    """The person has canceled while this host was frozen; what it then submits goes no further."""
     async with process(deadlines=Deadlines(slow_submit_seconds=0.0)) as running:
         queue, enqueue = running.queue, running.queue.enqueue
         result_id = running.service.new_result_id()
@@ -576,7 +576,7 @@ async def test_a_durable_verdict_is_found_behind_the_record(process, monkeypatch
 
 
 async def test_a_canceled_attempt_is_over_and_stays_charged(process):
-    """The record says so, the job does not run, and the person may start anew."""
+    """The record says so, the job does not run, and the person may start again."""
     async with process() as running:
         result_id = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         await running.service.cancel(PERSON, result_id, JobKind.PHONE)

@@ -261,7 +261,7 @@ async def test_words_on_the_standard_streams_are_no_answers(pool):
     ],
 )
 async def test_what_a_plugin_does_wrong_is_its_error(pool, function, args):
-    """No stranger can bring that about; it is told without texts of exceptions."""
+    """Untrusted input cannot cause that; it is reported without texts of exceptions."""
     with pytest.raises(PluginError) as caught:
         await pool.run(function, b"", args, **PATIENT)
     assert "SECRET" not in str(caught.value)
@@ -288,7 +288,7 @@ async def test_a_child_that_cannot_start_is_told_apart(pool, monkeypatch):
 
 
 async def test_waiting_counts_to_the_time_of_a_call():
-    """Whose turn does not come in time is told so."""
+    """A call that gets no child in time has an error that says so."""
     pool = CPUPool(1)
     first = asyncio.create_task(call(pool, "wait", args=3600))
     await asyncio.sleep(0)  # it has its turn

@@ -43,7 +43,7 @@ def test_a_script_comes_statement_by_statement(queries):
 
 
 def test_a_name_that_is_none(queries):
-    """A misspelled name is told at once."""
+    """A misspelled name is reported at once."""
     with pytest.raises(KeyError):
         queries.query("missing")
 

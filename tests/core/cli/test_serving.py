@@ -45,7 +45,7 @@ async def stubborn(text=STUBBORN):
 
 
 async def test_a_second_signal_leaves_no_process_behind():
-    """Who is impatient must not find the port taken by a worker that still drains."""
+    """After a second Ctrl-C no draining worker may keep the port."""
     child = await stubborn()
     async with asyncio.timeout(30):
         stopping = asyncio.create_task(serving._stop([child], 60.0))
@@ -129,7 +129,7 @@ def unknown(*_, **__):
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "no-such-host.invalid"])
 def test_run_listens_on_this_machine_only(monkeypatch, host):
-    """An address of another machine, or none, is told by its option."""
+    """An address of another machine, or none, is reported by its option."""
     if not host[0].isdigit():
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
     output = f"^command line: host: {host} port 8000 cannot be listened on [(]"
@@ -336,7 +336,7 @@ async def test_web_and_worker_drain_at_a_hangup(settings_file, tmp_path, command
 
 @pytest.mark.parametrize("is_ignored", [False, True])
 async def test_nohup_is_respected(is_ignored):
-    """Who started us with SIGHUP ignored wants us to outlive the terminal."""
+    """A process started with SIGHUP ignored outlives the terminal."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     try:

@@ -83,7 +83,7 @@ def loaded_of(proofer, **changes):
 
 @pytest.fixture
 def vendor():
-    """Whom adapters call; it says yes to everything."""
+    """The vendor that adapters call; it says yes to everything."""
     return FakeVendor(lambda _request: httpx.Response(200, json={"ok": True}))
 
 

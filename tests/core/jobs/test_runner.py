@@ -219,7 +219,7 @@ async def test_a_broken_plugin_ends_the_job_typed(process, lines, work, end):
 
 
 async def test_an_error_of_ours_ends_the_job_typed(process, lines, monkeypatch):
-    """A bug is told by class and frames; the page hears that something went wrong."""
+    """A bug is reported by class and frames; the page hears that something went wrong."""
     do_instead(monkeypatch, lambda *_: fail(ZeroDivisionError(PERSON.ssn)))
     async with process() as running:
         record = await running.runtime.runner.run(MemoryJob(await message_of(running.runtime), attempt=1))
@@ -320,7 +320,7 @@ async def test_a_store_that_stays_away(process, lines):
     ("kind", "end"), [(JobKind.RESOLUTION, EndState.DONE), (JobKind.DOCUMENT, EndState.INTERNAL_ERROR)]
 )
 async def test_when_sealing_fails(process, kind, end):
-    """A verdict stands without its result, save for a document, whose result is what the page needs."""
+    """A verdict stands without its result, except for a document, whose result is what the page needs."""
     async with process(deadlines=QUICK) as running:
         runner = running.runtime.runner
         message = await message_of(running.runtime, kind=kind)
@@ -388,7 +388,7 @@ async def test_a_job_that_comes_back_runs(process):
 
 
 async def test_images_are_deleted_although_a_counter_fails(process, lines):
-    """One store that is away does not keep the other's work from being done."""
+    """One store that is down does not keep the other's work from being done."""
     async with process() as running:
         runner = running.runtime.runner
         runner._results = Flaky(running.runtime.backends.results, refund=(AWAY, 1))

@@ -141,7 +141,7 @@ def test_the_status_of_a_vendor_that_does_not_exist_is_refused():
 
 
 def test_a_descriptor_without_sound_bounds_cannot_be_used():
-    """Told at the start, not by every person's first job."""
+    """Reported at the start, not by every person's first job."""
     router, _settings, plugins = router_of("b", resolution_vendor="b")
     loaded = plugins.proofers[ProoferKind.RESOLUTION, "b"]
     loaded.descriptor = replace(loaded.descriptor, hosts=lambda _settings: "api.acme.example")
@@ -156,7 +156,7 @@ def test_the_flow_can_be_switched_off():
 
 
 def test_unknown_vendors_are_named():
-    """Every key that names one, with what is offered; switched-off ones are not asked for."""
+    """Every key that names one, with what is offered; switched-off ones are not requested."""
     router, settings, plugins = router_of(
         "b",
         document_vendor="ghost",

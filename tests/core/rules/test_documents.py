@@ -499,7 +499,7 @@ def test_several_missing_attributes_give_one_message():
 
 
 def test_the_type_must_be_the_one_chosen():
-    """Who chose a license and shows a passport is told so."""
+    """A person who chose a license and shows a passport gets an error that says so."""
     assert judge(answer(), chosen_types=LICENSE_TYPES).passed
     verdict = judge(answer(), chosen_types={"passport"})
     assert verdict.reasons == ("doc_type_mismatch",)

@@ -19,7 +19,7 @@ PERSON = Applicant(first_name="FAKEY", last_name="MCFAKERSON")
 
 @pytest.mark.parametrize("name", ["first_name", "last_name"])
 def test_a_person_with_one_name_needs_one_match(name):
-    """The name that the person does not have is not asked for; the one they have must match."""
+    """The name that the person does not have is not requested; the one they have must match."""
     other = {"first_name": "last_name", "last_name": "first_name"}[name]
     matches = {key: match for key, match in ALL.items() if key != other}
     assert judge_matches(matches, Applicant(**{name: "FAKEY"})).passed

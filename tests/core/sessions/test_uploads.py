@@ -151,7 +151,7 @@ async def test_live_slots_of_an_attempt_are_counted(desk):
 
 
 async def is_live(desk, slot, attempt):
-    """Tell whether a slot can be signed."""
+    """Return whether a slot can be signed."""
     try:
         await sign(desk, slot, attempt)
     except UploadRefusedError:

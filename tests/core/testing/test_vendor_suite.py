@@ -67,7 +67,7 @@ class Polls:
     """Submits, then polls; keeps the contract as well."""
 
     async def submit(self, request: Any, context: Any) -> str:
-        """Hand in the question."""
+        """Submit the question."""
         response = await context.http.post(URL, json_body=request.applicant.reveal())
         body = response.require_success().json()
         if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):
@@ -340,7 +340,7 @@ class Settings(PluginSettings):
     ],
 )
 async def test_making_is_watched(monkeypatch, proofer, error, complaint):
-    """Who connects, needs a loop or tells a secret when the proofer is made is told so."""
+    """A factory that connects, needs a loop or reveals a secret is reported."""
     suite = prepare(monkeypatch, proofer)
     sys.modules[Suite.plugin].proofing_settings = lambda: Settings
     with pytest.raises(error, match=complaint) as caught:
@@ -357,7 +357,7 @@ async def test_a_quiet_adapter_is_made(monkeypatch):
 
 
 def test_a_heavy_import_is_found(tmp_path, monkeypatch):
-    """A plugin that imports its vendor's library on registering is told so."""
+    """A plugin that imports its vendor's library on registering is reported."""
     (tmp_path / "heavy_vendor.py").write_text("import yaml\n\n\ndef proofing_proofers():\n    return []\n")
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -369,7 +369,7 @@ def test_a_heavy_import_is_found(tmp_path, monkeypatch):
 
 
 async def test_a_slow_adapter_is_found(monkeypatch):
-    """One that outlives its deadline is told so."""
+    """One that outlives its deadline is reported."""
     monkeypatch.setattr("proofing.testing.vendors._GIVE_UP_SECONDS", 0.1)
 
     class Sleeps(GoodVendor):
@@ -432,7 +432,7 @@ async def test_hosted_sessions(monkeypatch):
 
 
 async def test_idempotency_is_held_to_its_promise(monkeypatch):
-    """Who calls itself idempotent and sends no key is found."""
+    """A proofer that claims to be idempotent and sends no key is reported."""
 
     class Keeps(GoodVendor):
         async def send(self, request: Any, context: Any) -> Any:
@@ -477,7 +477,7 @@ async def test_what_the_kinds_add(monkeypatch):
 
 
 async def test_a_suite_without_answers_says_what_is_missing(monkeypatch):
-    """Who forgets to say what the vendor answers is told so."""
+    """A suite that does not give the vendor's answers is reported."""
 
     class Forgot(ResolutionProoferContract):
         __test__ = False

@@ -97,7 +97,7 @@ def proofing_proofers():
 
 
 class WrongKey(Walk):
-    """A browser that hands in another key than it encrypted with."""
+    """A browser that submits another key than it encrypted with."""
 
     async def _json(self, path, body, headers):
         if path == "/api/document":
@@ -117,7 +117,7 @@ class NoUpload(Walk):
 
 
 class Again(Walk):
-    """A person who hands in the image again that has failed."""
+    """A person who submits the image again that has failed."""
 
     async def _document(self):
         await super()._document()
@@ -205,7 +205,7 @@ FAILURES: dict[str, Cause] = {
         form={"doc_auth_result": "Failed", "failed_alerts": [{"name": "Visible Pattern", "result": "Failed"}]}
     ),
     # The second time it is refused without the vendor.
-    "handed in again": Cause(
+    "submitted again": Cause(
         ends=(("ProofDocument", "done", "failed"), ("ProofDocument", "bad_image", "unknown")),
         walk=Again,
         form={"doc_auth_result": "Failed", "failed_alerts": [{"name": "Layout Valid", "result": "Failed"}]},

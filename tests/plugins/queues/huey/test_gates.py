@@ -9,7 +9,7 @@ _LONG_SECONDS = 60.0
 
 
 def test_wake_before_wait_is_not_lost() -> None:
-    """Who looked before the wake-up does not wait after it."""
+    """A thread that looked before the wake-up does not wait after it."""
     gate = Gate()
     generation = gate.generation
     gate.wake(1)

@@ -78,7 +78,7 @@ def test_addresses_are_secrets() -> None:
     ],
 )
 def test_addresses_that_are_none_name_their_key(values: dict[str, object], key: str) -> None:
-    """Told when the queue is made, without the address, which may hold a password."""
+    """Reported when the queue is made, without the address, which may hold a password."""
     (descriptor,) = proofing_huey.proofing_queues()
     with pytest.raises(ConfigurationError) as caught:
         descriptor.make(HueySettings.model_validate(values), _CONTEXT)

@@ -167,7 +167,7 @@ async def test_a_scrape_holds_up_no_claim(make_queue: Maker, dsn: str) -> None:
 
 
 async def test_scrapes_of_a_worker_share_an_answer(make_queue: Maker) -> None:
-    """Metrics and health, asked for at the same moment, read the table once; a while later, again."""
+    """Metrics and health, requested at the same moment, read the table once; a while later, again."""
     queue = make_queue()
     stop = asyncio.Event()
     task = asyncio.create_task(queue.work(RecordingHandler(), slots={}, stop=stop, drain_seconds=5))
@@ -229,7 +229,7 @@ async def test_a_database_that_is_away_is_tried_ever_more_rarely(
 
 
 async def test_a_link_that_backs_off_is_back_soon(dsn: str) -> None:
-    """Failing uses hardly burden what is away, and once it has come back it is used within seconds."""
+    """Failing uses hardly burden what is down, and once it has come back it is used within seconds."""
     async with proxied(dsn) as (proxy, url):
         link = ReconnectingConnection(PostgresSettings.model_validate({"dsn": url}), backs_off=True)
 

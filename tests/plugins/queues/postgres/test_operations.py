@@ -168,6 +168,6 @@ async def test_withdrawing_and_enqueueing_at_once(make_queue: Maker) -> None:
 
 
 async def _is_quiet(queue: PostgresQueue) -> bool:
-    """Tell whether nothing waits or runs."""
+    """Return whether nothing waits or runs."""
     stats = await queue.stats()
     return not stats.waiting and not stats.running

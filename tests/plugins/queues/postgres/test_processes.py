@@ -307,7 +307,7 @@ class Chaos:
 
 
 async def _is_empty(queue: PostgresQueue) -> bool:
-    """Tell whether no job is left in the live table."""
+    """Return whether no job is left in the live table."""
     stats = await queue.stats()
     return not sum(stats.waiting.values()) and not sum(stats.running.values())
 

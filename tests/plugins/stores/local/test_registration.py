@@ -17,7 +17,7 @@ _CONTEXT = BackendContext(
 
 
 def test_every_store_is_offered_and_refused_in_production(tmp_path: Path) -> None:
-    """Each descriptor bears the plugin's name and builds its store without I/O."""
+    """Each descriptor has the plugin's name and builds its store without I/O."""
     settings = LocalSettings(directory=str(tmp_path / "local"))
     descriptors = [
         *proofing_local.proofing_secret_stores(),

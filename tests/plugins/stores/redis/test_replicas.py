@@ -23,7 +23,7 @@ FAULTS = ("set save", "set appendonly no", "set slowlog-max-len 0")
 
 @pytest.fixture
 def primary() -> Iterator[RedisServer]:
-    """Run one Redis that forgets."""
+    """Run one Redis without persistence."""
     with running_redis(password=PASSWORD) as server:
         if not server.is_ours:
             pytest.skip("needs a redis-server of our own")
@@ -68,7 +68,7 @@ async def advice_of(store: RedisResultStore) -> list[str]:
 
 
 def assert_told(advice: list[str], server: RedisServer) -> None:
-    """Assert that *server*, and no other, is told to keep what it keeps, and that no password is shown."""
+    """Assert that *server*, and no other, is reported as persisting data, and that no password is shown."""
     assert len(advice) == len(FAULTS)
     for fault in FAULTS:
         assert any(line.startswith(f"127.0.0.1:{server.port}: ") and fault in line for line in advice)
@@ -94,7 +94,7 @@ async def test_servers_with_the_same_fault_stand_in_one_line(primary: RedisServe
 
 
 async def test_a_replica_of_a_replica_is_asked(primary: RedisServer) -> None:
-    """Who follows a replica holds the data as well."""
+    """A replica of a replica holds the data as well."""
     with replica_of(primary) as first, replica_of(first, appendonly="yes") as second:
         await follows(primary, first)
         await follows(first, second)
