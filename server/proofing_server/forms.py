@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from proofing.base.text import UnsafeTextError, is_visible, normalize
 from proofing.contracts.applicant import (
+    HOME_ADDRESS,
     MAX_TEXT_CHARACTERS,
     MILITARY_CITIES,
     MILITARY_STATES,
@@ -17,7 +18,6 @@ from proofing.contracts.applicant import (
     parse_ssn,
     parse_zipcode,
 )
-from proofing.sessions.data import HOME_ADDRESS
 
 
 @dataclass(slots=True, repr=False)

@@ -29,6 +29,8 @@ LICENSE_TYPES = frozenset(
 )
 DOCUMENT_TYPES = LICENSE_TYPES | {"passport", "passport_card"}
 MAX_TEXT_CHARACTERS = 255
+#: The attributes of a home address. They are known together, or not at all.
+HOME_ADDRESS = ("address1", "address2", "city", "state", "zipcode")
 
 SSN_DIGITS = 9
 _ZIP_DIGITS, _ZIP4_DIGITS = 5, 9

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from proofing.contracts.applicant import HOME_ADDRESS
 from proofing.contracts.records import JobKind
 from proofing.rules import limits
 from proofing.rules.limits import Limit
 from proofing.sessions import samples
-from proofing.sessions.data import HOME_ADDRESS, SessionData
+from proofing.sessions.data import SessionData
 
 
 class Page(StrEnum):
