@@ -60,12 +60,12 @@ _ELSEWHERE = (
     (
         "S7",
         "Page and job take and refuse the same files, and keep the same bytes, none of metadata",
-        "tests/end_to_end/test_image_gates.py",
+        "tests/end_to_end/test_image_checks.py",
     ),
     (
         "S7",
-        "10,000 malformed images and six bombs at the gate alone",
-        "tests/core/rules/test_image_gate.py",
+        "10,000 malformed images and six bombs at the image check alone",
+        "tests/core/rules/test_image_check.py",
     ),
     ("S8", "Every pair of session state and page, without HTTP", "tests/server/test_flow.py"),
     ("S10", "Tokens, origins and the values of the headers", "tests/server/test_security.py"),

@@ -1,4 +1,4 @@
-"""The first look at an image that came in a form post; the job's own gate looks again.
+"""The first look at an image that came in a form post; the job checks it again.
 
 `static/images.js` does the same in the browser.
 """
@@ -8,7 +8,7 @@ import binascii
 import re
 
 from proofing.base.errors import ImageError
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 
 _DATA_URL = b"data:"
 _DATA_URL_HEAD = re.compile(rb"data:[^,]{0,90};base64,", re.IGNORECASE)

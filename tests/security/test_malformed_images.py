@@ -1,6 +1,6 @@
 """Malformed images end to end: encrypted and uploaded as a browser does, and never shown to a vendor.
 
-The gate alone is tried with 10,000 of them in tests/core/rules/test_image_gate.py.
+The gate alone is tried with 10,000 of them in tests/core/rules/test_image_check.py.
 """
 
 import random

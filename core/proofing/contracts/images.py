@@ -1,4 +1,4 @@
-"""Images of documents: their sides, and what is known of each. The gate: `proofing.rules.image_gate`."""
+"""Images of documents: their sides, and what is known of each. The gate: `proofing.rules.image_check`."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Image:
-    """One decrypted image that has passed the gate.
+    """One decrypted image that has passed the image check.
 
     Attributes:
         content: the bytes of the image file, of its first image alone and without metadata.

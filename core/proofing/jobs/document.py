@@ -26,7 +26,7 @@ from proofing.jobs.arguments import DocumentArguments, JobResult
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
 from proofing.rules.documents import DocumentVerdict, by_side, failed_before, judge_document, missing_sides
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 
 #: Larger images are inspected in a thread.
 _THREAD_BYTES = 256 * 1024
@@ -68,7 +68,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
     fingerprints: dict[Side, str] = {}
     for side in tuple(plain):
         # The check returns a copy, so the original is released.
-        images[side], fingerprints[side] = await _gate(
+        images[side], fingerprints[side] = await _check(
             run, side, plain.pop(side), allow_yaml=loaded.descriptor.accepts_test_documents
         )
     if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
@@ -108,7 +108,7 @@ async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, stor
         run.stopwatch.note(f"decrypt.{side.value}", started)
 
 
-async def _gate(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> tuple[Image, str]:
+async def _check(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> tuple[Image, str]:
     """Check one image, naming its side when it is refused; return it with its fingerprint."""
 
     def inspect() -> tuple[Image, str]:

@@ -42,7 +42,7 @@ from proofing.contracts.results import (
     ReviewStatus,
     VendorResult,
 )
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
 from proofing.testing.vendor_checks import check_error, check_result, make_quietly, watch_logs

@@ -54,6 +54,6 @@ async function preview({ bytes, metadata }, tell) {
     whole.close();
     tell({ preview: small }, [small]);
   } catch {
-    // The browser cannot decode it; the job's own gate decides.
+    // The browser cannot decode it; the job's own check decides.
   }
 }

@@ -1,4 +1,4 @@
-"""What each kind of job does besides asking: images at the gate, switches, jurisdictions, phone vendors."""
+"""What each kind of job does besides asking: image checks, switches, jurisdictions, phone vendors."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.run import JobRun
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryJob
 
@@ -53,7 +53,7 @@ def pair(**changes):
     return {Side.FRONT: make_jpeg(comment=b"front"), Side.BACK: make_jpeg(comment=b"back"), **changes}
 
 
-async def test_images_of_a_form_enter_at_the_gate(process):
+async def test_images_of_a_form_start_at_the_check(process):
     """They are proofed like uploaded ones."""
     async with process() as running:
         record = await Recorder(running, "document").run(DocumentArguments(plain_images=pair()))
@@ -61,7 +61,7 @@ async def test_images_of_a_form_enter_at_the_gate(process):
 
 
 async def test_a_side_that_is_no_image_is_named(process):
-    """The gate's code stands at its side, and nobody was asked."""
+    """The code of the check is reported for its side, and no vendor was asked."""
     async with process() as running:
         recorder = Recorder(running, "document")
         images = pair(**{Side.BACK: b"\x00\x01\x02"})

@@ -7,7 +7,7 @@ import json
 import pytest
 from PIL import Image
 
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from proofing_huey import sqlite_watcher
-from proofing_huey.gates import Gate
+from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.settings import HueySettings
 from proofing_huey.sqlite_watcher import SQLiteWatcher
 
@@ -14,7 +14,7 @@ class Broken(SQLiteWatcher):
     """Fails in a way that SQLite does not document, then goes on."""
 
     def __init__(self) -> None:
-        super().__init__(HueySettings(), {"q": Gate()})
+        super().__init__(HueySettings(), {"q": IdleThreads()})
         self.begun = 0
         self.is_well = threading.Event()
 
@@ -31,7 +31,7 @@ class Hung(SQLiteWatcher):
     """Waits for a file system that never answers."""
 
     def __init__(self) -> None:
-        super().__init__(HueySettings(), {"q": Gate()})
+        super().__init__(HueySettings(), {"q": IdleThreads()})
         self.is_watching = threading.Event()
         self.answer = threading.Event()
 

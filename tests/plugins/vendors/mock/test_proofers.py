@@ -11,7 +11,7 @@ from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import DocAuthResult, Match, Outcome, ProoferKind, ReviewStatus
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg, make_png
 from proofing.testing.vendor_checks import caused_by
 from proofing.testing.vendor_fakes import FakeVendor, make_context

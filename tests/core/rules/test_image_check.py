@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from proofing.base.errors import ImageError
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg, make_png
 
 JPEG = make_jpeg()
@@ -26,7 +26,7 @@ CASES = 10_000
 
 
 def refusal(content: bytes, *, allow_yaml: bool = False) -> str | None:
-    """Return the code by which the gate refuses *content*; None when it lets it through."""
+    """Return the code by which the check refuses *content*; None when it passes."""
     try:
         inspect_image(content, allow_yaml=allow_yaml)
     except ImageError as error:
@@ -44,7 +44,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 )
 @pytest.mark.parametrize("make", [make_jpeg, make_png])
 def test_real_images_pass_with_their_size(make, size):
-    """Images pass, and the gate knows type and size."""
+    """Images pass, and the check returns type and size."""
     content = make(*size)
     image = inspect_image(content)
     assert (image.width, image.height) == size
@@ -178,7 +178,7 @@ def malform(generator: random.Random) -> bytes:
 
 
 def test_ten_thousand_malformed_images_never_crash_nor_cost():
-    """Whatever comes, the gate answers with a typed refusal or with an image within the limits."""
+    """Whatever comes, the check answers with a typed refusal or with an image within the limits."""
     generator = random.Random(SEED)  # noqa: S311 - a repeatable series, no secret
     refused = 0
     for _ in range(CASES):

@@ -1,4 +1,4 @@
-"""One table of files for both gates, the browser's and the job's: they answer the same, byte for byte."""
+"""The image checks of the browser and of the job give the same answers, byte for byte: one table of files."""
 
 import base64
 import functools
@@ -15,7 +15,7 @@ import pytest_asyncio
 
 import proofing_server
 from proofing.contracts.images import MAX_IMAGE_BYTES
-from proofing.rules.image_gate import MAX_PIXELS, MAX_SIDE_PIXELS, inspect_image
+from proofing.rules.image_check import MAX_PIXELS, MAX_SIDE_PIXELS, inspect_image
 from proofing.testing.images import make_jpeg, make_png
 from proofing_server.images import check_image
 
@@ -315,12 +315,12 @@ async def scripts(chromium):
 
 
 async def answers_of_the_browser(page, files):
-    """Return what the gate in static/images.js answers to each file."""
+    """Return what the check in static/images.js answers to each file."""
     return await page.evaluate(GATES, list(files), rules())
 
 
 def answer_of_the_job(content):
-    """Return what the gate in core answers; a data URL is decoded before it, as by the form post."""
+    """Return what the check in core answers; a data URL is decoded before it, as by the form post."""
     code, content = check_image(content, allow_text=False)
     if code:
         return [code]
