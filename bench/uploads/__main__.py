@@ -2,8 +2,8 @@
 
 Of the thread of the page, from the choice of the files until both sides are ready: its longest task, and the
 blocking time, which is what its tasks take beyond 50 ms each (W3C Long Tasks; shorter ones are not told). An
-empty page, which the same browser then shows for as long, stands alongside it. The photographs have 12
-million pixels of noise, so that decoding them costs what a camera's cost. The worker's decryption stands
+empty page, which the same browser then shows for as long, is reported alongside it. The photographs have 12
+million pixels of noise, so that decoding them costs what a camera's cost. The worker's decryption appears
 alongside a bare AES-GCM.
 """
 

@@ -1,7 +1,7 @@
 """Who may sign requests to the stand-ins for S3 and KMS, and what their IAM policies allow them.
 
 Policies are read as far as ours go: statements that allow named actions on named resources, a trailing ``*``
-being the only wildcard, under the condition ``StringEquals``. Whatever else stands in one is refused, since
+being the only wildcard, under the condition ``StringEquals``. Anything else in one is refused, since
 what is not understood would be allowed or denied by chance. Source: IAM User Guide, "Policies and
 permissions"; KMS Developer Guide, "Condition keys for AWS KMS".
 """
@@ -91,7 +91,7 @@ def read_policy(text: str, **values: str) -> Policy:
 def read_credentials(variable: str) -> list[Credential]:
     """Return the credentials that a process is given: arguments are for all to see, its environment is not.
 
-    Several stand as JSON in *variable*: ``[{"access_key": …, "secret_key": …, "policy": {…}}, …]``; otherwise
+    Several are JSON in *variable*: ``[{"access_key": …, "secret_key": …, "policy": {…}}, …]``; otherwise
     AWS's own variables name one.
     """
     several = os.environ.get(variable)

@@ -43,7 +43,7 @@ async def upload_images(
     """Encrypt and upload *images* to a store that the server receives for.
 
     Returns the arguments of `ProofingService.submit_uploads`. *tamper* changes each ciphertext before its
-    hash is told, as a hostile browser could.
+    hash is reported, as a hostile browser could do.
     """
     attempt = attempt or new_attempt()
     key = secrets.token_bytes(32)

@@ -32,7 +32,7 @@ def check_image(content: bytes, *, allow_text: bool) -> tuple[str | None, bytes]
 
 
 def decode_data_url(content: bytes) -> bytes | None:
-    """Return the bytes that a base64 data URL holds, or None when it is none.
+    """Return the bytes that a base64 data URL holds, or None when it is not one.
 
     Spaces are skipped and the padding may be left out, as browsers do (Infra standard, forgiving base64).
     """

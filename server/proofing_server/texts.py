@@ -50,7 +50,7 @@ class Texts:
         return str(form).format_map({"count": count, **values})
 
     def has(self, key: str) -> bool:
-        """Return whether something stands under *key*."""
+        """Return whether *key* exists."""
         return key in self._branches
 
     def branch(self, key: str) -> Any:

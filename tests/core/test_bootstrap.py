@@ -363,11 +363,11 @@ async def test_a_reload_is_held_to_the_rules_of_a_start(settings_file):
     path = settings_file()
     configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
     values = yaml.safe_load(path.read_text())
-    for vendor, stands in (("ghost", "mock"), ("mock", "mock")):
+    for vendor, effective in (("ghost", "mock"), ("mock", "mock")):
         values["default"] |= {"document_vendor": vendor, "partner_name": vendor}
         path.write_text(yaml.safe_dump(values))
         configuration.live.look_seconds = 0.0
-        assert configuration.live.current.document_vendor == stands
+        assert configuration.live.current.document_vendor == effective
     assert configuration.live.current.partner_name == "mock"
 
 

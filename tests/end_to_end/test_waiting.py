@@ -139,7 +139,7 @@ async def test_one_stream_for_all_tabs(unattended, person):
 
 
 async def test_server_trouble_is_shown(slow, person):
-    """An answer of 500 or more while waiting is told, and does not end the waiting."""
+    """An answer of 500 or more while waiting is announced, and does not end the waiting."""
     await person.page.route("**/events", lambda route: route.abort())
     await person.page.route(
         re.compile("/api/jobs/[^/]+$"), lambda route: route.fulfill(status=503, json={"code": "technical"})

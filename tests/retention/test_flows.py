@@ -98,7 +98,7 @@ def is_busy(shape):
 
 
 async def run_flows(shape, chance, *, flows, kills):
-    """Let *flows* people come, more until *kills* workers were killed, and watch what stands meanwhile."""
+    """Let *flows* people come, more until *kills* workers were killed, and watch what exists meanwhile."""
     tally, over = Tally(), asyncio.Event()
 
     async def come():

@@ -170,7 +170,7 @@ FIELDS = {
     "state": "MT",
     "zipcode": "59010",
 }
-#: What a form may be sent from: the page it stands on is open, or earlier than where the person stands.
+#: What a form may be sent from: its page is open, or earlier than the current one.
 FORMS = [step.page for step in STEPS]
 ORDER = [*FORMS, Page.DONE]
 

@@ -71,7 +71,7 @@ async def test_exactly_the_maximum_passes(cases, claim, process, store):
     )
 
 
-#: A person who stands before each paid step.
+#: A person who is before each paid step.
 DATA = {
     "csrf": "c" * 43,
     "device_session_id": "pass",

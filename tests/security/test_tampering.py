@@ -63,7 +63,7 @@ def draw():
 
 
 def spoil(generator, blob, valid):
-    """Return *blob* changed in one of nine ways, so that it is none of the *valid* ones."""
+    """Return *blob* changed in one of nine ways, so that it is not one of the *valid* ones."""
     while (changed := change(generator, blob, generator.choice(valid))) in valid:
         pass
     return changed
@@ -164,7 +164,7 @@ async def test_images(cases, claim):
 
 
 def test_verdicts(cases, claim):
-    """A status record that anybody but us wrote or changed is none."""
+    """A status record that anybody but us wrote or changed is refused."""
     generator, ring, accepted = draw(), KeyRing(bytes(range(32)), [bytes(32)]), 0
     records = []
     for number in range(60):
@@ -358,7 +358,7 @@ async def test_moved_jobs_ask_no_vendor(kind, process):
 
 
 async def test_a_replayed_job_changes_no_verdict(process):
-    """The same job a second time leaves the first end as it stands."""
+    """The same job a second time leaves the first end unchanged."""
     async with process() as running:
         person = PersonRef(reference="person-1")
         result_id = await running.service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)

@@ -229,7 +229,7 @@ async def test_cookie(site):
 
 
 async def test_consent_sent_twice_ends_in_one_session(site):
-    """Whichever answer the browser keeps, its session stands, has consented, and no old id leads to it."""
+    """Whichever answer the browser keeps, its session exists, has consented, and no old id leads to it."""
     for leaves_first in (False, True):
         browser = site.browser()
         if leaves_first:

@@ -1,4 +1,4 @@
-"""What is wrong is told where it is wrong, and nothing is lost."""
+"""Each error is reported at its field, and nothing is lost."""
 
 import asyncio
 
@@ -167,9 +167,9 @@ async def test_a_page_is_answered_in_time_and_loses_nothing(start, monkeypatch):
 
         async def slow(session_id, data, **more):
             await goes_on.wait()
-            stands = await save(session_id, data, **more)
+            saved = await save(session_id, data, **more)
             kept.set()
-            return stands
+            return saved
 
         with monkeypatch.context() as trouble:
             trouble.setattr(site.service, "update_session", slow)

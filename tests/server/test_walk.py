@@ -71,7 +71,7 @@ async def test_sync(sync_site):
 
 
 async def test_after_the_end(start):
-    """A verified person is told so on the first page too, and is sent to the partner only if there is one."""
+    """The first page, too, says that a person is verified, and is sent to the partner only if there is one."""
     for partner, shows_partner in (("/", False), ("https://agency.example", True)):
         async with start(**SYNC, partner_url=partner, partner_name="the agency") as site:
             browser = await reach_verify(site)
@@ -157,7 +157,7 @@ async def test_a_selfie_is_asked_for_where_the_vendor_needs_one(sync_site, monke
 
 
 async def test_wrong_images(sync_site):
-    """Each side's problem stands at its field; nothing is charged."""
+    """Each side's problem is shown at its field; nothing is charged."""
     browser = sync_site.browser()
     await browser.consent()
     cases = {
@@ -490,7 +490,7 @@ async def test_waiting_page(site):
 
 
 async def test_cancel(site):
-    """Canceling stops the job and leads back to the form, where everything still stands."""
+    """Canceling stops the job and leads back to the form, where every answer is kept."""
     browser = await reach_verify_async(site)
     await browser.post("/verify")
     await browser.post("/verify/cancel")

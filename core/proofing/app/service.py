@@ -177,7 +177,7 @@ class ProofingService:
             images: slot and IV by side.
             sealed_keys: of the earlier pages, by attempt, as `UploadSlots.seal_key` gave them.
             failed_fingerprints: marks ``side:fingerprint`` of images that failed before in this session.
-            facts: about the images by side, without PII, for the job's log line; the vendor is told their
+            facts: about the images by side, without PII, for the job's log line; the vendor gets their
                 ``source``, ``upload`` or ``camera``.
             result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
                 that is repeated with the same id is one. By default a fresh one.

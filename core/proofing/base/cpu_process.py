@@ -316,7 +316,7 @@ def _failure(code: int) -> CPUFailure:
 
 
 def json_size(value: Any) -> int:
-    """Return how many bytes *value* is as JSON. Raises `PluginError` when it is none."""
+    """Return how many bytes *value* is as JSON. Raises `PluginError` when it is not JSON."""
     try:
         return len(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError):

@@ -174,7 +174,7 @@ class _Walk:
             (self.height,) = struct.unpack(">H", payload)
 
     def _skip_scan(self) -> None:
-        """Keep the entropy-coded bytes as they are, up to the next marker that is none of their own."""
+        """Keep the entropy-coded bytes as they are, up to the next marker that is not part of them."""
         found = _MARKER_IN_SCAN.search(self.content, self.position)
         if found is None:
             raise ImageError("truncated")

@@ -24,7 +24,7 @@ from proofing_postgres.settings import PostgresSettings
 
 _FIRST_WAIT_SECONDS = 0.05
 _MOST_WAIT_SECONDS = 2.0
-#: Stands between texts in one parameter; JSON escapes it, and vendor names are checked.
+#: Separates texts in one parameter; JSON escapes it, and vendor names are checked.
 _SEPARATOR = "\x1f"
 #: Stands for the end of a job that has none.
 _READY = "-"

@@ -87,7 +87,7 @@ class LocalImageStore:
         """Make an upload to our own server.
 
         Raises:
-            StoreError: the terms are none that we can hold an upload to.
+            StoreError: these terms cannot be enforced on an upload.
         """
         if not _KEY.fullmatch(terms.object_key) or terms.length < 1:
             raise StoreError("local images: no such upload is possible")

@@ -52,7 +52,7 @@ async def start_everything(running):
 
 
 async def test_a_crash_after_the_end_was_published_leaves_no_image(process, tmp_path, monkeypatch):
-    """Anyone who takes the job over finds an end that stands, and deletes what the dead process could not."""
+    """Anyone who takes the job over finds the existing end, and deletes what the dead process could not."""
     async with process() as running:
         result_id = await running.service.submit_uploads(
             PERSON, **await upload_images(running.service, images())
@@ -153,7 +153,7 @@ async def test_a_person_is_erased(process, tmp_path, by):
         assert [message.result_id for message in running.queue.waiting] == [other]
         await running.drain()
         assert (await running.service.status(OTHER, other, JobKind.PHONE)).is_success
-        # This queue cannot say whether a job ran, so its mark stands until it can have no other end.
+        # This queue cannot say whether a job ran, so its mark is kept until it can have no other end.
         mark = await running.service.status(PERSON, waiting, JobKind.DOCUMENT)
         assert mark is None or mark.end_state is EndState.CANCELED
 

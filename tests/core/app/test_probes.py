@@ -124,7 +124,7 @@ async def test_a_probe_host_of_another_machine_stops_the_start():
 
 
 class Store:
-    """A store that counts how often it is asked, and answers as it is told."""
+    """A store that counts how often it is asked, and answers as configured."""
 
     def __init__(self, error=None):
         self.error = error

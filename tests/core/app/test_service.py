@@ -134,7 +134,7 @@ async def test_an_image_that_does_not_open_is_timed(process, tmp_path, caplog, w
 
 
 async def test_text_encrypted_in_place_of_an_image_is_refused(process):
-    """A data URL that was encrypted as text is not an image; the page is told which side."""
+    """A data URL that was encrypted as text is not an image; the page gets the side."""
     async with process(mock={"latency_seconds": 0}) as running:
         text = {Side.FRONT: b"\x00\x01not an image", Side.BACK: make_jpeg()}
         result_id = await running.service.submit_uploads(PERSON, **await upload_images(running.service, text))
@@ -400,7 +400,7 @@ async def test_an_admission_that_comes_after_it_was_given_up_is_refused(process,
 
 
 async def test_a_repeated_submit_whose_answer_is_lost_leaves_the_first(process, monkeypatch):
-    """Only what the repetition counted is given back."""
+    """Only what the repetition counted is refunded."""
     async with process() as running:
         service, results = running.service, running.runtime.backends.results
         admit, result_id = results.admit, running.service.new_result_id()
@@ -620,7 +620,7 @@ async def test_arguments_moved_to_another_kind_do_not_open(process):
 
 
 async def test_a_replayed_job_asks_no_vendor_again(process):
-    """A job that somebody kept and enqueues again finds its end; the first one stands."""
+    """A job that somebody kept and enqueues again finds its end; the first one wins."""
     async with process() as running:
         result_id = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         kept = running.queue.waiting[0]

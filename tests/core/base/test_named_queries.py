@@ -38,7 +38,7 @@ def test_a_statement_comes_without_its_comment(queries):
 
 
 def test_a_script_comes_statement_by_statement(queries):
-    """Empty ones are none."""
+    """Empty ones do not exist."""
     assert queries.script("several") == ["create table a (b)", "create table c (d)"]
 
 

@@ -21,7 +21,7 @@ from proofing.testing.waiting import eventually
 from proofing_devtools.product import Product
 
 _KEY = "00" * 32
-#: Says that it runs, then what it was told: the first SIGTERM drains forever, the second ends.
+#: Prints that it runs, then each signal: the first SIGTERM drains forever, the second ends.
 STUBBORN = """
 import os, signal, sys
 told = []
@@ -192,7 +192,7 @@ class Away:
 
 @pytest.mark.usefixtures("bare_environment")
 def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, odd_plugin, tmp_path, capsys):
-    """What happened before the settings said where the log is stands in it, too."""
+    """What happened before the settings said where the log is appears in it, too."""
     monkeypatch.setenv("PROOFING_ENV", "test")
     away = odd_plugin(queue=lambda _: Away())
     path = settings_file(**away, log_directory=str(tmp_path / "log"), redis={"url": "x"})

@@ -1,4 +1,4 @@
-"""The life of a job: every end, publishing through outages, what is given back, and the summary line."""
+"""The life of a job: every end, publishing through outages, refunds, and the summary line."""
 
 import asyncio
 import json
@@ -320,7 +320,7 @@ async def test_a_store_that_stays_away(process, lines):
     ("kind", "end"), [(JobKind.RESOLUTION, EndState.DONE), (JobKind.DOCUMENT, EndState.INTERNAL_ERROR)]
 )
 async def test_when_sealing_fails(process, kind, end):
-    """A verdict stands without its result, except for a document, whose result is what the page needs."""
+    """A verdict is valid without its result, except for a document, whose result is what the page needs."""
     async with process(deadlines=QUICK) as running:
         runner = running.runtime.runner
         message = await message_of(running.runtime, kind=kind)
@@ -344,7 +344,7 @@ async def test_a_result_of_wrong_types_ends_typed(process):
 
 
 async def test_the_first_end_wins(process):
-    """Two ends of one job: the second changes nothing, refunds nothing, and returns what stands."""
+    """Two ends of one job: the second changes nothing, refunds nothing, and returns the first."""
     async with process() as running:
         real = running.runtime.backends.results
         message = await message_of(running.runtime, counter_keys=("c",))

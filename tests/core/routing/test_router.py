@@ -120,7 +120,7 @@ def test_outages():
 
 
 def test_a_phone_vendor_that_is_out_is_neither_explained_nor_chosen():
-    """What operators read is what happens: the first that stands; when none does, that is said."""
+    """The explanation is what happens: the first vendor without an outage, or that there is none."""
     names, out = ["mock", "b"], {"mock": "full_outage"}
     router, *_ = router_of("b", phone_vendors=names, vendor_status=out)
     choice = router.explain(ProoferKind.PHONE, "x")
@@ -177,7 +177,7 @@ def test_unknown_vendors_are_named():
 
 
 def test_mocks_are_refused_in_production():
-    """Each key that names a mock is told."""
+    """Each key that names a mock is reported."""
     _router, settings, plugins = router_of("b", resolution_vendor="b")
     strict = settings.model_copy(update={"is_production": True})
     refused = {problem.key for problem in vendor_problems(strict, plugins)}

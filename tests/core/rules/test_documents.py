@@ -541,7 +541,7 @@ def test_the_passport_check_comes_after_the_attributes():
 
 
 def test_the_state_id_check_comes_last():
-    """The office's no fails, its error leaves the outcome open, and an earlier failure stands."""
+    """The office's no fails, its error leaves the outcome open, and an earlier failure remains."""
     passed = judge(answer())
 
     def with_office(**facts):

@@ -381,7 +381,7 @@ async def test_a_writer_of_the_store_cannot_make_slots(desk, running, forge):
 
 
 async def test_a_state_cannot_be_passed_off_as_another(desk, running):
-    """The MAC covers state and id: a reserved slot copied to *signed* is none."""
+    """The MAC covers state and id: a reserved slot copied to *signed* is invalid."""
     attempt = new_attempt()
     slot = await desk.reserve(OWNER, attempt=attempt, side=Side.FRONT)
     results = running.runtime.backends.results

@@ -40,7 +40,7 @@ def test_settings_are_read_without_heavy_libraries() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    """Each key stands in the manual."""
+    """Each key is in the manual."""
     for name in HueySettings.model_fields:
         assert f"``{name}``" in (proofing_huey.__doc__ or ""), name
 

@@ -1,4 +1,4 @@
-"""One clock, the store's: a host whose own clock is wrong by an hour judges no age wrongly, and is told."""
+"""One clock, the store's: a host whose own clock is wrong by an hour judges no age wrongly, and is reported."""
 
 import time
 from types import SimpleNamespace
