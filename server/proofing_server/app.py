@@ -202,7 +202,7 @@ def _in_time(handler: Handler) -> Handler:
     """
 
     async def answer(request: Request) -> Response:
-        # A task of its own, which goes on when time is up: it may have just read a result that is read once.
+        # A task of its own, which continues after the deadline: it may have read a result that is read once.
         showing = asyncio.ensure_future(handler(request))
         try:
             done, _ = await asyncio.wait({showing}, timeout=_PAGE_SECONDS)

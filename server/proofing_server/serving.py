@@ -22,7 +22,7 @@ from proofing_server.http_protocol import protocol_class
 _MAX_HEADER_BYTES = 16 * 1024
 #: Connections that the kernel completes while we are busy.
 _BACKLOG = 4096
-#: Connections that are taken at once, before requests of others go on.
+#: Connections that are taken at once, before requests of others continue.
 _ACCEPTED_AT_ONCE = 32
 
 

@@ -158,6 +158,13 @@ class Sessions:
             await session.touch()
         return session
 
+    async def find_if_any(self, request: Request) -> Session | None:
+        """Return the session of *request*, or None, for pages that people without one may see."""
+        try:
+            return await self.find(request)
+        except SessionMissingError:
+            return None
+
     async def open(self, session_id: str) -> Session | None:
         """Return the session with this id, or None when there is none, or no longer."""
         if len(session_id) != _ID_CHARACTERS:

@@ -41,7 +41,7 @@ async def test_page_goes_on_by_itself(slow, person):
 
 
 async def test_polling_where_streams_do_not_get_through(slow, person):
-    """Without the event stream the page polls, and goes on anyway."""
+    """Without the event stream the page polls, and continues anyway."""
     polls = []
     await person.page.route("**/events", lambda route: route.abort())
     person.page.on("request", lambda request: polls.append(request.url) if "/api/jobs/" in request.url else 0)

@@ -159,7 +159,7 @@ class Person:
             await self.follow(re.search(r'data-result-id="([^"]+)"', page.text)[1])
 
     async def follow(self, result_id):
-        """Listen until the page would go on."""
+        """Listen until the page would continue."""
         answer = await self.send("GET", f"/api/jobs/{result_id}/events")
         lines = [line[5:] for line in answer.text.splitlines() if line.startswith("data:")]
         events = [event for event in map(json.loads, lines) if event]

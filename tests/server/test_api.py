@@ -93,7 +93,7 @@ async def upload_both(capture):
 
 
 async def test_upload_and_submit(site, capture):
-    """Both sides arrive, the job reads them, and the flow goes on."""
+    """Both sides arrive, the job reads them, and the flow continues."""
     await upload_both(capture)
     metadata = {"front": {"width": 1, "height": 2, "mime": "image/jpeg", "source": "upload", "name": "x"}}
     response = await capture.submit(metadata=metadata)

@@ -71,7 +71,7 @@ async def test_sync(sync_site):
 
 
 async def test_after_the_end(start):
-    """The first page, too, says that a person is verified, and is sent to the partner only if there is one."""
+    """The first page, too, says that a person is verified; it leads to the partner only if there is one."""
     for partner, shows_partner in (("/", False), ("https://agency.example", True)):
         async with start(**SYNC, partner_url=partner, partner_name="the agency") as site:
             browser = await reach_verify(site)
@@ -259,7 +259,7 @@ async def test_barcode_attention(sync_site):
 
 
 async def test_the_last_attempt_is_processed(sync_site):
-    """Four failures, then a success on the fifth goes on; a fifth failure leads to the limit."""
+    """Four failures, then a success on the fifth continues; a fifth failure leads to the limit."""
     browser = sync_site.browser()
     await browser.consent()
     for number in range(4):
@@ -422,7 +422,7 @@ async def test_editing_clears_later_steps(sync_site):
 
 
 async def test_back_and_submit_again_is_harmless(sync_site):
-    """The summary, sent again after its success, calls nobody and goes on."""
+    """The summary, sent again after its success, calls nobody and continues."""
     browser = await reach_verify(sync_site)
     await browser.post("/verify")
     await browser.get("/verify")
@@ -472,7 +472,7 @@ async def reach_verify_async(site):
 
 
 async def test_waiting_page(site):
-    """The page says that it waits, refreshes itself without script, and goes on when the job has ended."""
+    """The page says that it waits, refreshes itself without script, and continues when the job has ended."""
     browser = await reach_verify_async(site)
     await browser.post("/verify")
     assert browser.path == "/verify/wait"

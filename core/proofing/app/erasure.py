@@ -197,7 +197,7 @@ class Eraser:
         """
         footprints = await self._erasure_index.read(owner)
         if len(footprints) > known:
-            return 0, "the person went on meanwhile: run again"
+            return 0, "the person continued meanwhile: run again"
         counters = {limits.counter_key(limit, owner) for limit in limits.LIMITS.values()}
         for footprint in footprints:
             counters |= set(footprint.counters)

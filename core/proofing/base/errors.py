@@ -4,7 +4,7 @@
 
     ProofingError
     ├── ConfigurationError       the process must not start; holds every problem found
-    ├── PluginError              a plugin broke its contract; the others go on
+    ├── PluginError              a plugin broke its contract; the others continue
     ├── EncryptionError          a message does not open; says nothing of its content
     ├── InvalidInputError        a field of a form is wrong; names the field
     ├── LimitReachedError        a rate limit holds; says for how long

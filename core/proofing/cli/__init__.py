@@ -150,7 +150,7 @@ def _add_job_commands(printing: Callable[[str, str, str], argparse.ArgumentParse
     queue = printing("queue", "jobs:count", "Pause and resume queues; without a subcommand, print counts.")
     commands = queue.add_subparsers(metavar="COMMAND")
     for name, text in (
-        ("pause", "Start no waiting job of a queue; jobs that run go on, and waiting ones do not age."),
+        ("pause", "Start no waiting job of a queue; jobs that run continue, and waiting ones do not age."),
         ("resume", "Let the jobs of a queue start again."),
     ):
         one = below(commands, name, name, text)

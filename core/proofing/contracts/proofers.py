@@ -156,7 +156,7 @@ class PollingProofer(Protocol[ResultT_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HostedSession:
-    """A page at the vendor where the person goes on.
+    """A page at the vendor where the person continues.
 
     Attributes:
         url: where to send the person; a bearer secret.

@@ -291,7 +291,7 @@ class Queue(Protocol):
     async def pause(self, queue_name: str) -> bool:
         """Have no waiting job of a queue started by any worker, and return whether it was not paused before.
 
-        Jobs that run go on. For jobs that wait, stale limits and ages do not count the pause.
+        Jobs that run continue. For jobs that wait, stale limits and ages do not count the pause.
 
         Raises:
             QueueError: without `Capability.PAUSE`.

@@ -19,7 +19,7 @@ from proofing.contracts.results import (
 )
 from proofing.rules.state_id import JURISDICTIONS
 
-#: What another source can make good for a resolution vendor. ``ssn``, ``dead`` and ``unknown`` never are.
+#: What another source can verify in place of a resolution vendor; never ``ssn``, ``dead`` or ``unknown``.
 CURABLE_ATTRIBUTES = frozenset({"address", "dob", "state_id_number"})
 
 #: Why a vendor was not asked. These are the names by which records in this field know a skip, no matter who

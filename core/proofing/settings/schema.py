@@ -292,7 +292,7 @@ class Settings(BaseModel):
     )
     web_drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         0,
-        description="How long a stopping web process goes on serving while /readyz and /healthz answer 503, "
+        description="How long a stopping web process keeps serving while /readyz and /healthz answer 503, "
         "so that its load balancer sends no more to it; longer than the balancer takes to notice.",
     )
     web_keep_alive_seconds: Count = Field(

@@ -205,7 +205,7 @@ class QueueBasics(QueueBasis):
 
     @pytest.mark.parametrize("foreign", [AttributeError(), UnlistedError()], ids=repr)
     async def test_a_worker_outlives_foreign_exceptions(self, queue: Queue, foreign: Exception) -> None:
-        """They meet it at its start and in the midst of its work; afterward it runs jobs as before."""
+        """They meet it at its start and during its work; afterward it runs jobs as before."""
         handler = RecordingHandler()
         broken = pytest.MonkeyPatch()
         self.break_library(broken, foreign)

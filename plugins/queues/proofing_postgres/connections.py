@@ -306,7 +306,7 @@ class Connection(AsyncConnection[Row]):
 
 
 async def _greet(connection: Connection) -> bool:
-    """Read the server's clock, and tell whether the process that answers is not the one we connected to."""
+    """Read the server's clock, and return whether the process that answers is not the one we connected to."""
     cursor = await connection.execute(
         "select pg_backend_pid(), date_part('epoch', clock_timestamp())", prepare=False
     )

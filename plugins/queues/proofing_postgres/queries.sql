@@ -524,7 +524,7 @@ returning j.id::text
 update proofing.paused_queue set shifted_to = %(last)s::text::uuid where name = %(queue)s::text
 
 -- name: unpause
--- All waiting jobs have their new times: the queue goes on, unless it was paused again meanwhile.
+-- All waiting jobs have their new times: the queue continues, unless it was paused again meanwhile.
 with renewed as (
     update proofing.paused_queue
     set paused_at = clock_timestamp(), resumed_at = null, again = false,

@@ -23,7 +23,7 @@ from proofing_postgres.sweeping import Sweeper
 from proofing_postgres.upkeep import Upkeep
 from proofing_postgres.writer import Writer
 
-#: How often the worker compares its lease with the clock. After a freeze this comes before any job goes on.
+#: How often the worker compares its lease with the clock. After a freeze this comes before any job continues.
 _FENCE_CHECK_SECONDS = 0.25
 #: How long the answer to the last claim is waited for. What comes later is found and handed back on leaving.
 _LAST_CLAIM_SECONDS = 1.0
@@ -261,7 +261,7 @@ def _call_if_open(loop: asyncio.AbstractEventLoop, step: Callable[[], None]) -> 
 
 
 async def _supervised(name: str, loop: Callable[[], Awaitable[None]]) -> None:
-    """Run *loop*, and run it again when a bug ends it: a worker must not go on with a part of it dead."""
+    """Run *loop*, and run it again when a bug ends it: a worker must not continue with a part of it dead."""
     while True:
         try:
             await loop()

@@ -140,7 +140,7 @@ class S3ImageStore:
             raise self._unexpected(error) from None
 
     async def delete(self, object_key: str) -> None:
-        """Delete the object. S3 does not mind when there is none."""
+        """Delete the object. S3 reports success when there is none."""
         await self._delete(self._prefix + object_key)
 
     async def sweep(self, *, older_than_seconds: float, is_over: IsFinished | None = None) -> int:

@@ -152,7 +152,7 @@ class LocalImageStore:
             await self._open_threads().run(_delete, self._place(object_key))
 
     async def sweep(self, *, older_than_seconds: float, is_over: IsFinished | None = None) -> int:
-        """Delete objects that are old or over, and parts and markers that are of no use anymore."""
+        """Delete objects that are old or used, and parts and markers that are of no use anymore."""
         threads = self._open_threads()
         swept, young = await threads.run(self._sweep, self._clock() - older_than_seconds, self._clock())
         for name in young:

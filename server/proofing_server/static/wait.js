@@ -60,7 +60,7 @@ if (stage !== "missing") {
   for (const seconds of ANNOUNCED_AFTER_SECONDS) announceAfter(seconds - Number(root.dataset.waitedSeconds), seconds);
 }
 
-/** Say that the check goes on, unless something else has been said that matters more. */
+/** Say that the check continues, unless something else has been said that matters more. */
 function announceAfter(secondsLeft, seconds) {
   if (secondsLeft <= 0) return;
   setTimeout(() => {

@@ -206,7 +206,7 @@ async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
         with monkeypatch.context() as meanwhile:
             meanwhile.setattr(running.queue, "purge_owner", go_on)
             erasure = await eraser(running).erase(PERSON.reference)
-        assert erasure.receipts[2].problem == "the person went on meanwhile: run again"
+        assert erasure.receipts[2].problem == "the person continued meanwhile: run again"
         assert (await eraser(running).erase(PERSON.reference)).is_complete
         assert await running.service.load_session("renamed") is None
 

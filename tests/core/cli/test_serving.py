@@ -1,4 +1,4 @@
-"""`proofing run` and its kin: what they refuse, whom they stop, and that no line of a start is lost."""
+"""`proofing run`, `web` and `worker`: what they refuse and stop, and that no line of a start is lost."""
 
 import asyncio
 import json

@@ -17,7 +17,7 @@ def test_wake_before_wait_is_not_lost() -> None:
 
 
 def test_wake_lets_threads_go() -> None:
-    """As many threads go on as were woken, sooner or later all of them."""
+    """As many threads continue as were woken, sooner or later all of them."""
     idle_threads = IdleThreads()
     passed = threading.Semaphore(0)
 

@@ -11,7 +11,7 @@ from proofing_huey.sqlite_watcher import SQLiteWatcher
 
 
 class Broken(SQLiteWatcher):
-    """Fails in a way that SQLite does not document, then goes on."""
+    """Fails in a way that SQLite does not document, then continues."""
 
     def __init__(self) -> None:
         super().__init__(HueySettings(), {"q": IdleThreads()})

@@ -252,7 +252,7 @@ async def test_a_job_enqueued_again_after_its_end_calls_nobody(make_queue: Maker
 
 
 async def test_a_worker_whose_row_is_gone_stops_its_jobs(make_queue: Maker, sql: SQL) -> None:
-    """It cancels what it runs, takes a new id, and goes on working."""
+    """It cancels what it runs, takes a new id, and continues working."""
     queue = make_queue()
     hung: list[str] = []
 
