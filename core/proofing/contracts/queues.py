@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from proofing.contracts.records import EndState, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, JobState, StatusRecord
 
 
 class Capability(StrEnum):
@@ -22,7 +22,7 @@ class Capability(StrEnum):
     #: `enqueue` takes the caller's connection and joins its transaction.
     TRANSACTIONAL = "transactional"
     #: Jobs of a dead worker come back, or end typed, without anyone's doing.
-    CRASH_RECOVERY = "rescue"
+    CRASH_RECOVERY = "crash_recovery"
     #: Claims are fenced: a late completion by a former owner is rejected.
     FENCING = "fencing"
     #: The end is kept durably with the job, and `final_status` finds it.
@@ -144,21 +144,6 @@ class JobHandler(Protocol):
 
     async def discard(self, message: JobMessage, end: EndState) -> StatusRecord:
         """Publish *end* for a job that will not run (again), and return the effective record."""
-
-
-class JobState(StrEnum):
-    """Where a job is, as an operator sees it."""
-
-    #: May start.
-    READY = "ready"
-    #: Waits for its time.
-    SCHEDULED = "scheduled"
-    #: A worker runs it.
-    RUNNING = "running"
-    #: Will not run (again); its end is being published.
-    ENDING = "ending"
-    #: Has an end.
-    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,14 +64,13 @@ from proofing.contracts.queues import (
     ClaimedJob,
     JobHandler,
     JobMessage,
-    JobState,
     JobSummary,
     OwnerPurge,
     Queue,
     QueueStats,
     pause_sentences,
 )
-from proofing.contracts.records import EndState, JobKind, State, StatusRecord
+from proofing.contracts.records import EndState, JobKind, JobState, State, StatusRecord
 from proofing.contracts.results import (
     Alert,
     Check,

@@ -9,12 +9,11 @@ from proofing.contracts.queues import (
     Capability,
     JobHandler,
     JobMessage,
-    JobState,
     JobSummary,
     OwnerPurge,
     QueueStats,
 )
-from proofing.contracts.records import EndState, StatusRecord
+from proofing.contracts.records import EndState, JobState, StatusRecord
 
 
 class MemoryJob:

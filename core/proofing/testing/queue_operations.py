@@ -6,8 +6,8 @@ import time
 import pytest
 
 from proofing.base.errors import QueueError
-from proofing.contracts.queues import Capability, ClaimedJob, JobState, Queue
-from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.queues import Capability, ClaimedJob, Queue
+from proofing.contracts.records import EndState, JobKind, JobState
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
