@@ -210,7 +210,7 @@ async def test_slots(cases, claim):
     """What a result store says of upload slots is believed only as we wrote it, and only under its own id."""
     generator, kept, accepted = draw(), {}, 0
     ring = KeyRing(bytes(range(32)))
-    desk = UploadSlots(SimpleNamespace(load=_loader(kept)), None, ring, None, None)
+    upload_slots = UploadSlots(SimpleNamespace(load=_loader(kept)), None, ring, None, None)
     attempt, slots = "a" * 32, [secrets.token_hex(16) for _ in range(30)]
     signed = {}
     for slot in slots:
@@ -236,7 +236,7 @@ async def test_slots(cases, claim):
         kept[f"slot:signed:{slot}"] = blob
         wanted = {Side.FRONT: EncryptedImage(slot=slot, iv=bytes(12))}
         try:
-            await desk.find("person-1", attempt=attempt, images=wanted)
+            await upload_slots.find("person-1", attempt=attempt, images=wanted)
             accepted += 1
         except InvalidInputError:
             pass

@@ -50,7 +50,7 @@ class Dependencies:
         sealer: seals and opens under `keys` and data keys.
         keys: sign records and slots.
         router: chooses vendors.
-        desk: what all vendor calls share.
+        clients: what all vendor calls share.
         live: the settings in force.
         deadlines: how long things may take.
     """
@@ -61,6 +61,6 @@ class Dependencies:
     sealer: Sealer
     keys: KeyRing
     router: Router
-    desk: VendorClientPool
+    clients: VendorClientPool
     live: LiveSettings
     deadlines: Deadlines = field(default_factory=Deadlines)

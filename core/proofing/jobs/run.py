@@ -76,13 +76,13 @@ class VendorClientPool:
 class JobRun:
     """One start of one job."""
 
-    def __init__(self, job: ClaimedJob, desk: VendorClientPool) -> None:
+    def __init__(self, job: ClaimedJob, clients: VendorClientPool) -> None:
         """Start the clock of *job*."""
         self.job = job
         self.message = job.message
         self.stopwatch = Stopwatch()
         self.calls: list[dict[str, Any]] = []
-        self._desk = desk
+        self._clients = clients
         self._deadline = time.monotonic() + job.message.deadline_seconds
         self._intent = RunIntent(job)
 
@@ -104,7 +104,7 @@ class JobRun:
         """
         descriptor = loaded.descriptor
         _ = loaded.proofer  # made, or nothing is noted
-        budgets = self._desk.budgets
+        budgets = self._clients.budgets
         if budgets is not None and not await budgets.spend(descriptor.name):
             return self._not_asked(descriptor, step)
         policy = loaded.policy()
@@ -183,9 +183,9 @@ class JobRun:
         """Return what the adapter may use."""
         name = loaded.descriptor.name
         if policy.hosts:
-            self._desk.transport.prepare(policy.tls)
+            self._clients.transport.prepare(policy.tls)
         http = OutboundClient(
-            self._desk.transport,
+            self._clients.transport,
             policy,
             deadline=self._deadline,
             trace_id=self.message.trace_id,
@@ -200,7 +200,7 @@ class JobRun:
             remaining_seconds=http.seconds_left,
             now=lambda: datetime.now(UTC),
             logger=get_logger(type(loaded.proofer).__module__),
-            cpu=self._desk.cpu.run,
+            cpu=self._clients.cpu.run,
         )
 
     async def _answer(self, loaded: LoadedProofer, request: ProofingRequest, context: ProofingContext) -> Any:
@@ -224,7 +224,7 @@ class JobRun:
             loop = asyncio.get_running_loop()
             # In our context, so that what it does belongs to our trace.
             step = partial(contextvars.copy_context().run, method, *arguments)
-            answer = await loop.run_in_executor(self._desk.threads(plugin), step)
+            answer = await loop.run_in_executor(self._clients.threads(plugin), step)
             return await answer if inspect.isawaitable(answer) else answer
         except (VendorError, TimeoutError, GeneratorExit):
             raise

@@ -48,7 +48,7 @@ class JobRunner:
         self._results = parts.results
         self._images = parts.images
         self._router = parts.router
-        self._desk = parts.desk
+        self._clients = parts.clients
         self._live = parts.live
         self._deadlines = parts.deadlines
         for kind in JobKind:
@@ -92,7 +92,7 @@ class JobRunner:
         is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
         if not is_ours and (existing := await self._existing_end_state(message)) is not None:
             return await self.discard(message, existing)
-        run = JobRun(job, self._desk)
+        run = JobRun(job, self._clients)
         queued_seconds = job.age_seconds
         log(
             _logger,

@@ -380,10 +380,10 @@ async def test_a_process_has_as_many_children_as_its_settings_say(process):
     """None of them before a vendor asks for one, as in every worker and web process that starts."""
     before = CPU_CHILDREN._value.get()
     async with process(cpu_children=3) as started:
-        assert started.runtime.parts.desk.cpu._most == 3
+        assert started.runtime.parts.clients.cpu._most == 3
         assert CPU_CHILDREN._value.get() == before
     async with process() as started:
-        assert 1 <= started.runtime.parts.desk.cpu._most <= 4
+        assert 1 <= started.runtime.parts.clients.cpu._most <= 4
 
 
 PARENT = """
