@@ -399,7 +399,7 @@ async def test_a_reload_brings_no_mock_into_production(settings_file):
 
 
 def edit(path, live, **values):
-    """Change the default block of *path*, and return the settings in force then."""
+    """Change the default block of *path*, and return the settings in effect then."""
     blocks = yaml.safe_load(path.read_text())
     blocks["default"] |= values
     path.write_text(yaml.safe_dump(blocks))

@@ -24,7 +24,7 @@ _LONGEST_SECONDS = 12 * 3600.0
 _BOUND_SECONDS = 60.0
 #: The life of a result, as the settings of the shape have it.
 RESULT_SECONDS = 2
-#: The only failure of a step that a killed worker may bring about.
+#: The only failure of a step that a killed worker may cause.
 _PROBLEM = r"\w+: led to /\w+/problem in place of /\w+"
 
 

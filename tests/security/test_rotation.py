@@ -134,7 +134,7 @@ class Keys:
         self._file.write_text(yaml.safe_dump(values))
 
     def current(self) -> str:
-        """Return the key in force."""
+        """Return the key in effect."""
         return yaml.safe_load(self._file.read_text())["session_encryption_key"]
 
     def add_master_key(self) -> None:

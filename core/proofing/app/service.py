@@ -78,7 +78,7 @@ class ProofingService:
 
     @property
     def settings(self) -> Settings:
-        """The settings in force at this moment."""
+        """The settings in effect at this moment."""
         return self._live.current
 
     @property

@@ -222,7 +222,7 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     #: No connection, or the vendor cannot serve now.
     UNREACHABLE = "unreachable"
-    #: Our process ended during the call; what came of it is not known.
+    #: Our process ended during the call; its result is not known.
     INTERRUPTED = "interrupted"
     #: The person did not finish at the vendor.
     ABANDONED = "abandoned"

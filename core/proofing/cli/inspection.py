@@ -25,7 +25,7 @@ _SPELLING = (
     "`PROOFING_ENV` chooses the block that is merged over `default`: `development` (without the variable),",
     "`test`, `production`, or any other name that has a block. The rules of production (no mocks, no local",
     "stores, https) hold in `production` and wherever `is_production` is true. Without a settings.yaml in",
-    "the working directory, and without `PROOFING_SETTINGS`, the defaults above are in force.",
+    "the working directory, and without `PROOFING_SETTINGS`, the defaults above are in effect.",
     "",
     "## Spelling",
     "",
@@ -98,7 +98,7 @@ def _notes_on_settings(configuration: Configuration) -> list[str]:
         for key, source, winner in layers.replaced_by_secrets()
     ]
     if not layers.has_file:
-        notes.append(f"there is no {layers.path.name} here: the built-in defaults are in force")
+        notes.append(f"there is no {layers.path.name} here: the built-in defaults are in effect")
     return (
         notes + _missing_contacts(configuration.settings) if configuration.settings.is_production else notes
     )

@@ -249,7 +249,7 @@ class Queue(Protocol):
         """Cancel a job whether or not its `enqueue` has arrived, and return whether it will call no vendor.
 
         For undoing an `enqueue` that was not answered: should it arrive later, its job never starts. One that
-        waited may vanish without an end. False when the job may have begun a call, or has ended.
+        waited may disappear without an end. False when the job may have begun a call, or has ended.
 
         Raises:
             QueueError: without `Capability.WITHDRAW`.

@@ -51,7 +51,7 @@ class Dependencies:
         keys: sign records and slots.
         router: chooses vendors.
         clients: what all vendor calls share.
-        live: the settings in force.
+        live: the settings in effect.
         deadlines: how long things may take.
     """
 

@@ -44,7 +44,7 @@ def bucket(discriminator: str, experiment: str) -> float:
 
 
 class Router:
-    """Chooses among the proofers of the enabled plugins by the settings in force."""
+    """Chooses among the proofers of the enabled plugins by the settings in effect."""
 
     def __init__(self, plugins: PluginManager, live: LiveSettings) -> None:
         """Choose among *plugins*' proofers."""
@@ -106,7 +106,7 @@ class Router:
         )
 
     def uses_mocks(self) -> bool:
-        """Return whether a vendor of the settings in force is a mock: then this is a test system."""
+        """Return whether a vendor of the settings in effect is a mock: then this is a test system."""
         return any(
             (loaded := self._plugins.proofers.get((kind, name))) is not None and loaded.is_mock
             for _key, kind, names in _named_vendors(self._live.current)
@@ -114,7 +114,7 @@ class Router:
         )
 
     def validate_vendors(self) -> list[Problem]:
-        """Return the vendors of the settings in force that cannot be asked. See `validate_vendors`."""
+        """Return the vendors of the settings in effect that cannot be asked. See `validate_vendors`."""
         return validate_vendors(self._live.current, self._plugins)
 
 

@@ -128,7 +128,7 @@ def failed_before(
     """Return the sides whose image failed before in this session, each with its code.
 
     Args:
-        fingerprints: side to `Image.fingerprint` of the images at hand.
+        fingerprints: side to `Image.fingerprint` of the given images.
         remembered: side to the fingerprints of earlier verdicts' `failed_fingerprints`.
     """
     return {

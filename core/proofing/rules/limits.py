@@ -1,7 +1,7 @@
 """Rate limits: which there are, and whom they count.
 
 An attempt is counted at submit, before it runs, in one atomic step of the result store (`ResultStore.count`)
-that refuses beyond the maximum: a call that comes back with ``counted`` False found the limit in force, and
+that refuses beyond the maximum: a call that comes back with ``counted`` False found the limit reached, and
 nothing may run. The attempt that fills the counter is the last allowed one: it runs, and when it succeeds the
 person continues. Every counted attempt restarts the window.
 

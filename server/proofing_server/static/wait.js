@@ -48,7 +48,7 @@ if (stage !== "missing") {
   }
 
   tracker.open();
-  // A person who stops the check is led by the answer to that, and not by the end of the job that it brings about.
+  // A person who stops the check is led by the answer to that, and not by the end of the job that it causes.
   addEventListener("submit", () => tracker.close());
   addEventListener("online", resume);
   addEventListener("offline", () => trouble(texts.offline));

@@ -261,7 +261,7 @@ def test_a_tab_is_named(tmp_path):
 
 
 def test_a_link_that_leads_nowhere_is_no_missing_file(tmp_path, monkeypatch):
-    """The defaults must not be in force where somebody meant a file."""
+    """The defaults must not be in effect where somebody meant a file."""
     monkeypatch.chdir(tmp_path)
     Path("settings.yaml").symlink_to("gone.yaml")
     with pytest.raises(ConfigurationError, match="No such file"):

@@ -1,4 +1,4 @@
-"""What the tests of CPU children have them run: honest work, and what hostile bytes may bring about."""
+"""What the tests of CPU children have them run: honest work, and what hostile bytes may cause."""
 
 # Attacks use what the rules keep from other code: the system itself, without niceties.
 # ruff: noqa: PLW0603, T201, S606, PTH109, PTH123
