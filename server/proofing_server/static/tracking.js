@@ -12,12 +12,12 @@ export class JobTracker {
   #firstPollSeconds;
   #handlers;
   #channel = null;
-  #lead = null; // AbortController of this tab's wish to read the stream
+  #lead = null; // AbortController of this tab's request to read the stream
   #stream = null;
   #silence = 0;
   #pollTimer = 0;
   #pollSeconds;
-  #last = null; // the job as this tab saw it last
+  #last = null; // the last state that this tab received
 
   /**
    * @param {string} resultId
@@ -34,8 +34,8 @@ export class JobTracker {
       if (document.hidden) {
         this.#stopLeading();
       } else {
-        this.poll(); // A tab that slept asks at once.
-        this.#wishToLead();
+        this.poll(); // A tab that slept polls right away.
+        this.#requestLead();
       }
     });
   }
@@ -44,12 +44,12 @@ export class JobTracker {
     this.close();
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.addEventListener("message", ({ data }) => {
-      if (data.job) this.#take(data.job);
+      if (data.job) this.#apply(data.job);
       else if (this.#last && this.#stream) this.#channel.postMessage({ job: this.#last });
     });
-    this.#channel.postMessage({ asks: true });
+    this.#channel.postMessage({ request: true });
     this.#watchSilence();
-    this.#wishToLead();
+    this.#requestLead();
   }
 
   close() {
@@ -77,7 +77,7 @@ export class JobTracker {
       this.#handlers.onSessionEnd();
       return;
     }
-    if (job) this.#tell(job);
+    if (job) this.#broadcast(job);
     else this.#handlers.onTrouble();
     this.#pollSeconds = Math.min(this.#pollSeconds * BACK_OFF, MAX_POLL_SECONDS);
     const listens = this.#stream ? this.#stream.readyState === EventSource.OPEN : Boolean(navigator.locks);
@@ -85,7 +85,7 @@ export class JobTracker {
   }
 
   /** Read the stream when no other tab does: the lock goes to the next tab when its holder is hidden or gone. */
-  #wishToLead() {
+  #requestLead() {
     if (!navigator.locks) {
       this.#fallBack();
       return;
@@ -119,24 +119,24 @@ export class JobTracker {
     this.#stream = new EventSource(`${this.#url}/events`);
     this.#stream.addEventListener("status", (event) => {
       this.#stopPolling();
-      this.#tell(JSON.parse(event.data));
+      this.#broadcast(JSON.parse(event.data));
     });
     this.#stream.addEventListener("trouble", () => this.#fallBack());
     this.#stream.addEventListener("error", () => this.#fallBack());
   }
 
-  #tell(job) {
+  #broadcast(job) {
     this.#channel.postMessage({ job });
-    this.#take(job);
+    this.#apply(job);
   }
 
-  #take(job) {
+  #apply(job) {
     this.#last = job;
     this.#watchSilence();
     this.#handlers.onJob(job);
   }
 
-  /** Poll when nobody says anything, as behind a proxy that holds streams back, or when all tabs are hidden. */
+  /** Poll when no update arrives, as behind a proxy that holds streams back, or when all tabs are hidden. */
   #watchSilence() {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#fallBack(), SILENCE_MS);
