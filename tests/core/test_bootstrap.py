@@ -189,7 +189,7 @@ def keys_told(capsys):
 
 
 @pytest.mark.parametrize("alongside", [{}, {"idv_available": "maybe"}, {"idv_available": 7, "quue": 1}])
-def test_every_kind_of_problem_is_told_at_once(environment, capsys, alongside):
+def test_every_kind_of_problem_is_reported_at_once(environment, capsys, alongside):
     """Wrong fields hide neither rules between keys nor names that no plugin offers; each is reported once."""
     environment("test", **SEVERAL, **alongside)
     assert main(["check"]) == 78
@@ -270,7 +270,7 @@ class Breaks:
 
 
 @pytest.mark.parametrize("where", ["make", "load"])
-def test_a_broken_secret_store_is_told_in_one_line(environment, odd_plugin, capsys, where):
+def test_a_broken_secret_store_is_reported_in_one_line(environment, odd_plugin, capsys, where):
     """Missing libraries and foreign errors of the first plugin that is used, like those of all others."""
 
     def make(_context):
@@ -497,7 +497,7 @@ async def test_an_idle_process_follows_the_file(settings_file):
         await eventually(lambda: configuration.live._settings.partner_name == "edited")
 
 
-async def test_backends_that_cannot_be_made_are_all_told(settings_file, odd_plugin):
+async def test_backends_that_cannot_be_made_are_all_reported(settings_file, odd_plugin):
     """A missing library names what to install, a foreign error its class; both at once, and no text."""
 
     def without_library(_context):

@@ -270,7 +270,7 @@ def test_nonsense_is_refused(kms: KMSServer) -> None:
         assert ask(kms.url, body, signed_headers(kms, body)) == "SerializationException"
 
 
-def test_a_program_that_does_not_come_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_does_not_come_up_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without moto the message says what to install."""
     monkeypatch.setattr("proofing_devtools.kms.sys.executable", "/bin/false")
     with pytest.raises(RuntimeError, match=r"moto\[kms\]"):

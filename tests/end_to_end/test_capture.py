@@ -89,7 +89,7 @@ async def test_a_photo_above_a_limit_is_made_smaller(capture, size):
 
 
 @pytest.mark.parametrize("size", [(9248, 6936), (12_001, 10)], ids=str)
-async def test_too_many_pixels_are_told_at_the_field(capture, size):
+async def test_too_many_pixels_are_reported_at_the_field(capture, size):
     """A photo that cannot be made smaller is reported before upload, with advice; it costs no attempt."""
     uploads = []
     capture.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
@@ -191,7 +191,7 @@ async def test_data_url_is_decoded_before_it_is_encrypted(capture, proofing, pho
 
 
 @pytest.mark.parametrize("failure", ["refused", "no slot", "not signed"])
-async def test_failed_upload_is_told_and_blocks(capture, photos, failure):
+async def test_failed_upload_is_reported_and_blocks(capture, photos, failure):
     """An upload that is refused is an error at the field, clears it, and blocks; choosing again works."""
 
     async def fail(route):
@@ -209,7 +209,7 @@ async def test_failed_upload_is_told_and_blocks(capture, photos, failure):
     await expect(capture.page.locator("#error-summary")).to_contain_text("Back of your ID")
 
 
-async def test_failed_encryption_is_told_and_blocks(proofing, person, photos):
+async def test_failed_encryption_is_reported_and_blocks(proofing, person, photos):
     """When the browser cannot encrypt, nothing is uploaded in its place."""
     async with person.page.expect_worker() as starting:
         await person.consent(proofing.url)
@@ -465,7 +465,7 @@ async def test_failed_image_is_refused_before_it_is_sent(capture):
     await capture.heading("Enter your Social Security number")
 
 
-async def test_tampered_upload_is_told(capture, photos):
+async def test_tampered_upload_is_reported(capture, photos):
     """Ciphertext that was changed on its way is refused by the store, and the field says so."""
 
     async def tamper(route):

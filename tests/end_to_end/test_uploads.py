@@ -183,7 +183,7 @@ async def test_the_same_photo_for_both_sides_is_refused_at_once(capture, photos)
 
 @pytest.mark.parametrize("way", ["replaced", "removed", "wrong file"])
 @pytest.mark.parametrize("earlier", [False, True], ids=["this page", "an earlier page"])
-async def test_a_photo_refused_as_the_other_sides_goes_on_when_that_changes(capture, photos, way, earlier):
+async def test_a_photo_refused_as_the_other_sides_continues_when_that_changes(capture, photos, way, earlier):
     """The refused photo is still in the page; nobody has to choose it once more."""
     await capture.give("front", photos["front"])
     await capture.ready("front")
@@ -227,7 +227,7 @@ async def test_a_photo_refused_as_the_other_sides_stays_refused_while_it_is(capt
     await expect(capture.page.locator("#back")).to_be_focused()
 
 
-async def test_a_submission_waits_for_a_refused_photo_that_goes_on(capture, photos):
+async def test_a_submission_waits_for_a_refused_photo_that_continues(capture, photos):
     """The other side is replaced and the page is submitted at once: both go together."""
     await capture.give("front", photos["front"])
     await capture.ready("front")

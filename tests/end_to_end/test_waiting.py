@@ -24,7 +24,7 @@ async def wait_for_document(person, installation):
     await person.heading("We’re checking your ID")
 
 
-async def test_page_goes_on_by_itself(slow, person):
+async def test_page_continues_by_itself(slow, person):
     """The heading has the focus, the state is announced, and the next page comes without a reload."""
     loads = []
     person.page.on(

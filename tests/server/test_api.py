@@ -132,7 +132,7 @@ async def test_finished_uploads_survive_a_reload(site, capture):
     assert capture.browser.path == "/ssn"
 
 
-async def test_a_replaced_side_and_a_kept_one_are_handed_in_together(site, capture):
+async def test_a_replaced_side_and_a_kept_one_are_submitted_together(site, capture):
     """Each image is opened with the key of the page that uploaded it."""
     await upload_both(capture)
     for side in IMAGES:
@@ -290,7 +290,7 @@ async def test_a_slot_takes_one_upload(capture):
     assert "code" in other.json()
 
 
-async def test_missing_upload_stands_at_its_side(site, capture):
+async def test_missing_upload_is_at_its_side(site, capture):
     """A side whose image never arrived is reported at its field, and nothing is submitted."""
     await capture.upload("front", IMAGES["front"])
     capture.images["back"] = {"slot": "0" * 32, "iv": text(b"\0" * 12)}
@@ -301,7 +301,7 @@ async def test_missing_upload_stands_at_its_side(site, capture):
 
 
 @pytest.mark.parametrize("kind", ["tampered", "swapped IVs", "swapped sides", "wrong key", "no image"])
-async def test_what_does_not_open_is_told(site, capture, kind):
+async def test_what_does_not_open_is_reported(site, capture, kind):
     """Tampering ends with its own screen: no vendor is called, and the images can be added again."""
     if kind == "no image":
         await capture.upload("front", b"\x00\x01\x02\x03")

@@ -373,7 +373,7 @@ async def test_the_same_photo_for_both_sides(sync_site):
     assert browser.path == "/ssn"
 
 
-async def test_a_heic_photo_is_told_what_helps(sync_site):
+async def test_a_heic_photo_gets_advice(sync_site):
     """The kind that phones make and none of our browsers reads."""
     browser = sync_site.browser()
     await browser.consent()

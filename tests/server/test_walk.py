@@ -618,7 +618,7 @@ async def test_broken_queue_loses_nothing(site):
     assert browser.path == "/verify/wait"
 
 
-async def test_broken_store_is_told(site, monkeypatch):
+async def test_broken_store_is_reported(site, monkeypatch):
     """Without the store there is no page but the one that says so, with 503."""
     browser = await reach_verify_async(site)
 

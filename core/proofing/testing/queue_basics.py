@@ -223,7 +223,7 @@ class QueueBasics(QueueBasis):
         finally:
             broken.undo()
 
-    async def test_a_backend_that_is_away_is_said_so(self) -> None:
+    async def test_a_backend_that_is_down_is_reported(self) -> None:
         """Opening, or at the latest enqueueing, raises our error and no other."""
         queue = self.make_unreachable_queue()
         if queue is None:

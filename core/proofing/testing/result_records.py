@@ -171,7 +171,7 @@ class RecordCases(ResultStoreBasis):
         await store.finish(ended, ttl_seconds=LIFE_SECONDS)
         assert await store.wait(ended.result_id, timeout_seconds=30.0) == ended
 
-    async def test_wait_gives_up_with_record_as_it_stands(self, store: ResultStore) -> None:
+    async def test_wait_gives_up_with_current_record(self, store: ResultStore) -> None:
         """When the time is over, the record in progress comes back; None when there is none."""
         record = make_record()
         await store.begin(record, ttl_seconds=LIFE_SECONDS)

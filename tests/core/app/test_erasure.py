@@ -86,7 +86,7 @@ async def test_refunds_are_given_once(process):
         assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 4
 
 
-async def test_an_image_store_that_is_away_is_tried_again_and_then_swept(process, tmp_path, monkeypatch):
+async def test_an_image_store_that_is_down_is_tried_again_and_then_swept(process, tmp_path, monkeypatch):
     """A short outage costs nothing; after a longer one any worker's sweep deletes, whatever was restarted."""
     async with process(deadlines=Deadlines(delete_images_seconds=0.5)) as running:
         store = running.runtime.backends.images
@@ -211,7 +211,7 @@ async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
         assert await running.service.load_session("renamed") is None
 
 
-async def test_a_store_that_is_away_is_said_and_erased_later(process, tmp_path, monkeypatch):
+async def test_a_store_that_is_down_is_reported_and_erased_later(process, tmp_path, monkeypatch):
     """Each store has its receipt; the next run finds what the first could not reach."""
     async with process() as running:
         await start_everything(running)
@@ -228,7 +228,7 @@ async def test_a_store_that_is_away_is_said_and_erased_later(process, tmp_path, 
         assert stored_images(tmp_path) == 0
 
 
-async def test_a_queue_that_is_away_or_busy_is_said(process, monkeypatch):
+async def test_a_queue_that_is_down_or_busy_is_reported(process, monkeypatch):
     """Neither is an error; both ask to be run again."""
     async with process() as running:
         await start_everything(running)

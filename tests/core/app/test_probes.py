@@ -80,7 +80,7 @@ async def test_nonsense_gets_no_more_than_an_error():
 @pytest.mark.parametrize(
     "request_line", [b"GET /" + b"x" * 5000, b"\r\n", b"GET /healthz/queue HTTP/1.1\r\n"]
 )
-async def test_every_connection_is_given_back(request_line):
+async def test_every_connection_is_released(request_line):
     """A line without end, an empty one, a queue that raises what it may not: the prober sees the end."""
 
     class Broken(MemoryQueue):

@@ -280,7 +280,7 @@ async def test_the_last_permitted_attempt_is_processed(process):
         assert running.queue.waiting == []
 
 
-async def test_a_refused_submit_gives_back_what_it_had_counted(process):
+async def test_a_refused_submit_refunds_what_it_had_counted(process):
     """When the second of two limits holds, the first is as it was."""
     async with process(idv_resolution_max_attempts=1) as running:
         await running.service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
@@ -770,7 +770,7 @@ async def test_a_wait_without_an_answer_is_counted(process):
 @pytest.mark.parametrize(
     ("sources", "source"), [(("upload", "camera"), "camera"), (("upload",) * 2, "upload")]
 )
-async def test_the_vendor_is_told_of_a_camera(process, monkeypatch, sources, source):
+async def test_the_vendor_learns_of_a_camera(process, monkeypatch, sources, source):
     """What the page says of the images reaches the vendor, and the job's line."""
     asked = []
     proof = DocumentMock.proof

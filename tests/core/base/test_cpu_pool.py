@@ -228,7 +228,7 @@ async def test_hostile_calls_cost_themselves_only(pool):
         assert await task in expected | ({CPUFailure.BUSY} if "seconds" in bounds else set())
 
 
-async def test_an_exception_is_told_by_its_class(pool):
+async def test_an_exception_is_reported_by_its_class(pool):
     """Its text may hold what the document says."""
     with pytest.raises(CPUWorkError) as caught:
         await call(pool, "fail")

@@ -251,7 +251,7 @@ def test_a_start_with_wrong_settings_is_in_the_log(monkeypatch, settings_file, t
 
 
 @pytest.mark.usefixtures("bare_environment")
-def test_a_start_whose_queue_is_away_is_in_the_log(monkeypatch, settings_file, odd_plugin, tmp_path):
+def test_a_start_whose_queue_is_down_is_in_the_log(monkeypatch, settings_file, odd_plugin, tmp_path):
     """With the sentence that the terminal shows."""
     monkeypatch.setenv("PROOFING_ENV", "test")
     away = odd_plugin(queue=lambda _: Away())

@@ -297,7 +297,7 @@ async def test_a_broken_descriptor_is_a_broken_plugin(begin, changes):
         ({"timeout_seconds": lambda _settings: 0}, "a positive number"),
     ],
 )
-async def test_a_descriptor_that_bounds_nothing_is_told_plainly(begin, changes, said):
+async def test_a_descriptor_that_bounds_nothing_is_reported(begin, changes, said):
     """A text in place of a set would allow its letters, and the author would look for a wrong host."""
     with pytest.raises(PluginError, match=said):
         await begin().ask(loaded_of(Adapter(lambda *_: YES), **changes), REQUEST, step="s")

@@ -100,7 +100,7 @@ def do_instead(monkeypatch, work):
     monkeypatch.setattr(runner_module, "job_type", lambda kind: replace(job_type(kind), work=work))
 
 
-async def test_a_job_ends_and_is_told_in_one_line(process, lines):
+async def test_a_job_ends_and_is_reported_in_one_line(process, lines):
     """Record, sealed result and summary; the line has the timings and no personal data."""
     async with process() as running:
         message = await message_of(running.runtime)

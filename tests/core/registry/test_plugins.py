@@ -165,7 +165,7 @@ def proofing_settings():
 """
 
 
-def test_every_problem_of_a_section_is_told_without_its_value(install, layers):
+def test_every_problem_of_a_section_is_reported_without_its_value(install, layers):
     """Missing, unknown and wrong keys are reported at once."""
     install("sect", SECTION)
     manager = PluginManager(["sect"])

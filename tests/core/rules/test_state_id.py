@@ -86,7 +86,7 @@ def test_nothing_is_no_success():
 
 
 @pytest.mark.parametrize("cause", Cause)
-def test_office_errors_are_told_by_their_cause(cause):
+def test_office_errors_are_reported_by_their_cause(cause):
     """An agency that is down or too slow is its own fault; a vendor's code makes no difference."""
     expected = cause in {Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT}
     assert is_office_error(VendorError(cause, "x", codes=("0047",))) is expected

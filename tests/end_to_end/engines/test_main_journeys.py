@@ -51,7 +51,7 @@ def policy_violations_of(installation):
     return [line for line in "".join(logs).splitlines() if "csp_violation" in line]
 
 
-async def test_wrong_file_is_told_at_its_field(proofing, visitor, tmp_path):
+async def test_wrong_file_is_reported_at_its_field(proofing, visitor, tmp_path):
     """What is not a photo blocks the submission, with a summary that has the focus; another file is taken."""
     await visitor.consent(proofing.url)
     wrong = tmp_path / "program.jpg"

@@ -41,7 +41,7 @@ class Hung(SQLiteWatcher):
         self.answer.wait()
 
 
-def test_a_watcher_goes_on_whatever_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watcher_continues_whatever_happened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it idle threads would look for jobs twice a minute."""
     monkeypatch.setattr(sqlite_watcher, "_FIRST_RETRY_SECONDS", 0.001)
     watcher = Broken()

@@ -95,7 +95,7 @@ async def test_a_lock_that_is_not_granted_does_not_queue_the_jobs(
         assert len(await migrating) == 2
 
 
-async def test_an_index_left_half_built_is_built_anew(
+async def test_an_index_left_half_built_is_built_again(
     make_queue: Maker, sql: Callable[..., Any], later: None
 ) -> None:
     """A build that broke off leaves an invalid index under the name; it is not taken for done."""

@@ -317,7 +317,7 @@ async def test_the_fence_is_looked_at_again_whatever_a_look_meets(
         await eventually(lambda: len(looks) > 3)
 
 
-async def test_what_a_broken_claim_took_is_given_back(
+async def test_what_a_broken_claim_took_is_released(
     make_queue: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug between claim and start is restarted from, and its jobs do not wait for their deadline."""

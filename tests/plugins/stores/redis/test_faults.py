@@ -188,7 +188,9 @@ async def test_a_restarted_redis_serves_again(server: RedisServer, store: RedisR
     assert await asyncio.wait_for(waiter, HEALED_SECONDS) == ended
 
 
-async def test_a_frozen_redis_is_told_by_the_deadline(server: RedisServer, store: RedisResultStore) -> None:
+async def test_a_frozen_redis_is_reported_by_the_deadline(
+    server: RedisServer, store: RedisResultStore
+) -> None:
     """A stopped process keeps its connections open and says nothing."""
     server.pause()
     try:

@@ -75,7 +75,7 @@ def assert_told(advice: list[str], server: RedisServer) -> None:
     assert "canary" not in str(advice)
 
 
-async def test_a_replica_that_keeps_is_told_or_refused(primary: RedisServer) -> None:
+async def test_a_replica_that_keeps_is_reported_or_refused(primary: RedisServer) -> None:
     """The primary is clean, the replica is not: each risk names it, and ``strict_config`` refuses."""
     with replica_of(primary, **{key.replace("-", "_"): value for key, value in KEEPS.items()}) as replica:
         await follows(primary, replica)
@@ -109,7 +109,7 @@ async def test_replicas_that_forget_are_fine(primary: RedisServer) -> None:
         assert await advice_of(make_store(primary.url, strict_config=True)) == []
 
 
-async def test_silent_replicas_are_told_within_one_deadline(
+async def test_silent_replicas_are_reported_within_one_deadline(
     primary: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two frozen replicas cost one deadline, and do not refuse the start."""
@@ -142,7 +142,7 @@ async def test_a_replica_that_refuses_us_could_not_be_looked_at(primary: RedisSe
         assert f"could not look at 1 replica (127.0.0.1:{replica.port}):" in line
 
 
-async def test_a_server_that_hides_its_replicas_is_told(primary: RedisServer) -> None:
+async def test_a_server_that_hides_its_replicas_is_reported(primary: RedisServer) -> None:
     """Without the right to INFO nobody knows where the data goes."""
     rights = ("resetchannels", "~*", "&*", "+@all", "-info")
     primary.command("ACL", "SETUSER", "store", "on", ">synthetic", *rights)
