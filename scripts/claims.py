@@ -19,7 +19,7 @@ _HEAD = """\
 # Claims
 
 What was attacked, what held, and how to see it again. This page is written by `scripts/claims.py` from the
-notes of the long security tests; `make security` runs them and writes it anew. Each has a short form,
+notes of the long security tests; `make security` runs them and rewrites it. Each has a short form,
 mostly with a tenth of the numbers, which is part of `make test`.
 
 The letter of an id says whether an attack (S), a failure (R) or a deployment (D) was tried; rows of one id
@@ -43,7 +43,7 @@ _ELSEWHERE = (
     ),
     (
         "S4",
-        "Web opens no arguments and reads no picture, worker signs no upload; a proofing passes",
+        "Web opens no arguments and reads no image, worker signs no upload; a proofing passes",
         "tests/retention/test_rights.py",
     ),
     ("S6", "The page's own policy lets a script reach no other key", "tests/end_to_end/test_bucket.py"),
@@ -60,12 +60,12 @@ _ELSEWHERE = (
     (
         "S7",
         "Page and job take and refuse the same files, and keep the same bytes, none of metadata",
-        "tests/end_to_end/test_image_gates.py",
+        "tests/end_to_end/test_image_checks.py",
     ),
     (
         "S7",
-        "10,000 malformed pictures and six bombs at the gate alone",
-        "tests/core/rules/test_image_gate.py",
+        "10,000 malformed images and six bombs at the image check alone",
+        "tests/core/rules/test_image_check.py",
     ),
     ("S8", "Every pair of session state and page, without HTTP", "tests/server/test_flow.py"),
     ("S10", "Tokens, origins and the values of the headers", "tests/server/test_security.py"),

@@ -186,7 +186,7 @@ def read_table(text: str) -> Table:
 
 
 def _has_hashes(package: Mapping[str, Any]) -> bool:
-    """Tell whether every file that may be installed is bound by a hash."""
+    """Return whether every file that may be installed is bound by a hash."""
     files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
     return bool(files) and all("hash" in file for file in files)
 

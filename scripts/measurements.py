@@ -17,7 +17,7 @@ _HEAD = """\
 
 Medians of the runs that the last column counts, on one machine with two cores. What is next to a number
 was measured in the same run, so read the ratio: on another machine both change. `make bench` measures
-everything, `make bench-NAME` one table, `make chaos` the first two; all write this page anew
+everything, `make bench-NAME` one table, `make chaos` the first two; each rewrites this page
 (`scripts/measurements.py`).
 """
 
@@ -33,7 +33,7 @@ _TABLES = {
     "hostile": "Pages of one web process while thousands of hostile connections hold on to it",
     "inflight": "Vendor calls held by one worker",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
-    "uploads": "Pictures: decrypted by the worker, encrypted and uploaded by the page",
+    "uploads": "Images: decrypted by the worker, encrypted and uploaded by the page",
     "cpu": "Calls in CPU children, alongside a pool of processes that are kept and pickle",
     "bodies": "Three images of 15 MiB in one JSON body to a vendor",
     "startup": "Start",

@@ -1,4 +1,4 @@
-"""Tell whether this tree may be released under a tag, for .github/workflows/release.yml.
+"""Return whether this tree may be released under a tag, for .github/workflows/release.yml.
 
 python scripts/releasable.py vVERSION
 """

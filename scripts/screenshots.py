@@ -46,11 +46,11 @@ def _screens() -> Iterator[tuple[str, str, str]]:
 
 
 def _name(path: str) -> str:
-    """Return the name of the picture of the page at *path*."""
+    """Return the name of the image of the page at *path*."""
     return path.strip("/").replace("/", "-")
 
 
-#: Name of the picture, path of the page, and what it shows, in the order of the flow.
+#: Name of the image, path of the page, and what it shows, in the order of the flow.
 SCREENS = (
     ("welcome", "/", "Welcome"),
     *_screens(),
@@ -69,25 +69,25 @@ SCREENS = (
 
 
 def main() -> int:
-    """Take every picture, write the page, and report how large they are."""
+    """Take every image, write the page, and report how large they are."""
     FOLDER.mkdir(exist_ok=True)
     taken = asyncio.run(_take_all())
     if missing := {name for name, _path, _caption in SCREENS} - taken.keys():
         print(f"Not seen: {', '.join(sorted(missing))}.", file=sys.stderr)
         return 1
-    for name, picture in taken.items():
-        (FOLDER / f"{name}.png").write_bytes(picture)
+    for name, image in taken.items():
+        (FOLDER / f"{name}.png").write_bytes(image)
     PAGE.write_text(render())
-    print(f"{len(taken)} pictures, {sum(map(len, taken.values())) / 1000:.0f} kB")
+    print(f"{len(taken)} images, {sum(map(len, taken.values())) / 1000:.0f} kB")
     return 0
 
 
 def render() -> str:
-    """Return the page that shows the pictures."""
+    """Return the page that shows the images."""
     head = """\
 # Screens
 
-<!-- Made by scripts/screenshots.py, with the pictures; edit that. -->
+<!-- Made by scripts/screenshots.py, with the images; edit that. -->
 
 Every page at the width of a phone, with the mock vendor and its made-up person. What each does:
 [pages](pages.md). `python scripts/screenshots.py` takes them again, in the environment of `make test`.
@@ -100,7 +100,7 @@ Every page at the width of a phone, with the mock vendor and its made-up person.
 
 
 class Camera:
-    """Takes the pictures of one browser context, by name."""
+    """Takes the images of one browser context, by name."""
 
     def __init__(self, taken: dict[str, bytes]) -> None:
         """Keep what is taken in *taken*."""
@@ -109,15 +109,15 @@ class Camera:
     async def take(self, page: Page, name: str) -> None:
         """Take what the page shows, from top to bottom."""
         await page.wait_for_load_state()
-        picture = Image.open(io.BytesIO(await page.screenshot(full_page=True, animations="disabled")))
+        image = Image.open(io.BytesIO(await page.screenshot(full_page=True, animations="disabled")))
         file = io.BytesIO()
-        palette = picture.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
+        palette = image.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
         palette.save(file, "PNG", optimize=True)
         self._taken[name] = file.getvalue()
 
 
 async def _take_all() -> dict[str, bytes]:
-    """Return the pictures by name."""
+    """Return the images by name."""
     tests, helpers = _load("tests/conftest.py"), _load("tests/end_to_end/conftest.py")
     taken: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Chromium makes connections of its own unless it is told not to.
+#: Chromium makes connections of its own unless these flags prevent it.
 CHROMIUM_FLAGS = [
     "--disable-gpu",
     "--disable-quic",

@@ -250,6 +250,11 @@ def test_the_spelling_is_american():
 OLD_IDIOMS = re.compile(
     r"spelt(?![a-z])|\b[Ww]hoever\b|(?<![\w-])[Bb]eside(?![\w-])|\b[Ff]arewell|\bof ours\b"
     r"|\bmend(?:ed)?\b|\bstood\b|\bgiven up\b"
+    r"|\b[Aa]new\b|\b[Pp]ictures?\b|\bunder way\b|\b[Hh]and(?:s|ed)? in\b|\b[Hh]armless when repeated\b"
+    r"|\bsave for\b|\bshall\b|\bg(?:ive[sn]?|ave) back\b|\b(?:is|are|was|were|be) away\b|\bgo(?:es)? on\b"
+    r"|\b(?:it|that|which) is none\b|\b(?:is|are|was|were) told\b(?! (?:to|apart|of)\b)|\b[Tt]ells? whether\b"
+    r"|\b[Ss]tands\b(?! (?:for|in for|still|alone)\b)|\bmakes? good\b"
+    r"|\b(?:thereof|therein|thereby|thereto|wherein|whence|hitherto|henceforth|forthwith|thrice|lest)\b"
     r"|\ball the same\b|\blooked at\b|\b[Pp]ersons\b(?!-calendar)|\bSqlite(?!Storage\b)[A-Z]"
 )
 HISTORY = ("CHANGELOG.md", "docs/adr/", "docs/claims.md")

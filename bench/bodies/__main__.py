@@ -84,7 +84,7 @@ async def send(port: int, *, streamed: bool) -> None:
     before = resident()
     images = [os.urandom(MAX_IMAGE_BYTES) for _ in range(IMAGES)]
     turns = Turns()
-    await asyncio.sleep(0)  # the turn that is under way is not measured
+    await asyncio.sleep(0)  # the turn that is in progress is not measured
     started = time.perf_counter()
     if streamed:
         await client.post(url, json_body={"images": [Base64(image) for image in images]})

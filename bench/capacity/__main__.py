@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def measure(number: int) -> dict[str, float]:
-    """Return what one flow costs, from a product that was started anew."""
+    """Return what one flow costs, from a freshly started product."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         proxies: list[CountingProxy] = []

@@ -1,6 +1,6 @@
 """What one whole proofing costs in the production shape: PostgreSQL, Redis, and stand-ins for S3 and KMS.
 
-One web process and one worker; people go all the way through the pages, four at a time. Redis stands behind
+One web process and one worker; people go all the way through the pages, four at a time. Redis runs behind
 a proxy that counts round trips. Processor time is that of the processes themselves, with what they do
 alongside, such as looking for lost wake-ups. FLOW_BESIDE names the directory of another checkout, whose web
 process and worker are measured in turn with ours; FLOW_RUNS sets how often.
@@ -23,7 +23,7 @@ from bench.flow.counting import CountingProxy
 from bench.report import Row, report
 from proofing.cli.smoke import Answers, Walk
 from proofing.contracts.images import Side
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.processes import free_port
 from proofing_devtools.services import Services, running_services
 from proofing_devtools.shape import ProductionShape
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def measure(number: int, *, checkout: str = "") -> Reading:
-    """Return the cost of one flow, from a product that was started anew, from this or another *checkout*."""
+    """Return the cost of one flow, from a freshly started product, from this or another *checkout*."""
     with ExitStack() as stack:
         if checkout:
             paths = os.pathsep.join(str(Path(checkout, root)) for root in _ROOTS)
@@ -122,7 +122,7 @@ def patience(services: Services) -> dict[str, dict[str, Any]]:
 
 
 def reading(shape: ProductionShape, services: Services, proxy: CountingProxy) -> Reading:
-    """Return every counter as it stands."""
+    """Return every counter."""
     assert shape.web is not None
     info = str(services.redis.command("INFO", "stats"))
     commands = next(line.split(":")[1] for line in info.splitlines() if line.startswith("total_commands_p"))

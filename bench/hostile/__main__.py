@@ -1,7 +1,7 @@
 """Pages of one web process while thousands of hostile connections hold on to it: what a visitor waits.
 
 A visitor opens a connection, asks for a page, and reads it to its end, from an address that is not the
-attacker's, one after the other. The quiet server of the same session stands alongside each. Attackers, server
+attacker's, one after the other. The quiet server of the same session is shown alongside. Attackers, server
 and visitor share the machine. HOSTILE_CONNECTIONS, HOSTILE_ADDRESSES and HOSTILE_KINDS set others.
 """
 

@@ -15,7 +15,7 @@ import httpx
 from bench.report import Row, quantile, report
 from proofing.cli.smoke import Answers, Walk
 from proofing.contracts.images import Side
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_devtools.product import Product
 
 RUNS = 3

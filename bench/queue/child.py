@@ -124,7 +124,7 @@ ROLES: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
 
 
 def main() -> None:
-    """Play the role that the command line names, and print what came of it."""
+    """Play the role that the command line names, and print the result."""
     name, role, dsn, *numbers = sys.argv[1:]
     silent = name == "silent"
     system = make_system("ours" if silent else name, dsn)

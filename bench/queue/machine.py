@@ -67,7 +67,7 @@ class Machine:
 
     @staticmethod
     def has(name: str) -> bool:
-        """Tell whether the libraries of a system are installed."""
+        """Return whether the libraries of a system are installed."""
         return name not in _LIBRARIES or importlib.util.find_spec(name) is not None
 
     def new_database(self, name: str) -> str:

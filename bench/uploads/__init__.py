@@ -1,1 +1,1 @@
-"""The way of a picture: encryption in the browser, decryption in the worker."""
+"""The way of an image: encryption in the browser, decryption in the worker."""

@@ -2,8 +2,8 @@
 
 Of the thread of the page, from the choice of the files until both sides are ready: its longest task, and the
 blocking time, which is what its tasks take beyond 50 ms each (W3C Long Tasks; shorter ones are not told). An
-empty page, which the same browser then shows for as long, stands alongside it. The photographs have 12
-million pixels of noise, so that decoding them costs what a camera's cost. The worker's decryption stands
+empty page, which the same browser then shows for as long, is reported alongside it. The photographs have 12
+million pixels of noise, so that decoding them costs what a camera's cost. The worker's decryption appears
 alongside a bare AES-GCM.
 """
 
@@ -28,7 +28,7 @@ from proofing.crypto.encryption import open_image, seal_image
 from proofing_devtools.product import Product
 
 RUNS = 3
-PICTURE_BYTES = 4 * 1024 * 1024
+IMAGE_BYTES = 4 * 1024 * 1024
 REPEATS = 50
 PHOTO_PIXELS = (4000, 3000)
 LONG_TASK_MILLISECONDS = 50
@@ -59,8 +59,8 @@ class Run:
 
 def decrypt_rates() -> tuple[float, float]:
     """Return gigabytes a second of `open_image` and of bare AES-GCM."""
-    picture, key, iv = os.urandom(PICTURE_BYTES), secrets.token_bytes(32), secrets.token_bytes(12)
-    body = seal_image(picture, key, iv, slot="s", side=Side.FRONT)
+    image, key, iv = os.urandom(IMAGE_BYTES), secrets.token_bytes(32), secrets.token_bytes(12)
+    body = seal_image(image, key, iv, slot="s", side=Side.FRONT)
     cipher, aad = AESGCM(key), b"v2|s|front"
 
     async def ours() -> None:
@@ -69,11 +69,11 @@ def decrypt_rates() -> tuple[float, float]:
 
     started = time.perf_counter()
     asyncio.run(ours())
-    rate = REPEATS * PICTURE_BYTES / (time.perf_counter() - started) / 1e9
+    rate = REPEATS * IMAGE_BYTES / (time.perf_counter() - started) / 1e9
     started = time.perf_counter()
     for _ in range(REPEATS):
         cipher.decrypt(iv, body, aad)
-    return rate, REPEATS * PICTURE_BYTES / (time.perf_counter() - started) / 1e9
+    return rate, REPEATS * IMAGE_BYTES / (time.perf_counter() - started) / 1e9
 
 
 def photograph(seed: int) -> bytes:
@@ -84,7 +84,7 @@ def photograph(seed: int) -> bytes:
     for quality in range(95, 0, -2):
         file = io.BytesIO()
         image.save(file, "JPEG", quality=quality)
-        if file.tell() <= PICTURE_BYTES:
+        if file.tell() <= IMAGE_BYTES:
             return file.getvalue()
     raise AssertionError("noise that does not compress")
 
@@ -140,7 +140,7 @@ def main() -> None:
         "uploads",
         [
             Row(
-                measure="worker decrypts a 4 MB picture",
+                measure="worker decrypts a 4 MB image",
                 unit="GB/s",
                 ours=statistics.median(decrypting),
                 peers={"bare AES-GCM": statistics.median(bare)},

@@ -2,7 +2,7 @@
 
 How long the requests that submit a job take (all three kinds, through their pages), how soon an ended job is
 visible on its waiting page, how many KMS calls a proofing costs, and what 500 open waiting pages weigh. Each
-run starts everything anew.
+run starts everything from scratch.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.records import StatusRecord
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.processes import free_port
 from proofing_devtools.product import Product
 from proofing_devtools.services import SECRET_BUCKET, SECRET_KEY, Services, running_services
@@ -177,7 +177,7 @@ def key_calls_per_proofing(product: Product, proofings: int) -> float:
 
 
 def run() -> dict[str, float]:
-    """Start everything anew and measure once."""
+    """Start everything from scratch and measure once."""
     port = free_port()
     with (
         tempfile.TemporaryDirectory() as directory,

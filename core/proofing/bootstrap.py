@@ -208,7 +208,7 @@ async def start(
         data_key_max_messages=settings.data_key_max_messages,
         data_key_max_seconds=settings.data_key_max_seconds,
     )
-    desk = VendorClientPool(
+    clients = VendorClientPool(
         OutboundTransport(
             proxy=settings.outbound_proxy_url, max_connections=settings.outbound_max_connections
         ),
@@ -222,7 +222,7 @@ async def start(
         sealer=sealer,
         keys=keys,
         router=configuration.router,
-        desk=desk,
+        clients=clients,
         live=configuration.live,
         deadlines=deadlines or Deadlines(),
     )
@@ -237,7 +237,7 @@ async def start(
     )
     worker = Worker(parts, runner=runner, uploads=uploads)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(desk.close)
+        stack.push_async_callback(clients.close)
         for key, backend in backends.in_order():
             count_errors(key, backend)
             stack.push_async_callback(backend.close)
@@ -359,7 +359,7 @@ def _judge(layers: Layers, plugins: PluginManager) -> tuple[Settings, list[Probl
 
 
 def _is_proxy_url(text: str) -> bool:
-    """Tell whether *text* is the URL of a forward proxy."""
+    """Return whether *text* is the URL of a forward proxy."""
     try:
         parts = urlsplit(text)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

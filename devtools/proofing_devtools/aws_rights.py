@@ -1,7 +1,7 @@
 """Who may sign requests to the stand-ins for S3 and KMS, and what their IAM policies allow them.
 
 Policies are read as far as ours go: statements that allow named actions on named resources, a trailing ``*``
-being the only wildcard, under the condition ``StringEquals``. Whatever else stands in one is refused, since
+being the only wildcard, under the condition ``StringEquals``. Anything else in one is refused, since
 what is not understood would be allowed or denied by chance. Source: IAM User Guide, "Policies and
 permissions"; KMS Developer Guide, "Condition keys for AWS KMS".
 """
@@ -31,7 +31,7 @@ class Statement:
     equals: Mapping[str, frozenset[str]]
 
     def allows(self, action: str, resource: str, conditions: Mapping[str, str]) -> bool:
-        """Tell whether *action* on *resource* is allowed under *conditions*."""
+        """Return whether *action* on *resource* is allowed under *conditions*."""
         return (
             action in self.actions
             and any(_covers(pattern, resource) for pattern in self.resources)
@@ -57,7 +57,7 @@ class Credential:
     policy: Policy | None = None
 
     def may(self, action: str, resource: str, conditions: Mapping[str, str] | None = None) -> bool:
-        """Tell whether the policy allows *action* on *resource*."""
+        """Return whether the policy allows *action* on *resource*."""
         if self.policy is None:
             return True
         return any(statement.allows(action, resource, conditions or {}) for statement in self.policy)
@@ -91,7 +91,7 @@ def read_policy(text: str, **values: str) -> Policy:
 def read_credentials(variable: str) -> list[Credential]:
     """Return the credentials that a process is given: arguments are for all to see, its environment is not.
 
-    Several stand as JSON in *variable*: ``[{"access_key": …, "secret_key": …, "policy": {…}}, …]``; otherwise
+    Several are JSON in *variable*: ``[{"access_key": …, "secret_key": …, "policy": {…}}, …]``; otherwise
     AWS's own variables name one.
     """
     several = os.environ.get(variable)
@@ -156,5 +156,5 @@ def _texts(value: str | list[str]) -> list[str]:
 
 
 def _covers(pattern: str, resource: str) -> bool:
-    """Tell whether *resource* is what *pattern* names."""
+    """Return whether *resource* is what *pattern* names."""
     return resource.startswith(pattern[:-1]) if pattern.endswith("*") else resource == pattern

@@ -100,7 +100,7 @@ class Tab(ABC):
 
     async def reload(self) -> None:
         """Load the page again, and wait until the new one has loaded."""
-        # The end of a load that is under way would be taken for that of the new page; and until a script has
+        # The end of a load in progress would be taken for that of the new page; and until a script has
         # made the answer to a post a plain page, the browser asks whether to send the post again.
         await self.wait_for(_HAS_LOADED)
         await self.evaluate("() => { window.isOldPage = true; }")
@@ -132,7 +132,7 @@ class Tab(ABC):
         await self.type_keys(text)
 
     async def is_visible(self, selector: str) -> bool:
-        """Tell whether there is a visible element for *selector* now."""
+        """Return whether there is a visible element for *selector* now."""
         return bool(await self.evaluate(_IS_VISIBLE, selector))
 
     async def text(self, selector: str) -> str:

@@ -1,4 +1,4 @@
-"""A synthetic person for tests of the service, and what her browser does with her pictures."""
+"""A synthetic person for tests of the service, and what her browser does with her images."""
 
 import hashlib
 import secrets
@@ -32,26 +32,26 @@ APPLICANT = Applicant(
 DEVICE = {"device_session_id": "pass", "request_ip": "192.0.2.7"}
 
 
-async def upload_pictures(
+async def upload_images(
     service: ProofingService,
-    pictures: Mapping[Side, bytes],
+    images: Mapping[Side, bytes],
     *,
     attempt: str | None = None,
     person: PersonRef = PERSON,
     tamper: Callable[[bytes], bytes] = lambda body: body,
 ) -> dict[str, Any]:
-    """Encrypt and upload *pictures* to a store that the server receives for.
+    """Encrypt and upload *images* to a store that the server receives for.
 
     Returns the arguments of `ProofingService.submit_uploads`. *tamper* changes each ciphertext before its
-    hash is told, as a hostile browser could.
+    hash is reported, as a hostile browser could do.
     """
     attempt = attempt or new_attempt()
     key = secrets.token_bytes(32)
-    images = {}
-    for side, picture in pictures.items():
+    uploaded = {}
+    for side, image in images.items():
         slot = await service.new_slot(person, attempt=attempt, side=side)
         iv = secrets.token_bytes(12)
-        body = tamper(seal_image(picture, key, iv, slot=slot, side=side))
+        body = tamper(seal_image(image, key, iv, slot=slot, side=side))
         signed = await service.uploads.presign(
             person.reference,
             attempt=attempt,
@@ -60,8 +60,8 @@ async def upload_pictures(
             sha256=hashlib.sha256(body).digest(),
         )
         await send(service, signed, body)
-        images[side] = EncryptedImage(slot=slot, iv=iv)
-    return {"attempt": attempt, "encryption_key": key, "images": images}
+        uploaded[side] = EncryptedImage(slot=slot, iv=iv)
+    return {"attempt": attempt, "encryption_key": key, "images": uploaded}
 
 
 async def send(service: ProofingService, signed: PresignedUpload, body: bytes) -> None:

@@ -208,7 +208,7 @@ class FirefoxTab(Tab):
 
 
 def _is_failure(entry: dict[str, Any]) -> bool:
-    """Tell whether a script threw, or a policy was broken; a connection that fails is part of some tests."""
+    """Return whether a script threw, or a policy was broken; some tests make connections fail."""
     return entry["level"] == "error" and "a connection to the server" not in entry["text"]
 
 

@@ -36,7 +36,7 @@ class Hostility(StrEnum):
     HALF_HEADER = "half_header"
     #: Send a header byte by byte, one a second.
     DRIBBLING_HEADER = "dribbling_header"
-    #: Send the whole request and keep what comes of it: event streams.
+    #: Send the whole request and keep the response: event streams.
     REQUEST = "request"
     #: Send the request's head and then its body byte by byte, one a second.
     SLOW_BODY = "slow_body"

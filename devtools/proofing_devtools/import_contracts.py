@@ -1,6 +1,6 @@
-"""What import-linter cannot be told by name, because the next plugin has none yet.
+"""A contract that import-linter cannot state by name, because the next plugin has none yet.
 
-The contract is made anew at each run from the installed entry points: pyproject.toml lists no plugin, so no
+The contract is generated at each run from the installed entry points: pyproject.toml lists no plugin, so no
 new one can be forgotten. https://import-linter.readthedocs.io/en/stable/custom_contract_types/
 """
 

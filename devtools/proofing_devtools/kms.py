@@ -111,7 +111,7 @@ class KMSServer:
         self._ask("UpdateAlias", {"AliasName": alias, "TargetKeyId": key_id})
 
     def _answers(self) -> bool:
-        """Tell whether it serves requests."""
+        """Return whether it serves requests."""
         try:
             self._ask("ListAliases", {})
         except (OSError, http.client.HTTPException):

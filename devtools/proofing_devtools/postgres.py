@@ -8,7 +8,7 @@ through a user namespace where the kernel allows it and ``setpriv`` elsewhere.
     with running_postgres() as server:
         dsn = server.new_database()
 
-Durability is off unless asked for: a test loses nothing by a power cut.
+Durability is off unless requested: a test loses nothing by a power cut.
 """
 
 import contextlib

@@ -127,7 +127,7 @@ def running_prometheus(
 
 
 def _is_ready(url: str) -> bool:
-    """Tell whether the server answers."""
+    """Return whether the server answers."""
     try:
         with urllib.request.urlopen(f"{url}/-/ready", timeout=2):  # noqa: S310 - our own server
             return True

@@ -300,7 +300,7 @@ def _await(is_so: Callable[[], bool]) -> None:
 
 
 def _knows(server: RedisServer, *, nodes: int) -> bool:
-    """Tell whether *server* holds its cluster for whole, with that many *nodes*."""
+    """Return whether *server* holds its cluster for whole, with that many *nodes*."""
     info = str(server.command("CLUSTER", "INFO"))
     return "cluster_state:ok" in info and f"cluster_known_nodes:{nodes}\r" in info
 

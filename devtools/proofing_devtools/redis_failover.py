@@ -35,7 +35,7 @@ class RedisPair:
     url: str
 
     def is_promoted(self) -> bool:
-        """Tell whether the replica is in charge."""
+        """Return whether the replica is in charge."""
         with contextlib.suppress(OSError):  # a server that is promoted hangs up
             return "role:master" in str(self.replica.command("INFO", "replication"))
         return False
@@ -90,7 +90,7 @@ def _running_sentinel(primary: RedisServer, password: str) -> Iterator[int]:
 
 
 def _listens(port: int) -> bool:
-    """Tell whether somebody takes connections on *port*."""
+    """Return whether somebody takes connections on *port*."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -1,7 +1,7 @@
 """The processes of the production shape, each with no more rights than its role.
 
 Each role has a credential of its own for S3 and KMS, under the policy of the plugin ``aws``, and a login of
-its own for PostgreSQL, under the roles of the plugin ``postgres``; the login stands in a secrets object that
+its own for PostgreSQL, under the roles of the plugin ``postgres``; the login is in a secrets object that
 only this role may read.
 """
 

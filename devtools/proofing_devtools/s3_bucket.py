@@ -31,7 +31,7 @@ class CORSRule:
     headers: frozenset[str] = frozenset({"content-type", "if-none-match", "x-amz-checksum-sha256"})
 
     def allows(self, origin: str, method: str, headers: frozenset[str] = frozenset()) -> bool:
-        """Tell whether a page of *origin* may send *method* with *headers* (lower case)."""
+        """Return whether a page of *origin* may send *method* with *headers* (lower case)."""
         return origin == self.origin and method in self.methods and headers <= self.headers
 
 

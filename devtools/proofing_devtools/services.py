@@ -2,7 +2,7 @@
 
 `running_services` starts them and says which settings and variables lead to them; `make run-services` and the
 tests of the production shape use it. The stand-ins check every signature, so credentials are real ones of
-their own; they stand in the environment, as the AWS chain expects. The owner of the account may do
+their own; they are in the environment, as the AWS chain expects. The owner of the account may do
 everything; each role has a credential alongside, with the policy that the plugin ``aws`` has for it.
 """
 
@@ -55,7 +55,7 @@ class Services:
 
 
 def role_secret_key(role: str) -> str:
-    """Return where the secrets of *role* stand, which it alone may read."""
+    """Return the location of the secrets of *role*, which it alone may read."""
     return f"{ENVIRONMENT}/{role}.yaml"
 
 

@@ -95,7 +95,7 @@ def running_web(directory: Path, settings: Mapping[str, Any] | None = None) -> I
 
 
 async def pending_session(web: WebProcess, **data: Any) -> tuple[str, str]:
-    """Make a session whose resolution job is under way forever; return the ids of session and job.
+    """Make a session whose resolution job is in progress forever; return the ids of session and job.
 
     Args:
         web: the process whose stores are used.

@@ -53,7 +53,7 @@ napoleon_custom_sections = ["Source"]
 html_theme = "furo"
 html_title = f"Proofing {version}"
 html_favicon = str(ROOT / "server/proofing_server/static/icon.svg")
-# No font, script or picture comes from another host, and nothing is counted.
+# No font, script or image comes from another host, and nothing is counted.
 html_extra_path = ["pages"]
 html_static_path = ["static"]
 html_css_files = ["site.css"]

@@ -12,7 +12,7 @@ _HEAD = """\
 
 Each alarm has one name: in Prometheus (`deploy/monitoring/rules.yaml`), in CloudWatch (`terraform/`), and as
 a page of the runbook. *page*: somebody has to act now; *ticket*: during the next working day.
-*May bring*: alarms that the same reason may bring about. `deploy/monitoring/prometheus.yml` is an example
+*May bring*: alarms that the same reason may cause. `deploy/monitoring/prometheus.yml` is an example
 of a configuration, `dashboard.json` a dashboard for Grafana. For an installation with a runbook of its own:
 `python -m scripts.monitoring.generate --rules rules.yaml --runbook https://…`
 

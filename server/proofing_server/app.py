@@ -202,7 +202,7 @@ def _in_time(handler: Handler) -> Handler:
     """
 
     async def answer(request: Request) -> Response:
-        # A task of its own, which goes on when time is up: it may have just read a result that is read once.
+        # A task of its own, which continues after the deadline: it may have read a result that is read once.
         showing = asyncio.ensure_future(handler(request))
         try:
             done, _ = await asyncio.wait({showing}, timeout=_PAGE_SECONDS)
@@ -288,7 +288,7 @@ async def _no_session(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """Say that proofing is switched off; who has a session may leave."""
+    """Say that proofing is switched off; a person with a session may leave."""
     assert isinstance(error, UnavailableError)  # noqa: S101 - registered for this class
     note_cause(request.scope, error)
     if is_api(request):

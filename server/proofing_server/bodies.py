@@ -168,7 +168,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def _has_body(scope: Scope) -> bool:
-    """Tell whether the request announces a body."""
+    """Return whether the request announces a body."""
     names = {name for name, _ in scope["headers"]}
     return b"transfer-encoding" in names or _declared_length(scope) > 0
 

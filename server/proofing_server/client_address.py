@@ -38,7 +38,7 @@ class TrustedProxies:
         return cls(networks=tuple(ipaddress.ip_network(text) for text in setting))
 
     def trusts(self, peer: str) -> bool:
-        """Tell whether a connection from *peer* is one of a trusted proxy."""
+        """Return whether a connection from *peer* is one of a trusted proxy."""
         return self._is_proxy(parse_address(peer), 0)
 
     def resolve(self, scope: MutableMapping[str, Any]) -> tuple[str, str]:
@@ -57,7 +57,7 @@ class TrustedProxies:
         return str(address or peer), scheme
 
     def _is_proxy(self, address: IPv4Address | IPv6Address | None, passed: int) -> bool:
-        """Tell whether *address*, found after *passed* others, is a trusted proxy's."""
+        """Return whether *address*, found after *passed* others, is a trusted proxy's."""
         if self.hops:
             return passed < self.hops
         return address is not None and any(address in network for network in self.networks)

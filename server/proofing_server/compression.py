@@ -1,7 +1,7 @@
 """Compressed answers, for clients that take gzip, where nothing secret can be guessed from their length.
 
 Compression tells by its length whether a text that an attacker chooses repeats a secret alongside it
-(BREACH). So the CSRF token is masked anew in every page that may be compressed, and a page of a session that
+(BREACH). So the CSRF token differs in every page that may be compressed, and a page of a session that
 holds personal data is sent as it is. Static files are public, and compressed once.
 docs/adr/0019-connections.md
 """
@@ -65,7 +65,7 @@ def compress(request: Request, response: Response) -> None:
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Tell whether the client takes gzip (RFC 9110, 12.5.3)."""
+    """Return whether the client takes gzip (RFC 9110, 12.5.3)."""
     weights: dict[str, float] = {}
     for entry in ",".join(request.headers.getlist("accept-encoding")).lower().split(","):
         coding, _, parameters = entry.partition(";")

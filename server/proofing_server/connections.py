@@ -3,7 +3,7 @@
 A connection that makes the server wait costs its sender nothing, so those go first: when a cap is reached,
 the one that has left an answer unread for the longest time is closed, then one that sends requests ahead of
 its answers, then the oldest one that never sent a whole request, then the one that has been idle for the
-longest, then the one whose request body has been under way for the longest. Only when everything that is
+longest, then the one whose request body has been in progress for the longest. Only when everything that is
 left is being answered and read, the newcomer is refused.
 docs/adr/0019-connections.md
 """
@@ -42,7 +42,7 @@ class Phase(Enum):
     NEW = auto()
     #: It waits for the next request.
     IDLE = auto()
-    #: The body of a request is under way.
+    #: The body of a request is in progress.
     RECEIVING = auto()
     #: A request is being answered. Never closed for another one.
     ANSWERING = auto()

@@ -105,7 +105,7 @@ def reset_from(
 
     Args:
         data: of the session.
-        page: the form that is answered anew.
+        page: the form whose answer changes.
         keep_answer: keep what the person entered there; only the job of the step is forgotten.
         steps: in their order.
     """
@@ -121,10 +121,10 @@ def reset_from(
 
 
 def shows_canceled(data: SessionData, kind: JobKind) -> bool:
-    """Tell whether the problem on show is that a job of this *kind* was canceled."""
+    """Return whether the problem on show is that a job of this *kind* was canceled."""
     return data.problem is not None and data.problem.kind is kind and data.problem.screen == "canceled"
 
 
 def _has_problem(data: SessionData, kind: JobKind) -> bool:
-    """Tell whether the outcome of a job of this *kind* is on show."""
+    """Return whether the outcome of a job of this *kind* is on show."""
     return data.problem is not None and data.problem.kind is kind

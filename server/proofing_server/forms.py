@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from proofing.base.text import UnsafeTextError, is_visible, normalize
 from proofing.contracts.applicant import (
+    HOME_ADDRESS,
     MAX_TEXT_CHARACTERS,
     MILITARY_CITIES,
     MILITARY_STATES,
@@ -17,7 +18,6 @@ from proofing.contracts.applicant import (
     parse_ssn,
     parse_zipcode,
 )
-from proofing.sessions.data import HOME_ADDRESS
 
 
 @dataclass(slots=True, repr=False)
@@ -102,7 +102,7 @@ def _read_number(
 
 
 def _is_blank(text: str) -> bool:
-    """Tell whether *text* shows nothing."""
+    """Return whether *text* shows nothing."""
     try:
         return not is_visible(normalize(text))
     except UnsafeTextError:

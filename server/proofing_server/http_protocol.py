@@ -26,7 +26,7 @@ WRITE_SECONDS = 30.0
 _SEND_BYTES = 16 * 1024
 #: How long a refused connection may take to send the request that 503 answers.
 _REFUSAL_SECONDS = 2.0
-#: What is read at a time: each connection with a form under way holds a few times as much.
+#: What is read at a time: each connection with a form in progress holds a few times as much.
 _RECEIVE_BYTES = 32 * 1024
 #: Between two answers to requests that were sent ahead of earlier answers, over all connections.
 AHEAD_SECONDS = 0.02
@@ -190,7 +190,7 @@ class HTTPProtocol(H11Protocol):
         super().on_response_complete()
 
     def shutdown(self) -> None:
-        """Close, or have the response under way announce that the connection closes."""
+        """Close, or have the response in progress announce that the connection closes."""
         cycle = getattr(self, "cycle", None)  # typed as if there were always one
         if cycle is not None and not cycle.response_started:
             cycle.default_headers = [*cycle.default_headers, _CLOSE]
@@ -229,7 +229,7 @@ class HTTPProtocol(H11Protocol):
             cycle.message_event.set()
 
     def _set_timer(self, seconds: float | None) -> None:
-        """Set the connection's deadline anew, or lift it."""
+        """Reset the connection's deadline, or remove it."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None if seconds is None else self.loop.call_later(seconds, self._time_is_up)

@@ -1,4 +1,4 @@
-"""The first look at an image that came in a form post; the job's own gate looks again.
+"""The first look at an image that came in a form post; the job checks it again.
 
 `static/images.js` does the same in the browser.
 """
@@ -8,7 +8,7 @@ import binascii
 import re
 
 from proofing.base.errors import ImageError
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 
 _DATA_URL = b"data:"
 _DATA_URL_HEAD = re.compile(rb"data:[^,]{0,90};base64,", re.IGNORECASE)
@@ -32,7 +32,7 @@ def check_image(content: bytes, *, allow_text: bool) -> tuple[str | None, bytes]
 
 
 def decode_data_url(content: bytes) -> bytes | None:
-    """Return the bytes that a base64 data URL holds, or None when it is none.
+    """Return the bytes that a base64 data URL holds, or None when it is not one.
 
     Spaces are skipped and the padding may be left out, as browsers do (Infra standard, forgiving base64).
     """

@@ -20,9 +20,9 @@ from proofing_server.site import Site
 class Stage(StrEnum):
     """How a job looks from its page."""
 
-    #: Under way, within the time that the page promises.
+    #: In progress, within the time that the page promises.
     WAITING = "in_progress"
-    #: Under way for longer than that; still followed.
+    #: In progress for longer than that; still tracked.
     LATE = "late"
     #: Parked for longer than that, because a vendor answers later; still followed.
     PENDING = "pending"
@@ -50,7 +50,7 @@ class JobView:
 
 
 def is_fresh(site: Site, submitted_at: float) -> bool:
-    """Tell whether an attempt may still be on its way into store and queue."""
+    """Return whether an attempt may still be on its way into store and queue."""
     return site.service.now() - submitted_at <= _SUBMIT_SECONDS
 
 
@@ -97,7 +97,7 @@ async def apply_result(
     record, result = finished.record, finished.result
 
     def adopt(data: SessionData) -> None:
-        """Take in what the job ended with, if the session still waits for it."""
+        """Store the result of the job, if the session still waits for it."""
         if data.pending_id(kind) != result_id:
             return
         _remember_failures(data, kind, record, result)

@@ -28,7 +28,7 @@ class KeptUploads:
 
 
 def has_key(data: SessionData, attempt: str) -> bool:
-    """Tell whether the sealed key of *attempt* is kept."""
+    """Return whether the sealed key of *attempt* is kept."""
     return attempt in data.image_keys
 
 

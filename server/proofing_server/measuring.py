@@ -96,8 +96,8 @@ def count_refused(
 ) -> None:
     """Count a step that was refused because of *cause*, and write its line: classes and kinds only.
 
-    That proofing is switched off is known to who has done that, and every page would repeat it: of that
-    *lines* lets one pass a minute.
+    Operators know when they have switched proofing off, and every page would repeat it: *lines* lets one such
+    line pass a minute.
     """
     backend, reason, fields = "", "unknown", {}
     if isinstance(cause, UnavailableError):

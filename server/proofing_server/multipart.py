@@ -45,7 +45,7 @@ async def read_multipart(
 
     Raises:
         HTTPException: 415 when it is not a multipart form, 400 when it cannot be read.
-        StoreUnavailableError: too many forms are under way.
+        StoreUnavailableError: too many forms are in progress.
     """
     media_type, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")

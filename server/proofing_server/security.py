@@ -194,7 +194,7 @@ class Guard:
                 await response(scope, receive, guarded_send)
 
     def _may_pass(self, scope: Scope) -> bool:
-        """Tell whether the request comes from our own pages, if it wants to change anything.
+        """Return whether the request comes from our own pages, if it wants to change anything.
 
         A pre-signed upload is its own permission, as it is at any object store; reports change nothing.
         """
@@ -217,7 +217,7 @@ def _log_failure(scope: Scope, error: Exception) -> None:
 
 
 def is_same_origin(headers: Headers, public_url: str) -> bool:
-    """Tell whether a request was made by a page of *public_url*.
+    """Return whether a request was made by a page of *public_url*.
 
     Sec-Fetch-Site decides where it is sent. Older browsers (Safari before 16.4, Firefox before 90) have only
     Origin, which the policy ``no-referrer`` would hide from us as well (Fetch, "append a request Origin

@@ -22,7 +22,7 @@ from proofing_server.http_protocol import protocol_class
 _MAX_HEADER_BYTES = 16 * 1024
 #: Connections that the kernel completes while we are busy.
 _BACKLOG = 4096
-#: Connections that are taken at once, before requests of others go on.
+#: Connections that are taken at once, before requests of others continue.
 _ACCEPTED_AT_ONCE = 32
 
 
@@ -46,7 +46,7 @@ class _Server(uvicorn.Server):
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
 
     def stop(self, *, patience_seconds: float) -> None:
-        """Listen no more, and end once the requests under way are answered, at the latest after so long."""
+        """Listen no more, and end once the requests in progress are answered, at the latest after so long."""
         self.config.timeout_graceful_shutdown = math.ceil(patience_seconds)
         self.should_exit = True
 
@@ -58,7 +58,7 @@ async def serve(service: ProofingService, listeners: Sequence[socket.socket], *,
         service: what the pages call.
         listeners: bound sockets, as of `proofing.base.listening.listen_sockets`; closed at the end.
         stop: set once to stop. Open event streams end at once; after `web_drain_seconds` nothing new is
-            taken, and what is under way is answered.
+            taken, and what is in progress is answered.
     """
     settings = service.settings
     table = ConnectionTable(

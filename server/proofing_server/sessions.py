@@ -95,7 +95,7 @@ class Session:
             change: changes the data that it is given, and must do nothing else: when another request, on any
                 host, has changed the session meanwhile, it is called again with the newest data. Nothing
                 is kept when it raises.
-            consumes: result id of the job whose result *change* takes in; deleted once the data is kept.
+            consumes: result id of the job whose result *change* stores; deleted once the data is kept.
 
         Raises:
             SessionMissingError: the session ended in the meantime.
@@ -157,6 +157,13 @@ class Sessions:
         if touch and self._service.now() - session.data.saved_at > _TOUCH_SECONDS:
             await session.touch()
         return session
+
+    async def find_if_any(self, request: Request) -> Session | None:
+        """Return the session of *request*, or None, for pages that people without one may see."""
+        try:
+            return await self.find(request)
+        except SessionMissingError:
+            return None
 
     async def open(self, session_id: str) -> Session | None:
         """Return the session with this id, or None when there is none, or no longer."""

@@ -203,7 +203,7 @@ def go_to(path: str) -> RedirectResponse:
 
 
 def is_api(request: Request) -> bool:
-    """Tell whether the answer should be JSON."""
+    """Return whether the answer should be JSON."""
     return request.url.path.startswith(("/api/", "/uploads/", "/reports/", "/healthz"))
 
 

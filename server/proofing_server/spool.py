@@ -48,18 +48,18 @@ class Forms:
     def begin_file(self) -> None:
         """Count a file on disk. Raises `StoreUnavailableError`: there are too many."""
         if self._files >= MAX_FILES:
-            raise StoreUnavailableError("too many forms are under way", trouble=Trouble.OVERLOAD)
+            raise StoreUnavailableError("too many forms are in progress", trouble=Trouble.OVERLOAD)
         self._files += 1
 
     def add_bytes(self, count: int) -> None:
         """Count bytes on disk. Raises `StoreUnavailableError`: there are too many."""
         if self._spooled + count > self.max_spooled_bytes:
-            raise StoreUnavailableError("too many bytes of forms are under way", trouble=Trouble.OVERLOAD)
+            raise StoreUnavailableError("too many bytes of forms are in progress", trouble=Trouble.OVERLOAD)
         self._spooled += count
         WEB_SPOOLED_BYTES.inc(count)
 
     def end_file(self, count: int) -> None:
-        """Give back a file and its bytes."""
+        """Release a file and its bytes."""
         self._files -= 1
         self._spooled -= count
         WEB_SPOOLED_BYTES.dec(count)
@@ -94,7 +94,7 @@ class Forms:
             self._wake()
 
     def _is_over(self, count: int) -> bool:
-        """Tell whether *count* more bytes are too many."""
+        """Return whether *count* more bytes are too many."""
         return self._open > 0 and self._open + count > self.open_bytes
 
     def _renew(self, turn: "asyncio.Future[None]") -> "asyncio.Future[None]":
@@ -166,7 +166,7 @@ class SpooledFile:
         return await asyncio.to_thread(self._read)
 
     def close(self) -> None:
-        """Delete it. Harmless when repeated."""
+        """Delete it. Idempotent."""
         self._buffer.clear()
         if self._file is not None:
             self._file.close()

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from proofing.base.metrics import EVENT_STREAMS_OPEN, EVENT_STREAMS_REFUSED
 
-#: Tabs of one session that are told at once; further ones poll.
+#: Streams that one session may have at the same time; further tabs poll.
 MAX_PER_SESSION = 8
 _RETRY_SECONDS = 15
 
@@ -37,7 +37,7 @@ class StreamSlots:
     _sessions: Counter[str] = field(default_factory=Counter)
 
     def is_full(self, owner: StreamOwner) -> bool:
-        """Tell whether *owner* may open no further stream, before anything else is done for it."""
+        """Return whether *owner* may open no further stream, before anything else is done for it."""
         reason = ""
         if self._sessions[owner.session_id] >= MAX_PER_SESSION:
             reason = "session"

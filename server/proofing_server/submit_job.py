@@ -1,4 +1,4 @@
-"""Submitting a job from a page: one at a time, harmless when repeated, nothing lost when a store fails.
+"""Submitting a job from a page: one at a time, idempotent, nothing lost when a store fails.
 
 The session is the claim: before anything is submitted, the attempt's id is written into it in one atomic
 change, which has no time limit and asks no host how late it is. Of two submits at once, on whichever hosts,
@@ -91,7 +91,7 @@ class _Claim:
         return None
 
     async def release(self, session: Session) -> None:
-        """Open the step again as it was, unless the person has moved on; later, when the store is away."""
+        """Open the step again as it was, unless the person has moved on; later, when the store is down."""
         try:
             await session.update(self._restore)
         except StoreUnavailableError:

@@ -50,7 +50,7 @@ class Texts:
         return str(form).format_map({"count": count, **values})
 
     def has(self, key: str) -> bool:
-        """Tell whether something stands under *key*."""
+        """Return whether *key* exists."""
         return key in self._branches
 
     def branch(self, key: str) -> Any:
@@ -106,7 +106,7 @@ def load_texts(language: str = DEFAULT_LANGUAGE) -> Texts:
 
 
 def choose_language(accept_language: str) -> str:
-    """Return the language the browser asked for first, of those we have."""
+    """Return the language the browser requested first, of those we have."""
     for part in accept_language[:_MAX_HEADER_CHARACTERS].split(","):
         language = part.split(";")[0].strip().lower().split("-")[0]
         if language in languages():
@@ -115,7 +115,7 @@ def choose_language(accept_language: str) -> str:
 
 
 def fits(own: Any, english: Any) -> bool:
-    """Tell whether *own* can take the place of the *english* text, list or map: same shape, no new values."""
+    """Return whether *own* can replace the *english* text, list or map: same shape, no new values."""
     if isinstance(english, list):
         same = isinstance(own, list) and len(own) == len(english)
         return same and all(map(fits, own, english))

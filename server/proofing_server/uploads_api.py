@@ -96,10 +96,10 @@ async def finish(request: Request) -> Response:
     key = _decode(body["key"], KEY_BYTES) if "key" in body else None
     if key is None and not kept_uploads.has_key(session.data, attempt):
         return problem_json(409, "key_needed")
-    desk, owner = site.service.uploads, session.person.reference
+    uploads, owner = site.service.uploads, session.person.reference
     try:
-        expires_at = await desk.expires_at(owner, attempt=attempt, slot=slot, side=side)
-        sealed = await desk.seal_key(owner, attempt=attempt, key=key) if key is not None else None
+        expires_at = await uploads.expires_at(owner, attempt=attempt, slot=slot, side=side)
+        sealed = await uploads.seal_key(owner, attempt=attempt, key=key) if key is not None else None
     except UploadRefusedError as error:
         return problem_json(error.status, error.code)
     upload = KeptUpload(
@@ -121,7 +121,7 @@ async def finish(request: Request) -> Response:
     if not has_key:
         return problem_json(409, "key_needed")
     if earlier is not None:
-        await desk.release(owner, earlier)
+        await uploads.release(owner, earlier)
     return JSONResponse({})
 
 

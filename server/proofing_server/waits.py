@@ -28,7 +28,7 @@ class Waits:
 
     @property
     def seconds(self) -> float:
-        """All of them so far, the one under way included."""
+        """All of them so far, the one in progress included."""
         return self._ended + (time.monotonic() - self._since if self._since is not None else 0.0)
 
     @contextlib.contextmanager

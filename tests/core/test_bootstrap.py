@@ -42,7 +42,7 @@ def environment(bare_environment, settings_file, monkeypatch):
 
 @pytest.mark.parametrize("command", ["check", "settings", "migrate", "jobs", "worker", "run", "web"])
 def test_production_refuses_what_is_for_one_machine(environment, capsys, command):
-    """Local stores, mocks and plain http: all told at once, with exit code 78, and no value."""
+    """Local stores, mocks and plain http: all reported at once, with exit code 78, and no value."""
     environment("production", outbound_proxy=f"socks://user:{SECRET}@proxy", worker_slots=f"x{SECRET}")
     assert main([command]) == 78
     output = capsys.readouterr().err
@@ -132,7 +132,7 @@ async def test_a_file_that_is_deleted_is_a_refused_edit(settings_file):
     assert [problem.key for problem in configuration.live.refused] == ["file"]
 
 
-def test_a_missing_plugin_is_told_beside_what_follows_from_it(environment, capsys):
+def test_a_missing_plugin_is_reported_with_its_consequences(environment, capsys):
     """Not only that the secret store is missing, but why."""
     environment("test", plugins=["huey", "mock", "ghost"], locale=SECRET)
     assert main(["check"]) == 78
@@ -154,7 +154,7 @@ def test_a_wrong_section_of_the_secret_store_hides_nothing(environment, capsys):
 
 
 async def test_two_plugins_with_one_proofer_are_a_problem(settings_file, odd_plugin):
-    """Told like every other problem."""
+    """Reported like every other problem."""
     twin = ProoferDescriptor(name="mock", kind=ProoferKind.RESOLUTION, make=lambda _settings: None)
     path = settings_file(**odd_plugin([twin]), quue="x")
     with pytest.raises(ConfigurationError) as caught:
@@ -184,14 +184,14 @@ SEVERAL = {
 
 
 def keys_told(capsys):
-    """Return the keys of the problems that were told, in their order."""
+    """Return the keys of the reported problems, in order."""
     lines = capsys.readouterr().err.splitlines()[1:]
     return [line.removeprefix("  settings.yaml (default): ").partition(": ")[0] for line in lines]
 
 
 @pytest.mark.parametrize("alongside", [{}, {"idv_available": "maybe"}, {"idv_available": 7, "quue": 1}])
-def test_every_kind_of_problem_is_told_at_once(environment, capsys, alongside):
-    """Wrong fields hide neither rules between keys nor names that no plugin offers; none is told twice."""
+def test_every_kind_of_problem_is_reported_at_once(environment, capsys, alongside):
+    """Wrong fields hide neither rules between keys nor names that no plugin offers; each is reported once."""
     environment("test", **SEVERAL, **alongside)
     assert main(["check"]) == 78
     assert sorted(keys_told(capsys)) == sorted(
@@ -236,7 +236,7 @@ def test_a_stand_in_is_not_refused_in_production(environment, capsys):
 
 
 def test_wrong_secrets_hide_nothing(environment, odd_plugin, capsys):
-    """A key that is not a key is told alongside the rest, and is not shown."""
+    """A key that is not a key is reported alongside the rest, and is not shown."""
 
     class Wrong:
         async def load(self):
@@ -271,7 +271,7 @@ class Breaks:
 
 
 @pytest.mark.parametrize("where", ["make", "load"])
-def test_a_broken_secret_store_is_told_in_one_line(environment, odd_plugin, capsys, where):
+def test_a_broken_secret_store_is_reported_in_one_line(environment, odd_plugin, capsys, where):
     """Missing libraries and foreign errors of the first plugin that is used, like those of all others."""
 
     def make(_context):
@@ -364,11 +364,11 @@ async def test_a_reload_is_held_to_the_rules_of_a_start(settings_file):
     path = settings_file()
     configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
     values = yaml.safe_load(path.read_text())
-    for vendor, stands in (("ghost", "mock"), ("mock", "mock")):
+    for vendor, effective in (("ghost", "mock"), ("mock", "mock")):
         values["default"] |= {"document_vendor": vendor, "partner_name": vendor}
         path.write_text(yaml.safe_dump(values))
         configuration.live.look_seconds = 0.0
-        assert configuration.live.current.document_vendor == stands
+        assert configuration.live.current.document_vendor == effective
     assert configuration.live.current.partner_name == "mock"
 
 
@@ -424,7 +424,7 @@ async def test_a_vendor_that_answers_later_needs_jobs(settings_file, key, vendor
 
 
 def edit(path, live, **values):
-    """Change the default block of *path*, and return the settings in force then."""
+    """Change the default block of *path*, and return the settings in effect then."""
     blocks = yaml.safe_load(path.read_text())
     blocks["default"] |= values
     path.write_text(yaml.safe_dump(blocks))
@@ -522,7 +522,7 @@ async def test_an_idle_process_follows_the_file(settings_file):
         await eventually(lambda: configuration.live._settings.partner_name == "edited")
 
 
-async def test_backends_that_cannot_be_made_are_all_told(settings_file, odd_plugin):
+async def test_backends_that_cannot_be_made_are_all_reported(settings_file, odd_plugin):
     """A missing library names what to install, a foreign error its class; both at once, and no text."""
 
     def without_library(_context):
@@ -601,7 +601,7 @@ async def test_what_was_opened_is_closed_when_the_start_fails(settings_file):
 
 
 async def test_a_check_looks_at_every_backend(settings_file):
-    """One that is away does not hide the others, whichever it is."""
+    """One that is down does not hide the others, whichever it is."""
     events, given = watched(
         key_service=StoreUnavailableError("no key"), queue=QueueUnavailableError("no queue")
     )

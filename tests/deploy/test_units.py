@@ -71,7 +71,7 @@ def test_cpu_children_can_take_files_from_themselves(role):
 
 
 def test_the_limits_of_a_drain_are_named_where_it_is_set():
-    """Who raises `worker_drain_seconds` reads there what kills a worker before its drain is over."""
+    """For operators who raise `worker_drain_seconds`: what kills a worker before its drain ends."""
     page = (ROOT / "docs/howto/operate.md").read_text()
     section = page.partition("\n## Restart without errors\n")[2].partition("\n## ")[0]
     rows = {line.split("|")[1].strip(): line for line in section.splitlines() if line.startswith("| ")}

@@ -11,7 +11,7 @@ STATEMENT: dict[str, Any] = {
     "Sid": "One",
     "Effect": "Allow",
     "Action": ["s3:GetObject"],
-    "Resource": "arn:aws:s3:::${bucket}/pictures/*",
+    "Resource": "arn:aws:s3:::${bucket}/images/*",
     "Condition": {"StringEquals": {"kms:EncryptionContext:purpose": ["args", "result"]}},
 }
 ARGUMENTS = {"kms:EncryptionContext:purpose": "args"}
@@ -25,12 +25,12 @@ def policy_text(**values: Any) -> str:
 def test_action_resource_and_condition_must_all_fit() -> None:
     """Each of the three is compared exactly, but for the rest behind a trailing asterisk."""
     signer = Credential(access_key="a", secret_key="s", policy=read_policy(policy_text(), bucket="images"))
-    assert signer.may("s3:GetObject", "arn:aws:s3:::images/pictures/one", ARGUMENTS)
-    assert not signer.may("s3:PutObject", "arn:aws:s3:::images/pictures/one", ARGUMENTS)
+    assert signer.may("s3:GetObject", "arn:aws:s3:::images/images/one", ARGUMENTS)
+    assert not signer.may("s3:PutObject", "arn:aws:s3:::images/images/one", ARGUMENTS)
     assert not signer.may("s3:GetObject", "arn:aws:s3:::images/other", ARGUMENTS)
-    assert not signer.may("s3:GetObject", "arn:aws:s3:::images/pictures/one")
+    assert not signer.may("s3:GetObject", "arn:aws:s3:::images/images/one")
     session = {"kms:EncryptionContext:purpose": "session"}
-    assert not signer.may("s3:GetObject", "arn:aws:s3:::images/pictures/one", session)
+    assert not signer.may("s3:GetObject", "arn:aws:s3:::images/images/one", session)
 
 
 def test_no_policy_allows_everything_and_an_empty_one_nothing() -> None:

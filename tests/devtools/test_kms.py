@@ -188,7 +188,7 @@ def test_the_signature_covers_the_request(kms: KMSServer) -> None:
 
 
 def test_rights_are_checked_by_encryption_context(kms: KMSServer) -> None:
-    """Who may unwrap for one purpose is refused every other, also without a context or with a false one."""
+    """Permission to unwrap for one purpose permits no other, also without a context or with a false one."""
     web, owner = make_client(kms, WEB), make_client(kms)
     made = {
         purpose["purpose"]: web.generate_data_key(
@@ -270,7 +270,7 @@ def test_nonsense_is_refused(kms: KMSServer) -> None:
         assert ask(kms.url, body, signed_headers(kms, body)) == "SerializationException"
 
 
-def test_a_program_that_does_not_come_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_does_not_come_up_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without moto the message says what to install."""
     monkeypatch.setattr("proofing_devtools.kms.sys.executable", "/bin/false")
     with pytest.raises(RuntimeError, match=r"moto\[kms\]"):

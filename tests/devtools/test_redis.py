@@ -26,7 +26,7 @@ def test_the_port_is_closed_after_the_block() -> None:
         server.command("PING")
 
 
-def test_a_password_is_asked_and_stands_in_no_process_list() -> None:
+def test_a_password_is_asked_and_is_in_no_process_list() -> None:
     """The password opens the server, and argv does not show it."""
     with running_redis(password="letmein-synthetic") as server:
         assert server.command("PING") == "PONG"

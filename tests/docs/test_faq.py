@@ -49,7 +49,7 @@ def messages() -> set[str]:
 
 
 def is_written(heading: str, messages: set[str]) -> bool:
-    """Tell whether a message has exactly the words of *heading*, with anything in place of each `…`."""
+    """Return whether a message has exactly the words of *heading*, with anything in place of each `…`."""
     pattern = ".*".join(re.escape(part) for part in heading.split("…"))
     return any(re.fullmatch(pattern, message, re.DOTALL) for message in messages)
 

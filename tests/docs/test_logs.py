@@ -76,7 +76,7 @@ def test_failures_and_attacks_are_no_information():
     assert quiet == set()
 
 
-def test_no_event_stands_in_two_rows():
+def test_no_event_is_in_two_rows():
     """One event, one level, one meaning; the two queues share the failures that mean the same."""
     names = [event for events, _level, _fields in rows() for event in events]
     assert {name for name in names if names.count(name) > 1} <= {"handler_failed"}
@@ -96,7 +96,7 @@ def test_loggers_bear_the_name_of_their_module(path):
             assert argument == "__name__" or argument.endswith(".__module__"), f"line {node.lineno}"
 
 
-def test_every_field_of_an_event_stands_in_a_row_of_it():
+def test_every_field_of_an_event_is_in_a_row_of_it():
     """Fields that are passed by name; *the same* are those that every line about a job has."""
     for path, call in calls():
         output = " ".join(fields for events, _level, fields in rows() if call.args[1].value in events)

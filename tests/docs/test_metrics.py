@@ -120,7 +120,7 @@ def test_the_page_lists_every_metric():
 
 
 def test_queue_wide_numbers_are_to_be_aggregated_with_max():
-    """Each process shows the same; who sums them counts jobs once a process."""
+    """Each process shows the same; a sum would count jobs once for each process."""
     for line in text_of().splitlines():
         if line.startswith(("# HELP proofing_queue_waiting", "# HELP proofing_workers_alive")):
             assert line.endswith("aggregate with max")

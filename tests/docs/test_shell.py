@@ -21,7 +21,7 @@ def shell(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_variable_is_set_before_its_use(page):
-    """On the page, or on the install page where the page says that it goes on from there."""
+    """On the page, or on the install page where the page says that it continues from there."""
     known = set()
     if _FOLLOWS.search(page.read_text()):
         known = {name for pair in _SET.findall(shell("install.md")) for name in pair if name}

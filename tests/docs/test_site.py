@@ -84,16 +84,14 @@ def screenshots():
 
 
 def test_the_page_of_screens_is_that_of_its_script(screenshots):
-    """Every picture is there and on the page, none is left over, and all of them are small."""
+    """Every image is there and on the page, none is left over, and all of them are small."""
     assert screenshots.render() == screenshots.PAGE.read_text()
-    pictures = list(screenshots.FOLDER.glob("*"))
-    assert {path.name for path in pictures} == {
-        f"{name}.png" for name, _path, _caption in screenshots.SCREENS
-    }
-    assert sum(path.stat().st_size for path in pictures) < 1_500_000
+    images = list(screenshots.FOLDER.glob("*"))
+    assert {path.name for path in images} == {f"{name}.png" for name, _path, _caption in screenshots.SCREENS}
+    assert sum(path.stat().st_size for path in images) < 1_500_000
 
 
-def test_every_page_of_the_product_has_a_picture(screenshots):
+def test_every_page_of_the_product_has_a_screenshot(screenshots):
     """The pages are those of the reference."""
     table = (
         (ROOT / "docs/reference/pages.md").read_text().partition("## The order")[2].partition("\n\nRules")[0]

@@ -28,7 +28,7 @@ PATIENCE_MILLISECONDS = 20_000
 CLOSE_SECONDS = 5
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 SPY = '''
-"""The mock document vendor, which also writes down the hash of every picture it is asked about."""
+"""The mock document vendor, which also writes down the hash of every image it is asked about."""
 
 import hashlib
 import json

@@ -20,7 +20,7 @@ def bucket():
 
 @pytest.fixture(scope="session")
 def with_bucket(install, bucket):
-    """An installation whose pictures go to the bucket."""
+    """An installation whose images go to the bucket."""
     installation = install(
         plugins=["aws", "huey", "local", "mock", "spy"],
         image_store="aws",

@@ -55,7 +55,7 @@ WRONG_FILES = [
 
 @pytest.mark.parametrize("wrong", WRONG_FILES, ids=lambda wrong: wrong[0])
 async def test_wrong_files(capture, photos, wrong, tmp_path):
-    """Each wrong file is told at its field at once, and uploads nothing."""
+    """Each wrong file is reported at its field at once, and uploads nothing."""
     name, make, text = wrong
     uploads = []
     capture.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
@@ -89,8 +89,8 @@ async def test_a_photo_above_a_limit_is_made_smaller(capture, size):
 
 
 @pytest.mark.parametrize("size", [(9248, 6936), (12_001, 10)], ids=str)
-async def test_too_many_pixels_are_told_at_the_field(capture, size):
-    """A photo that cannot be made smaller is told before it is sent, with what helps; it costs no attempt."""
+async def test_too_many_pixels_are_reported_at_the_field(capture, size):
+    """A photo that cannot be made smaller is reported before upload, with advice; it costs no attempt."""
     uploads = []
     capture.page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else 0)
     # No browser decodes twelve bits a sample; the frame header still gives the size.
@@ -131,7 +131,7 @@ async def test_files_chosen_before_the_script_runs(slow, photos):
 
 
 async def test_nothing_is_sent_before_the_script_runs(slow, photos):
-    """The form waits for the script, and not even a forced submission posts a picture in clear."""
+    """The form waits for the script, and not even a forced submission posts an image in clear."""
     person, arrive = slow
     await person.page.set_input_files("#front", person.file(photos["front"]))
     button = person.page.get_by_role("button", name="Submit photos")
@@ -179,7 +179,7 @@ async def test_restored_files_are_looked_at(capture, photos, restore):
 
 
 async def test_data_url_is_decoded_before_it_is_encrypted(capture, proofing, photos):
-    """The vendor sees the picture that a data URL spells, not its text."""
+    """The vendor sees the image that a data URL spells, not its text."""
     already = len(proofing.seen.read_text().splitlines())
     await capture.give("front", b"data:image/jpeg;base64," + base64.b64encode(photos["front"]), "photo.txt")
     await capture.give("back", photos["back"])
@@ -191,7 +191,7 @@ async def test_data_url_is_decoded_before_it_is_encrypted(capture, proofing, pho
 
 
 @pytest.mark.parametrize("failure", ["refused", "no slot", "not signed"])
-async def test_failed_upload_is_told_and_blocks(capture, photos, failure):
+async def test_failed_upload_is_reported_and_blocks(capture, photos, failure):
     """An upload that is refused is an error at the field, clears it, and blocks; choosing again works."""
 
     async def fail(route):
@@ -209,7 +209,7 @@ async def test_failed_upload_is_told_and_blocks(capture, photos, failure):
     await expect(capture.page.locator("#error-summary")).to_contain_text("Back of your ID")
 
 
-async def test_failed_encryption_is_told_and_blocks(proofing, person, photos):
+async def test_failed_encryption_is_reported_and_blocks(proofing, person, photos):
     """When the browser cannot encrypt, nothing is uploaded in its place."""
     async with person.page.expect_worker() as starting:
         await person.consent(proofing.url)
@@ -375,7 +375,7 @@ async def test_every_upload_has_its_own_slot_key_stays_and_iv_is_fresh(capture, 
 
 
 async def test_upload_alone_completes_nothing(capture, proofing):
-    """Both pictures are uploaded, but nothing was submitted: the step is open."""
+    """Both images are uploaded, but nothing was submitted: the step is open."""
     await capture.give_photos()
     for path in ("/ssn", "/document/wait", "/verify"):
         await capture.page.goto(proofing.url + path)
@@ -448,8 +448,8 @@ async def test_only_the_upload_target_may_be_reached(proofing, chromium, meet):
     await context.close()
 
 
-async def test_failed_picture_is_refused_before_it_is_sent(capture):
-    """A picture that failed in this session is told at the field, and costs no attempt."""
+async def test_failed_image_is_refused_before_it_is_sent(capture):
+    """An image that failed in this session is reported at the field, and costs no attempt."""
     alerts = "failed_alerts: [{name: Visible Pattern, result: Failed}]"
     failing = f"doc_auth_result: Failed\ntransaction_status: failed\n{alerts}"
     await capture.give_form(failing)
@@ -465,7 +465,7 @@ async def test_failed_picture_is_refused_before_it_is_sent(capture):
     await capture.heading("Enter your Social Security number")
 
 
-async def test_tampered_upload_is_told(capture, photos):
+async def test_tampered_upload_is_reported(capture, photos):
     """Ciphertext that was changed on its way is refused by the store, and the field says so."""
 
     async def tamper(route):
@@ -499,7 +499,7 @@ async def test_swapped_ivs_end_with_their_own_screen(capture):
 
 
 async def test_submission_that_fails_keeps_the_photos(capture):
-    """A technical problem is told alongside the button, which then works with the same photos."""
+    """A technical problem is reported alongside the button, which then works with the same photos."""
 
     async def away(route):
         await route.fulfill(status=503, json={"code": "technical"})

@@ -11,8 +11,8 @@ from proofing.cli.smoke import Answers, SmokeError, Walk
 from proofing.contracts.images import Side
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
+from proofing.testing.images import make_jpeg
 from proofing.testing.lines import read_lines
-from proofing.testing.pictures import make_jpeg
 from proofing.testing.processes import free_port
 from proofing.testing.waiting import eventually
 from proofing_devtools.product import Product
@@ -40,7 +40,7 @@ FORMS = [
         for service in ("postgres", "redis", "s3", "kms")
     ),
 ]
-#: A page must answer within this, whatever is away. The bound itself is what is tested.
+#: A page must answer within this, whatever is down. The bound itself is what is tested.
 PAGE_SECONDS = 2.0
 HEAL_SECONDS = 10.0
 #: How long a fault lasts at least.
@@ -82,7 +82,7 @@ def client_of(product: Product) -> httpx.AsyncClient:
 
 
 class LateSubmit(Walk):
-    """A person whose pictures are uploaded, and who submits them when told to."""
+    """A person whose images are uploaded, and who submits them when told to."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -159,7 +159,7 @@ def submitted(product: Product, start: int) -> set[str]:
 
 @pytest.mark.parametrize(("service", "faults"), FORMS)
 def test_pages_answer_jobs_end_and_it_heals(shape, claim, service, faults):
-    """While one dependency is away every page answers in time; jobs end typed; afterward all works again.
+    """While one dependency is down every page answers in time; jobs end typed; afterward all works again.
 
     One job is at its vendor when the fault comes, and one is submitted right after it, or refused.
     """

@@ -62,7 +62,7 @@ async def test_journey(installations, switches, page, person, photos):
     cookies = await page.context.cookies()
     assert {cookie["name"] for cookie in cookies} == {"proofing", "proofing-visit"}
     assert all((cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax") for cookie in cookies)
-    # The store keeps nothing once the verdict stands.
+    # The store keeps nothing once the verdict is known.
     assert not [path for path in installation.directory.glob("local/**/captures/**/*") if path.is_file()]
 
 
@@ -123,7 +123,7 @@ async def check_until(page, wanted):
 
 
 async def test_without_script(installations, chromium, meet, photos):
-    """With the pictures in the form post everything works without script, the waiting page too."""
+    """With the images in the form post everything works without script, the waiting page too."""
     installation = installations(False, True)
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
@@ -141,8 +141,8 @@ async def test_without_script(installations, chromium, meet, photos):
     await context.close()
 
 
-async def test_failed_picture_without_script(installations, chromium, meet, photos):
-    """A picture that failed is told at its field however often it is sent, and costs one attempt only."""
+async def test_failed_image_without_script(installations, chromium, meet, photos):
+    """An image that failed is reported at its field however often it is sent, and costs one attempt only."""
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
     person = meet(page)
@@ -167,7 +167,7 @@ async def test_failed_picture_without_script(installations, chromium, meet, phot
 
 
 async def test_uploads_without_script_are_explained(proofing, chromium, meet):
-    """Where the browser must encrypt, a browser without script is told so."""
+    """Where the browser must encrypt, a browser without script gets a message."""
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
     person = meet(page)
@@ -250,7 +250,7 @@ async def test_ssn_is_masked(proofing, page, person, photos):
 
 
 async def test_back_after_an_error_in_a_form(proofing, page, person):
-    """*Back* to a form that was told wrong shows the form, not the browser's own page about a lost post."""
+    """*Back* to a form with errors shows the form, not the browser's own page about a lost post."""
     await person.consent(proofing.url)
     await person.give_photos()
     await person.submit_photos()

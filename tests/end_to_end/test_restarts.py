@@ -26,7 +26,7 @@ from bench.report import Row, report
 
 from proofing.cli.smoke import Answers, Walk
 from proofing.contracts.images import Side
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.processes import free_port, start_process
 from proofing_devtools.balancer import ReadinessBalancer
 from proofing_devtools.postgres import running_postgres

@@ -137,7 +137,7 @@ async def test_the_pauses_between_tries_last_half_a_minute(capture):
 
 
 async def test_photos_can_be_chosen_any_number_of_times(capture, photos):
-    """The ninth choice works as the first; no reload is asked for."""
+    """The ninth choice works as the first; no reload is requested."""
     for number in range(10):
         await capture.give("front", photos["front" if number % 2 else "back"])
         await capture.ready("front")
@@ -183,7 +183,7 @@ async def test_the_same_photo_for_both_sides_is_refused_at_once(capture, photos)
 
 @pytest.mark.parametrize("way", ["replaced", "removed", "wrong file"])
 @pytest.mark.parametrize("earlier", [False, True], ids=["this page", "an earlier page"])
-async def test_a_photo_refused_as_the_other_sides_goes_on_when_that_changes(capture, photos, way, earlier):
+async def test_a_photo_refused_as_the_other_sides_continues_when_that_changes(capture, photos, way, earlier):
     """The refused photo is still in the page; nobody has to choose it once more."""
     await capture.give("front", photos["front"])
     await capture.ready("front")
@@ -212,7 +212,7 @@ async def test_a_photo_refused_as_the_other_sides_goes_on_when_that_changes(capt
 
 
 async def test_a_photo_refused_as_the_other_sides_stays_refused_while_it_is(capture, photos):
-    """The other side chosen anew with the same photo keeps it; the refused side can be emptied."""
+    """The other side chosen again with the same photo keeps it; the refused side can be emptied."""
     await capture.give("front", photos["front"])
     await capture.ready("front")
     await capture.give("back", photos["front"])
@@ -227,7 +227,7 @@ async def test_a_photo_refused_as_the_other_sides_stays_refused_while_it_is(capt
     await expect(capture.page.locator("#back")).to_be_focused()
 
 
-async def test_a_submission_waits_for_a_refused_photo_that_goes_on(capture, photos):
+async def test_a_submission_waits_for_a_refused_photo_that_continues(capture, photos):
     """The other side is replaced and the page is submitted at once: both go together."""
     await capture.give("front", photos["front"])
     await capture.ready("front")
@@ -271,7 +271,7 @@ async def test_a_ready_side_has_one_way_to_another_photo(capture, photos, width)
 
 
 async def test_finished_uploads_survive_a_reload(capture, photos):
-    """The page says which sides are uploaded, and hands them in although it has neither key nor picture."""
+    """The page says which sides are uploaded, and hands them in although it has neither key nor image."""
     await capture.give_photos()
     await capture.page.reload()
     for side, text in (("front", "Front: uploaded"), ("back", "Back: uploaded")):
@@ -312,7 +312,7 @@ async def test_finished_uploads_survive_the_page(proofing, capture, meet, way):
 
 
 async def test_a_removed_photo_stays_removed(capture, photos):
-    """Before a reload and after one; and nothing is handed in without it."""
+    """Before a reload and after one; and nothing is submitted without it."""
     await capture.give_photos()
     remove = capture.page.get_by_role("button", name="Remove Front")
     await remove.click()

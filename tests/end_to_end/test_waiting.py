@@ -24,7 +24,7 @@ async def wait_for_document(person, installation):
     await person.heading("We’re checking your ID")
 
 
-async def test_page_goes_on_by_itself(slow, person):
+async def test_page_continues_by_itself(slow, person):
     """The heading has the focus, the state is announced, and the next page comes without a reload."""
     loads = []
     person.page.on(
@@ -41,7 +41,7 @@ async def test_page_goes_on_by_itself(slow, person):
 
 
 async def test_polling_where_streams_do_not_get_through(slow, person):
-    """Without the event stream the page polls, and goes on anyway."""
+    """Without the event stream the page polls, and continues anyway."""
     polls = []
     await person.page.route("**/events", lambda route: route.abort())
     person.page.on("request", lambda request: polls.append(request.url) if "/api/jobs/" in request.url else 0)
@@ -139,7 +139,7 @@ async def test_one_stream_for_all_tabs(unattended, person):
 
 
 async def test_server_trouble_is_shown(slow, person):
-    """An answer of 500 or more while waiting is told, and does not end the waiting."""
+    """An answer of 500 or more while waiting is announced, and does not end the waiting."""
     await person.page.route("**/events", lambda route: route.abort())
     await person.page.route(
         re.compile("/api/jobs/[^/]+$"), lambda route: route.fulfill(status=503, json={"code": "technical"})
@@ -172,7 +172,7 @@ async def test_cancel(unattended, slow, person):
 
 
 async def test_double_click_is_one_attempt(slow, person):
-    """Two clicks on the button hand in one job; the button says that it is busy."""
+    """Two clicks on the button submit one job; the button says that it is busy."""
     submissions = []
     person.page.on(
         "request", lambda request: submissions.append(1) if request.url.endswith("/api/document") else 0

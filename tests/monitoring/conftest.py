@@ -18,7 +18,7 @@ import pytest
 
 from proofing.cli.smoke import Answers, SmokeError, Walk
 from proofing.contracts.images import Side
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.waiting import eventually
 
 #: Between two questions of a visitor, so that a crowd is a load and no storm.
@@ -160,7 +160,7 @@ class VendorServer:
 
     @property
     def seconds(self):
-        """How long an answer takes, also one that is under way: a reason that ends leaves nothing behind."""
+        """How long an answer takes, also one in progress: a cause that ends leaves nothing behind."""
         return self._seconds
 
     @seconds.setter
@@ -282,7 +282,7 @@ class Crowd:
         self._tasks = []
 
     async def _visit(self):
-        """Ask; who meets a failure, comes anew."""
+        """Submit; a person who gets an error starts over."""
         while True:
             async with Visitor(self._url, CROWDS_ADDRESS) as visitor:
                 with contextlib.suppress(SmokeError, httpx.HTTPError, AssertionError, KeyError):

@@ -98,7 +98,7 @@ JOB = JobType(arguments=PIIArguments, work=proof_email, required=("email",))
 """,
         "    proof_ssn_max_attempts:": """\
     proof_email_max_attempts: Count = Field(5, description="Emails a person may submit.")
-    proof_email_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
+    proof_email_window_minutes: Count = Field(360, description="Minutes until the count resets.")
 """,
     },
     "docs/reference/settings.md": {
@@ -155,20 +155,20 @@ async def main():
     backends = bootstrap.make_backends(configuration, "run", queue=queue)
     async with bootstrap.start(configuration, "run", backends) as started:
         service, person = started.service, PersonRef(reference="person-1")
-        told = {"slots": service.settings.worker_slots, "required": False, "ends": []}
+        found = {"slots": service.settings.worker_slots, "required": False, "ends": []}
         try:
             await service.submit_applicant(JobKind.EMAIL, person, Applicant())
         except InvalidInputError as error:
-            told["required"] = error.fields
+            found["required"] = error.fields
         for email in ("fakey@example.com", "other@example.com"):
             result_id = await service.submit_applicant(JobKind.EMAIL, person, Applicant(email=email))
-            told["queue"] = queue.waiting[0].queue_name
+            found["queue"] = queue.waiting[0].queue_name
             await queue.drain(started.runner)
-            finished = await service.finished_job(person, result_id, JobKind.EMAIL)
-            told["ends"].append([finished.record.end_state, finished.record.outcome, finished.record.reasons])
-        told["left"] = (await service.limit(person, "proof_email")).remaining
-        told["explained"] = started.service.router.explain(JobKind.EMAIL, "x").vendor
-        print(json.dumps(told))
+            record = (await service.finished_job(person, result_id, JobKind.EMAIL)).record
+            found["ends"].append([record.end_state, record.outcome, record.reasons])
+        found["left"] = (await service.limit(person, "proof_email")).remaining
+        found["explained"] = started.service.router.explain(JobKind.EMAIL, "x").vendor
+        print(json.dumps(found))
 
 
 asyncio.run(main())
@@ -185,7 +185,7 @@ def add_kind(copy: Path) -> None:
             continue
         text = file.read_text()
         for line, added in change.items():
-            assert line in text, f"{name} has no line {line!r} any more"
+            assert line in text, f"{name} no longer has the line {line!r}"
             text = text.replace(line, added + line, 1)
         file.write_text(text)
 

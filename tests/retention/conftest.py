@@ -65,7 +65,7 @@ class Shape(ProductionShape):
 
     @property
     def objects(self) -> dict[str, Any]:
-        """The pictures in the bucket, without the probes that a server writes at its start."""
+        """The images in the bucket, without the probes that a server writes at its start."""
         objects = self.services.s3.buckets[IMAGE_BUCKET].objects
         return {key: value for key, value in list(objects.items()) if "/probe/" not in key}
 

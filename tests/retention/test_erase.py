@@ -64,7 +64,7 @@ async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
     assert traces(other.reference)
 
 
-async def test_a_store_that_is_away_is_on_the_receipt(shape):
+async def test_a_store_that_is_down_is_on_the_receipt(shape):
     """The others are erased; the exit code asks for another run."""
     person = PersonRef(reference=secrets.token_hex(16))
     async with shape.runtime("web") as runtime:

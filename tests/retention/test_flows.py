@@ -20,16 +20,16 @@ _AT_ONCE = 8
 _LEAVING = 0.3
 #: The longest life that anything in Redis may have: a session's total.
 _LONGEST_SECONDS = 12 * 3600.0
-#: By when arguments, results and used pictures are gone.
+#: By when arguments, results and used images are gone.
 _BOUND_SECONDS = 60.0
 #: The life of a result, as the settings of the shape have it.
 RESULT_SECONDS = 2
-#: The only failure of a step that a killed worker may bring about.
+#: The only failure of a step that a killed worker may cause.
 _PROBLEM = r"\w+: led to /\w+/problem in place of /\w+"
 
 
 class UploadLeaver(Walk):
-    """A person who uploads pictures and closes the browser."""
+    """A person who uploads images and closes the browser."""
 
     async def _json(self, path, body, headers):
         """Go no further than the uploads."""
@@ -89,7 +89,7 @@ async def one_flow(shape, chance, tally):
 
 
 def is_busy(shape):
-    """Tell whether a job runs and every worker is up, so that a kill meets one of several."""
+    """Return whether a job runs and every worker is up, so that a kill meets one of several."""
     ((jobs, workers),) = shape.sql(
         "select (select count(*) from proofing.job where state = 'executing'),"
         " (select count(*) from proofing.worker where lease_until > now())"
@@ -98,7 +98,7 @@ def is_busy(shape):
 
 
 async def run_flows(shape, chance, *, flows, kills):
-    """Let *flows* people come, more until *kills* workers were killed, and watch what stands meanwhile."""
+    """Let *flows* people come, more until *kills* workers were killed, and watch what exists meanwhile."""
     tally, over = Tally(), asyncio.Event()
 
     async def come():
@@ -130,7 +130,7 @@ async def run_flows(shape, chance, *, flows, kills):
 async def watch(shape, over):
     """Look once a second until it is *over*; return how often it looked.
 
-    A live job is the note of its pictures: a used one that no live job names must go within the bound. A
+    A live job is the note of its images: a used one that no live job names must go within the bound. A
     result has the life that the settings give it from its first moment.
     """
     looks = 0
@@ -171,7 +171,7 @@ async def check_bounds(shape):
         " where table_schema = 'proofing' and data_type = 'bytea'"
     )
     assert columns == [["payload"]]
-    # Time travel: as if the pictures that nobody submitted had been uploaded a quarter of an hour ago.
+    # Time travel: as if the images that nobody submitted had been uploaded a quarter of an hour ago.
     bucket = shape.services.s3.buckets[IMAGE_BUCKET]
     for key, stored in list(bucket.objects.items()):
         bucket.objects[key] = replace(stored, modified_at=stored.modified_at - OBJECT_LIFE_SECONDS)
@@ -216,6 +216,6 @@ async def test_nothing_outlives_its_bound_at_length(shape, claim):
     claim(
         "S5",
         "1,000 flows, 3 in 10 abandoned, 100 workers killed: nothing outlives its bound",
-        f"{hit} jobs lost their worker; within a minute 0 arguments, results, used pictures;"
-        " after 15 minutes, by a moved clock, 0 pictures",
+        f"{hit} jobs lost their worker; within a minute 0 arguments, results, used images;"
+        " after 15 minutes, by a moved clock, 0 images",
     )

@@ -40,7 +40,7 @@ async def flush_and_check(shape, jobs):
                 record = await service.status(person, result_id, JobKind.PHONE)
                 assert record.is_done
                 assert record.is_success
-                # A page that polled at the moment of the flush was told to try again; it was told no end.
+                # A page that polled at the moment of the flush got *try again*, not an end.
                 assert ends[result_id] in {None, record}
             output = sum(record is not None for record in ends.values())
             assert output >= len(wave) * 0.8

@@ -118,11 +118,11 @@ def test_a_role_reads_its_own_secrets(shape):
                 assert refusal(client.get_object, Bucket=SECRET_BUCKET, Key=key) == "AccessDenied"
 
 
-def test_the_web_credential_reads_no_picture(shape):
-    """It may write pictures, and neither read, list nor delete them."""
-    shape.services.s3.load(IMAGE_BUCKET, "captures/other/picture", b"ciphertext")
+def test_the_web_credential_reads_no_image(shape):
+    """It may write images, and neither read, list nor delete them."""
+    shape.services.s3.load(IMAGE_BUCKET, "captures/other/image", b"ciphertext")
     client = s3_client(shape, "web")
-    named = {"Bucket": IMAGE_BUCKET, "Key": "captures/other/picture"}
+    named = {"Bucket": IMAGE_BUCKET, "Key": "captures/other/image"}
     assert refusal(client.get_object, **named) == "AccessDenied"
     assert refusal(client.head_object, **named) == "403"
     assert refusal(client.delete_object, **named) == "AccessDenied"
@@ -133,7 +133,7 @@ def test_the_web_credential_reads_no_picture(shape):
     s3_client(shape, "worker").delete_object(**named)
 
 
-def test_the_worker_credential_writes_no_picture(shape):
+def test_the_worker_credential_writes_no_image(shape):
     """Neither directly nor by a URL that it signs."""
     client = s3_client(shape, "worker")
     named = {"Bucket": IMAGE_BUCKET, "Key": "captures/other/written"}

@@ -16,7 +16,7 @@ from proofing.app.service import PersonRef
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
 from proofing.sessions.steps import STEPS, Page
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_devtools.sessions import DOCUMENT, SSN, SSN_AND_PHONE, make_session, waits_for
 from proofing_server.app import make_app
@@ -170,7 +170,7 @@ FIELDS = {
     "state": "MT",
     "zipcode": "59010",
 }
-#: What a form may be sent from: the page it stands on is open, or earlier than where the person stands.
+#: What a form may be sent from: its page is open, or earlier than the current one.
 FORMS = [step.page for step in STEPS]
 ORDER = [*FORMS, Page.DONE]
 

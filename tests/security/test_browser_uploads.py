@@ -19,7 +19,7 @@ from proofing_devtools.s3 import DEFAULT_CREDENTIAL, Bucket, CORSRule, running_s
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 CASES = {"test_a_script_can_use_a_url_for_nothing_else": (1, 1)}
-BODY = "ciphertext of a picture"
+BODY = "ciphertext of an image"
 SEND = """async ([url, method, headers, body, mode]) => {
     try {
         const answer = await fetch(url, {method, headers, body: body || undefined, mode});
@@ -100,7 +100,7 @@ def abuses(url, other_url, headers):
     kind = next(name for name in sent if name.lower() == "content-type")
     absent = next(name for name in sent if name.lower() == "if-none-match")
     checksum = next(name for name in sent if name.lower().startswith("x-amz-checksum"))
-    other = BODY.replace("a picture", "A PICTURE")
+    other = BODY.replace("an image", "AN IMAGE")
 
     def without(name):
         return {key: value for key, value in sent.items() if key != name}
@@ -192,7 +192,7 @@ async def test_a_script_can_use_a_url_for_nothing_else(cases, claim, bucket, clo
             assert not bucket.buckets["others"].objects, name
             tried += 1
         # Twenty at once, five with the right bytes: one of these is taken.
-        bodies = [BODY.replace("picture", f"pictur{number:X}") for number in range(15)]
+        bodies = [BODY.replace("image", f"imag{number:X}") for number in range(15)]
         assert await page.evaluate(SEND_AT_ONCE, [*right[:3], [*bodies, BODY, *[BODY] * 4]]) == 1
         tried += 1
         kept = {key: bytes(one.body) for key, one in objects.items()}

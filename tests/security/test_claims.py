@@ -22,7 +22,7 @@ def test_the_page_is_written_from_the_notes():
 
 
 def test_every_test_that_is_named_exists():
-    """A claim without its test is none."""
+    """A claim without its test is invalid."""
     module = script()
     for _identifier, _claim, path in module._ELSEWHERE:
         assert (ROOT / path).exists(), path
@@ -33,7 +33,7 @@ def test_every_test_that_is_named_exists():
 
 
 def test_a_note_becomes_a_row():
-    """Id, claim, number and test stand in one row."""
+    """Id, claim, number and test are in one row."""
     note = {
         "id": "S2",
         "claim": "Nothing",

@@ -51,7 +51,7 @@ def said(monkeypatch):
 
 
 def session_of(person, mismatch):
-    """Return id and data of a session that stands before the check, with one mismatch in it."""
+    """Return id and data of a session that is before the check, with one mismatch in it."""
     applicant = APPLICANT.merge(MISMATCHES[mismatch][0])
     data = make_session(
         person,

@@ -1,10 +1,10 @@
-"""Slow form posts with pictures hold descriptors and disk, not memory."""
+"""Slow form posts with images hold descriptors and disk, not memory."""
 
 import asyncio
 import re
 import secrets
 
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_devtools.web_process import get, pending_session, running_web
 
 #: Posts, and bytes that each sends before it stops.
@@ -14,7 +14,7 @@ SWITCHES = {"doc_auth_enable_presigned_s3_urls": False, "ruby_workers_idv_enable
 
 
 async def post_half(port, number, session_id, count):
-    """Begin a form post of two pictures, send *count* bytes of it, and return the open connection."""
+    """Begin a form post of two images, send *count* bytes of it, and return the open connection."""
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", port, local_addr=(f"127.2.0.{1 + number % 250}", 0)
     )

@@ -10,7 +10,7 @@ from proofing_devtools.web_process import get, pending_session, running_web
 
 CASES = {"test_visitors_are_served_during_a_flood": (60, 5_000)}
 #: How much memory a web process may take for all connections, and for each that leaves its answers unread: a
-#: page of theirs, what h11 holds of the requests behind it, and the objects of the connection.
+#: page of their own, what h11 holds of the requests behind it, and the objects of the connection.
 BYTES, BYTES_EACH = 200_000_000, 120_000
 #: Visits while each flood is held; each opens a connection of its own.
 VISITS = 20

@@ -17,7 +17,7 @@ import yaml
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from proofing.sessions.samples import make_test_ssn
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.processes import free_port, start_process
 from proofing.testing.waiting import eventually
 from proofing_devtools.balancer import Balancer
@@ -28,7 +28,7 @@ CASES = {
     "test_everything_twice_on_three_hosts": (40, 1_000),
     "test_everything_twice_on_three_hosts_inline": (12, 200),
 }
-#: People at a time; two requests of each are under way.
+#: People at a time; two requests of each are in progress.
 BESIDE = 12
 PAGES = {"/document": "document", "/verify": "resolution", "/phone": "phone"}
 
@@ -75,7 +75,7 @@ async def hosts(directory, **switches):
 
 
 async def answers(probe, port):
-    """Tell whether a web process serves."""
+    """Return whether a web process serves."""
     try:
         return (await probe.get(f"http://127.0.0.1:{port}/healthz")).is_success
     except httpx.HTTPError:
@@ -151,28 +151,28 @@ class Person:
         await self.show("/done")
 
     async def document(self):
-        """Give both pictures, in the way that the page asks for."""
+        """Give both images, in the way that the page asks for."""
         both = await self.show("/document")
-        pictures = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in ("front", "back")}
+        images = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in ("front", "back")}
         if "data-attempt" not in self.page:
-            files = {side: (side, content, "image/jpeg") for side, content in pictures.items()}
+            files = {side: (side, content, "image/jpeg") for side, content in images.items()}
             await self.job("/document", "/ssn", {"csrf_token": self.token}, files=files)
             return
-        # Each of the two pages uploads one side's picture; the last one both, and is sent.
+        # Each of the two pages uploads one side's image; the last one both, and is sent.
         headers = {"x-csrf-token": self.token}
         attempts = [re.search(r'data-attempt="([0-9a-f]+)"', one.text)[1] for one in both]
         _, body = await asyncio.gather(
-            self.upload(attempts[0], {"front": pictures["front"]}, headers),
-            self.upload(attempts[1], pictures, headers),
+            self.upload(attempts[0], {"front": images["front"]}, headers),
+            self.upload(attempts[1], images, headers),
         )
         answers = await self.twice("POST", "/api/document", json=body, headers=headers)
         self.wrong += [one.text for one in answers if one.json().get("next") != "/document/wait"]
         await self.follow("/document/wait", "/ssn")
 
-    async def upload(self, attempt, pictures, headers):
-        """Encrypt and upload pictures; return what is handed in."""
-        key, images = os.urandom(32), {}
-        for side, content in pictures.items():
+    async def upload(self, attempt, images, headers):
+        """Encrypt and upload images; return what is submitted."""
+        key, uploaded = os.urandom(32), {}
+        for side, content in images.items():
             asked = {"attempt": attempt, "side": side}
             slot = (await self.send("POST", "/api/uploads", json=asked, headers=headers)).json()["slot"]
             iv = os.urandom(12)
@@ -182,11 +182,11 @@ class Person:
             signed = await self.send("POST", f"/api/uploads/{slot}", json=terms, headers=headers)
             target = signed.json()
             await self.send("PUT", target["url"], content=body, headers=target["headers"])
-            images[side] = {"slot": slot, "iv": base64.b64encode(iv).decode()}
-        return {"attempt": attempt, "key": base64.b64encode(key).decode(), "images": images}
+            uploaded[side] = {"slot": slot, "iv": base64.b64encode(iv).decode()}
+        return {"attempt": attempt, "key": base64.b64encode(key).decode(), "images": uploaded}
 
     async def job(self, path, then, data, **more):
-        """Hand in a job twice, and follow it."""
+        """Submit a job twice, and follow it."""
         # The second one may come when the first is done and taken in, by a page of another tab.
         await self.post(path, [f"{path}/wait"], data=data, **more)
         await self.follow(f"{path}/wait", then)
@@ -232,7 +232,7 @@ async def test_everything_twice_on_three_hosts(cases, claim, tmp_path):
     assert performed == {"ProofDocument": cases, "ProofResolution": cases, "ProofAddress": cases}
     claim(
         "S15",
-        "Three web hosts without sticky sessions, every page asked for and sent twice in parallel: answers "
+        "Three web hosts without sticky sessions, every page requested and sent twice in parallel: answers "
         "lost, steps repeated, vendors asked twice, errors",
         f"0 in {cases:,} sessions",
     )

@@ -1,4 +1,4 @@
-"""Limits hold when everybody comes at once, and when the store that counts is away."""
+"""Limits hold when everybody comes at once, and when the store that counts is down."""
 
 import asyncio
 from collections import Counter
@@ -71,7 +71,7 @@ async def test_exactly_the_maximum_passes(cases, claim, process, store):
     )
 
 
-#: A person who stands before each paid step.
+#: A person who is before each paid step.
 DATA = {
     "csrf": "c" * 43,
     "device_session_id": "pass",
@@ -123,7 +123,7 @@ async def test_paid_steps_answer_503_without_redis(cases, claim, process):
                 assert len(running.queue.waiting) == 2
     claim(
         "S14",
-        "Paid steps while Redis is away answer 503; nothing is queued, counted or asked",
+        "Paid steps while Redis is down answer 503; nothing is queued, counted or asked",
         f"{answered} of {cases}",
     )
 

@@ -22,9 +22,9 @@ from proofing.contracts.stores import DataKey
 from proofing.crypto import encryption
 from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import KeyRing, SealContext, Sealer
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_devtools import capture
-from proofing_devtools.capture import APPLICANT, DEVICE, upload_pictures
+from proofing_devtools.capture import APPLICANT, DEVICE, upload_images
 from proofing_devtools.services import KEY_ALIAS, SECRET_BUCKET, SECRET_KEY, running_services
 from proofing_devtools.sessions import make_session
 
@@ -83,11 +83,11 @@ async def start(stack, path, environ, role="run"):
 async def submit_jobs(service, count, *, label):
     """Submit *count* jobs of all kinds and return whose and what they are."""
     jobs = []
-    pictures = {Side.FRONT: make_jpeg(), Side.BACK: make_jpeg(comment=b"back")}
+    images = {Side.FRONT: make_jpeg(), Side.BACK: make_jpeg(comment=b"back")}
     for number in range(count):
         person = PersonRef(reference=f"{label}-{number}")
         if number % 10 == 0:
-            uploaded = await upload_pictures(service, pictures, person=person)
+            uploaded = await upload_images(service, images, person=person)
             jobs.append((person, await service.submit_uploads(person, **uploaded), JobKind.DOCUMENT))
         elif number % 3:
             result_id = await service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
@@ -134,7 +134,7 @@ class Keys:
         self._file.write_text(yaml.safe_dump(values))
 
     def current(self) -> str:
-        """Return the key in force."""
+        """Return the key in effect."""
         return yaml.safe_load(self._file.read_text())["session_encryption_key"]
 
     def add_master_key(self) -> None:
@@ -192,7 +192,7 @@ async def prepare_upload(service, person):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(capture, "send", keep)
         front = {Side.FRONT: make_jpeg(), Side.BACK: make_jpeg(comment=b"back")}
-        uploaded = await upload_pictures(service, front, person=person, attempt=attempt)
+        uploaded = await upload_images(service, front, person=person, attempt=attempt)
 
     async def go_on(other):
         for signed, body in waiting:

@@ -100,7 +100,7 @@ async def test_a_vendor_is_asked_no_more_than_its_budget(cases, claim, process):
         for person in people:
             state = await running.service.limit(person, "idv_resolution")
             assert state.maximum - state.remaining == (person.reference in charged)
-        # Anyone who comes now is told before anything is submitted.
+        # Anyone who comes now gets the error before anything is submitted.
         with pytest.raises(LimitReachedError) as caught:
             await running.service.submit_applicant(JobKind.PHONE, people[0], APPLICANT)
         assert caught.value.limit == "vendor_budget"

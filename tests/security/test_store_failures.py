@@ -159,7 +159,7 @@ class Person:
             await self.follow(re.search(r'data-result-id="([^"]+)"', page.text)[1])
 
     async def follow(self, result_id):
-        """Listen until the page would go on."""
+        """Listen until the page would continue."""
         answer = await self.send("GET", f"/api/jobs/{result_id}/events")
         lines = [line[5:] for line in answer.text.splitlines() if line.startswith("data:")]
         events = [event for event in map(json.loads, lines) if event]
@@ -169,7 +169,7 @@ class Person:
 async def everybody(shape, cases, monkeypatch, cut, heal):
     """Let *cases* people submit, and return them.
 
-    In the middle, where one of them has claimed the step and handed in nothing yet, *cut* is called; *heal*
+    In the middle, where one of them has claimed the step and submitted nothing yet, *cut* is called; *heal*
     is awaited alongside what they do then.
     """
     service = shape.web.service

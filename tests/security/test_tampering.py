@@ -18,15 +18,15 @@ from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import KeyRing, SealContext, Sealer, open_image, seal_image
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.sessions.uploads import EncryptedImage, UploadSlots
-from proofing.testing.pictures import make_jpeg
-from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing.testing.images import make_jpeg
+from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_images
 from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError
 from proofing_local.slots import SlotSigner
 
 #: Test to the numbers of its short and its long form; together at least 100,000 and 1,000,000.
 CASES = {
     "test_sealed_messages": (50_000, 600_000),
-    "test_pictures": (25_000, 200_000),
+    "test_images": (25_000, 200_000),
     "test_verdicts": (10_000, 90_000),
     "test_slots": (6_000, 50_000),
     "test_queue_messages": (6_000, 50_000),
@@ -63,7 +63,7 @@ def draw():
 
 
 def spoil(generator, blob, valid):
-    """Return *blob* changed in one of nine ways, so that it is none of the *valid* ones."""
+    """Return *blob* changed in one of nine ways, so that it is not one of the *valid* ones."""
     while (changed := change(generator, blob, generator.choice(valid))) in valid:
         pass
     return changed
@@ -129,30 +129,30 @@ async def test_sealed_messages(cases, claim):
     claim("S2", f"{CLAIM}: sealed messages", f"0 of {cases:,}")
 
 
-async def test_pictures(cases, claim):
-    """A picture opens under its own key, IV, slot and side."""
+async def test_images(cases, claim):
+    """An image opens under its own key, IV, slot and side."""
     generator, accepted = draw(), 0
-    pictures = []
+    images = []
     for number in range(40):
         key, iv, slot = secrets.token_bytes(32), secrets.token_bytes(12), secrets.token_hex(16)
         side = (Side.FRONT, Side.BACK)[number % 2]
         body = seal_image(generator.randbytes(200), key, iv, slot=slot, side=side)
-        pictures.append({"ciphertext": body, "key": key, "iv": iv, "slot": slot, "side": side})
-    bodies = [picture["ciphertext"] for picture in pictures]
+        images.append({"ciphertext": body, "key": key, "iv": iv, "slot": slot, "side": side})
+    bodies = [image["ciphertext"] for image in images]
     for number in range(cases):
-        picture, other = generator.sample(pictures, 2)
-        tried = dict(picture)
+        image, other = generator.sample(images, 2)
+        tried = dict(image)
         if number % 3:
-            tried["ciphertext"] = spoil(generator, picture["ciphertext"], bodies)
+            tried["ciphertext"] = spoil(generator, image["ciphertext"], bodies)
         elif number % 2:
             name = generator.choice(("ciphertext", "key", "iv", "slot"))
             tried[name] = other[name]
         else:
             name = generator.choice(("key", "iv"))
             length = generator.choice((0, 1, 8, 11, 13, 16, 24, 31, 33))
-            tried[name] = (picture[name] * 4)[:length]
+            tried[name] = (image[name] * 4)[:length]
             tried["side"] = generator.choice((Side.FRONT, Side.BACK))
-        if tried == picture:
+        if tried == image:
             tried["side"] = Side.SELFIE
         try:
             await open_image(**tried)
@@ -160,11 +160,11 @@ async def test_pictures(cases, claim):
         except EncryptionError:
             pass
     assert accepted == 0
-    claim("S2", f"{CLAIM}: pictures", f"0 of {cases:,}")
+    claim("S2", f"{CLAIM}: images", f"0 of {cases:,}")
 
 
 def test_verdicts(cases, claim):
-    """A status record that anybody but us wrote or changed is none."""
+    """A status record that anybody but us wrote or changed is refused."""
     generator, ring, accepted = draw(), KeyRing(bytes(range(32)), [bytes(32)]), 0
     records = []
     for number in range(60):
@@ -210,7 +210,7 @@ async def test_slots(cases, claim):
     """What a result store says of upload slots is believed only as we wrote it, and only under its own id."""
     generator, kept, accepted = draw(), {}, 0
     ring = KeyRing(bytes(range(32)))
-    desk = UploadSlots(SimpleNamespace(load=_loader(kept)), None, ring, None, None)
+    upload_slots = UploadSlots(SimpleNamespace(load=_loader(kept)), None, ring, None, None)
     attempt, slots = "a" * 32, [secrets.token_hex(16) for _ in range(30)]
     signed = {}
     for slot in slots:
@@ -236,7 +236,7 @@ async def test_slots(cases, claim):
         kept[f"slot:signed:{slot}"] = blob
         wanted = {Side.FRONT: EncryptedImage(slot=slot, iv=bytes(12))}
         try:
-            await desk.find("person-1", attempt=attempt, images=wanted)
+            await upload_slots.find("person-1", attempt=attempt, images=wanted)
             accepted += 1
         except InvalidInputError:
             pass
@@ -254,7 +254,7 @@ def _loader(kept):
 
 
 def _same_json(blob, original):
-    """Tell whether a change of the bytes changed no value."""
+    """Return whether a change of the bytes changed no value."""
     try:
         return json.loads(blob) == json.loads(original)
     except ValueError:
@@ -358,7 +358,7 @@ async def test_moved_jobs_ask_no_vendor(kind, process):
 
 
 async def test_a_replayed_job_changes_no_verdict(process):
-    """The same job a second time leaves the first end as it stands."""
+    """The same job a second time leaves the first end unchanged."""
     async with process() as running:
         person = PersonRef(reference="person-1")
         result_id = await running.service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
@@ -371,10 +371,10 @@ async def test_a_replayed_job_changes_no_verdict(process):
 
 
 async def test_a_replayed_document_asks_nobody(process):
-    """The pictures of a job are gone with its end, so that running it again has nothing to show a vendor."""
+    """The images of a job are gone with its end, so that running it again has nothing to show a vendor."""
     async with process() as running:
-        pictures = {Side.FRONT: make_jpeg(), Side.BACK: make_jpeg(comment=b"back")}
-        uploaded = await upload_pictures(running.service, pictures)
+        images = {Side.FRONT: make_jpeg(), Side.BACK: make_jpeg(comment=b"back")}
+        uploaded = await upload_images(running.service, images)
         await running.service.submit_uploads(PERSON, **uploaded)
         (message,) = running.queue.waiting
         await running.drain()

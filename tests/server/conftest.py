@@ -74,7 +74,7 @@ class HeldQueue:
     async def enqueue(self, messages: Sequence[JobMessage], *, connection: object | None = None) -> int:
         """Keep the messages, or be broken."""
         if self.broken:
-            raise QueueUnavailableError("the queue is away")
+            raise QueueUnavailableError("the queue is down")
         self.waiting.extend(messages)
         return len(messages)
 

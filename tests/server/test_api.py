@@ -20,10 +20,10 @@ from proofing.contracts.images import Side
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.data_keys import Purpose
 from proofing.sessions.uploads import SLOT_LIFE_SECONDS
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.testing.images import make_jpeg, make_png
 from proofing_server.compression import unmask
 
-PICTURES = {"front": make_jpeg(), "back": make_png()}
+IMAGES = {"front": make_jpeg(), "back": make_png()}
 
 
 def text(content):
@@ -56,7 +56,7 @@ class Capture:
         return await self.browser.http.put(upload["url"], content=sent or body, headers=upload["headers"])
 
     async def submit(self, **changes):
-        """Hand in the attempt."""
+        """Submit the attempt."""
         body = {"attempt": self.attempt, "key": text(self.key), "images": self.images, **changes}
         return await self.browser.api("/api/document", body)
 
@@ -88,12 +88,12 @@ async def capture(site):
 
 async def upload_both(capture):
     """Upload both sides."""
-    for side, content in PICTURES.items():
+    for side, content in IMAGES.items():
         assert (await capture.upload(side, content)).status_code == 200
 
 
 async def test_upload_and_submit(site, capture):
-    """Both sides arrive, the job reads them, and the flow goes on."""
+    """Both sides arrive, the job reads them, and the flow continues."""
     await upload_both(capture)
     metadata = {"front": {"width": 1, "height": 2, "mime": "image/jpeg", "source": "upload", "name": "x"}}
     response = await capture.submit(metadata=metadata)
@@ -118,7 +118,7 @@ async def test_upload_alone_completes_nothing(site, capture):
 
 
 async def test_finished_uploads_survive_a_reload(site, capture):
-    """The page without key and IVs hands in what the session has kept, and the vendor sees both pictures."""
+    """The page without key and IVs submits what the session has kept, and the vendor sees both images."""
     await upload_both(capture)
     assert (await capture.finish("front", metadata={"size": 7, "scaled": True, "x": 1})).status_code == 200
     assert (await capture.finish("back", key=None)).status_code == 200
@@ -132,10 +132,10 @@ async def test_finished_uploads_survive_a_reload(site, capture):
     assert capture.browser.path == "/ssn"
 
 
-async def test_a_replaced_side_and_a_kept_one_are_handed_in_together(site, capture):
-    """Each picture is opened with the key of the page that uploaded it."""
+async def test_a_replaced_side_and_a_kept_one_are_submitted_together(site, capture):
+    """Each image is opened with the key of the page that uploaded it."""
     await upload_both(capture)
-    for side in PICTURES:
+    for side in IMAGES:
         await capture.finish(side)
     reloaded = await capture.reload()
     await reloaded.upload("back", make_png(comment=b"another"))
@@ -147,9 +147,9 @@ async def test_a_replaced_side_and_a_kept_one_are_handed_in_together(site, captu
 
 
 async def test_choosing_again_forgets_what_was_kept(capture):
-    """Another picture that does not arrive does not bring the first one back."""
+    """Another image that does not arrive does not bring the first one back."""
     await upload_both(capture)
-    for side in PICTURES:
+    for side in IMAGES:
         await capture.finish(side)
     reloaded = await capture.reload()
     await reloaded.browser.api("/api/uploads", {"attempt": reloaded.attempt, "side": "back"})
@@ -160,16 +160,16 @@ async def test_choosing_again_forgets_what_was_kept(capture):
 
 
 async def test_removed_uploads_are_gone(capture):
-    """What is removed is neither shown nor handed in, and the key goes with the last of its pictures."""
+    """What is removed is neither shown nor submitted, and the key goes with the last of its images."""
     await upload_both(capture)
-    for side in PICTURES:
+    for side in IMAGES:
         await capture.finish(side)
     for side, image in capture.images.items():
         removed = await capture.browser.api(f"/api/uploads/{image['slot']}/release", {})
         assert (removed.status_code, removed.json()) == (200, {})
         assert side not in (await capture.reload()).kept
     assert (await (await capture.reload()).submit(images={}, key=None)).status_code == 400
-    await capture.upload("front", PICTURES["front"])
+    await capture.upload("front", IMAGES["front"])
     assert (await capture.finish("front", key=None)).json()["code"] == "key_needed"
 
 
@@ -193,7 +193,7 @@ async def test_the_key_comes_with_the_first_upload(capture):
 async def test_what_was_kept_ends_with_the_submission(site, capture):
     """A failed check asks for new photos: slots are used once, and the sealed key is gone."""
     await upload_both(capture)
-    for side in PICTURES:
+    for side in IMAGES:
         await capture.finish(side)
     assert (await capture.submit()).status_code == 202
     sessions = site.app.state.site.sessions
@@ -204,7 +204,7 @@ async def test_what_was_kept_ends_with_the_submission(site, capture):
 async def test_what_was_kept_ends_with_its_slot(site, capture):
     """Expired uploads, and the key that only they need, leave the session with the next sign of life."""
     await upload_both(capture)
-    for side in PICTURES:
+    for side in IMAGES:
         await capture.finish(side)
     sessions = site.app.state.site.sessions
     session_id = capture.browser.http.cookies[sessions.cookie_name]
@@ -250,10 +250,10 @@ async def test_no_session_holds_a_key_that_web_can_open(site, capture):
 
 
 async def test_every_side_and_attempt_has_its_own_slot(capture):
-    """A replaced picture gets a new slot; a new page is a new attempt."""
+    """A replaced image gets a new slot; a new page is a new attempt."""
     slots = set()
     for side in ("front", "front", "back"):
-        await capture.upload(side, PICTURES[side])
+        await capture.upload(side, IMAGES[side])
         slots.add(capture.images[side]["slot"])
     assert len(slots) == 3
     await capture.browser.get("/document")
@@ -270,7 +270,7 @@ async def test_slots_of_a_person_are_limited(capture):
 
 
 async def test_second_submit_is_the_same(site, capture):
-    """A double submit, and one from an old tab, hands in one job."""
+    """A double submit, and one from an old tab, submits one job."""
     await upload_both(capture)
     first, second = await asyncio.gather(capture.submit(), capture.submit())
     assert {first.status_code, second.status_code} == {202}
@@ -281,18 +281,18 @@ async def test_second_submit_is_the_same(site, capture):
 
 async def test_a_slot_takes_one_upload(capture):
     """The same URL a second time, other bytes, or other headers: refused by the store."""
-    await capture.upload("front", PICTURES["front"])
+    await capture.upload("front", IMAGES["front"])
     upload, body = capture.put
     again = await capture.browser.http.put(upload["url"], content=body, headers=upload["headers"])
     assert again.status_code in (409, 412)
-    other = await capture.upload("back", PICTURES["back"], sent=b"x" * 100)
+    other = await capture.upload("back", IMAGES["back"], sent=b"x" * 100)
     assert other.status_code in (400, 403, 413)
     assert "code" in other.json()
 
 
-async def test_missing_upload_stands_at_its_side(site, capture):
-    """A side whose picture never arrived is told at its field, and nothing is handed in."""
-    await capture.upload("front", PICTURES["front"])
+async def test_missing_upload_is_at_its_side(site, capture):
+    """A side whose image never arrived is reported at its field, and nothing is submitted."""
+    await capture.upload("front", IMAGES["front"])
     capture.images["back"] = {"slot": "0" * 32, "iv": text(b"\0" * 12)}
     response = await capture.submit()
     assert response.status_code == 400
@@ -301,14 +301,14 @@ async def test_missing_upload_stands_at_its_side(site, capture):
 
 
 @pytest.mark.parametrize("kind", ["tampered", "swapped IVs", "swapped sides", "wrong key", "no image"])
-async def test_what_does_not_open_is_told(site, capture, kind):
-    """Tampering ends with its own screen: no vendor is called, and the pictures can be added again."""
+async def test_what_does_not_open_is_reported(site, capture, kind):
+    """Tampering ends with its own screen: no vendor is called, and the images can be added again."""
     if kind == "no image":
         await capture.upload("front", b"\x00\x01\x02\x03")
-        await capture.upload("back", PICTURES["back"])
+        await capture.upload("back", IMAGES["back"])
     elif kind == "swapped sides":
-        await capture.upload("front", PICTURES["front"], aad="v2|x|back")
-        await capture.upload("back", PICTURES["back"])
+        await capture.upload("front", IMAGES["front"], aad="v2|x|back")
+        await capture.upload("back", IMAGES["back"])
     else:
         await upload_both(capture)
     front, back = capture.images["front"], capture.images["back"]
@@ -388,7 +388,7 @@ async def test_bad_terms(capture, changes, status):
     ids=str,
 )
 async def test_bad_submissions(site, capture, changes):
-    """Wrong parts are refused with 400, URLs among them, and nothing is handed in."""
+    """Wrong parts are refused with 400, URLs among them, and nothing is submitted."""
     await upload_both(capture)
     assert (await capture.submit(**changes)).status_code == 400
     assert not site.queue.waiting
@@ -409,7 +409,7 @@ async def test_foreign_slots_and_attempts(site, capture):
 
 
 async def test_store_away_keeps_the_slots(site, capture):
-    """When the job cannot be handed in the answer says so, and is 503."""
+    """When the job cannot be submitted the answer says so, and is 503."""
     await upload_both(capture)
     site.queue.broken = True
     response = await capture.submit()
@@ -498,14 +498,14 @@ async def test_session_endpoint(capture):
 
 
 async def test_switch_while_the_page_is_open(site, capture):
-    """A page of the other mode is told to load again; its pictures are not taken the wrong way."""
+    """A page of the other mode is told to load again; its images are not taken the wrong way."""
     live = site.runtime.configuration.live
     live._settings = live.current.model_copy(update={"doc_auth_enable_presigned_s3_urls": False})
     response = await capture.submit()
     assert (response.status_code, response.json()["next"]) == (409, "/document")
     await capture.browser.get("/document")
     live._settings = live.current.model_copy(update={"doc_auth_enable_presigned_s3_urls": True})
-    await capture.browser.post_files("/document", {side: (side, b"x") for side in PICTURES})
+    await capture.browser.post_files("/document", {side: (side, b"x") for side in IMAGES})
     assert capture.browser.page.status_code == 409
     assert "add your photos again" in capture.browser.page.text
 

@@ -1,4 +1,4 @@
-"""Bodies: caps while reading, slow senders, strict JSON and forms, pictures never in clear on a disk."""
+"""Bodies: caps while reading, slow senders, strict JSON and forms, images never in clear on a disk."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proofing.base.errors import StoreUnavailableError
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_server import bodies, spool
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit, read_form, read_json
 from proofing_server.images import check_image
@@ -96,8 +96,8 @@ def multipart(*parts):
     return b"\r\n".join([*lines, b"--b--", b""])
 
 
-async def test_pictures_never_reach_the_disk_in_clear(monkeypatch):
-    """Files of megabytes wait in temporary files that have no name and hold nothing of the pictures."""
+async def test_images_never_reach_the_disk_in_clear(monkeypatch):
+    """Files of megabytes wait in temporary files that have no name and hold nothing of the images."""
     made = []
     make = tempfile.TemporaryFile
 
@@ -140,7 +140,7 @@ async def test_pictures_never_reach_the_disk_in_clear(monkeypatch):
 
 
 async def test_room_for_forms_is_bounded(monkeypatch):
-    """Too many files, or bytes of them, are refused as *try again*, and everything is given back."""
+    """Too many files, or bytes of them, are refused as *try again*, and everything is released."""
     monkeypatch.setattr(spool, "MAX_FILES", 1)
     photo = make_jpeg(padding_bytes=300_000)
     one = multipart((b'name="front"; filename="a.jpg"', photo))
@@ -160,7 +160,7 @@ async def test_room_for_forms_is_bounded(monkeypatch):
 
 
 async def test_complete_forms_are_opened_one_after_the_other(monkeypatch):
-    """What is in clear at one moment has a sum; who waits is let in in turn, or told to try again."""
+    """What is in clear at one moment has a sum; a waiting form gets its turn, or is asked to try again."""
     forms = Forms(0, open_bytes=100)
     order, let_go = [], [asyncio.Event() for _ in range(4)]
 
@@ -227,7 +227,7 @@ async def test_bad_multipart(body):
 
 
 async def test_too_large(site, sync_site):
-    """A body over its cap gets 413, declared or not, and a picture is refused where it does not belong."""
+    """A body over its cap gets 413, declared or not, and an image is refused where it does not belong."""
     browser = site.browser()
     await browser.consent()
 
@@ -243,7 +243,7 @@ async def test_too_large(site, sync_site):
 
 
 async def test_thirty_megabytes(sync_site):
-    """A picture of 30 MB is told at its field, or refused as a whole when both are: never kept."""
+    """An image of 30 MB is reported at its field, or refused as a whole when both are: never kept."""
     browser = sync_site.browser()
     await browser.consent()
     big = ("a.jpg", make_jpeg(padding_bytes=16_000_000))
@@ -358,7 +358,7 @@ def test_check_image(content, code):
 
 
 async def test_the_same_photo_for_both_sides(sync_site):
-    """Told at the second side before an attempt is counted, also when it carries other metadata."""
+    """Reported at the second side before an attempt is counted, also when it carries other metadata."""
     browser = sync_site.browser()
     await browser.consent()
     photo = make_jpeg()
@@ -373,7 +373,7 @@ async def test_the_same_photo_for_both_sides(sync_site):
     assert browser.path == "/ssn"
 
 
-async def test_a_heic_photo_is_told_what_helps(sync_site):
+async def test_a_heic_photo_gets_advice(sync_site):
     """The kind that phones make and none of our browsers reads."""
     browser = sync_site.browser()
     await browser.consent()

@@ -35,7 +35,7 @@ def test_who_accepts_gzip(header, accepts):
 
 
 async def test_pages_and_files_are_compressed_for_who_accepts_it(site):
-    """Same content either way, and caches are told what it depends on."""
+    """Same content either way, and caches learn what it depends on."""
     browser = site.browser()
     await browser.get("/")
     static = re.findall(r'"(/static/[^"]+)"', browser.page.text)

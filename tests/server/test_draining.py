@@ -14,7 +14,7 @@ from proofing_server.serving import serve
 
 
 async def is_closed(port):
-    """Tell whether nobody listens."""
+    """Return whether nobody listens."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:

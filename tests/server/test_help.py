@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.testing.images import make_jpeg, make_png
 
 SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
 HELP = {
@@ -27,7 +27,7 @@ REFERENCE = re.compile(r'<strong class="code">([0-9a-f-]{12,13})</strong>')
 
 
 async def give(browser, text):
-    """Hand in a document that says *text*, no two alike."""
+    """Submit a document that says *text*, no two alike."""
     await browser.get("/document")
     files = {side: ("a.yaml", f"{text}\n# {side} {next(_NUMBERS)}".encode()) for side in ("front", "back")}
     await browser.post_files("/document", files)
@@ -97,7 +97,7 @@ async def test_documents_that_new_photos_cannot_cure(sync_site, text, title, but
     assert title in browser.page.text.partition("</h1>")[0]
     actions = browser.page.text.partition('<div class="actions">')[2].partition("</main>")[0]
     assert f'href="/document">{button}' in actions
-    # Who is too young is first offered the way out.
+    # A person who is too young is first offered the exit.
     assert ('action="/exit"' in actions) is (title == "too young")
     if title == "too young":
         assert "at least 18 years old" in browser.page.text

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.testing.images import make_jpeg, make_png
 from proofing_server import spool
 
 

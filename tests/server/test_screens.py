@@ -62,7 +62,7 @@ def test_table(record, name, counted):
 
 @pytest.mark.parametrize(("kind", "end", "outcome"), list(itertools.product(JobKind, EndState, Outcome)))
 def test_only_an_answer_counts(kind, end, outcome):
-    """What the screen says is what the runner does; who canceled, and when, the record does not know."""
+    """What the screen says is what the runner does; the record does not know who canceled, or when."""
     record = ended(kind, end, outcome)
     expected = None if end is EndState.CANCELED else not record.is_exception
     assert screen_for(record).counted is expected

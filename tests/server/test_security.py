@@ -8,7 +8,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from proofing.sessions.steps import Page
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing_server.security import SECURITY_HEADERS, is_same_origin
 
 SAME_ORIGIN = {"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin"}
@@ -229,7 +229,7 @@ async def test_cookie(site):
 
 
 async def test_consent_sent_twice_ends_in_one_session(site):
-    """Whichever answer the browser keeps, its session stands, has consented, and no old id leads to it."""
+    """Whichever answer the browser keeps, its session exists, has consented, and no old id leads to it."""
     for leaves_first in (False, True):
         browser = site.browser()
         if leaves_first:

@@ -23,7 +23,7 @@ def add(number):
 
 @pytest.fixture
 async def opened(site):
-    """Two requests of one session, both under way; nothing of this process joins them."""
+    """Two requests of one session, both in progress; nothing of this process joins them."""
     sessions = site.app.state.site.sessions
     made = await sessions.start()
     return sessions, await sessions.open(made.id), await sessions.open(made.id)

@@ -36,7 +36,7 @@ async def serving(site):
 
 
 async def is_up(port):
-    """Tell whether somebody listens."""
+    """Return whether somebody listens."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
@@ -229,7 +229,7 @@ ALIVE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     ids=["silent", "half header", "half body"],
 )
 async def test_idle_connections_make_room(start, cap, data):
-    """At a cap, who comes is served, and who holds a connection for nothing is closed."""
+    """At a cap, a new client is served, and a connection held for nothing is closed."""
     async with start(**{cap: "20"}) as site, serving(site) as (port, _stop):
         held = await hold(port, 60, data)
         for _ in range(30):
@@ -257,7 +257,7 @@ MUCH = b"GET /static/x/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
 
 @pytest.mark.parametrize("cap", ["web_max_connections", "web_max_connections_per_address"])
 async def test_unread_answers_make_room(start, cap):
-    """Who asks for much and reads nothing is closed for who comes, once the system's buffers are full."""
+    """A client that reads no answers makes room for a new one, once the system's buffers are full."""
     async with start(**{cap: "3"}) as site, serving(site) as (port, _stop), unread(port, 3):
         async with asyncio.timeout(20):
             while not (await exchange(port, ALIVE)).startswith(b"HTTP/1.1 200"):

@@ -44,7 +44,7 @@ BY_NAME = (
 
 @pytest.mark.parametrize("code", [*[code.value for code in ErrorCode], *FIELD_CODES])
 def test_every_document_code_has_a_sentence(code):
-    """Whatever the rules and the gate may say, the person reads a sentence."""
+    """Whatever the rules and the image check may say, the person reads a sentence."""
     assert load_texts()(f"document_codes.{code}").endswith(".")
 
 

@@ -1,4 +1,4 @@
-"""What is wrong is told where it is wrong, and nothing is lost."""
+"""Each error is reported at its field, and nothing is lost."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from proofing.contracts.people import FinishedJob
 from proofing.contracts.records import EndState, JobKind, State, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.testing.images import make_jpeg, make_png
 from proofing_devtools.sessions import put, waits_for
 
 FILES = {"front": ("a.jpg", make_jpeg()), "back": ("a.png", make_png())}
@@ -36,7 +36,7 @@ async def reach(browser, page):
 
 
 async def test_wrong_ssn(sync_site):
-    """A wrong number is told at its field and not sent back; a missing one is told too."""
+    """A wrong number is reported at its field and not sent back; a missing one is reported too."""
     browser = sync_site.browser()
     await reach(browser, "/ssn")
     for ssn, text in (("900", "with 9 digits"), ("", "Enter your Social Security number")):
@@ -138,7 +138,7 @@ async def test_store_away_at_submit(sync_site, monkeypatch, page, method, field)
 
 
 async def test_expired_document_result(sync_site, monkeypatch):
-    """A success whose personal data is gone is told as such, and completes nothing."""
+    """A success whose personal data is gone is reported as such, and completes nothing."""
     browser = sync_site.browser()
     await browser.consent()
     real = sync_site.service.submit_images
@@ -167,9 +167,9 @@ async def test_a_page_is_answered_in_time_and_loses_nothing(start, monkeypatch):
 
         async def slow(session_id, data, **more):
             await goes_on.wait()
-            stands = await save(session_id, data, **more)
+            saved = await save(session_id, data, **more)
             kept.set()
-            return stands
+            return saved
 
         with monkeypatch.context() as trouble:
             trouble.setattr(site.service, "update_session", slow)

@@ -12,7 +12,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.testing.images import make_jpeg, make_png
 from proofing_devtools.sessions import DOCUMENT, put
 from proofing_mock.proofers import PhoneMock
 from proofing_server import flow
@@ -36,7 +36,7 @@ def both(content):
 
 
 async def reach_verify(site, **document):
-    """Return a browser at *check your information*, pictures given."""
+    """Return a browser at *check your information*, images given."""
     browser = site.browser()
     await browser.consent()
     await browser.post_files("/document", document or FILES)
@@ -71,7 +71,7 @@ async def test_sync(sync_site):
 
 
 async def test_after_the_end(start):
-    """A verified person is told so on the first page too, and is sent to the partner only if there is one."""
+    """The first page, too, says that a person is verified; it leads to the partner only if there is one."""
     for partner, shows_partner in (("/", False), ("https://agency.example", True)):
         async with start(**SYNC, partner_url=partner, partner_name="the agency") as site:
             browser = await reach_verify(site)
@@ -156,8 +156,8 @@ async def test_a_selfie_is_asked_for_where_the_vendor_needs_one(sync_site, monke
     assert browser.path == "/ssn"
 
 
-async def test_wrong_pictures(sync_site):
-    """Each side's problem stands at its field; nothing is charged."""
+async def test_wrong_images(sync_site):
+    """Each side's problem is shown at its field; nothing is charged."""
     browser = sync_site.browser()
     await browser.consent()
     cases = {
@@ -181,7 +181,7 @@ async def test_wrong_pictures(sync_site):
 
 
 async def test_data_url_is_decoded(sync_site):
-    """The text of a data URL is not the picture: its bytes are."""
+    """The text of a data URL is not the image: its bytes are."""
     browser = sync_site.browser()
     await browser.consent()
     text = b"data:image/jpeg;base64," + base64.b64encode(PHOTO[1])
@@ -194,7 +194,7 @@ async def test_data_url_is_decoded(sync_site):
 
 
 async def test_document_failure_and_retry(sync_site):
-    """A failure has its own screen with sides, tips, attempts left; the same picture is not taken twice."""
+    """A failure has its own screen with sides, tips, attempts left; the same image is not taken twice."""
     browser = sync_site.browser()
     await browser.consent()
     await browser.post_files("/document", both(FAILING))
@@ -210,9 +210,9 @@ async def test_document_failure_and_retry(sync_site):
     for side in ("front", "back"):
         assert f'href="#{side}"' in browser.page.text
         assert re.search(f'id="{side}-error"[^<]+already used this photo', browser.page.text)
-    # It is told before the attempt is counted, as often as it is sent.
+    # It is reported before the attempt is counted, as often as it is sent.
     assert "You have 4 attempts left" in browser.page.text
-    # A side is known by its own picture only.
+    # A side is known by its own image only.
     failed = both(FAILING)
     await browser.post_files("/document", {"front": PHOTO, "back": failed["back"]})
     assert browser.page.status_code == 400
@@ -224,7 +224,7 @@ async def test_document_failure_and_retry(sync_site):
 
 
 async def test_underage_has_its_own_words(sync_site):
-    """The rule on age is told as such."""
+    """The rule on age is reported as such."""
     browser = sync_site.browser()
     await browser.consent()
     await browser.post_files("/document", both(UNDERAGE))
@@ -242,7 +242,7 @@ async def test_no_answer_is_said_once(sync_site):
 
 
 async def test_barcode_attention(sync_site):
-    """What was read must be confirmed, or new pictures taken; the summary warns again."""
+    """What was read must be confirmed, or new images taken; the summary warns again."""
     browser = sync_site.browser()
     await browser.consent()
     await browser.post_files("/document", both(ATTENTION))
@@ -259,7 +259,7 @@ async def test_barcode_attention(sync_site):
 
 
 async def test_the_last_attempt_is_processed(sync_site):
-    """Four failures, then a success on the fifth goes on; a fifth failure leads to the limit."""
+    """Four failures, then a success on the fifth continues; a fifth failure leads to the limit."""
     browser = sync_site.browser()
     await browser.consent()
     for number in range(4):
@@ -339,7 +339,7 @@ async def test_resolution_outcomes(sync_site, change, screen):
 
 @pytest.mark.parametrize("profiled", ["true", "false"])
 async def test_testers_choose_for_the_device_mock_only(start, profiled):
-    """A profiler that is off, or real, is offered no answers, whatever reads the pictures."""
+    """A profiler that is off, or real, is offered no answers, whatever reads the images."""
     async with start(**SYNC, device_profiling_enabled=profiled) as site:
         browser = site.browser()
         await browser.consent()
@@ -422,7 +422,7 @@ async def test_editing_clears_later_steps(sync_site):
 
 
 async def test_back_and_submit_again_is_harmless(sync_site):
-    """The summary, sent again after its success, calls nobody and goes on."""
+    """The summary, sent again after its success, calls nobody and continues."""
     browser = await reach_verify(sync_site)
     await browser.post("/verify")
     await browser.get("/verify")
@@ -440,7 +440,7 @@ async def session_of(browser):
 
 
 async def test_double_submit_is_one_attempt(site):
-    """Two clicks, or two tabs, hand in one job and wait for the same one."""
+    """Two clicks, or two tabs, submit one job and wait for the same one."""
     browser = await reach_verify_async(site)
     await asyncio.gather(
         *[
@@ -460,7 +460,7 @@ SAME_ORIGIN = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
 
 
 async def reach_verify_async(site):
-    """Return a browser at the summary: the pictures' job is put in by the service, as the script would."""
+    """Return a browser at the summary: the images' job is put in by the service, as the script would."""
     browser = site.browser()
     await browser.consent()
     session = await session_of(browser)
@@ -472,7 +472,7 @@ async def reach_verify_async(site):
 
 
 async def test_waiting_page(site):
-    """The page says that it waits, refreshes itself without script, and goes on when the job has ended."""
+    """The page says that it waits, refreshes itself without script, and continues when the job has ended."""
     browser = await reach_verify_async(site)
     await browser.post("/verify")
     assert browser.path == "/verify/wait"
@@ -490,7 +490,7 @@ async def test_waiting_page(site):
 
 
 async def test_cancel(site):
-    """Canceling stops the job and leads back to the form, where everything still stands."""
+    """Canceling stops the job and leads back to the form, where every answer is kept."""
     browser = await reach_verify_async(site)
     await browser.post("/verify")
     await browser.post("/verify/cancel")
@@ -574,9 +574,9 @@ async def test_a_pending_check_is_stopped(start, monkeypatch):
 
 
 async def test_lost_record_is_missing(site, monkeypatch):
-    """A job whose record is gone is told as such, and can be tried again; nothing is completed.
+    """A job whose record is gone is reported as such, and can be tried again; nothing is completed.
 
-    Not in its first seconds: the session knows of a job that is still being handed in.
+    Not in its first seconds: the session knows of a job that is still being submitted.
     """
     browser = await reach_verify_async(site)
     await browser.post("/verify")
@@ -648,7 +648,7 @@ async def test_foreign_and_other_step_results_do_not_advance(site):
 
 
 async def test_broken_queue_loses_nothing(site):
-    """A job that cannot be handed in leaves the form as it was, with a sentence; trying again works."""
+    """A job that cannot be submitted leaves the form as it was, with a sentence; trying again works."""
     browser = await reach_verify_async(site)
     site.queue.broken = True
     await browser.post("/verify")
@@ -659,7 +659,7 @@ async def test_broken_queue_loses_nothing(site):
     assert browser.path == "/verify/wait"
 
 
-async def test_broken_store_is_told(site, monkeypatch):
+async def test_broken_store_is_reported(site, monkeypatch):
     """Without the store there is no page but the one that says so, with 503."""
     browser = await reach_verify_async(site)
 
@@ -718,7 +718,7 @@ async def test_a_vendor_outage_shows_the_way_out(site):
 
 
 async def test_switched_off_with_the_store_away(site, monkeypatch):
-    """A store that is away, or slow, takes the button off the page, not the page."""
+    """A store that is down, or slow, takes the button off the page, not the page."""
     browser = await reach_verify_async(site)
     live = site.runtime.configuration.live
     live._settings = live.current.model_copy(update={"idv_available": False})

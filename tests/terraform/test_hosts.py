@@ -323,7 +323,7 @@ def test_a_worker_that_does_not_answer_is_replaced(state, tmp_path):
 
 
 def test_a_worker_that_restarts_is_kept(state, tmp_path):
-    """A minute without an answer is a restart; the count begins anew with each answer."""
+    """A minute without an answer is a restart; the count begins again with each answer."""
     answers = [*[*[None] * 12, "{}"] * 8, "{}"]
     machine = Machine(tmp_path, [target_state(110), ["curl", "/healthz", answers]])
     assert machine.run(lifecycle(state, "worker")) == 0, machine.output

@@ -127,7 +127,7 @@ def test_the_first_apply_is_the_one_that_is_tested():
     assert re.findall(r"-target=module\.proofing\.([\w.]+)", readme) == targets.split(", ")
 
 
-def test_each_stack_names_its_last_snapshot_anew(states):
+def test_each_stack_names_its_last_snapshot_again(states):
     """AWS keeps it after a destroy, so that one name for all would make the second destroy fail."""
     names = {one["aws_db_instance.main"]["final_snapshot_identifier"] for one in states.values()}
     assert len(names) == len(states) > 1

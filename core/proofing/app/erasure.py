@@ -1,7 +1,7 @@
-"""Erases a person: every trace in queue, image store and result store, with a receipt for each.
+"""Erases all data about a person in queue, image store and result store, with a receipt for each.
 
-Nothing here needs a key that opens anything. An erasure may be repeated at any time; one that met a store
-that was away, or a job that still ran, says so, and keeps the notes that the next one needs. docs/adr/0008.
+Nothing here needs a key that opens anything. An erasure may be repeated at any time; one that found a store
+down, or a job still running, reports it and keeps the index entries that the next one needs. docs/adr/0008.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from proofing.settings import LiveSettings
 
 _logger = get_logger(__name__)
 
-#: How long running jobs may take to stop, and how often they are asked for.
+#: How long running jobs may take to stop, and how often they are counted meanwhile.
 STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.25
 _QUEUE, _IMAGES, _RESULTS = "queue", "image_store", "result_store"
 
-#: How many things were removed, and why the step must be repeated.
+#: How many things were deleted, and why the step must be repeated.
 _Done = tuple[int, str | None]
 
 
@@ -66,7 +66,7 @@ class Erasure:
 
 
 class Eraser:
-    """Erases people. The backends may be closed, or away: that is a receipt, no error."""
+    """Erases people. The backends may be closed, or down: that becomes a receipt, not an error."""
 
     def __init__(
         self, backends: Backends, keys: KeyRing, live: LiveSettings, *, stop_seconds: float = STOP_SECONDS
@@ -97,7 +97,7 @@ class Eraser:
             receipts.append(await _receipt(store, step))
 
         stopped: set[str] = set()
-        # Sessions first, so that nothing new is handed in; ends with them, so that running jobs publish none.
+        # Sessions first, so that nothing new is submitted; ends with them, so that running jobs publish none.
         await take(_RESULTS, self._close(footprints, stopped))
         await take(_QUEUE, self._purge_jobs(owner))
         await take(_IMAGES, self._delete_objects(footprints))
@@ -146,7 +146,7 @@ class Eraser:
         return removed, None
 
     async def _purge_jobs(self, owner: str) -> _Done:
-        """Forget the person's jobs, repeatedly until nothing is found.
+        """Delete the person's jobs, repeatedly until none is found.
 
         Between two calls a job may begin, be handed back, or end.
         """
@@ -163,7 +163,7 @@ class Eraser:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def _delete_objects(self, footprints: list[DataFootprint]) -> _Done:
-        """Delete the person's pictures; the store does not say which were there."""
+        """Delete the person's images; the store does not say which were there."""
         keys = {key for footprint in footprints for key in footprint.objects}
         for key in keys:
             await self._images.delete(key)
@@ -191,13 +191,13 @@ class Eraser:
         return removed, None
 
     async def _delete_notes(self, owner: str, *, known: int) -> _Done:
-        """Delete limit counters and, as the last thing, the notes by which everything else was found.
+        """Delete limit counters and, finally, the index entries by which everything else was found.
 
-        With more notes than the *known* ones, all are kept: a request was under way and left something.
+        If there are more entries than the *known* ones, all are kept: a request in progress added something.
         """
         footprints = await self._erasure_index.read(owner)
         if len(footprints) > known:
-            return 0, "the person went on meanwhile: run again"
+            return 0, "the person continued meanwhile: run again"
         counters = {limits.counter_key(limit, owner) for limit in limits.LIMITS.values()}
         for footprint in footprints:
             counters |= set(footprint.counters)
@@ -208,7 +208,7 @@ class Eraser:
 
 
 async def _receipt(store: str, step: Awaitable[_Done]) -> Receipt:
-    """Wait for *step* and say what came of it."""
+    """Wait for *step* and return its receipt."""
     try:
         removed, problem = await step
     except (StoreError, QueueError):

@@ -1,6 +1,6 @@
 """Whether this process can do its work: every backend is asked, side by side, each within a deadline.
 
-Answers are kept for a moment, and asked for once however many probes wait, so that a storm of probes does not
+Answers are kept for a moment, and requested once however many probes wait, so that a storm of probes does not
 load the backends. A backend that hangs is asked again only when its last question has ended.
 """
 
@@ -56,7 +56,7 @@ class ReadinessReport:
         advice: what the queue's plugin wants an operator to know.
         settings_refused: the keys of an edit of the settings file that was refused.
         clock_skew: seconds by which a backend's clock is ahead of this host's, where that is more than 2 s.
-        is_stopping: whether this process was asked to stop, and takes nothing new any more or soon.
+        is_stopping: whether this process was asked to stop, and takes nothing new, or soon will not.
     """
 
     down: Mapping[str, Trouble] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class ReadinessReport:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every backend serves us, and we go on. Nothing else stops the work, and so the traffic."""
+        """Whether every backend serves us and we are not stopping. Nothing else should stop traffic."""
         return not self.down and not self.is_stopping
 
     def facts(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The text of ``/metrics``: what this process counts, the queue's numbers, and the settings in force.
+"""The text of ``/metrics``: what this process counts, the queue's numbers, and the settings in effect.
 
 Names and labels: docs/reference/metrics.md.
 """
@@ -44,7 +44,7 @@ def scrape(stats: QueueStats | None, live: LiveSettings) -> bytes:
 
     Args:
         stats: of the queue, a moment old; None when it cannot be asked.
-        live: the settings in force.
+        live: the settings in effect.
     """
     for vendor in live.current.vendor_hourly_budgets:
         VENDOR_BUDGETS_REACHED.labels(vendor)  # from 0 on, also for a budget that was set a moment ago
@@ -81,7 +81,7 @@ class _QueueNow(Collector):
 
 
 class _SettingsNow(Collector):
-    """The settings in force in this process."""
+    """The settings in effect in this process."""
 
     def __init__(self, live: LiveSettings) -> None:
         self._live = live
@@ -89,7 +89,7 @@ class _SettingsNow(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
         settings = self._live.current
-        switches = GaugeMetricFamily("proofing_switch", "Switches in force, 1 is on", labels=["name"])
+        switches = GaugeMetricFamily("proofing_switch", "Switches in effect, 1 is on", labels=["name"])
         for name in sorted(Settings.live_keys()):
             if isinstance(value := getattr(settings, name), bool):
                 switches.add_metric([name], value)

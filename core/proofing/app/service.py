@@ -78,7 +78,7 @@ class ProofingService:
 
     @property
     def settings(self) -> Settings:
-        """The settings in force at this moment."""
+        """The settings in effect at this moment."""
         return self._live.current
 
     @property
@@ -114,7 +114,7 @@ class ProofingService:
         return self._images if isinstance(self._images, UploadReceiver) else None
 
     def is_available(self, person: PersonRef) -> bool:
-        """Tell whether the flow is switched on and its vendors are not out."""
+        """Return whether the flow is switched on and its vendors are not out."""
         return self.router.is_available(person.reference)
 
     # Uploads
@@ -147,7 +147,7 @@ class ProofingService:
         return new_result_id()
 
     def is_running_here(self, result_id: str) -> bool:
-        """Tell whether the job runs inside a request of this process, also one that was abandoned."""
+        """Return whether the job runs inside a request of this process, also one that was abandoned."""
         return self._submitter.is_running_here(result_id)
 
     def now(self) -> float:
@@ -168,16 +168,16 @@ class ProofingService:
         network: str = "",
         found: Awaitable[Mapping[Side, UploadedImage]] | None = None,
     ) -> str:
-        """Submit pictures that the browser uploaded, and return the result id.
+        """Submit images that the browser uploaded, and return the result id.
 
         Args:
             person: owner of the slots.
             attempt: of the slots, where they name no other.
-            encryption_key: 32 bytes; empty when every picture is of an earlier page.
+            encryption_key: 32 bytes; empty when every image is of an earlier page.
             images: slot and IV by side.
             sealed_keys: of the earlier pages, by attempt, as `UploadSlots.seal_key` gave them.
-            failed_fingerprints: marks ``side:fingerprint`` of pictures that failed before in this session.
-            facts: about the pictures by side, without PII, for the job's log line; the vendor is told their
+            failed_fingerprints: marks ``side:fingerprint`` of images that failed before in this session.
+            facts: about the images by side, without PII, for the job's log line; the vendor gets their
                 ``source``, ``upload`` or ``camera``.
             result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
                 that is repeated with the same id is one. By default a fresh one.
@@ -232,7 +232,7 @@ class ProofingService:
         result_id: str | None = None,
         network: str = "",
     ) -> str:
-        """Proof pictures of a form post inside the request, and return the result id when it has ended.
+        """Proof images of a form post inside the request, and return the result id when it has ended.
 
         For *result_id* see `submit_uploads`.
 
@@ -305,7 +305,7 @@ class ProofingService:
     ) -> None:
         """End the person's own attempt as canceled, also one of which nothing is known.
 
-        Harmless when repeated. It stays charged, as its vendor may have been asked, unless the person has
+        Idempotent. It stays charged, as its vendor may have been asked, unless the person has
         waited without an answer for as long as the page promises: then it is refunded, for *ssn*, the
         submitted one, too.
         """
@@ -359,7 +359,7 @@ class ProofingService:
 
 
 def _image_source(facts: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return where the pictures came from: a camera when one of them did."""
+    """Return where the images came from: a camera when one of them did."""
     return "camera" if any(fact.get("source") == "camera" for fact in facts.values()) else "upload"
 
 

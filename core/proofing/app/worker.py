@@ -21,7 +21,7 @@ from proofing.sessions.uploads import OBJECT_LIFE_SECONDS, UploadSlots
 
 _logger = get_logger(__name__)
 
-#: So often that a picture whose job could not delete it is gone within a minute of the job's end.
+#: So often that an image whose job could not delete it is gone within a minute of the job's end.
 SWEEP_SECONDS = 30.0
 _JITTER = 0.1
 #: Swept so early that the next sweep, at its latest, still comes within the life of an object.
@@ -68,7 +68,7 @@ class Worker:
         log(_logger, "worker_stop")
 
     async def sweep(self) -> None:
-        """Delete pictures that their jobs left behind, and uploads that no job has used."""
+        """Delete images that their jobs left behind, and uploads that no job has used."""
 
         async def is_over(object_key: str) -> bool:
             try:

@@ -24,7 +24,7 @@ async def gather_settled(steps: Iterable[Awaitable[AnswerT]]) -> list[AnswerT]:
 
 
 class Background:
-    """Steps that go on when nobody waits for them anymore."""
+    """Steps that continue when nobody waits for them anymore."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -38,11 +38,11 @@ class Background:
         return task
 
     def pending(self) -> list["asyncio.Future[Any]"]:
-        """Return what goes on."""
+        """Return what continues."""
         return list(self._tasks)
 
     async def close(self) -> None:
-        """Cancel what goes on, and wait until it has ended."""
+        """Cancel what continues, and wait until it has ended."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""What a CPU child gives up before it touches bytes of a stranger: Linux by system call, the rest by limits.
+"""What a CPU child gives up before it touches untrusted bytes: Linux by system call, the rest by limits.
 
 Three things are taken away: the *network*, *files* other than code, and *processes* (starting, tracing and
 signaling them). Each by what the kernel offers: a network namespace, Landlock, a seccomp filter. Where it
@@ -246,7 +246,7 @@ def _filter_program(architecture: int, column: int) -> bytes:
 
 
 def _seccomp_exists(libc: ctypes.CDLL) -> bool:
-    """Tell whether the kernel takes filters: it then complains of the null pointer."""
+    """Return whether the kernel takes filters: it then complains of the null pointer."""
     efault = 14
     filter_mode = 2
     return libc.prctl(_PR_SET_SECCOMP, filter_mode, 0, 0, 0) == -1 and ctypes.get_errno() == efault

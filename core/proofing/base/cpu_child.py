@@ -164,7 +164,7 @@ def _work(call: dict[str, Any], module: ModuleType, pipes: Pipes) -> None:
 
 
 def _answer(module: ModuleType, name: str, data: bytes, args: Any) -> None:
-    """Call the function *name* and write what comes of it. Raises `MemoryError`."""
+    """Call the function *name* and write its result. Raises `MemoryError`."""
     try:
         function = attrgetter(name)(module)
     except AttributeError:

@@ -47,7 +47,7 @@ class CPUChild:
             CPUWorkError: the system refuses.
         """
         self.module = module
-        #: Whether it can take a call: not while one is under way, and never after one that ended badly.
+        #: Whether it can take a call: not while one is in progress, and never after one that ended badly.
         self.is_sound = False
         self.missing: list[str] = []
         #: How many calls it was given.
@@ -77,7 +77,7 @@ class CPUChild:
             raise CPUWorkError(CPUFailure.START) from None
         finally:
             os.close(answers)
-        assert self._process.stdin is not None  # noqa: S101 - for mypy: pipes were asked for
+        assert self._process.stdin is not None  # noqa: S101 - for mypy: pipes were requested
         assert self._process.stdout is not None  # noqa: S101
         self._input, self._output = self._process.stdin.fileno(), self._process.stdout.fileno()
         for descriptor in (self._input, self._output, self._answers):
@@ -316,7 +316,7 @@ def _failure(code: int) -> CPUFailure:
 
 
 def json_size(value: Any) -> int:
-    """Return how many bytes *value* is as JSON. Raises `PluginError` when it is none."""
+    """Return how many bytes *value* is as JSON. Raises `PluginError` when it is not JSON."""
     try:
         return len(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError):

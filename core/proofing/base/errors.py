@@ -4,7 +4,7 @@
 
     ProofingError
     ├── ConfigurationError       the process must not start; holds every problem found
-    ├── PluginError              a plugin broke its contract; the others go on
+    ├── PluginError              a plugin broke its contract; the others continue
     ├── EncryptionError          a message does not open; says nothing of its content
     ├── InvalidInputError        a field of a form is wrong; names the field
     ├── LimitReachedError        a rate limit holds; says for how long
@@ -54,7 +54,7 @@ class Trouble(StrEnum):
     NOT_FOUND = "not_found"
     #: It answers that it cannot serve now.
     UNAVAILABLE = "unavailable"
-    #: It is this process that refuses: more is under way than its limits allow.
+    #: It is this process that refuses: more is in progress than its limits allow.
     OVERLOAD = "overload"
     #: A setting of it is wrong.
     CONFIGURATION = "configuration"
@@ -92,7 +92,7 @@ class ConfigurationError(ProofingError):
 
 
 class PluginError(ProofingError):
-    """A plugin broke its contract: it could not be imported, raised a foreign error, or answered nonsense."""
+    """A plugin broke its contract: failed import, undocumented error, or invalid value."""
 
 
 class EncryptionError(ProofingError):
@@ -117,7 +117,7 @@ class InvalidInputError(ProofingError):
 
 
 class LimitReachedError(ProofingError):
-    """A rate limit holds.
+    """A rate limit is reached.
 
     Attributes:
         limit: the name of the limit, such as ``idv_resolution``.
@@ -125,14 +125,14 @@ class LimitReachedError(ProofingError):
     """
 
     def __init__(self, limit: str, seconds_left: float) -> None:
-        """Take the *limit* that holds and the *seconds_left* of its window."""
+        """Take the reached *limit* and the *seconds_left* of its window."""
         self.limit = limit
         self.seconds_left = seconds_left
         super().__init__(f"the limit {limit} holds for {seconds_left:.0f} s")
 
 
 class ImageError(ProofingError):
-    """Decrypted bytes are no acceptable image.
+    """Decrypted bytes are not an acceptable image.
 
     Attributes:
         code: ``not_an_image``, ``heic``, ``truncated``, ``too_large``, ``too_many_pixels`` or ``empty``.
@@ -208,7 +208,7 @@ class Cause(StrEnum):
     AUTHENTICATION = "authentication"
     #: More calls than the contract, a rate limit or our own budget allows.
     QUOTA = "quota"
-    #: Down on schedule.
+    #: Down for scheduled maintenance.
     MAINTENANCE = "maintenance"
     #: The vendor answers, but the source it asks, such as a licensing agency, does not serve.
     SOURCE_DOWN = "source_down"
@@ -222,7 +222,7 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     #: No connection, or the vendor cannot serve now.
     UNREACHABLE = "unreachable"
-    #: Our process ended during the call; what came of it is not known.
+    #: Our process ended during the call; its result is not known.
     INTERRUPTED = "interrupted"
     #: The person did not finish at the vendor.
     ABANDONED = "abandoned"
@@ -236,7 +236,7 @@ class VendorError(ProofingError):
     """The vendor gave no answer. A vendor's *no* is a result, not an error.
 
     Attributes:
-        cause: why there is none.
+        cause: why there is no answer.
         codes: the vendor's own codes, such as ``0047``, for operators; no free text, and no rule reads them.
         retry_after: seconds after which the vendor wants to be asked again; None when it does not say.
         billed: whether the vendor may charge for the call anyway.
@@ -288,10 +288,10 @@ class CPUFailure(StrEnum):
 
 
 class CPUWorkError(VendorError):
-    """A call of `ProofingContext.cpu` has no answer; what it was about is as good as unread.
+    """A call of `ProofingContext.cpu` has no answer; treat its input as not read.
 
-    Bytes of a stranger can bring about each of these but `BUSY` and `START`, so that an adapter that can
-    answer without catches it. One that does not has its question end as any other without an answer.
+    Untrusted bytes can cause each of these except `BUSY` and `START`, so that an adapter that can
+    do without the result should catch it. Uncaught, the question ends like any other without an answer.
 
     Attributes:
         failure: why.
@@ -299,7 +299,7 @@ class CPUWorkError(VendorError):
     """
 
     def __init__(self, failure: CPUFailure, *, exception_class: str = "") -> None:
-        """Take the reason, and the class alone of an exception, whose text may hold what it was about."""
+        """Take the reason, and the class alone of an exception: its text may hold data."""
         self.failure = failure
         self.exception_class = exception_class
         text = f" ({exception_class})" if exception_class else ""
@@ -318,7 +318,7 @@ def os_error_reason(error: OSError) -> str:
 
 
 def unreadable(path: str | Path) -> str | None:
-    """Return why the file *path* cannot be read, in the words of `why`, or None when it can."""
+    """Return why the file *path* cannot be read, in the words of `os_error_reason`, or None when it can."""
     try:
         with Path(path).open("rb"):
             return None

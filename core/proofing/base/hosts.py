@@ -16,7 +16,7 @@ _MAX_NAME_LENGTH = 253
 
 
 def is_host(text: str) -> bool:
-    """Tell whether a resolver takes *text*: a name, or an address (IPv6 without brackets).
+    """Return whether a resolver takes *text*: a name, or an address (IPv6 without brackets).
 
     A dot at the end is part of a whole name.
     """

@@ -38,5 +38,5 @@ def libpq_problem(parameters: Mapping[str, Any]) -> str | None:
 
 
 def _is_socket(host: str) -> bool:
-    """Tell whether *host* is the directory of a socket, an abstract one, or the default."""
+    """Return whether *host* is the directory of a socket, an abstract one, or the default."""
     return not host or host.startswith(("/", "@"))

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 
 class NamedQueries:
-    """The statements of one file, which is read when the first of them is asked for."""
+    """The statements of one file, which is read when the first of them is requested."""
 
     def __init__(self, package: str, file_name: str = "queries.sql") -> None:
         """Take the file *file_name* in the folder of *package*."""

@@ -1,4 +1,4 @@
-"""Steps that are tried again while a store is away."""
+"""Steps that are tried again while a store is down."""
 
 import asyncio
 import time
@@ -10,10 +10,10 @@ from proofing.base.errors import StoreUnavailableError
 
 StepT = TypeVar("StepT")
 
-#: How long steps are tried again while their store is away, and the first wait between tries.
+#: How long steps are tried again while their store is down, and the first wait between tries.
 RETRY_SECONDS = 15.0
 FIRST_WAIT_SECONDS = 0.1
-#: Waits that went on growing would be as long as the outage itself: a page waits for the step, too.
+#: Without this cap a wait could grow as long as the outage: a page waits for the step, too.
 _LONGEST_WAIT_SECONDS = 1.0
 
 
@@ -23,10 +23,10 @@ async def retry_while_unavailable(
     retry_seconds: float = RETRY_SECONDS,
     first_wait_seconds: float = FIRST_WAIT_SECONDS,
 ) -> StepT:
-    """Do *step* again while its store is away, with waits up to a second, for up to *retry_seconds*.
+    """Do *step* again while its store is down, with waits up to a second, for up to *retry_seconds*.
 
     Raises:
-        StoreUnavailableError: it stayed away.
+        StoreUnavailableError: it stayed down.
     """
     deadline = time.monotonic() + retry_seconds
     backoff = Backoff(first_wait_seconds, _LONGEST_WAIT_SECONDS, jitter=(1.0, 1.0))

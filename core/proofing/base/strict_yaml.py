@@ -16,7 +16,7 @@ _OCTAL = "begins with 0, which YAML reads as an octal number; write it without t
 _SEXAGESIMAL = (
     "has a colon, which YAML reads as a number to the base 60; quote it as text, or write one number"
 )
-_NO_VALUE = "looks like a number or a date, and is none; quote it as text"
+_NO_VALUE = "is not a valid number or date; quote it to make it a string"
 
 
 def parse_yaml(text: str | bytes, source: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def normalize(text: str, *, refused: frozenset[str] = OVERRIDES) -> str:
 
 
 def is_visible(text: str) -> bool:
-    """Tell whether the normal form *text* shows anything: more than spaces and marks without a letter."""
+    """Return whether the normal form *text* shows anything: more than spaces and marks without a letter."""
     return any(unicodedata.category(character)[0] not in "MZ" for character in text)
 
 

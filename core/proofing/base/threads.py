@@ -42,7 +42,7 @@ class BoundedThreads:
             return await asyncio.wrap_future(future)
 
     def later(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run *function* some time, whatever comes of it; for cleaning up after a call that failed."""
+        """Run *function* some time, whatever happens; for cleaning up after a call that failed."""
         with contextlib.suppress(RuntimeError):  # closed meanwhile
             self._executor.submit(function, *args, **kwargs)
 

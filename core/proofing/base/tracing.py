@@ -95,7 +95,7 @@ class Span:
                     self._span.set_attribute(ATTRIBUTES[name], plain)
 
     def rename(self, name: str) -> None:
-        """Name what is being done anew, now that it is known."""
+        """Rename the span, now that its name is known."""
         if self._span is not None:
             self._span.update_name(name)
 
@@ -181,7 +181,7 @@ def problems(environ: Mapping[str, str]) -> list[Problem]:
 
 
 def _is_wanted(environ: Mapping[str, str]) -> bool:
-    """Tell whether a collector is named, and traces are not switched off."""
+    """Return whether a collector is named, and traces are not switched off."""
     exporter = environ.get(_EXPORTER, "")
     if environ.get(_DISABLED, "").strip().lower() == "true" or exporter == "none":
         return False

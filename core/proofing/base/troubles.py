@@ -30,7 +30,7 @@ WORDS = {
     Trouble.PERMISSION: "our role may not do this",
     Trouble.NOT_FOUND: "it does not exist there",
     Trouble.UNAVAILABLE: "it cannot serve now",
-    Trouble.OVERLOAD: "this process has more under way than its limits allow",
+    Trouble.OVERLOAD: "this process has more in progress than its limits allow",
 }
 
 #: PostgreSQL's SQLSTATE, or its class of two characters. Source: PostgreSQL manual, appendix A.

@@ -4,7 +4,6 @@ Nothing heavy is imported before a subcommand needs it, so that `proofing --help
 """
 
 import argparse
-import asyncio
 import errno
 import os
 import sys
@@ -16,8 +15,7 @@ from proofing import __version__
 from proofing.base.errors import ConfigurationError, ProofingError
 from proofing.base.logs import buffer_early_logs
 from proofing.cli import exits
-from proofing.contracts.queues import JobState
-from proofing.contracts.records import JobKind
+from proofing.contracts.records import JobKind, JobState
 
 Command = Callable[[argparse.Namespace], Awaitable[int]]
 
@@ -51,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: Sequence[str] | None) -> int:
     """Run one subcommand and return the exit code."""
     options = _parser().parse_args(arguments)
+    import asyncio  # noqa: PLC0415 - the help needs none of it
+
     module, name = options.command
     command: Command = getattr(import_module(module), name)
     try:
@@ -139,7 +139,7 @@ def _add_job_commands(printing: Callable[[str, str, str], argparse.ArgumentParse
 
     jobs = printing("jobs", "jobs:count", "Print counts and ages of jobs; never personal data.")
     commands = jobs.add_subparsers(metavar="COMMAND")
-    listing = below(commands, "list", "list_jobs", "List jobs: those without an end, then ended ones.")
+    listing = below(commands, "list", "list_jobs", "List jobs: unfinished ones first, then ended ones.")
     states = [state.value for state in JobState]
     listing.add_argument("--state", choices=states, default=None, help="only jobs in this state")
     listing.add_argument("--queue", type=_queue_name, default=None, help="only jobs of this queue")
@@ -150,7 +150,7 @@ def _add_job_commands(printing: Callable[[str, str, str], argparse.ArgumentParse
     queue = printing("queue", "jobs:count", "Pause and resume queues; without a subcommand, print counts.")
     commands = queue.add_subparsers(metavar="COMMAND")
     for name, text in (
-        ("pause", "Start no waiting job of a queue; jobs that run go on, and waiting ones do not age."),
+        ("pause", "Start no waiting job of a queue; jobs that run continue, and waiting ones do not age."),
         ("resume", "Let the jobs of a queue start again."),
     ):
         one = below(commands, name, name, text)
@@ -210,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     erase.add_argument(
         "reference", type=_reference, help="the person's reference, or the result id of one of their jobs"
     )
-    smoke = printing("smoke", "smoke:smoke", "Drive one whole proofing as a browser would.")
+    smoke = printing("smoke", "smoke:smoke", "Run one complete proofing as a browser would.")
     smoke.add_argument("--url", default=None, help="where the server is (default: http://localhost:PORT)")
     scaffold = add("new-vendor", "scaffold:new_vendor", "Write the skeleton of a vendor plugin.")
     scaffold.add_argument("name", help="name of the vendor, such as acme")

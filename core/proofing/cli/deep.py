@@ -4,6 +4,7 @@ What it writes lies below `PROBE_PREFIX`, under random keys, and is deleted. It 
 process, and to read and delete below that prefix; without those it says what it could not verify.
 """
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -26,10 +27,14 @@ from proofing.contracts.stores import (
     UploadConstraints,
     UploadReceiver,
 )
+from proofing.registry.backends import BackendReport, Backends, open_backend
+from proofing.settings import Settings
 
 PROBE_PREFIX = f"{OBJECT_PREFIX}probe/"
 _LIFE_SECONDS = 60.0
 _REQUEST_SECONDS = 10.0
+#: For all of a deep check.
+_SECONDS = 60.0
 _ALLOWED_ORIGIN = "access-control-allow-origin"
 
 
@@ -44,6 +49,25 @@ class DeepReport:
 
     problems: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
+
+
+async def check_uploads(
+    backends: Backends, settings: Settings, reports: Mapping[str, BackendReport]
+) -> DeepReport:
+    """Try the uploads of the image store, unless it could not even be opened."""
+    if reports["image_store"].problem is not None:
+        return DeepReport(problems=["not tried: the image store cannot be used"])
+    try:
+        async with asyncio.timeout(_SECONDS):
+            try:
+                await open_backend("image_store", backends.images)
+                return await try_uploads(backends.images, settings.public_url)
+            finally:
+                await backends.images.close()
+    except ProofingError as error:
+        return DeepReport(problems=[str(error)])
+    except TimeoutError:
+        return DeepReport(problems=[f"not done within {_SECONDS:g} s"])
 
 
 async def try_uploads(store: ImageStore, origin: str) -> DeepReport:
@@ -190,7 +214,7 @@ class _Endpoint:
         return answer.status_code
 
     def _is_allowed(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether a page of our origin may read an answer with *headers*."""
+        """Return whether a page of our origin may read an answer with *headers*."""
         return headers.get(_ALLOWED_ORIGIN) in {self._origin, "*"}
 
 

@@ -1,7 +1,6 @@
 """`proofing check`, `settings`, `plugins` and `explain`: look, and change nothing."""
 
 import argparse
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,18 +9,14 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
-from proofing.base.errors import ProofingError
 from proofing.bootstrap import Configuration, configure, make_backends, plugin_names, with_sources
-from proofing.cli.deep import DeepReport, try_uploads
 from proofing.cli.startup import check_logs
 from proofing.contracts.results import ProoferKind
-from proofing.registry.backends import BackendReport, Backends, check_backends, open_backend
+from proofing.registry.backends import check_backends
 from proofing.registry.plugins import PluginManager
 from proofing.settings import Layers, Settings, read_layers
 
 _MASK = "********"
-#: All of a deep check.
-_DEEP_SECONDS = 60.0
 #: The end of the reference.
 _SPELLING = (
     "",
@@ -30,7 +25,7 @@ _SPELLING = (
     "`PROOFING_ENV` chooses the block that is merged over `default`: `development` (without the variable),",
     "`test`, `production`, or any other name that has a block. The rules of production (no mocks, no local",
     "stores, https) hold in `production` and wherever `is_production` is true. Without a settings.yaml in",
-    "the working directory, and without `PROOFING_SETTINGS`, the defaults above are in force.",
+    "the working directory, and without `PROOFING_SETTINGS`, the defaults above are in effect.",
     "",
     "## Spelling",
     "",
@@ -58,7 +53,12 @@ async def check(options: argparse.Namespace) -> int:
     check_logs(configuration)
     backends = make_backends(configuration, "check")
     reports = await check_backends(backends)
-    deep = await _try_uploads(backends, configuration.settings, reports) if options.deep else None
+    deep = None
+    if options.deep:
+        # Only then: it imports httpx, which takes a while.
+        from proofing.cli.deep import check_uploads  # noqa: PLC0415 - as above
+
+        deep = await check_uploads(backends, configuration.settings, reports)
     unusable = with_sources(configuration.router.validate_vendors(), configuration.layers)
     vendors = [str(problem) for problem in unusable]
     advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
@@ -98,7 +98,7 @@ def _notes_on_settings(configuration: Configuration) -> list[str]:
         for key, source, winner in layers.replaced_by_secrets()
     ]
     if not layers.has_file:
-        notes.append(f"there is no {layers.path.name} here: the built-in defaults are in force")
+        notes.append(f"there is no {layers.path.name} here: the built-in defaults are in effect")
     return (
         notes + _missing_contacts(configuration.settings) if configuration.settings.is_production else notes
     )
@@ -109,25 +109,6 @@ def _print_section(name: str, problems: Sequence[str], advice: Mapping[str, Sequ
     print("\n".join(f"{name}: {problem}" for problem in problems) or f"{name}: ok")
     for sentence in advice.get(name, ()):
         print(f"  {sentence}")
-
-
-async def _try_uploads(
-    backends: Backends, settings: Settings, reports: Mapping[str, BackendReport]
-) -> DeepReport:
-    """Try the uploads of the image store, unless it could not even be opened."""
-    if reports["image_store"].problem is not None:
-        return DeepReport(problems=["not tried: the image store cannot be used"])
-    try:
-        async with asyncio.timeout(_DEEP_SECONDS):
-            try:
-                await open_backend("image_store", backends.images)
-                return await try_uploads(backends.images, settings.public_url)
-            finally:
-                await backends.images.close()
-    except ProofingError as error:
-        return DeepReport(problems=[str(error)])
-    except TimeoutError:
-        return DeepReport(problems=[f"not done within {_DEEP_SECONDS:g} s"])
 
 
 async def settings(options: argparse.Namespace) -> int:

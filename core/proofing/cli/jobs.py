@@ -10,7 +10,8 @@ from typing import Any
 
 from proofing.bootstrap import configure, make_backends
 from proofing.cli import exits
-from proofing.contracts.queues import JobState, JobSummary, Queue
+from proofing.contracts.queues import JobSummary, Queue
+from proofing.contracts.records import JobState
 from proofing.registry.backends import open_backend
 
 #: The beginning of a result id that is enough to look for one job.

@@ -29,6 +29,8 @@ LICENSE_TYPES = frozenset(
 )
 DOCUMENT_TYPES = LICENSE_TYPES | {"passport", "passport_card"}
 MAX_TEXT_CHARACTERS = 255
+#: The attributes of a home address. They are known together, or not at all.
+HOME_ADDRESS = ("address1", "address2", "city", "state", "zipcode")
 
 SSN_DIGITS = 9
 _ZIP_DIGITS, _ZIP4_DIGITS = 5, 9
@@ -157,7 +159,7 @@ def parse_phone(text: str) -> str | None:
 
 
 def has_phone_extension(text: str) -> bool:
-    """Tell whether *text* is a phone number with an extension behind it."""
+    """Return whether *text* is a phone number with an extension behind it."""
     found = _EXTENSION.fullmatch(_phone_text(text))
     return found is not None and parse_phone(found["number"]) is not None
 

@@ -95,5 +95,5 @@ class StreamedBody:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self:
             yield piece
-            # Anyone who takes the piece may do so without waiting; the others shall have their turn.
+            # Anyone who takes the piece may do so without waiting; the others must get their turn.
             await asyncio.sleep(0)

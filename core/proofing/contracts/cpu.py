@@ -31,6 +31,6 @@ class CPUWork(Protocol):
 
         Raises:
             CPUWorkError: there is no answer; its `failure` says why. Costs this call only.
-            PluginError: *function* is not there or cannot be imported, or arguments or answer are none of
+            PluginError: *function* is not there or cannot be imported, or arguments or answer are not of
                 the above.
         """

@@ -1,4 +1,4 @@
-"""Images of documents: their sides, and what is known of each. The gate: `proofing.rules.image_gate`."""
+"""Images of documents: their sides, and what is known of each. The gate: `proofing.rules.image_check`."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ MAX_IMAGE_BYTES = 15 * 1024 * 1024
 
 
 class Side(StrEnum):
-    """A side of a document, or another picture of an attempt."""
+    """A side of a document, or another image of an attempt."""
 
     #: The side with the portrait.
     FRONT = "front"
@@ -23,7 +23,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Image:
-    """One decrypted picture that has passed the gate.
+    """One decrypted image that has passed the image check.
 
     Attributes:
         content: the bytes of the image file, of its first image alone and without metadata.
@@ -40,7 +40,7 @@ class Image:
 
     @property
     def fingerprint(self) -> str:
-        """What failed pictures are known by; see `fingerprint_of`."""
+        """What failed images are known by; see `fingerprint_of`."""
         return fingerprint_of(self.content)
 
 

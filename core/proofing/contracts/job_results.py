@@ -1,6 +1,6 @@
 """What a job hands to the page of the person: one result type for each kind that has one, sealed as JSON.
 
-The verdict is in the status record; a result holds what the flow goes on with, which may be personal. A kind
+The verdict is in the status record; a result holds what the flow needs next, which may be personal. A kind
 without a type here, such as the phone check, says everything in its record.
 """
 

@@ -52,8 +52,8 @@ class ProofingRequest:
 
     Attributes:
         applicant: a copy with the declared attributes only.
-        images: the pictures, for document proofers; none for `ResumableProofer.resume`.
-        image_source: where the pictures came from (``upload``, ``camera``), for document proofers.
+        images: the images, for document proofers; none for `ResumableProofer.resume`.
+        image_source: where the images came from (``upload``, ``camera``), for document proofers.
         device_session_id: the browser's profiling session, for device proofers.
         request_ip: the browser's address, for device proofers.
     """
@@ -183,7 +183,7 @@ class ProoferDescriptor:
         jurisdictions: the states it can answer for; None for all.
         needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
             only a match passes.
-        accepts_test_documents: whether it reads the testers' YAML form in place of a picture.
+        accepts_test_documents: whether it reads the testers' YAML form in place of an image.
         continues: what a `Pending` of it may say; empty for a proofer that always answers at once. Such a
             vendor needs jobs: it is refused while the switch of its kind has questions answered inside the
             request.

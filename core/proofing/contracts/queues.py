@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
-from proofing.contracts.records import EndState, JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, JobState, StatusRecord
 
 
 class Capability(StrEnum):
@@ -22,7 +22,7 @@ class Capability(StrEnum):
     #: `enqueue` takes the caller's connection and joins its transaction.
     TRANSACTIONAL = "transactional"
     #: Jobs of a dead worker come back, or end typed, without anyone's doing.
-    CRASH_RECOVERY = "rescue"
+    CRASH_RECOVERY = "crash_recovery"
     #: Claims are fenced: a late completion by a former owner is rejected.
     FENCING = "fencing"
     #: The end is kept durably with the job, and `final_status` finds it.
@@ -173,21 +173,6 @@ class JobHandler(Protocol):
         """Publish *end* for a job that will not run (again), and return the effective record."""
 
 
-class JobState(StrEnum):
-    """Where a job is, as an operator sees it."""
-
-    #: May start.
-    READY = "ready"
-    #: Waits for its time.
-    SCHEDULED = "scheduled"
-    #: A worker runs it.
-    RUNNING = "running"
-    #: Will not run (again); its end is being published.
-    ENDING = "ending"
-    #: Has an end.
-    ENDED = "ended"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSummary:
     """What an operator may know of one job; no arguments, no person.
@@ -267,7 +252,7 @@ class Queue(Protocol):
         """
 
     async def close(self) -> None:
-        """Give back everything that `open` took. Harmless when not open."""
+        """Release everything that `open` acquired. Harmless when not open."""
 
     async def migrate(self) -> Sequence[str]:
         """Bring the backend's schema up to date and return what was done. Harmless when run twice."""
@@ -292,7 +277,7 @@ class Queue(Protocol):
         """Cancel a job whether or not its `enqueue` has arrived, and return whether it will call no vendor.
 
         For undoing an `enqueue` that was not answered: should it arrive later, its job never starts. One that
-        waited may vanish without an end. False when the job may have begun a call, or has ended.
+        waited may disappear without an end. False when the job may have begun a call, or has ended.
 
         Raises:
             QueueError: without `Capability.WITHDRAW`.
@@ -319,7 +304,7 @@ class Queue(Protocol):
     async def pause(self, queue_name: str) -> bool:
         """Have no waiting job of a queue started by any worker, and return whether it was not paused before.
 
-        Jobs that run go on. For jobs that wait, stale limits and ages do not count the pause.
+        Jobs that run continue. For jobs that wait, stale limits and ages do not count the pause.
 
         Raises:
             QueueError: without `Capability.PAUSE`.
@@ -335,7 +320,7 @@ class Queue(Protocol):
     async def purge_owner(self, owner: str) -> OwnerPurge:
         """Delete every waiting job of *owner* without publishing an end, stop running ones, delete the ends.
 
-        Harmless when repeated. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and
+        Idempotent. A queue without `Capability.CANCEL_RUNNING` leaves running jobs alone, and
         does not count them.
 
         Raises:

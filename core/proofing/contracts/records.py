@@ -95,6 +95,21 @@ class State(StrEnum):
     DONE = "done"
 
 
+class JobState(StrEnum):
+    """Where a job is, as an operator sees it."""
+
+    #: May start.
+    READY = "ready"
+    #: Waits for its time.
+    SCHEDULED = "scheduled"
+    #: A worker runs it.
+    RUNNING = "running"
+    #: Will not run (again); its end is being published.
+    ENDING = "ending"
+    #: Has an end.
+    ENDED = "ended"
+
+
 class EndState(StrEnum):
     """How a job ended. Every job gets exactly one."""
 

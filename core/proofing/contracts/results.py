@@ -19,7 +19,7 @@ ResultT = TypeVar("ResultT", bound="VendorResult")
 class ProoferKind(StrEnum):
     """The question a proofer answers."""
 
-    #: Are the pictures genuine, and what do they say?
+    #: Are the images genuine, and what do they say?
     DOCUMENT = "document"
     #: Do name, birth date, SSN and address belong to one real person?
     RESOLUTION = "resolution"
@@ -69,7 +69,7 @@ class ReviewStatus(StrEnum):
 
 
 class DocAuthResult(StrEnum):
-    """The vendor's verdict on the pictures of a document."""
+    """The vendor's verdict on the images of a document."""
 
     #: Genuine.
     PASSED = "Passed"
@@ -160,7 +160,7 @@ class DeviceResult(VendorResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One check of a document's picture by its vendor's name, such as ``2D Barcode Read``."""
+    """One check of a document's image by its vendor's name, such as ``2D Barcode Read``."""
 
     name: str
     result: DocAuthResult
@@ -168,7 +168,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageMetrics:
-    """How good a picture is: dots per inch on both axes; sharpness and glare from 0 (bad) to 100 (good)."""
+    """How good an image is: dots per inch on both axes; sharpness and glare from 0 (bad) to 100 (good)."""
 
     horizontal_resolution: int = 600
     vertical_resolution: int = 600
@@ -187,13 +187,13 @@ class Classification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentResult(VendorResult):
-    """Whether the pictures of a document are genuine, and what they say.
+    """Whether the images of a document are genuine, and what they say.
 
     `outcome` is what the vendor's transaction came to; `proofing.rules.documents` judges it.
 
     Attributes:
         applicant: what was read from the document; None when nothing could be read.
-        doc_auth_result: the vendor's verdict on the pictures.
+        doc_auth_result: the vendor's verdict on the images.
         image_failures: side to the HTTP status (438, 439, 440) by which the vendor refused its image.
         selfie_error: the vendor's message on the selfie, such as ``Liveness: NotLive``; None when it matched.
         selfie_checked: whether a selfie was compared at all.

@@ -72,7 +72,7 @@ class Timekeeper(Protocol):
     """A backend with a clock of its own, by which `proofing.registry.clocks` measures how far ours is off."""
 
     async def time(self) -> float:
-        """Return the backend's time in seconds since the epoch, asked for now. Called while open."""
+        """Return the backend's time in seconds since the epoch, requested now. Called while open."""
 
 
 @runtime_checkable
@@ -106,7 +106,7 @@ class ResultStore(Protocol):
         """Connect. Raises `StoreUnavailableError`."""
 
     async def close(self) -> None:
-        """Give back everything that `open` took. Harmless when not open."""
+        """Release everything that `open` acquired. Harmless when not open."""
 
     def now(self) -> float:
         """Return the store's time in seconds since the epoch, the one clock by which ages are judged.
@@ -116,7 +116,7 @@ class ResultStore(Protocol):
         """
 
     async def time(self) -> float:
-        """Return the store's time, asked for now. See `Timekeeper`."""
+        """Return the store's time, requested now. See `Timekeeper`."""
 
     async def begin(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
         """Keep a record that is in progress; return False, changing nothing, when one already exists."""
@@ -129,7 +129,7 @@ class ResultStore(Protocol):
         sealed_result: bytes | None = None,
         result_ttl_seconds: float = 60.0,
     ) -> StatusRecord:
-        """Keep a terminal *record* and its result, wake who waits, and return the effective record.
+        """Keep a terminal *record* and its result, wake all waiters, and return the effective record.
 
         The first end wins: when a terminal record already exists, nothing is changed and that one is
         returned. Writing is one atomic step. A record that was never begun, or was lost, is written.
@@ -262,7 +262,7 @@ class ImageStore(Protocol):
         """Connect. Raises `StoreUnavailableError`."""
 
     async def close(self) -> None:
-        """Give back everything that `open` took. Harmless when not open."""
+        """Release everything that `open` acquired. Harmless when not open."""
 
     async def presign(self, terms: UploadConstraints) -> PresignedUpload:
         """Make an upload that the store itself holds to *terms*."""
@@ -329,7 +329,7 @@ class KeyService(Protocol):
         """Connect. Raises `StoreUnavailableError`."""
 
     async def close(self) -> None:
-        """Give back everything that `open` took. Harmless when not open."""
+        """Release everything that `open` acquired. Harmless when not open."""
 
     async def generate(self, context: Mapping[str, str]) -> DataKey:
         """Make a data key bound to *context*, which holds opaque values only (it shows in audit trails)."""

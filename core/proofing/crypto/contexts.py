@@ -8,7 +8,7 @@ from proofing.crypto.encryption import SealContext
 
 
 def image_key_context(owner: str, attempt: str) -> SealContext:
-    """Return what the key of a page's pictures is bound to until it is submitted.
+    """Return what the key of a page's images is bound to until it is submitted.
 
     Of the arguments' purpose, which web processes may seal for and not open.
     """

@@ -106,7 +106,7 @@ class DataKeys:
         try:
             key = await self._service.generate(self._context(purpose))
         except StoreError as error:
-            # Made ahead, it is missed by nobody: who needs it when the old one is spent asks again.
+            # It was made ahead of need: a caller that needs it when the old one is spent asks again.
             log(
                 _logger,
                 "key_renewal_failed",
@@ -136,13 +136,13 @@ class DataKeys:
 
 
 class _SharedCalls(Generic[KeyT, AnswerT]):
-    """Calls under way, each made once for all who ask for the same while it lasts."""
+    """Calls in progress, each made once for all who ask for the same while it lasts."""
 
     def __init__(self) -> None:
         self._tasks: dict[KeyT, asyncio.Task[AnswerT]] = {}
 
     def begin(self, key: KeyT, call: Callable[[], Coroutine[Any, Any, AnswerT]]) -> "asyncio.Task[AnswerT]":
-        """Return the call that is under way for *key*, made by *call* if there is none. Nobody need wait."""
+        """Return the call in progress for *key*, made by *call* if there is none. It runs unattended."""
         task = self._tasks.get(key)
         if task is None:
             task = self._tasks[key] = asyncio.create_task(call())
@@ -150,7 +150,7 @@ class _SharedCalls(Generic[KeyT, AnswerT]):
         return task
 
     async def join(self, key: KeyT, call: Callable[[], Coroutine[Any, Any, AnswerT]]) -> AnswerT:
-        """Wait for the call for *key*. Who stops waiting does not stop it: others wait too."""
+        """Wait for the call for *key*. A waiter that gives up does not stop it: others wait too."""
         return await asyncio.shield(self.begin(key, call))
 
     def _end(self, key: KeyT, done: "asyncio.Task[AnswerT]") -> None:

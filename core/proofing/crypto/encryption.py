@@ -188,7 +188,7 @@ class KeyRing:
         return hmac.new(self.current(f"mac/{label}"), data, hashlib.sha256).hexdigest()
 
     def verify(self, data: bytes, mac: str, label: str) -> bool:
-        """Tell whether *mac* is `sign`'s over *data*, under the current or an old key."""
+        """Return whether *mac* is `sign`'s over *data*, under the current or an old key."""
         return any(
             hmac.compare_digest(
                 hmac.new(self._subkey(key, f"mac/{label}"), data, hashlib.sha256).hexdigest().encode(),

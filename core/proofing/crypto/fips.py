@@ -37,7 +37,7 @@ def fips_problems() -> list[Problem]:
 
 
 def is_python_in_fips_mode() -> bool:
-    """Tell whether the OpenSSL of Python offers approved algorithms only, for hashes and for TLS."""
+    """Return whether the OpenSSL of Python offers approved algorithms only, for hashes and for TLS."""
     try:
         from _hashlib import get_fips_mode  # noqa: PLC0415 - what hashlib is made of; missing without OpenSSL
     except ImportError:
@@ -47,7 +47,7 @@ def is_python_in_fips_mode() -> bool:
 
 
 def is_cryptography_in_fips_mode() -> bool:
-    """Tell whether the OpenSSL of the library cryptography offers approved algorithms only."""
+    """Return whether the OpenSSL of the library cryptography offers approved algorithms only."""
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only asked where it is required
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415
 

@@ -15,5 +15,5 @@ def sign_record(keys: KeyRing, record: StatusRecord) -> StatusRecord:
 
 
 def is_genuine(keys: KeyRing, record: StatusRecord) -> bool:
-    """Tell whether Proofing wrote *record*, by its MAC."""
+    """Return whether Proofing wrote *record*, by its MAC."""
     return keys.verify(record.signed_part(), record.mac, _LABEL)

@@ -30,14 +30,13 @@ class DocumentArguments:
     Attributes:
         encryption_key: 32 bytes, made by the browser for the attempt that is submitted; empty for plain
             images, and when the page that is submitted has encrypted none of them.
-        sealed_keys: keys of the earlier pages that encrypted the other pictures, by attempt; each sealed on
+        sealed_keys: keys of the earlier pages that encrypted the other images, by attempt; each sealed on
             its own when its first upload had ended (`image_key_context`).
-        images: uploaded pictures by side.
-        plain_images: pictures of a form post; never persisted, as such a job runs inside the request.
-        failed_fingerprints: of pictures that failed before in this session.
-        fingerprints: of the pictures that the gate let through, by side: of a parked job, whose images are
-            gone.
-        image_source: ``camera`` when one of the pictures came from there, else ``upload``.
+        images: uploaded images by side.
+        plain_images: images of a form post; never persisted, as such a job runs inside the request.
+        failed_fingerprints: of images that failed before in this session.
+        fingerprints: of the images that passed the check, by side: of a parked job, whose images are gone.
+        image_source: ``camera`` when one of the images came from there, else ``upload``.
     """
 
     images: Mapping[Side, UploadedImage] = field(default_factory=dict)

@@ -64,7 +64,7 @@ class Progress:
     Attributes:
         mark: set with the counts and the other marks in one step, so it shows whether they were.
         admitted: whether its counters are counted and its marks set; None while the answer is not known.
-        counts: what was counted is this submit's to give back.
+        counts: what was counted is this submit's to refund.
         repeats: its status record was written by another submit of the same id, whose it stays.
         sent: the queue may have the job.
     """

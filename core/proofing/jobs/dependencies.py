@@ -20,12 +20,12 @@ class Deadlines:
     """How long things may take. What an operator may choose is a setting, and not here.
 
     Attributes:
-        publish_seconds: how long publishing an end is tried again while the result store is away. The queue
+        publish_seconds: how long publishing an end is tried again while the result store is down. The queue
             is asked for ends of attempts that are older.
         publish_wait_seconds: the first wait between two tries; doubled each time, up to a second.
         delete_images_seconds: how long deleting the images of one job may take; then the sweeper does it.
         slow_submit_seconds: a submit that took longer may have been canceled by its person meanwhile.
-        undo_wait_seconds: the first wait between two tries to withdraw a job from a queue that is away.
+        undo_wait_seconds: the first wait between two tries to withdraw a job from a queue that is down.
     """
 
     publish_seconds: float = RETRY_SECONDS
@@ -35,7 +35,7 @@ class Deadlines:
     undo_wait_seconds: float = 0.5
 
     async def retry_while_unavailable(self, step: Callable[[], Awaitable[StepT]]) -> StepT:
-        """Do *step* again while its store is away; see `proofing.base.retries`."""
+        """Do *step* again while its store is down; see `proofing.base.retries`."""
         return await retry_while_unavailable(
             step, retry_seconds=self.publish_seconds, first_wait_seconds=self.publish_wait_seconds
         )
@@ -50,8 +50,8 @@ class Dependencies:
         sealer: seals and opens under `keys` and data keys.
         keys: sign records and slots.
         router: chooses vendors.
-        desk: what all vendor calls share.
-        live: the settings in force.
+        clients: what all vendor calls share.
+        live: the settings in effect.
         deadlines: how long things may take.
     """
 
@@ -61,6 +61,6 @@ class Dependencies:
     sealer: Sealer
     keys: KeyRing
     router: Router
-    desk: VendorClientPool
+    clients: VendorClientPool
     live: LiveSettings
     deadlines: Deadlines = field(default_factory=Deadlines)

@@ -1,7 +1,7 @@
-"""The document job: get the pictures, let them through the gate, ask the vendor, judge what it read.
+"""The document job: get the images, check their headers, ask the vendor, judge its answer.
 
-Uploaded pictures are read by the stored key with a cap, held to the stored hash, decrypted, and only then
-checked. Pictures of a form post enter at the gate; everything after is the same.
+Uploaded images are read by the stored key with a cap, compared with the stored hash, decrypted, and only then
+checked. Images of a form post start at that check; everything after is the same.
 """
 
 import asyncio
@@ -26,22 +26,22 @@ from proofing.jobs.arguments import DocumentArguments, JobResult
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
 from proofing.rules.documents import DocumentVerdict, by_side, failed_before, judge_document, missing_sides
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 
-#: Larger pictures are inspected in a thread.
+#: Larger images are inspected in a thread.
 _THREAD_BYTES = 256 * 1024
 _STEP = "vendor_request"
 
 
 @dataclass(frozen=True, slots=True)
 class ImageReader:
-    """Gets a job's pictures out of *store*, with the keys that it carries; *sealer* opens the sealed ones."""
+    """Gets a job's images out of *store*, with the keys that it carries; *sealer* opens the sealed ones."""
 
     store: ImageStore
     sealer: Sealer
 
     async def read(self, run: JobRun, arguments: DocumentArguments) -> dict[Side, bytes]:
-        """Download and decrypt all pictures side by side; the first failure stops the others."""
+        """Download and decrypt all images side by side; the first failure stops the others."""
         keys = {
             attempt: await self.sealer.open(sealed, image_key_context(run.message.owner, attempt))
             for attempt, sealed in arguments.sealed_keys.items()
@@ -71,8 +71,8 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=selfie):
             return _refused(missing)
         for side in tuple(plain):
-            # What the gate lets through is a copy, so what it was made of is given back.
-            images[side], fingerprints[side] = await _gate(
+            # The check returns a copy, so the original is released.
+            images[side], fingerprints[side] = await _check(
                 run, side, plain.pop(side), allow_yaml=loaded.descriptor.accepts_test_documents
             )
         if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
@@ -114,8 +114,8 @@ async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, stor
         run.stopwatch.note(f"decrypt.{side.value}", started)
 
 
-async def _gate(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> tuple[Image, str]:
-    """Let one picture through the gate, naming its side when it is refused; return its fingerprint, too."""
+async def _check(run: JobRun, side: Side, content: bytes, *, allow_yaml: bool) -> tuple[Image, str]:
+    """Check one image, naming its side when it is refused; return it with its fingerprint."""
 
     def inspect() -> tuple[Image, str]:
         image = inspect_image(content, allow_yaml=allow_yaml)

@@ -28,7 +28,7 @@ class Tools:
 
     Attributes:
         router: chooses vendors.
-        settings: in force when the job began.
+        settings: in effect when the job began.
         images: where its images are.
         sealer: opens what was sealed for it.
     """

@@ -91,7 +91,7 @@ class JobRun:
     def __init__(
         self,
         job: ClaimedJob,
-        desk: VendorClientPool,
+        clients: VendorClientPool,
         *,
         questions: QuestionLog | None = None,
         kept: Arguments | None = None,
@@ -101,7 +101,7 @@ class JobRun:
 
         Args:
             job: the start.
-            desk: what all runs share.
+            clients: what all runs share.
             questions: what the job asked before.
             kept: what it is parked with.
             pending_max_seconds: how long after its submit it may be pending.
@@ -112,7 +112,7 @@ class JobRun:
         self.calls: list[dict[str, Any]] = []
         self.questions = questions or QuestionLog()
         self.kept = kept
-        self._desk = desk
+        self._clients = clients
         self._pending_max_seconds = pending_max_seconds
         self._deadline = time.monotonic() + job.message.deadline_seconds
         self._intent = RunIntent(job)
@@ -169,7 +169,7 @@ class JobRun:
         """Ask, or go on with what is *pending*."""
         descriptor, step = loaded.descriptor, key.step
         _ = loaded.proofer  # made, or nothing is noted
-        budgets = self._desk.budgets
+        budgets = self._clients.budgets
         if pending is None and budgets is not None and not await budgets.spend(descriptor.name):
             return self._not_asked(descriptor, step)
         policy = loaded.policy()
@@ -283,9 +283,9 @@ class JobRun:
         """Return what the adapter may use."""
         name = loaded.descriptor.name
         if policy.hosts:
-            self._desk.transport.prepare(policy.tls)
+            self._clients.transport.prepare(policy.tls)
         http = OutboundClient(
-            self._desk.transport,
+            self._clients.transport,
             policy,
             deadline=self._deadline,
             trace_id=self.message.trace_id,
@@ -301,7 +301,7 @@ class JobRun:
             remaining_seconds=http.seconds_left,
             now=lambda: datetime.now(UTC),
             logger=get_logger(type(loaded.proofer).__module__),
-            cpu=self._desk.cpu.run,
+            cpu=self._clients.cpu.run,
         )
 
     async def _answer(
@@ -326,7 +326,7 @@ class JobRun:
             loop = asyncio.get_running_loop()
             # In our context, so that what it does belongs to our trace.
             step = partial(contextvars.copy_context().run, method, *arguments)
-            answer = await loop.run_in_executor(self._desk.threads(plugin), step)
+            answer = await loop.run_in_executor(self._clients.threads(plugin), step)
             return await answer if inspect.isawaitable(answer) else answer
         except (VendorError, TimeoutError, GeneratorExit):
             raise
@@ -392,7 +392,7 @@ def _count_call(descriptor: ProoferDescriptor, outcome: str, cause: str, seconds
 
 
 def _is_sound(answer: Any) -> bool:
-    """Tell whether the fields that every answer has are of their types, which Python does not check."""
+    """Return whether the fields that every answer has are of their types, which Python does not check."""
     # One text in place of a tuple would pass for a list of its letters.
     lists = (answer.reasons, answer.vendor_codes)
     optional = (answer.transaction_id, answer.reference, answer.vendor_workflow)

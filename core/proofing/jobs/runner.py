@@ -50,7 +50,7 @@ class JobRunner:
         self._images = parts.images
         self._queue = parts.queue
         self._router = parts.router
-        self._desk = parts.desk
+        self._clients = parts.clients
         self._live = parts.live
         self._deadlines = parts.deadlines
         for kind in JobKind:
@@ -94,11 +94,11 @@ class JobRunner:
         message = job.message
         # What was submitted by this very request, a moment ago, nobody else can have ended.
         is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
-        if not is_ours and (standing := await self._existing_end_state(message)) is not None:
-            return await self.discard(message, standing)
+        if not is_ours and (existing := await self._existing_end_state(message)) is not None:
+            return await self.discard(message, existing)
         run = JobRun(
             job,
-            self._desk,
+            self._clients,
             kept=arguments,
             pending_max_seconds=self._live.current.pending_max_seconds,
         )
@@ -226,7 +226,7 @@ class JobRunner:
         if not is_open:
             # Ended while it was asked, such as by its person; that end stands.
             return JobResult(end_state=EndState.CANCELED)
-        await self._delete_pictures(message)
+        await self._delete_images(message)
         seconds = next_look(pending[vendor])
         log(_logger, "job_parked", **message.log_fields, vendor=vendor, seconds=round(seconds, 2))
         JOBS_PARKED.labels(message.kind.value).inc()
@@ -258,7 +258,7 @@ class JobRunner:
             )
 
         try:
-            standing = await self._deadlines.retry_while_unavailable(finish)
+            effective = await self._deadlines.retry_while_unavailable(finish)
         except StoreError:
             # A durable queue keeps the final status with the job; without one the page ends as "missing".
             log(
@@ -269,14 +269,14 @@ class JobRunner:
                 trace_id=message.trace_id,
                 end_state=record.end_state,
             )
-            standing = record
-        if standing.mac == record.mac:
+            effective = record
+        if effective.mac == record.mac:
             JOBS_ENDED.labels(message.kind.value, record.end_state or "", record.outcome or "").inc()
-            await self._settle(message, record)
+            await self._refund_unanswered(message, record)
         # The first end wins: its process may have died before it came so far. Until the queue has recorded
-        # the end, a live job is the note that pictures are to be deleted. docs/adr/0008
-        await self._delete_pictures(message)
-        return standing
+        # the end, a live job is the note that images are to be deleted. docs/adr/0008
+        await self._delete_images(message)
+        return effective
 
     async def _seal_result(
         self, message: JobMessage, conclusion: JobResult
@@ -299,7 +299,7 @@ class JobRunner:
                 return None, conclusion
             return None, JobResult(end_state=EndState.INTERNAL_ERROR)
 
-    async def _settle(self, message: JobMessage, record: StatusRecord) -> None:
+    async def _refund_unanswered(self, message: JobMessage, record: StatusRecord) -> None:
         """Refund an attempt without an answer; once a job."""
         if not record.is_exception:
             return
@@ -307,16 +307,10 @@ class JobRunner:
             await asyncio.gather(*map(self._results.refund, message.counter_keys))
         except StoreError as error:
             # What is left expires by itself.
-            log(
-                _logger,
-                "cleanup_failed",
-                level=logging.WARNING,
-                job_id=message.result_id,
-                error=type(error).__name__,
-            )
+            _log_cleanup_failed(message, error)
 
-    async def _delete_pictures(self, message: JobMessage) -> None:
-        """Delete the job's pictures, trying again while the image store is away; harmless when repeated."""
+    async def _delete_images(self, message: JobMessage) -> None:
+        """Delete the job's images, trying again while the image store is down; idempotent."""
         try:
             async with asyncio.timeout(self._deadlines.delete_images_seconds):
                 await asyncio.gather(
@@ -326,13 +320,18 @@ class JobRunner:
                     )
                 )
         except (StoreError, TimeoutError) as error:
-            log(
-                _logger,
-                "cleanup_failed",
-                level=logging.WARNING,
-                job_id=message.result_id,
-                error=type(error).__name__,
-            )
+            _log_cleanup_failed(message, error)
+
+
+def _log_cleanup_failed(message: JobMessage, error: Exception) -> None:
+    """Log that something of the job *message* is left, which a sweep or its expiry removes."""
+    log(
+        _logger,
+        "cleanup_failed",
+        level=logging.WARNING,
+        job_id=message.result_id,
+        error=type(error).__name__,
+    )
 
 
 def unfinished_record(message: JobMessage) -> StatusRecord:

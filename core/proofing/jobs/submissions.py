@@ -1,12 +1,13 @@
 """The steps of a submit, each atomic in its store, and how they are undone when one fails.
 
-Who submits chooses the result id, and has noted it where every host looks first (a session, in one
-atomic change): of two submits at once one is made. Concurrently, because each waits for another machine,
-the attempt is noted, its status record is written, and it is admitted: all limits are counted and all upload
-slots taken in one step, or nothing is. Then the job is enqueued; with jobs switched off it runs here.
+The caller chooses the result id, and has recorded it where every host looks first (the session, in one
+atomic change), so only one of two concurrent submits is made. Concurrently, because each waits for another
+machine, the attempt is indexed for erasure, its status record is written, and it is admitted: all limits
+are counted and all upload slots taken in one step, or nothing is. Then the job is enqueued; with jobs
+switched off it runs here.
 
 A submit that fails after the job was sent to the queue leaves a terminal record, *canceled*: the job may
-have arrived, or arrive when a network heals, and its worker meets that record before any vendor.
+have arrived, or arrive when a network heals, and its worker reads that record before it calls any vendor.
 docs/explanation/job-life.md.
 """
 
@@ -61,7 +62,7 @@ class Submitter:
         """Take *submission* through its steps and return its result id; harmless when it was begun before.
 
         Raises:
-            LimitReachedError: a limit holds; nothing was submitted or counted.
+            LimitReachedError: a limit is reached; nothing was submitted or counted.
             StoreUnavailableError, QueueUnavailableError: nothing was submitted, and nothing will run; try
                 again with a new id.
             asyncio.CancelledError: as above, unless the job was running inside the request.
@@ -106,7 +107,7 @@ class Submitter:
         return submission.result_id
 
     def is_running_here(self, result_id: str) -> bool:
-        """Tell whether the job runs inside a request of this process, also one that was abandoned."""
+        """Return whether the job runs inside a request of this process, also one that was abandoned."""
         return result_id in self._running_here
 
     async def _run_inline(self, message: JobMessage, arguments: Arguments, began: float) -> None:
@@ -127,8 +128,8 @@ class Submitter:
     ) -> None:
         """End the attempt as canceled, and take one off each counter of *refund*.
 
-        Works whatever is known of it. Harmless when repeated. Its pictures are deleted by the worker that
-        meets the canceled job: a web process may not.
+        Works in every state. Idempotent. The worker that finds the canceled job deletes its images: a web
+        process may not.
         """
         message = JobMessage(
             result_id=result_id,

@@ -91,7 +91,7 @@ class JobTracker:
         return record, FinishedJob(record=record, result=result)
 
     async def belongs_to_another(self, person: PersonRef, result_id: str, kind: JobKind) -> bool:
-        """Tell whether *result_id* is known, and not as an attempt of this kind by *person*."""
+        """Return whether *result_id* is known, and not as an attempt of this kind by *person*."""
         found = await self._results.status(result_id)
         return found is not None and (found.owner, found.kind) != (person.reference, kind)
 

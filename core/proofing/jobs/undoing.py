@@ -16,7 +16,7 @@ from proofing.jobs.attempts import ABANDONED, ADMITTED, Progress, Submission
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.start_marks import start_mark
 
-#: The longest wait between two tries to take a job back from a queue that is away.
+#: The longest wait between two tries to take a job back from a queue that is down.
 _LONGEST_PAUSE_SECONDS = 15.0
 
 _logger = get_logger(__name__)
@@ -26,7 +26,7 @@ class Undoer:
     """Takes submits back. Its methods may be called again."""
 
     def __init__(self, parts: Dependencies, background: Background) -> None:
-        """Undo in queue and result store of *parts*; what takes longer goes on in *background*."""
+        """Undo in queue and result store of *parts*; what takes longer continues in *background*."""
         self._queue = parts.queue
         self._results = parts.results
         self._keys = parts.keys
@@ -38,23 +38,23 @@ class Undoer:
         """Take back what a failed submit has done; False when its job runs anyway."""
         if progress.admitted is None:
             try:
-                await self._settle(progress)
+                await self._resolve_admission(progress)
             except ProofingError:
-                # The store is away. The person is not kept waiting for it.
-                self._background.begin(self._undo_patiently(submission, progress))
+                # The store is down. The person is not kept waiting for it.
+                self._background.begin(self._undo_in_background(submission, progress))
                 return True
-        return await self._undo_settled(submission, progress)
+        return await self._undo_known(submission, progress)
 
-    async def _undo_patiently(self, submission: Submission, progress: Progress) -> None:
+    async def _undo_in_background(self, submission: Submission, progress: Progress) -> None:
         """Take back what was perhaps admitted, as soon as the store answers again."""
         try:
-            await self._deadlines.retry_while_unavailable(lambda: self._settle(progress))
+            await self._deadlines.retry_while_unavailable(lambda: self._resolve_admission(progress))
         except ProofingError as error:
             _log_not_undone(submission.result_id, error)
         else:
-            await self._undo_settled(submission, progress)
+            await self._undo_known(submission, progress)
 
-    async def _settle(self, progress: Progress) -> None:
+    async def _resolve_admission(self, progress: Progress) -> None:
         """Find out whether a submit was admitted whose answer was lost; if it was not, it never will be.
 
         Its mark is taken for it, so that an `admit` which is still on its way is refused.
@@ -65,7 +65,7 @@ class Undoer:
         else:
             progress.admitted = await self._results.load(mark.key) == ADMITTED
 
-    async def _undo_settled(self, submission: Submission, progress: Progress) -> bool:
+    async def _undo_known(self, submission: Submission, progress: Progress) -> bool:
         """Do what `undo` does, once it is known whether the submit was admitted."""
         result_id = submission.result_id
         try:

@@ -1,7 +1,7 @@
 """Calls that the vendor does not bill, by the adapter's word: authentication, session creation, free polls.
 
 Every other call is noted before it is made, so that a job whose process died is not asked about twice. An
-adapter that forgets to say so loses nothing but an answer: the job then ends as *unknown outcome*.
+adapter that forgets to say so loses only an answer: the job then ends as *unknown outcome*.
 """
 
 import contextlib
@@ -22,5 +22,5 @@ def unbilled() -> Iterator[None]:
 
 
 def is_unbilled() -> bool:
-    """Tell whether the calling task or thread has said so."""
+    """Return whether the calling task or thread has said so."""
     return _unbilled.get()

@@ -63,7 +63,6 @@ from proofing.contracts.queues import (
     ClaimedJob,
     JobHandler,
     JobMessage,
-    JobState,
     JobSummary,
     OwnerPurge,
     Parked,
@@ -72,7 +71,7 @@ from proofing.contracts.queues import (
     parked_message,
     pause_sentences,
 )
-from proofing.contracts.records import EndState, JobKind, State, StatusRecord
+from proofing.contracts.records import EndState, JobKind, JobState, State, StatusRecord
 from proofing.contracts.results import (
     RESULT_TYPES,
     Alert,

@@ -259,7 +259,7 @@ class PluginManager:
         return problems
 
     def section_problems(self, layers: Layers) -> list[Problem]:
-        """Return every problem with the sections of an edit; the sections in force stay."""
+        """Return every problem with the sections of an edit; the sections in effect stay."""
         problems = [problem for plugin in self._loaded.values() for problem in _section(plugin, layers)[1]]
         return problems + self._stray_sections(layers)[0]
 

@@ -9,7 +9,7 @@ _VENDOR_CAUSES = (*(cause.value for cause in Cause), "plugin_error", "canceled")
 
 
 def begin_vendor(vendor: str, product: str) -> None:
-    """Make the series of a vendor that may be asked, all at 0. Harmless when repeated."""
+    """Make the series of a vendor that may be asked, all at 0. Idempotent."""
     for outcome in Outcome:
         VENDOR_CALLS.labels(vendor, product, outcome.value, "")
     for cause in _VENDOR_CAUSES:

@@ -44,7 +44,7 @@ def bucket(discriminator: str, experiment: str) -> float:
 
 
 class Router:
-    """Chooses among the proofers of the enabled plugins by the settings in force."""
+    """Chooses among the proofers of the enabled plugins by the settings in effect."""
 
     def __init__(self, plugins: PluginManager, live: LiveSettings) -> None:
         """Choose among *plugins*' proofers."""
@@ -99,14 +99,14 @@ class Router:
         return [] if vendor is None else [vendor]
 
     def is_available(self, discriminator: str) -> bool:
-        """Tell whether the flow can be offered: it is on, and no vendor of its first steps is out."""
+        """Return whether the flow can be offered: it is on, and no vendor of its first steps is out."""
         return self._live.current.idv_available and not any(
             self.explain(kind, discriminator).is_in_outage
             for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
         )
 
     def uses_mocks(self) -> bool:
-        """Tell whether a vendor of the settings in force is a mock: then this is a test system."""
+        """Return whether a vendor of the settings in effect is a mock: then this is a test system."""
         return any(
             (loaded := self._plugins.proofers.get((kind, name))) is not None and loaded.is_mock
             for _key, kind, names in _named_vendors(self._live.current)
@@ -114,7 +114,7 @@ class Router:
         )
 
     def validate_vendors(self) -> list[Problem]:
-        """Return the vendors of the settings in force that cannot be asked. See `validate_vendors`."""
+        """Return the vendors of the settings in effect that cannot be asked. See `validate_vendors`."""
         return validate_vendors(self._live.current, self._plugins)
 
 
@@ -211,7 +211,7 @@ def _job_switch(kind: ProoferKind) -> str:
 
 
 def _is_ordered(kind: ProoferKind) -> bool:
-    """Tell whether the settings name several vendors of a *kind*, asked in their order until one succeeds."""
+    """Return whether the settings name several vendors of a *kind*, asked in order until one succeeds."""
     return f"{kind}_vendors" in Settings.model_fields
 
 

@@ -93,7 +93,7 @@ class SharedLimits:
         Args:
             results: where everything is counted.
             keys: from which the keys of the days are derived.
-            live: the settings in force.
+            live: the settings in effect.
             candidates: names the vendors that a job of this kind, for this person, may ask first.
             clock: in place of the store's, for tests.
         """

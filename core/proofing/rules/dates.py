@@ -33,12 +33,12 @@ _ZONES: Mapping[str, str] = MappingProxyType(
 
 
 def is_over(last_day: date, now: datetime) -> bool:
-    """Tell whether *last_day* has ended everywhere at the moment *now*, which must know its zone."""
+    """Return whether *last_day* has ended everywhere at the moment *now*, which must know its zone."""
     return now.astimezone(LAST_ZONE).date() > last_day
 
 
 def has_reached_age(born: date, years: int, now: datetime, *, jurisdiction: str | None) -> bool:
-    """Tell whether a person is *years* old.
+    """Return whether a person is *years* old.
 
     Who was born on a leap day is a year older on March 1 of a common year: the later of the days in use.
 

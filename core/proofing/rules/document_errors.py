@@ -1,4 +1,4 @@
-"""The classes of error that a document's pictures can come to, and the tables that lead to them.
+"""The classes of error that a document's images can come to, and the tables that lead to them.
 
 Codes only: the server's catalog holds a text for each member of `ErrorCode`. The alert names are those that
 document vendors share (the AssureID family); a vendor with other names translates them in its adapter.
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-#: Below these a picture is too bad: dots per inch on either axis; sharpness and glare from 0 to 100.
+#: Below these an image is too bad: dots per inch on either axis; sharpness and glare from 0 to 100.
 MIN_DPI = 290
 MIN_SHARPNESS = 40
 MIN_GLARE = 40
@@ -32,18 +32,18 @@ class ErrorCode(StrEnum):
 
     #: A side is missing.
     MISSING_IMAGE = "missing_image"
-    #: The bytes are no acceptable picture.
+    #: The bytes are no acceptable image.
     NOT_AN_IMAGE = "not_an_image"
-    #: This very picture failed before in this session.
+    #: This very image failed before in this session.
     FAILED_BEFORE = "image_failed_before"
 
-    # The vendor refused a picture.
+    # The vendor refused an image.
 
-    #: The picture could not be loaded.
+    #: The image could not be loaded.
     IMAGE_LOAD = "image_load_failure"
-    #: The picture has the wrong depth of color.
+    #: The image has the wrong depth of color.
     PIXEL_DEPTH = "pixel_depth_failure"
-    #: The picture has the wrong size.
+    #: The image has the wrong size.
     IMAGE_SIZE = "image_size_failure"
 
     # The document is of a kind that is not taken.
@@ -53,7 +53,7 @@ class ErrorCode(StrEnum):
     #: Another type than the person chose.
     DOC_TYPE_MISMATCH = "doc_type_mismatch"
 
-    # Quality of the pictures: one side, or both.
+    # Quality of the images: one side, or both.
 
     DPI_LOW = "dpi_low"  #: too few dots per inch
     DPI_LOW_BOTH = "dpi_low_both_sides"  #: the same, on both sides
@@ -154,7 +154,7 @@ ALERTS: Mapping[str, tuple[ErrorCode, Part]] = MappingProxyType(
 #: The one alert that, alone, asks the person to confirm what was read.
 BARCODE_READ_ALERT = "2D Barcode Read"
 
-#: HTTP status by which a vendor refuses one picture, to its class.
+#: HTTP status by which a vendor refuses one image, to its class.
 IMAGE_FAILURES: Mapping[int, ErrorCode] = MappingProxyType(
     {438: ErrorCode.IMAGE_LOAD, 439: ErrorCode.PIXEL_DEPTH, 440: ErrorCode.IMAGE_SIZE}
 )

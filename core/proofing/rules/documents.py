@@ -1,4 +1,4 @@
-"""Documents: from what a vendor says of the pictures to one verdict, with the error class for each side.
+"""Documents: from what a vendor says of the images to one verdict, with the error class for each side.
 
 The stages, of which the first that fails gives the answer: all sides are there; each is an image; none
 failed before in this session; (limit, count); the vendor's verdict; what was read; passport check; state ID
@@ -68,9 +68,9 @@ class DocumentVerdict:
         fields: side to its error code.
         details: further codes for logs, such as each missing attribute.
         needs_confirmation: the barcode could not be read: the person must confirm name and birth date.
-        failed_fingerprints: side to the fingerprint of a picture that must not be submitted again.
+        failed_fingerprints: side to the fingerprint of an image that must not be submitted again.
         tips: whether the page shows the tips for taking photos.
-        doc_auth_success: whether the pictures were found genuine, also when a later stage failed.
+        doc_auth_success: whether the images were found genuine, also when a later stage failed.
         unknown_alerts: alert names that no table knows; to be logged.
         is_unexplained: whether no known class explains the failure; worth a warning.
     """
@@ -101,7 +101,7 @@ class DocumentVerdict:
 
 
 def required_sides(*, passport: bool, selfie: bool) -> tuple[Side, ...]:
-    """Return the pictures that an attempt needs."""
+    """Return the images that an attempt needs."""
     sides = (Side.PASSPORT,) if passport else (Side.FRONT, Side.BACK)
     return (*sides, Side.SELFIE) if selfie else sides
 
@@ -125,10 +125,10 @@ def by_side(marks: Collection[str]) -> dict[Side, set[str]]:
 def failed_before(
     fingerprints: Mapping[Side, str], remembered: Mapping[Side, Collection[str]]
 ) -> dict[Side, ErrorCode]:
-    """Return the sides whose picture failed before in this session, each with its code.
+    """Return the sides whose image failed before in this session, each with its code.
 
     Args:
-        fingerprints: side to `Image.fingerprint` of the pictures at hand.
+        fingerprints: side to `Image.fingerprint` of the given images.
         remembered: side to the fingerprints of earlier verdicts' `failed_fingerprints`.
     """
     return {
@@ -142,7 +142,7 @@ def failed_before(
 
 
 def no_answer_verdict() -> DocumentVerdict:
-    """Return the verdict when the vendor gave no answer: nothing is held against the pictures."""
+    """Return the verdict when the vendor gave no answer: nothing is held against the images."""
     return DocumentVerdict(outcome=Outcome.UNKNOWN, reasons=(ErrorCode.NETWORK,))
 
 
@@ -159,7 +159,7 @@ def judge_document(
 
     Args:
         result: the vendor's answer.
-        fingerprints: side to fingerprint of every picture of the attempt.
+        fingerprints: side to fingerprint of every image of the attempt.
         now: the moment at which age and expiration count, with its zone.
         min_age_years: younger people are refused.
         chosen_types: the document types that the person's choice allows; None for all known ones. The present
@@ -218,8 +218,8 @@ def judge_with_state_id(
 
     Args:
         verdict: of the stages before.
-        check: of the office; an error makes the outcome unknown and blames no picture.
-        fingerprints: side to fingerprint of every picture of the attempt.
+        check: of the office; an error makes the outcome unknown and blames no image.
+        fingerprints: side to fingerprint of every image of the attempt.
     """
     if not verdict.passed or check.passed:
         return verdict
@@ -230,7 +230,7 @@ def judge_with_state_id(
 
 
 def has_barcode_attention(result: DocumentResult) -> bool:
-    """Tell whether the only thing wrong with the pictures is that the barcode could not be read."""
+    """Return whether the only thing wrong with the images is that the barcode could not be read."""
     failing = _failing(result)
     return (
         result.doc_auth_result is DocAuthResult.ATTENTION
@@ -331,7 +331,7 @@ class _Finding:
 def _failed(
     verdict: DocumentVerdict, fingerprints: Mapping[Side, str], wrong: _Finding, *, blamed: Collection[Side]
 ) -> DocumentVerdict:
-    """Return *verdict* as failed, with the pictures that are to blame."""
+    """Return *verdict* as failed, with the images that are to blame."""
     sides = blamed or wrong.document_sides
     return replace(
         verdict,

@@ -174,7 +174,7 @@ class _Walk:
             (self.height,) = struct.unpack(">H", payload)
 
     def _skip_scan(self) -> None:
-        """Keep the entropy-coded bytes as they are, up to the next marker that is none of theirs."""
+        """Keep the entropy-coded bytes as they are, up to the next marker that is not part of them."""
         found = _MARKER_IN_SCAN.search(self.content, self.position)
         if found is None:
             raise ImageError("truncated")
@@ -213,7 +213,7 @@ def _color_payload(marker: int, payload: memoryview) -> bytes | memoryview | Non
     """Return what is kept of an application segment: how samples become colors; None for everything else."""
     start = bytes(payload[:12])
     if marker == 0xE0 and start[:5] == b"JFIF\x00" and len(payload) >= _JFIF_BYTES + 2:  # noqa: PLR2004
-        return start + b"\x00\x00"  # its thumbnail is a picture of its own
+        return start + b"\x00\x00"  # its thumbnail is an image of its own
     if marker == 0xE2 and start == b"ICC_PROFILE\x00":  # noqa: PLR2004
         return payload
     if marker == 0xEE and start[:5] == b"Adobe" and len(start) == _ADOBE_BYTES:  # noqa: PLR2004

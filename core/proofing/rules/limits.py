@@ -1,9 +1,9 @@
 """Rate limits: which there are, and whom they count.
 
 An attempt is counted at submit, before it runs, in one atomic step of the result store (`ResultStore.count`)
-that refuses beyond the maximum: a call that comes back with ``counted`` False found the limit in force, and
+that refuses beyond the maximum: a call that comes back with ``counted`` False found the limit reached, and
 nothing may run. The attempt that fills the counter is the last allowed one: it runs, and when it succeeds the
-person goes on. Every counted attempt restarts the window.
+person continues. Every counted attempt restarts the window.
 
 Only an answer is charged: yes, no, or an image that the vendor refused. An attempt that ends without one is
 refunded on every counter. docs/adr/0006-count-at-submit.md
@@ -76,7 +76,7 @@ class Counter:
     window_seconds: float
 
     def is_full(self, usage: Usage) -> bool:
-        """Tell whether no further attempt may start."""
+        """Return whether no further attempt may start."""
         return usage.count >= self.maximum
 
     def remaining(self, usage: Usage) -> int:

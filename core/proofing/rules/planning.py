@@ -19,7 +19,7 @@ from proofing.contracts.results import (
 )
 from proofing.rules.state_id import JURISDICTIONS
 
-#: What another source can make good for a resolution vendor. ``ssn``, ``dead`` and ``unknown`` never are.
+#: What another source can verify in place of a resolution vendor; never ``ssn``, ``dead`` or ``unknown``.
 CURABLE_ATTRIBUTES = frozenset({"address", "dob", "state_id_number"})
 
 #: Why a vendor was not asked. These are the names by which records in this field know a skip, no matter who
@@ -45,12 +45,12 @@ _DOCUMENT_ADDRESS = {
 
 
 def is_double_address(applicant: Applicant) -> bool:
-    """Tell whether home address and document address are both checked (in-person flow)."""
+    """Return whether home address and document address are both checked (in-person flow)."""
     return applicant.same_address_as_id is not None
 
 
 def has_distinct_addresses(applicant: Applicant) -> bool:
-    """Tell whether both addresses are checked and differ."""
+    """Return whether both addresses are checked and differ."""
     return applicant.same_address_as_id is False
 
 
@@ -105,7 +105,7 @@ def with_document_address(applicant: Applicant) -> Applicant:
 
 
 def is_curable(check: Check[ResolutionResult]) -> bool:
-    """Tell whether the vendor's no can be cured by what a licensing agency may verify."""
+    """Return whether the vendor's no can be cured by what a licensing agency may verify."""
     result = check.result
     if result is None or not result.can_pass_with_additional_verification:
         return False
@@ -114,7 +114,7 @@ def is_curable(check: Check[ResolutionResult]) -> bool:
 
 
 def can_still_pass(check: Check[ResolutionResult]) -> bool:
-    """Tell whether asking the licensing agency has a point."""
+    """Return whether asking the licensing agency has a point."""
     return check.passed or is_curable(check)
 
 

@@ -35,7 +35,7 @@ DEVICE_EXCEPTION = "device_profiling_exception"
 #: Alongside those: nothing but the address is missing, so the screen leads to the address form.
 ONLY_ADDRESS_MISSING = "only_address_missing"
 
-#: Names that an error by attribute may bear besides the applicant's own.
+#: Names that an error by attribute may have besides the applicant's own.
 _KNOWN_ATTRIBUTES = frozenset({*ATTRIBUTES, "address", "name", "dead"})
 
 

@@ -73,7 +73,7 @@ def _required(applicant: Applicant) -> list[str]:
 
 
 def is_office_error(error: VendorError | None) -> bool:
-    """Tell whether it was the licensing agency that failed, and not the way to it."""
+    """Return whether it was the licensing agency that failed, and not the way to it."""
     return error is not None and error.cause in OFFICE_CAUSES
 
 

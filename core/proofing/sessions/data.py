@@ -11,12 +11,10 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import HOME_ADDRESS, Applicant
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind, reference_number
 
-#: The attributes of a home address. They are known together, or not at all.
-HOME_ADDRESS = ("address1", "address2", "city", "state", "zipcode")
 _REQUIRED_ADDRESS = ("address1", "city", "state", "zipcode")
 #: How many of its jobs a session knows by id, so that a second tab hears the end of its job.
 _MAX_RECENT_JOBS = 8
@@ -214,7 +212,7 @@ class SessionData:
         return self.pending.result_id if self.pending and self.pending.kind is kind else None
 
     def is_complete(self, kind: JobKind) -> bool:
-        """Tell whether a successful record of this *kind* was taken in."""
+        """Return whether a successful record of this *kind* was collected."""
         return kind in self.completed
 
     def add_pending(self, job: PendingJob) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from proofing.contracts.applicant import HOME_ADDRESS
 from proofing.contracts.records import JobKind
 from proofing.rules import limits
 from proofing.rules.limits import Limit
 from proofing.sessions import samples
-from proofing.sessions.data import HOME_ADDRESS, SessionData
+from proofing.sessions.data import SessionData
 
 
 class Page(StrEnum):
@@ -111,7 +112,7 @@ class Step:
         return Page(f"{self.page}/problem")
 
     def is_complete(self, data: SessionData) -> bool:
-        """Tell whether the session has the answer of this step."""
+        """Return whether the session has the answer of this step."""
         if self.answered is not None:
             return self.answered(data)
         if self.submits and self.job is not None:

@@ -1,8 +1,8 @@
-"""Upload slots: one for each picture of each attempt, used once, known to the browser by id only.
+"""Upload slots: one for each image of each attempt, used once, known to the browser by id only.
 
 A slot passes three states, each an atomic step of the result store: reserved (owner, attempt, side), signed
 (length and hash are fixed, the one URL is made), used (a job reads it). Or it is released: another slot of
-its side replaces it, or the person removes the picture. The browser never names a URL, bucket or key.
+its side replaces it, or the person removes the image. The browser never names a URL, bucket or key.
 docs/explanation/encrypted-capture.md.
 """
 
@@ -38,10 +38,10 @@ from proofing.settings import LiveSettings
 MAX_SLOTS = 8
 #: Slots that one person may take, replaced and failed ones included.
 MAX_SLOTS_AN_HOUR = 60
-#: A slot that no job has used by then is forgotten.
+#: A slot that no job has used by then expires.
 SLOT_LIFE_SECONDS = 12 * 60.0
 #: No object is stored longer, used or not; between the two a job that used its slot late fetches its
-#: pictures.
+#: images.
 OBJECT_LIFE_SECONDS = 15 * 60.0
 
 #: What is known of a reserved slot: owner, attempt, side.
@@ -59,7 +59,7 @@ SHA256_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class EncryptedImage:
-    """One uploaded picture.
+    """One uploaded image.
 
     Attributes:
         slot: id of its slot.
@@ -73,7 +73,7 @@ class EncryptedImage:
 
 
 class UploadSlots:
-    """Hands out slots and takes them back."""
+    """Issues and releases slots."""
 
     def __init__(
         self, results: ResultStore, images: ImageStore, keys: KeyRing, live: LiveSettings, sealer: Sealer
@@ -142,7 +142,7 @@ class UploadSlots:
         return await self._find("reserved", slot)
 
     async def release(self, owner: str, slot: str) -> bool:
-        """Forget a slot that no job has used, and make room for another; return whether there was one.
+        """Release a slot that no job has used, and make room for another; return whether there was one.
 
         Its object, if it arrived, is deleted by the sweeper: a web process may not.
         """
@@ -223,7 +223,7 @@ class UploadSlots:
         )
 
     async def seal_key(self, owner: str, *, attempt: str, key: bytes) -> bytes:
-        """Return the key of a page's pictures, sealed for the worker; no web process can open it again.
+        """Return the key of a page's images, sealed for the worker; no web process can open it again.
 
         Raises:
             InvalidInputError: *key* has not 32 bytes.
@@ -272,7 +272,7 @@ class UploadSlots:
         return InvalidInputError(dict.fromkeys(sides, _MISSING))
 
     async def free(self, images: Mapping[Side, EncryptedImage], *, result_id: str) -> None:
-        """Take back the marks of a submission that failed: the same pictures can be submitted again."""
+        """Take back the marks of a submission that failed: the same images can be submitted again."""
         slots = [image.slot for image in images.values()]
         used = await asyncio.gather(*(self._find("used", slot) for slot in slots))
         for slot, mark in zip(slots, used, strict=True):
@@ -280,7 +280,7 @@ class UploadSlots:
                 await self._results.delete(_slot_key("used", slot))
 
     async def is_over(self, object_key: str) -> bool:
-        """Tell whether the job that read this object has ended, whatever became of its process."""
+        """Return whether the job that read this object has ended, whatever became of its process."""
         used = await self._find("used", object_key.rpartition("/")[2])
         if used is None:
             return False
@@ -334,7 +334,7 @@ def check_image_key(key: bytes) -> None:
 
 
 def _is_for(signed: Mapping[str, Any], owner: str, attempt: str, side: Side) -> bool:
-    """Tell whether a signed slot belongs to this person, attempt and side."""
+    """Return whether a signed slot belongs to this person, attempt and side."""
     return (signed["owner"], signed["attempt"], signed["side"]) == (owner, attempt, side.value)
 
 

@@ -60,7 +60,7 @@ class SessionStore:
             session_id: of the session.
             data: gets its new ``version``.
             expected: ``version`` of the data that was changed.
-            consumes: result id of the job whose result *data* has taken in; the result is deleted once the
+            consumes: result id of the job whose result *data* now contains; the result is deleted once the
                 data is kept, never before.
 
         Returns:
@@ -105,8 +105,8 @@ class SessionStore:
     def _renew_entry(self, data: SessionData, life: float) -> float:
         """Return how long a new entry must live by which an erasure finds the session; 0 for none.
 
-        It lives no longer than the session itself can, until that is changed for the first time: of who only
-        looked in, nothing outlives the idle time.
+        It lives no longer than the session itself can, until it is changed for the first time: of a
+        visitor who only looked, nothing outlives the idle time.
         """
         now = self._results.now()
         if data.indexed_until >= now + life:
@@ -129,7 +129,7 @@ class SessionStore:
 
 
 def _key(session_id: str) -> str:
-    """Return the store's key: who reads the store cannot make cookies of it."""
+    """Return the store's key: the contents of the store do not reveal cookies."""
     return "session:" + hashlib.sha256(session_id.encode()).hexdigest()
 
 

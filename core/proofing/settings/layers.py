@@ -168,7 +168,7 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise ConfigurationError([Problem(str(file), "file", rule)]) from None
     blocks = parse_yaml(text, file.name)
     if not blocks:
-        # An editor or a full disk may leave it so, and the defaults would silently replace what was in force.
+        # An editor or a full disk may leave it so, and the defaults would silently replace the settings.
         rule = f"is empty; write at least the block {DEFAULT_BLOCK}, or remove the file to use the defaults"
         raise ConfigurationError([Problem(file.name, "file", rule)])
     problems = [problem for name in blocks if (problem := _block_problem(file, name, blocks[name]))]

@@ -14,12 +14,12 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([A-Za-z0-9](?:[A-Za-z0-9
 
 
 def _is_https(text: str) -> bool:
-    """Tell whether *text* is an https URL."""
+    """Return whether *text* is an https URL."""
     return text.startswith("https://") and URL.fullmatch(text) is not None
 
 
 def _is_email(text: str) -> bool:
-    """Tell whether *text* is an email address."""
+    """Return whether *text* is an email address."""
     found = _EMAIL.fullmatch(text)
     return found is not None and is_host(found[1])
 

@@ -14,13 +14,13 @@ _logger = get_logger(__name__)
 
 
 class LiveSettings:
-    """The settings in force. `current` is cheap: at most one look at the file's time stamp a second.
+    """The settings in effect. `current` is cheap: at most one look at the file's time stamp a second.
 
     Attributes:
-        refused: what is wrong with the file as it is now; empty while it is in force.
+        refused: what is wrong with the file as it is now; empty while it is in effect.
         refusals: how many edits were refused since the start.
         look_seconds: how often the file is checked, at most.
-        watch_seconds: how often a process looks that has nothing else to do; an edit is in force within 5 s.
+        watch_seconds: how often a process looks that has nothing else to do; an edit is in effect within 5 s.
     """
 
     look_seconds = 1.0

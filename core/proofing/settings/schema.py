@@ -70,7 +70,7 @@ class VendorStatus(StrEnum):
 
 
 def _is_origin(text: str) -> bool:
-    """Tell whether *text* is an origin, with a port that exists if it names one."""
+    """Return whether *text* is an origin, with a port that exists if it names one."""
     found = _ORIGIN.fullmatch(text)
     return found is not None and (found[2] is None or 1 <= int(found[2][1:]) <= _MAX_PORT)
 
@@ -142,10 +142,10 @@ class Settings(BaseModel):
         json_schema_extra=_LIVE,
     )
     idv_doc_auth_max_attempts: Count = Field(5, description="Document submissions a person may make.")
-    idv_doc_auth_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
+    idv_doc_auth_window_minutes: Count = Field(360, description="Minutes until the count resets.")
     idv_min_age_years: Count = Field(18, description="Youngest age that a document may show.")
     idv_resolution_max_attempts: Count = Field(5, description="Resolution answers a person may get.")
-    idv_resolution_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
+    idv_resolution_window_minutes: Count = Field(360, description="Minutes until the count resets.")
     image_store: str = Field("local", description="Plugin that keeps encrypted images.")
     is_production: Switch = Field(
         default=False,
@@ -211,9 +211,9 @@ class Settings(BaseModel):
         "metrics.",
     )
     proof_address_max_attempts: Count = Field(5, description="Phone numbers a person may submit.")
-    proof_address_window_minutes: Count = Field(360, description="Minutes after which they are forgotten.")
+    proof_address_window_minutes: Count = Field(360, description="Minutes until the count resets.")
     proof_ssn_max_attempts: Count = Field(10, description="Submissions of one SSN, over all people.")
-    proof_ssn_window_minutes: Count = Field(60, description="Minutes after which they are forgotten.")
+    proof_ssn_window_minutes: Count = Field(60, description="Minutes until the count resets.")
     public_url: str = Field("http://localhost:8000", description="Origin that browsers use, without path.")
     queue: str = Field("huey", description="Queue backend.")
     require_crash_recovery: Switch = Field(
@@ -297,7 +297,7 @@ class Settings(BaseModel):
     )
     web_drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         0,
-        description="How long a stopping web process goes on serving while /readyz and /healthz answer 503, "
+        description="How long a stopping web process keeps serving while /readyz and /healthz answer 503, "
         "so that its load balancer sends no more to it; longer than the balancer takes to notice.",
     )
     web_keep_alive_seconds: Count = Field(
@@ -312,7 +312,7 @@ class Settings(BaseModel):
     )
     web_max_spooled_bytes: Count = Field(
         2 * 1024**3,
-        description="Bytes of unfinished picture forms that a web process keeps, encrypted, on disk.",
+        description="Bytes of unfinished image forms that a web process keeps, encrypted, on disk.",
     )
     web_max_streams_per_address: Count = Field(
         100, description="Event streams of waiting pages of one client address; further pages poll."

@@ -140,7 +140,7 @@ class Canary:
     def scan_paths(self, paths: Iterable[Path]) -> list[str]:
         """Return ``path: value (spelling)`` for each leak in the files *paths* and below the directories.
 
-        Files are read in pieces; names of files are searched as well. What vanishes meanwhile is left out.
+        Files are read in pieces; names of files are searched as well. What disappears meanwhile is left out.
         """
         overlap = max(len(pattern.content) for pattern in self._patterns)
         leaks: set[str] = set()

@@ -67,7 +67,7 @@ class HostileVendor:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """Stop, and end what still goes on."""
+        """Stop, and end what still continues."""
         if self._server is not None:
             self._server.close()
         for task in self._tasks:

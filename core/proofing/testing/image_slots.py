@@ -25,7 +25,7 @@ def make_terms(
 
 
 def is_accepted(status: int) -> bool:
-    """Tell whether the HTTP *status* says that the upload was kept."""
+    """Return whether the HTTP *status* says that the upload was kept."""
     return 200 <= status < 300
 
 

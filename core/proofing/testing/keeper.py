@@ -2,7 +2,7 @@
 
 Standard input is a pipe that only the parent can write to. Each line is the id of a process that the parent
 has started as the leader of a group of its own. When the pipe ends, so has the parent, and everything that
-it started and left running is killed, with all that came of it. Works where the parent had no time to clean
+it started and left running is killed, with all its descendants. Works where the parent had no time to clean
 up: SIGKILL, an exit without finalizers, a closed terminal.
 
 `proofing.testing.processes` starts one for each process that starts others. Standard library only, since the
@@ -50,7 +50,7 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether *pid* runs; one that has ended and that nobody has waited for does not. Linux only."""
+    """Return whether *pid* runs; one that has ended and that nobody has waited for does not. Linux only."""
     try:
         return _fields(pid)[0] != "Z"
     except OSError:

@@ -9,14 +9,13 @@ from proofing.contracts.queues import (
     Capability,
     JobHandler,
     JobMessage,
-    JobState,
     JobSummary,
     OwnerPurge,
     Parked,
     QueueStats,
     parked_message,
 )
-from proofing.contracts.records import EndState, StatusRecord
+from proofing.contracts.records import EndState, JobState, StatusRecord
 
 
 class MemoryJob:
@@ -60,7 +59,7 @@ class MemoryQueue:
         """Nothing to connect."""
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to release."""
 
     async def migrate(self) -> Sequence[str]:
         """Nothing to bring up to date."""

@@ -123,7 +123,7 @@ def _own_ports() -> range:
 
 
 def is_healthy(url: str) -> bool:
-    """Tell whether our server at *url* answers."""
+    """Return whether our server at *url* answers."""
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310 - our own server
             return bool(answer.status == http.HTTPStatus.OK)

@@ -15,7 +15,7 @@ class QueueAbilities(QueueBasis):
     """Delay, unique keys, transactions, notes."""
 
     async def test_a_delayed_job_waits(self, queue: Queue) -> None:
-        """It does not begin before its time, and does not have to be asked for."""
+        """It does not begin before its time, and does not have to be requested."""
         self.needs(queue, Capability.DELAY)
         began: dict[str, float] = {}
 

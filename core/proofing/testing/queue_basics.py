@@ -205,7 +205,7 @@ class QueueBasics(QueueBasis):
 
     @pytest.mark.parametrize("foreign", [AttributeError(), UnlistedError()], ids=repr)
     async def test_a_worker_outlives_foreign_exceptions(self, queue: Queue, foreign: Exception) -> None:
-        """They meet it at its start and in the midst of its work; afterward it runs jobs as before."""
+        """They meet it at its start and during its work; afterward it runs jobs as before."""
         handler = RecordingHandler()
         broken = pytest.MonkeyPatch()
         self.break_library(broken, foreign)
@@ -223,7 +223,7 @@ class QueueBasics(QueueBasis):
         finally:
             broken.undo()
 
-    async def test_a_backend_that_is_away_is_said_so(self) -> None:
+    async def test_a_backend_that_is_down_is_reported(self) -> None:
         """Opening, or at the latest enqueueing, raises our error and no other."""
         queue = self.make_unreachable_queue()
         if queue is None:

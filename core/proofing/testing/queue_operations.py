@@ -6,8 +6,8 @@ import time
 import pytest
 
 from proofing.base.errors import QueueError
-from proofing.contracts.queues import Capability, ClaimedJob, JobState, Queue
-from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.queues import Capability, ClaimedJob, Queue
+from proofing.contracts.records import EndState, JobKind, JobState
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
@@ -17,7 +17,7 @@ class QueueOperations(QueueBasis):
     """`Queue.jobs`, `pause`, `resume` and `withdraw`."""
 
     async def test_waiting_jobs_are_listed(self, queue: Queue) -> None:
-        """By state, queue and beginning of the id, as many as asked for, without person or arguments."""
+        """By state, queue and beginning of the id, as many as requested, without person or arguments."""
         first, second = make_message(), make_message(JobKind.DOCUMENT)
         await queue.enqueue([first])
         await queue.enqueue([second])

@@ -2,8 +2,8 @@
 
 import time
 
-from proofing.contracts.queues import Capability, ClaimedJob, JobState, Parked, Queue
-from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.queues import Capability, ClaimedJob, Parked, Queue
+from proofing.contracts.records import EndState, JobKind, JobState
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
 from proofing.testing.waiting import eventually

@@ -99,7 +99,7 @@ class WorkerProcess:
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on (SIGCONT)."""
+        """Let it continue (SIGCONT)."""
         self._process.send_signal(signal.SIGCONT)
 
     def wait(self, seconds: float = _END_SECONDS) -> int:

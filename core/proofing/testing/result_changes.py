@@ -196,7 +196,7 @@ class ChangeCases(ResultStoreBasis):
     # The clock
 
     async def test_the_clock_runs(self, pair: Sequence[ResultStore]) -> None:
-        """Both views of the store have the same time, in seconds since the epoch, and it goes on."""
+        """Both views of the store have the same time, in seconds since the epoch, and it continues."""
         first, second = pair
         asked = await first.time()
         assert abs(asked - time.time()) < 60

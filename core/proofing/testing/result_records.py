@@ -25,7 +25,7 @@ _WAITERS = 300
 
 
 class RecordCases(ResultStoreBasis):
-    """Records begin once and end once; results are taken once; who waits is woken."""
+    """Records begin once and end once; results are taken once; waiters are woken."""
 
     # Status records
 
@@ -192,7 +192,7 @@ class RecordCases(ResultStoreBasis):
         await store.finish(ended, ttl_seconds=LIFE_SECONDS)
         assert await store.wait(ended.result_id, timeout_seconds=30.0) == ended
 
-    async def test_wait_gives_up_with_record_as_it_stands(self, store: ResultStore) -> None:
+    async def test_wait_gives_up_with_current_record(self, store: ResultStore) -> None:
         """When the time is over, the record in progress comes back; None when there is none."""
         record = make_record()
         await store.begin(record, ttl_seconds=LIFE_SECONDS)

@@ -18,7 +18,7 @@ class ValueCases(ResultStoreBasis):
     """Values live as long as they were given; counters are exact however many count at once."""
 
     async def test_a_counter_is_reset(self, pair: Sequence[ResultStore]) -> None:
-        """A counter that was reset begins anew; another one is left alone."""
+        """A counter that was reset begins again; another one is left alone."""
         first, second = pair
         for counter in ("reset", "other"):
             await first.count(counter, maximum=5, window_seconds=LIFE_SECONDS)
@@ -119,7 +119,7 @@ class ValueCases(ResultStoreBasis):
         assert (usage.count, usage.counted) == (0, False)
 
     async def test_counted_attempt_restarts_window(self, store: ResultStore) -> None:
-        """Each counted attempt starts the window anew."""
+        """Each counted attempt starts the window again."""
         await store.count("limit", maximum=3, window_seconds=10.0)
         usage = await store.count("limit", maximum=3, window_seconds=1000.0)
         assert usage.seconds_left > 900.0
@@ -133,7 +133,7 @@ class ValueCases(ResultStoreBasis):
         assert {usage.count for usage in usages if not usage.counted} == {7}
 
     async def test_give_back(self, store: ResultStore) -> None:
-        """An attempt given back may be made again; the window stays, and nothing goes below zero."""
+        """A refunded attempt may be made again; the window stays, and nothing goes below zero."""
         await store.count("limit", maximum=1, window_seconds=100.0)
         usage = await store.refund("limit")
         assert usage.count == 0
@@ -142,7 +142,7 @@ class ValueCases(ResultStoreBasis):
         assert (await store.count("limit", maximum=1, window_seconds=100.0)).counted
 
     async def test_window_ends(self, store: ResultStore) -> None:
-        """After the window the counter begins anew."""
+        """After the window the counter begins again."""
         await store.count("limit", maximum=1, window_seconds=SHORT_LIFE_SECONDS)
 
         async def counts() -> bool:

@@ -71,7 +71,7 @@ def make_quietly(make: Callable[[Any], Any], settings: Any) -> Any:
     """Return what *make* makes of a plugin's settings, in a thread without an event loop.
 
     Raises:
-        AssertionError: it asked for a connection or a host's address, or revealed one of the secret settings
+        AssertionError: it requested a connection or a host's address, or revealed one of the secret settings
             in a log or when it is printed.
     """
     canary = Canary(extra=dict(_secrets(settings)))

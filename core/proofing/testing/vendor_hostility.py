@@ -65,7 +65,7 @@ _BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "a cut XML": (b"<a><b>", _XML),
     "compressed": (gzip.compress(b'{"status":"passed"}'), {**_JSON, "content-encoding": "gzip"}),
     "a compression bomb": (zlib.compress(b"\x00" * 50_000_000), {**_JSON, "content-encoding": "deflate"}),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + b"\x00" * 100, {"content-type": "image/png"}),
+    "an image": (b"\x89PNG\r\n\x1a\n" + b"\x00" * 100, {"content-type": "image/png"}),
 }
 _STATUSES = (
     204,

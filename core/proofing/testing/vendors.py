@@ -41,9 +41,9 @@ from proofing.contracts.results import (
     ReviewStatus,
     VendorResult,
 )
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 from proofing.testing.canary import Canary
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 from proofing.testing.vendor_checks import check_error, check_result, make_quietly, watch_logs
 from proofing.testing.vendor_fakes import Answer, FakeVendor, ask, make_context
 from proofing.testing.vendor_hostility import SLOW, hostile_answers, mutations
@@ -382,5 +382,5 @@ def _after(step: int, good: Answer, hostile: Answer) -> Answer:
 
 
 def _bend_last(good: Answer, bent: httpx.Response, count: int) -> Answer:
-    """Answer well, save for the request number *count* and those after it."""
+    """Answer well, except for the request number *count* and those after it."""
     return _after(count - 1, good, lambda _request: bent)

@@ -31,8 +31,8 @@ from proofing.plugin import (
 from proofing.plugin.support import BoundedThreads, seam, translated, trouble_of, trouble_of_redis
 from proofing_huey.consumer import JobConsumer
 from proofing_huey.coroutine_bridge import CoroutineBridge
-from proofing_huey.gates import Gate
 from proofing_huey.huey_app import JobHuey
+from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import open_since
 from proofing_huey.settings import HueySettings
 from proofing_huey.storages import Backend, Entry, entry_of
@@ -169,13 +169,17 @@ class HueyQueue:
         bridge = CoroutineBridge(handler, stop)
         hueys = {name: self._huey(name) for name in slots}
         threads = self._threads(slots)
-        gates = {name: huey.storage.gate for name, huey in hueys.items() if hasattr(huey.storage, "gate")}
+        idle = {
+            name: huey.storage.idle_threads
+            for name, huey in hueys.items()
+            if hasattr(huey.storage, "idle_threads")
+        }
         for huey in hueys.values():
             huey.bridge = bridge
-        for gate in gates.values():
-            gate.open()
+        for sleeping in idle.values():
+            sleeping.open()
         consumers = [JobConsumer(huey, threads[name]) for name, huey in hueys.items()]
-        watcher = self._backend.watcher(gates)
+        watcher = self._backend.watcher(idle)
         self._bridge = bridge
         begun: list[JobConsumer] = []
         is_watching = False
@@ -187,11 +191,11 @@ class HueyQueue:
                 watcher.start()
                 is_watching = True
             await _watch_health(consumers, stop)
-            _stop_taking(consumers, gates)
+            _stop_taking(consumers, idle)
             if not await bridge.drain(drain_seconds):
                 log(_logger, "drain_timed_out", level=logging.WARNING, count=sum(bridge.running.values()))
         finally:
-            _stop_taking(consumers, gates)
+            _stop_taking(consumers, idle)
             bridge.interrupt()
             await _finish(begun, watcher.stop if watcher is not None and is_watching else None)
             self._bridge = None
@@ -335,12 +339,12 @@ async def _watch_health(consumers: Sequence[JobConsumer], stop: asyncio.Event) -
             return
 
 
-def _stop_taking(consumers: Sequence[JobConsumer], gates: Mapping[str, Gate]) -> None:
+def _stop_taking(consumers: Sequence[JobConsumer], idle: Mapping[str, IdleThreads]) -> None:
     """Let no thread take another job."""
     for consumer in consumers:
         consumer.stop_flag.set()
-    for gate in gates.values():
-        gate.close()
+    for sleeping in idle.values():
+        sleeping.close()
 
 
 async def _finish(consumers: Sequence[JobConsumer], stop_watcher: Callable[[], None] | None) -> None:

@@ -190,7 +190,7 @@ class CoroutineBridge:
             done.set_result(None)
 
     async def _publish(self, message: JobMessage, end: EndState) -> None:
-        """Let the handler publish *end*, again and again while its stores are away."""
+        """Let the handler publish *end*, again and again while its stores are down."""
         wait = 0.1
         async with asyncio.timeout(_PUBLISH_SECONDS):
             while True:

@@ -281,7 +281,7 @@ class JobHuey(Huey):  # type: ignore[misc]
         self._end(task, end)
 
     def _check_revoked(self, data: Any, timestamp: Any = None, peek: bool = True) -> tuple[bool, bool]:
-        """Tell whether a task is revoked; a revocation that is not ours is dropped."""
+        """Return whether a task is revoked; a revocation that is not ours is dropped."""
         try:
             revoked, restore = super()._check_revoked(data, timestamp, peek)
         except MessageRefusedError:
@@ -348,7 +348,7 @@ class JobHuey(Huey):  # type: ignore[misc]
 
 
 def _is_begun(task: Task) -> bool:
-    """Tell whether the body of *task* has begun."""
+    """Return whether the body of *task* has begun."""
     return getattr(task, "is_begun", False)
 
 

@@ -17,7 +17,7 @@ from redis.retry import Retry
 
 from proofing.plugin import ConfigurationError, Problem
 from proofing.plugin.support import unreadable
-from proofing_huey.gates import Gate
+from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
 from proofing_huey.redis_scripts import PUT_ALL, RELEASE, RESUME
 from proofing_huey.settings import HueySettings
@@ -161,7 +161,7 @@ class RedisBackend:
         """Return nothing: Redis has no schema."""
         return []
 
-    def watcher(self, gates: Mapping[str, Gate]) -> None:
+    def watcher(self, idle: Mapping[str, IdleThreads]) -> None:
         """Return None: Redis wakes the threads itself."""
 
     def close(self) -> None:

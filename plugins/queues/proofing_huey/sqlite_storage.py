@@ -1,7 +1,7 @@
 """Jobs in an SQLite file that web and worker processes of one machine share.
 
 Huey's own storage polls with a growing delay: after some quiet the first job waits for seconds. Here threads
-wait at a gate that this process opens itself, or `SQLiteWatcher` for other processes.
+sleep until this process wakes them itself, or `SQLiteWatcher` for other processes.
 """
 
 import os
@@ -15,7 +15,7 @@ from huey.storage import SqliteStorage
 
 from proofing.plugin import QueueUnavailableError
 from proofing.plugin.support import os_error_reason
-from proofing_huey.gates import Gate
+from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
 from proofing_huey.queries import QUERIES
 from proofing_huey.settings import HueySettings
@@ -24,7 +24,7 @@ from proofing_huey.storages import IDLE_SECONDS, WITHDRAWN, Entry, JobStorage, j
 
 
 class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
-    """Huey's storage, with a gate instead of polling, and with keys that are taken."""
+    """Huey's storage, with sleeping threads instead of polling, and with keys that are taken."""
 
     #: `dequeue` waits by itself; Huey must not sleep after it.
     blocking = True
@@ -32,20 +32,20 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
 
     def __init__(self, name: str, settings: HueySettings) -> None:
         """Use the file of *settings* for the queue *name*. No table is made."""
-        self.gate = Gate()
+        self.idle_threads = IdleThreads()
         super().__init__(name, create_tables=False, filename=settings.path, timeout=settings.timeout_seconds)
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
         """Keep a job, and wake a thread of this process right away."""
         super().enqueue(data, priority)
-        self.gate.wake(1)
+        self.idle_threads.wake(1)
 
     def dequeue(self) -> bytes | None:
-        """Return the next job, waiting at the gate when there is none."""
-        generation = self.gate.generation
+        """Return the next job, sleeping while there is none."""
+        generation = self.idle_threads.generation
         data = self._take_unless_paused()
         if data is None:
-            self.gate.wait(generation, IDLE_SECONDS)
+            self.idle_threads.wait(generation, IDLE_SECONDS)
             data = self._take_unless_paused()
         return data
 
@@ -167,7 +167,7 @@ class SQLiteBackend:
         return self._storages[queue_name]
 
     def check(self) -> None:
-        """Make file and tables when missing: who starts on one machine should not need a step before."""
+        """Create file and tables when missing, so that the embedded default needs no setup."""
         self.migrate()
 
     def migrate(self) -> Sequence[str]:
@@ -183,9 +183,9 @@ class SQLiteBackend:
             storage.close()
         return [] if existed else [f"made {self._settings.path}"]
 
-    def watcher(self, gates: Mapping[str, Gate]) -> SQLiteWatcher:
-        """Return what wakes *gates*."""
-        return SQLiteWatcher(self._settings, gates)
+    def watcher(self, idle: Mapping[str, IdleThreads]) -> SQLiteWatcher:
+        """Return what wakes *idle*."""
+        return SQLiteWatcher(self._settings, idle)
 
     def close(self) -> None:
         """Close every connection."""

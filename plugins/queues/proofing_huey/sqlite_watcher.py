@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from proofing.plugin import get_logger, log
 from proofing.plugin.support import Backoff, data_version
-from proofing_huey.gates import Gate
+from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.queries import QUERIES
 from proofing_huey.settings import HueySettings
 
@@ -33,13 +33,13 @@ class SQLiteWatcher:
     """One thread that wakes idle threads when another process has enqueued.
 
     Attributes:
-        gates: those to wake, by queue.
+        idle: those to wake, by queue.
         stopping: set when the thread is to end.
     """
 
-    def __init__(self, settings: HueySettings, gates: Mapping[str, Gate]) -> None:
-        """Watch the file of *settings* for the queues of *gates*."""
-        self.gates = gates
+    def __init__(self, settings: HueySettings, idle: Mapping[str, IdleThreads]) -> None:
+        """Watch the file of *settings* for the queues of *idle*."""
+        self.idle = idle
         self.stopping = threading.Event()
         self._settings = settings
         self._thread = threading.Thread(target=self._run, name="huey-watcher", daemon=True)
@@ -54,7 +54,7 @@ class SQLiteWatcher:
         self._thread.join(_JOIN_SECONDS)
 
     def watch(self) -> None:
-        """Wake gates at every change, and once a second without one, until `stopping` is set."""
+        """Wake idle threads at every change, and once a second without one, until `stopping` is set."""
         with contextlib.closing(self._connect()) as connection:
             self._watch(connection)
 
@@ -92,8 +92,8 @@ class SQLiteWatcher:
 
     def _look(self, connection: sqlite3.Connection) -> None:
         """Wake as many threads of each queue as there are jobs."""
-        for name, gate in self.gates.items():
+        for name, sleeping in self.idle.items():
             found = connection.execute(QUERIES.query("waiting"), {"queue": name, "most": MAX_WAKEUPS})
             waiting: int = found.fetchone()[0]
             if waiting:
-                gate.wake(waiting)
+                sleeping.wake(waiting)

@@ -13,7 +13,7 @@ from typing import Protocol
 from huey.storage import BaseStorage
 
 from proofing.plugin import JobMessage
-from proofing_huey.gates import Gate
+from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import Pause
 
 #: Holds the key of a job that was withdrawn.
@@ -102,7 +102,7 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
 
 
 class Watcher(Protocol):
-    """Wakes the gates of this process when another one has enqueued."""
+    """Wakes the idle threads of this process when another one has enqueued."""
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
@@ -123,8 +123,8 @@ class Backend(Protocol):
     def migrate(self) -> Sequence[str]:
         """Make what is missing and return what was done."""
 
-    def watcher(self, gates: Mapping[str, Gate]) -> Watcher | None:
-        """Return what wakes *gates*, or None when the storage wakes its threads itself."""
+    def watcher(self, idle: Mapping[str, IdleThreads]) -> Watcher | None:
+        """Return what wakes *idle*, or None when the storage wakes its threads itself."""
 
     def close(self) -> None:
         """Disconnect."""

@@ -25,7 +25,7 @@ from proofing_postgres.writer import Writer
 
 #: How far below the newest claimed job a bounded claim looks, for enqueuers that commit late.
 MARGIN_SECONDS = 2.0
-#: Unbounded claims of one queue come no closer, since dead rows make them dear.
+#: Unbounded claims of one queue are at least this far apart, since dead rows make them slow.
 _FULL_SCAN_PAUSE_SECONDS = 0.25
 #: In a long backlog an unbounded claim comes this often, so that nothing old is passed over.
 _BACKLOG_FULL_SCAN_SECONDS = 1.0
@@ -59,7 +59,7 @@ class _QueueState:
     def __init__(self, name: str, slots: int) -> None:
         self.name = name
         self.slots = slots
-        #: Whether a scan is due, and what asked for it.
+        #: Whether a scan is due, and what requested it.
         self.needs_scan = True
         self.cause = Cause.POLL
         #: The run_at of the newest job that was claimed; None before the first.
@@ -143,7 +143,7 @@ class Claimer:
         self._is_stopped = True
 
     async def run(self) -> None:
-        """Claim, forever; a database that is away is waited for."""
+        """Claim forever; wait while the database is down."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -161,10 +161,10 @@ class Claimer:
                 if any(state.needs_scan and self._can_claim(state) for state in self._queues.values()):
                     self._wake.set()
             except Exception as error:
-                # What we asked for may have happened: compare before anything else is claimed.
+                # What we requested may have happened: compare before anything else is claimed.
                 self._generation = -1
                 if not isinstance(error, QueueUnavailableError):
-                    # A bug, maybe between a claim and its start; who supervises us begins again.
+                    # A bug, maybe between a claim and its start; the supervisor restarts this loop.
                     self.wake_all()
                     raise
                 log(_logger, "claim_failed", level=logging.WARNING, error=type(error).__name__)
@@ -172,9 +172,9 @@ class Claimer:
                 self.wake_all()
 
     async def reconcile(self) -> None:
-        """After a new connection, bring the database's idea of what we run and ours together.
+        """After a new connection, reconcile what the database says we run with what we run.
 
-        A claim may have succeeded without our hearing of it, and a database that crashed may have forgotten
+        A claim may have succeeded though its answer was lost, and a database that crashed may have forgotten
         claims, which are not flushed one by one.
         """
         generation = self._link.generation
@@ -193,7 +193,7 @@ class Claimer:
         self._generation = max(generation, 1)
 
     def _can_claim(self, state: _QueueState) -> bool:
-        """Tell whether a slot of the queue is free and a lease stands."""
+        """Return whether a slot of the queue is free and the lease is valid."""
         return not self._is_stopped and self._worker_id() != 0 and self._free(state) > 0
 
     def _free(self, state: _QueueState) -> int:
@@ -219,7 +219,7 @@ class Claimer:
         if state.has_backlog or had_backlog:
             self._scan_again(state)
         elif claimed == 0 and not is_full_scan and cause is not Cause.CHAIN:
-            # Nothing within the bound, so what woke us must lie outside. One full scan settles it.
+            # Nothing within the bound, so the job that woke us must be outside it. One full scan finds it.
             if since_full_scan >= _FULL_SCAN_PAUSE_SECONDS:
                 state.full_scan_wanted = True
                 self._scan_again(state)

@@ -252,7 +252,7 @@ class ReconnectingConnection:
 
 
 def _has_ended(connection: AsyncConnection[Row]) -> bool:
-    """Tell whether a connection that nobody uses was ended by its server, as far as its socket knows.
+    """Return whether a connection that nobody uses was ended by its server, as far as its socket knows.
 
     Without this, each connection that idled through a restart would fail the first call that uses it.
     """
@@ -266,7 +266,7 @@ def _has_ended(connection: AsyncConnection[Row]) -> bool:
 
 
 def _is_about_server(error: BaseException) -> bool:
-    """Tell whether *error* says that its server, though it answers, is no use now: another one may be.
+    """Return whether *error* says that its server, though it answers, is no use now: another one may be.
 
     Source: PostgreSQL manual, appendix A: classes 25 (transaction state, with read_only_sql_transaction), 57
     (operator intervention) and 58 (system error).
@@ -306,7 +306,7 @@ class Connection(AsyncConnection[Row]):
 
 
 async def _greet(connection: Connection) -> bool:
-    """Read the server's clock, and tell whether the process that answers is not the one we connected to."""
+    """Read the server's clock, and return whether the process that answers is not the one we connected to."""
     cursor = await connection.execute(
         "select pg_backend_pid(), date_part('epoch', clock_timestamp())", prepare=False
     )

@@ -70,7 +70,7 @@ class Enqueuer:
         """Persist *messages* in the transaction of the caller's *connection*.
 
         Raises:
-            QueueError: *connection* is none of psycopg's asynchronous ones.
+            QueueError: *connection* is not an asynchronous connection of psycopg.
         """
         if not isinstance(connection, AsyncConnection):
             raise QueueError("the postgres queue joins transactions of psycopg.AsyncConnection only")

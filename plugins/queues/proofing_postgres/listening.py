@@ -128,7 +128,7 @@ class Listener:
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for *event*, and tell whether it came in time."""
+    """Wait for *event*, and return whether it came in time."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

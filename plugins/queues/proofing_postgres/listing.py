@@ -22,7 +22,7 @@ async def list_jobs(
     """Return jobs; see `proofing.plugin.Queue.jobs`.
 
     Raises:
-        QueueUnavailableError: the database is away.
+        QueueUnavailableError: the database is down.
     """
     if prefix:
         steps = _by_id(prefix, state, queue_name)

@@ -73,7 +73,7 @@ def final_status_text(record: StatusRecord) -> str:
 
 
 class ClaimedRow:
-    """A row of a claim; its message is put together when first asked for.
+    """A row of a claim; its message is put together when first requested.
 
     Attributes:
         result_id: the job's id.

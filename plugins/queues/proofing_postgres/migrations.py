@@ -57,7 +57,7 @@ async def migrate(settings: PostgresSettings) -> Sequence[str]:
     """Run what has not run yet and return its names.
 
     Raises:
-        QueueUnavailableError: the database is away, or its tables are too busy to be changed now.
+        QueueUnavailableError: the database is down, or its tables are too busy to be changed now.
     """
     backoff = Backoff(_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS)
     done: list[str] = []

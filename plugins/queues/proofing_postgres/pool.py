@@ -101,7 +101,7 @@ class Pool:
             raise QueueUnavailableError("all connections to the queue's database are busy") from None
 
     def _may_open(self) -> bool:
-        """Tell whether a connection may be tried: an open one could be waited for after a refusal."""
+        """Return whether a connection may be tried: an open one could be waited for after a refusal."""
         return self._working + self._opening == 0 or time.monotonic() >= self._refused_until
 
     async def _is_usable(self, link: ReconnectingConnection) -> bool:
@@ -121,7 +121,7 @@ class Pool:
         return True
 
     async def _until_given_back(self) -> None:
-        """Wait until a link was given back, or a connection may be tried again."""
+        """Wait until a link was returned, or a connection may be tried again."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
@@ -140,7 +140,7 @@ class Pool:
                 self._waiting.remove(waiter)
 
     def _give_back(self, link: ReconnectingConnection) -> None:
-        """Take a link back, and wake who waits for one."""
+        """Take a link back, and wake a waiter."""
         if link.is_open:
             self._free.append(link)
             if self._timer is None:

@@ -105,7 +105,7 @@ returning
     due_at is not null
 
 -- name: claim_any
--- The same without bound: at start, at every poll, and when a bounded claim that was asked for found nothing.
+-- The same without bound: at start, at every poll, and when a bounded claim that was requested found nothing.
 -- It finds what was committed late.
 update proofing.job
 set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1, attempts = attempts + 1,
@@ -544,7 +544,7 @@ returning j.id::text
 update proofing.paused_queue set shifted_to = %(last)s::text::uuid where name = %(queue)s::text
 
 -- name: unpause
--- All waiting jobs have their new times: the queue goes on, unless it was paused again meanwhile.
+-- All waiting jobs have their new times: the queue continues, unless it was paused again meanwhile.
 with renewed as (
     update proofing.paused_queue
     set paused_at = clock_timestamp(), resumed_at = null, again = false,

@@ -32,7 +32,7 @@ from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.statistics import collect
 from proofing_postgres.worker import WorkerSession
 
-#: How long an answer of `PostgresQueue.stats` serves a worker: metrics and health are asked for together.
+#: How long an answer of `PostgresQueue.stats` serves a worker: metrics and health are requested together.
 _STATS_SECONDS = 1.0
 #: The id of no job.
 _NOBODY = str(UUID(int=0))

@@ -1,5 +1,5 @@
 -- Least rights for each kind of process. Run it once as the owner of the database, after `proofing migrate`,
--- and again after each later one; it is harmless when repeated. Give each role to a login of your own:
+-- and again after each later one; it is idempotent. Give each role to a login of your own:
 --   create role web_login login password '…' in role proofing_web;
 -- The payload is sealed, and still only the worker may read it.
 

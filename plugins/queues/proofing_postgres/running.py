@@ -255,7 +255,7 @@ class Runs:
                 return await self._handler.discard(job.message, end)
         except asyncio.CancelledError:
             self._release(job, end)
-        except Exception as error:  # noqa: BLE001 - stores may be away; the end is kept and tried again
+        except Exception as error:  # noqa: BLE001 - stores may be down; the end is kept and tried again
             log(
                 _logger,
                 "discard_failed",

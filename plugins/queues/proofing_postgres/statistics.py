@@ -33,7 +33,7 @@ async def collect(
     *replication* is what the operator declared; see the plugin's settings.
 
     Raises:
-        QueueUnavailableError: the database is away.
+        QueueUnavailableError: the database is down.
     """
     waiting: dict[str, int] = defaultdict(int)
     running: dict[str, int] = defaultdict(int)

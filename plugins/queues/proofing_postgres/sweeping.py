@@ -76,7 +76,7 @@ class Sweeper:
         """Sweep once.
 
         Raises:
-            QueueUnavailableError: the database is away; what was not done is found by the next sweep.
+            QueueUnavailableError: the database is down; what was not done is found by the next sweep.
         """
         parameters = {
             "queues": self._claimer.queue_names,

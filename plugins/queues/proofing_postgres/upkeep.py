@@ -47,7 +47,7 @@ class Upkeep:
         self.wanted = asyncio.Event()
 
     async def run(self) -> None:
-        """Do the chores, forever; a database that is away is waited for."""
+        """Run the background tasks forever; wait while the database is down."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(jittered(_PRUNE_SECONDS)):
@@ -72,7 +72,7 @@ class Upkeep:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def resume_queues(self) -> None:
-        """Move the times of jobs that waited in a pause which is over, then let their queues go on."""
+        """Move the times of jobs that waited in a pause which is over, then let their queues continue."""
         while (name := await self._resume_step()) is not None:
             if name:
                 self._on_resume(name)
@@ -100,7 +100,7 @@ class Upkeep:
         """Move one batch of jobs in time.
 
         Returns:
-            The name of a queue that goes on now, "" when there is more to do, None when there is nothing.
+            The name of a queue that continues now, "" when there is more to do, None when there is nothing.
         """
         async with self._link.use() as connection, connection.transaction():
             rows, _count = await self._link.execute(connection, "resuming", ())

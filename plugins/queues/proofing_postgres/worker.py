@@ -1,7 +1,7 @@
 """One worker session: heartbeat, listener, claimer, writer and sweeper around one event loop.
 
 Four connections, whatever the number of jobs: listen, heartbeat, claim (also sweeps), complete; and now and
-then a fifth, for upkeep. Every loop outlives a database that is away.
+then a fifth, for upkeep. Every loop outlives a database that is down.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from proofing_postgres.sweeping import Sweeper
 from proofing_postgres.upkeep import Upkeep
 from proofing_postgres.writer import Writer
 
-#: How often the worker compares its lease with the clock. After a freeze this comes before any job goes on.
+#: How often the worker compares its lease with the clock. After a freeze this comes before any job continues.
 _FENCE_CHECK_SECONDS = 0.25
 #: How long the answer to the last claim is waited for. What comes later is found and handed back on leaving.
 _LAST_CLAIM_SECONDS = 1.0
@@ -39,7 +39,7 @@ class WorkerSession:
     Attributes:
         counts: what this worker has counted.
         claim_link: the connection that claims and sweeps; idle most of the time.
-        complete_link: the one that writes; statistics are asked for here, so that they hold up no claim.
+        complete_link: the one that writes; statistics are requested here, so that they hold up no claim.
         upkeep: prunes and resumes, over a connection of its own.
     """
 
@@ -48,7 +48,7 @@ class WorkerSession:
         self.counts = Counts()
         # A claim that a crash of the database loses is claimed again (see `Claimer.reconcile`), and an
         # intent, which is flushed, takes the claim before it along. So claims need not wait for the disk.
-        # Several loops try it often while it is away; the writer waits for its own by itself.
+        # Several loops try it often while it is down; the writer waits for its own by itself.
         self.claim_link = ReconnectingConnection(
             settings, {**PLAN_SETTINGS, "synchronous_commit": "off"}, backs_off=True
         )
@@ -271,7 +271,7 @@ def _call_if_open(loop: asyncio.AbstractEventLoop, step: Callable[[], None]) -> 
 
 
 async def _supervised(name: str, loop: Callable[[], Awaitable[None]]) -> None:
-    """Run *loop*, and run it again when a bug ends it: a worker must not go on with a part of it dead."""
+    """Run *loop*, and run it again when a bug ends it: a worker must not continue with a part of it dead."""
     while True:
         try:
             await loop()

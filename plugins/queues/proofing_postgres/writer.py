@@ -32,7 +32,7 @@ from proofing_postgres.settings import PostgresSettings
 
 _FIRST_WAIT_SECONDS = 0.05
 _MOST_WAIT_SECONDS = 2.0
-#: Stands between texts in one parameter; JSON escapes it, and vendor names are checked.
+#: Separates texts in one parameter; JSON escapes it, and vendor names are checked.
 _SEPARATOR = "\x1f"
 #: Stands for the end of a job that has none.
 _READY = "-"
@@ -140,7 +140,7 @@ class Writer:
         await self._idle.wait()
 
     def drop(self) -> None:
-        """Forget what is not written: our lease is lost, others decide."""
+        """Drop what is not written: our lease is lost, and others decide."""
         for intent in self._intents:
             if not intent.accepted.done():
                 intent.accepted.set_result(False)
@@ -151,7 +151,7 @@ class Writer:
         self._parks.clear()
 
     async def run(self) -> None:
-        """Write, forever; a database that is away is waited for."""
+        """Write forever; wait while the database is down."""
         backoff = Backoff(_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS)
         while True:
             await self._wake.wait()
@@ -186,7 +186,7 @@ class Writer:
         self._wake.set()
 
     async def _coalesce(self) -> None:
-        """Wait for others to be written with, unless somebody is in a hurry."""
+        """Wait for others to be written with, unless one must be written now."""
         try:
             async with asyncio.timeout(self._settings.flush_seconds):
                 await self._flush_now.wait()

@@ -29,7 +29,7 @@ Least permissions. Web: ``s3:PutObject`` on the images, ``kms:GenerateDataKey`` 
 with the purposes ``args``, ``session`` and ``result``, and ``kms:Decrypt`` for ``session`` and ``result``.
 Worker: ``s3:GetObject``, ``s3:DeleteObject`` and ``s3:ListBucket`` on the images, ``kms:GenerateDataKey`` for
 ``result``, and ``kms:Decrypt`` for ``args``. Both: ``s3:GetObject`` on their secrets, and ``kms:DescribeKey``
-if the start check shall say more than that KMS answers. Migrate: its secrets. ``policies/`` holds these as
+for a start check of more than whether KMS answers. Migrate: its secrets. ``policies/`` holds these as
 IAM policies, which the tests enforce; docs/howto/aws-rights.md says how to use them. Without
 ``s3:ListBucket`` S3 answers 403 for what is not there.
 

@@ -259,7 +259,7 @@ def error_code(error: exceptions.ClientError) -> str:
 
 
 def is_refused(error: exceptions.ClientError) -> bool:
-    """Tell whether our role may not make the call, or (without ListBucket) the object is not there."""
+    """Return whether our role may not make the call, or (without ListBucket) the object is not there."""
     return error_code(error) in {"AccessDenied", "AccessDeniedException", "403"}
 
 

@@ -80,7 +80,7 @@ class S3ImageStore:
             raise ConfigurationError([Problem("S3", "aws.image_bucket", problem) for problem in problems])
 
     async def close(self) -> None:
-        """Give back connections and threads. Harmless when not open."""
+        """Release connections and threads. Harmless when not open."""
         await self._calls.close()
 
     async def check(self) -> Sequence[str]:
@@ -140,7 +140,7 @@ class S3ImageStore:
             raise self._unexpected(error) from None
 
     async def delete(self, object_key: str) -> None:
-        """Delete the object. S3 does not mind when there is none."""
+        """Delete the object. S3 reports success when there is none."""
         await self._delete(self._prefix + object_key)
 
     async def sweep(self, *, older_than_seconds: float, is_over: IsFinished | None = None) -> int:
@@ -211,7 +211,7 @@ class S3ImageStore:
                 if len(content) > max_bytes:
                     raise StoreError("the image is longer than its slot allows")
         finally:
-            # Closed, not given back to the pool, unless it was read to its end.
+            # Closed, not returned to the pool, unless it was read to its end.
             stream.release_conn() if len(content) == length else stream.close()
         if len(content) != length:
             raise StoreUnavailableError("the image store (S3) broke off its answer")
@@ -255,7 +255,7 @@ class S3ImageStore:
         return ["must be on a service that honors If-None-Match; this one lets a second write through"]
 
     async def _is_about_conditions(self, error: ClientError, parameters: dict[str, Any]) -> bool:
-        """Tell whether a refused write was refused for its condition: the same without one is accepted."""
+        """Return whether a refused write was refused for its condition: the same without one is accepted."""
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if status not in _CANNOT:
             return False

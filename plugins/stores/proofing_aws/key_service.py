@@ -24,7 +24,7 @@ from proofing_aws.clients import AWSCalls, error_code, is_refused
 from proofing_aws.settings import AWSSettings, require
 
 _KEY_SPEC = "AES_256"
-#: The key is disabled or waits for its deletion; who did that can undo it.
+#: The key is disabled or scheduled for deletion; both can be undone.
 _NOT_NOW = frozenset({"DisabledException", "KMSInvalidStateException"})
 
 _logger = get_logger(__name__)
@@ -65,7 +65,7 @@ class KMSKeyService:
             raise ConfigurationError([Problem("KMS", "aws.kms_key_id", problem) for problem in problems])
 
     async def close(self) -> None:
-        """Give back connections and threads. Harmless when not open."""
+        """Release connections and threads. Harmless when not open."""
         await self._calls.close()
 
     async def check(self) -> Sequence[str]:

@@ -54,10 +54,10 @@ class Database:
 
     async def close(self) -> None:
         """Close both connections. Harmless when not open."""
-        lanes, self._writing, self._reading = (self._reading, self._writing), None, None
-        for lane in lanes:
-            if lane is not None:
-                await lane.close()
+        opened, self._writing, self._reading = (self._reading, self._writing), None, None
+        for connection in opened:
+            if connection is not None:
+                await connection.close()
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* in a transaction that has the write lock from its beginning.

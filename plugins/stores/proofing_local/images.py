@@ -87,7 +87,7 @@ class LocalImageStore:
         """Make an upload to our own server.
 
         Raises:
-            StoreError: the terms are none that we can hold an upload to.
+            StoreError: these terms cannot be enforced on an upload.
         """
         if not _KEY.fullmatch(terms.object_key) or terms.length < 1:
             raise StoreError("local images: no such upload is possible")
@@ -152,7 +152,7 @@ class LocalImageStore:
             await self._open_threads().run(_delete, self._place(object_key))
 
     async def sweep(self, *, older_than_seconds: float, is_over: IsFinished | None = None) -> int:
-        """Delete objects that are old or over, and parts and markers that are of no use anymore."""
+        """Delete objects that are old or used, and parts and markers that are of no use anymore."""
         threads = self._open_threads()
         swept, young = await threads.run(self._sweep, self._clock() - older_than_seconds, self._clock())
         for name in young:
@@ -277,7 +277,7 @@ def _marker(place: Path) -> Path:
 
 
 def _is_used(place: Path) -> bool:
-    """Tell whether something is, or was, at *place*."""
+    """Return whether something is, or was, at *place*."""
     return place.exists() or _marker(place).exists()
 
 

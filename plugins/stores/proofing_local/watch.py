@@ -1,4 +1,4 @@
-"""Wakes who waits for the end of a job, however many wait and whichever process ends it.
+"""Wakes all who wait for the end of a job, in whatever process it ends.
 
 While anybody waits, one task asks SQLite every few milliseconds whether another connection has written
 anything (``pragma data_version``, which reads shared memory and no table); only then does it look for ends.
@@ -18,7 +18,7 @@ from proofing_local.queries import query
 
 #: Half of it is the mean delay of a wake-up from another process.
 _LOOK_SECONDS = 0.02
-#: How long to leave a database alone that does not answer.
+#: How long to wait before asking a database again that did not answer.
 _RETRY_SECONDS = 0.5
 
 
@@ -54,13 +54,13 @@ class CompletionWatcher:
                 self._task = None
 
     def notify(self, record: StatusRecord) -> None:
-        """Wake who waits for *record*, which is terminal."""
+        """Wake all who wait for *record*, which is terminal."""
         for future in self._waiters.get(record.result_id, ()):
             if not future.done():
                 future.set_result(record)
 
     async def close(self) -> None:
-        """Stop watching; who still waits learns that the store is closed."""
+        """Stop watching; remaining waiters get the error that the store is closed."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Commands that are asked for at the same moment travel together: one round trip for all of them.
+"""Commands that are requested at the same moment travel together: one round trip for all of them.
 
 A caller that wants two things at once asks for both and waits for both (`asyncio.gather`); nothing else is
 needed. With the commands goes, once a second at most, a question for the server's time, by which all ages are
@@ -23,7 +23,7 @@ Command = tuple[str | bytes | float, ...]
 
 #: Commands of one round trip; more are sent in several.
 _BATCH = 100
-#: Turns of the event loop for which what is asked for is collected: concurrent steps are tasks, some
+#: Turns of the event loop for which what is requested is collected: concurrent steps are tasks, some
 #: of which begin others.
 _TURNS = 4
 #: How long the server's time is followed by our monotonic clock before it is asked again.
@@ -59,7 +59,7 @@ class ServerClock:
 
 
 class Batches:
-    """Sends what was asked for in one turn of the event loop."""
+    """Sends what was requested in one turn of the event loop."""
 
     def __init__(self, call: Call, clock: ServerClock) -> None:
         """Send by *call*, which holds the deadline and translates errors; keep *clock* right."""
@@ -144,7 +144,7 @@ def _hand_out(batch: list[tuple[Command, asyncio.Future[Any]]], answers: list[An
 
 
 async def _execute(commands: list[Command], client: Client, *, asks_time: bool) -> list[Any]:
-    """Return the answers, or errors, of *commands*, and of TIME behind them if that is asked for.
+    """Return the answers, or errors, of *commands*, and of TIME behind them if that is requested.
 
     Over a connection of the pool, without redis-py's pipeline: that makes objects, callbacks and measurements
     for each batch, which cost the process more than packing and parsing.

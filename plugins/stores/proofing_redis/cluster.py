@@ -2,7 +2,7 @@
 
 redis-py reads the map of the slots again only after an error of a node, and a node that says nothing gives
 none. Closing the whole client would make it read the map, but would also end the calls to the other nodes
-that are under way, and the wake-ups; and the map may then be asked of the silent node. So the nodes are asked
+that are in progress, and the wake-ups; and the map may come from the silent node. So the nodes are asked
 alongside the client, which reads the map again only when a node's answer differs from it.
 """
 
@@ -46,7 +46,7 @@ class TopologyRefresher:
             self._task = asyncio.create_task(self._look(client))
 
     async def close(self) -> None:
-        """End a refresh that is under way."""
+        """End a refresh that is in progress."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -77,7 +77,7 @@ class TopologyRefresher:
 
 
 def _differs(client: RedisCluster, node: ClusterNode, answer: _Slots | None) -> bool:
-    """Tell whether *node* knows another primary for any slot than the client does."""
+    """Return whether *node* knows another primary for any slot than the client does."""
     known = client.nodes_manager.slots_cache
     for start, end, primary, *_ in answer or ():
         host, port = (_text(value) for value in primary[:2])  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""The start check: do the servers keep what they should forget?
+"""The start check: do the servers persist data that must expire?
 
 Redis writes nothing to disk when ``save`` is empty and ``appendonly`` is off; the slow log would keep the
 arguments of slow commands; an eviction policy could drop a limit counter. Managed services forbid CONFIG;
@@ -48,7 +48,7 @@ _logger = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What one server shows of itself; None stands for what it does not show."""
+    """What one server shows of itself; None where it shows nothing."""
 
     settings: Mapping[str, str] | None
     replicas: frozenset[Server] | None

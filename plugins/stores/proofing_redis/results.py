@@ -87,7 +87,7 @@ class RedisResultStore:
         )
 
     async def open(self) -> None:
-        """Connect, and look whether the server keeps what it should forget.
+        """Connect, and check whether the server persists what it must not.
 
         Raises:
             StoreUnavailableError: it does not answer.
@@ -120,7 +120,7 @@ class RedisResultStore:
         return self._connection.clock.now()
 
     async def time(self) -> float:
-        """Return the server's time, asked for now."""
+        """Return the server's time, requested now."""
         return await self._connection.read_clock()
 
     async def ping(self) -> None:
@@ -140,7 +140,7 @@ class RedisResultStore:
         sealed_result: bytes | None = None,
         result_ttl_seconds: float = 60.0,
     ) -> StatusRecord:
-        """Keep a terminal record and its result, wake who waits, and return the effective record."""
+        """Keep a terminal record and its result, wake all waiters, and return the effective record."""
         for overwrite in (0, 1):
             standing = await self._connection.evaluate(
                 _FINISH,
@@ -238,12 +238,12 @@ class RedisResultStore:
         keys = [self._kept_key(key)]
         if consumes is not None and not self._connection.is_cluster:
             keys.append(self._result_key(consumes))
-        stands: bytes | None = await self._connection.evaluate(
+        found: bytes | None = await self._connection.evaluate(
             _COMPARE_AND_SET, keys, expected, value, _milliseconds(ttl_seconds)
         )
-        if consumes is not None and self._connection.is_cluster and stands == value:
+        if consumes is not None and self._connection.is_cluster and found == value:
             await self._connection.command("DEL", self._result_key(consumes))
-        return stands
+        return found
 
     async def admit(self, *, marks: Sequence[Mark] = (), counts: Sequence[Count] = ()) -> Admission:
         """Keep all marks and count all attempts, or change nothing."""

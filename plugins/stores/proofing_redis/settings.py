@@ -60,7 +60,7 @@ class Address:
         """Read *url*.
 
         Raises:
-            ValueError: it is none of the forms; the message says which rule it broke, and nothing of it.
+            ValueError: it has none of the forms; the message says which rule it broke, and nothing of it.
         """
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in _SCHEMES:

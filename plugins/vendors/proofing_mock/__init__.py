@@ -20,7 +20,7 @@ Inputs (docs/vendors/mock.md has the whole table):
 * address: phone 703-555-5555 failure, 703-555-5888 time-out, 703-555-5999 exception;
 * state ID: number ``mvatimeout`` time-out 0047; number empty or zeros, unknown jurisdiction or type: failure;
 * device: session id contains ``no_result``, ``reject``, ``review`` or ``pass``;
-* document: any picture reads as the standard applicant; a YAML text decides everything itself.
+* document: any image reads as the standard applicant; a YAML text decides everything itself.
 """
 
 import re

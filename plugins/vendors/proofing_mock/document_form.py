@@ -1,4 +1,4 @@
-"""The testers' document form: a YAML text that stands in for a picture. Format: docs/vendors/mock.md.
+"""The testers' document form: a YAML text that stands in for an image. Format: docs/vendors/mock.md.
 
 The text comes from outside, so it is read with a loader that knows plain values and dates only: no tags, no
 anchors or aliases, no duplicate keys, bounded length and depth.

@@ -1,4 +1,4 @@
-"""The mock document proofer: pictures read as the standard applicant, a tester's text as it says."""
+"""The mock document proofer: images read as the standard applicant, a tester's text as it says."""
 
 import asyncio
 import re
@@ -33,14 +33,14 @@ _SERVER_ERROR = 500
 
 
 class DocumentMock:
-    """Reads the standard applicant from any picture, and anything from a tester's YAML."""
+    """Reads the standard applicant from any image, and anything from a tester's YAML."""
 
     def __init__(self, settings: "MockSettings") -> None:
         """Take the latency from *settings*."""
         self._latency_seconds = settings.latency_seconds
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> DocumentResult:  # noqa: ARG002 - the contract's
-        """Answer by what the pictures are."""
+        """Answer by what the images are."""
         await asyncio.sleep(self._latency_seconds)
         for side in _ORDER:
             image = request.images.get(side)

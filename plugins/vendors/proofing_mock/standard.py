@@ -1,4 +1,4 @@
-"""The standard applicant: what the mock reads from every picture. A person who does not exist."""
+"""The standard applicant: what the mock reads from every image. A person who does not exist."""
 
 from proofing.plugin import Applicant
 

@@ -6,7 +6,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.sessions.data import HOME_ADDRESS, SessionData
+from proofing.contracts.applicant import HOME_ADDRESS
+from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page
 from proofing_server import flow
 from proofing_server.bodies import read_form

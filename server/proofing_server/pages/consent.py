@@ -9,7 +9,7 @@ from proofing_server import flow
 from proofing_server.bodies import read_form
 from proofing_server.client_address import client_network
 from proofing_server.guards import check_form, limit_path, require_available, require_step
-from proofing_server.sessions import CSRF_FIELD, Session, SessionMissingError
+from proofing_server.sessions import CSRF_FIELD, Session
 from proofing_server.site import RedirectToStep, Site, go_to, site_of
 
 
@@ -17,11 +17,9 @@ async def show(request: Request) -> Response:
     """Show what the person agrees to. Nothing is stored until they do."""
     site = site_of(request)
     require_available(site)
-    try:
-        session = await site.sessions.find(request)
+    session = await site.sessions.find_if_any(request)
+    if session is not None:
         require_step(session.data, Page.CONSENT)
-    except SessionMissingError:
-        session = None
     return _page(request, site, session)
 
 
@@ -29,10 +27,7 @@ async def post(request: Request) -> Response:
     """Begin a session with the consent, under an id that nobody could know before."""
     site = site_of(request)
     require_available(site)
-    try:
-        session = await site.sessions.find(request)
-    except SessionMissingError:
-        session = None
+    session = await site.sessions.find_if_any(request)
     fields = await read_form(request)
     if session is None:
         site.sessions.check_visit(request, fields.get(CSRF_FIELD))

@@ -10,7 +10,7 @@ from proofing.base.errors import InvalidInputError, QueueUnavailableError, Store
 from proofing.contracts.images import Side, fingerprint_of
 from proofing.contracts.records import JobKind
 from proofing.rules.documents import by_side, failed_before
-from proofing.rules.image_gate import MAX_PIXELS, MAX_SIDE_PIXELS, is_text
+from proofing.rules.image_check import MAX_PIXELS, MAX_SIDE_PIXELS, is_text
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page
 from proofing.sessions.uploads import new_attempt
@@ -158,7 +158,7 @@ def _failed_before(images: Mapping[Side, bytes], marks: Collection[str]) -> dict
     """Return the sides whose image failed before in this session, each with its code.
 
     Args:
-        images: images that have passed the gate.
+        images: images that have passed the image check.
         marks: ``side:fingerprint`` of images that failed.
     """
     if not marks:

@@ -15,7 +15,6 @@ from proofing_server import flow
 from proofing_server.client_address import client_network
 from proofing_server.guards import limit_path, require_page
 from proofing_server.security import request_reference
-from proofing_server.sessions import SessionMissingError
 from proofing_server.site import SHARED_LIMITS, RedirectToStep, Site, go_to, site_of
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -114,10 +113,7 @@ async def _show_shared_limit(request: Request, site: Site, name: str) -> Respons
 
     It may hold before there is a session.
     """
-    try:
-        session = await site.sessions.find(request)
-    except SessionMissingError:
-        session = None
+    session = await site.sessions.find_if_any(request)
     person = session.person.reference if session else None
     seconds = await site.service.shared_limits.seconds_left(name, client_network(request), person=person)
     if not seconds:

@@ -66,14 +66,14 @@ def cancel(step: Step) -> Handler:
         job = session.data.pending
         if job is None or job.kind is not step.job:
             return go_to(flow.current_page(session.data))
-        # First, and harmless when repeated: an attempt that nobody waits for any more must not run.
+        # First, and idempotent: an attempt that nobody waits for anymore must not run.
         await site.service.cancel(session.person, job.result_id, job.kind, ssn=session.data.typed.ssn)
 
         def stop(data: SessionData) -> Page:
             if data.pending_id(job.kind) == job.result_id:
                 data.clear_job(job.kind)
             elif flow.shows_canceled(data, job.kind):
-                # The event stream of this very page was faster to take in that the job was canceled.
+                # The event stream of this very page was faster to record that the job was canceled.
                 data.problem = None
             return flow.current_page(data)
 

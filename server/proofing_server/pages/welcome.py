@@ -6,7 +6,6 @@ from starlette.responses import Response
 from proofing.sessions.steps import Page
 from proofing_server import flow
 from proofing_server.guards import require_available
-from proofing_server.sessions import SessionMissingError
 from proofing_server.site import site_of
 
 
@@ -14,10 +13,7 @@ async def show(request: Request) -> Response:
     """Say what this is and what one needs; offer to continue where a session is."""
     site = site_of(request)
     require_available(site)
-    try:
-        session = await site.sessions.find(request)
-    except SessionMissingError:
-        session = None
+    session = await site.sessions.find_if_any(request)
     has_begun = session is not None and (session.data.consented or session.data.is_finished)
     return site.page(
         request,

@@ -332,7 +332,7 @@ async function onSubmit(event) {
   }
   event.preventDefault();
   if (isBusy()) return;
-  // What ends for one side may let the other go on.
+  // What ends for one side may let the other continue.
   while (sides.some((side) => side.isBusy)) {
     setBusy(texts.messages.wait_for_uploads);
     await Promise.all(sides.map((side) => side.settled()));

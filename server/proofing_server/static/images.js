@@ -40,7 +40,7 @@ export async function prepareImage(file, rules) {
 }
 
 /**
- * Let bytes through the gate and return their first image, without metadata.
+ * Check bytes and return their first image, without metadata.
  *
  * @returns {{bytes: Uint8Array, mime: string, width?: number, height?: number, orientation?: number}} the size is
  *   that of the samples, before they are turned

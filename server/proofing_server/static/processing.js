@@ -9,7 +9,7 @@ const PREVIEW_WIDTH = 720; // Twice the width of a side, for screens with two pi
 /**
  * Take one image: the whole way if there is an attempt to upload it for, else only the look at it.
  *
- * The page is told what was prepared before it is uploaded, and hands it in again when the upload has failed.
+ * The page gets what was prepared before it is uploaded, and passes it in again when the upload has failed.
  *
  * @param {{file?: Blob, prepared?: object, side: string, source: string, rules: object, failedBefore: Set<string>,
  *   attempt?: object}} job
@@ -28,7 +28,7 @@ export async function processImage(job, { signal, tell }) {
   });
 }
 
-/** Return what a page is told about a job that failed: the key of its text, and the page that explains it. */
+/** Return what a page gets about a failed job: the key of its text, and the page that explains it. */
 export function failureOf(error) {
   const isKnown = error instanceof ImageError || error instanceof UploadError;
   return { code: isKnown ? error.code : "encryption_failed", next: error.next };
@@ -54,6 +54,6 @@ async function preview({ bytes, metadata }, tell) {
     whole.close();
     tell({ preview: small }, [small]);
   } catch {
-    // The browser cannot decode it; the job's own gate decides.
+    // The browser cannot decode it; the job's own check decides.
   }
 }

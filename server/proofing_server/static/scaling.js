@@ -72,7 +72,7 @@ async function encode(whole, long) {
   return new Uint8Array(await blob.arrayBuffer());
 }
 
-/** Tell whether a canvas gives back the pixels that it was given: some browsers change them, against tracking. */
+/** Return whether a canvas returns the pixels that it was given: some browsers change them to prevent tracking. */
 export function keepsPixels() {
   const { context } = newCanvas(TEST_SIDE_PIXELS, TEST_SIDE_PIXELS);
   const known = new ImageData(TEST_SIDE_PIXELS, TEST_SIDE_PIXELS);

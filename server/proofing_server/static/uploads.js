@@ -64,7 +64,7 @@ export class Attempt {
     this.#post(`/api/uploads/${encodeURIComponent(slot)}/release`, {}).catch(() => {});
   }
 
-  /** Hand in the attempt and return the page to go to. */
+  /** Submit the attempt and return the page to go to. */
   async submit(images, metadata) {
     const body = { attempt: this.id, images, metadata };
     if (Object.keys(images).length > 0) body.key = await this.#rawKey();

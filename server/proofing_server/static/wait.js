@@ -1,7 +1,7 @@
 // The waiting page: what it announces, and where it leads. The page is never believed: when the job has ended, the
 // server is asked for the next page.
 
-import { Follower } from "./following.js";
+import { JobTracker } from "./tracking.js";
 
 // With the first look, at most three announcements about one job. What follows is the screen of a late answer,
 // whose heading takes the focus.
@@ -19,18 +19,18 @@ let seen = false;
 let inTrouble = false;
 
 if (stage !== "missing") {
-  const follower = new Follower(root.dataset.resultId, Number(root.dataset.pollSeconds), {
+  const tracker = new JobTracker(root.dataset.resultId, Number(root.dataset.pollSeconds), {
     onJob: take,
     onTrouble: () => trouble(navigator.onLine ? texts.trouble : texts.offline),
     onSessionEnd: () => leave("/session-ended"),
   });
   const leave = (path) => {
-    follower.close();
+    tracker.close();
     location.replace(path);
   };
   const resume = () => {
-    follower.open();
-    follower.poll();
+    tracker.open();
+    tracker.poll();
   };
 
   function take(job) {
@@ -50,20 +50,20 @@ if (stage !== "missing") {
     stage = job.state;
   }
 
-  follower.open();
-  // A person who stops the check is led by the answer to that, and not by the end of the job that it brings about.
-  addEventListener("submit", () => follower.close());
+  tracker.open();
+  // A person who stops the check is led by the answer to that, and not by the end of the job that it causes.
+  addEventListener("submit", () => tracker.close());
   addEventListener("online", resume);
   addEventListener("offline", () => trouble(texts.offline));
   // A page that comes back from the browser's history.
   addEventListener("pageshow", (event) => {
     if (event.persisted) resume();
   });
-  addEventListener("pagehide", () => follower.close());
+  addEventListener("pagehide", () => tracker.close());
   for (const seconds of ANNOUNCED_AFTER_SECONDS) announceAfter(seconds - Number(root.dataset.waitedSeconds), seconds);
 }
 
-/** Say that the check goes on, unless something else has been said that matters more. */
+/** Say that the check continues, unless something else has been said that matters more. */
 function announceAfter(secondsLeft, seconds) {
   if (secondsLeft <= 0) return;
   setTimeout(() => {

@@ -1,4 +1,4 @@
-"""Pictures and people are forgotten, whatever happened on the way."""
+"""Images, and all data about a person, are deleted whatever happens on the way."""
 
 import secrets
 from dataclasses import replace
@@ -12,16 +12,16 @@ from proofing.contracts.images import Side
 from proofing.contracts.queues import Capability, OwnerPurge
 from proofing.contracts.records import EndState, JobKind
 from proofing.jobs.dependencies import Deadlines
-from proofing.testing.pictures import make_jpeg
-from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing.testing.images import make_jpeg
+from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_images
 from proofing_devtools.sessions import make_session
 
 OTHER = PersonRef(reference="person-2")
 ATTEMPT = "a" * 32
 
 
-def pictures():
-    """Return two fresh pictures."""
+def images():
+    """Return two fresh images."""
     return {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}
 
 
@@ -35,8 +35,8 @@ def eraser(running, **options):
     return make_eraser(running.runtime.configuration, backends, **options)
 
 
-def stored_pictures(folder):
-    """Return how many bytes of pictures lie on the disk."""
+def stored_images(folder):
+    """Return how many bytes of images lie on the disk."""
     return sum(path.stat().st_size for path in (folder / "local" / "images").rglob("*") if path.is_file())
 
 
@@ -47,15 +47,15 @@ async def start_everything(running):
     ended = await service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
     await running.drain()
     await service.new_slot(PERSON, attempt=ATTEMPT, side=Side.FRONT)
-    waiting = await service.submit_uploads(PERSON, **await upload_pictures(service, pictures()))
+    waiting = await service.submit_uploads(PERSON, **await upload_images(service, images()))
     return ended, waiting
 
 
-async def test_a_crash_after_the_end_was_published_leaves_no_picture(process, tmp_path, monkeypatch):
-    """Anyone who takes the job over finds an end that stands, and deletes what the dead process could not."""
+async def test_a_crash_after_the_end_was_published_leaves_no_image(process, tmp_path, monkeypatch):
+    """Anyone who takes the job over finds the existing end, and deletes what the dead process could not."""
     async with process() as running:
         result_id = await running.service.submit_uploads(
-            PERSON, **await upload_pictures(running.service, pictures())
+            PERSON, **await upload_images(running.service, images())
         )
         (message,) = running.queue.waiting
 
@@ -66,11 +66,11 @@ async def test_a_crash_after_the_end_was_published_leaves_no_picture(process, tm
             dying.setattr(running.runtime.backends.images, "delete", die)
             with pytest.raises(CrashError):
                 await running.drain()
-        assert stored_pictures(tmp_path) > 0
+        assert stored_images(tmp_path) > 0
         record = await running.runtime.runner.discard(message, EndState.UNKNOWN_OUTCOME)
         assert record.end_state is EndState.DONE
         assert record.result_id == result_id
-        assert stored_pictures(tmp_path) == 0
+        assert stored_images(tmp_path) == 0
 
 
 async def test_refunds_are_given_once(process):
@@ -86,10 +86,11 @@ async def test_refunds_are_given_once(process):
         assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 4
 
 
-async def test_an_image_store_that_is_away_is_tried_again_and_then_swept(process, tmp_path, monkeypatch):
+async def test_an_image_store_that_is_down_is_tried_again_and_then_swept(process, tmp_path, monkeypatch):
     """A short outage costs nothing; after a longer one any worker's sweep deletes, whatever was restarted."""
     async with process(deadlines=Deadlines(delete_images_seconds=0.5)) as running:
-        images, delete = running.runtime.backends.images, running.runtime.backends.images.delete
+        store = running.runtime.backends.images
+        delete = store.delete
         left = [3]
 
         async def fail(object_key):
@@ -98,35 +99,35 @@ async def test_an_image_store_that_is_away_is_tried_again_and_then_swept(process
                 raise StoreUnavailableError("away")
             await delete(object_key)
 
-        monkeypatch.setattr(images, "delete", fail)
-        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
+        monkeypatch.setattr(store, "delete", fail)
+        await running.service.submit_uploads(PERSON, **await upload_images(running.service, images()))
         await running.drain()
-        assert stored_pictures(tmp_path) == 0
+        assert stored_images(tmp_path) == 0
         left[0] = 1_000_000
-        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
+        await running.service.submit_uploads(PERSON, **await upload_images(running.service, images()))
         (record,) = await running.drain()
         assert record.is_done
-        assert stored_pictures(tmp_path) > 0
+        assert stored_images(tmp_path) > 0
     async with process() as restarted:
-        waiting = await upload_pictures(restarted.service, pictures())
+        waiting = await upload_images(restarted.service, images())
         await restarted.service.submit_uploads(PERSON, **waiting)
-        both = stored_pictures(tmp_path)
+        both = stored_images(tmp_path)
         await restarted.runtime.worker.sweep()
-        assert 0 < stored_pictures(tmp_path) < both, "the pictures of the job that waits stay"
+        assert 0 < stored_images(tmp_path) < both, "the images of the job that waits stay"
         (record,) = await restarted.drain()
         assert record.is_success
-        assert stored_pictures(tmp_path) == 0
+        assert stored_images(tmp_path) == 0
 
 
-async def test_a_canceled_attempt_leaves_no_picture(process, tmp_path):
+async def test_a_canceled_attempt_leaves_no_image(process, tmp_path):
     """The web process, which may not delete, leaves that to the worker."""
     async with process() as running:
         result_id = await running.service.submit_uploads(
-            PERSON, **await upload_pictures(running.service, pictures())
+            PERSON, **await upload_images(running.service, images())
         )
         await running.service.cancel(PERSON, result_id, JobKind.DOCUMENT)
         await running.drain()
-        assert stored_pictures(tmp_path) == 0
+        assert stored_images(tmp_path) == 0
         assert (
             await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
         ).end_state is EndState.CANCELED
@@ -146,13 +147,13 @@ async def test_a_person_is_erased(process, tmp_path, by):
         assert again.is_complete
         assert [receipt.removed for receipt in again.receipts] == [0, 0, 0]
         assert await running.service.load_session("session-id") is None
-        assert stored_pictures(tmp_path) == 0
+        assert stored_images(tmp_path) == 0
         assert await running.service.status(PERSON, ended, JobKind.RESOLUTION) is None
         assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5
         assert [message.result_id for message in running.queue.waiting] == [other]
         await running.drain()
         assert (await running.service.status(OTHER, other, JobKind.PHONE)).is_success
-        # This queue cannot say whether a job ran, so its mark stands until it can have no other end.
+        # This queue cannot say whether a job ran, so its mark is kept until it can have no other end.
         mark = await running.service.status(PERSON, waiting, JobKind.DOCUMENT)
         assert mark is None or mark.end_state is EndState.CANCELED
 
@@ -193,7 +194,7 @@ async def test_a_job_that_begins_between_two_looks_is_stopped_too(process, monke
 
 
 async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
-    """A request that was under way during the erasure keeps its note, and the next run finds what it left."""
+    """A request in progress during the erasure keeps its entry, and the next run finds what it left."""
     async with process() as running:
         await start_everything(running)
         purge_owner = running.queue.purge_owner
@@ -205,12 +206,12 @@ async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
         with monkeypatch.context() as meanwhile:
             meanwhile.setattr(running.queue, "purge_owner", go_on)
             erasure = await eraser(running).erase(PERSON.reference)
-        assert erasure.receipts[2].problem == "the person went on meanwhile: run again"
+        assert erasure.receipts[2].problem == "the person continued meanwhile: run again"
         assert (await eraser(running).erase(PERSON.reference)).is_complete
         assert await running.service.load_session("renamed") is None
 
 
-async def test_a_store_that_is_away_is_said_and_erased_later(process, tmp_path, monkeypatch):
+async def test_a_store_that_is_down_is_reported_and_erased_later(process, tmp_path, monkeypatch):
     """Each store has its receipt; the next run finds what the first could not reach."""
     async with process() as running:
         await start_everything(running)
@@ -222,12 +223,12 @@ async def test_a_store_that_is_away_is_said_and_erased_later(process, tmp_path, 
             outage.setattr(running.runtime.backends.images, "delete", away)
             first = await eraser(running).erase(PERSON.reference)
         assert [receipt.problem for receipt in first.receipts] == [None, "unreachable: run again", None]
-        assert stored_pictures(tmp_path) > 0
+        assert stored_images(tmp_path) > 0
         assert (await eraser(running).erase(PERSON.reference)).is_complete
-        assert stored_pictures(tmp_path) == 0
+        assert stored_images(tmp_path) == 0
 
 
-async def test_a_queue_that_is_away_or_busy_is_said(process, monkeypatch):
+async def test_a_queue_that_is_down_or_busy_is_reported(process, monkeypatch):
     """Neither is an error; both ask to be run again."""
     async with process() as running:
         await start_everything(running)

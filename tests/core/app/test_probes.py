@@ -80,7 +80,7 @@ async def test_nonsense_gets_no_more_than_an_error():
 @pytest.mark.parametrize(
     "request_line", [b"GET /" + b"x" * 5000, b"\r\n", b"GET /healthz/queue HTTP/1.1\r\n"]
 )
-async def test_every_connection_is_given_back(request_line):
+async def test_every_connection_is_released(request_line):
     """A line without end, an empty one, a queue that raises what it may not: the prober sees the end."""
 
     class Broken(MemoryQueue):
@@ -124,7 +124,7 @@ async def test_a_probe_host_of_another_machine_stops_the_start():
 
 
 class Store:
-    """A store that counts how often it is asked, and answers as it is told."""
+    """A store that counts how often it is asked, and answers as configured."""
 
     def __init__(self, error=None):
         self.error = error

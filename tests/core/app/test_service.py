@@ -24,17 +24,17 @@ from proofing.crypto.record_macs import sign_record
 from proofing.jobs.dependencies import Deadlines
 from proofing.rules.limits import LIMITS, OF_KIND
 from proofing.sessions.uploads import new_attempt
+from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryJob
-from proofing.testing.pictures import make_jpeg
 from proofing.testing.waiting import eventually
-from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_images
 from proofing_devtools.sessions import DOCUMENT, SSN, make_session
 from proofing_mock.documents import DocumentMock
 from proofing_mock.proofers import PhoneMock
 
 
-def pictures():
-    """Return two fresh pictures."""
+def images():
+    """Return two fresh images."""
     return {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}
 
 
@@ -42,7 +42,7 @@ async def test_an_uploaded_document_passes_and_its_result_stays_until_it_is_take
     """The job reads what the browser encrypted; the result goes with the session that keeps it."""
     async with process() as running:
         result_id = await running.service.submit_uploads(
-            PERSON, **await upload_pictures(running.service, pictures())
+            PERSON, **await upload_images(running.service, images())
         )
         record = await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
         assert not record.is_done
@@ -68,15 +68,15 @@ async def test_an_uploaded_document_passes_and_its_result_stays_until_it_is_take
 async def test_uploads_alone_complete_nothing(process):
     """Until a job has ended there is no record that could complete the step."""
     async with process() as running:
-        await upload_pictures(running.service, pictures())
+        await upload_images(running.service, images())
         assert running.queue.waiting == []
         assert await running.service.finished_job(PERSON, "anything", JobKind.DOCUMENT) is None
 
 
-async def test_pictures_are_gone_after_the_verdict(process, tmp_path):
+async def test_images_are_gone_after_the_verdict(process, tmp_path):
     """No ciphertext is left once the job has ended."""
     async with process() as running:
-        await running.service.submit_uploads(PERSON, **await upload_pictures(running.service, pictures()))
+        await running.service.submit_uploads(PERSON, **await upload_images(running.service, images()))
         folder = tmp_path / "local" / "images"
         assert len([path for path in folder.rglob("*") if path.is_file()]) == 2
         await running.drain()
@@ -104,26 +104,26 @@ async def test_pictures_are_gone_after_the_verdict(process, tmp_path):
     ],
     ids=["wrong key", "swapped IVs"],
 )
-async def test_a_picture_that_does_not_open_ends_typed_without_a_vendor_call(process, spoil, end):
+async def test_an_image_that_does_not_open_ends_typed_without_a_vendor_call(process, spoil, end):
     """The end says what happened, and no vendor was called."""
     async with process() as running:
-        arguments = spoil(await upload_pictures(running.service, pictures()))
+        arguments = spoil(await upload_images(running.service, images()))
         await running.service.submit_uploads(PERSON, **arguments)
         (record,) = await running.drain()
         assert (record.end_state, record.outcome) == (end, Outcome.UNKNOWN)
         assert (await running.service.limit(PERSON, "idv_doc_auth")).remaining == 5
 
 
-@pytest.mark.parametrize(("what", "step"), [("key", "decrypt"), ("pictures", "download")])
-async def test_a_picture_that_does_not_open_is_timed(process, tmp_path, caplog, what, step):
+@pytest.mark.parametrize(("what", "step"), [("key", "decrypt"), ("images", "download")])
+async def test_an_image_that_does_not_open_is_timed(process, tmp_path, caplog, what, step):
     """The line tells how long the step took that failed, whichever it was."""
     caplog.set_level("INFO", "proofing")
     async with process() as running:
-        arguments = await upload_pictures(running.service, pictures())
+        arguments = await upload_images(running.service, images())
         if what == "key":
             arguments["encryption_key"] = secrets.token_bytes(32)
         await running.service.submit_uploads(PERSON, **arguments)
-        if what == "pictures":
+        if what == "images":
             for path in (tmp_path / "local" / "images").rglob("*"):
                 if path.is_file():
                     path.unlink()
@@ -133,13 +133,11 @@ async def test_a_picture_that_does_not_open_is_timed(process, tmp_path, caplog, 
     assert {name.partition(".")[0] for name in line["timing"]} >= {"download", step}
 
 
-async def test_text_encrypted_in_place_of_a_picture_is_refused(process):
-    """A data URL that was encrypted as text is not a picture; the page is told which side."""
+async def test_text_encrypted_in_place_of_an_image_is_refused(process):
+    """A data URL that was encrypted as text is not an image; the page gets the side."""
     async with process(mock={"latency_seconds": 0}) as running:
-        text = {Side.FRONT: b"\x00\x01not a picture", Side.BACK: make_jpeg()}
-        result_id = await running.service.submit_uploads(
-            PERSON, **await upload_pictures(running.service, text)
-        )
+        text = {Side.FRONT: b"\x00\x01not an image", Side.BACK: make_jpeg()}
+        result_id = await running.service.submit_uploads(PERSON, **await upload_images(running.service, text))
         await running.drain()
         record = await running.service.status(PERSON, result_id, JobKind.DOCUMENT)
         assert record.end_state is EndState.BAD_IMAGE
@@ -149,7 +147,7 @@ async def test_text_encrypted_in_place_of_a_picture_is_refused(process):
 async def test_sides_cannot_be_exchanged(process):
     """A slot reserved for one side does not serve the other."""
     async with process() as running:
-        arguments = await upload_pictures(running.service, pictures())
+        arguments = await upload_images(running.service, images())
         front, back = arguments["images"][Side.FRONT], arguments["images"][Side.BACK]
         swapped = arguments | {"images": {Side.FRONT: back, Side.BACK: front}}
         with pytest.raises(InvalidInputError) as caught:
@@ -160,7 +158,7 @@ async def test_sides_cannot_be_exchanged(process):
 async def test_slots_are_used_once_and_by_their_owner(process):
     """Another person, another attempt, or a second submit finds no upload."""
     async with process() as running:
-        arguments = await upload_pictures(running.service, pictures())
+        arguments = await upload_images(running.service, images())
         other = PersonRef(reference="person-2")
         with pytest.raises(InvalidInputError):
             await running.service.submit_uploads(other, **arguments)
@@ -210,10 +208,10 @@ async def test_a_submit_that_is_repeated_is_one(process, queued):
         assert (await running.service.status(PERSON, result_id, JobKind.RESOLUTION)).is_done is not queued
 
 
-async def test_pictures_that_are_submitted_again_are_one_attempt(process):
+async def test_images_that_are_submitted_again_are_one_attempt(process):
     """Under the same id they are that attempt; under another id their slots are taken."""
     async with process() as running:
-        uploads = await upload_pictures(running.service, pictures())
+        uploads = await upload_images(running.service, images())
         result_id = await running.service.submit_uploads(PERSON, **uploads)
         assert await running.service.submit_uploads(PERSON, **uploads, result_id=result_id) == result_id
         with pytest.raises(InvalidInputError) as caught:
@@ -282,7 +280,7 @@ async def test_the_last_permitted_attempt_is_processed(process):
         assert running.queue.waiting == []
 
 
-async def test_a_refused_submit_gives_back_what_it_had_counted(process):
+async def test_a_refused_submit_refunds_what_it_had_counted(process):
     """When the second of two limits holds, the first is as it was."""
     async with process(idv_resolution_max_attempts=1) as running:
         await running.service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
@@ -311,10 +309,10 @@ async def test_a_failed_enqueue_loses_nothing(process, monkeypatch):
 
 
 @pytest.mark.parametrize("broken", ["queue", "key service", "slots and limits"])
-async def test_the_same_pictures_are_submitted_again(process, monkeypatch, broken):
-    """After a submit that failed the person need not choose them anew."""
+async def test_the_same_images_are_submitted_again(process, monkeypatch, broken):
+    """After a submit that failed the person need not choose them again."""
     async with process() as running:
-        service, uploads = running.service, await upload_pictures(running.service, pictures())
+        service, uploads = running.service, await upload_images(running.service, images())
 
         async def away(*_arguments, **_more):
             raise StoreUnavailableError("away")
@@ -339,13 +337,13 @@ async def test_the_same_pictures_are_submitted_again(process, monkeypatch, broke
 @pytest.mark.parametrize("kind", ["document", "phone"])
 @pytest.mark.parametrize("lost", ["answer", "answer and connection", "patience"])
 async def test_an_admission_whose_answer_is_lost_is_undone(process, monkeypatch, kind, lost):
-    """The store admitted the attempt, and nobody learned of it: nothing stays counted, no picture used."""
+    """The store admitted the attempt, and nobody learned of it: nothing stays counted, no image used."""
     async with process() as running:
         service, results = running.service, running.runtime.backends.results
         admit, add, admitted = results.admit, results.add, asyncio.Event()
         submit, limit = partial(service.submit_applicant, JobKind.PHONE, PERSON, APPLICANT), "proof_address"
         if kind == "document":
-            uploads = await upload_pictures(service, pictures())
+            uploads = await upload_images(service, images())
             submit, limit = partial(service.submit_uploads, PERSON, **uploads), "idv_doc_auth"
         before = (await service.limit(PERSON, limit)).remaining
 
@@ -402,7 +400,7 @@ async def test_an_admission_that_comes_after_it_was_given_up_is_refused(process,
 
 
 async def test_a_repeated_submit_whose_answer_is_lost_leaves_the_first(process, monkeypatch):
-    """Only what the repetition counted is given back."""
+    """Only what the repetition counted is refunded."""
     async with process() as running:
         service, results = running.service, running.runtime.backends.results
         admit, result_id = results.admit, running.service.new_result_id()
@@ -479,7 +477,7 @@ async def test_a_job_that_began_before_it_was_called_off_is_the_attempt(process,
 
 
 async def test_a_host_that_was_slow_takes_back_what_was_given_up(process, monkeypatch):
-    """The person has canceled while this host was frozen; what it then hands in goes no further."""
+    """The person has canceled while this host was frozen; what it then submits goes no further."""
     async with process(deadlines=Deadlines(slow_submit_seconds=0.0)) as running:
         queue, enqueue = running.queue, running.queue.enqueue
         result_id = running.service.new_result_id()
@@ -578,7 +576,7 @@ async def test_a_durable_verdict_is_found_behind_the_record(process, monkeypatch
 
 
 async def test_a_canceled_attempt_is_over_and_stays_charged(process):
-    """The record says so, the job does not run, and the person may start anew."""
+    """The record says so, the job does not run, and the person may start again."""
     async with process() as running:
         result_id = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         await running.service.cancel(PERSON, result_id, JobKind.PHONE)
@@ -622,7 +620,7 @@ async def test_arguments_moved_to_another_kind_do_not_open(process):
 
 
 async def test_a_replayed_job_asks_no_vendor_again(process):
-    """A job that somebody kept and enqueues again finds its end; the first one stands."""
+    """A job that somebody kept and enqueues again finds its end; the first one wins."""
     async with process() as running:
         result_id = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         kept = running.queue.waiting[0]
@@ -662,9 +660,9 @@ async def test_no_vendor_in_service_is_an_exception_not_a_failure(process):
 
 
 async def test_sync_documents_pass_the_same_way(process):
-    """Pictures of a form post are proofed at once, by the same job."""
+    """Images of a form post are proofed at once, by the same job."""
     async with process(doc_auth_enable_presigned_s3_urls=False) as running:
-        result_id = await running.service.submit_images(PERSON, images=pictures())
+        result_id = await running.service.submit_images(PERSON, images=images())
         finished = await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)
         assert finished.record.is_success
         assert "MCFAKERSON" in finished.result.applicant.last_name
@@ -713,7 +711,7 @@ async def test_every_end_without_an_answer_is_refunded(process, end):
         service = running.service
         await service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         await service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
-        await service.submit_uploads(PERSON, **await upload_pictures(service, pictures()))
+        await service.submit_uploads(PERSON, **await upload_images(service, images()))
         for message in running.queue.waiting:
             await running.runtime.runner.discard(message, end)
         for name in LIMITS:
@@ -744,7 +742,7 @@ async def test_a_wait_in_vain_costs_no_document_or_phone_attempt(process, kind):
             if kind is JobKind.PHONE:
                 result_id = await service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
             else:
-                uploads = await upload_pictures(service, pictures())
+                uploads = await upload_images(service, images())
                 result_id = await service.submit_uploads(PERSON, **uploads)
             begun = await service.status(PERSON, result_id, kind)
             await results.erase(result_id)
@@ -772,8 +770,8 @@ async def test_a_wait_without_an_answer_is_counted(process):
 @pytest.mark.parametrize(
     ("sources", "source"), [(("upload", "camera"), "camera"), (("upload",) * 2, "upload")]
 )
-async def test_the_vendor_is_told_of_a_camera(process, monkeypatch, sources, source):
-    """What the page says of the pictures reaches the vendor, and the job's line."""
+async def test_the_vendor_learns_of_a_camera(process, monkeypatch, sources, source):
+    """What the page says of the images reaches the vendor, and the job's line."""
     asked = []
     proof = DocumentMock.proof
 
@@ -784,7 +782,7 @@ async def test_the_vendor_is_told_of_a_camera(process, monkeypatch, sources, sou
     monkeypatch.setattr(DocumentMock, "proof", look)
     async with process() as running:
         facts = {side: {"source": said} for side, said in zip(("front", "back"), sources, strict=True)}
-        uploads = await upload_pictures(running.service, pictures())
+        uploads = await upload_images(running.service, images())
         await running.service.submit_uploads(PERSON, **uploads, facts=facts)
         await running.drain()
     assert asked == [source]

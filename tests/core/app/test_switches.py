@@ -9,8 +9,8 @@ import pytest
 from proofing.base.logs import JSONFormatter
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
-from proofing.testing.pictures import make_jpeg
-from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_pictures
+from proofing.testing.images import make_jpeg
+from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_images
 
 #: What differs between two runs of anything: names, times, and where it ran.
 _OWN = frozenset(
@@ -29,7 +29,7 @@ PEOPLE = {
 }
 DOCUMENTS = {
     "a photograph": make_jpeg(),
-    "no picture": b"\x00\x01\x02",
+    "no image": b"\x00\x01\x02",
     "a failing form": b"doc_auth_result: Failed\nfailed_alerts: [{name: Visible Pattern, result: Failed}]\n",
     "a young person": b"document: {dob: 10/06/2020}\n",
     "an attention form": b"doc_auth_result: Attention\n"
@@ -114,16 +114,14 @@ async def test_jobs_and_requests_leave_the_same(process, lines, tmp_path, change
 
 @pytest.mark.parametrize("content", DOCUMENTS.values(), ids=DOCUMENTS)
 async def test_uploads_and_form_posts_leave_the_same(process, lines, tmp_path, content):
-    """``doc_auth_enable_presigned_s3_urls`` changes how pictures travel, and nothing else."""
-    pictures = {Side.FRONT: content, Side.BACK: make_jpeg(comment=b"back")}
+    """``doc_auth_enable_presigned_s3_urls`` changes how images travel, and nothing else."""
+    images = {Side.FRONT: content, Side.BACK: make_jpeg(comment=b"back")}
 
     async def by_upload(running):
-        return await running.service.submit_uploads(
-            PERSON, **await upload_pictures(running.service, pictures)
-        )
+        return await running.service.submit_uploads(PERSON, **await upload_images(running.service, images))
 
     async def by_post(running):
-        return await running.service.submit_images(PERSON, images=pictures)
+        return await running.service.submit_images(PERSON, images=images)
 
     queued = await attempt(process, lines, tmp_path, queued=True, submit=by_upload, kind=JobKind.DOCUMENT)
     inline = await attempt(process, lines, tmp_path, queued=False, submit=by_post, kind=JobKind.DOCUMENT)

@@ -20,7 +20,7 @@ class Queue:
         self.output = None
 
     async def work(self, handler, *, slots, stop, drain_seconds):
-        """Keep what it was told."""
+        """Record the call."""
         self.output = (slots, drain_seconds)
         await stop.wait()
 

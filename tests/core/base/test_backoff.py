@@ -12,7 +12,7 @@ def test_waits_double_up_to_the_longest():
 
 
 def test_a_success_begins_again():
-    """`is_first` tells whether anything has failed since."""
+    """After a reset `is_first` is true and the waits start over."""
     backoff = Backoff(1.0, 60.0, jitter=(1.0, 1.0))
     assert backoff.is_first
     backoff.next_seconds()

@@ -155,7 +155,7 @@ async def test_a_library_may_use_threads(pool):
     assert await call(pool, "start_thread") == ["inner"]
 
 
-async def test_a_large_picture_is_decoded(pool):
+async def test_a_large_image_is_decoded(pool):
     """Twelve megapixels, in fewer megabytes than a child of the reader may have."""
     from PIL import Image  # noqa: PLC0415 - this test alone
 
@@ -190,7 +190,7 @@ HOSTILE = {
     "sleep": ("wait", b"", 3600, {"seconds": 1.0}, {CPUFailure.TIME}),
     "hog": ("hog", b"", None, {}, {CPUFailure.MEMORY}),
     "zip bomb": ("unpack_bomb", zip_bomb(), None, {"megabytes": 64}, {CPUFailure.MEMORY}),
-    "picture bomb": ("decode_image", png_bomb(), None, {}, {CPUFailure.MEMORY}),
+    "image bomb": ("decode_image", png_bomb(), None, {}, {CPUFailure.MEMORY}),
     "more data than memory": ("echo", bytes(60_000_000), None, {"megabytes": 40}, {CPUFailure.MEMORY}),
     "segfault": ("segfault", b"", None, {}, {CPUFailure.CRASH}),
     "abort": ("abort", b"", None, {}, {CPUFailure.CRASH}),
@@ -228,7 +228,7 @@ async def test_hostile_calls_cost_themselves_only(pool):
         assert await task in expected | ({CPUFailure.BUSY} if "seconds" in bounds else set())
 
 
-async def test_an_exception_is_told_by_its_class(pool):
+async def test_an_exception_is_reported_by_its_class(pool):
     """Its text may hold what the document says."""
     with pytest.raises(CPUWorkError) as caught:
         await call(pool, "fail")
@@ -261,7 +261,7 @@ async def test_words_on_the_standard_streams_are_no_answers(pool):
     ],
 )
 async def test_what_a_plugin_does_wrong_is_its_error(pool, function, args):
-    """No stranger can bring that about; it is told without texts of exceptions."""
+    """Untrusted input cannot cause that; it is reported without texts of exceptions."""
     with pytest.raises(PluginError) as caught:
         await pool.run(function, b"", args, **PATIENT)
     assert "SECRET" not in str(caught.value)
@@ -288,7 +288,7 @@ async def test_a_child_that_cannot_start_is_told_apart(pool, monkeypatch):
 
 
 async def test_waiting_counts_to_the_time_of_a_call():
-    """Whose turn does not come in time is told so."""
+    """A call that gets no child in time has an error that says so."""
     pool = CPUPool(1)
     first = asyncio.create_task(call(pool, "wait", args=3600))
     await asyncio.sleep(0)  # it has its turn
@@ -380,10 +380,10 @@ async def test_a_process_has_as_many_children_as_its_settings_say(process):
     """None of them before a vendor asks for one, as in every worker and web process that starts."""
     before = CPU_CHILDREN._value.get()
     async with process(cpu_children=3) as started:
-        assert started.runtime.parts.desk.cpu._most == 3
+        assert started.runtime.parts.clients.cpu._most == 3
         assert CPU_CHILDREN._value.get() == before
     async with process() as started:
-        assert 1 <= started.runtime.parts.desk.cpu._most <= 4
+        assert 1 <= started.runtime.parts.clients.cpu._most <= 4
 
 
 PARENT = """

@@ -1,4 +1,4 @@
-"""What libpq would tell too late, or never, is told by the DSN alone."""
+"""Problems that libpq reports late, or never, are found in the DSN alone."""
 
 import pytest
 

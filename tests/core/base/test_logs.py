@@ -46,7 +46,7 @@ def strict():
 
 
 def test_a_line_has_its_frame_and_fields(written):
-    """Time, level, event, role and process stand in every line."""
+    """Time, level, event, role and process are in every line."""
     log(get_logger("jobs"), "perform", job_id="j", duration_ms=1.5, end_state=EndState.DONE, success=True)
     (line,) = written()
     assert line.pop("timestamp").endswith("+00:00")
@@ -88,7 +88,7 @@ def test_control_characters_cannot_forge_a_line(written):
 
 
 def test_the_text_of_an_exception_is_left_out(written):
-    """Class and frames are told; message, locals and source lines are not."""
+    """Class and frames are logged; message, locals and source lines are not."""
     canary = Canary()
 
     def fail():

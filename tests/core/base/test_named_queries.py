@@ -38,12 +38,12 @@ def test_a_statement_comes_without_its_comment(queries):
 
 
 def test_a_script_comes_statement_by_statement(queries):
-    """Empty ones are none."""
+    """Empty ones do not exist."""
     assert queries.script("several") == ["create table a (b)", "create table c (d)"]
 
 
 def test_a_name_that_is_none(queries):
-    """A misspelled name is told at once."""
+    """A misspelled name is reported at once."""
     with pytest.raises(KeyError):
         queries.query("missing")
 

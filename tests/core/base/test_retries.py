@@ -1,4 +1,4 @@
-"""Steps that are tried again while a store is away."""
+"""Steps that are tried again while a store is down."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def away_until(clock, moment):
 
 @pytest.mark.parametrize("moment", [0.0, 0.5, 3.2, 6.4, 13.9])
 async def test_a_store_that_is_back_is_noticed_within_a_second(clock, moment):
-    """However long it was away: pages give up on an attempt whose submit is not taken back in time."""
+    """However long it was down: pages give up on an attempt whose submit is not taken back in time."""
     assert moment <= await retry_while_unavailable(away_until(clock, moment)) <= moment + 1
 
 

@@ -1,4 +1,4 @@
-"""Blocking calls end for their caller in time, and give back what they return or raise."""
+"""Blocking calls end for their caller in time, and pass on what they return or raise."""
 
 import threading
 

@@ -17,7 +17,7 @@ PERSON = PersonRef(reference="person-1")
 
 @pytest.fixture
 def bucket(bare_environment, settings_file, monkeypatch):
-    """Point the command line at an embedded product whose pictures lie in S3, and return the S3."""
+    """Point the command line at an embedded product whose images lie in S3, and return the S3."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", DEFAULT_CREDENTIAL.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", DEFAULT_CREDENTIAL.secret_key)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

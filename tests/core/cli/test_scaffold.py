@@ -42,8 +42,8 @@ def answer(request):
 
 async def ask():
     message = JobMessage(result_id="r", kind=JobKind.RESOLUTION, owner="o", encrypted_arguments=b"")
-    desk = VendorClientPool(OutboundTransport(transport=FakeVendor(answer)))
-    run = JobRun(MemoryJob(message, attempt=1), desk)
+    clients = VendorClientPool(OutboundTransport(transport=FakeVendor(answer)))
+    run = JobRun(MemoryJob(message, attempt=1), clients)
     return await run.ask(loaded, ProofingRequest(applicant=Canary().applicant), step="resolution")
 
 check = asyncio.run(ask())

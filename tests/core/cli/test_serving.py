@@ -1,4 +1,4 @@
-"""`proofing run` and its kin: what they refuse, whom they stop, and that no line of a start is lost."""
+"""`proofing run`, `web` and `worker`: what they refuse and stop, and that no line of a start is lost."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from proofing.testing.waiting import eventually
 from proofing_devtools.product import Product
 
 _KEY = "00" * 32
-#: Says that it runs, then what it was told: the first SIGTERM drains forever, the second ends.
+#: Prints that it runs, then each signal: the first SIGTERM drains forever, the second ends.
 STUBBORN = """
 import os, signal, sys
 told = []
@@ -45,7 +45,7 @@ async def stubborn(text=STUBBORN):
 
 
 async def test_a_second_signal_leaves_no_process_behind():
-    """Who is impatient must not find the port taken by a worker that still drains."""
+    """After a second Ctrl-C no draining worker may keep the port."""
     child = await stubborn()
     async with asyncio.timeout(30):
         stopping = asyncio.create_task(serving._stop([child], 60.0))
@@ -129,7 +129,7 @@ def unknown(*_, **__):
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "no-such-host.invalid"])
 def test_run_listens_on_this_machine_only(monkeypatch, host):
-    """An address of another machine, or none, is told by its option."""
+    """An address of another machine, or none, is reported by its option."""
     if not host[0].isdigit():
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
     output = f"^command line: host: {host} port 8000 cannot be listened on [(]"
@@ -192,7 +192,7 @@ class Away:
 
 @pytest.mark.usefixtures("bare_environment")
 def test_the_log_begins_with_the_plugins(monkeypatch, settings_file, odd_plugin, tmp_path, capsys):
-    """What happened before the settings said where the log is stands in it, too."""
+    """What happened before the settings said where the log is appears in it, too."""
     monkeypatch.setenv("PROOFING_ENV", "test")
     away = odd_plugin(queue=lambda _: Away())
     path = settings_file(**away, log_directory=str(tmp_path / "log"), redis={"url": "x"})
@@ -251,7 +251,7 @@ def test_a_start_with_wrong_settings_is_in_the_log(monkeypatch, settings_file, t
 
 
 @pytest.mark.usefixtures("bare_environment")
-def test_a_start_whose_queue_is_away_is_in_the_log(monkeypatch, settings_file, odd_plugin, tmp_path):
+def test_a_start_whose_queue_is_down_is_in_the_log(monkeypatch, settings_file, odd_plugin, tmp_path):
     """With the sentence that the terminal shows."""
     monkeypatch.setenv("PROOFING_ENV", "test")
     away = odd_plugin(queue=lambda _: Away())
@@ -336,7 +336,7 @@ async def test_web_and_worker_drain_at_a_hangup(settings_file, tmp_path, command
 
 @pytest.mark.parametrize("is_ignored", [False, True])
 async def test_nohup_is_respected(is_ignored):
-    """Who started us with SIGHUP ignored wants us to outlive the terminal."""
+    """A process started with SIGHUP ignored outlives the terminal."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     try:

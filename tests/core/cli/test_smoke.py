@@ -11,7 +11,7 @@ from proofing.cli import main
 from proofing.cli.smoke import Answers, Walk, make_image
 from proofing.contracts.applicant import parse_ssn
 from proofing.contracts.images import Side
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 from proofing.sessions.samples import make_test_ssn
 from proofing.testing.processes import free_port
 from proofing_server.app import make_app

@@ -183,7 +183,7 @@ async def test_the_next_data_key_is_made_while_the_last_one_seals():
 
 
 async def test_a_key_that_cannot_be_made_beforehand_is_asked_for_again():
-    """While the key in use seals, an outage of the key service harms nobody; later it is told, and heals."""
+    """While the key in use is valid, an outage of the key service is harmless; later it is reported."""
     service = HaltingKeyService()
     service.let_through.set()
     sealer = make_sealer(service, data_key_max_messages=5)

@@ -1,4 +1,4 @@
-"""What each kind of job does besides asking: images at the gate, switches, jurisdictions, phone vendors."""
+"""What each kind of job does besides asking: image checks, switches, jurisdictions, phone vendors."""
 
 from dataclasses import replace
 
@@ -13,9 +13,9 @@ from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.run import JobRun
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
+from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryJob
-from proofing.testing.pictures import make_jpeg
 
 PERSON = Applicant(
     first_name="FAKEY",
@@ -53,31 +53,31 @@ def pair(**changes):
     return {Side.FRONT: make_jpeg(comment=b"front"), Side.BACK: make_jpeg(comment=b"back"), **changes}
 
 
-async def test_pictures_of_a_form_enter_at_the_gate(process):
+async def test_images_of_a_form_start_at_the_check(process):
     """They are proofed like uploaded ones."""
     async with process() as running:
         record = await Recorder(running, "document").run(DocumentArguments(plain_images=pair()))
         assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
 
 
-async def test_a_side_that_is_no_picture_is_named(process):
-    """The gate's code stands at its side, and nobody was asked."""
+async def test_a_side_that_is_no_image_is_named(process):
+    """The code of the check is reported for its side, and no vendor was asked."""
     async with process() as running:
         recorder = Recorder(running, "document")
-        pictures = pair(**{Side.BACK: b"\x00\x01\x02"})
-        record = await recorder.run(DocumentArguments(plain_images=pictures))
+        images = pair(**{Side.BACK: b"\x00\x01\x02"})
+        record = await recorder.run(DocumentArguments(plain_images=images))
         assert (record.end_state, record.fields) == (EndState.BAD_IMAGE, {"back": "not_an_image"})
         assert recorder.job.intents == []
 
 
-async def test_a_picture_that_failed_before_is_refused_unasked(process):
+async def test_an_image_that_failed_before_is_refused_unasked(process):
     """Remembered marks of known sides count; others are ignored."""
-    pictures = pair()
-    mark = inspect_image(pictures[Side.FRONT]).fingerprint
+    images = pair()
+    mark = inspect_image(images[Side.FRONT]).fingerprint
     async with process() as running:
         recorder = Recorder(running, "document")
         marks = frozenset({f"front:{mark}", f"ceiling:{mark}", "nonsense"})
-        record = await recorder.run(DocumentArguments(plain_images=pictures, failed_fingerprints=marks))
+        record = await recorder.run(DocumentArguments(plain_images=images, failed_fingerprints=marks))
         assert (record.end_state, record.outcome) == (EndState.BAD_IMAGE, Outcome.UNKNOWN)
         assert set(record.fields) == {"front"}
         assert recorder.job.intents == []

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from proofing.testing.pictures import make_jpeg
 
 from proofing.base.errors import (
     Cause,
@@ -35,7 +36,6 @@ from proofing.crypto.contexts import arguments_context, parked_context
 from proofing.jobs.dependencies import Deadlines
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryQueue
-from proofing.testing.pictures import make_jpeg
 from proofing_devtools.capture import PERSON, upload_pictures
 
 CANARY = Canary(seed=78)

@@ -82,12 +82,12 @@ def loaded_of(proofer, **changes):
 
 @pytest.fixture
 def vendor():
-    """Whom adapters call; it says yes to everything."""
+    """The vendor that adapters call; it says yes to everything."""
     return FakeVendor(lambda _request: httpx.Response(200, json={"ok": True}))
 
 
 @pytest.fixture
-async def desk(vendor):
+async def clients(vendor):
     """What runs share; nothing leaves the process."""
     made = VendorClientPool(OutboundTransport(transport=vendor))
     yield made
@@ -95,12 +95,12 @@ async def desk(vendor):
 
 
 @pytest.fixture
-def begin(desk):
+def begin(clients):
     """Return a function that starts a run."""
 
     def start(**changes):
         values = {"result_id": "r-1", "kind": JobKind.RESOLUTION, "owner": "o", "encrypted_arguments": b""}
-        return JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), desk)
+        return JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients)
 
     return start
 
@@ -253,7 +253,7 @@ async def test_a_broken_descriptor_is_a_broken_plugin(begin, changes):
         ({"timeout_seconds": lambda _settings: 0}, "a positive number"),
     ],
 )
-async def test_a_descriptor_that_bounds_nothing_is_told_plainly(begin, changes, said):
+async def test_a_descriptor_that_bounds_nothing_is_reported(begin, changes, said):
     """A text in place of a set would allow its letters, and the author would look for a wrong host."""
     with pytest.raises(PluginError, match=said):
         await begin().ask(loaded_of(Adapter(lambda *_: YES), **changes), REQUEST, step="s")
@@ -380,7 +380,7 @@ async def test_free_calls_of_one_question_are_not_those_of_another(begin, vendor
     assert [free.job.intents, billed.job.intents] == [[], ["acme"]]
 
 
-async def test_one_hanging_plugin_starves_no_other(begin, desk):
+async def test_one_hanging_plugin_starves_no_other(begin, clients):
     """Each plugin has eight threads of its own; the ninth question of one waits, and other plugins answer."""
     release, hanging = threading.Event(), threading.Semaphore(0)
 
@@ -489,10 +489,10 @@ async def test_cpu_work_goes_to_a_child(begin):
     assert run.calls[0]["codes"] == ["cpu_raised"]
 
 
-async def test_a_desk_closes_without_waiting_for_threads():
+async def test_the_clients_close_without_waiting_for_threads():
     """Close is harmless before any call, and twice."""
-    desk = VendorClientPool(OutboundTransport())
-    await desk.close()
-    assert desk.threads("acme").submit(lambda: sys.version_info).result()
-    await desk.close()
-    await desk.close()
+    clients = VendorClientPool(OutboundTransport())
+    await clients.close()
+    assert clients.threads("acme").submit(lambda: sys.version_info).result()
+    await clients.close()
+    await clients.close()

@@ -1,4 +1,4 @@
-"""The life of a job: every end, publishing through outages, what is given back, and the summary line."""
+"""The life of a job: every end, publishing through outages, refunds, and the summary line."""
 
 import asyncio
 import json
@@ -100,7 +100,7 @@ def do_instead(monkeypatch, work):
     monkeypatch.setattr(runner_module, "job_type", lambda kind: replace(job_type(kind), work=work))
 
 
-async def test_a_job_ends_and_is_told_in_one_line(process, lines):
+async def test_a_job_ends_and_is_reported_in_one_line(process, lines):
     """Record, sealed result and summary; the line has the timings and no personal data."""
     async with process() as running:
         message = await message_of(running.runtime)
@@ -219,7 +219,7 @@ async def test_a_broken_plugin_ends_the_job_typed(process, lines, work, end):
 
 
 async def test_an_error_of_ours_ends_the_job_typed(process, lines, monkeypatch):
-    """A bug is told by class and frames; the page hears that something went wrong."""
+    """A bug is reported by class and frames; the page hears that something went wrong."""
     do_instead(monkeypatch, lambda *_: fail(ZeroDivisionError(PERSON.ssn)))
     async with process() as running:
         record = await running.runtime.runner.run(MemoryJob(await message_of(running.runtime), attempt=1))
@@ -320,7 +320,7 @@ async def test_a_store_that_stays_away(process, lines):
     ("kind", "end"), [(JobKind.RESOLUTION, EndState.DONE), (JobKind.DOCUMENT, EndState.INTERNAL_ERROR)]
 )
 async def test_when_sealing_fails(process, kind, end):
-    """A verdict stands without its result, save for a document, whose result is what the page needs."""
+    """A verdict is valid without its result, except for a document, whose result is what the page needs."""
     async with process(deadlines=QUICK) as running:
         runner = running.runtime.runner
         message = await message_of(running.runtime, kind=kind)
@@ -344,7 +344,7 @@ async def test_a_result_of_wrong_types_ends_typed(process):
 
 
 async def test_the_first_end_wins(process):
-    """Two ends of one job: the second changes nothing, refunds nothing, and returns what stands."""
+    """Two ends of one job: the second changes nothing, refunds nothing, and returns the first."""
     async with process() as running:
         real = running.runtime.backends.results
         message = await message_of(running.runtime, counter_keys=("c",))
@@ -387,8 +387,8 @@ async def test_a_job_that_comes_back_runs(process):
         assert (await running.runtime.runner.run(MemoryJob(message, attempt=2))).end_state is EndState.DONE
 
 
-async def test_pictures_are_deleted_although_a_counter_fails(process, lines):
-    """One store that is away does not keep the other's work from being done."""
+async def test_images_are_deleted_although_a_counter_fails(process, lines):
+    """One store that is down does not keep the other's work from being done."""
     async with process() as running:
         runner = running.runtime.runner
         runner._results = Flaky(running.runtime.backends.results, refund=(AWAY, 1))
@@ -401,7 +401,7 @@ async def test_pictures_are_deleted_although_a_counter_fails(process, lines):
     assert [line["name"] for line in lines].count("cleanup_failed") == 1
 
 
-async def test_a_document_job_without_pictures_is_refused(process):
+async def test_a_document_job_without_images_is_refused(process):
     """Arguments that open and hold nothing name the missing sides, and nobody is called."""
     async with process() as running:
         message = await message_of(running.runtime, DocumentArguments(), kind=JobKind.DOCUMENT)

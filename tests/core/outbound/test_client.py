@@ -162,7 +162,7 @@ async def test_no_cookie_is_kept(vendor, transport):
 
 @pytest.mark.parametrize("misdeed", ["hang", "drip", "drip_headers"])
 async def test_a_vendor_who_never_ends_is_left_at_the_deadline(vendor, transport, misdeed):
-    """The limit is total: bytes that trickle in do not prolong it, and the connection is given back."""
+    """The limit is total: bytes that trickle in do not prolong it, and the connection is released."""
     # Time enough to connect, also on a busy machine: the vendor has to see that it is left.
     client = client_of(transport, vendor.host, timeout_seconds=2.0)
     async with asyncio.timeout(30):

@@ -165,8 +165,8 @@ def proofing_settings():
 """
 
 
-def test_every_problem_of_a_section_is_told_without_its_value(install, layers):
-    """Missing, unknown and wrong keys are told at once."""
+def test_every_problem_of_a_section_is_reported_without_its_value(install, layers):
+    """Missing, unknown and wrong keys are reported at once."""
     install("sect", SECTION)
     manager = PluginManager(["sect"])
     problems = manager.read_sections(layers(sect={"url": 900661234, "sekonds": 1}))
@@ -240,7 +240,7 @@ def test_the_section_of_a_broken_plugin_is_not_reported_twice(install, layers):
 
 
 def test_a_section_must_be_a_map(install, layers):
-    """A scalar in the place of a section is told with its key."""
+    """A scalar in the place of a section is reported with its key."""
     install("sect", SECTION)
     (problem,) = PluginManager(["sect"]).read_sections(layers(sect="900661234"))
     assert (problem.key, "900661234" in str(problem)) == ("sect", False)

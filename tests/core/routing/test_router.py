@@ -120,7 +120,7 @@ def test_outages():
 
 
 def test_a_phone_vendor_that_is_out_is_neither_explained_nor_chosen():
-    """What operators read is what happens: the first that stands; when none does, that is said."""
+    """The explanation is what happens: the first vendor without an outage, or that there is none."""
     names, out = ["mock", "b"], {"mock": "full_outage"}
     router, *_ = router_of("b", phone_vendors=names, vendor_status=out)
     choice = router.explain(ProoferKind.PHONE, "x")
@@ -141,7 +141,7 @@ def test_the_status_of_a_vendor_that_does_not_exist_is_refused():
 
 
 def test_a_descriptor_without_sound_bounds_cannot_be_used():
-    """Told at the start, not by every person's first job."""
+    """Reported at the start, not by every person's first job."""
     router, _settings, plugins = router_of("b", resolution_vendor="b")
     loaded = plugins.proofers[ProoferKind.RESOLUTION, "b"]
     loaded.descriptor = replace(loaded.descriptor, hosts=lambda _settings: "api.acme.example")
@@ -156,7 +156,7 @@ def test_the_flow_can_be_switched_off():
 
 
 def test_unknown_vendors_are_named():
-    """Every key that names one, with what is offered; switched-off ones are not asked for."""
+    """Every key that names one, with what is offered; switched-off ones are not requested."""
     router, settings, plugins = router_of(
         "b",
         document_vendor="ghost",
@@ -177,7 +177,7 @@ def test_unknown_vendors_are_named():
 
 
 def test_mocks_are_refused_in_production():
-    """Each key that names a mock is told."""
+    """Each key that names a mock is reported."""
     _router, settings, plugins = router_of("b", resolution_vendor="b")
     strict = settings.model_copy(update={"is_production": True})
     refused = {problem.key for problem in vendor_problems(strict, plugins)}

@@ -55,7 +55,7 @@ def test_a_last_day_is_over_when_it_has_ended_everywhere(now, over):
     ],
 )
 def test_an_age_is_reached_when_it_is_reached_in_the_whole_jurisdiction(jurisdiction, now, of_age):
-    """Who is 17 until midnight is 17; midnight is that of the place."""
+    """A person who turns 18 at midnight is 17 until then; midnight is that of the place."""
     assert has_reached_age(date(2008, 11, 24), 18, utc(now), jurisdiction=jurisdiction) is of_age
 
 

@@ -1,4 +1,4 @@
-"""Verdicts on documents: the stages, the classes in their order, and which pictures are to blame."""
+"""Verdicts on documents: the stages, the classes in their order, and which images are to blame."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -88,7 +88,7 @@ def test_a_good_document_passes():
     assert not verdict.needs_confirmation
 
 
-def test_no_answer_blames_no_picture():
+def test_no_answer_blames_no_image():
     """An exception, or an unknown outcome, is not a failure."""
     for verdict in (no_answer_verdict(), judge(answer(outcome=Outcome.UNKNOWN))):
         assert verdict.outcome is Outcome.UNKNOWN
@@ -114,7 +114,7 @@ def test_needed_sides(passport, selfie, sides):
     assert missing == dict.fromkeys(sides[1:], ErrorCode.MISSING_IMAGE)
 
 
-def test_a_picture_that_failed_before_is_named():
+def test_an_image_that_failed_before_is_named():
     """Only the side it failed on counts."""
     assert failed_before(MARKS, {Side.FRONT: {"f", "x"}, Side.BACK: {"f"}}) == {
         Side.FRONT: ErrorCode.FAILED_BEFORE
@@ -124,7 +124,7 @@ def test_a_picture_that_failed_before_is_named():
 
 @pytest.mark.parametrize(("name", "code", "part"), [(name, *entry) for name, entry in ALERTS.items()])
 def test_each_alert_has_its_class_and_side(name, code, part):
-    """One alert: its class, at its side, with tips, and that picture is remembered."""
+    """One alert: its class, at its side, with tips, and that image is remembered."""
     verdict = judge(refusal(failed_alerts=alerts(name)))
     sides = {Part.FRONT: {Side.FRONT}, Part.BACK: {Side.BACK}, Part.WHOLE: BOTH}[part]
     assert verdict.reasons == (code,)
@@ -258,7 +258,7 @@ def test_unsupported_documents_come_first(classification, supported):
 
 
 @pytest.mark.parametrize("status", [*IMAGE_FAILURES, 499])
-def test_a_refused_picture_is_named(status):
+def test_a_refused_image_is_named(status):
     """The vendor's status has its class, at its side, without tips, before all others."""
     verdict = judge(answer(image_failures={Side.BACK: status}, failed_alerts=alerts("Photo Printing")))
     code = IMAGE_FAILURES.get(status, ErrorCode.IMAGE_LOAD)
@@ -277,7 +277,7 @@ def test_a_refused_picture_is_named(status):
     ],
 )
 def test_both_verdicts_of_the_vendor_must_be_yes(doc_auth_result, outcome, passed):
-    """Transaction and pictures."""
+    """Transaction and images."""
     verdict = judge(answer(doc_auth_result=doc_auth_result, outcome=outcome))
     assert verdict.passed is passed
     assert verdict.reasons == (() if passed else ("general_error",))
@@ -353,7 +353,7 @@ def test_a_selfie_that_matches_or_was_not_compared():
 
 
 def test_alerts_hide_the_selfie_but_a_failed_one_is_remembered():
-    """Selfie classes come only when no alert explains; its picture is to blame anyway."""
+    """Selfie classes come only when no alert explains; its image is to blame anyway."""
     result = refusal(
         failed_alerts=alerts("2D Barcode Content"), selfie_checked=True, selfie_error="Liveness: NotLive"
     )
@@ -403,7 +403,7 @@ PII_ROWS = [
 
 @pytest.mark.parametrize(("replaced", "code"), PII_ROWS)
 def test_each_required_attribute_of_a_license(replaced, code):
-    """One thing amiss has its own code and marks both sides; genuine pictures stay genuine."""
+    """One thing amiss has its own code and marks both sides; genuine images stay genuine."""
     verdict = judge(answer(applicant=replace(LICENSE, **replaced)))
     assert verdict.outcome is Outcome.FAILED
     assert verdict.reasons == (code,)
@@ -499,7 +499,7 @@ def test_several_missing_attributes_give_one_message():
 
 
 def test_the_type_must_be_the_one_chosen():
-    """Who chose a license and shows a passport is told so."""
+    """A person who chose a license and shows a passport gets an error that says so."""
     assert judge(answer(), chosen_types=LICENSE_TYPES).passed
     verdict = judge(answer(), chosen_types={"passport"})
     assert verdict.reasons == ("doc_type_mismatch",)
@@ -541,7 +541,7 @@ def test_the_passport_check_comes_after_the_attributes():
 
 
 def test_the_state_id_check_comes_last():
-    """The office's no fails, its error leaves the outcome open, and an earlier failure stands."""
+    """The office's no fails, its error leaves the outcome open, and an earlier failure remains."""
     passed = judge(answer())
 
     def with_office(**facts):

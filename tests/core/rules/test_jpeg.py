@@ -6,7 +6,7 @@ import pytest
 
 from proofing.base.errors import ImageError
 from proofing.rules.jpeg import orientation_payload, read_jpeg
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 
 JPEG = make_jpeg(64, 40)
 SECRET = b"lives at 46.5958 N, 112.0270 W"
@@ -21,7 +21,7 @@ def segment(marker, payload):
 
 
 def with_segments(*segments):
-    """Return a picture that begins with these segments."""
+    """Return an image that begins with these segments."""
     return JPEG[:2] + b"".join(segments) + JPEG[2:]
 
 
@@ -62,7 +62,7 @@ def test_the_orientation_is_all_that_is_kept_of_exif(value, order, before):
     ids=range(10),
 )
 def test_what_gives_no_orientation_is_dropped_and_upright(payload):
-    """Malformed EXIF is no reason to refuse a picture, nor to keep anything of it."""
+    """Malformed EXIF is no reason to refuse an image, nor to keep anything of it."""
     image = read_jpeg(with_segments(segment(0xE1, payload)))
     assert image.orientation == 1
     assert image.content == JPEG
@@ -131,6 +131,6 @@ def test_what_no_browser_reads_is_refused(segments, code):
 
 
 def test_a_second_frame_is_refused():
-    """A picture has one size."""
+    """An image has one size."""
     with pytest.raises(ImageError, match="not_an_image"):
         read_jpeg(with_segments(frame()))

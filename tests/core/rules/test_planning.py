@@ -54,7 +54,7 @@ def test_a_device_profile_that_is_off_passes():
 
 @pytest.mark.parametrize(("session_id", "has_data"), [(None, True), ("", True), ("abc", False)])
 def test_a_device_profile_without_its_data_is_a_reject(session_id, has_data):
-    """Who hides the session is not waved through."""
+    """A person who hides the session does not pass."""
     check = planning.plan_device(enabled=True, session_id=session_id, has_data=has_data)
     assert check is not None
     assert not check.passed

@@ -129,7 +129,7 @@ ROWS = [
         False,
         "fail_resolution_skip_state_id",
     ),
-    # The office makes good what the vendor missed.
+    # The office verifies what the vendor missed.
     (
         ONE,
         {"resolution": resolution(FAILED, {"address"}), "state_id": state_id(verified={"address", "dob"})},

@@ -19,7 +19,7 @@ PERSON = Applicant(first_name="FAKEY", last_name="MCFAKERSON")
 
 @pytest.mark.parametrize("name", ["first_name", "last_name"])
 def test_a_person_with_one_name_needs_one_match(name):
-    """The name that the person does not have is not asked for; the one they have must match."""
+    """The name that the person does not have is not requested; the one they have must match."""
     other = {"first_name": "last_name", "last_name": "first_name"}[name]
     matches = {key: match for key, match in ALL.items() if key != other}
     assert judge_matches(matches, Applicant(**{name: "FAKEY"})).passed
@@ -86,7 +86,7 @@ def test_nothing_is_no_success():
 
 
 @pytest.mark.parametrize("cause", Cause)
-def test_office_errors_are_told_by_their_cause(cause):
+def test_office_errors_are_reported_by_their_cause(cause):
     """An agency that is down or too slow is its own fault; a vendor's code makes no difference."""
     expected = cause in {Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT}
     assert is_office_error(VendorError(cause, "x", codes=("0047",))) is expected

@@ -121,7 +121,7 @@ def test_what_is_wrong_is_refused_without_its_value(tmp_path, text):
     assert CANARY not in shown or keyed
 
 
-def test_all_problems_are_told_at_once(tmp_path):
+def test_all_problems_are_reported_at_once(tmp_path):
     """Three mistakes give three problems, each with file, block and key."""
     path = write(tmp_path, "default:\n  quue: huey\n  idv_min_age_years: no\ntest:\n  partner_name: 7\n")
     problems = problems_of(path, {"PROOFING_ENV": "test"})
@@ -207,7 +207,7 @@ def test_jurisdictions_are_codes_of_states(tmp_path, names):
     assert load(path).state_id_jurisdictions == ("MT", "ND", "PR")
 
 
-def test_a_wrong_word_is_told_with_the_right_ones(tmp_path):
+def test_a_wrong_word_is_reported_with_the_right_ones(tmp_path):
     """Nobody has to look up what a vendor's status may be."""
     (output,) = problems_of(write(tmp_path, f"default: {{vendor_status: {{mock: {CANARY}}}}}\n"))
     assert output.endswith(": vendor_status.mock: must be 'operational', 'partial_outage' or 'full_outage'")
@@ -228,14 +228,14 @@ def test_slots_fit_into_the_connections(tmp_path):
         ("default: " + "[" * 5000 + "\n", "file"),
     ],
 )
-def test_yaml_that_python_cannot_hold_is_told(tmp_path, text, where):
+def test_yaml_that_python_cannot_hold_is_reported(tmp_path, text, where):
     """A date that does not exist, a map that holds itself: one line with its place, and no traceback."""
     (output,) = problems_of(write(tmp_path, text))
     assert output.startswith(f"settings.yaml: {where}: ")
     assert "2026-13" not in output
 
 
-def test_variables_that_clash_are_told(tmp_path):
+def test_variables_that_clash_are_reported(tmp_path):
     """One sets a value, and another nests under it."""
     with pytest.raises(ConfigurationError, match="PROOFING_QUEUE__X: conflicts with queue"):
         read_layers(write(tmp_path, "default: {}\n"), {"PROOFING_QUEUE": CANARY, "PROOFING_QUEUE__X": CANARY})
@@ -261,7 +261,7 @@ def test_a_tab_is_named(tmp_path):
 
 
 def test_a_link_that_leads_nowhere_is_no_missing_file(tmp_path, monkeypatch):
-    """The defaults must not be in force where somebody meant a file."""
+    """The defaults must not be in effect where somebody meant a file."""
     monkeypatch.chdir(tmp_path)
     Path("settings.yaml").symlink_to("gone.yaml")
     with pytest.raises(ConfigurationError, match="No such file"):
@@ -367,7 +367,7 @@ def test_variables_hold_any_text(tmp_path, text):
     ("text", "read_as"),
     [("4711", "a number"), ("1e5", "a number"), ("true", "true or false"), ("2026-01-01", "a date")],
 )
-def test_a_text_that_looks_like_something_else_is_told_with_its_spelling(tmp_path, text, read_as):
+def test_a_text_that_looks_like_something_else_is_reported_with_its_spelling(tmp_path, text, read_as):
     """In a variable as in the file: what it was read as, how to write it, and not the value."""
     path = write(tmp_path, "default: {}\n")
     (output,) = problems_of(path, {"PROOFING_PARTNER_NAME": text})
@@ -379,7 +379,7 @@ def test_a_text_that_looks_like_something_else_is_told_with_its_spelling(tmp_pat
         assert output.endswith(f"it is read as {read_as}, and text that looks like one needs quotes")
 
 
-def test_a_key_of_digits_only_is_told_with_its_spelling(tmp_path):
+def test_a_key_of_digits_only_is_reported_with_its_spelling(tmp_path):
     """64 digits are a key in hex, and a number for dynaconf; nested settings of plugins as well."""
     (output,) = problems_of(
         write(tmp_path, "default: {}\n"), {"PROOFING_SESSION_ENCRYPTION_PREVIOUS_KEYS": f"[{'12' * 32}]"}
@@ -401,7 +401,7 @@ def test_lists_in_variables(tmp_path, text):
 
 
 @pytest.mark.parametrize("text", ["a,b", "a", "5"])
-def test_a_variable_that_is_no_list_is_told_with_its_spelling(tmp_path, text):
+def test_a_variable_that_is_no_list_is_reported_with_its_spelling(tmp_path, text):
     """By example, with the variable's own name."""
     (output,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_PHONE_VENDORS": text})
     assert output.endswith("""must be a list; write PROOFING_PHONE_VENDORS='["a", "b"]'""")
@@ -417,7 +417,7 @@ def test_maps_in_variables(tmp_path, text):
 
 
 @pytest.mark.parametrize("number", ["0200", "-017", "00"])
-def test_a_variable_with_an_octal_number_is_told_with_its_spelling(tmp_path, number):
+def test_a_variable_with_an_octal_number_is_reported_with_its_spelling(tmp_path, number):
     """For a whole number and for one with a fraction."""
     for name in ("PROOFING_OUTBOUND_MAX_CONNECTIONS", "PROOFING_ASYNC_WAIT_TIMEOUT_SECONDS"):
         (output,) = problems_of(write(tmp_path, "default: {}\n"), {name: number})
@@ -425,13 +425,13 @@ def test_a_variable_with_an_octal_number_is_told_with_its_spelling(tmp_path, num
         assert number not in output
 
 
-def test_a_variable_with_a_sexagesimal_number_is_told_with_its_spelling(tmp_path):
+def test_a_variable_with_a_sexagesimal_number_is_reported_with_its_spelling(tmp_path):
     """As a time of day."""
     (output,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_OUTBOUND_MAX_CONNECTIONS": "1:30"})
     assert output.endswith("; write one number without a colon")
 
 
-def test_several_wrong_variables_are_told_at_once(tmp_path):
+def test_several_wrong_variables_are_reported_at_once(tmp_path):
     """With the right spelling, and without their values."""
     wrong = {"PROOFING_PLUGINS": f"[{CANARY}", "PROOFING_QUEUE": f"@int {CANARY}"}
     with pytest.raises(ConfigurationError) as caught:
@@ -496,7 +496,7 @@ def test_other_numbers_are_what_they_look_like(text, value):
         (b"default:\n  partner_name: a\x07b\n", 2),
     ],
 )
-def test_the_encoding_is_told_with_its_line(tmp_path, content, line):
+def test_the_encoding_is_reported_with_its_line(tmp_path, content, line):
     """An editor of another encoding, or a stray control character."""
     path = tmp_path / "settings.yaml"
     path.write_bytes(content)
@@ -537,7 +537,7 @@ def test_any_environment_that_has_a_block(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["prod", "default", "", "../staging", "Staging"])
-def test_an_environment_without_a_block_is_told_with_those_there_are(tmp_path, name):
+def test_an_environment_without_a_block_is_reported_with_those_there_are(tmp_path, name):
     """A misspelled name must not run with the rules of no environment."""
     path = write(tmp_path, "default: {}\nstaging: {}\n")
     with pytest.raises(ConfigurationError) as caught:

@@ -345,7 +345,7 @@ class Settings(PluginSettings):
     ],
 )
 async def test_making_is_watched(monkeypatch, proofer, error, complaint):
-    """Who connects, needs a loop or tells a secret when the proofer is made is told so."""
+    """A factory that connects, needs a loop or reveals a secret is reported."""
     suite = prepare(monkeypatch, proofer)
     sys.modules[Suite.plugin].proofing_settings = lambda: Settings
     with pytest.raises(error, match=complaint) as caught:
@@ -362,7 +362,7 @@ async def test_a_quiet_adapter_is_made(monkeypatch):
 
 
 def test_a_heavy_import_is_found(tmp_path, monkeypatch):
-    """A plugin that imports its vendor's library on registering is told so."""
+    """A plugin that imports its vendor's library on registering is reported."""
     (tmp_path / "heavy_vendor.py").write_text("import yaml\n\n\ndef proofing_proofers():\n    return []\n")
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -374,7 +374,7 @@ def test_a_heavy_import_is_found(tmp_path, monkeypatch):
 
 
 async def test_a_slow_adapter_is_found(monkeypatch):
-    """One that outlives its deadline is told so."""
+    """One that outlives its deadline is reported."""
     monkeypatch.setattr("proofing.testing.vendors._GIVE_UP_SECONDS", 0.1)
 
     class Sleeps(GoodVendor):
@@ -407,7 +407,7 @@ async def test_answers_that_come_later(monkeypatch):
 
 
 async def test_idempotency_is_held_to_its_promise(monkeypatch):
-    """Who calls itself idempotent and sends no key is found."""
+    """A proofer that claims to be idempotent and sends no key is reported."""
 
     class Keeps(GoodVendor):
         async def send(self, request: Any, context: Any) -> Any:
@@ -452,7 +452,7 @@ async def test_what_the_kinds_add(monkeypatch):
 
 
 async def test_a_suite_without_answers_says_what_is_missing(monkeypatch):
-    """Who forgets to say what the vendor answers is told so."""
+    """A suite that does not give the vendor's answers is reported."""
 
     class Forgot(ResolutionProoferContract):
         __test__ = False

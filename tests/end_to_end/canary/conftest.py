@@ -13,7 +13,7 @@ import yaml
 
 from proofing.cli.smoke import Walk
 from proofing.testing.canary import Canary
-from proofing.testing.pictures import make_jpeg
+from proofing.testing.images import make_jpeg
 
 #: Few birth dates, because their eight digits are found by chance in the hex of a thousand MACs and ids.
 BIRTH_DATES = ("1941-07-29", "1953-11-17", "1968-02-23")
@@ -108,7 +108,7 @@ def proofing_proofers():
 
 
 class WrongKey(Walk):
-    """A browser that hands in another key than it encrypted with."""
+    """A browser that submits another key than it encrypted with."""
 
     async def _json(self, path, body, headers):
         if path == "/api/document":
@@ -119,16 +119,16 @@ class WrongKey(Walk):
 class NoUpload(Walk):
     """A browser that says it has uploaded, and has not."""
 
-    async def _upload(self, form, pictures):
+    async def _upload(self, form, images):
         async def put(*_arguments, **_named):
             return httpx.Response(200)
 
         self._client.put = put
-        await super()._upload(form, pictures)
+        await super()._upload(form, images)
 
 
 class Again(Walk):
-    """A person who hands in the picture again that has failed."""
+    """A person who submits the image again that has failed."""
 
     async def _document(self):
         await super()._document()
@@ -205,8 +205,8 @@ def named(name, end="plugin_error"):
     return at_resolution(end, "unknown", changes={"first_name": f"Qx{name}vzk{{}}"})
 
 
-def broken_picture(form):
-    """Return a picture without an end, with the form inside."""
+def broken_image(form):
+    """Return an image without an end, with the form inside."""
     return make_jpeg(comment=form)[:-2]
 
 
@@ -216,7 +216,7 @@ FAILURES: dict[str, Cause] = {
         form={"doc_auth_result": "Failed", "failed_alerts": [{"name": "Visible Pattern", "result": "Failed"}]}
     ),
     # The second time it is refused without the vendor.
-    "handed in again": Cause(
+    "submitted again": Cause(
         ends=(("ProofDocument", "done", "failed"), ("ProofDocument", "bad_image", "unknown")),
         walk=Again,
         form={"doc_auth_result": "Failed", "failed_alerts": [{"name": "Layout Valid", "result": "Failed"}]},
@@ -228,9 +228,9 @@ FAILURES: dict[str, Cause] = {
     "expired": at_document(read={"state_id_expiration": "2001-12-31"}),
     "blurred": at_document(form={"image_metrics": {"front": {"SharpnessMetric": 10}}}),
     "not taken": at_document(form={"classification_info": {"Front": {"ClassName": "Tribal Identification"}}}),
-    "picture refused": at_document(form={"http_status": {"front": 438}}),
+    "image refused": at_document(form={"http_status": {"front": 438}}),
     "document vendor away": at_document("vendor_exception", "unknown", form={"http_status": {"result": 500}}),
-    "broken picture": at_document("bad_image", "unknown", wrap=broken_picture),
+    "broken image": at_document("bad_image", "unknown", wrap=broken_image),
     "never uploaded": at_document("bad_image", "unknown", walk=NoUpload),
     "another key": at_document("decrypt_error", "unknown", walk=WrongKey),
     "resolution vendor away": named("fail", "vendor_exception"),

@@ -64,7 +64,7 @@ async def walk(product, guest) -> tuple[dict, list[httpx.Headers]]:
 
 
 async def hand_in(product, people: list) -> list[str]:
-    """Be a web process that hands in altered jobs; return their ends, as the status records have them."""
+    """Be a web process that submits altered jobs; return their ends, as the status records have them."""
     ends = []
     configuration = await bootstrap.configure(environ=product.environment, role="web")
     async with bootstrap.start(configuration, "web") as started:
@@ -234,7 +234,7 @@ def collect(shape, product, *, people, directories, inbox, probes, collector, lo
 
 
 def is_readable(pid: int) -> bool:
-    """Tell whether we can read the variables of a process."""
+    """Return whether we can read the variables of a process."""
     try:
         Path(f"/proc/{pid}/environ").read_bytes()
     except PermissionError:

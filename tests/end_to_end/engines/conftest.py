@@ -152,7 +152,7 @@ class Gate:
         self.answers: dict[str, object] = {}
         self.port = 0
         self.upstream = 0
-        #: Paths that were asked for, without /static.
+        #: Paths that were requested, without /static.
         self.paths: list[str] = []
         self._serving: set[asyncio.Task[None]] = set()
 

@@ -7,13 +7,13 @@ import json
 import pytest
 from PIL import Image
 
-from proofing.rules.image_gate import inspect_image
+from proofing.rules.image_check import inspect_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_motion_photos_and_a_reload(proofing, visitor):
-    """The film behind a photo stays on the device; finished uploads survive a reload, and are handed in."""
+    """The film behind a photo stays on the device; finished uploads survive a reload, and are submitted."""
     already = len(proofing.seen.read_text().splitlines())
     photos = dict(visitor.photos)
     visitor.photos = {side: content + b"\0\0\0\x18ftypmp42" * 20_000 for side, content in photos.items()}
@@ -31,7 +31,7 @@ async def test_motion_photos_and_a_reload(proofing, visitor):
 
 
 async def test_a_photo_above_a_limit_is_made_smaller(proofing, visitor):
-    """Each engine decodes the photo that the page gives it, and hands in a smaller one, upright."""
+    """Each engine decodes the photo that the page gives it, and submits a smaller one, upright."""
     already = len(proofing.seen.read_text().splitlines())
     file, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6  # Orientation: the camera was turned by a quarter.

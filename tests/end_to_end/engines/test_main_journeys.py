@@ -51,7 +51,7 @@ def policy_violations_of(installation):
     return [line for line in "".join(logs).splitlines() if "csp_violation" in line]
 
 
-async def test_wrong_file_is_told_at_its_field(proofing, visitor, tmp_path):
+async def test_wrong_file_is_reported_at_its_field(proofing, visitor, tmp_path):
     """What is not a photo blocks the submission, with a summary that has the focus; another file is taken."""
     await visitor.consent(proofing.url)
     wrong = tmp_path / "program.jpg"
@@ -85,7 +85,7 @@ async def test_reload_and_back_in_the_flow(proofing, visitor):
 
 
 async def test_waiting_ends_by_an_event(slow, gate, visitor):
-    """The heading has the focus, the state is told politely, and the page goes on without a poll."""
+    """The heading has the focus, the state is reported politely, and the page continues without a poll."""
     await visitor.wait_for_document(slow.url)
     await visitor.tab.wait_for("() => document.activeElement.matches('#waiting h1')")
     await visitor.tab.see("#wait-status[aria-live=polite]", "Still checking.")
@@ -96,7 +96,7 @@ async def test_waiting_ends_by_an_event(slow, gate, visitor):
 
 
 async def test_waiting_ends_by_polling(slow, gate, visitor):
-    """Where streams do not get through the page polls, and goes on anyway."""
+    """Where streams do not get through the page polls, and continues anyway."""
     gate.blocked = "/events"
     await visitor.wait_for_document(slow.url)
     await visitor.heading("Enter your Social Security number")

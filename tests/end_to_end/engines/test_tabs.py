@@ -17,7 +17,7 @@ PLAIN = b"history.replaceState(null, '', location.href)"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def slow_script():
-    """The address of a form whose refusal is shown before its script comes; the pages asked for."""
+    """The address of a form whose refusal is shown before its script comes; the pages requested."""
     pages = []
 
     async def serve(reader, writer):

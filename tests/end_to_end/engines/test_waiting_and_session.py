@@ -23,7 +23,7 @@ FITS = """() => {
 
 
 async def test_seven_tabs(unattended, visitor):
-    """More tabs wait than a browser opens connections; other pages load meanwhile, and all tabs go on."""
+    """More tabs wait than a browser opens connections; other pages load meanwhile, and all tabs continue."""
     await visitor.wait_for_document(unattended.url)
     tabs = [visitor.tab]
     for _ in range(7):

@@ -81,7 +81,7 @@ def _read(response: VendorResponse) -> AcmeAnswer:
     """Return the answer, if it is one.
 
     Raises:
-        VendorError: it is none. The message holds nothing of the body.
+        VendorError: it is not a valid answer. The message holds nothing of the body.
     """
     try:
         return AcmeAnswer.model_validate(response.json())

@@ -1,4 +1,4 @@
--- finish: keep a terminal record and its result, unless there is a terminal record; wake who waits.
+-- finish: keep a terminal record and its result, unless there is a terminal record; wake all waiters.
 -- KEYS: status, result. ARGV: record, its life (ms), sealed result or '', its life (ms), channel, result id,
 -- '1' to overwrite whatever is stored. The message is result id, blank, record.
 -- Returns the effective record, as "1" + JSON.

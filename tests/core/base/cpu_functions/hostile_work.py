@@ -1,4 +1,4 @@
-"""What the tests of CPU children have them run: honest work, and what hostile bytes may bring about."""
+"""What the tests of CPU children have them run: honest work, and what hostile bytes may cause."""
 
 # Attacks use what the rules keep from other code: the system itself, without niceties.
 # ruff: noqa: PLW0603, T201, S606, PTH109, PTH123
@@ -67,7 +67,7 @@ def unpack_bomb(data, _args):
 
 
 def decode_image(data, _args):
-    """Decode a picture with no limit of our own."""
+    """Decode an image with no limit of our own."""
     from PIL import Image  # noqa: PLC0415 - as an adapter that imports late
 
     Image.MAX_IMAGE_PIXELS = None

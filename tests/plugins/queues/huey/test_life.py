@@ -358,7 +358,7 @@ async def test_a_worker_that_cannot_start_takes_no_jobs(
 
 
 async def test_dead_threads_are_replaced(queue: HueyQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker thread that something has killed is replaced, and jobs go on."""
+    """A worker thread that something has killed is replaced, and jobs continue."""
     monkeypatch.setattr("proofing_huey.backend._HEALTH_SECONDS", 0.05)
     huey = _huey(queue)
     deadly = 2

@@ -40,7 +40,7 @@ def test_settings_are_read_without_heavy_libraries() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    """Each key stands in the manual."""
+    """Each key is in the manual."""
     for name in HueySettings.model_fields:
         assert f"``{name}``" in (proofing_huey.__doc__ or ""), name
 
@@ -78,7 +78,7 @@ def test_addresses_are_secrets() -> None:
     ],
 )
 def test_addresses_that_are_none_name_their_key(values: dict[str, object], key: str) -> None:
-    """Told when the queue is made, without the address, which may hold a password."""
+    """Reported when the queue is made, without the address, which may hold a password."""
     (descriptor,) = proofing_huey.proofing_queues()
     with pytest.raises(ConfigurationError) as caught:
         descriptor.make(HueySettings.model_validate(values), _CONTEXT)

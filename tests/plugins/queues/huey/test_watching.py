@@ -5,16 +5,16 @@ import threading
 import pytest
 
 from proofing_huey import sqlite_watcher
-from proofing_huey.gates import Gate
+from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.settings import HueySettings
 from proofing_huey.sqlite_watcher import SQLiteWatcher
 
 
 class Broken(SQLiteWatcher):
-    """Fails in a way that SQLite does not document, then goes on."""
+    """Fails in a way that SQLite does not document, then continues."""
 
     def __init__(self) -> None:
-        super().__init__(HueySettings(), {"q": Gate()})
+        super().__init__(HueySettings(), {"q": IdleThreads()})
         self.begun = 0
         self.is_well = threading.Event()
 
@@ -31,7 +31,7 @@ class Hung(SQLiteWatcher):
     """Waits for a file system that never answers."""
 
     def __init__(self) -> None:
-        super().__init__(HueySettings(), {"q": Gate()})
+        super().__init__(HueySettings(), {"q": IdleThreads()})
         self.is_watching = threading.Event()
         self.answer = threading.Event()
 
@@ -41,7 +41,7 @@ class Hung(SQLiteWatcher):
         self.answer.wait()
 
 
-def test_a_watcher_goes_on_whatever_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watcher_continues_whatever_happened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it idle threads would look for jobs twice a minute."""
     monkeypatch.setattr(sqlite_watcher, "_FIRST_RETRY_SECONDS", 0.001)
     watcher = Broken()

@@ -167,7 +167,7 @@ async def test_a_scrape_holds_up_no_claim(make_queue: Maker, dsn: str) -> None:
 
 
 async def test_scrapes_of_a_worker_share_an_answer(make_queue: Maker) -> None:
-    """Metrics and health, asked for at the same moment, read the table once; a while later, again."""
+    """Metrics and health, requested at the same moment, read the table once; a while later, again."""
     queue = make_queue()
     stop = asyncio.Event()
     task = asyncio.create_task(queue.work(RecordingHandler(), slots={}, stop=stop, drain_seconds=5))
@@ -201,7 +201,7 @@ async def test_depth_counts_every_state(make_queue: Maker, sql: SQL) -> None:
     assert 0 < stats.oldest_seconds < 60
 
 
-async def test_a_database_that_is_away_is_tried_ever_more_rarely(
+async def test_a_database_that_is_down_is_tried_ever_more_rarely(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A minute of uses, ten a second, makes some dozens of attempts; the first come soon after each other."""
@@ -229,7 +229,7 @@ async def test_a_database_that_is_away_is_tried_ever_more_rarely(
 
 
 async def test_a_link_that_backs_off_is_back_soon(dsn: str) -> None:
-    """Failing uses hardly burden what is away, and once it has come back it is used within seconds."""
+    """Failing uses hardly burden what is down, and once it has come back it is used within seconds."""
     async with proxied(dsn) as (proxy, url):
         link = ReconnectingConnection(PostgresSettings.model_validate({"dsn": url}), backs_off=True)
 
@@ -303,7 +303,7 @@ async def test_a_wait_that_is_canceled_wakes_the_next(make_queue: Maker, limited
     assert await asyncio.gather(*(queue.enqueue([make_message()]) for _ in range(20))) == [1] * 20
 
 
-async def test_idle_connections_are_given_back(make_queue: Maker, sql: SQL) -> None:
+async def test_idle_connections_are_released(make_queue: Maker, sql: SQL) -> None:
     """All of the pool, a while after the last use; those in use stay, and the next use opens another."""
     queue = make_queue(idle_seconds=0.3, pool_size=4)
 

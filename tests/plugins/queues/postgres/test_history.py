@@ -84,7 +84,7 @@ async def test_pruning_stays_bounded_over_many_cycles(
 
 
 async def test_only_one_worker_prunes(make_queue: Maker, sql: SQL, dsn: str) -> None:
-    """Who finds another one at it leaves it to that one."""
+    """A worker that finds another one pruning leaves it to that one."""
     make_queue()
     await fill(sql, 40)
     upkeep = Upkeep(PostgresSettings.model_validate({"dsn": dsn}))

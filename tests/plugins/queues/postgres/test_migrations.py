@@ -82,7 +82,7 @@ async def test_old_code_works_beside_a_newer_schema(make_queue: Maker, later: No
 async def test_a_lock_that_is_not_granted_does_not_queue_the_jobs(
     make_queue: Maker, dsn: str, later: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While somebody reads the table the migration gives up its place again and again, and jobs go on."""
+    """While somebody reads the table the migration gives up its place again and again, and jobs continue."""
     monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.05)
     queue = make_queue()
     async with await AsyncConnection.connect(dsn) as reader:
@@ -95,7 +95,7 @@ async def test_a_lock_that_is_not_granted_does_not_queue_the_jobs(
         assert len(await migrating) == 2
 
 
-async def test_an_index_left_half_built_is_built_anew(
+async def test_an_index_left_half_built_is_built_again(
     make_queue: Maker, sql: Callable[..., Any], later: None
 ) -> None:
     """A build that broke off leaves an invalid index under the name; it is not taken for done."""

@@ -41,7 +41,7 @@ async def held(make_queue: Maker, sql: SQL) -> PostgresQueue:
 async def test_each_job_is_moved_once_in_many_steps(
     held: PostgresQueue, sql: SQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though the worker that resumes dies between two of them, and another one goes on."""
+    """Though the worker that resumes dies between two of them, and another one continues."""
     monkeypatch.setattr(upkeep_module, "SHIFT_BATCH", 2)
     await held.resume(_NAME)
     first, second = Upkeep(held.settings), Upkeep(held.settings)
@@ -168,6 +168,6 @@ async def test_withdrawing_and_enqueueing_at_once(make_queue: Maker) -> None:
 
 
 async def _is_quiet(queue: PostgresQueue) -> bool:
-    """Tell whether nothing waits or runs."""
+    """Return whether nothing waits or runs."""
     stats = await queue.stats()
     return not stats.waiting and not stats.running

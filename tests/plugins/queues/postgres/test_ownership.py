@@ -1,4 +1,4 @@
-"""Who owns a job: theft, rescue, poison, deadlines, fences. Each test stands for a worker that went wrong."""
+"""Who owns a job: theft, rescue, poison, deadlines, fences. Each test is a worker that goes wrong."""
 
 import asyncio
 import contextlib
@@ -90,7 +90,7 @@ async def test_a_job_whose_worker_has_no_row_is_an_orphan(make_queue: Maker, sql
 
 
 async def test_a_living_workers_jobs_stay_its_own(make_queue: Maker, sql: SQL) -> None:
-    """A worker whose lease stands keeps its jobs, whatever others sweep."""
+    """A worker whose lease is valid keeps its jobs, whatever others sweep."""
     queue = make_queue()
     theirs, last = make_message(), make_message()
     await queue.enqueue([theirs])
@@ -202,7 +202,7 @@ async def test_a_late_completion_is_rejected_and_counted(make_queue: Maker, sql:
 
 
 async def test_a_note_of_a_stolen_job_is_refused(make_queue: Maker, sql: SQL) -> None:
-    """Anyone who lost the job is told before it calls the vendor."""
+    """A worker that lost the job learns of it before it calls the vendor."""
     queue = make_queue()
     go = asyncio.Event()
     refused: list[str] = []
@@ -231,7 +231,7 @@ async def test_a_note_of_a_stolen_job_is_refused(make_queue: Maker, sql: SQL) ->
 
 
 async def test_a_job_enqueued_again_after_its_end_calls_nobody(make_queue: Maker, sql: SQL) -> None:
-    """Should the same id stand in the history, the intent is refused."""
+    """If the same id is in the history, the intent is refused."""
     queue = make_queue()
     calls: list[str] = []
 
@@ -252,7 +252,7 @@ async def test_a_job_enqueued_again_after_its_end_calls_nobody(make_queue: Maker
 
 
 async def test_a_worker_whose_row_is_gone_stops_its_jobs(make_queue: Maker, sql: SQL) -> None:
-    """It cancels what it runs, takes a new id, and goes on working."""
+    """It cancels what it runs, takes a new id, and continues working."""
     queue = make_queue()
     hung: list[str] = []
 
@@ -276,7 +276,7 @@ async def test_a_worker_whose_row_is_gone_stops_its_jobs(make_queue: Maker, sql:
 
 
 async def test_a_heartbeat_that_hangs_is_made_again(make_queue: Maker, sql: SQL) -> None:
-    """A connection that stands and answers nothing costs the worker its jobs once, and not forever."""
+    """A connection that is open and never answers costs the worker its jobs once, and not forever."""
     queue = make_queue()
     handler = RecordingHandler()
     async with working(queue, handler):
@@ -317,7 +317,7 @@ async def test_the_fence_is_looked_at_again_whatever_a_look_meets(
         await eventually(lambda: len(looks) > 3)
 
 
-async def test_what_a_broken_claim_took_is_given_back(
+async def test_what_a_broken_claim_took_is_released(
     make_queue: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug between claim and start is restarted from, and its jobs do not wait for their deadline."""
@@ -413,7 +413,7 @@ async def test_a_hung_worker_loses_a_job_that_is_overdue(make_queue: Maker, sql:
 
 
 async def test_an_end_that_cannot_be_published_is_tried_again(make_queue: Maker) -> None:
-    """A result store that is away does not lose the end of a stale job."""
+    """A result store that is down does not lose the end of a stale job."""
 
     class Failing(RecordingHandler):
         tries = 0
@@ -512,22 +512,22 @@ async def _enqueued(queue: PostgresQueue, message: JobMessage) -> bool:
 
 
 async def _rescued(queue: PostgresQueue, count: int) -> bool:
-    """Tell whether the statistics know of *count* rescued jobs."""
+    """Return whether the statistics know of *count* rescued jobs."""
     return (await queue.stats()).totals["rescued"] == count
 
 
 async def _is_clear(sql: SQL) -> bool:
-    """Tell whether no live job is left."""
+    """Return whether no live job is left."""
     return await sql("select 1 from proofing.job") == []
 
 
 async def _is_gone(sql: SQL, worker: int) -> bool:
-    """Tell whether a worker's row is gone."""
+    """Return whether a worker's row is gone."""
     return await sql("select 1 from proofing.worker where id = %s", worker) == []
 
 
 async def _waits_for_a_lock(sql: SQL) -> bool:
-    """Tell whether a claim waits."""
+    """Return whether a claim waits."""
     waiting = await sql("select query from pg_stat_activity where wait_event_type = 'Lock'")
     return any("started_at = clock_timestamp()" in query for (query,) in waiting)
 
@@ -568,7 +568,7 @@ async def test_a_job_stopped_before_its_first_step_gives_its_slot_back(
 
 
 async def test_a_cancel_in_the_turn_of_a_note_ends_the_job(make_queue: Maker, sql: SQL) -> None:
-    """The note is refused then, not the run canceled; the page is told anyway."""
+    """The note is refused then, not the run canceled; the page learns of it anyway."""
     queue = make_queue()
 
     async def canceled_as_it_notes(job: ClaimedJob) -> None:
@@ -623,7 +623,7 @@ async def test_an_end_that_a_cancel_overtakes_is_written_all_the_same(
 
 
 async def _is_empty(sql: SQL) -> bool:
-    """Tell whether no job is alive."""
+    """Return whether no job is alive."""
     return await sql("select 1 from proofing.job") == []
 
 
@@ -685,5 +685,5 @@ async def test_a_run_is_stopped_when_its_worker_publishes_another_end_of_its_job
 
 
 async def _has_intent(sql: SQL) -> bool:
-    """Tell whether a vendor call was noted."""
+    """Return whether a vendor call was noted."""
     return bool(await sql("select 1 from proofing.job where intent is not null"))

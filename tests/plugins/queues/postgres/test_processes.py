@@ -88,7 +88,7 @@ async def _kill_with_thousand(queue: PostgresQueue, settings: dict[str, Any], fo
         await eventually(lambda: history.count("run") == 1000, within_seconds=30)
         await eventually(lambda: history.count("call") == 500, within_seconds=30)
         with WorkerProcess("postgres", settings, folder, slots=1000):
-            # Their plan is only for the first run: the second shall be over soon.
+            # Their plan is only for the first run: the second should end soon.
             await _shorten(settings["dsn"])
             first.kill()
             killed = time.monotonic()
@@ -307,7 +307,7 @@ class Chaos:
 
 
 async def _is_empty(queue: PostgresQueue) -> bool:
-    """Tell whether no job is left in the live table."""
+    """Return whether no job is left in the live table."""
     stats = await queue.stats()
     return not sum(stats.waiting.values()) and not sum(stats.running.values())
 

@@ -145,7 +145,7 @@ async def test_rights_are_exactly_those(roles: str, sql: Callable[..., Any], rol
     assert tables == _TABLES, "a new table needs its rights here and in roles.sql"
 
 
-async def test_nobody_loses_a_right_while_they_are_given_anew(roles: str, server: PostgresServer) -> None:
+async def test_nobody_loses_a_right_while_they_are_granted_again(roles: str, server: PostgresServer) -> None:
     """An upgrade runs the file by psql while web processes work: statement by statement, as `-f` does."""
     if not server.is_ours:
         pytest.skip("psql of a foreign server is not here")

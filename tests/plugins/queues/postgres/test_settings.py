@@ -92,7 +92,7 @@ def test_other_forms_of_a_dsn_are_taken(dsn: str) -> None:
 
 
 def test_every_setting_is_explained_and_the_secret_is_hidden() -> None:
-    """Each key stands in the manual; the DSN is not printed."""
+    """Each key is in the manual; the DSN is not printed."""
     for name in PostgresSettings.model_fields:
         assert f"``{name}``" in (proofing_postgres.__doc__ or ""), name
     assert "letmein" not in repr(PostgresSettings.model_validate({"dsn": "postgresql://u:letmein@h/d"}))

@@ -55,7 +55,7 @@ async def test_a_server_that_does_not_let_us_in(server: PostgresServer, dsn: str
 
 
 async def test_a_wrong_password(server: PostgresServer, dsn: str, sql) -> None:
-    """Told as such, wherever the server asks for one."""
+    """Reported as such, wherever the server asks for one."""
     ((path,),) = await sql("show hba_file")
     with open(path) as file:  # noqa: ASYNC230, PTH123 - of the test's own server
         before = file.read()

@@ -224,7 +224,7 @@ async def test_old_ends_are_forgotten(make_queue: Maker, sql: SQL) -> None:
 
 
 async def _has_final_status(queue: PostgresQueue, result_id: str) -> bool:
-    """Tell whether the end is in the history."""
+    """Return whether the end is in the history."""
     return await queue.final_status(result_id) is not None
 
 

@@ -1,4 +1,4 @@
-"""A host whose clock is wrong is told so, and not that its rights are missing."""
+"""A host whose clock is wrong gets an error about its clock, not about missing rights."""
 
 import time
 

@@ -183,7 +183,7 @@ async def test_threads_come_back(aws: Any, service: str, header: bytes) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_start(fault: str, s3: S3Server, kms: KMSServer, aws: Any, proxy: Any) -> None:
-    """A process that starts while S3 or KMS is away is told so, and may try again."""
+    """A process that starts while S3 or KMS is down gets an error that says so, and may try again."""
     s3_gate, kms_gate = await proxy(s3.url), await proxy(kms.url)
     s3.buckets["secrets"].put("test/secrets.yaml", SignedRequest("PUT", "", "", (), b"key: x"), 0.0)
     settings = aws.settings(

@@ -150,7 +150,7 @@ async def test_a_role_that_may_not_write_cannot_be_web(
 
 
 @pytest.mark.parametrize("key", ["wrong-canary", None])
-async def test_missing_and_wrong_credentials_are_told(
+async def test_missing_and_wrong_credentials_are_reported(
     key: str | None, s3: S3Server, aws: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     """The chain ends without credentials, or with some that S3 does not know."""

@@ -107,7 +107,7 @@ async def test_check_finds_nothing_wrong(service: KMSKeyService) -> None:
 async def test_credentials_that_kms_does_not_know_damage_no_message(
     name: str, service: KMSKeyService, kms: KMSServer, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unknown key or a wrong secret is told as such: it says nothing about key or message."""
+    """An unknown key or a wrong secret is reported as such: it says nothing about key or message."""
     key = await service.generate(CONTEXT)
     monkeypatch.setenv(name, "AKIACANARY0000000000")
     settings = aws.settings(kms_endpoint_url=kms.url)

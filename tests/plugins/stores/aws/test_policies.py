@@ -8,7 +8,7 @@ from proofing.crypto.encryption import Purpose
 from proofing_devtools.services import IMAGE_BUCKET, ROLES, SECRET_BUCKET, role_policy, role_secret_key
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/any"
-PICTURE = f"arn:aws:s3:::{IMAGE_BUCKET}/captures/one"
+IMAGE = f"arn:aws:s3:::{IMAGE_BUCKET}/captures/one"
 KMS_ACTIONS = [
     "Decrypt",
     "DescribeKey",
@@ -36,7 +36,7 @@ KEYS = {
         ("Decrypt", "parked"),
     },
 }
-PICTURES = {"migrate": set(), "web": {"PutObject"}, "worker": {"DeleteObject", "GetObject"}}
+IMAGES = {"migrate": set(), "web": {"PutObject"}, "worker": {"DeleteObject", "GetObject"}}
 
 
 def may(role: str, action: str, resource: str, context: dict[str, str] | None = None) -> bool:
@@ -67,9 +67,9 @@ def test_keys(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_pictures_and_secrets(role: str) -> None:
-    """Pictures as the role needs them, its own secrets and nobody else's."""
-    assert {action for action in S3_ACTIONS if may(role, f"s3:{action}", PICTURE)} == PICTURES[role]
+def test_images_and_secrets(role: str) -> None:
+    """Images as the role needs them, its own secrets and nobody else's."""
+    assert {action for action in S3_ACTIONS if may(role, f"s3:{action}", IMAGE)} == IMAGES[role]
     assert may(role, "s3:ListBucket", f"arn:aws:s3:::{IMAGE_BUCKET}") is (role == "worker")
     readable = {
         other
@@ -85,11 +85,11 @@ def test_pictures_and_secrets(role: str) -> None:
 
 
 def test_the_deep_check_touches_probes_only() -> None:
-    """Its role writes, reads and deletes below one prefix, opens no key, and sees nobody's picture."""
+    """Its role writes, reads and deletes below one prefix, opens no key, and sees nobody's image."""
     probe = f"arn:aws:s3:::{IMAGE_BUCKET}/captures/probe/one"
     allowed = {action for action in S3_ACTIONS if may("check", f"s3:{action}", probe)}
     assert allowed == {"DeleteObject", "GetObject", "PutObject"}
-    assert not any(may("check", f"s3:{action}", PICTURE) for action in S3_ACTIONS)
+    assert not any(may("check", f"s3:{action}", IMAGE) for action in S3_ACTIONS)
     context = {"app": "proofing", "environment": "test"}
     assert {
         action

@@ -48,7 +48,7 @@ def _checksum(body: bytes) -> str:
 
 
 def _signed_by_attacker(attempt: Attempt) -> Attempt:
-    """Sign the URL anew with a key of the attacker's own."""
+    """Sign the URL again with a key of the attacker's own."""
     path, _, query = attempt.url.partition("?")
     query = query.partition("&X-Amz-Signature=")[0]
     headers = [

@@ -86,7 +86,7 @@ def _files(tmp_path: Path) -> list[str]:
 
 
 async def test_url_is_on_our_own_origin(store: LocalImageStore) -> None:
-    """The URL is a path below ``/uploads/``; the key stands in it as it is."""
+    """The URL is a path below ``/uploads/``; it contains the key unchanged."""
     terms, _ = make_terms()
     upload = await store.presign(terms)
     assert upload.url.startswith(f"/uploads/{terms.object_key}?")

@@ -17,7 +17,7 @@ _CONTEXT = BackendContext(
 
 
 def test_every_store_is_offered_and_refused_in_production(tmp_path: Path) -> None:
-    """Each descriptor bears the plugin's name and builds its store without I/O."""
+    """Each descriptor has the plugin's name and builds its store without I/O."""
     settings = LocalSettings(directory=str(tmp_path / "local"))
     descriptors = [
         *proofing_local.proofing_secret_stores(),
@@ -35,7 +35,7 @@ def test_every_store_is_offered_and_refused_in_production(tmp_path: Path) -> Non
 
 
 def test_every_setting_is_explained() -> None:
-    """Each key stands in the manual."""
+    """Each key is in the manual."""
     for name in LocalSettings.model_fields:
         assert f"``{name}``" in (proofing_local.__doc__ or ""), name
 

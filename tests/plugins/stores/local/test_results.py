@@ -151,7 +151,7 @@ async def test_expired_rows_are_deleted(tmp_path: Path) -> None:
 
 
 async def test_locked_database_is_reported_in_time(tmp_path: Path) -> None:
-    """A writer that holds the lock forever makes writes fail, reads go on, and all is well afterward."""
+    """A writer that holds the lock forever makes writes fail, reads continue, and all is well afterward."""
     store = LocalResultStore(_settings(tmp_path, timeout_seconds=0.3))
     await store.open()
     await store.save("key", b"value", ttl_seconds=LIFE_SECONDS)

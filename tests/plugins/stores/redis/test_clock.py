@@ -1,4 +1,4 @@
-"""One clock, the store's: a host whose own clock is wrong by an hour judges no age wrongly, and is told."""
+"""One clock, the store's: a host whose clock is wrong by an hour judges no age wrongly, and is reported."""
 
 import time
 from types import SimpleNamespace
@@ -103,7 +103,7 @@ async def test_a_skew_is_measured():
 
 
 def test_the_servers_clock_is_followed():
-    """It goes on with our monotonic clock, is asked again after a second, and follows every answer."""
+    """It continues with our monotonic clock, is asked again after a second, and follows every answer."""
     here = [50.0]
     clock = ServerClock(here=lambda: here[0])
     assert clock.is_old

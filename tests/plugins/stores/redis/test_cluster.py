@@ -85,7 +85,7 @@ async def test_an_admission_that_breaks_off_is_taken_back(
 
 
 async def test_a_silent_node_fails_only_its_own_calls(nodes: RedisNodes, store: RedisResultStore) -> None:
-    """Over several deadlines each call to the other nodes is answered, and the wake-ups go on."""
+    """Over several deadlines each call to the other nodes is answered, and the wake-ups continue."""
     silent = next(server for server in nodes.primaries if server is not nodes.owner(CHANNEL))
     lost = keys_of(nodes, silent, count=4)
     healthy = [

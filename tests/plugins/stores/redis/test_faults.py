@@ -126,7 +126,7 @@ async def test_every_call_ends_by_its_deadline_and_heals(
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_opening_ends_by_its_deadline(fault: str, proxy: FaultProxy) -> None:
-    """A process that starts while Redis is away is told so."""
+    """A process that starts while Redis is down gets an error that says so."""
     await proxy.set(FAULTS[fault])
     store = make_store(proxy)
     assert await seconds_until_error(store.open()) < 3 * DEADLINE_SECONDS + 1.0
@@ -136,7 +136,7 @@ async def test_opening_ends_by_its_deadline(fault: str, proxy: FaultProxy) -> No
 
 
 async def opens(store: RedisResultStore) -> bool:
-    """Tell whether the store can be opened."""
+    """Return whether the store can be opened."""
     try:
         await store.open()
     except StoreUnavailableError:
@@ -148,7 +148,7 @@ async def opens(store: RedisResultStore) -> bool:
 async def test_waiters_survive_an_outage(
     fault: str, store: RedisResultStore, proxy: FaultProxy, server: RedisServer
 ) -> None:
-    """Who waits while Redis is away gets the result when it is back."""
+    """A caller that waits while Redis is down gets the result when it is back."""
     record = make_record()
     await store.begin(record, ttl_seconds=60)
     waiters = [asyncio.create_task(store.wait(record.result_id, timeout_seconds=30)) for _ in range(5)]
@@ -192,7 +192,9 @@ async def test_a_restarted_redis_serves_again(server: RedisServer, store: RedisR
     assert await asyncio.wait_for(waiter, HEALED_SECONDS) == ended
 
 
-async def test_a_frozen_redis_is_told_by_the_deadline(server: RedisServer, store: RedisResultStore) -> None:
+async def test_a_frozen_redis_is_reported_by_the_deadline(
+    server: RedisServer, store: RedisResultStore
+) -> None:
     """A stopped process keeps its connections open and says nothing."""
     server.pause()
     try:

@@ -23,7 +23,7 @@ FAULTS = ("set save", "set appendonly no", "set slowlog-max-len 0")
 
 @pytest.fixture
 def primary() -> Iterator[RedisServer]:
-    """Run one Redis that forgets."""
+    """Run one Redis without persistence."""
     with running_redis(password=PASSWORD) as server:
         if not server.is_ours:
             pytest.skip("needs a redis-server of our own")
@@ -68,14 +68,14 @@ async def advice_of(store: RedisResultStore) -> list[str]:
 
 
 def assert_told(advice: list[str], server: RedisServer) -> None:
-    """Assert that *server*, and no other, is told to keep what it keeps, and that no password is shown."""
+    """Assert that *server*, and no other, is reported as persisting data, and that no password is shown."""
     assert len(advice) == len(FAULTS)
     for fault in FAULTS:
         assert any(line.startswith(f"127.0.0.1:{server.port}: ") and fault in line for line in advice)
     assert "canary" not in str(advice)
 
 
-async def test_a_replica_that_keeps_is_told_or_refused(primary: RedisServer) -> None:
+async def test_a_replica_that_keeps_is_reported_or_refused(primary: RedisServer) -> None:
     """The primary is clean, the replica is not: each risk names it, and ``strict_config`` refuses."""
     with replica_of(primary, **{key.replace("-", "_"): value for key, value in KEEPS.items()}) as replica:
         await follows(primary, replica)
@@ -94,7 +94,7 @@ async def test_servers_with_the_same_fault_stand_in_one_line(primary: RedisServe
 
 
 async def test_a_replica_of_a_replica_is_asked(primary: RedisServer) -> None:
-    """Who follows a replica holds the data as well."""
+    """A replica of a replica holds the data as well."""
     with replica_of(primary) as first, replica_of(first, appendonly="yes") as second:
         await follows(primary, first)
         await follows(first, second)
@@ -109,7 +109,7 @@ async def test_replicas_that_forget_are_fine(primary: RedisServer) -> None:
         assert await advice_of(make_store(primary.url, strict_config=True)) == []
 
 
-async def test_silent_replicas_are_told_within_one_deadline(
+async def test_silent_replicas_are_reported_within_one_deadline(
     primary: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two frozen replicas cost one deadline, and do not refuse the start."""
@@ -142,7 +142,7 @@ async def test_a_replica_that_refuses_us_could_not_be_looked_at(primary: RedisSe
         assert f"could not look at 1 replica (127.0.0.1:{replica.port}):" in line
 
 
-async def test_a_server_that_hides_its_replicas_is_told(primary: RedisServer) -> None:
+async def test_a_server_that_hides_its_replicas_is_reported(primary: RedisServer) -> None:
     """Without the right to INFO nobody knows where the data goes."""
     rights = ("resetchannels", "~*", "&*", "+@all", "-info")
     primary.command("ACL", "SETUSER", "store", "on", ">synthetic", *rights)

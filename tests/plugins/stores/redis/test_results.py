@@ -64,7 +64,7 @@ async def test_a_server_that_forgets_is_fine(
         ({"rename-command": 'CONFIG ""'}, "allow CONFIG GET"),
     ],
 )
-async def test_a_server_that_keeps_is_told_or_refused(
+async def test_a_server_that_keeps_is_reported_or_refused(
     config: dict[str, str], advice: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A warning that says how, or with ``strict_config`` no start at all."""

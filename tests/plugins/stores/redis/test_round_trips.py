@@ -11,8 +11,8 @@ import yaml
 from proofing import bootstrap
 from proofing.cli.smoke import Answers, Walk
 from proofing.contracts.images import Side
+from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryQueue
-from proofing.testing.pictures import make_jpeg
 from proofing_devtools.redis import running_redis
 from proofing_redis.connection import RedisConnection
 from proofing_server import jobs_api
@@ -74,7 +74,7 @@ async def flow(tmp_path, monkeypatch):
                 working = asyncio.create_task(work())
                 transport = httpx.ASGITransport(app=noting)
                 origin = "http://localhost:8000"
-                pictures = {
+                images = {
                     side: (make_jpeg(comment=side.value.encode()), "image/jpeg")
                     for side in (Side.FRONT, Side.BACK)
                 }
@@ -86,7 +86,7 @@ async def flow(tmp_path, monkeypatch):
                         follow_redirects=True,
                     ) as client:
                         trips.clear()
-                        report = await Walk(client, Answers(documents=pictures)).run()
+                        report = await Walk(client, Answers(documents=images)).run()
                     assert report["passed"], report
                 working.cancel()
         return Counter(trips)

@@ -107,7 +107,7 @@ async def test_a_plain_server_is_no_tls_server() -> None:
 
 
 async def test_credentials_of_the_settings_win(caplog: pytest.LogCaptureFixture) -> None:
-    """The password may come from the secrets; a wrong one is told as such and not shown."""
+    """The password may come from the secrets; a wrong one is reported as such and not shown."""
     with running_redis(password="right") as server:
         good = RedisConnection(
             RedisSettings.model_validate(

@@ -74,7 +74,7 @@ class TestDocument(DocumentProoferContract):
     calls_out = False
 
     def question_no(self, canary: Canary) -> ProofingRequest:
-        """Hand in a form that fails."""
+        """Submit a form that fails."""
         form = Image(b"transaction_status: failed", "application/yaml")
         return replace(self.question(canary), images={Side.FRONT: form, Side.BACK: form})
 

@@ -90,7 +90,7 @@ def test_a_passport_completes_the_standard_passport():
 
 @pytest.mark.parametrize("text", ["{}", "document:", "transaction_status: failed"])
 def test_no_document_block_means_nothing_was_read(text):
-    """The pictures show no data."""
+    """The images show no data."""
     assert read(text).applicant is None
 
 

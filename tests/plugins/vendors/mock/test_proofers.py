@@ -11,8 +11,8 @@ from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import DocAuthResult, Match, Outcome, ProoferKind, ReviewStatus
-from proofing.rules.image_gate import inspect_image
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.rules.image_check import inspect_image
+from proofing.testing.images import make_jpeg, make_png
 from proofing.testing.vendor_checks import caused_by
 from proofing.testing.vendor_fakes import FakeVendor, make_context
 from proofing_mock import MockSettings, standard
@@ -192,23 +192,23 @@ async def test_device_without_result():
 async def document(front, back=None, **more):
     """Show a document; texts stand for forms."""
 
-    def picture(content):
+    def image(content):
         return Image(content.encode(), "application/yaml") if isinstance(content, str) else content
 
-    images = {Side.FRONT: picture(front), Side.BACK: picture(back or front), **more}
+    images = {Side.FRONT: image(front), Side.BACK: image(back or front), **more}
     return await ask(ProoferKind.DOCUMENT, images=images)
 
 
-async def test_real_pictures_read_as_the_standard_applicant():
-    """Any picture does, and a data URL of one."""
+async def test_real_images_read_as_the_standard_applicant():
+    """Any image does, and a data URL of one."""
     png = inspect_image(make_png())
-    for picture in (
+    for image in (
         JPEG,
         png,
         "data:image/png;base64,iVBORw0KGgo=",
         " data:image/jpeg;charset=utf-8;base64,/9j/",
     ):
-        result = await document(picture)
+        result = await document(image)
         assert result.passed
         assert result.applicant == standard.LICENSE
         assert result.doc_auth_result is DocAuthResult.PASSED
@@ -264,7 +264,7 @@ async def test_what_is_no_form_is_a_general_failure(text):
 
 
 async def test_the_back_decides_before_the_front():
-    """When both sides hold texts; a picture on one side leaves the word to the other."""
+    """When both sides hold texts; an image on one side leaves the word to the other."""
     passed, failed = "document: {}", "transaction_status: failed"
     assert (await document(failed, passed)).passed
     assert not (await document(passed, failed)).passed
@@ -311,7 +311,7 @@ async def test_verdicts_of_forms(text, verdict, outcome):
         ("http_status: {front: null}", {}),
     ],
 )
-async def test_refused_pictures(text, failures):
+async def test_refused_images(text, failures):
     """Statuses of sides that are not there say nothing."""
     assert (await document(text)).image_failures == failures
 

@@ -1,9 +1,9 @@
-"""The gate that the bytes of an image must pass.
+"""The check that the bytes of an image must pass.
 
-No image is ever decoded in our processes: the gate reads headers only, so that hostile input reaches no
+No image is ever decoded in our processes: the check reads headers only, so that hostile input reaches no
 image library. It follows the structure that every reader relies on, segment by segment and chunk by chunk, in
 bounded steps, and keeps of a file its first image, without metadata (`proofing.rules.jpeg`,
-`proofing.rules.png`). `static/images.js` is the same gate in the browser.
+`proofing.rules.png`). `static/images.js` is the same check in the browser.
 """
 
 import codecs
@@ -67,7 +67,7 @@ def inspect_image(content: bytes, *, allow_yaml: bool = False) -> Image:
 
 
 def is_text(content: bytes) -> bool:
-    """Tell whether *content* is UTF-8 text without NUL, piece by piece so that it is never held twice."""
+    """Return whether *content* is UTF-8 text without NUL, piece by piece so that it is never held twice."""
     if b"\x00" in content:
         return False
     decoder = codecs.getincrementaldecoder("utf-8")()

@@ -7,7 +7,7 @@ hundred idle threads cost nothing, and a job starts milliseconds after it was en
 import threading
 
 
-class Gate:
+class IdleThreads:
     """The idle threads of one queue."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Real pictures for tests, made byte by byte: valid for every decoder, tiny, and as distinct as wanted.
+"""Real images for tests, made byte by byte: valid for every decoder, tiny, and as distinct as wanted.
 
 Sources: ITU T.81 annexes B and F (JPEG), PNG specification 5 and 11.2.
 """

@@ -1,23 +1,23 @@
-// Follows a job for all tabs of a browser that wait for it, over one connection: a browser opens six to a host
+// Tracks a job for all tabs of a browser that wait for it, over one connection: a browser opens six to a host
 // over HTTP/1.1, and a stream in each tab would leave none for pages.
 
 const MAX_POLL_SECONDS = 15;
 const BACK_OFF = 1.5;
 const SILENCE_MS = 25_000;
 
-/** Follows one job. One visible tab reads the event stream and passes on what it hears; polling is for the rest. */
-export class Follower {
+/** Tracks one job. One visible tab reads the event stream and shares each update; the others poll only if no updates arrive. */
+export class JobTracker {
   #name;
   #url;
   #firstPollSeconds;
   #handlers;
   #channel = null;
-  #lead = null; // AbortController of this tab's wish to read the stream
+  #lead = null; // AbortController of this tab's request to read the stream
   #stream = null;
   #silence = 0;
   #pollTimer = 0;
   #pollSeconds;
-  #last = null; // the job as this tab saw it last
+  #last = null; // the last state that this tab received
 
   /**
    * @param {string} resultId
@@ -34,8 +34,8 @@ export class Follower {
       if (document.hidden) {
         this.#stopLeading();
       } else {
-        this.poll(); // A tab that slept asks at once.
-        this.#wishToLead();
+        this.poll(); // A tab that slept polls right away.
+        this.#requestLead();
       }
     });
   }
@@ -44,12 +44,12 @@ export class Follower {
     this.close();
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.addEventListener("message", ({ data }) => {
-      if (data.job) this.#take(data.job);
+      if (data.job) this.#apply(data.job);
       else if (this.#last && this.#stream) this.#channel.postMessage({ job: this.#last });
     });
-    this.#channel.postMessage({ asks: true });
+    this.#channel.postMessage({ request: true });
     this.#watchSilence();
-    this.#wishToLead();
+    this.#requestLead();
   }
 
   close() {
@@ -70,14 +70,14 @@ export class Follower {
       if (answer.status === 404) job = { state: "missing" };
       else if (answer.ok) job = await answer.json();
     } catch {
-      // Offline, or the server is away.
+      // Offline, or the server is down.
     }
     if (!this.#channel) return;
     if (answer?.status === 401) {
       this.#handlers.onSessionEnd();
       return;
     }
-    if (job) this.#tell(job);
+    if (job) this.#broadcast(job);
     else this.#handlers.onTrouble();
     this.#pollSeconds = Math.min(this.#pollSeconds * BACK_OFF, MAX_POLL_SECONDS);
     const listens = this.#stream ? this.#stream.readyState === EventSource.OPEN : Boolean(navigator.locks);
@@ -85,7 +85,7 @@ export class Follower {
   }
 
   /** Read the stream when no other tab does: the lock goes to the next tab when its holder is hidden or gone. */
-  #wishToLead() {
+  #requestLead() {
     if (!navigator.locks) {
       this.#fallBack();
       return;
@@ -119,24 +119,24 @@ export class Follower {
     this.#stream = new EventSource(`${this.#url}/events`);
     this.#stream.addEventListener("status", (event) => {
       this.#stopPolling();
-      this.#tell(JSON.parse(event.data));
+      this.#broadcast(JSON.parse(event.data));
     });
     this.#stream.addEventListener("trouble", () => this.#fallBack());
     this.#stream.addEventListener("error", () => this.#fallBack());
   }
 
-  #tell(job) {
+  #broadcast(job) {
     this.#channel.postMessage({ job });
-    this.#take(job);
+    this.#apply(job);
   }
 
-  #take(job) {
+  #apply(job) {
     this.#last = job;
     this.#watchSilence();
     this.#handlers.onJob(job);
   }
 
-  /** Poll when nobody says anything, as behind a proxy that holds streams back, or when all tabs are hidden. */
+  /** Poll when no update arrives, as behind a proxy that holds streams back, or when all tabs are hidden. */
   #watchSilence() {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#fallBack(), SILENCE_MS);

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from proofing.base.errors import ImageError
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image
-from proofing.rules.image_gate import inspect_image
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.rules.image_check import inspect_image
+from proofing.testing.images import make_jpeg, make_png
 
 JPEG = make_jpeg()
 PNG = make_png()
@@ -26,7 +26,7 @@ CASES = 10_000
 
 
 def refusal(content: bytes, *, allow_yaml: bool = False) -> str | None:
-    """Return the code by which the gate refuses *content*; None when it lets it through."""
+    """Return the code by which the check refuses *content*; None when it passes."""
     try:
         inspect_image(content, allow_yaml=allow_yaml)
     except ImageError as error:
@@ -43,8 +43,8 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     "size", [(1, 1), (7, 9), (640, 400), (3000, 4000), (12_000, 4_000), (8160, 6144), (8000, 8000)]
 )
 @pytest.mark.parametrize("make", [make_jpeg, make_png])
-def test_real_pictures_pass_with_their_size(make, size):
-    """Pictures pass, and the gate knows type and size."""
+def test_real_images_pass_with_their_size(make, size):
+    """Images pass, and the check returns type and size."""
     content = make(*size)
     image = inspect_image(content)
     assert (image.width, image.height) == size
@@ -53,11 +53,11 @@ def test_real_pictures_pass_with_their_size(make, size):
 
 
 @pytest.mark.parametrize("make", [make_jpeg, make_png])
-def test_the_pictures_of_these_tests_are_pictures(make):
+def test_the_images_of_these_tests_are_images(make):
     """A decoder that is not ours reads them to the last pixel."""
-    with PIL.Image.open(io.BytesIO(make(123, 45, comment=b"x", padding_bytes=100_000))) as picture:
-        picture.load()
-        assert picture.size == (123, 45)
+    with PIL.Image.open(io.BytesIO(make(123, 45, comment=b"x", padding_bytes=100_000))) as image:
+        image.load()
+        assert image.size == (123, 45)
 
 
 @pytest.mark.parametrize(
@@ -70,20 +70,19 @@ def test_the_pictures_of_these_tests_are_pictures(make):
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "CMYK"])
-def test_pictures_of_another_encoder_pass(kind, options, mode):
+def test_images_of_another_encoder_pass(kind, options, mode):
     """Colors, progressive coding, profiles: what cameras and scanners write."""
     if kind == "PNG" and mode == "CMYK":
         mode = "RGBA"
-    picture = PIL.Image.effect_noise((321, 123), 50).convert(mode)
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    PIL.Image.effect_noise((321, 123), 50).convert(mode).save(file, kind, **options)
     image = inspect_image(file.getvalue())
     assert (image.width, image.height) == (321, 123)
     assert refusal(file.getvalue()[:-1]) is not None
 
 
 def test_a_jpeg_with_profile_thumbnail_fill_bytes_and_trailer_passes():
-    """What cameras add to a picture does no harm."""
+    """What cameras add to an image does no harm."""
     exif = b"Exif\x00\x00" + make_jpeg(160, 120)
     segment = b"\xff\xff\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
     content = JPEG[:2] + segment + JPEG[2:] + b"a motion photo's film" * 10_000
@@ -91,7 +90,7 @@ def test_a_jpeg_with_profile_thumbnail_fill_bytes_and_trailer_passes():
 
 
 def test_a_jpeg_of_which_only_the_thumbnail_is_whole_is_truncated():
-    """The end marker of the thumbnail does not stand for the picture's."""
+    """The end marker of the thumbnail does not stand for the image's."""
     exif = b"Exif\x00\x00" + make_jpeg(160, 120)
     content = JPEG[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + JPEG[2:]
     assert refusal(content) is None
@@ -127,7 +126,7 @@ def test_a_jpeg_of_which_only_the_thumbnail_is_whole_is_truncated():
         (PNG[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 9, 3, 2, 0, 0, 0)) + PNG[33:], "truncated"),
     ],
 )
-def test_what_is_no_acceptable_picture_is_refused_with_its_code(content, code):
+def test_what_is_no_acceptable_image_is_refused_with_its_code(content, code):
     """Each fault has its code."""
     assert refusal(content) == code
 
@@ -162,7 +161,7 @@ def test_fingerprint_and_repr():
 
 
 def malform(generator: random.Random) -> bytes:
-    """Return a picture cut short, or with a wrecked structure, so that no reader can take it."""
+    """Return an image cut short, or with a wrecked structure, so that no reader can take it."""
     content = generator.choice((JPEG, PNG))
     kind = generator.randrange(5)
     if kind == 0:
@@ -178,8 +177,8 @@ def malform(generator: random.Random) -> bytes:
     return generator.randbytes(generator.randrange(1, 500))
 
 
-def test_ten_thousand_malformed_pictures_never_crash_nor_cost():
-    """Whatever comes, the gate answers with a typed refusal or with a picture within the limits."""
+def test_ten_thousand_malformed_images_never_crash_nor_cost():
+    """Whatever comes, the check answers with a typed refusal or with an image within the limits."""
     generator = random.Random(SEED)  # noqa: S311 - a repeatable series, no secret
     refused = 0
     for _ in range(CASES):

@@ -1,4 +1,4 @@
-"""One table of files for both gates, the browser's and the job's: they answer the same, byte for byte."""
+"""The image checks of the browser and of the job give the same answers, byte for byte: one table of files."""
 
 import base64
 import functools
@@ -15,8 +15,8 @@ import pytest_asyncio
 
 import proofing_server
 from proofing.contracts.images import MAX_IMAGE_BYTES
-from proofing.rules.image_gate import MAX_PIXELS, MAX_SIDE_PIXELS, inspect_image
-from proofing.testing.pictures import make_jpeg, make_png
+from proofing.rules.image_check import MAX_PIXELS, MAX_SIDE_PIXELS, inspect_image
+from proofing.testing.images import make_jpeg, make_png
 from proofing_server.images import check_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -27,10 +27,10 @@ SECRET = b"GPS 59.3 N, serial MARIGOLD"
 
 
 def photo(mode="RGB", size=(321, 123), kind="JPEG", **options):
-    """Return a picture of another encoder than ours, with pixels that do not compress away."""
-    picture = (NOISE if size == NOISE.size else NOISE.resize(size)).convert(mode)
+    """Return an image of another encoder than ours, with pixels that do not compress away."""
+    image = (NOISE if size == NOISE.size else NOISE.resize(size)).convert(mode)
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -82,15 +82,15 @@ def with_lines_marker(content):
 
 
 def animated():
-    """Return an APNG of two pictures."""
+    """Return an APNG of two images."""
     file = io.BytesIO()
     frames = [PIL.Image.effect_noise((40, 30), 50), PIL.Image.effect_noise((40, 30), 90)]
     frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], duration=100)
     return file.getvalue()
 
 
-def two_pictures():
-    """Return a multi-picture file: the index, and a second whole picture behind the first."""
+def two_images():
+    """Return a multi-image file: the index, and a second whole image behind the first."""
     file = io.BytesIO()
     first, second = (PIL.Image.effect_noise((60, 40), deviation).convert("RGB") for deviation in (50, 90))
     first.save(file, "MPO", save_all=True, append_images=[second])
@@ -151,7 +151,7 @@ GOOD = {
     "motion photo": JPEG + b"\0\0\0\x18ftypmp42" + SECRET * 20_000,
     "maker's trailer": JPEG + b"\0" * 9 + SECRET + b"SEFHSEFT",
     "trailer with end markers": JPEG + b"\xff\xd9" * 50_000,
-    "second picture": two_pictures(),
+    "second image": two_images(),
     "two files in one": JPEG + PROGRESSIVE,
     "50 megapixels": wide(8160, 6144),
     "50 megapixels, other": wide(8192, 6144),
@@ -315,12 +315,12 @@ async def scripts(chromium):
 
 
 async def answers_of_the_browser(page, files):
-    """Return what the gate in static/images.js answers to each file."""
+    """Return what the check in static/images.js answers to each file."""
     return await page.evaluate(GATES, list(files), rules())
 
 
 def answer_of_the_job(content):
-    """Return what the gate in core answers; a data URL is decoded before it, as by the form post."""
+    """Return what the check in core answers; a data URL is decoded before it, as by the form post."""
     code, content = check_image(content, allow_text=False)
     if code:
         return [code]
@@ -370,8 +370,8 @@ async def test_both_gates_answer_the_same_to_damaged_files(scripts):
 
 
 @pytest.mark.parametrize("name", GOOD)
-async def test_only_the_picture_is_kept(name):
-    """Nothing of metadata or of another picture is left; pixels are the same; it passes again, unchanged."""
+async def test_only_the_image_is_kept(name):
+    """Nothing of metadata or of another image is left; pixels are the same; it passes again, unchanged."""
     content = check_image(GOOD[name], allow_text=False)[1]
     assert inspect_image(content).content == content
     for trace in (
@@ -391,7 +391,7 @@ async def test_only_the_picture_is_kept(name):
     assert content.count(b"\xff\xd8\xff") <= 1
     if name in NOT_DECODED:
         return
-    # Some files are read by browsers and not by this decoder; the picture in them is the plain one.
+    # Some files are read by browsers and not by this decoder; the image in them is the plain one.
     source = JPEG if name in READ_BY_BROWSERS else GOOD[name]
     before, after = (PIL.Image.open(io.BytesIO(each)) for each in (source, content))
     before.load()
@@ -414,13 +414,13 @@ async def test_only_the_picture_is_kept(name):
     ],
 )
 async def test_of_exif_the_orientation_alone_is_kept(name, orientation):
-    """The picture is shown the same way up, and the segment that says so holds nothing else."""
+    """The image is shown the same way up, and the segment that says so holds nothing else."""
     kept = PIL.Image.open(io.BytesIO(inspect_image(GOOD[name]).content)).getexif()
     assert dict(kept) == ({} if orientation is None else {0x0112: orientation})
 
 
 async def test_fingerprints_do_not_depend_on_metadata():
-    """The same picture with another time, place or film is the same picture."""
+    """The same image with another time, place or film is the same image."""
     marks = {
         inspect_image(GOOD[name]).fingerprint for name in ("plain", "location", "motion photo", "comment")
     }
@@ -459,7 +459,7 @@ async def scale(page, content, **changes):
     return base64.b64decode(text), facts
 
 
-async def test_only_a_picture_above_a_limit_is_scaled(scripts):
+async def test_only_an_image_above_a_limit_is_scaled(scripts):
     """One within the limits keeps its bytes; one above them keeps its way up, and pixels enough to read."""
     turned = PIL.Image.Exif()
     turned[0x0112] = 6
@@ -479,13 +479,13 @@ async def test_only_a_picture_above_a_limit_is_scaled(scripts):
 
 
 async def test_a_64_megapixel_photo_is_scaled(scripts):
-    """Phones whose pictures are a little over the limit are not refused for it."""
+    """Phones whose images are a little over the limit are not refused for it."""
     _scaled, facts = await scale(scripts, make_jpeg(9_248, 6_936))
     assert facts == {"mime": "image/jpeg", "width": 4_000, "height": 3_000, "scaled": True}
 
 
 @pytest.mark.parametrize("reason", ["bytes", "canvas", "decoder"])
-async def test_a_picture_that_cannot_be_scaled_is_refused(scripts, reason):
+async def test_an_image_that_cannot_be_scaled_is_refused(scripts, reason):
     """Never below 2,100 pixels, never by a canvas that changes pixels; the code is the limit's."""
     content, limit = photo(size=(2_400, 1_200)), {"maxPixels": 1_000}
     if reason == "bytes":
