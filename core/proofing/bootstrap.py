@@ -341,7 +341,7 @@ def _settings_problems(layers: Layers, settings: Settings, plugins: PluginManage
         rule = "must name the proxies in front of the web process in production, or be 0 for none"
         problems.append(Problem(layers.origin(["trusted_proxies"]), "trusted_proxies", rule))
     if (proxy := settings.outbound_proxy_url) is not None and not _is_proxy_url(proxy):
-        rule = "must be the http or https URL of a proxy"
+        rule = "must be the http or https URL of a proxy, such as http://proxy.example.gov:3128"
         problems.append(Problem(layers.origin(["outbound_proxy"]), "outbound_proxy", rule))
     problems += fips_problems() if settings.fips_required else []
     return problems + vendor_problems(settings, plugins)

@@ -28,12 +28,15 @@ def libpq_problem(parameters: Mapping[str, Any]) -> str | None:
         # A key may lie in an engine: NAME:ID.
         is_file = path not in ("", _SYSTEM) and not (name == "sslkey" and ":" in path)
         if is_file and (trouble := unreadable(path)):
-            return f"the file that {name} names cannot be read: {trouble}"
+            return f"the file that {name} names cannot be read: {trouble}; correct its path or rights"
     mode = parameters.get("sslmode") or os.environ.get("PGSSLMODE")
     root = parameters.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
     is_missing = mode in _VERIFYING and not root and unreadable(Path("~/.postgresql/root.crt").expanduser())
     if is_missing and (hosts or parameters.get("hostaddr")):
-        return f"sslmode={mode} needs sslrootcert: the file of the root certificates, or {_SYSTEM}"
+        return (
+            f"sslmode={mode} needs a root certificate, and there is none: add sslrootcert=/its/file, or "
+            f"sslrootcert={_SYSTEM} for the authorities that this machine trusts"
+        )
     return None
 
 

@@ -143,7 +143,7 @@ def _problem(
     elif kind == "string_type":
         rule = "must be text"
     else:
-        rule = rule.replace("Input should be", "must be")
+        rule = re.sub("^(Input|String) should", "must", rule)
     source = layers.origin(path)
     return Problem(
         source, ".".join(path) or "settings", rule + _spelling(kind, layers.value(path), path, source)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated, LiteralString
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,8 +30,8 @@ from proofing.contracts.records import KINDS
 from proofing.settings.links import URL, EmailAddress, HTTPSLink, Link, PhoneNumber
 from proofing.settings.values import Host, Proxies, SecretKey
 
-#: What browsers send in the header Origin.
 _MAX_PORT = 65_535
+#: What browsers send in the header Origin.
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 #: Links to pages of this site; ``//host`` would be another site that looks like a page.
 _PATH = re.compile(r"/(?![/\\])[^\s\\]*")
@@ -47,13 +48,24 @@ def _switch(value: object) -> object:
 
 def _all_slots(value: object) -> object:
     """Merge a map of slots over the default, as maps of different layers merge."""
-    return {**_SLOTS, **value} if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    if not _SLOTS.keys() >= value.keys():
+        raise ValueError(f"must name kinds of jobs only: {', '.join(_SLOTS)}")
+    return {**_SLOTS, **value}
+
+
+def _not_blank(text: str) -> str:
+    """Demand something that a page can show."""
+    if not text.strip():
+        raise ValueError("must not be empty; leave the key out for its default")
+    return text
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=0, le=_MAX_PORT)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Percentages = Annotated[dict[str, Annotated[float, Field(ge=0, le=100)]], Field(strict=False)]
 
@@ -169,7 +181,7 @@ class Settings(BaseModel):
     outbound_proxy: SecretStr | None = Field(
         None, description="URL of the forward proxy for vendor calls. Secret, as it may hold a password."
     )
-    partner_name: str = Field(
+    partner_name: Annotated[str, AfterValidator(_not_blank)] = Field(
         "the agency you came from",
         description="Who sent the person, as the pages say it.",
         json_schema_extra=_LIVE,
@@ -368,6 +380,11 @@ class Settings(BaseModel):
         deadline, wait_timeout = self.job_deadline_seconds, self.async_wait_timeout_seconds
         slots = self.worker_slots
         yield "phone_vendors", "must name at least one vendor", bool(self.phone_vendors)
+        yield (
+            "phone_vendors",
+            "must name each vendor once",
+            len(set(self.phone_vendors)) == len(self.phone_vendors),
+        )
         yield "job_deadline_seconds", "must be less than async_wait_timeout_seconds", deadline < wait_timeout
         yield (
             "async_wait_timeout_seconds",
@@ -382,19 +399,20 @@ class Settings(BaseModel):
         for key in ("document_vendor_percentages", "resolution_vendor_percentages"):
             yield key, "must sum to at most 100", sum(getattr(self, key).values()) <= 100  # noqa: PLR2004 - percent
         yield (
-            "worker_slots",
-            "must name kinds of jobs only",
-            slots.keys() == _SLOTS.keys(),
-        )
-        yield (
             "outbound_max_connections",
             "must be at least the sum of worker_slots",
             self.outbound_max_connections >= sum(slots.values()),
         )
         yield (
             "public_url",
-            "must be an origin such as https://proofing.example.gov, without a path",
+            "must be an origin such as https://proofing.example.gov, without a path; ports are 1 to 65535",
             _is_origin(self.public_url),
+        )
+        # Browsers take it for another site than the one without it.
+        yield (
+            "public_url",
+            "the host name must not end with a dot",
+            not any(host.endswith(".") for host in hosts_of(self.public_url)),
         )
         yield (
             "partner_url",

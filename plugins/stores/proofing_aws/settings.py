@@ -1,8 +1,9 @@
 """The settings of the AWS plugin, and the check that what a store needs is set."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from proofing.plugin import ConfigurationError, PluginSettings, Problem, check_hosts, hosts_of
 
@@ -12,8 +13,36 @@ def _has_host(url: str) -> str:
     return url
 
 
-_URL = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+/?$"), AfterValidator(_has_host)]
-_BUCKET = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+def _is(pattern: str, rule: str) -> AfterValidator:
+    """Return a validator of the whole text, whose message is *rule* and not the pattern."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"must be {rule}")
+        return text
+
+    return AfterValidator(check)
+
+
+_URL = Annotated[
+    str,
+    _is(r"https?://[^/?#@\s]+/?", "an http or https URL without a path, such as https://s3.example.gov"),
+    AfterValidator(_has_host),
+]
+_BUCKET = Annotated[
+    str,
+    _is(
+        r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "the name of a bucket: 3 to 63 lowercase letters, digits, dots and hyphens",
+    ),
+]
+_REGION = Annotated[str, _is(r"[a-z0-9-]+", "the code of a region, such as us-east-1")]
+#: Of AWS; other servers that speak S3 have names of their own.
+_AWS_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+_PREFIX = Annotated[
+    str,
+    _is(r"([A-Za-z0-9_.-]+/)*", "empty, or end with a slash and hold letters, digits and _ . - alone"),
+]
 
 
 class AWSSettings(PluginSettings):
@@ -23,14 +52,14 @@ class AWSSettings(PluginSettings):
     connect_timeout_seconds: float = Field(default=2.0, gt=0, le=60)
     deadline_seconds: float = Field(default=5.0, gt=0, le=60)
     image_bucket: _BUCKET | None = None
-    image_prefix: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]+/)*$", max_length=200)
+    image_prefix: _PREFIX = Field(default="", max_length=200)
     kms_deadline_seconds: float = Field(default=1.5, gt=0, le=60)
     kms_endpoint_url: _URL | None = None
     kms_key_id: str | None = Field(default=None, min_length=1, max_length=255)
     probe_at_start: bool = True
     proxy_url: SecretStr | None = None
     read_timeout_seconds: float = Field(default=4.0, gt=0, le=60)
-    region: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
+    region: _REGION | None = None
     s3_addressing: Literal["virtual", "path"] = "virtual"
     s3_endpoint_url: _URL | None = None
     secret_bucket: _BUCKET | None = None
@@ -52,6 +81,14 @@ class AWSSettings(PluginSettings):
         if value is not None and value == info.data.get("image_bucket"):
             raise ValueError("must not be the image_bucket")
         return value
+
+    @model_validator(mode="after")
+    def _region_exists(self) -> Self:
+        """Refuse what is no region of AWS where AWS is asked: its hosts would be unknown."""
+        is_aws = self.s3_endpoint_url is None or self.kms_endpoint_url is None
+        if is_aws and self.region is not None and not _AWS_REGION.fullmatch(self.region):
+            raise ValueError("region must be the code of a region, such as us-east-1")
+        return self
 
 
 def require(value: str | None, key: str) -> str:

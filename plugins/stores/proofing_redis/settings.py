@@ -14,6 +14,7 @@ Server = tuple[str, int]
 
 _DEFAULT_PORT = 6379
 _DEFAULT_SENTINEL_PORT = 26379
+_NODE_RULE = "must name hosts as host:port, with a port from 1 to 65535"
 
 
 class Topology(StrEnum):
@@ -132,7 +133,7 @@ def _node(text: str, default_port: int) -> Server:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("must name hosts as host:port") from None
+        raise ValueError(_NODE_RULE) from None
     if not host or port == 0:
-        raise ValueError("must name hosts as host:port")
+        raise ValueError(_NODE_RULE)
     return host, port or default_port

@@ -33,15 +33,18 @@ def test_hosts_are_judged(hosts):
 def test_a_missing_file_is_named(tmp_path, root, name, mode):
     """By its parameter. With `require` libpq would check no certificate, and say nothing."""
     parameters = {"host": "a", "sslmode": mode, "sslrootcert": root, name: str(tmp_path / "none.pem")}
-    assert (
-        libpq_problem(parameters) == f"the file that {name} names cannot be read: No such file or directory"
+    assert libpq_problem(parameters) == (
+        f"the file that {name} names cannot be read: No such file or directory; correct its path or rights"
     )
 
 
 def test_verification_needs_a_root_certificate(tmp_path, root, monkeypatch):
     """Named in the DSN or a variable, or at the place where libpq looks; over a socket there is no TLS."""
     parameters = {"host": "a", "sslmode": "verify-full"}
-    rule = "sslmode=verify-full needs sslrootcert: the file of the root certificates, or system"
+    rule = (
+        "sslmode=verify-full needs a root certificate, and there is none: add sslrootcert=/its/file, or "
+        "sslrootcert=system for the authorities that this machine trusts"
+    )
     assert libpq_problem(parameters) == rule
     assert libpq_problem({**parameters, "host": "/run/postgresql"}) is None
     assert libpq_problem({**parameters, "host": "", "hostaddr": "127.0.0.1"}) == rule

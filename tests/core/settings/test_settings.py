@@ -132,12 +132,12 @@ def test_all_problems_are_reported_at_once(tmp_path):
 
 def test_rules_between_keys_name_their_key_each(tmp_path):
     """Not the first broken rule alone, and none without the key to look for."""
-    values = "job_deadline_seconds: 100, upload_url_valid_seconds: 999999, worker_slots: {documents: 1}"
+    values = "job_deadline_seconds: 100, upload_url_valid_seconds: 999999, outbound_max_connections: 1"
     output = problems_of(write(tmp_path, f"default: {{{values}}}\n"))
     assert [line.partition(": must")[0] for line in output] == [
         "settings.yaml (default): job_deadline_seconds",
         "settings.yaml (default): upload_url_valid_seconds",
-        "settings.yaml (default): worker_slots",
+        "settings.yaml (default): outbound_max_connections",
     ]
 
 
@@ -150,6 +150,8 @@ def test_rules_between_keys_name_their_key_each(tmp_path):
         ("proofing.example.gov", False),
         ("https://proofing.example.gov/", False),
         ("https://user@proofing.example.gov", False),
+        ("https://proofing .example.gov", False),
+        ("https://proofing.example.gov:99999", False),
     ],
 )
 def test_the_public_url_is_an_origin(tmp_path, url, fine):
@@ -159,6 +161,23 @@ def test_the_public_url_is_an_origin(tmp_path, url, fine):
         assert load(path).public_url == url
     else:
         assert ": public_url: must be an origin" in problems_of(path)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "output"),
+    [
+        ("public_url: https://proofing.example.gov.", "public_url: the host name must not end with a dot"),
+        ("partner_name: ' '", "partner_name: must not be empty; leave the key out for its default"),
+        ("phone_vendors: [mock, acme:phone, mock]", "phone_vendors: must name each vendor once"),
+        (
+            "worker_slots: {documents: 1}",
+            "worker_slots: must name kinds of jobs only: document, resolution, phone",
+        ),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_with_what_to_write(tmp_path, values, output):
+    """Each would start, and be found by the people who are proofed."""
+    assert problems_of(write(tmp_path, f"default: {{{values}}}\n")) == [f"settings.yaml (default): {output}"]
 
 
 @pytest.mark.parametrize(

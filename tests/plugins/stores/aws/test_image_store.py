@@ -328,6 +328,30 @@ def test_hosts_that_cannot_exist_are_refused(key: str, url: str) -> None:
     assert "letmein" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"region": ""}, "must be the code of a region, such as us-east-1"),
+        ({"region": "us-east1"}, "region must be the code of a region, such as us-east-1"),
+        ({"image_bucket": "Example_Images"}, "must be the name of a bucket: 3 to 63 lowercase letters"),
+        ({"s3_endpoint_url": "http://s3 internal:9000"}, "must be an http or https URL without a path"),
+        ({"image_prefix": "images"}, "must be empty, or end with a slash"),
+    ],
+)
+def test_a_wrong_value_is_told_in_words(values: dict[str, str], rule: str) -> None:
+    """No operator must read a pattern."""
+    with pytest.raises(ValidationError, match=f"Value error, {rule}"):
+        AWSSettings.model_validate(values)
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "ap-southeast-2"])
+def test_regions_of_aws_are_taken(region: str) -> None:
+    """Of each of its partitions; another server may call its region anything."""
+    assert AWSSettings.model_validate({"region": region}).region == region
+    elsewhere = {"s3_endpoint_url": "https://s3.example", "kms_endpoint_url": "https://kms.example"}
+    assert AWSSettings.model_validate({"region": "auto", **elsewhere}).region == "auto"
+
+
 def test_plugin_offers_three_stores_and_names_what_is_missing() -> None:
     """Making a store without its setting stops the start and names the key."""
     context = BackendContext(
