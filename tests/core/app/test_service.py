@@ -134,7 +134,7 @@ async def test_a_picture_that_does_not_open_is_timed(process, tmp_path, caplog, 
 
 
 async def test_pictures_that_were_exchanged_in_the_store_are_not_read(process, tmp_path):
-    """Whoever writes to the bucket chooses nothing of what a vendor sees; the attempt is not counted."""
+    """Anyone who writes to the bucket chooses nothing of what a vendor sees; the attempt is not counted."""
     async with process() as running:
         arguments = await upload_pictures(running.service, pictures())
         await running.service.submit_uploads(PERSON, **arguments)
