@@ -3,34 +3,49 @@
     python scripts/coverage_gate.py [versions]
 
 Run by `make coverage` and `make coverage-versions`, which measure first. A part is `core`, `server`, or one
-plugin. Its number is the share of its lines and branches together that ran; a bar is just below what was
-measured when it was set, and only rises. After `make coverage` the lines that did not run are in
-build/coverage/html.
+plugin. It has a bar for the share of its lines and branches together that ran, and may have one for its
+branches alone: among all lines, those that handle errors weigh little. A bar is just below what was measured
+when it was set, and only rises. After `make coverage` the lines that did not run are in build/coverage/html.
 """
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from coverage import Coverage
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "build" / "coverage" / "html"
 JSON = ROOT / "build" / "coverage" / "report.json"
-#: Percent, by part. With everything that `make test` runs.
+
+
+class Bar(NamedTuple):
+    """The least that must run of a part, in percent.
+
+    Attributes:
+        both: of its lines and branches together.
+        branches: of its branches alone; None holds them to nothing of their own.
+    """
+
+    both: float
+    branches: float | None = None
+
+
+#: By part. With everything that `make test` runs.
 BARS = {
-    "core": 95,
-    "plugins/queues/proofing_huey": 91,
-    "plugins/queues/proofing_postgres": 94,
-    "plugins/stores/proofing_aws": 92,
-    "plugins/stores/proofing_local": 94,
-    "plugins/stores/proofing_redis": 91,
-    "plugins/vendors/proofing_mock": 98,
-    "server": 95,
+    "core": Bar(95, branches=95),
+    "plugins/queues/proofing_huey": Bar(91),
+    "plugins/queues/proofing_postgres": Bar(94),
+    "plugins/stores/proofing_aws": Bar(92),
+    "plugins/stores/proofing_local": Bar(94),
+    "plugins/stores/proofing_redis": Bar(91),
+    "plugins/vendors/proofing_mock": Bar(98),
+    "server": Bar(95),
 }
-#: Percent, with the tests of `make test-versions` alone: they leave out the command line and browsers.
-VERSIONS_BARS = {"core": 60}
+#: With the tests of `make test-versions` alone: they leave out the command line and browsers.
+VERSIONS_BARS = {"core": Bar(84, branches=76)}
 _NUMBERS = ("covered_lines", "num_statements", "covered_branches", "num_branches")
 
 
@@ -48,33 +63,37 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if problems else 0
 
 
-def judge(files: Mapping[str, Mapping[str, int]], bars: Mapping[str, float]) -> tuple[list[str], list[str]]:
+def judge(files: Mapping[str, Mapping[str, int]], bars: Mapping[str, Bar]) -> tuple[list[str], list[str]]:
     """Return the lines of the table, and what is wrong.
 
     Args:
         files: the summary of each file in coverage's JSON report, by its path from the root.
-        bars: the least percentage of each part.
+        bars: of each part.
     """
     sums: dict[str, list[int]] = {}
     for name, file in files.items():
         total = sums.setdefault(part_of(name), [0] * len(_NUMBERS))
         for place, number in enumerate(_NUMBERS):
             total[place] += file[number]
-    table = [f"{'Part':<34} {'Lines':>7} {'Branches':>9} {'Both':>7} {'Bar':>5}"]
+    table = [f"{'Part':<34} {'Lines':>7} {'Branches':>9} {'Bar':>5} {'Both':>7} {'Bar':>5}"]
     problems = []
     for part in sorted(sums.keys() | bars.keys()):
         lines_run, lines, branches_run, branches = sums.get(part, (0, 0, 0, 0))
-        both = _percent(lines_run + branches_run, lines + branches)
-        bar = bars.get(part)
-        shown = "" if bar is None else f"{bar:g}"
+        of_branches = _percent(branches_run, branches)
+        of_both = _percent(lines_run + branches_run, lines + branches)
+        both, alone = bars.get(part, (None, None))
         table.append(
-            f"{part:<34} {_percent(lines_run, lines):7.1f} {_percent(branches_run, branches):9.1f} "
-            f"{both:7.1f} {shown:>5}"
+            f"{part:<34} {_percent(lines_run, lines):7.1f} {of_branches:9.1f} {_shown(alone)} "
+            f"{of_both:7.1f} {_shown(both)}"
         )
         if part not in sums:
             problems.append(f"{part}: nothing was measured")
-        elif bar is not None and both < bar:
-            problems.append(f"{part}: {both:.1f} % of lines and branches ran; the bar is {bar:g} %")
+            continue
+        problems += [
+            f"{part}: {share:.1f} % of {what} ran; the bar is {bar:g} %"
+            for share, bar, what in ((of_both, both, "lines and branches"), (of_branches, alone, "branches"))
+            if bar is not None and share < bar
+        ]
     return table, problems
 
 
@@ -82,6 +101,11 @@ def part_of(name: str) -> str:
     """Return the part of the product that the file *name*, from the root, belongs to."""
     root, *below = name.split("/")
     return "/".join([root, *below[:2]]) if root == "plugins" else root
+
+
+def _shown(bar: float | None) -> str:
+    """Return what the table says of a bar; nothing where there is none."""
+    return f"{'' if bar is None else f'{bar:g}':>5}"
 
 
 def _percent(run: int, of: int) -> float:

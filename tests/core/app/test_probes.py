@@ -198,6 +198,28 @@ async def test_a_backend_that_hangs_is_down_and_asked_once():
     await readiness.close()
 
 
+async def test_a_backend_without_a_ping_is_asked_for_a_value():
+    """A store of the smallest contract tells by any of its answers whether it is there."""
+
+    class Loads:
+        def __init__(self, error=None):
+            self.error = error
+
+        async def load(self, _key):
+            if self.error is not None:
+                raise self.error
+
+    assert (await ready(MemoryQueue(), result_store=Loads()).report()).is_ready
+    report = await ready(MemoryQueue(), result_store=Loads(StoreUnavailableError("away"))).report()
+    assert report.down == {"result_store": Trouble.UNAVAILABLE}
+
+
+async def test_a_client_library_that_cancels_its_own_call_is_no_answer():
+    """As some do when a connection breaks; the probe itself goes on."""
+    report = await ready(MemoryQueue(), result_store=Store(asyncio.CancelledError())).report()
+    assert report.down == {"result_store": Trouble.TIMEOUT}
+
+
 async def test_a_process_that_stops_is_not_ready():
     """At once, whatever the last answer was; it still lives."""
     stop, port = asyncio.Event(), free_port()

@@ -133,6 +133,19 @@ async def test_an_image_that_does_not_open_is_timed(process, tmp_path, caplog, w
     assert {name.partition(".")[0] for name in line["timing"]} >= {"download", step}
 
 
+async def test_images_that_were_exchanged_in_the_store_are_not_read(process, tmp_path):
+    """Anyone who writes to the bucket chooses nothing of what a vendor sees; the attempt is not counted."""
+    async with process() as running:
+        arguments = await upload_images(running.service, images())
+        await running.service.submit_uploads(PERSON, **arguments)
+        for path in (tmp_path / "local" / "images").rglob("*"):
+            if path.is_file():
+                path.write_bytes(path.read_bytes()[::-1])
+        (record,) = await running.drain()
+        assert (record.end_state, record.outcome) == (EndState.DECRYPT_ERROR, Outcome.UNKNOWN)
+        assert (await running.service.limit(PERSON, "idv_doc_auth")).remaining == 5
+
+
 async def test_text_encrypted_in_place_of_an_image_is_refused(process):
     """A data URL that was encrypted as text is not an image; the page gets the side."""
     async with process(mock={"latency_seconds": 0}) as running:
@@ -458,6 +471,54 @@ async def test_a_submit_that_failed_never_runs(process, monkeypatch, flushed, ac
         again = await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         assert again != message.result_id
         assert (await running.service.limit(PERSON, "proof_address")).remaining == 4
+
+
+async def test_a_job_that_reaches_its_queue_late_is_canceled_there(process):
+    """A queue that cannot keep a job out is asked until the job is there, though it answers all the time."""
+    async with process(deadlines=Deadlines(undo_wait_seconds=0.01)) as running:
+        queue, enqueue, cancel = running.queue, running.queue.enqueue, running.queue.cancel
+        queue.capabilities = queue.capabilities - {Capability.WITHDRAW}
+        sent, answers = [], []
+
+        async def lose(messages, **_more):
+            sent.extend(messages)
+            raise QueueUnavailableError("the answer is lost")
+
+        async def count(result_id):
+            answers.append(await cancel(result_id))
+            return answers[-1]
+
+        queue.enqueue, queue.cancel = lose, count
+        with pytest.raises(QueueUnavailableError):
+            await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
+        await eventually(lambda: len(answers) >= 2)
+        await enqueue(sent)
+        await eventually(lambda: answers[-1])
+        assert queue.waiting == []
+        assert not any(answers[:-1])
+
+
+async def test_calling_off_goes_on_where_the_store_stopped_it(process, monkeypatch):
+    """The mark was set, the end was not written: tried again, it is not taken for the mark of a worker."""
+    async with process(deadlines=Deadlines(publish_wait_seconds=0.01)) as running:
+        results = running.runtime.backends.results
+        finish = results.finish
+        result_id = running.service.new_result_id()
+
+        async def away(*_arguments, **_more):
+            monkeypatch.setattr(results, "finish", finish)
+            raise StoreUnavailableError("away")
+
+        async def lose(_messages, **_more):
+            monkeypatch.setattr(results, "finish", away)
+            raise QueueUnavailableError("the answer is lost")
+
+        monkeypatch.setattr(running.queue, "enqueue", lose)
+        with pytest.raises(QueueUnavailableError):
+            await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT, result_id=result_id)
+        record = await running.service.status(PERSON, result_id, JobKind.PHONE)
+        assert record.end_state is EndState.CANCELED
+        assert (await running.service.limit(PERSON, "proof_address")).remaining == 5
 
 
 async def test_a_job_that_began_before_it_was_called_off_is_the_attempt(process, monkeypatch):

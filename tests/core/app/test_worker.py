@@ -76,6 +76,30 @@ async def test_what_a_queue_raises_comes_out_as_it_is(process):
         assert asyncio.all_tasks() == before
 
 
+class Uploads:
+    """Knows of no object whether it is over: its store is away."""
+
+    async def is_over(self, _object_key):
+        """Ask the store."""
+        raise StoreUnavailableError("away")
+
+
+async def test_without_the_result_store_the_age_of_a_picture_decides(process, caplog):
+    """A sweep goes on: what is not known to be over is younger than its age, or deleted by it."""
+    known = []
+
+    class Aged:
+        async def sweep(self, *, older_than_seconds, is_over):
+            known.append(await is_over("captures/a"))
+            return 0
+
+    async with process() as running:
+        parts = replace(running.runtime.parts, images=Aged())
+        await Worker(parts, runner=None, uploads=Uploads()).sweep()
+    assert known == [False]
+    assert "images_swept" not in [record.getMessage() for record in caplog.records]
+
+
 async def test_the_first_signal_drains_and_the_second_ends():
     """SIGTERM sets the event; another cancels the task that waits."""
     loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from proofing.base import cpu_child, cpu_process
 from proofing.base.cpu_pool import CPUPool, _Turns
 from proofing.base.errors import CPUFailure, CPUWorkError, PluginError
 from proofing.base.logs import JSONFormatter
@@ -201,6 +202,7 @@ HOSTILE = {
     "recursion": ("recurse", b"", None, {}, {CPUFailure.RAISED}),
     "deep JSON": ("nest", b"", 100, {}, {CPUFailure.ANSWER}),
     "large JSON": ("echo_text", b"", 40_000, {}, {CPUFailure.ANSWER}),
+    "answer of no kind": ("forge", b"", "x\0\0\0\0\0\0\0\x0f", {}, {CPUFailure.ANSWER}),
     "half an answer": ("forge", b"", "b", {}, {CPUFailure.ANSWER}),
     "two answers": ("forge", b"", "j\0\0\0\0\0\0\0\x011", {}, {CPUFailure.ANSWER}),
     "endless answer": ("flood", b"", None, {}, {CPUFailure.ANSWER}),
@@ -316,14 +318,16 @@ async def test_packages_take_turns():
     assert order == [("flood", 0), ("flood", 1), ("other", 0), ("flood", 2), ("flood", 3)]
 
 
-async def test_a_canceled_wait_loses_no_turn():
+@pytest.mark.parametrize("came_before", [False, True])
+async def test_a_canceled_wait_loses_no_turn(came_before):
     """Neither its own, nor one that came in the same moment."""
     turns = _Turns(1)
     await turns.wait("a")
     early, late = (asyncio.create_task(turns.wait("a")) for _ in range(2))
     await asyncio.sleep(0)
-    early.cancel()
-    turns.release()
+    steps = [early.cancel, turns.release]
+    for step in reversed(steps) if came_before else steps:
+        step()
     await asyncio.wait([early, late])
     assert (early.cancelled(), late.cancelled()) == (True, False)
     turns.release()
@@ -384,6 +388,14 @@ async def test_a_process_has_as_many_children_as_its_settings_say(process):
         assert CPU_CHILDREN._value.get() == before
     async with process() as started:
         assert 1 <= started.runtime.parts.clients.cpu._most <= 4
+
+
+def test_where_no_system_tells_which_cpus_are_ours_all_of_them_count(monkeypatch):
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    for count, most in ((2, 2), (64, 4), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
+        assert CPUPool()._most == most
 
 
 PARENT = """
@@ -503,6 +515,44 @@ def require_landlock(missing):
     """Skip the test where files cannot be taken from a child."""
     if "files" in missing:
         pytest.skip("this kernel has no Landlock")
+
+
+# What a program that breaks the protocol can do to its parent
+
+REPLACED = """
+import json, os, signal, struct, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def say(value):
+    content = json.dumps(value).encode()
+    os.write(1, struct.pack(">I", len(content)) + content)
+say({"ready": True, "missing": []})
+{then}
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "failure"),
+    [
+        ('say({"code": None})', CPUFailure.START),  # the system refuses forks
+        ("os.write(1, b'\\xff' * 64)", CPUFailure.ANSWER),
+        ('say({"code": -signal.SIGALRM})', CPUFailure.TIME),
+        ('say({"code": -signal.SIGKILL})', CPUFailure.MEMORY),
+        ("sys.exit()", CPUFailure.CRASH),
+    ],
+)
+async def test_a_child_that_serves_no_more_is_ended(pool, monkeypatch, tmp_path, then, failure):
+    """Its last word is the cause; one that does not take SIGTERM is killed."""
+    program = tmp_path / "child.py"
+    program.write_text(REPLACED.replace("{then}", then))
+    with monkeypatch.context() as replaced:
+        replaced.setattr(cpu_child, "__file__", str(program))
+        replaced.setattr(cpu_process, "_STOP_SECONDS", 0.01)
+        task = asyncio.create_task(failure_of(pool, "describe"))
+        child = await eventually(lambda: next(iter(pool._busy), None))
+        assert await task is failure
+        await eventually(lambda: child.has_ended)
+    assert await call(pool, "describe", b"ab") == {"bytes": 2, "args": None}
 
 
 # What an operator sees

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,6 +63,54 @@ async def test_who_does_not_stop_in_time_is_killed():
     async with asyncio.timeout(30):
         await serving._stop([child], 0.01)
     assert child.returncode == -9
+
+
+class Ended:
+    """A process of `run`, which has ended with *returncode*; None: it runs."""
+
+    def __init__(self, returncode=None):
+        self.returncode = returncode
+
+    async def wait(self):
+        if self.returncode is None:
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("worker", "web", "code", "said"),
+    [
+        (3, None, 3, "a worker exited unexpectedly with status 3; see the log"),
+        (None, 0, 1, "the web server exited unexpectedly with status 0; see the log"),
+        (None, -9, 1, "the web server exited unexpectedly with status -9; see the log"),
+        (None, None, 1, "the web server did not become ready; see the log"),
+    ],
+)
+async def test_run_ends_with_the_first_process_that_does(capsys, worker, web, code, said):
+    """And says which, so that a supervisor starts all anew and an operator knows where to look."""
+
+    async def never_ready():
+        return False
+
+    async with asyncio.timeout(10):
+        children = [Ended(worker), Ended(web)]
+        assert await serving._watch(children, never_ready(), asyncio.Event(), "ready", 0.0) == code
+    assert capsys.readouterr() == ("", f"proofing: {said}\n")
+
+
+async def test_run_does_not_wait_forever_for_its_server(monkeypatch):
+    """One that answers with an error is not ready; its time is over when it has been asked once."""
+    asked = []
+
+    async def refuse(reader, writer):
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+        writer.close()
+
+    clock = SimpleNamespace(monotonic=lambda: float("inf") if asked else 0.0)
+    monkeypatch.setattr(serving, "time", clock)
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        assert not await serving._ready("127.0.0.1", server.sockets[0].getsockname()[1])
+    assert set(asked) == {b"GET /healthz HTTP/1.1\r\n"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-from proofing.cli import main
+from proofing.cli import main, smoke
 from proofing.cli.smoke import Answers, Walk, make_image
 from proofing.contracts.applicant import parse_ssn
 from proofing.contracts.images import Side
@@ -20,12 +20,29 @@ ORIGIN = "http://localhost:8000"
 STEPS = ["consent", "document", "ssn", "resolution", "phone"]
 
 
-async def walk(running, **typed):
-    """Walk over the application of a running process, whose queue works alongside."""
+class Broken(httpx.AsyncBaseTransport):
+    """Passes requests on to *app*, save those to a path like *path*, which get *answer*."""
+
+    def __init__(self, app, path, answer):
+        self._app = httpx.ASGITransport(app=app)
+        self._path = path
+        self._answer = answer
+
+    async def handle_async_request(self, request):
+        if re.fullmatch(self._path, request.url.path):
+            return self._answer()
+        return await self._app.handle_async_request(request)
+
+
+async def walk(running, broken="", answer=None, **typed):
+    """Walk over the application of a running process, whose queue works alongside.
+
+    Paths like *broken* get *answer* in place of the application's.
+    """
     stop = asyncio.Event()
     queue = running.queue
     work = asyncio.create_task(queue.work(running.runtime.runner, slots={}, stop=stop, drain_seconds=0))
-    transport = httpx.ASGITransport(app=make_app(running.service))
+    transport = Broken(make_app(running.service), broken, answer)
     documents = {side: (make_image(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
     try:
         async with (
@@ -77,6 +94,32 @@ async def test_the_walk_stops_where_it_is_led_astray(process):
     assert (last["step"], last["outcome"]) == ("phone", "failed")
     assert "in place of /done" in last["detail"]
     assert "7035555555" not in json.dumps(report)
+
+
+@pytest.mark.parametrize(
+    ("path", "step", "detail"),
+    [
+        ("/", "consent", "/ was answered with HTTP 503"),
+        ("/api/uploads", "document", "/api/uploads was answered with HTTP 503"),
+        ("/uploads/.+", "document", "the upload was answered with HTTP 503"),
+        ("/api/jobs/.+", "document", "the job did not end"),
+    ],
+)
+async def test_an_error_of_the_server_ends_the_walk_where_it_is(process, monkeypatch, path, step, detail):
+    """A monitor alarms with the step, and with what the server answered."""
+    monkeypatch.setattr(smoke, "_TIMEOUT_SECONDS", 0.0)
+    async with process() as running:
+        report = await walk(running, path, lambda: httpx.Response(503))
+    assert not report["passed"]
+    assert [one["outcome"] for one in report["steps"]] == ["passed"] * (len(report["steps"]) - 1) + ["failed"]
+    assert (report["steps"][-1]["step"], report["steps"][-1]["detail"]) == (step, detail)
+
+
+async def test_a_page_that_is_another_ends_the_walk(process):
+    """As that of a load balancer, which answers well with a page of its own."""
+    async with process() as running:
+        report = await walk(running, "/consent", lambda: httpx.Response(200, text="<form action=/>Soon"))
+    assert (report["passed"], report["steps"][0]["detail"]) == (False, "/consent has no form for /consent")
 
 
 @pytest.mark.parametrize("form", [["--json"], []])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from proofing.base.errors import EncryptionError, StoreUnavailableError
 from proofing.contracts.images import Side
 from proofing.contracts.stores import DataKey
+from proofing.crypto import data_keys
 from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import (
     KeyRing,
@@ -219,6 +220,30 @@ async def test_an_unwrapping_that_fails_fails_for_all_who_wait_and_is_tried_agai
     assert await reader.open(blob, CONTEXT) == b"x"
 
 
+async def test_of_many_data_keys_the_last_ones_are_remembered(monkeypatch):
+    """A worker that reads messages of many hosts keeps a bounded number of keys in memory."""
+    monkeypatch.setattr(data_keys, "_UNWRAPPED_KEYS", 2)
+    service = CountingKeyService()
+    blobs = [await make_sealer(service).seal(b"x", CONTEXT) for _ in range(3)]
+    reader = make_sealer(service, data_key_max_messages=100)
+    for blob in (*blobs, blobs[2], blobs[1]):
+        await reader.open(blob, CONTEXT)
+    assert service.unwrapped == 3
+    await reader.open(blobs[0], CONTEXT)
+    assert service.unwrapped == 4
+
+
+def test_a_process_that_ends_while_a_key_is_made_ends_quietly(caplog):
+    """The call is canceled with its loop, and that is no error for anybody to read."""
+
+    async def leave():
+        waiting = asyncio.create_task(make_sealer(HaltingKeyService()).seal(b"x", CONTEXT))
+        await asyncio.wait([waiting], timeout=0)
+
+    asyncio.run(leave())
+    assert not caplog.records
+
+
 async def test_without_reuse_every_message_has_its_own_data_key():
     """With a bound of one, nothing is remembered."""
     service = CountingKeyService()
@@ -259,6 +284,8 @@ async def test_an_image_opens_for_its_slot_and_side_only():
         arguments = {"key": key, "iv": iv, "slot": "s1", "side": Side.FRONT} | change
         with pytest.raises(EncryptionError):
             await open_image(body, **arguments)
+    with pytest.raises(EncryptionError):
+        await open_image(body[:15], key, iv, slot="s1", side=Side.FRONT)  # shorter than a tag
 
 
 def test_keys_of_the_wrong_length_are_refused():

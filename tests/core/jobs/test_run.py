@@ -251,6 +251,9 @@ async def test_a_broken_descriptor_is_a_broken_plugin(begin, changes):
         ({"hosts": lambda _settings: {None}}, "hosts must return a set of host names"),
         ({"timeout_seconds": lambda _settings: float("nan")}, "a positive number"),
         ({"timeout_seconds": lambda _settings: 0}, "a positive number"),
+        ({"max_response_bytes": 0}, "a positive number of bytes"),
+        ({"max_response_bytes": "5 MB"}, "a positive number of bytes"),
+        ({"tls": lambda _settings: "client.pem"}, "tls must return a TLSSettings or None"),
     ],
 )
 async def test_a_descriptor_that_bounds_nothing_is_reported(begin, changes, said):

@@ -92,6 +92,19 @@ async def test_streams_in_and_out():
     assert b"bytes" in vendor.requests[0].content
 
 
+async def test_a_service_of_the_query_protocol():
+    """Its body is a text, not bytes."""
+    answer = (
+        "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>"
+        "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+    )
+    vendor = FakeVendor(lambda _request: httpx.Response(200, text=answer))
+    context, client = context_of(vendor, "sts"), service("sts")
+    found = await carried(context, client, lambda client: client.get_caller_identity())
+    assert found["Account"] == "123456789012"
+    assert b"Action=GetCallerIdentity" in vendor.requests[0].content
+
+
 async def test_an_error_of_the_service_is_botocores():
     """The adapter translates it, by the code."""
     error = {"__type": "ThrottlingException", "message": "slow down"}

@@ -268,6 +268,13 @@ def test_a_refused_image_is_named(status):
     assert not verdict.passed
 
 
+def test_two_pictures_refused_alike_have_one_reason():
+    """Each side has its code, and the page one sentence."""
+    verdict = judge(answer(image_failures={Side.FRONT: 438, Side.BACK: 438}))
+    assert verdict.fields == dict.fromkeys((Side.FRONT, Side.BACK), IMAGE_FAILURES[438])
+    assert verdict.reasons == (IMAGE_FAILURES[438],)
+
+
 @pytest.mark.parametrize(
     ("doc_auth_result", "outcome", "passed"),
     [

@@ -121,6 +121,7 @@ def test_a_jpeg_of_which_only_the_thumbnail_is_whole_is_truncated():
         (make_png(10, 0), "truncated"),
         (PNG[:8] + chunk(b"IDAT", b"x") + PNG[8:], "truncated"),
         (PNG[:33] + PNG[8:], "truncated"),
+        (PNG[:33] + chunk(b"CgBI", b"x") + PNG[33:], "not_an_image"),
         (PNG[:33] + chunk(b"IEND", b""), "truncated"),
         (PNG[:8] + chunk(b"IHDR", b"\x00" * 12) + PNG[33:], "truncated"),
         (PNG[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 9, 3, 2, 0, 0, 0)) + PNG[33:], "truncated"),

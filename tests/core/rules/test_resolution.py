@@ -306,9 +306,8 @@ def test_any_time_out_counts():
 
 def test_errors_merge_by_attribute_in_the_order_of_the_stages():
     """Each attribute lists who disagreed; one shared answer is counted once; unknown names are not kept."""
-    shared = resolution(
-        FAILED, attributes={"ssn": Match.MISMATCH, "dob": Match.UNAVAILABLE, "Mary Smith": Match.MISMATCH}
-    )
+    unknown = dict.fromkeys(("Mary Smith", "1 Fake Rd"), Match.MISMATCH)
+    shared = resolution(FAILED, attributes={"ssn": Match.MISMATCH, "dob": Match.UNAVAILABLE, **unknown})
     office = state_id(
         FAILED, attributes={"dob": Match.MISMATCH, "first_name": Match.MATCH, "city": Match.NOT_CHECKED}
     )

@@ -103,6 +103,40 @@ async def test_a_broken_session_is_none(process, name):
         assert await store.load("session") is None
 
 
+async def test_a_session_ends_with_its_total_time(process):
+    """However often it is used: it is not begun anew, and a change is not kept."""
+    async with process() as running:
+        store = running.service._sessions
+        await store.save("begun", make_session(created_at=0.0))
+        assert await store.load("begun") is None
+        data = make_session()
+        await store.save("used", data)
+        data.created_at = 0.0
+        assert await store.update("used", data, expected=data.version) is None
+        assert await store.load("used") is None
+
+
+def test_a_typed_address_replaces_all_of_the_document_s():
+    """An apartment of the old address would make the new one wrong."""
+    old = {"address1": "1 Old St", "address2": "Apt 5", "city": "Old", "state": "MT", "zipcode": "59010"}
+    new = {"address1": "2 New St", "city": "New", "state": "VA", "zipcode": "20171"}
+    document = ReadDocument(applicant=Applicant(first_name="FAKEY", **old), needs_confirmation=False)
+    assert make_session(document=document).applicant == Applicant(first_name="FAKEY", **old)
+    assert make_session(document=document, typed=Applicant(**new)).applicant == Applicant(
+        first_name="FAKEY", **new
+    )
+
+
+def test_a_session_remembers_its_last_jobs_only():
+    """By which an operator finds them; a session with many attempts does not grow."""
+    data = make_session()
+    names = [f"r{number:02}" for number in range(30)]
+    for name in names:
+        data.add_pending(PendingJob(kind=JobKind.PHONE, result_id=name, submitted_at=1.0))
+    assert list(data.recent) == names[-len(data.recent) :]
+    assert len(data.recent) < len(names)
+
+
 def test_printing_shows_nothing_of_the_person():
     """Neither the session nor its parts."""
     data = full_session()

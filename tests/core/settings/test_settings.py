@@ -435,6 +435,14 @@ def test_maps_in_variables(tmp_path, text):
     }
 
 
+@pytest.mark.parametrize("text", ["mock", "5", '["mock", 50]'])
+def test_a_variable_that_is_no_map_is_told_with_its_spelling(tmp_path, text):
+    """By example, with the variable's own name."""
+    (output,) = problems_of(write(tmp_path, "default: {}\n"), {"PROOFING_DOCUMENT_VENDOR_PERCENTAGES": text})
+    example = """write PROOFING_DOCUMENT_VENDOR_PERCENTAGES='{"a": 1}', or one variable for each key"""
+    assert output.endswith(f"must be a map; {example}")
+
+
 @pytest.mark.parametrize("number", ["0200", "-017", "00"])
 def test_a_variable_with_an_octal_number_is_reported_with_its_spelling(tmp_path, number):
     """For a whole number and for one with a fraction."""
