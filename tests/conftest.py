@@ -93,7 +93,8 @@ class SharedByFolder:
         """End what the next test cannot ask for; should a later one do so, pytest starts it anew."""
         if nextitem is None:
             return  # the session ends, and everything with it
-        over = [one for one in self._shared if one[0].node not in nextitem.listchain()]
+        known = nextitem.listchain()
+        over = [one for one in self._shared if one[0].node not in known]
         self._shared = [one for one in self._shared if one not in over]
         for fixturedef, request in reversed(over):
             fixturedef.finish(request)
