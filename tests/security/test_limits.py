@@ -16,7 +16,7 @@ from proofing_devtools.sessions import DOCUMENT, SSN, make_session
 
 CASES = {
     "test_exactly_the_maximum_passes": (200, 2_000),
-    "test_paid_steps_answer_503_without_redis": (20, 200),
+    "test_paid_steps_answer_503_without_redis": (200, 200),
 }
 MAXIMUM = 10
 
