@@ -47,7 +47,7 @@ def make_ssl_context(
 
 
 def check_tls(tls: TLSSettings | None) -> None:
-    """Raise what `make_ssl_context` would; without the public authorities, which take 20 ms to load."""
+    """Raise what `make_ssl_context` would; without the public authorities, which take 40 ms to load."""
     make_ssl_context(tls, partial(ssl.SSLContext, ssl.PROTOCOL_TLS_CLIENT))
 
 
