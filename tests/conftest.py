@@ -72,6 +72,39 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FolderSch
     return FolderScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+class SharedByFolder:
+    """Ends what the tests of a folder or file share (fixtures of the session) with the last of these tests.
+
+    Else all of it would run alongside all later tests; an idle product takes more than a hundredth of a core.
+    """
+
+    def __init__(self) -> None:
+        self._shared: list[tuple[pytest.FixtureDef[object], pytest.FixtureRequest]] = []
+
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> None:
+        """Note it, and leave the rest to pytest."""
+        if fixturedef.scope == "session" and fixturedef.node is not None:
+            self._shared.append((fixturedef, request))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> None:
+        """End what the next test cannot ask for; should a later one do so, pytest starts it anew."""
+        if nextitem is None:
+            return  # the session ends, and everything with it
+        known = nextitem.listchain()
+        over = [one for one in self._shared if one[0].node not in known]
+        self._shared = [one for one in self._shared if one not in over]
+        for fixturedef, request in reversed(over):
+            fixturedef.finish(request)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have pytest call `SharedByFolder` for fixtures of the session, of which it tells no conftest.py."""
+    config.pluginmanager.register(SharedByFolder())
+
+
 def pytest_sessionfinish() -> None:
     """Save what coverage.py measured: xdist kills a process that takes more than 10 s to end."""
     if measured := Coverage.current():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -18,6 +19,9 @@ from proofing.testing.processes import free_port, is_healthy, start_process
 FROM_ONE_ADDRESS = {
     f"client_{counted}_max_attempts": 100_000 for counted in ("document", "phone", "resolution", "session")
 }
+#: What clients of a product verify, since it speaks HTTP without TLS: httpx would load the public authorities
+#: for each of them, which takes 40 ms.
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _READY_SECONDS = 180.0  # twenty times what an idle machine takes; a busy one starts processes slowly
 _STOP_SECONDS = 60.0
 _LOOK_SECONDS = 0.05

@@ -17,6 +17,7 @@ from proofing.cli.smoke import Answers, Walk, make_image
 from proofing.contracts.images import Side
 from proofing.testing.lines import read_lines
 from proofing.testing.processes import free_port
+from proofing_devtools.product import NO_AUTHORITIES
 from proofing_devtools.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, running_services
 from proofing_devtools.shape import ProductionShape
 
@@ -91,6 +92,7 @@ class Shape(ProductionShape):
             base_url=self.url,
             timeout=60.0,
             trust_env=False,
+            verify=NO_AUTHORITIES,
             headers={"origin": self.url},
             follow_redirects=True,
         )

@@ -12,11 +12,13 @@ import yaml
 from proofing import bootstrap
 from proofing.bootstrap import Runtime
 from proofing.jobs.run import JobRun
+from proofing.registry.plugins import find_installed
 from proofing.testing.memory_queue import MemoryQueue
 from proofing_devtools.product import FROM_ONE_ADDRESS
 from proofing_server.app import make_app
 
 ORIGIN = "http://localhost:8000"
+INSTALLED = find_installed()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -79,7 +81,7 @@ def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., As
 
         with monkeypatch.context() as patch:
             patch.setattr(JobRun, "ask", counted)
-            configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
+            configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"}, installed=INSTALLED)
             backends = bootstrap.make_backends(configuration, "run", queue=queue)
             async with bootstrap.start(configuration, "run", backends) as started:
                 yield Process(started, queue, asked)

@@ -30,9 +30,9 @@ from proofing_devtools.sessions import make_session
 
 CASES = {
     "test_no_iv_meets_its_key_twice": (100_000, 1_000_000),
-    "test_waiting_jobs_survive_embedded": (200, 1_000),
-    "test_processes_of_both_keys_understand_each_other": (200, 1_000),
-    "test_waiting_jobs_survive_in_the_production_shape": (200, 500),
+    "test_waiting_jobs_survive_embedded": (100, 1_000),
+    "test_processes_of_both_keys_understand_each_other": (100, 1_000),
+    "test_waiting_jobs_survive_in_the_production_shape": (50, 500),
 }
 WAIT_SECONDS = 240.0  # less than jobs may wait
 

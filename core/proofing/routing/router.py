@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import ProoferKind
-from proofing.outbound.tls import make_ssl_context
+from proofing.outbound.tls import check_tls
 from proofing.registry.plugins import PluginManager
 from proofing.registry.proofers import LoadedProofer
 from proofing.settings import LiveSettings, Settings
@@ -125,7 +125,7 @@ def validate_vendors(settings: Settings, plugins: PluginManager) -> list[Problem
         for name in names:
             try:
                 loaded = _named(plugins, kind, name)
-                make_ssl_context(loaded.policy().tls)
+                check_tls(loaded.policy().tls)
                 _ = loaded.proofer
             except PluginError as error:
                 problems.append(Problem("settings", key, str(error)))

@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 from proofing.base.errors import Cause, PluginError, VendorError
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.outbound.client import OutboundClient, OutboundPolicy
-from proofing.outbound.tls import make_ssl_context
+from proofing.outbound.tls import check_tls, make_ssl_context
 from proofing.outbound.transport import OutboundTransport
 from proofing.testing.vendor_checks import caused_by
 
@@ -165,15 +165,16 @@ def test_a_private_authority_replaces_the_public_ones():
     assert context.check_hostname
 
 
+@pytest.mark.parametrize("use", [make_ssl_context, check_tls])
 @pytest.mark.parametrize("field", ["ca", "certificate", "key"])
 @pytest.mark.parametrize("value", ["/nowhere/a-secret.pem", "-----BEGIN NONSENSE-----\na-secret"])
-def test_what_cannot_be_used_names_the_setting_and_no_value(field, value):
+def test_what_cannot_be_used_names_the_setting_and_no_value(use, field, value):
     """The value may be a secret, and a path may tell of the host."""
     authority = Authority("private")
     certificate, key = authority.issue("proofing")
     values = {"ca": authority.pem, "certificate": certificate, "key": key, field: value}
     with pytest.raises(PluginError, match=rf"tls\.{field}") as caught:
-        make_ssl_context(TLSSettings(**{**values, "key": SecretStr(values["key"])}))
+        use(TLSSettings(**{**values, "key": SecretStr(values["key"])}))
     assert "a-secret" not in str(caught.value)
 
 
@@ -182,7 +183,19 @@ def test_a_key_of_another_certificate_is_refused():
     authority = Authority("private")
     (certificate, _), (_, key) = authority.issue("one"), authority.issue("two")
     with pytest.raises(PluginError, match="belong together"):
-        make_ssl_context(TLSSettings(certificate=certificate, key=SecretStr(key)))
+        check_tls(TLSSettings(certificate=certificate, key=SecretStr(key)))
+
+
+def test_a_check_loads_no_public_authorities(monkeypatch):
+    """They would take most of a start, since each vendor is checked."""
+
+    def load(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", load)
+    certificate, key = Authority("private").issue("proofing")
+    check_tls(None)
+    check_tls(TLSSettings(certificate=certificate, key=SecretStr(key)))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from proofing.testing.canary import Canary, grep_paths
 from proofing.testing.processes import free_port
 from proofing_devtools.capture import DEVICE
 from proofing_devtools.collector import CollectedSpan, running_collector
-from proofing_devtools.product import Product
+from proofing_devtools.product import NO_AUTHORITIES, Product
 from proofing_devtools.services import running_services
 
 #: Rounds through all causes.
@@ -57,6 +57,7 @@ async def walk(product, guest) -> tuple[dict, list[httpx.Headers]]:
         headers={"origin": product.url},
         follow_redirects=True,
         timeout=90,
+        verify=NO_AUTHORITIES,
         event_hooks={"response": [keep]},
     ) as client:
         report = await guest.cause.walk(client, answers).run()
