@@ -11,6 +11,7 @@ always falls into the same bucket, so the choice is sticky without being stored.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.contracts.records import JobKind
@@ -100,15 +101,20 @@ class Router:
 
     def is_available(self, discriminator: str) -> bool:
         """Tell whether the flow can be offered: it is on, and no vendor of its first steps is out."""
-        return self._live.current.idv_available and not any(
+        settings = self._live.current
+        if all(status is VendorStatus.OPERATIONAL for status in settings.vendor_status.values()):
+            # Nearly always; asked by every request, before anybody's vendor need be chosen.
+            return settings.idv_available
+        return settings.idv_available and not any(
             self.explain(kind, discriminator).is_in_outage
             for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
         )
 
     def uses_mocks(self) -> bool:
         """Tell whether a vendor of the settings in force is a mock: then this is a test system."""
-        return any(
-            (loaded := self._plugins.proofers.get((kind, name))) is not None and loaded.is_mock
+        mocks = {vendor for vendor, loaded in self._plugins.proofers.items() if loaded.is_mock}
+        return bool(mocks) and any(
+            (kind, name) in mocks
             for _key, kind, names in _named_vendors(self._live.current)
             for name in names
         )
@@ -199,6 +205,7 @@ def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[
     return sorted(found)
 
 
+@cache
 def _is_ordered(kind: ProoferKind) -> bool:
     """Tell whether the settings name several vendors of a *kind*, asked in their order until one succeeds."""
     return f"{kind}_vendors" in Settings.model_fields
