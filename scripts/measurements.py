@@ -1,6 +1,8 @@
 """Write docs/reference/measurements.md from the reports in bench/results.
 
 python scripts/measurements.py
+
+What must be known to read a table is in a file of its report's name, such as bench/results/flow.md.
 """
 
 import json
@@ -50,6 +52,8 @@ def main() -> None:
         if path.exists():
             target = "chaos" if name in _OF_CHAOS else f"bench-{name}"
             parts.append(f"## {title}\n\n`make {target}`\n\n{render(json.loads(path.read_text()))}")
+            if (notes := path.with_suffix(".md")).exists():
+                parts.append(notes.read_text())
     PAGE.write_text("\n".join(parts))
     print(f"Wrote {PAGE.relative_to(ROOT)}.")
 

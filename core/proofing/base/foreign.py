@@ -93,8 +93,13 @@ def _guarded(function: Callable[..., Any], unavailable: type[UnavailableT], name
 
         @functools.wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
-            with translated(unavailable, name):
+            # Not `translated`: `now` is asked several times a request, and a generator costs a microsecond.
+            try:
                 return function(*args, **kwargs)
+            except _PASSING:
+                raise
+            except Exception as error:  # noqa: BLE001 - as below
+                raise _translate(error, unavailable, name) from None
 
         return called
 
@@ -103,7 +108,7 @@ def _guarded(function: Callable[..., Any], unavailable: type[UnavailableT], name
     @functools.wraps(function)
     async def awaited(*args: Any, **kwargs: Any) -> Any:
         call = function(*args, **kwargs)
-        # Not `translated`: this is on the way of every enqueue, and a generator costs a microsecond.
+        # Not `translated` either: this is on the way of every enqueue.
         try:
             return await call
         except _PASSING:

@@ -11,6 +11,7 @@ always falls into the same bucket, so the choice is sticky without being stored.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.contracts.records import JobKind
@@ -100,15 +101,20 @@ class Router:
 
     def is_available(self, discriminator: str) -> bool:
         """Return whether the flow can be offered: it is on, and no vendor of its first steps is out."""
-        return self._live.current.idv_available and not any(
+        settings = self._live.current
+        if all(status is VendorStatus.OPERATIONAL for status in settings.vendor_status.values()):
+            # Nearly always the case, and every request comes here.
+            return settings.idv_available
+        return settings.idv_available and not any(
             self.explain(kind, discriminator).is_in_outage
             for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
         )
 
     def uses_mocks(self) -> bool:
         """Return whether a vendor of the settings in effect is a mock: then this is a test system."""
-        return any(
-            (loaded := self._plugins.proofers.get((kind, name))) is not None and loaded.is_mock
+        mocks = {vendor for vendor, loaded in self._plugins.proofers.items() if loaded.is_mock}
+        return bool(mocks) and any(
+            (kind, name) in mocks
             for _key, kind, names in _named_vendors(self._live.current)
             for name in names
         )
@@ -210,6 +216,7 @@ def _job_switch(kind: ProoferKind) -> str:
     return "doc_auth_enable_presigned_s3_urls" if kind is ProoferKind.DOCUMENT else "ruby_workers_idv_enabled"
 
 
+@cache
 def _is_ordered(kind: ProoferKind) -> bool:
     """Return whether the settings name several vendors of a *kind*, asked in order until one succeeds."""
     return f"{kind}_vendors" in Settings.model_fields

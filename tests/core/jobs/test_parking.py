@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from proofing.testing.pictures import make_jpeg
 
 from proofing.base.errors import (
     Cause,
@@ -35,8 +34,9 @@ from proofing.contracts.results import (
 from proofing.crypto.contexts import arguments_context, parked_context
 from proofing.jobs.dependencies import Deadlines
 from proofing.testing.canary import Canary
+from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryQueue
-from proofing_devtools.capture import PERSON, upload_pictures
+from proofing_devtools.capture import PERSON, upload_images
 
 CANARY = Canary(seed=78)
 APPLICANT = CANARY.applicant.merge({"document_type_received": "drivers_license"})
@@ -333,7 +333,7 @@ async def test_a_document_job_goes_on_without_its_images(jobs):
     async with jobs() as running:
         vendor = put_in_place(running, ProoferKind.DOCUMENT, Later(pending(), refused))
         images = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}
-        uploads = await upload_pictures(running.service, images)
+        uploads = await upload_images(running.service, images)
         result_id = await running.service.submit_uploads(PERSON, **uploads)
         keys = running.queue.waiting[0].object_keys
         assert await running.drain() == []
