@@ -90,7 +90,7 @@ class SharedByFolder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> None:
-        """End what the next test cannot ask for; should a later one do so, pytest starts it anew."""
+        """End what the next test cannot ask for; should a later one do so, pytest starts it again."""
         if nextitem is None:
             return  # the session ends, and everything with it
         known = nextitem.listchain()

@@ -630,14 +630,14 @@ async def test_a_check_passes_on_what_a_backend_advises(settings_file):
 
 
 class Forgetful:
-    """A proofer that cannot go on with what it left pending."""
+    """A proofer that cannot continue with what it left pending."""
 
     def proof(self, request, context):
         """Answer later."""
 
 
 async def test_a_vendor_that_cannot_be_asked_stops_the_start(settings_file):
-    """One that promises to answer later and cannot go on says so before anything is opened."""
+    """One that promises to answer later and cannot continue says so before anything is opened."""
     configuration = await bootstrap.configure(settings_file(), {"PROOFING_ENV": "test"})
     loaded = configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
     loaded.descriptor = ProoferDescriptor(

@@ -1,7 +1,7 @@
-"""What a proofer answers that has no result yet: how its question goes on, and when.
+"""What a proofer answers that has no result yet: how its question continues, and when.
 
 The job that asked is *parked*: its run ends, no worker holds anything of it, and it runs again when its time
-has come. Answers of other questions of the same job are kept and not asked for again; the pending one goes on
+has come. Answers of other questions of the same job are kept and not asked again; the pending one continues
 with `ResumableProofer.resume`. docs/explanation/parked-jobs.md.
 """
 
@@ -99,5 +99,5 @@ Because = Due | Expired
 
 
 def _is_number(value: object) -> bool:
-    """Tell whether *value* is a finite number that is not negative."""
+    """Return whether *value* is a finite number that is not negative."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")

@@ -8,7 +8,7 @@ plugin, eight at most, and use ``context.sync``.
 Two shapes:
 
 * *answer*: ``proof(request, context)`` returns the result;
-* *answer later* (`ResumableProofer`): ``proof`` may return a `Pending` instead, and ``resume`` goes on when
+* *answer later* (`ResumableProofer`): ``proof`` may return a `Pending` instead, and ``resume`` continues when
 its
   time has come. Its descriptor declares ``continues``. A question that takes minutes holds no worker.
 """

@@ -34,7 +34,7 @@ class Purpose(StrEnum):
 
     #: A job's arguments.
     ARGUMENTS = "args"
-    #: What a parked job goes on with; only workers seal and open it.
+    #: What a parked job continues with; only workers seal and open it.
     PARKED = "parked"
     #: A job's result.
     RESULT = "result"

@@ -151,7 +151,7 @@ Arguments = DocumentArguments | PIIArguments
 
 
 def write_parked(arguments: Arguments, questions: QuestionLog) -> bytes:
-    """Return what a parked job goes on with as JSON, for sealing."""
+    """Return what a parked job continues with, as JSON, for sealing."""
     values = {"arguments": json.loads(arguments.to_bytes()), "questions": questions.to_json()}
     return json.dumps(values).encode()
 

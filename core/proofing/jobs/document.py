@@ -77,7 +77,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
             )
         if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
             return _refused(repeated)
-        # Parked it goes on without images, and without what opens them.
+        # Parked, it continues without images, and without what opens them.
         run.kept = DocumentArguments(fingerprints=fingerprints, image_source=arguments.image_source)
     request = ProofingRequest(
         applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),

@@ -1,8 +1,8 @@
 """The questions of a job and what became of each, kept while the job is parked.
 
-A job that goes on runs again from its beginning. A question is told by its step and by how many of that step
-came before it; what has an answer is answered from here, what was pending is resumed at the vendor that it
-was put to, whatever the router says by now, and only what was never asked is asked.
+A job that continues runs again from its beginning. A question is known by its step and by how many of that
+step came before it; what has an answer is answered from here, what was pending is resumed at the vendor that
+it was put to, whatever the router says by now, and only what was never asked is asked.
 """
 
 import json
@@ -35,7 +35,7 @@ class Question:
         vendor: name of the proofer.
         kind: of the question.
         check: what came of it; None while it is pending.
-        pending: how it goes on; None when there is a check.
+        pending: how it continues; None when there is a check.
     """
 
     vendor: str
@@ -45,7 +45,7 @@ class Question:
 
 
 class QuestionLog:
-    """What one job has asked so far, with the questions of the run that is under way counted."""
+    """What one job has asked so far, with the questions of the current run counted."""
 
     def __init__(self, questions: Mapping[QuestionKey, Question] | None = None) -> None:
         """Begin a run of a job that has asked *questions* before."""
@@ -76,7 +76,7 @@ class QuestionLog:
 
     @property
     def pending(self) -> dict[str, Pending]:
-        """The questions without an answer: vendor to how it goes on."""
+        """The questions without an answer: vendor to how it continues."""
         return {
             question.vendor: question.pending
             for question in self._questions.values()

@@ -116,7 +116,7 @@ class JobRun:
         self._pending_max_seconds = pending_max_seconds
         self._deadline = time.monotonic() + job.message.deadline_seconds
         self._intent = RunIntent(job)
-        self._under_way = 0
+        self._open_questions = 0
         self._one_ended = asyncio.Event()
 
     def remaining_seconds(self) -> float:
@@ -134,7 +134,7 @@ class JobRun:
             step: name of the timer in the summary line.
 
         Raises:
-            JobPendingError: the vendor answers later; all other questions under way have ended.
+            JobPendingError: the vendor answers later; all other open questions have ended.
             PluginError: the adapter broke its contract.
             LeaseLostError: the job is no longer ours; the vendor was not called.
         """
@@ -143,30 +143,30 @@ class JobRun:
         if known is not None and known.check is not None:
             return known.check
         pending = known.pending if known is not None else None
-        self._under_way += 1
+        self._open_questions += 1
         try:
             found = await self._put(loaded, request, key, pending)
         finally:
-            self._under_way -= 1
+            self._open_questions -= 1
             self._one_ended.set()
         descriptor = loaded.descriptor
         if isinstance(found, Pending):
             self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, pending=found))
-            await self._until_no_question_is_under_way()
+            await self._until_no_question_is_open()
             raise JobPendingError
         self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, check=found))
         return found
 
-    async def _until_no_question_is_under_way(self) -> None:
+    async def _until_no_question_is_open(self) -> None:
         """Wait for the questions side by side: none is canceled because another one is pending."""
-        while self._under_way:
+        while self._open_questions:
             self._one_ended.clear()
             await self._one_ended.wait()
 
     async def _put(
         self, loaded: LoadedProofer, request: ProofingRequest, key: QuestionKey, pending: Pending | None
     ) -> Check[Any] | Pending:
-        """Ask, or go on with what is *pending*."""
+        """Ask, or resume what is *pending*."""
         descriptor, step = loaded.descriptor, key.step
         _ = loaded.proofer  # made, or nothing is noted
         budgets = self._clients.budgets
@@ -311,7 +311,7 @@ class JobRun:
         context: ProofingContext,
         pending: Pending | None,
     ) -> Any:
-        """Have the adapter ask, or go on; `LoadedProofer.proofer` lets only what can do so through."""
+        """Have the adapter ask, or resume; `LoadedProofer.proofer` lets only what can do so through."""
         proofer: Any = loaded.proofer
         if pending is None:
             return await self._call(loaded.plugin, proofer.proof, request, context)
@@ -380,7 +380,7 @@ def next_look(pending: Pending) -> float:
 
 
 def _is_over(pending: Pending) -> bool:
-    """Tell whether *pending* has expired."""
+    """Return whether *pending* has expired."""
     return datetime.now(UTC) >= pending.expires_at
 
 

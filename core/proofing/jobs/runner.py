@@ -224,7 +224,7 @@ class JobRunner:
         except StoreError:
             return JobResult(end_state=EndState.INTERNAL_ERROR)
         if not is_open:
-            # Ended while it was asked, such as by its person; that end stands.
+            # Ended while it was asked, such as by its person; that end is kept.
             return JobResult(end_state=EndState.CANCELED)
         await self._delete_images(message)
         seconds = next_look(pending[vendor])

@@ -27,8 +27,8 @@ class QueueParking(QueueBasis):
     """A job leaves its worker without an end, and comes back."""
 
     async def test_a_parked_job_comes_back_in_its_time(self, queue: Queue) -> None:
-        """With new arguments, the other facts of its message, no objects, and an age that begins anew."""
-        self.needs(queue, Capability.PARK)
+        """With new arguments and the other facts of its message, no objects, and an age from zero."""
+        zero.""" self.needs(queue, Capability.PARK)
         parked_at: list[float] = []
         back_at: list[float] = []
 

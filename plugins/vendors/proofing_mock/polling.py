@@ -1,4 +1,4 @@
-"""A mock vendor that answers later: the question is handed in, and the answer is polled for.
+"""A mock vendor that answers later: the question is submitted, and the answer is polled for.
 
 What it answers is what the mock of its kind answers to the same question; it has it at once, and hands it out
 when its time has come.

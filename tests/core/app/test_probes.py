@@ -215,7 +215,7 @@ async def test_a_backend_without_a_ping_is_asked_for_a_value():
 
 
 async def test_a_client_library_that_cancels_its_own_call_is_no_answer():
-    """As some do when a connection breaks; the probe itself goes on."""
+    """As some do when a connection breaks; the probe itself continues."""
     report = await ready(MemoryQueue(), result_store=Store(asyncio.CancelledError())).report()
     assert report.down == {"result_store": Trouble.TIMEOUT}
 

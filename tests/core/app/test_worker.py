@@ -77,7 +77,7 @@ async def test_what_a_queue_raises_comes_out_as_it_is(process):
 
 
 class Uploads:
-    """Knows of no object whether it is over: its store is away."""
+    """Knows of no object whether it is over: its store is unavailable."""
 
     async def is_over(self, _object_key):
         """Ask the store."""
@@ -85,7 +85,7 @@ class Uploads:
 
 
 async def test_without_the_result_store_the_age_of_a_picture_decides(process, caplog):
-    """A sweep goes on: what is not known to be over is younger than its age, or deleted by it."""
+    """A sweep continues: what is not known to be over is younger than its age, or deleted by it."""
     known = []
 
     class Aged:

@@ -86,7 +86,7 @@ class Ended:
     ],
 )
 async def test_run_ends_with_the_first_process_that_does(capsys, worker, web, code, said):
-    """And says which, so that a supervisor starts all anew and an operator knows where to look."""
+    """And says which, so that a supervisor restarts everything and an operator knows where to look."""
 
     async def never_ready():
         return False

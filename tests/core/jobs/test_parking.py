@@ -196,7 +196,7 @@ async def test_it_is_resumed_at_its_vendor(jobs):
 
 
 async def test_an_expired_question_gets_its_end(jobs):
-    """The adapter is told, and another `Pending` of it is no answer."""
+    """The adapter learns of it, and another `Pending` of it is no answer."""
     over = datetime.now(UTC) + timedelta(seconds=0.01)
     for answer, end, outcome in (
         (YES[ProoferKind.PHONE], EndState.DONE, Outcome.PASSED),
@@ -348,7 +348,7 @@ async def test_a_document_job_goes_on_without_its_images(jobs):
 
 
 async def test_a_canceled_job_is_not_parked(jobs):
-    """Its end stands, whether it was canceled before or after it was parked."""
+    """Its end is kept, whether it was canceled before or after it was parked."""
     async with jobs() as running:
         service, ids = running.service, []
 

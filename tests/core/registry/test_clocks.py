@@ -1,4 +1,4 @@
-"""A host whose clock is wrong is told so, with the direction."""
+"""A host whose clock is wrong is reported, with the direction."""
 
 import pytest
 

@@ -136,16 +136,16 @@ LINES = segment(0xDC, b"\x00\x28")
 def test_the_height_may_come_after_the_first_scan():
     """A camera that reads line by line knows it late; one that is known already stays."""
     for height in (0, 120):
-        picture = make_jpeg(64, height)
-        assert read_jpeg(picture[:-2] + LINES + picture[-2:]).height == (height or 40)
+        image = make_jpeg(64, height)
+        assert read_jpeg(image[:-2] + LINES + image[-2:]).height == (height or 40)
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x28", b"\x00\x28\x00"])
 def test_a_height_of_another_length_is_refused(payload):
     """It is one number."""
-    picture = make_jpeg(64, 0)
+    image = make_jpeg(64, 0)
     with pytest.raises(ImageError, match="truncated"):
-        read_jpeg(picture[:-2] + segment(0xDC, payload) + picture[-2:])
+        read_jpeg(image[:-2] + segment(0xDC, payload) + image[-2:])
 
 
 def test_a_second_frame_is_refused():

@@ -104,7 +104,7 @@ async def test_a_broken_session_is_none(process, name):
 
 
 async def test_a_session_ends_with_its_total_time(process):
-    """However often it is used: it is not begun anew, and a change is not kept."""
+    """However often it is used: it does not start again, and a change is not kept."""
     async with process() as running:
         store = running.service._sessions
         await store.save("begun", make_session(created_at=0.0))

@@ -65,10 +65,10 @@ class GoodVendor:
 
 
 class Later(GoodVendor):
-    """Hands the question in, and fetches the answer when it is resumed; keeps the contract as well."""
+    """Submits the question, and fetches the answer when it is resumed; keeps the contract as well."""
 
     async def proof(self, request: Any, context: Any) -> Any:
-        """Hand in the question."""
+        """Submit the question."""
         response = await context.http.post(URL, json_body=request.applicant.reveal())
         body = response.require_success().json()
         if not isinstance(body, dict) or body.get("decision") not in ("yes", "no"):

@@ -86,7 +86,7 @@ class Clumsy(ResolutionMock):
 
     async def resume(self, request, pending, because, context):
         if "Badly" in request.applicant.first_name:
-            raise ValueError(f"cannot go on with {pending.state}")
+            raise ValueError(f"cannot continue with {pending.state}")
         return await super().proof(request, context)
 
 
