@@ -28,7 +28,7 @@ class QueueParking(QueueBasis):
 
     async def test_a_parked_job_comes_back_in_its_time(self, queue: Queue) -> None:
         """With new arguments and the other facts of its message, no objects, and an age from zero."""
-        zero.""" self.needs(queue, Capability.PARK)
+        self.needs(queue, Capability.PARK)
         parked_at: list[float] = []
         back_at: list[float] = []
 
