@@ -8,7 +8,11 @@ import { JobTracker } from "./tracking.js";
 const ANNOUNCED_AFTER_SECONDS = [15, 30];
 
 // What each state shows, its section first.
-const SHOWN = { in_progress: ["waiting", "stop"], late: ["late", "retry"], pending: ["pending", "stop-pending"] };
+const SHOWN = {
+  in_progress: ["waiting", "stop", "stop-counted"],
+  late: ["late", "retry"],
+  pending: ["pending", "stop", "stop-pending"],
+};
 
 const root = document.getElementById("wait");
 const status = document.getElementById("wait-status");

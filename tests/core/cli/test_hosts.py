@@ -43,7 +43,7 @@ def acme(bare_environment, monkeypatch, tmp_path):
                     one, name=f"acme:{one.kind.value}", hosts=hosts[one.kind], maturity=Maturity.DOCUMENTED
                 )
                 for one in proofing_mock.proofing_proofers()
-                if one.kind in hosts
+                if one.name == "mock" and one.kind in hosts
             ]
 
     module = ModuleType("proofing_acme_hosts")

@@ -69,8 +69,8 @@ async def test_a_vendor_that_answers_later(polled, visitor):
     await tab.goto(f"{polled.url}/document/wait")
     await tab.see("#pending h1", "This check needs more time")
     assert not await tab.is_visible("text=Try again")
-    await tab.click("#stop-pending summary")
-    await tab.click("#stop-pending button")
+    await tab.click("#stop summary")
+    await tab.click("#stop button")
     await visitor.heading("Add photos of your ID")
 
 
