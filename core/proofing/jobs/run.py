@@ -93,7 +93,6 @@ class JobRun:
         job: ClaimedJob,
         clients: VendorClientPool,
         *,
-        questions: QuestionLog | None = None,
         kept: Arguments | None = None,
         pending_max_seconds: float = float("inf"),
     ) -> None:
@@ -102,7 +101,6 @@ class JobRun:
         Args:
             job: the start.
             clients: what all runs share.
-            questions: what the job asked before.
             kept: what it is parked with.
             pending_max_seconds: how long after its submit it may be pending.
         """
@@ -110,7 +108,7 @@ class JobRun:
         self.message = job.message
         self.stopwatch = Stopwatch()
         self.calls: list[dict[str, Any]] = []
-        self.questions = questions or QuestionLog()
+        self.questions = QuestionLog()
         self.kept = kept
         self._clients = clients
         self._pending_max_seconds = pending_max_seconds
@@ -315,8 +313,12 @@ class JobRun:
         proofer: Any = loaded.proofer
         if pending is None:
             return await self._call(loaded.plugin, proofer.proof, request, context)
+        resume = getattr(proofer, "resume", None)
+        if resume is None:
+            # Its plugin was replaced while the job was parked.
+            raise PluginError(f"{loaded.descriptor.name} cannot resume its question")
         because = Expired() if _is_over(pending) else Due()
-        return await self._call(loaded.plugin, proofer.resume, request, pending, because, context)
+        return await self._call(loaded.plugin, resume, request, pending, because, context)
 
     async def _call(self, plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call one method of an adapter of *plugin*, async or plain, keeping foreign errors in."""

@@ -213,6 +213,22 @@ async def test_an_expired_question_gets_its_end(jobs):
         assert (record.end_state, record.outcome) == (end, outcome)
 
 
+async def test_a_plugin_that_can_no_longer_resume(jobs):
+    """It was replaced while the job was parked: a broken plugin, and no error of ours."""
+
+    class Older:
+        async def proof(self, request, context):
+            """Answer at once, as before."""
+
+    async with jobs() as running:
+        put_in_place(running, ProoferKind.PHONE, Later(pending()))
+        await submit(running)
+        await running.drain()
+        put_in_place(running, ProoferKind.PHONE, Older(), continues=frozenset())
+        (record,) = await drain_again(running)
+    assert record.end_state is EndState.PLUGIN_ERROR
+
+
 async def test_a_vendor_that_cannot_be_reached_is_asked_again(jobs):
     """The answer may be paid for; only what will not pass by itself ends the question."""
     async with jobs() as running:
