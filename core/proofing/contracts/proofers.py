@@ -9,8 +9,7 @@ Two shapes:
 
 * *answer*: ``proof(request, context)`` returns the result;
 * *answer later* (`ResumableProofer`): ``proof`` may return a `Pending` instead, and ``resume`` continues when
-its
-  time has come. Its descriptor declares ``continues``. A question that takes minutes holds no worker.
+  its time has come. Its descriptor declares ``continues``. A question that takes minutes holds no worker.
 """
 
 import logging
