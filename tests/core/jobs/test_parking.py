@@ -214,7 +214,7 @@ async def test_an_expired_question_gets_its_end(jobs):
 
 
 async def test_a_plugin_that_can_no_longer_resume(jobs):
-    """It was replaced while the job was parked: a broken plugin, and no error of ours."""
+    """It was replaced while the job was parked: a broken plugin, and not an internal error."""
 
     class Older:
         async def proof(self, request, context):
