@@ -75,13 +75,13 @@ class QuestionLog:
         self._questions[key] = question
 
     @property
-    def pending(self) -> dict[str, Pending]:
-        """The questions without an answer: vendor to how it continues."""
-        return {
-            question.vendor: question.pending
+    def pending(self) -> list[tuple[str, Pending]]:
+        """The questions without an answer: the vendor of each, and how it continues."""
+        return [
+            (question.vendor, question.pending)
             for question in self._questions.values()
             if question.pending is not None
-        }
+        ]
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return it as JSON values."""

@@ -210,8 +210,8 @@ class JobRunner:
         if is_inline or kept is None or Capability.PARK not in self._queue.capabilities:
             # Refused at start; a vendor that answers later anyway breaks its contract.
             return JobResult(end_state=EndState.PLUGIN_ERROR)
-        vendor = min(pending, key=lambda name: next_look(pending[name]))
-        until = max(one.expires_at.timestamp() for one in pending.values())
+        vendor, first = min(pending, key=lambda one: next_look(one[1]))
+        until = max(one.expires_at.timestamp() for _vendor, one in pending)
         record = unfinished_record(message).parked(until=until)
         life = self._live.current.session_max_age_seconds
         try:
@@ -227,7 +227,7 @@ class JobRunner:
             # Ended while it was asked, such as by its person; that end is kept.
             return JobResult(end_state=EndState.CANCELED)
         await self._delete_images(message)
-        seconds = next_look(pending[vendor])
+        seconds = next_look(first)
         log(_logger, "job_parked", **message.log_fields, vendor=vendor, seconds=round(seconds, 2))
         JOBS_PARKED.labels(message.kind.value).inc()
         return Parked(encrypted_arguments=sealed, run_in_seconds=seconds, vendor=vendor)

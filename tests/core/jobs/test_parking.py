@@ -178,6 +178,22 @@ async def test_questions_side_by_side_end_before_the_job_is_parked(jobs):
     assert record.is_success
 
 
+async def test_of_two_pending_questions_of_one_vendor_neither_is_lost(jobs):
+    """The job is due with the first, and pending until the last expires, whichever was asked first."""
+    soon = pending(then=Again(5), expires_at=datetime.now(UTC) + 2 * HOUR)
+    for device, resolution in ((soon, pending()), (pending(), soon)):
+        async with jobs(device_profiling_enabled=True) as running:
+            put_in_place(running, ProoferKind.DEVICE, Later(device))
+            put_in_place(running, ProoferKind.RESOLUTION, Later(resolution))
+            result_id = await submit(running, JobKind.RESOLUTION)
+            await running.drain()
+            ((_message, seconds),) = running.queue.parked
+            assert seconds == pytest.approx(5, abs=1)
+            record = await running.service.status(PERSON, result_id, JobKind.RESOLUTION)
+            left = record.pending_until - datetime.now(UTC).timestamp()
+            assert left == pytest.approx(7200, abs=10)
+
+
 async def test_it_is_resumed_at_its_vendor(jobs):
     """A change of the settings while it is parked moves no question to another vendor."""
     async with jobs() as running:
