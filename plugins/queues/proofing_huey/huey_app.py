@@ -222,13 +222,12 @@ class JobHuey(Huey):  # type: ignore[misc]
         while True:
             try:
                 self.execute(task)
+                is_over = True
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
                 self.note_unavailable(error)
-                if _is_begun(task):
-                    # The body has run; what failed is tidying up after it.
-                    self._park_if_pending(task, pause)
-                    return
-            else:
+                # If the body has run, what failed is tidying up after it.
+                is_over = _is_begun(task)
+            if is_over:
                 self._park_if_pending(task, pause)
                 return
             if task.job.age_seconds > task.job.message.stale_after_seconds:
@@ -241,7 +240,8 @@ class JobHuey(Huey):  # type: ignore[misc]
     def _park_if_pending(self, task: Task, pause: Callable[[float], bool]) -> None:
         """Keep a job that waits for its vendor until its time; one that cannot be kept ends."""
         job: HueyJob = task.job
-        if job.parked is None:
+        if job.parked is None or job.is_lost:
+            # The latter: its time was over in the same moment, and its end is published.
             return
         message, seconds = parked_message(job.message, job.parked), job.parked.run_in_seconds
         ready_at = time.time() + seconds

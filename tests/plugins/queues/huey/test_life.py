@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from proofing.base.errors import QueueError, QueueUnavailableError
-from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.queues import ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.testing.processes import start_process_async
 from proofing.testing.queues import RecordingHandler, make_message
@@ -334,6 +334,25 @@ async def test_body_that_does_not_stop_is_left_behind(
         await eventually(lambda: handler.running == 0)
     assert handler.end(message.result_id) is EndState.TIMED_OUT
     assert sum((await queue.stats()).waiting.values()) == 0
+
+
+async def test_a_job_whose_time_was_over_is_not_parked(queue: HueyQueue) -> None:
+    """Its end is published; what its body still returns does not bring it back."""
+
+    async def answers_too_late(_job: ClaimedJob) -> Parked:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return Parked(encrypted_arguments=b"sealed", run_in_seconds=3600.0, vendor="acme")
+        raise AssertionError("nothing ends this wait but the deadline")
+
+    handler = RecordingHandler(answers_too_late)
+    message = make_message(deadline_seconds=0.1)
+    async with _working(queue, handler):
+        await queue.enqueue([message])
+        await handler.until_ended(message)
+    assert handler.end(message.result_id) is EndState.TIMED_OUT
+    assert await queue.jobs() == []
 
 
 async def test_a_worker_that_cannot_start_takes_no_jobs(
