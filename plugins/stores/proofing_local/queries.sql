@@ -45,21 +45,12 @@ on conflict (result_id) do update
     where record.expires <= :now
 returning 1;
 
--- name: finish
--- Keep a terminal record; an unexpired terminal one exists. Returns a row when kept.
+-- name: replace
+-- Keep a record, terminal or not; an unexpired terminal one is left alone. Returns a row when kept.
 insert into record (result_id, done, body, expires)
-values (:result_id, 1, :body, :expires)
+values (:result_id, :done, :body, :expires)
 on conflict (result_id) do update
-    set done = 1, body = excluded.body, expires = excluded.expires
-    where record.done = 0 or record.expires <= :now
-returning 1;
-
--- name: update
--- Keep a record in progress in place of another one in progress. Returns a row when kept.
-insert into record (result_id, done, body, expires)
-values (:result_id, 0, :body, :expires)
-on conflict (result_id) do update
-    set done = 0, body = excluded.body, expires = excluded.expires
+    set done = excluded.done, body = excluded.body, expires = excluded.expires
     where record.done = 0 or record.expires <= :now
 returning 1;
 

@@ -88,7 +88,7 @@ class LocalResultStore:
         body = record.to_json()
 
         def work(db: sqlite3.Connection) -> str | None:
-            kept = self._one(db, "finish", {**name, "body": body, **self._life(ttl_seconds)})
+            kept = self._one(db, "replace", {**name, "done": 1, "body": body, **self._life(ttl_seconds)})
             if kept is None:
                 standing = self._one(db, "status", {**name, "now": self._clock()})
                 return str(standing[0]) if standing else None
@@ -106,9 +106,9 @@ class LocalResultStore:
 
     async def update(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
         """Keep a record in progress, unless an unexpired terminal one exists."""
-        values = {"result_id": record.result_id, "body": record.to_json()}
+        values = {"result_id": record.result_id, "done": 0, "body": record.to_json()}
         return await self._database.write(
-            lambda db: self._one(db, "update", {**values, **self._life(ttl_seconds)}) is not None
+            lambda db: self._one(db, "replace", {**values, **self._life(ttl_seconds)}) is not None
         )
 
     async def status(self, result_id: str) -> StatusRecord | None:
