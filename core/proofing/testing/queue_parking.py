@@ -5,7 +5,7 @@ import time
 from proofing.contracts.queues import Capability, ClaimedJob, Parked, Queue
 from proofing.contracts.records import EndState, JobKind, JobState
 from proofing.testing.queue_basis import QueueBasis
-from proofing.testing.queue_handlers import RecordingHandler, make_message
+from proofing.testing.queue_handlers import Body, RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 
 _AGAIN = b"sealed again\x00\xff"
@@ -18,9 +18,13 @@ def _park(seconds: float) -> Parked:
     return Parked(encrypted_arguments=_AGAIN, run_in_seconds=seconds, vendor="acme:later")
 
 
-async def _park_for_long(_job: ClaimedJob) -> Parked:
-    """Wait for the vendor: the body of a job that a test looks at meanwhile."""
-    return _park(_LONG_SECONDS)
+def _parks_for(seconds: float) -> Body:
+    """Return the body of a job that waits for its vendor whenever it runs."""
+
+    async def body(_job: ClaimedJob) -> Parked:
+        return _park(seconds)
+
+    return body
 
 
 class QueueParking(QueueBasis):
@@ -58,7 +62,7 @@ class QueueParking(QueueBasis):
         """Of one slot the next job takes possession at once; the unique key stays taken."""
         self.needs(queue, Capability.PARK)
         parked = make_message(unique_key="person-1:resolution")
-        handler = RecordingHandler(_park_for_long)
+        handler = RecordingHandler(_parks_for(_LONG_SECONDS))
         async with self.working(queue, handler, slots={parked.queue_name: 1}):
             await queue.enqueue([parked])
             await handler.until_started(within_seconds=self.patience_seconds)
@@ -74,7 +78,7 @@ class QueueParking(QueueBasis):
         """It is scheduled; where the queue keeps vendors it names the one that it waits for."""
         self.needs(queue, Capability.PARK)
         message = make_message()
-        handler = RecordingHandler(_park_for_long)
+        handler = RecordingHandler(_parks_for(_LONG_SECONDS))
         async with self.working(queue, handler):
             await queue.enqueue([message])
             await self._until_scheduled(queue, message.result_id)
@@ -110,11 +114,8 @@ class QueueParking(QueueBasis):
         self.needs(queue, Capability.PARK)
         self.needs(queue, Capability.CANCEL_WAITING)
 
-        async def body(_job: ClaimedJob) -> Parked:
-            return _park(2.0)
-
         message = make_message()
-        handler = RecordingHandler(body)
+        handler = RecordingHandler(_parks_for(2.0))
         async with self.working(queue, handler):
             await queue.enqueue([message])
             await self._until_scheduled(queue, message.result_id)
@@ -163,7 +164,7 @@ class QueueParking(QueueBasis):
         """It is a waiting job, and vanishes without an end."""
         self.needs(queue, Capability.PARK)
         message = make_message()
-        handler = RecordingHandler(_park_for_long)
+        handler = RecordingHandler(_parks_for(_LONG_SECONDS))
         async with self.working(queue, handler):
             await queue.enqueue([message])
             await self._until_scheduled(queue, message.result_id)
