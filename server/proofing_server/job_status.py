@@ -24,7 +24,7 @@ class Stage(StrEnum):
     WAITING = "in_progress"
     #: In progress for longer than that; still tracked.
     LATE = "late"
-    #: Parked for longer than that, because a vendor answers later; still followed.
+    #: Parked for longer than that, because a vendor answers later; still tracked.
     PENDING = "pending"
     #: Ended; the session can move on.
     DONE = "done"

@@ -71,19 +71,19 @@ class Pending:
         if not isinstance(expires_at, datetime) or expires_at.tzinfo is None:
             raise PluginError(f"{name}: expires_at of a Pending must be a datetime with a time zone")
         try:
-            size = len(json.dumps(dict(self.state), allow_nan=False))
-            is_same = json.loads(json.dumps(dict(self.state))) == dict(self.state)
+            text = json.dumps(dict(self.state), allow_nan=False)
+            is_same = json.loads(text) == dict(self.state)
         except (TypeError, ValueError, RecursionError):
             raise PluginError(f"{name}: state of a Pending must be JSON") from None
         if not is_same:
             raise PluginError(f"{name}: state of a Pending must be JSON: names are texts, lists are lists")
-        if size > MAX_STATE_BYTES:
+        if len(text) > MAX_STATE_BYTES:
             raise PluginError(f"{name}: state of a Pending must have at most {MAX_STATE_BYTES} bytes as JSON")
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """`resume` is called because the seconds of `Again` are over."""
+    """`resume` is called because the time has come: the question's own, or that of another one of its job."""
 
 
 @dataclass(frozen=True, slots=True)

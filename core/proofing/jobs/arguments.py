@@ -152,7 +152,7 @@ Arguments = DocumentArguments | PIIArguments
 
 def write_parked(arguments: Arguments, questions: QuestionLog) -> bytes:
     """Return what a parked job continues with, as JSON, for sealing."""
-    values = {"arguments": json.loads(arguments.to_bytes()), "questions": questions.to_json()}
+    values = {"arguments": arguments.to_bytes().decode(), "questions": questions.to_json()}
     return json.dumps(values).encode()
 
 
@@ -160,8 +160,8 @@ def read_parked(kind: type[ArgumentsT], data: bytes) -> tuple[ArgumentsT, Questi
     """Read what `write_parked` wrote. Raises `EncryptionError` for anything else."""
     try:
         values = json.loads(data)
-        arguments, questions = json.dumps(values["arguments"]).encode(), values["questions"]
-    except (ValueError, KeyError, TypeError):
+        arguments, questions = values["arguments"].encode(), values["questions"]
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise EncryptionError from None
     return kind.from_bytes(arguments), QuestionLog.from_json(questions)
 

@@ -133,7 +133,7 @@ def _write_check(kind: ProoferKind, check: Check[Any]) -> dict[str, Any]:
             "billed": error.billed,
             "transaction_id": error.transaction_id,
         }
-    return {"result": json.loads(_adapter(kind).dump_json(check.result, warnings="error"))}
+    return {"result": _adapter(kind).dump_python(check.result, mode="json", warnings="error")}
 
 
 def _read_check(kind: str, values: Mapping[str, Any]) -> Check[Any]:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proofing.base.cpu_pool import CPUPool
 from proofing.base.errors import Cause, PluginError, ProofingError, VendorError
@@ -28,7 +28,6 @@ from proofing.contracts.proofers import ProoferDescriptor, ProofingContext, Proo
 from proofing.contracts.queues import ClaimedJob, Parked
 from proofing.contracts.records import EndState, StatusRecord
 from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
-from proofing.jobs.arguments import Arguments
 from proofing.jobs.intents import QuestionIntent, RunIntent
 from proofing.jobs.questions import Question, QuestionKey, QuestionLog
 from proofing.outbound.billing import unbilled
@@ -37,6 +36,9 @@ from proofing.outbound.client import OutboundClient, OutboundPolicy
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.proofers import LoadedProofer, vendor_labels
 from proofing.routing.shared_limits import VendorBudgets
+
+if TYPE_CHECKING:
+    from proofing.jobs.arguments import Arguments
 
 #: After these a vendor that was asked whether its answer is there is asked again; the answer may be paid for.
 _PASSING = frozenset({Cause.TIMEOUT, Cause.UNREACHABLE, Cause.MAINTENANCE, Cause.QUOTA})
@@ -93,7 +95,6 @@ class JobRun:
         job: ClaimedJob,
         clients: VendorClientPool,
         *,
-        kept: Arguments | None = None,
         pending_max_seconds: float = float("inf"),
     ) -> None:
         """Start the clock of *job*.
@@ -101,7 +102,6 @@ class JobRun:
         Args:
             job: the start.
             clients: what all runs share.
-            kept: what it is parked with.
             pending_max_seconds: how long after its submit it may be pending.
         """
         self.job = job
@@ -109,7 +109,7 @@ class JobRun:
         self.stopwatch = Stopwatch()
         self.calls: list[dict[str, Any]] = []
         self.questions = QuestionLog()
-        self.kept = kept
+        self.kept: Arguments | None = None
         self._clients = clients
         self._pending_max_seconds = pending_max_seconds
         self._deadline = time.monotonic() + job.message.deadline_seconds

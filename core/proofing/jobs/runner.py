@@ -96,12 +96,7 @@ class JobRunner:
         is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
         if not is_ours and (existing := await self._existing_end_state(message)) is not None:
             return await self.discard(message, existing)
-        run = JobRun(
-            job,
-            self._clients,
-            kept=arguments,
-            pending_max_seconds=self._live.current.pending_max_seconds,
-        )
+        run = JobRun(job, self._clients, pending_max_seconds=self._live.current.pending_max_seconds)
         queued_seconds = job.age_seconds
         log(
             _logger,
@@ -188,7 +183,8 @@ class JobRunner:
             router=self._router, settings=self._live.current, images=self._images, sealer=self._sealer
         )
         if arguments is None:
-            arguments = run.kept = await self._open_arguments(run)
+            arguments = await self._open_arguments(run)
+        run.kept = arguments
         return await kind.work(run, arguments, tools)
 
     async def _open_arguments(self, run: JobRun) -> Arguments:

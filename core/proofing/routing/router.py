@@ -102,12 +102,13 @@ class Router:
     def is_available(self, discriminator: str) -> bool:
         """Return whether the flow can be offered: it is on, and no vendor of its first steps is out."""
         settings = self._live.current
-        if all(status is VendorStatus.OPERATIONAL for status in settings.vendor_status.values()):
-            # Nearly always the case, and every request comes here.
-            return settings.idv_available
-        return settings.idv_available and not any(
-            self.explain(kind, discriminator).is_in_outage
-            for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
+        # Nearly always no vendor is out, and every request comes here.
+        return settings.idv_available and (
+            all(status is VendorStatus.OPERATIONAL for status in settings.vendor_status.values())
+            or not any(
+                self.explain(kind, discriminator).is_in_outage
+                for kind in (ProoferKind.DOCUMENT, ProoferKind.RESOLUTION)
+            )
         )
 
     def uses_mocks(self) -> bool:
@@ -164,8 +165,7 @@ def vendor_hosts(settings: Settings, plugins: PluginManager) -> dict[str, list[s
 def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]:
     """Return every vendor that *settings* name and no plugin offers, and in production every mock.
 
-    A vendor that answers later is one where its question is put inside the request.
-
+    Also every vendor that answers later, where the switch of its kind has questions put inside the request.
     A status of a vendor that does not exist is a misspelled name, and the outage would not be noticed.
     """
     problems = []
@@ -178,8 +178,7 @@ def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
                 problems.append(Problem("settings", key, rule))
             elif loaded.is_mock and settings.is_production:
                 problems.append(Problem("settings", key, f"{name} is a mock and refused in production"))
-            elif loaded.descriptor.continues and not getattr(settings, _job_switch(kind)):
-                switch = _job_switch(kind)
+            elif loaded.descriptor.continues and not getattr(settings, switch := _job_switch(kind)):
                 rule = f"{name} answers later, which needs a job: set {switch}, or name another vendor"
                 problems.append(Problem("settings", key, rule))
     known = {name for _kind, name in plugins.proofers}
