@@ -32,6 +32,7 @@ from proofing.crypto.fips import fips_problems
 from proofing.jobs.dependencies import Deadlines, Dependencies
 from proofing.jobs.run import VendorClientPool
 from proofing.jobs.runner import JobRunner
+from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.backends import (
     Backend,
@@ -41,7 +42,13 @@ from proofing.registry.backends import (
     make_backend,
     open_backend,
 )
-from proofing.registry.plugins import BACKEND_HOOKS, InstalledPlugins, PluginManager, secret_reader
+from proofing.registry.plugins import (
+    BACKEND_HOOKS,
+    InstalledPlugins,
+    LoadedWebhook,
+    PluginManager,
+    secret_reader,
+)
 from proofing.routing.router import Router, validate_vendors, vendor_problems
 from proofing.routing.shared_limits import VendorBudgets
 from proofing.sessions.uploads import UploadSlots
@@ -223,6 +230,7 @@ async def start(
         keys=keys,
         router=configuration.router,
         clients=clients,
+        way_back=WayBack(keys, settings.public_url),
         live=configuration.live,
         deadlines=deadlines or Deadlines(),
     )
@@ -234,6 +242,7 @@ async def start(
         uploads=uploads,
         fingerprint_keys=_ring(settings.hmac_fingerprinter_key, ()),
         environment=configuration.environment,
+        webhooks=_webhooks(configuration, role),
     )
     worker = Worker(parts, runner=runner, uploads=uploads)
     async with AsyncExitStack() as stack:
@@ -259,6 +268,13 @@ async def start(
             worker=worker,
             runner=runner,
         )
+
+
+def _webhooks(configuration: Configuration, role: str) -> Mapping[str, LoadedWebhook]:
+    """Return the webhooks that a process serves: a web process alone needs their secrets."""
+    if role != "web":
+        return {}
+    return configuration.plugins.webhooks(is_production=configuration.settings.is_production)
 
 
 async def _canceled(task: asyncio.Task[None]) -> None:

@@ -20,6 +20,7 @@ from proofing.app.service import ProofingService
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
 from proofing.base.logs import log
 from proofing.crypto.encryption import TAG_BYTES
+from proofing.jobs.way_back import RETURN_PREFIX
 from proofing.sessions.steps import STEPS, Page, Step
 from proofing_server import jobs_api, uploads_api
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit
@@ -30,6 +31,7 @@ from proofing_server.security import (
     CSP_DIRECTIVES,
     STATIC_PREFIX,
     UPLOAD_PREFIX,
+    WEBHOOK_PREFIX,
     Guard,
     LastSeam,
     logger,
@@ -46,6 +48,7 @@ from proofing_server.site import (
     refuse,
     site_of,
 )
+from proofing_server.vendor_visits import come_back, take_webhook
 from proofing_server.waits import Waits
 
 #: Static paths hold a digest of their content.
@@ -78,6 +81,8 @@ def make_app(service: ProofingService) -> Starlette:
             return largest + TAG_BYTES
         if scope["path"] == Page.DOCUMENT and scope["method"] == "POST" and not service.async_documents:
             return _MAX_IMAGES * largest + MAX_BODY_BYTES
+        if scope["path"].startswith(WEBHOOK_PREFIX):
+            return service.events.max_body_bytes(scope["path"].removeprefix(WEBHOOK_PREFIX))
         return MAX_BODY_BYTES
 
     routes = _routes(service)
@@ -126,6 +131,8 @@ def _routes(service: ProofingService) -> list[Route]:
         _form("/api/document", uploads_api.submit_document),
         _page("/api/jobs/{result_id}", jobs_api.show_job),
         _page(jobs_api.EVENTS_ROUTE, jobs_api.stream_job),
+        _page(RETURN_PREFIX + "{question_id}", come_back),
+        _form(WEBHOOK_PREFIX + "{name}", take_webhook),
         _page("/healthz", _alive),
         _form("/reports/csp", _take_report),
         _page(STATIC_PREFIX + "{version}/{name}", _static),

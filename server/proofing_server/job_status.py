@@ -22,6 +22,8 @@ class Stage(StrEnum):
 
     #: In progress, within the time that the page promises.
     WAITING = "in_progress"
+    #: In progress, and the person has to visit a page of the vendor first.
+    AWAY = "away"
     #: In progress for longer than that; still tracked.
     LATE = "late"
     #: Parked for longer than that, because a vendor answers later; still tracked.
@@ -60,7 +62,11 @@ def job_view(site: Site, record: StatusRecord | None, submitted_at: float) -> Jo
         return JobView(Stage.MISSING)
     if record is not None and record.is_done:
         return JobView(Stage.DONE)
-    left = site.service.settings.async_wait_timeout_seconds - (site.service.now() - submitted_at)
+    if record is not None and record.needs_person:
+        return JobView(Stage.AWAY)
+    # The page's promise begins again when the person is back from the vendor.
+    begun_at = max(submitted_at, (record.returned_at if record else None) or 0.0)
+    left = site.service.settings.async_wait_timeout_seconds - (site.service.now() - begun_at)
     if left > 0:
         return JobView(Stage.WAITING, left)
     is_parked = record is not None and record.pending_until is not None

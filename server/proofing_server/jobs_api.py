@@ -133,7 +133,12 @@ async def _events(
             longest = _UNKNOWN_SECONDS if record is None else _HEARTBEAT_SECONDS
             wait = min(longest, look.seconds_to_late or longest)
             waiting = site.service.wait(
-                session.person, result_id, kind, timeout_seconds=wait, begun=begun if is_first else None
+                session.person,
+                result_id,
+                kind,
+                timeout_seconds=wait,
+                ends_only=look.stage is Stage.AWAY,
+                begun=begun if is_first else None,
             )
             is_first = False
             record = await _unless_stopping(site, waiting)

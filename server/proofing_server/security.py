@@ -16,13 +16,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from proofing.base.hosts import LOOPBACK
 from proofing.base.logs import exception_fields, get_logger, log
 
 UPLOAD_PREFIX = "/uploads/"
 STATIC_PREFIX = "/static/"
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TWO_YEARS_SECONDS = 63_072_000
 _FEATURES = (
     "accelerometer",
@@ -48,6 +48,8 @@ CSP_DIRECTIVES = frozenset(
     """.split()
 )
 
+#: Where vendors post to.
+WEBHOOK_PREFIX = "/webhooks/"
 logger = get_logger(__name__)
 
 
@@ -196,10 +198,11 @@ class Guard:
     def _may_pass(self, scope: Scope) -> bool:
         """Return whether the request comes from our own pages, if it wants to change anything.
 
-        A pre-signed upload is its own permission, as it is at any object store; reports change nothing.
+        A pre-signed upload is its own permission, as it is at any object store; vendors sign their webhooks;
+        reports change nothing.
         """
         path = scope["path"]
-        if scope["method"] in _SAFE_METHODS or path.startswith((UPLOAD_PREFIX, "/reports/")):
+        if scope["method"] in _SAFE_METHODS or path.startswith((UPLOAD_PREFIX, WEBHOOK_PREFIX, "/reports/")):
             return True
         return is_same_origin(Headers(scope=scope), self._public_url)
 
@@ -236,6 +239,4 @@ def _is_own(origin: str | None, headers: Headers, public_url: str) -> bool:
     theirs = urlsplit(origin or "")
     if (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc):
         return True
-    return (
-        ours.hostname in _LOOPBACK and theirs.hostname in _LOOPBACK and theirs.netloc == headers.get("host")
-    )
+    return ours.hostname in LOOPBACK and theirs.hostname in LOOPBACK and theirs.netloc == headers.get("host")

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from proofing.app.service import PersonRef, ProofingService
 from proofing.base.errors import StoreUnavailableError, Trouble
 from proofing.sessions.data import SessionData
+from proofing.sessions.vault import ends_at
 from proofing_server import flow, kept_uploads
 from proofing_server.compression import unmask
 
@@ -236,12 +237,10 @@ class Sessions:
 
     def seconds_left(self, session: Session) -> int:
         """Return how long the session lives without a further request."""
-        settings = self._service.settings
+        data = session.data
         # Of a session that was saved a moment ago, hosts may differ by as much as the store took to answer.
-        now = max(self._service.now(), session.data.saved_at)
-        idle: float = session.data.saved_at + settings.session_idle_timeout_minutes * 60 - now
-        total: float = session.data.created_at + settings.session_max_age_seconds - now
-        return max(0, math.ceil(min(idle, total)))
+        now = max(self._service.now(), data.saved_at)
+        return max(0, math.ceil(ends_at(data, self._service.settings, used_at=data.saved_at) - now))
 
     def set_cookie(self, response: Response, session: Session) -> None:
         """Send the session's id to the browser."""

@@ -11,19 +11,23 @@ from proofing.base.errors import InvalidInputError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.continuation import Leave
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.people import FinishedJob, LimitState, PersonRef
-from proofing.contracts.records import JobKind
+from proofing.contracts.records import JobKind, StatusRecord
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import UploadReceiver
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.attempts import Ready, Submission, constant, new_result_id
 from proofing.jobs.dependencies import Dependencies
+from proofing.jobs.events import VendorEvents
 from proofing.jobs.kinds import job_type
+from proofing.jobs.parking import VendorPages
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.submissions import Submitter
 from proofing.jobs.tracking import JobTracker
+from proofing.registry.plugins import LoadedWebhook
 from proofing.routing.person_limits import PersonLimits
 from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
@@ -38,7 +42,10 @@ _logger = get_logger(__name__)
 
 
 class ProofingService:
-    """One instance a process; methods are safe to call concurrently. `uploads` manages the upload slots."""
+    """One instance a process; methods are safe to call concurrently.
+
+    `uploads` manages the upload slots, `events` takes what vendors send.
+    """
 
     def __init__(
         self,
@@ -48,8 +55,18 @@ class ProofingService:
         uploads: UploadSlots,
         fingerprint_keys: KeyRing,
         environment: str,
+        webhooks: Mapping[str, LoadedWebhook] = MappingProxyType({}),
     ) -> None:
-        """Offer what *parts* can do; *fingerprint_keys* count SSNs, *environment* is for logs and pages."""
+        """Offer what *parts* can do.
+
+        Args:
+            parts: of the process.
+            runner: runs jobs inside requests.
+            uploads: manages upload slots.
+            fingerprint_keys: count SSNs.
+            environment: for logs and pages.
+            webhooks: that are served, by name.
+        """
         results, live = parts.results, parts.live
         self.environment = environment
         self._results = results
@@ -69,6 +86,8 @@ class ProofingService:
         self.finished_job = self._tracker.finished_job
         self._sessions = SessionStore(results, parts.sealer, live)
         self._submitter = Submitter(parts, runner)
+        self.events = VendorEvents(parts, webhooks)
+        self._vendor_pages = VendorPages(parts)
 
     async def close(self) -> None:
         """Cancel what still runs in the background."""
@@ -299,6 +318,10 @@ class ProofingService:
         )
 
     # Track: see also `JobTracker`
+
+    async def vendor_page(self, record: StatusRecord | None) -> Leave | None:
+        """Return the vendor's page that the person of *record* has to visit now; None for no such page."""
+        return await self._vendor_pages.load(record) if record is not None and record.needs_person else None
 
     async def cancel(
         self, person: PersonRef, result_id: str, kind: JobKind, *, ssn: str | None = None

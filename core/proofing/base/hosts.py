@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+#: The names of this machine for itself, of which traffic does not leave it.
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 HOST_RULE: Final = (
     "the host name must have 1 to 63 characters between dots, and 253 in all; "
     "two dots in a row, or one at the beginning, are a typing error"

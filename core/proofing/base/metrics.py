@@ -28,6 +28,7 @@ JOB_QUEUED_SECONDS = Histogram(
     buckets=_JOB_SECONDS,
 )
 JOB_SECONDS = Histogram("proofing_job_seconds", "Run time of jobs", ["kind"], buckets=_JOB_SECONDS)
+WEBHOOKS_RECEIVED = Counter("proofing_webhooks_received", "Posts to webhooks", ["webhook", "outcome"])
 WAITS_ABANDONED = Counter("proofing_waits_abandoned", "Waits abandoned without an answer", ["kind"])
 VENDOR_CALLS = Counter(
     "proofing_vendor_calls", "Questions to vendors", ["vendor", "product", "outcome", "cause"]

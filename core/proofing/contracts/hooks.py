@@ -15,6 +15,7 @@ from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.queues import Queue
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
+from proofing.contracts.webhooks import WebhookDescriptor
 
 #: The entry point group, and the name under which pluggy knows the hooks.
 GROUP = "proofing"
@@ -82,6 +83,14 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:  # type: ignore[empty-bo
     """Return the vendor proofers of this plugin.
 
     Called once. Two plugins that offer one name for one kind stop the start.
+    """
+
+
+@hookspec
+def proofing_webhooks() -> Sequence[WebhookDescriptor]:  # type: ignore[empty-body]
+    """Return what the vendors of this plugin post to.
+
+    Called once. Two plugins that offer one name stop the start.
     """
 
 

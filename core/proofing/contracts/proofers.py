@@ -9,7 +9,8 @@ Two shapes:
 
 * *answer*: ``proof(request, context)`` returns the result;
 * *answer later* (`ResumableProofer`): ``proof`` may return a `Pending` instead, and ``resume`` continues when
-  its time has come. Its descriptor declares ``continues``. A question that takes minutes holds no worker.
+  its time has come, the vendor sent an event, or the person came back. Its descriptor declares
+  ``continues``. A question that takes minutes holds no worker.
 """
 
 import logging
@@ -22,7 +23,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.bodies import StreamedBody
-from proofing.contracts.continuation import Again, Because, Pending
+from proofing.contracts.continuation import Again, Because, Leave, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
@@ -100,6 +101,10 @@ class ProofingContext:
 
     Attributes:
         idempotency_key: of this question of this job; the same for a repeated call.
+        question_id: our id of this question, 48 characters of base64url: sent as the vendor's customer
+            reference or metadata, it comes back in the vendor's events and leads them to the question.
+        return_url: where a person comes back to from a page of the vendor; see `Leave`. It contains the
+            *question_id*.
         http: the outbound client: proxy, host allow-list, certificates, deadline, byte cap, redaction,
             timing.
         unbilled: a context manager for calls that the vendor does not bill (authentication, session creation,
@@ -114,6 +119,8 @@ class ProofingContext:
     """
 
     idempotency_key: str
+    question_id: str
+    return_url: str
     http: HTTPClient
     unbilled: Callable[[], AbstractContextManager[None]]
     sync: BlockingTwins
@@ -186,6 +193,8 @@ class ProoferDescriptor:
         continues: what a `Pending` of it may say; empty for a proofer that always answers at once. Such a
             vendor needs jobs: it is refused while the switch of its kind has questions answered inside the
             request.
+        webhook: name of the webhook of its plugin whose events name questions by `Pending.reference`; None
+            where they carry `ProofingContext.question_id`, or there are none.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
         maturity: how far it can be trusted.
@@ -202,6 +211,7 @@ class ProoferDescriptor:
     jurisdictions: frozenset[str] | None = None
     needs_selfie: bool = False
     accepts_test_documents: bool = False
-    continues: frozenset[type[Again]] = frozenset()
+    continues: frozenset[type[Again] | type[Leave]] = frozenset()
+    webhook: str | None = None
     idempotent: bool = False
     maturity: Maturity = Maturity.DOCUMENTED

@@ -161,6 +161,9 @@ class StatusRecord:
         submitted_at: seconds since the epoch, by the result store's clock.
         finished_at: the same; None while in progress.
         pending_until: the same, of a job that waits for a vendor's later answer: when it ends at the latest.
+        needs_person: whether it waits for its person to visit a page of the vendor.
+        returned_at: when the person came back from there, by the result store's clock: the page waits for
+            the answer from then on; None before.
         reasons: reason and error codes for the screens; no PII.
         fields: field of the form to the code of what is wrong with it, for document errors.
         timed_out: whether a vendor ran out of time.
@@ -179,12 +182,18 @@ class StatusRecord:
     timed_out: bool = False
     finished_at: float | None = None
     pending_until: float | None = None
+    needs_person: bool = False
+    returned_at: float | None = None
     mac: str = ""
 
     @property
     def is_done(self) -> bool:
         """Whether the job has ended."""
         return self.state is State.DONE
+
+    def ends_wait(self, *, ends_only: bool) -> bool:
+        """Return whether who waits for the job is woken with it; see `ResultStore.wait`."""
+        return self.is_done or (self.needs_person and not ends_only)
 
     @property
     def is_success(self) -> bool:
@@ -217,12 +226,17 @@ class StatusRecord:
             timed_out=timed_out,
             finished_at=at,
             pending_until=None,
+            needs_person=False,
             mac="",
         )
 
-    def parked(self, *, until: float) -> Self:
+    def parked(self, *, until: float, needs_person: bool = False) -> Self:
         """Return this record as that of a job that waits for its vendor, without a MAC."""
-        return replace(self, pending_until=until, mac="")
+        return replace(self, pending_until=until, needs_person=needs_person, mac="")
+
+    def returned(self, *, at: float) -> Self:
+        """Return this record as that of a job whose person came back from the vendor, without a MAC."""
+        return replace(self, needs_person=False, returned_at=at, mac="")
 
     def signed_part(self) -> bytes:
         """Return the canonical bytes that the MAC covers."""
@@ -255,6 +269,8 @@ class StatusRecord:
                 timed_out=values["timed_out"],
                 finished_at=values["finished_at"],
                 pending_until=values["pending_until"],
+                needs_person=values["needs_person"],
+                returned_at=values["returned_at"],
                 mac=values["mac"],
             )
         except (KeyError, TypeError, ValueError, RecursionError):

@@ -138,16 +138,19 @@ class ResultStore(Protocol):
     async def update(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
         """Keep *record*, which is in progress, in place of what is stored; False when that is an end. Atomic.
 
-        Nobody who waits is woken.
+        Wakes all waiters when the record needs its person.
         """
 
     async def status(self, result_id: str) -> StatusRecord | None:
         """Return the record, or None when there is none (anymore)."""
 
-    async def wait(self, result_id: str, *, timeout_seconds: float) -> StatusRecord | None:
+    async def wait(
+        self, result_id: str, *, timeout_seconds: float, ends_only: bool = False
+    ) -> StatusRecord | None:
         """Return the record as soon as it is terminal, or in its current state after *timeout_seconds*.
 
-        Holds no connection or thread a waiter: hundreds wait on one process.
+        Unless *ends_only*, also as soon as it needs its person. Holds no connection or thread a waiter:
+        hundreds wait on one process.
         """
 
     async def result(self, result_id: str) -> bytes | None:

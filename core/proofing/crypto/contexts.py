@@ -27,6 +27,21 @@ def parked_context(message: JobMessage) -> SealContext:
     return replace(arguments_context(message), purpose=Purpose.PARKED)
 
 
+def note_context(result_id: str) -> SealContext:
+    """Return what a note for a parked job is bound to."""
+    return SealContext(purpose=Purpose.NOTES, subject=result_id)
+
+
+def early_event_context(mark: str) -> SealContext:
+    """Return what an event is bound to that came before its job was parked: the *mark* of its reference."""
+    return SealContext(purpose=Purpose.NOTES, subject=mark, item="early")
+
+
+def vendor_page_context(owner: str, result_id: str) -> SealContext:
+    """Return what the page of a vendor is bound to that a person has to visit."""
+    return SealContext(purpose=Purpose.RESULT, subject=owner, item=f"vendor-page/{result_id}")
+
+
 def result_context(owner: str, result_id: str) -> SealContext:
     """Return what a job's result is bound to."""
     return SealContext(purpose=Purpose.RESULT, subject=owner, item=result_id)

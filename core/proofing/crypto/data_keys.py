@@ -36,6 +36,8 @@ class Purpose(StrEnum):
     ARGUMENTS = "args"
     #: What a parked job continues with; only workers seal and open it.
     PARKED = "parked"
+    #: What happened to a question of a parked job; web processes seal it, and only workers open it.
+    NOTES = "notes"
     #: A job's result.
     RESULT = "result"
     #: A person's session.

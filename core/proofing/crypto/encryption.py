@@ -190,12 +190,13 @@ class KeyRing:
     def verify(self, data: bytes, mac: str, label: str) -> bool:
         """Return whether *mac* is `sign`'s over *data*, under the current or an old key."""
         return any(
-            hmac.compare_digest(
-                hmac.new(self._subkey(key, f"mac/{label}"), data, hashlib.sha256).hexdigest().encode(),
-                mac.encode(),
-            )
-            for key in self._by_id.values()
+            hmac.compare_digest(known.encode(), mac.encode()) for known in self.signatures(data, label)
         )
+
+    def signatures(self, data: bytes, label: str) -> list[str]:
+        """Return what `sign` returns, under the current key first, then under each old one."""
+        keys = reversed(self._by_id.values())
+        return [hmac.new(self._subkey(key, f"mac/{label}"), data, hashlib.sha256).hexdigest() for key in keys]
 
     def fingerprint(self, text: str) -> str:
         """Return the keyed fingerprint of *text* in lower-case hex, by which equals are found unread."""

@@ -6,7 +6,7 @@ Version 1 of the arguments; a worker ends a message of another version as `EndSt
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -16,6 +16,7 @@ from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.job_results import AnyJobResult
 from proofing.contracts.records import EndState
 from proofing.contracts.results import Outcome
+from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionLog
 
 ArgumentsT = TypeVar("ArgumentsT", "DocumentArguments", "PIIArguments")
@@ -150,20 +151,25 @@ class PIIArguments:
 Arguments = DocumentArguments | PIIArguments
 
 
-def write_parked(arguments: Arguments, questions: QuestionLog) -> bytes:
-    """Return what a parked job continues with, as JSON, for sealing."""
-    values = {"arguments": arguments.to_bytes().decode(), "questions": questions.to_json()}
+def write_parked(arguments: Arguments, questions: QuestionLog, early: Sequence[Note] = ()) -> bytes:
+    """Return what a parked job continues with, as JSON, for sealing; *early* came before it was parked."""
+    values = {
+        "arguments": arguments.to_bytes().decode(),
+        "questions": questions.to_json(),
+        "early": [note.to_json() for note in early],
+    }
     return json.dumps(values).encode()
 
 
-def read_parked(kind: type[ArgumentsT], data: bytes) -> tuple[ArgumentsT, QuestionLog]:
+def read_parked(kind: type[ArgumentsT], data: bytes) -> tuple[ArgumentsT, QuestionLog, list[Note]]:
     """Read what `write_parked` wrote. Raises `EncryptionError` for anything else."""
     try:
         values = json.loads(data)
         arguments, questions = values["arguments"].encode(), values["questions"]
+        early = [Note.from_json(note) for note in values["early"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise EncryptionError from None
-    return kind.from_bytes(arguments), QuestionLog.from_json(questions)
+    return kind.from_bytes(arguments), QuestionLog.from_json(questions), early
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -9,6 +9,7 @@ from proofing.contracts.queues import Queue
 from proofing.contracts.stores import ImageStore, ResultStore
 from proofing.crypto.encryption import KeyRing, Sealer
 from proofing.jobs.run import VendorClientPool
+from proofing.jobs.way_back import WayBack
 from proofing.routing.router import Router
 from proofing.settings import LiveSettings
 
@@ -51,6 +52,7 @@ class Dependencies:
         keys: sign records and slots.
         router: chooses vendors.
         clients: what all vendor calls share.
+        way_back: makes and reads the ids by which what happens at a vendor finds its question.
         live: the settings in effect.
         deadlines: how long things may take.
     """
@@ -62,5 +64,6 @@ class Dependencies:
     keys: KeyRing
     router: Router
     clients: VendorClientPool
+    way_back: WayBack
     live: LiveSettings
     deadlines: Deadlines = field(default_factory=Deadlines)

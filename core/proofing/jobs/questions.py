@@ -5,10 +5,12 @@ step came before it; what has an answer is answered from here, what was pending 
 it was put to, whatever the router says by now, and only what was never asked is asked.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Self
 
@@ -26,6 +28,43 @@ class QuestionKey:
     step: str
     ordinal: int
 
+    @property
+    def number(self) -> int:
+        """The number by which events name it: 32 bits, the same in every run of the job."""
+        return int.from_bytes(hashlib.sha256(f"{self.step}:{self.ordinal}".encode()).digest()[:4])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Waiting:
+    """A question without an answer.
+
+    Attributes:
+        pending: how it continues.
+        due_at: when it is looked at although nothing happened, in UTC.
+        failures: how often in a row its vendor could not be asked.
+    """
+
+    pending: Pending
+    due_at: datetime
+    failures: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "pending": self.pending.to_json(),
+            "due_at": self.due_at.isoformat(),
+            "failures": self.failures,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_json` returned. Raises ValueError, KeyError or TypeError for anything else."""
+        return cls(
+            pending=Pending.from_json(values["pending"]),
+            due_at=datetime.fromisoformat(values["due_at"]),
+            failures=values["failures"],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Question:
@@ -34,14 +73,14 @@ class Question:
     Attributes:
         vendor: name of the proofer.
         kind: of the question.
-        check: what came of it; None while it is pending.
-        pending: how it continues; None when there is a check.
+        check: what came of it; None while it waits.
+        waiting: how it continues; None when there is a check.
     """
 
     vendor: str
     kind: ProoferKind
     check: Check[Any] | None = None
-    pending: Pending | None = None
+    waiting: Waiting | None = None
 
 
 class QuestionLog:
@@ -75,13 +114,13 @@ class QuestionLog:
         self._questions[key] = question
 
     @property
-    def pending(self) -> list[tuple[str, Pending]]:
-        """The questions without an answer: the vendor of each, and how it continues."""
-        return [
-            (question.vendor, question.pending)
-            for question in self._questions.values()
-            if question.pending is not None
-        ]
+    def waiting(self) -> list[Question]:
+        """The questions without an answer, in the order in which they were asked."""
+        return [question for question in self._questions.values() if question.waiting is not None]
+
+    def number_of(self, wanted: Question) -> int:
+        """Return the number of one of these questions; see `QuestionKey.number`."""
+        return next(key.number for key, question in self._questions.items() if question is wanted)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return it as JSON values."""
@@ -92,7 +131,7 @@ class QuestionLog:
                 "vendor": question.vendor,
                 "kind": question.kind.value,
                 "check": None if question.check is None else _write_check(question.kind, question.check),
-                "pending": None if question.pending is None else question.pending.to_json(),
+                "waiting": None if question.waiting is None else question.waiting.to_json(),
             }
             for key, question in self._questions.items()
         ]
@@ -111,7 +150,7 @@ class QuestionLog:
                         vendor=one["vendor"],
                         kind=ProoferKind(one["kind"]),
                         check=None if one["check"] is None else _read_check(one["kind"], one["check"]),
-                        pending=None if one["pending"] is None else Pending.from_json(one["pending"]),
+                        waiting=None if one["waiting"] is None else Waiting.from_json(one["waiting"]),
                     )
                     for one in values
                 }

@@ -23,13 +23,15 @@ from proofing.base.errors import Cause, PluginError, ProofingError, VendorError
 from proofing.base.logs import Stopwatch, get_logger, log
 from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
 from proofing.base.tracing import SpanKind, span
-from proofing.contracts.continuation import MIN_AGAIN_SECONDS, Again, Due, Expired, Pending
+from proofing.contracts.continuation import Because, Pending
 from proofing.contracts.proofers import ProoferDescriptor, ProofingContext, ProofingRequest
 from proofing.contracts.queues import ClaimedJob, Parked
 from proofing.contracts.records import EndState, StatusRecord
 from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
+from proofing.jobs.continuing import Resumption, accept, after_error
 from proofing.jobs.intents import QuestionIntent, RunIntent
-from proofing.jobs.questions import Question, QuestionKey, QuestionLog
+from proofing.jobs.questions import Question, QuestionKey, QuestionLog, Waiting
+from proofing.jobs.way_back import QuestionAddress, WayBack
 from proofing.outbound.billing import unbilled
 from proofing.outbound.blocking import ClientTwins
 from proofing.outbound.client import OutboundClient, OutboundPolicy
@@ -40,8 +42,6 @@ from proofing.routing.shared_limits import VendorBudgets
 if TYPE_CHECKING:
     from proofing.jobs.arguments import Arguments
 
-#: After these a vendor that was asked whether its answer is there is asked again; the answer may be paid for.
-_PASSING = frozenset({Cause.TIMEOUT, Cause.UNREACHABLE, Cause.MAINTENANCE, Cause.QUOTA})
 #: So many plain methods of one plugin run at once.
 _THREADS = 8
 
@@ -88,12 +88,14 @@ class JobRun:
     Attributes:
         questions: what the job has asked, in this run and before.
         kept: what it is parked with, when it is; the work may replace it.
+        resumption: why its waiting questions are resumed.
     """
 
     def __init__(
         self,
         job: ClaimedJob,
         clients: VendorClientPool,
+        way_back: WayBack,
         *,
         pending_max_seconds: float = float("inf"),
     ) -> None:
@@ -102,6 +104,7 @@ class JobRun:
         Args:
             job: the start.
             clients: what all runs share.
+            way_back: makes the ids of its questions.
             pending_max_seconds: how long after its submit it may be pending.
         """
         self.job = job
@@ -110,12 +113,18 @@ class JobRun:
         self.calls: list[dict[str, Any]] = []
         self.questions = QuestionLog()
         self.kept: Arguments | None = None
+        self.resumption = Resumption(self.questions, {})
         self._clients = clients
+        self._way_back = way_back
         self._pending_max_seconds = pending_max_seconds
         self._deadline = time.monotonic() + job.message.deadline_seconds
         self._intent = RunIntent(job)
         self._open_questions = 0
         self._one_ended = asyncio.Event()
+
+    def address_of(self, number: int) -> QuestionAddress:
+        """Return where the question with this *number* is found."""
+        return QuestionAddress(self.message.result_id, number)
 
     def remaining_seconds(self) -> float:
         """Return what is left of the job's deadline."""
@@ -140,20 +149,35 @@ class JobRun:
         known = self.questions.get(key)
         if known is not None and known.check is not None:
             return known.check
-        pending = known.pending if known is not None else None
         self._open_questions += 1
         try:
-            found = await self._put(loaded, request, key, pending)
+            waiting = known.waiting if known is not None else None
+            found = await (
+                self._put(loaded, request, key)
+                if waiting is None
+                else self._resume(loaded, request, key, waiting)
+            )
         finally:
             self._open_questions -= 1
             self._one_ended.set()
         descriptor = loaded.descriptor
-        if isinstance(found, Pending):
-            self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, pending=found))
+        if isinstance(found, Waiting):
+            self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, waiting=found))
             await self._until_no_question_is_open()
             raise JobPendingError
         self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, check=found))
         return found
+
+    async def _resume(
+        self, loaded: LoadedProofer, request: ProofingRequest, key: QuestionKey, waiting: Waiting
+    ) -> Check[Any] | Waiting:
+        """Resume a question for each reason there is, until it has an end; not at all while there is none."""
+        for because in self.resumption.reasons(key, waiting):
+            found = await self._put(loaded, request, key, waiting, because)
+            if isinstance(found, Check):
+                return found
+            waiting = found
+        return waiting
 
     async def _until_no_question_is_open(self) -> None:
         """Wait for the questions side by side: none is canceled because another one is pending."""
@@ -162,13 +186,18 @@ class JobRun:
             await self._one_ended.wait()
 
     async def _put(
-        self, loaded: LoadedProofer, request: ProofingRequest, key: QuestionKey, pending: Pending | None
-    ) -> Check[Any] | Pending:
-        """Ask, or resume what is *pending*."""
+        self,
+        loaded: LoadedProofer,
+        request: ProofingRequest,
+        key: QuestionKey,
+        before: Waiting | None = None,
+        because: Because | None = None,
+    ) -> Check[Any] | Waiting:
+        """Ask, or resume what waited *before*, for the reason *because*."""
         descriptor, step = loaded.descriptor, key.step
         _ = loaded.proofer  # made, or nothing is noted
         budgets = self._clients.budgets
-        if pending is None and budgets is not None and not await budgets.spend(descriptor.name):
+        if before is None and budgets is not None and not await budgets.spend(descriptor.name):
             return self._not_asked(descriptor, step)
         policy = loaded.policy()
         intent = QuestionIntent(self._intent, descriptor.name)
@@ -178,11 +207,11 @@ class JobRun:
             context = self._context(loaded, policy, intent, key)
             reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
             found, cause = await self._ask_within_limit(
-                loaded, reduced, step, context, intent=intent, pending=pending
+                loaded, reduced, step, context, intent=intent, before=before, because=because
             )
             if cause:
                 asking.fail(cause)
-            if isinstance(found, Pending):
+            if isinstance(found, Waiting):
                 asking.set(outcome="pending")
                 self.calls.append(
                     {"vendor": descriptor.name, "step": step, "success": False, "pending": True}
@@ -200,20 +229,27 @@ class JobRun:
         context: ProofingContext,
         *,
         intent: QuestionIntent,
-        pending: Pending | None,
-    ) -> tuple[Check[Any] | Pending, str]:
+        before: Waiting | None,
+        because: Because | None,
+    ) -> tuple[Check[Any] | Waiting, str]:
         """Ask, and return the answer with the cause why there is none."""
         descriptor = loaded.descriptor
         started = time.perf_counter()
-        found: Check[Any] | Pending
+        found: Check[Any] | Waiting
         # What ends neither way: canceled with its job.
         outcome, cause = "error", "canceled"
         try:
             async with asyncio.timeout(context.remaining_seconds()):
-                answer = await self._answer(loaded, request, context, pending)
+                answer = await self._answer(loaded, request, context, before, because)
             intent.require()
             if isinstance(answer, Pending):
-                found = self._require_pending(loaded, answer, pending)
+                found = accept(
+                    answer,
+                    descriptor,
+                    before=before.pending if before else None,
+                    because=because,
+                    latest=self._latest,
+                )
                 outcome, cause = "pending", ""
             else:
                 result = self._require_type(loaded, answer)
@@ -221,10 +257,10 @@ class JobRun:
                 outcome, cause = result.outcome.value, ""
         except TimeoutError:
             error = VendorError(Cause.TIMEOUT, "no answer within the time limit", vendor_name=descriptor.name)
-            found, cause = self._asked_again(pending, error), error.cause.value
+            found, cause = _after_error(error, before, because), error.cause.value
         except VendorError as error:
             intent.require()
-            found, cause = self._asked_again(pending, error), error.cause.value
+            found, cause = _after_error(error, before, because), error.cause.value
             if error.cause is Cause.AUTHENTICATION:
                 log(
                     _logger,
@@ -242,26 +278,13 @@ class JobRun:
             _count_call(descriptor, outcome, cause, time.perf_counter() - started)
         return found, cause
 
-    @staticmethod
-    def _asked_again(pending: Pending | None, error: VendorError) -> Check[Any] | Pending:
-        """Return what *error* comes to: nothing yet where a pending answer may still come, else the end."""
-        if pending is None or error.cause not in _PASSING or _is_over(pending):
-            return Check(error=error)
-        return replace(pending, then=Again(error.retry_after or pending.then.after_seconds))
-
-    def _require_pending(self, loaded: LoadedProofer, answer: Pending, before: Pending | None) -> Pending:
-        """Return *answer* within its bounds. Raises `PluginError` or `VendorError` when it may not be."""
-        name = loaded.descriptor.name
-        if type(answer.then) not in loaded.descriptor.continues:
-            raise PluginError(f"{name} answers later, and its descriptor does not say so")
-        answer.require_sound(name)
-        if before is not None and _is_over(before):
-            raise VendorError(Cause.TIMEOUT, "no answer before the question expired", vendor_name=name)
-        latest = [answer.expires_at] if before is None else [answer.expires_at, before.expires_at]
-        if self._pending_max_seconds < float("inf"):
-            submitted = datetime.fromtimestamp(self.message.enqueued_at, UTC)
-            latest.append(submitted + timedelta(seconds=self._pending_max_seconds))
-        return replace(answer, expires_at=min(latest))
+    @property
+    def _latest(self) -> datetime | None:
+        """When no question of the job is waited for anymore; None for no bound."""
+        if self._pending_max_seconds == float("inf"):
+            return None
+        submitted = datetime.fromtimestamp(self.message.enqueued_at, UTC)
+        return submitted + timedelta(seconds=self._pending_max_seconds)
 
     def _not_asked(self, descriptor: ProoferDescriptor, step: str) -> Check[Any]:
         """Return the check of a vendor whose budget is used up: no answer, and no call that is billed."""
@@ -291,8 +314,11 @@ class JobRun:
         )
         asked = f"{self.message.result_id}:{question.step}:{question.ordinal}:{name}"
         key = hashlib.sha256(asked.encode()).hexdigest()
+        question_id = self._way_back.question_id(self.address_of(question.number))
         return ProofingContext(
             idempotency_key=key,
+            question_id=question_id,
+            return_url=self._way_back.return_url(question_id),
             http=http,
             unbilled=unbilled,
             sync=ClientTwins(http, name),
@@ -307,18 +333,18 @@ class JobRun:
         loaded: LoadedProofer,
         request: ProofingRequest,
         context: ProofingContext,
-        pending: Pending | None,
+        before: Waiting | None,
+        because: Because | None,
     ) -> Any:
         """Have the adapter ask, or resume; `LoadedProofer.proofer` lets only what can do so through."""
         proofer: Any = loaded.proofer
-        if pending is None:
+        if before is None:
             return await self._call(loaded.plugin, proofer.proof, request, context)
         resume = getattr(proofer, "resume", None)
         if resume is None:
             # Its plugin was replaced while the job was parked.
             raise PluginError(f"{loaded.descriptor.name} cannot resume its question")
-        because = Expired() if _is_over(pending) else Due()
-        return await self._call(loaded.plugin, resume, request, pending, because, context)
+        return await self._call(loaded.plugin, resume, request, before.pending, because, context)
 
     async def _call(self, plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call one method of an adapter of *plugin*, async or plain, keeping foreign errors in."""
@@ -375,15 +401,10 @@ async def traced(job: ClaimedJob, running: Awaitable[StatusRecord | Parked]) -> 
         return record
 
 
-def next_look(pending: Pending) -> float:
-    """Return in how many seconds the vendor is to be asked again: not too soon, and not after the expiry."""
-    left = (pending.expires_at - datetime.now(UTC)).total_seconds()
-    return max(0.0, min(max(pending.then.after_seconds, MIN_AGAIN_SECONDS), left))
-
-
-def _is_over(pending: Pending) -> bool:
-    """Return whether *pending* has expired."""
-    return datetime.now(UTC) >= pending.expires_at
+def _after_error(error: VendorError, before: Waiting | None, because: Because | None) -> Check[Any] | Waiting:
+    """Return what *error* comes to: the end, unless a waiting question may still have its answer."""
+    waiting = after_error(before, error, because) if before is not None and because is not None else None
+    return waiting or Check(error=error)
 
 
 def _count_call(descriptor: ProoferDescriptor, outcome: str, cause: str, seconds: float) -> None:

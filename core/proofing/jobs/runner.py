@@ -21,17 +21,20 @@ from proofing.base.errors import (
     StoreError,
 )
 from proofing.base.logs import exception_fields, get_logger, log
-from proofing.base.metrics import JOB_QUEUED_SECONDS, JOB_SECONDS, JOBS_ENDED, JOBS_PARKED
+from proofing.base.metrics import JOB_QUEUED_SECONDS, JOB_SECONDS, JOBS_ENDED
 from proofing.contracts.images import Side
 from proofing.contracts.job_results import write_result
-from proofing.contracts.queues import Capability, ClaimedJob, JobMessage, Parked
+from proofing.contracts.queues import ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.crypto.contexts import arguments_context, parked_context, result_context
 from proofing.crypto.record_macs import is_genuine, sign_record
-from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, read_parked, write_parked
+from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, read_parked
+from proofing.jobs.continuing import Resumption
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.kinds import Tools, job_type
-from proofing.jobs.run import JobPendingError, JobRun, next_look, traced
+from proofing.jobs.notes import by_question, open_notes
+from proofing.jobs.parking import Parker, unfinished_record
+from proofing.jobs.run import JobPendingError, JobRun, traced
 from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
 #: How old a job inside its request may be that need not look whether it was ended meanwhile.
@@ -52,7 +55,9 @@ class JobRunner:
         self._router = parts.router
         self._clients = parts.clients
         self._live = parts.live
+        self._way_back = parts.way_back
         self._deadlines = parts.deadlines
+        self._parker = Parker(parts)
         for kind in JobKind:
             job_type(kind)  # imported now, not in the middle of a request
 
@@ -96,7 +101,12 @@ class JobRunner:
         is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
         if not is_ours and (existing := await self._existing_end_state(message)) is not None:
             return await self.discard(message, existing)
-        run = JobRun(job, self._clients, pending_max_seconds=self._live.current.pending_max_seconds)
+        run = JobRun(
+            job,
+            self._clients,
+            self._way_back,
+            pending_max_seconds=self._live.current.pending_max_seconds,
+        )
         queued_seconds = job.age_seconds
         log(
             _logger,
@@ -196,37 +206,20 @@ class JobRunner:
             return opened
         data = await self._sealer.open(message.encrypted_arguments, parked_context(message))
         parked: Arguments
-        parked, run.questions = read_parked(wanted, data)
+        parked, run.questions, early = read_parked(wanted, data)
+        notes = await open_notes(self._sealer, message.result_id, message.notes)
+        run.resumption = Resumption(run.questions, by_question([*early, *notes]))
         return parked
 
     async def _park(self, run: JobRun, *, is_inline: bool) -> JobResult | Parked:
-        """Have the job wait for its vendors, as its record says from now on; its images are deleted."""
-        message, pending = run.message, run.questions.pending
-        kept = run.kept
-        if is_inline or kept is None or Capability.PARK not in self._queue.capabilities:
-            # Refused at start; a vendor that answers later anyway breaks its contract.
+        """Have the job wait for its vendors; its images are deleted."""
+        if is_inline:
+            # Refused at start, as `Parker.park` says.
             return JobResult(end_state=EndState.PLUGIN_ERROR)
-        vendor, first = min(pending, key=lambda one: next_look(one[1]))
-        until = max(one.expires_at.timestamp() for _vendor, one in pending)
-        record = unfinished_record(message).parked(until=until)
-        life = self._live.current.session_max_age_seconds
-        try:
-            sealed = await self._deadlines.retry_while_unavailable(
-                lambda: self._sealer.seal(write_parked(kept, run.questions), parked_context(message))
-            )
-            is_open = await self._deadlines.retry_while_unavailable(
-                lambda: self._results.update(sign_record(self._keys, record), ttl_seconds=life)
-            )
-        except StoreError:
-            return JobResult(end_state=EndState.INTERNAL_ERROR)
-        if not is_open:
-            # Ended while it was asked, such as by its person; that end is kept.
-            return JobResult(end_state=EndState.CANCELED)
-        await self._delete_images(message)
-        seconds = next_look(first)
-        log(_logger, "job_parked", **message.log_fields, vendor=vendor, seconds=round(seconds, 2))
-        JOBS_PARKED.labels(message.kind.value).inc()
-        return Parked(encrypted_arguments=sealed, run_in_seconds=seconds, vendor=vendor)
+        parked = await self._parker.park(run)
+        if isinstance(parked, Parked):
+            await self._delete_images(run.message)
+        return parked
 
     async def _publish(self, message: JobMessage, conclusion: JobResult) -> StatusRecord:
         """Seal and publish the end; then refund what was not answered and delete the images.
@@ -269,6 +262,7 @@ class JobRunner:
         if effective.mac == record.mac:
             JOBS_ENDED.labels(message.kind.value, record.end_state or "", record.outcome or "").inc()
             await self._refund_unanswered(message, record)
+            await self._clear_vendor_page(message)
         # The first end wins: its process may have died before it came so far. Until the queue has recorded
         # the end, a live job is the note that images are to be deleted. docs/adr/0008
         await self._delete_images(message)
@@ -305,6 +299,15 @@ class JobRunner:
             # What is left expires by itself.
             _log_cleanup_failed(message, error)
 
+    async def _clear_vendor_page(self, message: JobMessage) -> None:
+        """Delete what the page of a parked job showed; what is left expires."""
+        if not message.is_parked:
+            return
+        try:
+            await self._parker.clear(message)
+        except StoreError as error:
+            _log_cleanup_failed(message, error)
+
     async def _delete_images(self, message: JobMessage) -> None:
         """Delete the job's images, trying again while the image store is down; idempotent."""
         try:
@@ -327,16 +330,6 @@ def _log_cleanup_failed(message: JobMessage, error: Exception) -> None:
         level=logging.WARNING,
         job_id=message.result_id,
         error=type(error).__name__,
-    )
-
-
-def unfinished_record(message: JobMessage) -> StatusRecord:
-    """Return the record of *message*, in progress and without a MAC."""
-    return StatusRecord(
-        result_id=message.result_id,
-        kind=message.kind,
-        owner=message.owner,
-        submitted_at=message.enqueued_at,
     )
 
 

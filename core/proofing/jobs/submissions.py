@@ -30,7 +30,8 @@ from proofing.crypto.record_macs import sign_record
 from proofing.jobs.arguments import SCHEMA_VERSION, Arguments
 from proofing.jobs.attempts import Progress, Submission, submit_mark
 from proofing.jobs.dependencies import Dependencies
-from proofing.jobs.runner import JobRunner, unfinished_record
+from proofing.jobs.parking import unfinished_record
+from proofing.jobs.runner import JobRunner
 from proofing.jobs.undoing import Undoer
 from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 

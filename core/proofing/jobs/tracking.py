@@ -46,13 +46,17 @@ class JobTracker:
         kind: JobKind,
         *,
         timeout_seconds: float,
+        ends_only: bool = False,
         begun: Awaitable[StatusRecord | None] | None = None,
     ) -> StatusRecord | None:
-        """Return the record as soon as it is terminal, or as `status` when *timeout_seconds* are over.
+        """Return the record as soon as it is terminal or, unless *ends_only*, needs its person.
 
-        *begun* is a wait that `begin_waiting` began before it was known who waits.
+        After *timeout_seconds* as `status` does. *begun* is a wait that `begin_waiting` began before it was
+        known who waits.
         """
-        found = await (begun or self.begin_waiting(result_id, timeout_seconds=timeout_seconds))
+        found = await (
+            begun or self._results.wait(result_id, timeout_seconds=timeout_seconds, ends_only=ends_only)
+        )
         return await self._effective_record(person, result_id, kind, found)
 
     async def finished_job(self, person: PersonRef, result_id: str, kind: JobKind) -> FinishedJob | None:

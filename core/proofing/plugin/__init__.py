@@ -42,7 +42,18 @@ from proofing.contracts.applicant import (
     parse_zipcode,
 )
 from proofing.contracts.bodies import Base64, StreamedBody
-from proofing.contracts.continuation import Again, Because, Due, Expired, Pending
+from proofing.contracts.continuation import (
+    Again,
+    Because,
+    Due,
+    Event,
+    EventKind,
+    Expired,
+    Leave,
+    Pending,
+    Received,
+    Returned,
+)
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.hooks import BackendContext, BackendDescriptor, hookimpl
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
@@ -110,6 +121,14 @@ from proofing.contracts.stores import (
     UploadReceiver,
     Usage,
 )
+from proofing.contracts.webhooks import (
+    MAX_WEBHOOK_BYTES,
+    Incoming,
+    NotAuthenticError,
+    Reply,
+    Webhook,
+    WebhookDescriptor,
+)
 
 __all__ = [
     "ATTRIBUTES",
@@ -117,6 +136,7 @@ __all__ = [
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
     "MAX_RESPONSE_BYTES",
+    "MAX_WEBHOOK_BYTES",
     "OBJECT_PREFIX",
     "RESULT_TYPES",
     "Admission",
@@ -148,6 +168,8 @@ __all__ = [
     "Due",
     "EncryptionError",
     "EndState",
+    "Event",
+    "EventKind",
     "Expired",
     "HTTPClient",
     "Image",
@@ -155,6 +177,7 @@ __all__ = [
     "ImageMetrics",
     "ImageNotFoundError",
     "ImageStore",
+    "Incoming",
     "InvalidInputError",
     "IsFinished",
     "JobHandler",
@@ -164,10 +187,12 @@ __all__ = [
     "JobSummary",
     "KeyService",
     "LeaseLostError",
+    "Leave",
     "LimitReachedError",
     "Mark",
     "Match",
     "Maturity",
+    "NotAuthenticError",
     "Outcome",
     "OwnerPurge",
     "Parked",
@@ -188,9 +213,12 @@ __all__ = [
     "QueueError",
     "QueueStats",
     "QueueUnavailableError",
+    "Received",
+    "Reply",
     "ResolutionResult",
     "ResultStore",
     "ResumableProofer",
+    "Returned",
     "ReviewStatus",
     "SecretStore",
     "Secrets",
@@ -211,6 +239,8 @@ __all__ = [
     "VendorError",
     "VendorResponse",
     "VendorResult",
+    "Webhook",
+    "WebhookDescriptor",
     "check_hosts",
     "exception_fields",
     "fingerprint_of",

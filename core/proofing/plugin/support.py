@@ -10,6 +10,7 @@ Heavier than `proofing.plugin`: import it in the modules that do the work, not i
 from proofing.base.backoff import Backoff, jittered
 from proofing.base.errors import os_error_reason, unreadable
 from proofing.base.foreign import calls_back, seam, translated
+from proofing.base.hosts import LOOPBACK
 from proofing.base.libpq import libpq_problem
 from proofing.base.log_output import silence_foreign
 from proofing.base.macs import MACKeys
@@ -31,6 +32,7 @@ __all__ = [
     "IMAGE_FAILURES",
     "JURISDICTIONS",
     "KEY_BYTES",
+    "LOOPBACK",
     "MIN_DPI",
     "MIN_GLARE",
     "MIN_SHARPNESS",

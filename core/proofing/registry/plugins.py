@@ -7,6 +7,7 @@ that fails to import is reported and left out; the others work. Built-in plugins
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,12 +26,14 @@ from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Queue
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
+from proofing.contracts.webhooks import Webhook, WebhookDescriptor
 from proofing.registry.proofers import LoadedProofer, missing_library
 from proofing.settings import Layers, Settings, parse_settings
 
 BackendT = TypeVar("BackendT")
 
 _logger = get_logger(__name__)
+_WEBHOOK_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ _OFFERS: Mapping[str, tuple[str, type]] = {
     "proofing_image_stores": ("image store", BackendDescriptor),
     "proofing_result_stores": ("result store", BackendDescriptor),
     "proofing_proofers": ("", ProoferDescriptor),
+    "proofing_webhooks": ("webhook", WebhookDescriptor),
 }
 
 
@@ -79,6 +83,14 @@ class InstalledPlugin:
     entry: EntryPoint
     distribution: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWebhook:
+    """A webhook that is served, and the largest body that it takes."""
+
+    webhook: Webhook
+    max_body_bytes: int
 
 
 #: The installed plugins, by the name of the entry point; several of one name are a problem if it is enabled.
@@ -209,12 +221,7 @@ class PluginManager:
             for item in offers[hook]:
                 if not (isinstance(item.name, str) and item.name and callable(item.make)):
                     raise PluginError(f"answers {hook} with a descriptor that has no name, or cannot make it")
-        for item in offers["proofing_proofers"]:
-            # Python does not hold a dataclass to its types, and a maturity that is a text passes for no mock.
-            if not (isinstance(item.kind, ProoferKind) and isinstance(item.maturity, Maturity)):
-                raise PluginError(f"{item.name}: kind must be a ProoferKind, and maturity a Maturity")
-            if unknown := sorted(set(item.attributes) - set(ATTRIBUTES)):
-                raise PluginError(f"{item.name} declares unknown attributes: {', '.join(unknown)}")
+        _check_vendor_offers(offers)
         return schema, offers
 
     def problems(self) -> list[Problem]:
@@ -360,6 +367,28 @@ class PluginManager:
                 found[key] = LoadedProofer(plugin.name, descriptor, plugin.settings)
         return found
 
+    def webhooks(self, *, is_production: bool) -> dict[str, LoadedWebhook]:
+        """Make the webhooks of the enabled plugins, by name; in production those that are meant for it.
+
+        Raises:
+            ConfigurationError: two plugins offer one name, or one cannot be made.
+        """
+        found: dict[str, LoadedWebhook] = {}
+        for plugin in self._loaded.values():
+            for descriptor in plugin.offers["proofing_webhooks"]:
+                if is_production and not descriptor.production:
+                    continue
+                if descriptor.name in found:
+                    rule = f"two plugins offer the webhook {descriptor.name}"
+                    raise ConfigurationError([Problem("settings", "plugins", rule)])
+                try:
+                    webhook = descriptor.make(plugin.settings)
+                except Exception as error:  # noqa: BLE001 - a factory may raise anything
+                    rule = f"{plugin.name} cannot make the webhook {descriptor.name}: {type(error).__name__}"
+                    raise ConfigurationError([Problem("settings", "plugins", rule)]) from None
+                found[descriptor.name] = LoadedWebhook(webhook, descriptor.max_body_bytes)
+        return found
+
 
 def _section(plugin: _Loaded, layers: Layers) -> tuple[PluginSettings | None, list[Problem]]:
     """Let a plugin's schema decide on its section; return its settings, if any, and every problem."""
@@ -385,6 +414,22 @@ def secret_reader(key: Callable[[], bytes]) -> Callable[[str], bytes]:
         return hmac.new(key(), f"proofing/backend/{label}".encode(), hashlib.sha256).digest()
 
     return secret
+
+
+def _check_vendor_offers(offers: Mapping[str, Sequence[Any]]) -> None:
+    """Raise `PluginError` when descriptors of proofers and webhooks do not say what they must."""
+    webhooks = {item.name for item in offers["proofing_webhooks"]}
+    for name in webhooks:
+        if not _WEBHOOK_NAME.fullmatch(name):
+            raise PluginError(f"offers the webhook {name!r}: use lower-case letters, digits and hyphens")
+    for item in offers["proofing_proofers"]:
+        # Python does not hold a dataclass to its types, and a maturity that is a text passes for no mock.
+        if not (isinstance(item.kind, ProoferKind) and isinstance(item.maturity, Maturity)):
+            raise PluginError(f"{item.name}: kind must be a ProoferKind, and maturity a Maturity")
+        if not (item.webhook is None or item.webhook in webhooks):
+            raise PluginError(f"{item.name} names a webhook that its plugin does not offer: {item.webhook}")
+        if unknown := sorted(set(item.attributes) - set(ATTRIBUTES)):
+            raise PluginError(f"{item.name} declares unknown attributes: {', '.join(unknown)}")
 
 
 def _words(offers: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:

@@ -26,11 +26,13 @@ class PendingJob:
 
     Attributes:
         submitted_at: seconds since the epoch, by the store's clock.
+        until: the same, when a vendor's later answer is no longer waited for; 0 where none is.
     """
 
     kind: JobKind
     result_id: str
     submitted_at: float
+    until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

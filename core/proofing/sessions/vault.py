@@ -15,7 +15,7 @@ from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import SealContext, Sealer
 from proofing.sessions.data import SessionData
 from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
-from proofing.settings import LiveSettings
+from proofing.settings import LiveSettings, Settings
 
 _VERSION_BYTES = 16
 
@@ -123,9 +123,19 @@ class SessionStore:
 
     def _life_seconds(self, data: SessionData) -> float:
         """Return how long a session may go without a request from now on."""
-        settings = self._live.current
-        total = data.created_at + settings.session_max_age_seconds - self._results.now()
-        return min(settings.session_idle_timeout_minutes * 60.0, total)
+        now = self._results.now()
+        return ends_at(data, self._live.current, used_at=now) - now
+
+
+def ends_at(data: SessionData, settings: Settings, *, used_at: float) -> float:
+    """Return when a session that was used last at *used_at* ends, in seconds since the epoch.
+
+    After its idle time, but not while its job waits for a vendor, where the person may be; and after its
+    total life in any case.
+    """
+    idle_end = used_at + settings.session_idle_timeout_minutes * 60.0
+    waits_until = data.pending.until if data.pending else 0.0
+    return min(max(idle_end, waits_until), data.created_at + settings.session_max_age_seconds)
 
 
 def _key(session_id: str) -> str:

@@ -70,7 +70,7 @@ class RecordCases(ResultStoreBasis):
         assert await store.result(record.result_id) == b"first"
 
     async def test_a_record_in_progress_is_replaced(self, store: ResultStore) -> None:
-        """`update` writes what is in progress, also where nothing is left; who waits is not woken by it."""
+        """`update` writes what is in progress, also where nothing is left; nobody waits for that."""
         record = make_record()
         await store.begin(record, ttl_seconds=60)
         parked = record.parked(until=123.5)
@@ -80,6 +80,25 @@ class RecordCases(ResultStoreBasis):
         lost = make_record()
         assert await store.update(lost, ttl_seconds=60)
         assert await store.status(lost.result_id) == lost
+
+    async def test_a_record_that_needs_its_person_ends_a_wait(self, pair: Sequence[ResultStore]) -> None:
+        """Written before or during it, by any process; not the wait of who asks for ends only."""
+        worker, web = pair
+        record = make_record()
+        await worker.begin(record, ttl_seconds=60)
+        waiting = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0))
+        for_end = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0, ends_only=True))
+        away = record.parked(until=123.5, needs_person=True)
+        assert await worker.update(away, ttl_seconds=60)
+        assert await asyncio.wait_for(waiting, 10.0) == away
+        assert await web.wait(record.result_id, timeout_seconds=30.0) == away
+        assert await web.wait(record.result_id, timeout_seconds=0.05, ends_only=True) == away
+        back = away.returned(at=124.5)
+        assert await web.update(back, ttl_seconds=60)
+        assert await web.wait(record.result_id, timeout_seconds=0.05) == back
+        assert not for_end.done()
+        ended = await worker.finish(make_ended(record), ttl_seconds=60)
+        assert await asyncio.wait_for(for_end, 10.0) == ended
 
     async def test_an_end_is_not_replaced(self, pair: Sequence[ResultStore]) -> None:
         """`update` leaves a terminal record and its result alone."""

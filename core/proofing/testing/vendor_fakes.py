@@ -101,6 +101,8 @@ def make_context(
 
     key = hashlib.sha256(f"{result_id}:{descriptor.kind}:{descriptor.name}".encode()).hexdigest()
     return ProofingContext(
+        question_id="q" * 48,
+        return_url=f"https://proofing.example.gov/return/{'q' * 48}",
         idempotency_key=key,
         http=client,
         unbilled=unbilled,

@@ -5,6 +5,7 @@
 -- Five tables, each with its own expiry. The index serves the purge.
 create table if not exists record (
     result_id text primary key,
+    -- 0 in progress, 1 ended, 2 in progress and in need of its person
     done integer not null,
     body text not null,
     expires real not null
@@ -51,7 +52,7 @@ insert into record (result_id, done, body, expires)
 values (:result_id, :done, :body, :expires)
 on conflict (result_id) do update
     set done = excluded.done, body = excluded.body, expires = excluded.expires
-    where record.done = 0 or record.expires <= :now
+    where record.done <> 1 or record.expires <= :now
 returning 1;
 
 -- name: keep_result
@@ -64,12 +65,12 @@ on conflict (result_id) do update set body = excluded.body, expires = excluded.e
 -- The record of one job.
 select body from record where result_id = :result_id and expires > :now;
 
--- name: ended
--- Which of many jobs (a JSON list of ids) have ended.
+-- name: to_announce
+-- Which of many jobs (a JSON list of ids) have ended, or need their person.
 select record.result_id, record.body
 from json_each(:result_ids) as wanted
 join record on record.result_id = wanted.value
-where record.done = 1 and record.expires > :now;
+where record.done > 0 and record.expires > :now;
 
 -- name: result
 -- The sealed result of a job.

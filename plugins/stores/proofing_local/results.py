@@ -106,25 +106,32 @@ class LocalResultStore:
 
     async def update(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
         """Keep a record in progress, unless an unexpired terminal one exists."""
-        values = {"result_id": record.result_id, "done": 0, "body": record.to_json()}
-        return await self._database.write(
-            lambda db: self._one(db, "replace", {**values, **self._life(ttl_seconds)}) is not None
-        )
+        values = {
+            "result_id": record.result_id,
+            "done": 2 if record.needs_person else 0,
+            "body": record.to_json(),
+        }
+        kept = await self._write("replace", {**values, **self._life(ttl_seconds)}) is not None
+        if kept:
+            self._watcher.notify(record)
+        return kept
 
     async def status(self, result_id: str) -> StatusRecord | None:
         """Return the record, or None."""
         row = await self._read("status", {"result_id": result_id})
         return None if row is None else _decode(row[0])
 
-    async def wait(self, result_id: str, *, timeout_seconds: float) -> StatusRecord | None:
-        """Return the record as soon as it is terminal, or in its current state when the time is over."""
-        with self._watcher.waiter(result_id) as ended:
+    async def wait(
+        self, result_id: str, *, timeout_seconds: float, ends_only: bool = False
+    ) -> StatusRecord | None:
+        """Return the record as soon as there is something to say, or in its current state later."""
+        with self._watcher.waiter(result_id, ends_only=ends_only) as announced:
             record = await self.status(result_id)
-            if record is not None and record.is_done:
+            if record is not None and record.ends_wait(ends_only=ends_only):
                 return record
             try:
                 async with asyncio.timeout(timeout_seconds):
-                    return await ended
+                    return await announced
             except TimeoutError:
                 return await self.status(result_id)
 

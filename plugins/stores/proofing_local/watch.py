@@ -1,8 +1,8 @@
-"""Wakes all who wait for the end of a job, in whatever process it ends.
+"""Wakes all who wait for a job that ends, or needs its person, in whatever process that happens.
 
 While anybody waits, one task asks SQLite every few milliseconds whether another connection has written
-anything (``pragma data_version``, which reads shared memory and no table); only then does it look for ends.
-An end within the process is announced directly. Source: https://sqlite.org/pragma.html#pragma_data_version.
+anything (``pragma data_version``, which reads shared memory and no table); only then does it look for news.
+What is written within the process is announced directly. Source: https://sqlite.org/pragma.html#pragma_data_version.
 """
 
 import asyncio
@@ -29,24 +29,24 @@ class CompletionWatcher:
         """Watch *database*; *clock* decides what has expired."""
         self._database = database
         self._clock = clock
-        self._waiters: dict[str, set[asyncio.Future[StatusRecord]]] = {}
+        self._waiters: dict[str, dict[asyncio.Future[StatusRecord], bool]] = {}
         self._task: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
-    def waiter(self, result_id: str) -> Iterator[asyncio.Future[StatusRecord]]:
-        """Give a future that gets the terminal record of *result_id*.
+    def waiter(self, result_id: str, *, ends_only: bool) -> Iterator[asyncio.Future[StatusRecord]]:
+        """Give a future that gets the record of *result_id* when that ends the wait.
 
-        It covers ends after this moment; read the record once after entering.
+        It covers what happens after this moment; read the record once after entering.
         """
         future: asyncio.Future[StatusRecord] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(result_id, set()).add(future)
+        self._waiters.setdefault(result_id, {})[future] = ends_only
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         try:
             yield future
         finally:
-            others = self._waiters.get(result_id, set())
-            others.discard(future)
+            others = self._waiters.get(result_id, {})
+            others.pop(future, None)
             if not others:
                 self._waiters.pop(result_id, None)
             if not self._waiters and self._task is not None:
@@ -54,9 +54,9 @@ class CompletionWatcher:
                 self._task = None
 
     def notify(self, record: StatusRecord) -> None:
-        """Wake all who wait for *record*, which is terminal."""
-        for future in self._waiters.get(record.result_id, ()):
-            if not future.done():
+        """Wake all whose wait ends with *record*."""
+        for future, ends_only in self._waiters.get(record.result_id, {}).items():
+            if not future.done() and record.ends_wait(ends_only=ends_only):
                 future.set_result(record)
 
     async def close(self) -> None:
@@ -87,7 +87,7 @@ class CompletionWatcher:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _look(self, seen: int | None) -> Callable[[sqlite3.Connection], tuple[int, list[str]]]:
-        """Return work that finds ended records if anything was written since version *seen*."""
+        """Return work that finds records to announce if anything was written since version *seen*."""
         wanted = list(self._waiters)
 
         def look(connection: sqlite3.Connection) -> tuple[int, list[str]]:
@@ -96,7 +96,7 @@ class CompletionWatcher:
             if version == seen:
                 return version, []
             found = connection.execute(
-                query("ended"), {"result_ids": json.dumps(wanted), "now": self._clock()}
+                query("to_announce"), {"result_ids": json.dumps(wanted), "now": self._clock()}
             )
             return version, [row[1] for row in found]
 

@@ -23,12 +23,12 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 from proofing.plugin import get_logger, log
+from proofing.plugin.support import LOOPBACK
 from proofing_redis.batches import Client
 from proofing_redis.connection import RedisConnection
 from proofing_redis.errors import REDIS_ERRORS
 from proofing_redis.settings import Address, Server
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SETTINGS = ("save", "appendonly", "slowlog-max-len", "slowlog-log-slower-than", "maxmemory-policy")
 
 _HIDDEN_SETTINGS = (
@@ -63,7 +63,7 @@ async def audit_config(connection: RedisConnection, address: Address) -> list[st
         StoreUnavailableError: a primary does not answer.
     """
     risks: list[str] = []
-    if not address.tls and not all(host in _LOOPBACK for host, _ in address.nodes):
+    if not address.tls and not all(host in LOOPBACK for host, _ in address.nodes):
         risks.append("the connection is not encrypted: use a rediss:// URL")
     views: dict[Server, _View] = await connection.call(partial(_view_primaries, address))
     unseen = await _view_replicas(connection, address, views)

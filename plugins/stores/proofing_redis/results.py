@@ -7,7 +7,7 @@ Keys (``proofing`` is the setting ``key_prefix``)::
     proofing:kept:KEY             what `save` and `add` keep
     proofing:members:KEY          a set of `add_member`
     proofing:count:COUNTER        a limit counter
-    proofing:ended                channel on which ended result ids and their records are published
+    proofing:ended                channel of jobs that ended or need their person: result ids and records
 
 Keys expire by the server's clock. The braces put both keys of a job into one slot.
 """
@@ -41,6 +41,7 @@ from proofing_redis.wakeups import WakeUps
 
 _DONE = b"1"
 _IN_PROGRESS = b"0"
+_NEEDS_PERSON = b"2"
 #: First numbers of the answer of ``admit.lua``.
 _TAKEN, _FULL = 0, 2
 #: How many records one poll asks for in one round trip.
@@ -78,11 +79,12 @@ class RedisResultStore:
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._prefix = settings.key_prefix
+        self._channel = f"{self._prefix}:ended"
         self._connection = RedisConnection(settings)
         self._wakeups = WakeUps(
             self._connection,
-            f"{self._prefix}:ended",
-            self._find_done,
+            self._channel,
+            self._find_news,
             poll_seconds=settings.poll_seconds,
         )
 
@@ -149,7 +151,7 @@ class RedisResultStore:
                 _milliseconds(ttl_seconds),
                 sealed_result or b"",
                 _milliseconds(result_ttl_seconds),
-                f"{self._prefix}:ended",
+                self._channel,
                 record.result_id,
                 overwrite,
             )
@@ -163,7 +165,9 @@ class RedisResultStore:
     async def update(self, record: StatusRecord, *, ttl_seconds: float) -> bool:
         """Keep a record in progress, unless a terminal one exists."""
         keys = [self._status_key(record.result_id)]
-        kept = await self._connection.evaluate(_UPDATE, keys, _encode(record), _milliseconds(ttl_seconds))
+        kept = await self._connection.evaluate(
+            _UPDATE, keys, _encode(record), _milliseconds(ttl_seconds), self._channel, record.result_id
+        )
         return bool(kept)
 
     async def status(self, result_id: str) -> StatusRecord | None:
@@ -171,8 +175,10 @@ class RedisResultStore:
         value = await self._connection.command("GET", self._status_key(result_id))
         return _decode(value) if value is not None else None
 
-    async def wait(self, result_id: str, *, timeout_seconds: float) -> StatusRecord | None:
-        """Return the record as soon as it is terminal, or in its current state when the time is over.
+    async def wait(
+        self, result_id: str, *, timeout_seconds: float, ends_only: bool = False
+    ) -> StatusRecord | None:
+        """Return the record as soon as there is something to say, or in its current state later.
 
         Raises:
             StoreUnavailableError: Redis did not answer at the beginning or at the end. An outage between is
@@ -182,14 +188,19 @@ class RedisResultStore:
         end = clock() + timeout_seconds
         with self._wakeups.waiting(result_id) as event:
             record = await self.status(result_id)
-            while (record is None or not record.is_done) and clock() < end:
+            while (record is None or not record.ends_wait(ends_only=ends_only)) and clock() < end:
                 try:
                     async with asyncio.timeout_at(end):
                         await event.wait()
                 except TimeoutError:
                     return await self.status(result_id)
                 event.clear()
-                if event.value is not None and (sent := _decode(event.value)) and sent.result_id == result_id:
+                if (
+                    event.value is not None
+                    and (sent := _decode(event.value))
+                    and sent.result_id == result_id
+                    and sent.ends_wait(ends_only=ends_only)
+                ):
                     return sent
                 try:
                     record = await self.status(result_id)
@@ -369,15 +380,15 @@ class RedisResultStore:
             if await self.load(mark.key) == mark.value:
                 await self.delete(mark.key)
 
-    async def _find_done(self, result_ids: Collection[str]) -> list[str]:
-        """Return those of *result_ids* whose record is terminal; only its first byte travels."""
+    async def _find_news(self, result_ids: Collection[str]) -> list[str]:
+        """Return those of *result_ids* whose record may end a wait; only its first byte travels."""
         ids = list(result_ids)
-        done: list[str] = []
+        news: list[str] = []
         for start in range(0, len(ids), _POLL_BATCH):
             batch = ids[start : start + _POLL_BATCH]
             marks = await self._connection.call(partial(self._read_marks, batch))
-            done += [result_id for result_id, mark in zip(batch, marks, strict=True) if mark == _DONE]
-        return done
+            news += [one for one, mark in zip(batch, marks, strict=True) if mark in (_DONE, _NEEDS_PERSON)]
+        return news
 
     async def _read_marks(self, result_ids: list[str], client: Client) -> list[bytes]:
         """Read the first byte of each record in one round trip."""
@@ -390,7 +401,7 @@ class RedisResultStore:
 
 def _encode(record: StatusRecord) -> bytes:
     """Return the value of a status key."""
-    return (_DONE if record.is_done else _IN_PROGRESS) + record.to_json().encode()
+    return _mark(record) + record.to_json().encode()
 
 
 def _decode(value: bytes) -> StatusRecord | None:
@@ -399,7 +410,14 @@ def _decode(value: bytes) -> StatusRecord | None:
         record = StatusRecord.from_json(value[1:])
     except ValueError:
         return None
-    return record if value[:1] == (_DONE if record.is_done else _IN_PROGRESS) else None
+    return record if value[:1] == _mark(record) else None
+
+
+def _mark(record: StatusRecord) -> bytes:
+    """Return the first byte of a status key, which scripts and polls read in place of the record."""
+    if record.is_done:
+        return _DONE
+    return _NEEDS_PERSON if record.needs_person else _IN_PROGRESS
 
 
 def _milliseconds(seconds: float) -> int:

@@ -1,7 +1,7 @@
-"""Wakes those who wait for a result: one subscription a process, shared by all, with polling as the net.
+"""Wakes those who wait for a job: one subscription a process, shared by all, with polling as the net.
 
-A waiter costs one small object; it holds no connection, thread or timer of Redis. A message brings the record
-of the end; anyone who is woken without one reads it. After each (re)subscription everybody is woken once,
+A waiter costs one small object; it holds no connection, thread or timer of Redis. A message brings the
+record; anyone who is woken without one reads it. After each (re)subscription everybody is woken once,
 because an end may have been published while nobody listened.
 """
 
@@ -28,19 +28,19 @@ class WakeUp(asyncio.Event):
     """Set whenever a record is worth reading.
 
     Attributes:
-        value: of the status key, when the message of the end has brought it.
+        value: of the status key, when a message has brought it.
     """
 
     value: bytes | None = None
 
 
 class WakeUps:
-    """Passes the ends of jobs from Redis to the waiters of this process.
+    """Passes what happens to jobs from Redis to the waiters of this process.
 
     Args:
         connection: open.
-        channel: on which `finish` publishes result ids.
-        find_done: returns which of the result ids have ended; asked every *poll_seconds*.
+        channel: on which `finish` and `update` publish result ids and records.
+        find_news: returns which of the result ids are worth reading; asked every *poll_seconds*.
         poll_seconds: between two looks at everything that is waited for.
     """
 
@@ -48,13 +48,13 @@ class WakeUps:
         self,
         connection: RedisConnection,
         channel: str,
-        find_done: Callable[[Collection[str]], Awaitable[Collection[str]]],
+        find_news: Callable[[Collection[str]], Awaitable[Collection[str]]],
         *,
         poll_seconds: float,
     ) -> None:
         self._connection = connection
         self._channel = channel
-        self._find_done = find_done
+        self._find_news = find_news
         self._poll_seconds = poll_seconds
         self._waiters: dict[str, set[WakeUp]] = {}
         self._anyone = asyncio.Event()
@@ -159,4 +159,4 @@ class WakeUps:
             await self._anyone.wait()
             await asyncio.sleep(self._poll_seconds)
             with contextlib.suppress(StoreUnavailableError):
-                self._wake(await self._find_done(list(self._waiters)))
+                self._wake(await self._find_news(list(self._waiters)))

@@ -1,20 +1,24 @@
 """The waiting pages: rendered by the server, refreshed without script, followed with it."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from proofing.contracts.records import StatusRecord
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page, Step
 from proofing_server import flow
 from proofing_server.bodies import read_form
 from proofing_server.guards import check_form, require_available, require_step
 from proofing_server.job_status import Stage, apply_result, job_view
+from proofing_server.sessions import Session
 from proofing_server.site import RedirectToStep, go_to, site_of
+from proofing_server.vendor_visits import visit_view
 
 #: The titles of the stages that have the same words for every kind of job.
-_TITLES = {stage: f"wait.{stage}.title" for stage in (Stage.LATE, Stage.PENDING, Stage.MISSING)}
+_TITLES = {stage: f"wait.{stage}.title" for stage in (Stage.AWAY, Stage.LATE, Stage.PENDING, Stage.MISSING)}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -37,6 +41,8 @@ def show_wait(step: Step) -> Handler:
             await apply_result(site, session, kind, finished)
             raise RedirectToStep(flow.next_page(session.data, kind))
         stage = job_view(site, record, job.submitted_at).stage
+        await _stay_for(session, record)
+        vendor_page = await site.service.vendor_page(record)
         return site.page(
             request,
             "wait",
@@ -46,6 +52,7 @@ def show_wait(step: Step) -> Handler:
             path=step.wait_page,
             stage=stage.value,
             title=_TITLES.get(stage, f"wait.{kind.value}.title"),
+            visit=None if vendor_page is None else visit_view(vendor_page),
             result_id=result_id,
             reference=session.data.reference,
             waited_seconds=max(0, round(site.service.now() - job.submitted_at)),
@@ -53,6 +60,18 @@ def show_wait(step: Step) -> Handler:
         )
 
     return handler
+
+
+async def _stay_for(session: Session, record: StatusRecord | None) -> None:
+    """Have the session live as long as the vendor's answer is waited for: the person may be away."""
+    until = record.pending_until if record is not None else None
+
+    def stay(data: SessionData) -> None:
+        if data.pending is not None and record is not None and data.pending.result_id == record.result_id:
+            data.pending = replace(data.pending, until=until or 0.0)
+
+    if until is not None and session.data.pending is not None and session.data.pending.until != until:
+        await session.update(stay)
 
 
 def cancel(step: Step) -> Handler:

@@ -10,6 +10,7 @@ const ANNOUNCED_AFTER_SECONDS = [15, 30];
 // What each state shows, its section first.
 const SHOWN = {
   in_progress: ["waiting", "stop", "stop-counted"],
+  away: ["away", "stop", "stop-pending"],
   late: ["late", "retry"],
   pending: ["pending", "stop", "stop-pending"],
 };
@@ -42,7 +43,8 @@ if (stage !== "missing") {
       leave(job.next);
       return;
     }
-    if (job.state === "missing") {
+    // Where the person has to go next is in the page alone.
+    if (job.state === "missing" || (job.state === "away" && stage !== "away")) {
       leave(root.dataset.path);
       return;
     }
@@ -80,7 +82,7 @@ function trouble(text) {
   say(text);
 }
 
-/** Show the part of the page for a job that takes longer than promised: *late*, or *pending* at a vendor. */
+/** Show the part of the page for a job in another state: the person is back, it is *late*, or *pending* at a vendor. */
 function show(state) {
   const shown = SHOWN[state];
   if (!shown) return;

@@ -1,0 +1,173 @@
+"""What happens at vendors, as web processes learn of it: webhooks, and people who come back.
+
+Each becomes a note of the job whose question it belongs to, and wakes the job. Waking comes first and may
+be repeated; the mark by which a second delivery is known comes last, or a crash between the two would lose
+the event. docs/explanation/parked-jobs.md.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from proofing.base.errors import PluginError
+from proofing.base.logs import get_logger, log
+from proofing.base.metrics import WEBHOOKS_RECEIVED
+from proofing.contracts.continuation import Event, Received, Returned
+from proofing.contracts.queues import Capability, Wake
+from proofing.contracts.records import StatusRecord
+from proofing.contracts.webhooks import Incoming, NotAuthenticError, Reply
+from proofing.crypto.contexts import early_event_context
+from proofing.crypto.record_macs import is_genuine, sign_record
+from proofing.jobs.dependencies import Dependencies
+from proofing.jobs.notes import Note, seal_note
+from proofing.jobs.parking import early_key, reference_key
+from proofing.jobs.way_back import QuestionAddress
+from proofing.registry.plugins import LoadedWebhook
+
+_logger = get_logger(__name__)
+
+#: How long a second delivery of an event is known.
+_SEEN_SECONDS = 7 * 86_400.0
+#: How long an event is kept whose question is not parked yet.
+EARLY_SECONDS = 15 * 60.0
+#: How long a person who comes back again wakes the job no second time: a reload is not a reason.
+_RETURN_PAUSE_SECONDS = 5.0
+_REFUSED = Reply(status=401)
+#: The vendor sends it again.
+_LATER = Reply(status=503)
+
+
+class VendorEvents:
+    """Passes on what vendors post and that people come back. Holds no proofer, and opens no job."""
+
+    def __init__(self, parts: Dependencies, webhooks: Mapping[str, LoadedWebhook]) -> None:
+        """Wake the jobs of the queue of *parts*; *webhooks* judge what vendors post, by their names."""
+        self._queue = parts.queue
+        self._results = parts.results
+        self._sealer = parts.sealer
+        self._keys = parts.keys
+        self._way_back = parts.way_back
+        self._live = parts.live
+        self._webhooks = webhooks
+
+    def max_body_bytes(self, name: str) -> int:
+        """Return the largest body of the webhook *name*; 0 when there is no such one."""
+        webhook = self._webhooks.get(name)
+        return webhook.max_body_bytes if webhook else 0
+
+    async def receive(self, name: str, incoming: Incoming) -> Reply:
+        """Take what was posted to the webhook *name*, and return the reply.
+
+        Raises:
+            KeyError: there is no such webhook.
+            StoreUnavailableError, QueueUnavailableError: it is not kept; the vendor has to send it again.
+            PluginError: the webhook broke its contract.
+        """
+        webhook = self._webhooks[name].webhook
+        try:
+            event, reply = webhook.receive(incoming, datetime.now(UTC))
+            _require_sound(name, event, reply)
+        except NotAuthenticError:
+            _count(name, "refused")
+            log(_logger, "webhook_refused", level=logging.WARNING, webhook=name)
+            return _REFUSED
+        except PluginError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold PII
+            raise PluginError(f"webhook {name} raised {type(error).__name__}") from None
+        if event is None:
+            _count(name, "ignored")
+            return reply
+        outcome = await self._keep(name, event, incoming.body)
+        _count(name, outcome)
+        log(_logger, "webhook_received", webhook=name, event_kind=event.kind.value, outcome=outcome)
+        return _LATER if outcome == Wake.FULL else reply
+
+    async def returned(self, question_id: str) -> str | None:
+        """Note that a person came back from a vendor's page; return the attempt, None for no id of ours.
+
+        Raises:
+            StoreUnavailableError, QueueUnavailableError: it is not noted; coming back again is safe.
+        """
+        question = self._way_back.read(question_id)
+        if question is None:
+            return None
+        record = await self._results.status(question.result_id)
+        if record is None or record.is_done or not is_genuine(self._keys, record):
+            return question.result_id
+        mark = f"returned:{question_id}"
+        if await self._results.load(mark) is not None:
+            return question.result_id
+        await self._note_return(record)
+        outcome = await self._wake(question, Note(question.number, Returned()))
+        await self._results.save(mark, b"", ttl_seconds=_RETURN_PAUSE_SECONDS)
+        log(_logger, "person_returned", job_id=question.result_id, outcome=outcome)
+        return question.result_id
+
+    async def _note_return(self, record: StatusRecord) -> None:
+        """Have the waiting page wait for the answer from now on."""
+        back = record.returned(at=self._results.now())
+        await self._results.update(
+            sign_record(self._keys, back), ttl_seconds=self._live.current.session_max_age_seconds
+        )
+
+    async def _keep(self, name: str, event: Event, body: bytes) -> str:
+        """Wake the job of *event*, or keep it until its job is parked; return what became of it."""
+        distinct = event.id.encode() if event.id is not None else body
+        mark = f"webhook_seen:{name}:{self._keys.sign(distinct, 'webhook event')}"
+        if await self._results.load(mark) is not None:
+            return "repeated"
+        question = await self._find(name, event)
+        if question is not None:
+            outcome = str(await self._wake(question, Note(question.number, Received(event))))
+        elif event.reference is not None:
+            outcome = await self._keep_early(name, event, event.reference)
+        else:
+            outcome = "unknown"
+        if outcome != Wake.FULL:
+            await self._results.save(mark, b"", ttl_seconds=_SEEN_SECONDS)
+        return outcome
+
+    async def _find(self, name: str, event: Event) -> QuestionAddress | None:
+        """Return the question of *event*, by what it echoes of ours, else by the vendor's reference."""
+        if event.question_id is not None:
+            return self._way_back.read(event.question_id)
+        for mark in self._way_back.reference_marks(name, event.reference or ""):
+            if (entry := await self._results.load(reference_key(mark))) is not None:
+                return self._way_back.read(entry.decode("ascii", "replace"))
+        return None
+
+    async def _keep_early(self, name: str, event: Event, reference: str) -> str:
+        """Keep an event whose question is not parked yet, where parking looks for it."""
+        mark = self._way_back.reference_marks(name, reference)[0]
+        plain = json.dumps(Note(0, Received(event)).to_json()).encode()
+        sealed = await self._sealer.seal(plain, early_event_context(mark))
+        await self._results.add_member(early_key(mark), sealed, ttl_seconds=EARLY_SECONDS)
+        # Parked in between, its entry was written before this was: it looked too soon, and is woken now.
+        question = await self._find(name, event)
+        if question is None:
+            return "early"
+        return str(await self._wake(question, Note(question.number, Received(event))))
+
+    async def _wake(self, question: QuestionAddress, note: Note) -> Wake:
+        """Keep *note* with its job, which then runs."""
+        if Capability.PARK not in self._queue.capabilities:
+            return Wake.GONE
+        sealed = await seal_note(self._sealer, question.result_id, note)
+        return await self._queue.wake(question.result_id, sealed)
+
+
+def _require_sound(name: str, event: Event | None, reply: Reply) -> None:
+    """Raise `PluginError` when a webhook answers with something else than it may."""
+    if not isinstance(reply, Reply) or not (event is None or isinstance(event, Event)):
+        raise PluginError(f"webhook {name} must return an Event or None, and a Reply")
+    if not 200 <= reply.status < 600 or not isinstance(reply.body, bytes):  # noqa: PLR2004 - HTTP
+        raise PluginError(f"webhook {name}: a Reply has a status from 200 to 599, and bytes")
+    if event is not None:
+        event.require_sound(name)
+
+
+def _count(name: str, outcome: str) -> None:
+    """Count one post."""
+    WEBHOOKS_RECEIVED.labels(name, outcome).inc()

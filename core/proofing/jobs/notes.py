@@ -1,0 +1,71 @@
+"""What a web process notes for a parked job, sealed so that only workers open it: events and returns."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from proofing.base.errors import EncryptionError
+from proofing.base.logs import get_logger, log
+from proofing.contracts.continuation import Because, Event, Received, Returned
+from proofing.crypto.contexts import note_context
+from proofing.crypto.encryption import Sealer
+
+_logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Note:
+    """Something that happened to a question.
+
+    Attributes:
+        question: its number; see `QuestionKey.number`.
+        because: what happened.
+    """
+
+    question: int
+    because: Received | Returned
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the note as JSON values."""
+        event = self.because.event.to_json() if isinstance(self.because, Received) else None
+        return {"question": self.question, "event": event}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_json` returned. Raises ValueError, KeyError or TypeError for anything else."""
+        event = values["event"]
+        return cls(values["question"], Returned() if event is None else Received(Event.from_json(event)))
+
+
+async def seal_note(sealer: Sealer, result_id: str, note: Note) -> bytes:
+    """Return *note* sealed for the job *result_id*. Raises `StoreUnavailableError`."""
+    return await sealer.seal(json.dumps(note.to_json()).encode(), note_context(result_id))
+
+
+async def open_notes(sealer: Sealer, result_id: str, notes: Iterable[bytes]) -> list[Note]:
+    """Return the notes of the job *result_id*.
+
+    What does not open was written by nobody who may: it is passed over, since its question is looked at
+    anyway when its time comes. Raises `StoreUnavailableError`.
+    """
+    opened = []
+    for sealed in notes:
+        try:
+            data = await sealer.open(sealed, note_context(result_id))
+            opened.append(Note.from_json(json.loads(data)))
+        except (EncryptionError, ValueError, KeyError, TypeError, AttributeError):
+            log(_logger, "note_unreadable", level=logging.WARNING, job_id=result_id)
+    return opened
+
+
+def by_question(notes: Iterable[Note]) -> dict[int, list[Because]]:
+    """Return what happened to each question, by its number, in order and once each."""
+    found: dict[int, list[Because]] = {}
+    for note in notes:
+        reasons = found.setdefault(note.question, [])
+        # Vendors repeat themselves, and people reload.
+        if note.because not in reasons:
+            reasons.append(note.because)
+    return found

@@ -1,0 +1,180 @@
+"""Has a job wait for its vendors: what is sealed for its next run, what its page shows, how events find it.
+
+docs/explanation/parked-jobs.md.
+"""
+
+import json
+from datetime import UTC, datetime
+
+from proofing.base.errors import EncryptionError, StoreError
+from proofing.base.logs import get_logger, log
+from proofing.base.metrics import JOBS_PARKED
+from proofing.contracts.continuation import Leave
+from proofing.contracts.queues import Capability, JobMessage, Parked
+from proofing.contracts.records import EndState, StatusRecord
+from proofing.crypto.contexts import early_event_context, parked_context, vendor_page_context
+from proofing.crypto.record_macs import is_genuine, sign_record
+from proofing.jobs.arguments import JobResult, write_parked
+from proofing.jobs.dependencies import Dependencies
+from proofing.jobs.notes import Note
+from proofing.jobs.run import JobRun
+from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
+
+_logger = get_logger(__name__)
+
+
+class Parker:
+    """Parks jobs. `VendorPages` reads what their pages show."""
+
+    def __init__(self, parts: Dependencies) -> None:
+        """Park in queue and result store of *parts*."""
+        self._queue = parts.queue
+        self._results = parts.results
+        self._sealer = parts.sealer
+        self._keys = parts.keys
+        self._way_back = parts.way_back
+        self._live = parts.live
+        self._deadlines = parts.deadlines
+        self._router = parts.router
+        self._pages = VendorPages(parts)
+        self._erasure_index = ErasureIndex(parts.results, parts.live)
+
+    async def park(self, run: JobRun) -> JobResult | Parked:
+        """Have the job wait for its vendors, as its record says from now on; or return its end."""
+        message, kept = run.message, run.kept
+        if kept is None or Capability.PARK not in self._queue.capabilities:
+            # Refused at start; a vendor that answers later anyway breaks its contract.
+            return JobResult(end_state=EndState.PLUGIN_ERROR)
+        waiting = [(question, question.waiting) for question in run.questions.waiting if question.waiting]
+        first, due_at = min(((one, held.due_at) for one, held in waiting), key=lambda one: one[1])
+        until = max(held.pending.expires_at for _question, held in waiting)
+        page = next((held.pending.then for _, held in waiting if isinstance(held.pending.then, Leave)), None)
+        try:
+            early = await self._deadlines.retry_while_unavailable(lambda: self._open_ways_back(run, until))
+            sealed = await self._deadlines.retry_while_unavailable(
+                lambda: self._sealer.seal(write_parked(kept, run.questions, early), parked_context(message))
+            )
+            if page is not None:
+                await self._deadlines.retry_while_unavailable(
+                    lambda: self._pages.save(message, page, until=until)
+                )
+            is_open = await self._deadlines.retry_while_unavailable(
+                lambda: self._keep_record(message, until=until, needs_person=page is not None)
+            )
+        except StoreError:
+            return JobResult(end_state=EndState.INTERNAL_ERROR)
+        if not is_open:
+            # Ended while it was asked, such as by its person; that end is kept.
+            return JobResult(end_state=EndState.CANCELED)
+        seconds = 0.0 if early else max(0.0, (due_at - datetime.now(UTC)).total_seconds())
+        log(_logger, "job_parked", **message.log_fields, vendor=first.vendor, seconds=round(seconds, 2))
+        JOBS_PARKED.labels(message.kind.value).inc()
+        return Parked(encrypted_arguments=sealed, run_in_seconds=seconds, vendor=first.vendor)
+
+    async def clear(self, message: JobMessage) -> None:
+        """Delete what the page of a job showed that has ended now. Raises `StoreUnavailableError`."""
+        await self._pages.delete(message.result_id)
+
+    async def _keep_record(self, message: JobMessage, *, until: datetime, needs_person: bool) -> bool:
+        """Write until when the job waits, and whether for its person; False when it has ended."""
+        standing = await self._results.status(message.result_id) if message.is_parked else None
+        if standing is None or standing.is_done or not is_genuine(self._keys, standing):
+            standing = unfinished_record(message)
+        record = standing.parked(until=until.timestamp(), needs_person=needs_person)
+        life = self._live.current.session_max_age_seconds
+        return await self._results.update(sign_record(self._keys, record), ttl_seconds=life)
+
+    async def _open_ways_back(self, run: JobRun, until: datetime) -> list[Note]:
+        """Write the entries by which references lead to questions, and return the events that came first.
+
+        An event finds the entry, or keeps itself where this looks after writing it: none is lost.
+        """
+        message, early = run.message, []
+        life = _seconds_until(until)
+        for question in run.questions.waiting:
+            reference = question.waiting.pending.reference if question.waiting else None
+            webhook = self._router.named(question.kind, question.vendor).descriptor.webhook
+            if reference is None or webhook is None:
+                continue
+            number = run.questions.number_of(question)
+            mark = self._way_back.reference_marks(webhook, reference)[0]
+            key = reference_key(mark)
+            await self._erasure_index.record(message.owner, DataFootprint(keys=[key]), ttl_seconds=life)
+            question_id = self._way_back.question_id(run.address_of(number))
+            await self._results.save(key, question_id.encode(), ttl_seconds=life)
+            for sealed in await self._results.members(early_key(mark)):
+                try:
+                    opened = json.loads(await self._sealer.open(sealed, early_event_context(mark)))
+                    early.append(Note.from_json({**opened, "question": number}))
+                except (EncryptionError, ValueError, KeyError, TypeError, AttributeError):
+                    continue
+            await self._results.drop_members(early_key(mark))
+        return early
+
+
+class VendorPages:
+    """The page of a vendor that a person has to visit, sealed in the result store for the waiting page."""
+
+    def __init__(self, parts: Dependencies) -> None:
+        """Keep them in the result store of *parts*."""
+        self._results = parts.results
+        self._sealer = parts.sealer
+        self._erasure_index = ErasureIndex(parts.results, parts.live)
+
+    async def save(self, message: JobMessage, page: Leave, *, until: datetime) -> None:
+        """Keep *page* of a job. Raises `StoreUnavailableError`."""
+        key, life = _page_key(message.result_id), _seconds_until(until)
+        plain = json.dumps({"url": page.url, "qr_text": page.qr_text}).encode()
+        sealed = await self._sealer.seal(plain, vendor_page_context(message.owner, message.result_id))
+        await self._erasure_index.record(message.owner, DataFootprint(keys=[key]), ttl_seconds=life)
+        await self._results.save(key, sealed, ttl_seconds=life)
+
+    async def load(self, record: StatusRecord) -> Leave | None:
+        """Return the page of the job of *record*; None when there is none, or it cannot be opened.
+
+        Raises:
+            StoreUnavailableError: the store or the key service does not answer.
+        """
+        sealed = await self._results.load(_page_key(record.result_id))
+        if sealed is None:
+            return None
+        try:
+            context = vendor_page_context(record.owner, record.result_id)
+            values = json.loads(await self._sealer.open(sealed, context))
+            return Leave(values["url"], values["qr_text"])
+        except (EncryptionError, ValueError, KeyError, TypeError):
+            return None
+
+    async def delete(self, result_id: str) -> None:
+        """Delete the page of a job."""
+        await self._results.delete(_page_key(result_id))
+
+
+def unfinished_record(message: JobMessage) -> StatusRecord:
+    """Return the record of *message*, in progress and without a MAC."""
+    return StatusRecord(
+        result_id=message.result_id,
+        kind=message.kind,
+        owner=message.owner,
+        submitted_at=message.enqueued_at,
+    )
+
+
+def reference_key(mark: str) -> str:
+    """Return the key of the entry that leads from a vendor's reference to its question."""
+    return f"vendor_reference:{mark}"
+
+
+def early_key(mark: str) -> str:
+    """Return the key of the events whose question was not parked yet."""
+    return f"early_event:{mark}"
+
+
+def _page_key(result_id: str) -> str:
+    """Return the key of the vendor's page."""
+    return f"vendor_page:{result_id}"
+
+
+def _seconds_until(time: datetime) -> float:
+    """Return how long something lives that is needed until *time*: a second at least."""
+    return max(1.0, (time - datetime.now(UTC)).total_seconds())
