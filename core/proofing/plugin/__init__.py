@@ -59,6 +59,8 @@ from proofing.contracts.proofers import (
     ResumableProofer,
 )
 from proofing.contracts.queues import (
+    MAX_NOTES,
+    MAX_NOTES_BYTES,
     Capability,
     ClaimedJob,
     JobHandler,
@@ -68,8 +70,10 @@ from proofing.contracts.queues import (
     Parked,
     Queue,
     QueueStats,
+    Wake,
     parked_message,
     pause_sentences,
+    refuse_long_note,
 )
 from proofing.contracts.records import EndState, JobKind, JobState, State, StatusRecord
 from proofing.contracts.results import (
@@ -116,6 +120,8 @@ __all__ = [
     "DOCUMENT_TYPES",
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
+    "MAX_NOTES",
+    "MAX_NOTES_BYTES",
     "MAX_RESPONSE_BYTES",
     "OBJECT_PREFIX",
     "RESULT_TYPES",
@@ -211,6 +217,7 @@ __all__ = [
     "VendorError",
     "VendorResponse",
     "VendorResult",
+    "Wake",
     "check_hosts",
     "exception_fields",
     "fingerprint_of",
@@ -227,6 +234,7 @@ __all__ = [
     "parse_text",
     "parse_zipcode",
     "pause_sentences",
+    "refuse_long_note",
     "timeout",
     "unreachable",
 ]
