@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
+from proofing.base.errors import QueueError
 from proofing.contracts.records import EndState, JobKind, JobState, StatusRecord
+
+#: The most notes that a job holds, and their bytes together, sealed.
+MAX_NOTES = 8
+MAX_NOTES_BYTES = 2 * 1024 * 1024
 
 
 class Capability(StrEnum):
@@ -43,9 +48,21 @@ class Capability(StrEnum):
     WITHDRAW = "withdraw"
     #: Ages are judged by one clock, the store's, whatever the hosts' clocks say.
     STORE_CLOCK = "store_clock"
-    #: A `Parked` job waits in the queue for its time; see `JobHandler.run`. Every queue that a worker works
-    #: on must have it where a vendor answers later.
+    #: A `Parked` job waits in the queue for its time, see `JobHandler.run`, or for `Queue.wake`. Every queue
+    #: that a worker works on must have it where a vendor answers later.
     PARK = "park"
+
+
+class Wake(StrEnum):
+    """What became of a note for `Queue.wake`."""
+
+    #: It is kept with the job, which runs (again) as soon as a worker is free.
+    KEPT = "kept"
+    #: The job holds as many notes or bytes as it may, and runs with those now, or is about to. This one was
+    #: not kept: what must arrive is to be sent again later.
+    FULL = "full"
+    #: There is no such job, or it has ended, or is about to end.
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -70,6 +87,7 @@ class JobMessage:
         delay_seconds: do not start before.
         unique_key: refuse a second one while a job with this key waits or runs.
         is_parked: whether *encrypted_arguments* are those of a `Parked` job that runs again.
+        notes: what `Queue.wake` kept for the job, oldest first; sealed. `enqueue` ignores them.
     """
 
     result_id: str
@@ -89,6 +107,7 @@ class JobMessage:
     delay_seconds: float = 0.0
     unique_key: str | None = None
     is_parked: bool = False
+    notes: tuple[bytes, ...] = ()
 
     def __repr__(self) -> str:
         return f"JobMessage({self.kind.value} {self.result_id})"
@@ -115,7 +134,8 @@ class Parked:
 
     The job becomes ready again after *run_in_seconds*, as one that has never begun a vendor call; its age,
     for `JobMessage.stale_after_seconds` and the picking up, counts from then. It keeps its id, its unique key
-    and its counter keys; its object keys are gone.
+    and its counter keys; its object keys are gone, and so are the notes that its message carried. If it holds
+    others, it is ready at once.
 
     Attributes:
         encrypted_arguments: sealed bytes.
@@ -284,6 +304,23 @@ class Queue(Protocol):
             QueueUnavailableError: not known; ask again.
         """
 
+    async def wake(self, result_id: str, note: bytes) -> Wake:
+        """Have a job run (again) with *note*.
+
+        A parked job is ready at once, and its age counts from now. One that waits for its first run waits on,
+        and reads the note then or in its second run. One that runs has it in its next run, which begins at
+        once if the job is parked. No order of wakes, parks and ends loses a note that was kept; a job that
+        ends takes its notes along. A job that is rescued or handed back runs with the same notes again.
+
+        Args:
+            result_id: of the job.
+            note: sealed bytes; the queue cannot read them.
+
+        Raises:
+            QueueError: without `Capability.PARK`, or *note* has more than `MAX_NOTES_BYTES`.
+            QueueUnavailableError: not known; ask again. The job may then hold the note twice.
+        """
+
     async def jobs(
         self,
         *,
@@ -357,7 +394,14 @@ def parked_message(message: JobMessage, parked: Parked) -> JobMessage:
         object_keys=(),
         delay_seconds=0.0,
         is_parked=True,
+        notes=(),
     )
+
+
+def refuse_long_note(note: bytes) -> None:
+    """Raise `QueueError` for a note that no job may hold."""
+    if len(note) > MAX_NOTES_BYTES:
+        raise QueueError(f"a note has at most {MAX_NOTES_BYTES} bytes")
 
 
 def pause_sentences(paused: Mapping[str, float]) -> list[str]:

@@ -70,6 +70,8 @@ from proofing.contracts.proofers import (
     ResumableProofer,
 )
 from proofing.contracts.queues import (
+    MAX_NOTES,
+    MAX_NOTES_BYTES,
     Capability,
     ClaimedJob,
     JobHandler,
@@ -79,8 +81,10 @@ from proofing.contracts.queues import (
     Parked,
     Queue,
     QueueStats,
+    Wake,
     parked_message,
     pause_sentences,
+    refuse_long_note,
 )
 from proofing.contracts.records import EndState, JobKind, JobState, State, StatusRecord
 from proofing.contracts.results import (
@@ -135,6 +139,8 @@ __all__ = [
     "DOCUMENT_TYPES",
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
+    "MAX_NOTES",
+    "MAX_NOTES_BYTES",
     "MAX_RESPONSE_BYTES",
     "MAX_WEBHOOK_BYTES",
     "OBJECT_PREFIX",
@@ -239,6 +245,7 @@ __all__ = [
     "VendorError",
     "VendorResponse",
     "VendorResult",
+    "Wake",
     "Webhook",
     "WebhookDescriptor",
     "check_hosts",
@@ -257,6 +264,7 @@ __all__ = [
     "parse_text",
     "parse_zipcode",
     "pause_sentences",
+    "refuse_long_note",
     "timeout",
     "unreachable",
 ]

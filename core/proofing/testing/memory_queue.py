@@ -3,9 +3,12 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from proofing.base.errors import QueueError
 from proofing.contracts.queues import (
+    MAX_NOTES,
+    MAX_NOTES_BYTES,
     Capability,
     JobHandler,
     JobMessage,
@@ -13,7 +16,9 @@ from proofing.contracts.queues import (
     OwnerPurge,
     Parked,
     QueueStats,
+    Wake,
     parked_message,
+    refuse_long_note,
 )
 from proofing.contracts.records import EndState, JobState, StatusRecord
 
@@ -21,17 +26,25 @@ from proofing.contracts.records import EndState, JobState, StatusRecord
 class MemoryJob:
     """One start of a job from a `MemoryQueue`."""
 
-    def __init__(self, message: JobMessage, attempt: int, age_seconds: float | None = None) -> None:
-        """Take *message*; *age_seconds* stands in for the queue's clock."""
+    def __init__(
+        self,
+        message: JobMessage,
+        attempt: int,
+        age_seconds: float | None = None,
+        *,
+        ready_at: float | None = None,
+    ) -> None:
+        """Take *message*; *age_seconds* stands in for the queue's clock, *ready_at* for its `enqueued_at`."""
         self.message = message
         self.attempt = attempt
         self._age = age_seconds
+        self._since = message.enqueued_at if ready_at is None else ready_at
         self.intents: list[str] = []
 
     @property
     def age_seconds(self) -> float:
-        """How long ago it was enqueued."""
-        return time.time() - self.message.enqueued_at if self._age is None else self._age
+        """How long ago it was enqueued, or became ready again."""
+        return time.time() - self._since if self._age is None else self._age
 
     async def record_intent(self, vendor_name: str) -> None:
         """Remember that *vendor_name* is about to be called."""
@@ -39,7 +52,12 @@ class MemoryJob:
 
 
 class MemoryQueue:
-    """Keeps jobs in a list, in the order of their coming."""
+    """Keeps jobs in a list, in the order of their coming.
+
+    Attributes:
+        waiting: jobs that are ready, each with its notes.
+        parked: jobs that wait for their vendor, with the seconds until they are due; see `wake_parked`.
+    """
 
     capabilities: frozenset[Capability] = frozenset(
         {Capability.CANCEL_WAITING, Capability.WITHDRAW, Capability.PARK}
@@ -48,11 +66,14 @@ class MemoryQueue:
     def __init__(self) -> None:
         """Start empty."""
         self.waiting: list[JobMessage] = []
-        #: Jobs that wait for their vendor, with the seconds until they are due; see `wake_parked`.
         self.parked: list[tuple[JobMessage, float]] = []
         self.canceled: list[JobMessage] = []
         self.ended: dict[str, StatusRecord] = {}
         self.withdrawn: set[str] = set()
+        #: Jobs that run, by id, with all notes that they hold.
+        self._running: dict[str, JobMessage] = {}
+        #: When parked jobs became ready again, by id.
+        self._ready_at: dict[str, float] = {}
         self._arrived = asyncio.Event()
 
     async def open(self) -> None:
@@ -89,6 +110,24 @@ class MemoryQueue:
         self._drop(result_id)
         return result_id not in self.ended
 
+    async def wake(self, result_id: str, note: bytes) -> Wake:
+        """Keep *note* with a job, and have it become ready if it is parked."""
+        refuse_long_note(note)
+        message = self._find(result_id)
+        if message is None or result_id in self.withdrawn:
+            return Wake.GONE
+        if len(message.notes) >= MAX_NOTES or sum(map(len, (*message.notes, note))) > MAX_NOTES_BYTES:
+            return Wake.FULL
+        woken = replace(message, notes=(*message.notes, note))
+        if result_id in self._running:
+            self._running[result_id] = woken
+        elif message in self.waiting:
+            self.waiting[self.waiting.index(message)] = woken
+        else:
+            self._drop(result_id)
+            self._make_ready(woken)
+        return Wake.KEPT
+
     async def jobs(
         self,
         *,
@@ -97,18 +136,22 @@ class MemoryQueue:
         queue_name: str | None = None,
         limit: int = 100,
     ) -> Sequence[JobSummary]:
-        """Return the jobs that wait."""
+        """Return the jobs that wait, ready ones first."""
+        found = [(message, JobState.READY) for message in self.waiting]
+        found += [(message, JobState.SCHEDULED) for message, _seconds in self.parked]
         return [
             JobSummary(
                 result_id=message.result_id,
                 queue_name=message.queue_name,
-                state=JobState.READY,
-                age_seconds=max(0.0, time.time() - message.enqueued_at),
+                state=kind,
+                age_seconds=max(
+                    0.0, time.time() - self._ready_at.get(message.result_id, message.enqueued_at)
+                ),
                 trace_id=message.trace_id,
             )
-            for message in self.waiting
+            for message, kind in found
             if message.result_id.startswith(prefix.lower())
-            and state in {None, JobState.READY}
+            and state in {None, kind}
             and queue_name in {None, message.queue_name}
         ][:limit]
 
@@ -142,9 +185,18 @@ class MemoryQueue:
         records = []
         while self.waiting:
             message = self.waiting.pop(0)
-            record = await handler.run(MemoryJob(message, attempt=1))
+            self._running[message.result_id] = message
+            ready_at = self._ready_at.get(message.result_id)
+            try:
+                record = await handler.run(MemoryJob(message, attempt=1, ready_at=ready_at))
+            finally:
+                held = self._running.pop(message.result_id).notes
             if isinstance(record, Parked):
-                self.parked.append((parked_message(message, record), record.run_in_seconds))
+                parked, unread = parked_message(message, record), held[len(message.notes) :]
+                if unread:
+                    self._make_ready(replace(parked, notes=unread))
+                else:
+                    self.parked.append((parked, record.run_in_seconds))
                 continue
             self.ended[message.result_id] = record
             records.append(record)
@@ -152,8 +204,19 @@ class MemoryQueue:
 
     def wake_parked(self) -> None:
         """Have the parked jobs become ready, whatever their time."""
-        self.waiting += [message for message, _seconds in self.parked]
-        self.parked.clear()
+        parked, self.parked = self.parked, []
+        for message, _seconds in parked:
+            self._make_ready(message)
+
+    def _find(self, result_id: str) -> JobMessage | None:
+        """Return a job that runs, waits or is parked, with the notes that it holds."""
+        everything = [*self._running.values(), *self.waiting, *(message for message, _seconds in self.parked)]
+        return next((message for message in everything if message.result_id == result_id), None)
+
+    def _make_ready(self, message: JobMessage) -> None:
+        """Have a job that was parked run as soon as it can; its age counts from now."""
+        self.waiting.append(message)
+        self._ready_at[message.result_id] = time.time()
         self._arrived.set()
 
     def _drop(self, result_id: str) -> None:

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proofing.contracts.queues import Capability, Queue
-from proofing.contracts.records import JobKind
+from proofing.contracts.records import JobKind, JobState
 from proofing.testing.queue_handlers import RecordingHandler
+from proofing.testing.queue_process import WorkerProcess
+from proofing.testing.waiting import eventually
 
 #: Slots for each kind, where a test does not care.
 SLOTS: Mapping[str, int] = {kind.queue_name: 8 for kind in JobKind}
@@ -23,11 +26,13 @@ class QueueBasis(ABC):
         has_schema: whether `migrate` asks the backend.
         patience_seconds: by when what must happen has happened, on a busy machine.
         deadline_grace_seconds: how long after a job's deadline the queue itself ends a job that hangs.
+        hands_back: whether a worker that stops leaves jobs that it did not finish to the next one.
     """
 
     has_schema: bool = True
     patience_seconds: float = 20.0
     deadline_grace_seconds: float = 5.0
+    hands_back: bool = True
 
     @abstractmethod
     def make_queue(self) -> Queue:
@@ -44,6 +49,11 @@ class QueueBasis(ABC):
     def connect(self) -> contextlib.AbstractAsyncContextManager[Any]:
         """Open a caller's connection with ``commit()`` and ``rollback()``, for `Capability.TRANSACTIONAL`."""
         raise pytest.skip.Exception("this test suite offers no connection")
+
+    def start_worker(self, folder: Path) -> WorkerProcess | None:
+        """Start a process that works on the test's data and writes into *folder*; None skips those cases."""
+        del folder
+        return None
 
     async def stored_bytes(self) -> bytes | None:
         """Return everything that the backend keeps, as it keeps it, or None to skip the privacy case."""
@@ -89,6 +99,14 @@ class QueueBasis(ABC):
                     await task
             finally:
                 task.cancel()
+
+    async def until_scheduled(self, queue: Queue, result_id: str) -> None:
+        """Wait until a job waits for its time."""
+
+        async def is_scheduled() -> bool:
+            return [job.state for job in await queue.jobs(prefix=result_id)] == [JobState.SCHEDULED]
+
+        await eventually(is_scheduled, within_seconds=self.patience_seconds)
 
     @staticmethod
     def needs(queue: Queue, *capabilities: Capability) -> None:

@@ -15,10 +15,20 @@ from proofing.testing.waiting import eventually
 #: What a test does inside a job; returns the end, None for `EndState.DONE`, or that the job is parked.
 Body = Callable[[ClaimedJob], Awaitable[EndState | Parked | None]]
 
+#: The sealed arguments of a job that these tests park.
+PARKED_ARGUMENTS = b"sealed again\x00\xff"
+#: Long enough to look at a job while it is parked.
+LONG_SECONDS = 3600.0
+
 
 async def immediately(_job: ClaimedJob) -> EndState | None:
     """Do nothing: the body of a job that ends as soon as it begins."""
     return None
+
+
+def make_parked(seconds: float = LONG_SECONDS) -> Parked:
+    """Return what a job is parked with for *seconds*."""
+    return Parked(encrypted_arguments=PARKED_ARGUMENTS, run_in_seconds=seconds, vendor="acme:later")
 
 
 class RecordingHandler:

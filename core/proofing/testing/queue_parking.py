@@ -5,24 +5,22 @@ import time
 from proofing.contracts.queues import Capability, ClaimedJob, Parked, Queue
 from proofing.contracts.records import EndState, JobKind, JobState
 from proofing.testing.queue_basis import QueueBasis
-from proofing.testing.queue_handlers import Body, RecordingHandler, make_message
+from proofing.testing.queue_handlers import (
+    LONG_SECONDS,
+    PARKED_ARGUMENTS,
+    Body,
+    RecordingHandler,
+    make_message,
+    make_parked,
+)
 from proofing.testing.waiting import eventually
-
-_AGAIN = b"sealed again\x00\xff"
-#: Long enough to look at a job while it waits.
-_LONG_SECONDS = 3600.0
-
-
-def _park(seconds: float) -> Parked:
-    """Return what a job waits with for *seconds*."""
-    return Parked(encrypted_arguments=_AGAIN, run_in_seconds=seconds, vendor="acme:later")
 
 
 def _parks_for(seconds: float) -> Body:
     """Return the body of a job that waits for its vendor whenever it runs."""
 
     async def body(_job: ClaimedJob) -> Parked:
-        return _park(seconds)
+        return make_parked(seconds)
 
     return body
 
@@ -39,7 +37,7 @@ class QueueParking(QueueBasis):
         async def body(job: ClaimedJob) -> Parked | None:
             if not job.message.is_parked:
                 parked_at.append(time.monotonic())
-                return _park(1.5)
+                return make_parked(1.5)
             back_at.append(time.monotonic())
             return None
 
@@ -54,7 +52,8 @@ class QueueParking(QueueBasis):
         assert back_at[0] - parked_at[0] >= 1.4
         first, second = (job.message for job in handler.started)
         assert (first.encrypted_arguments, first.is_parked) == (message.encrypted_arguments, False)
-        assert (second.encrypted_arguments, second.is_parked, second.object_keys) == (_AGAIN, True, ())
+        assert (second.is_parked, second.object_keys) == (True, ())
+        assert second.encrypted_arguments == PARKED_ARGUMENTS
         for name in ("result_id", "owner", "counter_keys", "metadata", "trace_id", "stale_after_seconds"):
             assert getattr(second, name) == getattr(message, name)
 
@@ -62,11 +61,11 @@ class QueueParking(QueueBasis):
         """Of one slot the next job takes possession at once; the unique key stays taken."""
         self.needs(queue, Capability.PARK)
         parked = make_message(unique_key="person-1:resolution")
-        handler = RecordingHandler(_parks_for(_LONG_SECONDS))
+        handler = RecordingHandler(_parks_for(LONG_SECONDS))
         async with self.working(queue, handler, slots={parked.queue_name: 1}):
             await queue.enqueue([parked])
             await handler.until_started(within_seconds=self.patience_seconds)
-            await self._until_scheduled(queue, parked.result_id)
+            await self.until_scheduled(queue, parked.result_id)
             others = [make_message() for _ in range(5)]
             await queue.enqueue(others)
             await handler.until_started(6, within_seconds=self.patience_seconds)
@@ -78,10 +77,10 @@ class QueueParking(QueueBasis):
         """It is scheduled; where the queue keeps vendors it names the one that it waits for."""
         self.needs(queue, Capability.PARK)
         message = make_message()
-        handler = RecordingHandler(_parks_for(_LONG_SECONDS))
+        handler = RecordingHandler(_parks_for(LONG_SECONDS))
         async with self.working(queue, handler):
             await queue.enqueue([message])
-            await self._until_scheduled(queue, message.result_id)
+            await self.until_scheduled(queue, message.result_id)
             (found,) = await queue.jobs(prefix=message.result_id)
             waiting = (await queue.stats()).waiting
         assert found.state is JobState.SCHEDULED
@@ -96,7 +95,7 @@ class QueueParking(QueueBasis):
 
         async def body(job: ClaimedJob) -> Parked:
             await job.record_intent("acme:later")
-            return _park(1.0)
+            return make_parked(1.0)
 
         message = make_message()
         first = RecordingHandler(body)
@@ -118,7 +117,7 @@ class QueueParking(QueueBasis):
         handler = RecordingHandler(_parks_for(2.0))
         async with self.working(queue, handler):
             await queue.enqueue([message])
-            await self._until_scheduled(queue, message.result_id)
+            await self.until_scheduled(queue, message.result_id)
             assert await queue.cancel(message.result_id)
             await handler.until_ended(message, within_seconds=self.patience_seconds)
         assert handler.end(message.result_id) is EndState.CANCELED
@@ -131,7 +130,7 @@ class QueueParking(QueueBasis):
 
         async def body(job: ClaimedJob) -> Parked:
             await queue.cancel(job.message.result_id)
-            return _park(_LONG_SECONDS)
+            return make_parked()
 
         messages = [make_message() for _ in range(10)]
         handler = RecordingHandler(body)
@@ -145,13 +144,13 @@ class QueueParking(QueueBasis):
         self.needs(queue, Capability.PARK, Capability.PAUSE)
 
         async def body(job: ClaimedJob) -> Parked | None:
-            return None if job.message.is_parked else _park(1.5)
+            return None if job.message.is_parked else make_parked(1.5)
 
         message = make_message(stale_after_seconds=3.0)
         handler = RecordingHandler(body)
         async with self.working(queue, handler):
             await queue.enqueue([message])
-            await self._until_scheduled(queue, message.result_id)
+            await self.until_scheduled(queue, message.result_id)
             await queue.pause(message.queue_name)
             over = time.monotonic() + 6.0
             await eventually(lambda: time.monotonic() > over, within_seconds=self.patience_seconds)
@@ -164,14 +163,14 @@ class QueueParking(QueueBasis):
         """It is a waiting job, and vanishes without an end."""
         self.needs(queue, Capability.PARK)
         message = make_message()
-        handler = RecordingHandler(_parks_for(_LONG_SECONDS))
+        handler = RecordingHandler(_parks_for(LONG_SECONDS))
         async with self.working(queue, handler):
             await queue.enqueue([message])
-            await self._until_scheduled(queue, message.result_id)
+            await self.until_scheduled(queue, message.result_id)
             assert (await queue.purge_owner(message.owner)).removed == 1
             assert await queue.jobs(prefix=message.result_id) == []
         kept = await self.stored_bytes()
-        assert kept is None or _AGAIN not in kept
+        assert kept is None or PARKED_ARGUMENTS not in kept
 
     async def test_a_job_is_parked_again_and_again(self, queue: Queue) -> None:
         """Many at once, each some times; each has one end, in a queue with few slots."""
@@ -180,7 +179,7 @@ class QueueParking(QueueBasis):
 
         async def body(job: ClaimedJob) -> Parked | None:
             count = runs[job.message.result_id] = runs.get(job.message.result_id, 0) + 1
-            return _park(0.05) if count < 3 else None
+            return make_parked(0.05) if count < 3 else None
 
         messages = [make_message(JobKind.PHONE) for _ in range(40)]
         handler = RecordingHandler(body)
@@ -189,11 +188,3 @@ class QueueParking(QueueBasis):
             await handler.until_ended(*messages, within_seconds=self.patience_seconds)
         assert set(runs.values()) == {3}
         assert handler.late == []
-
-    async def _until_scheduled(self, queue: Queue, result_id: str) -> None:
-        """Wait until a job waits for its time."""
-
-        async def is_scheduled() -> bool:
-            return [job.state for job in await queue.jobs(prefix=result_id)] == [JobState.SCHEDULED]
-
-        await eventually(is_scheduled, within_seconds=self.patience_seconds)

@@ -6,7 +6,7 @@ processes, as in a result store: a file by result id that only one can make. SIG
 
 A job's metadata steer its run: ``before`` and ``during`` are seconds before the intent and during the call;
 ``crash_at`` names the step at which the process kills itself, once: ``before_intent``, ``after_intent``,
-``after_call`` or ``after_publish``.
+``after_call`` or ``after_publish``. A job that ``parks`` does so in its first run, until it is woken.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from proofing.contracts.hooks import GROUP, BackendContext
-from proofing.contracts.queues import ClaimedJob, JobMessage, Queue
+from proofing.contracts.queues import ClaimedJob, JobMessage, Parked, Queue
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.testing.history import History
 from proofing.testing.processes import start_process
-from proofing.testing.queue_handlers import make_record
+from proofing.testing.queue_handlers import make_parked, make_record
 
 _END_SECONDS = 30.0
 
@@ -131,11 +131,14 @@ class ChronicleHandler:
         self._published.mkdir(exist_ok=True)
         self._crashed.mkdir(exist_ok=True)
 
-    async def run(self, job: ClaimedJob) -> StatusRecord:
+    async def run(self, job: ClaimedJob) -> StatusRecord | Parked:
         """Wait, note, call, publish. See `proofing.contracts.queues.JobHandler`."""
         message = job.message
         history, plan = self._history, message.metadata
-        history.write("run", job=message.result_id, attempt=job.attempt)
+        notes = [note.hex() for note in message.notes]
+        history.write("run", job=message.result_id, attempt=job.attempt, notes=notes)
+        if plan.get("parks") and not message.is_parked:
+            return make_parked()
         if job.age_seconds > message.stale_after_seconds:
             return self._publish(message, EndState.STALE)
         await asyncio.sleep(plan.get("before", 0))

@@ -10,7 +10,7 @@ from proofing.contracts.records import EndState
 from proofing.testing.history import violations
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import make_message
-from proofing.testing.queue_process import WorkerProcess, published_ends, whole_history
+from proofing.testing.queue_process import published_ends, whole_history
 from proofing.testing.waiting import eventually
 
 #: Step at which the process dies, and the end that its job must have.
@@ -24,11 +24,6 @@ _STEPS = {
 
 class QueueSurvival(QueueBasis):
     """A worker's death at any step leaves one typed end and at most one vendor call."""
-
-    def start_worker(self, folder: Path) -> WorkerProcess | None:
-        """Start a process that works on the test's data and writes into *folder*; None skips these cases."""
-        del folder
-        return None
 
     @pytest.mark.parametrize("step", list(_STEPS))
     async def test_a_worker_that_dies_at_a_step(self, queue: Queue, tmp_path: Path, step: str) -> None:

@@ -13,11 +13,19 @@ from proofing.testing.queue_operations import QueueOperations
 from proofing.testing.queue_owner_purge import QueueOwnerPurge
 from proofing.testing.queue_parking import QueueParking
 from proofing.testing.queue_survival import QueueSurvival
+from proofing.testing.queue_waking import QueueWaking
 
 __all__ = ["QueueContract", "RecordingHandler", "immediately", "make_message", "make_record"]
 
 
 class QueueContract(
-    QueueBasics, QueueEnds, QueueAbilities, QueueParking, QueueOwnerPurge, QueueOperations, QueueSurvival
+    QueueBasics,
+    QueueEnds,
+    QueueAbilities,
+    QueueParking,
+    QueueWaking,
+    QueueOwnerPurge,
+    QueueOperations,
+    QueueSurvival,
 ):
     """Every case of the contract; see `proofing.testing.queue_basis.QueueBasis` for what to override."""
