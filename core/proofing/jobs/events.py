@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import cast
 
 from proofing.base.errors import PluginError
 from proofing.base.logs import get_logger, log
@@ -160,7 +161,7 @@ class VendorEvents:
 
 def _require_sound(name: str, event: Event | None, reply: Reply) -> None:
     """Raise `PluginError` when a webhook answers with something else than it may."""
-    if not isinstance(reply, Reply) or not (event is None or isinstance(event, Event)):
+    if not isinstance(cast("object", reply), Reply) or not (event is None or isinstance(event, Event)):
         raise PluginError(f"webhook {name} must return an Event or None, and a Reply")
     if not 200 <= reply.status < 600 or not isinstance(reply.body, bytes):  # noqa: PLR2004 - HTTP
         raise PluginError(f"webhook {name}: a Reply has a status from 200 to 599, and bytes")

@@ -12,10 +12,12 @@ from proofing.cli import exits, main
 
 #: Loads the installed plugin as a process would, and asks it over a fake transport.
 USE = """
-import asyncio, sys
+import asyncio, sys, uuid
 from pathlib import Path
 import httpx, yaml
+from proofing.crypto.encryption import KeyRing
 from proofing.jobs.run import JobRun, VendorClientPool
+from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import PluginManager
 from proofing.contracts.queues import JobMessage
@@ -41,9 +43,9 @@ def answer(request):
     return httpx.Response(200, json={"id": "t-1", "decision": "match", "checks": {"ssn": "match"}})
 
 async def ask():
-    message = JobMessage(result_id="r", kind=JobKind.RESOLUTION, owner="o", encrypted_arguments=b"")
+    message = JobMessage(result_id=str(uuid.UUID(int=1)), kind=JobKind.RESOLUTION, owner="o", encrypted_arguments=b"")
     clients = VendorClientPool(OutboundTransport(transport=FakeVendor(answer)))
-    run = JobRun(MemoryJob(message, attempt=1), clients)
+    run = JobRun(MemoryJob(message, attempt=1), clients, WayBack(KeyRing(bytes(32)), "https://proofing.example.gov"))
     return await run.ask(loaded, ProofingRequest(applicant=Canary().applicant), step="resolution")
 
 check = asyncio.run(ask())

@@ -1,5 +1,6 @@
 """What each kind of job does besides asking: image checks, switches, jurisdictions, phone vendors."""
 
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -38,7 +39,7 @@ class Recorder:
 
     def __init__(self, running, kind):
         self.message = JobMessage(
-            result_id=f"r-{kind}", kind=JobKind(kind), owner="owner-1", encrypted_arguments=b""
+            result_id=str(uuid.uuid4()), kind=JobKind(kind), owner="owner-1", encrypted_arguments=b""
         )
         self.job = MemoryJob(self.message, attempt=1)
         self.running = running

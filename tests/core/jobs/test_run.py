@@ -4,6 +4,7 @@ import asyncio
 import sys
 import threading
 import time
+import uuid
 from dataclasses import replace
 
 import httpx
@@ -22,7 +23,9 @@ from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind, ResolutionResult
+from proofing.crypto.encryption import KeyRing
 from proofing.jobs.run import JobRun, VendorClientPool
+from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import LoadedProofer
 from proofing.testing.canary import Canary
@@ -32,6 +35,8 @@ from proofing.testing.vendor_fakes import FakeVendor
 YES = ResolutionResult(vendor_name="acme", outcome=Outcome.PASSED, transaction_id="t-1")
 CANARY = Canary()
 URL = "https://vendor.example/"
+WAY_BACK = WayBack(KeyRing(bytes(32)), "https://proofing.example.gov")
+RESULT_ID, ANOTHER_RESULT_ID = (str(uuid.UUID(int=number)) for number in (1, 2))
 
 
 class Adapter:
@@ -99,8 +104,13 @@ def begin(clients):
     """Return a function that starts a run."""
 
     def start(**changes):
-        values = {"result_id": "r-1", "kind": JobKind.RESOLUTION, "owner": "o", "encrypted_arguments": b""}
-        return JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients)
+        values = {
+            "result_id": RESULT_ID,
+            "kind": JobKind.RESOLUTION,
+            "owner": "o",
+            "encrypted_arguments": b"",
+        }
+        return JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients, WAY_BACK)
 
     return start
 
@@ -363,7 +373,7 @@ async def test_free_calls_note_no_intent(begin, vendor):
 
 async def test_free_calls_of_one_question_are_not_those_of_another(begin, vendor):
     """A question side by side is billed, though the first is in the middle of free calls."""
-    free, billed = begin(), begin(result_id="r-2")
+    free, billed = begin(), begin(result_id=ANOTHER_RESULT_ID)
     inside, outside = asyncio.Event(), asyncio.Event()
 
     async def log_in(context):
@@ -428,7 +438,7 @@ async def test_an_idempotent_adapter_needs_no_intent(begin):
         )
         await run.ask(loaded, REQUEST, step="s")
         assert run.job.intents == []
-    await begin(result_id="r-2").ask(loaded, REQUEST, step="s")
+    await begin(result_id=ANOTHER_RESULT_ID).ask(loaded, REQUEST, step="s")
     assert keys[0] == keys[1] != keys[2]
     assert len(keys[0]) == 64
 
