@@ -39,8 +39,8 @@ class BackendContext:
         environment: the value of ``PROOFING_ENV``, such as ``development``, ``test`` or ``production``.
         is_production: whether the rules of production hold in it.
         role: what the process is for: ``web``, ``worker``, or the command ``migrate``, ``check``, ``jobs`` or
-            ``erase``. A secret store also meets ``run`` (it starts a web and worker processes), ``settings``,
-            ``explain``, and ``cli`` by default; no other backend is made in these.
+            ``erase``. A secret store also meets ``run`` (it starts a web and worker processes), ``stand-in``,
+            ``settings``, ``explain``, and ``cli`` by default; no other backend is made in these.
         public_url: origin the person's browser uses, such as ``https://proofing.example.gov``.
         secret: reads one of the application's secrets as 32 bytes, by a label of the backend's own.
         old_secrets: the same for keys of before, which still verify but never sign.

@@ -13,6 +13,7 @@ Two shapes:
   ``continues``. A question that takes minutes holds no worker.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
@@ -197,6 +198,9 @@ class ProoferDescriptor:
             where they carry `ProofingContext.question_id`, or there are none.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
+        stand_in: serves what plays the vendor on this machine, until an event is set; gets the plugin's
+            settings and the product's public URL. `proofing run` starts it alongside when the settings name
+            this proofer, and nothing starts it in production. None for a vendor of its own.
         maturity: how far it can be trusted.
     """
 
@@ -214,4 +218,5 @@ class ProoferDescriptor:
     continues: frozenset[type[Again] | type[Leave]] = frozenset()
     webhook: str | None = None
     idempotent: bool = False
+    stand_in: Callable[[Any, str, asyncio.Event], Awaitable[None]] | None = None
     maturity: Maturity = Maturity.DOCUMENTED

@@ -162,6 +162,16 @@ def vendor_hosts(settings: Settings, plugins: PluginManager) -> dict[str, list[s
     return {name: sorted(hosts) for name, hosts in sorted(found.items()) if hosts}
 
 
+def with_stand_ins(settings: Settings, plugins: PluginManager) -> list[LoadedProofer]:
+    """Return the proofers that *settings* name whose vendor is played on this machine, one for each player.
+
+    The settings must be without `vendor_problems`.
+    """
+    named = [_named(plugins, kind, name) for _key, kind, names in _named_vendors(settings) for name in names]
+    found = {one.descriptor.stand_in: one for one in named if one.descriptor.stand_in is not None}
+    return list(found.values())
+
+
 def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]:
     """Return every vendor that *settings* name and no plugin offers, and in production every mock.
 

@@ -1,6 +1,7 @@
 """The mock vendor: all five kinds of proofer, answering by sentinel inputs. For tests and demonstrations.
 
-``mock`` answers at once; ``mock:polling`` answers the same later, in a job that is parked meanwhile.
+``mock`` answers at once; ``mock:polling`` answers the same later, in a job that is parked meanwhile;
+``mock:hosted`` sends the person to a vendor of its own, whose server `proofing run` starts alongside.
 
 Settings, section ``mock`` of settings.yaml::
 
@@ -10,8 +11,15 @@ Settings, section ``mock`` of settings.yaml::
       polling_seconds: 5          # after which mock:polling has its answer
       polling_again_seconds: 2    # after which it wants to be asked again
       polling_expires_seconds: 3600   # after which it answers nothing anymore
+      hosted_url: http://127.0.0.1:8900   # of mock:hosted; another host than the product's
+      hosted_echoes: true         # whether it is told our id of the question, and its webhooks repeat it
+      hosted_again_seconds: 5     # after which it is asked again whose person is done and who has not decided
+      hosted_expires_seconds: 3600    # after which the person is no longer waited for
+      hosted_timeout_seconds: 5   # for each call
 
-Credentials and permissions: none; nothing leaves the process. Only SSNs that cannot be issued (900-…, 666-…)
+Credentials: ``mock.hosted_api_key``, ``mock.hosted_webhook_secret`` and, after a rotation,
+``mock.hosted_webhook_previous_secret``; derived from the application's key where they are not set. ``mock``
+and ``mock:polling`` need none: nothing leaves the process. Only SSNs that cannot be issued (900-…, 666-…)
 resolve. Its maturity is `Maturity.MOCK`, which core refuses in production.
 
 Inputs (docs/vendors/mock.md has the whole table):
@@ -26,32 +34,71 @@ Inputs (docs/vendors/mock.md has the whole table):
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from proofing.plugin import (
     RESULT_TYPES,
     Again,
+    Leave,
     Maturity,
     PluginSettings,
     ProoferDescriptor,
     ProoferKind,
+    WebhookDescriptor,
     hookimpl,
 )
 
 if TYPE_CHECKING:
+    import asyncio
+
     from proofing_mock.documents import DocumentMock
+    from proofing_mock.hosted.proofer import HostedMock
+    from proofing_mock.hosted.webhook import HostedWebhook
     from proofing_mock.polling import PollingMock
     from proofing_mock.proofers import DeviceMock, PhoneMock, ResolutionMock, StateIDMock
 
 _SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
+_WEBHOOK = "mock-hosted"
 _HOME = ("address1", "address2", "city", "state", "zipcode")
 
 
 class MockSettings(PluginSettings):
     """The section ``mock``."""
 
+    derived_secrets: ClassVar[frozenset[str]] = frozenset(
+        {"hosted_api_key", "hosted_webhook_secret", "hosted_webhook_previous_secret"}
+    )
+
+    hosted_again_seconds: float = Field(
+        default=5.0, ge=0, le=86_400, description="after which mock:hosted is asked again who decides later"
+    )
+    hosted_api_key: SecretStr | None = Field(
+        default=None, min_length=32, description="key of the API of mock:hosted"
+    )
+    hosted_echoes: bool = Field(
+        default=True,
+        description="whether mock:hosted is told our id of a question; its webhooks repeat it",
+    )
+    hosted_expires_seconds: float = Field(
+        default=3600.0, gt=0, le=86_400, description="after which mock:hosted waits for the person no longer"
+    )
+    hosted_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=60, description="what one question to mock:hosted may take"
+    )
+    hosted_url: str = Field(
+        default="http://127.0.0.1:8900",
+        pattern=r"^http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4}$",
+        description="address on this machine of the server of mock:hosted",
+    )
+    hosted_webhook_previous_secret: SecretStr | None = Field(
+        default=None, min_length=32, description="secret of its webhook from before a rotation"
+    )
+    hosted_webhook_secret: SecretStr | None = Field(
+        default=None, min_length=32, description="secret by which mock:hosted signs its webhook"
+    )
     latency_seconds: float = Field(default=0.0, ge=0, le=600, description="each call takes that long")
     polling_seconds: float = Field(
         default=5.0, ge=0, le=86_400, description="after which mock:polling has its answer"
@@ -116,6 +163,41 @@ def _later(offer: ProoferDescriptor) -> ProoferDescriptor:
     return replace(offer, name="mock:polling", make=make, continues=frozenset({Again}))
 
 
+def _hosted(offer: ProoferDescriptor) -> ProoferDescriptor:
+    """Return the descriptor of the mock whose person visits a page first; approved, it answers as *offer*."""
+
+    def make(settings: MockSettings) -> "HostedMock":
+        from proofing_mock.hosted.proofer import HostedMock  # noqa: PLC0415 - loaded when first used
+
+        return HostedMock(settings, offer.make(settings))
+
+    return replace(
+        offer,
+        name="mock:hosted",
+        make=make,
+        hosts=lambda settings: frozenset({urlsplit(settings.hosted_url).netloc}),
+        timeout_seconds=lambda settings: settings.hosted_timeout_seconds,
+        # Photos are for the vendor's page.
+        accepts_test_documents=False,
+        continues=frozenset({Leave, Again}),
+        webhook=_WEBHOOK,
+        stand_in=_serve_hosted,
+    )
+
+
+async def _serve_hosted(settings: MockSettings, public_url: str, stop: "asyncio.Event") -> None:
+    """Serve the vendor of ``mock:hosted``."""
+    from proofing_mock.hosted.server import serve  # noqa: PLC0415 - imports the web framework
+
+    await serve(settings, public_url, stop)
+
+
+def _make_webhook(settings: MockSettings) -> "HostedWebhook":
+    from proofing_mock.hosted.webhook import HostedWebhook  # noqa: PLC0415 - loaded when first used
+
+    return HostedWebhook(settings)
+
+
 @hookimpl
 def proofing_settings() -> type[PluginSettings]:
     """Return the schema of the section ``mock``."""
@@ -124,7 +206,7 @@ def proofing_settings() -> type[PluginSettings]:
 
 @hookimpl
 def proofing_proofers() -> Sequence[ProoferDescriptor]:
-    """Return two proofers of each kind: ``mock`` and ``mock:polling``."""
+    """Return three proofers of each kind: ``mock``, ``mock:polling`` and ``mock:hosted``."""
     offers = [
         ProoferDescriptor(
             name="mock",
@@ -162,4 +244,10 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             maturity=Maturity.MOCK,
         ),
     ]
-    return [*offers, *map(_later, offers)]
+    return [*offers, *map(_later, offers), *map(_hosted, offers)]
+
+
+@hookimpl
+def proofing_webhooks() -> Sequence[WebhookDescriptor]:
+    """Return the webhook of ``mock:hosted``."""
+    return [WebhookDescriptor(name=_WEBHOOK, make=_make_webhook, max_body_bytes=16 * 1024, production=False)]
