@@ -202,7 +202,7 @@ def test_ids_of_questions_are_proved_by_a_key():
 
 
 async def test_an_event_wakes_its_question(jobs):
-    """By what the vendor echoes of ours; the adapter gets what the webhook made of it, once."""
+    """By the id that the vendor echoes; the adapter gets what the webhook made of it, once."""
     async with jobs() as running:
         vendor, _result_id = await park(running, away(), YES[PHONE])
         events = events_of(running)
@@ -330,7 +330,7 @@ async def test_events_of_nobody_are_answered_and_dropped(jobs):
 
 
 async def test_an_event_that_is_not_kept_comes_again(jobs):
-    """A queue that is away, or a job that holds as many notes as it may: the vendor is asked to repeat it."""
+    """A queue that does not answer, or a job that holds as many notes as it may: the vendor is asked to repeat it."""
     async with jobs() as running:
         vendor, _result_id = await park(running, away(), YES[PHONE])
         events, queue = events_of(running), running.queue
