@@ -269,14 +269,12 @@ async def test_a_vendor_that_echoes_nothing_is_found_by_its_reference(jobs, is_e
             running, PHONE, Silent(away(reference="v-77"), YES[PHONE]), continues=BOTH, webhook="acme"
         )
         await submit(running)
-        assert await running.drain() == []
-        if is_early:
-            assert running.queue.parked[0][1] == 0
-            (ended,) = await drain_again(running)
-        else:
+        ended = await running.drain()
+        if not is_early:
+            assert ended == []
             await events.receive("acme", event)
-            (ended,) = await running.drain()
-    assert ended.is_success
+            ended = await running.drain()
+    assert ended[0].is_success
     (received,) = vendor.reasons
     assert received.event.data == {"n": 1}
 
@@ -330,7 +328,7 @@ async def test_events_of_nobody_are_answered_and_dropped(jobs):
 
 
 async def test_an_event_that_is_not_kept_comes_again(jobs):
-    """A queue that does not answer, or a job that holds as many notes as it may: the vendor is asked to repeat it."""
+    """A queue that does not answer, or a job that is full of notes: the vendor is asked to repeat it."""
     async with jobs() as running:
         vendor, _result_id = await park(running, away(), YES[PHONE])
         events, queue = events_of(running), running.queue
@@ -465,7 +463,7 @@ async def test_an_erased_person_leaves_nothing_of_a_visit(jobs):
 async def test_a_person_who_never_comes_back(jobs):
     """The expiry runs the job, and the adapter gives the end."""
     async with jobs() as running:
-        over = datetime.now(UTC) + timedelta(seconds=0.01)
+        over = datetime.now(UTC) + timedelta(seconds=5)
         vendor, _result_id = await park(
             running, away(expires_at=over), VendorError(Cause.ABANDONED, "nobody came")
         )
