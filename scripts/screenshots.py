@@ -33,6 +33,7 @@ _COLORS = 48
 _BAD_NAME = "document: {first_name: Bad}"
 _BLURRED = "document: {}\nimage_metrics: {front: {SharpnessMetric: 10}}"
 _UNREADABLE_BARCODE = "document: {}\nfailed_alerts: [{name: 2D Barcode Read, result: Attention}]"
+_REVIEW = "document: {}\ntransaction_status: review"
 _FAILING_PHONE = "703-555-5555"
 
 
@@ -55,6 +56,7 @@ SCREENS = (
     ("welcome", "/", "Welcome"),
     *_screens(),
     ("document-ready", "/document", "Both photos uploaded"),
+    ("document-review", "/document/problem", "A person has to review the ID"),
     ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
     ("wait-pending", "/document/wait", "Waiting after that time for a vendor that answers later"),
     ("limit", "/limit/NAME", "A limit is reached"),
@@ -200,6 +202,11 @@ class _Persons:
         await person.submit_photos()
         await person.heading("We couldn’t accept your photos")
         await take(page, "document-problem")
+        await page.goto(f"{url}/document")
+        await person.give_form(_REVIEW)
+        await person.submit_photos()
+        await person.heading("Someone needs to review your ID")
+        await take(page, "document-review")
         await page.goto(f"{url}/document")
         await person.give_form(_UNREADABLE_BARCODE)
         await person.submit_photos()

@@ -10,6 +10,7 @@ from enum import StrEnum
 from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
 from proofing.contracts.people import FinishedJob
 from proofing.contracts.records import JobKind, StatusRecord
+from proofing.contracts.results import Outcome
 from proofing.sessions.data import Problem, SessionData
 from proofing_server import flow
 from proofing_server.screens import SUCCESS, screen_for
@@ -131,10 +132,9 @@ def _remember_failures(
     """Keep what failed in this session: images, which are not taken twice, and phone numbers."""
     if isinstance(result, DocumentJobResult):
         data.failed_fingerprints |= set(result.failed_fingerprints)
-    failed = not record.is_success and not record.is_exception
     # The check during resolution was paid for, too: its no is remembered like that of the phone step.
     phone = result.failed_phone if isinstance(result, ResolutionJobResult) else None
-    if kind is JobKind.PHONE and failed:
+    if kind is JobKind.PHONE and record.outcome is Outcome.FAILED:
         phone = data.typed.phone
     if phone:
         data.failed_phones |= {phone}

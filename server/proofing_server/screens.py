@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 from proofing.contracts.records import EndState, JobKind, StatusRecord
+from proofing.contracts.results import Outcome
 from proofing.rules.document_errors import ErrorCode
 from proofing.rules.resolution import ONLY_ADDRESS_MISSING
 from proofing.sessions.steps import SUBMIT_STEP
 
 #: The screen of a step that is complete; the flow continues instead of showing one.
 SUCCESS = "success"
+#: The screens of jobs that nobody but a person can decide; they are neither a yes nor a no.
+REVIEWS = frozenset(f"{step.key}_review" for step in SUBMIT_STEP.values())
 
 #: Findings of a document that photos cannot cure, and so have screens of their own.
 _BY_FINDING = {
@@ -46,7 +49,9 @@ def screen_for(record: StatusRecord) -> Screen:
     if record.is_success:
         return Screen(SUCCESS, counted=True)
     if record.end_state is EndState.DONE:
-        return Screen(_failed_screen(record), counted=True)
+        is_review = record.outcome is Outcome.REVIEW
+        name = f"{SUBMIT_STEP[record.kind].key}_review" if is_review else _failed_screen(record)
+        return Screen(name, counted=True)
     return _exception_screen(record)
 
 

@@ -40,7 +40,7 @@ def visit_view(page: Leave) -> VisitView:
 
 
 async def come_back(request: Request) -> Response:
-    """Note that a person came back from a vendor, and lead on whoever has the session of that attempt.
+    """Note that a person came back from a vendor, and lead on the one who has the session.
 
     It works without a cookie, as on the phone that scanned the QR code, and opens no session.
     """

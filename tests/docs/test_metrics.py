@@ -169,7 +169,7 @@ def test_no_label_is_a_path_or_a_person():
     labels = {label for _kind, found in families().values() for label in found}
     assert labels <= set(
         "kind mode end_state outcome vendor product cause limit backend route method status name queue "
-        "reason".split()
+        "reason webhook".split()
     )
 
 

@@ -28,6 +28,7 @@ EXAMPLES = re.findall(
 EXPECTED = {
     "the barcode cannot be read: the person is asked to confirm": ("passed", ()),
     "an underage person": ("failed", ("dob_min_age",)),
+    "a person has to look": ("review", ()),
     "a blurred front": ("failed", ("sharp_low",)),
     "a document that is not taken": ("failed", ("doc_type_check",)),
 }

@@ -166,6 +166,38 @@ async def test_failed_image_without_script(installations, chromium, meet, photos
     await context.close()
 
 
+async def test_reviews(proofing, page, person):
+    """What a machine cannot decide is explained without blame; the same photos are taken again."""
+    await person.consent(proofing.url)
+    await person.give_form("document: {}\ntransaction_status: review")
+    await person.submit_photos()
+    await person.heading("Someone needs to review your ID")
+    await expect(page.get_by_role("heading", level=1)).to_be_focused()
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    await expect(page.get_by_text("You have 4 attempts left")).to_be_visible()
+    await expect(page.get_by_text("Reference number:")).to_be_visible()
+    await page.get_by_role("link", name="Use another ID").click()
+    await person.give_form("document: {}\ntransaction_status: review")
+    await person.submit_photos()
+    await person.heading("Someone needs to review your ID")
+    await page.get_by_role("link", name="Use another ID").click()
+    await person.give_form("document: {first_name: Review}")
+    await person.submit_photos()
+    await person.give_ssn("900-44-1234")
+    await person.submit_information()
+    await person.heading("Someone needs to review your information")
+    await page.goto(f"{proofing.url}/document")
+    await person.give_form("document: {}")
+    await person.submit_photos()
+    await person.give_ssn("900-44-1234")
+    await person.submit_information()
+    await person.give_phone("703-555-5777")
+    await person.heading("Someone needs to review your phone number")
+    await page.get_by_role("link", name="Use another number").click()
+    await person.give_phone("202-555-0123")
+    await person.heading("You’re verified")
+
+
 async def test_uploads_without_script_are_explained(proofing, chromium, meet):
     """Where the browser must encrypt, a browser without script gets a message."""
     context = await chromium.new_context(java_script_enabled=False)

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from proofing.contracts.queues import (
     OwnerPurge,
     Parked,
     QueueStats,
+    Wake,
     parked_message,
 )
 from proofing.registry.plugins import find_installed
@@ -84,6 +86,16 @@ class HeldQueue:
         self.waiting = [message for message in self.waiting if message.result_id != result_id]
         return len(self.waiting) < before
 
+    async def wake(self, result_id: str, note: bytes) -> Wake:
+        """Keep the note with a waiting message, or be broken."""
+        if self.broken:
+            raise QueueUnavailableError("the queue is down")
+        for place, message in enumerate(self.waiting):
+            if message.result_id == result_id:
+                self.waiting[place] = replace(message, notes=(*message.notes, note))
+                return Wake.KEPT
+        return Wake.GONE
+
     async def purge_owner(self, owner: str) -> OwnerPurge:
         """Forget nobody."""
         return OwnerPurge(removed=0)
@@ -125,6 +137,12 @@ class Browser:
     def path(self) -> str:
         """The path of the page on show."""
         return self.page.url.path
+
+    @property
+    def open_parts(self) -> set[str]:
+        """The parts of the waiting page on show that are not hidden."""
+        tags = re.findall(r'<(?:section|details|div)[^>]* id="([a-z-]+)"( hidden)?', self.page.text)
+        return {name for name, hidden in tags if not hidden}
 
     @property
     def csrf(self) -> str:

@@ -68,7 +68,7 @@ def test_every_status_and_step_has_its_text():
 
 def test_no_text_is_left_over():
     """Every text is named somewhere, at least by its last part where the name is put together."""
-    by_step = [f"{step.key}_{end} {step.part}" for step in STEPS for end in ("failed", "technical")]
+    by_step = [f"{step.key}_{end} {step.part}" for step in STEPS for end in ("failed", "review", "technical")]
     source = "\n".join([*(path.read_text() for path in SOURCES), *by_step, *JobKind, *PARTS])
     codes = {code.value for code in ErrorCode} | set(FIELD_CODES)
     for key in load_texts().keys():  # noqa: SIM118 - our method, not a dict's

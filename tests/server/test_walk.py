@@ -22,6 +22,7 @@ PHOTO = ("id.jpg", make_jpeg())
 FILES = {"front": PHOTO, "back": ("id.png", make_png())}
 FAILED = b"doc_auth_result: Failed\ntransaction_status: failed\n"
 FAILING = FAILED + b"failed_alerts: [{name: Visible Pattern, result: Failed}]\n"
+REVIEW = b"document: {}\ntransaction_status: review\n"
 UNDERAGE = b"document: {dob: 2020-01-01}\n"
 ATTENTION = b"""
 document: {first_name: Jane}
@@ -230,6 +231,68 @@ async def test_underage_has_its_own_words(sync_site):
     await browser.post_files("/document", both(UNDERAGE))
     assert browser.page.text.count("at least 18 years old") == 1
     assert "Front of your ID:" not in browser.page.text
+
+
+#: Words that would tell somebody who waits for a review that they were refused, or to take better photos.
+REFUSAL = re.compile(r"fail|couldn’t (accept|verify|match)|new photo|better|role=.alert", re.IGNORECASE)
+
+
+async def test_a_review_of_each_kind(sync_site):
+    """It has its own screen, counts as an attempt, completes nothing, and holds nothing against anybody."""
+    browser = sync_site.browser()
+    await browser.consent()
+    await browser.post_files("/document", both(REVIEW))
+    assert browser.path == "/document/problem"
+    assert "Someone needs to review your ID" in browser.page.text
+    assert "This counts as an attempt." in browser.page.text
+    assert "You have 4 attempts left" in browser.page.text
+    assert "Reference number:" in browser.page.text
+    assert not REFUSAL.search(browser.page.text)
+    await browser.get("/ssn")
+    assert browser.path == "/document"
+    # The very images of a review are taken again; now they are those of somebody who is reviewed later.
+    await browser.post_files("/document", both(REVIEW))
+    assert browser.path == "/document/problem"
+    assert "You have 3 attempts left" in browser.page.text
+    await browser.get("/document")
+    await browser.post_files("/document", both(b"document: {first_name: Review}\n"))
+    await browser.post("/ssn", ssn="900661234")
+    await browser.post("/verify")
+    assert browser.path == "/verify/problem"
+    assert "Someone needs to review your information" in browser.page.text
+    assert not REFUSAL.search(browser.page.text)
+    await browser.get("/phone")
+    assert browser.path == "/verify"
+    await browser.get("/document")
+    await browser.post_files("/document", FILES)
+    await browser.post("/ssn", ssn="900661234")
+    await browser.post("/verify")
+    await browser.post("/phone", phone="703-555-5777")
+    assert browser.path == "/phone/problem"
+    assert "Someone needs to review your phone number" in browser.page.text
+    assert not REFUSAL.search(browser.page.text)
+    # The number did not fail: it is filled in again, and may be sent again without being asked about.
+    await browser.get("/phone")
+    assert "703" in browser.page.text
+    await browser.post("/phone", phone="703-555-5777")
+    assert browser.path == "/phone/problem"
+    await browser.post("/phone", phone="202-555-0123")
+    assert browser.path == "/done"
+
+
+async def test_a_review_of_the_last_attempt(start):
+    """Its screen is shown without a way to try again; the page of the limit says nothing of a failure."""
+    async with start(**SYNC, idv_doc_auth_max_attempts="1") as site:
+        browser = site.browser()
+        await browser.consent()
+        await browser.post_files("/document", both(REVIEW))
+        assert browser.path == "/document/problem"
+        assert "Someone needs to review your ID" in browser.page.text
+        assert "Use another ID" not in browser.page.text
+        await browser.get("/document")
+        assert browser.path == "/limit/idv_doc_auth"
+        assert "Someone needs to review your ID" in browser.page.text
+        assert not re.search("failed|couldn’t accept", browser.page.text)
 
 
 async def test_no_answer_is_said_once(sync_site):
@@ -547,8 +610,7 @@ async def test_a_vendor_that_answers_later(start, monkeypatch):
             result_id = site.queue.waiting[0].result_id
             answer = await browser.http.get(f"/api/jobs/{result_id}")
             assert (answer.status_code, answer.json()["state"]) == (202, "pending")
-        tags = re.findall(r'<(?:section|details|div)[^>]* id="([a-z-]+)"( hidden)?', browser.page.text)
-        assert {name for name, hidden in tags if not hidden} == {"wait", "pending", "stop"}
+        assert browser.open_parts == {"wait", "pending", "stop"}
         assert 'id="stop-counted" hidden' in browser.page.text
         assert "This check needs more time" in browser.page.text
         await site.queue.release()

@@ -38,7 +38,7 @@ class Outcome(StrEnum):
     PASSED = "passed"
     #: The question is answered with no.
     FAILED = "failed"
-    #: The vendor wants a person to look.
+    #: The vendor could not decide: a person has to look. Neither yes nor no; nothing is held against anybody.
     REVIEW = "review"
     #: There is no answer. Never to be read as *failed*.
     UNKNOWN = "unknown"

@@ -22,7 +22,7 @@ _PASSING = frozenset({Cause.TIMEOUT, Cause.UNREACHABLE, Cause.MAINTENANCE, Cause
 #: The first wait after one of these, and the longest; doubled in between.
 _FIRST_RETRY_SECONDS = 5.0
 _LONGEST_RETRY_SECONDS = 300.0
-#: When a question is looked at whose person has come back, and whose vendor sent no event.
+#: When the vendor is asked whose person has come back, and who sent no event.
 AFTER_RETURN_SECONDS = 120.0
 
 

@@ -86,7 +86,7 @@ class VendorEvents:
         return _LATER if outcome == Wake.FULL else reply
 
     async def returned(self, question_id: str) -> str | None:
-        """Note that a person came back from a vendor's page; return the attempt, None for no id of ours.
+        """Note that a person came back from a vendor's page; return the attempt, or None for a wrong id.
 
         Raises:
             StoreUnavailableError, QueueUnavailableError: it is not noted; coming back again is safe.
@@ -131,7 +131,7 @@ class VendorEvents:
         return outcome
 
     async def _find(self, name: str, event: Event) -> QuestionAddress | None:
-        """Return the question of *event*, by what it echoes of ours, else by the vendor's reference."""
+        """Return the question of *event*, by our id if it has that, else by the vendor's reference."""
         if event.question_id is not None:
             return self._way_back.read(event.question_id)
         for mark in self._way_back.reference_marks(name, event.reference or ""):

@@ -47,7 +47,7 @@ async def seal_note(sealer: Sealer, result_id: str, note: Note) -> bytes:
 async def open_notes(sealer: Sealer, result_id: str, notes: Iterable[bytes]) -> list[Note]:
     """Return the notes of the job *result_id*.
 
-    What does not open was written by nobody who may: it is passed over, since its question is looked at
+    What does not open was written by nobody who may: it is passed over, since its question is asked
     anyway when its time comes. Raises `StoreUnavailableError`.
     """
     opened = []

@@ -24,8 +24,7 @@ async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> Job
         return JobResult(end_state=EndState.VENDOR_EXCEPTION, reasons=(NO_VENDOR,))
     if last.result is None or last.result.outcome is Outcome.UNKNOWN:
         return JobResult(end_state=EndState.VENDOR_EXCEPTION, timed_out=last.timed_out)
-    outcome = Outcome.PASSED if last.passed else Outcome.FAILED
-    return JobResult(outcome=outcome, reasons=last.result.reasons)
+    return JobResult(outcome=last.result.outcome, reasons=last.result.reasons)
 
 
 JOB = JobType(arguments=PIIArguments, work=proof_phone, required=("phone",))

@@ -40,7 +40,7 @@ class Waiting:
 
     Attributes:
         pending: how it continues.
-        due_at: when it is looked at although nothing happened, in UTC.
+        due_at: when its vendor is asked although nothing happened, in UTC.
         failures: how often in a row its vendor could not be asked.
     """
 

@@ -2,7 +2,7 @@
 
 The id of a question is base64url of result id (16 bytes), number of the question (4) and MAC (16). It needs
 no table, so it survives a store that lost everything, and it opens nothing: who presents it can have a job
-look at its vendor, and no more. Where a vendor echoes nothing of ours, an entry in the result store leads
+look at its vendor, and no more. Where a vendor does not echo it, an entry in the result store leads
 from a MAC over its reference to the id of the question.
 """
 

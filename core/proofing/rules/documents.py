@@ -62,7 +62,7 @@ class DocumentVerdict:
     """What one document submission comes to.
 
     Attributes:
-        outcome: unknown when there was no answer.
+        outcome: unknown when there was no answer; review when a person has to look, and no image is to blame.
         applicant: when passed, what was read, in its normal form; all else are codes without PII.
         reasons: codes of the messages, most important first; empty when passed.
         fields: side to its error code.
@@ -168,6 +168,9 @@ def judge_document(
     """
     if result.outcome is Outcome.UNKNOWN:
         return no_answer_verdict()
+    if result.outcome is Outcome.REVIEW:
+        # The person who looks judges the rest, too; our no about what is in doubt would be a guess.
+        return DocumentVerdict(outcome=Outcome.REVIEW)
     document_sides = [side for side in fingerprints if side is not Side.SELFIE]
     attention = has_barcode_attention(result)
     supported = not _unsupported_sides(result.classification)
@@ -218,13 +221,15 @@ def judge_with_state_id(
 
     Args:
         verdict: of the stages before.
-        check: of the office; an error makes the outcome unknown and blames no image.
+        check: of the office. An error makes the outcome unknown; neither that nor a review blames an image.
         fingerprints: side to fingerprint of every image of the attempt.
     """
     if not verdict.passed or check.passed:
         return verdict
     if check.error is not None or (check.result and check.result.outcome is Outcome.UNKNOWN):
         return replace(verdict, outcome=Outcome.UNKNOWN, applicant=None, reasons=(ErrorCode.NETWORK,))
+    if check.result and check.result.outcome is Outcome.REVIEW:
+        return replace(verdict, outcome=Outcome.REVIEW, applicant=None, needs_confirmation=False)
     sides = [side for side in fingerprints if side is not Side.SELFIE]
     return _failed(verdict, fingerprints, _Finding(sides, reason=ErrorCode.STATE_ID), blamed=sides)
 

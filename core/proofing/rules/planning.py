@@ -105,9 +105,14 @@ def with_document_address(applicant: Applicant) -> Applicant:
 
 
 def is_curable(check: Check[ResolutionResult]) -> bool:
-    """Return whether the vendor's no can be cured by what a licensing agency may verify."""
+    """Return whether the vendor's no can be cured by what a licensing agency may verify.
+
+    A review cannot: a person has to look, whatever the agency says.
+    """
     result = check.result
-    if result is None or not result.can_pass_with_additional_verification:
+    if result is None or result.outcome is not Outcome.FAILED:
+        return False
+    if not result.can_pass_with_additional_verification:
         return False
     missing = result.attributes_requiring_additional_verification
     return bool(missing) and missing <= CURABLE_ATTRIBUTES

@@ -20,7 +20,12 @@ from proofing.contracts.results import (
     StateIDResult,
     VendorResult,
 )
-from proofing.rules.planning import DEVICE_SESSION_MISSING, has_distinct_addresses, is_curable
+from proofing.rules.planning import (
+    DEVICE_SESSION_MISSING,
+    can_still_pass,
+    has_distinct_addresses,
+    is_curable,
+)
 from proofing.rules.state_id import is_office_error
 
 #: Adjudication reasons.
@@ -29,6 +34,8 @@ STATE_ID_COVERS = "state_id_covers_failed_resolution"
 FAIL_STATE_ID = "fail_state_id"
 FAIL_SKIP_STATE_ID = "fail_resolution_skip_state_id"
 FAIL_WITHOUT_COVERAGE = "fail_resolution_without_state_id_coverage"
+REVIEW_RESOLUTION = "review_resolution"
+REVIEW_STATE_ID = "review_state_id"
 DEVICE_PASS = "device_profiling_result_pass"  # noqa: S105
 DEVICE_REVIEW = "device_profiling_result_review_required"
 DEVICE_EXCEPTION = "device_profiling_exception"
@@ -90,18 +97,20 @@ class AdjudicatedResolution:
     """What a resolution job comes to; no PII.
 
     Attributes:
+        outcome: the job's: unknown when a vendor gave no answer, review when a person has to look.
         errors: attribute to ``stage:mismatch`` or ``stage:unavailable``, in the order of the stages.
         exception: class and code of the first stage's error, or None.
         end_state: how the job ends: `EndState.DONE` with an answer, or by which kind of exception.
         timed_out: whether any vendor ran out of time.
         device_review_status, hybrid_device_review_status: ``pass``, ``review``, ``reject`` or None.
         phone_precheck_passed: whether the phone step is answered, too.
-        phone_precheck_failed: whether the phone vendor answered no; neither when it was not asked or silent.
+        phone_precheck_failed: whether the phone vendor answered no. Neither holds when it was not asked, was
+            silent, or could not decide.
         only_address_missing: whether the resolution vendor misses nothing but the address.
         stages: by name.
     """
 
-    success: bool
+    outcome: Outcome
     end_state: EndState
     resolution_reason: str
     device_reason: str
@@ -116,13 +125,6 @@ class AdjudicatedResolution:
     stages: Mapping[str, StageFacts] = field(default_factory=dict)
 
     @property
-    def outcome(self) -> Outcome:
-        """The job's outcome: unknown when a vendor gave no answer."""
-        if self.success:
-            return Outcome.PASSED
-        return Outcome.FAILED if self.end_state is EndState.DONE else Outcome.UNKNOWN
-
-    @property
     def reasons(self) -> tuple[str, ...]:
         """The codes for the status record and the screens."""
         codes = (self.resolution_reason, self.device_reason)
@@ -131,16 +133,18 @@ class AdjudicatedResolution:
 
 def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedResolution:
     """Judge all checks of one resolution job."""
-    resolution_success, resolution_reason = judge_resolution(applicant, checks)
+    resolution_outcome, resolution_reason = judge_resolution(applicant, checks)
     devices = [check for check in (checks.device, checks.hybrid_device) if check is not None]
     verdicts = [judge_device(check) for check in devices]
     device_success = all(success for success, _ in verdicts)
-    success = resolution_success and device_success
-    first = None if success else _first_exception(checks)
+    # A device that nobody profiled fails, whatever the rest comes to.
+    outcome = resolution_outcome if device_success else Outcome.FAILED
+    first = None if outcome is Outcome.PASSED else _first_exception(checks)
+    end_state = _end(first)
     missing = checks.resolution.result or checks.residential_address.result
     return AdjudicatedResolution(
-        success=success,
-        end_state=_end(first),
+        outcome=outcome if end_state is EndState.DONE else Outcome.UNKNOWN,
+        end_state=end_state,
         resolution_reason=resolution_reason,
         device_reason=_worst_device_reason([reason for _, reason in verdicts]),
         errors=_merge_errors(checks),
@@ -150,7 +154,7 @@ def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedRes
         hybrid_device_review_status=_review_status(checks.hybrid_device),
         phone_precheck_passed=checks.phone_precheck.passed,
         phone_precheck_failed=checks.phone_precheck.result is not None
-        and checks.phone_precheck.result.outcome in {Outcome.FAILED, Outcome.REVIEW},
+        and checks.phone_precheck.result.outcome is Outcome.FAILED,
         only_address_missing=missing is not None
         and not missing.passed
         and missing.attributes_requiring_additional_verification == {"address"},
@@ -158,30 +162,37 @@ def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedRes
     )
 
 
-def judge_resolution(applicant: Applicant, checks: ResolutionChecks) -> tuple[bool, str]:
-    """Return success and reason of resolution and state ID together. The first matching line holds."""
+def judge_resolution(applicant: Applicant, checks: ResolutionChecks) -> tuple[Outcome, str]:
+    """Return outcome and reason of resolution and state ID together. The first matching line holds.
+
+    Passed, failed, or review; where a vendor gave no answer the caller knows it. A no of one vendor outweighs
+    the review of another.
+    """
     state_id, resolution = checks.state_id, checks.resolution
     # A resolution that nobody was asked for never counts as a yes, however its check was skipped.
     resolved = resolution.result is not None and resolution.passed
     if has_distinct_addresses(applicant) and not checks.residential_address.passed:
-        return False, FAIL_SKIP_STATE_ID
+        in_review = _wants_review(checks.residential_address)
+        return (Outcome.REVIEW, REVIEW_RESOLUTION) if in_review else (Outcome.FAILED, FAIL_SKIP_STATE_ID)
     if resolved and state_id.passed:
-        return True, PASS_RESOLUTION_AND_STATE_ID
+        return Outcome.PASSED, PASS_RESOLUTION_AND_STATE_ID
     if not state_id.passed:
-        return False, FAIL_STATE_ID
+        in_review = _wants_review(state_id) and (can_still_pass(resolution) or _wants_review(resolution))
+        return (Outcome.REVIEW, REVIEW_STATE_ID) if in_review else (Outcome.FAILED, FAIL_STATE_ID)
+    if _wants_review(resolution):
+        return Outcome.REVIEW, REVIEW_RESOLUTION
     if state_id.result is None and checks.verified_with_document is None:
-        return False, FAIL_SKIP_STATE_ID
+        return Outcome.FAILED, FAIL_SKIP_STATE_ID
     verified = checks.verified_with_document or frozenset()
     if state_id.result is not None:
         verified = state_id.result.verified_attributes
     result = resolution.result
-    if (
+    covers = (
         result is not None
         and is_curable(resolution)
         and result.attributes_requiring_additional_verification <= verified
-    ):
-        return True, STATE_ID_COVERS
-    return False, FAIL_WITHOUT_COVERAGE
+    )
+    return (Outcome.PASSED, STATE_ID_COVERS) if covers else (Outcome.FAILED, FAIL_WITHOUT_COVERAGE)
 
 
 def judge_device(check: Check[DeviceResult]) -> tuple[bool, str]:
@@ -192,6 +203,11 @@ def judge_device(check: Check[DeviceResult]) -> tuple[bool, str]:
         passed = check.result.review_status is ReviewStatus.PASS
         return True, DEVICE_PASS if passed else DEVICE_REVIEW
     return (True, DEVICE_PASS) if check.passed else (False, DEVICE_EXCEPTION)
+
+
+def _wants_review(check: Check[Any]) -> bool:
+    """Return whether the vendor could not decide."""
+    return check.result is not None and check.result.outcome is Outcome.REVIEW
 
 
 def _named(checks: ResolutionChecks) -> list[tuple[str, Check[Any]]]:

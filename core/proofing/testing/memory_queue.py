@@ -189,11 +189,14 @@ class MemoryQueue:
             ready_at = self._ready_at.get(message.result_id)
             try:
                 record = await handler.run(MemoryJob(message, attempt=1, ready_at=ready_at))
-            finally:
-                held = self._running.pop(message.result_id).notes
+            except BaseException:
+                # Its worker was stopped or has died: it runs again, with the notes that it holds by now.
+                self.waiting.insert(0, self._running.pop(message.result_id))
+                raise
+            held = self._running.pop(message.result_id).notes
             if isinstance(record, Parked):
                 parked, unread = parked_message(message, record), held[len(message.notes) :]
-                if unread:
+                if unread or record.run_in_seconds <= 0:
                     self._make_ready(replace(parked, notes=unread))
                 else:
                     self.parked.append((parked, record.run_in_seconds))

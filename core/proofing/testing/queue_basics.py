@@ -188,6 +188,7 @@ class QueueBasics(QueueBasis):
                 "resume": lambda: queue.resume(message.queue_name),
                 "final_status": lambda: queue.final_status(message.result_id),
                 "withdraw": lambda: queue.withdraw(message.result_id),
+                "wake": lambda: queue.wake(message.result_id, b"note"),
             }
             optional = {
                 "migrate": self.has_schema,
@@ -195,6 +196,7 @@ class QueueBasics(QueueBasis):
                 "resume": Capability.PAUSE in queue.capabilities,
                 "final_status": Capability.FINAL_STATUS in queue.capabilities,
                 "withdraw": Capability.WITHDRAW in queue.capabilities,
+                "wake": Capability.PARK in queue.capabilities,
             }
             calls = {name: call for name, call in calls.items() if optional.get(name, True)}
             without = {"work", *(name for name, is_there in optional.items() if not is_there)}

@@ -63,7 +63,7 @@ class Enqueuer:
             await link.close()
             raise QueueUnavailableError("the jobs came too late to be accepted")
         for wake in _wakes_of(messages):
-            self._notify(wake)
+            self.notify_soon(wake)
         return int(accepted)
 
     async def enqueue_within(self, messages: Sequence[JobMessage], connection: object) -> int:
@@ -96,6 +96,13 @@ class Enqueuer:
         except QueueUnavailableError as error:
             log(_logger, "notify_failed", level=logging.WARNING, error=type(error).__name__)
 
+    def notify_soon(self, wake: tuple[str, str]) -> None:
+        """Notify a channel about a queue in the background, unless what is about to go will do."""
+        if wake not in self._waiting:
+            self._waiting.add(wake)
+            since = time.monotonic() - self._notified_at.get(wake, float("-inf"))
+            self._spawn(self._notify_in(max(0.0, COALESCE_SECONDS - since), wake))
+
     async def close(self) -> None:
         """Let the last notifications go; what takes longer, such as watching a transaction, is dropped."""
         if self._tasks:
@@ -103,13 +110,6 @@ class Enqueuer:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _notify(self, wake: tuple[str, str]) -> None:
-        """Send a notification in the background, unless one that will do for this insert is about to go."""
-        if wake not in self._waiting:
-            self._waiting.add(wake)
-            since = time.monotonic() - self._notified_at.get(wake, float("-inf"))
-            self._spawn(self._notify_in(max(0.0, COALESCE_SECONDS - since), wake))
 
     async def _notify_in(self, seconds: float, wake: tuple[str, str]) -> None:
         """Wait for the rest of the quiet time, then notify."""

@@ -13,7 +13,7 @@ from proofing_postgres.connections import Row
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 #: The positions of the columns of the claims' ``returning`` list.
 ID, LEASE, RUN_AT, ATTEMPTS, AGE, INTENT = range(6)
-DEADLINE, DELAY, WANTED_END = 8, 9, 22
+DEADLINE, DELAY, WANTED_END = 8, 9, 23
 
 
 def to_columns(message: JobMessage) -> list[Any]:
@@ -144,7 +144,8 @@ class ClaimedRow:
             metadata,
             payload,
             is_parked,
-        ) = self._row[6:22]
+            notes,
+        ) = self._row[6:23]
         return JobMessage(
             result_id=self.result_id,
             kind=JobKind(kind),
@@ -163,4 +164,5 @@ class ClaimedRow:
             delay_seconds=delay,
             unique_key=unique_key,
             is_parked=is_parked,
+            notes=tuple(notes or ()),
         )

@@ -102,7 +102,7 @@ returning
     date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
     traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
-    due_at is not null
+    due_at is not null, notes
 
 -- name: claim_any
 -- The same without bound: at start, at every poll, and when a bounded claim that was requested found nothing.
@@ -125,7 +125,7 @@ returning
     date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
     traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
-    due_at is not null
+    due_at is not null, notes
 
 -- name: lock_queue
 -- Serialize the claims of a queue with a global limit, for the length of a transaction.
@@ -195,21 +195,46 @@ where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
 returning j.state, j.queue
 
 -- name: park
--- Have jobs wait for their vendors: as ones that have never begun a call, with new arguments, until their time. One
--- that was canceled meanwhile gets its end. Returns what each is now, and its queue.
+-- Have jobs wait for their vendors: as ones that have never begun a call, with new arguments, until their time, and
+-- without the notes that their run has read; one that holds others is ready at once. One that was canceled meanwhile
+-- gets its end. Returns what each is now, and its queue.
 update proofing.job j
 set worker = null, started_at = null, deadline_at = null, intent = null, payload = g.payload, object_keys = null,
     waits_for = g.vendor, delay_seconds = 0,
-    state = case when j.wanted_end is null then 'scheduled' else 'ending' end,
-    run_at = clock_timestamp() + make_interval(secs => g.run_in),
-    due_at = clock_timestamp() + make_interval(secs => g.run_in),
-    expires_at = clock_timestamp() + make_interval(secs => g.run_in + j.stale_after_seconds)
+    notes = case when cardinality(j.notes) > g.read then j.notes[g.read + 1:] end,
+    state = case
+        when j.wanted_end is not null then 'ending'
+        when cardinality(j.notes) > g.read then 'ready'
+        else 'scheduled'
+    end,
+    run_at = clock_timestamp()
+        + make_interval(secs => case when cardinality(j.notes) > g.read then 0 else g.run_in end),
+    due_at = clock_timestamp()
+        + make_interval(secs => case when cardinality(j.notes) > g.read then 0 else g.run_in end),
+    expires_at = clock_timestamp()
+        + make_interval(
+            secs => j.stale_after_seconds + case when cardinality(j.notes) > g.read then 0 else g.run_in end
+        )
 from unnest(
-    %(ids)s::text[]::uuid[], %(leases)s::int8[], %(vendors)s::text[], %(run_in)s::float8[], %(payloads)s::bytea[]
-) as g (id, lease, vendor, run_in, payload)
+    %(ids)s::text[]::uuid[], %(leases)s::int8[], %(vendors)s::text[], %(run_in)s::float8[], %(payloads)s::bytea[],
+    %(read)s::int4[]
+) as g (id, lease, vendor, run_in, payload, read)
 cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
 where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
 returning j.state, j.queue
+
+-- name: still_owned
+-- Which of these jobs are ours still, and whether each may call vendors. A write that finds a row by its place passes
+-- over one that a wake or a cancel is writing at that moment.
+select j.id::text,
+    j.wanted_end is null and not exists (select from proofing.job_done d where d.id = j.id)
+from unnest(
+    string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[]
+) as g (id, lease)
+cross join lateral (
+    select id, wanted_end from proofing.job
+    where id = g.id and lease = g.lease and worker = %(worker)s::bigint offset 0
+) j
 
 -- name: owned
 -- The jobs that the database takes for ours, with the lease number of each and the end wanted of them.
@@ -343,7 +368,7 @@ insert into proofing.tally as t (name, value) select key, value from counted
 on conflict (name) do update set value = t.value + excluded.value
 
 -- name: claim_endings
--- Take jobs whose end must be published. Their payload is not read.
+-- Take jobs whose end must be published. Their payload and their notes are not read.
 update proofing.job
 set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1,
     deadline_at = clock_timestamp() + make_interval(secs => 30 + %(grace)s::float8)
@@ -358,7 +383,7 @@ returning
     date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
     traceparent, partner, unique_key, object_keys, counter_keys, metadata, ''::bytea,
-    due_at is not null, wanted_end
+    due_at is not null, null::bytea[], wanted_end
 
 -- name: cancel
 -- A waiting job gets its end; a running one is marked, and its worker notified.
@@ -366,6 +391,11 @@ update proofing.job
 set wanted_end = 'canceled', state = case when state = 'executing' then 'executing' else 'ending' end
 where id = %(id)s::uuid and wanted_end is null
 returning state, queue
+
+-- name: wake
+-- Keep a note with a job; returns what became of it, and the queue of a job that is ready now.
+select outcome, ready_queue
+from proofing.wake(%(id)s::text::uuid, %(note)s::bytea, %(most_notes)s::int4, %(most_bytes)s::int8)
 
 -- name: purge_waiting
 -- Drop a person's jobs that do not run; no end is published.

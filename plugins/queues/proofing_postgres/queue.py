@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
 from proofing.plugin import (
+    MAX_NOTES,
+    MAX_NOTES_BYTES,
     Capability,
     JobHandler,
     JobMessage,
@@ -17,13 +19,15 @@ from proofing.plugin import (
     QueueStats,
     QueueUnavailableError,
     StatusRecord,
+    Wake,
     pause_sentences,
+    refuse_long_note,
 )
 from proofing.plugin.support import seam
 from proofing_postgres.connections import NAME, ReconnectingConnection, check_parameters
 from proofing_postgres.durability import find_losses
 from proofing_postgres.enqueuing import Enqueuer
-from proofing_postgres.listening import CANCEL_CHANNEL
+from proofing_postgres.listening import CANCEL_CHANNEL, JOBS_CHANNEL
 from proofing_postgres.listing import list_jobs
 from proofing_postgres.migrations import migrate, require_schema
 from proofing_postgres.owner_purge import purge_owner
@@ -119,6 +123,18 @@ class PostgresQueue:
                 await self._enqueuer.wake(CANCEL_CHANNEL, queue_name)
         # No row: somebody barred the id at the same moment, or its job ended; the next try sees which.
         return bool(rows[0][1]) if rows else False
+
+    async def wake(self, result_id: str, note: bytes) -> Wake:
+        """Have a job run (again) with *note*. See `proofing.plugin.Queue.wake`."""
+        refuse_long_note(note)
+        key = _as_uuid(result_id)
+        if key is None:
+            return Wake.GONE
+        parameters = {"id": key, "note": note, "most_notes": MAX_NOTES, "most_bytes": MAX_NOTES_BYTES}
+        ((outcome, ready_queue),), _count = await self._pool.run("wake", parameters)
+        if ready_queue is not None:
+            self._enqueuer.notify_soon((JOBS_CHANNEL, ready_queue))
+        return Wake(outcome)
 
     async def jobs(
         self,

@@ -1,7 +1,7 @@
 -- Least rights for each kind of process. Run it once as the owner of the database, after `proofing migrate`,
 -- and again after each later one; it is idempotent. Give each role to a login of your own:
 --   create role web_login login password '…' in role proofing_web;
--- The payload is sealed, and still only the worker may read it.
+-- Payload and notes are sealed, and still only the worker may read them.
 
 -- Rights are taken and given again in one transaction: processes that work meanwhile keep them.
 begin;
@@ -15,14 +15,15 @@ begin
             execute format('create role %I nologin', name);
         end if;
         execute format('revoke all on all tables in schema proofing from %I', name);
+        execute format('revoke all on all functions in schema proofing from %I', name);
         execute format('grant usage on schema proofing to %I', name);
         execute format('grant select on proofing.migration to %I', name);
     end loop;
 end
 $$;
 
--- Web: enqueues, cancels, withdraws, deletes by owner, reads final statuses and counts. It writes the payload and cannot read it
--- back, and it bars an id in the history without being able to write a final status there.
+-- Web: enqueues, cancels, withdraws, wakes, deletes by owner, reads final statuses and counts. It writes payload and
+-- notes and cannot read them back, and it bars an id in the history without being able to write a final status there.
 grant insert on proofing.job to proofing_web;
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, due_at, started_at, deadline_at, submitted_at,
@@ -31,6 +32,7 @@ grant select (
 ) on proofing.job to proofing_web;
 grant update (state, wanted_end) on proofing.job to proofing_web;
 grant delete on proofing.job to proofing_web;
+grant execute on function proofing.wake to proofing_web;
 grant select, delete on proofing.job_done to proofing_web;
 grant insert (
     id, enqueued_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id
@@ -44,7 +46,7 @@ grant select, insert, update, delete on proofing.worker to proofing_worker;
 grant select, insert, update on proofing.tally to proofing_worker;
 grant select, insert, update, delete on proofing.paused_queue to proofing_worker;
 
--- Viewer: counts and states for dashboards. No payload, no owner, no final status.
+-- Viewer: counts and states for dashboards. No payload, no notes, no owner, no final status.
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, due_at, started_at, deadline_at, attempts, crashes,
     schema_version, state, queue, kind, trace_id, wanted_end
@@ -54,7 +56,7 @@ grant select (
 ) on proofing.job_done to proofing_viewer;
 grant select on proofing.worker, proofing.tally, proofing.paused_queue to proofing_viewer;
 
--- Operator: lists and cancels jobs, pauses and resumes queues. No payload, no owner, no final status.
+-- Operator: lists and cancels jobs, pauses and resumes queues. No payload, no notes, no owner, no final status.
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, due_at, started_at, deadline_at, attempts, crashes,
     schema_version, state, queue, kind, trace_id, intent, waits_for, wanted_end

@@ -201,7 +201,7 @@ class Runs:
                 )
                 record = await self._discard(job, EndState.INTERNAL_ERROR)
             if isinstance(record, Parked):
-                self._writer.park(job.result_id, job.lease, record)
+                self._writer.park(job.result_id, job.lease, record, read=len(job.message.notes))
                 self._counts.add("parked")
             elif record is not None:
                 self._writer.complete(job.result_id, job.lease, record)

@@ -2,7 +2,7 @@
 
 Ends wait a few milliseconds for others to be written with; nobody waits for them. Notes are waited for and go
 right away, together with whatever else is there. A write that the database did not answer is written again:
-it is fenced, so a repetition finds nothing to do.
+it is fenced, so a repetition finds nothing to do. So is one that found a job changing at that moment.
 """
 
 import asyncio
@@ -39,8 +39,8 @@ _READY = "-"
 
 #: One end to write: result id, lease number, record. A plain tuple, because there is one for every job.
 _End = tuple[str, int, StatusRecord]
-#: One job to park: result id, lease number, what it is parked with.
-_Park = tuple[str, int, Parked]
+#: One job to park: result id, lease number, what it is parked with, how many notes its run has read.
+_Park = tuple[str, int, Parked, int]
 
 _logger = get_logger(__name__)
 
@@ -108,9 +108,9 @@ class Writer:
         self._hand_backs.append(_HandBack(result_id, lease, end.value if end else _READY))
         self._wake_now()
 
-    def park(self, result_id: str, lease: int, parked: Parked) -> None:
-        """Have a job parked soon."""
-        self._parks.append((result_id, lease, parked))
+    def park(self, result_id: str, lease: int, parked: Parked, *, read: int) -> None:
+        """Have a job parked soon, without the first *read* of its notes."""
+        self._parks.append((result_id, lease, parked, read))
         self._wake_now()
 
     async def record_intent(self, result_id: str, lease: int, vendor: str) -> None:
@@ -231,11 +231,15 @@ class Writer:
                     "worker": worker,
                 },
             )
-        ours = {row[0] for row in rows}
+        accepted = {row[0] for row in rows}
+        missed = [(intent.result_id, intent.lease) for intent in intents if intent.result_id not in accepted]
+        owned = await self._still_owned(connection, missed, worker)
         for intent in intents:
-            if not intent.accepted.done():
-                intent.accepted.set_result(intent.result_id in ours)
-        self._counts.add("notes_rejected", len(intents) - len(ours))
+            if owned.get(intent.result_id):
+                self._intents.append(intent)
+            elif not intent.accepted.done():
+                intent.accepted.set_result(intent.result_id in accepted)
+        self._counts.add("notes_rejected", sum(not owned.get(result_id) for result_id, _lease in missed))
 
     async def _flush_hand_backs(self, connection: Connection, worker: str) -> None:
         """Release jobs, and wake workers that can take them."""
@@ -251,12 +255,14 @@ class Writer:
                     "worker": worker,
                 },
             )
+        if len(rows) < len(batch):
+            await self._repeat(connection, self._hand_backs, batch, worker)
         for state, queue_name in sorted(set(rows)):
             channel = JOBS_CHANNEL if state == "ready" else CANCEL_CHANNEL
             await self._link.execute(connection, "notify", (channel, queue_name))
 
     async def _flush_parks(self, connection: Connection, worker: str) -> None:
-        """Park jobs. What is no longer ours is not touched; one that was canceled gets its end."""
+        """Park jobs, and wake workers for those that hold notes, or were canceled meanwhile."""
         batch = sorted(self._take(self._parks), key=itemgetter(0))
         with _kept(self._parks, batch):
             rows, _count = await self._link.execute(
@@ -268,11 +274,16 @@ class Writer:
                     "vendors": [item[2].vendor for item in batch],
                     "run_in": [float(item[2].run_in_seconds) for item in batch],
                     "payloads": [item[2].encrypted_arguments for item in batch],
+                    "read": [item[3] for item in batch],
                     "worker": worker,
                 },
             )
-        for queue_name in sorted({queue_name for state, queue_name in rows if state == "ending"}):
-            await self._link.execute(connection, "notify", (CANCEL_CHANNEL, queue_name))
+        if len(rows) < len(batch):
+            await self._repeat(connection, self._parks, batch, worker)
+        for state, queue_name in sorted(set(rows)):
+            if state != "scheduled":
+                channel = JOBS_CHANNEL if state == "ready" else CANCEL_CHANNEL
+                await self._link.execute(connection, "notify", (channel, queue_name))
         self._on_parked()
 
     async def _flush_ends(self, connection: Connection, worker: str) -> None:
@@ -299,7 +310,32 @@ class Writer:
         for end, count in rows:
             self._counts.add(f"ended_{end}", count)
             accepted += count
-        self._counts.add(rejected, len(batch) - accepted)
+        if accepted < len(batch):
+            repeated = await self._repeat(connection, self._ends, batch, worker)
+            self._counts.add(rejected, len(batch) - accepted - repeated)
+
+    async def _repeat(
+        self, connection: Connection, queue: deque[_ItemT], batch: Sequence[_ItemT], worker: str
+    ) -> int:
+        """Have what of *batch* was not written, though its job is ours, written again; return how much."""
+        owned = await self._still_owned(connection, [(item[0], item[1]) for item in batch], worker)
+        repeated = [item for item in batch if item[0] in owned]
+        queue.extend(repeated)
+        return len(repeated)
+
+    async def _still_owned(
+        self, connection: Connection, jobs: Sequence[tuple[str, int]], worker: str
+    ) -> dict[str, bool]:
+        """Return which of *jobs*, result ids with leases, are ours, and whether each may call vendors."""
+        if not jobs:
+            return {}
+        parameters = {
+            "ids": ",".join([result_id for result_id, _lease in jobs]),
+            "leases": ",".join([str(lease) for _result_id, lease in jobs]),
+            "worker": worker,
+        }
+        rows, _count = await self._link.execute(connection, "still_owned", parameters)
+        return dict(rows)
 
     def _take(self, queue: deque[_ItemT]) -> list[_ItemT]:
         """Take at most a batch from *queue*."""

@@ -24,8 +24,9 @@ resolve. Its maturity is `Maturity.MOCK`, which core refuses in production.
 
 Inputs (docs/vendors/mock.md has the whole table):
 
-* resolution: SSN 000-00-0000 no contact; first name with ``fail``, ``time``, ``parse`` or ``bad``; ZIP 00000;
-* address: phone 703-555-5555 failure, 703-555-5888 time-out, 703-555-5999 exception;
+* resolution: SSN 000-00-0000 no contact; first name with ``fail``, ``time``, ``parse``, ``bad``, ``review``;
+  ZIP 00000;
+* phone: 703-555-5555 failure, 703-555-5777 review, 703-555-5888 time-out, 703-555-5999 exception;
 * state ID: number ``mvatimeout`` time-out 0047; number empty or zeros, unknown jurisdiction or type: failure;
 * device: session id contains ``no_result``, ``reject``, ``review`` or ``pass``;
 * document: any image reads as the standard applicant; a YAML text decides everything itself.

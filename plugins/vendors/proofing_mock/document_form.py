@@ -18,6 +18,7 @@ from proofing.plugin import (
     Classification,
     DocAuthResult,
     ImageMetrics,
+    Outcome,
     Side,
     parse_date,
 )
@@ -60,7 +61,7 @@ class DocumentForm:
     """
 
     applicant: Applicant | None = None
-    transaction_passed: bool | None = None
+    outcome: Outcome | None = None
     doc_auth_result: DocAuthResult | None = None
     failed_alerts: tuple[Alert, ...] = ()
     passed_alerts: tuple[Alert, ...] = ()
@@ -90,7 +91,7 @@ def read_form(content: bytes) -> DocumentForm:
     passport = _section(values, "passport_check_result", {"PassportCheckResult", "NetworkResult"})
     return DocumentForm(
         applicant=_applicant(values.get("document")),
-        transaction_passed=_verdict(values.get("transaction_status")),
+        outcome=_outcome(values.get("transaction_status")),
         doc_auth_result=_doc_auth_result(values.get("doc_auth_result")),
         failed_alerts=_alerts(values.get("failed_alerts"), DocAuthResult.FAILED),
         passed_alerts=_alerts(values.get("passed_alerts"), DocAuthResult.PASSED),
@@ -251,6 +252,14 @@ def _verdict(value: Any) -> bool | None:
     if passed is None:
         raise FormError
     return passed
+
+
+def _outcome(value: Any) -> Outcome | None:
+    """Return what the whole comes to; None when the form does not say."""
+    if value is not None and _text(value).lower() == Outcome.REVIEW:
+        return Outcome.REVIEW
+    passed = _verdict(value)
+    return None if passed is None else Outcome.PASSED if passed else Outcome.FAILED
 
 
 def _doc_auth_result(value: Any) -> DocAuthResult | None:

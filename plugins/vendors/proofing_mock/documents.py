@@ -86,10 +86,10 @@ def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
         raise VendorError(Cause.UNREACHABLE, "the passport check failed as asked", vendor_name=_NAME)
     doc_auth_result = form.doc_auth_result or _implied_doc_auth_result(form)
     is_good = doc_auth_result in {DocAuthResult.PASSED, DocAuthResult.ATTENTION} and not failures
-    passed = is_good if form.transaction_passed is None else form.transaction_passed
+    implied = Outcome.PASSED if is_good else Outcome.FAILED
     return DocumentResult(
         vendor_name=_NAME,
-        outcome=Outcome.PASSED if passed else Outcome.FAILED,
+        outcome=form.outcome or implied,
         applicant=form.applicant,
         doc_auth_result=doc_auth_result,
         failed_alerts=form.failed_alerts,

@@ -1,4 +1,4 @@
-"""The mock proofers that judge by sentinel attributes: resolution, address, state ID, device."""
+"""The mock proofers that judge by sentinel attributes: resolution, phone, state ID, device."""
 
 import asyncio
 import re
@@ -28,6 +28,7 @@ _NO_CONTACT_SSN = "000000000"
 _TEST_SSN_PREFIXES = ("900", "666")
 _BAD_ZIPCODE = "00000"
 _FAILING_PHONE = "7035555555"
+_REVIEW_PHONE = "7035555777"
 _TIMEOUT_PHONE = "7035555888"
 _EXCEPTION_PHONE = "7035555999"
 _OFFICE_TIMEOUT_NUMBER = "mvatimeout"
@@ -63,6 +64,8 @@ class ResolutionMock:
             raise error
         if "bad" in (applicant.first_name or "").lower():
             return self._failure("first_name")
+        if "review" in (applicant.first_name or "").lower():
+            return self._review()
         if not ssn.startswith(_TEST_SSN_PREFIXES) and ssn not in self._allowed_ssns:
             return self._failure("ssn")
         if (applicant.zipcode or "").startswith(_BAD_ZIPCODE):
@@ -87,6 +90,16 @@ class ResolutionMock:
             return VendorError(Cause.NONSENSE, "answered nonsense as asked", vendor_name=self.name)
         return None
 
+    def _review(self) -> ResolutionResult:
+        """Return that a person has to look."""
+        return ResolutionResult(
+            vendor_name=self.name,
+            outcome=Outcome.REVIEW,
+            reasons=("review_as_asked",),
+            transaction_id="resolution-mock-transaction-id-123",
+            reference="aaa-bbb-ccc",
+        )
+
     def _failure(self, attribute: str) -> ResolutionResult:
         """Return a no because of *attribute*."""
         return ResolutionResult(
@@ -100,7 +113,7 @@ class ResolutionMock:
 
 
 class PhoneMock:
-    """Finds every phone number to be the applicant's, save three."""
+    """Finds every phone number to be the applicant's, save four."""
 
     name = "AddressMock"
 
@@ -116,6 +129,13 @@ class PhoneMock:
             raise VendorError(Cause.TIMEOUT, "timed out as asked", vendor_name=self.name)
         if phone == _EXCEPTION_PHONE:
             raise VendorError(Cause.UNREACHABLE, "failed as asked", vendor_name=self.name)
+        if phone == _REVIEW_PHONE:
+            return PhoneResult(
+                vendor_name=self.name,
+                outcome=Outcome.REVIEW,
+                reasons=("review_as_asked",),
+                transaction_id="address-mock-transaction-id-123",
+            )
         failed = phone in {_FAILING_PHONE, ""}
         return PhoneResult(
             vendor_name=self.name,

@@ -1,4 +1,4 @@
-"""The screens for outcomes that are no success, and for limits."""
+"""The screens for outcomes that are not a success, and for limits."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,6 +14,7 @@ from proofing.sessions.steps import STEPS, Page, Step
 from proofing_server import flow
 from proofing_server.client_address import client_network
 from proofing_server.guards import limit_path, require_page
+from proofing_server.screens import REVIEWS
 from proofing_server.security import request_reference
 from proofing_server.site import SHARED_LIMITS, RedirectToStep, Site, go_to, site_of
 
@@ -44,9 +45,9 @@ def show_problem(step: Step) -> Handler:
             raise RedirectToStep(flow.current_page(session.data))
         counter = step.limits[0].name
         limit = await site.service.limit(session.person, counter)
-        if limit.reached:
-            return go_to(limit_path(counter))
         name = problem.screen
+        if limit.reached and name not in REVIEWS:
+            return go_to(limit_path(counter))
         return site.page(
             request,
             "problem",
@@ -62,13 +63,15 @@ def show_problem(step: Step) -> Handler:
             retry=_RETRY.get(name, step.page),
             also=_EXTRA_LINKS.get(name, ()),
             leave_first=name in _LEAVE_FIRST,
+            is_review=name in REVIEWS,
+            may_retry=not limit.reached,
         )
 
     return handler
 
 
 async def show_limit(request: Request) -> Response:
-    """Show that a limit is reached, for how long, and why the last attempt failed.
+    """Show that a limit is reached, for how long, and what the last attempt came to.
 
     Goes back to the step once the limit is over.
     """
@@ -104,6 +107,7 @@ async def show_limit(request: Request) -> Response:
         reference=session.data.reference,
         min_age=settings.idv_min_age_years,
         findings=_findings(problem) if problem else [],
+        is_review=problem is not None and problem.screen in REVIEWS,
         is_shared=False,
     )
 
@@ -127,6 +131,7 @@ async def _show_shared_limit(request: Request, site: Site, name: str) -> Respons
         name=name,
         seconds_left=seconds,
         reference=session.data.reference if session else request_reference(request.scope),
+        is_review=False,
         is_shared=True,
     )
 

@@ -63,7 +63,7 @@ def show_wait(step: Step) -> Handler:
 
 
 async def _stay_for(session: Session, record: StatusRecord | None) -> None:
-    """Have the session live as long as the vendor's answer is waited for: the person may be away."""
+    """Have the session live as long as the vendor's answer is waited for: the person may be elsewhere."""
     until = record.pending_until if record is not None else None
 
     def stay(data: SessionData) -> None:

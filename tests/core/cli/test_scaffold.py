@@ -43,9 +43,12 @@ def answer(request):
     return httpx.Response(200, json={"id": "t-1", "decision": "match", "checks": {"ssn": "match"}})
 
 async def ask():
-    message = JobMessage(result_id=str(uuid.UUID(int=1)), kind=JobKind.RESOLUTION, owner="o", encrypted_arguments=b"")
+    message = JobMessage(
+        result_id=str(uuid.uuid4()), kind=JobKind.RESOLUTION, owner="o", encrypted_arguments=b""
+    )
     clients = VendorClientPool(OutboundTransport(transport=FakeVendor(answer)))
-    run = JobRun(MemoryJob(message, attempt=1), clients, WayBack(KeyRing(bytes(32)), "https://proofing.example.gov"))
+    way_back = WayBack(KeyRing(bytes(32)), "https://proofing.example.gov")
+    run = JobRun(MemoryJob(message, attempt=1), clients, way_back)
     return await run.ask(loaded, ProofingRequest(applicant=Canary().applicant), step="resolution")
 
 check = asyncio.run(ask())

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from proofing.base.metrics import JOBS_ENDED
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.images import Side
+from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.people import PersonRef
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
@@ -82,6 +84,28 @@ async def test_an_image_that_failed_before_is_refused_unasked(process):
         assert (record.end_state, record.outcome) == (EndState.BAD_IMAGE, Outcome.UNKNOWN)
         assert set(record.fields) == {"front"}
         assert recorder.job.intents == []
+
+
+async def test_a_review_of_a_document_blames_no_image(process, caplog):
+    """The job is done, and counted by its outcome; its line has the outcome; nothing is handed on."""
+    caplog.set_level("INFO", "proofing")
+    labels = ("document", "done", "review")
+    before = JOBS_ENDED.labels(*labels)._value.get()
+    async with process() as running:
+        recorder = Recorder(running, "document")
+        form = b"document: {}\ntransaction_status: review\n"
+        images = {Side.FRONT: form + b"# front", Side.BACK: form + b"# back"}
+        record = await recorder.run(DocumentArguments(plain_images=images))
+        assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.REVIEW)
+        assert not record.is_success
+        assert not record.is_exception
+        assert (record.reasons, record.fields) == ((), None)
+        person = PersonRef(reference="owner-1")
+        finished = await running.service.finished_job(person, record.result_id, JobKind.DOCUMENT)
+        assert finished.result == DocumentJobResult()
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert (line["outcome"], line["success"]) == (Outcome.REVIEW, False)
+    assert JOBS_ENDED.labels(*labels)._value.get() == before + 1
 
 
 @pytest.mark.parametrize("has_selfie", [False, True])
@@ -215,6 +239,9 @@ class Phone:
         ((Outcome.PASSED, Outcome.PASSED), 1, Outcome.PASSED),
         ((Outcome.FAILED, Outcome.PASSED), 2, Outcome.PASSED),
         ((Outcome.FAILED, Outcome.FAILED), 2, Outcome.FAILED),
+        ((Outcome.REVIEW, Outcome.PASSED), 2, Outcome.PASSED),
+        ((Outcome.REVIEW, Outcome.FAILED), 2, Outcome.FAILED),
+        ((Outcome.FAILED, Outcome.REVIEW), 2, Outcome.REVIEW),
     ],
 )
 async def test_phone_vendors_are_asked_until_a_yes(process, monkeypatch, outcomes, asked, outcome):

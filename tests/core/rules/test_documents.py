@@ -280,7 +280,7 @@ def test_two_pictures_refused_alike_have_one_reason():
     [
         (result, outcome, result is DocAuthResult.PASSED and outcome is Outcome.PASSED)
         for result in DocAuthResult
-        for outcome in (Outcome.PASSED, Outcome.FAILED, Outcome.REVIEW)
+        for outcome in (Outcome.PASSED, Outcome.FAILED)
     ],
 )
 def test_both_verdicts_of_the_vendor_must_be_yes(doc_auth_result, outcome, passed):
@@ -288,6 +288,31 @@ def test_both_verdicts_of_the_vendor_must_be_yes(doc_auth_result, outcome, passe
     verdict = judge(answer(doc_auth_result=doc_auth_result, outcome=outcome))
     assert verdict.passed is passed
     assert verdict.reasons == (() if passed else ("general_error",))
+
+
+@pytest.mark.parametrize(
+    "amiss",
+    [
+        {},
+        {"doc_auth_result": DocAuthResult.FAILED, "failed_alerts": alerts("Photo Printing")},
+        {"doc_auth_result": ATTENTION, "failed_alerts": alerts("2D Barcode Read", result=ATTENTION)},
+        {"image_failures": {Side.BACK: 438}},
+        {"classification": {Side.FRONT: Classification(country_code="CAN")}},
+        {"applicant": replace(LICENSE, dob="2020-01-01")},
+        {"applicant": None},
+        {"selfie_checked": True, "selfie_error": "Liveness: NotLive"},
+    ],
+)
+def test_a_review_is_neither_yes_nor_no(amiss):
+    """Nothing is held against the person or an image, and nothing that was read is handed on."""
+    verdict = judge(answer(outcome=Outcome.REVIEW, **amiss), WITH_SELFIE, selfie_required=True)
+    assert verdict.outcome is Outcome.REVIEW
+    assert not verdict.failed_fingerprints
+    assert not verdict.reasons
+    assert not verdict.fields
+    assert not verdict.tips
+    assert not verdict.needs_confirmation
+    assert verdict.applicant is None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.FAILED])
@@ -548,7 +573,7 @@ def test_the_passport_check_comes_after_the_attributes():
 
 
 def test_the_state_id_check_comes_last():
-    """The office's no fails, its error leaves the outcome open, and an earlier failure remains."""
+    """The office's no fails, its error or review leaves the outcome open, and an earlier failure remains."""
     passed = judge(answer())
 
     def with_office(**facts):
@@ -566,6 +591,11 @@ def test_the_state_id_check_comes_last():
     ):
         assert silent.outcome is Outcome.UNKNOWN
         assert not silent.failed_fingerprints
+    review = with_office(result=StateIDResult(vendor_name="o", outcome=Outcome.REVIEW))
+    assert review.outcome is Outcome.REVIEW
+    assert not review.failed_fingerprints
+    assert not review.reasons
+    assert review.applicant is None
     failed = judge(answer(applicant=None))
     office = Check(result=StateIDResult(vendor_name="o", outcome=Outcome.FAILED))
     assert judge_with_state_id(failed, office, fingerprints=MARKS) is failed

@@ -13,6 +13,7 @@ from proofing.contracts.results import (
     DeviceResult,
     Match,
     Outcome,
+    PhoneResult,
     ResolutionResult,
     ReviewStatus,
     StateIDResult,
@@ -60,7 +61,7 @@ NO_OFFICE = Check(skipped="UnsupportedJurisdiction")
 NO_HOME = Check(skipped="ResidentialAddressNotRequired")
 NO_PHONE = Check(skipped="PhonePrecheckNotSelected", skipped_passes=False)
 CANNOT = Check(skipped="ResolutionCannotPass", skipped_passes=False)
-FAILED = Outcome.FAILED
+PASSED, FAILED, REVIEW = Outcome.PASSED, Outcome.FAILED, Outcome.REVIEW
 
 
 def checks(**replaced):
@@ -77,7 +78,7 @@ def checks(**replaced):
 
 ROWS = [
     # Two addresses, and the home's failed: whatever the rest says.
-    (DISTINCT, {"residential_address": resolution(FAILED)}, False, "fail_resolution_skip_state_id"),
+    (DISTINCT, {"residential_address": resolution(FAILED)}, FAILED, "fail_resolution_skip_state_id"),
     (
         DISTINCT,
         {
@@ -85,55 +86,59 @@ ROWS = [
             "resolution": CANNOT,
             "state_id": NOT_WANTED,
         },
-        False,
+        FAILED,
         "fail_resolution_skip_state_id",
     ),
     # Both say yes.
-    (ONE, {}, True, "pass_resolution_and_state_id"),
-    (ONE, {"state_id": NO_OFFICE}, True, "pass_resolution_and_state_id"),
-    (ONE, {"state_id": Check(skipped="StateIDExceptionBypassed-0047")}, True, "pass_resolution_and_state_id"),
-    (DISTINCT, {"residential_address": resolution()}, True, "pass_resolution_and_state_id"),
-    (SAME, {"residential_address": resolution()}, True, "pass_resolution_and_state_id"),
+    (ONE, {}, PASSED, "pass_resolution_and_state_id"),
+    (ONE, {"state_id": NO_OFFICE}, PASSED, "pass_resolution_and_state_id"),
+    (
+        ONE,
+        {"state_id": Check(skipped="StateIDExceptionBypassed-0047")},
+        PASSED,
+        "pass_resolution_and_state_id",
+    ),
+    (DISTINCT, {"residential_address": resolution()}, PASSED, "pass_resolution_and_state_id"),
+    (SAME, {"residential_address": resolution()}, PASSED, "pass_resolution_and_state_id"),
     # Nobody was asked.
     (
         ONE,
         {"resolution": Check(skipped="resolution is switched off")},
-        False,
+        FAILED,
         "fail_resolution_without_state_id_coverage",
     ),
     # The office says no.
-    (ONE, {"state_id": state_id(FAILED)}, False, "fail_state_id"),
-    (ONE, {"state_id": state_id(Outcome.REVIEW)}, False, "fail_state_id"),
+    (ONE, {"state_id": state_id(FAILED)}, FAILED, "fail_state_id"),
     (
         ONE,
         {"state_id": Check(error=VendorError(Cause.SOURCE_TIMEOUT, "x", codes=("0047",)))},
-        False,
+        FAILED,
         "fail_state_id",
     ),
     (
         ONE,
         {"resolution": resolution(FAILED, {"address"}), "state_id": state_id(FAILED, {"address"})},
-        False,
+        FAILED,
         "fail_state_id",
     ),
     # No office was asked.
     (
         ONE,
         {"resolution": resolution(FAILED), "state_id": NOT_WANTED},
-        False,
+        FAILED,
         "fail_resolution_skip_state_id",
     ),
     (
         ONE,
         {"resolution": resolution(FAILED, {"address"}), "state_id": NO_OFFICE},
-        False,
+        FAILED,
         "fail_resolution_skip_state_id",
     ),
     # The office verifies what the vendor missed.
     (
         ONE,
         {"resolution": resolution(FAILED, {"address"}), "state_id": state_id(verified={"address", "dob"})},
-        True,
+        PASSED,
         "state_id_covers_failed_resolution",
     ),
     (
@@ -143,14 +148,14 @@ ROWS = [
             "state_id": Check(skipped="VerifiedWithDocument"),
             "verified_with_document": frozenset({"address", "dob", "state_id_number", "first_name"}),
         },
-        True,
+        PASSED,
         "state_id_covers_failed_resolution",
     ),
     # It does not.
     (
         ONE,
         {"resolution": resolution(FAILED, {"address", "dob"}), "state_id": state_id(verified={"address"})},
-        False,
+        FAILED,
         "fail_resolution_without_state_id_coverage",
     ),
     (
@@ -159,25 +164,25 @@ ROWS = [
             "resolution": resolution(FAILED, {"address"}, can_pass=False),
             "state_id": state_id(verified={"address"}),
         },
-        False,
+        FAILED,
         "fail_resolution_without_state_id_coverage",
     ),
     (
         ONE,
         {"resolution": resolution(FAILED), "state_id": state_id(verified={"address"})},
-        False,
+        FAILED,
         "fail_resolution_without_state_id_coverage",
     ),
     (
         ONE,
         {"resolution": resolution(FAILED, {"ssn"}), "state_id": state_id(verified={"ssn"})},
-        False,
+        FAILED,
         "fail_resolution_without_state_id_coverage",
     ),
     (
         ONE,
         {"resolution": resolution(FAILED, {"dead"}), "state_id": state_id(verified={"dead"})},
-        False,
+        FAILED,
         "fail_resolution_without_state_id_coverage",
     ),
     (
@@ -187,17 +192,47 @@ ROWS = [
             "state_id": Check(skipped="VerifiedWithDocument"),
             "verified_with_document": frozenset(),
         },
-        False,
+        FAILED,
         "fail_resolution_without_state_id_coverage",
     ),
+    # A person has to look, at the home's address,
+    (
+        DISTINCT,
+        {"residential_address": resolution(REVIEW), "resolution": CANNOT, "state_id": NOT_WANTED},
+        REVIEW,
+        "review_resolution",
+    ),
+    # at the resolution, which no office cures,
+    (ONE, {"resolution": resolution(REVIEW), "state_id": NOT_WANTED}, REVIEW, "review_resolution"),
+    (
+        ONE,
+        {"resolution": resolution(REVIEW, {"address"}), "state_id": state_id(verified={"address"})},
+        REVIEW,
+        "review_resolution",
+    ),
+    # or at the office's answer,
+    (ONE, {"state_id": state_id(REVIEW)}, REVIEW, "review_state_id"),
+    (
+        ONE,
+        {"resolution": resolution(FAILED, {"address"}), "state_id": state_id(REVIEW)},
+        REVIEW,
+        "review_state_id",
+    ),
+    (ONE, {"resolution": resolution(REVIEW), "state_id": state_id(REVIEW)}, REVIEW, "review_state_id"),
+    # unless another one's no decides.
+    (ONE, {"resolution": resolution(REVIEW), "state_id": state_id(FAILED)}, FAILED, "fail_state_id"),
+    (ONE, {"resolution": resolution(FAILED), "state_id": state_id(REVIEW)}, FAILED, "fail_state_id"),
 ]
 
 
-@pytest.mark.parametrize(("applicant", "replaced", "success", "reason"), ROWS)
-def test_each_row_of_the_adjudication(applicant, replaced, success, reason):
-    """Success and reason follow the first matching row."""
+@pytest.mark.parametrize(("applicant", "replaced", "outcome", "reason"), ROWS)
+def test_each_row_of_the_adjudication(applicant, replaced, outcome, reason):
+    """Outcome and reason follow the first matching row."""
     record = adjudicate(applicant, checks(**replaced))
-    assert record.success is success
+    assert record.outcome is (outcome if record.end_state is EndState.DONE else Outcome.UNKNOWN)
+    assert (record.end_state is EndState.DONE) is all(
+        check.error is None for check in replaced.values() if isinstance(check, Check)
+    )
     assert record.resolution_reason == reason
     assert record.reasons[0] == reason
 
@@ -223,7 +258,7 @@ def test_each_row_of_the_device_table(check, success, reason, status):
     """Review and reject pass here and are handled later; only an exception fails."""
     assert judge_device(check) == (success, reason)
     record = adjudicate(ONE, checks(device=check))
-    assert record.success is success
+    assert (record.outcome is PASSED) is success
     assert record.device_reason == reason
     assert record.device_review_status == status
     assert record.hybrid_device_review_status is None
@@ -232,11 +267,11 @@ def test_each_row_of_the_device_table(check, success, reason, status):
 def test_the_second_device_counts_too():
     """The worse of two devices gives the reason, and an exception of either fails."""
     record = adjudicate(ONE, checks(hybrid_device=device(ReviewStatus.REJECT, FAILED)))
-    assert record.success
+    assert record.outcome is PASSED
     assert record.device_reason == "device_profiling_result_review_required"
     assert record.hybrid_device_review_status == "reject"
     record = adjudicate(ONE, checks(hybrid_device=Check(error=VendorError(Cause.UNREACHABLE, "x"))))
-    assert not record.success
+    assert record.outcome is Outcome.UNKNOWN
     assert record.end_state is EndState.DEVICE_EXCEPTION
 
 
@@ -293,8 +328,31 @@ def test_the_first_exception_decides_how_the_job_ends(replaced, end, exception):
     """Resolution before home address before state ID before device; no answer is never a failure."""
     record = adjudicate(ONE, checks(**replaced))
     assert (record.end_state, record.exception) == (end, exception)
-    expected = Outcome.PASSED if record.success else FAILED if end is EndState.DONE else Outcome.UNKNOWN
-    assert record.outcome is expected
+    assert (record.outcome is Outcome.UNKNOWN) is (end is not EndState.DONE)
+
+
+def test_a_review_needs_a_device_that_somebody_profiled():
+    """Without an answer of the profiler there is no outcome; where nobody profiles, the attempt fails."""
+    in_review = checks(resolution=resolution(REVIEW), state_id=NOT_WANTED)
+    silent = Check(error=VendorError(Cause.UNREACHABLE, "x"))
+    record = adjudicate(ONE, replace(in_review, device=silent))
+    assert (record.outcome, record.end_state) == (Outcome.UNKNOWN, EndState.DEVICE_EXCEPTION)
+    nobody = Check(skipped="device is switched off", skipped_passes=False)
+    record = adjudicate(ONE, replace(in_review, device=nobody))
+    assert (record.outcome, record.end_state) == (FAILED, EndState.DONE)
+    assert adjudicate(ONE, replace(checks(), device=nobody)).outcome is FAILED
+
+
+@pytest.mark.parametrize(
+    ("outcome", "passed", "failed"),
+    [(PASSED, True, False), (FAILED, False, True), (REVIEW, False, False)],
+)
+def test_a_phone_in_review_is_not_remembered_as_failed(outcome, passed, failed):
+    """The phone step asks again; the number is neither confirmed nor refused."""
+    check = Check(result=PhoneResult(vendor_name="carrier", outcome=outcome))
+    record = adjudicate(ONE, checks(phone_precheck=check))
+    assert record.outcome is PASSED
+    assert (record.phone_precheck_passed, record.phone_precheck_failed) == (passed, failed)
 
 
 def test_any_time_out_counts():

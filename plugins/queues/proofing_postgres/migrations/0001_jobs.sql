@@ -1,5 +1,5 @@
 -- The tables of the queue. Facts behind each choice: docs/explanation/queue-postgres.md.
--- No foreign keys, triggers, enum types or functions: every one of them would be paid for by every job.
+-- No foreign keys, triggers, enum types, and no functions that an unparked job calls: every job would pay for each.
 
 create schema if not exists proofing;
 
@@ -60,6 +60,8 @@ create table if not exists proofing.job (
     metadata text,
     -- Sealed by core; nothing here can open it, and only the worker's role may read it.
     payload bytea not null,
+    -- What `proofing.wake` has kept for the job, oldest first; sealed, and read by the worker's role alone.
+    notes bytea[],
     constraint job_pkey primary key (id)
 ) with (
     fillfactor = 80,
@@ -116,3 +118,57 @@ create table if not exists proofing.paused_queue (
     -- Jobs up to this id have their new times.
     shifted_to uuid not null default '00000000-0000-0000-0000-000000000000'
 );
+
+-- Keep a note with a job, and have one that is parked become ready. A function, because `notes || note` in a
+-- statement needs the right to read the notes: web has the right to call this, and reads none (docs/adr/0036).
+-- Answers 'kept', 'full' or 'gone', and the queue of a job that is ready now, whose claims may have skipped it
+-- meanwhile. The row is locked first, so that what is decided still holds when it is written; and before it the pause
+-- of its queue, because `shift`, which moves the times of waiting jobs, passes over a row that changes meanwhile.
+create or replace function proofing.wake(
+    job_id uuid, note bytea, most_notes integer, most_bytes bigint, out outcome text, out ready_queue text
+)
+language plpgsql security definer
+set search_path = '' set enable_seqscan = off
+as $$
+declare
+    held bytea[];
+    job_state text;
+    job_queue text;
+    is_parked boolean;
+begin
+    perform from proofing.paused_queue p
+    where p.name = (select j.queue from proofing.job j where j.id = job_id)
+    for share;
+    select j.notes, j.state, j.queue, j.due_at is not null
+    into held, job_state, job_queue, is_parked
+    from proofing.job j
+    where j.id = job_id and j.state <> 'ending' and j.wanted_end is null
+    for no key update;
+    if not found then
+        outcome := 'gone';
+        return;
+    end if;
+    if cardinality(held) >= most_notes
+        or octet_length(note) + (select coalesce(sum(octet_length(h)), 0) from unnest(held) as h) > most_bytes
+    then
+        outcome := 'full';
+    else
+        outcome := 'kept';
+        if job_state = 'scheduled' and is_parked then
+            job_state := 'ready';
+            update proofing.job j
+            set notes = array_append(held, note), state = 'ready', run_at = clock_timestamp(),
+                due_at = clock_timestamp(),
+                expires_at = clock_timestamp() + make_interval(secs => j.stale_after_seconds)
+            where j.id = job_id;
+        else
+            update proofing.job j set notes = array_append(held, note) where j.id = job_id;
+        end if;
+    end if;
+    if job_state = 'ready' then
+        ready_queue := job_queue;
+    end if;
+end
+$$;
+
+revoke all on function proofing.wake from public;

@@ -11,8 +11,9 @@ import pytest
 from psycopg import AsyncConnection
 
 from proofing.base.errors import LeaseLostError
-from proofing.contracts.queues import ClaimedJob, JobMessage
+from proofing.contracts.queues import ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind
+from proofing.testing.queue_handlers import make_parked
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres import sweeping
@@ -620,6 +621,47 @@ async def test_an_end_that_a_cancel_overtakes_is_written_all_the_same(
         await canceling.commit()
         await eventually(lambda: _is_empty(sql))
     assert handler.end(message.result_id) is not EndState.CANCELED
+
+
+@pytest.mark.parametrize("step", ["intent", "park", "end", "drain"])
+async def test_a_write_that_a_wake_overtakes_is_written_all_the_same(
+    make_queue: Maker, sql: SQL, dsn: str, step: str
+) -> None:
+    """It waits for the row that is being woken, finds another version of it, and writes again."""
+    queue = make_queue()
+    is_waking = asyncio.Event()
+
+    async def go_on_meanwhile(job: ClaimedJob) -> Parked | None:
+        if job.message.notes:
+            return None
+        await is_waking.wait()
+        if step == "intent":
+            await job.record_intent("mock")
+        if step == "drain":
+            await asyncio.Event().wait()
+        return make_parked() if step == "park" else None
+
+    async def commit_once_it_waits() -> None:
+        await eventually(lambda: sql("select 1 from pg_locks where not granted"))
+        await waking.commit()
+
+    message = make_message()
+    await queue.enqueue([message])
+    handler = RecordingHandler(go_on_meanwhile)
+    async with await AsyncConnection.connect(dsn) as waking:
+        async with working(queue, handler, drain_seconds=0.1):
+            await handler.until_started()
+            await waking.execute("select proofing.wake(%s, 'note', 8, 1000)", (message.result_id,))
+            is_waking.set()
+            committing = asyncio.create_task(commit_once_it_waits())
+            if step != "drain":
+                await eventually(lambda: _is_empty(sql))
+        await committing
+    if step == "drain":
+        assert await sql("select state, notes, attempts from proofing.job") == [("ready", [b"note"], 0)]
+    else:
+        assert handler.end(message.result_id) is EndState.DONE
+        assert handler.starts(message.result_id) == (2 if step == "park" else 1)
 
 
 async def _is_empty(sql: SQL) -> bool:

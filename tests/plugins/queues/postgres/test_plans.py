@@ -25,6 +25,20 @@ EXPECTED: dict[str, tuple[dict[str, Any], set[str], set[str]]] = {
     "complete": ({**_BATCH, "ends": "done", "final_statuses": "{}"}, {"job_pkey"}, {"id"}),
     "record_intent": ({**_BATCH, "vendors": "mock"}, {"job_pkey", "job_done_pkey"}, {"id"}),
     "hand_back": ({**_BATCH, "ends": "-"}, {"job_pkey"}, {"id"}),
+    "park": (
+        {
+            "ids": f"{{{_ID}}}",
+            "leases": "{1}",
+            "vendors": "{mock}",
+            "run_in": "{1}",
+            "payloads": "{x}",
+            "read": "{0}",
+            "worker": "1",
+        },
+        {"job_pkey"},
+        {"id"},
+    ),
+    "still_owned": (_BATCH, {"job_pkey", "job_done_pkey"}, {"id"}),
     "owned": ({"worker": "1"}, {"job_executing"}, {"worker"}),
     "inspect": (
         {**_QUEUES, "worker": "1"},

@@ -10,8 +10,12 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from proofing.contracts.records import EndState, JobKind
+from proofing.base.errors import QueueUnavailableError
+from proofing.contracts.queues import ClaimedJob, Parked, Wake
+from proofing.contracts.records import EndState, JobKind, JobState
+from proofing.testing.queue_handlers import make_parked
 from proofing.testing.queues import RecordingHandler, make_message
+from proofing.testing.waiting import eventually
 from proofing_devtools.postgres import PostgresServer
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
@@ -54,9 +58,10 @@ EXPECTED = {
 BARRED = {"id", "enqueued_at", "ended_at", "attempts", "crashes", "end_state", "queue", "kind", "trace_id"}
 #: Role to the columns of proofing.job that it may not read.
 HIDDEN = {
-    "proofing_web": {"payload", "metadata", "object_keys", "counter_keys"},
+    "proofing_web": {"payload", "notes", "metadata", "object_keys", "counter_keys"},
     "proofing_viewer": {
         "payload",
+        "notes",
         "metadata",
         "object_keys",
         "counter_keys",
@@ -73,6 +78,7 @@ HIDDEN = {
     },
     "proofing_operator": {
         "payload",
+        "notes",
         "metadata",
         "object_keys",
         "counter_keys",
@@ -135,6 +141,12 @@ async def test_rights_are_exactly_those(roles: str, sql: Callable[..., Any], rol
     )
     if role != "proofing_worker":
         assert {name for (name,) in written} == (BARRED if role == "proofing_web" else set())
+    functions = await sql(
+        "select proname, has_function_privilege(%s, oid, 'execute'), has_function_privilege('public', oid,"
+        " 'execute') from pg_proc where pronamespace = 'proofing'::regnamespace",
+        role,
+    )
+    assert functions == [("wake", role == "proofing_web", False)]
     tables = {
         row[0]
         for row in await sql(
@@ -143,6 +155,46 @@ async def test_rights_are_exactly_those(roles: str, sql: Callable[..., Any], rol
         )
     }
     assert tables == _TABLES, "a new table needs its rights here and in roles.sql"
+
+
+async def test_web_wakes_and_the_worker_reads(roles: str) -> None:
+    """A note goes through a right to add, with nothing of what is there coming back."""
+    web = PostgresQueue(PostgresSettings.model_validate({"dsn": as_role(roles, "proofing_web")}))
+    worker = PostgresQueue(PostgresSettings.model_validate({"dsn": as_role(roles, "proofing_worker")}))
+    message, stop = make_message(), asyncio.Event()
+
+    async def body(job: ClaimedJob) -> Parked | None:
+        return None if job.message.notes else make_parked()
+
+    handler = RecordingHandler(body)
+    await web.open()
+    working = asyncio.create_task(
+        worker.work(handler, slots={message.queue_name: 5}, stop=stop, drain_seconds=1)
+    )
+    try:
+        await web.enqueue([message])
+        await eventually(lambda: web.jobs(state=JobState.SCHEDULED))
+        assert await web.wake(message.result_id, b"note") is Wake.KEPT
+        await handler.until_ended(message)
+    finally:
+        stop.set()
+        await working
+        await web.close()
+        await worker.close()
+    assert handler.started[-1].message.notes == (b"note",)
+
+
+@pytest.mark.parametrize("role", ["proofing_viewer", "proofing_operator"])
+async def test_others_wake_nobody(roles: str, role: str) -> None:
+    """Who looks or operates cannot add to a job."""
+    queue = PostgresQueue(PostgresSettings.model_validate({"dsn": as_role(roles, role)}))
+    message = make_message()
+    await queue.open()
+    try:
+        with pytest.raises(QueueUnavailableError):
+            await queue.wake(message.result_id, b"note")
+    finally:
+        await queue.close()
 
 
 async def test_nobody_loses_a_right_while_they_are_granted_again(roles: str, server: PostgresServer) -> None:
@@ -214,6 +266,9 @@ async def test_arguments_cannot_be_read(roles: str, role: str, server: PostgresS
             "select j::text from proofing.job j",
             "update proofing.job set state = encode(payload, 'hex')",
             "delete from proofing.job returning payload",
+            "select notes from proofing.job",
+            "update proofing.job set notes = notes || 'x'::bytea",
+            "update proofing.job set state = encode(notes[1], 'hex')",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 await connection.execute(statement)

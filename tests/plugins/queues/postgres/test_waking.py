@@ -10,8 +10,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from proofing.base.errors import ConfigurationError, QueueError
-from proofing.contracts.queues import ClaimedJob
-from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.queues import MAX_NOTES, ClaimedJob, Parked, Wake
+from proofing.contracts.records import EndState, JobKind, JobState
+from proofing.testing.queue_handlers import make_parked
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
 from proofing_postgres.queue import PostgresQueue
@@ -330,3 +331,64 @@ async def test_a_job_handed_back_wakes_another_worker(make_queue: Maker) -> None
         await task
         await taken.until_ended(message)
     assert taken.end(message.result_id) is EndState.DONE
+
+
+async def test_a_wake_notifies(make_queue: Maker) -> None:
+    """With polls an hour apart a parked job begins, and one that a wake has held is not passed over."""
+    queue, web = make_queue(poll_seconds=3600, sweep_seconds=3600), make_queue()
+
+    async def body(job: ClaimedJob) -> Parked | None:
+        return None if job.message.notes else make_parked()
+
+    handler = RecordingHandler(body)
+    message = make_message()
+    async with working(queue, handler):
+        await until_listening(queue)
+        await queue.enqueue([message])
+        await eventually(lambda: web.jobs(state=JobState.SCHEDULED))
+        assert await web.wake(message.result_id, b"note") is Wake.KEPT
+        await handler.until_ended(message)
+        assert queue.session is not None
+        assert queue.session.counts["pickup_notify_count"] == 2
+
+
+@pytest.mark.parametrize("notes", [0, MAX_NOTES])
+async def test_a_ready_job_that_a_wake_holds_is_not_passed_over(
+    make_queue: Maker, dsn: str, notes: int
+) -> None:
+    """Claims go by while its row is locked; whether or not the note is kept, they look again afterward."""
+    queue, web = make_queue(poll_seconds=3600, sweep_seconds=3600), make_queue()
+    handler = RecordingHandler()
+    message, other = make_message(), make_message()
+    await web.enqueue([message])
+    for _ in range(notes):
+        await web.wake(message.result_id, b"note")
+    async with await AsyncConnection.connect(dsn) as holding:
+        await holding.execute("select proofing.wake(%s, 'held', 8, 1000)", (message.result_id,))
+        async with working(queue, handler):
+            await until_listening(queue)
+            await web.enqueue([other])
+            await handler.until_ended(other)
+            assert handler.starts(message.result_id) == 0
+            waking = asyncio.create_task(web.wake(message.result_id, b"note"))
+            await holding.commit()
+            assert await waking is (Wake.FULL if notes else Wake.KEPT)
+            await handler.until_ended(message)
+    assert len(handler.started[-1].message.notes) == (notes or 2)
+
+
+async def test_a_wake_waits_while_the_times_of_a_pause_are_moved(
+    make_queue: Maker, sql: SQL, dsn: str
+) -> None:
+    """What moves them would pass over a row that changes meanwhile, and the job would be too old."""
+    web = make_queue()
+    message = make_message()
+    await web.enqueue([message])
+    await web.pause(QUEUE)
+    async with await AsyncConnection.connect(dsn) as resuming:
+        await resuming.execute("select 1 from proofing.paused_queue for update")
+        waking = asyncio.create_task(web.wake(message.result_id, b"note"))
+        await eventually(lambda: sql("select 1 from pg_locks where not granted"))
+        assert await sql("select notes from proofing.job for update skip locked") == [(None,)]
+        await resuming.rollback()
+        assert await waking is Wake.KEPT

@@ -24,6 +24,7 @@ KEYS = {
     "migrate": set(),
     "web": {
         ("GenerateDataKey", "args"),
+        ("GenerateDataKey", "notes"),
         ("GenerateDataKey", "result"),
         ("GenerateDataKey", "session"),
         ("Decrypt", "result"),
@@ -33,6 +34,7 @@ KEYS = {
         ("GenerateDataKey", "parked"),
         ("GenerateDataKey", "result"),
         ("Decrypt", "args"),
+        ("Decrypt", "notes"),
         ("Decrypt", "parked"),
     },
 }

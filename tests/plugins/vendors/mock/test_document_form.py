@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofing.contracts.images import Side
-from proofing.contracts.results import Alert, Classification, DocAuthResult, ImageMetrics
+from proofing.contracts.results import Alert, Classification, DocAuthResult, ImageMetrics, Outcome
 from proofing_mock import standard
 from proofing_mock.document_form import MAX_FORM_BYTES, FormError, read_form
 
@@ -42,7 +42,7 @@ def test_the_whole_form():
     assert known["dob"] == "1938-10-06"
     assert known["zipcode"] == "11364"
     assert known["state_id_expiration"] == "2099-12-31"
-    assert form.transaction_passed is True
+    assert form.outcome is Outcome.PASSED
     assert form.doc_auth_result is DocAuthResult.PASSED
     assert form.failed_alerts == (Alert(name="2D Barcode Read", result=DocAuthResult.ATTENTION),)
     assert form.passed_alerts == ()

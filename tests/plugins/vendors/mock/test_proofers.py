@@ -166,6 +166,19 @@ async def test_state_id_failures(changes, attribute):
     assert not result.verified_attributes
 
 
+async def test_reviews():
+    """By first name, unless that asks for a failure, and by phone number."""
+    for first_name in ("Review", "MCREVIEWER"):
+        result = await resolve(first_name=first_name)
+        assert (result.outcome, result.reasons) == (Outcome.REVIEW, ("review_as_asked",))
+        assert not result.attributes
+    assert (await resolve(first_name="Bad Review")).outcome is Outcome.FAILED
+    for phone in ("703-555-5777", "+1 (703) 555 5777"):
+        result = await ask(ProoferKind.PHONE, applicant=Applicant(phone=phone))
+        assert (result.outcome, result.reasons) == (Outcome.REVIEW, ("review_as_asked",))
+        assert not result.attributes
+
+
 @pytest.mark.parametrize(
     ("session_id", "status", "outcome"),
     [
@@ -278,6 +291,8 @@ async def test_the_back_decides_before_the_front():
         ("doc_auth_result: Caution", DocAuthResult.CAUTION, Outcome.FAILED),
         ("doc_auth_result: Failed", DocAuthResult.FAILED, Outcome.FAILED),
         ("transaction_status: failed", DocAuthResult.PASSED, Outcome.FAILED),
+        ("transaction_status: review", DocAuthResult.PASSED, Outcome.REVIEW),
+        ("{transaction_status: Review, doc_auth_result: Caution}", DocAuthResult.CAUTION, Outcome.REVIEW),
         ("{transaction_status: passed, doc_auth_result: Failed}", DocAuthResult.FAILED, Outcome.PASSED),
         (
             "failed_alerts: [{name: 2D Barcode Read, result: Attention}]",

@@ -1,0 +1,233 @@
+"""Every order of what can happen to a question that waits for its person, drawn at random.
+
+A run draws up to two of each: events, returns, expiries, deaths of the worker, and perhaps a cancel and an
+erasure. They happen one after the other or two at the same time. In the end each run holds what is promised:
+one end, which nothing changes; no wake-up lost; one session at the vendor; nothing left.
+"""
+
+import asyncio
+import json
+import os
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from proofing.app.erasure import Eraser
+from proofing.base.errors import Cause, VendorError
+from proofing.contracts.continuation import Again, Event, EventKind, Expired, Leave, Pending
+from proofing.contracts.people import PersonRef
+from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
+from proofing.contracts.webhooks import Incoming, Reply
+from proofing.jobs.events import VendorEvents
+from proofing.registry.plugins import LoadedWebhook
+from proofing_devtools.later_vendors import APPLICANT, HOUR, YES, put_in_place
+
+SEED = int(os.environ.get("PROOFING_MODEL_SEED", "0")) or random.SystemRandom().randrange(1 << 31)
+RUNS = [pytest.param(250, id="short"), pytest.param(100_000, id="long", marks=pytest.mark.chaos)]
+#: Where a worker dies: around the call, and before or after what it writes.
+DEATHS = ["before_ask", "after_ask", "update", "finish", "finished", "save"]
+
+
+@dataclass
+class Site:
+    """The vendor: one session for each idempotency key, which a person decides."""
+
+    sessions: Counter = field(default_factory=Counter)
+    question_id: str = ""
+    reference: str = ""
+    is_decided: bool = False
+    has_expired: bool = False
+    dies: str | None = None
+    worker: asyncio.Task | None = None
+
+    async def die(self, place):
+        """Have the worker die here, once."""
+        if self.dies == place and asyncio.current_task() is self.worker:
+            self.dies = None
+            self.worker.cancel()
+            await asyncio.sleep(0)
+
+    async def proof(self, request, context):
+        await self.die("before_ask")
+        with context.unbilled():
+            self.sessions[context.idempotency_key] += 1
+            self.question_id = context.question_id
+        await self.die("after_ask")
+        return self._answer(None)
+
+    async def resume(self, request, pending, because, context):
+        await self.die("before_ask")
+        with context.unbilled():
+            answer = self._answer(because)
+        await self.die("after_ask")
+        return answer
+
+    def _answer(self, because):
+        if self.is_decided and because is not None:
+            return YES[ProoferKind.PHONE]
+        if isinstance(because, Expired):
+            self.has_expired = True
+            raise VendorError(Cause.ABANDONED, "nobody came")
+        leave = Leave("https://vendor.example/")
+        return Pending(
+            state={"id": "v"}, then=leave, expires_at=datetime.now(UTC) + HOUR, reference=self.reference
+        )
+
+
+class Posted:
+    """A webhook that believes everything."""
+
+    def receive(self, incoming, now):
+        return Event(**{**json.loads(incoming.body), "kind": EventKind.READY}), Reply()
+
+
+class Run:
+    """One person, one job, one drawn history."""
+
+    def __init__(self, running, number, seed):
+        self.random = random.Random(seed)  # noqa: S311 - no secret
+        self.running = running
+        self.vendor = put_in_place(
+            running, ProoferKind.PHONE, Site(), continues=frozenset({Again, Leave}), webhook="acme"
+        )
+        self.events = VendorEvents(running.runtime.parts, {"acme": LoadedWebhook(Posted(), 1000)})
+        self.person = PersonRef(reference=f"person-{number}-{seed}")
+        self.result_id = ""
+        self.event_number = 0
+        self.vendor.reference = f"v-{seed}"
+        self.is_called_off = False
+        self.history = []
+
+    async def work(self):
+        """Run what is ready; a worker that dies hands nothing back, and its job is found and run again."""
+        self.vendor.worker = asyncio.current_task()
+        try:
+            await self.running.queue.drain(self.running.runtime.runner)
+        except asyncio.CancelledError:
+            self.vendor.worker.uncancel()
+            self.history.append("died")
+
+    async def event(self, *, is_new=True):
+        """Deliver an event, perhaps once more."""
+        self.event_number += is_new
+        names = {"reference": self.vendor.reference}
+        if self.vendor.question_id and self.random.random() < 0.7:
+            names = {"question_id": self.vendor.question_id}
+        body = json.dumps({"id": f"{self.person.reference}-{self.event_number}", **names}).encode()
+        await self.events.receive("acme", Incoming(headers={}, body=body))
+
+    async def decide_and_tell(self):
+        self.vendor.is_decided = True
+        await self.event()
+
+    async def repeat(self):
+        await self.event(is_new=False)
+
+    async def come_back(self):
+        if self.vendor.question_id:
+            await self.events.returned(self.vendor.question_id)
+
+    async def be_due(self):
+        self.running.queue.wake_parked()
+        await self.work()
+
+    async def cancel(self):
+        self.is_called_off = True
+        await self.running.service.cancel(self.person, self.result_id, JobKind.PHONE)
+
+    async def erase(self):
+        self.is_called_off = True
+        runtime = self.running.runtime
+        eraser = Eraser(runtime.backends, runtime.parts.keys, runtime.configuration.live, stop_seconds=0.05)
+        await eraser.erase(self.person.reference)
+
+    async def die_next(self):
+        self.vendor.dies = self.random.choice(DEATHS)
+
+    def draw(self):
+        """Return the steps of this run, in pairs that happen at the same time."""
+        often = [self.work, self.event, self.repeat, self.come_back, self.die_next, self.be_due]
+        steps = [step for step in often for _ in range(self.random.randrange(3))]
+        steps += [self.decide_and_tell] if self.random.random() < 0.7 else []
+        steps += [self.cancel] if self.random.random() < 0.15 else []
+        steps += [self.erase] if self.random.random() < 0.1 else []
+        self.random.shuffle(steps)
+        while steps:
+            count = min(len(steps), self.random.choice([1, 1, 2]))
+            yield [steps.pop() for _ in range(count)]
+
+    async def play(self):
+        """Submit, let the drawn history happen, and hold the end to what is promised."""
+        service, queue = self.running.service, self.running.queue
+        self.result_id = service.new_result_id()
+        await service.submit_applicant(JobKind.PHONE, self.person, APPLICANT, result_id=self.result_id)
+        for steps in self.draw():
+            self.history.append([step.__name__ for step in steps])
+            await asyncio.gather(*(step() for step in steps))
+        self.vendor.dies = None
+        await self.work()
+        await self.work()
+        record = await service.status(self.person, self.result_id, JobKind.PHONE)
+        if self.vendor.is_decided and not self.vendor.has_expired and not self.is_called_off:
+            # Told by an event that was kept: no time had to pass.
+            assert record is not None
+            assert record.is_success, record
+        for _ in range(4):
+            # Two minutes after a return, and at the expiry.
+            await self.be_due()
+        again = await service.status(self.person, self.result_id, JobKind.PHONE)
+        if self.is_called_off:
+            assert again is None or again.is_done
+        else:
+            assert again is not None
+            assert again.is_success or (self.vendor.has_expired and again.is_exception), again
+        if record is not None and record.is_done and again is not None:
+            assert again == record
+        assert len(self.vendor.sessions) <= 1
+        assert (queue.waiting, queue.parked, queue._running) == ([], [], {})
+        if again is not None:
+            assert await service.vendor_page(again) is None
+        await self.event()
+        await self.come_back()
+        assert (queue.waiting, queue.parked) == ([], [])
+
+
+@pytest.mark.parametrize("count", RUNS)
+async def test_any_order_of_events(process, count):
+    """A failure names the seed of its run: PROOFING_MODEL_SEED repeats it as the first."""
+    async with process(
+        ruby_workers_idv_enabled=True,
+        proof_address_max_attempts=10_000_000,
+        client_phone_max_attempts=10_000_000,
+    ) as running:
+        sites = []
+        results = running.runtime.parts.results
+
+        def dying(name):
+            method = getattr(results, name)
+
+            async def call(*arguments, **options):
+                site = sites[-1]
+                await site.die(name)
+                answer = await method(*arguments, **options)
+                if name == "finish":
+                    await site.die("finished")
+                return answer
+
+            return call
+
+        for name in ("update", "finish", "save"):
+            setattr(results, name, dying(name))
+        for number in range(count):
+            seed = SEED + number
+            run = Run(running, number, seed)
+            sites[:] = [run.vendor]
+            try:
+                await run.play()
+            except Exception as error:
+                error.add_note(f"PROOFING_MODEL_SEED={seed} {run.history}")
+                raise

@@ -1,0 +1,542 @@
+"""Questions that wait for their person or for an event: what wakes them, with what, and every order."""
+
+import json
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from proofing.app.erasure import Eraser
+from proofing.base.errors import (
+    Cause,
+    EncryptionError,
+    PluginError,
+    QueueUnavailableError,
+    VendorError,
+)
+from proofing.contracts.continuation import Again, Due, Event, EventKind, Expired, Leave, Received, Returned
+from proofing.contracts.queues import MAX_NOTES, Wake
+from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.results import ProoferKind
+from proofing.contracts.webhooks import Incoming, NotAuthenticError, Reply
+from proofing.crypto.contexts import note_context, vendor_page_context
+from proofing.crypto.encryption import KeyRing
+from proofing.jobs.events import VendorEvents
+from proofing.jobs.way_back import QuestionAddress, WayBack
+from proofing.registry.plugins import LoadedWebhook
+from proofing_devtools.capture import PERSON
+from proofing_devtools.later_vendors import (
+    APPLICANT,
+    CANARY,
+    HOUR,
+    YES,
+    Later,
+    drain_again,
+    pending,
+    put_in_place,
+    submit,
+)
+
+PHONE = ProoferKind.PHONE
+PAGE = "https://vendor.example/visit/f3b1"
+LEAVE = Leave(PAGE, PAGE)
+BOTH = frozenset({Again, Leave})
+THANKS = Reply(status=202, body=b"thanks")
+
+
+class Posted:
+    """A webhook whose posts are JSON: the fields of an event, or what goes wrong."""
+
+    def receive(self, incoming, now):
+        assert now.tzinfo is not None
+        if incoming.headers.get("signature") != "true":
+            raise NotAuthenticError
+        values = json.loads(incoming.body)
+        if values is None:
+            return None, THANKS
+        return Event(**{**values, "kind": EventKind(values.get("kind", "ready"))}), THANKS
+
+
+def events_of(running, webhook=None):
+    """Return what a web process next to the worker has."""
+    parts = running.runtime.parts
+    return VendorEvents(parts, {"acme": LoadedWebhook(webhook or Posted(), 1000)})
+
+
+def post(**values):
+    """Return what the vendor posts about a question."""
+    return Incoming(headers={"signature": "true"}, body=json.dumps(values).encode())
+
+
+class Asked(Later):
+    """Remembers its contexts, too."""
+
+    def __init__(self, *answers):
+        super().__init__(*answers)
+        self.contexts = []
+
+    async def proof(self, request, context):
+        self.contexts.append(context)
+        return await super().proof(request, context)
+
+    @property
+    def reasons(self):
+        """Why it was resumed each time."""
+        return [because for _request, _pending, because, _key in self.calls[1:]]
+
+    @property
+    def question_id(self):
+        """Our id of its question."""
+        return self.contexts[0].question_id
+
+
+@pytest.fixture
+def jobs(process):
+    """Start a process whose questions are put in jobs."""
+    return lambda **values: process(ruby_workers_idv_enabled=True, **values)
+
+
+def away(**changes):
+    """Return a question whose person is sent out."""
+    return pending(then=LEAVE, **changes)
+
+
+async def park(running, *answers, **changes):
+    """Submit an applicant whose phone vendor answers so, run the job, and return vendor and result id."""
+    vendor = put_in_place(running, PHONE, Asked(*answers), continues=BOTH, **changes)
+    result_id = await submit(running)
+    assert await running.drain() == []
+    return vendor, result_id
+
+
+async def status(running, result_id):
+    """Return the record that the waiting page reads."""
+    return await running.service.status(PERSON, result_id, JobKind.PHONE)
+
+
+# The way out and back
+
+
+async def test_a_person_is_sent_out_and_comes_back(jobs):
+    """The page shows the link until then; the vendor is asked at once, and the link is gone with the end."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(), YES[PHONE])
+        ((_message, seconds),) = running.queue.parked
+        assert seconds == pytest.approx(HOUR.total_seconds(), abs=5)
+        record = await status(running, result_id)
+        assert record.needs_person
+        assert await running.service.vendor_page(record) == LEAVE
+        (context,) = vendor.contexts
+        assert context.return_url == f"http://localhost:8000/return/{vendor.question_id}"
+        assert await events_of(running).returned(vendor.question_id) == result_id
+        record = await status(running, result_id)
+        assert not record.needs_person
+        assert record.returned_at == pytest.approx(running.service.now(), abs=5)
+        (ended,) = await running.drain()
+        assert ended.is_success
+        assert vendor.reasons == [Returned()]
+        assert await running.service.vendor_page(replace(record, needs_person=True)) is None
+
+
+async def test_a_person_who_is_not_finished_sees_the_link_again(jobs):
+    """Two minutes later the vendor is asked once more, whether the person comes back again or not."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(), away(), YES[PHONE])
+        await events_of(running).returned(vendor.question_id)
+        assert await running.drain() == []
+        record = await status(running, result_id)
+        assert record.needs_person
+        assert record.returned_at is not None
+        assert running.queue.parked[0][1] == pytest.approx(120, abs=1)
+        (ended,) = await drain_again(running)
+        assert ended.is_success
+    assert vendor.reasons == [Returned(), Due()]
+
+
+async def test_coming_back_again_and_again_wakes_once(jobs):
+    """A reload is not a reason to ask the vendor."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(), pending(), YES[PHONE])
+        events = events_of(running)
+        assert [await events.returned(vendor.question_id) for _ in range(3)] == [result_id] * 3
+        assert await running.drain() == []
+        assert vendor.reasons == [Returned()]
+        assert not (await status(running, result_id)).needs_person
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "ä" * 48, "A" * 48, "A" * 4096, "/" * 48])
+async def test_an_id_that_is_not_ours_leads_nowhere(jobs, wrong):
+    """Whatever it is."""
+    async with jobs() as running:
+        assert await events_of(running).returned(wrong) is None
+
+
+async def test_coming_back_late_changes_nothing(jobs):
+    """The attempt has ended, or was canceled."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away())
+        await running.service.cancel(PERSON, result_id, JobKind.PHONE)
+        assert await events_of(running).returned(vendor.question_id) == result_id
+        assert (await status(running, result_id)).end_state is EndState.CANCELED
+        assert vendor.reasons == []
+
+
+def test_ids_of_questions_are_proved_by_a_key():
+    """Also by an old one; each part of the id counts."""
+    old, new = bytes(32), bytes([1]) * 32
+    question = QuestionAddress(str(uuid.uuid4()), 7)
+    before = WayBack(KeyRing(old), "https://proofing.example.gov/")
+    question_id = before.question_id(question)
+    assert len(question_id) == 48
+    assert before.return_url(question_id) == f"https://proofing.example.gov/return/{question_id}"
+    assert before.read(question_id) == question
+    assert WayBack(KeyRing(new, [old]), "").read(question_id) == question
+    assert WayBack(KeyRing(new), "").read(question_id) is None
+    for place in range(48):
+        other = "B" if question_id[place] == "A" else "A"
+        assert before.read(question_id[:place] + other + question_id[place + 1 :]) is None
+
+
+# Webhooks
+
+
+async def test_an_event_wakes_its_question(jobs):
+    """By the id that the vendor echoes; the adapter gets what the webhook made of it, once."""
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), YES[PHONE])
+        events = events_of(running)
+        body = post(id="e-1", question_id=vendor.question_id, data={"decision": "yes"})
+        assert await events.receive("acme", body) == THANKS
+        assert await events.receive("acme", body) == THANKS
+        ((message),) = running.queue.waiting
+        assert len(message.notes) == 1
+        (ended,) = await running.drain()
+    assert ended.is_success
+    (received,) = vendor.reasons
+    assert received == Received(
+        Event(id="e-1", kind=EventKind.READY, question_id=vendor.question_id, data={"decision": "yes"})
+    )
+
+
+async def test_events_and_returns_are_taken_one_after_the_other(jobs):
+    """Until one brings an end; the same one twice counts once."""
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), away(), pending(), YES[PHONE])
+        events = events_of(running)
+        begun = post(id="e-1", kind="progress", question_id=vendor.question_id)
+        done = post(id="e-2", question_id=vendor.question_id)
+        await events.receive("acme", begun)
+        await events.returned(vendor.question_id)
+        await events.receive("acme", done)
+        (ended,) = await running.drain()
+    assert ended.is_success
+    assert [type(because) for because in vendor.reasons] == [Received, Returned, Received]
+
+
+async def test_an_event_while_the_job_runs_is_not_lost(jobs):
+    """It is in time for the park, and runs the job again."""
+    async with jobs() as running:
+        events = events_of(running)
+
+        class Eager(Asked):
+            async def proof(self, request, context):
+                answer = await super().proof(request, context)
+                await events.receive("acme", post(id="e-1", question_id=context.question_id))
+                return answer
+
+        vendor = put_in_place(running, PHONE, Eager(away(), YES[PHONE]), continues=BOTH)
+        await submit(running)
+        (ended,) = await running.drain()
+    assert ended.is_success
+    assert [type(because) for because in vendor.reasons] == [Received]
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+async def test_a_vendor_that_echoes_nothing_is_found_by_its_reference(jobs, is_early):
+    """Parked, or not yet: then the event is kept for a quarter of an hour."""
+    event = post(id="e-1", reference="v-77", data={"n": 1})
+    async with jobs() as running:
+        events = events_of(running)
+
+        class Silent(Asked):
+            async def proof(self, request, context):
+                if is_early:
+                    await events.receive("acme", event)
+                return await super().proof(request, context)
+
+        vendor = put_in_place(
+            running, PHONE, Silent(away(reference="v-77"), YES[PHONE]), continues=BOTH, webhook="acme"
+        )
+        await submit(running)
+        ended = await running.drain()
+        if not is_early:
+            assert ended == []
+            await events.receive("acme", event)
+            ended = await running.drain()
+    assert ended[0].is_success
+    (received,) = vendor.reasons
+    assert received.event.data == {"n": 1}
+
+
+async def test_a_reference_is_known_for_its_webhook_alone(jobs):
+    """Two vendors may count alike; and an event is found under an old key."""
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(reference="1"), YES[PHONE], webhook="acme")
+        parts = running.runtime.parts
+        other = VendorEvents(parts, {"other": LoadedWebhook(Posted(), 1000)})
+        await other.receive("other", post(id="e-1", reference="1"))
+        assert running.queue.waiting == []
+        keys = running.runtime.configuration.settings.session_encryption_key.get_secret_value()
+        assert keys
+        current = parts.keys._current
+        rotated = WayBack(KeyRing(bytes([9]) * 32, [current]), "https://proofing.example.gov")
+        later = VendorEvents(replace(parts, way_back=rotated), {"acme": LoadedWebhook(Posted(), 1000)})
+        await later.receive("acme", post(id="e-2", reference="1"))
+        (ended,) = await running.drain()
+    assert ended.is_success
+    assert len(vendor.reasons) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"), [(b'{"id": "e-1"}', {}), (b"garbage", {"signature": "forged"}), (b"", {})]
+)
+async def test_what_is_not_the_vendors_is_refused(jobs, body, headers):
+    """Nothing of it is kept."""
+    async with jobs() as running:
+        await park(running, away())
+        reply = await events_of(running).receive("acme", Incoming(headers=headers, body=body))
+        assert reply.status == 401
+        assert running.queue.waiting == []
+
+
+async def test_events_of_nobody_are_answered_and_dropped(jobs):
+    """An unknown id, a question that has ended, a post that is no event: the vendor stops repeating it."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(), YES[PHONE])
+        events = events_of(running)
+        assert await events.receive("acme", post(id="e-0", question_id="A" * 48)) == THANKS
+        nothing = Incoming(headers={"signature": "true"}, body=b"null")
+        assert await events.receive("acme", nothing) == THANKS
+        with pytest.raises(KeyError):
+            await events.receive("nobody", nothing)
+        await events.receive("acme", post(id="e-1", question_id=vendor.question_id))
+        await running.drain()
+        assert await events.receive("acme", post(id="e-2", question_id=vendor.question_id)) == THANKS
+        assert (await status(running, result_id)).is_success
+        assert running.queue.waiting == []
+
+
+async def test_an_event_that_is_not_kept_comes_again(jobs):
+    """A queue that does not answer, or a job that is full of notes: the vendor is asked to repeat it."""
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), YES[PHONE])
+        events, queue = events_of(running), running.queue
+        event = post(id="e-1", question_id=vendor.question_id)
+        wake, queue.wake = queue.wake, None
+
+        async def fail(_result_id, _note):
+            raise QueueUnavailableError("away")
+
+        queue.wake = fail
+        with pytest.raises(QueueUnavailableError):
+            await events.receive("acme", event)
+        queue.wake = wake
+        for number in range(MAX_NOTES):
+            progress = post(id=f"p-{number}", kind="progress", question_id=vendor.question_id)
+            assert await events.receive("acme", progress) == THANKS
+        assert (await events.receive("acme", event)).status == 503
+        vendor.answers[:] = [away()] * MAX_NOTES
+        assert await running.drain() == []
+        vendor.answers[:] = [YES[PHONE]]
+        assert await events.receive("acme", event) == THANKS
+        (ended,) = await running.drain()
+    assert ended.is_success
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        (Event(kind=EventKind.READY), THANKS),
+        (Event(kind="ready", question_id="q"), THANKS),
+        (Event(kind=EventKind.READY, question_id="q" * 300), THANKS),
+        (Event(kind=EventKind.READY, question_id="q", data={"x": object()}), THANKS),
+        (Event(kind=EventKind.READY, question_id="q", data={"x": "x" * 70_000}), THANKS),
+        (None, Reply(status=99)),
+        (None, "thanks"),
+        ValueError(CANARY.applicant.ssn),
+    ],
+)
+async def test_a_webhook_that_breaks_its_contract_is_a_broken_plugin(jobs, answer):
+    """Its error does not show what it was posted."""
+
+    class Wrong:
+        def receive(self, incoming, now):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    async with jobs() as running:
+        with pytest.raises(PluginError) as raised:
+            await events_of(running, Wrong()).receive("acme", post())
+    assert CANARY.find_leaks(str(raised.value)) == []
+    assert raised.value.__cause__ is None
+
+
+# What is kept, and for whom
+
+
+async def test_nothing_readable_is_kept(jobs):
+    """Notes, marks, entries, early events and the page show no one what the vendor said of whom."""
+    ssn = APPLICANT.ssn
+    async with jobs() as running:
+        leave = Leave(f"https://vendor.example/visit?who={ssn}")
+        vendor, result_id = await park(
+            running, pending(then=leave, reference=ssn), YES[PHONE], webhook="acme"
+        )
+        events, parts = events_of(running), running.runtime.parts
+        saved = []
+        for name in ("save", "add_member", "add"):
+            method = getattr(parts.results, name)
+
+            def spy(key, value, *, ttl_seconds, method=method):
+                saved.append(key.encode() + b" " + value)
+                return method(key, value, ttl_seconds=ttl_seconds)
+
+            setattr(parts.results, name, spy)
+        await events.receive("acme", post(id=ssn, question_id=vendor.question_id, data={"ssn": ssn}))
+        await events.receive("acme", post(id=f"{ssn}-2", reference=f"early-{ssn}", data={"ssn": ssn}))
+        await events.returned(vendor.question_id)
+        (message,) = running.queue.waiting
+        for blob in (*message.notes, message.encrypted_arguments, *saved):
+            assert CANARY.find_leaks(blob.decode("latin-1")) == []
+        sealer = parts.sealer
+        opened = json.loads(await sealer.open(message.notes[0], note_context(result_id)))
+        assert opened["event"]["data"] == {"ssn": ssn}
+        for context in (note_context(str(uuid.uuid4())), vendor_page_context(PERSON.reference, result_id)):
+            with pytest.raises(EncryptionError):
+                await sealer.open(message.notes[0], context)
+
+
+async def test_a_note_that_does_not_open_is_passed_over(jobs):
+    """Nobody who may has written it; the question is asked when its time comes, and for what is genuine."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(), YES[PHONE])
+        assert await running.queue.wake(result_id, b"not a note") is Wake.KEPT
+        await events_of(running).receive("acme", post(id="e-1", question_id=vendor.question_id))
+        (ended,) = await running.drain()
+    assert ended.is_success
+    assert [type(because) for because in vendor.reasons] == [Received]
+
+
+async def test_the_page_of_another_does_not_open(jobs):
+    """It is bound to its person and its attempt."""
+    async with jobs() as running:
+        _vendor, result_id = await park(running, away())
+        record = await status(running, result_id)
+        assert await running.service.vendor_page(replace(record, owner="another")) is None
+        assert await running.service.vendor_page(replace(record, needs_person=False)) is None
+
+
+async def test_an_erased_person_leaves_nothing_of_a_visit(jobs):
+    """Page, reference and parked job go; a late event finds nobody, and is answered."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(reference="v-1"), webhook="acme")
+        record = await status(running, result_id)
+        runtime = running.runtime
+        eraser = Eraser(runtime.backends, runtime.parts.keys, runtime.configuration.live)
+        assert (await eraser.erase(PERSON.reference)).is_complete
+        assert running.queue.parked == []
+        assert await running.service.vendor_page(record) is None
+        events = events_of(running)
+        assert await events.receive("acme", post(id="e-1", question_id=vendor.question_id)) == THANKS
+        assert await events.receive("acme", post(id="e-2", reference="v-1")) == THANKS
+        assert await events.returned(vendor.question_id) == result_id
+        assert await running.drain() == []
+        assert vendor.reasons == []
+
+
+# Times
+
+
+async def test_a_person_who_never_comes_back(jobs):
+    """The expiry runs the job, and the adapter gives the end."""
+    async with jobs() as running:
+        over = datetime.now(UTC) + timedelta(seconds=5)
+        vendor, _result_id = await park(
+            running, away(expires_at=over), VendorError(Cause.ABANDONED, "nobody came")
+        )
+        (ended,) = await drain_again(running)
+    assert ended.end_state is EndState.VENDOR_EXCEPTION
+    assert vendor.reasons == [Expired()]
+
+
+async def test_only_the_question_of_an_event_is_resumed(jobs):
+    """The others of its job wait for their own time."""
+    async with jobs(device_profiling_enabled=True) as running:
+        device = put_in_place(
+            running, ProoferKind.DEVICE, Asked(away(), YES[ProoferKind.DEVICE]), continues=BOTH
+        )
+        resolution = put_in_place(
+            running, ProoferKind.RESOLUTION, Asked(pending(), YES[ProoferKind.RESOLUTION]), continues=BOTH
+        )
+        put_in_place(running, ProoferKind.STATE_ID, Later(YES[ProoferKind.STATE_ID]))
+        await submit(running, JobKind.RESOLUTION)
+        assert await running.drain() == []
+        assert device.question_id != resolution.question_id
+        await events_of(running).receive("acme", post(id="e-1", question_id=device.question_id))
+        assert await running.drain() == []
+        assert (len(device.reasons), len(resolution.reasons)) == (1, 0)
+        (ended,) = await drain_again(running)
+    assert ended.is_success
+    assert resolution.reasons == [Due()]
+
+
+async def test_a_vendor_that_is_down_is_asked_more_and_more_rarely(jobs):
+    """The link stays on the page meanwhile."""
+    async with jobs() as running:
+        gone = VendorError(Cause.UNREACHABLE, "away")
+        vendor, result_id = await park(running, away(), gone, gone, gone, YES[PHONE])
+        await events_of(running).returned(vendor.question_id)
+        waits = []
+        assert await running.drain() == []
+        waits.append(running.queue.parked[0][1])
+        for _ in range(2):
+            assert await drain_again(running) == []
+            waits.append(running.queue.parked[0][1])
+        assert waits == pytest.approx([5, 10, 20], abs=1)
+        assert (await status(running, result_id)).needs_person
+        (ended,) = await drain_again(running)
+    assert ended.is_success
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://vendor.example/visit",
+        "javascript:alert(1)",
+        "https://",
+        "vendor.example",
+        "https://vendor.example/a b",
+        "https://vendor.example/" + "x" * 5000,
+        None,
+        5,
+    ],
+)
+async def test_a_page_that_nobody_may_be_sent_to_is_a_broken_plugin(jobs, url):
+    """Only https, and http on this machine."""
+    async with jobs() as running:
+        put_in_place(running, PHONE, Asked(pending(then=Leave(url))), continues=BOTH)
+        await submit(running)
+        (record,) = await running.drain()
+    assert record.end_state is EndState.PLUGIN_ERROR
+
+
+async def test_a_reference_needs_a_webhook_that_brings_it(jobs):
+    """Without one nothing would ever find the question by it."""
+    async with jobs() as running:
+        put_in_place(running, PHONE, Asked(away(reference="v-1")), continues=BOTH)
+        await submit(running)
+        (record,) = await running.drain()
+    assert record.end_state is EndState.PLUGIN_ERROR
