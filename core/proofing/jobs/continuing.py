@@ -43,6 +43,10 @@ class Resumption:
             return [Expired()]
         return self._news.get(key.number) or ([Due()] if waiting.due_at <= self._now else [])
 
+    def has_news(self, key: QuestionKey) -> bool:
+        """Return whether something happened to the question *key*."""
+        return key.number in self._news
+
     def is_over(self, pending: Pending) -> bool:
         """Return whether *pending* has expired in this run."""
         return pending.expires_at <= max(self._now, datetime.now(UTC))

@@ -87,15 +87,15 @@ class Parker:
     async def _open_ways_back(self, run: JobRun, until: datetime) -> list[Note]:
         """Write the entries by which references lead to questions, and return the events that came first.
 
-        An event finds the entry, or keeps itself where this looks after writing it: none is lost.
+        An event finds the entry, or keeps itself where this looks after writing it: none is lost. What is
+        found here stays until it expires, as a worker that dies now has parked nothing.
         """
         message, early = run.message, []
         life = _seconds_until(until)
-        for question in run.questions.waiting:
-            reference = question.waiting.pending.reference if question.waiting else None
+        for question in run.questions.new_references:
             webhook = self._router.named(question.kind, question.vendor).descriptor.webhook
-            if reference is None or webhook is None:
-                continue
+            # Neither is None: `continuing.accept`.
+            reference, webhook = question.reference or "", webhook or ""
             number = run.questions.number_of(question)
             mark = self._way_back.reference_marks(webhook, reference)[0]
             key = reference_key(mark)
@@ -108,7 +108,6 @@ class Parker:
                     early.append(Note.from_json({**opened, "question": number}))
                 except (EncryptionError, ValueError, KeyError, TypeError, AttributeError):
                     continue
-            await self._results.drop_members(early_key(mark))
         return early
 
 

@@ -82,6 +82,11 @@ class Question:
     check: Check[Any] | None = None
     waiting: Waiting | None = None
 
+    @property
+    def reference(self) -> str | None:
+        """The vendor's id of a question that waits."""
+        return self.waiting.pending.reference if self.waiting else None
+
 
 class QuestionLog:
     """What one job has asked so far, with the questions of the current run counted."""
@@ -89,6 +94,7 @@ class QuestionLog:
     def __init__(self, questions: Mapping[QuestionKey, Question] | None = None) -> None:
         """Begin a run of a job that has asked *questions* before."""
         self._questions = dict(questions or {})
+        self._parked_with = {question.reference for question in self.waiting}
         self._asked: Counter[str] = Counter()
 
     def next_key(self, step: str) -> QuestionKey:
@@ -117,6 +123,15 @@ class QuestionLog:
     def waiting(self) -> list[Question]:
         """The questions without an answer, in the order in which they were asked."""
         return [question for question in self._questions.values() if question.waiting is not None]
+
+    @property
+    def new_references(self) -> list[Question]:
+        """Those of them that wait with a reference with which the job has not been parked before."""
+        return [
+            question
+            for question in self.waiting
+            if question.reference is not None and question.reference not in self._parked_with
+        ]
 
     def number_of(self, wanted: Question) -> int:
         """Return the number of one of these questions; see `QuestionKey.number`."""

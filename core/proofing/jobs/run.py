@@ -152,11 +152,13 @@ class JobRun:
         self._open_questions += 1
         try:
             waiting = known.waiting if known is not None else None
-            found = await (
-                self._put(loaded, request, key)
-                if waiting is None
-                else self._resume(loaded, request, key, waiting)
-            )
+            if waiting is not None:
+                found = await self._resume(loaded, request, key, waiting)
+            else:
+                found = await self._put(loaded, request, key)
+                if isinstance(found, Waiting) and self.resumption.has_news(key):
+                    # Of a run whose worker died before the job was parked.
+                    found = await self._resume(loaded, request, key, found)
         finally:
             self._open_questions -= 1
             self._one_ended.set()
@@ -172,8 +174,9 @@ class JobRun:
         self, loaded: LoadedProofer, request: ProofingRequest, key: QuestionKey, waiting: Waiting
     ) -> Check[Any] | Waiting:
         """Resume a question for each reason there is, until it has an end; not at all while there is none."""
+        without_images = replace(request, images={})
         for because in self.resumption.reasons(key, waiting):
-            found = await self._put(loaded, request, key, waiting, because)
+            found = await self._put(loaded, without_images, key, waiting, because)
             if isinstance(found, Check):
                 return found
             waiting = found

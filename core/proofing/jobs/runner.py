@@ -200,16 +200,17 @@ class JobRunner:
     async def _open_arguments(self, run: JobRun) -> Arguments:
         """Open what was submitted, or what the job was parked with, its questions too."""
         message, wanted = run.message, job_type(run.message.kind).arguments
-        if not message.is_parked:
-            data = await self._sealer.open(message.encrypted_arguments, arguments_context(message))
-            opened: Arguments = wanted.from_bytes(data)
-            return opened
-        data = await self._sealer.open(message.encrypted_arguments, parked_context(message))
-        parked: Arguments
-        parked, run.questions, early = read_parked(wanted, data)
         notes = await open_notes(self._sealer, message.result_id, message.notes)
-        run.resumption = Resumption(run.questions, by_question([*early, *notes]))
-        return parked
+        opened: Arguments
+        if message.is_parked:
+            data = await self._sealer.open(message.encrypted_arguments, parked_context(message))
+            opened, run.questions, early = read_parked(wanted, data)
+            notes = [*early, *notes]
+        else:
+            data = await self._sealer.open(message.encrypted_arguments, arguments_context(message))
+            opened = wanted.from_bytes(data)
+        run.resumption = Resumption(run.questions, by_question(notes))
+        return opened
 
     async def _park(self, run: JobRun, *, is_inline: bool) -> JobResult | Parked:
         """Have the job wait for its vendors; its images are deleted."""
