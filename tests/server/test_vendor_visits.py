@@ -195,3 +195,13 @@ async def test_the_page_is_woken_when_it_has_to_lead_away(site):
     record = await waiting
     assert record.needs_person
     assert len(vendor.calls) == 1
+
+
+async def test_the_stream_of_a_person_who_is_away_begins_with_that(site):
+    """Also right after the submit: a page that is said to wait would load again, and again."""
+    browser, _vendor = await send_away(site, away())
+    (message,) = site.queue.waiting
+    # A stream that ends after its first event.
+    site.app.state.site.stopping.set()
+    stream = await browser.http.get(f"/api/jobs/{message.result_id}/events")
+    assert '"state": "away"' in stream.text
