@@ -24,7 +24,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.bodies import StreamedBody
-from proofing.contracts.continuation import Again, Because, Leave, Pending
+from proofing.contracts.continuation import Again, Because, Exchange, Leave, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
@@ -106,6 +106,8 @@ class ProofingContext:
             reference or metadata, it comes back in the vendor's events and leads them to the question.
         return_url: where a person comes back to from a page of the vendor; see `Leave`. It contains the
             *question_id*.
+        answer_url: where a wallet posts its answer to an `Exchange`, and fetches ``served`` below
+            ``/request``. It contains the *question_id*.
         http: the outbound client: proxy, host allow-list, certificates, deadline, byte cap, redaction,
             timing.
         unbilled: a context manager for calls that the vendor does not bill (authentication, session creation,
@@ -122,6 +124,7 @@ class ProofingContext:
     idempotency_key: str
     question_id: str
     return_url: str
+    answer_url: str
     http: HTTPClient
     unbilled: Callable[[], AbstractContextManager[None]]
     sync: BlockingTwins
@@ -215,7 +218,7 @@ class ProoferDescriptor:
     jurisdictions: frozenset[str] | None = None
     needs_selfie: bool = False
     accepts_test_documents: bool = False
-    continues: frozenset[type[Again] | type[Leave]] = frozenset()
+    continues: frozenset[type[Again] | type[Exchange] | type[Leave]] = frozenset()
     webhook: str | None = None
     idempotent: bool = False
     stand_in: Callable[[Any, str, asyncio.Event], Awaitable[None]] | None = None

@@ -322,6 +322,7 @@ class JobRun:
             idempotency_key=key,
             question_id=question_id,
             return_url=self._way_back.return_url(question_id),
+            answer_url=self._way_back.answer_url(question_id),
             http=http,
             unbilled=unbilled,
             sync=ClientTwins(http, name),

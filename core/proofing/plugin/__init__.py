@@ -44,10 +44,12 @@ from proofing.contracts.applicant import (
 from proofing.contracts.bodies import Base64, StreamedBody
 from proofing.contracts.continuation import (
     Again,
+    Answered,
     Because,
     Due,
     Event,
     EventKind,
+    Exchange,
     Expired,
     Leave,
     Pending,
@@ -148,6 +150,7 @@ __all__ = [
     "Admission",
     "Again",
     "Alert",
+    "Answered",
     "AnyProofer",
     "Applicant",
     "BackendContext",
@@ -176,6 +179,7 @@ __all__ = [
     "EndState",
     "Event",
     "EventKind",
+    "Exchange",
     "Expired",
     "HTTPClient",
     "Image",

@@ -103,6 +103,7 @@ def make_context(
     return ProofingContext(
         question_id="q" * 48,
         return_url=f"https://proofing.example.gov/return/{'q' * 48}",
+        answer_url=f"https://proofing.example.gov/answers/{'q' * 48}",
         idempotency_key=key,
         http=client,
         unbilled=unbilled,
