@@ -255,7 +255,7 @@ async def test_the_browsers_wallet_answers(site):
 
 
 async def test_a_wallet_posts_by_itself(site):
-    """The reply says where its person goes from there; later, and for a wrong address, nobody waits for it."""
+    """The reply says where its person goes from there; later, or at a wrong address, nobody waits for it."""
     browser, vendor = await send_away(site, pending(then=WALLET), YES[ProoferKind.RESOLUTION])
     question_id = way_back(site)
     wallet = site.browser().http
