@@ -30,3 +30,8 @@ def parked_context(message: JobMessage) -> SealContext:
 def result_context(owner: str, result_id: str) -> SealContext:
     """Return what a job's result is bound to."""
     return SealContext(purpose=Purpose.RESULT, subject=owner, item=result_id)
+
+
+def cache_context(key: str) -> SealContext:
+    """Return what a value that workers share is bound to: its place, which is of no person."""
+    return SealContext(purpose=Purpose.CACHE, subject=key)

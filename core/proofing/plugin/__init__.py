@@ -42,21 +42,27 @@ from proofing.contracts.applicant import (
     parse_zipcode,
 )
 from proofing.contracts.bodies import Base64, StreamedBody
+from proofing.contracts.cache import BlockingCache, Cache
 from proofing.contracts.continuation import Again, Because, Due, Expired, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.hooks import BackendContext, BackendDescriptor, hookimpl
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image, Side, fingerprint_of
 from proofing.contracts.plugin_settings import PluginSettings, TLSSettings
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import (
     AnyProofer,
     BlockingTwins,
+    CheckingProofer,
+    ClosingProofer,
     Maturity,
+    OpeningProofer,
     Proofer,
     ProoferDescriptor,
     ProofingContext,
     ProofingRequest,
     ResumableProofer,
+    VendorContext,
 )
 from proofing.contracts.queues import (
     Capability,
@@ -129,15 +135,19 @@ __all__ = [
     "BackendUnavailableError",
     "Base64",
     "Because",
+    "BlockingCache",
     "BlockingTwins",
     "CPUFailure",
     "CPUWork",
     "CPUWorkError",
+    "Cache",
     "Capability",
     "Cause",
     "Check",
+    "CheckingProofer",
     "ClaimedJob",
     "Classification",
+    "ClosingProofer",
     "ConfigurationError",
     "Count",
     "DataKey",
@@ -168,6 +178,7 @@ __all__ = [
     "Mark",
     "Match",
     "Maturity",
+    "OpeningProofer",
     "Outcome",
     "OwnerPurge",
     "Parked",
@@ -178,6 +189,7 @@ __all__ = [
     "PluginSettings",
     "PresignedUpload",
     "Problem",
+    "ProcessContext",
     "Proofer",
     "ProoferDescriptor",
     "ProoferKind",
@@ -208,6 +220,7 @@ __all__ = [
     "UploadReceiver",
     "UploadRefusedError",
     "Usage",
+    "VendorContext",
     "VendorError",
     "VendorResponse",
     "VendorResult",

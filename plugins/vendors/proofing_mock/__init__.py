@@ -35,6 +35,7 @@ from proofing.plugin import (
     Again,
     Maturity,
     PluginSettings,
+    ProcessContext,
     ProoferDescriptor,
     ProoferKind,
     hookimpl,
@@ -75,31 +76,31 @@ class MockSettings(PluginSettings):
         return [ssn.replace("-", "") for ssn in ssns]
 
 
-def _make_resolution(settings: MockSettings) -> "ResolutionMock":
+def _make_resolution(settings: MockSettings, _process: ProcessContext) -> "ResolutionMock":
     from proofing_mock.proofers import ResolutionMock  # noqa: PLC0415 - loaded when first used
 
     return ResolutionMock(settings)
 
 
-def _make_phone(settings: MockSettings) -> "PhoneMock":
+def _make_phone(settings: MockSettings, _process: ProcessContext) -> "PhoneMock":
     from proofing_mock.proofers import PhoneMock  # noqa: PLC0415 - loaded when first used
 
     return PhoneMock(settings)
 
 
-def _make_state_id(settings: MockSettings) -> "StateIDMock":
+def _make_state_id(settings: MockSettings, _process: ProcessContext) -> "StateIDMock":
     from proofing_mock.proofers import StateIDMock  # noqa: PLC0415 - loaded when first used
 
     return StateIDMock(settings)
 
 
-def _make_device(settings: MockSettings) -> "DeviceMock":
+def _make_device(settings: MockSettings, _process: ProcessContext) -> "DeviceMock":
     from proofing_mock.proofers import DeviceMock  # noqa: PLC0415 - loaded when first used
 
     return DeviceMock(settings)
 
 
-def _make_document(settings: MockSettings) -> "DocumentMock":
+def _make_document(settings: MockSettings, _process: ProcessContext) -> "DocumentMock":
     from proofing_mock.documents import DocumentMock  # noqa: PLC0415 - imports PyYAML
 
     return DocumentMock(settings)
@@ -108,10 +109,10 @@ def _make_document(settings: MockSettings) -> "DocumentMock":
 def _later(offer: ProoferDescriptor) -> ProoferDescriptor:
     """Return the descriptor of the mock that answers as that of *offer* does, but later."""
 
-    def make(settings: MockSettings) -> "PollingMock":
+    def make(settings: MockSettings, process: ProcessContext) -> "PollingMock":
         from proofing_mock.polling import PollingMock  # noqa: PLC0415 - loaded when first used
 
-        return PollingMock(settings, offer.make(settings), RESULT_TYPES[offer.kind])
+        return PollingMock(settings, offer.make(settings, process), RESULT_TYPES[offer.kind])
 
     return replace(offer, name="mock:polling", make=make, continues=frozenset({Again}))
 

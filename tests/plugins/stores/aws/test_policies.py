@@ -30,9 +30,11 @@ KEYS = {
         ("Decrypt", "session"),
     },
     "worker": {
+        ("GenerateDataKey", "cache"),
         ("GenerateDataKey", "parked"),
         ("GenerateDataKey", "result"),
         ("Decrypt", "args"),
+        ("Decrypt", "cache"),
         ("Decrypt", "parked"),
     },
 }
