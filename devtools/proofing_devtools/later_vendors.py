@@ -92,7 +92,7 @@ def put_in_place(running: Any, kind: ProoferKind, proofer: ProoferT, **changes: 
     loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
     values = {"continues": frozenset({Again}), "attributes": loaded.descriptor.attributes, **changes}
     loaded.descriptor = ProoferDescriptor(
-        name="mock", kind=kind, make=lambda _settings: proofer, maturity=Maturity.MOCK, **values
+        name="mock", kind=kind, make=lambda *_: proofer, maturity=Maturity.MOCK, **values
     )
     loaded.__dict__.pop("proofer", None)
     return proofer

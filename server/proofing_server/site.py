@@ -204,7 +204,9 @@ def go_to(path: str) -> RedirectResponse:
 
 def is_api(request: Request) -> bool:
     """Return whether the answer should be JSON."""
-    return request.url.path.startswith(("/api/", "/uploads/", "/reports/", "/webhooks/", "/healthz"))
+    return request.url.path.startswith(
+        ("/api/", "/uploads/", "/reports/", "/webhooks/", "/answers/", "/healthz")
+    )
 
 
 def problem_json(status: int, code: str, **values: Any) -> JSONResponse:

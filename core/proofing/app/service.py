@@ -11,7 +11,6 @@ from proofing.base.errors import InvalidInputError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
 from proofing.contracts.applicant import Applicant
-from proofing.contracts.continuation import Leave
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.people import FinishedJob, LimitState, PersonRef
 from proofing.contracts.records import JobKind, StatusRecord
@@ -23,7 +22,7 @@ from proofing.jobs.attempts import Ready, Submission, constant, new_result_id
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.events import VendorEvents
 from proofing.jobs.kinds import job_type
-from proofing.jobs.parking import VendorPages
+from proofing.jobs.parking import VendorPage, VendorPages
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.submissions import Submitter
 from proofing.jobs.tracking import JobTracker
@@ -319,8 +318,8 @@ class ProofingService:
 
     # Track: see also `JobTracker`
 
-    async def vendor_page(self, record: StatusRecord | None) -> Leave | None:
-        """Return the vendor's page that the person of *record* has to visit now; None for no such page."""
+    async def vendor_page(self, record: StatusRecord | None) -> VendorPage | None:
+        """Return what the person of *record* has to do at a vendor now; None for nothing."""
         return await self._vendor_pages.load(record) if record is not None and record.needs_person else None
 
     async def cancel(

@@ -9,7 +9,13 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
-from proofing.bootstrap import Configuration, configure, make_backends, with_sources
+from proofing.bootstrap import (
+    Configuration,
+    check_proofers,
+    configure,
+    make_backends,
+    with_sources,
+)
 from proofing.cli.startup import check_logs
 from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import check_backends
@@ -60,6 +66,7 @@ async def check(options: argparse.Namespace) -> int:
         deep = await check_uploads(backends, configuration.settings, reports)
     unusable = with_sources(configuration.router.validate_vendors(), configuration.layers)
     vendors = [str(problem) for problem in unusable]
+    asked = await check_proofers(configuration) if options.deep and not vendors else {}
     advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
     if notes := _notes_on_settings(configuration):
         advice["settings"] = notes
@@ -72,7 +79,7 @@ async def check(options: argparse.Namespace) -> int:
             "advice": advice,
         }
         if deep is not None:
-            found["deep"] = asdict(deep)
+            found["deep"] = {**asdict(deep), "vendors": asked}
         print(json.dumps(found))
     else:
         _print_section("settings", [], advice)
@@ -81,7 +88,9 @@ async def check(options: argparse.Namespace) -> int:
             _print_section(name, [report.problem] if report.problem else [], advice)
         if deep is not None:
             _print_section("uploads", deep.problems, {"uploads": deep.advice})
-    has_problem = vendors or any(report.problem for report in reports.values())
+        for name, problem in asked.items():
+            _print_section(name, [problem] if problem else [], {})
+    has_problem = vendors or any((*(report.problem for report in reports.values()), *asked.values()))
     return 1 if has_problem or (deep is not None and deep.problems) else 0
 
 

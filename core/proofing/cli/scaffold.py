@@ -87,7 +87,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proofing.plugin import Maturity, PluginSettings, ProoferDescriptor, ProoferKind, hookimpl
+from proofing.plugin import (
+    Maturity,
+    PluginSettings,
+    ProcessContext,
+    ProoferDescriptor,
+    ProoferKind,
+    hookimpl,
+)
 from pydantic import Field, SecretStr
 
 if TYPE_CHECKING:
@@ -102,7 +109,7 @@ class ${title}Settings(PluginSettings):
     timeout_seconds: float = Field(default=5.0, gt=0)
 
 
-def _make(settings: ${title}Settings) -> "${title}ResolutionProofer":
+def _make(settings: ${title}Settings, _process: ProcessContext) -> "${title}ResolutionProofer":
     """Import the adapter when it is first needed."""
     from proofing_$name.resolution import ${title}ResolutionProofer
 

@@ -11,6 +11,9 @@ Two shapes:
 * *answer later* (`ResumableProofer`): ``proof`` may return a `Pending` instead, and ``resume`` continues when
   its time has come, the vendor sent an event, or the person came back. Its descriptor declares
   ``continues``. A question that takes minutes holds no worker.
+
+A proofer of either shape may have more methods, each for itself: `OpeningProofer`, `ClosingProofer`,
+`CheckingProofer`.
 """
 
 import asyncio
@@ -24,11 +27,13 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.bodies import StreamedBody
-from proofing.contracts.continuation import Again, Because, Leave, Pending
+from proofing.contracts.cache import BlockingCache, Cache
+from proofing.contracts.continuation import Again, Because, Exchange, Leave, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
 from proofing.contracts.plugin_settings import TLSSettings
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import ProoferKind, VendorResult
 
 ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
@@ -67,7 +72,7 @@ class ProofingRequest:
 
 
 class BlockingTwins(Protocol):
-    """What plain methods use in their thread in place of the context's `http` and `unbilled`."""
+    """What plain methods use in their thread in place of the context's `http`, `unbilled` and `cache`."""
 
     @property
     def http(self) -> Any:
@@ -82,7 +87,11 @@ class BlockingTwins(Protocol):
         """
 
     def unbilled(self) -> AbstractContextManager[None]:
-        """Say that the calls within are free, in this thread. See `ProofingContext`."""
+        """Say that the calls within are free, in this thread. See `VendorContext`."""
+
+    @property
+    def cache(self) -> BlockingCache:
+        """What the workers share."""
 
     def request(
         self,
@@ -97,8 +106,37 @@ class BlockingTwins(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProofingContext:
-    """What a proofer may use.
+class VendorContext:
+    """What a proofer may use in one call of one of its methods, and not after it.
+
+    Attributes:
+        http: the outbound client: proxy, host allow-list, certificates, deadline, byte cap, redaction,
+            timing.
+        unbilled: a context manager for calls that the vendor does not bill (authentication, session creation,
+            free polls). Before any other call it is noted that the question must not be asked again; a job
+            that dies after that ends as *unknown outcome*, and one that dies within `unbilled` runs again.
+        cache: what all workers share: access tokens, key sets.
+        sync: the blocking twins of `http`, `unbilled` and `cache`, for plain methods.
+        remaining_seconds: tells how much of the call's time is left.
+        now: the wall-clock time, in UTC.
+        logger: takes an event name and registered fields; never applicant data.
+        cpu: decodes images and computes in a process without rights, for ``async def`` methods; bytes of a
+            stranger are parsed nowhere else.
+    """
+
+    http: HTTPClient
+    unbilled: Callable[[], AbstractContextManager[None]]
+    cache: Cache
+    sync: BlockingTwins
+    remaining_seconds: Callable[[], float]
+    now: Callable[[], datetime]
+    logger: logging.Logger
+    cpu: CPUWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofingContext(VendorContext):
+    """What a proofer may use for one question.
 
     Attributes:
         idempotency_key: of this question of this job; the same for a repeated call.
@@ -106,29 +144,14 @@ class ProofingContext:
             reference or metadata, it comes back in the vendor's events and leads them to the question.
         return_url: where a person comes back to from a page of the vendor; see `Leave`. It contains the
             *question_id*.
-        http: the outbound client: proxy, host allow-list, certificates, deadline, byte cap, redaction,
-            timing.
-        unbilled: a context manager for calls that the vendor does not bill (authentication, session creation,
-            free polls). Before any other call it is noted that the question must not be asked again; a job
-            that dies after that ends as *unknown outcome*, and one that dies within `unbilled` runs again.
-        sync: the blocking twins of `http` and `unbilled`, for plain methods.
-        remaining_seconds: tells how much of the question's time is left.
-        now: the wall-clock time, in UTC.
-        logger: takes an event name and registered fields; never applicant data.
-        cpu: decodes images and computes in a process without rights, for ``async def`` methods; bytes of a
-            stranger are parsed nowhere else.
+        answer_url: where a wallet posts its answer to an `Exchange`, and fetches ``served`` below
+            ``/request``. It contains the *question_id*.
     """
 
     idempotency_key: str
     question_id: str
     return_url: str
-    http: HTTPClient
-    unbilled: Callable[[], AbstractContextManager[None]]
-    sync: BlockingTwins
-    remaining_seconds: Callable[[], float]
-    now: Callable[[], datetime]
-    logger: logging.Logger
-    cpu: CPUWork
+    answer_url: str
 
 
 class Proofer(Protocol[ResultT_co]):
@@ -172,6 +195,43 @@ class ResumableProofer(Protocol[ResultT_co]):
 AnyProofer = Proofer[VendorResult] | ResumableProofer[VendorResult]
 
 
+@runtime_checkable
+class OpeningProofer(Protocol):
+    """A proofer with something to do before its first question."""
+
+    def open(self, context: VendorContext) -> Awaitable[None] | None:
+        """Get ready. Called once a process, within the time of the first question, before it is put.
+
+        Whatever is raised here is the end of that question: a `VendorError` as it is, anything else as
+        `Cause.UNREACHABLE`. The next question calls this again. No two calls run at once, but for a plain
+        method that outlived its question. What several processes could share, such as an access token,
+        belongs into the cache.
+        """
+
+
+@runtime_checkable
+class ClosingProofer(Protocol):
+    """A proofer that holds something until its process ends."""
+
+    def close(self) -> Awaitable[None] | None:
+        """Release it. Called once, when the process ends, if there was a question and `open` succeeded.
+
+        A few seconds later the process ends anyway. What is raised here is logged, by its class.
+        """
+
+
+@runtime_checkable
+class CheckingProofer(Protocol):
+    """A proofer that can find out whether its vendor would answer."""
+
+    def check(self, context: VendorContext) -> Awaitable[str | None] | str | None:
+        """Return what is wrong with the connection to the vendor, in a sentence; None when all is well.
+
+        Called by ``proofing check --deep``, after `open`. It must cost nothing and name no real person. A
+        `VendorError` counts as its message.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProoferDescriptor:
     """What core knows of a proofer before it is made; readable without the vendor's libraries.
@@ -179,7 +239,8 @@ class ProoferDescriptor:
     Attributes:
         name: the name that settings.yaml and the logs use, such as ``mock`` or ``lexisnexis:instant_verify``.
         kind: the question it answers.
-        make: builds the proofer from the plugin's settings, once a process. No I/O.
+        make: builds the proofer from the plugin's settings and what it may know of its process, once a
+            process. No I/O.
         attributes: the applicant attributes it gets.
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads from the plugin's settings how long one question may take, all its calls
@@ -206,7 +267,7 @@ class ProoferDescriptor:
 
     name: str
     kind: ProoferKind
-    make: Callable[[Any], AnyProofer]
+    make: Callable[[Any, ProcessContext], AnyProofer]
     attributes: frozenset[str] = frozenset()
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
@@ -215,7 +276,7 @@ class ProoferDescriptor:
     jurisdictions: frozenset[str] | None = None
     needs_selfie: bool = False
     accepts_test_documents: bool = False
-    continues: frozenset[type[Again] | type[Leave]] = frozenset()
+    continues: frozenset[type[Again] | type[Exchange] | type[Leave]] = frozenset()
     webhook: str | None = None
     idempotent: bool = False
     stand_in: Callable[[Any, str, asyncio.Event], Awaitable[None]] | None = None

@@ -42,12 +42,15 @@ from proofing.contracts.applicant import (
     parse_zipcode,
 )
 from proofing.contracts.bodies import Base64, StreamedBody
+from proofing.contracts.cache import BlockingCache, Cache
 from proofing.contracts.continuation import (
     Again,
+    Answered,
     Because,
     Due,
     Event,
     EventKind,
+    Exchange,
     Expired,
     Leave,
     Pending,
@@ -59,15 +62,20 @@ from proofing.contracts.hooks import BackendContext, BackendDescriptor, hookimpl
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image, Side, fingerprint_of
 from proofing.contracts.plugin_settings import PluginSettings, TLSSettings
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import (
     AnyProofer,
     BlockingTwins,
+    CheckingProofer,
+    ClosingProofer,
     Maturity,
+    OpeningProofer,
     Proofer,
     ProoferDescriptor,
     ProofingContext,
     ProofingRequest,
     ResumableProofer,
+    VendorContext,
 )
 from proofing.contracts.queues import (
     MAX_NOTES,
@@ -148,6 +156,7 @@ __all__ = [
     "Admission",
     "Again",
     "Alert",
+    "Answered",
     "AnyProofer",
     "Applicant",
     "BackendContext",
@@ -155,15 +164,19 @@ __all__ = [
     "BackendUnavailableError",
     "Base64",
     "Because",
+    "BlockingCache",
     "BlockingTwins",
     "CPUFailure",
     "CPUWork",
     "CPUWorkError",
+    "Cache",
     "Capability",
     "Cause",
     "Check",
+    "CheckingProofer",
     "ClaimedJob",
     "Classification",
+    "ClosingProofer",
     "ConfigurationError",
     "Count",
     "DataKey",
@@ -176,6 +189,7 @@ __all__ = [
     "EndState",
     "Event",
     "EventKind",
+    "Exchange",
     "Expired",
     "HTTPClient",
     "Image",
@@ -199,6 +213,7 @@ __all__ = [
     "Match",
     "Maturity",
     "NotAuthenticError",
+    "OpeningProofer",
     "Outcome",
     "OwnerPurge",
     "Parked",
@@ -209,6 +224,7 @@ __all__ = [
     "PluginSettings",
     "PresignedUpload",
     "Problem",
+    "ProcessContext",
     "Proofer",
     "ProoferDescriptor",
     "ProoferKind",
@@ -242,6 +258,7 @@ __all__ = [
     "UploadReceiver",
     "UploadRefusedError",
     "Usage",
+    "VendorContext",
     "VendorError",
     "VendorResponse",
     "VendorResult",

@@ -120,6 +120,15 @@ class Router:
             for name in names
         )
 
+    def configured(self) -> list[LoadedProofer]:
+        """Return every proofer that the settings in effect name. Raises `PluginError` when one is missing."""
+        found = {
+            (kind, name): self.named(kind, name)
+            for _key, kind, names in _named_vendors(self._live.current)
+            for name in names
+        }
+        return list(found.values())
+
     def validate_vendors(self) -> list[Problem]:
         """Return the vendors of the settings in effect that cannot be asked. See `validate_vendors`."""
         return validate_vendors(self._live.current, self._plugins)

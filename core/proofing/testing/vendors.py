@@ -45,7 +45,7 @@ from proofing.rules.image_check import inspect_image
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
 from proofing.testing.vendor_checks import check_error, check_result, make_quietly, watch_logs
-from proofing.testing.vendor_fakes import Answer, FakeVendor, ask, make_context
+from proofing.testing.vendor_fakes import Answer, FakeVendor, ask, make_context, make_process
 from proofing.testing.vendor_hostility import SLOW, hostile_answers, mutations
 
 #: What a case may take before the suite says that a deadline does not hold.
@@ -144,7 +144,7 @@ class ProoferContract:
         descriptor, settings = self.descriptor(), self.settings()
         context = make_context(vendor, descriptor, settings, timeout_seconds=timeout_seconds)
         request = request or self.question(canary)
-        proofer = descriptor.make(settings)
+        proofer = descriptor.make(settings, make_process())
         with watch_logs(canary):
             try:
                 async with asyncio.timeout(_GIVE_UP_SECONDS):
@@ -274,7 +274,7 @@ class ProoferContract:
     async def test_many_at_once_do_not_mix(self) -> None:
         """A proofer holds no state: one instance answers many questions at the same time."""
         descriptor, settings = self.descriptor(), self.settings()
-        proofer = descriptor.make(settings)
+        proofer = descriptor.make(settings, make_process())
 
         async def one(seed: int) -> VendorResult | None:
             context = make_context(FakeVendor(self.answer_yes), descriptor, settings)

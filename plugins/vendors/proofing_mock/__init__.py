@@ -46,6 +46,7 @@ from proofing.plugin import (
     Leave,
     Maturity,
     PluginSettings,
+    ProcessContext,
     ProoferDescriptor,
     ProoferKind,
     WebhookDescriptor,
@@ -123,31 +124,31 @@ class MockSettings(PluginSettings):
         return [ssn.replace("-", "") for ssn in ssns]
 
 
-def _make_resolution(settings: MockSettings) -> "ResolutionMock":
+def _make_resolution(settings: MockSettings, _process: ProcessContext) -> "ResolutionMock":
     from proofing_mock.proofers import ResolutionMock  # noqa: PLC0415 - loaded when first used
 
     return ResolutionMock(settings)
 
 
-def _make_phone(settings: MockSettings) -> "PhoneMock":
+def _make_phone(settings: MockSettings, _process: ProcessContext) -> "PhoneMock":
     from proofing_mock.proofers import PhoneMock  # noqa: PLC0415 - loaded when first used
 
     return PhoneMock(settings)
 
 
-def _make_state_id(settings: MockSettings) -> "StateIDMock":
+def _make_state_id(settings: MockSettings, _process: ProcessContext) -> "StateIDMock":
     from proofing_mock.proofers import StateIDMock  # noqa: PLC0415 - loaded when first used
 
     return StateIDMock(settings)
 
 
-def _make_device(settings: MockSettings) -> "DeviceMock":
+def _make_device(settings: MockSettings, _process: ProcessContext) -> "DeviceMock":
     from proofing_mock.proofers import DeviceMock  # noqa: PLC0415 - loaded when first used
 
     return DeviceMock(settings)
 
 
-def _make_document(settings: MockSettings) -> "DocumentMock":
+def _make_document(settings: MockSettings, _process: ProcessContext) -> "DocumentMock":
     from proofing_mock.documents import DocumentMock  # noqa: PLC0415 - imports PyYAML
 
     return DocumentMock(settings)
@@ -156,10 +157,10 @@ def _make_document(settings: MockSettings) -> "DocumentMock":
 def _later(offer: ProoferDescriptor) -> ProoferDescriptor:
     """Return the descriptor of the mock that answers as that of *offer* does, but later."""
 
-    def make(settings: MockSettings) -> "PollingMock":
+    def make(settings: MockSettings, process: ProcessContext) -> "PollingMock":
         from proofing_mock.polling import PollingMock  # noqa: PLC0415 - loaded when first used
 
-        return PollingMock(settings, offer.make(settings), RESULT_TYPES[offer.kind])
+        return PollingMock(settings, offer.make(settings, process), RESULT_TYPES[offer.kind])
 
     return replace(offer, name="mock:polling", make=make, continues=frozenset({Again}))
 
@@ -167,10 +168,10 @@ def _later(offer: ProoferDescriptor) -> ProoferDescriptor:
 def _hosted(offer: ProoferDescriptor) -> ProoferDescriptor:
     """Return the descriptor of the mock whose person visits a page first; approved, it answers as *offer*."""
 
-    def make(settings: MockSettings) -> "HostedMock":
+    def make(settings: MockSettings, process: ProcessContext) -> "HostedMock":
         from proofing_mock.hosted.proofer import HostedMock  # noqa: PLC0415 - loaded when first used
 
-        return HostedMock(settings, offer.make(settings))
+        return HostedMock(settings, offer.make(settings, process))
 
     return replace(
         offer,
@@ -193,7 +194,7 @@ async def _serve_hosted(settings: MockSettings, public_url: str, stop: "asyncio.
     await serve(settings, public_url, stop)
 
 
-def _make_webhook(settings: MockSettings) -> "HostedWebhook":
+def _make_webhook(settings: MockSettings, _process: ProcessContext) -> "HostedWebhook":
     from proofing_mock.hosted.webhook import HostedWebhook  # noqa: PLC0415 - loaded when first used
 
     return HostedWebhook(settings)

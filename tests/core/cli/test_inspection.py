@@ -10,6 +10,8 @@ from proofing import __version__
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
 from proofing.cli import exits, main
 from proofing.cli.inspection import _missing_contacts
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 from proofing.settings import Settings
 from proofing_local.images import LocalImageStore
 
@@ -262,9 +264,39 @@ def test_a_deep_check_tries_an_upload(settled, capsys):
     assert main(["check", "--deep"]) == 0
     assert "uploads: ok" in capsys.readouterr().out
     assert main(["check", "--deep", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["deep"] == {"problems": [], "advice": []}
+    assert json.loads(capsys.readouterr().out)["deep"] == {"problems": [], "advice": [], "vendors": {}}
     assert main(["check"]) == 0
     assert "uploads" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("said", "code"), [(None, 0), ("the key expired", 1)])
+def test_a_deep_check_asks_vendors_that_can_check_themselves(settled, odd_plugin, capsys, said, code):
+    """What one finds wrong is an exit code; one that closes is closed, and the others are not named."""
+    calls = []
+
+    class Checked:
+        def proof(self, request, context):
+            calls.append("proof")
+
+        async def check(self, context):
+            calls.append(f"check {context.remaining_seconds() <= 60}")
+            return said
+
+        def close(self):
+            calls.append("close")
+
+    odd = ProoferDescriptor(
+        name="odd:phone", kind=ProoferKind.PHONE, make=lambda *_: Checked(), maturity=Maturity.MOCK
+    )
+    settled(**odd_plugin([odd]), phone_vendors=["odd:phone", "mock"])
+    assert main(["check", "--deep"]) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "phone" in line] == [f"phone odd:phone: {said or 'ok'}"]
+    assert calls == ["check True", "close"]
+    assert main(["check", "--deep", "--json"]) == code
+    assert json.loads(capsys.readouterr().out)["deep"]["vendors"] == {"phone odd:phone": said}
+    assert main(["check"]) == 0
+    assert calls.count("check True") == 2
 
 
 def test_a_deep_check_of_a_careless_store_fails(settled, capsys, monkeypatch):

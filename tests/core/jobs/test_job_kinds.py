@@ -19,6 +19,7 @@ from proofing.jobs.run import JobRun
 from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryJob
+from proofing.testing.vendor_fakes import make_process
 
 PERSON = Applicant(
     first_name="FAKEY",
@@ -162,7 +163,7 @@ async def test_a_vendor_of_few_jurisdictions_is_not_asked_for_others(process):
         loaded.descriptor = ProoferDescriptor(
             name="mock",
             kind=ProoferKind.STATE_ID,
-            make=lambda _settings: pytest.fail("it was asked"),
+            make=lambda *_: pytest.fail("it was asked"),
             jurisdictions=frozenset({"VA"}),
             maturity=Maturity.MOCK,
         )
@@ -251,7 +252,7 @@ async def test_phone_vendors_are_asked_until_a_yes(process, monkeypatch, outcome
         template = running.runtime.configuration.plugins.proofers[ProoferKind.PHONE, "mock"]
         vendors = []
         for number, answer in enumerate(outcomes):
-            loaded = type(template)("p", template.descriptor, None)
+            loaded = type(template)("p", template.descriptor, None, make_process)
             loaded.__dict__["proofer"] = Phone(f"v{number}", answer)
             vendors.append(loaded)
         monkeypatch.setattr(router, "in_order", lambda _kind: vendors)

@@ -137,7 +137,7 @@ class Answers:
 def put_in_place(running, kind, work):
     """Put a proofer into the place of the mock."""
     descriptor = ProoferDescriptor(
-        name="mock", kind=kind, make=lambda _settings: Answers(work), maturity=Maturity.MOCK
+        name="mock", kind=kind, make=lambda *_: Answers(work), maturity=Maturity.MOCK
     )
     loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
     loaded.descriptor = descriptor

@@ -214,7 +214,7 @@ class Module(ModuleType):
             ProoferDescriptor(
                 name="vendor",
                 kind=ProoferKind.RESOLUTION,
-                make=lambda _settings: self.proofer(),
+                make=lambda *_: self.proofer(),
                 attributes=frozenset({"first_name", "last_name", "ssn"}),
                 hosts=lambda _settings: frozenset({"vendor.example.test"}),
             )
@@ -467,7 +467,7 @@ async def test_a_suite_without_answers_says_what_is_missing(monkeypatch):
 
 async def test_the_context_of_the_kit_has_real_cpu_children():
     """An adapter's function runs where it would run in a worker, and may be tested there."""
-    descriptor = ProoferDescriptor(name="v", kind=ProoferKind.DOCUMENT, make=lambda _settings: GoodVendor())
+    descriptor = ProoferDescriptor(name="v", kind=ProoferKind.DOCUMENT, make=lambda *_: GoodVendor())
     context = make_context(FakeVendor(lambda _request: httpx.Response(200)), descriptor)
     bounds = {"seconds": 60, "megabytes": 200}
     assert await context.cpu("operator:ne", b"a", "a", **bounds) is True

@@ -14,7 +14,7 @@ from proofing.contracts.results import DocAuthResult, Match, Outcome, ProoferKin
 from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg, make_png
 from proofing.testing.vendor_checks import caused_by
-from proofing.testing.vendor_fakes import FakeVendor, make_context
+from proofing.testing.vendor_fakes import FakeVendor, make_context, make_process
 from proofing_mock import MockSettings, standard
 
 GOOD = Applicant(
@@ -35,7 +35,7 @@ async def ask(kind, *, settings=None, **facts):
         raise AssertionError("the mock calls nobody")
 
     context = make_context(FakeVendor(nobody), descriptor, settings)
-    return await descriptor.make(settings).proof(ProofingRequest(**facts), context)
+    return await descriptor.make(settings, make_process()).proof(ProofingRequest(**facts), context)
 
 
 async def resolve(settings=None, **changes):
