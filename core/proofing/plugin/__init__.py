@@ -43,6 +43,7 @@ from proofing.contracts.applicant import (
 )
 from proofing.contracts.bodies import Base64, StreamedBody
 from proofing.contracts.cache import BlockingCache, Cache
+from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances, Wanted
 from proofing.contracts.continuation import Again, Because, Due, Expired, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.hooks import BackendContext, BackendDescriptor, hookimpl
@@ -119,6 +120,7 @@ from proofing.contracts.stores import (
 
 __all__ = [
     "ATTRIBUTES",
+    "CIRCUMSTANCES",
     "DOCUMENT_TYPES",
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
@@ -145,6 +147,7 @@ __all__ = [
     "Cause",
     "Check",
     "CheckingProofer",
+    "Circumstances",
     "ClaimedJob",
     "Classification",
     "ClosingProofer",
@@ -224,6 +227,7 @@ __all__ = [
     "VendorError",
     "VendorResponse",
     "VendorResult",
+    "Wanted",
     "check_hosts",
     "exception_fields",
     "fingerprint_of",

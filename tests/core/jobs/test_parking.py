@@ -36,7 +36,7 @@ from proofing.jobs.dependencies import Deadlines
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryQueue
-from proofing_devtools.capture import PERSON, upload_images
+from proofing_devtools.capture import DEVICE, PERSON, upload_images
 
 CANARY = Canary(seed=78)
 APPLICANT = CANARY.applicant.merge({"document_type_received": "drivers_license"})
@@ -103,9 +103,7 @@ def jobs(process):
 
 async def submit(running, kind=JobKind.PHONE):
     """Submit the applicant and return the result id."""
-    return await running.service.submit_applicant(
-        kind, PERSON, APPLICANT, device_session_id="pass", request_ip="192.0.2.1"
-    )
+    return await running.service.submit_applicant(kind, PERSON, APPLICANT, **DEVICE)
 
 
 async def drain_again(running):

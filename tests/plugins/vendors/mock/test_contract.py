@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import ClassVar
 
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.testing.canary import Canary
@@ -63,7 +64,7 @@ class TestDevice(DeviceProfilerContract):
 
     def question_no(self, canary: Canary) -> ProofingRequest:
         """Select a reject."""
-        return replace(self.question(canary), device_session_id="session-reject")
+        return replace(self.question(canary), circumstances=Circumstances(device_session_id="session-reject"))
 
 
 class TestDocument(DocumentProoferContract):
