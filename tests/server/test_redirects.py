@@ -13,9 +13,9 @@ SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 STATES = {
     "none": None,
     "new": {},
-    "consented": {"consented": True},
+    "consented": {"consented_at": 1.0},
     "document done": {
-        "consented": True,
+        "consented_at": 1.0,
         "document": DOCUMENT,
         "completed": frozenset({JobKind.DOCUMENT}),
     },

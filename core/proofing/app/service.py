@@ -11,6 +11,7 @@ from proofing.base.errors import InvalidInputError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.people import FinishedJob, LimitState, PersonRef
 from proofing.contracts.records import JobKind, StatusRecord
@@ -38,6 +39,7 @@ from proofing.sessions.vault import SessionStore
 from proofing.settings import Settings
 
 _logger = get_logger(__name__)
+_NOBODY, _UNKNOWN = Applicant(), Circumstances()
 
 
 class ProofingService:
@@ -182,6 +184,8 @@ class ProofingService:
         sealed_keys: Mapping[str, bytes] | None = None,
         failed_fingerprints: Sequence[str] = (),
         facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        applicant: Applicant = _NOBODY,
+        circumstances: Circumstances = _UNKNOWN,
         result_id: str | None = None,
         network: str = "",
         found: Awaitable[Mapping[Side, UploadedImage]] | None = None,
@@ -197,6 +201,8 @@ class ProofingService:
             failed_fingerprints: marks ``side:fingerprint`` of images that failed before in this session.
             facts: about the images by side, without PII, for the job's log line; the vendor gets their
                 ``source``, ``upload`` or ``camera``.
+            applicant: what the person has typed; the job gets of it what the person's vendor declares.
+            circumstances: how the person came here; the vendor gets what it declares.
             result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
                 that is repeated with the same id is one. By default a fresh one.
             network: the client's address or IPv6 prefix, for the limits of addresses; "" when it has none.
@@ -222,6 +228,8 @@ class ProofingService:
                 sealed_keys=keys,
                 failed_fingerprints=frozenset(failed_fingerprints),
                 image_source=_image_source(facts),
+                applicant=self._declared(person, applicant),
+                circumstances=circumstances,
             )
             return Ready(arguments=arguments, marks=self.uploads.marks(slots, result_id=chosen))
 
@@ -247,12 +255,14 @@ class ProofingService:
         images: Mapping[Side, bytes],
         failed_fingerprints: Sequence[str] = (),
         facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        applicant: Applicant = _NOBODY,
+        circumstances: Circumstances = _UNKNOWN,
         result_id: str | None = None,
         network: str = "",
     ) -> str:
         """Proof images of a form post inside the request, and return the result id when it has ended.
 
-        For *result_id* see `submit_uploads`.
+        For *applicant*, *circumstances* and *result_id* see `submit_uploads`.
 
         Raises:
             LimitReachedError: `idv_doc_auth`, `client_document` or the vendor's budget is used up.
@@ -269,6 +279,8 @@ class ProofingService:
                         plain_images=images,
                         failed_fingerprints=frozenset(failed_fingerprints),
                         image_source=_image_source(facts),
+                        applicant=self._declared(person, applicant),
+                        circumstances=circumstances,
                     )
                 ),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
@@ -283,14 +295,13 @@ class ProofingService:
         person: PersonRef,
         applicant: Applicant,
         *,
-        device_session_id: str | None = None,
-        request_ip: str | None = None,
+        circumstances: Circumstances = _UNKNOWN,
         result_id: str | None = None,
         network: str = "",
     ) -> str:
         """Submit an applicant for a job of a *kind* that reads no images, and return the result id.
 
-        For *result_id* see `submit_uploads`.
+        For *circumstances* and *result_id* see `submit_uploads`.
 
         Raises:
             InvalidInputError: an attribute without which the kind is not submitted is missing; names it.
@@ -301,8 +312,7 @@ class ProofingService:
             raise InvalidInputError(dict.fromkeys(missing, "required"))
         arguments = PIIArguments(
             applicant=replace(applicant, uuid=person.reference, uuid_prefix=person.partner),
-            device_session_id=device_session_id,
-            request_ip=request_ip,
+            circumstances=circumstances,
         )
         return await self._submitter.submit(
             Submission(
@@ -315,6 +325,11 @@ class ProofingService:
                 inline=not self.async_proofing,
             )
         )
+
+    def _declared(self, person: PersonRef, applicant: Applicant) -> Applicant:
+        """Return of *applicant* what the document vendor of *person* declares: nothing else is sealed."""
+        loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
+        return applicant.select(loaded.descriptor.attributes if loaded else ())
 
     # Track: see also `JobTracker`
 

@@ -19,6 +19,7 @@ from proofing.bootstrap import (
 from proofing.cli.startup import check_logs
 from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import check_backends
+from proofing.sessions.steps import collected_for
 from proofing.settings import Layers, Settings
 
 _MASK = "********"
@@ -70,6 +71,8 @@ async def check(options: argparse.Namespace) -> int:
     advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
     if notes := _notes_on_settings(configuration):
         advice["settings"] = notes
+    if not vendors and (notes := _notes_on_vendors(configuration)):
+        advice["vendors"] = notes
     if options.json:
         found: dict[str, Any] = {
             "settings": "ok",
@@ -84,6 +87,7 @@ async def check(options: argparse.Namespace) -> int:
     else:
         _print_section("settings", [], advice)
         print("\n".join(vendors) or "vendors: ok")
+        _print_advice("vendors", advice)
         for name, report in reports.items():
             _print_section(name, [report.problem] if report.problem else [], advice)
         if deep is not None:
@@ -112,9 +116,25 @@ def _notes_on_settings(configuration: Configuration) -> list[str]:
     )
 
 
+def _notes_on_vendors(configuration: Configuration) -> list[str]:
+    """Return what vendors of the settings declare and the flow does not collect before it asks them."""
+    found = []
+    for loaded in configuration.router.configured():
+        descriptor = loaded.descriptor
+        if missing := sorted(descriptor.attributes - collected_for(descriptor.kind)):
+            names = ", ".join(missing)
+            found.append(f"{descriptor.kind} {descriptor.name} gets no {names}: no earlier page asks for it")
+    return found
+
+
 def _print_section(name: str, problems: Sequence[str], advice: Mapping[str, Sequence[str]]) -> None:
     """Print the problems of one part, or that it has none, and the advice on it."""
     print("\n".join(f"{name}: {problem}" for problem in problems) or f"{name}: ok")
+    _print_advice(name, advice)
+
+
+def _print_advice(name: str, advice: Mapping[str, Sequence[str]]) -> None:
+    """Print the advice on one part."""
     for sentence in advice.get(name, ()):
         print(f"  {sentence}")
 

@@ -20,7 +20,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -28,6 +28,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.bodies import StreamedBody
 from proofing.contracts.cache import BlockingCache, Cache
+from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.continuation import Again, Because, Exchange, Leave, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
@@ -60,15 +61,23 @@ class ProofingRequest:
         applicant: a copy with the declared attributes only.
         images: the images, for document proofers; none for `ResumableProofer.resume`.
         image_source: where the images came from (``upload``, ``camera``), for document proofers.
-        device_session_id: the browser's profiling session, for device proofers.
-        request_ip: the browser's address, for device proofers.
+        wanted: which documents, and whether a selfie, for document proofers.
+        circumstances: with those that the descriptor `needs` only.
     """
 
     applicant: Applicant = field(default_factory=Applicant)
     images: Mapping[Side, Image] = field(default_factory=dict)
     image_source: str = "upload"
-    device_session_id: str | None = None
-    request_ip: str | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    circumstances: Circumstances = field(default_factory=Circumstances)
+
+    def reduce(self, descriptor: "ProoferDescriptor") -> "ProofingRequest":
+        """Return a copy with what *descriptor* declares of the person, and nothing else of them."""
+        return replace(
+            self,
+            applicant=self.applicant.select(descriptor.attributes),
+            circumstances=self.circumstances.select(descriptor.needs),
+        )
 
 
 class BlockingTwins(Protocol):
@@ -241,7 +250,9 @@ class ProoferDescriptor:
         kind: the question it answers.
         make: builds the proofer from the plugin's settings and what it may know of its process, once a
             process. No I/O.
-        attributes: the applicant attributes it gets.
+        attributes: the applicant attributes it gets, as far as they are known when it is asked: a document
+            proofer those that the person typed before the photos.
+        needs: the names of the `Circumstances` it gets.
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads from the plugin's settings how long one question may take, all its calls
             together.
@@ -269,6 +280,7 @@ class ProoferDescriptor:
     kind: ProoferKind
     make: Callable[[Any, ProcessContext], AnyProofer]
     attributes: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
     max_response_bytes: int = MAX_RESPONSE_BYTES

@@ -8,12 +8,13 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from proofing.base.errors import EncryptionError, ImageError, PluginError
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import DOCUMENT_TYPES
+from proofing.contracts.circumstances import Wanted
 from proofing.contracts.images import Image, Side, UploadedImage
 from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.proofers import ProofingRequest
@@ -78,11 +79,18 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
             return _refused(repeated)
         # Parked, it continues without images, and without what opens them.
-        run.kept = DocumentArguments(fingerprints=fingerprints, image_source=arguments.image_source)
+        run.kept = DocumentArguments(
+            fingerprints=fingerprints,
+            image_source=arguments.image_source,
+            applicant=arguments.applicant,
+            circumstances=arguments.circumstances,
+        )
     request = ProofingRequest(
-        applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),
+        applicant=replace(arguments.applicant, uuid=run.message.owner, uuid_prefix=run.message.partner),
         images=images,
         image_source=arguments.image_source,
+        wanted=Wanted(document_types=DOCUMENT_TYPES, selfie=selfie),
+        circumstances=arguments.circumstances,
     )
     check = await run.ask(loaded, request, step=_STEP)
     if check.result is None:

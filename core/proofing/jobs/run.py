@@ -206,7 +206,7 @@ class JobRun:
 
         Args:
             loaded: the vendor; for a question that is pending the one it was put to (see `Tools`).
-            request: about whom; reduced to the attributes that the vendor declared.
+            request: about whom; reduced to what the vendor declared.
             step: name of the timer in the summary line.
 
         Raises:
@@ -277,7 +277,7 @@ class JobRun:
             await intent.note()
         with span(f"ask {descriptor.name}", vendor=descriptor.name, step=step) as asking:
             context = self._context(loaded, policy, intent, key)
-            reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
+            reduced = request.reduce(descriptor)
             found, cause = await self._ask_within_limit(
                 loaded, reduced, step, context, intent=intent, before=before, because=because
             )

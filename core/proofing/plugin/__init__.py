@@ -43,6 +43,7 @@ from proofing.contracts.applicant import (
 )
 from proofing.contracts.bodies import Base64, StreamedBody
 from proofing.contracts.cache import BlockingCache, Cache
+from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances, Wanted
 from proofing.contracts.continuation import (
     Again,
     Answered,
@@ -144,6 +145,7 @@ from proofing.contracts.webhooks import (
 
 __all__ = [
     "ATTRIBUTES",
+    "CIRCUMSTANCES",
     "DOCUMENT_TYPES",
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
@@ -174,6 +176,7 @@ __all__ = [
     "Cause",
     "Check",
     "CheckingProofer",
+    "Circumstances",
     "ClaimedJob",
     "Classification",
     "ClosingProofer",
@@ -263,6 +266,7 @@ __all__ = [
     "VendorResponse",
     "VendorResult",
     "Wake",
+    "Wanted",
     "Webhook",
     "WebhookDescriptor",
     "check_hosts",

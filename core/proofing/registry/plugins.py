@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pluggy
 
@@ -20,6 +20,7 @@ from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.base.logs import get_logger, log
 from proofing.contracts import hooks
 from proofing.contracts.applicant import ATTRIBUTES
+from proofing.contracts.circumstances import CIRCUMSTANCES
 from proofing.contracts.hooks import GROUP, BackendContext, BackendDescriptor
 from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.processes import ProcessContext
@@ -422,6 +423,19 @@ def _no_process(_plugin: str) -> ProcessContext:
     raise PluginError("no proofer can be made before the settings are read")
 
 
+def _check_proofer(descriptor: ProoferDescriptor) -> None:
+    """Raise `PluginError` for a descriptor whose words nobody knows."""
+    name = descriptor.name
+    # Python does not hold a dataclass to its types, and a maturity that is a text passes for no mock.
+    kind, maturity = cast("object", descriptor.kind), cast("object", descriptor.maturity)
+    if not (isinstance(kind, ProoferKind) and isinstance(maturity, Maturity)):
+        raise PluginError(f"{name}: kind must be a ProoferKind, and maturity a Maturity")
+    if unknown := sorted(set(descriptor.attributes) - set(ATTRIBUTES)):
+        raise PluginError(f"{name} declares unknown attributes: {', '.join(unknown)}")
+    if unknown := sorted(set(descriptor.needs) - set(CIRCUMSTANCES)):
+        raise PluginError(f"{name} needs unknown circumstances: {', '.join(unknown)}")
+
+
 def _section(plugin: _Loaded, layers: Layers) -> tuple[PluginSettings | None, list[Problem]]:
     """Let a plugin's schema decide on its section; return its settings, if any, and every problem."""
     try:
@@ -455,13 +469,9 @@ def _check_vendor_offers(offers: Mapping[str, Sequence[Any]]) -> None:
         if not _WEBHOOK_NAME.fullmatch(name):
             raise PluginError(f"offers the webhook {name!r}: use lower-case letters, digits and hyphens")
     for item in offers["proofing_proofers"]:
-        # Python does not hold a dataclass to its types, and a maturity that is a text passes for no mock.
-        if not (isinstance(item.kind, ProoferKind) and isinstance(item.maturity, Maturity)):
-            raise PluginError(f"{item.name}: kind must be a ProoferKind, and maturity a Maturity")
+        _check_proofer(item)
         if not (item.webhook is None or item.webhook in webhooks):
             raise PluginError(f"{item.name} names a webhook that its plugin does not offer: {item.webhook}")
-        if unknown := sorted(set(item.attributes) - set(ATTRIBUTES)):
-            raise PluginError(f"{item.name} declares unknown attributes: {', '.join(unknown)}")
 
 
 def _words(offers: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:

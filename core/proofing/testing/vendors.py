@@ -23,14 +23,15 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, ClassVar
 
 import httpx
 
 from proofing.base.errors import Cause, PluginError, VendorError
-from proofing.contracts.applicant import ATTRIBUTES, JURISDICTIONS, Applicant
-from proofing.contracts.images import Side
+from proofing.contracts.applicant import ATTRIBUTES, DOCUMENT_TYPES, JURISDICTIONS, Applicant
+from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances, Wanted
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.results import (
     RESULT_TYPES,
@@ -41,6 +42,7 @@ from proofing.contracts.results import (
     ReviewStatus,
     VendorResult,
 )
+from proofing.rules.documents import required_sides
 from proofing.rules.image_check import inspect_image
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
@@ -54,6 +56,16 @@ _GIVE_UP_SECONDS = 10.0
 _SLOW_SECONDS = 0.05
 #: Of a flow of several requests, how many are tried with hostile answers.
 _MAX_STEPS = 4
+
+#: How the canary came to the question.
+_KNOWN = Circumstances(
+    locale="en",
+    consented_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    attempt_number=1,
+    ip_address="192.0.2.33",
+    user_agent="Mozilla/5.0 (X11; Linux x86_64)",
+    device_session_id="7f5c6b1a-device-session",
+)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)?")
 _HOST = re.compile(r"[a-z0-9.-]+(:\d+)?")
@@ -104,8 +116,7 @@ class ProoferContract:
         """Return what the proofer is asked; override when your vendor needs more."""
         return ProofingRequest(
             applicant=canary.applicant.select(self.descriptor().attributes),
-            device_session_id="7f5c6b1a-device-session",
-            request_ip="192.0.2.33",
+            circumstances=_KNOWN.select(self.descriptor().needs),
         )
 
     def question_no(self, canary: Canary) -> ProofingRequest:
@@ -171,6 +182,7 @@ class ProoferContract:
         descriptor, settings = self.descriptor(), self.settings()
         assert _NAME.fullmatch(descriptor.name)
         assert descriptor.attributes <= set(ATTRIBUTES)
+        assert descriptor.needs <= set(CIRCUMSTANCES)
         hosts = descriptor.hosts(settings)
         assert isinstance(hosts, frozenset)
         assert all(_HOST.fullmatch(host) for host in hosts), "hosts are names, with a port at most"
@@ -357,8 +369,10 @@ class DocumentProoferContract(ProoferContract):
             applicant=canary.applicant.select(self.descriptor().attributes),
             images={
                 side: inspect_image(make_jpeg(comment=f"{side} {canary.seed}".encode()))
-                for side in (Side.FRONT, Side.BACK)
+                for side in required_sides(passport=False, selfie=self.descriptor().needs_selfie)
             },
+            wanted=Wanted(document_types=DOCUMENT_TYPES, selfie=self.descriptor().needs_selfie),
+            circumstances=_KNOWN.select(self.descriptor().needs),
         )
 
     async def test_yes_tells_what_was_read(self) -> None:

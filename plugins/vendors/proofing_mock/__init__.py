@@ -237,7 +237,13 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             ),
             maturity=Maturity.MOCK,
         ),
-        ProoferDescriptor(name="mock", kind=ProoferKind.DEVICE, make=_make_device, maturity=Maturity.MOCK),
+        ProoferDescriptor(
+            name="mock",
+            kind=ProoferKind.DEVICE,
+            make=_make_device,
+            needs=frozenset({"device_session_id"}),
+            maturity=Maturity.MOCK,
+        ),
         ProoferDescriptor(
             name="mock",
             kind=ProoferKind.DOCUMENT,

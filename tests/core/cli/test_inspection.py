@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -297,6 +298,34 @@ def test_a_deep_check_asks_vendors_that_can_check_themselves(settled, odd_plugin
     assert json.loads(capsys.readouterr().out)["deep"]["vendors"] == {"phone odd:phone": said}
     assert main(["check"]) == 0
     assert calls.count("check True") == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared"),
+    [
+        (ProoferKind.DOCUMENT, ({"uuid", "email", "ssn"}, "email, ssn")),
+        (ProoferKind.PHONE, ({"email", "phone", "ssn", "first_name"}, "email")),
+        (ProoferKind.RESOLUTION, ({"ssn", "address1", "height", "phone"}, "phone")),
+        (ProoferKind.STATE_ID, ({"state_id_number", "ssn", "uuid_prefix"}, "")),
+    ],
+)
+def test_a_check_names_what_the_flow_does_not_collect(settled, odd_plugin, capsys, kind, declared):
+    """Advice, by vendor: its questions lack it."""
+    attributes, missing = declared
+    odd = ProoferDescriptor(
+        name="odd:x",
+        kind=kind,
+        make=lambda *_: SimpleNamespace(proof=print),
+        attributes=frozenset(attributes),
+        maturity=Maturity.MOCK,
+    )
+    chosen = {"phone_vendors": ["odd:x"]} if kind is ProoferKind.PHONE else {f"{kind}_vendor": "odd:x"}
+    settled(**odd_plugin([odd]), **chosen)
+    assert main(["check"]) == 0
+    sentence = f"{kind} odd:x gets no {missing}: no earlier page asks for it"
+    assert (sentence in capsys.readouterr().out) is bool(missing)
+    assert main(["check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["advice"].get("vendors", []) == ([sentence] if missing else [])
 
 
 def test_a_deep_check_of_a_careless_store_fails(settled, capsys, monkeypatch):

@@ -20,6 +20,7 @@ from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.vendor_fakes import make_process
+from proofing_devtools.capture import DEVICE
 
 PERSON = Applicant(
     first_name="FAKEY",
@@ -149,9 +150,7 @@ async def test_switches_decide_who_is_asked(process, monkeypatch, settings, aske
 
     monkeypatch.setattr(JobRun, "ask", ask)
     async with process(**settings) as running:
-        record = await Recorder(running, "resolution").run(
-            PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
-        )
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=PERSON, **DEVICE))
         assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
     assert seen == asked
 
@@ -168,9 +167,7 @@ async def test_a_vendor_of_few_jurisdictions_is_not_asked_for_others(process):
             maturity=Maturity.MOCK,
         )
         loaded.__dict__["proofer"] = None
-        record = await Recorder(running, "resolution").run(
-            PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
-        )
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=PERSON, **DEVICE))
         assert record.outcome is Outcome.PASSED
 
 
@@ -190,8 +187,7 @@ async def test_errors_of_a_license_office_can_be_bypassed(process, caplog, codes
         record = await recorder.run(
             PIIArguments(
                 applicant=PERSON.merge({"state_id_number": "mvatimeout"}),
-                device_session_id="pass",
-                request_ip="192.0.2.1",
+                **DEVICE,
             )
         )
         assert (record.end_state, record.is_success) == (end, end is EndState.DONE)
@@ -211,9 +207,7 @@ async def test_a_home_address_of_its_own_is_resolved_apart(process):
         }
     )
     async with process() as running:
-        record = await Recorder(running, "resolution").run(
-            PIIArguments(applicant=apart, device_session_id="pass", request_ip="192.0.2.1")
-        )
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=apart, **DEVICE))
         assert record.outcome is Outcome.PASSED
 
 

@@ -129,6 +129,10 @@ def test_installed_is_not_enabled(install):
         (PROOFER.format(name="x").replace("make=", "maturity='mock', make="), "must be a ProoferKind"),
         (PROOFER.format(name=""), "no name"),
         (
+            PROOFER.format(name="x").replace("make=", "needs=frozenset({'shoe_size'}), make="),
+            "x needs unknown circumstances: shoe_size",
+        ),
+        (
             PROOFER.format(name="x").replace("make=", "attributes=frozenset({'shoe_size'}), make="),
             "unknown attributes: shoe_size",
         ),

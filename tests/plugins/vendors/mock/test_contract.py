@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import httpx
 
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.testing.canary import Canary
@@ -66,7 +67,7 @@ class TestDevice(DeviceProfilerContract):
 
     def question_no(self, canary: Canary) -> ProofingRequest:
         """Select a reject."""
-        return replace(self.question(canary), device_session_id="session-reject")
+        return replace(self.question(canary), circumstances=Circumstances(device_session_id="session-reject"))
 
 
 class TestDocument(DocumentProoferContract):

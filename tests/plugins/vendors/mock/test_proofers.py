@@ -8,6 +8,7 @@ import pytest
 import proofing_mock
 from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import DocAuthResult, Match, Outcome, ProoferKind, ReviewStatus
@@ -191,7 +192,7 @@ async def test_reviews():
 )
 async def test_device(session_id, status, outcome):
     """By the selector in the session's id."""
-    result = await ask(ProoferKind.DEVICE, device_session_id=session_id)
+    result = await ask(ProoferKind.DEVICE, circumstances=Circumstances(device_session_id=session_id))
     assert (result.review_status, result.outcome) == (status, outcome)
     assert result.transaction_id == "ddp-mock-transaction-id-123"
 
@@ -199,7 +200,7 @@ async def test_device(session_id, status, outcome):
 async def test_device_without_result():
     """The selector of no result is an exception."""
     with pytest.raises(VendorError, check=caused_by(Cause.UNREACHABLE)):
-        await ask(ProoferKind.DEVICE, device_session_id="a1b2-no_result")
+        await ask(ProoferKind.DEVICE, circumstances=Circumstances(device_session_id="a1b2-no_result"))
 
 
 async def document(front, back=None, **more):
