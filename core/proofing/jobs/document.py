@@ -18,7 +18,7 @@ from proofing.contracts.images import Image, Side, UploadedImage
 from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.records import EndState
-from proofing.contracts.results import Outcome, ProoferKind
+from proofing.contracts.results import DocumentResult, FindingCode, Outcome, ProoferKind
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.encryption import Sealer, open_image
@@ -94,7 +94,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         min_age_years=tools.settings.idv_min_age_years,
         selfie_required=selfie,
     )
-    return _conclude(verdict)
+    return _conclude(verdict, check.result)
 
 
 async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:
@@ -141,8 +141,8 @@ def _refused(fields: Mapping[Side, str]) -> JobResult:
     )
 
 
-def _conclude(verdict: DocumentVerdict) -> JobResult:
-    """Turn the verdict into the job's conclusion; only a success hands on what was read."""
+def _conclude(verdict: DocumentVerdict, answer: DocumentResult) -> JobResult:
+    """Turn the verdict on *answer* into the job's conclusion; only a success hands on what was read."""
     result = DocumentJobResult(
         applicant=verdict.applicant,
         needs_confirmation=verdict.needs_confirmation,
@@ -151,11 +151,17 @@ def _conclude(verdict: DocumentVerdict) -> JobResult:
         ),
         tips=verdict.tips,
     )
-    facts: dict[str, Any] = {"reasons": [str(code) for code in (*verdict.reasons, *verdict.details)]}
-    if verdict.unknown_alerts or verdict.is_unexplained:
-        # Names of checks that no table knows: the vendor has changed something.
-        facts["warning"] = "unexplained" if verdict.is_unexplained else "unknown_alerts"
-        facts["names"] = list(verdict.unknown_alerts)
+    facts: dict[str, Any] = {
+        "reasons": [str(code) for code in (*verdict.reasons, *verdict.details)],
+        "findings": [
+            ":".join((finding.code, finding.side or "", finding.vendor_code or ""))
+            for finding in answer.findings
+        ],
+    }
+    is_unknown = any(finding.code is FindingCode.OTHER for finding in answer.findings)
+    if is_unknown or verdict.is_unexplained:
+        # What our words do not have: the vendor has changed something.
+        facts["warning"] = "unexplained" if verdict.is_unexplained else "unknown_findings"
     return JobResult(
         end_state=EndState.VENDOR_EXCEPTION if verdict.outcome is Outcome.UNKNOWN else EndState.DONE,
         outcome=verdict.outcome,

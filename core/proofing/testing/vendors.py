@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 import httpx
 
 from proofing.base.errors import Cause, PluginError, VendorError
-from proofing.contracts.applicant import ATTRIBUTES, JURISDICTIONS, Applicant
+from proofing.contracts.applicant import ATTRIBUTES, JURISDICTIONS, Applicant, DocumentType
 from proofing.contracts.images import Side
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.results import (
@@ -41,6 +41,7 @@ from proofing.contracts.results import (
     ReviewStatus,
     VendorResult,
 )
+from proofing.rules.document_errors import OUTWEIGHED
 from proofing.rules.image_check import inspect_image
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
@@ -362,11 +363,14 @@ class DocumentProoferContract(ProoferContract):
         )
 
     async def test_yes_tells_what_was_read(self) -> None:
-        """A passed document has an applicant, whose printing is redacted."""
+        """A passed document has a type and an applicant, and no finding that makes its yes a no."""
         result, _vendor = await self.ask()
         assert isinstance(result, DocumentResult)
         assert result.applicant is not None
         assert result.applicant.reveal()
+        assert result.document_type not in {None, DocumentType.OTHER}, "no type that is accepted"
+        against = [finding.code for finding in result.findings if finding.code not in OUTWEIGHED]
+        assert not against, f"a yes with {against} is judged as a no; leave out what it outweighs"
 
 
 def _after(step: int, good: Answer, hostile: Answer) -> Answer:

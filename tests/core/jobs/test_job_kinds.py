@@ -107,6 +107,29 @@ async def test_a_review_of_a_document_blames_no_image(process, caplog):
     assert JOBS_ENDED.labels(*labels)._value.get() == before + 1
 
 
+@pytest.mark.parametrize(
+    ("form", "findings", "warning"),
+    [
+        (b"http_status: {front: 438}", ["image_unreadable:front:438"], None),
+        (
+            b"failed_alerts: [{name: Moon Phase}, {name: Visible Pattern}]",
+            ["other::Moon Phase", "not_genuine::Visible Pattern"],
+            "unknown_findings",
+        ),
+        (b"doc_auth_result: Failed", [], "unexplained"),
+    ],
+)
+async def test_the_line_of_a_document_job_has_its_findings(process, caplog, form, findings, warning):
+    """With the vendor's names, and a warning where our words do not have them."""
+    caplog.set_level("INFO", "proofing")
+    async with process() as running:
+        images = {Side.FRONT: form, Side.BACK: form}
+        record = await Recorder(running, "document").run(DocumentArguments(plain_images=images))
+        assert record.outcome is Outcome.FAILED
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert (line["findings"], line.get("warning")) == (findings, warning)
+
+
 @pytest.mark.parametrize("has_selfie", [False, True])
 async def test_a_vendor_may_need_a_selfie(process, has_selfie):
     """The page asks for it, the vendor gets it, and without it nobody is asked."""

@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from proofing.base.errors import Cause, CPUFailure, CPUWorkError, VendorError
+from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.http import VendorResponse
 from proofing.contracts.plugin_settings import PluginSettings
@@ -22,6 +23,8 @@ from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.results import (
     DeviceResult,
     DocumentResult,
+    Finding,
+    FindingCode,
     Match,
     Outcome,
     ProoferKind,
@@ -439,16 +442,29 @@ async def test_what_the_kinds_add(monkeypatch):
             outcome = Outcome.PASSED if passed else Outcome.FAILED
             return DeviceResult(vendor_name="vendor", outcome=outcome, review_status=ReviewStatus.PASS)
 
-    class Blind(GoodVendor):
+    class Reads(GoodVendor):
+        facts: ClassVar[dict[str, Any]] = {}
+
         def result(self, passed: bool, body: Any) -> Any:
-            return DocumentResult(vendor_name="vendor", outcome=Outcome.PASSED)
+            good = {"document_type": DocumentType.PASSPORT, "applicant": Applicant(first_name="ANNA")}
+            return DocumentResult(vendor_name="vendor", outcome=Outcome.PASSED, **{**good, **self.facts})
 
     device = prepare(monkeypatch, Wavers, Device, kind=ProoferKind.DEVICE)
     with pytest.raises(AssertionError):
         await device.test_review_status_and_outcome_agree()
-    document = prepare(monkeypatch, Blind, Document, kind=ProoferKind.DOCUMENT)
-    with pytest.raises(AssertionError):
-        await document.test_yes_tells_what_was_read()
+    document = prepare(monkeypatch, Reads, Document, kind=ProoferKind.DOCUMENT)
+    await document.test_yes_tells_what_was_read()
+    for wrong in (
+        {"applicant": None},
+        {"document_type": None},
+        {"document_type": DocumentType.OTHER},
+        {"findings": (Finding(code=FindingCode.OTHER, vendor_code="Moon Phase"),)},
+        {"findings": (Finding(code=FindingCode.GLARE, vendor_code="Dear Anna, try again!"),)},
+        {"findings": ("glare",)},
+    ):
+        monkeypatch.setattr(Reads, "facts", wrong)
+        with pytest.raises((AssertionError, TypeError)):
+            await document.test_yes_tells_what_was_read()
 
 
 async def test_a_suite_without_answers_says_what_is_missing(monkeypatch):
