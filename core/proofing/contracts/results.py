@@ -166,6 +166,15 @@ class SelfieCheck(StrEnum):
     NOT_CHECKED = "not_checked"
 
 
+class Assurance(StrEnum):
+    """How far a document was checked."""
+
+    #: It can be read and agrees with itself. Nothing says that it is genuine.
+    READ = "read"
+    #: Its security features, or its issuer's signature, were checked as well.
+    AUTHENTICATED = "authenticated"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorResult:
     """What every answer has.
@@ -247,6 +256,8 @@ class DocumentResult(VendorResult):
     checks, the adapter leaves that finding out. What a no comes to: `proofing.rules.documents`.
 
     Attributes:
+        assurance: how far the document was checked. An adapter must say that it was authenticated; with the
+            setting ``document_requires`` no other document passes.
         document_type: what the document is; None when the vendor does not say, which no document passes with.
             Core writes it into the applicant.
         applicant: what was read from the document; None when nothing could be read.
@@ -255,6 +266,7 @@ class DocumentResult(VendorResult):
         passport_check: whether the issuer's record of a passport agrees.
     """
 
+    assurance: Assurance = Assurance.READ
     document_type: DocumentType | None = None
     applicant: Applicant | None = None
     findings: tuple[Finding, ...] = ()
@@ -263,6 +275,7 @@ class DocumentResult(VendorResult):
 
     def __post_init__(self) -> None:
         """Refuse in the adapter what is not of its type, which Python does not check."""
+        _require(self.assurance, Assurance)
         _require(self.document_type, DocumentType, NoneType)
         _require(self.applicant, Applicant, NoneType)
         _require(self.findings, tuple)

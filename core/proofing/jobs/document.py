@@ -93,6 +93,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         now=datetime.now(UTC),
         min_age_years=tools.settings.idv_min_age_years,
         selfie_required=selfie,
+        requires=tools.settings.document_requires,
     )
     return _conclude(verdict, check.result)
 
@@ -153,6 +154,7 @@ def _conclude(verdict: DocumentVerdict, answer: DocumentResult) -> JobResult:
     )
     facts: dict[str, Any] = {
         "reasons": [str(code) for code in (*verdict.reasons, *verdict.details)],
+        "assurance": answer.assurance.value,
         "findings": [
             ":".join((finding.code, finding.side or "", finding.vendor_code or ""))
             for finding in answer.findings

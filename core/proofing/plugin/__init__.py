@@ -75,6 +75,7 @@ from proofing.contracts.queues import (
 from proofing.contracts.records import EndState, JobKind, JobState, State, StatusRecord
 from proofing.contracts.results import (
     RESULT_TYPES,
+    Assurance,
     Check,
     DeviceResult,
     DocumentResult,
@@ -123,6 +124,7 @@ __all__ = [
     "Again",
     "AnyProofer",
     "Applicant",
+    "Assurance",
     "BackendContext",
     "BackendDescriptor",
     "BackendUnavailableError",

@@ -100,6 +100,8 @@ class ErrorCode(StrEnum):
 
     # After that.
 
+    #: It was read, and nothing says that it is genuine.
+    NOT_AUTHENTICATED = "not_authenticated"
     #: The issuer does not confirm the passport.
     PASSPORT = "passport_check"
     #: The licensing agency does not confirm the document.

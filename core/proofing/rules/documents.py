@@ -1,8 +1,8 @@
 """Documents: from what a vendor says of the images to one verdict, with the error class for each side.
 
 The stages, of which the first that fails gives the answer: all sides are there; each is an image; none
-failed before in this session; (limit, count); the vendor's verdict; what was read; passport check; state ID
-check. Tables: `proofing.rules.document_errors`.
+failed before in this session; (limit, count); the vendor's verdict; what was read; how far it was checked;
+passport check; state ID check. Tables: `proofing.rules.document_errors`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -14,6 +14,7 @@ from proofing.base.text import UnsafeTextError
 from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.images import Side
 from proofing.contracts.results import (
+    Assurance,
     Check,
     DocumentResult,
     Finding,
@@ -121,6 +122,7 @@ def judge_document(
     min_age_years: int = 18,
     chosen_types: Collection[DocumentType] | None = None,
     selfie_required: bool = False,
+    requires: Assurance = Assurance.AUTHENTICATED,
 ) -> DocumentVerdict:
     """Judge a vendor's answer on a document.
 
@@ -132,6 +134,7 @@ def judge_document(
         chosen_types: the document types that the person's choice allows; None for all known ones. The present
             flow lets nobody choose.
         selfie_required: whether only a matching selfie passes.
+        requires: how far a document must have been checked.
     """
     if result.outcome is Outcome.UNKNOWN:
         return no_answer_verdict()
@@ -163,10 +166,17 @@ def judge_document(
         code = next((code for code in _DECISIVE if code in errors), several)
         wrong = _Explanation(document_sides, reason=code)
         return replace(_failed(verdict, fingerprints, wrong, blamed=document_sides), details=errors)
-    if result.passport_check is Match.MISMATCH:
-        wrong = _Explanation(document_sides, reason=ErrorCode.PASSPORT)
+    if later := _later_error(result, requires):
+        wrong = _Explanation(document_sides, reason=later)
         return _failed(verdict, fingerprints, wrong, blamed=document_sides)
     return replace(verdict, applicant=read)
+
+
+def _later_error(result: DocumentResult, requires: Assurance) -> ErrorCode | None:
+    """Return what is wrong with a document of which all that must be read is there."""
+    if requires is Assurance.AUTHENTICATED and result.assurance is not Assurance.AUTHENTICATED:
+        return ErrorCode.NOT_AUTHENTICATED
+    return ErrorCode.PASSPORT if result.passport_check is Match.MISMATCH else None
 
 
 def judge_with_state_id(

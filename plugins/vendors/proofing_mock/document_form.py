@@ -14,6 +14,7 @@ import yaml
 from proofing.plugin import (
     ATTRIBUTES,
     Applicant,
+    Assurance,
     Match,
     Outcome,
     SelfieCheck,
@@ -28,7 +29,7 @@ MAX_DEPTH = 6
 
 _TOP_KEYS = frozenset(
     """
-    document transaction_status doc_auth_result failed_alerts passed_alerts image_metrics
+    assurance document transaction_status doc_auth_result failed_alerts passed_alerts image_metrics
     classification_info portrait_match_results passport_check_result http_status
     """.split()
 )
@@ -61,6 +62,7 @@ class DocumentForm:
     """
 
     applicant: Applicant | None = None
+    assurance: Assurance = Assurance.AUTHENTICATED
     outcome: Outcome | None = None
     doc_auth_result: DocAuthResult | None = None
     failed_alerts: tuple[Alert, ...] = ()
@@ -91,6 +93,7 @@ def read_form(content: bytes) -> DocumentForm:
     _alerts(values.get("passed_alerts"), DocAuthResult.PASSED)
     return DocumentForm(
         applicant=_applicant(values.get("document")),
+        assurance=_assurance(values.get("assurance")),
         outcome=_outcome(values.get("transaction_status")),
         doc_auth_result=_doc_auth_result(values.get("doc_auth_result")),
         failed_alerts=_alerts(values.get("failed_alerts"), DocAuthResult.FAILED),
@@ -251,6 +254,14 @@ def _verdict(value: Any) -> bool | None:
     if passed is None:
         raise FormError
     return passed
+
+
+def _assurance(value: Any) -> Assurance:
+    """Return how far the document was checked: all the way, unless the form says otherwise."""
+    try:
+        return Assurance.AUTHENTICATED if value is None else Assurance(_text(value))
+    except ValueError:
+        raise FormError from None
 
 
 def _outcome(value: Any) -> Outcome | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from proofing.plugin import (
+    Assurance,
     Cause,
     DocumentResult,
     Finding,
@@ -64,6 +65,7 @@ class DocumentMock:
         return DocumentResult(
             vendor_name=_NAME,
             outcome=Outcome.PASSED,
+            assurance=Assurance.AUTHENTICATED,
             document_type=assureid.document_type(read.document_type_received),
             applicant=read,
             selfie=_selfie(request),
@@ -91,6 +93,7 @@ def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
     return DocumentResult(
         vendor_name=_NAME,
         outcome=Outcome.REVIEW if form.outcome is Outcome.REVIEW else outcome,
+        assurance=form.assurance,
         document_type=assureid.document_type(form.applicant.document_type_received)
         if form.applicant
         else None,

@@ -7,11 +7,20 @@ from pydantic import TypeAdapter
 
 from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.images import Side
-from proofing.contracts.results import DocumentResult, Finding, FindingCode, Match, Outcome, SelfieCheck
+from proofing.contracts.results import (
+    Assurance,
+    DocumentResult,
+    Finding,
+    FindingCode,
+    Match,
+    Outcome,
+    SelfieCheck,
+)
 
 FULL = DocumentResult(
     vendor_name="acme",
     outcome=Outcome.PASSED,
+    assurance=Assurance.AUTHENTICATED,
     document_type=DocumentType.PASSPORT_CARD,
     applicant=Applicant(first_name="ANNA", height=70),
     findings=(
@@ -26,6 +35,7 @@ FULL = DocumentResult(
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"assurance": "authenticated"},
         {"document_type": "passport"},
         {"applicant": {"first_name": "ANNA"}},
         {"findings": [Finding(code=FindingCode.BLUR)]},
@@ -55,6 +65,11 @@ def test_every_field_survives_a_parked_job():
     adapter = TypeAdapter(DocumentResult)
     written = adapter.dump_python(FULL, mode="json", warnings="error")
     assert adapter.validate_json(json.dumps(written), strict=True) == FULL
-    for name, value in (("selfie", "smiles"), ("document_type", 7), ("findings", [{"code": "moon"}])):
+    for name, value in (
+        ("selfie", "smiles"),
+        ("assurance", "sure"),
+        ("document_type", 7),
+        ("findings", [{"code": "moon"}]),
+    ):
         with pytest.raises(ValueError, match=name):
             adapter.validate_json(json.dumps({**written, name: value}), strict=True)

@@ -9,6 +9,7 @@ from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import LICENSE_TYPES, Applicant, DocumentType
 from proofing.contracts.images import Side
 from proofing.contracts.results import (
+    Assurance,
     Check,
     DocumentResult,
     Finding,
@@ -57,6 +58,7 @@ def answer(**replaced):
     good = DocumentResult(
         vendor_name="v",
         outcome=Outcome.PASSED,
+        assurance=Assurance.AUTHENTICATED,
         document_type=DocumentType.DRIVERS_LICENSE,
         applicant=LICENSE,
     )
@@ -543,6 +545,38 @@ def test_the_passport_check_comes_after_the_attributes(check):
         assert judge(young, marks).reasons == ("dob_min_age",)
     else:
         assert verdict.passed
+
+
+@pytest.mark.parametrize("requires", Assurance)
+@pytest.mark.parametrize("assurance", Assurance)
+def test_a_document_that_was_only_read_passes_where_that_is_enough(assurance, requires):
+    """By default it does not; that comes after what was read, and before the issuer's answer."""
+    result = passport(assurance=assurance)
+    marks = {Side.PASSPORT: "p", Side.SELFIE: "s"}
+    verdict = judge(result, marks, requires=requires)
+    if (assurance, requires) == (Assurance.READ, Assurance.AUTHENTICATED):
+        assert judge(result, marks) == verdict
+        assert verdict.outcome is Outcome.FAILED
+        assert verdict.reasons == ("not_authenticated",)
+        assert verdict.failed_fingerprints == {Side.PASSPORT: "p"}
+        assert not verdict.tips
+        assert verdict.applicant is None
+        refused = replace(result, passport_check=Match.MISMATCH)
+        assert judge(refused, marks).reasons == ("not_authenticated",)
+        assert judge(replace(result, applicant=None), marks).reasons == ("multiple_pii_failures",)
+    else:
+        assert verdict.passed
+
+
+def test_an_adapter_must_say_that_it_authenticated():
+    """Silence is not enough."""
+    silent = DocumentResult(
+        vendor_name="v",
+        outcome=Outcome.PASSED,
+        document_type=DocumentType.DRIVERS_LICENSE,
+        applicant=LICENSE,
+    )
+    assert judge(silent).reasons == ("not_authenticated",)
 
 
 def test_the_state_id_check_comes_last():

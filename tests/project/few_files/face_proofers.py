@@ -2,6 +2,7 @@
 
 from proofing.plugin import (
     Applicant,
+    Assurance,
     DocumentResult,
     DocumentType,
     Outcome,
@@ -33,6 +34,7 @@ class Document:
         return DocumentResult(
             vendor_name="face:document",
             outcome=Outcome.PASSED if has_selfie else Outcome.FAILED,
+            assurance=Assurance.AUTHENTICATED,
             document_type=DocumentType.DRIVERS_LICENSE,
             applicant=_PERSON,
             selfie=SelfieCheck.MATCH if has_selfie else SelfieCheck.NOT_CHECKED,

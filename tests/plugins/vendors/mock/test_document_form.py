@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofing.contracts.images import Side
-from proofing.contracts.results import Match, Outcome, SelfieCheck
+from proofing.contracts.results import Assurance, Match, Outcome, SelfieCheck
 from proofing_mock import standard
 from proofing_mock.assureid import Alert, Classification, DocAuthResult, ImageMetrics
 from proofing_mock.document_form import MAX_FORM_BYTES, FormError, read_form
@@ -94,6 +94,20 @@ def test_no_document_block_means_nothing_was_read(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "assurance"),
+    [
+        ("{}", Assurance.AUTHENTICATED),
+        ("assurance: null", Assurance.AUTHENTICATED),
+        ("assurance: authenticated", Assurance.AUTHENTICATED),
+        ("assurance: read", Assurance.READ),
+    ],
+)
+def test_assurance(text, assurance):
+    """Authenticated, unless the form says that the document was only read."""
+    assert read(text).assurance is assurance
+
+
+@pytest.mark.parametrize(
     ("portrait", "check"),
     [
         ("{FaceMatchResult: Pass, FaceErrorMessage: 'Successful. Liveness: Live'}", SelfieCheck.MATCH),
@@ -151,6 +165,8 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         "1: 2",
         "document: {1: 2}",
         "transaction_status: maybe",
+        "assurance: sure",
+        "assurance: [read]",
         "transaction_status: 1",
         "doc_auth_result: passed",
         "doc_auth_result: [Passed]",

@@ -11,6 +11,7 @@ from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import (
+    Assurance,
     Finding,
     FindingCode,
     Match,
@@ -233,6 +234,7 @@ async def test_real_images_read_as_the_standard_applicant():
         assert result.passed
         assert result.applicant == standard.LICENSE
         assert result.document_type is DocumentType.DRIVERS_LICENSE
+        assert result.assurance is Assurance.AUTHENTICATED
         assert result.findings == ()
         assert result.selfie is SelfieCheck.NOT_CHECKED
         assert result.passport_check is Match.NOT_CHECKED
@@ -422,6 +424,12 @@ async def test_classes_that_are_not_accepted(seen, accepted):
 async def test_document_types(text, kind):
     """In our words; what is none of them is another type."""
     assert (await document(f"document: {{document_type_received: {text}}}")).document_type is kind
+
+
+async def test_a_document_that_was_only_read():
+    """The form says so."""
+    assert (await document("document: {}")).assurance is Assurance.AUTHENTICATED
+    assert (await document("{document: {}, assurance: read}")).assurance is Assurance.READ
 
 
 def refused(**statuses):
