@@ -237,7 +237,7 @@ class StateIDResult(VendorResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneResult(VendorResult):
-    """Whether the phone number belongs to the applicant (historic name of that check)."""
+    """Whether the phone number belongs to the applicant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +245,6 @@ class DeviceResult(VendorResult):
     """The fraud score of browser session and IP address."""
 
     review_status: ReviewStatus
-    session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

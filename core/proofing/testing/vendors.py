@@ -320,7 +320,7 @@ class ResolutionProoferContract(ProoferContract):
 
 
 class PhoneProoferContract(ProoferContract):
-    """What address (phone) proofers keep."""
+    """What phone proofers keep."""
 
     kind = ProoferKind.PHONE
 
