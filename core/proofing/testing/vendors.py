@@ -206,11 +206,11 @@ class ProoferContract:
             assert not leaks, f"a URL holds {leaks}; URLs are logged by everyone on the way"
 
     async def test_no_is_a_result(self) -> None:
-        """The vendor's no is an answer, not an error."""
+        """The vendor's no is an answer, and no error; nor is it a review, which nobody decided."""
         canary = Canary()
         result, _vendor = await self.ask(self.answer_no, self.question_no(canary), canary=canary)
         assert isinstance(result, VendorResult), f"no result but {type(result).__name__}"
-        assert result.outcome in {Outcome.FAILED, Outcome.REVIEW}
+        assert result.outcome is Outcome.FAILED, f"the vendor's no is read as {result.outcome.value}"
 
     async def test_missing_attributes_are_typed(self) -> None:
         """An applicant of whom nothing is known is a result or a typed error."""
@@ -297,9 +297,10 @@ class ProoferContract:
             return str(error)
         if case is None or not isinstance(result, VendorResult) or result.outcome is Outcome.UNKNOWN:
             return None
-        if case in {f"status {status}" for status in self.statuses_that_say_no} and not result.passed:
+        statuses = {f"status {status}" for status in self.statuses_that_say_no}
+        if case in statuses and result.outcome is Outcome.FAILED:
             return None
-        return f"read as {'a yes' if result.passed else 'a no'}"
+        return f"read as {result.outcome.value}"
 
     async def _count(self) -> int:
         """Return how many requests a good flow takes."""

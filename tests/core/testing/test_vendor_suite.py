@@ -259,6 +259,14 @@ async def run(monkeypatch, proofer, **replaced) -> str:
     return "\n".join(complaints)
 
 
+class Defers(GoodVendor):
+    """Has a person look at what the vendor has decided."""
+
+    def result(self, passed: bool, body: Any) -> Any:
+        """Take a no for an open question."""
+        return replace(super().result(passed, body), outcome=Outcome.PASSED if passed else Outcome.REVIEW)
+
+
 @pytest.mark.parametrize("proofer", [GoodVendor, Threads])
 async def test_good_adapters_pass(monkeypatch, proofer):
     """Nothing to complain of, in any shape."""
@@ -271,9 +279,9 @@ async def test_good_adapters_pass(monkeypatch, proofer):
         (Logs, "the logs hold ['last_name (plain)']"),
         (LogsElsewhere, "the logs hold ['ssn (plain)']"),
         (PutsIntoURL, "a URL holds ['ssn (plain)']"),
-        (Trusts, "200 with empty: read as a yes"),
+        (Trusts, "200 with empty: read as passed"),
         (Fails, "no answer: ResolutionResult"),
-        (Fails, "200 with an empty list: read as a no"),
+        (Fails, "200 with an empty list: read as failed"),
         (Stumbles, "a foreign KeyError escaped"),
         (Quotes, "a VendorError holds"),
         (Drags, "drags a ValueError along"),
@@ -281,6 +289,7 @@ async def test_good_adapters_pass(monkeypatch, proofer):
         (Invents, "SSN4 is not an attribute"),
         (Mumbles, "dict is not ResolutionResult"),
         (Strays, "no result but VendorError"),
+        (Defers, "the vendor's no is read as review"),
     ],
 )
 async def test_each_bad_adapter_is_found(monkeypatch, proofer, complaint):
@@ -297,7 +306,7 @@ async def test_a_status_may_say_no(monkeypatch):
         def read(self, response: Any, request: Any) -> Any:
             return self.result(False, {}) if response.status == 404 else super().read(response, request)
 
-    assert "status 404: read as a no" in await run(monkeypatch, NotFound)
+    assert "status 404: read as failed" in await run(monkeypatch, NotFound)
     monkeypatch.setattr(Suite, "statuses_that_say_no", frozenset({404}))
     assert await run(monkeypatch, NotFound) == ""
 
