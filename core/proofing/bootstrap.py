@@ -42,7 +42,13 @@ from proofing.registry.backends import (
     make_backend,
     open_backend,
 )
-from proofing.registry.plugins import BACKEND_HOOKS, InstalledPlugins, PluginManager, secret_reader
+from proofing.registry.plugins import (
+    BACKEND_HOOKS,
+    InstalledPlugins,
+    PluginManager,
+    plugin_names,
+    secret_reader,
+)
 from proofing.routing.router import Router, validate_vendors, vendor_problems
 from proofing.routing.shared_limits import VendorBudgets
 from proofing.sessions.uploads import UploadSlots
@@ -51,7 +57,6 @@ from proofing.settings.layers import DEFAULT_BLOCK
 from proofing.settings.values import decode_key
 
 _logger = get_logger(__name__)
-_NAMES_RULE = 'must be a list of names, such as ["huey", "mock"]'
 #: Settings keys of the backends that `start` opens.
 _BACKENDS = ("queue", "result_store", "image_store", "key_service")
 #: Settings that have no default; the secret store brings them.
@@ -390,14 +395,6 @@ def with_sources(problems: Sequence[Problem], layers: Layers) -> list[Problem]:
     return [
         problem for problem in found if not (problem.rule.startswith("unknown key") and problem.key in others)
     ]
-
-
-def plugin_names(layers: Layers) -> list[str]:
-    """Return the plugins to load, before the schema has checked them."""
-    names = layers.get("plugins", Settings.model_fields["plugins"].default)
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise ConfigurationError([Problem(layers.origin(["plugins"]), "plugins", _NAMES_RULE)])
-    return list(names)
 
 
 def _reread(

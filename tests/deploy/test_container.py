@@ -196,9 +196,12 @@ def roles(example):
             name: text for name, text in variables().items() if name not in {"PATH", "PROOFING_SETTINGS"}
         }
         image |= {f"PROOFING_{one.upper()}_PROBE_PORT": str(probe) for one, probe in probes.items()}
+        environ = example.variables("staging", **image, PROOFING_PUBLIC_URL=url)
+        # What it would measure could not be written either, and coverage.py would print that.
+        environ.pop("COVERAGE_PROCESS_CONFIG", None)
         return start_process(
             [sys.executable, "-m", "proofing.cli", *words],
-            env=example.variables("staging", **image, PROOFING_PUBLIC_URL=url),
+            env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             preexec_fn=forbid_files,

@@ -201,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--deep", action="store_true", help="also make, verify and delete one real upload")
     settings = printing("settings", "inspection:settings", "Print the effective settings, secrets masked.")
     settings.add_argument("--reference", action="store_true", help="print the reference of all settings")
-    printing("plugins", "inspection:plugins", "List the installed plugins and what they offer.")
+    printing("plugins", "plugins:plugins", "List the installed plugins and what they offer.")
     printing("hosts", "hosts:hosts", "Print the hosts that vendors in the settings may call.")
     explain = printing("explain", "inspection:explain", "Explain which vendor a person or attempt gets.")
     explain.add_argument("discriminator", type=_reference, help="the person's reference or the attempt's id")

@@ -9,9 +9,9 @@ import json
 from pydantic import SecretStr
 
 from proofing.base.errors import ConfigurationError
-from proofing.bootstrap import plugin_names, with_sources
+from proofing.bootstrap import with_sources
 from proofing.crypto.encryption import KEY_BYTES
-from proofing.registry.plugins import PluginManager
+from proofing.registry.plugins import PluginManager, plugin_names
 from proofing.routing.router import vendor_hosts, vendor_problems
 from proofing.settings import Layers, Settings, read_layers, validate_settings
 

@@ -1,4 +1,4 @@
-"""`proofing check`, `settings`, `plugins` and `explain`: look, and change nothing."""
+"""`proofing check`, `settings` and `explain`: look, and change nothing."""
 
 import argparse
 import json
@@ -9,12 +9,11 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
-from proofing.bootstrap import Configuration, configure, make_backends, plugin_names, with_sources
+from proofing.bootstrap import Configuration, configure, make_backends, with_sources
 from proofing.cli.startup import check_logs
 from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import check_backends
-from proofing.registry.plugins import PluginManager
-from proofing.settings import Layers, Settings, read_layers
+from proofing.settings import Layers, Settings
 
 _MASK = "********"
 #: The end of the reference.
@@ -128,22 +127,6 @@ async def settings(options: argparse.Namespace) -> int:
         for row in rows:
             print(f"{row['key']:<{width}}  {row['value']}  # {row['source']}")
     return 0
-
-
-async def plugins(options: argparse.Namespace) -> int:
-    """List the plugins."""
-    layers = read_layers()
-    manager = PluginManager(plugin_names(layers))
-    if options.json:
-        print(json.dumps([asdict(report) for report in manager.reports]))
-    else:
-        for report in manager.reports:
-            state = report.problem or ("enabled" if report.enabled else "installed, not enabled")
-            origin = f"{report.distribution} {report.version}" if report.distribution else "-"
-            print(f"{report.name:<12} {origin}  {state}")
-            for offer in report.offers:
-                print(f"{'':<12}   {offer}")
-    return 1 if manager.problems() else 0
 
 
 async def explain(options: argparse.Namespace) -> int:

@@ -31,6 +31,7 @@ from proofing.settings import Layers, Settings, parse_settings
 BackendT = TypeVar("BackendT")
 
 _logger = get_logger(__name__)
+_NAMES_RULE = 'must be a list of names, such as ["huey", "mock"]'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,18 @@ def find_installed() -> InstalledPlugins:
             origin = origins[entry.dist]
         found.setdefault(entry.name, []).append(InstalledPlugin(entry, *origin))
     return found
+
+
+def plugin_names(layers: Layers) -> list[str]:
+    """Return the plugins to load, before the schema has checked them.
+
+    Raises:
+        ConfigurationError: the settings name something else than a list of names.
+    """
+    names = layers.get("plugins", Settings.model_fields["plugins"].default)
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError([Problem(layers.origin(["plugins"]), "plugins", _NAMES_RULE)])
+    return list(names)
 
 
 @dataclass(slots=True)

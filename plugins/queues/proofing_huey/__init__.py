@@ -56,6 +56,9 @@ def proofing_queues() -> Sequence["BackendDescriptor[Queue]"]:
 
 def _make_queue(settings: HueySettings, context: BackendContext) -> "Queue":
     """Build the queue, importing Huey and the storage's library only now."""
-    from proofing_huey.backend import HueyQueue  # noqa: PLC0415 - as the docstring says
+    from proofing_huey.lean_import import import_huey  # noqa: PLC0415 - as the docstring says
+
+    import_huey(settings.storage)
+    from proofing_huey.backend import HueyQueue  # noqa: PLC0415 - imports what else it finds of Huey
 
     return HueyQueue(settings, context.secret, context.old_secrets)

@@ -10,8 +10,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from huey import storage as huey_storage
 from huey.storage import PriorityRedisStorage
+from redis import ConnectionError as RedisConnectionError
 from redis import ConnectionPool, Redis
+from redis import TimeoutError as RedisTimeoutError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -31,9 +34,15 @@ _PREFIX = "proofing.huey."
 #: Members of a queue begin with the time at which they were kept.
 _STAMP_BYTES = 8
 
+# Huey lacks them where it was imported for another storage first.
+huey_storage.ConnectionPool, huey_storage.Redis = ConnectionPool, Redis
+huey_storage.ConnectionError, huey_storage.TimeoutError = RedisConnectionError, RedisTimeoutError
+
 
 class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
     """Huey's storage on a sorted set."""
+
+    redis_client = Redis
 
     def __init__(self, name: str, pool: ConnectionPool) -> None:
         """Use connections of *pool* for the queue *name*."""

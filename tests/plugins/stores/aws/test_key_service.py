@@ -27,9 +27,9 @@ async def service(kms: KMSServer, aws: Any) -> AsyncIterator[KMSKeyService]:
 async def test_old_keys_stay_readable_when_the_alias_moves_on(kms: KMSServer, aws: Any) -> None:
     """200 messages under the old key, 200 under the new one: all open, on both sides of the change (S3)."""
     old_key = kms.create_key("alias/rotating")
-    service = KMSKeyService(
-        aws.settings(kms_endpoint_url=kms.url, kms_key_id="alias/rotating"), environment="test"
-    )
+    # 400 calls at once wait for few threads, and for a stand-in that answers one after the other.
+    settings = aws.settings(kms_endpoint_url=kms.url, kms_key_id="alias/rotating", kms_deadline_seconds=60.0)
+    service = KMSKeyService(settings, environment="test")
     await service.open()
     before = await asyncio.gather(*(service.generate(CONTEXT) for _ in range(200)))
     new_key = kms.create_key("alias/next")
