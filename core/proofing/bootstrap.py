@@ -27,6 +27,7 @@ from proofing.base.logs import get_logger, log
 from proofing.contracts.hooks import BackendContext
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.queues import Capability
+from proofing.contracts.results import Assurance
 from proofing.contracts.stores import Secrets, SecretStore
 from proofing.crypto.encryption import KeyRing, Sealer
 from proofing.crypto.fips import fips_problems
@@ -390,6 +391,9 @@ def _settings_problems(layers: Layers, settings: Settings, plugins: PluginManage
     ]
     if is_production and not settings.public_url.startswith("https://"):
         problems.append(Problem(layers.origin(["public_url"]), "public_url", "must be https in production"))
+    if is_production and settings.document_requires is not Assurance.AUTHENTICATED:
+        rule = "must be authenticated in production"
+        problems.append(Problem(layers.origin(["document_requires"]), "document_requires", rule))
     if is_production and settings.trusted_proxies == ():
         # Behind a proxy that is not named, everybody would have one address, and share its limits.
         rule = "must name the proxies in front of the web process in production, or be 0 for none"

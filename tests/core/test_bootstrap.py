@@ -78,6 +78,20 @@ def test_an_environment_marked_as_production_is_held_to_its_rules(
     output = capsys.readouterr().err
     for key in ("secret_store", "result_store", "public_url", "document_vendor", "trusted_proxies"):
         assert f": {key}: " in output, key
+    assert "document_requires" not in output
+
+
+@pytest.mark.parametrize("name", ["production", "staging"])
+def test_documents_that_were_only_read_are_not_for_production(settings_file, monkeypatch, capsys, name):
+    """Elsewhere they may do."""
+    path = settings_file(document_requires="read")
+    blocks = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**blocks, name: {"partner_name": "s"}}))
+    monkeypatch.setenv("PROOFING_SETTINGS", str(path))
+    monkeypatch.setenv("PROOFING_ENV", name)
+    assert main(["check"]) == (78 if name == "production" else 0)
+    refused = ": document_requires: must be authenticated in production" in capsys.readouterr().err
+    assert refused is (name == "production")
 
 
 @pytest.mark.parametrize(

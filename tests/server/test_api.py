@@ -20,12 +20,14 @@ from proofing.base.errors import EncryptionError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.circumstances import CIRCUMSTANCES
 from proofing.contracts.images import Side
-from proofing.contracts.results import ProoferKind
+from proofing.contracts.records import JobKind
+from proofing.contracts.results import Outcome, ProoferKind
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.data_keys import Purpose
 from proofing.sessions.uploads import SLOT_LIFE_SECONDS
 from proofing.testing.images import make_jpeg, make_png
 from proofing_server.compression import unmask
+from proofing_server.job_status import Stage
 
 IMAGES = {"front": make_jpeg(), "back": make_png()}
 
@@ -593,6 +595,20 @@ def test_openapi_names_every_endpoint(site_routes):
         if method in ("get", "post", "put")
     }
     assert pairs == site_routes
+
+
+def test_openapi_has_the_words_of_the_code():
+    """A client that is generated from it gets every value that the API sends, and no other."""
+    described = yaml.safe_load((Path(proofing_server.__file__).parent / "openapi.yaml").read_text())
+    schemas = described["components"]["schemas"]
+    job = schemas["Job"]["properties"]
+    for words, kind in (
+        (job["kind"], JobKind),
+        (job["state"], Stage),
+        (job["outcome"], Outcome),
+        (schemas["Side"], Side),
+    ):
+        assert sorted(words["enum"]) == sorted(kind)
 
 
 @pytest.fixture

@@ -159,6 +159,7 @@ if TYPE_CHECKING:
     from proofing_$name import ${title}Settings
 
 _NAME = "$name:resolution"
+# Outcome.REVIEW, if $title can answer that it could not decide: neither a yes nor a no.
 _OUTCOMES = {"match": Outcome.PASSED, "no_match": Outcome.FAILED}
 _MATCHES = {"match": Match.MATCH, "mismatch": Match.MISMATCH, "unknown": Match.UNAVAILABLE}
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
+from proofing.contracts.applicant import DocumentType
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Circumstances:
@@ -58,9 +60,9 @@ class Wanted:
     """What a document proofer's answer is to be about.
 
     Attributes:
-        document_types: that are accepted, in the words of `proofing.contracts.applicant.DOCUMENT_TYPES`.
+        document_types: that are accepted.
         selfie: whether a selfie is compared with the document.
     """
 
-    document_types: frozenset[str] = frozenset()
+    document_types: frozenset[DocumentType] = frozenset()
     selfie: bool = False

@@ -10,6 +10,7 @@ from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
 
 NO_VENDOR = "no_phone_vendor"
+#: The timer's name in the logs of the original system; ``phone`` is the pre-check of the resolution job.
 _STEP = "address"
 
 

@@ -98,7 +98,7 @@ class _Resolution:
         if planned is not None:
             return planned
         check = await self._ask(ProoferKind.STATE_ID, about, "state_id")
-        return bypass_error(check, self._settings.state_id_bypass_codes)
+        return bypass_error(check, self._settings.state_id_bypass_causes)
 
     async def phone_precheck(
         self, residential: Check[ResolutionResult], resolution: Check[ResolutionResult]

@@ -22,6 +22,8 @@ from proofing.testing.vendor_fakes import make_process
 
 #: Codes are short and hold no free text.
 _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+#: Vendors give their checks names of several words.
+_FINDING = re.compile(r"[A-Za-z0-9_.:/ -]{1,64}")
 #: These write whole URLs; in a real process they are off.
 _SWITCHED_OFF = frozenset({"httpx", "httpcore", "urllib3", "aiohttp", "asyncio"})
 #: Names of attributes that are not the applicant's own.
@@ -146,5 +148,8 @@ def check_result(result: VendorResult, wanted: type[VendorResult], canary: Canar
     )
     assert not leaks, f"the result holds {leaks}"
     if isinstance(result, DocumentResult):
-        leaks = canary.find_leaks(repr(result.applicant))
-        assert not leaks, f"the applicant prints {leaks}"
+        for finding in result.findings:
+            named = finding.vendor_code
+            assert named is None or _FINDING.fullmatch(named), "the vendor's name of a finding is free text"
+        leaks = canary.find_leaks(repr((result.applicant, result.findings)))
+        assert not leaks, f"the applicant or a finding prints {leaks}"

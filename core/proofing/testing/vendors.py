@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 import httpx
 
 from proofing.base.errors import Cause, PluginError, VendorError
-from proofing.contracts.applicant import ATTRIBUTES, DOCUMENT_TYPES, JURISDICTIONS, Applicant
+from proofing.contracts.applicant import ACCEPTED_TYPES, ATTRIBUTES, JURISDICTIONS, Applicant, DocumentType
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances, Wanted
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.results import (
@@ -42,6 +42,7 @@ from proofing.contracts.results import (
     ReviewStatus,
     VendorResult,
 )
+from proofing.rules.document_errors import OUTWEIGHED
 from proofing.rules.documents import required_sides
 from proofing.rules.image_check import inspect_image
 from proofing.testing.canary import Canary
@@ -217,11 +218,11 @@ class ProoferContract:
             assert not leaks, f"a URL holds {leaks}; URLs are logged by everyone on the way"
 
     async def test_no_is_a_result(self) -> None:
-        """The vendor's no is an answer, not an error."""
+        """The vendor's no is an answer, and no error; nor is it a review, which nobody decided."""
         canary = Canary()
         result, _vendor = await self.ask(self.answer_no, self.question_no(canary), canary=canary)
         assert isinstance(result, VendorResult), f"no result but {type(result).__name__}"
-        assert result.outcome in {Outcome.FAILED, Outcome.REVIEW}
+        assert result.outcome is Outcome.FAILED, f"the vendor's no is read as {result.outcome.value}"
 
     async def test_missing_attributes_are_typed(self) -> None:
         """An applicant of whom nothing is known is a result or a typed error."""
@@ -308,9 +309,10 @@ class ProoferContract:
             return str(error)
         if case is None or not isinstance(result, VendorResult) or result.outcome is Outcome.UNKNOWN:
             return None
-        if case in {f"status {status}" for status in self.statuses_that_say_no} and not result.passed:
+        statuses = {f"status {status}" for status in self.statuses_that_say_no}
+        if case in statuses and result.outcome is Outcome.FAILED:
             return None
-        return f"read as {'a yes' if result.passed else 'a no'}"
+        return f"read as {result.outcome.value}"
 
     async def _count(self) -> int:
         """Return how many requests a good flow takes."""
@@ -331,7 +333,7 @@ class ResolutionProoferContract(ProoferContract):
 
 
 class PhoneProoferContract(ProoferContract):
-    """What address (phone) proofers keep."""
+    """What phone proofers keep."""
 
     kind = ProoferKind.PHONE
 
@@ -371,16 +373,19 @@ class DocumentProoferContract(ProoferContract):
                 side: inspect_image(make_jpeg(comment=f"{side} {canary.seed}".encode()))
                 for side in required_sides(passport=False, selfie=self.descriptor().needs_selfie)
             },
-            wanted=Wanted(document_types=DOCUMENT_TYPES, selfie=self.descriptor().needs_selfie),
+            wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=self.descriptor().needs_selfie),
             circumstances=_KNOWN.select(self.descriptor().needs),
         )
 
     async def test_yes_tells_what_was_read(self) -> None:
-        """A passed document has an applicant, whose printing is redacted."""
+        """A passed document has a type and an applicant, and no finding that makes its yes a no."""
         result, _vendor = await self.ask()
         assert isinstance(result, DocumentResult)
         assert result.applicant is not None
         assert result.applicant.reveal()
+        assert result.document_type not in {None, DocumentType.OTHER}, "no type that is accepted"
+        against = [finding.code for finding in result.findings if finding.code not in OUTWEIGHED]
+        assert not against, f"a yes with {against} is judged as a no; leave out what it outweighs"
 
 
 def _after(step: int, good: Answer, hostile: Answer) -> Answer:

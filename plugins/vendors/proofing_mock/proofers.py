@@ -211,7 +211,6 @@ class DeviceMock:
             reasons=() if status is ReviewStatus.PASS else (f"device_{status.value}",),
             transaction_id="ddp-mock-transaction-id-123",
             review_status=status,
-            session_id=request.circumstances.device_session_id,
         )
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from proofing.base.errors import EncryptionError
-from proofing.contracts.applicant import DOCUMENT_TYPES, Applicant
+from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances
 from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.images import Side
@@ -130,7 +130,7 @@ async def test_a_document_vendor_gets_what_was_typed_before(jobs):
     (request,) = seen
     assert request.applicant == Applicant(email=CANARY.applicant.email, uuid=PERSON.reference)
     assert known(request.circumstances) == {"locale", "consented_at"}
-    assert request.wanted.document_types == DOCUMENT_TYPES
+    assert request.wanted.document_types == ACCEPTED_TYPES
     assert not request.wanted.selfie
 
 

@@ -15,9 +15,10 @@ from proofing.plugin import (
     Because,
     Cause,
     DeviceResult,
-    DocAuthResult,
     DocumentResult,
     Expired,
+    Finding,
+    FindingCode,
     Leave,
     Outcome,
     Pending,
@@ -41,10 +42,10 @@ _NAME = "mock:hosted"
 #: States in which the person has something to do.
 _WITH_PERSON = frozenset({"open", "started"})
 _APPROVED = "approved"
-#: What the other decisions come to, for all kinds, for documents and for devices.
+#: What the other decisions come to, for all kinds, and for devices.
 _DECISIONS = {
-    "declined": (Outcome.FAILED, DocAuthResult.FAILED, ReviewStatus.REJECT),
-    "review": (Outcome.REVIEW, DocAuthResult.CAUTION, ReviewStatus.REVIEW),
+    "declined": (Outcome.FAILED, ReviewStatus.REJECT),
+    "review": (Outcome.REVIEW, ReviewStatus.REVIEW),
 }
 
 
@@ -140,10 +141,10 @@ def _as_decided(answer: VendorResult, decision: str) -> VendorResult:
     """Return *answer* as the vendor decided."""
     if decision == _APPROVED:
         return answer
-    outcome, document, device = _DECISIONS[decision]
+    outcome, device = _DECISIONS[decision]
     refused = replace(answer, outcome=outcome, attributes={}, reasons=(f"vendor_{decision}",))
-    if isinstance(refused, DocumentResult):
-        return replace(refused, doc_auth_result=document)
+    if isinstance(refused, DocumentResult) and outcome is Outcome.FAILED:
+        return replace(refused, findings=(Finding(code=FindingCode.NOT_GENUINE, vendor_code=decision),))
     if isinstance(refused, DeviceResult):
         return replace(refused, review_status=device)
     if isinstance(refused, ResolutionResult | StateIDResult):

@@ -32,7 +32,7 @@ class TestResolution(ResolutionProoferContract):
         return replace(request, applicant=request.applicant.merge({"ssn": "123456789"}))
 
 
-class TestAddress(PhoneProoferContract):
+class TestPhone(PhoneProoferContract):
     """The mock phone check."""
 
     plugin = "proofing_mock"
@@ -90,7 +90,7 @@ class TestPollingResolution(TestResolution):
     section: ClassVar = {"polling_seconds": 0}
 
 
-class TestPollingAddress(TestAddress):
+class TestPollingPhone(TestPhone):
     """The mock phone check that answers later."""
 
     proofer_name = "mock:polling"

@@ -27,7 +27,7 @@ from proofing.contracts.continuation import (
     Returned,
 )
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.results import DocAuthResult, Outcome, ProoferKind, ReviewStatus
+from proofing.contracts.results import Outcome, ProoferKind, ReviewStatus
 from proofing.contracts.webhooks import Incoming, NotAuthenticError
 from proofing.testing.canary import Canary
 from proofing.testing.processes import free_port
@@ -205,7 +205,9 @@ async def test_other_decisions(world, kind, decision, outcome):
     await world.choose(pending, result=decision)
     result = await resume(Returned())
     assert (result.outcome, result.reasons) == (outcome, (f"vendor_{decision}",))
-    assert getattr(result, "doc_auth_result", None) is not DocAuthResult.PASSED
+    assert bool(getattr(result, "findings", ())) is (
+        (kind, outcome) == (ProoferKind.DOCUMENT, Outcome.FAILED)
+    )
     assert getattr(result, "review_status", None) is not ReviewStatus.PASS
     assert not getattr(result, "verified_attributes", ())
 
