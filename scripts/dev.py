@@ -113,8 +113,9 @@ def _set_up(wanted: Sequence[str]) -> None:
         _run(str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
         uv = str(BIN / "uv")
     print("Installing what uv.lock names …", flush=True)
-    # --inexact: uv itself lives in this environment, and would remove itself.
-    _run(uv, "sync", "--quiet", "--frozen", "--inexact", *wanted)
+    # --inexact: uv itself lives in this environment, and would remove itself. What is not compiled here is
+    # compiled by each of the hundreds of processes that tests start.
+    _run(uv, "sync", "--quiet", "--frozen", "--inexact", "--compile-bytecode", *wanted)
     kept = [line for line in made if line.startswith(lock.hexdigest())]
     STAMP.write_text("\n".join([*kept, stamp]))
 
@@ -131,9 +132,10 @@ def _end_with_parent() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables for children: never another interpreter, and our commands first."""
+    """Return the variables for children: no other interpreter, our commands first, modules kept compiled."""
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(VENV), "PATH": path}
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(VENV), "PATH": path}
 
 
 def _run(*command: str) -> None:
