@@ -113,9 +113,8 @@ def _set_up(wanted: Sequence[str]) -> None:
         _run(str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
         uv = str(BIN / "uv")
     print("Installing what uv.lock names …", flush=True)
-    # --inexact: uv itself lives in this environment, and would remove itself. What is not compiled here is
-    # compiled by each of the hundreds of processes that tests start.
-    _run(uv, "sync", "--quiet", "--frozen", "--inexact", "--compile-bytecode", *wanted)
+    # --inexact: uv itself lives in this environment, and would remove itself.
+    _run(uv, "sync", "--quiet", "--frozen", "--inexact", *wanted)
     kept = [line for line in made if line.startswith(lock.hexdigest())]
     STAMP.write_text("\n".join([*kept, stamp]))
 
