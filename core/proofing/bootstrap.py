@@ -126,8 +126,6 @@ async def configure(
     except ConfigurationError as error:
         problems += error.problems
         _add_placeholder(layers)
-    else:
-        _add_derived_secrets(layers, plugins)
     problems += plugins.read_sections(layers)
     settings, more = _judge(layers, plugins)
     problems += more
@@ -431,20 +429,6 @@ def _add_placeholder(layers: Layers) -> None:
     """Put keys in the place of missing ones, so that the rest can be judged; the start has failed already."""
     missing = {key: "00" * 32 for key in _SECRET_KEYS if layers.get(key) is None}
     layers.add(missing, "secret store")
-
-
-def _add_derived_secrets(layers: Layers, plugins: PluginManager) -> None:
-    """Set what plugins have derived from the application's key where nobody set it; never in production."""
-    text = layers.get("session_encryption_key")
-    key = decode_key(text) if isinstance(text, str) else None
-    if key is None or layers.is_production:
-        return
-    secret = secret_reader(lambda: key, "settings")
-    for name, schema in plugins.schemas.items():
-        missing = [field for field in schema.derived_secrets if layers.value([name, field]) is None]
-        if missing and isinstance(layers.get(name) or {}, Mapping):
-            derived = {field: secret(f"{name}.{field}").hex() for field in missing}
-            layers.add({name: derived}, "derived from session_encryption_key")
 
 
 def with_sources(problems: Sequence[Problem], layers: Layers) -> list[Problem]:

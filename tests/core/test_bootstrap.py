@@ -683,32 +683,6 @@ async def test_a_secret_store_has_no_secret_yet(settings_file):
     assert replace(later).role == "cli"
 
 
-async def test_secrets_of_stand_ins_are_derived(settings_file):
-    """From the application's key: the same in every process, another for each name; what is set stays."""
-    given = "x" * 32
-    path = settings_file(mock={"hosted_webhook_secret": given})
-    found = [
-        (await bootstrap.configure(path, {"PROOFING_ENV": "test"})).plugins.sections["mock"] for _ in range(2)
-    ]
-    assert found[0] == found[1]
-    secrets = [getattr(found[0], name).get_secret_value() for name in sorted(found[0].derived_secrets)]
-    assert len(set(secrets)) == 3
-    assert given in secrets
-    assert not any(secret in repr(found[0]) for secret in secrets)
-
-
-@pytest.mark.parametrize("section", [None, 5])
-async def test_a_section_that_is_no_map_is_reported_as_before(settings_file, section):
-    """None is an empty one; anything else is refused, and no derived secret takes its place."""
-    path = settings_file(mock=section)
-    if section is None:
-        configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
-        assert configuration.plugins.sections["mock"].hosted_api_key is not None
-        return
-    with pytest.raises(ConfigurationError, match="mock: must be a map of settings"):
-        await bootstrap.configure(path, {"PROOFING_ENV": "test"})
-
-
 def test_the_process_protects_what_it_holds():
     """Files are private, and no core is dumped."""
     import resource  # noqa: PLC0415 - does not exist on Windows

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.continuation import Again, Event, EventKind, Exchange, Leave
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import ProoferKind
@@ -268,3 +269,31 @@ async def test_a_wallet_posts_by_itself(site):
     assert (await wallet.post(f"/answers/{question_id}", content=b"x" * 1_100_000)).status_code == 413
     await browser.get("/verify/wait")
     assert browser.path == "/phone"
+
+
+async def test_a_vendor_that_is_down_sends_nobody_away_again(site):
+    """Somebody who is back waits until the vendor has said what is missing; then the page leads there."""
+    down = VendorError(Cause.UNREACHABLE, "down", vendor_name="mock")
+    browser, _vendor = await send_away(site, away(), down, down, away())
+    await browser.get(f"/return/{way_back(site)}")
+    for stage in ("in_progress", "in_progress", "away"):
+        await site.queue.release()
+        await browser.get("/verify/wait")
+        assert f'data-stage="{stage}"' in browser.page.text
+
+
+async def test_somebody_who_comes_back_while_the_vendor_is_asked(site):
+    """What was asked before says nothing about that: the page waits for the run that follows at once."""
+    browser, vendor = await send_away(site, away(), away(), YES[ProoferKind.RESOLUTION])
+    await post_event(site)
+    question, resume = way_back(site), vendor.resume
+
+    async def meanwhile(*arguments):
+        await browser.get(f"/return/{question}")
+        return await resume(*arguments)
+
+    vendor.resume = meanwhile
+    await site.queue.release()
+    vendor.resume = resume
+    await browser.get("/verify/wait")
+    assert 'data-stage="in_progress"' in browser.page.text

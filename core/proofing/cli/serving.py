@@ -102,14 +102,14 @@ async def stand_in(options: argparse.Namespace) -> int:
         proofers = configuration.plugins.proofers.values()
         found = [one for one in proofers if one.descriptor.name == options.vendor]
         loaded = next((one for one in found if one.descriptor.stand_in is not None), None)
-        if loaded is None or loaded.descriptor.stand_in is None:
+        if loaded is None:
             rule = f"no enabled plugin plays a vendor {options.vendor}"
             raise ConfigurationError([Problem("command line", "vendor", rule)])
         stop = asyncio.Event()
         stop_on_signals(stop)
         if options.with_parent:
             stop_with_parent(stop, kill_after_seconds=_END_SECONDS)
-        await loaded.descriptor.stand_in(loaded.settings, configuration.settings.public_url, stop)
+        await loaded.play(stop)
     return 0
 
 

@@ -1,6 +1,6 @@
 """What a plugin's settings are made of: their base, and certificates for its connections."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -8,16 +8,9 @@ _PEM = r"(?s)^(-----BEGIN .*|/.+)$"
 
 
 class PluginSettings(BaseModel):
-    """Base of a plugin's settings: frozen, strict, unknown keys refused. Secrets are `pydantic.SecretStr`.
-
-    Attributes:
-        derived_secrets: names of fields whose secret is derived from the application's key where it is not
-            set, except in production: what a vendor's stand-in on this machine shares with its adapter.
-    """
+    """Base of a plugin's settings: frozen, strict, unknown keys refused. Secrets are `pydantic.SecretStr`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-    derived_secrets: ClassVar[frozenset[str]] = frozenset()
 
 
 class TLSSettings(PluginSettings):

@@ -270,8 +270,8 @@ class ProoferDescriptor:
             where they carry `ProofingContext.question_id`, or there are none.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
-        stand_in: serves what plays the vendor on this machine, until an event is set; gets the plugin's
-            settings and the product's public URL. `proofing run` starts it alongside when the settings name
+        stand_in: serves what plays the vendor on this machine, until an event is set; gets what `make` gets,
+            and so the same secrets. `proofing run` starts it alongside when the settings name
             this proofer, and nothing starts it in production. None for a vendor of its own.
         maturity: how far it can be trusted.
     """
@@ -291,5 +291,5 @@ class ProoferDescriptor:
     continues: frozenset[type[Again] | type[Exchange] | type[Leave]] = frozenset()
     webhook: str | None = None
     idempotent: bool = False
-    stand_in: Callable[[Any, str, asyncio.Event], Awaitable[None]] | None = None
+    stand_in: Callable[[Any, ProcessContext, asyncio.Event], Awaitable[None]] | None = None
     maturity: Maturity = Maturity.DOCUMENTED

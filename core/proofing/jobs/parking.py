@@ -50,7 +50,7 @@ class Parker:
         waiting = [(question, question.waiting) for question in run.questions.waiting if question.waiting]
         first, due_at = min(((one, held.due_at) for one, held in waiting), key=lambda one: one[1])
         until = max(held.pending.expires_at for _question, held in waiting)
-        page = next((one for one, held in waiting if not isinstance(held.pending.then, Again)), None)
+        page = next((one for one, held in waiting if held.needs_person), None)
         try:
             early = await self._deadlines.retry_while_unavailable(lambda: self._open_ways_back(run, until))
             sealed = await self._deadlines.retry_while_unavailable(
@@ -61,7 +61,7 @@ class Parker:
                     lambda: self._pages.save(run, page, until=until)
                 )
             is_open = await self._deadlines.retry_while_unavailable(
-                lambda: self._keep_record(message, until=until, needs_person=page is not None)
+                lambda: self._keep_record(run, until=until, needs_person=page is not None)
             )
         except StoreError:
             return JobResult(end_state=EndState.INTERNAL_ERROR)
@@ -77,12 +77,15 @@ class Parker:
         """Delete what the page of a job showed that has ended now. Raises `StoreUnavailableError`."""
         await self._pages.delete(message.result_id)
 
-    async def _keep_record(self, message: JobMessage, *, until: datetime, needs_person: bool) -> bool:
+    async def _keep_record(self, run: JobRun, *, until: datetime, needs_person: bool) -> bool:
         """Write until when the job waits, and whether for its person; False when it has ended."""
+        message = run.message
         standing = await self._results.status(message.result_id) if message.is_parked else None
         if standing is None or standing.is_done or not is_genuine(self._keys, standing):
             standing = unfinished_record(message)
-        record = standing.parked(until=until.timestamp(), needs_person=needs_person)
+        # Somebody who came back during this run has woken the job, and nobody knows yet what is missing.
+        is_back = standing.returned_at is not None and standing.returned_at >= run.begun_at
+        record = standing.parked(until=until.timestamp(), needs_person=needs_person and not is_back)
         life = self._live.current.session_max_age_seconds
         return await self._results.update(sign_record(self._keys, record), ttl_seconds=life)
 

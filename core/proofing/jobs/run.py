@@ -158,6 +158,7 @@ class JobRun:
         questions: what the job has asked, in this run and before.
         kept: what it is parked with, when it is; the work may replace it.
         resumption: why its waiting questions are resumed.
+        begun_at: when it began, by the clock of the result store.
     """
 
     def __init__(
@@ -183,6 +184,7 @@ class JobRun:
         self.questions = QuestionLog()
         self.kept: Arguments | None = None
         self.resumption = Resumption(self.questions, {})
+        self.begun_at = float("inf")
         self._clients = clients
         self._way_back = way_back
         self._pending_max_seconds = pending_max_seconds

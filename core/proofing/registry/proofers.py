@@ -1,5 +1,6 @@
 """A proofer that a plugin offers: made at its first use, and held to what its descriptor must say."""
 
+import asyncio
 import hashlib
 import inspect
 import json
@@ -81,6 +82,11 @@ class LoadedProofer:
             raise PluginError(f"{self.plugin}: {self.descriptor.name} cannot be asked: {rule}")
         made: AnyProofer = proofer
         return made
+
+    async def play(self, stop: asyncio.Event) -> None:
+        """Play the vendor until *stop* is set. Its descriptor must have a `ProoferDescriptor.stand_in`."""
+        if self.descriptor.stand_in is not None:
+            await self.descriptor.stand_in(self.settings, self._process(), stop)
 
     @cached_property
     def settings_digest(self) -> str:

@@ -18,7 +18,7 @@ Settings, section ``mock`` of settings.yaml::
       hosted_timeout_seconds: 5   # for each call
 
 Credentials: ``mock.hosted_api_key``, ``mock.hosted_webhook_secret`` and, after a rotation,
-``mock.hosted_webhook_previous_secret``; derived from the application's key where they are not set. ``mock``
+``mock.hosted_webhook_previous_secret``; those not set are derived from the application's secret. ``mock``
 and ``mock:polling`` need none: nothing leaves the process. Only SSNs that cannot be issued (900-…, 666-…)
 resolve. Its maturity is `Maturity.MOCK`, which core refuses in production.
 
@@ -35,7 +35,7 @@ Inputs (docs/vendors/mock.md has the whole table):
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -69,10 +69,6 @@ _HOME = ("address1", "address2", "city", "state", "zipcode")
 
 class MockSettings(PluginSettings):
     """The section ``mock``."""
-
-    derived_secrets: ClassVar[frozenset[str]] = frozenset(
-        {"hosted_api_key", "hosted_webhook_secret", "hosted_webhook_previous_secret"}
-    )
 
     hosted_again_seconds: float = Field(
         default=5.0, ge=0, le=86_400, description="after which mock:hosted is asked again who decides later"
@@ -171,7 +167,7 @@ def _hosted(offer: ProoferDescriptor) -> ProoferDescriptor:
     def make(settings: MockSettings, process: ProcessContext) -> "HostedMock":
         from proofing_mock.hosted.proofer import HostedMock  # noqa: PLC0415 - loaded when first used
 
-        return HostedMock(settings, offer.make(settings, process))
+        return HostedMock(settings, process, offer.make(settings, process))
 
     return replace(
         offer,
@@ -187,17 +183,17 @@ def _hosted(offer: ProoferDescriptor) -> ProoferDescriptor:
     )
 
 
-async def _serve_hosted(settings: MockSettings, public_url: str, stop: "asyncio.Event") -> None:
+async def _serve_hosted(settings: MockSettings, process: ProcessContext, stop: "asyncio.Event") -> None:
     """Serve the vendor of ``mock:hosted``."""
     from proofing_mock.hosted.server import serve  # noqa: PLC0415 - imports the web framework
 
-    await serve(settings, public_url, stop)
+    await serve(settings, process, stop)
 
 
-def _make_webhook(settings: MockSettings, _process: ProcessContext) -> "HostedWebhook":
+def _make_webhook(settings: MockSettings, process: ProcessContext) -> "HostedWebhook":
     from proofing_mock.hosted.webhook import HostedWebhook  # noqa: PLC0415 - loaded when first used
 
-    return HostedWebhook(settings)
+    return HostedWebhook(settings, process)
 
 
 @hookimpl

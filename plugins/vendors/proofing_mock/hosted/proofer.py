@@ -23,6 +23,7 @@ from proofing.plugin import (
     Outcome,
     Pending,
     PluginError,
+    ProcessContext,
     ProofingContext,
     ProofingRequest,
     ResolutionResult,
@@ -32,6 +33,7 @@ from proofing.plugin import (
     VendorResponse,
     VendorResult,
 )
+from proofing_mock.hosted.credentials import credentials
 
 if TYPE_CHECKING:
     from proofing_mock import MockSettings
@@ -60,17 +62,18 @@ class SessionAnswer(BaseModel):
 class HostedMock:
     """Answers as another mock does, once the vendor's page has approved."""
 
-    def __init__(self, settings: "MockSettings", answering: Any) -> None:
+    def __init__(self, settings: "MockSettings", process: ProcessContext, answering: Any) -> None:
         """Talk to the vendor of *settings*; what it approves the proofer *answering* answers.
 
         Raises:
             PluginError: there is no key for its API.
         """
-        if settings.hosted_api_key is None:
+        api_key = credentials(settings, process).api_key
+        if api_key is None:
             raise PluginError("mock.hosted_api_key is not set")
         self._settings = settings
         self._answering = answering
-        self._headers = {"authorization": f"Bearer {settings.hosted_api_key.get_secret_value()}"}
+        self._headers = {"authorization": f"Bearer {api_key}"}
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> Pending:  # noqa: ARG002 - the contract's
         """Open a session at the vendor. Nothing of the applicant is sent: the person enters it there."""

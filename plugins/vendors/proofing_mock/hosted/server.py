@@ -27,10 +27,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from proofing.plugin import ConfigurationError, PluginError, Problem
+from proofing.plugin import ConfigurationError, PluginError, Problem, ProcessContext
 from proofing.plugin.support import os_error_reason, parse_json
+from proofing_mock.hosted.credentials import credentials
 from proofing_mock.hosted.vendor import WITH_PERSON, Behavior, Delivery, Fetches, MockVendor, Session, State
-from proofing_mock.hosted.webhook import key_of
 
 if TYPE_CHECKING:
     from proofing_mock import MockSettings
@@ -78,15 +78,15 @@ _ENDS = {
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-async def serve(settings: "MockSettings", public_url: str, stop: asyncio.Event) -> None:
-    """Serve the vendor of *settings* until *stop* is set; its webhooks go to the product at *public_url*.
+async def serve(settings: "MockSettings", process: ProcessContext, stop: asyncio.Event) -> None:
+    """Serve the vendor of *settings* until *stop* is set; its webhooks go to the product of *process*.
 
     Raises:
         ConfigurationError: its address cannot be listened on.
         PluginError: a secret is missing.
     """
     async with contextlib.AsyncExitStack() as stack:
-        app = await stack.enter_async_context(running_app(settings, public_url))
+        app = await stack.enter_async_context(running_app(settings, process))
         listener = stack.enter_context(_listen(settings.hosted_url))
         server = _Server(
             uvicorn.Config(
@@ -129,26 +129,28 @@ def _listen(url: str) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def running_app(settings: "MockSettings", public_url: str) -> AsyncIterator[Starlette]:
+async def running_app(settings: "MockSettings", process: ProcessContext) -> AsyncIterator[Starlette]:
     """Return the application, with a vendor that lives as long as the context. Raises `PluginError`."""
-    if settings.hosted_api_key is None or settings.hosted_webhook_secret is None:
+    known = credentials(settings, process)
+    if known.api_key is None or known.webhook_secret is None:
         raise PluginError("mock.hosted_api_key and mock.hosted_webhook_secret must be set")
-    previous = settings.hosted_webhook_previous_secret
+    previous = known.webhook_previous_secret
+    target = f"{process.public_url}{WEBHOOK_PATH}"
     async with httpx.AsyncClient(timeout=_POST_SECONDS, trust_env=False) as client:
 
         async def post(body: bytes, headers: Mapping[str, str]) -> int:
             try:
-                answer = await client.post(f"{public_url}{WEBHOOK_PATH}", content=body, headers=dict(headers))
+                answer = await client.post(target, content=body, headers=dict(headers))
             except httpx.HTTPError:
                 return 0
             return answer.status_code
 
         vendor = MockVendor(
-            secret=key_of(settings.hosted_webhook_secret),
-            previous_secret=key_of(previous) if previous is not None else None,
+            secret=known.webhook_secret.encode(),
+            previous_secret=previous.encode() if previous is not None else None,
             post=post,
         )
-        site = _Site(vendor, settings, public_url)
+        site = _Site(vendor, url=settings.hosted_url, api_key=known.api_key, product=process.public_url)
         running = asyncio.create_task(vendor.run())
         try:
             yield site.app()
@@ -160,13 +162,12 @@ async def running_app(settings: "MockSettings", public_url: str) -> AsyncIterato
 class _Site:
     """Routes and pages of one vendor."""
 
-    def __init__(self, vendor: MockVendor, settings: "MockSettings", public_url: str) -> None:
-        """Show *vendor* at the URL of *settings*; people return to *public_url*."""
+    def __init__(self, vendor: MockVendor, *, url: str, api_key: str, product: str) -> None:
+        """Show *vendor* at *url*; people return to the URL *product*, which has the *api_key*."""
         self._vendor = vendor
-        self._url = settings.hosted_url
-        key = settings.hosted_api_key
-        self._authorization = f"Bearer {key.get_secret_value() if key is not None else ''}".encode()
-        self._product = _origin(public_url)
+        self._url = url
+        self._authorization = f"Bearer {api_key}".encode()
+        self._product = _origin(product)
         self._templates = Environment(
             loader=PackageLoader("proofing_mock.hosted"), autoescape=True, undefined=StrictUndefined
         )

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
-from proofing.plugin import Event, EventKind, Incoming, NotAuthenticError, Reply
+from proofing.plugin import Event, EventKind, Incoming, NotAuthenticError, ProcessContext, Reply
 from proofing.plugin.support import MACKeys, parse_json
+from proofing_mock.hosted.credentials import credentials
 
 if TYPE_CHECKING:
     from proofing_mock import MockSettings
@@ -37,12 +36,13 @@ _KINDS = {
 class HostedWebhook:
     """Judges what the mock vendor posts. It refuses everything while it has no secret."""
 
-    def __init__(self, settings: "MockSettings") -> None:
-        """Take the secrets from *settings*."""
-        secret, previous = settings.hosted_webhook_secret, settings.hosted_webhook_previous_secret
+    def __init__(self, settings: "MockSettings", process: ProcessContext) -> None:
+        """Take the secrets from *settings*, or have *process* derive them."""
+        known = credentials(settings, process)
+        secret, previous = known.webhook_secret, known.webhook_previous_secret
         self._keys: MACKeys | None = None
         if secret is not None:
-            self._keys = MACKeys(key_of(secret), [key_of(previous)] if previous is not None else [])
+            self._keys = MACKeys(secret.encode(), [previous.encode()] if previous is not None else [])
 
     def receive(self, incoming: Incoming, now: datetime) -> tuple[Event | None, Reply]:
         """Judge a post. Raises `NotAuthenticError`."""
@@ -52,11 +52,6 @@ class HostedWebhook:
         except (ValueError, KeyError, TypeError, AttributeError):
             return None, Reply(status=400)
         return event, Reply(status=204)
-
-
-def key_of(secret: SecretStr) -> bytes:
-    """Return the key that *secret* spells."""
-    return secret.get_secret_value().encode()
 
 
 def signature(keys: MACKeys, event_id: str, timestamp: int, body: bytes) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -26,11 +27,11 @@ from proofing.contracts.continuation import (
     Returned,
 )
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.results import DocAuthResult, Outcome, ProoferKind, ReviewStatus
+from proofing.contracts.results import Outcome, ProoferKind, ReviewStatus
 from proofing.contracts.webhooks import Incoming, NotAuthenticError
 from proofing.testing.canary import Canary
 from proofing.testing.processes import free_port
-from proofing.testing.vendor_fakes import FakeVendor, make_context
+from proofing.testing.vendor_fakes import FakeVendor, make_context, make_process
 from proofing.testing.waiting import eventually
 from proofing_mock import MockSettings, proofing_proofers
 from proofing_mock.hosted.server import serve
@@ -41,6 +42,8 @@ SECRETS = {
     "hosted_webhook_secret": "b" * 32,
     "hosted_webhook_previous_secret": "c" * 32,
 }
+#: Where no secret is derived.
+PRODUCTION = replace(make_process(), is_production=True)
 QUESTION_ID = "q" * 48
 
 
@@ -66,7 +69,7 @@ class Product:
         found = []
         for post in self.posts:
             try:
-                found.append(HostedWebhook(settings).receive(post, datetime.now(UTC))[0])
+                found.append(HostedWebhook(settings, PRODUCTION).receive(post, datetime.now(UTC))[0])
             except NotAuthenticError:
                 found.append(None)
         return found
@@ -94,7 +97,7 @@ async def vendor_world(**section):
     settings = MockSettings(**{**SECRETS, "hosted_url": f"http://127.0.0.1:{port}", **section})
     stop = asyncio.Event()
     async with product_server() as (product, url), httpx.AsyncClient(base_url=settings.hosted_url) as browser:
-        running = asyncio.create_task(serve(settings, url, stop))
+        running = asyncio.create_task(serve(settings, replace(PRODUCTION, public_url=url), stop))
 
         async def listens():
             try:
@@ -122,13 +125,13 @@ class World:
         context = make_context(self.transport, offer, self.settings, timeout_seconds=timeout_seconds)
         made = SimpleNamespace(**{name: getattr(context, name) for name in context.__dataclass_fields__})
         made.return_url = f"{self.url}/return/{QUESTION_ID}"
-        return offer.make(self.settings), made
+        return offer.make(self.settings, PRODUCTION), made
 
     async def ask(self, kind=ProoferKind.DOCUMENT, **attributes):
         """Open a session; return how to resume it, and what is pending."""
         proofer, context = self.proofer(kind)
         applicant = Canary().applicant.merge(attributes)
-        request = ProofingRequest(applicant=applicant, device_session_id="d")
+        request = ProofingRequest(applicant=applicant)
         pending = await proofer.proof(request, context)
 
         async def resume(because=None, before=pending):
@@ -202,7 +205,9 @@ async def test_other_decisions(world, kind, decision, outcome):
     await world.choose(pending, result=decision)
     result = await resume(Returned())
     assert (result.outcome, result.reasons) == (outcome, (f"vendor_{decision}",))
-    assert getattr(result, "doc_auth_result", None) is not DocAuthResult.PASSED
+    assert bool(getattr(result, "findings", ())) is (
+        (kind, outcome) == (ProoferKind.DOCUMENT, Outcome.FAILED)
+    )
     assert getattr(result, "review_status", None) is not ReviewStatus.PASS
     assert not getattr(result, "verified_attributes", ())
 
@@ -424,17 +429,17 @@ async def test_panel(world):
 async def test_a_port_that_is_taken_is_reported(world):
     """By the name of the setting."""
     with pytest.raises(ConfigurationError, match=r"mock.hosted_url: cannot be listened on"):
-        await serve(world.settings, world.url, asyncio.Event())
+        await serve(world.settings, PRODUCTION, asyncio.Event())
 
 
 async def test_without_secrets_nothing_is_served_or_asked():
     """Neither the vendor nor its adapter has a default key."""
     settings = MockSettings(hosted_url=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(PluginError, match="must be set"):
-        await serve(settings, "http://localhost:8000", asyncio.Event())
+        await serve(settings, PRODUCTION, asyncio.Event())
     offer = next(one for one in proofing_proofers() if one.name == "mock:hosted")
     with pytest.raises(PluginError, match="hosted_api_key is not set"):
-        offer.make(settings)
+        offer.make(settings, PRODUCTION)
 
 
 @pytest.mark.parametrize(
@@ -457,7 +462,7 @@ async def test_a_page_of_somebody_else_is_nonsense(session):
     settings = MockSettings(**SECRETS)
     answer = FakeVendor(lambda _request: httpx.Response(201, json=session))
     with pytest.raises(VendorError) as caught:
-        await offer.make(settings).proof(ProofingRequest(), make_context(answer, offer, settings))
+        await offer.make(settings, PRODUCTION).proof(ProofingRequest(), make_context(answer, offer, settings))
     assert caught.value.cause is Cause.NONSENSE
 
 
@@ -470,7 +475,7 @@ async def test_another_session_than_asked_for_is_nonsense():
     page = Leave("http://127.0.0.1:8900/x")
     pending = Pending(state={"session": "ses_1", "url": page.url}, then=page, expires_at=datetime.now(UTC))
     with pytest.raises(VendorError) as caught:
-        await offer.make(settings).resume(
+        await offer.make(settings, PRODUCTION).resume(
             ProofingRequest(), pending, Due(), make_context(answer, offer, settings)
         )
     assert caught.value.cause is Cause.NONSENSE

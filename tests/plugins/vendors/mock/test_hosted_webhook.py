@@ -4,18 +4,23 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from proofing.contracts.continuation import EventKind
 from proofing.contracts.webhooks import Incoming, NotAuthenticError
+from proofing.testing.vendor_fakes import make_process
 from proofing_mock import MockSettings, proofing_proofers, proofing_webhooks
+from proofing_mock.hosted.credentials import credentials
 from proofing_mock.hosted.webhook import TOLERANCE_SECONDS, HostedWebhook
 
 NOW = datetime(2026, 11, 24, 18, tzinfo=UTC)
 SECRET, PREVIOUS = "current-" * 4, "previous" * 4
 QUESTION = "q" * 48
+#: Where nothing is derived.
+PRODUCTION = replace(make_process(), is_production=True)
 SETTINGS = MockSettings(hosted_webhook_secret=SECRET, hosted_webhook_previous_secret=PREVIOUS)
 
 
@@ -41,9 +46,9 @@ def signed(body=None, *, secret=SECRET, event="evt_1", at=NOW, **headers):
     )
 
 
-def receive(incoming, settings=SETTINGS, now=NOW):
+def receive(incoming, settings=SETTINGS, now=NOW, process=None):
     """Return event and reply."""
-    return HostedWebhook(settings).receive(incoming, now)
+    return HostedWebhook(settings, process or PRODUCTION).receive(incoming, now)
 
 
 @pytest.mark.parametrize("secret", [SECRET, PREVIOUS])
@@ -160,3 +165,15 @@ def test_it_is_not_served_in_production():
     assert not descriptor.production
     hosted = [one for one in proofing_proofers() if one.name == "mock:hosted"]
     assert {one.webhook for one in hosted} == {descriptor.name}
+
+
+def test_without_settings_the_secret_is_derived():
+    """Outside of production, by what all processes of an installation have in common; each secret differs."""
+    process = make_process()
+    known = credentials(MockSettings(), process)
+    assert len({known.api_key, known.webhook_secret, known.webhook_previous_secret}) == 3
+    assert known.webhook_secret not in repr(known)
+    post = signed(secret=known.webhook_secret)
+    assert receive(post, MockSettings(), process=process)[0] is not None
+    given = MockSettings(hosted_webhook_secret=SECRET)
+    assert credentials(given, process).webhook_secret == SECRET
