@@ -309,7 +309,7 @@ class JobHuey(Huey):  # type: ignore[misc]
     async def _perform(self, _values: dict[str, Any], _kept_at: float, *, task: Task) -> None:
         """Run a job: the function of every task."""
         task.is_begun = True
-        # A cancel that comes from now on is seen when the job is parked.
+        # A cancel that comes from now on counts when the job is parked, or not at all.
         task.revoke_id = None
         await self.bridge.perform(task.job)
 
