@@ -25,9 +25,11 @@ from proofing.plugin import (
     QueueUnavailableError,
     StatusRecord,
     Trouble,
+    Wake,
     get_logger,
     log,
     pause_sentences,
+    refuse_long_note,
 )
 from proofing.plugin.support import BoundedThreads, seam, translated, trouble_of, trouble_of_redis
 from proofing_huey.consumer import JobConsumer
@@ -36,7 +38,7 @@ from proofing_huey.huey_app import JobHuey
 from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import open_since
 from proofing_huey.settings import HueySettings
-from proofing_huey.storages import Backend, Entry, entry_of
+from proofing_huey.storages import Backend, Entry, JobStorage, entry_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -136,6 +138,11 @@ class HueyQueue:
         """Drop a job that waits, without an end, or bar one that has not come."""
         return await self._call(self._withdraw, result_id.lower())
 
+    async def wake(self, result_id: str, note: bytes) -> Wake:
+        """Keep *note* for a job, and make it ready if it is parked. See `proofing.plugin.Queue.wake`."""
+        refuse_long_note(note)
+        return await self._call(self._wake, result_id, note)
+
     async def jobs(
         self,
         *,
@@ -232,6 +239,12 @@ class HueyQueue:
             )
         return self._hueys[name]
 
+    @property
+    def _any_storage(self) -> JobStorage:
+        """A storage, for what those of all queues keep in one place."""
+        storage: JobStorage = self._huey(JobKind.RESOLUTION.queue_name).storage
+        return storage
+
     def _entry(self, message: JobMessage) -> Entry:
         """Return *message* as the storage keeps it."""
         blob = self._huey(message.queue_name).write(message)
@@ -251,7 +264,8 @@ class HueyQueue:
         """Revoke a job if it waits; blocking."""
         mark = f'"id":"{result_id}"'.encode()
         for huey in self._hueys.values():
-            waiting = [*huey.storage.enqueued_items(), *huey.storage.scheduled_items()]
+            # In the order in which a wake moves them.
+            waiting = [*huey.storage.scheduled_items(), *huey.storage.enqueued_items()]
             if any(mark in bytes(blob) for blob in waiting):
                 # Once: the worker that meets the job takes the mark away with it.
                 huey.revoke_by_id(result_id, revoke_once=True)
@@ -264,13 +278,22 @@ class HueyQueue:
 
     def _withdraw(self, result_id: str) -> bool:
         """Drop or bar a job, and return whether it never ran and never will; blocking."""
-        # The keys of all queues are in one place. First the key: what has not come will not be kept.
-        storage = self._huey(JobKind.RESOLUTION.queue_name).storage
+        # First the key: what has not come will not be kept.
+        storage = self._any_storage
         if storage.bar(result_id, _BARRED_SECONDS):
             return True
         if any(huey.drop_job(result_id) for huey in self._hueys.values()):
             return bool(storage.bar(result_id, _BARRED_SECONDS, is_dropped=True))
         return False
+
+    def _wake(self, result_id: str, note: bytes) -> Wake:
+        """Keep a note, and make a parked job ready; blocking."""
+
+        def rewrite(queue_name: str, blob: bytes) -> bytes | None:
+            return self._huey(queue_name).rewrite(result_id, blob)
+
+        found: Wake = self._any_storage.wake(result_id, note, rewrite)
+        return found
 
     def _list(
         self, prefix: str, state: JobState | None, queue_name: str | None, limit: int

@@ -10,6 +10,7 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,7 +33,7 @@ from proofing_huey.coroutine_bridge import CoroutineBridge, HueyJob
 from proofing_huey.messages import read_message, write_message
 from proofing_huey.pauses import open_since, waited_seconds
 from proofing_huey.serializer import AuthenticatedSerializer, MessageRefusedError
-from proofing_huey.storages import JobStorage, entry_of
+from proofing_huey.storages import Entry, JobStorage, entry_of
 
 #: Longer than the job's own deadline, so that the handler's end, which says more, comes first.
 _GRACE_SECONDS = 1.0
@@ -130,6 +131,15 @@ class JobHuey(Huey):  # type: ignore[misc]
         blob: bytes = self.serialize_task(task)
         return blob
 
+    def rewrite(self, result_id: str, blob: bytes) -> bytes | None:
+        """Return the blob of a parked job as one that runs now, or None when it is not of *result_id*."""
+        found = self._read(blob)
+        return self.write(found[0]) if found is not None and found[0].result_id == result_id else None
+
+    def delete(self, key: str | None) -> bool:
+        """Delete a value of Huey's; None: the revocation of a job that has begun, which its end deletes."""
+        return key is not None and bool(super().delete(key))
+
     def dequeue(self) -> Task | None:
         """Return the next task; drop and count what is not ours."""
         data = self.storage.dequeue()
@@ -207,15 +217,12 @@ class JobHuey(Huey):  # type: ignore[misc]
     def _drop(self, is_wanted: Callable[[JobMessage], bool]) -> int:
         """Drop the waiting jobs that *is_wanted* picks and return how many; blocking."""
 
-        def is_one(blob: bytes) -> bool:
+        def pick(blob: bytes) -> Entry | None:
             found = self._read(blob)
-            return found is not None and is_wanted(found[0])
+            return _ended(found[0]) if found is not None and is_wanted(found[0]) else None
 
-        dropped = [self._read(blob) for blob in self.storage.drop(is_one)]
-        for found in dropped:
-            if found is not None:
-                self._forget(found[0])
-        return len(dropped)
+        dropped: int = self.storage.drop(pick)
+        return dropped
 
     def _read(self, blob: bytes) -> tuple[JobMessage, float, str | None] | None:
         """Return the message in *blob*, when it was enqueued, and the vendor it was parked for, if it was.
@@ -237,6 +244,7 @@ class JobHuey(Huey):  # type: ignore[misc]
         """
         while True:
             try:
+                self._add_notes(task.job)
                 self.execute(task)
                 is_over = True
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
@@ -253,8 +261,13 @@ class JobHuey(Huey):  # type: ignore[misc]
                 self.hand_back(task)
                 return
 
+    def _add_notes(self, job: HueyJob) -> None:
+        """Have a job read its notes. One that was never parked is parked first: its run asks for nothing."""
+        if job.message.is_parked:
+            job.message = replace(job.message, notes=self.storage.notes(job.message.result_id))
+
     def _park_if_pending(self, task: Task, pause: Callable[[float], bool]) -> None:
-        """Keep a job that waits for its vendor until its time; one that cannot be kept ends."""
+        """Keep a job that waits for its vendor until its time; canceled, or not kept, it ends."""
         job: HueyJob = task.job
         if job.parked is None or job.is_lost:
             # The latter: its time was over in the same moment, and its end is published.
@@ -266,10 +279,14 @@ class JobHuey(Huey):  # type: ignore[misc]
         patience = time.monotonic() + message.deadline_seconds
         while True:
             try:
-                self.storage.park(entry, ready_at)
+                is_kept = self.storage.park(
+                    entry, ready_at, woken=self.write(message), read=len(job.message.notes)
+                )
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
                 self.note_unavailable(error)
             else:
+                if not is_kept:
+                    self._end(task, EndState.CANCELED)
                 return
             if pause(_RETRY_SECONDS) or time.monotonic() > patience:
                 self._end(task, EndState.WORKER_LOST)
@@ -309,6 +326,8 @@ class JobHuey(Huey):  # type: ignore[misc]
     async def _perform(self, _values: dict[str, Any], _kept_at: float, *, task: Task) -> None:
         """Run a job: the function of every task."""
         task.is_begun = True
+        # A cancel that comes from now on is looked at when the job is parked.
+        task.revoke_id = None
         await self.bridge.perform(task.job)
 
     # Signals, called in the thread of the task
@@ -336,21 +355,19 @@ class JobHuey(Huey):  # type: ignore[misc]
     def _on_complete(self, _signal: str, task: Task) -> None:
         """A job has ended, and its handler has published how; or it will be parked."""
         if task.job.parked is None:
-            self._forget(task.job.message)
+            self._finish(task.job.message)
 
     def _end(self, task: Task, end: EndState) -> None:
         """Publish *end* for a job that will not run (again)."""
         task.job.is_lost = True
         self.bridge.publish(task.job.message, end)
-        self._forget(task.job.message)
+        self._finish(task.job.message)
 
-    def _forget(self, message: JobMessage) -> None:
-        """Free the unique key of a job that has ended."""
-        if message.unique_key is None:
-            return
+    def _finish(self, message: JobMessage) -> None:
+        """Have the storage forget a job that has ended."""
         try:
-            self.storage.release(message.unique_key, message.result_id)
-        except Exception as error:  # noqa: BLE001 - any storage error; the key expires by itself
+            self.storage.finish(_ended(message))
+        except Exception as error:  # noqa: BLE001 - any storage error; what is kept expires by itself
             self.note_unavailable(error)
 
     def note_unavailable(self, error: Exception) -> None:
@@ -362,6 +379,11 @@ class JobHuey(Huey):  # type: ignore[misc]
             queue_name=self.name,
             error=type(error).__name__,
         )
+
+
+def _ended(message: JobMessage) -> Entry:
+    """Return a job that has ended: nothing is kept but its key, for as long as it may be sent again."""
+    return entry_of(message, b"", wait_seconds=0.0)
 
 
 def _is_begun(task: Task) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 
 from proofing.plugin import JobKind, JobMessage
 
-_NAMES = frozenset(field.name for field in fields(JobMessage))
+#: Notes are kept apart from the message, which is not written again for them.
+_NAMES = frozenset(field.name for field in fields(JobMessage)) - {"notes"}
 
 
 def write_message(message: JobMessage) -> dict[str, Any]:

@@ -18,13 +18,21 @@ from redis import TimeoutError as RedisTimeoutError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from proofing.plugin import ConfigurationError, Problem
+from proofing.plugin import MAX_NOTES, MAX_NOTES_BYTES, ConfigurationError, JobKind, Problem, Wake
 from proofing.plugin.support import unreadable
 from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
-from proofing_huey.redis_scripts import PUT_ALL, RELEASE, RESUME
+from proofing_huey.redis_scripts import DROP, FINISH, PARK, PUT_ALL, RESUME, WAKE
 from proofing_huey.settings import HueySettings
-from proofing_huey.storages import WITHDRAWN, Entry, JobStorage, job_name, unique_name
+from proofing_huey.storages import (
+    ENDED,
+    WITHDRAWN,
+    Entry,
+    JobStorage,
+    Rewrite,
+    job_name,
+    revoke_id,
+)
 
 #: How long one blocking pop lasts; also how long an idle thread needs to notice that it should stop.
 _POP_SECONDS = 1
@@ -48,7 +56,10 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         """Use connections of *pool* for the queue *name*."""
         super().__init__(name, connection_pool=pool, read_timeout=_POP_SECONDS)
         self._put_all = self.conn.register_script(PUT_ALL)
-        self._release = self.conn.register_script(RELEASE)
+        self._park = self.conn.register_script(PARK)
+        self._wake = self.conn.register_script(WAKE)
+        self._finish = self.conn.register_script(FINISH)
+        self._drop = self.conn.register_script(DROP)
         self._resume = self.conn.register_script(RESUME)
         self._pause_key = f"{_PREFIX}pause:{name}"
         self._pauses_key = f"{_PREFIX}pauses:{name}"
@@ -99,39 +110,74 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         arguments: list[str | int | bytes] = []
         now = int(time.time() * 1e6)
         for number, entry in enumerate(entries):
-            job = f"{_PREFIX}{entry.job_key}"
-            unique = job if entry.unique_key is None else f"{_PREFIX}{unique_name(entry.unique_key)}"
-            keys += [f"huey.redis.{self.clean_name(entry.queue_name)}", job, unique]
-            # As Huey builds it: every job has the same score, and the time keeps them in order.
-            member = struct.pack(">Q", now + number) + entry.blob
-            arguments += [member, entry.result_id, int(entry.ttl_seconds * 1000)]
+            keys += [self._queue_key(entry.queue_name), *_taken_keys(entry)]
+            member = _member(entry.blob, now + number)
+            arguments += [member, entry.result_id, *_lives(entry)]
         return int(self._put_all(keys=keys, args=arguments))
 
-    def park(self, entry: Entry, ready_at: float) -> None:
-        """Keep a job until its time, in one transaction."""
-        pipeline = self.conn.pipeline(transaction=True)
-        pipeline.zadd(self.schedule_key, {entry.blob: ready_at})
-        for name in entry.taken_keys:
-            pipeline.pexpire(f"{_PREFIX}{name}", int(entry.ttl_seconds * 1000))
-        pipeline.execute()
+    def park(self, entry: Entry, ready_at: float, *, woken: bytes, read: int) -> bool:
+        """Keep a job until its time, in one step."""
+        keys = [*self._keys(entry), self.queue_key, self.schedule_key]
+        arguments = [
+            entry.result_id,
+            *_lives(entry),
+            revoke_id(entry.result_id),
+            entry.blob,
+            ready_at,
+            _member(woken),
+            read,
+            self.name,
+        ]
+        return bool(self._park(keys=keys, args=arguments))
 
-    def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
-        """Delete jobs that wait; one that a worker pops first is left to it."""
-        dropped = []
-        for key, prefix in ((self.queue_key, _STAMP_BYTES), (self.schedule_key, 0)):
+    def wake(self, result_id: str, note: bytes, rewrite: Rewrite) -> Wake:
+        """Keep a note, and make a parked job ready, in one step."""
+        job, notes, parked = (f"{_PREFIX}{name}" for name in (job_name(result_id), *_own_names(result_id)))
+        values = [f"huey.results.{self.clean_name(kind.queue_name)}" for kind in JobKind]
+        while True:
+            name, blob = self.conn.hmget(parked, "queue", "blob")
+            queue = self.name if name is None else name.decode()
+            woken = rewrite(queue, blob) if blob else None
+            places = [self._queue_key(queue), f"huey.schedule.{self.clean_name(queue)}"]
+            keys = [job, notes, parked, *places, *values]
+            arguments = [result_id, note, MAX_NOTES, MAX_NOTES_BYTES, revoke_id(result_id), blob or b""]
+            found = self._wake(keys=keys, args=[*arguments, b"" if woken is None else _member(woken)])
+            if found != b"again":
+                return Wake(found.decode())
+
+    def notes(self, result_id: str) -> tuple[bytes, ...]:
+        """Return the notes of a job."""
+        name, _parked = _own_names(result_id)
+        return tuple(self.conn.lrange(f"{_PREFIX}{name}", 0, -1))
+
+    def finish(self, entry: Entry) -> None:
+        """Forget a job that has ended, in one step."""
+        self._finish(keys=self._keys(entry), args=_end_of(entry))
+
+    def drop(self, pick: Callable[[bytes], Entry | None]) -> int:
+        """Delete jobs that wait; one that a worker pops first is left to it.
+
+        The schedule comes first: what a wake moves from there meanwhile is then found in the queue.
+        """
+        dropped = 0
+        for key, prefix in ((self.schedule_key, 0), (self.queue_key, _STAMP_BYTES)):
             for member in self.conn.zrange(key, 0, -1):
-                blob = member[prefix:]
-                if is_wanted(blob) and self.conn.zrem(key, member):
-                    dropped.append(blob)
+                if (entry := pick(member[prefix:])) is not None:
+                    dropped += self._drop(keys=[*self._keys(entry), key], args=[*_end_of(entry), member])
         return dropped
-
-    def release(self, unique_key: str, result_id: str) -> None:
-        """Free a unique key."""
-        self._release(keys=[f"{_PREFIX}{unique_name(unique_key)}"], args=[result_id])
 
     def convert_ts(self, ts: datetime) -> float:
         """Return seconds since the epoch; Huey would read its naive UTC as local time."""
         return ts.replace(tzinfo=UTC).timestamp()
+
+    def _queue_key(self, name: str) -> str:
+        """Return the key of Huey's queue *name*."""
+        return f"huey.redis.{self.clean_name(name)}"
+
+    def _keys(self, entry: Entry) -> list[str]:
+        """Return every key that is about a job of this queue."""
+        own = [f"{_PREFIX}{name}" for name in _own_names(entry.result_id)]
+        return [*_taken_keys(entry), *own, self.result_key]
 
 
 class RedisBackend:
@@ -176,3 +222,29 @@ class RedisBackend:
     def close(self) -> None:
         """Disconnect."""
         self._pool.disconnect()
+
+
+def _own_names(result_id: str) -> tuple[str, str]:
+    """Return the names under which a job's notes are kept, and where it is parked."""
+    return f"notes:{result_id}", f"parked:{result_id}"
+
+
+def _taken_keys(entry: Entry) -> tuple[str, str]:
+    """Return the key of a job, and its unique key, or the former again when there is none."""
+    names = [f"{_PREFIX}{name}" for name in entry.taken_keys]
+    return names[0], names[-1]
+
+
+def _lives(entry: Entry) -> tuple[int, int]:
+    """Return for how many milliseconds the job's own key is taken, and for how many others are."""
+    return int(entry.job_ttl_seconds * 1000), int(entry.ttl_seconds * 1000)
+
+
+def _end_of(entry: Entry) -> list[str | int]:
+    """Return the arguments with which a job is finished."""
+    return [entry.result_id, ENDED, int(entry.ttl_seconds * 1000), revoke_id(entry.result_id)]
+
+
+def _member(blob: bytes, stamp: int | None = None) -> bytes:
+    """Return a member of a queue as Huey builds it: all have one score, and the time keeps their order."""
+    return struct.pack(">Q", int(time.time() * 1e6) if stamp is None else stamp) + blob

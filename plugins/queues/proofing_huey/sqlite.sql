@@ -10,6 +10,21 @@ create table if not exists taken_key (
 ) without rowid;
 create index if not exists taken_key_expires on taken_key (expires);
 
+-- Notes for jobs without an end, oldest first.
+create table if not exists note (
+    id integer primary key,
+    result_id text not null,
+    note blob not null
+);
+create index if not exists note_result_id on note (result_id);
+
+-- Where in Huey's schedule a parked job is. Once it was due, there is nothing or another job.
+create table if not exists parked (
+    result_id text primary key,
+    queue text not null,
+    schedule_id integer not null
+) without rowid;
+
 -- Pauses of the queues, open while until is null.
 create table if not exists pause (
     queue text not null,
@@ -41,6 +56,14 @@ delete from pause where queue = :queue and since not in (
 -- Delete what has expired.
 delete from taken_key where expires <= (julianday('now') - 2440587.5) * 86400.0;
 
+-- name: delete_expired_notes
+-- Delete the notes of jobs that nobody has ended, such as those of a killed worker.
+delete from note where not exists (select 1 from taken_key where name = 'job:' || note.result_id);
+
+-- name: delete_expired_parked
+-- The same for where they were parked.
+delete from parked where not exists (select 1 from taken_key where name = 'job:' || parked.result_id);
+
 -- name: take
 -- Take a key; changes no row when it is taken.
 insert into taken_key (name, holder, expires)
@@ -50,6 +73,54 @@ on conflict (name) do nothing;
 -- name: release
 -- Free a key that its holder has taken.
 delete from taken_key where name = :name and holder = :holder;
+
+-- name: end
+-- Have the key of a job stay taken for a while by nobody's job.
+update taken_key
+set holder = :ended, expires = (julianday('now') - 2440587.5) * 86400.0 + :ttl_seconds
+where name = :name and holder = :holder;
+
+-- name: bar
+-- Have a key stay taken by nobody's job, whoever has taken it.
+insert or replace into taken_key (name, holder, expires)
+values (:name, :holder, (julianday('now') - 2440587.5) * 86400.0 + :ttl_seconds);
+
+-- name: revoked
+-- Whether a job was canceled, in Huey's own table.
+select 1 from kv where key = :revoke_id;
+
+-- name: delete_revocation
+-- Forget that a job was canceled.
+delete from kv where key = :revoke_id;
+
+-- name: notes
+-- The notes of a job, oldest first.
+select note from note where result_id = :id order by id;
+
+-- name: note_sizes
+-- How many bytes each note of a job has.
+select length(note) from note where result_id = :id;
+
+-- name: put_note
+-- Keep a note.
+insert into note (result_id, note) values (:id, :note);
+
+-- name: delete_notes
+-- Delete the oldest notes of a job; all, for a negative number.
+delete from note where id in (select id from note where result_id = :id order by id limit :read);
+
+-- name: parked_at
+-- A parked job: its queue, its place in the schedule and its data.
+select p.queue, s.id, s.data from parked p join schedule s on s.id = p.schedule_id and s.queue = p.queue
+where p.result_id = :id;
+
+-- name: put_parked
+-- Remember where a job is parked.
+insert or replace into parked (result_id, queue, schedule_id) values (:id, :queue, :schedule_id);
+
+-- name: delete_parked
+-- Forget where a job was parked.
+delete from parked where result_id = :id;
 
 -- name: holder
 -- Who has taken a key.

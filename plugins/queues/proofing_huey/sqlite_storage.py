@@ -13,14 +13,24 @@ from typing import Any
 
 from huey.storage import SqliteStorage
 
-from proofing.plugin import QueueUnavailableError
+from proofing.plugin import MAX_NOTES, MAX_NOTES_BYTES, QueueUnavailableError, Wake
 from proofing.plugin.support import os_error_reason
 from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
 from proofing_huey.queries import QUERIES
 from proofing_huey.settings import HueySettings
 from proofing_huey.sqlite_watcher import SQLiteWatcher
-from proofing_huey.storages import IDLE_SECONDS, WITHDRAWN, Entry, JobStorage, job_name, unique_name
+from proofing_huey.storages import (
+    ENDED,
+    IDLE_SECONDS,
+    WITHDRAWN,
+    Entry,
+    JobStorage,
+    Rewrite,
+    job_name,
+    revoke_id,
+    unique_name,
+)
 
 
 class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
@@ -73,10 +83,8 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         """Take the key of a job that was never kept, or was dropped."""
         name = job_name(result_id)
         with self.db(commit=True) as cursor:
-            if is_dropped:
-                cursor.execute(QUERIES.query("release"), {"name": name, "holder": result_id})
             taken = {"name": name, "holder": WITHDRAWN, "ttl_seconds": ttl_seconds}
-            cursor.execute(QUERIES.query("take"), taken)
+            cursor.execute(QUERIES.query("bar" if is_dropped else "take"), taken)
             cursor.execute(QUERIES.query("holder"), {"name": name})
             row = cursor.fetchone()
         return row is not None and row[0] == WITHDRAWN
@@ -86,6 +94,9 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         accepted = 0
         with self.db(commit=True) as cursor:
             cursor.execute(QUERIES.query("delete_expired"))
+            if cursor.rowcount:
+                cursor.execute(QUERIES.query("delete_expired_notes"))
+                cursor.execute(QUERIES.query("delete_expired_parked"))
             for entry in entries:
                 kept = _take_keys(cursor, entry)
                 accepted += kept is not None
@@ -94,32 +105,71 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
                     cursor.execute(QUERIES.query("put"), values)
         return accepted
 
-    def park(self, entry: Entry, ready_at: float) -> None:
+    def park(self, entry: Entry, ready_at: float, *, woken: bytes, read: int) -> bool:
         """Keep a job until its time, in one transaction."""
+        job = {"id": entry.result_id}
         with self.db(commit=True) as cursor:
-            values = {"queue": self.name, "data": entry.blob, "ready_at": ready_at}
-            cursor.execute(QUERIES.query("park"), values)
-            for name in entry.taken_keys:
-                kept = {"name": name, "holder": entry.result_id, "ttl_seconds": entry.ttl_seconds}
+            if _is_revoked(cursor, entry.result_id):
+                return False
+            if read:
+                cursor.execute(QUERIES.query("delete_notes"), {**job, "read": read})
+            cursor.execute(QUERIES.query("note_sizes"), job)
+            if cursor.fetchone() is not None:
+                cursor.execute(QUERIES.query("put"), {"queue": self.name, "data": woken})
+            else:
+                values = {"queue": self.name, "data": entry.blob, "ready_at": ready_at}
+                cursor.execute(QUERIES.query("park"), values)
+                place = {**job, "queue": self.name, "schedule_id": cursor.lastrowid}
+                cursor.execute(QUERIES.query("put_parked"), place)
+            for name, seconds in entry.taken_keys.items():
+                kept = {"name": name, "holder": entry.result_id, "ttl_seconds": seconds}
                 cursor.execute(QUERIES.query("keep"), kept)
+        return True
 
-    def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
+    def wake(self, result_id: str, note: bytes, rewrite: Rewrite) -> Wake:
+        """Keep a note, and make a parked job ready, in one transaction."""
+        job = {"id": result_id}
+        with self.db(commit=True) as cursor:
+            cursor.execute(QUERIES.query("holder"), {"name": job_name(result_id)})
+            if cursor.fetchone() != (result_id,) or _is_revoked(cursor, result_id):
+                return Wake.GONE
+            cursor.execute(QUERIES.query("note_sizes"), job)
+            sizes = [size for (size,) in cursor.fetchall()]
+            if len(sizes) >= MAX_NOTES or sum(sizes) + len(note) > MAX_NOTES_BYTES:
+                return Wake.FULL
+            cursor.execute(QUERIES.query("put_note"), {**job, "note": note})
+            cursor.execute(QUERIES.query("parked_at"), job)
+            row = cursor.fetchone()
+            if row is not None and (woken := rewrite(row[0], bytes(row[2]))) is not None:
+                cursor.execute(QUERIES.query("drop_scheduled"), {"id": row[1]})
+                cursor.execute(QUERIES.query("put"), {"queue": row[0], "data": woken})
+                cursor.execute(QUERIES.query("delete_parked"), job)
+        return Wake.KEPT
+
+    def notes(self, result_id: str) -> tuple[bytes, ...]:
+        """Return the notes of a job."""
+        found = self.sql(QUERIES.query("notes"), {"id": result_id}, results=True)
+        return tuple(bytes(note) for (note,) in found)
+
+    def finish(self, entry: Entry) -> None:
+        """Forget a job that has ended, in one transaction."""
+        with self.db(commit=True) as cursor:
+            _finish(cursor, entry)
+
+    def drop(self, pick: Callable[[bytes], Entry | None]) -> int:
         """Delete jobs that wait, in one transaction."""
-        dropped = []
+        dropped = 0
         with self.db(commit=True) as cursor:
             for name in ("task", "scheduled"):
                 cursor.execute(QUERIES.query(f"all_{name}"), {"queue": self.name})
                 for number, data in cursor.fetchall():
-                    if is_wanted(bytes(data)):
+                    if (entry := pick(bytes(data))) is not None:
                         cursor.execute(QUERIES.query(f"drop_{name}"), {"id": number})
-                        dropped.append(bytes(data))
+                        _finish(cursor, entry)
+                        dropped += 1
         # The log would keep what was deleted until it is full; a reader at work lets it be, until then.
         self.sql(QUERIES.query("empty_log"), results=True)
         return dropped
-
-    def release(self, unique_key: str, result_id: str) -> None:
-        """Free a unique key."""
-        self.sql(QUERIES.query("release"), {"name": unique_name(unique_key), "holder": result_id})
 
     def read_schedule(self, ts: datetime) -> list[bytes]:
         """Return what is due; asks without a lock first, as it does every second."""
@@ -193,15 +243,33 @@ class SQLiteBackend:
             storage.close()
 
 
+def _is_revoked(cursor: Any, result_id: str) -> bool:
+    """Return whether a job was canceled, and has not ended yet."""
+    cursor.execute(QUERIES.query("revoked"), {"revoke_id": revoke_id(result_id)})
+    return cursor.fetchone() is not None
+
+
+def _finish(cursor: Any, entry: Entry) -> None:
+    """Forget a job that has ended."""
+    job = {"id": entry.result_id}
+    held = {"holder": entry.result_id}
+    ended = {"name": entry.job_key, "ended": ENDED, "ttl_seconds": entry.ttl_seconds}
+    cursor.execute(QUERIES.query("end"), {**ended, **held})
+    if entry.unique_key is not None:
+        cursor.execute(QUERIES.query("release"), {"name": unique_name(entry.unique_key), **held})
+    cursor.execute(QUERIES.query("delete_notes"), {**job, "read": -1})
+    cursor.execute(QUERIES.query("delete_parked"), job)
+    cursor.execute(QUERIES.query("delete_revocation"), {"revoke_id": revoke_id(entry.result_id)})
+
+
 def _take_keys(cursor: Any, entry: Entry) -> bool | None:
     """Take the keys of a job; False when it is there already, None when its unique key is taken."""
-    taken = {"holder": entry.result_id, "ttl_seconds": entry.ttl_seconds}
-    cursor.execute(QUERIES.query("take"), {"name": entry.job_key, **taken})
-    if not cursor.rowcount:
-        return False
-    if entry.unique_key is not None:
-        cursor.execute(QUERIES.query("take"), {"name": unique_name(entry.unique_key), **taken})
+    held = {"holder": entry.result_id}
+    for name, seconds in entry.taken_keys.items():
+        cursor.execute(QUERIES.query("take"), {"name": name, "ttl_seconds": seconds, **held})
         if not cursor.rowcount:
-            cursor.execute(QUERIES.query("release"), {"name": entry.job_key, "holder": entry.result_id})
+            if name == entry.job_key:
+                return False
+            cursor.execute(QUERIES.query("release"), {"name": entry.job_key, **held})
             return None
     return True

@@ -1,7 +1,9 @@
 """What the two storages have in common: the contract between our Huey and whatever keeps the jobs.
 
 Alongside Huey's own tables or keys each keeps *taken keys*, with an expiry: one for each job, so that a job
-that is sent again is not kept twice, and one for each unique key. Huey itself knows neither.
+that is sent again is not kept twice, and one for each unique key. As long as a job has no end, whether it
+waits, runs or is parked, its id holds its key. Notes are kept apart from the message, until the job has read
+them or ended. Huey itself knows none of this.
 """
 
 from abc import abstractmethod
@@ -12,16 +14,24 @@ from typing import Protocol
 
 from huey.storage import BaseStorage
 
-from proofing.plugin import JobMessage
+from proofing.plugin import JobMessage, Wake
 from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import Pause
 
 #: Holds the key of a job that was withdrawn.
 WITHDRAWN = ""
+#: Holds the key of a job that has ended.
+ENDED = "ended"
 #: How long an idle thread waits until it looks by itself, in case its watcher is blind.
 IDLE_SECONDS = 30.0
-#: Beyond the longest wait and run of a job, its keys stay taken this much longer.
+#: Beyond the longest wait and run of a job, its unique key stays taken this much longer.
 _TAKEN_MARGIN_SECONDS = 60.0
+#: The same for the job's own key, without which it cannot be woken: a pause does not count.
+_PAUSE_MARGIN_SECONDS = 86_400.0
+
+#: Returns the blob of a parked job, made ready now, for its queue and the blob it was parked with; None when
+#: that is another job's.
+Rewrite = Callable[[str, bytes], bytes | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -33,7 +43,7 @@ class Entry:
         blob: as serialized.
         result_id: of the job.
         unique_key: none or one other job may hold it.
-        ttl_seconds: after which its taken keys are free again.
+        ttl_seconds: after which its unique key is free again, and after its end the job's own.
     """
 
     queue_name: str
@@ -48,9 +58,15 @@ class Entry:
         return job_name(self.result_id)
 
     @property
-    def taken_keys(self) -> list[str]:
-        """All its taken keys."""
-        return [self.job_key, *([] if self.unique_key is None else [unique_name(self.unique_key)])]
+    def job_ttl_seconds(self) -> float:
+        """After which the job's own key is free again, if nobody ends the job."""
+        return self.ttl_seconds + _PAUSE_MARGIN_SECONDS
+
+    @property
+    def taken_keys(self) -> dict[str, float]:
+        """Its taken keys, and after how many seconds each is free again."""
+        unique = {} if self.unique_key is None else {unique_name(self.unique_key): self.ttl_seconds}
+        return {self.job_key: self.job_ttl_seconds, **unique}
 
 
 class JobStorage(BaseStorage):  # type: ignore[misc]
@@ -65,23 +81,41 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
         """
 
     @abstractmethod
-    def park(self, entry: Entry, ready_at: float) -> None:
-        """Keep a job of this queue until *ready_at*, and its taken keys as long, in one step."""
+    def park(self, entry: Entry, ready_at: float, *, woken: bytes, read: int) -> bool:
+        """Keep a job of this queue until *ready_at*, and its taken keys as long, in one step.
+
+        Args:
+            entry: the job, as it runs at its time.
+            ready_at: in seconds since the epoch.
+            woken: the blob that is kept instead, to run now, if the job holds notes that it has not read.
+            read: how many of its notes its run has read: these are deleted.
+
+        Returns:
+            False when the job was canceled meanwhile, and is not kept.
+        """
 
     @abstractmethod
-    def drop(self, is_wanted: Callable[[bytes], bool]) -> list[bytes]:
-        """Delete the waiting and scheduled jobs of this queue that *is_wanted* picks, and return them."""
+    def wake(self, result_id: str, note: bytes, rewrite: Rewrite) -> Wake:
+        """Keep *note* for a job of any queue, and make the job ready if it is parked, in one step."""
 
     @abstractmethod
-    def release(self, unique_key: str, result_id: str) -> None:
-        """Free *unique_key* if the job *result_id* holds it."""
+    def notes(self, result_id: str) -> tuple[bytes, ...]:
+        """Return the notes of a job, oldest first."""
+
+    @abstractmethod
+    def finish(self, entry: Entry) -> None:
+        """Forget a job that has ended: free its unique key, delete its notes, and let nobody wake it."""
+
+    @abstractmethod
+    def drop(self, pick: Callable[[bytes], Entry | None]) -> int:
+        """Delete and finish the waiting and scheduled jobs of this queue that *pick* returns; count them."""
 
     @abstractmethod
     def bar(self, result_id: str, ttl_seconds: float, *, is_dropped: bool = False) -> bool:
         """Take the key of a job that was never kept, or was dropped, so that it never is kept again.
 
         Returns:
-            False when the job holds it, which was not dropped.
+            False when the job holds it, or did until its end, and was not dropped.
         """
 
     @abstractmethod
@@ -133,6 +167,11 @@ class Backend(Protocol):
 def job_name(result_id: str) -> str:
     """Return the taken key of a job."""
     return f"job:{result_id}"
+
+
+def revoke_id(result_id: str) -> str:
+    """Return the key under which Huey keeps that a job was canceled."""
+    return f"r:{result_id}"
 
 
 def unique_name(unique_key: str) -> str:

@@ -1,0 +1,167 @@
+"""Notes of parked jobs in both storages of Huey: late cancels, storages that fail, jobs that are lost."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from proofing.contracts.queues import ClaimedJob, JobMessage, Parked, Wake
+from proofing.contracts.records import EndState, JobKind, JobState
+from proofing.testing.queue_handlers import make_parked
+from proofing.testing.queues import RecordingHandler, make_message
+from proofing.testing.waiting import eventually
+from proofing_devtools.redis import RedisServer, running_redis
+from proofing_huey import storages
+from proofing_huey.backend import HueyQueue
+from proofing_huey.huey_app import JobHuey
+from proofing_huey.settings import HueySettings
+from proofing_huey.storages import JobStorage
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """Give one Redis for the tests of this module."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+async def queue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HueyQueue]:
+    """Give an open, empty queue."""
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("server")
+        server.command("FLUSHALL")
+        settings = HueySettings(storage="redis", url=SecretStr(server.url))
+    else:
+        settings = HueySettings(path=str(tmp_path / "huey.db"))
+    queue = HueyQueue(settings, lambda _label: bytes(32))
+    await queue.open()
+    yield queue
+    await queue.close()
+
+
+@contextlib.asynccontextmanager
+async def working(queue: HueyQueue, handler: RecordingHandler) -> AsyncIterator[None]:
+    """Work for the length of the block, then drain."""
+    stop = asyncio.Event()
+    slots = {kind.queue_name: 2 for kind in JobKind}
+    task = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=5.0))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 30.0)
+
+
+async def parks_until_woken(job: ClaimedJob) -> Parked | None:
+    """End once there are notes."""
+    return None if job.message.notes else make_parked()
+
+
+async def parked(queue: HueyQueue, handler: RecordingHandler) -> JobMessage:
+    """Return a job that is parked."""
+    message = make_message()
+    await queue.enqueue([message])
+    await eventually(lambda: queue.jobs(prefix=message.result_id, state=JobState.PARKED))
+    assert handler.starts(message.result_id) == 1
+    return message
+
+
+def huey_of(queue: HueyQueue) -> JobHuey:
+    """Return the Huey of the jobs here."""
+    return queue._huey(JobKind.RESOLUTION.queue_name)
+
+
+async def test_a_job_revoked_while_it_runs_is_not_parked(queue: HueyQueue) -> None:
+    """Its cancel found it waiting, and comes when it has begun: it ends, and is not woken."""
+    found: list[Wake] = []
+
+    async def body(job: ClaimedJob) -> Parked:
+        await queue._call(huey_of(queue).revoke_by_id, job.message.result_id, revoke_once=True)
+        found.append(await queue.wake(job.message.result_id, b"note"))
+        return make_parked()
+
+    handler = RecordingHandler(body)
+    message = make_message()
+    async with working(queue, handler):
+        await queue.enqueue([message])
+        await handler.until_ended(message)
+        await eventually(lambda: queue._call(_has_nothing, queue))
+    assert (handler.end(message.result_id), found) == (EndState.CANCELED, [Wake.GONE])
+    assert await queue.jobs() == []
+
+
+async def test_a_storage_that_fails_costs_no_note(queue: HueyQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job is out of the storage when its notes are read: this is tried again."""
+    storage_class = type(huey_of(queue).storage)
+    read, failures = storage_class.notes, [OSError("no disk")]
+
+    def notes(storage: JobStorage, result_id: str) -> tuple[bytes, ...]:
+        if failures:
+            raise failures.pop()
+        return read(storage, result_id)
+
+    monkeypatch.setattr(storage_class, "notes", notes)
+    handler = RecordingHandler(parks_until_woken)
+    async with working(queue, handler):
+        message = await parked(queue, handler)
+        await queue.wake(message.result_id, b"note")
+        await handler.until_ended(message)
+    assert [job.message.notes for job in handler.started] == [(), (b"note",)]
+
+
+async def test_notes_of_a_lost_job_expire(queue: HueyQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody ends the job of a killed worker: its notes go with its key, and so does where it was parked."""
+    monkeypatch.setattr(storages, "_PAUSE_MARGIN_SECONDS", 0.0)
+    monkeypatch.setattr(storages, "_TAKEN_MARGIN_SECONDS", 0.0)
+    message = make_message(stale_after_seconds=1.0, deadline_seconds=1.0)
+    await queue.enqueue([message])
+    # As a worker does that is killed right after it.
+    assert await queue._call(huey_of(queue).dequeue)
+    assert await queue.wake(message.result_id, b"note") is Wake.KEPT
+
+    async def is_gone() -> bool:
+        # An enqueue deletes what has expired, where the storage does not by itself.
+        await queue.enqueue([make_message(JobKind.PHONE)])
+        return not await queue._call(huey_of(queue).storage.notes, message.result_id)
+
+    await eventually(is_gone)
+    assert await queue.wake(message.result_id, b"note") is Wake.GONE
+
+
+async def test_a_job_that_is_due_is_not_looked_for_where_it_was_parked(queue: HueyQueue) -> None:
+    """Its place in the schedule may be another job's meanwhile, which a wake leaves where it is."""
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def body(job: ClaimedJob) -> Parked | None:
+        message = job.message
+        if message.metadata.get("later") or not message.is_parked:
+            return make_parked() if message.metadata.get("later") else make_parked(0.0)
+        if not message.notes:
+            began.set()
+            await go_on.wait()
+            return make_parked()
+        return None
+
+    handler = RecordingHandler(body)
+    first, other = make_message(), make_message(metadata={"later": True})
+    async with working(queue, handler):
+        await queue.enqueue([first])
+        await asyncio.wait_for(began.wait(), 20.0)
+        await queue.enqueue([other])
+        await eventually(lambda: queue.jobs(prefix=other.result_id, state=JobState.PARKED))
+        assert await queue.wake(first.result_id, b"note") is Wake.KEPT
+        go_on.set()
+        await handler.until_ended(first)
+        assert handler.starts(other.result_id) == 1
+        (waiting,) = await queue.jobs(prefix=other.result_id)
+        assert waiting.state is JobState.PARKED
+
+
+def _has_nothing(queue: HueyQueue) -> Any:
+    """Return whether Huey keeps no revocation."""
+    return not huey_of(queue).storage.result_items()
