@@ -326,7 +326,7 @@ class JobHuey(Huey):  # type: ignore[misc]
     async def _perform(self, _values: dict[str, Any], _kept_at: float, *, task: Task) -> None:
         """Run a job: the function of every task."""
         task.is_begun = True
-        # A cancel that comes from now on is looked at when the job is parked.
+        # A cancel that comes from now on takes effect when the job is parked.
         task.revoke_id = None
         await self.bridge.perform(task.job)
 
