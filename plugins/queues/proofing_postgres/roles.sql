@@ -48,10 +48,10 @@ grant select, insert, update, delete on proofing.worker to proofing_worker;
 grant select, insert, update on proofing.tally to proofing_worker;
 grant select, insert, update, delete on proofing.paused_queue to proofing_worker;
 
--- Viewer: counts and states for dashboards. No payload, no notes, no owner, no final status.
+-- Viewer: counts and states for dashboards, and the vendors of parked jobs. No payload, no notes, no owner, no final status.
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, due_at, started_at, deadline_at, attempts, crashes,
-    schema_version, state, queue, kind, trace_id, wanted_end
+    schema_version, state, queue, kind, trace_id, waits_for, wanted_end
 ) on proofing.job to proofing_viewer;
 grant select (
     id, enqueued_at, started_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id

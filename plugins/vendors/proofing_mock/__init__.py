@@ -12,7 +12,7 @@ Settings, section ``mock`` of settings.yaml::
       polling_again_seconds: 2    # after which it wants to be asked again
       polling_expires_seconds: 3600   # after which it answers nothing anymore
       hosted_url: http://127.0.0.1:8900   # of mock:hosted; another host than the product's
-      hosted_echoes: true         # whether it is told our id of the question, and its webhooks repeat it
+      hosted_echoes: true         # whether it gets our id of the question, and its webhooks repeat it
       hosted_again_seconds: 5     # after which it is asked again whose person is done and who has not decided
       hosted_expires_seconds: 3600    # after which the person is no longer waited for
       hosted_timeout_seconds: 5   # for each call
@@ -78,7 +78,7 @@ class MockSettings(PluginSettings):
     )
     hosted_echoes: bool = Field(
         default=True,
-        description="whether mock:hosted is told our id of a question; its webhooks repeat it",
+        description="whether mock:hosted gets our id of a question; its webhooks repeat it",
     )
     hosted_expires_seconds: float = Field(
         default=3600.0, gt=0, le=86_400, description="after which mock:hosted waits for the person no longer"

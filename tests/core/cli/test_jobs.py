@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -11,8 +12,13 @@ import yaml
 
 from proofing import bootstrap
 from proofing.cli import main
+from proofing.contracts.continuation import Again
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
+from proofing.testing.queue_handlers import RecordingHandler, make_parked
 from proofing.testing.queues import make_message
+from proofing.testing.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +69,88 @@ def test_jobs_are_listed(capsys):
         assert [job["result_id"] for job in json.loads(capsys.readouterr().out)] == expected
     assert main(["jobs", "list", "--limit", "1"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.fixture
+def parked(settings_file, odd_plugin, monkeypatch):
+    """Have jobs parked for vendors that the settings name or do not, and for some that cannot continue."""
+    later = [
+        ProoferDescriptor(
+            name=name, kind=ProoferKind.PHONE, make=print, continues=continues, maturity=Maturity.MOCK
+        )
+        for name, continues in (("odd:old", frozenset({Again})), ("odd:quick", frozenset()))
+    ]
+    values = {**odd_plugin(proofers=later), "phone_vendors": ["mock:polling"]}
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(**values)))
+    vendors = ["mock:polling", "mock:polling", "acme:gone", "odd:old", "odd:quick"]
+    messages = [make_message(JobKind.PHONE) for _ in vendors]
+    delayed = make_message(JobKind.PHONE, delay_seconds=3600.0)
+
+    async def park():
+        queue = bootstrap.make_backends(await bootstrap.configure(role="jobs"), "jobs").queue
+        handler = RecordingHandler(run)
+        stop = asyncio.Event()
+        await queue.open()
+        await queue.enqueue([*messages, delayed])
+        working = asyncio.create_task(
+            queue.work(handler, slots={messages[0].queue_name: 4}, stop=stop, drain_seconds=5)
+        )
+
+        async def are_parked():
+            return sum((await queue.parked_by_vendor()).values()) == len(vendors)
+
+        await eventually(are_parked)
+        stop.set()
+        await working
+        await queue.close()
+
+    async def run(job):
+        place = [message.result_id for message in messages].index(job.message.result_id)
+        return make_parked(vendor=vendors[place])
+
+    asyncio.run(park())
+    return dict(zip((message.result_id for message in messages), vendors, strict=True)), delayed.result_id
+
+
+def test_parked_jobs_are_told_from_delayed_ones(parked, capsys):
+    """By a word and a field; with their vendor; alone where they are asked for."""
+    vendors, delayed = parked
+    assert main(["jobs", "list", "--json"]) == 0
+    listed = {job["result_id"]: job["state"] for job in json.loads(capsys.readouterr().out)}
+    assert listed == {**dict.fromkeys(vendors, "parked"), delayed: "scheduled"}
+    assert main(["jobs", "list", "--state", "parked", "--json"]) == 0
+    listed = {job["result_id"]: job["vendor"] for job in json.loads(capsys.readouterr().out)}
+    assert listed == vendors
+    assert main(["jobs", "list", "--state", "parked"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0]: (line.split()[1], line.split()[-1]) for line in lines} == {
+        result_id: ("parked", vendor) for result_id, vendor in vendors.items()
+    }
+    assert main(["jobs"]) == 0
+    output = capsys.readouterr().out
+    (line,) = (line for line in output.splitlines() if line.startswith(JobKind.PHONE.queue_name))
+    assert re.search(r"parked +\d", line)
+    assert main(["jobs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parked"][JobKind.PHONE.queue_name] >= len(vendors)
+
+
+def test_check_counts_parked_jobs_by_vendor(parked, capsys):
+    """And says of which vendors somebody must not take the plugin away, or has done so."""
+    assert main(["check"]) == 0
+    output = capsys.readouterr().out.splitlines()
+    notes = {line.split(" for ")[1].split(",")[0]: line.strip() for line in output if " parked for " in line}
+    assert notes["mock:polling"] == "2 jobs are parked for mock:polling"
+    for vendor in ("acme:gone", "odd:quick"):
+        assert notes[vendor].startswith(f"1 job is parked for {vendor}, and no enabled plugin can continue")
+    assert "which the settings do not name anymore" in notes["odd:old"]
+    assert len(notes) == 4
+    assert main(["check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parked"] == {
+        "mock:polling": 2,
+        "acme:gone": 1,
+        "odd:old": 1,
+        "odd:quick": 1,
+    }
 
 
 @pytest.mark.parametrize("shorten", [lambda text: text, lambda text: text[:8], lambda text: text[:6].upper()])

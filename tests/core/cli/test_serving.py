@@ -378,7 +378,7 @@ def played(**mock):
 
 @pytest.mark.usefixtures("bare_environment")
 def test_run_plays_the_vendors_of_its_settings(monkeypatch, settings_file, capfd):
-    """Once each, and it does not go on without one of them."""
+    """Once each, and it does not continue without one of them."""
     values = played()
     with socket.create_server(("127.0.0.1", int(values["mock"]["hosted_url"].rpartition(":")[2]))):
         monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(**values, phone_vendors=["mock:hosted"])))
