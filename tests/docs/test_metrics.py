@@ -26,6 +26,7 @@ STATS = QueueStats(
     waiting={"high_document_proofing": 7, "gone": 1},
     running={},
     oldest_seconds=1.5,
+    parked={"high_document_proofing": 5},
     workers=2,
     details={"dead_rows": 3.0, 'spoiled"} name': 1.0},
     totals={"rescued": 2.0, "pickup_notify_count": 4.0, "pickup_notify_seconds": 0.1},
@@ -136,8 +137,10 @@ def test_gauges_return_to_zero_and_old_numbers_go():
     """A queue that is empty again shows 0; a number that the backend no longer has is gone."""
     kind = JobKind.DOCUMENT.queue_name
     assert f'proofing_queue_waiting{{queue="{kind}"}} 7.0' in samples(STATS)
+    assert f'proofing_queue_parked{{queue="{kind}"}} 5.0' in samples(STATS)
     lines = samples(QueueStats(waiting={}, running={}, oldest_seconds=0))
     assert f'proofing_queue_waiting{{queue="{kind}"}} 0.0' in lines
+    assert f'proofing_queue_parked{{queue="{kind}"}} 0.0' in lines
     assert not [line for line in lines if "dead_rows" in line or '"gone"' in line or "workers_alive" in line]
 
 

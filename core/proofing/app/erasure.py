@@ -135,6 +135,8 @@ class Eraser:
         for key in (key for footprint in footprints for key in footprint.keys):
             removed += await self._results.load(key) is not None
             await self._results.delete(key)
+        for key in (key for footprint in footprints for key in footprint.sets):
+            removed += await self._results.drop_members(key)
         for footprint in footprints:
             record = await self._results.status(footprint.job) if footprint.job else None
             if record is not None and not record.is_done:

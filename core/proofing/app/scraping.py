@@ -66,6 +66,8 @@ class _QueueNow(Collector):
         stats = self._stats
         yield _by_queue("proofing_queue_waiting", "Jobs that wait; aggregate with max", stats.waiting)
         yield _by_queue("proofing_queue_running", "Jobs that run; aggregate with max", stats.running)
+        help_text = "Jobs that wait for their vendor; aggregate with max"
+        yield _by_queue("proofing_queue_parked", help_text, stats.parked)
         paused = dict.fromkeys(stats.paused, 1)
         yield _by_queue("proofing_queue_paused", "1 while a queue is paused; aggregate with max", paused)
         help_text = "Age of the oldest ready job; aggregate with max"

@@ -73,6 +73,9 @@ async def check(options: argparse.Namespace) -> int:
         advice["settings"] = notes
     if not vendors and (notes := _notes_on_vendors(configuration)):
         advice["vendors"] = notes
+    parked = dict(reports["queue"].parked)
+    if parked:
+        advice["queue"] = [*advice.get("queue", ()), *_notes_on_parked(configuration, parked)]
     if options.json:
         found: dict[str, Any] = {
             "settings": "ok",
@@ -80,6 +83,7 @@ async def check(options: argparse.Namespace) -> int:
             "reachable": {name: report.problem for name, report in reports.items()},
             "troubles": {name: report.trouble for name, report in reports.items() if report.trouble},
             "advice": advice,
+            "parked": parked,
         }
         if deep is not None:
             found["deep"] = {**asdict(deep), "vendors": asked}
@@ -125,6 +129,31 @@ def _notes_on_vendors(configuration: Configuration) -> list[str]:
             names = ", ".join(missing)
             found.append(f"{descriptor.kind} {descriptor.name} gets no {names}: no earlier page asks for it")
     return found
+
+
+def _notes_on_parked(configuration: Configuration, parked: Mapping[str, int]) -> list[str]:
+    """Return how many jobs are parked for each vendor, and what becomes of them where that has changed."""
+    resumable = {
+        name
+        for (_kind, name), loaded in configuration.plugins.proofers.items()
+        if loaded.descriptor.continues
+    }
+    named = configuration.router.named_vendors()
+    notes = []
+    for vendor, count in sorted(parked.items()):
+        note = f"{count} {'job is' if count == 1 else 'jobs are'} parked for {vendor}"
+        if vendor not in resumable:
+            note += (
+                ", and no enabled plugin can continue there: what comes back ends as plugin_error, refunded;"
+                " enable its plugin until none is left"
+            )
+        elif vendor not in named:
+            note += (
+                ", which the settings do not name anymore: they still continue there;"
+                " keep its plugin and credentials until none is left"
+            )
+        notes.append(note)
+    return notes
 
 
 def _print_section(name: str, problems: Sequence[str], advice: Mapping[str, Sequence[str]]) -> None:

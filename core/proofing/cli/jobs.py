@@ -26,11 +26,13 @@ async def count(options: argparse.Namespace) -> int:
         print(json.dumps({name: _plain(value) for name, value in asdict(stats).items()}))
         return 0
     workers = "unknown" if stats.workers is None else stats.workers
-    for name in sorted({*stats.waiting, *stats.running, *stats.paused}):
+    for name in sorted({*stats.waiting, *stats.running, *stats.parked, *stats.paused}):
         # A backend that does not know its workers knows only what runs in this process: nothing.
         running = "unknown" if stats.workers is None else stats.running.get(name, 0)
         paused = f"  paused for {stats.paused[name]:.0f} s" if name in stats.paused else ""
-        print(f"{name:<28} waiting {stats.waiting.get(name, 0):>6}  running {running:>7}{paused}")
+        parked = stats.parked.get(name, 0)
+        waiting = stats.waiting.get(name, 0)
+        print(f"{name:<28} waiting {waiting:>6}  running {running:>7}  parked {parked:>6}{paused}")
     print(f"oldest ready job: {stats.oldest_seconds:.1f} s; workers: {workers}")
     for end, number in stats.ended.items():
         print(f"ended {end:<22} {number:>6}")
@@ -141,8 +143,13 @@ def _line(job: JobSummary) -> str:
     """Return one line about a job."""
     return (
         f"{job.result_id}  {job.state:<9}  {job.queue_name:<28}  age {job.age_seconds:>8.1f} s"
-        f"  executions {job.executions}  {job.end_state or ''}"
+        f"  executions {job.executions}  {_end_or_vendor(job)}"
     ).rstrip()
+
+
+def _end_or_vendor(job: JobSummary) -> str:
+    """Return how a job ended, or whom one that is parked waits for."""
+    return job.vendor or "" if job.state is JobState.PARKED else job.end_state or ""
 
 
 def _report(options: argparse.Namespace, sentence: str, *, changed: bool) -> None:

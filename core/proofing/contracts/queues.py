@@ -203,8 +203,8 @@ class JobSummary:
         ended_seconds: how long ago it ended; None while it has no end.
         executions: how often it was started.
         end_state: how it ended, or is about to.
-        vendor: the one whose call began first, or whom it waits for; None before, and where the queue does
-            not keep it.
+        vendor: whom it is parked for, in every queue. Else the one whose call began first, or whom it last
+            waited for; None before, and where the queue does not keep it.
     """
 
     result_id: str
@@ -238,6 +238,8 @@ class QueueStats:
 
     Attributes:
         waiting: queue name to jobs ready or scheduled; an estimate where there are too many to count.
+        parked: queue name to jobs that wait for their vendor, estimated likewise. A backend that cannot tell
+            them apart without reading them counts scheduled jobs here, too.
         running: queue name to jobs executing.
         oldest_seconds: age of the oldest job that is ready to start; 0 when none is.
         workers: live worker processes; None where the backend does not know.
@@ -250,6 +252,7 @@ class QueueStats:
     waiting: Mapping[str, int]
     running: Mapping[str, int]
     oldest_seconds: float
+    parked: Mapping[str, int] = field(default_factory=dict)
     workers: int | None = None
     ended: Mapping[str, int] = field(default_factory=dict)
     paused: Mapping[str, float] = field(default_factory=dict)
@@ -384,6 +387,13 @@ class Queue(Protocol):
 
     async def stats(self) -> QueueStats:
         """Return counts and ages."""
+
+    async def parked_by_vendor(self) -> Mapping[str, int]:
+        """Return how many jobs are parked for each vendor, by its name; of several, for the one due first.
+
+        For `proofing check`, and not for what is asked all the time: it may read every parked job, so that no
+        vendor is missed.
+        """
 
 
 def parked_message(message: JobMessage, parked: Parked) -> JobMessage:

@@ -100,8 +100,10 @@ class JobState(StrEnum):
 
     #: May start.
     READY = "ready"
-    #: Waits for its time.
+    #: Waits for its time; it has not run yet.
     SCHEDULED = "scheduled"
+    #: Has run, and waits for its vendor.
+    PARKED = "parked"
     #: A worker runs it.
     RUNNING = "running"
     #: Will not run (again); its end is being published.

@@ -22,7 +22,7 @@ from proofing.crypto.contexts import early_event_context
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.notes import Note, seal_note
-from proofing.jobs.parking import VendorPages, early_key, reference_key
+from proofing.jobs.parking import EARLY_SECONDS, VendorPages, early_key, reference_key
 from proofing.jobs.way_back import QuestionAddress
 from proofing.registry.plugins import LoadedWebhook
 
@@ -30,8 +30,6 @@ _logger = get_logger(__name__)
 
 #: How long a second delivery of an event is known.
 _SEEN_SECONDS = 7 * 86_400.0
-#: How long an event is kept whose question is not parked yet.
-EARLY_SECONDS = 15 * 60.0
 #: How long a person who comes back again wakes the job no second time: a reload is not a reason.
 _RETURN_PAUSE_SECONDS = 5.0
 _REFUSED = Reply(status=401)

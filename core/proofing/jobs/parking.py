@@ -24,6 +24,9 @@ from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 
 _logger = get_logger(__name__)
 
+#: How long an event is kept whose question is not parked yet.
+EARLY_SECONDS = 15 * 60.0
+
 
 class Parker:
     """Parks jobs. `VendorPages` reads what their pages show."""
@@ -102,18 +105,27 @@ class Parker:
             # Neither is None: `continuing.accept`.
             reference, webhook = question.reference or "", webhook or ""
             number = run.questions.number_of(question)
-            mark = self._way_back.reference_marks(webhook, reference)[0]
-            key = reference_key(mark)
-            await self._erasure_index.record(message.owner, DataFootprint(keys=[key]), ttl_seconds=life)
+            marks = self._way_back.reference_marks(webhook, reference)
+            key = reference_key(marks[0])
+            footprint = DataFootprint(keys=[key], sets=[early_key(mark) for mark in marks])
+            await self._erasure_index.record(message.owner, footprint, ttl_seconds=max(life, EARLY_SECONDS))
             question_id = self._way_back.question_id(run.address_of(number))
             await self._results.save(key, question_id.encode(), ttl_seconds=life)
-            for sealed in await self._results.members(early_key(mark)):
-                try:
-                    opened = json.loads(await self._sealer.open(sealed, early_event_context(mark)))
-                    early.append(Note.from_json({**opened, "question": number}))
-                except (EncryptionError, ValueError, KeyError, TypeError, AttributeError):
-                    continue
+            # Processes of either key keep events while keys are rotated.
+            for mark in marks:
+                early += await self._take_early(mark, number)
         return early
+
+    async def _take_early(self, mark: str, number: int) -> list[Note]:
+        """Return the events that came under *mark* before its question, which is *number*, was known."""
+        notes = []
+        for sealed in await self._results.members(early_key(mark)):
+            try:
+                opened = json.loads(await self._sealer.open(sealed, early_event_context(mark)))
+                notes.append(Note.from_json({**opened, "question": number}))
+            except (EncryptionError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+        return notes
 
 
 @dataclass(frozen=True, slots=True, repr=False)

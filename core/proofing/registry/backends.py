@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, cast
 
 from proofing.base.errors import (
     ConfigurationError,
@@ -70,11 +70,13 @@ class BackendReport:
         problem: why it cannot be used; None when it can.
         trouble: the kind of the problem.
         advice: what its plugin wants an operator to know.
+        parked: of the queue, how many jobs are parked for each vendor.
     """
 
     problem: str | None = None
     trouble: Trouble | None = None
     advice: tuple[str, ...] = ()
+    parked: Mapping[str, int] = field(default_factory=dict)
 
 
 def make_backend(plugins: PluginManager, key: str, name: str, context: BackendContext) -> Any:
@@ -153,9 +155,10 @@ async def _check(key: str, backend: Backend, timeout_seconds: float) -> BackendR
                 await open_backend(key, backend)
                 advice = await backend.check() if isinstance(backend, Diagnosable) else ()
                 advice = (*advice, *await clock_advice(backend))
+                parked = await cast("Queue", backend).parked_by_vendor() if key == "queue" else {}
             finally:
                 await backend.close()
-        return BackendReport(advice=tuple(advice))
+        return BackendReport(advice=tuple(advice), parked=parked)
     except ProofingError as error:
         return BackendReport(problem=str(error), trouble=trouble_of(error))
     except TimeoutError:

@@ -129,6 +129,10 @@ class Router:
         }
         return list(found.values())
 
+    def named_vendors(self) -> frozenset[str]:
+        """Return the vendors that the settings in effect name, for whatever kind."""
+        return frozenset(name for _key, _kind, names in _named_vendors(self._live.current) for name in names)
+
     def validate_vendors(self) -> list[Problem]:
         """Return the vendors of the settings in effect that cannot be asked. See `validate_vendors`."""
         return validate_vendors(self._live.current, self._plugins)

@@ -22,12 +22,14 @@ class DataFootprint:
     Attributes:
         job: result id of a submitted job.
         keys: of values in the result store.
+        sets: keys of sets in the result store.
         counters: of the result store.
         objects: keys in the image store.
     """
 
     job: str | None = None
     keys: Sequence[str] = ()
+    sets: Sequence[str] = ()
     counters: Sequence[str] = ()
     objects: Sequence[str] = ()
 

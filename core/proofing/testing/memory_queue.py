@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -67,6 +68,8 @@ class MemoryQueue:
         """Start empty."""
         self.waiting: list[JobMessage] = []
         self.parked: list[tuple[JobMessage, float]] = []
+        #: The vendors that parked jobs wait for, by the jobs' ids.
+        self._waits_for: dict[str, str] = {}
         self.canceled: list[JobMessage] = []
         self.ended: dict[str, StatusRecord] = {}
         self.withdrawn: set[str] = set()
@@ -138,7 +141,7 @@ class MemoryQueue:
     ) -> Sequence[JobSummary]:
         """Return the jobs that wait, ready ones first."""
         found = [(message, JobState.READY) for message in self.waiting]
-        found += [(message, JobState.SCHEDULED) for message, _seconds in self.parked]
+        found += [(message, JobState.PARKED) for message, _seconds in self.parked]
         return [
             JobSummary(
                 result_id=message.result_id,
@@ -148,6 +151,7 @@ class MemoryQueue:
                     0.0, time.time() - self._ready_at.get(message.result_id, message.enqueued_at)
                 ),
                 trace_id=message.trace_id,
+                vendor=self._waits_for.get(message.result_id),
             )
             for message, kind in found
             if message.result_id.startswith(prefix.lower())
@@ -195,6 +199,7 @@ class MemoryQueue:
                 raise
             held = self._running.pop(message.result_id).notes
             if isinstance(record, Parked):
+                self._waits_for[message.result_id] = record.vendor
                 parked, unread = parked_message(message, record), held[len(message.notes) :]
                 if unread or record.run_in_seconds <= 0:
                     self._make_ready(replace(parked, notes=unread))
@@ -246,4 +251,9 @@ class MemoryQueue:
         for message in self.waiting:
             waiting[message.queue_name] = waiting.get(message.queue_name, 0) + 1
         oldest = max((time.time() - message.enqueued_at for message in self.waiting), default=0.0)
-        return QueueStats(waiting=waiting, running={}, oldest_seconds=oldest)
+        parked = Counter(message.queue_name for message, _seconds in self.parked)
+        return QueueStats(waiting=waiting, running={}, oldest_seconds=oldest, parked=parked)
+
+    async def parked_by_vendor(self) -> Mapping[str, int]:
+        """Return how many jobs are parked for each vendor."""
+        return Counter(self._waits_for[message.result_id] for message, _seconds in self.parked)

@@ -182,6 +182,7 @@ class QueueBasics(QueueBasis):
                 "cancel": lambda: queue.cancel(message.result_id),
                 "purge_owner": lambda: queue.purge_owner(message.owner),
                 "stats": queue.stats,
+                "parked_by_vendor": queue.parked_by_vendor,
                 "jobs": queue.jobs,
                 "migrate": other.migrate,
                 "pause": lambda: queue.pause(message.queue_name),

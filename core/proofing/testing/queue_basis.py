@@ -100,13 +100,13 @@ class QueueBasis(ABC):
             finally:
                 task.cancel()
 
-    async def until_scheduled(self, queue: Queue, result_id: str) -> None:
-        """Wait until a job waits for its time."""
+    async def until_parked(self, queue: Queue, result_id: str) -> None:
+        """Wait until a job is parked."""
 
-        async def is_scheduled() -> bool:
-            return [job.state for job in await queue.jobs(prefix=result_id)] == [JobState.SCHEDULED]
+        async def is_parked() -> bool:
+            return [job.state for job in await queue.jobs(prefix=result_id)] == [JobState.PARKED]
 
-        await eventually(is_scheduled, within_seconds=self.patience_seconds)
+        await eventually(is_parked, within_seconds=self.patience_seconds)
 
     @staticmethod
     def needs(queue: Queue, *capabilities: Capability) -> None:

@@ -26,9 +26,9 @@ async def immediately(_job: ClaimedJob) -> EndState | None:
     return None
 
 
-def make_parked(seconds: float = LONG_SECONDS) -> Parked:
-    """Return what a job is parked with for *seconds*."""
-    return Parked(encrypted_arguments=PARKED_ARGUMENTS, run_in_seconds=seconds, vendor="acme:later")
+def make_parked(seconds: float = LONG_SECONDS, *, vendor: str = "acme:later") -> Parked:
+    """Return what a job is parked with for *seconds*, waiting for *vendor*."""
+    return Parked(encrypted_arguments=PARKED_ARGUMENTS, run_in_seconds=seconds, vendor=vendor)
 
 
 class RecordingHandler:

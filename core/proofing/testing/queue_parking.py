@@ -65,7 +65,7 @@ class QueueParking(QueueBasis):
         async with self.working(queue, handler, slots={parked.queue_name: 1}):
             await queue.enqueue([parked])
             await handler.until_started(within_seconds=self.patience_seconds)
-            await self.until_scheduled(queue, parked.result_id)
+            await self.until_parked(queue, parked.result_id)
             others = [make_message() for _ in range(5)]
             await queue.enqueue(others)
             await handler.until_started(6, within_seconds=self.patience_seconds)
@@ -74,20 +74,52 @@ class QueueParking(QueueBasis):
         assert handler.published == {}
 
     async def test_an_operator_sees_whom_it_waits_for(self, queue: Queue) -> None:
-        """It is scheduled; where the queue keeps vendors it names the one that it waits for."""
+        """It is neither taken for a delayed job nor counted as one that waits for a worker."""
         self.needs(queue, Capability.PARK)
         message = make_message()
         handler = RecordingHandler(_parks_for(LONG_SECONDS))
         async with self.working(queue, handler):
             await queue.enqueue([message])
-            await self.until_scheduled(queue, message.result_id)
-            (found,) = await queue.jobs(prefix=message.result_id)
-            waiting = (await queue.stats()).waiting
-        assert found.state is JobState.SCHEDULED
-        assert found.age_seconds >= 0
-        assert waiting[message.queue_name] == 1
-        if Capability.HISTORY in queue.capabilities:
-            assert found.vendor == "acme:later"
+            await self.until_parked(queue, message.result_id)
+            for asked in (
+                {"prefix": message.result_id},
+                {"state": JobState.PARKED},
+                {"state": JobState.PARKED, "prefix": message.result_id[:8]},
+                {"state": JobState.PARKED, "queue_name": message.queue_name},
+            ):
+                (found,) = await queue.jobs(**asked)
+                assert (found.state, found.vendor) == (JobState.PARKED, "acme:later")
+                assert found.age_seconds >= 0
+            for prefix in ("", message.result_id):
+                assert await queue.jobs(state=JobState.SCHEDULED, prefix=prefix) == []
+            assert await queue.jobs(state=JobState.PARKED, queue_name=JobKind.DOCUMENT.queue_name) == []
+            stats = await queue.stats()
+        assert stats.parked[message.queue_name] == 1
+        assert stats.waiting.get(message.queue_name, 0) == 0
+
+    async def test_parked_jobs_are_counted_by_vendor(self, queue: Queue) -> None:
+        """Of all queues, while they are parked; a delayed job is none of them."""
+        self.needs(queue, Capability.PARK)
+        vendors = {make_message(kind).result_id: f"{kind}:later" for kind in JobKind}
+        vendors |= {make_message().result_id: "gone:later" for _ in range(2)}
+        kinds = [*JobKind, JobKind.RESOLUTION, JobKind.PHONE]
+        messages = [make_message(kind, result_id=one) for kind, one in zip(kinds, vendors, strict=True)]
+
+        async def body(job: ClaimedJob) -> Parked | None:
+            return None if job.message.notes else make_parked(vendor=vendors[job.message.result_id])
+
+        handler = RecordingHandler(body)
+        assert await queue.parked_by_vendor() == {}
+        async with self.working(queue, handler):
+            await queue.enqueue(messages)
+            if Capability.DELAY in queue.capabilities:
+                await queue.enqueue([make_message(delay_seconds=LONG_SECONDS)])
+            for message in messages:
+                await self.until_parked(queue, message.result_id)
+            expected = {**{f"{kind}:later": 1 for kind in JobKind}, "gone:later": 2}
+            assert await queue.parked_by_vendor() == expected
+            await queue.purge_owner(messages[-1].owner)
+            assert await queue.parked_by_vendor() == {**expected, "gone:later": 1}
 
     async def test_a_parked_job_outlives_its_worker(self, queue: Queue) -> None:
         """The worker that parked it stops; the next one runs it, also after the call it had noted before."""
@@ -117,7 +149,7 @@ class QueueParking(QueueBasis):
         handler = RecordingHandler(_parks_for(2.0))
         async with self.working(queue, handler):
             await queue.enqueue([message])
-            await self.until_scheduled(queue, message.result_id)
+            await self.until_parked(queue, message.result_id)
             assert await queue.cancel(message.result_id)
             await handler.until_ended(message, within_seconds=self.patience_seconds)
         assert handler.end(message.result_id) is EndState.CANCELED
@@ -150,7 +182,7 @@ class QueueParking(QueueBasis):
         handler = RecordingHandler(body)
         async with self.working(queue, handler):
             await queue.enqueue([message])
-            await self.until_scheduled(queue, message.result_id)
+            await self.until_parked(queue, message.result_id)
             await queue.pause(message.queue_name)
             over = time.monotonic() + 6.0
             await eventually(lambda: time.monotonic() > over, within_seconds=self.patience_seconds)
@@ -166,7 +198,7 @@ class QueueParking(QueueBasis):
         handler = RecordingHandler(_parks_for(LONG_SECONDS))
         async with self.working(queue, handler):
             await queue.enqueue([message])
-            await self.until_scheduled(queue, message.result_id)
+            await self.until_parked(queue, message.result_id)
             assert (await queue.purge_owner(message.owner)).removed == 1
             assert await queue.jobs(prefix=message.result_id) == []
         kept = await self.stored_bytes()

@@ -193,7 +193,7 @@ class QueueWaking(QueueBasis):
             await handler.until_started(2, within_seconds=self.patience_seconds)
             over = time.monotonic() + _TOO_EARLY_SECONDS
             await eventually(lambda: time.monotonic() > over, within_seconds=self.patience_seconds)
-            await self.until_scheduled(queue, message.result_id)
+            await self.until_parked(queue, message.result_id)
         assert handler.starts(message.result_id) == 2
 
     async def test_too_many_notes(self, queue: Queue) -> None:
@@ -220,7 +220,7 @@ class QueueWaking(QueueBasis):
         handler = RecordingHandler(body)
         async with self.working(queue, handler):
             for message in (many, large):
-                await self.until_scheduled(queue, message.result_id)
+                await self.until_parked(queue, message.result_id)
                 assert await queue.wake(message.result_id, _NOTE) is Wake.KEPT
             await handler.until_ended(many, large, within_seconds=self.patience_seconds)
         runs = {message.result_id: self._runs_of(handler, message) for message in (many, large)}
@@ -316,7 +316,7 @@ class QueueWaking(QueueBasis):
             pytest.skip("this test suite starts no processes")
         with first:
             await queue.enqueue([message])
-            await self.until_scheduled(queue, message.result_id)
+            await self.until_parked(queue, message.result_id)
             assert await queue.wake(message.result_id, note) is Wake.KEPT
             await eventually(lambda: not first.is_alive, within_seconds=self.patience_seconds)
         second = self.start_worker(tmp_path)
@@ -366,7 +366,7 @@ class QueueWaking(QueueBasis):
             await queue.enqueue(messages)
 
             async def are_parked() -> bool:
-                return len(await queue.jobs(state=JobState.SCHEDULED, limit=2 * _MANY)) == _MANY
+                return len(await queue.jobs(state=JobState.PARKED, limit=2 * _MANY)) == _MANY
 
             await eventually(are_parked, within_seconds=self.patience_seconds)
             shuffled = list(notes)
@@ -444,7 +444,7 @@ class QueueWaking(QueueBasis):
     async def _park(self, queue: Queue, message: JobMessage) -> None:
         """Enqueue *message*, which somebody works on and parks."""
         await queue.enqueue([message])
-        await self.until_scheduled(queue, message.result_id)
+        await self.until_parked(queue, message.result_id)
 
     async def _parked_by_another(self, message: JobMessage) -> None:
         """Have *message* parked for long, by a worker that is gone afterward."""
@@ -468,7 +468,7 @@ class QueueWaking(QueueBasis):
 
         async def is_idle() -> bool:
             stats = await queue.stats()
-            return sum(stats.waiting.values()) + sum(stats.running.values()) == 0
+            return not any(sum(counts.values()) for counts in (stats.waiting, stats.parked, stats.running))
 
         await eventually(is_idle, within_seconds=self.patience_seconds)
 

@@ -131,6 +131,18 @@ def make_context(
     )
 
 
+async def open_proofer(proofer: Any, context: ProofingContext) -> None:
+    """Open *proofer* if it has a method for that, as a worker does before its first question."""
+    if (method := getattr(proofer, "open", None)) is not None:
+        await _call(method, context)
+
+
+async def close_proofer(proofer: Any) -> None:
+    """Close *proofer* if it has a method for that, as a worker does at its end."""
+    if (method := getattr(proofer, "close", None)) is not None:
+        await _call(method)
+
+
 async def ask(proofer: Any, request: ProofingRequest, context: ProofingContext) -> VendorResult | None:
     """Put one question to a proofer of either shape, as workers would, and return its answer.
 

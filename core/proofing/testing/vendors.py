@@ -42,13 +42,22 @@ from proofing.contracts.results import (
     ReviewStatus,
     VendorResult,
 )
+from proofing.registry.proofers import LoadedProofer
 from proofing.rules.document_errors import OUTWEIGHED
 from proofing.rules.documents import required_sides
 from proofing.rules.image_check import inspect_image
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
 from proofing.testing.vendor_checks import check_error, check_result, make_quietly, watch_logs
-from proofing.testing.vendor_fakes import Answer, FakeVendor, ask, make_context, make_process
+from proofing.testing.vendor_fakes import (
+    Answer,
+    FakeVendor,
+    ask,
+    close_proofer,
+    make_context,
+    make_process,
+    open_proofer,
+)
 from proofing.testing.vendor_hostility import SLOW, hostile_answers, mutations
 
 #: What a case may take before the suite says that a deadline does not hold.
@@ -160,7 +169,9 @@ class ProoferContract:
         with watch_logs(canary):
             try:
                 async with asyncio.timeout(_GIVE_UP_SECONDS):
+                    await open_proofer(proofer, context)
                     result = await ask(proofer, request, context)
+                    await close_proofer(proofer)
             except VendorError as error:
                 check_error(error, canary)
                 return error, vendor
@@ -204,8 +215,16 @@ class ProoferContract:
         assert done.stdout.split() == [], "import these where the proofer is made"
 
     def test_making_does_no_io(self) -> None:
-        """A proofer is made without a running loop or a connection, and no secret setting is revealed."""
-        assert make_quietly(self.descriptor().make, self.settings()) is not None
+        """A proofer is made without a running loop or a connection, and no secret setting is revealed.
+
+        It has the methods that it must have, and those that it may have can be called.
+        """
+        descriptor, settings = self.descriptor(), self.settings()
+        assert make_quietly(descriptor.make, settings) is not None
+        try:
+            _ = LoadedProofer(self.plugin, descriptor, settings, make_process).proofer
+        except PluginError as error:
+            raise AssertionError(str(error)) from None
 
     async def test_yes_is_a_passed_result(self) -> None:
         """The vendor's yes passes, with the declared attributes alone; only declared hosts are called."""
@@ -288,6 +307,7 @@ class ProoferContract:
         """A proofer holds no state: one instance answers many questions at the same time."""
         descriptor, settings = self.descriptor(), self.settings()
         proofer = descriptor.make(settings, make_process())
+        await open_proofer(proofer, make_context(FakeVendor(self.answer_yes), descriptor, settings))
 
         async def one(seed: int) -> VendorResult | None:
             context = make_context(FakeVendor(self.answer_yes), descriptor, settings)

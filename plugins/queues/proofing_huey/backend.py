@@ -6,6 +6,7 @@ import importlib
 import itertools
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
@@ -209,14 +210,21 @@ class HueyQueue:
 
     async def stats(self) -> QueueStats:
         """Return counts and ages; running jobs and ends are those of this process."""
-        waiting, oldest, paused = await self._call(self._measure)
+        waiting, parked, oldest, paused = await self._call(self._measure)
         return QueueStats(
             waiting=waiting,
             running=self._bridge.running if self._bridge else {},
             oldest_seconds=oldest,
+            parked=parked,
             ended=dict(self._bridge.ended) if self._bridge else {},
             totals={"refused": sum(huey.refused for huey in self._hueys.values())},
             paused=paused,
+        )
+
+    async def parked_by_vendor(self) -> Mapping[str, int]:
+        """Return how many jobs are parked for each vendor, by reading all that are."""
+        return await self._call(
+            lambda: Counter(vendor for huey in self._hueys.values() for vendor in huey.parked_vendors())
         )
 
     async def check(self) -> Sequence[str]:
@@ -296,17 +304,19 @@ class HueyQueue:
             itertools.islice((job for huey in hueys for job in huey.summaries(prefix, state, limit)), limit)
         )
 
-    def _measure(self) -> tuple[dict[str, int], float, dict[str, float]]:
-        """Return how many jobs wait in each queue, the age of the oldest, and what is paused; blocking."""
+    def _measure(self) -> tuple[dict[str, int], dict[str, int], float, dict[str, float]]:
+        """Return how many jobs wait and are parked by queue, the age of the oldest, and what is paused."""
         waiting: dict[str, int] = {}
+        parked: dict[str, int] = {}
         paused: dict[str, float] = {}
         oldest = 0.0
         for name, huey in self._hueys.items():
-            waiting[name] = huey.pending_count() + huey.scheduled_count()
+            waiting[name] = huey.pending_count()
+            parked[name] = huey.scheduled_count()
             oldest = max([oldest, *huey.ages(_AGE_SAMPLE)])
             if (since := open_since(huey.storage.pauses())) is not None:
                 paused[name] = max(0.0, time.time() - since)
-        return waiting, oldest, paused
+        return waiting, parked, oldest, paused
 
     async def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking call to the storage in a thread, under the total deadline."""

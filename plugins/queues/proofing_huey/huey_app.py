@@ -39,6 +39,8 @@ from proofing_huey.storages import Entry, JobStorage, entry_of
 _GRACE_SECONDS = 1.0
 #: How long to wait before a job is tried again that the storage kept from starting.
 _RETRY_SECONDS = 0.2
+#: What a task keeps besides its message: the vendor that a parked job waits for.
+_WAITS_FOR = "waits_for"
 
 _logger = get_logger(__name__)
 
@@ -116,10 +118,12 @@ class JobHuey(Huey):  # type: ignore[misc]
     def bridge(self, bridge: CoroutineBridge | None) -> None:
         self._bridge = bridge
 
-    def write(self, message: JobMessage, *, ready_at: float | None = None) -> bytes:
-        """Return the blob of a job, as Huey would enqueue it; of one that is parked until *ready_at*."""
+    def write(
+        self, message: JobMessage, *, ready_at: float | None = None, waits_for: str | None = None
+    ) -> bytes:
+        """Return the blob of a job, as Huey would enqueue it, or parked until *ready_at* for a vendor."""
         now = time.time() if ready_at is None else ready_at
-        task = self._tasks_of[message.kind].s(write_message(message), now)
+        task = self._tasks_of[message.kind].s(write_message(message) | {_WAITS_FOR: waits_for}, now)
         task.id = message.result_id
         task.eta = _utc(now + message.delay_seconds) if message.delay_seconds > 0 or ready_at else None
         task.expires_resolved = _utc(now + message.stale_after_seconds)
@@ -179,10 +183,11 @@ class JobHuey(Huey):  # type: ignore[misc]
             for blob in read(most if state is None else None):
                 if (found := self._read(bytes(blob))) is None or not found[0].result_id.startswith(prefix):
                     continue
-                message, kept_at = found
+                message, kept_at, waits_for = found
                 # A delayed job is among the ready ones until a worker has met it.
                 is_due = now >= kept_at + message.delay_seconds
-                kind = JobState.READY if is_due else JobState.SCHEDULED
+                is_parked = waits_for is not None
+                kind = JobState.READY if is_due else JobState.PARKED if is_parked else JobState.SCHEDULED
                 if state not in {None, kind}:
                     continue
                 yield JobSummary(
@@ -191,7 +196,15 @@ class JobHuey(Huey):  # type: ignore[misc]
                     state=kind,
                     age_seconds=max(0.0, now - kept_at - waited_seconds(pauses, kept_at, now)),
                     trace_id=message.trace_id,
+                    vendor=waits_for,
                 )
+
+    def parked_vendors(self) -> Iterator[str]:
+        """Yield the vendor that each parked job waits for; blocking."""
+        for blob in self.storage.scheduled_items():
+            found = self._read(bytes(blob))
+            if found is not None and found[2] is not None:
+                yield found[2]
 
     def purge_owner(self, owner: str) -> int:
         """Drop the waiting jobs of *owner* and return how many; blocking."""
@@ -211,11 +224,14 @@ class JobHuey(Huey):  # type: ignore[misc]
         dropped: int = self.storage.drop(pick)
         return dropped
 
-    def _read(self, blob: bytes) -> tuple[JobMessage, float] | None:
-        """Return the message in *blob* and when it was enqueued, or None when Proofing did not enqueue it."""
+    def _read(self, blob: bytes) -> tuple[JobMessage, float, str | None] | None:
+        """Return the message in *blob*, when it was enqueued, and the vendor it was parked for, if it was.
+
+        None when Proofing did not enqueue it.
+        """
         try:
             values, kept_at = self.deserialize_task(blob).args
-            return read_message(values), float(kept_at)
+            return read_message(values), float(kept_at), values.get(_WAITS_FOR)
         except (HueyException, ValueError, KeyError, TypeError, IndexError):
             return None
 
@@ -258,7 +274,8 @@ class JobHuey(Huey):  # type: ignore[misc]
             return
         message, seconds = parked_message(job.message, job.parked), job.parked.run_in_seconds
         ready_at = time.time() + seconds
-        entry = entry_of(message, self.write(message, ready_at=ready_at), wait_seconds=seconds)
+        blob = self.write(message, ready_at=ready_at, waits_for=job.parked.vendor)
+        entry = entry_of(message, blob, wait_seconds=seconds)
         patience = time.monotonic() + message.deadline_seconds
         while True:
             try:
@@ -309,7 +326,7 @@ class JobHuey(Huey):  # type: ignore[misc]
     async def _perform(self, _values: dict[str, Any], _kept_at: float, *, task: Task) -> None:
         """Run a job: the function of every task."""
         task.is_begun = True
-        # A cancel that comes from now on is seen when the job is parked.
+        # A cancel that comes from now on takes effect when the job is parked.
         task.revoke_id = None
         await self.bridge.perform(task.job)
 

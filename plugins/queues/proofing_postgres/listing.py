@@ -6,11 +6,12 @@ from proofing.plugin import JobKind, JobState, JobSummary
 from proofing_postgres.connections import ReconnectingConnection, Row
 
 _HEX_DIGITS = 32
-#: Our states to those of the table, in the order in which they are listed.
+#: Our states to those of the statements, in the order in which they are listed.
 _STATES = {
     JobState.RUNNING: "executing",
     JobState.READY: "ready",
     JobState.SCHEDULED: "scheduled",
+    JobState.PARKED: "parked",
     JobState.ENDING: "ending",
 }
 _NAMES = {name: state for state, name in _STATES.items()}

@@ -466,9 +466,9 @@ left join lateral (
     order by j.run_at limit 1
 ) as oldest on counted.state = 'ready'
 union all
-select queue, state, count(*), 0 from (
-    select queue, state from proofing.job where state = 'scheduled' order by run_at limit %(most)s::int4
-) as found group by queue, state
+select queue, case when due_at is null then 'scheduled' else 'parked' end, count(*), 0 from (
+    select queue, due_at from proofing.job where state = 'scheduled' order by run_at limit %(most)s::int4
+) as found group by 1, 2
 union all
 select queue, state, count(*), 0 from (
     select queue, state from proofing.job where state = 'executing' order by worker limit %(most)s::int4
@@ -476,9 +476,15 @@ select queue, state, count(*), 0 from (
 
 -- name: sample
 -- Jobs by queue and state, estimated from some pages of the table, for what is too much to be counted.
-select queue, state, round(count(*) * 100 / %(percent)s::float8)::bigint
+select queue, case when state = 'scheduled' and due_at is not null then 'parked' else state end,
+    round(count(*) * 100 / %(percent)s::float8)::bigint
 from proofing.job tablesample system (%(percent)s::float8)
-group by queue, state
+group by 1, 2
+
+-- name: parked_by_vendor
+-- How many jobs are parked for each vendor. It reads them all, for somebody who asks once.
+select waits_for, count(*) from proofing.job where state = 'scheduled' and due_at is not null
+group by waits_for order by waits_for
 
 -- name: table_pages
 -- How many pages the table of jobs has.
@@ -621,12 +627,16 @@ select null, final_status = '' from proofing.job_done where id = %(id)s::text::u
 
 -- name: live_jobs
 -- Jobs without an end, in order of their id, from one id to another.
-select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at),
+select id::text, queue, case when state = 'scheduled' and due_at is not null then 'parked' else state end,
+    date_part('epoch', clock_timestamp() - enqueued_at),
     case when state = 'executing' then date_part('epoch', clock_timestamp() - started_at) end,
     null::float8, attempts, wanted_end, trace_id, coalesce(intent, waits_for)
 from proofing.job
 where id >= %(first)s::text::uuid and id <= %(last)s::text::uuid
-    and (%(state)s::text is null or state = %(state)s::text)
+    and (
+        %(state)s::text is null
+        or case when state = 'scheduled' and due_at is not null then 'parked' else state end = %(state)s::text
+    )
     and (%(queue)s::text is null or queue = %(queue)s::text)
 order by id limit %(limit)s::int4
 
@@ -640,8 +650,17 @@ order by run_at limit %(limit)s::int4
 -- name: scheduled_jobs
 -- Jobs that wait for their time, the next first.
 select id::text, queue, state, date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
-    attempts, wanted_end, trace_id, coalesce(intent, waits_for)
-from proofing.job where state = 'scheduled' and (%(queue)s::text is null or queue = %(queue)s::text)
+    attempts, wanted_end, trace_id, null
+from proofing.job
+where state = 'scheduled' and due_at is null and (%(queue)s::text is null or queue = %(queue)s::text)
+order by run_at limit %(limit)s::int4
+
+-- name: parked_jobs
+-- Jobs that wait for their vendors, the next to be due first.
+select id::text, queue, 'parked', date_part('epoch', clock_timestamp() - enqueued_at), null::float8, null::float8,
+    attempts, wanted_end, trace_id, waits_for
+from proofing.job
+where state = 'scheduled' and due_at is not null and (%(queue)s::text is null or queue = %(queue)s::text)
 order by run_at limit %(limit)s::int4
 
 -- name: running_jobs

@@ -203,6 +203,12 @@ class PostgresQueue:
                 self._stats_at = time.monotonic()
             return self._stats
 
+    async def parked_by_vendor(self) -> Mapping[str, int]:
+        """Return how many jobs are parked for each vendor. See `proofing.plugin.Queue.parked_by_vendor`."""
+        async with self._asking_link() as link:
+            rows, _count = await link.run("parked_by_vendor")
+        return {str(vendor): int(count) for vendor, count in rows}
+
     async def ping(self) -> None:
         """Look for a job that nobody made, on a connection that this process has anyway."""
         async with self._asking_link() as link:

@@ -32,6 +32,8 @@ grant select (
 ) on proofing.job to proofing_web;
 grant update (state, wanted_end) on proofing.job to proofing_web;
 grant delete on proofing.job to proofing_web;
+-- Everybody may call a new function, until told otherwise.
+revoke all on function proofing.wake from public;
 grant execute on function proofing.wake to proofing_web;
 grant select, delete on proofing.job_done to proofing_web;
 grant insert (
@@ -46,10 +48,10 @@ grant select, insert, update, delete on proofing.worker to proofing_worker;
 grant select, insert, update on proofing.tally to proofing_worker;
 grant select, insert, update, delete on proofing.paused_queue to proofing_worker;
 
--- Viewer: counts and states for dashboards. No payload, no notes, no owner, no final status.
+-- Viewer: counts and states for dashboards, and the vendors of parked jobs. No payload, no notes, no owner, no final status.
 grant select (
     id, lease, worker, enqueued_at, run_at, expires_at, due_at, started_at, deadline_at, attempts, crashes,
-    schema_version, state, queue, kind, trace_id, wanted_end
+    schema_version, state, queue, kind, trace_id, waits_for, wanted_end
 ) on proofing.job to proofing_viewer;
 grant select (
     id, enqueued_at, started_at, ended_at, attempts, crashes, end_state, queue, kind, trace_id

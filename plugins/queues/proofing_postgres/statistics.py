@@ -1,6 +1,6 @@
 """Counts and ages of the queue, for metrics, the health endpoint and the command line. Ids and PII: none."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Literal
 
@@ -12,6 +12,8 @@ from proofing_postgres.worker import WorkerSession
 
 #: Jobs of a queue and state are counted up to here; more are estimated.
 MOST_COUNTED = 10_000
+#: States that are counted in one go, over all queues.
+_TOGETHER = {"scheduled": "by time", "parked": "by time", "executing": "by worker"}
 #: Pages that an estimate reads, of 8 KiB, taken at random.
 _SAMPLE_PAGES = 2000
 _ENDED = "ended_"
@@ -37,6 +39,7 @@ async def collect(
     """
     waiting: dict[str, int] = defaultdict(int)
     running: dict[str, int] = defaultdict(int)
+    parked: dict[str, int] = defaultdict(int)
     oldest = 0.0
     rows, _count = await link.run("paused")
     paused = {str(name): max(0.0, float(seconds)) for name, seconds in rows}
@@ -47,11 +50,10 @@ async def collect(
         counted[queue_name, state] = int(count)
         if queue_name not in paused:
             oldest = max(oldest, float(age))
-    if max(counted.values(), default=0) >= MOST_COUNTED:
-        counted |= await _estimate(link, counted)
+    counted |= await _estimate(link, counted)
     for (queue_name, state), count in counted.items():
         if count:
-            side = running if state == "executing" else waiting
+            side = {"executing": running, "parked": parked}.get(state, waiting)
             side[queue_name] += count
     ((workers,),), _count = await link.run("living_workers")
     numbers, _count = await link.run("counters")
@@ -74,6 +76,7 @@ async def collect(
     return QueueStats(
         waiting=dict(waiting),
         running=dict(running),
+        parked=dict(parked),
         oldest_seconds=max(0.0, oldest),
         workers=int(workers),
         ended=ended,
@@ -87,9 +90,23 @@ async def _estimate(
     link: ReconnectingConnection, counted: Mapping[tuple[str, str], int]
 ) -> dict[tuple[str, str], int]:
     """Return estimates of those of *counted*, by queue and state, that are too much to be counted."""
+    sums = Counter[object]()
+    for key, count in counted.items():
+        sums[_group(key)] += count
+    if max(sums.values(), default=0) < MOST_COUNTED:
+        return {}
     ((pages,),), _count = await link.run("table_pages")
     percent = min(100.0, 100.0 * _SAMPLE_PAGES / max(1, int(pages)))
     rows, _count = await link.run("sample", {"percent": percent})
     found = {(str(name), str(state)): int(count) for name, state, count in rows}
     # No estimate is smaller than what was counted.
-    return {key: max(count, found.get(key, 0)) for key, count in counted.items() if count >= MOST_COUNTED}
+    return {
+        key: max(counted.get(key, 0), found.get(key, 0))
+        for key in counted.keys() | found.keys()
+        if sums[_group(key)] >= MOST_COUNTED
+    }
+
+
+def _group(key: tuple[str, str]) -> object:
+    """Return what the jobs of a queue and state are counted together with."""
+    return _TOGETHER.get(key[1], key)

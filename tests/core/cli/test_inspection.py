@@ -128,6 +128,7 @@ def test_check_says_that_all_is_well(settled, capsys):
         "reachable": {"key_service": None, "result_store": None, "image_store": None, "queue": None},
         "troubles": {},
         "advice": {},
+        "parked": {},
     }
     assert main(["check"]) == 0
     assert "queue: ok" in capsys.readouterr().out

@@ -3,15 +3,22 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 from proofing import bootstrap
 from proofing.cli import main
+from proofing.contracts.continuation import Again
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
+from proofing.testing.queue_handlers import RecordingHandler, make_parked
 from proofing.testing.queues import make_message
+from proofing.testing.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +69,88 @@ def test_jobs_are_listed(capsys):
         assert [job["result_id"] for job in json.loads(capsys.readouterr().out)] == expected
     assert main(["jobs", "list", "--limit", "1"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.fixture
+def parked(settings_file, odd_plugin, monkeypatch):
+    """Have jobs parked for vendors that the settings name or do not, and for some that cannot continue."""
+    later = [
+        ProoferDescriptor(
+            name=name, kind=ProoferKind.PHONE, make=print, continues=continues, maturity=Maturity.MOCK
+        )
+        for name, continues in (("odd:old", frozenset({Again})), ("odd:quick", frozenset()))
+    ]
+    values = {**odd_plugin(proofers=later), "phone_vendors": ["mock:polling"]}
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(**values)))
+    vendors = ["mock:polling", "mock:polling", "acme:gone", "odd:old", "odd:quick"]
+    messages = [make_message(JobKind.PHONE) for _ in vendors]
+    delayed = make_message(JobKind.PHONE, delay_seconds=3600.0)
+
+    async def park():
+        queue = bootstrap.make_backends(await bootstrap.configure(role="jobs"), "jobs").queue
+        handler = RecordingHandler(run)
+        stop = asyncio.Event()
+        await queue.open()
+        await queue.enqueue([*messages, delayed])
+        working = asyncio.create_task(
+            queue.work(handler, slots={messages[0].queue_name: 4}, stop=stop, drain_seconds=5)
+        )
+
+        async def are_parked():
+            return sum((await queue.parked_by_vendor()).values()) == len(vendors)
+
+        await eventually(are_parked)
+        stop.set()
+        await working
+        await queue.close()
+
+    async def run(job):
+        place = [message.result_id for message in messages].index(job.message.result_id)
+        return make_parked(vendor=vendors[place])
+
+    asyncio.run(park())
+    return dict(zip((message.result_id for message in messages), vendors, strict=True)), delayed.result_id
+
+
+def test_parked_jobs_are_told_from_delayed_ones(parked, capsys):
+    """By a word and a field; with their vendor; alone where they are asked for."""
+    vendors, delayed = parked
+    assert main(["jobs", "list", "--json"]) == 0
+    listed = {job["result_id"]: job["state"] for job in json.loads(capsys.readouterr().out)}
+    assert listed == {**dict.fromkeys(vendors, "parked"), delayed: "scheduled"}
+    assert main(["jobs", "list", "--state", "parked", "--json"]) == 0
+    listed = {job["result_id"]: job["vendor"] for job in json.loads(capsys.readouterr().out)}
+    assert listed == vendors
+    assert main(["jobs", "list", "--state", "parked"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0]: (line.split()[1], line.split()[-1]) for line in lines} == {
+        result_id: ("parked", vendor) for result_id, vendor in vendors.items()
+    }
+    assert main(["jobs"]) == 0
+    output = capsys.readouterr().out
+    (line,) = (line for line in output.splitlines() if line.startswith(JobKind.PHONE.queue_name))
+    assert re.search(r"parked +\d", line)
+    assert main(["jobs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parked"][JobKind.PHONE.queue_name] >= len(vendors)
+
+
+def test_check_counts_parked_jobs_by_vendor(parked, capsys):
+    """And says of which vendors somebody must not take the plugin away, or has done so."""
+    assert main(["check"]) == 0
+    output = capsys.readouterr().out.splitlines()
+    notes = {line.split(" for ")[1].split(",")[0]: line.strip() for line in output if " parked for " in line}
+    assert notes["mock:polling"] == "2 jobs are parked for mock:polling"
+    for vendor in ("acme:gone", "odd:quick"):
+        assert notes[vendor].startswith(f"1 job is parked for {vendor}, and no enabled plugin can continue")
+    assert "which the settings do not name anymore" in notes["odd:old"]
+    assert len(notes) == 4
+    assert main(["check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parked"] == {
+        "mock:polling": 2,
+        "acme:gone": 1,
+        "odd:old": 1,
+        "odd:quick": 1,
+    }
 
 
 @pytest.mark.parametrize("shorten", [lambda text: text, lambda text: text[:8], lambda text: text[:6].upper()])
@@ -139,40 +228,81 @@ def test_erasing_nobody_is_not_found(capsys):
     assert "no data found for person-TYPO" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["--help"],
-        ["check"],
-        ["settings"],
-        ["settings", "--reference"],
-        ["plugins"],
-        ["explain", "someone"],
-        ["jobs"],
-        ["jobs", "list", "--json"],
-        ["jobs", "show", "--help"],
-        ["queue", "pause", "document"],
-        ["erase", "nobody"],
-        ["migrate"],
-    ],
-    ids=" ".join,
+#: Commands, and one process each that runs one, forked off one that has imported all that they need.
+COMMANDS = (
+    "--help",
+    "check",
+    "settings",
+    "settings --reference",
+    "plugins",
+    "explain someone",
+    "jobs",
+    "jobs list --json",
+    "jobs show --help",
+    "queue pause document",
+    "erase nobody",
+    "migrate",
 )
-def test_a_closed_pipe_causes_no_traceback(command):
+RUN_EACH = """
+import json, os, sys
+import proofing_huey.backend, proofing_local, proofing_mock
+from proofing.cli import erasure, inspection, jobs, main, plugins, serving
+
+folder, *commands = sys.argv[1:]
+found = {}
+for number, command in enumerate(commands):
+    path = f"{folder}/{number}"
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY), 2)
+        sys.exit(main(command.split()))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    found[command] = status, open(path).read()
+print(json.dumps(found), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def unread(tmp_path_factory):
+    """How each command ends whose output nobody reads: its exit code, and what it printed as errors."""
+    folder = tmp_path_factory.mktemp("unread")
+    settings = {
+        "plugins": ["huey", "local", "mock"],
+        "local": {"directory": str(folder / "local")},
+        "huey": {"path": str(folder / "local" / "huey.db")},
+        "log_directory": str(folder / "log"),
+    }
+    path = folder / "settings.yaml"
+    path.write_text(yaml.safe_dump({"default": settings}))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("PROOFING_")]:
+            patch.delenv(name)
+        # With it nothing is left in a buffer, which is what fails at the end of a process.
+        patch.delenv("PYTHONUNBUFFERED", raising=False)
+        patch.setenv("PROOFING_ENV", "test")
+        patch.setenv("PROOFING_SETTINGS", str(path))
+        enqueue(make_message())
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [sys.executable, "-c", RUN_EACH, str(folder), *COMMANDS],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        os.close(writing)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stderr)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_closed_pipe_causes_no_traceback(unread, command):
     """As of `proofing jobs list | head -1`: it ends quietly, with the exit code of SIGPIPE."""
-    enqueue(make_message())
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "proofing.cli", *command],
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    os.close(writing)
-    assert "Traceback" not in done.stderr
-    assert "Exception ignored" not in done.stderr
+    code, errors = unread[command]
+    assert "Traceback" not in errors
+    assert "Exception ignored" not in errors
     # argparse drops what it cannot print, by itself.
     # Before Python 3.13 argparse keeps it to itself that its help was not read.
-    assert done.returncode in ({0, 141} if "--help" in command else {141})
+    assert code in ({0, 141} if "--help" in command else {141})

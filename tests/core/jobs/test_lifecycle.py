@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import uuid
 
 import httpx
 import pytest
@@ -18,8 +19,10 @@ from proofing.contracts.proofers import (
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import Outcome, ProoferKind, ResolutionResult
+from proofing.crypto.encryption import KeyRing
 from proofing.jobs import lifecycle
 from proofing.jobs.run import JobRun, VendorClientPool
+from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.proofers import LoadedProofer
 from proofing.testing.memory_queue import MemoryJob
@@ -28,6 +31,7 @@ from proofing.testing.vendor_fakes import FakeVendor, make_process
 YES = ResolutionResult(vendor_name="acme", outcome=Outcome.PASSED)
 URL = "https://vendor.example/"
 SECRET = "900661234"
+WAY_BACK = WayBack(KeyRing(bytes(32)), "https://proofing.example.gov")
 
 
 class Whole:
@@ -109,8 +113,13 @@ def ask(clients):
     """Return a function that puts one question in a run of its own, and returns its check and the run."""
 
     async def put(loaded, **changes):
-        values = {"result_id": "r-1", "kind": JobKind.RESOLUTION, "owner": "o", "encrypted_arguments": b""}
-        run = JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients)
+        values = {
+            "result_id": str(uuid.uuid4()),
+            "kind": JobKind.RESOLUTION,
+            "owner": "o",
+            "encrypted_arguments": b"",
+        }
+        run = JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients, WAY_BACK)
         return await run.ask(loaded, ProofingRequest(), step="s"), run
 
     return put

@@ -34,6 +34,7 @@ from proofing.contracts.webhooks import Incoming, NotAuthenticError, Reply
 from proofing.crypto.contexts import note_context, vendor_page_context
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.events import VendorEvents
+from proofing.jobs.parking import early_key
 from proofing.jobs.way_back import QuestionAddress, WayBack
 from proofing.registry.plugins import LoadedWebhook
 from proofing_devtools.capture import PERSON
@@ -310,6 +311,32 @@ async def test_a_reference_is_known_for_its_webhook_alone(jobs):
     assert len(vendor.reasons) == 1
 
 
+@pytest.mark.parametrize("is_ahead", [False, True])
+async def test_an_early_event_is_found_in_the_middle_of_a_rotation(jobs, is_ahead):
+    """Kept by a process of another current key than that of the worker that parks, before or behind it."""
+    async with jobs() as running:
+        parts = running.runtime.parts
+        ours, other = parts.keys._current, bytes([9]) * 32
+        keys = KeyRing(other, [ours])
+        web = replace(parts, keys=keys, way_back=WayBack(keys, "https://proofing.example.gov"))
+        events = VendorEvents(web, {"acme": LoadedWebhook(Posted(), 1000)})
+
+        class Silent(Asked):
+            async def proof(self, request, context):
+                await events.receive("acme", post(id="e-1", reference="v-77"))
+                return await super().proof(request, context)
+
+        # The worker's key is the one before that of the web process, or the one after it.
+        worker = KeyRing(ours, [other]) if is_ahead else KeyRing(bytes([7]) * 32, [ours, other])
+        running.runtime.runner._parker._way_back = WayBack(worker, "https://proofing.example.gov")
+        vendor = Silent(away(reference="v-77"), YES[PHONE])
+        put_in_place(running, PHONE, vendor, continues=BOTH, webhook="acme")
+        await submit(running)
+        (ended,) = await running.drain()
+    assert ended.is_success
+    assert len(vendor.reasons) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "headers"), [(b'{"id": "e-1"}', {}), (b"garbage", {"signature": "forged"}), (b"", {})]
 )
@@ -530,6 +557,29 @@ async def test_an_erased_person_leaves_nothing_of_a_visit(jobs):
         assert await events.returned(vendor.question_id) == result_id
         assert await running.drain() == []
         assert vendor.reasons == []
+
+
+async def test_events_that_came_before_the_park_are_erased(jobs):
+    """Those of the person's questions; another one's stay."""
+    async with jobs() as running:
+        events, runtime = events_of(running), running.runtime
+
+        class Silent(Asked):
+            async def proof(self, request, context):
+                await events.receive("acme", post(id="e-1", reference="v-77"))
+                return await super().proof(request, context)
+
+        vendor = Silent(away(reference="v-77"), away(reference="v-77"))
+        put_in_place(running, PHONE, vendor, continues=BOTH, webhook="acme")
+        await submit(running)
+        assert await running.drain() == []
+        await events.receive("acme", post(id="e-2", reference="v-78"))
+        keys = [early_key(runtime.parts.way_back.reference_marks("acme", f"v-{n}")[0]) for n in (77, 78)]
+        results = runtime.backends.results
+        assert [len(await results.members(key)) for key in keys] == [1, 1]
+        eraser = Eraser(runtime.backends, runtime.parts.keys, runtime.configuration.live)
+        assert (await eraser.erase(PERSON.reference)).is_complete
+        assert [len(await results.members(key)) for key in keys] == [0, 1]
 
 
 # Times

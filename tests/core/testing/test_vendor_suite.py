@@ -100,6 +100,38 @@ class Threads:
         return GoodVendor().read(answer, request)
 
 
+class Signs(GoodVendor):
+    """Gets a token before its first question, in the cache; keeps the contract as well."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    async def open(self, context: Any) -> None:
+        """Get the token."""
+
+        async def make() -> tuple[str, float]:
+            with context.unbilled():
+                return self.read(await context.http.get(f"{URL}/token"), None).vendor_name, 60.0
+
+        await context.cache.get_or_make("token", make)
+        self.is_open = True
+
+    async def close(self) -> None:
+        """Drop it."""
+        self.is_open = False
+
+    async def send(self, request: Any, context: Any) -> Any:
+        assert self.is_open
+        return await super().send(request, context)
+
+
+class OpensWithoutContext(GoodVendor):
+    """Could not be opened."""
+
+    def open(self) -> None:
+        """Take nothing."""
+
+
 class Logs(GoodVendor):
     """Logs what it sends."""
 
@@ -267,7 +299,7 @@ class Defers(GoodVendor):
         return replace(super().result(passed, body), outcome=Outcome.PASSED if passed else Outcome.REVIEW)
 
 
-@pytest.mark.parametrize("proofer", [GoodVendor, Threads])
+@pytest.mark.parametrize("proofer", [GoodVendor, Threads, Signs])
 async def test_good_adapters_pass(monkeypatch, proofer):
     """Nothing to complain of, in any shape."""
     assert await run(monkeypatch, proofer) == ""
@@ -354,6 +386,7 @@ class Settings(PluginSettings):
         (Loops, RuntimeError, "no running event loop"),
         (Shouts, AssertionError, "the logs hold"),
         (Prints, AssertionError, "the settings or the proofer print"),
+        (OpensWithoutContext, AssertionError, r"open must be open\(context\)"),
     ],
 )
 async def test_making_is_watched(monkeypatch, proofer, error, complaint):

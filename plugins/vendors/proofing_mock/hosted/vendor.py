@@ -173,7 +173,7 @@ class MockVendor:
         self._changed.set()
 
     def behave(self, behavior: Behavior) -> None:
-        """Change what holds for all sessions; fetches that hang are answered by it."""
+        """Change what holds for all sessions; fetches that hang are answered again."""
         self.behavior = behavior
         hanging, self._behaved = self._behaved, asyncio.Event()
         hanging.set()

@@ -95,7 +95,7 @@ def _read(event_id: str, body: Any) -> Event:
     session, ours = body["data"]["session"], body["data"].get("customer_reference")
     if not (isinstance(session, str) and _ID.fullmatch(session)):
         raise ValueError
-    # Text of another length or alphabet is no id of ours; core looks at the rest.
+    # Text of another length or alphabet is not our id; core reads the rest.
     if not (ours is None or (isinstance(ours, str) and _ID.fullmatch(ours))):
         raise ValueError
     kind = _KINDS.get(body["type"], EventKind.OTHER)

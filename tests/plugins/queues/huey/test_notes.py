@@ -66,7 +66,7 @@ async def parked(queue: HueyQueue, handler: RecordingHandler) -> JobMessage:
     """Return a job that is parked."""
     message = make_message()
     await queue.enqueue([message])
-    await eventually(lambda: queue.jobs(prefix=message.result_id, state=JobState.SCHEDULED))
+    await eventually(lambda: queue.jobs(prefix=message.result_id, state=JobState.PARKED))
     assert handler.starts(message.result_id) == 1
     return message
 
@@ -153,13 +153,13 @@ async def test_a_job_that_is_due_is_not_looked_for_where_it_was_parked(queue: Hu
         await queue.enqueue([first])
         await asyncio.wait_for(began.wait(), 20.0)
         await queue.enqueue([other])
-        await eventually(lambda: queue.jobs(prefix=other.result_id, state=JobState.SCHEDULED))
+        await eventually(lambda: queue.jobs(prefix=other.result_id, state=JobState.PARKED))
         assert await queue.wake(first.result_id, b"note") is Wake.KEPT
         go_on.set()
         await handler.until_ended(first)
         assert handler.starts(other.result_id) == 1
         (waiting,) = await queue.jobs(prefix=other.result_id)
-        assert waiting.state is JobState.SCHEDULED
+        assert waiting.state is JobState.PARKED
 
 
 def _has_nothing(queue: HueyQueue) -> Any:

@@ -81,6 +81,25 @@ async def test_a_long_backlog_is_estimated(make_queue: Maker, monkeypatch: pytes
     assert (await queue.stats()).waiting == {_NAME: 100, JobKind.DOCUMENT.queue_name: 7}
 
 
+async def test_many_parked_jobs_are_estimated(
+    make_queue: Maker, sql: SQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though those of no queue alone are too many to be counted, and one queue's are due last."""
+    monkeypatch.setattr("proofing_postgres.statistics.MOST_COUNTED", 100)
+    queue = make_queue()
+    kinds = (JobKind.RESOLUTION, JobKind.DOCUMENT, JobKind.PHONE)
+    await queue.enqueue([make_message(kind) for kind in kinds for _ in range(90)])
+    await sql(
+        "update proofing.job set state = 'scheduled', waits_for = 'acme:' || kind, due_at = now(),"
+        " run_at = case kind when 'phone' then now() + interval '2 h' else now() + interval '1 h' end"
+    )
+    await queue.enqueue([make_message(delay_seconds=60.0)])
+    stats = await queue.stats()
+    assert stats.parked == {kind.queue_name: 90 for kind in kinds}
+    assert stats.waiting == {_NAME: 1}
+    assert await queue.parked_by_vendor() == {f"acme:{kind}": 90 for kind in kinds}
+
+
 async def test_an_enqueue_that_comes_late_is_not_accepted(dsn: str, make_queue: Maker, sql: SQL) -> None:
     """After a cut of the network what was on its way arrives, and its sender has long stopped waiting."""
     port = urlsplit(dsn).port or 5432

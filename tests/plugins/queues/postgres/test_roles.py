@@ -70,7 +70,6 @@ HIDDEN = {
         "partner",
         "unique_key",
         "intent",
-        "waits_for",
         "submitted_at",
         "stale_after_seconds",
         "deadline_seconds",
@@ -173,7 +172,7 @@ async def test_web_wakes_and_the_worker_reads(roles: str) -> None:
     )
     try:
         await web.enqueue([message])
-        await eventually(lambda: web.jobs(state=JobState.SCHEDULED))
+        await eventually(lambda: web.jobs(state=JobState.PARKED))
         assert await web.wake(message.result_id, b"note") is Wake.KEPT
         await handler.until_ended(message)
     finally:
@@ -182,6 +181,17 @@ async def test_web_wakes_and_the_worker_reads(roles: str) -> None:
         await web.close()
         await worker.close()
     assert handler.started[-1].message.notes == (b"note",)
+
+
+@pytest.mark.parametrize("role", ["proofing_web", "proofing_worker", "proofing_viewer", "proofing_operator"])
+async def test_every_role_counts_parked_jobs(roles: str, role: str) -> None:
+    """As `proofing check` and the metrics do."""
+    queue = PostgresQueue(PostgresSettings.model_validate({"dsn": as_role(roles, role)}))
+    try:
+        assert await queue.parked_by_vendor() == {}
+        assert (await queue.stats()).parked == {}
+    finally:
+        await queue.close()
 
 
 @pytest.mark.parametrize("role", ["proofing_viewer", "proofing_operator"])

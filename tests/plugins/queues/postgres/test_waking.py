@@ -345,7 +345,7 @@ async def test_a_wake_notifies(make_queue: Maker) -> None:
     async with working(queue, handler):
         await until_listening(queue)
         await queue.enqueue([message])
-        await eventually(lambda: web.jobs(state=JobState.SCHEDULED))
+        await eventually(lambda: web.jobs(state=JobState.PARKED))
         assert await web.wake(message.result_id, b"note") is Wake.KEPT
         await handler.until_ended(message)
         assert queue.session is not None
