@@ -270,6 +270,15 @@ async def test_never_coming_back(world):
     assert caught.value.cause is Cause.ABANDONED
 
 
+async def test_time_goes_by_without_testers_too():
+    """A session ends when its time has come."""
+    async with vendor_world(hosted_expires_seconds=0.1) as world:
+        resume, _pending = await world.ask()
+        assert (await world.events(1))[0].kind is EventKind.EXPIRED
+        with pytest.raises(VendorError):
+            await resume(received(EventKind.EXPIRED))
+
+
 async def test_deliveries(world):
     """Lost, doubled, late by the movable clock, forged, and with the previous secret."""
     resume, pending = await world.ask()
