@@ -410,7 +410,7 @@ class Given:
 def test_no_vendor_is_played_in_production(monkeypatch, settings_file, odd_plugin, capsys):
     """Although the plugin is enabled."""
     proofers = [
-        ProoferDescriptor(name="odd", kind=kind, make=lambda _: None, maturity=Maturity.PRODUCTION)
+        ProoferDescriptor(name="odd", kind=kind, make=lambda *_: None, maturity=Maturity.PRODUCTION)
         for kind in ProoferKind
     ]
     stores = dict.fromkeys(("queue", "key_service", "image_store", "result_store"), lambda _: None)
