@@ -176,8 +176,8 @@ class _Site:
             "Cache-Control": "no-store",
             # A form's answer may lead to the product: browsers hold redirects to form-action, too.
             "Content-Security-Policy": (
-                "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-                f"form-action 'self' {self._product}"
+                "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; "
+                f"frame-ancestors 'none'; form-action 'self' {self._product}"
             ),
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",

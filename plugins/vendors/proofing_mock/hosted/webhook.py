@@ -91,7 +91,7 @@ def _macs(headers: Mapping[str, str]) -> list[bytes]:
 
 
 def _read(event_id: str, body: Any) -> Event:
-    """Return the event of a body. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
+    """Return the event of a body. Raises ValueError, KeyError, TypeError or AttributeError: it has none."""
     session, ours = body["data"]["session"], body["data"].get("customer_reference")
     if not (isinstance(session, str) and _ID.fullmatch(session)):
         raise ValueError
