@@ -131,9 +131,10 @@ def _end_with_parent() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables for children: never another interpreter, and our commands first."""
+    """Return the variables for children: no other interpreter, our commands first, modules kept compiled."""
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(VENV), "PATH": path}
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(VENV), "PATH": path}
 
 
 def _run(*command: str) -> None:

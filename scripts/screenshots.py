@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from proofing.sessions.steps import STEPS, Step, make_sample, pages_after
+from proofing.testing.processes import free_port
 from proofing_devtools.product import FROM_ONE_ADDRESS, Product
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +60,8 @@ SCREENS = (
     ("document-review", "/document/problem", "A person has to review the ID"),
     ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
     ("wait-pending", "/document/wait", "Waiting after that time for a vendor that answers later"),
+    ("wait-away", "/document/wait", "A step at a vendor, on its own page"),
+    ("returned", "/return/ID", "Back from there, on another device"),
     ("limit", "/limit/NAME", "A limit is reached"),
     ("done", "/done", "Verified"),
     ("session-warning", "/ssn", "Two minutes before the session ends"),
@@ -151,6 +154,12 @@ async def _take_all() -> dict[str, bytes]:
             polled = {"document_vendor": "mock:polling", "mock": {"polling_seconds": 3600}}
             with Product(Path(folder) / "polled", {**FROM_ONE_ADDRESS, **bounds, **polled}) as one:
                 await person.waits_for_a_later_answer(one.url)
+            hosted = {
+                "document_vendor": "mock:hosted",
+                "mock": {"hosted_url": f"http://127.0.0.1:{free_port()}"},
+            }
+            with Product(Path(folder) / "hosted", {**FROM_ONE_ADDRESS, **hosted}) as one:
+                await person.is_sent_to_a_vendor(one.url)
             off = {"idv_available": False}
             with Product(Path(folder) / "off", {**FROM_ONE_ADDRESS, **off}) as one:
                 await person.finds_it_switched_off(one.url)
@@ -293,6 +302,19 @@ class _Persons:
         await person.submit_photos()
         await person.heading("This check needs more time")
         await self._camera.take(person.page, "wait-pending")
+
+    async def is_sent_to_a_vendor(self, url: str) -> None:
+        """Have a step at a vendor, and take it on another device."""
+        person, phone = await self._person(), await self._person()
+        await person.consent(url)
+        await person.give_photos()
+        await person.submit_photos()
+        await person.heading("One more step on another website")
+        await self._camera.take(person.page, "wait-away")
+        await phone.page.goto(await person.page.locator("#visit").get_attribute("href"))
+        await phone.page.get_by_role("button", name="Continue").click()
+        await phone.heading("You’re done here")
+        await self._camera.take(phone.page, "returned")
 
     async def finds_it_switched_off(self, url: str) -> None:
         """Come while an operator has switched it off."""

@@ -40,7 +40,7 @@ def proofing_proofers() -> list[ProoferDescriptor]:
         ProoferDescriptor(
             name="slow",
             kind=ProoferKind.PHONE,
-            make=SlowPhone,
+            make=lambda settings, _process: SlowPhone(settings),
             attributes=frozenset({"phone"}),
             hosts=lambda settings: frozenset({f"127.0.0.1:{settings.port}"}),
             maturity=Maturity.MOCK,

@@ -25,13 +25,17 @@ from proofing.base.cpu_pool import CPUPool
 from proofing.base.errors import ConfigurationError, PluginError, Problem, ProofingError
 from proofing.base.logs import get_logger, log
 from proofing.contracts.hooks import BackendContext
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.queues import Capability
+from proofing.contracts.results import Assurance
 from proofing.contracts.stores import Secrets, SecretStore
 from proofing.crypto.encryption import KeyRing, Sealer
 from proofing.crypto.fips import fips_problems
 from proofing.jobs.dependencies import Deadlines, Dependencies
+from proofing.jobs.lifecycle import can_check
 from proofing.jobs.run import VendorClientPool
 from proofing.jobs.runner import JobRunner
+from proofing.jobs.vendor_cache import SharedValues
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.backends import (
@@ -128,6 +132,7 @@ async def configure(
     if problems or secrets is None:
         raise ConfigurationError(with_sources(problems, layers))
     kept = secrets
+    plugins.process_of = partial(_proofer_process, layers, settings)
     live = LiveSettings(
         settings, layers, partial(_reread, path, environ, kept, plugins, had_file=layers.has_file)
     )
@@ -216,11 +221,11 @@ async def start(
         data_key_max_seconds=settings.data_key_max_seconds,
     )
     clients = VendorClientPool(
-        OutboundTransport(
-            proxy=settings.outbound_proxy_url, max_connections=settings.outbound_max_connections
-        ),
+        _transport(settings),
         VendorBudgets(backends.results, configuration.live),
         CPUPool(settings.cpu_children),
+        # Only workers may seal and open what they share.
+        SharedValues(backends.results, sealer, keys) if role == "worker" else None,
     )
     parts = Dependencies(
         queue=backends.queue,
@@ -277,6 +282,31 @@ def _webhooks(configuration: Configuration, role: str) -> Mapping[str, LoadedWeb
     return configuration.plugins.webhooks(is_production=configuration.settings.is_production)
 
 
+async def check_proofers(configuration: Configuration) -> dict[str, str | None]:
+    """Have each vendor of the settings that can check itself do so, side by side.
+
+    Returns by its name what is wrong with each one, or None. The settings must be without problems.
+    """
+    settings = configuration.settings
+    loaded = [one for one in configuration.router.configured() if can_check(one)]
+    clients = VendorClientPool(_transport(settings), cpu=CPUPool(settings.cpu_children))
+    try:
+        checks = [clients.proofers.check(one, clients.context(one, one.policy())) for one in loaded]
+        found = await asyncio.gather(*checks)
+    finally:
+        await clients.close()
+    return {
+        f"{one.descriptor.kind} {one.descriptor.name}": said for one, said in zip(loaded, found, strict=True)
+    }
+
+
+def _transport(settings: Settings) -> OutboundTransport:
+    """Return the process's connections to vendors."""
+    return OutboundTransport(
+        proxy=settings.outbound_proxy_url, max_connections=settings.outbound_max_connections
+    )
+
+
 async def _canceled(task: asyncio.Task[None]) -> None:
     """Cancel *task* and wait for its end."""
     task.cancel()
@@ -317,6 +347,16 @@ async def _add_secrets(layers: Layers, plugins: PluginManager, role: str) -> Sec
 
 def _context(layers: Layers, role: str, settings: Settings | None) -> BackendContext:
     """Return what backends may know; without *settings* they have no secret yet."""
+    return BackendContext(role=role, **_process_facts(layers, settings, "backend"))
+
+
+def _proofer_process(layers: Layers, settings: Settings, plugin: str) -> ProcessContext:
+    """Return what the proofers of *plugin* may know of this process."""
+    return ProcessContext(**_process_facts(layers, settings, f"proofer/{plugin}"))
+
+
+def _process_facts(layers: Layers, settings: Settings | None, user: str) -> dict[str, Any]:
+    """Return the fields of a `ProcessContext` for *user*; without *settings* there is no secret."""
 
     def key() -> bytes:
         if settings is None:
@@ -325,16 +365,15 @@ def _context(layers: Layers, role: str, settings: Settings | None) -> BackendCon
 
     def old_secrets(label: str) -> list[bytes]:
         old = settings.session_encryption_previous_keys if settings else ()
-        return [secret_reader(partial(_key, one))(label) for one in old]
+        return [secret_reader(partial(_key, one), user)(label) for one in old]
 
-    return BackendContext(
-        environment=layers.environment,
-        is_production=layers.is_production,
-        role=role,
-        public_url=str(layers.get("public_url", Settings.model_fields["public_url"].default)),
-        secret=secret_reader(key),
-        old_secrets=old_secrets,
-    )
+    return {
+        "environment": layers.environment,
+        "is_production": layers.is_production,
+        "public_url": str(layers.get("public_url", Settings.model_fields["public_url"].default)),
+        "secret": secret_reader(key, user),
+        "old_secrets": old_secrets,
+    }
 
 
 def _settings_problems(layers: Layers, settings: Settings, plugins: PluginManager) -> list[Problem]:
@@ -352,6 +391,9 @@ def _settings_problems(layers: Layers, settings: Settings, plugins: PluginManage
     ]
     if is_production and not settings.public_url.startswith("https://"):
         problems.append(Problem(layers.origin(["public_url"]), "public_url", "must be https in production"))
+    if is_production and settings.document_requires is not Assurance.AUTHENTICATED:
+        rule = "must be authenticated in production"
+        problems.append(Problem(layers.origin(["document_requires"]), "document_requires", rule))
     if is_production and settings.trusted_proxies == ():
         # Behind a proxy that is not named, everybody would have one address, and share its limits.
         rule = "must name the proxies in front of the web process in production, or be 0 for none"

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from proofing.app.service import EncryptedImage, PersonRef, ProofingService
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side
 from proofing.contracts.stores import PresignedUpload
 from proofing.crypto.encryption import seal_image
@@ -29,7 +30,7 @@ APPLICANT = Applicant(
     state_id_jurisdiction="ND",
     document_type_received="drivers_license",
 )
-DEVICE = {"device_session_id": "pass", "request_ip": "192.0.2.7"}
+DEVICE: dict[str, Any] = {"circumstances": Circumstances(device_session_id="pass", ip_address="192.0.2.7")}
 
 
 async def upload_images(

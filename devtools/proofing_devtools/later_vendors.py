@@ -26,7 +26,7 @@ from proofing.contracts.results import (
     VendorResult,
 )
 from proofing.testing.canary import Canary
-from proofing_devtools.capture import PERSON
+from proofing_devtools.capture import DEVICE, PERSON
 
 ProoferT = TypeVar("ProoferT", bound=AnyProofer)
 
@@ -92,7 +92,7 @@ def put_in_place(running: Any, kind: ProoferKind, proofer: ProoferT, **changes: 
     loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
     values = {"continues": frozenset({Again}), "attributes": loaded.descriptor.attributes, **changes}
     loaded.descriptor = ProoferDescriptor(
-        name="mock", kind=kind, make=lambda _settings: proofer, maturity=Maturity.MOCK, **values
+        name="mock", kind=kind, make=lambda *_: proofer, maturity=Maturity.MOCK, **values
     )
     loaded.__dict__.pop("proofer", None)
     return proofer
@@ -100,9 +100,7 @@ def put_in_place(running: Any, kind: ProoferKind, proofer: ProoferT, **changes: 
 
 async def submit(running: Any, kind: JobKind = JobKind.PHONE) -> str:
     """Submit the applicant and return the result id."""
-    result_id: str = await running.service.submit_applicant(
-        kind, PERSON, APPLICANT, device_session_id="pass", request_ip="192.0.2.1"
-    )
+    result_id: str = await running.service.submit_applicant(kind, PERSON, APPLICANT, **DEVICE)
     return result_id
 
 

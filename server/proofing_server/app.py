@@ -20,7 +20,7 @@ from proofing.app.service import ProofingService
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
 from proofing.base.logs import log
 from proofing.crypto.encryption import TAG_BYTES
-from proofing.jobs.way_back import RETURN_PREFIX
+from proofing.jobs.way_back import ANSWER_PREFIX, RETURN_PREFIX
 from proofing.sessions.steps import STEPS, Page, Step
 from proofing_server import jobs_api, uploads_api
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit
@@ -48,7 +48,13 @@ from proofing_server.site import (
     refuse,
     site_of,
 )
-from proofing_server.vendor_visits import come_back, take_webhook
+from proofing_server.vendor_visits import (
+    come_back,
+    pass_on_answer,
+    serve_request,
+    take_answer,
+    take_webhook,
+)
 from proofing_server.waits import Waits
 
 #: Static paths hold a digest of their content.
@@ -56,6 +62,8 @@ _FOREVER = "public, max-age=31536000, immutable"
 _WORKER_SCRIPT = "worker.js"
 _ATTEMPT = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MAX_IMAGES = 2
+#: The largest answer of a wallet.
+_MAX_ANSWER_BYTES = 1024 * 1024
 _RETRY_SECONDS = 60
 #: How long a page may take; with what the network needs, less than two seconds for the person.
 _PAGE_SECONDS = 1.8
@@ -83,6 +91,8 @@ def make_app(service: ProofingService) -> Starlette:
             return _MAX_IMAGES * largest + MAX_BODY_BYTES
         if scope["path"].startswith(WEBHOOK_PREFIX):
             return service.events.max_body_bytes(scope["path"].removeprefix(WEBHOOK_PREFIX))
+        if scope["path"].startswith((ANSWER_PREFIX, "/api" + ANSWER_PREFIX)):
+            return _MAX_ANSWER_BYTES
         return MAX_BODY_BYTES
 
     routes = _routes(service)
@@ -133,6 +143,9 @@ def _routes(service: ProofingService) -> list[Route]:
         _page(jobs_api.EVENTS_ROUTE, jobs_api.stream_job),
         _page(RETURN_PREFIX + "{question_id}", come_back),
         _form(WEBHOOK_PREFIX + "{name}", take_webhook),
+        _form(ANSWER_PREFIX + "{question_id}", take_answer),
+        _page(ANSWER_PREFIX + "{question_id}/request", serve_request),
+        _form("/api" + ANSWER_PREFIX + "{question_id}", pass_on_answer),
         _page("/healthz", _alive),
         _form("/reports/csp", _take_report),
         _page(STATIC_PREFIX + "{version}/{name}", _static),

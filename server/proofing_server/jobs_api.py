@@ -114,8 +114,9 @@ async def _events(
     try:
         yield f"retry: {_RETRY_MILLISECONDS}\n\n"
         record, is_first = None, True
-        # Of one that was submitted just now the store has nothing to add.
-        if job_view(site, None, submitted_at).stage is not Stage.WAITING:
+        # Of one that was submitted just now the store has nothing to add, unless it was parked meanwhile.
+        is_parked = session.data.pending is not None and session.data.pending.until > 0
+        if is_parked or job_view(site, None, submitted_at).stage is not Stage.WAITING:
             record = await site.service.status(session.person, result_id, kind)
         while True:
             if session.data.pending_id(kind) != result_id:

@@ -19,6 +19,7 @@ _BY_FINDING = {
     ErrorCode.EXPIRED: "document_expired",
     ErrorCode.DOC_TYPE: "document_unsupported",
     ErrorCode.DOC_TYPE_MISMATCH: "document_unsupported",
+    ErrorCode.NOT_AUTHENTICATED: "document_unverified",
 }
 #: Ends that have a screen of their own, whatever the kind.
 _BY_END = {

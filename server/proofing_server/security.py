@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proofing.base.hosts import LOOPBACK
 from proofing.base.logs import exception_fields, get_logger, log
+from proofing.jobs.way_back import ANSWER_PREFIX
 
 UPLOAD_PREFIX = "/uploads/"
 STATIC_PREFIX = "/static/"
@@ -199,10 +200,12 @@ class Guard:
         """Return whether the request comes from our own pages, if it wants to change anything.
 
         A pre-signed upload is its own permission, as it is at any object store; vendors sign their webhooks;
-        reports change nothing.
+        the address of a wallet's answer proves itself; reports change nothing.
         """
         path = scope["path"]
-        if scope["method"] in _SAFE_METHODS or path.startswith((UPLOAD_PREFIX, WEBHOOK_PREFIX, "/reports/")):
+        if scope["method"] in _SAFE_METHODS or path.startswith(
+            (UPLOAD_PREFIX, WEBHOOK_PREFIX, ANSWER_PREFIX, "/reports/")
+        ):
             return True
         return is_same_origin(Headers(scope=scope), self._public_url)
 

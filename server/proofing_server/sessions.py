@@ -191,7 +191,7 @@ class Sessions:
             created_at=now if created_at is None else created_at,
             saved_at=now,
             device_session_id=secrets.token_hex(16),
-            consented=consented,
+            consented_at=now if consented else None,
         )
         await self._service.save_session(session_id, fresh)
         return Session(self, session_id, fresh)

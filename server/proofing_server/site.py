@@ -161,7 +161,7 @@ class Site:
             steps=_indicator(page) if page else None,
             csrf_token=mask(token) if token and may_compress else token,
             is_finished=is_finished,
-            has_answers=session is not None and session.data.consented and not is_finished,
+            has_answers=session is not None and session.data.consented_at is not None and not is_finished,
             # A finished session shows nothing that would have to be taken off the screen.
             idle_seconds=self.sessions.seconds_left(session) if session and not is_finished else None,
             partner_name=settings.partner_name,
@@ -204,7 +204,9 @@ def go_to(path: str) -> RedirectResponse:
 
 def is_api(request: Request) -> bool:
     """Return whether the answer should be JSON."""
-    return request.url.path.startswith(("/api/", "/uploads/", "/reports/", "/webhooks/", "/healthz"))
+    return request.url.path.startswith(
+        ("/api/", "/uploads/", "/reports/", "/webhooks/", "/answers/", "/healthz")
+    )
 
 
 def problem_json(status: int, code: str, **values: Any) -> JSONResponse:

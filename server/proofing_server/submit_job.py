@@ -8,11 +8,15 @@ one makes that change; the other finds it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import UTC, datetime
 from typing import Any
+
+from starlette.requests import Request
 
 from proofing.base.errors import LimitReachedError, ProofingError, StoreUnavailableError
 from proofing.base.logs import log
 from proofing.base.retries import retry_while_unavailable
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.records import JobKind
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import SUBMIT_STEP
@@ -22,6 +26,7 @@ from proofing_server.security import logger
 from proofing_server.sessions import Session, SessionMissingError
 from proofing_server.site import RedirectToStep, Site
 
+_MAX_USER_AGENT_CHARACTERS = 512
 #: Calls the service with the data of the session and the id of the attempt.
 Submit = Callable[[SessionData, str], Awaitable[str]]
 
@@ -63,6 +68,19 @@ async def submit_job(site: Site, session: Session, kind: JobKind, ask: Submit, *
             _in_background(site, claim.release(session))
         raise
     return SUBMIT_STEP[kind].wait_page
+
+
+def circumstances_of(request: Request, site: Site, data: SessionData, kind: JobKind) -> Circumstances:
+    """Return how the person comes to the submit of a job of *kind*, which *data* counts already."""
+    at = data.consented_at
+    return Circumstances(
+        locale=site.texts(request).language,
+        consented_at=None if at is None else datetime.fromtimestamp(at, UTC),
+        attempt_number=data.submissions.get(kind),
+        ip_address=request.client.host if request.client else None,
+        user_agent=request.headers.get("user-agent", "")[:_MAX_USER_AGENT_CHARACTERS] or None,
+        device_session_id=data.device_session_id,
+    )
 
 
 class _Claim:

@@ -34,7 +34,7 @@ from proofing_server.guards import limit_path, require_page
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import CSRF_HEADER, Session
 from proofing_server.site import LIMITS, RedirectToStep, Site, problem_json, site_of
-from proofing_server.submit_job import submit_job
+from proofing_server.submit_job import circumstances_of, submit_job
 
 _MEDIA_TYPES = frozenset({"image/jpeg", "image/png", "application/yaml"})
 _SOURCES = frozenset({"upload", "camera"})
@@ -169,6 +169,8 @@ async def submit_document(request: Request) -> Response:
             images=together,
             failed_fingerprints=sorted(data.failed_fingerprints),
             facts={**metadata, **earlier.metadata},
+            applicant=data.typed,
+            circumstances=circumstances_of(request, site, data, JobKind.DOCUMENT),
             network=client_network(request),
             found=found,
         )

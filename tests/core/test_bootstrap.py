@@ -3,6 +3,7 @@
 import asyncio
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -24,6 +25,7 @@ from proofing.registry.proofers import LoadedProofer
 from proofing.settings.layers import read_layers
 from proofing.settings.parsing import validate_settings
 from proofing.testing.memory_queue import MemoryQueue
+from proofing.testing.vendor_fakes import make_process
 from proofing.testing.waiting import eventually
 
 SECRET = "900661234"
@@ -76,6 +78,20 @@ def test_an_environment_marked_as_production_is_held_to_its_rules(
     output = capsys.readouterr().err
     for key in ("secret_store", "result_store", "public_url", "document_vendor", "trusted_proxies"):
         assert f": {key}: " in output, key
+    assert "document_requires" not in output
+
+
+@pytest.mark.parametrize("name", ["production", "staging"])
+def test_documents_that_were_only_read_are_not_for_production(settings_file, monkeypatch, capsys, name):
+    """Elsewhere they may do."""
+    path = settings_file(document_requires="read")
+    blocks = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**blocks, name: {"partner_name": "s"}}))
+    monkeypatch.setenv("PROOFING_SETTINGS", str(path))
+    monkeypatch.setenv("PROOFING_ENV", name)
+    assert main(["check"]) == (78 if name == "production" else 0)
+    refused = ": document_requires: must be authenticated in production" in capsys.readouterr().err
+    assert refused is (name == "production")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +171,7 @@ def test_a_wrong_section_of_the_secret_store_hides_nothing(environment, capsys):
 
 async def test_two_plugins_with_one_proofer_are_a_problem(settings_file, odd_plugin):
     """Reported like every other problem."""
-    twin = ProoferDescriptor(name="mock", kind=ProoferKind.RESOLUTION, make=lambda _settings: None)
+    twin = ProoferDescriptor(name="mock", kind=ProoferKind.RESOLUTION, make=lambda *_: None)
     path = settings_file(**odd_plugin([twin]), quue="x")
     with pytest.raises(ConfigurationError) as caught:
         await bootstrap.configure(path, {"PROOFING_ENV": "test"})
@@ -471,11 +487,13 @@ async def test_a_switch_to_a_vendor_that_cannot_be_made_is_refused(settings_file
     path = settings_file()
     configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
 
-    def make(_settings):
+    def make(_settings, _process):
         raise kind(SECRET)
 
     broken = ProoferDescriptor(name="broken", kind=ProoferKind.DOCUMENT, make=make, maturity=Maturity.MOCK)
-    configuration.plugins.proofers[ProoferKind.DOCUMENT, "broken"] = LoadedProofer("mock", broken, None)
+    configuration.plugins.proofers[ProoferKind.DOCUMENT, "broken"] = LoadedProofer(
+        "mock", broken, None, make_process
+    )
     assert edit(path, configuration.live, document_vendor="broken").document_vendor == "mock"
     (problem,) = configuration.live.refused
     assert problem.key == "document_vendor"
@@ -641,7 +659,10 @@ async def test_a_vendor_that_cannot_be_asked_stops_the_start(settings_file):
     configuration = await bootstrap.configure(settings_file(), {"PROOFING_ENV": "test"})
     loaded = configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
     loaded.descriptor = ProoferDescriptor(
-        name="mock", kind=ProoferKind.DOCUMENT, make=lambda _settings: Forgetful(), maturity=Maturity.MOCK
+        name="mock",
+        kind=ProoferKind.DOCUMENT,
+        make=lambda *_: Forgetful(),
+        maturity=Maturity.MOCK,
     )
     loaded.descriptor = replace(loaded.descriptor, continues=frozenset({Again}))
     with pytest.raises(
@@ -673,3 +694,48 @@ def test_the_process_protects_what_it_holds():
         assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
     finally:
         os.umask(before)
+
+
+async def test_what_a_proofer_knows_of_its_process(settings_file, odd_plugin):
+    """Environment, origin, and secrets that no backend and no other plugin has."""
+    seen = []
+
+    def make(_settings, process):
+        seen.append(process)
+        return SimpleNamespace(proof=print)
+
+    offer = ProoferDescriptor(name="odd", kind=ProoferKind.PHONE, make=make, maturity=Maturity.MOCK)
+    path = settings_file(
+        **odd_plugin([offer], key_service=seen.append),
+        phone_vendors=["odd"],
+        public_url="https://here.example",
+    )
+    configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
+    assert configuration.router.validate_vendors() == []
+    bootstrap.make_backends(configuration, "check")
+    process, backend = seen
+    assert (process.environment, process.is_production) == ("test", False)
+    assert process.public_url == "https://here.example"
+    assert len({process.secret("a"), process.secret("b"), backend.secret("a")}) == 3
+    assert configuration.plugins.process_of("other").secret("a") != process.secret("a")
+    again = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
+    assert again.plugins.process_of("odd").secret("a") == process.secret("a")
+
+
+async def test_only_workers_share_what_they_keep_of_a_vendor(settings_file):
+    """Web, which may not open it, keeps values of its own."""
+    configuration = await bootstrap.configure(settings_file(), {"PROOFING_ENV": "test"})
+
+    async def get(role, value):
+        async def make():
+            return value, 60.0
+
+        async with bootstrap.start(configuration, role) as runtime:
+            loaded = configuration.router.configured()[0]
+            context = runtime.parts.clients.context(loaded, loaded.policy())
+            return await context.cache.get_or_make("token", make)
+
+    assert await get("web", "web") == "web"
+    assert await get("worker", "one") == "one"
+    assert await get("worker", "two") == "one"
+    assert await get("web", "web again") == "web again"

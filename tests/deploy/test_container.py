@@ -61,6 +61,8 @@ def test_the_base_is_pinned_and_so_is_every_package():
     assert len(installs) == 2
     assert installs[0].endswith(f" {UV}")
     assert "uv sync --frozen " in installs[1]
+    # The roles write no file; what is not compiled here is compiled at each start.
+    assert " --compile-bytecode " in installs[1]
     # Of the shape of production, and what traces need.
     assert re.findall(r"--extra (\w+)", installs[1]) == ["aws", "opentelemetry", "postgres", "redis"]
     version = last("ARG").partition("python:")[2].partition("-")[0]

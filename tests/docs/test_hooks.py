@@ -56,4 +56,4 @@ def test_the_roles_are_those_that_commands_pass():
                 given = [*node.args, *(keyword.value for keyword in node.keywords)]
                 passed |= {value.value for value in given if isinstance(value, ast.Constant)}
     manual = inspect.getdoc(hooks.BackendContext).partition("role: ")[2].partition("public_url: ")[0]
-    assert set(re.findall(r"``([a-z]+)``", manual)) == passed
+    assert set(re.findall(r"``([a-z-]+)``", manual)) == passed

@@ -22,13 +22,14 @@ import httpx
 from proofing.registry.plugins import PluginManager
 from proofing.settings import read_layers
 from proofing.testing.canary import Canary
-from proofing.testing.vendor_fakes import FakeVendor, ask, make_context
+from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_process
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import ProoferKind
 
 layers = read_layers()
 manager = PluginManager(layers.get("plugins"))
 problems = [str(problem) for problem in manager.problems() + manager.read_sections(layers)]
+manager.process_of = lambda _plugin: make_process()
 loaded = manager.proofers[ProoferKind.RESOLUTION, "acme"]
 report = next(report for report in manager.reports if report.name == "acme")
 

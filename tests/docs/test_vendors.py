@@ -13,7 +13,7 @@ from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import Maturity, ProofingRequest
 from proofing.contracts.results import ProoferKind
 from proofing.rules.documents import judge_document
-from proofing.testing.vendor_fakes import FakeVendor, ask, make_context
+from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_process
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "vendors"
@@ -72,7 +72,7 @@ async def test_the_examples_do_what_they_say(title, text):
     image = Image(text.encode(), "application/yaml")
     request = ProofingRequest(images={Side.FRONT: image, Side.BACK: image})
     context = make_context(FakeVendor(lambda _request: pytest.fail("called out")), descriptor, settings)
-    result = await ask(descriptor.make(settings), request, context)
+    result = await ask(descriptor.make(settings, make_process()), request, context)
     marks = {side: image.fingerprint for side, image in request.images.items()}
     verdict = judge_document(result, fingerprints=marks, now=datetime(2026, 11, 24, 18, tzinfo=UTC))
     assert (verdict.outcome, verdict.reasons) == EXPECTED[title]

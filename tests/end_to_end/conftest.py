@@ -51,7 +51,7 @@ class Spy(DocumentMock):
         return await super().proof(request, context)
 
 
-def make(settings):
+def make(settings, process):
     return Spy(MockSettings(latency_seconds=float(os.environ.get("SPY_SECONDS", "0"))))
 
 

@@ -113,7 +113,7 @@ def proofing_proofers():
         ProoferDescriptor(
             name="rehearsal",
             kind=ProoferKind.PHONE,
-            make=lambda settings: Phone(),
+            make=lambda *_: Phone(),
             hosts=lambda settings: frozenset({PLACE}),
             timeout_seconds=lambda settings: 54.0,
             idempotent=True,

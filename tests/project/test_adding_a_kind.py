@@ -129,7 +129,7 @@ def proofing_proofers():
         ProoferDescriptor(
             name="acme:email",
             kind=ProoferKind.EMAIL,
-            make=lambda settings: Email(),
+            make=lambda settings, process: Email(),
             attributes=frozenset({"email"}),
             maturity=Maturity.MOCK,
         )

@@ -73,12 +73,15 @@ def test_a_proofing_passes_with_split_rights(shape):
 
 @pytest.mark.parametrize(
     ("role", "refused", "opened"),
-    [("web", {"args"}, {"result", "session"}), ("worker", {"result", "session"}, {"args"})],
+    [
+        ("web", {"args", "parked", "cache"}, {"result", "session"}),
+        ("worker", {"result", "session"}, {"args", "parked", "cache"}),
+    ],
 )
 def test_a_role_opens_its_own_purposes(shape, role, refused, opened):
     """KMS unwraps for one role what it refuses the other, in whatever context the other asks."""
     signer = client_of(shape, role, "kms")
-    maker = {"args": "web", "session": "web", "result": "worker"}
+    maker = {"args": "web", "session": "web", "result": "worker", "parked": "worker", "cache": "worker"}
     for purpose in refused | opened:
         context = {"app": "proofing", "environment": "test", "purpose": purpose}
         key = client_of(shape, maker[purpose], "kms").generate_data_key(

@@ -65,7 +65,7 @@ async def test_foreign_is_unknown(cases, claim, process):
             owner, thief = f"owner-{number}", f"thief-{number}"
             theirs = await belongings(running.service, PersonRef(reference=owner))
             own = "b" * 32
-            session_id, data = session_of(thief, consented=True, attempts=(own,))
+            session_id, data = session_of(thief, consented_at=1.0, attempts=(own,))
             await running.service.save_session(session_id, data)
             http.cookies = {"proofing": session_id}
             for request in attempts(own):
@@ -136,18 +136,18 @@ def attempts(own):
 
 READ = frozenset({JobKind.DOCUMENT})
 CHECKED = READ | {JobKind.RESOLUTION}
-READY = {"consented": True, "document": DOCUMENT, "typed": SSN}
+READY = {"consented_at": 1.0, "document": DOCUMENT, "typed": SSN}
 #: Name of a state to the session's values, as tests/server/test_flow.py has them.
 STATES = {
     "new": {},
-    "consented": {"consented": True},
-    "document pending": {"consented": True, **waits_for(JobKind.DOCUMENT, "d")},
+    "consented": {"consented_at": 1.0},
+    "document pending": {"consented_at": 1.0, **waits_for(JobKind.DOCUMENT, "d")},
     "unconfirmed": {
-        "consented": True,
+        "consented_at": 1.0,
         "completed": READ,
         "document": replace(DOCUMENT, needs_confirmation=True),
     },
-    "document done": {"consented": True, "completed": READ, "document": DOCUMENT},
+    "document done": {"consented_at": 1.0, "completed": READ, "document": DOCUMENT},
     "ssn": {**READY, "completed": READ},
     "resolution pending": {**READY, "completed": READ, **waits_for(JobKind.RESOLUTION, "r")},
     "resolution done": {**READY, "completed": CHECKED},

@@ -80,7 +80,7 @@ class Way:
         client, body = OutboundClient(self._transports[proxy], policy), b"900661234"
         with contextlib.suppress(VendorError):
             if self.is_session:
-                session = ClientTwins(client, "acme").http
+                session = ClientTwins(client, None, "acme").http
                 answer = await asyncio.to_thread(session.post, url, data=body, allow_redirects=True)
                 return answer.status_code
             return (await client.post(url, content=body)).status

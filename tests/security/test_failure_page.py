@@ -58,7 +58,7 @@ def session_of(person, mismatch):
         csrf=CSRF,
         device_session_id="pass",
         saved_at=9e9,
-        consented=True,
+        consented_at=1.0,
         completed=frozenset({JobKind.DOCUMENT}),
         document=ReadDocument(applicant=replace(applicant, ssn=None)),
         typed=Applicant(ssn=applicant.ssn),

@@ -81,7 +81,7 @@ async def test_every_route_method_and_status(cases, claim, process):
     async with process() as running, running.browser() as http:
         paths = sorted({route.path for route in make_app(running.service).routes})
         paths = [path.replace("{", "").replace("}", "").replace(":path", "") for path in paths]
-        data = make_session(consented=True, saved_at=9e9)
+        data = make_session(consented_at=1.0, saved_at=9e9)
         await running.service.save_session("x" * 43, data)
 
         async def ask(method, path, **options):

@@ -75,7 +75,7 @@ async def test_exactly_the_maximum_passes(cases, claim, process, store):
 DATA = {
     "csrf": "c" * 43,
     "device_session_id": "pass",
-    "consented": True,
+    "consented_at": 1.0,
     "document": DOCUMENT,
     "typed": SSN,
     "attempts": ("a" * 32,),

@@ -33,7 +33,7 @@ async def test_new_cookies_are_no_new_attempts(cases, claim, process):
             session_id = f"{number}".rjust(43, "x")
             data = make_session(
                 f"person-{number}",
-                consented=True,
+                consented_at=1.0,
                 typed=Applicant(ssn=f"9{number:08}"),
                 device_session_id="pass",
                 document=DOCUMENT,

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import proofing_server
 from proofing.base.errors import EncryptionError
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.circumstances import CIRCUMSTANCES
 from proofing.contracts.images import Side
+from proofing.contracts.records import JobKind
+from proofing.contracts.results import Outcome, ProoferKind
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.data_keys import Purpose
 from proofing.sessions.uploads import SLOT_LIFE_SECONDS
 from proofing.testing.images import make_jpeg, make_png
 from proofing_server.compression import unmask
+from proofing_server.job_status import Stage
 
 IMAGES = {"front": make_jpeg(), "back": make_png()}
 
@@ -107,6 +113,75 @@ async def test_upload_and_submit(site, capture):
     await site.queue.release()
     await capture.browser.get("/document/wait")
     assert capture.browser.path == "/ssn"
+
+
+async def test_the_vendor_is_told_how_the_person_came(site, capture):
+    """By the session and the request; and what the person typed on pages before, as far as it is declared."""
+    loaded = site.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
+    loaded.descriptor = replace(
+        loaded.descriptor, needs=frozenset(CIRCUMSTANCES), attributes=frozenset({"email", "ssn"})
+    )
+    seen = note_requests(loaded)
+    await upload_both(capture)
+    await capture.submit()
+    await site.queue.release()
+    await capture.browser.get("/document/wait")
+    await capture.browser.post("/ssn", ssn="900-66-1234")
+    session = await site.app.state.site.sessions.open(capture.browser.http.cookies["proofing"])
+    await session.update(
+        lambda data: setattr(data, "typed", data.typed.merge({"email": "anna@mail.example"}))
+    )
+    again = await capture.reload()
+    await upload_both(again)
+    await again.submit()
+    await site.queue.release()
+    first, second = seen
+    assert first.applicant == Applicant()
+    # The number belongs to a later page, whose answer new photos remove.
+    assert second.applicant == Applicant(email="anna@mail.example")
+    assert first.circumstances.locale == "en"
+    assert first.circumstances.ip_address == "127.0.0.1"
+    assert first.circumstances.user_agent.startswith("python-httpx")
+    age = datetime.now(UTC) - first.circumstances.consented_at
+    assert timedelta(0) <= age < timedelta(hours=1)
+    assert second.circumstances == replace(first.circumstances, attempt_number=2)
+    assert first.circumstances.attempt_number == 1
+
+
+async def test_each_form_tells_how_the_person_came(sync_site):
+    """Photos of a form post, resolution and phone; a user agent is cut off, and may be missing."""
+    seen = {}
+    for (kind, name), loaded in sync_site.runtime.configuration.plugins.proofers.items():
+        if name == "mock":
+            loaded.descriptor = replace(loaded.descriptor, needs=frozenset(CIRCUMSTANCES))
+            seen[kind] = note_requests(loaded)
+    browser = sync_site.browser()
+    browser.http.headers["user-agent"] = "x" * 600
+    await browser.consent()
+    files = {side: (f"{side}.jpg", content) for side, content in IMAGES.items()}
+    await browser.post_files("/document", files)
+    await browser.post("/ssn", ssn="900-66-1234")
+    browser.http.headers["user-agent"] = ""
+    await browser.post("/verify")
+    await browser.post("/phone", phone="202-555-0123")
+    assert browser.path == "/done"
+    known = {kind: requests[0].circumstances for kind, requests in seen.items()}
+    assert {one.attempt_number for one in known.values()} == {1}
+    assert len({(one.consented_at, one.device_session_id, one.locale) for one in known.values()}) == 1
+    assert known[ProoferKind.DOCUMENT].user_agent == "x" * 512
+    assert known[ProoferKind.PHONE].user_agent is None
+
+
+def note_requests(loaded):
+    """Return the requests that the proofer gets from now on."""
+    seen, answer = [], loaded.proofer.proof
+
+    async def proof(request, context):
+        seen.append(request)
+        return await answer(request, context)
+
+    loaded.proofer.proof = proof
+    return seen
 
 
 async def test_upload_alone_completes_nothing(site, capture):
@@ -520,6 +595,20 @@ def test_openapi_names_every_endpoint(site_routes):
         if method in ("get", "post", "put")
     }
     assert pairs == site_routes
+
+
+def test_openapi_has_the_words_of_the_code():
+    """A client that is generated from it gets every value that the API sends, and no other."""
+    described = yaml.safe_load((Path(proofing_server.__file__).parent / "openapi.yaml").read_text())
+    schemas = described["components"]["schemas"]
+    job = schemas["Job"]["properties"]
+    for words, kind in (
+        (job["kind"], JobKind),
+        (job["state"], Stage),
+        (job["outcome"], Outcome),
+        (schemas["Side"], Side),
+    ):
+        assert sorted(words["enum"]) == sorted(kind)
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ async def _asked_address(site, monkeypatch, headers):
     init = PIIArguments.__init__
 
     def note(self, **named):
-        seen.append(named.get("request_ip"))
+        seen.append(named["circumstances"].ip_address)
         init(self, **named)
 
     monkeypatch.setattr(PIIArguments, "__init__", note)

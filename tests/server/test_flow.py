@@ -24,7 +24,7 @@ def state(name):
     """Return the session's data of a person who is at *name*."""
     steps = {
         "new": {},
-        "consented": {"consented": True},
+        "consented": {"consented_at": 1.0},
         "document pending": waits_for(JobKind.DOCUMENT, "d"),
         "document problem": {
             "pending": None,
@@ -215,7 +215,7 @@ def test_a_subset_in_another_order_is_a_flow(pages):
     """Steps that are left out are neither asked nor open; the last one ends the flow."""
     steps = [STEP_OF[page] for page in pages]
     data = make_session(PERSON)
-    answers = {Page.CONSENT: {"consented": True}, Page.SSN: {"typed": SSN.merge(ADDRESS)}}
+    answers = {Page.CONSENT: {"consented_at": 1.0}, Page.SSN: {"typed": SSN.merge(ADDRESS)}}
     for step in steps:
         if step.is_complete(data):
             continue

@@ -79,6 +79,7 @@ async def test_without_contacts_the_partner_is_named(sync_site):
         ("document: {dob: 2015-01-01, zipcode: null}", "too young", "Add new photos"),
         ("document: {state_id_expiration: 2020-01-01}", "Your ID has expired", "Use another ID"),
         ("document: {state_id_expiration: 2020-01-01, address1: null}", "Your ID has expired", "Use another"),
+        ("{document: {}, assurance: read}", "couldn’t verify that this ID is genuine", "Use another ID"),
         ("document: {document_type_received: library_card}", "this type of ID", "Use another ID"),
         (
             "document: {}\nclassification_info: {Front: {ClassName: Tribal Identification}}",

@@ -13,9 +13,9 @@ SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 STATES = {
     "none": None,
     "new": {},
-    "consented": {"consented": True},
+    "consented": {"consented_at": 1.0},
     "document done": {
-        "consented": True,
+        "consented_at": 1.0,
         "document": DOCUMENT,
         "completed": frozenset({JobKind.DOCUMENT}),
     },
@@ -41,16 +41,19 @@ async def test_no_redirect_leaves_the_site(site, state):
     browser = site.browser()
     browser.http.headers.update(HOSTILE)
     seen = 0
+    is_spent = True
     routes = {re.sub(r"\{[^}]*\}", "x", route.path) for route in site.app.routes}
     for path in sorted(routes):
         for variant in variants(path):
             for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
-                if STATES[state] is not None:
+                if is_spent and STATES[state] is not None:
                     session = await site.app.state.site.sessions.start()
                     await session.update(put(**STATES[state]))
                     browser.http.cookies.set("proofing", session.id)
                 target = f"http://localhost:8000{variant}"
                 response = await browser.http.request(method, target, headers=SAME_ORIGIN)
+                # What has no such page, or not by this method, has changed nothing in the session.
+                is_spent = response.status_code not in (404, 405)
                 assert "evil.example" not in str(response.headers.get("location", "")).split("?")[0]
                 assert response.status_code not in (301, 302, 307, 308), (method, variant)
                 if "location" in response.headers:

@@ -31,6 +31,11 @@ def test_every_outcome_has_a_screen_with_texts(kind, end, outcome):
     [
         (ended(JobKind.DOCUMENT, EndState.DONE, Outcome.FAILED), "document_failed", True),
         (ended(JobKind.DOCUMENT, EndState.DONE, Outcome.REVIEW), "document_review", True),
+        (
+            ended(JobKind.DOCUMENT, EndState.DONE, Outcome.FAILED, reasons=("not_authenticated",)),
+            "document_unverified",
+            True,
+        ),
         (ended(JobKind.DOCUMENT, EndState.VENDOR_EXCEPTION), "document_technical", False),
         (ended(JobKind.DOCUMENT, EndState.BAD_IMAGE), "document_unreadable", False),
         (ended(JobKind.DOCUMENT, EndState.DECRYPT_ERROR), "document_unreadable", False),

@@ -94,11 +94,11 @@ async def test_a_result_goes_with_the_session_that_took_it_in(opened, site):
         return await compare_and_set(*arguments, consumes=consumes, **more)
 
     results.compare_and_set = note
-    await first.update(put(consented=True), consumes="job")
+    await first.update(put(consented_at=1.0), consumes="job")
     assert taken == ["job"]
     await sessions.end(first)
     with pytest.raises(SessionMissingError):
-        await second.update(put(consented=True), consumes="job")
+        await second.update(put(consented_at=1.0), consumes="job")
 
 
 async def test_a_session_begins_again_under_another_name(opened):

@@ -290,7 +290,9 @@ async def waiting_session(site):
     """Return the cookie of a session whose job is waited for, and the path of its stream."""
     session = await site.app.state.site.sessions.start(consented=True)
     job = await site.service.submit_applicant(
-        JobKind.RESOLUTION, session.person, APPLICANT, device_session_id="pass", request_ip=None
+        JobKind.RESOLUTION,
+        session.person,
+        APPLICANT,
     )
     await session.update(put(**waits_for(JobKind.RESOLUTION, job)))
     head = f"GET /api/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\nCookie: proofing={session.id}\r\n\r\n"

@@ -1,12 +1,14 @@
 """What leads to vendors and back: the link on the waiting page, the return, and webhooks over HTTP."""
 
+import html
 import json
 import re
 import time
 
 import pytest
 
-from proofing.contracts.continuation import Again, Event, EventKind, Leave
+from proofing.base.errors import Cause, VendorError
+from proofing.contracts.continuation import Again, Event, EventKind, Exchange, Leave
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import NotAuthenticError, Reply
@@ -18,6 +20,7 @@ from proofing_devtools.sessions import DOCUMENT, put
 
 PAGE = "https://vendor.example/visit/f3b1?a=1&b=2"
 LIMIT = 1000
+ALL = frozenset({Again, Exchange, Leave})
 
 
 class Posted:
@@ -33,7 +36,7 @@ class Posted:
 
 async def send_away(site, *answers):
     """Return a browser whose check waits for its person, and the vendor."""
-    vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(*answers), continues=frozenset({Again, Leave}))
+    vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(*answers), continues=ALL)
     # As the composition root does for what a plugin offers.
     site.service.events._webhooks = {"acme": LoadedWebhook(Posted(), LIMIT)}
     browser = site.browser()
@@ -181,7 +184,7 @@ async def test_a_person_may_be_away_longer_than_a_session_idles(site, monkeypatc
 
 async def test_the_page_is_woken_when_it_has_to_lead_away(site):
     """The stream says so at once, not at its next look."""
-    vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(away()), continues=frozenset({Again, Leave}))
+    vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(away()), continues=ALL)
     browser = site.browser()
     await browser.consent()
     session = await site.app.state.site.sessions.open(browser.http.cookies["proofing"])
@@ -195,3 +198,102 @@ async def test_the_page_is_woken_when_it_has_to_lead_away(site):
     record = await waiting
     assert record.needs_person
     assert len(vendor.calls) == 1
+
+
+async def test_the_stream_of_a_person_who_is_away_begins_with_that(site):
+    """Also right after the submit: a page that is said to wait would load again, and again."""
+    browser, _vendor = await send_away(site, away())
+    (message,) = site.queue.waiting
+    # A stream that ends after its first event.
+    site.app.state.site.stopping.set()
+    stream = await browser.http.get(f"/api/jobs/{message.result_id}/events")
+    assert '"state": "away"' in stream.text
+
+
+# Wallets
+
+WALLET = Exchange(requests={"openid4vp-v1-signed": {"request": "e30<"}}, leave=Leave(PAGE), served=b"signed")
+
+
+async def test_a_wallet_is_asked(site):
+    """The page has requests for its script, and the link; a wallet fetches its request without a cookie."""
+    browser, _vendor = await send_away(site, pending(then=WALLET))
+    text = browser.page.text
+    assert "<title>Share your digital ID" in text
+    assert "wallet.js" in text
+    assert browser.open_parts == {"wait", "away", "stop"}
+    (requests,) = re.findall(r'data-requests="([^"]+)"', text)
+    assert json.loads(html.unescape(requests)) == [
+        {"protocol": "openid4vp-v1-signed", "data": {"request": "e30<"}}
+    ]
+    assert f'data-question-id="{way_back(site)}"' in text
+    assert f'href="{PAGE.replace("&", "&amp;")}"' in text
+    answer = await site.browser().http.get(f"/answers/{way_back(site)}/request")
+    assert (answer.status_code, answer.content) == (200, b"signed")
+    assert answer.headers["content-type"] == "application/oauth-authz-req+jwt"
+    assert (await site.browser().http.get(f"/answers/{'A' * 48}/request")).status_code == 404
+
+
+async def test_the_browsers_wallet_answers(site):
+    """With session, token and origin of our own page alone; then the page waits."""
+    browser, vendor = await send_away(site, pending(then=WALLET), YES[ProoferKind.RESOLUTION])
+    path = f"/api/answers/{way_back(site)}"
+    answer = {"protocol": "openid4vp-v1-signed", "data": {"vp_token": "x" * 100_000}}
+    assert (await browser.api(path, answer, **{"X-CSRF-Token": "wrong"})).status_code == 403
+    assert (await browser.api(path, answer, Origin="https://vendor.example")).status_code == 403
+    other = site.browser()
+    await other.consent()
+    assert (await other.api(path, answer)).status_code == 404
+    assert (await browser.api(path, {"data": "x" * 1_100_000})).status_code == 413
+    assert len(vendor.calls) == 1
+    assert (await browser.api(path, answer)).status_code == 200
+    await browser.get("/verify/wait")
+    assert 'data-stage="in_progress"' in browser.page.text
+    await site.queue.release()
+    assert json.loads(vendor.calls[1][2].body) == answer
+    await browser.get("/verify/wait")
+    assert browser.path == "/phone"
+
+
+async def test_a_wallet_posts_by_itself(site):
+    """The reply says where its person goes from there; later, or at a wrong address, nobody waits for it."""
+    browser, vendor = await send_away(site, pending(then=WALLET), YES[ProoferKind.RESOLUTION])
+    question_id = way_back(site)
+    wallet = site.browser().http
+    answer = await wallet.post(f"/answers/{question_id}", content=b"response=e30")
+    assert answer.json() == {"redirect_uri": f"http://localhost:8000/return/{question_id}"}
+    await site.queue.release()
+    assert vendor.calls[1][2].body == b"response=e30"
+    assert (await wallet.post(f"/answers/{question_id}", content=b"x")).status_code == 404
+    assert (await wallet.post(f"/answers/{'A' * 48}", content=b"x")).status_code == 404
+    assert (await wallet.post(f"/answers/{question_id}", content=b"x" * 1_100_000)).status_code == 413
+    await browser.get("/verify/wait")
+    assert browser.path == "/phone"
+
+
+async def test_a_vendor_that_is_down_sends_nobody_away_again(site):
+    """Somebody who is back waits until the vendor has said what is missing; then the page leads there."""
+    down = VendorError(Cause.UNREACHABLE, "down", vendor_name="mock")
+    browser, _vendor = await send_away(site, away(), down, down, away())
+    await browser.get(f"/return/{way_back(site)}")
+    for stage in ("in_progress", "in_progress", "away"):
+        await site.queue.release()
+        await browser.get("/verify/wait")
+        assert f'data-stage="{stage}"' in browser.page.text
+
+
+async def test_somebody_who_comes_back_while_the_vendor_is_asked(site):
+    """What was asked before says nothing about that: the page waits for the run that follows at once."""
+    browser, vendor = await send_away(site, away(), away(), YES[ProoferKind.RESOLUTION])
+    await post_event(site)
+    question, resume = way_back(site), vendor.resume
+
+    async def meanwhile(*arguments):
+        await browser.get(f"/return/{question}")
+        return await resume(*arguments)
+
+    vendor.resume = meanwhile
+    await site.queue.release()
+    vendor.resume = resume
+    await browser.get("/verify/wait")
+    assert 'data-stage="in_progress"' in browser.page.text

@@ -11,7 +11,7 @@ from proofing.base.errors import InvalidInputError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
 from proofing.contracts.applicant import Applicant
-from proofing.contracts.continuation import Leave
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.people import FinishedJob, LimitState, PersonRef
 from proofing.contracts.records import JobKind, StatusRecord
@@ -23,7 +23,7 @@ from proofing.jobs.attempts import Ready, Submission, constant, new_result_id
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.events import VendorEvents
 from proofing.jobs.kinds import job_type
-from proofing.jobs.parking import VendorPages
+from proofing.jobs.parking import VendorPage, VendorPages
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.submissions import Submitter
 from proofing.jobs.tracking import JobTracker
@@ -39,6 +39,7 @@ from proofing.sessions.vault import SessionStore
 from proofing.settings import Settings
 
 _logger = get_logger(__name__)
+_NOBODY, _UNKNOWN = Applicant(), Circumstances()
 
 
 class ProofingService:
@@ -183,6 +184,8 @@ class ProofingService:
         sealed_keys: Mapping[str, bytes] | None = None,
         failed_fingerprints: Sequence[str] = (),
         facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        applicant: Applicant = _NOBODY,
+        circumstances: Circumstances = _UNKNOWN,
         result_id: str | None = None,
         network: str = "",
         found: Awaitable[Mapping[Side, UploadedImage]] | None = None,
@@ -198,6 +201,8 @@ class ProofingService:
             failed_fingerprints: marks ``side:fingerprint`` of images that failed before in this session.
             facts: about the images by side, without PII, for the job's log line; the vendor gets their
                 ``source``, ``upload`` or ``camera``.
+            applicant: what the person has typed; the job gets of it what the person's vendor declares.
+            circumstances: how the person came here; the vendor gets what it declares.
             result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
                 that is repeated with the same id is one. By default a fresh one.
             network: the client's address or IPv6 prefix, for the limits of addresses; "" when it has none.
@@ -223,6 +228,8 @@ class ProofingService:
                 sealed_keys=keys,
                 failed_fingerprints=frozenset(failed_fingerprints),
                 image_source=_image_source(facts),
+                applicant=self._declared(person, applicant),
+                circumstances=circumstances,
             )
             return Ready(arguments=arguments, marks=self.uploads.marks(slots, result_id=chosen))
 
@@ -248,12 +255,14 @@ class ProofingService:
         images: Mapping[Side, bytes],
         failed_fingerprints: Sequence[str] = (),
         facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        applicant: Applicant = _NOBODY,
+        circumstances: Circumstances = _UNKNOWN,
         result_id: str | None = None,
         network: str = "",
     ) -> str:
         """Proof images of a form post inside the request, and return the result id when it has ended.
 
-        For *result_id* see `submit_uploads`.
+        For *applicant*, *circumstances* and *result_id* see `submit_uploads`.
 
         Raises:
             LimitReachedError: `idv_doc_auth`, `client_document` or the vendor's budget is used up.
@@ -270,6 +279,8 @@ class ProofingService:
                         plain_images=images,
                         failed_fingerprints=frozenset(failed_fingerprints),
                         image_source=_image_source(facts),
+                        applicant=self._declared(person, applicant),
+                        circumstances=circumstances,
                     )
                 ),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
@@ -284,14 +295,13 @@ class ProofingService:
         person: PersonRef,
         applicant: Applicant,
         *,
-        device_session_id: str | None = None,
-        request_ip: str | None = None,
+        circumstances: Circumstances = _UNKNOWN,
         result_id: str | None = None,
         network: str = "",
     ) -> str:
         """Submit an applicant for a job of a *kind* that reads no images, and return the result id.
 
-        For *result_id* see `submit_uploads`.
+        For *circumstances* and *result_id* see `submit_uploads`.
 
         Raises:
             InvalidInputError: an attribute without which the kind is not submitted is missing; names it.
@@ -302,8 +312,7 @@ class ProofingService:
             raise InvalidInputError(dict.fromkeys(missing, "required"))
         arguments = PIIArguments(
             applicant=replace(applicant, uuid=person.reference, uuid_prefix=person.partner),
-            device_session_id=device_session_id,
-            request_ip=request_ip,
+            circumstances=circumstances,
         )
         return await self._submitter.submit(
             Submission(
@@ -317,10 +326,15 @@ class ProofingService:
             )
         )
 
+    def _declared(self, person: PersonRef, applicant: Applicant) -> Applicant:
+        """Return of *applicant* what the document vendor of *person* declares: nothing else is sealed."""
+        loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
+        return applicant.select(loaded.descriptor.attributes if loaded else ())
+
     # Track: see also `JobTracker`
 
-    async def vendor_page(self, record: StatusRecord | None) -> Leave | None:
-        """Return the vendor's page that the person of *record* has to visit now; None for no such page."""
+    async def vendor_page(self, record: StatusRecord | None) -> VendorPage | None:
+        """Return what the person of *record* has to do at a vendor now; None for nothing."""
         return await self._vendor_pages.load(record) if record is not None and record.needs_person else None
 
     async def cancel(

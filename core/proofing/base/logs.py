@@ -19,13 +19,13 @@ from typing import Any
 #: Every field that a line may carry. None of them may hold applicant data.
 FIELDS = frozenset(
     """
-    action age_seconds attempt backend billed code context count distribution dropped duration_ms
-    duration_seconds end_state enqueued_at environment error event_kind exception_backtrace exception_class
-    exception_class_warn handed_back host http_method idle_time_ms images job_class job_id key key_id kind
-    limit method migration name names outcome owner parked path pid plugin port problem problems queue_name
-    queued_duration_ms reason reasons reference rescued role route rule seconds service slots source status
-    store success timed_out timing trace_id transaction_id vendor vendor_name vendors version warning
-    webhook worker workers
+    action age_seconds assurance attempt backend billed code context count distribution dropped
+    duration_ms duration_seconds end_state enqueued_at environment error event_kind exception_backtrace
+    exception_class exception_class_warn findings handed_back host http_method idle_time_ms images
+    job_class job_id key key_id kind limit method migration name names outcome owner parked path pid
+    plugin port problem problems queue_name queued_duration_ms reason reasons reference rescued role route
+    rule seconds service slots source status store success timed_out timing trace_id transaction_id vendor
+    vendor_name vendors version warning webhook worker workers
     """.split()
 )
 #: Names of events are single words.

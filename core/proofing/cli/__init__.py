@@ -194,6 +194,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=_count, default=1, help="worker processes (default %(default)s)")
     of_run(serving("web", "Start the web server."))
     of_run(add("worker", "serving:worker", "Start a worker."))
+    played = add("stand-in", "serving:stand_in", "Play a vendor for tests, such as mock:hosted.")
+    played.add_argument("vendor", metavar="VENDOR", help="name of the proofer")
+    of_run(played)
     add("migrate", "serving:migrate", "Bring the queue's schema up to date.")
     check = printing(
         "check", "inspection:check", "Check settings, plugins, and whether stores can be reached."

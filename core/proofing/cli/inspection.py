@@ -9,10 +9,17 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
-from proofing.bootstrap import Configuration, configure, make_backends, with_sources
+from proofing.bootstrap import (
+    Configuration,
+    check_proofers,
+    configure,
+    make_backends,
+    with_sources,
+)
 from proofing.cli.startup import check_logs
 from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import check_backends
+from proofing.sessions.steps import collected_for
 from proofing.settings import Layers, Settings
 
 _MASK = "********"
@@ -60,9 +67,12 @@ async def check(options: argparse.Namespace) -> int:
         deep = await check_uploads(backends, configuration.settings, reports)
     unusable = with_sources(configuration.router.validate_vendors(), configuration.layers)
     vendors = [str(problem) for problem in unusable]
+    asked = await check_proofers(configuration) if options.deep and not vendors else {}
     advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
     if notes := _notes_on_settings(configuration):
         advice["settings"] = notes
+    if not vendors and (notes := _notes_on_vendors(configuration)):
+        advice["vendors"] = notes
     parked = dict(reports["queue"].parked)
     if parked:
         advice["queue"] = [*advice.get("queue", ()), *_notes_on_parked(configuration, parked)]
@@ -76,16 +86,19 @@ async def check(options: argparse.Namespace) -> int:
             "parked": parked,
         }
         if deep is not None:
-            found["deep"] = asdict(deep)
+            found["deep"] = {**asdict(deep), "vendors": asked}
         print(json.dumps(found))
     else:
         _print_section("settings", [], advice)
         print("\n".join(vendors) or "vendors: ok")
+        _print_advice("vendors", advice)
         for name, report in reports.items():
             _print_section(name, [report.problem] if report.problem else [], advice)
         if deep is not None:
             _print_section("uploads", deep.problems, {"uploads": deep.advice})
-    has_problem = vendors or any(report.problem for report in reports.values())
+        for name, problem in asked.items():
+            _print_section(name, [problem] if problem else [], {})
+    has_problem = vendors or any((*(report.problem for report in reports.values()), *asked.values()))
     return 1 if has_problem or (deep is not None and deep.problems) else 0
 
 
@@ -111,6 +124,17 @@ def _notes_on_settings(configuration: Configuration) -> list[str]:
     return (
         notes + _missing_contacts(configuration.settings) if configuration.settings.is_production else notes
     )
+
+
+def _notes_on_vendors(configuration: Configuration) -> list[str]:
+    """Return what vendors of the settings declare and the flow does not collect before it asks them."""
+    found = []
+    for loaded in configuration.router.configured():
+        descriptor = loaded.descriptor
+        if missing := sorted(descriptor.attributes - collected_for(descriptor.kind)):
+            names = ", ".join(missing)
+            found.append(f"{descriptor.kind} {descriptor.name} gets no {names}: no earlier page asks for it")
+    return found
 
 
 def _notes_on_parked(configuration: Configuration, parked: Mapping[str, int]) -> list[str]:
@@ -141,6 +165,11 @@ def _notes_on_parked(configuration: Configuration, parked: Mapping[str, int]) ->
 def _print_section(name: str, problems: Sequence[str], advice: Mapping[str, Sequence[str]]) -> None:
     """Print the problems of one part, or that it has none, and the advice on it."""
     print("\n".join(f"{name}: {problem}" for problem in problems) or f"{name}: ok")
+    _print_advice(name, advice)
+
+
+def _print_advice(name: str, advice: Mapping[str, Sequence[str]]) -> None:
+    """Print the advice on one part."""
     for sentence in advice.get(name, ()):
         print(f"  {sentence}")
 

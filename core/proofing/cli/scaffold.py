@@ -87,7 +87,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proofing.plugin import Maturity, PluginSettings, ProoferDescriptor, ProoferKind, hookimpl
+from proofing.plugin import (
+    Maturity,
+    PluginSettings,
+    ProcessContext,
+    ProoferDescriptor,
+    ProoferKind,
+    hookimpl,
+)
 from pydantic import Field, SecretStr
 
 if TYPE_CHECKING:
@@ -102,7 +109,7 @@ class ${title}Settings(PluginSettings):
     timeout_seconds: float = Field(default=5.0, gt=0)
 
 
-def _make(settings: ${title}Settings) -> "${title}ResolutionProofer":
+def _make(settings: ${title}Settings, _process: ProcessContext) -> "${title}ResolutionProofer":
     """Import the adapter when it is first needed."""
     from proofing_$name.resolution import ${title}ResolutionProofer
 
@@ -152,6 +159,7 @@ if TYPE_CHECKING:
     from proofing_$name import ${title}Settings
 
 _NAME = "$name:resolution"
+# Outcome.REVIEW, if $title can answer that it could not decide: neither a yes nor a no.
 _OUTCOMES = {"match": Outcome.PASSED, "no_match": Outcome.FAILED}
 _MATCHES = {"match": Match.MATCH, "mismatch": Match.MISMATCH, "unknown": Match.UNAVAILABLE}
 

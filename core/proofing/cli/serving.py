@@ -1,4 +1,4 @@
-"""`proofing run`, `web`, `worker` and `migrate`: the processes that do the work."""
+"""`proofing run`, `web`, `worker`, `migrate` and `stand-in`: the processes that do the work."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -24,6 +24,7 @@ from proofing.bootstrap import Configuration, Runtime, configure, make_backends,
 from proofing.cli import port_number
 from proofing.cli.parent import stop_with_parent
 from proofing.cli.startup import failed_starts_logged, start_logs
+from proofing.routing.router import with_stand_ins
 from proofing.settings import Settings
 
 _logger = get_logger(__name__)
@@ -91,8 +92,29 @@ async def migrate(_options: argparse.Namespace) -> int:
     return 0
 
 
+async def stand_in(options: argparse.Namespace) -> int:
+    """Play a vendor on this machine until told to stop."""
+    with failed_starts_logged("stand-in"):
+        configuration = await configure(role="stand-in")
+        start_logs(configuration, "stand-in")
+        if configuration.settings.is_production:
+            raise ConfigurationError([Problem("command line", "vendor", "is not played in production")])
+        proofers = configuration.plugins.proofers.values()
+        found = [one for one in proofers if one.descriptor.name == options.vendor]
+        loaded = next((one for one in found if one.descriptor.stand_in is not None), None)
+        if loaded is None:
+            rule = f"no enabled plugin plays a vendor {options.vendor}"
+            raise ConfigurationError([Problem("command line", "vendor", rule)])
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        if options.with_parent:
+            stop_with_parent(stop, kill_after_seconds=_END_SECONDS)
+        await loaded.play(stop)
+    return 0
+
+
 async def run(options: argparse.Namespace) -> int:
-    """Start web and workers as processes of their own, and stop them together."""
+    """Start web, workers and stand-ins of vendors as processes of their own, and stop them together."""
     with failed_starts_logged("run"):
         configuration = await configure(role="run")  # wrong settings are reported once, here
         port = chosen_port(options.port)
@@ -107,16 +129,22 @@ async def run(options: argparse.Namespace) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop)
     started = time.monotonic()
-    commands = [["worker"]] * options.workers + [["web", "--host", options.host, "--port", str(port)]]
-    processes: list[asyncio.subprocess.Process] = []
+    played = with_stand_ins(configuration.settings, configuration.plugins)
+    commands = [
+        *(("the stand-in of a vendor", ["stand-in", one.descriptor.name]) for one in played),
+        *[("a worker", ["worker"])] * options.workers,
+        ("the web server", ["web", "--host", options.host, "--port", str(port)]),
+    ]
+    # By what each is, for people.
+    processes: dict[asyncio.subprocess.Process, str] = {}
     try:
-        for command in commands:
+        for name, command in commands:
             # One by one, so that those of before are stopped when a later one cannot be started.
-            processes.append(await _spawn(command, environ))  # noqa: PERF401 - see above
-        ready = _ready(options.host, port)
+            processes[await _spawn(command, environ)] = name
+        ready = _ready(options.host, port, {host for one in played for host in one.policy().hosts})
         code = await _watch(processes, ready, stop, f"Proofing is ready at {url}", started)
     finally:
-        await _stop(processes, _stop_seconds(configuration.settings))
+        await _stop(list(processes), _stop_seconds(configuration.settings))
     return code
 
 
@@ -160,7 +188,7 @@ async def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.
 
 
 async def _watch(
-    processes: Sequence[asyncio.subprocess.Process],
+    processes: Mapping[asyncio.subprocess.Process, str],
     becoming_ready: Coroutine[Any, Any, bool],
     stop: asyncio.Event,
     greeting: str,
@@ -181,9 +209,8 @@ async def _watch(
         if ended is None:
             print("proofing: the web server did not become ready; see the log", file=sys.stderr)
             return 1
-        name = "the web server" if ended is processes[-1] else "a worker"
         print(
-            f"proofing: {name} exited unexpectedly with status {ended.returncode}; see the log",
+            f"proofing: {processes[ended]} exited unexpectedly with status {ended.returncode}; see the log",
             file=sys.stderr,
         )
         # A signal, which is a negative number here, is not an exit code of its own.
@@ -193,12 +220,17 @@ async def _watch(
             task.cancel()
 
 
-async def _ready(host: str, port: int) -> bool:
-    """Wait until the server that listens on *host* answers; False when it does not."""
+async def _ready(host: str, port: int, places: Collection[str] = ()) -> bool:
+    """Wait until the server that listens on *host* answers; False when it does not.
+
+    Vendors that are played at *places* must take connections, too: who asks them asks once.
+    """
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, TimeoutError, IndexError):
             async with asyncio.timeout(2):
+                for place in places:
+                    (await asyncio.open_connection(*place.rsplit(":", 1)))[1].close()
                 reader, writer = await asyncio.open_connection(_EVERYWHERE.get(host, host), port)
                 writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
                 status = await reader.readline()
@@ -239,7 +271,7 @@ async def _stop(processes: Sequence[asyncio.subprocess.Process], seconds: float)
 
 
 def _terminate(processes: Sequence[asyncio.subprocess.Process]) -> None:
-    """Ask those that run to stop, the web server first."""
+    """Ask those that run to stop, the web server first, stand-ins of vendors last."""
     for process in reversed(processes):
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from enum import StrEnum
 from typing import Any, Self
 
 from proofing.base.text import UnsafeTextError, digits_of, is_visible, normalize, normalize_number
@@ -23,11 +24,6 @@ MILITARY_CITIES = frozenset({"APO", "FPO", "DPO"})
 #: What an address may name as its state: whatever has ZIP codes, the freely associated states included.
 #: USPS Publication 28, appendix B.
 STATES = JURISDICTIONS | MILITARY_STATES | {"FM", "MH", "PW"}
-#: The document types that carry an address and a license number.
-LICENSE_TYPES = frozenset(
-    {"drivers_license", "state_id_card", "identification_card", "drivers_permit", "mobile_drivers_license"}
-)
-DOCUMENT_TYPES = LICENSE_TYPES | {"passport", "passport_card"}
 MAX_TEXT_CHARACTERS = 255
 #: The attributes of a home address. They are known together, or not at all.
 HOME_ADDRESS = ("address1", "address2", "city", "state", "zipcode")
@@ -44,6 +40,39 @@ _EXTENSION = re.compile(
 )
 
 
+class DocumentType(StrEnum):
+    """What a document is, in our words. Licenses, permits and cards are those of `JURISDICTIONS`."""
+
+    #: A plastic driver's license.
+    DRIVERS_LICENSE = "drivers_license"
+    #: A learner's permit.
+    DRIVERS_PERMIT = "drivers_permit"
+    #: An ID card of somebody who does not drive.
+    STATE_ID_CARD = "state_id_card"
+    #: A driver's license on a phone.
+    MOBILE_DRIVERS_LICENSE = "mobile_drivers_license"
+    #: A passport book of the United States.
+    PASSPORT = "passport"
+    #: A passport card of the United States.
+    PASSPORT_CARD = "passport_card"
+    #: Any other document; it is not accepted.
+    OTHER = "other"
+
+
+#: The document types that carry an address and a license number.
+LICENSE_TYPES = frozenset(
+    {
+        DocumentType.DRIVERS_LICENSE,
+        DocumentType.DRIVERS_PERMIT,
+        DocumentType.STATE_ID_CARD,
+        DocumentType.MOBILE_DRIVERS_LICENSE,
+    }
+)
+PASSPORT_TYPES = frozenset({DocumentType.PASSPORT, DocumentType.PASSPORT_CARD})
+#: The document types that are accepted.
+ACCEPTED_TYPES = LICENSE_TYPES | PASSPORT_TYPES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Applicant:
     """The personal data of one person. Every field may be unknown (None).
@@ -55,6 +84,7 @@ class Applicant:
         height: inches.
         first_name, last_name: a person who has one name has one of them.
         state: two letters, as `STATES`; jurisdictions are as `JURISDICTIONS`.
+        document_type_received: a value of `DocumentType`.
         same_address_as_id: for the in-person flow, where home and document address are both checked.
         uuid: opaque reference of the person; uuid_prefix: opaque reference of the partner.
     """

@@ -5,7 +5,9 @@ has come. Answers of other questions of the same job are kept and not asked agai
 with `ResumableProofer.resume`. docs/explanation/parked-jobs.md.
 """
 
+import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +25,7 @@ MIN_AGAIN_SECONDS = 1.0
 _MAX_URL_CHARACTERS = 4096
 _MAX_QR_CHARACTERS = 1024
 _MAX_REFERENCE_CHARACTERS = 256
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,26 @@ class Leave:
     qr_text: str | None = None
 
 
-Then = Again | Leave
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Exchange:
+    """The person's wallet answers: through our page and the browser, or by itself to `answer_url`.
+
+    Attributes:
+        requests: name of a protocol to its request, of which the browser takes what it knows: those of the
+            Digital Credentials API (``navigator.credentials.get``). Strict JSON of at most 64 KiB.
+        leave: the same question as a link or a QR code, for a wallet that the browser does not reach.
+        served: a request object, such as one that the adapter signed; the wallet fetches it from
+            ``ProofingContext.answer_url`` + ``/request``, without a cookie. At most 64 KiB.
+        served_type: its media type.
+    """
+
+    requests: Mapping[str, Any]
+    leave: Leave | None = None
+    served: bytes | None = None
+    served_type: str = "application/oauth-authz-req+jwt"
+
+
+Then = Again | Leave | Exchange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -74,14 +96,9 @@ class Pending:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        then: dict[str, Any] = (
-            {"after_seconds": float(self.then.after_seconds)}
-            if isinstance(self.then, Again)
-            else {"url": self.then.url, "qr_text": self.then.qr_text}
-        )
         return {
             "state": dict(self.state),
-            "then": then,
+            "then": write_then(self.then),
             "expires_at": self.expires_at.isoformat(),
             "reference": self.reference,
         }
@@ -89,12 +106,9 @@ class Pending:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_json` returned. Raises ValueError, KeyError or TypeError for anything else."""
-        then = values["then"]
         return cls(
             state=values["state"],
-            then=Again(then["after_seconds"])
-            if "after_seconds" in then
-            else Leave(then["url"], then["qr_text"]),
+            then=read_then(values["then"]),
             expires_at=datetime.fromisoformat(values["expires_at"]),
             reference=values["reference"],
         )
@@ -105,9 +119,11 @@ class Pending:
         then, expires_at = cast("object", self.then), cast("object", self.expires_at)
         if isinstance(then, Leave):
             _require_page(then, name)
+        elif isinstance(then, Exchange):
+            _require_exchange(then, name)
         elif not isinstance(then, Again) or not _is_number(then.after_seconds):
             raise PluginError(
-                f"{name}: then of a Pending must be a Leave, or an Again with a number of seconds"
+                f"{name}: then of a Pending must be Leave, Exchange, or Again with a number of seconds"
             )
         if not isinstance(expires_at, datetime) or expires_at.tzinfo is None:
             raise PluginError(f"{name}: expires_at of a Pending must be a datetime with a time zone")
@@ -194,6 +210,18 @@ class Received:
     event: Event
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Answered:
+    """`resume` is called because a wallet answered an `Exchange`.
+
+    Attributes:
+        body: what it posted, as it came: at most 1 MiB, from anybody who knows the address. Nothing of it is
+            believed before the adapter has verified it.
+    """
+
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Returned:
     """`resume` is called because the person came back from the vendor's page; nothing says with what answer.
@@ -216,7 +244,35 @@ class Expired:
     """
 
 
-Because = Received | Returned | Due | Expired
+Because = Received | Answered | Returned | Due | Expired
+
+
+def write_then(then: Then) -> dict[str, Any]:
+    """Return *then* as JSON values."""
+    if isinstance(then, Again):
+        return {"after_seconds": float(then.after_seconds)}
+    if isinstance(then, Leave):
+        return {"url": then.url, "qr_text": then.qr_text}
+    return {
+        "requests": dict(then.requests),
+        "leave": None if then.leave is None else write_then(then.leave),
+        "served": None if then.served is None else base64.b64encode(then.served).decode(),
+        "served_type": then.served_type,
+    }
+
+
+def read_then(values: Mapping[str, Any]) -> Then:
+    """Read what `write_then` returned. Raises ValueError, KeyError or TypeError for anything else."""
+    if "after_seconds" in values:
+        return Again(values["after_seconds"])
+    if "url" in values:
+        return Leave(values["url"], values["qr_text"])
+    return Exchange(
+        requests=values["requests"],
+        leave=None if values["leave"] is None else Leave(values["leave"]["url"], values["leave"]["qr_text"]),
+        served=None if values["served"] is None else base64.b64decode(values["served"], validate=True),
+        served_type=values["served_type"],
+    )
 
 
 def is_reference(value: object) -> bool:
@@ -252,6 +308,23 @@ def _require_page(leave: Leave, name: str) -> None:
         raise PluginError(
             f"{name}: qr_text of a Leave must be a text of at most {_MAX_QR_CHARACTERS} characters, or None"
         )
+
+
+def _require_exchange(exchange: Exchange, name: str) -> None:
+    """Raise `PluginError` unless *exchange* is one that a page can offer."""
+    leave, served = cast("object", exchange.leave), cast("object", exchange.served)
+    if not is_json(exchange.requests) or not (exchange.requests or leave):
+        raise PluginError(
+            f"{name}: an Exchange needs requests as JSON of at most {MAX_STATE_BYTES} bytes, or leave"
+        )
+    if isinstance(leave, Leave):
+        _require_page(leave, name)
+    elif leave is not None:
+        raise PluginError(f"{name}: leave of an Exchange must be a Leave or None")
+    if not (served is None or (isinstance(served, bytes) and len(served) <= MAX_STATE_BYTES)):
+        raise PluginError(f"{name}: served of an Exchange must be at most {MAX_STATE_BYTES} bytes, or None")
+    if not _MEDIA_TYPE.fullmatch(exchange.served_type):
+        raise PluginError(f"{name}: served_type of an Exchange must be a media type")
 
 
 def _is_number(value: object) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import pluggy
 
 from proofing.contracts.plugin_settings import PluginSettings
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.queues import Queue
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
@@ -26,32 +27,17 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 BackendT = TypeVar("BackendT")
 
 
-def _no_old_secrets(_label: str) -> Sequence[bytes]:
-    """Return nothing: the keys were never changed."""
-    return ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackendContext:
+class BackendContext(ProcessContext):
     """What a backend may know of the process it is made for.
 
     Attributes:
-        environment: the value of ``PROOFING_ENV``, such as ``development``, ``test`` or ``production``.
-        is_production: whether the rules of production hold in it.
         role: what the process is for: ``web``, ``worker``, or the command ``migrate``, ``check``, ``jobs`` or
-            ``erase``. A secret store also meets ``run`` (it starts a web and worker processes), ``settings``,
-            ``explain``, and ``cli`` by default; no other backend is made in these.
-        public_url: origin the person's browser uses, such as ``https://proofing.example.gov``.
-        secret: reads one of the application's secrets as 32 bytes, by a label of the backend's own.
-        old_secrets: the same for keys of before, which still verify but never sign.
+            ``erase``. A secret store also meets ``run`` (it starts a web and worker processes), ``stand-in``,
+            ``settings``, ``explain``, and ``cli`` by default; no other backend is made in these.
     """
 
-    environment: str
-    is_production: bool = False
     role: str
-    public_url: str
-    secret: Callable[[str], bytes]
-    old_secrets: Callable[[str], Sequence[bytes]] = _no_old_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ class HTTPClient(Protocol):
         """Send one request and read its answer, whatever its status. No redirect.
 
         A call that found no connection is repeated once, within its time; one that may have reached the
-        vendor never is. Outside `ProofingContext.unbilled` the call is noted before it is made, so that it
+        vendor never is. Outside `VendorContext.unbilled` the call is noted before it is made, so that it
         is not made again when this process dies.
 
         Args:

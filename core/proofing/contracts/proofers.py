@@ -11,23 +11,30 @@ Two shapes:
 * *answer later* (`ResumableProofer`): ``proof`` may return a `Pending` instead, and ``resume`` continues when
   its time has come, the vendor sent an event, or the person came back. Its descriptor declares
   ``continues``. A question that takes minutes holds no worker.
+
+A proofer of either shape may have more methods, each for itself: `OpeningProofer`, `ClosingProofer`,
+`CheckingProofer`.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.bodies import StreamedBody
-from proofing.contracts.continuation import Again, Because, Leave, Pending
+from proofing.contracts.cache import BlockingCache, Cache
+from proofing.contracts.circumstances import Circumstances, Wanted
+from proofing.contracts.continuation import Again, Because, Exchange, Leave, Pending
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
 from proofing.contracts.plugin_settings import TLSSettings
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import ProoferKind, VendorResult
 
 ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
@@ -54,19 +61,27 @@ class ProofingRequest:
         applicant: a copy with the declared attributes only.
         images: the images, for document proofers; none for `ResumableProofer.resume`.
         image_source: where the images came from (``upload``, ``camera``), for document proofers.
-        device_session_id: the browser's profiling session, for device proofers.
-        request_ip: the browser's address, for device proofers.
+        wanted: which documents, and whether a selfie, for document proofers.
+        circumstances: with those that the descriptor `needs` only.
     """
 
     applicant: Applicant = field(default_factory=Applicant)
     images: Mapping[Side, Image] = field(default_factory=dict)
     image_source: str = "upload"
-    device_session_id: str | None = None
-    request_ip: str | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    circumstances: Circumstances = field(default_factory=Circumstances)
+
+    def reduce(self, descriptor: "ProoferDescriptor") -> "ProofingRequest":
+        """Return a copy with what *descriptor* declares of the person, and nothing else of them."""
+        return replace(
+            self,
+            applicant=self.applicant.select(descriptor.attributes),
+            circumstances=self.circumstances.select(descriptor.needs),
+        )
 
 
 class BlockingTwins(Protocol):
-    """What plain methods use in their thread in place of the context's `http` and `unbilled`."""
+    """What plain methods use in their thread in place of the context's `http`, `unbilled` and `cache`."""
 
     @property
     def http(self) -> Any:
@@ -81,7 +96,11 @@ class BlockingTwins(Protocol):
         """
 
     def unbilled(self) -> AbstractContextManager[None]:
-        """Say that the calls within are free, in this thread. See `ProofingContext`."""
+        """Say that the calls within are free, in this thread. See `VendorContext`."""
+
+    @property
+    def cache(self) -> BlockingCache:
+        """What the workers share."""
 
     def request(
         self,
@@ -96,8 +115,37 @@ class BlockingTwins(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProofingContext:
-    """What a proofer may use.
+class VendorContext:
+    """What a proofer may use in one call of one of its methods, and not after it.
+
+    Attributes:
+        http: the outbound client: proxy, host allow-list, certificates, deadline, byte cap, redaction,
+            timing.
+        unbilled: a context manager for calls that the vendor does not bill (authentication, session creation,
+            free polls). Before any other call it is noted that the question must not be asked again; a job
+            that dies after that ends as *unknown outcome*, and one that dies within `unbilled` runs again.
+        cache: what all workers share: access tokens, key sets.
+        sync: the blocking twins of `http`, `unbilled` and `cache`, for plain methods.
+        remaining_seconds: tells how much of the call's time is left.
+        now: the wall-clock time, in UTC.
+        logger: takes an event name and registered fields; never applicant data.
+        cpu: decodes images and computes in a process without rights, for ``async def`` methods; bytes of a
+            stranger are parsed nowhere else.
+    """
+
+    http: HTTPClient
+    unbilled: Callable[[], AbstractContextManager[None]]
+    cache: Cache
+    sync: BlockingTwins
+    remaining_seconds: Callable[[], float]
+    now: Callable[[], datetime]
+    logger: logging.Logger
+    cpu: CPUWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofingContext(VendorContext):
+    """What a proofer may use for one question.
 
     Attributes:
         idempotency_key: of this question of this job; the same for a repeated call.
@@ -105,29 +153,14 @@ class ProofingContext:
             reference or metadata, it comes back in the vendor's events and leads them to the question.
         return_url: where a person comes back to from a page of the vendor; see `Leave`. It contains the
             *question_id*.
-        http: the outbound client: proxy, host allow-list, certificates, deadline, byte cap, redaction,
-            timing.
-        unbilled: a context manager for calls that the vendor does not bill (authentication, session creation,
-            free polls). Before any other call it is noted that the question must not be asked again; a job
-            that dies after that ends as *unknown outcome*, and one that dies within `unbilled` runs again.
-        sync: the blocking twins of `http` and `unbilled`, for plain methods.
-        remaining_seconds: tells how much of the question's time is left.
-        now: the wall-clock time, in UTC.
-        logger: takes an event name and registered fields; never applicant data.
-        cpu: decodes images and computes in a process without rights, for ``async def`` methods; bytes of a
-            stranger are parsed nowhere else.
+        answer_url: where a wallet posts its answer to an `Exchange`, and fetches ``served`` below
+            ``/request``. It contains the *question_id*.
     """
 
     idempotency_key: str
     question_id: str
     return_url: str
-    http: HTTPClient
-    unbilled: Callable[[], AbstractContextManager[None]]
-    sync: BlockingTwins
-    remaining_seconds: Callable[[], float]
-    now: Callable[[], datetime]
-    logger: logging.Logger
-    cpu: CPUWork
+    answer_url: str
 
 
 class Proofer(Protocol[ResultT_co]):
@@ -171,6 +204,43 @@ class ResumableProofer(Protocol[ResultT_co]):
 AnyProofer = Proofer[VendorResult] | ResumableProofer[VendorResult]
 
 
+@runtime_checkable
+class OpeningProofer(Protocol):
+    """A proofer with something to do before its first question."""
+
+    def open(self, context: VendorContext) -> Awaitable[None] | None:
+        """Get ready. Called once a process, within the time of the first question, before it is put.
+
+        Whatever is raised here is the end of that question: a `VendorError` as it is, anything else as
+        `Cause.UNREACHABLE`. The next question calls this again. No two calls run at once, but for a plain
+        method that outlived its question. What several processes could share, such as an access token,
+        belongs into the cache.
+        """
+
+
+@runtime_checkable
+class ClosingProofer(Protocol):
+    """A proofer that holds something until its process ends."""
+
+    def close(self) -> Awaitable[None] | None:
+        """Release it. Called once, when the process ends, if there was a question and `open` succeeded.
+
+        A few seconds later the process ends anyway. What is raised here is logged, by its class.
+        """
+
+
+@runtime_checkable
+class CheckingProofer(Protocol):
+    """A proofer that can find out whether its vendor would answer."""
+
+    def check(self, context: VendorContext) -> Awaitable[str | None] | str | None:
+        """Return what is wrong with the connection to the vendor, in a sentence; None when all is well.
+
+        Called by ``proofing check --deep``, after `open`. It must cost nothing and name no real person. A
+        `VendorError` counts as its message.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProoferDescriptor:
     """What core knows of a proofer before it is made; readable without the vendor's libraries.
@@ -178,8 +248,11 @@ class ProoferDescriptor:
     Attributes:
         name: the name that settings.yaml and the logs use, such as ``mock`` or ``lexisnexis:instant_verify``.
         kind: the question it answers.
-        make: builds the proofer from the plugin's settings, once a process. No I/O.
-        attributes: the applicant attributes it gets.
+        make: builds the proofer from the plugin's settings and what it may know of its process, once a
+            process. No I/O.
+        attributes: the applicant attributes it gets, as far as they are known when it is asked: a document
+            proofer those that the person typed before the photos.
+        needs: the names of the `Circumstances` it gets.
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads from the plugin's settings how long one question may take, all its calls
             together.
@@ -197,13 +270,17 @@ class ProoferDescriptor:
             where they carry `ProofingContext.question_id`, or there are none.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
+        stand_in: serves what plays the vendor on this machine, until an event is set; gets what `make` gets,
+            and so the same secrets. `proofing run` starts it alongside when the settings name
+            this proofer, and nothing starts it in production. None for a vendor of its own.
         maturity: how far it can be trusted.
     """
 
     name: str
     kind: ProoferKind
-    make: Callable[[Any], AnyProofer]
+    make: Callable[[Any, ProcessContext], AnyProofer]
     attributes: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
     max_response_bytes: int = MAX_RESPONSE_BYTES
@@ -211,7 +288,8 @@ class ProoferDescriptor:
     jurisdictions: frozenset[str] | None = None
     needs_selfie: bool = False
     accepts_test_documents: bool = False
-    continues: frozenset[type[Again] | type[Leave]] = frozenset()
+    continues: frozenset[type[Again] | type[Exchange] | type[Leave]] = frozenset()
     webhook: str | None = None
     idempotent: bool = False
+    stand_in: Callable[[Any, ProcessContext, asyncio.Event], Awaitable[None]] | None = None
     maturity: Maturity = Maturity.DOCUMENTED

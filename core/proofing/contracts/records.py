@@ -119,7 +119,7 @@ class EndState(StrEnum):
     DONE = "done"
     #: A vendor could not be asked, or answered nonsense.
     VENDOR_EXCEPTION = "vendor_exception"
-    #: The licensing agency's record system failed (its codes 0001, 0002, 0047).
+    #: The licensing agency's record system failed, and not the way to it.
     STATE_ID_EXCEPTION = "state_id_exception"
     #: The device profiler failed.
     DEVICE_EXCEPTION = "device_exception"

@@ -7,10 +7,11 @@ A result is an answer, also when the answer is no. Where there is no answer a `V
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from types import NoneType
+from typing import Any, Generic, TypeVar
 
 from proofing.base.errors import Cause, VendorError
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.images import Side
 
 ResultT = TypeVar("ResultT", bound="VendorResult")
@@ -68,21 +69,110 @@ class ReviewStatus(StrEnum):
     REJECT = "reject"
 
 
-class DocAuthResult(StrEnum):
-    """The vendor's verdict on the images of a document."""
+class FindingCode(StrEnum):
+    """What speaks against a document or its images, in our words; rules decide what people read of it."""
 
-    #: Genuine.
-    PASSED = "Passed"
-    #: Not genuine.
-    FAILED = "Failed"
-    #: Something, such as an unreadable barcode, wants attention.
-    ATTENTION = "Attention"
-    #: Suspicious.
-    CAUTION = "Caution"
-    #: The vendor could not decide.
-    UNKNOWN = "Unknown"
-    #: The vendor did not look.
-    SKIPPED = "Skipped"
+    # The vendor refused an image.
+
+    #: It cannot be opened or decoded.
+    IMAGE_UNREADABLE = "image_unreadable"
+    #: Its depth of color is not accepted.
+    IMAGE_COLORS = "image_colors"
+    #: It has too few or too many pixels.
+    IMAGE_SIZE = "image_size"
+
+    # The image is bad. These, and a barcode that cannot be read, do not outweigh a vendor's yes.
+
+    #: It shows too little detail.
+    LOW_RESOLUTION = "low_resolution"
+    #: It is blurred.
+    BLUR = "blur"
+    #: A reflection hides something.
+    GLARE = "glare"
+    #: The two-dimensional barcode cannot be read. Alone, with a yes, the person confirms what was read.
+    BARCODE_UNREADABLE = "barcode_unreadable"
+
+    # The document is not accepted.
+
+    #: A side shows a document of a type, issuer or country that is not accepted.
+    UNSUPPORTED_DOCUMENT = "unsupported_document"
+
+    # A check of the document failed.
+
+    #: What the two-dimensional barcode holds is not what such a barcode holds.
+    BARCODE_CONTENT = "barcode_content"
+    #: The control number in the one-dimensional barcode.
+    BARCODE_CONTROL_NUMBER = "barcode_control_number"
+    #: The control number, compared between the sides.
+    CONTROL_NUMBER = "control_number"
+    #: The name, compared between the places that show it; so are those that follow.
+    NAME = "name"
+    #: Birth date.
+    BIRTH_DATE = "birth_date"
+    #: Sex.
+    SEX = "sex"
+    #: Number of the document.
+    DOCUMENT_NUMBER = "document_number"
+    #: Issue date.
+    ISSUE_DATE = "issue_date"
+    #: Expiration date, or the document has expired.
+    EXPIRATION_DATE = "expiration_date"
+    #: The sides do not belong to one document.
+    SIDES_DIFFER = "sides_differ"
+    #: The design is not known.
+    NOT_RECOGNIZED = "not_recognized"
+    #: Layout, material, pattern, or a screen or copy that shows a document.
+    NOT_GENUINE = "not_genuine"
+    #: The portrait, or how it is printed.
+    PORTRAIT = "portrait"
+    #: Colors.
+    COLORS = "colors"
+    #: What has no word here: `Finding.vendor_code` is logged.
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that speaks against a document.
+
+    Attributes:
+        side: whose image shows it; None for the document as a whole.
+        vendor_code: the vendor's own name of it, which is logged; no PII, no free text.
+    """
+
+    code: FindingCode
+    side: Side | None = None
+    vendor_code: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse in the adapter what is not of its type, which Python does not check."""
+        _require(self.code, FindingCode)
+        _require(self.side, Side, NoneType)
+        _require(self.vendor_code, str, NoneType)
+
+
+class SelfieCheck(StrEnum):
+    """What the comparison of a selfie with the portrait came to."""
+
+    #: The same, live person.
+    MATCH = "match"
+    #: Another face.
+    NO_MATCH = "no_match"
+    #: A face on a screen or on paper, or a mask.
+    NOT_LIVE = "not_live"
+    #: Too bad to tell.
+    BAD_QUALITY = "bad_quality"
+    #: There was no comparison.
+    NOT_CHECKED = "not_checked"
+
+
+class Assurance(StrEnum):
+    """How far a document was checked."""
+
+    #: It can be read and agrees with itself. Nothing says that it is genuine.
+    READ = "read"
+    #: Its security features, or its issuer's signature, were checked as well.
+    AUTHENTICATED = "authenticated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +237,7 @@ class StateIDResult(VendorResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneResult(VendorResult):
-    """Whether the phone number belongs to the applicant (historic name of that check)."""
+    """Whether the phone number belongs to the applicant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,61 +245,43 @@ class DeviceResult(VendorResult):
     """The fraud score of browser session and IP address."""
 
     review_status: ReviewStatus
-    session_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """One check of a document's image by its vendor's name, such as ``2D Barcode Read``."""
-
-    name: str
-    result: DocAuthResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageMetrics:
-    """How good an image is: dots per inch on both axes; sharpness and glare from 0 (bad) to 100 (good)."""
-
-    horizontal_resolution: int = 600
-    vertical_resolution: int = 600
-    sharpness: int = 100
-    glare: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Classification:
-    """What the vendor takes one side of the document for, in the vendor's words."""
-
-    class_name: str | None = None
-    country_code: str | None = None
-    issuer_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentResult(VendorResult):
     """Whether the images of a document are genuine, and what they say.
 
-    `outcome` is what the vendor's transaction came to; `proofing.rules.documents` judges it.
+    A yes with a finding of a failed check is judged as a no: where the vendor's yes outweighs one of its own
+    checks, the adapter leaves that finding out. What a no comes to: `proofing.rules.documents`.
 
     Attributes:
+        assurance: how far the document was checked. An adapter must say that it was authenticated; with the
+            setting ``document_requires`` no other document passes.
+        document_type: what the document is; None when the vendor does not say, which no document passes with.
+            Core writes it into the applicant.
         applicant: what was read from the document; None when nothing could be read.
-        doc_auth_result: the vendor's verdict on the images.
-        image_failures: side to the HTTP status (438, 439, 440) by which the vendor refused its image.
-        selfie_error: the vendor's message on the selfie, such as ``Liveness: NotLive``; None when it matched.
-        selfie_checked: whether a selfie was compared at all.
-        passport_check_passed: the issuer's answer on a passport; None when not asked.
+        findings: what speaks against document and images, the quality of each image included.
+        selfie: how the selfie compares with the portrait.
+        passport_check: whether the issuer's record of a passport agrees.
     """
 
+    assurance: Assurance = Assurance.READ
+    document_type: DocumentType | None = None
     applicant: Applicant | None = None
-    doc_auth_result: DocAuthResult = DocAuthResult.PASSED
-    failed_alerts: tuple[Alert, ...] = ()
-    passed_alerts: tuple[Alert, ...] = ()
-    image_metrics: Mapping[Side, ImageMetrics] = field(default_factory=dict)
-    classification: Mapping[Side, Classification] = field(default_factory=dict)
-    image_failures: Mapping[Side, int] = field(default_factory=dict)
-    selfie_checked: bool = False
-    selfie_error: str | None = None
-    passport_check_passed: bool | None = None
+    findings: tuple[Finding, ...] = ()
+    selfie: SelfieCheck = SelfieCheck.NOT_CHECKED
+    passport_check: Match = Match.NOT_CHECKED
+
+    def __post_init__(self) -> None:
+        """Refuse in the adapter what is not of its type, which Python does not check."""
+        _require(self.assurance, Assurance)
+        _require(self.document_type, DocumentType, NoneType)
+        _require(self.applicant, Applicant, NoneType)
+        _require(self.findings, tuple)
+        for finding in self.findings:
+            _require(finding, Finding)
+        _require(self.selfie, SelfieCheck)
+        _require(self.passport_check, Match)
 
 
 #: The result type each kind must answer with.
@@ -247,3 +319,9 @@ class Check(Generic[ResultT]):
     def timed_out(self) -> bool:
         """Whether the vendor, or the source it asks, ran out of time."""
         return self.error is not None and self.error.cause in {Cause.TIMEOUT, Cause.SOURCE_TIMEOUT}
+
+
+def _require(value: Any, *types: type) -> None:
+    """Refuse *value* unless it is of one of the *types*. The error does not hold it."""
+    if not isinstance(value, types):
+        raise TypeError(f"must be {' or '.join(kind.__name__ for kind in types)}")

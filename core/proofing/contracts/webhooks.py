@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from proofing.base.errors import ProofingError
 from proofing.contracts.continuation import Event
+from proofing.contracts.processes import ProcessContext
 
 #: The largest body of a webhook unless its descriptor allows less.
 MAX_WEBHOOK_BYTES = 1024 * 1024
@@ -62,12 +63,13 @@ class WebhookDescriptor:
 
     Attributes:
         name: the last part of its address: lower-case letters, digits and hyphens; one for all plugins.
-        make: builds it from the plugin's settings, once a web process. No I/O.
+        make: builds it from the plugin's settings and what it may know of the process, once a web process. No
+            I/O.
         max_body_bytes: a longer body is refused unread.
         production: whether it is served in production.
     """
 
     name: str
-    make: Callable[[Any], Webhook]
+    make: Callable[[Any, ProcessContext], Webhook]
     max_body_bytes: int = MAX_WEBHOOK_BYTES
     production: bool = True

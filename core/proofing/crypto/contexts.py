@@ -45,3 +45,8 @@ def vendor_page_context(owner: str, result_id: str) -> SealContext:
 def result_context(owner: str, result_id: str) -> SealContext:
     """Return what a job's result is bound to."""
     return SealContext(purpose=Purpose.RESULT, subject=owner, item=result_id)
+
+
+def cache_context(key: str) -> SealContext:
+    """Return what a value that workers share is bound to: its place, which is of no person."""
+    return SealContext(purpose=Purpose.CACHE, subject=key)

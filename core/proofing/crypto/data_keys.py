@@ -34,6 +34,8 @@ class Purpose(StrEnum):
 
     #: A job's arguments.
     ARGUMENTS = "args"
+    #: What workers share of a vendor, such as an access token; only they seal and open it.
+    CACHE = "cache"
     #: What a parked job continues with; only workers seal and open it.
     PARKED = "parked"
     #: What happened to a question of a parked job; web processes seal it, and only workers open it.

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from proofing.base.errors import EncryptionError
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.job_results import AnyJobResult
 from proofing.contracts.records import EndState
@@ -38,6 +39,8 @@ class DocumentArguments:
         failed_fingerprints: of images that failed before in this session.
         fingerprints: of the images that passed the check, by side: of a parked job, whose images are gone.
         image_source: ``camera`` when one of the images came from there, else ``upload``.
+        applicant: what the vendor gets of what the person typed before.
+        circumstances: how the person came to the submit.
     """
 
     images: Mapping[Side, UploadedImage] = field(default_factory=dict)
@@ -47,6 +50,8 @@ class DocumentArguments:
     failed_fingerprints: frozenset[str] = frozenset()
     fingerprints: Mapping[Side, str] = field(default_factory=dict)
     image_source: str = "upload"
+    applicant: Applicant = field(default_factory=Applicant)
+    circumstances: Circumstances = field(default_factory=Circumstances)
 
     @property
     def object_keys(self) -> tuple[str, ...]:
@@ -74,6 +79,8 @@ class DocumentArguments:
                 "failed_fingerprints": sorted(self.failed_fingerprints),
                 "fingerprints": {side.value: mark for side, mark in self.fingerprints.items()},
                 "image_source": self.image_source,
+                "applicant_pii": self.applicant.reveal(),
+                "circumstances": self.circumstances.to_json(),
             }
         ).encode()
 
@@ -100,6 +107,8 @@ class DocumentArguments:
                 failed_fingerprints=frozenset(values["failed_fingerprints"]),
                 fingerprints={Side(side): mark for side, mark in values["fingerprints"].items()},
                 image_source=values["image_source"],
+                applicant=Applicant.from_mapping(values["applicant_pii"]),
+                circumstances=Circumstances.from_json(values["circumstances"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EncryptionError from None
@@ -111,13 +120,11 @@ class PIIArguments:
 
     Attributes:
         applicant: whom to proof.
-        device_session_id: the browser's profiling session.
-        request_ip: the browser's address; inside the seal, as it is personal.
+        circumstances: how the person came to the submit; inside the seal, as they are personal.
     """
 
     applicant: Applicant
-    device_session_id: str | None = None
-    request_ip: str | None = None
+    circumstances: Circumstances = field(default_factory=Circumstances)
 
     @property
     def object_keys(self) -> tuple[str, ...]:
@@ -129,8 +136,7 @@ class PIIArguments:
         return json.dumps(
             {
                 "applicant_pii": self.applicant.reveal(),
-                "device_session_id": self.device_session_id,
-                "request_ip": self.request_ip,
+                "circumstances": self.circumstances.to_json(),
             }
         ).encode()
 
@@ -141,8 +147,7 @@ class PIIArguments:
             values = json.loads(data)
             return cls(
                 applicant=Applicant.from_mapping(values["applicant_pii"]),
-                device_session_id=values["device_session_id"],
-                request_ip=values["request_ip"],
+                circumstances=Circumstances.from_json(values["circumstances"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EncryptionError from None

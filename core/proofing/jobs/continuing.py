@@ -103,7 +103,12 @@ def after_error(waiting: Waiting, error: VendorError, because: Because) -> Waiti
         seconds = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2**waiting.failures)
         if isinstance(pending.then, Again):
             seconds = max(seconds, pending.then.after_seconds)
-    return Waiting(pending=pending, due_at=_due_at(pending, seconds), failures=waiting.failures + 1)
+    return Waiting(
+        pending=pending,
+        due_at=_due_at(pending, seconds),
+        failures=waiting.failures + 1,
+        is_back=waiting.is_back or isinstance(because, Returned),
+    )
 
 
 def _due_at(pending: Pending, seconds: float | None) -> datetime:

@@ -8,17 +8,18 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from proofing.base.errors import EncryptionError, ImageError, PluginError
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import ACCEPTED_TYPES
+from proofing.contracts.circumstances import Wanted
 from proofing.contracts.images import Image, Side, UploadedImage
 from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.records import EndState
-from proofing.contracts.results import Outcome, ProoferKind
+from proofing.contracts.results import DocumentResult, FindingCode, Outcome, ProoferKind
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.encryption import Sealer, open_image
@@ -78,11 +79,18 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
             return _refused(repeated)
         # Parked, it continues without images, and without what opens them.
-        run.kept = DocumentArguments(fingerprints=fingerprints, image_source=arguments.image_source)
+        run.kept = DocumentArguments(
+            fingerprints=fingerprints,
+            image_source=arguments.image_source,
+            applicant=arguments.applicant,
+            circumstances=arguments.circumstances,
+        )
     request = ProofingRequest(
-        applicant=Applicant(uuid=run.message.owner, uuid_prefix=run.message.partner),
+        applicant=replace(arguments.applicant, uuid=run.message.owner, uuid_prefix=run.message.partner),
         images=images,
         image_source=arguments.image_source,
+        wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=selfie),
+        circumstances=arguments.circumstances,
     )
     check = await run.ask(loaded, request, step=_STEP)
     if check.result is None:
@@ -93,8 +101,9 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         now=datetime.now(UTC),
         min_age_years=tools.settings.idv_min_age_years,
         selfie_required=selfie,
+        requires=tools.settings.document_requires,
     )
-    return _conclude(verdict)
+    return _conclude(verdict, check.result)
 
 
 async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:
@@ -141,8 +150,8 @@ def _refused(fields: Mapping[Side, str]) -> JobResult:
     )
 
 
-def _conclude(verdict: DocumentVerdict) -> JobResult:
-    """Turn the verdict into the job's conclusion; only a success hands on what was read."""
+def _conclude(verdict: DocumentVerdict, answer: DocumentResult) -> JobResult:
+    """Turn the verdict on *answer* into the job's conclusion; only a success hands on what was read."""
     result = DocumentJobResult(
         applicant=verdict.applicant,
         needs_confirmation=verdict.needs_confirmation,
@@ -151,11 +160,18 @@ def _conclude(verdict: DocumentVerdict) -> JobResult:
         ),
         tips=verdict.tips,
     )
-    facts: dict[str, Any] = {"reasons": [str(code) for code in (*verdict.reasons, *verdict.details)]}
-    if verdict.unknown_alerts or verdict.is_unexplained:
-        # Names of checks that no table knows: the vendor has changed something.
-        facts["warning"] = "unexplained" if verdict.is_unexplained else "unknown_alerts"
-        facts["names"] = list(verdict.unknown_alerts)
+    facts: dict[str, Any] = {
+        "reasons": [str(code) for code in (*verdict.reasons, *verdict.details)],
+        "assurance": answer.assurance.value,
+        "findings": [
+            ":".join((finding.code, finding.side or "", finding.vendor_code or ""))
+            for finding in answer.findings
+        ],
+    }
+    is_unknown = any(finding.code is FindingCode.OTHER for finding in answer.findings)
+    if is_unknown or verdict.is_unexplained:
+        # What our words do not have: the vendor has changed something.
+        facts["warning"] = "unexplained" if verdict.is_unexplained else "unknown_findings"
     return JobResult(
         end_state=EndState.VENDOR_EXCEPTION if verdict.outcome is Outcome.UNKNOWN else EndState.DONE,
         outcome=verdict.outcome,

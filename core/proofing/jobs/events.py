@@ -1,4 +1,4 @@
-"""What happens at vendors, as web processes learn of it: webhooks, and people who come back.
+"""What happens at vendors, as web processes learn of it: webhooks, people who come back, wallets that answer.
 
 Each becomes a note of the job whose question it belongs to, and wakes the job. Waking comes first and may
 be repeated; the mark by which a second delivery is known comes last, or a crash between the two would lose
@@ -14,7 +14,7 @@ from typing import cast
 from proofing.base.errors import PluginError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WEBHOOKS_RECEIVED
-from proofing.contracts.continuation import Event, Received, Returned
+from proofing.contracts.continuation import Answered, Event, Exchange, Received, Returned
 from proofing.contracts.queues import Capability, Wake
 from proofing.contracts.records import StatusRecord
 from proofing.contracts.webhooks import Incoming, NotAuthenticError, Reply
@@ -22,7 +22,7 @@ from proofing.crypto.contexts import early_event_context
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.notes import Note, seal_note
-from proofing.jobs.parking import EARLY_SECONDS, early_key, reference_key
+from proofing.jobs.parking import EARLY_SECONDS, VendorPages, early_key, reference_key
 from proofing.jobs.way_back import QuestionAddress
 from proofing.registry.plugins import LoadedWebhook
 
@@ -49,6 +49,7 @@ class VendorEvents:
         self._way_back = parts.way_back
         self._live = parts.live
         self._webhooks = webhooks
+        self._pages = VendorPages(parts)
 
     def max_body_bytes(self, name: str) -> int:
         """Return the largest body of the webhook *name*; 0 when there is no such one."""
@@ -103,6 +104,43 @@ class VendorEvents:
         await self._results.save(mark, b"", ttl_seconds=_RETURN_PAUSE_SECONDS)
         log(_logger, "person_returned", job_id=question.result_id, outcome=outcome)
         return question.result_id
+
+    async def answered(self, question_id: str, body: bytes) -> Wake | None:
+        """Note that a wallet answered; return what became of the note, None for a wrong id.
+
+        Raises:
+            StoreUnavailableError, QueueUnavailableError: it is not noted.
+        """
+        question = self._way_back.read(question_id)
+        if question is None:
+            return None
+        record = await self._results.status(question.result_id)
+        if record is None or record.is_done or not is_genuine(self._keys, record):
+            return Wake.GONE
+        outcome = await self._wake(question, Note(question.number, Answered(body)))
+        if outcome is Wake.KEPT:
+            await self._note_return(record)
+        log(_logger, "wallet_answered", job_id=question.result_id, outcome=outcome)
+        return outcome
+
+    def return_url(self, question_id: str) -> str:
+        """Return where a person comes back to from the vendor of the question."""
+        return self._way_back.return_url(question_id)
+
+    def is_of(self, question_id: str, result_id: str) -> bool:
+        """Return whether *question_id* is that of a question of the job *result_id*."""
+        question = self._way_back.read(question_id)
+        return question is not None and question.result_id == result_id
+
+    async def served(self, question_id: str) -> Exchange | None:
+        """Return the exchange whose request object a wallet may fetch; None when there is none."""
+        question = self._way_back.read(question_id)
+        record = await self._results.status(question.result_id) if question else None
+        if record is None or not record.needs_person or not is_genuine(self._keys, record):
+            return None
+        page = await self._pages.load(record)
+        is_it = page is not None and page.question_id == question_id
+        return page.then if page and is_it and isinstance(page.then, Exchange) else None
 
     async def _note_return(self, record: StatusRecord) -> None:
         """Have the waiting page wait for the answer from now on."""

@@ -1,5 +1,6 @@
-"""What a web process notes for a parked job, sealed so that only workers open it: events and returns."""
+"""What a web process notes for a parked job, sealed so that only workers open it."""
 
+import base64
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -8,7 +9,7 @@ from typing import Any, Self
 
 from proofing.base.errors import EncryptionError
 from proofing.base.logs import get_logger, log
-from proofing.contracts.continuation import Because, Event, Received, Returned
+from proofing.contracts.continuation import Answered, Because, Event, Received, Returned
 from proofing.crypto.contexts import note_context
 from proofing.crypto.encryption import Sealer
 
@@ -25,18 +26,26 @@ class Note:
     """
 
     question: int
-    because: Received | Returned
+    because: Received | Answered | Returned
 
     def to_json(self) -> dict[str, Any]:
         """Return the note as JSON values."""
-        event = self.because.event.to_json() if isinstance(self.because, Received) else None
-        return {"question": self.question, "event": event}
+        values: dict[str, Any] = {"question": self.question}
+        if isinstance(self.because, Received):
+            values["event"] = self.because.event.to_json()
+        elif isinstance(self.because, Answered):
+            values["answer"] = base64.b64encode(self.because.body).decode()
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_json` returned. Raises ValueError, KeyError or TypeError for anything else."""
-        event = values["event"]
-        return cls(values["question"], Returned() if event is None else Received(Event.from_json(event)))
+        because: Received | Answered | Returned = Returned()
+        if "event" in values:
+            because = Received(Event.from_json(values["event"]))
+        elif "answer" in values:
+            because = Answered(base64.b64decode(values["answer"], validate=True))
+        return cls(values["question"], because)
 
 
 async def seal_note(sealer: Sealer, result_id: str, note: Note) -> bytes:

@@ -4,12 +4,13 @@ docs/explanation/parked-jobs.md.
 """
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from proofing.base.errors import EncryptionError, StoreError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import JOBS_PARKED
-from proofing.contracts.continuation import Leave
+from proofing.contracts.continuation import Again, Exchange, Leave, read_then, write_then
 from proofing.contracts.queues import Capability, JobMessage, Parked
 from proofing.contracts.records import EndState, StatusRecord
 from proofing.crypto.contexts import early_event_context, parked_context, vendor_page_context
@@ -17,6 +18,7 @@ from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.arguments import JobResult, write_parked
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.notes import Note
+from proofing.jobs.questions import Question
 from proofing.jobs.run import JobRun
 from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 
@@ -51,7 +53,7 @@ class Parker:
         waiting = [(question, question.waiting) for question in run.questions.waiting if question.waiting]
         first, due_at = min(((one, held.due_at) for one, held in waiting), key=lambda one: one[1])
         until = max(held.pending.expires_at for _question, held in waiting)
-        page = next((held.pending.then for _, held in waiting if isinstance(held.pending.then, Leave)), None)
+        page = next((one for one, held in waiting if held.needs_person), None)
         try:
             early = await self._deadlines.retry_while_unavailable(lambda: self._open_ways_back(run, until))
             sealed = await self._deadlines.retry_while_unavailable(
@@ -59,10 +61,10 @@ class Parker:
             )
             if page is not None:
                 await self._deadlines.retry_while_unavailable(
-                    lambda: self._pages.save(message, page, until=until)
+                    lambda: self._pages.save(run, page, until=until)
                 )
             is_open = await self._deadlines.retry_while_unavailable(
-                lambda: self._keep_record(message, until=until, needs_person=page is not None)
+                lambda: self._keep_record(run, until=until, needs_person=page is not None)
             )
         except StoreError:
             return JobResult(end_state=EndState.INTERNAL_ERROR)
@@ -78,12 +80,15 @@ class Parker:
         """Delete what the page of a job showed that has ended now. Raises `StoreUnavailableError`."""
         await self._pages.delete(message.result_id)
 
-    async def _keep_record(self, message: JobMessage, *, until: datetime, needs_person: bool) -> bool:
+    async def _keep_record(self, run: JobRun, *, until: datetime, needs_person: bool) -> bool:
         """Write until when the job waits, and whether for its person; False when it has ended."""
+        message = run.message
         standing = await self._results.status(message.result_id) if message.is_parked else None
         if standing is None or standing.is_done or not is_genuine(self._keys, standing):
             standing = unfinished_record(message)
-        record = standing.parked(until=until.timestamp(), needs_person=needs_person)
+        # Somebody who came back during this run has woken the job, and nobody knows yet what is missing.
+        is_back = standing.returned_at is not None and standing.returned_at >= run.begun_at
+        record = standing.parked(until=until.timestamp(), needs_person=needs_person and not is_back)
         life = self._live.current.session_max_age_seconds
         return await self._results.update(sign_record(self._keys, record), ttl_seconds=life)
 
@@ -123,25 +128,42 @@ class Parker:
         return notes
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class VendorPage:
+    """What a person has to do at a vendor.
+
+    Attributes:
+        then: the page to visit, or the exchange with a wallet.
+        question_id: of the question that this answers.
+    """
+
+    then: Leave | Exchange
+    question_id: str
+
+
 class VendorPages:
-    """The page of a vendor that a person has to visit, sealed in the result store for the waiting page."""
+    """What people have to do at vendors, sealed in the result store for their waiting pages."""
 
     def __init__(self, parts: Dependencies) -> None:
         """Keep them in the result store of *parts*."""
         self._results = parts.results
         self._sealer = parts.sealer
+        self._way_back = parts.way_back
         self._erasure_index = ErasureIndex(parts.results, parts.live)
 
-    async def save(self, message: JobMessage, page: Leave, *, until: datetime) -> None:
-        """Keep *page* of a job. Raises `StoreUnavailableError`."""
+    async def save(self, run: JobRun, question: Question, *, until: datetime) -> None:
+        """Keep what *question* wants of its person. Raises `StoreUnavailableError`."""
+        message = run.message
         key, life = _page_key(message.result_id), _seconds_until(until)
-        plain = json.dumps({"url": page.url, "qr_text": page.qr_text}).encode()
+        question_id = self._way_back.question_id(run.address_of(run.questions.number_of(question)))
+        then = write_then(question.waiting.pending.then) if question.waiting else {}
+        plain = json.dumps({"then": then, "question_id": question_id}).encode()
         sealed = await self._sealer.seal(plain, vendor_page_context(message.owner, message.result_id))
         await self._erasure_index.record(message.owner, DataFootprint(keys=[key]), ttl_seconds=life)
         await self._results.save(key, sealed, ttl_seconds=life)
 
-    async def load(self, record: StatusRecord) -> Leave | None:
-        """Return the page of the job of *record*; None when there is none, or it cannot be opened.
+    async def load(self, record: StatusRecord) -> VendorPage | None:
+        """Return what the job of *record* wants of its person; None for nothing, or what cannot be opened.
 
         Raises:
             StoreUnavailableError: the store or the key service does not answer.
@@ -152,7 +174,8 @@ class VendorPages:
         try:
             context = vendor_page_context(record.owner, record.result_id)
             values = json.loads(await self._sealer.open(sealed, context))
-            return Leave(values["url"], values["qr_text"])
+            then = read_then(values["then"])
+            return None if isinstance(then, Again) else VendorPage(then, values["question_id"])
         except (EncryptionError, ValueError, KeyError, TypeError):
             return None
 

@@ -10,14 +10,16 @@ from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
 
 NO_VENDOR = "no_phone_vendor"
+#: The timer's name in the logs of the original system; ``phone`` is the pre-check of the resolution job.
 _STEP = "address"
 
 
 async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> JobResult:
     """Ask the phone vendors; the last answer counts."""
     last: Check[Any] | None = None
+    request = ProofingRequest(applicant=arguments.applicant, circumstances=arguments.circumstances)
     for loaded in tools.vendors_in_order(run, _STEP, ProoferKind.PHONE):
-        last = await run.ask(loaded, ProofingRequest(applicant=arguments.applicant), step=_STEP)
+        last = await run.ask(loaded, request, step=_STEP)
         if last.passed:
             break
     if last is None:

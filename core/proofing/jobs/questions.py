@@ -17,7 +17,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from proofing.base.errors import Cause, EncryptionError, VendorError
-from proofing.contracts.continuation import Pending
+from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.results import RESULT_TYPES, Check, ProoferKind
 
 
@@ -42,11 +42,18 @@ class Waiting:
         pending: how it continues.
         due_at: when its vendor is asked although nothing happened, in UTC.
         failures: how often in a row its vendor could not be asked.
+        is_back: whether its person came back, and the vendor could not be asked since.
     """
 
     pending: Pending
     due_at: datetime
     failures: int = 0
+    is_back: bool = False
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether its person has something to do at the vendor."""
+        return not (self.is_back or isinstance(self.pending.then, Again))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -54,6 +61,7 @@ class Waiting:
             "pending": self.pending.to_json(),
             "due_at": self.due_at.isoformat(),
             "failures": self.failures,
+            "is_back": self.is_back,
         }
 
     @classmethod
@@ -63,6 +71,7 @@ class Waiting:
             pending=Pending.from_json(values["pending"]),
             due_at=datetime.fromisoformat(values["due_at"]),
             failures=values["failures"],
+            is_back=values["is_back"],
         )
 
 

@@ -66,10 +66,11 @@ class _Resolution:
 
     async def device(self) -> Check[DeviceResult]:
         """Profile the device."""
+        known = self._arguments.circumstances
         planned = planning.plan_device(
             enabled=self._settings.device_profiling_enabled,
-            session_id=self._arguments.device_session_id,
-            has_data=self._arguments.request_ip is not None,
+            session_id=known.device_session_id,
+            has_data=known.ip_address is not None,
         )
         return planned or await self._ask(ProoferKind.DEVICE, self._applicant, "device")
 
@@ -97,7 +98,7 @@ class _Resolution:
         if planned is not None:
             return planned
         check = await self._ask(ProoferKind.STATE_ID, about, "state_id")
-        return bypass_error(check, self._settings.state_id_bypass_codes)
+        return bypass_error(check, self._settings.state_id_bypass_causes)
 
     async def phone_precheck(
         self, residential: Check[ResolutionResult], resolution: Check[ResolutionResult]
@@ -118,11 +119,7 @@ class _Resolution:
         if loaded is None:
             # Nobody to ask is not a yes; the licensing agency, which alone may be missing, is planned apart.
             return Check(skipped=f"{kind.value} is switched off", skipped_passes=False)
-        request = ProofingRequest(
-            applicant=applicant,
-            device_session_id=self._arguments.device_session_id,
-            request_ip=self._arguments.request_ip,
-        )
+        request = ProofingRequest(applicant=applicant, circumstances=self._arguments.circumstances)
         return await self._run.ask(loaded, request, step=step)
 
 

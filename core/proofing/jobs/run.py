@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,20 @@ from proofing.base.logs import Stopwatch, get_logger, log
 from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
 from proofing.base.tracing import SpanKind, span
 from proofing.contracts.continuation import Because, Pending
-from proofing.contracts.proofers import ProoferDescriptor, ProofingContext, ProofingRequest
+from proofing.contracts.proofers import (
+    ProoferDescriptor,
+    ProofingContext,
+    ProofingRequest,
+    VendorContext,
+)
 from proofing.contracts.queues import ClaimedJob, Parked
 from proofing.contracts.records import EndState, StatusRecord
 from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
 from proofing.jobs.continuing import Resumption, accept, after_error
 from proofing.jobs.intents import QuestionIntent, RunIntent
+from proofing.jobs.lifecycle import OpenProofers
 from proofing.jobs.questions import Question, QuestionKey, QuestionLog, Waiting
+from proofing.jobs.vendor_cache import SharedValues, VendorCaches
 from proofing.jobs.way_back import QuestionAddress, WayBack
 from proofing.outbound.billing import unbilled
 from proofing.outbound.blocking import ClientTwins
@@ -49,18 +56,32 @@ _logger = get_logger(__name__)
 
 
 class VendorClientPool:
-    """What all runs of one process share: connections, threads, CPU children, each made at the first call."""
+    """What all runs of one process share: connections, threads, CPU children, each made at the first call.
+
+    Attributes:
+        proofers: those that are open.
+    """
 
     def __init__(
         self,
         transport: OutboundTransport,
         budgets: VendorBudgets | None = None,
         cpu: CPUPool | None = None,
+        shared: SharedValues | None = None,
     ) -> None:
-        """Send calls over *transport*, within *budgets*; decode and compute in *cpu*."""
+        """Send calls over *transport*, within *budgets*; decode and compute in *cpu*.
+
+        Args:
+            transport: the process's connections.
+            budgets: None for no limit.
+            cpu: None for a pool of the usual size.
+            shared: what workers share of a vendor; None keeps it in this process.
+        """
         self.transport = transport
         self.budgets = budgets
         self.cpu = cpu or CPUPool()
+        self.proofers = OpenProofers(self.call)
+        self._caches = VendorCaches(shared)
         self._threads: dict[str, ThreadPoolExecutor] = {}
 
     def threads(self, plugin: str) -> ThreadPoolExecutor:
@@ -69,8 +90,56 @@ class VendorClientPool:
             self._threads[plugin] = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"proofer-{plugin}")
         return self._threads[plugin]
 
+    def context(
+        self,
+        loaded: LoadedProofer,
+        policy: OutboundPolicy,
+        *,
+        deadline: float | None = None,
+        trace_id: str = "",
+        note_intent: Callable[[], Awaitable[None]] | None = None,
+    ) -> VendorContext:
+        """Return what a method of *loaded* may use; the other arguments are those of `OutboundClient`."""
+        if policy.hosts:
+            self.transport.prepare(policy.tls)
+        http = OutboundClient(
+            self.transport, policy, deadline=deadline, trace_id=trace_id, note_intent=note_intent
+        )
+        cache = self._caches.of(loaded, http.seconds_left)
+        return VendorContext(
+            http=http,
+            unbilled=unbilled,
+            cache=cache,
+            sync=ClientTwins(http, cache, loaded.descriptor.name),
+            remaining_seconds=http.seconds_left,
+            now=lambda: datetime.now(UTC),
+            logger=get_logger(type(loaded.proofer).__module__),
+            cpu=self.cpu.run,
+        )
+
+    async def call(self, plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Call one method of an adapter of *plugin*, async or plain, keeping foreign errors in."""
+        try:
+            if inspect.iscoroutinefunction(method):
+                return await method(*arguments)
+            loop = asyncio.get_running_loop()
+            # In our context, so that what it does belongs to our trace.
+            step = partial(contextvars.copy_context().run, method, *arguments)
+            answer = await loop.run_in_executor(self.threads(plugin), step)
+            return await answer if inspect.isawaitable(answer) else answer
+        except (VendorError, TimeoutError, GeneratorExit):
+            raise
+        except BaseException as error:
+            # An adapter may raise anything, also what would end the process; its text may hold PII. A
+            # cancellation is ours only if somebody asked this task for it.
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
+            raise PluginError(f"the proofer raised {type(error).__name__}") from None
+
     async def close(self) -> None:
-        """Close connections and end children; do not wait for threads that hang."""
+        """Close proofers and connections, and end children; do not wait for threads that hang."""
+        await self.proofers.close()
         await self.cpu.close()
         await self.transport.close()
         threads, self._threads = self._threads, {}
@@ -89,6 +158,7 @@ class JobRun:
         questions: what the job has asked, in this run and before.
         kept: what it is parked with, when it is; the work may replace it.
         resumption: why its waiting questions are resumed.
+        begun_at: when it began, by the clock of the result store.
     """
 
     def __init__(
@@ -114,6 +184,7 @@ class JobRun:
         self.questions = QuestionLog()
         self.kept: Arguments | None = None
         self.resumption = Resumption(self.questions, {})
+        self.begun_at = float("inf")
         self._clients = clients
         self._way_back = way_back
         self._pending_max_seconds = pending_max_seconds
@@ -137,7 +208,7 @@ class JobRun:
 
         Args:
             loaded: the vendor; for a question that is pending the one it was put to (see `Tools`).
-            request: about whom; reduced to the attributes that the vendor declared.
+            request: about whom; reduced to what the vendor declared.
             step: name of the timer in the summary line.
 
         Raises:
@@ -208,7 +279,7 @@ class JobRun:
             await intent.note()
         with span(f"ask {descriptor.name}", vendor=descriptor.name, step=step) as asking:
             context = self._context(loaded, policy, intent, key)
-            reduced = replace(request, applicant=request.applicant.select(descriptor.attributes))
+            reduced = request.reduce(descriptor)
             found, cause = await self._ask_within_limit(
                 loaded, reduced, step, context, intent=intent, before=before, because=because
             )
@@ -243,6 +314,7 @@ class JobRun:
         outcome, cause = "error", "canceled"
         try:
             async with asyncio.timeout(context.remaining_seconds()):
+                await self._clients.proofers.open(loaded, context)
                 answer = await self._answer(loaded, request, context, before, because)
             intent.require()
             if isinstance(answer, Pending):
@@ -304,12 +376,10 @@ class JobRun:
     def _context(
         self, loaded: LoadedProofer, policy: OutboundPolicy, intent: QuestionIntent, question: QuestionKey
     ) -> ProofingContext:
-        """Return what the adapter may use."""
+        """Return what the adapter may use for *question*."""
         name = loaded.descriptor.name
-        if policy.hosts:
-            self._clients.transport.prepare(policy.tls)
-        http = OutboundClient(
-            self._clients.transport,
+        made = self._clients.context(
+            loaded,
             policy,
             deadline=self._deadline,
             trace_id=self.message.trace_id,
@@ -318,17 +388,13 @@ class JobRun:
         asked = f"{self.message.result_id}:{question.step}:{question.ordinal}:{name}"
         key = hashlib.sha256(asked.encode()).hexdigest()
         question_id = self._way_back.question_id(self.address_of(question.number))
+        values = {field.name: getattr(made, field.name) for field in fields(made)}
         return ProofingContext(
             idempotency_key=key,
             question_id=question_id,
             return_url=self._way_back.return_url(question_id),
-            http=http,
-            unbilled=unbilled,
-            sync=ClientTwins(http, name),
-            remaining_seconds=http.seconds_left,
-            now=lambda: datetime.now(UTC),
-            logger=get_logger(type(loaded.proofer).__module__),
-            cpu=self._clients.cpu.run,
+            answer_url=self._way_back.answer_url(question_id),
+            **values,
         )
 
     async def _answer(
@@ -342,32 +408,12 @@ class JobRun:
         """Have the adapter ask, or resume; `LoadedProofer.proofer` lets only what can do so through."""
         proofer: Any = loaded.proofer
         if before is None:
-            return await self._call(loaded.plugin, proofer.proof, request, context)
+            return await self._clients.call(loaded.plugin, proofer.proof, request, context)
         resume = getattr(proofer, "resume", None)
         if resume is None:
             # Its plugin was replaced while the job was parked.
             raise PluginError(f"{loaded.descriptor.name} cannot resume its question")
-        return await self._call(loaded.plugin, resume, request, before.pending, because, context)
-
-    async def _call(self, plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call one method of an adapter of *plugin*, async or plain, keeping foreign errors in."""
-        try:
-            if inspect.iscoroutinefunction(method):
-                return await method(*arguments)
-            loop = asyncio.get_running_loop()
-            # In our context, so that what it does belongs to our trace.
-            step = partial(contextvars.copy_context().run, method, *arguments)
-            answer = await loop.run_in_executor(self._clients.threads(plugin), step)
-            return await answer if inspect.isawaitable(answer) else answer
-        except (VendorError, TimeoutError, GeneratorExit):
-            raise
-        except BaseException as error:
-            # An adapter may raise anything, also what would end the process; its text may hold PII. A
-            # cancellation is ours only if somebody asked this task for it.
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise
-            raise PluginError(f"the proofer raised {type(error).__name__}") from None
+        return await self._clients.call(loaded.plugin, resume, request, before.pending, because, context)
 
     @staticmethod
     def _require_type(loaded: LoadedProofer, result: Any) -> VendorResult:

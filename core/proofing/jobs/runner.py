@@ -107,6 +107,7 @@ class JobRunner:
             self._way_back,
             pending_max_seconds=self._live.current.pending_max_seconds,
         )
+        run.begun_at = self._results.now()
         queued_seconds = job.age_seconds
         log(
             _logger,

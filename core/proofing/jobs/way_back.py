@@ -21,6 +21,7 @@ _NUMBER_BYTES: Final = 4
 _MAC_BYTES: Final = 16
 _BYTES: Final = 16 + _NUMBER_BYTES + _MAC_BYTES
 RETURN_PREFIX: Final = "/return/"
+ANSWER_PREFIX: Final = "/answers/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,10 @@ class WayBack:
     def return_url(self, question_id: str) -> str:
         """Return where a person comes back to from the vendor's page."""
         return f"{self._public_url}{RETURN_PREFIX}{question_id}"
+
+    def answer_url(self, question_id: str) -> str:
+        """Return where a wallet posts its answer."""
+        return f"{self._public_url}{ANSWER_PREFIX}{question_id}"
 
     def reference_marks(self, webhook: str, reference: str) -> list[str]:
         """Return the MACs of a vendor's *reference* under the current key first, then the old ones.

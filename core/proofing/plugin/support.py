@@ -2,7 +2,7 @@
 
 Seams for foreign exceptions and their kinds of trouble, waits that grow, bounded threads, MACs under previous
 keys, authenticated encryption, strict JSON, XML and YAML, boto3 clients carried by the outbound client, SQL
-in files, and what all state ID and document vendors share.
+in files, and what all state ID vendors share.
 
 Heavier than `proofing.plugin`: import it in the modules that do the work, not in the plugin's package.
 """
@@ -24,18 +24,12 @@ from proofing.base.troubles import WORDS as TROUBLE_WORDS
 from proofing.base.troubles import trouble_of, trouble_of_postgres, trouble_of_redis
 from proofing.crypto.encryption import KEY_BYTES, aead_open, aead_seal, canonical_context
 from proofing.outbound.botocore_calls import carry_botocore
-from proofing.rules.document_errors import IMAGE_FAILURES, MIN_DPI, MIN_GLARE, MIN_SHARPNESS
-from proofing.rules.documents import has_barcode_attention
 from proofing.rules.state_id import JURISDICTIONS, judge_matches
 
 __all__ = [
-    "IMAGE_FAILURES",
     "JURISDICTIONS",
     "KEY_BYTES",
     "LOOPBACK",
-    "MIN_DPI",
-    "MIN_GLARE",
-    "MIN_SHARPNESS",
     "TROUBLE_WORDS",
     "Backoff",
     "BoundedThreads",
@@ -47,7 +41,6 @@ __all__ = [
     "canonical_context",
     "carry_botocore",
     "data_version",
-    "has_barcode_attention",
     "jittered",
     "judge_matches",
     "libpq_problem",

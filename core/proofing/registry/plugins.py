@@ -10,9 +10,9 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pluggy
 
@@ -20,14 +20,16 @@ from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.base.logs import get_logger, log
 from proofing.contracts import hooks
 from proofing.contracts.applicant import ATTRIBUTES
+from proofing.contracts.circumstances import CIRCUMSTANCES
 from proofing.contracts.hooks import GROUP, BackendContext, BackendDescriptor
 from proofing.contracts.plugin_settings import PluginSettings
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Queue
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
 from proofing.contracts.webhooks import Webhook, WebhookDescriptor
-from proofing.registry.proofers import LoadedProofer, missing_library
+from proofing.registry.proofers import LoadedProofer, accepts, missing_library
 from proofing.settings import Layers, Settings, parse_settings
 
 BackendT = TypeVar("BackendT")
@@ -157,6 +159,9 @@ class PluginManager:
         self.reports: list[PluginReport] = []
         #: Sections of plugins that are installed and not enabled; `read_sections` finds them.
         self.unused_sections: list[str] = []
+        #: What the proofers of a plugin, by its name, may know of this process; none can be made before it is
+        #: set.
+        self.process_of: Callable[[str], ProcessContext] = _no_process
         found = find_installed() if installed is None else installed
         self.enabled = tuple(enabled)
         self.installed = frozenset(found)
@@ -234,6 +239,10 @@ class PluginManager:
             for item in offers[hook]:
                 if not (isinstance(item.name, str) and item.name and callable(item.make)):
                     raise PluginError(f"answers {hook} with a descriptor that has no name, or cannot make it")
+                if not accepts(item.make, 2):
+                    raise PluginError(
+                        f"{item.name}: make must take two arguments, the plugin's settings and the process"
+                    )
         _check_vendor_offers(offers)
         return schema, offers
 
@@ -377,7 +386,9 @@ class PluginManager:
                 if key in found:
                     rule = f"two plugins offer the {descriptor.kind.value} proofer {descriptor.name}"
                     raise ConfigurationError([Problem("settings", "plugins", rule)])
-                found[key] = LoadedProofer(plugin.name, descriptor, plugin.settings)
+                found[key] = LoadedProofer(
+                    plugin.name, descriptor, plugin.settings, partial(self._process, plugin.name)
+                )
         return found
 
     def webhooks(self, *, is_production: bool) -> dict[str, LoadedWebhook]:
@@ -395,12 +406,34 @@ class PluginManager:
                     rule = f"two plugins offer the webhook {descriptor.name}"
                     raise ConfigurationError([Problem("settings", "plugins", rule)])
                 try:
-                    webhook = descriptor.make(plugin.settings)
+                    webhook = descriptor.make(plugin.settings, self._process(plugin.name))
                 except Exception as error:  # noqa: BLE001 - a factory may raise anything
                     rule = f"{plugin.name} cannot make the webhook {descriptor.name}: {type(error).__name__}"
                     raise ConfigurationError([Problem("settings", "plugins", rule)]) from None
                 found[descriptor.name] = LoadedWebhook(webhook, descriptor.max_body_bytes)
         return found
+
+    def _process(self, plugin: str) -> ProcessContext:
+        """Return what the proofers of *plugin* may know of this process, as of now."""
+        return self.process_of(plugin)
+
+
+def _no_process(_plugin: str) -> ProcessContext:
+    """Refuse: the settings are not known yet."""
+    raise PluginError("no proofer can be made before the settings are read")
+
+
+def _check_proofer(descriptor: ProoferDescriptor) -> None:
+    """Raise `PluginError` for a descriptor whose words nobody knows."""
+    name = descriptor.name
+    # Python does not hold a dataclass to its types, and a maturity that is a text passes for no mock.
+    kind, maturity = cast("object", descriptor.kind), cast("object", descriptor.maturity)
+    if not (isinstance(kind, ProoferKind) and isinstance(maturity, Maturity)):
+        raise PluginError(f"{name}: kind must be a ProoferKind, and maturity a Maturity")
+    if unknown := sorted(set(descriptor.attributes) - set(ATTRIBUTES)):
+        raise PluginError(f"{name} declares unknown attributes: {', '.join(unknown)}")
+    if unknown := sorted(set(descriptor.needs) - set(CIRCUMSTANCES)):
+        raise PluginError(f"{name} needs unknown circumstances: {', '.join(unknown)}")
 
 
 def _section(plugin: _Loaded, layers: Layers) -> tuple[PluginSettings | None, list[Problem]]:
@@ -420,11 +453,11 @@ def _section(plugin: _Loaded, layers: Layers) -> tuple[PluginSettings | None, li
     return None, []
 
 
-def secret_reader(key: Callable[[], bytes]) -> Callable[[str], bytes]:
-    """Return `BackendContext.secret`: 32 bytes for a label, derived from the application's key."""
+def secret_reader(key: Callable[[], bytes], user: str) -> Callable[[str], bytes]:
+    """Return `ProcessContext.secret` for *user*: 32 bytes a label, derived from the application's key."""
 
     def secret(label: str) -> bytes:
-        return hmac.new(key(), f"proofing/backend/{label}".encode(), hashlib.sha256).digest()
+        return hmac.new(key(), f"proofing/{user}/{label}".encode(), hashlib.sha256).digest()
 
     return secret
 
@@ -436,13 +469,9 @@ def _check_vendor_offers(offers: Mapping[str, Sequence[Any]]) -> None:
         if not _WEBHOOK_NAME.fullmatch(name):
             raise PluginError(f"offers the webhook {name!r}: use lower-case letters, digits and hyphens")
     for item in offers["proofing_proofers"]:
-        # Python does not hold a dataclass to its types, and a maturity that is a text passes for no mock.
-        if not (isinstance(item.kind, ProoferKind) and isinstance(item.maturity, Maturity)):
-            raise PluginError(f"{item.name}: kind must be a ProoferKind, and maturity a Maturity")
+        _check_proofer(item)
         if not (item.webhook is None or item.webhook in webhooks):
             raise PluginError(f"{item.name} names a webhook that its plugin does not offer: {item.webhook}")
-        if unknown := sorted(set(item.attributes) - set(ATTRIBUTES)):
-            raise PluginError(f"{item.name} declares unknown attributes: {', '.join(unknown)}")
 
 
 def _words(offers: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:

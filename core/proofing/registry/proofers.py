@@ -1,26 +1,50 @@
 """A proofer that a plugin offers: made at its first use, and held to what its descriptor must say."""
 
+import asyncio
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any
+
+from pydantic import BaseModel, SecretBytes, SecretStr
 
 from proofing.base.errors import PluginError
 from proofing.base.hosts import HOST_RULE, is_host
 from proofing.contracts.hooks import GROUP
 from proofing.contracts.plugin_settings import TLSSettings
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import AnyProofer, Maturity, ProoferDescriptor
 from proofing.outbound.client import OutboundPolicy
 from proofing.registry.vendor_metrics import begin_vendor
+
+#: What the methods of a proofer are called with; one that is not wanted may be missing.
+_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "proof": ("request", "context"),
+    "resume": ("request", "pending", "because", "context"),
+    "open": ("context",),
+    "close": (),
+    "check": ("context",),
+}
 
 
 class LoadedProofer:
     """A proofer's descriptor with its plugin's settings; the proofer itself is made at its first use."""
 
-    def __init__(self, plugin: str, descriptor: ProoferDescriptor, settings: Any) -> None:
-        """Hold what is needed to make the proofer."""
+    def __init__(
+        self,
+        plugin: str,
+        descriptor: ProoferDescriptor,
+        settings: Any,
+        process: Callable[[], ProcessContext],
+    ) -> None:
+        """Hold what is needed to make the proofer; *process* is asked for when it is made."""
         self.plugin = plugin
         self.descriptor = descriptor
         self.settings = settings
+        self._process = process
         begin_vendor(*vendor_labels(descriptor))
 
     @cached_property
@@ -28,10 +52,12 @@ class LoadedProofer:
         """The proofer.
 
         Raises:
-            PluginError: the plugin fails to make it, or it lacks a method that its descriptor promises.
+            PluginError: the plugin fails to make it, it lacks a method that its descriptor promises, or a
+                method is of the wrong shape.
         """
+        process = self._process()
         try:
-            proofer: Any = self.descriptor.make(self.settings)
+            proofer: Any = self.descriptor.make(self.settings, process)
         except ModuleNotFoundError as error:
             raise PluginError(f"{self.plugin} {missing_library(error, self.plugin)}") from None
         except KeyboardInterrupt:
@@ -40,14 +66,33 @@ class LoadedProofer:
             raise PluginError(
                 f"{self.plugin} cannot make {self.descriptor.name}: {type(error).__name__}"
             ) from None
-        wanted = ("proof", "resume") if self.descriptor.continues else ("proof",)
-        for method in wanted:
-            if not callable(getattr(proofer, method, None)):
-                raise PluginError(
-                    f"{self.plugin}: {self.descriptor.name} cannot be asked: it has no method {method}"
-                )
+        wanted = {"proof", "resume"} if self.descriptor.continues else {"proof"}
+        for method, arguments in _ARGUMENTS.items():
+            found = getattr(proofer, method, None)
+            if found is None and method not in wanted:
+                continue
+            if found is None:
+                rule = f"it has no method {method}"
+            elif not callable(found):
+                rule = f"{method} is not a method"
+            elif not accepts(found, len(arguments)):
+                rule = f"{method} must be {method}({', '.join(arguments)})"
+            else:
+                continue
+            raise PluginError(f"{self.plugin}: {self.descriptor.name} cannot be asked: {rule}")
         made: AnyProofer = proofer
         return made
+
+    async def play(self, stop: asyncio.Event) -> None:
+        """Play the vendor until *stop* is set. Its descriptor must have a `ProoferDescriptor.stand_in`."""
+        if self.descriptor.stand_in is not None:
+            await self.descriptor.stand_in(self.settings, self._process(), stop)
+
+    @cached_property
+    def settings_digest(self) -> str:
+        """A SHA-256 of the plugin's settings with its secrets, in hex: another one for other credentials."""
+        text = json.dumps(_revealed(self.settings), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def policy(self) -> OutboundPolicy:
         """Return what holds for its calls.
@@ -84,6 +129,32 @@ class LoadedProofer:
     def is_mock(self) -> bool:
         """Whether it may not answer for real people."""
         return self.descriptor.maturity is Maturity.MOCK
+
+
+def _revealed(value: Any) -> Any:
+    """Return *value*, secrets included, as JSON values."""
+    if isinstance(value, SecretStr | SecretBytes):
+        return _revealed(value.get_secret_value())
+    if isinstance(value, BaseModel):
+        return {name: _revealed(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {str(name): _revealed(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_revealed(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(json.dumps(_revealed(item), sort_keys=True) for item in value)
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def accepts(function: Callable[..., Any], count: int) -> bool:
+    """Return whether *function* can be called with *count* arguments; yes for one that does not say."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # of a library without signatures
+        return True
+    return True
 
 
 def vendor_labels(descriptor: ProoferDescriptor) -> tuple[str, str]:

@@ -120,6 +120,15 @@ class Router:
             for name in names
         )
 
+    def configured(self) -> list[LoadedProofer]:
+        """Return every proofer that the settings in effect name. Raises `PluginError` when one is missing."""
+        found = {
+            (kind, name): self.named(kind, name)
+            for _key, kind, names in _named_vendors(self._live.current)
+            for name in names
+        }
+        return list(found.values())
+
     def named_vendors(self) -> frozenset[str]:
         """Return the vendors that the settings in effect name, for whatever kind."""
         return frozenset(name for _key, _kind, names in _named_vendors(self._live.current) for name in names)
@@ -164,6 +173,16 @@ def vendor_hosts(settings: Settings, plugins: PluginManager) -> dict[str, list[s
     if problems:
         raise ConfigurationError(problems)
     return {name: sorted(hosts) for name, hosts in sorted(found.items()) if hosts}
+
+
+def with_stand_ins(settings: Settings, plugins: PluginManager) -> list[LoadedProofer]:
+    """Return the proofers that *settings* name whose vendor is played on this machine, one for each player.
+
+    The settings must be without `vendor_problems`.
+    """
+    named = [_named(plugins, kind, name) for _key, kind, names in _named_vendors(settings) for name in names]
+    found = {one.descriptor.stand_in: one for one in named if one.descriptor.stand_in is not None}
+    return list(found.values())
 
 
 def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]:

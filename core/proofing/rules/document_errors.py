@@ -1,28 +1,13 @@
-"""The classes of error that a document's images can come to, and the tables that lead to them.
+"""The classes of error that a document's images can come to, and the tables that lead to them from findings.
 
-Codes only: the server's catalog holds a text for each member of `ErrorCode`. The alert names are those that
-document vendors share (the AssureID family); a vendor with other names translates them in its adapter.
+Codes only: the server's catalog holds a text for each member of `ErrorCode`.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-#: Below these an image is too bad: dots per inch on either axis; sharpness and glare from 0 to 100.
-MIN_DPI = 290
-MIN_SHARPNESS = 40
-MIN_GLARE = 40
-
-
-class Part(StrEnum):
-    """Where on a document an alert looks."""
-
-    #: The side with the portrait.
-    FRONT = "front"
-    #: The side with the barcode.
-    BACK = "back"
-    #: All sides.
-    WHOLE = "whole"
+from proofing.contracts.results import FindingCode
 
 
 class ErrorCode(StrEnum):
@@ -62,7 +47,7 @@ class ErrorCode(StrEnum):
     GLARE_LOW = "glare_low"  #: glare
     GLARE_LOW_BOTH = "glare_low_both_sides"  #: the same, on both sides
 
-    # Alerts, by the table below.
+    # Failed checks, by the table below.
 
     REF_CONTROL_NUMBER = "ref_control_number_check"  #: control number in the one-dimensional barcode
     BARCODE_CONTENT = "barcode_content_check"  #: content of the two-dimensional barcode
@@ -80,11 +65,11 @@ class ErrorCode(StrEnum):
     SEX = "sex_check"  #: sex
     VISIBLE_COLOR = "visible_color_check"  #: colors
 
-    #: Several alerts of the front.
+    #: Several failed checks of the front.
     MULTIPLE_FRONT = "multiple_front_id_failures"
-    #: Several alerts of the back.
+    #: Several failed checks of the back.
     MULTIPLE_BACK = "multiple_back_id_failures"
-    #: Alerts of several sides, or nothing that we know.
+    #: Failed checks of several sides, or nothing that we know.
     GENERAL = "general_error"
 
     # The selfie.
@@ -115,6 +100,8 @@ class ErrorCode(StrEnum):
 
     # After that.
 
+    #: It was read, and nothing says that it is genuine.
+    NOT_AUTHENTICATED = "not_authenticated"
     #: The issuer does not confirm the passport.
     PASSPORT = "passport_check"
     #: The licensing agency does not confirm the document.
@@ -123,56 +110,46 @@ class ErrorCode(StrEnum):
     NETWORK = "network"
 
 
-#: Alert name to its class and part. Names that are not here are logged and not counted.
-ALERTS: Mapping[str, tuple[ErrorCode, Part]] = MappingProxyType(
+#: What an image comes to that the vendor refused.
+REFUSALS: Mapping[FindingCode, ErrorCode] = MappingProxyType(
     {
-        "1D Control Number Valid": (ErrorCode.REF_CONTROL_NUMBER, Part.BACK),
-        "2D Barcode Content": (ErrorCode.BARCODE_CONTENT, Part.BACK),
-        "2D Barcode Read": (ErrorCode.BARCODE_READ, Part.BACK),
-        "Birth Date Crosscheck": (ErrorCode.BIRTH_DATE, Part.WHOLE),
-        "Birth Date Valid": (ErrorCode.BIRTH_DATE, Part.WHOLE),
-        "Control Number Crosscheck": (ErrorCode.CONTROL_NUMBER, Part.BACK),
-        "Document Classification": (ErrorCode.ID_NOT_RECOGNIZED, Part.WHOLE),
-        "Document Crosscheck Aggregation": (ErrorCode.DOC_CROSSCHECK, Part.WHOLE),
-        "Document Expired": (ErrorCode.EXPIRATION, Part.WHOLE),
-        "Document Number Crosscheck": (ErrorCode.DOC_NUMBER, Part.WHOLE),
-        "Expiration Date Crosscheck": (ErrorCode.EXPIRATION, Part.WHOLE),
-        "Expiration Date Valid": (ErrorCode.EXPIRATION, Part.WHOLE),
-        "Full Name Crosscheck": (ErrorCode.FULL_NAME, Part.WHOLE),
-        "Issue Date Crosscheck": (ErrorCode.ISSUE_DATE, Part.WHOLE),
-        "Issue Date Valid": (ErrorCode.ISSUE_DATE, Part.WHOLE),
-        "Layout Valid": (ErrorCode.ID_NOT_VERIFIED, Part.WHOLE),
-        "Near-Infrared Response": (ErrorCode.ID_NOT_VERIFIED, Part.WHOLE),
-        "Photo Printing": (ErrorCode.VISIBLE_PHOTO, Part.FRONT),
-        "Physical Document Presence": (ErrorCode.ID_NOT_VERIFIED, Part.WHOLE),
-        "Sex Crosscheck": (ErrorCode.SEX, Part.WHOLE),
-        "Visible Color Response": (ErrorCode.VISIBLE_COLOR, Part.WHOLE),
-        "Visible Pattern": (ErrorCode.ID_NOT_VERIFIED, Part.WHOLE),
-        "Visible Photo Characteristics": (ErrorCode.VISIBLE_PHOTO, Part.FRONT),
+        FindingCode.IMAGE_UNREADABLE: ErrorCode.IMAGE_LOAD,
+        FindingCode.IMAGE_COLORS: ErrorCode.PIXEL_DEPTH,
+        FindingCode.IMAGE_SIZE: ErrorCode.IMAGE_SIZE,
     }
 )
-#: The one alert that, alone, asks the person to confirm what was read.
-BARCODE_READ_ALERT = "2D Barcode Read"
-
-#: HTTP status by which a vendor refuses one image, to its class.
-IMAGE_FAILURES: Mapping[int, ErrorCode] = MappingProxyType(
-    {438: ErrorCode.IMAGE_LOAD, 439: ErrorCode.PIXEL_DEPTH, 440: ErrorCode.IMAGE_SIZE}
+#: What bad images come to, on one side and on both; the first that there is counts.
+QUALITY: Mapping[FindingCode, tuple[ErrorCode, ErrorCode]] = MappingProxyType(
+    {
+        FindingCode.LOW_RESOLUTION: (ErrorCode.DPI_LOW, ErrorCode.DPI_LOW_BOTH),
+        FindingCode.BLUR: (ErrorCode.SHARP_LOW, ErrorCode.SHARP_LOW_BOTH),
+        FindingCode.GLARE: (ErrorCode.GLARE_LOW, ErrorCode.GLARE_LOW_BOTH),
+    }
 )
-
-#: What is taken, in vendors' words in lower case. What a vendor does not say is not held against the person.
-SUPPORTED_CLASSES = frozenset(
-    {"drivers license", "identification card", "passport", "passport card", "unknown"}
+#: What a failed check comes to. `FindingCode.OTHER` explains nothing, and is logged.
+CHECKS: Mapping[FindingCode, ErrorCode] = MappingProxyType(
+    {
+        FindingCode.BARCODE_UNREADABLE: ErrorCode.BARCODE_READ,
+        FindingCode.BARCODE_CONTENT: ErrorCode.BARCODE_CONTENT,
+        FindingCode.BARCODE_CONTROL_NUMBER: ErrorCode.REF_CONTROL_NUMBER,
+        FindingCode.CONTROL_NUMBER: ErrorCode.CONTROL_NUMBER,
+        FindingCode.NAME: ErrorCode.FULL_NAME,
+        FindingCode.BIRTH_DATE: ErrorCode.BIRTH_DATE,
+        FindingCode.SEX: ErrorCode.SEX,
+        FindingCode.DOCUMENT_NUMBER: ErrorCode.DOC_NUMBER,
+        FindingCode.ISSUE_DATE: ErrorCode.ISSUE_DATE,
+        FindingCode.EXPIRATION_DATE: ErrorCode.EXPIRATION,
+        FindingCode.SIDES_DIFFER: ErrorCode.DOC_CROSSCHECK,
+        FindingCode.NOT_RECOGNIZED: ErrorCode.ID_NOT_RECOGNIZED,
+        FindingCode.NOT_GENUINE: ErrorCode.ID_NOT_VERIFIED,
+        FindingCode.PORTRAIT: ErrorCode.VISIBLE_PHOTO,
+        FindingCode.COLORS: ErrorCode.VISIBLE_COLOR,
+    }
 )
-SUPPORTED_ISSUERS = frozenset({"state or province", "country", "unknown"})
-#: The United States and their territories, in the three-letter and two-letter codes of ISO 3166-1.
-SUPPORTED_COUNTRIES = frozenset("USA ASM GUM MNP PRI VIR US AS GU MP PR VI".split())
+#: What a vendor's yes outweighs.
+OUTWEIGHED = frozenset({*QUALITY, FindingCode.BARCODE_UNREADABLE})
 
-#: The classes that switch on the tips for taking photos: what an alert comes to, and what nobody can explain.
+#: The classes that switch on the tips for taking photos: what a check comes to, and what nobody can explain.
 WITH_TIPS = frozenset(
-    {
-        *(code for code, _ in ALERTS.values()),
-        ErrorCode.MULTIPLE_FRONT,
-        ErrorCode.MULTIPLE_BACK,
-        ErrorCode.GENERAL,
-    }
+    {*CHECKS.values(), ErrorCode.MULTIPLE_FRONT, ErrorCode.MULTIPLE_BACK, ErrorCode.GENERAL}
 )

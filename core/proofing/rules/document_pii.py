@@ -8,12 +8,13 @@ from typing import Any
 from proofing.base.text import is_visible, normalize
 from proofing.contracts.applicant import (
     ATTRIBUTES,
-    DOCUMENT_TYPES,
     JURISDICTIONS,
     LICENSE_TYPES,
     MAX_TEXT_CHARACTERS,
+    PASSPORT_TYPES,
     STATES,
     Applicant,
+    DocumentType,
     parse_iso_date,
     parse_phone,
     parse_ssn,
@@ -42,15 +43,17 @@ def normal_reading(applicant: Applicant | None) -> Applicant:
 
 def pii_errors(
     read: Applicant,
+    document_type: DocumentType | None,
     *,
     now: datetime,
     min_age_years: int,
-    chosen_types: Collection[str] | None = None,
+    chosen_types: Collection[DocumentType] | None = None,
 ) -> tuple[ErrorCode, ...]:
     """Return what is missing or wrong, in the order of the rules.
 
     Args:
         read: as `normal_reading` returns it. One name is enough: not everybody has two.
+        document_type: what the document is; None is not enough.
         now: the moment at which age and expiration count, with its zone.
         min_age_years: younger people are refused.
         chosen_types: the document types that the person's choice allows; None for all known ones.
@@ -58,15 +61,14 @@ def pii_errors(
     errors: list[ErrorCode] = []
     if read.first_name is None and read.last_name is None:
         errors.append(ErrorCode.NAME)
-    errors += _dob_errors(read, now, min_age_years)
-    kind = read.document_type_received
-    if kind not in DOCUMENT_TYPES:
+    errors += _dob_errors(read, document_type, now, min_age_years)
+    if document_type is None or document_type is DocumentType.OTHER:
         errors.append(ErrorCode.DOC_TYPE)
-    elif chosen_types is not None and kind not in chosen_types:
+    elif chosen_types is not None and document_type not in chosen_types:
         errors.append(ErrorCode.DOC_TYPE_MISMATCH)
-    if kind in LICENSE_TYPES:
+    if document_type in LICENSE_TYPES:
         errors += _license_errors(read)
-    elif kind is not None and kind.startswith("passport"):
+    elif document_type in PASSPORT_TYPES:
         errors += _passport_errors(read)
     return (*errors, *_expiration_errors(read, now))
 
@@ -102,11 +104,13 @@ _SPELLINGS: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
 )
 
 
-def _dob_errors(read: Applicant, now: datetime, min_age_years: int) -> list[ErrorCode]:
+def _dob_errors(
+    read: Applicant, document_type: DocumentType | None, now: datetime, min_age_years: int
+) -> list[ErrorCode]:
     born = parse_iso_date(read.dob or "")
     if born is None:
         return [ErrorCode.DOB]
-    jurisdiction = read.state_id_jurisdiction if read.document_type_received in LICENSE_TYPES else None
+    jurisdiction = read.state_id_jurisdiction if document_type in LICENSE_TYPES else None
     of_age = has_reached_age(born, min_age_years, now, jurisdiction=jurisdiction)
     return [] if of_age else [ErrorCode.UNDERAGE]
 

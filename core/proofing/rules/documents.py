@@ -1,60 +1,36 @@
 """Documents: from what a vendor says of the images to one verdict, with the error class for each side.
 
 The stages, of which the first that fails gives the answer: all sides are there; each is an image; none
-failed before in this session; (limit, count); the vendor's verdict; what was read; passport check; state ID
-check. Tables: `proofing.rules.document_errors`.
+failed before in this session; (limit, count); the vendor's verdict; what was read; how far it was checked;
+passport check; state ID check. Tables: `proofing.rules.document_errors`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 
 from proofing.base.text import UnsafeTextError
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.images import Side
 from proofing.contracts.results import (
-    Alert,
+    Assurance,
     Check,
-    Classification,
-    DocAuthResult,
     DocumentResult,
-    ImageMetrics,
+    Finding,
+    FindingCode,
+    Match,
     Outcome,
+    SelfieCheck,
     StateIDResult,
 )
-from proofing.rules.document_errors import (
-    ALERTS,
-    BARCODE_READ_ALERT,
-    IMAGE_FAILURES,
-    MIN_DPI,
-    MIN_GLARE,
-    MIN_SHARPNESS,
-    SUPPORTED_CLASSES,
-    SUPPORTED_COUNTRIES,
-    SUPPORTED_ISSUERS,
-    WITH_TIPS,
-    ErrorCode,
-    Part,
-)
+from proofing.rules.document_errors import CHECKS, OUTWEIGHED, QUALITY, REFUSALS, WITH_TIPS, ErrorCode
 from proofing.rules.document_pii import normal_reading, pii_errors
 
 #: What new photos of the same document cannot cure, whatever else is wrong with it.
 _DECISIVE = (ErrorCode.UNDERAGE, ErrorCode.EXPIRED)
-_SELFIE_NOT_LIVE = "NotLive"
-_SELFIE_POOR_QUALITY = "PoorQuality"
-
-
-class SelfieStatus(StrEnum):
-    """What the comparison of selfie and portrait came to."""
-
-    #: There was no comparison.
-    NOT_PROCESSED = "not_processed"
-    #: The same live person.
-    SUCCESS = "success"
-    #: Another face, not live, or too bad to tell.
-    FAIL = "fail"
+#: Comparisons that say something against the selfie.
+_SELFIE_FAILURES = frozenset({SelfieCheck.NO_MATCH, SelfieCheck.NOT_LIVE, SelfieCheck.BAD_QUALITY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +46,6 @@ class DocumentVerdict:
         needs_confirmation: the barcode could not be read: the person must confirm name and birth date.
         failed_fingerprints: side to the fingerprint of an image that must not be submitted again.
         tips: whether the page shows the tips for taking photos.
-        doc_auth_success: whether the images were found genuine, also when a later stage failed.
-        unknown_alerts: alert names that no table knows; to be logged.
         is_unexplained: whether no known class explains the failure; worth a warning.
     """
 
@@ -83,12 +57,6 @@ class DocumentVerdict:
     needs_confirmation: bool = False
     failed_fingerprints: Mapping[Side, str] = field(default_factory=dict)
     tips: bool = False
-    doc_auth_success: bool = False
-    doc_type_supported: bool = True
-    selfie_status: SelfieStatus = SelfieStatus.NOT_PROCESSED
-    selfie_live: bool = True
-    selfie_quality_good: bool = True
-    unknown_alerts: tuple[str, ...] = ()
     is_unexplained: bool = False
 
     @property
@@ -152,8 +120,9 @@ def judge_document(
     fingerprints: Mapping[Side, str],
     now: datetime,
     min_age_years: int = 18,
-    chosen_types: Collection[str] | None = None,
+    chosen_types: Collection[DocumentType] | None = None,
     selfie_required: bool = False,
+    requires: Assurance = Assurance.AUTHENTICATED,
 ) -> DocumentVerdict:
     """Judge a vendor's answer on a document.
 
@@ -165,6 +134,7 @@ def judge_document(
         chosen_types: the document types that the person's choice allows; None for all known ones. The present
             flow lets nobody choose.
         selfie_required: whether only a matching selfie passes.
+        requires: how far a document must have been checked.
     """
     if result.outcome is Outcome.UNKNOWN:
         return no_answer_verdict()
@@ -172,44 +142,41 @@ def judge_document(
         # The person who looks judges the rest, too; our no about what is in doubt would be a guess.
         return DocumentVerdict(outcome=Outcome.REVIEW)
     document_sides = [side for side in fingerprints if side is not Side.SELFIE]
-    attention = has_barcode_attention(result)
-    supported = not _unsupported_sides(result.classification)
-    genuine = result.passed and result.doc_auth_result is DocAuthResult.PASSED
-    doc_auth_success = (genuine or attention) and supported and not result.image_failures
-    selfie = _selfie_facts(result)
-    selfie_ok = not selfie_required or selfie.selfie_status is SelfieStatus.SUCCESS
-    verdict = replace(
-        selfie,
+    is_genuine = result.passed and all(finding.code in OUTWEIGHED for finding in result.findings)
+    selfie_ok = not selfie_required or result.selfie is SelfieCheck.MATCH
+    verdict = DocumentVerdict(
         outcome=Outcome.PASSED,
-        doc_auth_success=doc_auth_success,
-        doc_type_supported=supported,
-        needs_confirmation=attention,
-        unknown_alerts=tuple(alert.name for alert in _failing(result) if alert.name not in ALERTS),
+        needs_confirmation=any(finding.code is FindingCode.BARCODE_UNREADABLE for finding in result.findings),
     )
-    if not (doc_auth_success and selfie_ok):
-        wrong = _Finding(document_sides)
-        wrong.find(result, verdict, doc_auth_failed=not doc_auth_success, selfie_failed=not selfie_ok)
-        return _failed(
-            verdict,
-            fingerprints,
-            wrong,
-            blamed=set(wrong.fields)
-            | ({Side.SELFIE} if selfie.selfie_status is SelfieStatus.FAIL else set()),
-        )
+    if not (is_genuine and selfie_ok):
+        wrong = _Explanation(document_sides)
+        wrong.find(result, document_failed=not is_genuine, selfie_failed=not selfie_ok)
+        blamed = {*wrong.fields, *([Side.SELFIE] if result.selfie in _SELFIE_FAILURES else [])}
+        return _failed(verdict, fingerprints, wrong, blamed=blamed)
     read: Applicant | None = None
     errors: tuple[ErrorCode, ...] = (ErrorCode.UNREADABLE_TEXT,)
     with suppress(UnsafeTextError):
-        read = normal_reading(result.applicant)
-        errors = pii_errors(read, now=now, min_age_years=min_age_years, chosen_types=chosen_types)
+        kind = result.document_type.value if result.document_type else None
+        read = replace(normal_reading(result.applicant), document_type_received=kind)
+        errors = pii_errors(
+            read, result.document_type, now=now, min_age_years=min_age_years, chosen_types=chosen_types
+        )
     if errors:
         several = ErrorCode.UNREADABLE_PII if len(errors) > 1 else errors[0]
         code = next((code for code in _DECISIVE if code in errors), several)
-        wrong = _Finding(document_sides, reason=code)
+        wrong = _Explanation(document_sides, reason=code)
         return replace(_failed(verdict, fingerprints, wrong, blamed=document_sides), details=errors)
-    if result.passport_check_passed is False:
-        wrong = _Finding(document_sides, reason=ErrorCode.PASSPORT)
+    if later := _later_error(result, requires):
+        wrong = _Explanation(document_sides, reason=later)
         return _failed(verdict, fingerprints, wrong, blamed=document_sides)
     return replace(verdict, applicant=read)
+
+
+def _later_error(result: DocumentResult, requires: Assurance) -> ErrorCode | None:
+    """Return what is wrong with a document of which all that must be read is there."""
+    if requires is Assurance.AUTHENTICATED and result.assurance is not Assurance.AUTHENTICATED:
+        return ErrorCode.NOT_AUTHENTICATED
+    return ErrorCode.PASSPORT if result.passport_check is Match.MISMATCH else None
 
 
 def judge_with_state_id(
@@ -231,23 +198,10 @@ def judge_with_state_id(
     if check.result and check.result.outcome is Outcome.REVIEW:
         return replace(verdict, outcome=Outcome.REVIEW, applicant=None, needs_confirmation=False)
     sides = [side for side in fingerprints if side is not Side.SELFIE]
-    return _failed(verdict, fingerprints, _Finding(sides, reason=ErrorCode.STATE_ID), blamed=sides)
+    return _failed(verdict, fingerprints, _Explanation(sides, reason=ErrorCode.STATE_ID), blamed=sides)
 
 
-def has_barcode_attention(result: DocumentResult) -> bool:
-    """Return whether the only thing wrong with the images is that the barcode could not be read."""
-    failing = _failing(result)
-    return (
-        result.doc_auth_result is DocAuthResult.ATTENTION
-        and not result.image_failures
-        and bool(failing)
-        and all(
-            alert.name == BARCODE_READ_ALERT and alert.result is DocAuthResult.ATTENTION for alert in failing
-        )
-    )
-
-
-class _Finding:
+class _Explanation:
     """The error class of a failure, and its sides."""
 
     def __init__(self, document_sides: Iterable[Side], reason: ErrorCode | None = None) -> None:
@@ -259,73 +213,68 @@ class _Finding:
         if reason is not None:
             self._mark(reason, self.document_sides)
 
-    def find(
-        self, result: DocumentResult, verdict: DocumentVerdict, *, doc_auth_failed: bool, selfie_failed: bool
-    ) -> None:
+    def find(self, result: DocumentResult, *, document_failed: bool, selfie_failed: bool) -> None:
         """Evaluate the classes in their order; the first that applies holds."""
-        if doc_auth_failed and (
-            self._image_failures(result)
-            or self._doc_type(result)
-            or self._metrics(result)
-            or self._alerts(result)
+        findings = result.findings
+        if document_failed and (
+            self._refusals(findings)
+            or self._unsupported(findings)
+            or self._quality(findings)
+            or self._checks(findings)
         ):
             return
         if selfie_failed:
-            self._selfie(verdict)
+            self._selfie(result.selfie)
             return
         self.is_unexplained = True
         self._mark(ErrorCode.GENERAL, self.document_sides)
 
-    def _image_failures(self, result: DocumentResult) -> bool:
-        for side, status in result.image_failures.items():
-            self._mark(IMAGE_FAILURES.get(status, ErrorCode.IMAGE_LOAD), [side])
-        return bool(result.image_failures)
+    def _refusals(self, findings: Iterable[Finding]) -> bool:
+        refused = [finding for finding in findings if finding.code in REFUSALS]
+        for finding in refused:
+            self._mark(REFUSALS[finding.code], self._sides(finding))
+        return bool(refused)
 
-    def _doc_type(self, result: DocumentResult) -> bool:
-        sides = _unsupported_sides(result.classification)
-        if sides:
-            self._mark(ErrorCode.DOC_TYPE, sides)
-        return bool(sides)
+    def _unsupported(self, findings: Iterable[Finding]) -> bool:
+        unsupported = [finding for finding in findings if finding.code is FindingCode.UNSUPPORTED_DOCUMENT]
+        for finding in unsupported:
+            self._mark(ErrorCode.DOC_TYPE, self._sides(finding))
+        return bool(unsupported)
 
-    def _metrics(self, result: DocumentResult) -> bool:
-        rules = (
-            (_has_low_dpi, ErrorCode.DPI_LOW, ErrorCode.DPI_LOW_BOTH),
-            (_is_blurred, ErrorCode.SHARP_LOW, ErrorCode.SHARP_LOW_BOTH),
-            (_has_glare, ErrorCode.GLARE_LOW, ErrorCode.GLARE_LOW_BOTH),
-        )
-        for is_bad, one, both in rules:
-            sides = [
-                side
-                for side, metrics in result.image_metrics.items()
-                if side is not Side.SELFIE and is_bad(metrics)
-            ]
-            if sides:
+    def _quality(self, findings: Iterable[Finding]) -> bool:
+        for quality, (one, both) in QUALITY.items():
+            bad = {side for finding in findings if finding.code is quality for side in self._sides(finding)}
+            if sides := bad - {Side.SELFIE}:
                 self._mark(one if len(sides) == 1 else both, sides)
                 return True
         return False
 
-    def _alerts(self, result: DocumentResult) -> bool:
-        found = {ALERTS[alert.name] for alert in _failing(result) if alert.name in ALERTS}
+    def _checks(self, findings: Iterable[Finding]) -> bool:
+        found = {(CHECKS[finding.code], finding.side) for finding in findings if finding.code in CHECKS}
         if not found:
             return False
-        parts = {part for _, part in found}
+        places = {side for _, side in found}
         if len(found) == 1:
             code = next(iter(found))[0]
-        elif parts == {Part.FRONT}:
+        elif places == {Side.FRONT}:
             code = ErrorCode.MULTIPLE_FRONT
-        elif parts == {Part.BACK}:
+        elif places == {Side.BACK}:
             code = ErrorCode.MULTIPLE_BACK
         else:
             code = ErrorCode.GENERAL
-        only = {"front": Side.FRONT, "back": Side.BACK}.get(next(iter(parts))) if len(parts) == 1 else None
+        only = next(iter(places)) if len(places) == 1 else None
         self._mark(code, [only] if only in self.document_sides and only else self.document_sides)
         return True
 
-    def _selfie(self, verdict: DocumentVerdict) -> None:
-        if verdict.selfie_live and verdict.selfie_quality_good:
-            self._mark(ErrorCode.SELFIE_FAILED, [*self.document_sides, Side.SELFIE])
-        else:
+    def _selfie(self, check: SelfieCheck) -> None:
+        if check in {SelfieCheck.NOT_LIVE, SelfieCheck.BAD_QUALITY}:
             self._mark(ErrorCode.SELFIE_QUALITY, [Side.SELFIE])
+        else:
+            self._mark(ErrorCode.SELFIE_FAILED, [*self.document_sides, Side.SELFIE])
+
+    def _sides(self, finding: Finding) -> list[Side]:
+        """Return the sides that *finding* is about."""
+        return [finding.side] if finding.side is not None else self.document_sides
 
     def _mark(self, code: ErrorCode, sides: Iterable[Side]) -> None:
         if code not in self.reasons:
@@ -334,7 +283,11 @@ class _Finding:
 
 
 def _failed(
-    verdict: DocumentVerdict, fingerprints: Mapping[Side, str], wrong: _Finding, *, blamed: Collection[Side]
+    verdict: DocumentVerdict,
+    fingerprints: Mapping[Side, str],
+    wrong: _Explanation,
+    *,
+    blamed: Collection[Side],
 ) -> DocumentVerdict:
     """Return *verdict* as failed, with the images that are to blame."""
     sides = blamed or wrong.document_sides
@@ -348,45 +301,4 @@ def _failed(
         failed_fingerprints={side: mark for side, mark in fingerprints.items() if side in sides},
         tips=bool(WITH_TIPS.intersection(wrong.reasons)),
         is_unexplained=wrong.is_unexplained,
-    )
-
-
-def _failing(result: DocumentResult) -> list[Alert]:
-    """Return the alerts that did not pass."""
-    return [alert for alert in result.failed_alerts if alert.result is not DocAuthResult.PASSED]
-
-
-def _unsupported_sides(classification: Mapping[Side, Classification]) -> list[Side]:
-    """Return the sides that show a document which is not taken."""
-    return [
-        side
-        for side, seen in classification.items()
-        if (seen.class_name is not None and seen.class_name.lower() not in SUPPORTED_CLASSES)
-        or (seen.issuer_type is not None and seen.issuer_type.lower() not in SUPPORTED_ISSUERS)
-        or (seen.country_code is not None and seen.country_code.upper() not in SUPPORTED_COUNTRIES)
-    ]
-
-
-def _has_low_dpi(metrics: ImageMetrics) -> bool:
-    return min(metrics.horizontal_resolution, metrics.vertical_resolution) < MIN_DPI
-
-
-def _is_blurred(metrics: ImageMetrics) -> bool:
-    return metrics.sharpness < MIN_SHARPNESS
-
-
-def _has_glare(metrics: ImageMetrics) -> bool:
-    return metrics.glare < MIN_GLARE
-
-
-def _selfie_facts(result: DocumentResult) -> DocumentVerdict:
-    """Return a verdict that says only what the comparison of the selfie came to."""
-    if not result.selfie_checked:
-        return DocumentVerdict(outcome=Outcome.UNKNOWN)
-    error = result.selfie_error
-    return DocumentVerdict(
-        outcome=Outcome.UNKNOWN,
-        selfie_status=SelfieStatus.SUCCESS if error is None else SelfieStatus.FAIL,
-        selfie_live=error is None or _SELFIE_NOT_LIVE not in error,
-        selfie_quality_good=error is None or _SELFIE_POOR_QUALITY not in error,
     )

@@ -7,7 +7,7 @@ be asked. What the answers come to together: `proofing.rules.resolution`.
 from collections.abc import Collection
 from dataclasses import replace
 
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import PASSPORT_TYPES, Applicant
 from proofing.contracts.results import (
     Check,
     DeviceResult,
@@ -140,7 +140,7 @@ def plan_state_id(
     """
     if verified_with_document is not None:
         return Check(skipped=STATE_ID_VERIFIED_BEFORE)
-    is_passport = (applicant.document_type_received or "").startswith("passport")
+    is_passport = applicant.document_type_received in PASSPORT_TYPES
     if is_passport or applicant.state_id_jurisdiction not in jurisdictions:
         return Check(skipped=UNSUPPORTED_JURISDICTION)
     wanted = resolution.passed if has_distinct_addresses(applicant) else can_still_pass(resolution)

@@ -77,12 +77,13 @@ def is_office_error(error: VendorError | None) -> bool:
     return error is not None and error.cause in OFFICE_CAUSES
 
 
-def bypass_error(check: Check[StateIDResult], codes: Collection[str]) -> Check[StateIDResult]:
-    """Return *check*, or a skipped one in its place that passes, when a code of its error is among *codes*.
+def bypass_error(check: Check[StateIDResult], causes: Collection[Cause]) -> Check[StateIDResult]:
+    """Return *check*, or a skipped one in its place that passes, if the cause of its error is in *causes*.
 
     Args:
         check: the state ID check.
-        codes: the setting `state_id_bypass_codes`. The bypass stays on record as the skip's name.
+        causes: the setting `state_id_bypass_causes`. The bypass stays on record as the skip's name.
     """
-    named = [code for code in check.error.codes if code in codes] if check.error is not None else []
-    return Check(skipped=f"StateIDExceptionBypassed-{named[0]}") if named else check
+    if check.error is None or check.error.cause not in causes:
+        return check
+    return Check(skipped=f"StateIDExceptionBypassed-{check.error.cause.value}")

@@ -100,7 +100,7 @@ class SessionData:
         saved_at: when it was last saved.
         version: changes with every save; a change that was made from another version is refused.
         indexed_until: how long the entry by which an erasure finds the session lives; 0 for none yet.
-        consented: whether the person agreed to the check.
+        consented_at: when the person agreed to the check, as a Unix time; None before.
         finished_at: when the flow ended; None before.
         attempts: ids of the latest capture pages; uploads of others are unknown.
         uploads: finished uploads by side.
@@ -108,6 +108,7 @@ class SessionData:
         pending: the job that the session waits for.
         completed: kinds of the jobs that completed their step.
         recent: the latest jobs, by result id.
+        submissions: how often the person has submitted each kind.
         problem: the outcome on show.
         document: what the document said.
         typed: what the person typed.
@@ -131,7 +132,7 @@ class SessionData:
     saved_at: float
     version: str = ""
     indexed_until: float = 0.0
-    consented: bool = False
+    consented_at: float | None = None
     finished_at: float | None = None
     attempts: tuple[str, ...] = ()
     uploads: dict[Side, KeptUpload] = field(default_factory=dict)
@@ -139,6 +140,7 @@ class SessionData:
     pending: PendingJob | None = None
     completed: frozenset[JobKind] = frozenset()
     recent: dict[str, JobKind] = field(default_factory=dict)
+    submissions: dict[JobKind, int] = field(default_factory=dict)
     problem: Problem | None = None
     document: ReadDocument | None = None
     typed: Applicant = field(default_factory=Applicant)
@@ -178,6 +180,7 @@ class SessionData:
             uploads=dict(self.uploads),
             image_keys=dict(self.image_keys),
             recent=dict(self.recent),
+            submissions=dict(self.submissions),
         )
 
     @property
@@ -222,6 +225,7 @@ class SessionData:
         self.pending = job
         self.problem = None
         self.recent[job.result_id] = job.kind
+        self.submissions[job.kind] = self.submissions.get(job.kind, 0) + 1
         for old in list(self.recent)[:-_MAX_RECENT_JOBS]:
             del self.recent[old]
 

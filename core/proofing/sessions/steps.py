@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from proofing.contracts.applicant import HOME_ADDRESS
+from proofing.contracts.applicant import ATTRIBUTES, HOME_ADDRESS
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
 from proofing.rules import limits
 from proofing.rules.limits import Limit
 from proofing.sessions import samples
@@ -127,11 +128,11 @@ class Step:
 
 
 def _has_consented(data: SessionData) -> bool:
-    return data.consented
+    return data.consented_at is not None
 
 
 def _clear_consent(data: SessionData) -> None:
-    data.consented = False
+    data.consented_at = None
 
 
 def _clear_document(data: SessionData) -> None:
@@ -243,6 +244,10 @@ STEP_OF: Mapping[Page, Step] = MappingProxyType(
 SUBMIT_STEP: Mapping[JobKind, Step] = MappingProxyType(
     {step.job: step for step in STEPS if step.submits and step.job is not None}
 )
+#: What no document says of a person.
+_NEVER_READ = frozenset({"ssn", "phone", "email"})
+#: What every job knows of its person.
+_REFERENCES = frozenset({"uuid", "uuid_prefix"})
 _ENDS = {Page.WELCOME: "start", Page.DONE: "done"}
 #: The parts of the step indicator in their order; keys below ``steps`` of the catalog of texts.
 PARTS: tuple[str, ...] = tuple(
@@ -257,6 +262,18 @@ def pages_after(step: Step) -> tuple[Page, ...]:
     if needed is None:
         return (*(one.page for one in later), Page.DONE)
     return tuple(one.page for one in later[: needed + 1])
+
+
+def collected_for(kind: ProoferKind) -> frozenset[str]:
+    """Return the attributes that a session may hold when a question of *kind* is first put.
+
+    Those of the pages up to the submit of its job, and whatever a document may say once one was read.
+    """
+    job = JobKind(kind.value) if kind.value in set(JobKind) else JobKind.RESOLUTION
+    taken = STEPS[: STEPS.index(SUBMIT_STEP[job]) + 1]
+    typed = {name for step in taken for name in step.attributes}
+    read = set(ATTRIBUTES) - _NEVER_READ if SUBMIT_STEP[JobKind.DOCUMENT] in taken[:-1] else set()
+    return frozenset(typed | read | _REFERENCES)
 
 
 def make_sample(step: Step) -> dict[str, str]:

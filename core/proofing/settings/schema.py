@@ -23,10 +23,12 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from proofing.base.errors import Cause
 from proofing.base.hosts import HOST_RULE, hosts_of, is_host
 from proofing.contracts.applicant import JURISDICTIONS
 from proofing.contracts.images import MAX_IMAGE_BYTES
 from proofing.contracts.records import KINDS
+from proofing.contracts.results import Assurance
 from proofing.settings.links import URL, EmailAddress, HTTPSLink, Link, PhoneNumber
 from proofing.settings.values import Host, Proxies, SecretKey
 
@@ -135,6 +137,11 @@ class Settings(BaseModel):
         description="The browser encrypts images and uploads them to the image store; a job proofs them. "
         "Off: images come in the form post and are proofed inside the request.",
         json_schema_extra=_LIVE,
+    )
+    document_requires: Annotated[Assurance, Field(strict=False)] = Field(
+        Assurance.AUTHENTICATED,
+        description="How far a document must have been checked: authenticated; or read, with which a forged "
+        "one may pass, and which production refuses.",
     )
     document_vendor: str = Field("mock", description="Document proofer.", json_schema_extra=_LIVE)
     document_vendor_percentages: Percentages = Field(
@@ -255,9 +262,11 @@ class Settings(BaseModel):
         15, description="A session ends after this long without a request."
     )
     session_max_age_hours: Count = Field(12, description="A session ends after this long, whatever happens.")
-    state_id_bypass_codes: Names = Field(
+    state_id_bypass_causes: Annotated[
+        tuple[Annotated[Cause, Field(strict=False)], ...], Field(strict=False)
+    ] = Field(
         (),
-        description="Error codes of licensing agencies, in quotes, such as '0047': the check then counts as "
+        description="Errors of licensing agencies, source_down or source_timeout: the check then counts as "
         "skipped, and the person may pass. The job's log line keeps the error.",
         json_schema_extra=_LIVE,
     )
@@ -437,6 +446,11 @@ class Settings(BaseModel):
             ("status_url", self.status_url),
         ):
             yield key, HOST_RULE, all(is_host(host) for host in hosts_of(url or "") if host)
+        yield (
+            "state_id_bypass_causes",
+            "must be source_down or source_timeout",
+            {Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT}.issuperset(self.state_id_bypass_causes),
+        )
         yield (
             "state_id_jurisdictions",
             "must be two-letter codes such as MT",

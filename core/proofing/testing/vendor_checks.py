@@ -15,11 +15,15 @@ from pydantic import BaseModel, SecretStr
 from proofing.base.errors import Cause, ProofingError, VendorError
 from proofing.base.logs import JSONFormatter
 from proofing.contracts.applicant import ATTRIBUTES
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import DocumentResult, Match, Outcome, VendorResult
 from proofing.testing.canary import Canary
+from proofing.testing.vendor_fakes import make_process
 
 #: Codes are short and hold no free text.
 _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+#: Vendors give their checks names of several words.
+_FINDING = re.compile(r"[A-Za-z0-9_.:/ -]{1,64}")
 #: These write whole URLs; in a real process they are off.
 _SWITCHED_OFF = frozenset({"httpx", "httpcore", "urllib3", "aiohttp", "asyncio"})
 #: Names of attributes that are not the applicant's own.
@@ -67,7 +71,7 @@ class _Collector(logging.Handler):
         ]
 
 
-def make_quietly(make: Callable[[Any], Any], settings: Any) -> Any:
+def make_quietly(make: Callable[[Any, ProcessContext], Any], settings: Any) -> Any:
     """Return what *make* makes of a plugin's settings, in a thread without an event loop.
 
     Raises:
@@ -82,7 +86,7 @@ def make_quietly(make: Callable[[Any], Any], settings: Any) -> Any:
         mock.patch.object(socket, "getaddrinfo", refuse),
         ThreadPoolExecutor(1) as thread,
     ):
-        made = thread.submit(make, settings).result()
+        made = thread.submit(make, settings, make_process()).result()
     assert not refuse.called, "a proofer connects when it is asked, not when it is made"
     leaks = canary.find_leaks(f"{settings!r} {made!r}")
     assert not leaks, f"the settings or the proofer print {leaks}"
@@ -144,5 +148,8 @@ def check_result(result: VendorResult, wanted: type[VendorResult], canary: Canar
     )
     assert not leaks, f"the result holds {leaks}"
     if isinstance(result, DocumentResult):
-        leaks = canary.find_leaks(repr(result.applicant))
-        assert not leaks, f"the applicant prints {leaks}"
+        for finding in result.findings:
+            named = finding.vendor_code
+            assert named is None or _FINDING.fullmatch(named), "the vendor's name of a finding is free text"
+        leaks = canary.find_leaks(repr((result.applicant, result.findings)))
+        assert not leaks, f"the applicant or a finding prints {leaks}"

@@ -18,8 +18,10 @@ import httpx
 from proofing.base.cpu_pool import CPUPool
 from proofing.base.logs import get_logger
 from proofing.contracts.continuation import Due, Pending
+from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import ProoferDescriptor, ProofingContext, ProofingRequest
 from proofing.contracts.results import VendorResult
+from proofing.jobs.vendor_cache import VendorCaches
 from proofing.outbound.billing import unbilled
 from proofing.outbound.blocking import ClientTwins
 from proofing.outbound.client import OutboundClient
@@ -74,6 +76,15 @@ class Stream(httpx.AsyncByteStream):
             yield piece
 
 
+def make_process(*, environment: str = "test") -> ProcessContext:
+    """Return what a proofer may know of a process of the tests; its secrets differ by label alone."""
+    return ProcessContext(
+        environment=environment,
+        public_url="https://proofing.example",
+        secret=lambda label: hashlib.sha256(label.encode()).digest(),
+    )
+
+
 def make_context(
     transport: httpx.AsyncBaseTransport,
     descriptor: ProoferDescriptor,
@@ -82,13 +93,16 @@ def make_context(
     timeout_seconds: float = 5.0,
     result_id: str = "6c1f2b0e-3b62-4c1e-9d53-3a4f2f8b7a10",
     note_intent: Callable[[], Awaitable[None]] | None = None,
+    caches: VendorCaches | None = None,
 ) -> ProofingContext:
     """Return the context that *descriptor*'s proofer has in a worker, with *transport* for the network.
 
     Its `cpu` starts a real CPU child for each call. Must be called within a running event loop. *note_intent*
-    is awaited before each call that is not within `ProofingContext.unbilled`.
+    is awaited before each call that is not within `ProofingContext.unbilled`. Contexts with the same *caches*
+    share what they keep there; None begins with an empty cache.
     """
-    policy = replace(LoadedProofer("", descriptor, settings).policy(), timeout_seconds=timeout_seconds)
+    loaded = LoadedProofer("", descriptor, settings, make_process)
+    policy = replace(loaded.policy(), timeout_seconds=timeout_seconds)
     client = OutboundClient(OutboundTransport(transport=transport), policy, note_intent=note_intent)
 
     async def cpu(function: str, data: bytes = b"", args: Any = None, **bounds: Any) -> Any:
@@ -99,19 +113,34 @@ def make_context(
         finally:
             await pool.close()
 
+    cache = (caches or VendorCaches()).of(loaded, client.seconds_left)
     key = hashlib.sha256(f"{result_id}:{descriptor.kind}:{descriptor.name}".encode()).hexdigest()
     return ProofingContext(
         question_id="q" * 48,
         return_url=f"https://proofing.example.gov/return/{'q' * 48}",
+        answer_url=f"https://proofing.example.gov/answers/{'q' * 48}",
         idempotency_key=key,
         http=client,
         unbilled=unbilled,
-        sync=ClientTwins(client, descriptor.name),
+        cache=cache,
+        sync=ClientTwins(client, cache, descriptor.name),
         remaining_seconds=lambda: timeout_seconds,
         now=lambda: datetime.now(UTC),
         logger=get_logger("proofing.vendor"),
         cpu=cpu,
     )
+
+
+async def open_proofer(proofer: Any, context: ProofingContext) -> None:
+    """Open *proofer* if it has a method for that, as a worker does before its first question."""
+    if (method := getattr(proofer, "open", None)) is not None:
+        await _call(method, context)
+
+
+async def close_proofer(proofer: Any) -> None:
+    """Close *proofer* if it has a method for that, as a worker does at its end."""
+    if (method := getattr(proofer, "close", None)) is not None:
+        await _call(method)
 
 
 async def ask(proofer: Any, request: ProofingRequest, context: ProofingContext) -> VendorResult | None:

@@ -23,14 +23,15 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, ClassVar
 
 import httpx
 
 from proofing.base.errors import Cause, PluginError, VendorError
-from proofing.contracts.applicant import ATTRIBUTES, JURISDICTIONS, Applicant
-from proofing.contracts.images import Side
+from proofing.contracts.applicant import ACCEPTED_TYPES, ATTRIBUTES, JURISDICTIONS, Applicant, DocumentType
+from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances, Wanted
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.results import (
     RESULT_TYPES,
@@ -41,11 +42,22 @@ from proofing.contracts.results import (
     ReviewStatus,
     VendorResult,
 )
+from proofing.registry.proofers import LoadedProofer
+from proofing.rules.document_errors import OUTWEIGHED
+from proofing.rules.documents import required_sides
 from proofing.rules.image_check import inspect_image
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
 from proofing.testing.vendor_checks import check_error, check_result, make_quietly, watch_logs
-from proofing.testing.vendor_fakes import Answer, FakeVendor, ask, make_context
+from proofing.testing.vendor_fakes import (
+    Answer,
+    FakeVendor,
+    ask,
+    close_proofer,
+    make_context,
+    make_process,
+    open_proofer,
+)
 from proofing.testing.vendor_hostility import SLOW, hostile_answers, mutations
 
 #: What a case may take before the suite says that a deadline does not hold.
@@ -54,6 +66,16 @@ _GIVE_UP_SECONDS = 10.0
 _SLOW_SECONDS = 0.05
 #: Of a flow of several requests, how many are tried with hostile answers.
 _MAX_STEPS = 4
+
+#: How the canary came to the question.
+_KNOWN = Circumstances(
+    locale="en",
+    consented_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    attempt_number=1,
+    ip_address="192.0.2.33",
+    user_agent="Mozilla/5.0 (X11; Linux x86_64)",
+    device_session_id="7f5c6b1a-device-session",
+)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)?")
 _HOST = re.compile(r"[a-z0-9.-]+(:\d+)?")
@@ -104,8 +126,7 @@ class ProoferContract:
         """Return what the proofer is asked; override when your vendor needs more."""
         return ProofingRequest(
             applicant=canary.applicant.select(self.descriptor().attributes),
-            device_session_id="7f5c6b1a-device-session",
-            request_ip="192.0.2.33",
+            circumstances=_KNOWN.select(self.descriptor().needs),
         )
 
     def question_no(self, canary: Canary) -> ProofingRequest:
@@ -144,11 +165,13 @@ class ProoferContract:
         descriptor, settings = self.descriptor(), self.settings()
         context = make_context(vendor, descriptor, settings, timeout_seconds=timeout_seconds)
         request = request or self.question(canary)
-        proofer = descriptor.make(settings)
+        proofer = descriptor.make(settings, make_process())
         with watch_logs(canary):
             try:
                 async with asyncio.timeout(_GIVE_UP_SECONDS):
+                    await open_proofer(proofer, context)
                     result = await ask(proofer, request, context)
+                    await close_proofer(proofer)
             except VendorError as error:
                 check_error(error, canary)
                 return error, vendor
@@ -171,6 +194,7 @@ class ProoferContract:
         descriptor, settings = self.descriptor(), self.settings()
         assert _NAME.fullmatch(descriptor.name)
         assert descriptor.attributes <= set(ATTRIBUTES)
+        assert descriptor.needs <= set(CIRCUMSTANCES)
         hosts = descriptor.hosts(settings)
         assert isinstance(hosts, frozenset)
         assert all(_HOST.fullmatch(host) for host in hosts), "hosts are names, with a port at most"
@@ -191,8 +215,16 @@ class ProoferContract:
         assert done.stdout.split() == [], "import these where the proofer is made"
 
     def test_making_does_no_io(self) -> None:
-        """A proofer is made without a running loop or a connection, and no secret setting is revealed."""
-        assert make_quietly(self.descriptor().make, self.settings()) is not None
+        """A proofer is made without a running loop or a connection, and no secret setting is revealed.
+
+        It has the methods that it must have, and those that it may have can be called.
+        """
+        descriptor, settings = self.descriptor(), self.settings()
+        assert make_quietly(descriptor.make, settings) is not None
+        try:
+            _ = LoadedProofer(self.plugin, descriptor, settings, make_process).proofer
+        except PluginError as error:
+            raise AssertionError(str(error)) from None
 
     async def test_yes_is_a_passed_result(self) -> None:
         """The vendor's yes passes, with the declared attributes alone; only declared hosts are called."""
@@ -205,11 +237,11 @@ class ProoferContract:
             assert not leaks, f"a URL holds {leaks}; URLs are logged by everyone on the way"
 
     async def test_no_is_a_result(self) -> None:
-        """The vendor's no is an answer, not an error."""
+        """The vendor's no is an answer, and no error; nor is it a review, which nobody decided."""
         canary = Canary()
         result, _vendor = await self.ask(self.answer_no, self.question_no(canary), canary=canary)
         assert isinstance(result, VendorResult), f"no result but {type(result).__name__}"
-        assert result.outcome in {Outcome.FAILED, Outcome.REVIEW}
+        assert result.outcome is Outcome.FAILED, f"the vendor's no is read as {result.outcome.value}"
 
     async def test_missing_attributes_are_typed(self) -> None:
         """An applicant of whom nothing is known is a result or a typed error."""
@@ -274,7 +306,8 @@ class ProoferContract:
     async def test_many_at_once_do_not_mix(self) -> None:
         """A proofer holds no state: one instance answers many questions at the same time."""
         descriptor, settings = self.descriptor(), self.settings()
-        proofer = descriptor.make(settings)
+        proofer = descriptor.make(settings, make_process())
+        await open_proofer(proofer, make_context(FakeVendor(self.answer_yes), descriptor, settings))
 
         async def one(seed: int) -> VendorResult | None:
             context = make_context(FakeVendor(self.answer_yes), descriptor, settings)
@@ -296,9 +329,10 @@ class ProoferContract:
             return str(error)
         if case is None or not isinstance(result, VendorResult) or result.outcome is Outcome.UNKNOWN:
             return None
-        if case in {f"status {status}" for status in self.statuses_that_say_no} and not result.passed:
+        statuses = {f"status {status}" for status in self.statuses_that_say_no}
+        if case in statuses and result.outcome is Outcome.FAILED:
             return None
-        return f"read as {'a yes' if result.passed else 'a no'}"
+        return f"read as {result.outcome.value}"
 
     async def _count(self) -> int:
         """Return how many requests a good flow takes."""
@@ -319,7 +353,7 @@ class ResolutionProoferContract(ProoferContract):
 
 
 class PhoneProoferContract(ProoferContract):
-    """What address (phone) proofers keep."""
+    """What phone proofers keep."""
 
     kind = ProoferKind.PHONE
 
@@ -357,16 +391,21 @@ class DocumentProoferContract(ProoferContract):
             applicant=canary.applicant.select(self.descriptor().attributes),
             images={
                 side: inspect_image(make_jpeg(comment=f"{side} {canary.seed}".encode()))
-                for side in (Side.FRONT, Side.BACK)
+                for side in required_sides(passport=False, selfie=self.descriptor().needs_selfie)
             },
+            wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=self.descriptor().needs_selfie),
+            circumstances=_KNOWN.select(self.descriptor().needs),
         )
 
     async def test_yes_tells_what_was_read(self) -> None:
-        """A passed document has an applicant, whose printing is redacted."""
+        """A passed document has a type and an applicant, and no finding that makes its yes a no."""
         result, _vendor = await self.ask()
         assert isinstance(result, DocumentResult)
         assert result.applicant is not None
         assert result.applicant.reveal()
+        assert result.document_type not in {None, DocumentType.OTHER}, "no type that is accepted"
+        against = [finding.code for finding in result.findings if finding.code not in OUTWEIGHED]
+        assert not against, f"a yes with {against} is judged as a no; leave out what it outweighs"
 
 
 def _after(step: int, good: Answer, hostile: Answer) -> Answer:

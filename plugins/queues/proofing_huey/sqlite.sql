@@ -81,7 +81,7 @@ set holder = :ended, expires = (julianday('now') - 2440587.5) * 86400.0 + :ttl_s
 where name = :name and holder = :holder;
 
 -- name: bar
--- Have a key stay taken by nobody's job, whoever has taken it.
+-- Have a key stay taken by nobody's job, from whichever job had it.
 insert or replace into taken_key (name, holder, expires)
 values (:name, :holder, (julianday('now') - 2440587.5) * 86400.0 + :ttl_seconds);
 

@@ -28,8 +28,9 @@ Settings, in the section ``postgres`` of settings.yaml; times are seconds.
 - ``history_days``: how long ended jobs (without arguments) are remembered.
 
 Least permissions: run ``proofing migrate`` as the owner of the database, then give rights with ``roles.sql``
-of this package. ``proofing_web`` enqueues, cancels and looks, ``proofing_worker`` works, ``proofing_viewer``
-looks, ``proofing_operator`` lists and cancels jobs and pauses queues; only the worker can read the arguments.
+of this package. ``proofing_web`` enqueues, cancels, wakes and looks, ``proofing_worker`` works,
+``proofing_viewer`` looks, ``proofing_operator`` lists and cancels jobs and pauses queues; only the worker can
+read arguments and notes.
 
 Guarantees: at least one start, at most one accepted end. A job whose worker died before its first vendor call
 runs again; one whose call had begun ends as ``unknown_outcome``. PostgreSQL 14 or newer. After a crash of the

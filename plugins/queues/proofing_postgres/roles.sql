@@ -32,6 +32,8 @@ grant select (
 ) on proofing.job to proofing_web;
 grant update (state, wanted_end) on proofing.job to proofing_web;
 grant delete on proofing.job to proofing_web;
+-- Everybody may call a new function, until told otherwise.
+revoke all on function proofing.wake from public;
 grant execute on function proofing.wake to proofing_web;
 grant select, delete on proofing.job_done to proofing_web;
 grant insert (

@@ -28,10 +28,10 @@ belongs in settings.yaml. Where that chain asks a metadata service it reads the 
 Least permissions. Web: ``s3:PutObject`` on the images, ``kms:GenerateDataKey`` for the encryption contexts
 with the purposes ``args``, ``session`` and ``result``, and ``kms:Decrypt`` for ``session`` and ``result``.
 Worker: ``s3:GetObject``, ``s3:DeleteObject`` and ``s3:ListBucket`` on the images, ``kms:GenerateDataKey`` for
-``result``, and ``kms:Decrypt`` for ``args``. Both: ``s3:GetObject`` on their secrets, and ``kms:DescribeKey``
-for a start check of more than whether KMS answers. Migrate: its secrets. ``policies/`` holds these as
-IAM policies, which the tests enforce; docs/howto/aws-rights.md says how to use them. Without
-``s3:ListBucket`` S3 answers 403 for what is not there.
+``result``, ``parked`` and ``cache``, and ``kms:Decrypt`` for ``args``, ``parked`` and ``cache``. Both:
+``s3:GetObject`` on their secrets, and ``kms:DescribeKey`` for a start check of more than whether KMS
+answers. Migrate: its secrets. ``policies/`` holds these as IAM policies, which the tests enforce;
+docs/howto/aws-rights.md says how to use them. Without ``s3:ListBucket`` S3 answers 403 for what is not there.
 
 The bucket must have: no public access, TLS only, a policy that denies writes without ``If-None-Match`` and
 signatures older than the life of a URL (``s3:signatureAge``), no versions, a lifecycle rule of one day, and

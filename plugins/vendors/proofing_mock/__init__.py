@@ -1,6 +1,7 @@
 """The mock vendor: all five kinds of proofer, answering by sentinel inputs. For tests and demonstrations.
 
-``mock`` answers at once; ``mock:polling`` answers the same later, in a job that is parked meanwhile.
+``mock`` answers at once; ``mock:polling`` answers the same later, in a job that is parked meanwhile;
+``mock:hosted`` sends the person to a vendor of its own, whose server `proofing run` starts alongside.
 
 Settings, section ``mock`` of settings.yaml::
 
@@ -10,8 +11,15 @@ Settings, section ``mock`` of settings.yaml::
       polling_seconds: 5          # after which mock:polling has its answer
       polling_again_seconds: 2    # after which it wants to be asked again
       polling_expires_seconds: 3600   # after which it answers nothing anymore
+      hosted_url: http://127.0.0.1:8900   # of mock:hosted; another host than the product's
+      hosted_echoes: true         # whether it gets our id of the question, and its webhooks repeat it
+      hosted_again_seconds: 5     # after which it is asked again whose person is done and who has not decided
+      hosted_expires_seconds: 3600    # after which the person is no longer waited for
+      hosted_timeout_seconds: 5   # for each call
 
-Credentials and permissions: none; nothing leaves the process. Only SSNs that cannot be issued (900-…, 666-…)
+Credentials: ``mock.hosted_api_key``, ``mock.hosted_webhook_secret`` and, after a rotation,
+``mock.hosted_webhook_previous_secret``; those not set are derived from the application's secret. ``mock``
+and ``mock:polling`` need none: nothing leaves the process. Only SSNs that cannot be issued (900-…, 666-…)
 resolve. Its maturity is `Maturity.MOCK`, which core refuses in production.
 
 Inputs (docs/vendors/mock.md has the whole table):
@@ -28,31 +36,67 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from proofing.plugin import (
     RESULT_TYPES,
     Again,
+    Leave,
     Maturity,
     PluginSettings,
+    ProcessContext,
     ProoferDescriptor,
     ProoferKind,
+    WebhookDescriptor,
     hookimpl,
 )
 
 if TYPE_CHECKING:
+    import asyncio
+
     from proofing_mock.documents import DocumentMock
+    from proofing_mock.hosted.proofer import HostedMock
+    from proofing_mock.hosted.webhook import HostedWebhook
     from proofing_mock.polling import PollingMock
     from proofing_mock.proofers import DeviceMock, PhoneMock, ResolutionMock, StateIDMock
 
 _SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
+_WEBHOOK = "mock-hosted"
 _HOME = ("address1", "address2", "city", "state", "zipcode")
 
 
 class MockSettings(PluginSettings):
     """The section ``mock``."""
 
+    hosted_again_seconds: float = Field(
+        default=5.0, ge=0, le=86_400, description="after which mock:hosted is asked again who decides later"
+    )
+    hosted_api_key: SecretStr | None = Field(
+        default=None, min_length=32, description="key of the API of mock:hosted"
+    )
+    hosted_echoes: bool = Field(
+        default=True,
+        description="whether mock:hosted gets our id of a question; its webhooks repeat it",
+    )
+    hosted_expires_seconds: float = Field(
+        default=3600.0, gt=0, le=86_400, description="after which mock:hosted waits for the person no longer"
+    )
+    hosted_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=60, description="what one question to mock:hosted may take"
+    )
+    hosted_url: str = Field(
+        default="http://127.0.0.1:8900",
+        pattern=r"^http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4}$",
+        description="address on this machine of the server of mock:hosted",
+    )
+    hosted_webhook_previous_secret: SecretStr | None = Field(
+        default=None, min_length=32, description="secret of its webhook from before a rotation"
+    )
+    hosted_webhook_secret: SecretStr | None = Field(
+        default=None, min_length=32, description="secret by which mock:hosted signs its webhook"
+    )
     latency_seconds: float = Field(default=0.0, ge=0, le=600, description="each call takes that long")
     polling_seconds: float = Field(
         default=5.0, ge=0, le=86_400, description="after which mock:polling has its answer"
@@ -76,31 +120,31 @@ class MockSettings(PluginSettings):
         return [ssn.replace("-", "") for ssn in ssns]
 
 
-def _make_resolution(settings: MockSettings) -> "ResolutionMock":
+def _make_resolution(settings: MockSettings, _process: ProcessContext) -> "ResolutionMock":
     from proofing_mock.proofers import ResolutionMock  # noqa: PLC0415 - loaded when first used
 
     return ResolutionMock(settings)
 
 
-def _make_phone(settings: MockSettings) -> "PhoneMock":
+def _make_phone(settings: MockSettings, _process: ProcessContext) -> "PhoneMock":
     from proofing_mock.proofers import PhoneMock  # noqa: PLC0415 - loaded when first used
 
     return PhoneMock(settings)
 
 
-def _make_state_id(settings: MockSettings) -> "StateIDMock":
+def _make_state_id(settings: MockSettings, _process: ProcessContext) -> "StateIDMock":
     from proofing_mock.proofers import StateIDMock  # noqa: PLC0415 - loaded when first used
 
     return StateIDMock(settings)
 
 
-def _make_device(settings: MockSettings) -> "DeviceMock":
+def _make_device(settings: MockSettings, _process: ProcessContext) -> "DeviceMock":
     from proofing_mock.proofers import DeviceMock  # noqa: PLC0415 - loaded when first used
 
     return DeviceMock(settings)
 
 
-def _make_document(settings: MockSettings) -> "DocumentMock":
+def _make_document(settings: MockSettings, _process: ProcessContext) -> "DocumentMock":
     from proofing_mock.documents import DocumentMock  # noqa: PLC0415 - imports PyYAML
 
     return DocumentMock(settings)
@@ -109,12 +153,47 @@ def _make_document(settings: MockSettings) -> "DocumentMock":
 def _later(offer: ProoferDescriptor) -> ProoferDescriptor:
     """Return the descriptor of the mock that answers as that of *offer* does, but later."""
 
-    def make(settings: MockSettings) -> "PollingMock":
+    def make(settings: MockSettings, process: ProcessContext) -> "PollingMock":
         from proofing_mock.polling import PollingMock  # noqa: PLC0415 - loaded when first used
 
-        return PollingMock(settings, offer.make(settings), RESULT_TYPES[offer.kind])
+        return PollingMock(settings, offer.make(settings, process), RESULT_TYPES[offer.kind])
 
     return replace(offer, name="mock:polling", make=make, continues=frozenset({Again}))
+
+
+def _hosted(offer: ProoferDescriptor) -> ProoferDescriptor:
+    """Return the descriptor of the mock whose person visits a page first; approved, it answers as *offer*."""
+
+    def make(settings: MockSettings, process: ProcessContext) -> "HostedMock":
+        from proofing_mock.hosted.proofer import HostedMock  # noqa: PLC0415 - loaded when first used
+
+        return HostedMock(settings, process, offer.make(settings, process))
+
+    return replace(
+        offer,
+        name="mock:hosted",
+        make=make,
+        hosts=lambda settings: frozenset({urlsplit(settings.hosted_url).netloc}),
+        timeout_seconds=lambda settings: settings.hosted_timeout_seconds,
+        # Photos are for the vendor's page.
+        accepts_test_documents=False,
+        continues=frozenset({Leave, Again}),
+        webhook=_WEBHOOK,
+        stand_in=_serve_hosted,
+    )
+
+
+async def _serve_hosted(settings: MockSettings, process: ProcessContext, stop: "asyncio.Event") -> None:
+    """Serve the vendor of ``mock:hosted``."""
+    from proofing_mock.hosted.server import serve  # noqa: PLC0415 - imports the web framework
+
+    await serve(settings, process, stop)
+
+
+def _make_webhook(settings: MockSettings, process: ProcessContext) -> "HostedWebhook":
+    from proofing_mock.hosted.webhook import HostedWebhook  # noqa: PLC0415 - loaded when first used
+
+    return HostedWebhook(settings, process)
 
 
 @hookimpl
@@ -125,7 +204,7 @@ def proofing_settings() -> type[PluginSettings]:
 
 @hookimpl
 def proofing_proofers() -> Sequence[ProoferDescriptor]:
-    """Return two proofers of each kind: ``mock`` and ``mock:polling``."""
+    """Return three proofers of each kind: ``mock``, ``mock:polling`` and ``mock:hosted``."""
     offers = [
         ProoferDescriptor(
             name="mock",
@@ -154,7 +233,13 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             ),
             maturity=Maturity.MOCK,
         ),
-        ProoferDescriptor(name="mock", kind=ProoferKind.DEVICE, make=_make_device, maturity=Maturity.MOCK),
+        ProoferDescriptor(
+            name="mock",
+            kind=ProoferKind.DEVICE,
+            make=_make_device,
+            needs=frozenset({"device_session_id"}),
+            maturity=Maturity.MOCK,
+        ),
         ProoferDescriptor(
             name="mock",
             kind=ProoferKind.DOCUMENT,
@@ -163,4 +248,10 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             maturity=Maturity.MOCK,
         ),
     ]
-    return [*offers, *map(_later, offers)]
+    return [*offers, *map(_later, offers), *map(_hosted, offers)]
+
+
+@hookimpl
+def proofing_webhooks() -> Sequence[WebhookDescriptor]:
+    """Return the webhook of ``mock:hosted``."""
+    return [WebhookDescriptor(name=_WEBHOOK, make=_make_webhook, max_body_bytes=16 * 1024, production=False)]

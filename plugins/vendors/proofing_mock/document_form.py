@@ -13,23 +13,23 @@ import yaml
 
 from proofing.plugin import (
     ATTRIBUTES,
-    Alert,
     Applicant,
-    Classification,
-    DocAuthResult,
-    ImageMetrics,
+    Assurance,
+    Match,
     Outcome,
+    SelfieCheck,
     Side,
     parse_date,
 )
 from proofing_mock import standard
+from proofing_mock.assureid import Alert, Classification, DocAuthResult, ImageMetrics, selfie_check
 
 MAX_FORM_BYTES = 16 * 1024
 MAX_DEPTH = 6
 
 _TOP_KEYS = frozenset(
     """
-    document transaction_status doc_auth_result failed_alerts passed_alerts image_metrics
+    assurance document transaction_status doc_auth_result failed_alerts passed_alerts image_metrics
     classification_info portrait_match_results passport_check_result http_status
     """.split()
 )
@@ -44,6 +44,7 @@ _STATUS_KEYS = frozenset({"front", "back", "passport", "result"})
 _DATES = frozenset(
     {"dob", "state_id_issued", "state_id_expiration", "passport_issued", "passport_expiration"}
 )
+_MATCHES = {None: Match.NOT_CHECKED, True: Match.MATCH, False: Match.MISMATCH}
 _PASS_OR_FAIL = {"pass": True, "passed": True, "fail": False, "failed": False}
 
 
@@ -61,15 +62,14 @@ class DocumentForm:
     """
 
     applicant: Applicant | None = None
+    assurance: Assurance = Assurance.AUTHENTICATED
     outcome: Outcome | None = None
     doc_auth_result: DocAuthResult | None = None
     failed_alerts: tuple[Alert, ...] = ()
-    passed_alerts: tuple[Alert, ...] = ()
     image_metrics: Mapping[Side, ImageMetrics] = field(default_factory=dict)
     classification: Mapping[Side, Classification] = field(default_factory=dict)
-    selfie_checked: bool = False
-    selfie_error: str | None = None
-    passport_check_passed: bool | None = None
+    selfie: SelfieCheck | None = None
+    passport_check: Match = Match.NOT_CHECKED
     passport_network_failed: bool = False
     http_status: Mapping[str, int] = field(default_factory=dict)
 
@@ -89,12 +89,14 @@ def read_form(content: bytes) -> DocumentForm:
     _only(values, _TOP_KEYS)
     portrait = _section(values, "portrait_match_results", {"FaceMatchResult", "FaceErrorMessage"})
     passport = _section(values, "passport_check_result", {"PassportCheckResult", "NetworkResult"})
+    # They say nothing; a form with invalid ones is still refused.
+    _alerts(values.get("passed_alerts"), DocAuthResult.PASSED)
     return DocumentForm(
         applicant=_applicant(values.get("document")),
+        assurance=_assurance(values.get("assurance")),
         outcome=_outcome(values.get("transaction_status")),
         doc_auth_result=_doc_auth_result(values.get("doc_auth_result")),
         failed_alerts=_alerts(values.get("failed_alerts"), DocAuthResult.FAILED),
-        passed_alerts=_alerts(values.get("passed_alerts"), DocAuthResult.PASSED),
         image_metrics={
             side: ImageMetrics(**{_METRICS[name]: _integer(value) for name, value in metrics.items()})
             for side, metrics in _by_side(values.get("image_metrics"), _METRICS)
@@ -103,9 +105,8 @@ def read_form(content: bytes) -> DocumentForm:
             side: Classification(**{_CLASSIFICATION[name]: _text(value) for name, value in seen.items()})
             for side, seen in _by_side(values.get("classification_info"), _CLASSIFICATION)
         },
-        selfie_checked=bool(portrait),
-        selfie_error=_selfie_error(portrait),
-        passport_check_passed=_verdict(passport.get("PassportCheckResult")),
+        selfie=_selfie(portrait),
+        passport_check=_MATCHES[_verdict(passport.get("PassportCheckResult"))],
         passport_network_failed=_verdict(passport.get("NetworkResult")) is False,
         http_status=_http_status(values),
     )
@@ -198,12 +199,13 @@ def _by_side(values: Any, keys: Mapping[str, str]) -> list[tuple[Side, dict[str,
     return found
 
 
-def _selfie_error(portrait: Mapping[str, Any]) -> str | None:
-    """Return the message of a failed comparison; None when there was none or it passed."""
-    if _verdict(portrait.get("FaceMatchResult")) is not False:
+def _selfie(portrait: Mapping[str, Any]) -> SelfieCheck | None:
+    """Return what the comparison came to; None when the form has none. Only a failed one has a message."""
+    if not portrait:
         return None
+    failed = _verdict(portrait.get("FaceMatchResult")) is False
     message = portrait.get("FaceErrorMessage")
-    return "no match" if message is None else _text(message)
+    return selfie_check(("" if message is None else _text(message)) if failed else None)
 
 
 def _http_status(values: Mapping[str, Any]) -> dict[str, int]:
@@ -252,6 +254,14 @@ def _verdict(value: Any) -> bool | None:
     if passed is None:
         raise FormError
     return passed
+
+
+def _assurance(value: Any) -> Assurance:
+    """Return how far the document was checked: all the way, unless the form says otherwise."""
+    try:
+        return Assurance.AUTHENTICATED if value is None else Assurance(_text(value))
+    except ValueError:
+        raise FormError from None
 
 
 def _outcome(value: Any) -> Outcome | None:

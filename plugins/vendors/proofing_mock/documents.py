@@ -2,20 +2,24 @@
 
 import asyncio
 import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from proofing.plugin import (
+    Assurance,
     Cause,
-    DocAuthResult,
     DocumentResult,
+    Finding,
+    Match,
     Outcome,
     ProofingContext,
     ProofingRequest,
+    SelfieCheck,
     Side,
     VendorError,
 )
-from proofing.plugin.support import IMAGE_FAILURES, MIN_DPI, MIN_GLARE, MIN_SHARPNESS, has_barcode_attention
-from proofing_mock import standard
+from proofing_mock import assureid, standard
+from proofing_mock.assureid import DocAuthResult
 from proofing_mock.document_form import DocumentForm, FormError, read_form
 
 if TYPE_CHECKING:
@@ -52,17 +56,20 @@ class DocumentMock:
                 return DocumentResult(
                     vendor_name=_NAME,
                     outcome=Outcome.FAILED,
-                    doc_auth_result=DocAuthResult.UNKNOWN,
                     reasons=("unreadable_document_form",),
                     transaction_id=_TRANSACTION_ID,
                 )
             return _answer(form, request)
+        has_passport = Side.PASSPORT in request.images
+        read = standard.PASSPORT if has_passport else standard.LICENSE
         return DocumentResult(
             vendor_name=_NAME,
             outcome=Outcome.PASSED,
-            applicant=standard.PASSPORT if Side.PASSPORT in request.images else standard.LICENSE,
-            selfie_checked=Side.SELFIE in request.images,
-            passport_check_passed=True if Side.PASSPORT in request.images else None,
+            assurance=Assurance.AUTHENTICATED,
+            document_type=assureid.document_type(read.document_type_received),
+            applicant=read,
+            selfie=_selfie(request),
+            passport_check=Match.MATCH if has_passport else Match.NOT_CHECKED,
             transaction_id=_TRANSACTION_ID,
         )
 
@@ -73,53 +80,61 @@ def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
     Raises:
         VendorError: it asks for a server error.
     """
-    sides = [side for side in request.images if side is not Side.SELFIE]
-    failures: dict[Side, int] = {}
+    refused = list(_refused(form, [side for side in request.images if side is not Side.SELFIE]))
+    if form.passport_network_failed:
+        raise VendorError(Cause.UNREACHABLE, "the passport check failed as asked", vendor_name=_NAME)
+    bad_images = list(assureid.metric_findings(form.image_metrics))
+    verdict = form.doc_auth_result or _implied_doc_auth_result(form, has_bad_images=bool(bad_images))
+    attention = assureid.has_barcode_attention(verdict, form.failed_alerts)
+    genuine = verdict is DocAuthResult.PASSED and form.outcome is not Outcome.FAILED
+    outcome = Outcome.PASSED if (genuine or attention) and not refused else Outcome.FAILED
+    # A document that is genuine as a whole may have failed single checks, which count no more.
+    alerts = () if genuine else form.failed_alerts
+    return DocumentResult(
+        vendor_name=_NAME,
+        outcome=Outcome.REVIEW if form.outcome is Outcome.REVIEW else outcome,
+        assurance=form.assurance,
+        document_type=assureid.document_type(form.applicant.document_type_received)
+        if form.applicant
+        else None,
+        applicant=form.applicant,
+        findings=(
+            *refused,
+            *assureid.class_findings(form.classification),
+            *bad_images,
+            *assureid.alert_findings(alerts),
+        ),
+        selfie=form.selfie or _selfie(request),
+        passport_check=form.passport_check,
+        transaction_id=_TRANSACTION_ID,
+    )
+
+
+def _selfie(request: ProofingRequest) -> SelfieCheck:
+    """Return what the comparison of a selfie comes to when nobody asks for something else."""
+    return SelfieCheck.MATCH if Side.SELFIE in request.images else SelfieCheck.NOT_CHECKED
+
+
+def _refused(form: DocumentForm, sides: Sequence[Side]) -> Iterator[Finding]:
+    """Yield the images that are refused as asked, of those that are there.
+
+    Raises:
+        VendorError: the form asks for a server error.
+    """
     for key, status in form.http_status.items():
         if key != _WHOLE and key not in sides:
             continue
         if status >= _SERVER_ERROR:
             raise VendorError(Cause.UNREACHABLE, "failed as asked", vendor_name=_NAME, codes=(str(status),))
-        if status in IMAGE_FAILURES:
-            failures.update(dict.fromkeys(sides if key == _WHOLE else [Side(key)], status))
-    if form.passport_network_failed:
-        raise VendorError(Cause.UNREACHABLE, "the passport check failed as asked", vendor_name=_NAME)
-    doc_auth_result = form.doc_auth_result or _implied_doc_auth_result(form)
-    is_good = doc_auth_result in {DocAuthResult.PASSED, DocAuthResult.ATTENTION} and not failures
-    implied = Outcome.PASSED if is_good else Outcome.FAILED
-    return DocumentResult(
-        vendor_name=_NAME,
-        outcome=form.outcome or implied,
-        applicant=form.applicant,
-        doc_auth_result=doc_auth_result,
-        failed_alerts=form.failed_alerts,
-        passed_alerts=form.passed_alerts,
-        image_metrics=form.image_metrics,
-        classification=form.classification,
-        image_failures=failures,
-        selfie_checked=form.selfie_checked or Side.SELFIE in request.images,
-        selfie_error=form.selfie_error,
-        passport_check_passed=form.passport_check_passed,
-        transaction_id=_TRANSACTION_ID,
-    )
+        if status in assureid.REFUSED:
+            for side in sides if key == _WHOLE else [Side(key)]:
+                yield Finding(code=assureid.REFUSED[status], side=side, vendor_code=str(status))
 
 
-def _implied_doc_auth_result(form: DocumentForm) -> DocAuthResult:
+def _implied_doc_auth_result(form: DocumentForm, *, has_bad_images: bool) -> DocAuthResult:
     """Return the verdict that the rest of *form* implies when it names none."""
-    bad_metrics = any(
-        min(metrics.horizontal_resolution, metrics.vertical_resolution) < MIN_DPI
-        or metrics.sharpness < MIN_SHARPNESS
-        or metrics.glare < MIN_GLARE
-        for metrics in form.image_metrics.values()
-    )
-    if bad_metrics:
+    if has_bad_images:
         return DocAuthResult.FAILED
-    attention = DocumentResult(
-        vendor_name=_NAME,
-        outcome=Outcome.PASSED,
-        doc_auth_result=DocAuthResult.ATTENTION,
-        failed_alerts=form.failed_alerts,
-    )
-    if has_barcode_attention(attention):
+    if assureid.has_barcode_attention(DocAuthResult.ATTENTION, form.failed_alerts):
         return DocAuthResult.ATTENTION
     return DocAuthResult.FAILED if form.failed_alerts else DocAuthResult.PASSED

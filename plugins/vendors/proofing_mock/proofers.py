@@ -198,7 +198,7 @@ class DeviceMock:
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> DeviceResult:  # noqa: ARG002 - the contract's
         """Answer by the selector that the session id contains."""
         await asyncio.sleep(self._latency_seconds)
-        session_id = request.device_session_id or ""
+        session_id = request.circumstances.device_session_id or ""
         if "no_result" in session_id:
             raise VendorError(Cause.UNREACHABLE, "no result as asked", vendor_name=self.name)
         status = next(
@@ -211,7 +211,6 @@ class DeviceMock:
             reasons=() if status is ReviewStatus.PASS else (f"device_{status.value}",),
             transaction_id="ddp-mock-transaction-id-123",
             review_status=status,
-            session_id=request.device_session_id,
         )
 
 

@@ -31,7 +31,7 @@ async def post(request: Request) -> Response:
     fields = await read_form(request)
     if session is None:
         site.sessions.check_visit(request, fields.get(CSRF_FIELD))
-    elif session.data.consented:
+    elif session.data.consented_at is not None:
         # Sent twice: the first one gave the session a new token, which this page could not know.
         return go_to(flow.current_page(session.data))
     else:

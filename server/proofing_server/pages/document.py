@@ -22,7 +22,7 @@ from proofing_server.measuring import note_cause
 from proofing_server.multipart import MultipartForm, read_multipart
 from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, Site, go_to
-from proofing_server.submit_job import submit_job
+from proofing_server.submit_job import circumstances_of, submit_job
 
 #: How many capture pages of one session may be open and still upload.
 _MAX_OPEN_ATTEMPTS = 4
@@ -63,6 +63,8 @@ async def _take_images(request: Request, site: Site, session: Session, form: Mul
             images=images,
             failed_fingerprints=sorted(data.failed_fingerprints),
             facts={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
+            applicant=data.typed,
+            circumstances=circumstances_of(request, site, data, JobKind.DOCUMENT),
             network=client_network(request),
         )
 

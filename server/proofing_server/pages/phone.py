@@ -14,7 +14,7 @@ from proofing_server.guards import check_form, refuse_at_limit, require_page
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, Site, go_to
-from proofing_server.submit_job import submit_job
+from proofing_server.submit_job import circumstances_of, submit_job
 
 
 async def show(request: Request) -> Response:
@@ -44,6 +44,7 @@ async def post(request: Request) -> Response:
             JobKind.PHONE,
             session.person,
             data.applicant,
+            circumstances=circumstances_of(request, site, data, JobKind.PHONE),
             result_id=result_id,
             network=client_network(request),
         )

@@ -27,7 +27,9 @@ _EXTRA_LINKS = {"verify_failed": (Page.SSN, Page.ADDRESS)}
 #: Screens whose first button leaves, because another try is of no use to most people.
 _LEAVE_FIRST = frozenset({"document_underage"})
 #: Screens whose text says what was found.
-_WITHOUT_FINDINGS = frozenset({"document_underage", "document_expired", "document_unsupported"})
+_WITHOUT_FINDINGS = frozenset(
+    {"document_underage", "document_expired", "document_unsupported", "document_unverified"}
+)
 #: Codes that repeat the text of their screen.
 _REDUNDANT_CODES = frozenset({ErrorCode.NETWORK.value})
 #: By name of a limit of one person or SSN: the limit, and the step whose jobs count against it.

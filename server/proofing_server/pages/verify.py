@@ -13,7 +13,7 @@ from proofing_server.guards import check_form, require_page
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import Session
 from proofing_server.site import Site, go_to
-from proofing_server.submit_job import submit_job
+from proofing_server.submit_job import circumstances_of, submit_job
 
 
 async def show(request: Request) -> Response:
@@ -33,8 +33,7 @@ async def post(request: Request) -> Response:
             session.person,
             data.applicant,
             result_id=result_id,
-            device_session_id=data.device_session_id,
-            request_ip=request.client.host if request.client else None,
+            circumstances=circumstances_of(request, site, data, JobKind.RESOLUTION),
             network=client_network(request),
         )
 

@@ -43,6 +43,8 @@ def show_wait(step: Step) -> Handler:
         stage = job_view(site, record, job.submitted_at).stage
         await _stay_for(session, record)
         vendor_page = await site.service.vendor_page(record)
+        visit = None if vendor_page is None else visit_view(vendor_page)
+        own_title = f"wait.{kind.value}.title"
         return site.page(
             request,
             "wait",
@@ -51,8 +53,8 @@ def show_wait(step: Step) -> Handler:
             kind=kind.value,
             path=step.wait_page,
             stage=stage.value,
-            title=_TITLES.get(stage, f"wait.{kind.value}.title"),
-            visit=None if vendor_page is None else visit_view(vendor_page),
+            title="wait.wallet.title" if visit and visit.requests else _TITLES.get(stage, own_title),
+            visit=visit,
             result_id=result_id,
             reference=session.data.reference,
             waited_seconds=max(0, round(site.service.now() - job.submitted_at)),

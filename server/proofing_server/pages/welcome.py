@@ -14,7 +14,7 @@ async def show(request: Request) -> Response:
     site = site_of(request)
     require_available(site)
     session = await site.sessions.find_if_any(request)
-    has_begun = session is not None and (session.data.consented or session.data.is_finished)
+    has_begun = session is not None and (session.data.consented_at is not None or session.data.is_finished)
     return site.page(
         request,
         "welcome",

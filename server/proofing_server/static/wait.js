@@ -49,7 +49,8 @@ if (stage !== "missing") {
       return;
     }
     if (inTrouble) say(texts.again);
-    else if (!seen) say(texts[job.state] ?? texts.checking);
+    // The heading of a page that leads away has the focus, and says it already.
+    else if (!seen && job.state !== "away") say(texts[job.state] ?? texts.checking);
     inTrouble = false;
     seen = true;
     if (job.state !== stage) show(job.state);

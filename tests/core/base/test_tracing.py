@@ -120,7 +120,7 @@ async def test_a_failure_leaves_its_class_and_no_text(spans):
 
 async def test_a_session_of_requests_is_traced(spans):
     """Also in a thread."""
-    session = ClientTwins(client(), "acme").http
+    session = ClientTwins(client(), None, "acme").http
     with tracing.span("ask acme"):
         await asyncio.to_thread(session.post, "https://vendor.example/people/900-66-1234", data=b"")
     span = spans()["POST"]

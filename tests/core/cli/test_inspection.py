@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,8 @@ from proofing import __version__
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
 from proofing.cli import exits, main
 from proofing.cli.inspection import _missing_contacts
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 from proofing.settings import Settings
 from proofing_local.images import LocalImageStore
 
@@ -272,9 +275,67 @@ def test_a_deep_check_tries_an_upload(settled, capsys):
     assert main(["check", "--deep"]) == 0
     assert "uploads: ok" in capsys.readouterr().out
     assert main(["check", "--deep", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["deep"] == {"problems": [], "advice": []}
+    assert json.loads(capsys.readouterr().out)["deep"] == {"problems": [], "advice": [], "vendors": {}}
     assert main(["check"]) == 0
     assert "uploads" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("said", "code"), [(None, 0), ("the key expired", 1)])
+def test_a_deep_check_asks_vendors_that_can_check_themselves(settled, odd_plugin, capsys, said, code):
+    """What one finds wrong is an exit code; one that closes is closed, and the others are not named."""
+    calls = []
+
+    class Checked:
+        def proof(self, request, context):
+            calls.append("proof")
+
+        async def check(self, context):
+            calls.append(f"check {context.remaining_seconds() <= 60}")
+            return said
+
+        def close(self):
+            calls.append("close")
+
+    odd = ProoferDescriptor(
+        name="odd:phone", kind=ProoferKind.PHONE, make=lambda *_: Checked(), maturity=Maturity.MOCK
+    )
+    settled(**odd_plugin([odd]), phone_vendors=["odd:phone", "mock"])
+    assert main(["check", "--deep"]) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "phone" in line] == [f"phone odd:phone: {said or 'ok'}"]
+    assert calls == ["check True", "close"]
+    assert main(["check", "--deep", "--json"]) == code
+    assert json.loads(capsys.readouterr().out)["deep"]["vendors"] == {"phone odd:phone": said}
+    assert main(["check"]) == 0
+    assert calls.count("check True") == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared"),
+    [
+        (ProoferKind.DOCUMENT, ({"uuid", "email", "ssn"}, "email, ssn")),
+        (ProoferKind.PHONE, ({"email", "phone", "ssn", "first_name"}, "email")),
+        (ProoferKind.RESOLUTION, ({"ssn", "address1", "height", "phone"}, "phone")),
+        (ProoferKind.STATE_ID, ({"state_id_number", "ssn", "uuid_prefix"}, "")),
+    ],
+)
+def test_a_check_names_what_the_flow_does_not_collect(settled, odd_plugin, capsys, kind, declared):
+    """Advice, by vendor: its questions lack it."""
+    attributes, missing = declared
+    odd = ProoferDescriptor(
+        name="odd:x",
+        kind=kind,
+        make=lambda *_: SimpleNamespace(proof=print),
+        attributes=frozenset(attributes),
+        maturity=Maturity.MOCK,
+    )
+    chosen = {"phone_vendors": ["odd:x"]} if kind is ProoferKind.PHONE else {f"{kind}_vendor": "odd:x"}
+    settled(**odd_plugin([odd]), **chosen)
+    assert main(["check"]) == 0
+    sentence = f"{kind} odd:x gets no {missing}: no earlier page asks for it"
+    assert (sentence in capsys.readouterr().out) is bool(missing)
+    assert main(["check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["advice"].get("vendors", []) == ([sentence] if missing else [])
 
 
 def test_a_deep_check_of_a_careless_store_fails(settled, capsys, monkeypatch):

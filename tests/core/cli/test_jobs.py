@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from proofing import bootstrap
 from proofing.cli import main
@@ -227,40 +228,81 @@ def test_erasing_nobody_is_not_found(capsys):
     assert "no data found for person-TYPO" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["--help"],
-        ["check"],
-        ["settings"],
-        ["settings", "--reference"],
-        ["plugins"],
-        ["explain", "someone"],
-        ["jobs"],
-        ["jobs", "list", "--json"],
-        ["jobs", "show", "--help"],
-        ["queue", "pause", "document"],
-        ["erase", "nobody"],
-        ["migrate"],
-    ],
-    ids=" ".join,
+#: Commands, and one process each that runs one, forked off one that has imported all that they need.
+COMMANDS = (
+    "--help",
+    "check",
+    "settings",
+    "settings --reference",
+    "plugins",
+    "explain someone",
+    "jobs",
+    "jobs list --json",
+    "jobs show --help",
+    "queue pause document",
+    "erase nobody",
+    "migrate",
 )
-def test_a_closed_pipe_causes_no_traceback(command):
+RUN_EACH = """
+import json, os, sys
+import proofing_huey.backend, proofing_local, proofing_mock
+from proofing.cli import erasure, inspection, jobs, main, plugins, serving
+
+folder, *commands = sys.argv[1:]
+found = {}
+for number, command in enumerate(commands):
+    path = f"{folder}/{number}"
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY), 2)
+        sys.exit(main(command.split()))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    found[command] = status, open(path).read()
+print(json.dumps(found), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def unread(tmp_path_factory):
+    """How each command ends whose output nobody reads: its exit code, and what it printed as errors."""
+    folder = tmp_path_factory.mktemp("unread")
+    settings = {
+        "plugins": ["huey", "local", "mock"],
+        "local": {"directory": str(folder / "local")},
+        "huey": {"path": str(folder / "local" / "huey.db")},
+        "log_directory": str(folder / "log"),
+    }
+    path = folder / "settings.yaml"
+    path.write_text(yaml.safe_dump({"default": settings}))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("PROOFING_")]:
+            patch.delenv(name)
+        # With it nothing is left in a buffer, which is what fails at the end of a process.
+        patch.delenv("PYTHONUNBUFFERED", raising=False)
+        patch.setenv("PROOFING_ENV", "test")
+        patch.setenv("PROOFING_SETTINGS", str(path))
+        enqueue(make_message())
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [sys.executable, "-c", RUN_EACH, str(folder), *COMMANDS],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        os.close(writing)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stderr)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_closed_pipe_causes_no_traceback(unread, command):
     """As of `proofing jobs list | head -1`: it ends quietly, with the exit code of SIGPIPE."""
-    enqueue(make_message())
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "proofing.cli", *command],
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    os.close(writing)
-    assert "Traceback" not in done.stderr
-    assert "Exception ignored" not in done.stderr
+    code, errors = unread[command]
+    assert "Traceback" not in errors
+    assert "Exception ignored" not in errors
     # argparse drops what it cannot print, by itself.
     # Before Python 3.13 argparse keeps it to itself that its help was not read.
-    assert done.returncode in ({0, 141} if "--help" in command else {141})
+    assert code in ({0, 141} if "--help" in command else {141})

@@ -25,7 +25,7 @@ from proofing.contracts.records import JobKind
 from proofing.settings import read_layers
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryJob
-from proofing.testing.vendor_fakes import FakeVendor
+from proofing.testing.vendor_fakes import FakeVendor, make_process
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import ProoferKind
 
@@ -35,6 +35,7 @@ path.write_text(yaml.safe_dump({"default": {"nice_vendor": section}}))
 manager = PluginManager(["nice_vendor"])
 assert manager.problems() == [], manager.problems()
 assert manager.read_sections(read_layers(path, {})) == []
+manager.process_of = lambda _plugin: make_process()
 loaded = manager.proofers[ProoferKind.RESOLUTION, "nice_vendor:resolution"]
 seen = []
 

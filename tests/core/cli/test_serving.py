@@ -15,6 +15,9 @@ from proofing.app.worker import stop_on_signals
 from proofing.base.errors import ConfigurationError, QueueUnavailableError
 from proofing.base.listening import close_sockets, listen_sockets
 from proofing.cli import main, serving
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
+from proofing.contracts.stores import Secrets
 from proofing.settings import Settings
 from proofing.testing.keeper import is_running
 from proofing.testing.processes import free_port, start_process, start_process_async
@@ -92,7 +95,7 @@ async def test_run_ends_with_the_first_process_that_does(capsys, worker, web, co
         return False
 
     async with asyncio.timeout(10):
-        children = [Ended(worker), Ended(web)]
+        children = {Ended(worker): "a worker", Ended(web): "the web server"}
         assert await serving._watch(children, never_ready(), asyncio.Event(), "ready", 0.0) == code
     assert capsys.readouterr() == ("", f"proofing: {said}\n")
 
@@ -346,10 +349,10 @@ def test_a_file_that_cannot_be_read_is_in_the_log_of_before(monkeypatch, tmp_pat
 @pytest.mark.usefixtures("default_signals")
 async def test_nothing_is_left_when_run_ends(tmp_path, number):
     """A closed terminal drains web and workers; a killed parent leaves them a pipe that ends."""
-    product = Product(tmp_path, workers=2)
+    product = Product(tmp_path, played(), workers=2)
     with product:
         pids = product.pids()
-        assert len(pids) == 4
+        assert len(pids) == 5
         os.kill(pids[0], number)
         await eventually(lambda: not any(is_running(pid) for pid in pids), within_seconds=60)
     lines = [json.loads(line) for line in product.log_file.read_text().splitlines()]
@@ -362,6 +365,68 @@ async def test_nothing_is_left_when_run_ends(tmp_path, number):
     else:
         assert output["worker", "parent_gone", None] == 2
         assert output["web", "parent_gone", None] == 1
+        assert output["stand-in", "parent_gone", None] == 1
+
+
+def played(**mock):
+    """Return settings with a vendor that is played on this machine."""
+    return {
+        "document_vendor": "mock:hosted",
+        "mock": {"hosted_url": f"http://127.0.0.1:{free_port()}", **mock},
+    }
+
+
+@pytest.mark.usefixtures("bare_environment")
+def test_run_plays_the_vendors_of_its_settings(monkeypatch, settings_file, capfd):
+    """Once each, and it does not continue without one of them."""
+    values = played()
+    with socket.create_server(("127.0.0.1", int(values["mock"]["hosted_url"].rpartition(":")[2]))):
+        monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file(**values, phone_vendors=["mock:hosted"])))
+        assert main(["run", "--port", str(free_port())]) == 78
+    refused = capfd.readouterr().err
+    assert refused.count("mock.hosted_url: cannot be listened on") == 1
+    assert "the stand-in of a vendor exited unexpectedly with status 78" in refused
+
+
+@pytest.mark.parametrize("vendor", ["mock", "acme"])
+@pytest.mark.usefixtures("bare_environment")
+def test_a_vendor_of_its_own_is_not_played(monkeypatch, settings_file, capsys, vendor):
+    """Nor one that nobody offers."""
+    monkeypatch.setenv("PROOFING_SETTINGS", str(settings_file()))
+    assert main(["stand-in", vendor]) == 78
+    refused = capsys.readouterr().err
+    assert f"command line: vendor: no enabled plugin plays a vendor {vendor}" in refused
+
+
+class Given:
+    """A secret store that has the application's keys."""
+
+    async def load(self):
+        keys = {"session_encryption_key": _KEY, "hmac_fingerprinter_key": _KEY}
+        return Secrets(values=keys, source="given", version="1")
+
+
+@pytest.mark.usefixtures("bare_environment")
+def test_no_vendor_is_played_in_production(monkeypatch, settings_file, odd_plugin, capsys):
+    """Although the plugin is enabled."""
+    proofers = [
+        ProoferDescriptor(name="odd", kind=kind, make=lambda *_: None, maturity=Maturity.PRODUCTION)
+        for kind in ProoferKind
+    ]
+    stores = dict.fromkeys(("queue", "key_service", "image_store", "result_store"), lambda _: None)
+    odd = odd_plugin(proofers, secret_store=lambda _: Given(), **stores)
+    vendors = {f"{kind}_vendor": "odd" for kind in ("device", "document", "resolution", "state_id")}
+    monkeypatch.setenv("PROOFING_ENV", "production")
+    path = settings_file(
+        **odd,
+        **vendors,
+        phone_vendors=["odd"],
+        public_url="https://proofing.example.gov",
+        trusted_proxies=0,
+    )
+    monkeypatch.setenv("PROOFING_SETTINGS", str(path))
+    assert main(["stand-in", "mock:hosted"]) == 78
+    assert "command line: vendor: is not played in production" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["web", "worker"])

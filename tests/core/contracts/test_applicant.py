@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from proofing.contracts.applicant import (
     ATTRIBUTES,
-    DOCUMENT_TYPES,
     JURISDICTIONS,
     LICENSE_TYPES,
+    PASSPORT_TYPES,
     STATES,
     Applicant,
+    DocumentType,
     mask_ssn,
     parse_date,
     parse_phone,
@@ -172,4 +173,5 @@ def test_closed_sets():
     """Fifty states, the District and five territories issue documents; six more have ZIP codes."""
     assert len(JURISDICTIONS) == 56
     assert {"AA", "AE", "AP", "FM", "MH", "PW"} == STATES - JURISDICTIONS
-    assert LICENSE_TYPES < DOCUMENT_TYPES
+    assert {*LICENSE_TYPES, *PASSPORT_TYPES, DocumentType.OTHER} == set(DocumentType)
+    assert not LICENSE_TYPES & PASSPORT_TYPES

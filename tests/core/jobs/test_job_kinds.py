@@ -19,6 +19,8 @@ from proofing.jobs.run import JobRun
 from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryJob
+from proofing.testing.vendor_fakes import make_process
+from proofing_devtools.capture import DEVICE
 
 PERSON = Applicant(
     first_name="FAKEY",
@@ -108,6 +110,43 @@ async def test_a_review_of_a_document_blames_no_image(process, caplog):
     assert JOBS_ENDED.labels(*labels)._value.get() == before + 1
 
 
+@pytest.mark.parametrize("requires", ["authenticated", "read"])
+async def test_how_far_a_document_must_have_been_checked(process, caplog, requires):
+    """The setting decides whether one that was only read passes; the line says how far it was checked."""
+    caplog.set_level("INFO", "proofing")
+    form = b"{document: {}, assurance: read}"
+    async with process(document_requires=requires) as running:
+        images = {Side.FRONT: form, Side.BACK: form}
+        record = await Recorder(running, "document").run(DocumentArguments(plain_images=images))
+    reasons = ("not_authenticated",) if requires == "authenticated" else ()
+    assert (record.is_success, record.reasons) == (not reasons, reasons)
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert line["assurance"] == "read"
+
+
+@pytest.mark.parametrize(
+    ("form", "findings", "warning"),
+    [
+        (b"http_status: {front: 438}", ["image_unreadable:front:438"], None),
+        (
+            b"failed_alerts: [{name: Moon Phase}, {name: Visible Pattern}]",
+            ["other::Moon Phase", "not_genuine::Visible Pattern"],
+            "unknown_findings",
+        ),
+        (b"doc_auth_result: Failed", [], "unexplained"),
+    ],
+)
+async def test_the_line_of_a_document_job_has_its_findings(process, caplog, form, findings, warning):
+    """With the vendor's names, and a warning where our words do not have them."""
+    caplog.set_level("INFO", "proofing")
+    async with process() as running:
+        images = {Side.FRONT: form, Side.BACK: form}
+        record = await Recorder(running, "document").run(DocumentArguments(plain_images=images))
+        assert record.outcome is Outcome.FAILED
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert (line["findings"], line.get("warning")) == (findings, warning)
+
+
 @pytest.mark.parametrize("has_selfie", [False, True])
 async def test_a_vendor_may_need_a_selfie(process, has_selfie):
     """The page asks for it, the vendor gets it, and without it nobody is asked."""
@@ -148,9 +187,7 @@ async def test_switches_decide_who_is_asked(process, monkeypatch, settings, aske
 
     monkeypatch.setattr(JobRun, "ask", ask)
     async with process(**settings) as running:
-        record = await Recorder(running, "resolution").run(
-            PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
-        )
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=PERSON, **DEVICE))
         assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
     assert seen == asked
 
@@ -162,35 +199,32 @@ async def test_a_vendor_of_few_jurisdictions_is_not_asked_for_others(process):
         loaded.descriptor = ProoferDescriptor(
             name="mock",
             kind=ProoferKind.STATE_ID,
-            make=lambda _settings: pytest.fail("it was asked"),
+            make=lambda *_: pytest.fail("it was asked"),
             jurisdictions=frozenset({"VA"}),
             maturity=Maturity.MOCK,
         )
         loaded.__dict__["proofer"] = None
-        record = await Recorder(running, "resolution").run(
-            PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
-        )
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=PERSON, **DEVICE))
         assert record.outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize(
-    ("codes", "end"),
+    ("causes", "end"),
     [
         ([], EndState.STATE_ID_EXCEPTION),
-        (["0001"], EndState.STATE_ID_EXCEPTION),
-        (["0001", "0047"], EndState.DONE),
+        (["source_down"], EndState.STATE_ID_EXCEPTION),
+        (["source_down", "source_timeout"], EndState.DONE),
     ],
 )
-async def test_errors_of_a_license_office_can_be_bypassed(process, caplog, codes, end):
+async def test_errors_of_a_license_office_can_be_bypassed(process, caplog, causes, end):
     """Only those that operators chose; the job's line keeps what happened."""
     caplog.set_level("INFO", "proofing")
-    async with process(state_id_bypass_codes=codes) as running:
+    async with process(state_id_bypass_causes=causes) as running:
         recorder = Recorder(running, "resolution")
         record = await recorder.run(
             PIIArguments(
                 applicant=PERSON.merge({"state_id_number": "mvatimeout"}),
-                device_session_id="pass",
-                request_ip="192.0.2.1",
+                **DEVICE,
             )
         )
         assert (record.end_state, record.is_success) == (end, end is EndState.DONE)
@@ -210,9 +244,7 @@ async def test_a_home_address_of_its_own_is_resolved_apart(process):
         }
     )
     async with process() as running:
-        record = await Recorder(running, "resolution").run(
-            PIIArguments(applicant=apart, device_session_id="pass", request_ip="192.0.2.1")
-        )
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=apart, **DEVICE))
         assert record.outcome is Outcome.PASSED
 
 
@@ -251,7 +283,7 @@ async def test_phone_vendors_are_asked_until_a_yes(process, monkeypatch, outcome
         template = running.runtime.configuration.plugins.proofers[ProoferKind.PHONE, "mock"]
         vendors = []
         for number, answer in enumerate(outcomes):
-            loaded = type(template)("p", template.descriptor, None)
+            loaded = type(template)("p", template.descriptor, None, make_process)
             loaded.__dict__["proofer"] = Phone(f"v{number}", answer)
             vendors.append(loaded)
         monkeypatch.setattr(router, "in_order", lambda _kind: vendors)

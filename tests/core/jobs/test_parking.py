@@ -21,6 +21,8 @@ from proofing.contracts.queues import Capability
 from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import (
     DocumentResult,
+    Finding,
+    FindingCode,
     Outcome,
     ProoferKind,
 )
@@ -297,7 +299,11 @@ async def test_a_parked_job_is_small(jobs):
 
 async def test_a_document_job_goes_on_without_its_images(jobs):
     """They are deleted when it is parked, and their fingerprints are kept for the verdict."""
-    refused = DocumentResult(vendor_name="later", outcome=Outcome.FAILED, image_failures={Side.FRONT: 438})
+    refused = DocumentResult(
+        vendor_name="later",
+        outcome=Outcome.FAILED,
+        findings=(Finding(code=FindingCode.IMAGE_UNREADABLE, side=Side.FRONT),),
+    )
     async with jobs() as running:
         vendor = put_in_place(running, ProoferKind.DOCUMENT, Later(pending(), refused))
         images = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}

@@ -30,7 +30,7 @@ from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import LoadedProofer
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryJob
-from proofing.testing.vendor_fakes import FakeVendor
+from proofing.testing.vendor_fakes import FakeVendor, make_process
 
 YES = ResolutionResult(vendor_name="acme", outcome=Outcome.PASSED, transaction_id="t-1")
 CANARY = Canary()
@@ -78,11 +78,11 @@ def loaded_of(proofer, **changes):
     values = {
         "name": "acme",
         "kind": ProoferKind.RESOLUTION,
-        "make": lambda _settings: proofer,
+        "make": lambda *_: proofer,
         "attributes": frozenset({"first_name"}),
         "hosts": lambda _settings: frozenset({"vendor.example"}),
     }
-    return LoadedProofer("acme", ProoferDescriptor(**{**values, **changes}), None)
+    return LoadedProofer("acme", ProoferDescriptor(**{**values, **changes}), None, make_process)
 
 
 @pytest.fixture
@@ -447,7 +447,7 @@ async def test_a_proofer_that_cannot_be_made_notes_no_intent(begin):
     """Nothing was asked, so the job may be run again by a sound process."""
     run = begin()
     with pytest.raises(PluginError):
-        await run.ask(loaded_of(None, make=lambda _settings: _raise(ValueError())), REQUEST, step="s")
+        await run.ask(loaded_of(None, make=lambda *_: _raise(ValueError())), REQUEST, step="s")
     assert run.job.intents == []
 
 

@@ -24,6 +24,7 @@ from proofing.jobs.kinds import job_type
 from proofing.jobs.start_marks import start_mark
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryJob
+from proofing_devtools.capture import DEVICE
 
 CANARY = Canary(seed=77)
 #: One that the mock vendor passes.
@@ -57,7 +58,7 @@ def lines():
 async def message_of(runtime, arguments=None, *, kind=JobKind.RESOLUTION, **changes):
     """Return a sealed job for *arguments*, begun in the result store."""
     runner = runtime.runner
-    arguments = arguments or PIIArguments(applicant=PERSON, device_session_id="pass", request_ip="192.0.2.1")
+    arguments = arguments or PIIArguments(applicant=PERSON, **DEVICE)
     result_id = changes.pop("result_id", "8a0f5b3e-8c1c-4b8e-9d3a-0c5f2b7e4a11")
     message = JobMessage(result_id=result_id, kind=kind, owner="owner-1", encrypted_arguments=b"")
     sealed = await runner._sealer.seal(arguments.to_bytes(), arguments_context(message))
@@ -137,7 +138,7 @@ class Answers:
 def put_in_place(running, kind, work):
     """Put a proofer into the place of the mock."""
     descriptor = ProoferDescriptor(
-        name="mock", kind=kind, make=lambda _settings: Answers(work), maturity=Maturity.MOCK
+        name="mock", kind=kind, make=lambda *_: Answers(work), maturity=Maturity.MOCK
     )
     loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
     loaded.descriptor = descriptor

@@ -15,7 +15,18 @@ from proofing.base.errors import (
     QueueUnavailableError,
     VendorError,
 )
-from proofing.contracts.continuation import Again, Due, Event, EventKind, Expired, Leave, Received, Returned
+from proofing.contracts.continuation import (
+    Again,
+    Answered,
+    Due,
+    Event,
+    EventKind,
+    Exchange,
+    Expired,
+    Leave,
+    Received,
+    Returned,
+)
 from proofing.contracts.queues import MAX_NOTES, Wake
 from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import ProoferKind
@@ -127,7 +138,8 @@ async def test_a_person_is_sent_out_and_comes_back(jobs):
         assert seconds == pytest.approx(HOUR.total_seconds(), abs=5)
         record = await status(running, result_id)
         assert record.needs_person
-        assert await running.service.vendor_page(record) == LEAVE
+        page = await running.service.vendor_page(record)
+        assert (page.then, page.question_id) == (LEAVE, vendor.question_id)
         (context,) = vendor.contexts
         assert context.return_url == f"http://localhost:8000/return/{vendor.question_id}"
         assert await events_of(running).returned(vendor.question_id) == result_id
@@ -411,6 +423,69 @@ async def test_a_webhook_that_breaks_its_contract_is_a_broken_plugin(jobs, answe
     assert raised.value.__cause__ is None
 
 
+# Wallets
+
+
+WALLET = Exchange(
+    requests={"openid4vp-v1-signed": {"request": "e30"}, "org-iso-mdoc": {"deviceRequest": "AA"}},
+    leave=LEAVE,
+    served=b"signed",
+)
+ALL = frozenset({Again, Exchange, Leave})
+
+
+async def test_a_wallet_answers(jobs):
+    """What it posted is given to the adapter as it came; the page waits from then on."""
+    body = b'\x00\xff{"vp_token": 1}'
+    async with jobs() as running:
+        vendor = put_in_place(
+            running, PHONE, Asked(pending(then=WALLET), pending(then=WALLET), YES[PHONE]), continues=ALL
+        )
+        result_id = await submit(running)
+        assert await running.drain() == []
+        events = events_of(running)
+        page = await running.service.vendor_page(await status(running, result_id))
+        assert (page.then, page.question_id) == (WALLET, vendor.question_id)
+        assert await events.served(vendor.question_id) == WALLET
+        assert events.is_of(vendor.question_id, result_id)
+        assert not events.is_of(vendor.question_id, str(uuid.uuid4()))
+        assert await events.answered(vendor.question_id, b"nonsense") is Wake.KEPT
+        assert not (await status(running, result_id)).needs_person
+        assert await events.served(vendor.question_id) is None
+        assert await running.drain() == []
+        assert (await status(running, result_id)).needs_person
+        assert await events.answered(vendor.question_id, body) is Wake.KEPT
+        (ended,) = await running.drain()
+        assert ended.is_success
+        assert vendor.reasons == [Answered(b"nonsense"), Answered(body)]
+        assert await events.answered(vendor.question_id, body) is Wake.GONE
+        assert await events.answered("A" * 48, body) is None
+        assert await events.served(vendor.question_id) is None
+    assert vendor.contexts[0].answer_url == f"http://localhost:8000/answers/{vendor.question_id}"
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        Exchange(requests={}),
+        Exchange(requests={"p": object()}),
+        Exchange(requests={"p": "x" * 70_000}),
+        Exchange(requests={"p": {}}, leave=Leave("http://vendor.example/")),
+        Exchange(requests={"p": {}}, leave="https://vendor.example/"),
+        Exchange(requests={"p": {}}, served="text"),
+        Exchange(requests={"p": {}}, served=b"x" * 70_000),
+        Exchange(requests={"p": {}}, served_type="text/html\r\nx: y"),
+    ],
+)
+async def test_an_unsound_exchange_is_a_broken_plugin(jobs, exchange):
+    """Nothing of it is shown."""
+    async with jobs() as running:
+        put_in_place(running, PHONE, Asked(pending(then=exchange)), continues=ALL)
+        await submit(running)
+        (record,) = await running.drain()
+    assert record.end_state is EndState.PLUGIN_ERROR
+
+
 # What is kept, and for whom
 
 
@@ -544,7 +619,7 @@ async def test_only_the_question_of_an_event_is_resumed(jobs):
 
 
 async def test_a_vendor_that_is_down_is_asked_more_and_more_rarely(jobs):
-    """The link stays on the page meanwhile."""
+    """Nobody who is back is sent there meanwhile: what is missing the vendor alone knows."""
     async with jobs() as running:
         gone = VendorError(Cause.UNREACHABLE, "away")
         vendor, result_id = await park(running, away(), gone, gone, gone, YES[PHONE])
@@ -556,7 +631,7 @@ async def test_a_vendor_that_is_down_is_asked_more_and_more_rarely(jobs):
             assert await drain_again(running) == []
             waits.append(running.queue.parked[0][1])
         assert waits == pytest.approx([5, 10, 20], abs=1)
-        assert (await status(running, result_id)).needs_person
+        assert not (await status(running, result_id)).needs_person
         (ended,) = await drain_again(running)
     assert ended.is_success
 

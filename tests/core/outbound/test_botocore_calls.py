@@ -36,7 +36,7 @@ def context_of(vendor, name, **options):
     descriptor = ProoferDescriptor(
         name="acme",
         kind=ProoferKind.RESOLUTION,
-        make=lambda _settings: None,
+        make=lambda *_: None,
         hosts=lambda _settings: frozenset({HOST.format(service=name)}),
     )
     return make_context(vendor, descriptor, **options)

@@ -28,7 +28,7 @@ async def session_of():
         transports[-1].prepare(None)
         values = {"vendor_name": "acme", "timeout_seconds": 5.0, **options}
         policy = OutboundPolicy(hosts=frozenset(hosts), **values)
-        return ClientTwins(OutboundClient(transports[-1], policy, deadline=deadline), "acme").http
+        return ClientTwins(OutboundClient(transports[-1], policy, deadline=deadline), None, "acme").http
 
     yield make
     for transport in transports:

@@ -1,6 +1,7 @@
 """Plugins as tiny distributions on the path: found, refused, isolated, and their sections read."""
 
 import logging
+import re
 import sys
 import textwrap
 
@@ -13,6 +14,7 @@ from proofing.contracts.results import ProoferKind
 from proofing.registry.plugins import PluginManager, find_installed, secret_reader
 from proofing.registry.proofers import missing_library
 from proofing.settings import read_layers
+from proofing.testing.vendor_fakes import make_process
 
 HEAD = """
 from pydantic import SecretStr
@@ -27,7 +29,20 @@ class Proofer:
 
 @hookimpl
 def proofing_proofers():
-    return [ProoferDescriptor(name="{name}", kind=ProoferKind.RESOLUTION, make=lambda settings: Proofer())]
+    return [ProoferDescriptor(name="{name}", kind=ProoferKind.RESOLUTION, make=lambda *_: Proofer())]
+"""
+SHAPED = """
+class Proofer:
+    {methods}
+
+def make(settings, process):
+    proofer = Proofer()
+    proofer.environment = process.environment
+    return proofer
+
+@hookimpl
+def proofing_proofers():
+    return [ProoferDescriptor(name="x", kind=ProoferKind.DOCUMENT, make=make)]
 """
 CONTEXT = BackendContext(
     environment="test", role="cli", public_url="http://localhost", secret=lambda label: b"\x00" * 32
@@ -81,6 +96,9 @@ def test_a_plugin_is_found_loaded_and_reported(install):
     assert (report.distribution, report.version, report.problem) == ("dist-tiny", "1.2", None)
     assert report.offers == ("resolution tiny",)
     loaded = manager.proofers[ProoferKind.RESOLUTION, "tiny"]
+    with pytest.raises(PluginError, match="before the settings are read"):
+        _ = loaded.proofer
+    manager.process_of = lambda _plugin: make_process()
     assert loaded.proofer is loaded.proofer
     assert manager.problems() == []
 
@@ -110,6 +128,10 @@ def test_installed_is_not_enabled(install):
         (PROOFER.format(name="x").replace("ProoferKind.RESOLUTION", "'resolution'"), "must be a ProoferKind"),
         (PROOFER.format(name="x").replace("make=", "maturity='mock', make="), "must be a ProoferKind"),
         (PROOFER.format(name=""), "no name"),
+        (
+            PROOFER.format(name="x").replace("make=", "needs=frozenset({'shoe_size'}), make="),
+            "x needs unknown circumstances: shoe_size",
+        ),
         (
             PROOFER.format(name="x").replace("make=", "attributes=frozenset({'shoe_size'}), make="),
             "unknown attributes: shoe_size",
@@ -292,7 +314,7 @@ def test_proofers_that_cannot_be_asked(install, body, said):
     install(
         "odd",
         f"""
-def make(settings):
+def make(settings, process):
     {body}
 
 @hookimpl
@@ -300,18 +322,74 @@ def proofing_proofers():
     return [ProoferDescriptor(name="x", kind=ProoferKind.DOCUMENT, make=make)]
 """,
     )
-    loaded = PluginManager(["odd"]).proofers[ProoferKind.DOCUMENT, "x"]
     with pytest.raises(PluginError, match=said) as caught:
-        _ = loaded.proofer
+        _ = made_proofer("odd")
     assert "900661234" not in str(caught.value)
 
 
-def test_backend_secrets_differ_by_label_and_key():
+def made_proofer(plugin):
+    """Return what the factory of the document proofer ``x`` of *plugin* makes."""
+    manager = PluginManager([plugin])
+    manager.process_of = lambda name: make_process(environment=f"of {name}")
+    return manager.proofers[ProoferKind.DOCUMENT, "x"].proofer
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        ("proof = lambda self: 1", "proof must be proof(request, context)"),
+        ("proof = lambda self, a, b, c: 1", "proof must be proof(request, context)"),
+        ("proof = lambda self, a, b: 1; open = 7", "cannot be asked: open is not a method"),
+        ("proof = lambda self, a, b: 1; open = lambda self: 1", "open must be open(context)"),
+        ("proof = lambda self, a, b: 1; close = lambda self, a: 1", "close must be close()"),
+        ("proof = lambda self, a, b: 1; check = lambda self, *, a: 1", "check must be check(context)"),
+        (
+            "proof = lambda self, a, b: 1; resume = lambda self, a: 1",
+            "resume must be resume(request, pending",
+        ),
+    ],
+)
+def test_proofers_of_a_wrong_shape(install, methods, said):
+    """A method that could not be called is reported in a sentence when the proofer is made."""
+    install("bent", SHAPED.format(methods=methods))
+    with pytest.raises(PluginError, match=re.escape(said)):
+        made_proofer("bent")
+
+
+@pytest.mark.parametrize(
+    "methods",
+    [
+        "proof = print",
+        "def proof(self, request, context, extra=None): ...",
+        "proof = lambda self, *all: 1; open = lambda self, context: 1; close = lambda self: 1",
+        "def proof(self, a, b): ...\n    async def check(self, context): ...",
+    ],
+)
+def test_proofers_of_the_right_shape(install, methods):
+    """Optional methods may be there or not, and take more than they must."""
+    install("fine", SHAPED.format(methods=methods))
+    assert made_proofer("fine").environment == "of fine"
+
+
+@pytest.mark.parametrize("arguments", ["", "settings", "settings, context, more"])
+@pytest.mark.parametrize("kind", ["proofer", "backend"])
+def test_factories_take_two_arguments(install, kind, arguments):
+    """One that takes others is left out with a sentence, before anything is made."""
+    text = PROOFER.format(name="x") if kind == "proofer" else BACKENDS.format(name="x", ok=True)
+    made = re.sub(r"make=lambda [^:]*:", f"make=lambda {arguments}:", text)
+    assert made != text
+    install("odd", made)
+    (problem,) = PluginManager(["odd"]).problems()
+    assert "x: make must take two arguments" in problem.rule
+
+
+def test_derived_secrets_differ_by_label_user_and_key():
     """Each label has bytes of its own, the same each time."""
-    read = secret_reader(lambda: b"\x01" * 32)
+    read = secret_reader(lambda: b"\x01" * 32, "backend")
     assert read("a") == read("a") != read("b")
+    assert secret_reader(lambda: b"\x01" * 32, "proofer/acme")("a") != read("a")
     assert len(read("a")) == 32
-    assert secret_reader(lambda: b"\x02" * 32)("a") != read("a")
+    assert secret_reader(lambda: b"\x02" * 32, "backend")("a") != read("a")
 
 
 def test_plugins_that_were_found_before_are_not_looked_for_again(install):

@@ -12,6 +12,7 @@ from proofing.contracts.results import ProoferKind
 from proofing.registry.plugins import LoadedProofer
 from proofing.routing.router import Router, bucket, vendor_problems
 from proofing.settings import Settings
+from proofing.testing.vendor_fakes import make_process
 
 KEYS = {"session_encryption_key": "00" * 32, "hmac_fingerprinter_key": "11" * 32}
 
@@ -23,9 +24,12 @@ def router_of(*names, maturity=Maturity.VERIFIED, **values):
         for name in ("mock", *names):
             grade = Maturity.MOCK if name == "mock" else maturity
             descriptor = ProoferDescriptor(
-                name=name, kind=kind, make=lambda _settings: SimpleNamespace(proof=print), maturity=grade
+                name=name,
+                kind=kind,
+                make=lambda *_: SimpleNamespace(proof=print),
+                maturity=grade,
             )
-            found[kind, name] = LoadedProofer("p", descriptor, None)
+            found[kind, name] = LoadedProofer("p", descriptor, None, make_process)
     plugins = SimpleNamespace(proofers=found)
     settings = Settings.model_validate({**KEYS, **values})
     return Router(plugins, SimpleNamespace(current=settings)), settings, plugins

@@ -6,23 +6,22 @@ from datetime import UTC, datetime
 import pytest
 
 from proofing.base.errors import Cause, VendorError
-from proofing.contracts.applicant import LICENSE_TYPES, Applicant
+from proofing.contracts.applicant import LICENSE_TYPES, Applicant, DocumentType
 from proofing.contracts.images import Side
 from proofing.contracts.results import (
-    Alert,
+    Assurance,
     Check,
-    Classification,
-    DocAuthResult,
     DocumentResult,
-    ImageMetrics,
+    Finding,
+    FindingCode,
+    Match,
     Outcome,
+    SelfieCheck,
     StateIDResult,
 )
-from proofing.rules.document_errors import ALERTS, IMAGE_FAILURES, ErrorCode, Part
+from proofing.rules.document_errors import CHECKS, OUTWEIGHED, QUALITY, REFUSALS, ErrorCode
 from proofing.rules.documents import (
-    SelfieStatus,
     failed_before,
-    has_barcode_attention,
     judge_document,
     judge_with_state_id,
     missing_sides,
@@ -41,7 +40,6 @@ LICENSE = Applicant(
     state_id_number="1111111111111",
     state_id_jurisdiction="ND",
     state_id_expiration="2099-12-31",
-    document_type_received="drivers_license",
 )
 PASSPORT = Applicant(
     first_name="FAKEY",
@@ -49,27 +47,37 @@ PASSPORT = Applicant(
     dob="1938-10-06",
     mrz="P<USA",
     issuing_country_code="USA",
-    document_type_received="passport",
 )
 MARKS = {Side.FRONT: "f", Side.BACK: "b"}
 WITH_SELFIE = {**MARKS, Side.SELFIE: "s"}
 BOTH = {Side.FRONT, Side.BACK}
-FAILED, ATTENTION = DocAuthResult.FAILED, DocAuthResult.ATTENTION
 
 
 def answer(**replaced):
     """Return a vendor's answer on a good license with some of it replaced."""
-    return replace(DocumentResult(vendor_name="v", outcome=Outcome.PASSED, applicant=LICENSE), **replaced)
+    good = DocumentResult(
+        vendor_name="v",
+        outcome=Outcome.PASSED,
+        assurance=Assurance.AUTHENTICATED,
+        document_type=DocumentType.DRIVERS_LICENSE,
+        applicant=LICENSE,
+    )
+    return replace(good, **replaced)
 
 
-def refusal(**replaced):
-    """Return an answer that says no."""
-    return answer(outcome=Outcome.FAILED, doc_auth_result=FAILED, **replaced)
+def passport(**replaced):
+    """Return a vendor's answer on a good passport with some of it replaced."""
+    return answer(**{"document_type": DocumentType.PASSPORT, "applicant": PASSPORT, **replaced})
 
 
-def alerts(*names, result=FAILED):
-    """Return failed alerts of these names."""
-    return tuple(Alert(name=name, result=result) for name in names)
+def refusal(*findings, **replaced):
+    """Return an answer that says no, and why."""
+    return answer(outcome=Outcome.FAILED, findings=findings, **replaced)
+
+
+def found(code, side=None, vendor_code=None):
+    """Return a finding."""
+    return Finding(code=FindingCode(code), side=side, vendor_code=vendor_code)
 
 
 def judge(result, marks=None, **arguments):
@@ -81,7 +89,7 @@ def test_a_good_document_passes():
     """Nothing is wrong anywhere."""
     verdict = judge(answer())
     assert verdict.passed
-    assert verdict.doc_auth_success
+    assert verdict.applicant == replace(LICENSE, document_type_received="drivers_license")
     assert not verdict.reasons
     assert not verdict.fields
     assert not verdict.failed_fingerprints
@@ -122,146 +130,116 @@ def test_an_image_that_failed_before_is_named():
     assert failed_before(MARKS, {}) == {}
 
 
-@pytest.mark.parametrize(("name", "code", "part"), [(name, *entry) for name, entry in ALERTS.items()])
-def test_each_alert_has_its_class_and_side(name, code, part):
-    """One alert: its class, at its side, with tips, and that image is remembered."""
-    verdict = judge(refusal(failed_alerts=alerts(name)))
-    sides = {Part.FRONT: {Side.FRONT}, Part.BACK: {Side.BACK}, Part.WHOLE: BOTH}[part]
+def test_every_finding_has_its_place():
+    """A finding is a refused image, a bad one, an unsupported document, a failed check, or has no word."""
+    alone = {FindingCode.UNSUPPORTED_DOCUMENT, FindingCode.OTHER}
+    groups = (REFUSALS.keys(), QUALITY.keys(), CHECKS.keys(), alone)
+    assert sorted(code for group in groups for code in group) == sorted(FindingCode)
+
+
+@pytest.mark.parametrize("side", [Side.FRONT, Side.BACK, None])
+@pytest.mark.parametrize(("finding", "code"), CHECKS.items())
+def test_each_failed_check_has_its_class_and_side(finding, code, side):
+    """One finding: its class, at its side, with tips, and that image is remembered."""
+    verdict = judge(refusal(found(finding, side)))
+    sides = {side} if side else BOTH
     assert verdict.reasons == (code,)
     assert verdict.fields == dict.fromkeys(sides, code)
     assert verdict.failed_fingerprints == {side: MARKS[side] for side in sides}
     assert verdict.tips
-    assert not verdict.doc_auth_success
 
 
 @pytest.mark.parametrize(
-    ("names", "code", "sides"),
+    ("findings", "code", "sides"),
     [
-        (("2D Barcode Content", "2D Barcode Read"), "multiple_back_id_failures", {Side.BACK}),
-        (("Photo Printing", "Visible Photo Characteristics"), "visible_photo_check", {Side.FRONT}),
-        (("Birth Date Crosscheck", "Birth Date Valid"), "birth_date_checks", BOTH),
-        (("Photo Printing", "2D Barcode Content"), "general_error", BOTH),
-        (("Full Name Crosscheck", "Sex Crosscheck"), "general_error", BOTH),
-        (("Full Name Crosscheck", "2D Barcode Content"), "general_error", BOTH),
+        (
+            [("barcode_content", Side.BACK), ("barcode_unreadable", Side.BACK)],
+            "multiple_back_id_failures",
+            {Side.BACK},
+        ),
+        ([("portrait", Side.FRONT), ("sex", Side.FRONT)], "multiple_front_id_failures", {Side.FRONT}),
+        ([("portrait", Side.FRONT), ("portrait", Side.FRONT)], "visible_photo_check", {Side.FRONT}),
+        ([("birth_date", None), ("birth_date", None)], "birth_date_checks", BOTH),
+        ([("portrait", Side.FRONT), ("barcode_content", Side.BACK)], "general_error", BOTH),
+        ([("name", None), ("sex", None)], "general_error", BOTH),
+        ([("name", None), ("barcode_content", Side.BACK)], "general_error", BOTH),
     ],
 )
-def test_several_alerts(names, code, sides):
+def test_several_failed_checks(findings, code, sides):
     """One class stays itself; several of one side, or of several sides, come to one word."""
-    verdict = judge(refusal(failed_alerts=alerts(*names)))
+    verdict = judge(refusal(*(found(*finding) for finding in findings)))
     assert verdict.reasons == (code,)
     assert set(verdict.fields) == sides
 
 
-def test_several_fronts(monkeypatch):
-    """Several classes of the front have a word of their own (the table has one class today)."""
-    table = {**ALERTS, "Extra": (ErrorCode.SEX, Part.FRONT)}
-    monkeypatch.setattr("proofing.rules.documents.ALERTS", table)
-    verdict = judge(refusal(failed_alerts=alerts("Photo Printing", "Extra")))
-    assert verdict.reasons == ("multiple_front_id_failures",)
-    assert set(verdict.fields) == {Side.FRONT}
-
-
-def test_unknown_alerts_are_named_and_not_counted():
-    """They go to the log; alone they explain nothing."""
-    verdict = judge(refusal(failed_alerts=alerts("Photo Printing", "Moon Phase")))
+def test_what_has_no_word_explains_nothing():
+    """With a known finding it does not count, and alone it is a failure without a class."""
+    verdict = judge(refusal(found("portrait", Side.FRONT), found("other", None, "Moon Phase")))
     assert verdict.reasons == ("visible_photo_check",)
-    assert verdict.unknown_alerts == ("Moon Phase",)
-    verdict = judge(refusal(failed_alerts=alerts("Moon Phase")))
+    assert not verdict.is_unexplained
+    verdict = judge(refusal(found("other", None, "Moon Phase")))
     assert verdict.reasons == ("general_error",)
     assert verdict.is_unexplained
     assert verdict.failed_fingerprints == MARKS
     assert verdict.tips
 
 
-def test_alerts_that_passed_do_not_count():
-    """A list of failed alerts may hold one whose result is passed."""
-    verdict = judge(refusal(failed_alerts=alerts("Photo Printing", result=DocAuthResult.PASSED)))
+def test_a_no_without_findings_is_unexplained():
+    """It fails anyway."""
+    verdict = judge(refusal())
+    assert verdict.outcome is Outcome.FAILED
+    assert verdict.reasons == ("general_error",)
     assert verdict.is_unexplained
 
 
 @pytest.mark.parametrize(
-    ("metrics", "code", "sides"),
+    ("findings", "code", "sides"),
     [
-        ({Side.BACK: ImageMetrics(horizontal_resolution=289)}, "dpi_low", {Side.BACK}),
-        ({Side.FRONT: ImageMetrics(vertical_resolution=100, sharpness=1, glare=1)}, "dpi_low", {Side.FRONT}),
+        ([("low_resolution", Side.BACK)], "dpi_low", {Side.BACK}),
         (
-            {
-                Side.FRONT: ImageMetrics(horizontal_resolution=1),
-                Side.BACK: ImageMetrics(vertical_resolution=1),
-            },
-            "dpi_low_both_sides",
-            BOTH,
+            [("glare", Side.FRONT), ("blur", Side.FRONT), ("low_resolution", Side.FRONT)],
+            "dpi_low",
+            {Side.FRONT},
         ),
-        ({Side.FRONT: ImageMetrics(sharpness=39, glare=1)}, "sharp_low", {Side.FRONT}),
-        (
-            {Side.FRONT: ImageMetrics(sharpness=39), Side.BACK: ImageMetrics(sharpness=0)},
-            "sharp_low_both_sides",
-            BOTH,
-        ),
-        ({Side.BACK: ImageMetrics(glare=39)}, "glare_low", {Side.BACK}),
-        (
-            {Side.FRONT: ImageMetrics(glare=39), Side.BACK: ImageMetrics(glare=2)},
-            "glare_low_both_sides",
-            BOTH,
-        ),
-        (
-            {Side.FRONT: ImageMetrics(glare=1), Side.BACK: ImageMetrics(sharpness=1)},
-            "sharp_low",
-            {Side.BACK},
-        ),
+        ([("low_resolution", Side.FRONT), ("low_resolution", Side.BACK)], "dpi_low_both_sides", BOTH),
+        ([("low_resolution", None)], "dpi_low_both_sides", BOTH),
+        ([("glare", Side.FRONT), ("blur", Side.FRONT)], "sharp_low", {Side.FRONT}),
+        ([("blur", Side.FRONT), ("blur", Side.BACK)], "sharp_low_both_sides", BOTH),
+        ([("glare", Side.BACK)], "glare_low", {Side.BACK}),
+        ([("glare", Side.FRONT), ("glare", Side.BACK)], "glare_low_both_sides", BOTH),
+        ([("glare", Side.FRONT), ("blur", Side.BACK)], "sharp_low", {Side.BACK}),
     ],
 )
-def test_metrics_come_before_alerts_and_without_tips(metrics, code, sides):
-    """Resolution before sharpness before glare; at the limit is good enough."""
-    verdict = judge(refusal(image_metrics=metrics, failed_alerts=alerts("Photo Printing")))
+def test_bad_images_come_before_failed_checks_and_without_tips(findings, code, sides):
+    """Resolution before blur before glare."""
+    verdict = judge(refusal(found("portrait", Side.FRONT), *(found(*finding) for finding in findings)))
     assert verdict.reasons == (code,)
     assert set(verdict.fields) == sides
     assert set(verdict.failed_fingerprints) == sides
     assert not verdict.tips
 
 
-def test_metrics_at_their_limits_are_good_enough():
-    """The limits are inclusive, a selfie has none, and a vendor's yes outweighs them."""
-    limits = ImageMetrics(horizontal_resolution=290, vertical_resolution=290, sharpness=40, glare=40)
-    bad = ImageMetrics(horizontal_resolution=1)
-    verdict = judge(refusal(image_metrics={Side.FRONT: limits, Side.SELFIE: bad}))
-    assert verdict.reasons == ("general_error",)
-    assert judge(answer(image_metrics={Side.FRONT: bad})).passed
+@pytest.mark.parametrize("code", QUALITY)
+def test_the_quality_of_a_selfie_says_nothing_of_the_document(code):
+    """That is the comparison's to say."""
+    assert judge(refusal(found(code, Side.SELFIE))).reasons == ("general_error",)
 
 
-@pytest.mark.parametrize(
-    ("classification", "supported"),
-    [
-        (Classification(), True),
-        (
-            Classification(class_name="Drivers License", issuer_type="State or Province", country_code="USA"),
-            True,
-        ),
-        (Classification(class_name="Identification Card", country_code="PRI"), True),
-        (Classification(class_name="passport card", issuer_type="Country", country_code="gu"), True),
-        (Classification(class_name="Unknown", issuer_type="Unknown"), True),
-        (Classification(class_name="Tribal Identification"), False),
-        (Classification(issuer_type="Company"), False),
-        (Classification(class_name="Drivers License", country_code="CAN"), False),
-    ],
-)
-def test_unsupported_documents_come_first(classification, supported):
-    """Class, issuer and country, before metrics; also against the vendor's yes."""
-    facts = {
-        "classification": {Side.FRONT: classification},
-        "image_metrics": {Side.BACK: ImageMetrics(horizontal_resolution=1)},
-    }
-    verdict = judge(refusal(**facts))
-    assert verdict.reasons == (("dpi_low",) if supported else ("doc_type_check",))
-    assert verdict.doc_type_supported is supported
-    assert judge(answer(**facts)).passed is supported
+def test_unsupported_documents_come_first():
+    """At the side that shows it, before bad images, and also against the vendor's yes."""
+    findings = (found("low_resolution", Side.BACK), found("unsupported_document", Side.FRONT))
+    for result in (refusal(*findings), answer(findings=findings)):
+        verdict = judge(result)
+        assert verdict.outcome is Outcome.FAILED
+        assert verdict.reasons == ("doc_type_check",)
+        assert verdict.fields == {Side.FRONT: "doc_type_check"}
+    assert judge(refusal(found("unsupported_document"))).fields == dict.fromkeys(BOTH, "doc_type_check")
 
 
-@pytest.mark.parametrize("status", [*IMAGE_FAILURES, 499])
-def test_a_refused_image_is_named(status):
-    """The vendor's status has its class, at its side, without tips, before all others."""
-    verdict = judge(answer(image_failures={Side.BACK: status}, failed_alerts=alerts("Photo Printing")))
-    code = IMAGE_FAILURES.get(status, ErrorCode.IMAGE_LOAD)
+@pytest.mark.parametrize(("finding", "code"), REFUSALS.items())
+def test_a_refused_image_is_named(finding, code):
+    """It has its class, at its side, without tips, before all others, also against the vendor's yes."""
+    verdict = judge(answer(findings=(found("portrait", Side.FRONT), found(finding, Side.BACK))))
     assert verdict.fields == {Side.BACK: code}
     assert verdict.failed_fingerprints == {Side.BACK: "b"}
     assert not verdict.tips
@@ -270,37 +248,32 @@ def test_a_refused_image_is_named(status):
 
 def test_two_pictures_refused_alike_have_one_reason():
     """Each side has its code, and the page one sentence."""
-    verdict = judge(answer(image_failures={Side.FRONT: 438, Side.BACK: 438}))
-    assert verdict.fields == dict.fromkeys((Side.FRONT, Side.BACK), IMAGE_FAILURES[438])
-    assert verdict.reasons == (IMAGE_FAILURES[438],)
+    verdict = judge(answer(findings=(found("image_size", Side.FRONT), found("image_size", Side.BACK))))
+    assert verdict.fields == dict.fromkeys((Side.FRONT, Side.BACK), ErrorCode.IMAGE_SIZE)
+    assert verdict.reasons == (ErrorCode.IMAGE_SIZE,)
 
 
-@pytest.mark.parametrize(
-    ("doc_auth_result", "outcome", "passed"),
-    [
-        (result, outcome, result is DocAuthResult.PASSED and outcome is Outcome.PASSED)
-        for result in DocAuthResult
-        for outcome in (Outcome.PASSED, Outcome.FAILED)
-    ],
-)
-def test_both_verdicts_of_the_vendor_must_be_yes(doc_auth_result, outcome, passed):
-    """Transaction and images."""
-    verdict = judge(answer(doc_auth_result=doc_auth_result, outcome=outcome))
-    assert verdict.passed is passed
-    assert verdict.reasons == (() if passed else ("general_error",))
+@pytest.mark.parametrize("code", FindingCode)
+@pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.FAILED])
+def test_a_yes_outweighs_bad_images_and_no_failed_check(code, outcome):
+    """Any other finding makes a no of it, and a no stays a no."""
+    verdict = judge(answer(outcome=outcome, findings=(found(code, Side.FRONT),)))
+    assert verdict.passed is (outcome is Outcome.PASSED and code in OUTWEIGHED)
+    assert bool(verdict.failed_fingerprints) is not verdict.passed
 
 
 @pytest.mark.parametrize(
     "amiss",
     [
         {},
-        {"doc_auth_result": DocAuthResult.FAILED, "failed_alerts": alerts("Photo Printing")},
-        {"doc_auth_result": ATTENTION, "failed_alerts": alerts("2D Barcode Read", result=ATTENTION)},
-        {"image_failures": {Side.BACK: 438}},
-        {"classification": {Side.FRONT: Classification(country_code="CAN")}},
+        {"findings": (found("portrait", Side.FRONT),)},
+        {"findings": (found("barcode_unreadable", Side.BACK),)},
+        {"findings": (found("image_unreadable", Side.BACK),)},
+        {"findings": (found("unsupported_document", Side.FRONT),)},
         {"applicant": replace(LICENSE, dob="2020-01-01")},
         {"applicant": None},
-        {"selfie_checked": True, "selfie_error": "Liveness: NotLive"},
+        {"selfie": SelfieCheck.NOT_LIVE},
+        {"document_type": None},
     ],
 )
 def test_a_review_is_neither_yes_nor_no(amiss):
@@ -315,84 +288,68 @@ def test_a_review_is_neither_yes_nor_no(amiss):
     assert verdict.applicant is None
 
 
-@pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.FAILED])
-def test_an_unreadable_barcode_alone_asks_for_confirmation(outcome):
+def test_an_unreadable_barcode_alone_asks_for_confirmation():
     """It passes, and the person confirms what was read."""
-    result = answer(
-        outcome=outcome,
-        doc_auth_result=ATTENTION,
-        failed_alerts=alerts("2D Barcode Read", result=ATTENTION),
-    )
-    assert has_barcode_attention(result)
+    result = answer(findings=(found("barcode_unreadable", Side.BACK),))
     verdict = judge(result)
     assert verdict.passed
     assert verdict.needs_confirmation
-    assert verdict.doc_auth_success
     assert not judge(replace(result, applicant=None)).needs_confirmation
+    assert judge(replace(result, findings=(*result.findings, found("glare", Side.FRONT)))).needs_confirmation
 
 
 @pytest.mark.parametrize(
-    "replaced",
+    "further",
     [
-        {"failed_alerts": ()},
-        {"failed_alerts": alerts("2D Barcode Read", result=FAILED)},
-        {"failed_alerts": alerts("2D Barcode Read", "Photo Printing", result=ATTENTION)},
-        {"failed_alerts": alerts("Photo Printing", result=ATTENTION)},
-        {"doc_auth_result": DocAuthResult.CAUTION},
-        {"image_failures": {Side.BACK: 438}},
-        {"classification": {Side.FRONT: Classification(country_code="CAN")}},
+        {"outcome": Outcome.FAILED},
+        {"findings": ("portrait",)},
+        {"findings": ("image_unreadable",)},
+        {"findings": ("unsupported_document",)},
+        {"findings": ("other",)},
     ],
 )
-def test_other_attention_is_a_failure(replaced):
-    """Attention with anything else amiss."""
-    result = answer(doc_auth_result=ATTENTION, failed_alerts=alerts("2D Barcode Read", result=ATTENTION))
-    verdict = judge(replace(result, **replaced))
+def test_an_unreadable_barcode_with_anything_else_is_a_failure(further):
+    """A vendor's no, or anything else amiss."""
+    codes = ("barcode_unreadable", *further.pop("findings", ()))
+    verdict = judge(answer(findings=tuple(found(code, Side.BACK) for code in codes), **further))
     assert not verdict.passed
     assert not verdict.needs_confirmation
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "fields", "live", "good"),
+    ("check", "code", "fields"),
     [
-        ("Liveness: NotLive", "selfie_not_live_or_poor_quality", {Side.SELFIE}, False, True),
-        ("Liveness: PoorQuality", "selfie_not_live_or_poor_quality", {Side.SELFIE}, True, False),
-        ("Successful. Liveness: Live", "selfie_fail", {*BOTH, Side.SELFIE}, True, True),
+        (SelfieCheck.NOT_LIVE, "selfie_not_live_or_poor_quality", {Side.SELFIE}),
+        (SelfieCheck.BAD_QUALITY, "selfie_not_live_or_poor_quality", {Side.SELFIE}),
+        (SelfieCheck.NO_MATCH, "selfie_fail", {*BOTH, Side.SELFIE}),
     ],
 )
-def test_a_failed_selfie(error, code, fields, live, good):
+def test_a_failed_selfie(check, code, fields):
     """Not live or too bad is one class; another face also marks the document."""
-    result = answer(selfie_checked=True, selfie_error=error)
+    result = answer(selfie=check)
     verdict = judge(result, WITH_SELFIE, selfie_required=True)
     assert verdict.outcome is Outcome.FAILED
     assert verdict.reasons == (code,)
     assert set(verdict.fields) == fields
     assert set(verdict.failed_fingerprints) == fields
-    assert verdict.selfie_status is SelfieStatus.FAIL
-    assert (verdict.selfie_live, verdict.selfie_quality_good) == (live, good)
-    assert verdict.doc_auth_success
     assert judge(result, WITH_SELFIE).passed
 
 
 def test_a_selfie_that_matches_or_was_not_compared():
     """Required and not compared is a failure; not required is neither here nor there."""
-    good = judge(answer(selfie_checked=True), WITH_SELFIE, selfie_required=True)
-    assert good.passed
-    assert good.selfie_status is SelfieStatus.SUCCESS
+    assert judge(answer(selfie=SelfieCheck.MATCH), WITH_SELFIE, selfie_required=True).passed
     absent = judge(answer(), WITH_SELFIE, selfie_required=True)
     assert absent.reasons == ("selfie_fail",)
-    assert absent.selfie_status is SelfieStatus.NOT_PROCESSED
-    assert judge(answer()).selfie_status is SelfieStatus.NOT_PROCESSED
+    assert judge(answer()).passed
 
 
-def test_alerts_hide_the_selfie_but_a_failed_one_is_remembered():
-    """Selfie classes come only when no alert explains; its image is to blame anyway."""
-    result = refusal(
-        failed_alerts=alerts("2D Barcode Content"), selfie_checked=True, selfie_error="Liveness: NotLive"
-    )
+def test_failed_checks_hide_the_selfie_but_a_failed_one_is_remembered():
+    """Selfie classes come only when no check explains; its image is to blame anyway."""
+    result = refusal(found("barcode_content", Side.BACK), selfie=SelfieCheck.NOT_LIVE)
     verdict = judge(result, WITH_SELFIE, selfie_required=True)
     assert verdict.reasons == ("barcode_content_check",)
     assert verdict.failed_fingerprints == {Side.BACK: "b", Side.SELFIE: "s"}
-    good = replace(result, selfie_error=None)
+    good = replace(result, selfie=SelfieCheck.MATCH)
     assert judge(good, WITH_SELFIE, selfie_required=True).failed_fingerprints == {Side.BACK: "b"}
 
 
@@ -428,21 +385,36 @@ PII_ROWS = [
     ({"first_name": "FAK\x00EY"}, "unreadable_text"),
     ({"middle_name": "\ud83d"}, "unreadable_text"),
     ({"state_id_number": "1\x07"}, "unreadable_text"),
-    ({"document_type_received": None}, "doc_type_check"),
-    ({"document_type_received": "library_card"}, "doc_type_check"),
 ]
 
 
 @pytest.mark.parametrize(("replaced", "code"), PII_ROWS)
 def test_each_required_attribute_of_a_license(replaced, code):
-    """One thing amiss has its own code and marks both sides; genuine images stay genuine."""
+    """One thing amiss has its own code and marks both sides."""
     verdict = judge(answer(applicant=replace(LICENSE, **replaced)))
     assert verdict.outcome is Outcome.FAILED
     assert verdict.reasons == (code,)
     assert verdict.details == (code,)
     assert verdict.fields == dict.fromkeys(BOTH, code)
     assert verdict.failed_fingerprints == MARKS
-    assert verdict.doc_auth_success
+
+
+@pytest.mark.parametrize("kind", [None, DocumentType.OTHER])
+def test_the_type_must_be_known_and_accepted(kind):
+    """Whatever an adapter left in the applicant."""
+    read = replace(LICENSE, document_type_received="drivers_license")
+    verdict = judge(answer(document_type=kind, applicant=read))
+    assert verdict.reasons == ("doc_type_check",)
+    assert verdict.failed_fingerprints == MARKS
+
+
+@pytest.mark.parametrize("kind", sorted(set(DocumentType) - {DocumentType.OTHER}))
+def test_the_type_is_that_of_the_answer(kind):
+    """It is written into the applicant, over whatever was there."""
+    read = (LICENSE if kind in LICENSE_TYPES else PASSPORT).merge({"document_type_received": "StateProvince"})
+    verdict = judge(answer(document_type=kind, applicant=read))
+    assert verdict.applicant.document_type_received == kind
+    assert type(verdict.applicant.document_type_received) is str
 
 
 @pytest.mark.parametrize(
@@ -491,6 +463,7 @@ def test_what_was_read_is_taken_in_its_normal_form():
         address1="1 FAKE RD",
         city="San Jose",
         uuid="u\u202e",
+        document_type_received="drivers_license",
     )
     assert judge(answer(applicant=None)).applicant is None
     assert judge(answer(applicant=replace(LICENSE, dob=None))).applicant is None
@@ -503,8 +476,8 @@ def test_the_jurisdiction_decides_the_day_of_a_birthday():
         read = replace(LICENSE, dob="2008-11-24", state_id_jurisdiction=jurisdiction)
         verdict = judge_document(answer(applicant=read), fingerprints=MARKS, now=at_six)
         assert verdict.passed is passed
-    passport = answer(applicant=replace(PASSPORT, dob="2008-11-24", state_id_jurisdiction="NY"))
-    assert judge_document(passport, fingerprints=MARKS, now=at_six).reasons == ("dob_min_age",)
+    book = passport(applicant=replace(PASSPORT, dob="2008-11-24", state_id_jurisdiction="NY"))
+    assert judge_document(book, fingerprints=MARKS, now=at_six).reasons == ("dob_min_age",)
 
 
 @pytest.mark.parametrize(("hour", "passed"), [(11, True), (12, False)])
@@ -533,7 +506,7 @@ def test_several_missing_attributes_give_one_message():
 def test_the_type_must_be_the_one_chosen():
     """A person who chose a license and shows a passport gets an error that says so."""
     assert judge(answer(), chosen_types=LICENSE_TYPES).passed
-    verdict = judge(answer(), chosen_types={"passport"})
+    verdict = judge(answer(), chosen_types={DocumentType.PASSPORT})
     assert verdict.reasons == ("doc_type_mismatch",)
 
 
@@ -544,32 +517,66 @@ def test_the_type_must_be_the_one_chosen():
         ({"mrz": None}, "mrz"),
         ({"issuing_country_code": None}, "issuing_country_code"),
         ({"passport_expiration": "2020-01-01"}, "document_expired"),
-        ({"document_type_received": "passport_card"}, None),
     ],
 )
 def test_passports_need_no_address(replaced, code):
     """They need machine-readable zone and country instead."""
-    verdict = judge(answer(applicant=replace(PASSPORT, **replaced)), {Side.PASSPORT: "p"})
+    verdict = judge(passport(applicant=replace(PASSPORT, **replaced)), {Side.PASSPORT: "p"})
     assert verdict.reasons == ((code,) if code else ())
     assert verdict.failed_fingerprints == ({Side.PASSPORT: "p"} if code else {})
 
 
-def test_alerts_of_a_license_side_on_a_passport_mark_its_page():
+def test_a_finding_at_a_license_side_of_a_passport_marks_its_page():
     """A page has no front or back."""
-    verdict = judge(refusal(failed_alerts=alerts("Photo Printing")), {Side.PASSPORT: "p"})
+    verdict = judge(refusal(found("portrait", Side.FRONT)), {Side.PASSPORT: "p"})
     assert verdict.fields == {Side.PASSPORT: "visible_photo_check"}
     assert verdict.failed_fingerprints == {Side.PASSPORT: "p"}
 
 
-def test_the_passport_check_comes_after_the_attributes():
+@pytest.mark.parametrize("check", Match)
+def test_the_passport_check_comes_after_the_attributes(check):
     """The issuer's no fails the attempt; its silence does not."""
     marks = {Side.PASSPORT: "p", Side.SELFIE: "s"}
-    passport = answer(applicant=PASSPORT, passport_check_passed=False)
-    verdict = judge(passport, marks)
-    assert verdict.reasons == ("passport_check",)
-    assert verdict.failed_fingerprints == {Side.PASSPORT: "p"}
-    assert verdict.doc_auth_success
-    assert judge(replace(passport, passport_check_passed=True), marks).passed
+    verdict = judge(passport(passport_check=check), marks)
+    if check is Match.MISMATCH:
+        assert verdict.reasons == ("passport_check",)
+        assert verdict.failed_fingerprints == {Side.PASSPORT: "p"}
+        young = passport(passport_check=check, applicant=replace(PASSPORT, dob="2020-01-01"))
+        assert judge(young, marks).reasons == ("dob_min_age",)
+    else:
+        assert verdict.passed
+
+
+@pytest.mark.parametrize("requires", Assurance)
+@pytest.mark.parametrize("assurance", Assurance)
+def test_a_document_that_was_only_read_passes_where_that_is_enough(assurance, requires):
+    """By default it does not; that comes after what was read, and before the issuer's answer."""
+    result = passport(assurance=assurance)
+    marks = {Side.PASSPORT: "p", Side.SELFIE: "s"}
+    verdict = judge(result, marks, requires=requires)
+    if (assurance, requires) == (Assurance.READ, Assurance.AUTHENTICATED):
+        assert judge(result, marks) == verdict
+        assert verdict.outcome is Outcome.FAILED
+        assert verdict.reasons == ("not_authenticated",)
+        assert verdict.failed_fingerprints == {Side.PASSPORT: "p"}
+        assert not verdict.tips
+        assert verdict.applicant is None
+        refused = replace(result, passport_check=Match.MISMATCH)
+        assert judge(refused, marks).reasons == ("not_authenticated",)
+        assert judge(replace(result, applicant=None), marks).reasons == ("multiple_pii_failures",)
+    else:
+        assert verdict.passed
+
+
+def test_an_adapter_must_say_that_it_authenticated():
+    """Silence is not enough."""
+    silent = DocumentResult(
+        vendor_name="v",
+        outcome=Outcome.PASSED,
+        document_type=DocumentType.DRIVERS_LICENSE,
+        applicant=LICENSE,
+    )
+    assert judge(silent).reasons == ("not_authenticated",)
 
 
 def test_the_state_id_check_comes_last():

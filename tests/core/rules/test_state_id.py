@@ -5,7 +5,7 @@ import pytest
 from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.results import Check, Match, Outcome, StateIDResult
-from proofing.rules.state_id import JURISDICTIONS, bypass_error, is_office_error, judge_matches
+from proofing.rules.state_id import JURISDICTIONS, OFFICE_CAUSES, bypass_error, is_office_error, judge_matches
 
 ALL = dict.fromkeys(
     (
@@ -100,14 +100,15 @@ def test_no_error_is_not_the_offices():
 def test_configured_errors_are_bypassed_on_record():
     """A bypassed error passes as skipped, and the skip's name tells; others stay."""
     failed: Check[StateIDResult] = Check(error=VendorError(Cause.SOURCE_TIMEOUT, "x", codes=("0047",)))
-    bypassed = bypass_error(failed, {"0047"})
+    bypassed = bypass_error(failed, {Cause.SOURCE_TIMEOUT})
     assert bypassed.passed
-    assert bypassed.skipped == "StateIDExceptionBypassed-0047"
-    assert bypass_error(failed, {"0001"}) is failed
+    assert bypassed.skipped == "StateIDExceptionBypassed-source_timeout"
+    assert bypass_error(failed, {Cause.SOURCE_DOWN}) is failed
+    assert bypass_error(failed, ()) is failed
     answered = Check(result=StateIDResult(vendor_name="v", outcome=Outcome.FAILED))
-    assert bypass_error(answered, {"0047"}) is answered
-    nameless: Check[StateIDResult] = Check(error=VendorError(Cause.TIMEOUT, "x"))
-    assert bypass_error(nameless, {"0047"}) is nameless
+    assert bypass_error(answered, OFFICE_CAUSES) is answered
+    late: Check[StateIDResult] = Check(error=VendorError(Cause.TIMEOUT, "x"))
+    assert bypass_error(late, OFFICE_CAUSES) is late
 
 
 def test_jurisdictions():

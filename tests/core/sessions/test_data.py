@@ -24,7 +24,7 @@ def full_session():
         partner="agency",
         version="00",
         indexed_until=2.0,
-        consented=True,
+        consented_at=1.0,
         finished_at=4.0,
         attempts=("a" * 32,),
         uploads={Side.FRONT: UPLOAD},
@@ -32,6 +32,7 @@ def full_session():
         pending=PendingJob(kind=JobKind.PHONE, result_id="r", submitted_at=1.0),
         completed=frozenset({JobKind.DOCUMENT, JobKind.RESOLUTION}),
         recent={"d": JobKind.DOCUMENT, "r": JobKind.PHONE},
+        submissions={JobKind.DOCUMENT: 2},
         problem=Problem(
             kind=JobKind.DOCUMENT,
             screen="document_failed",

@@ -290,6 +290,11 @@ def test_a_link_that_leads_nowhere_is_no_missing_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "key"),
     [
+        (
+            {"state_id_bypass_causes": ["timeout"]},
+            "state_id_bypass_causes: must be source_down or source_timeout",
+        ),
+        ({"document_requires": "seen"}, "document_requires: must be"),
         ({"trusted_proxies": ["0.0.0.0/0"]}, "trusted_proxies: must not trust every address"),
         ({"trusted_proxies": ["10.0.0.0/8", "::/0"]}, "trusted_proxies: must not trust every address"),
         ({"public_url": "http://localhost:99999"}, "public_url: must be an origin"),

@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from proofing.base.errors import Cause, CPUFailure, CPUWorkError, VendorError
+from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.http import VendorResponse
 from proofing.contracts.plugin_settings import PluginSettings
@@ -22,6 +23,8 @@ from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.results import (
     DeviceResult,
     DocumentResult,
+    Finding,
+    FindingCode,
     Match,
     Outcome,
     ProoferKind,
@@ -95,6 +98,38 @@ class Threads:
         response = context.sync.http.post(URL, json=request.applicant.reveal())
         answer = VendorResponse(response.status_code, dict(response.headers), response.content, "vendor")
         return GoodVendor().read(answer, request)
+
+
+class Signs(GoodVendor):
+    """Gets a token before its first question, in the cache; keeps the contract as well."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    async def open(self, context: Any) -> None:
+        """Get the token."""
+
+        async def make() -> tuple[str, float]:
+            with context.unbilled():
+                return self.read(await context.http.get(f"{URL}/token"), None).vendor_name, 60.0
+
+        await context.cache.get_or_make("token", make)
+        self.is_open = True
+
+    async def close(self) -> None:
+        """Drop it."""
+        self.is_open = False
+
+    async def send(self, request: Any, context: Any) -> Any:
+        assert self.is_open
+        return await super().send(request, context)
+
+
+class OpensWithoutContext(GoodVendor):
+    """Could not be opened."""
+
+    def open(self) -> None:
+        """Take nothing."""
 
 
 class Logs(GoodVendor):
@@ -214,7 +249,7 @@ class Module(ModuleType):
             ProoferDescriptor(
                 name="vendor",
                 kind=ProoferKind.RESOLUTION,
-                make=lambda _settings: self.proofer(),
+                make=lambda *_: self.proofer(),
                 attributes=frozenset({"first_name", "last_name", "ssn"}),
                 hosts=lambda _settings: frozenset({"vendor.example.test"}),
             )
@@ -256,7 +291,15 @@ async def run(monkeypatch, proofer, **replaced) -> str:
     return "\n".join(complaints)
 
 
-@pytest.mark.parametrize("proofer", [GoodVendor, Threads])
+class Defers(GoodVendor):
+    """Has a person look at what the vendor has decided."""
+
+    def result(self, passed: bool, body: Any) -> Any:
+        """Take a no for an open question."""
+        return replace(super().result(passed, body), outcome=Outcome.PASSED if passed else Outcome.REVIEW)
+
+
+@pytest.mark.parametrize("proofer", [GoodVendor, Threads, Signs])
 async def test_good_adapters_pass(monkeypatch, proofer):
     """Nothing to complain of, in any shape."""
     assert await run(monkeypatch, proofer) == ""
@@ -268,9 +311,9 @@ async def test_good_adapters_pass(monkeypatch, proofer):
         (Logs, "the logs hold ['last_name (plain)']"),
         (LogsElsewhere, "the logs hold ['ssn (plain)']"),
         (PutsIntoURL, "a URL holds ['ssn (plain)']"),
-        (Trusts, "200 with empty: read as a yes"),
+        (Trusts, "200 with empty: read as passed"),
         (Fails, "no answer: ResolutionResult"),
-        (Fails, "200 with an empty list: read as a no"),
+        (Fails, "200 with an empty list: read as failed"),
         (Stumbles, "a foreign KeyError escaped"),
         (Quotes, "a VendorError holds"),
         (Drags, "drags a ValueError along"),
@@ -278,6 +321,7 @@ async def test_good_adapters_pass(monkeypatch, proofer):
         (Invents, "SSN4 is not an attribute"),
         (Mumbles, "dict is not ResolutionResult"),
         (Strays, "no result but VendorError"),
+        (Defers, "the vendor's no is read as review"),
     ],
 )
 async def test_each_bad_adapter_is_found(monkeypatch, proofer, complaint):
@@ -294,7 +338,7 @@ async def test_a_status_may_say_no(monkeypatch):
         def read(self, response: Any, request: Any) -> Any:
             return self.result(False, {}) if response.status == 404 else super().read(response, request)
 
-    assert "status 404: read as a no" in await run(monkeypatch, NotFound)
+    assert "status 404: read as failed" in await run(monkeypatch, NotFound)
     monkeypatch.setattr(Suite, "statuses_that_say_no", frozenset({404}))
     assert await run(monkeypatch, NotFound) == ""
 
@@ -342,6 +386,7 @@ class Settings(PluginSettings):
         (Loops, RuntimeError, "no running event loop"),
         (Shouts, AssertionError, "the logs hold"),
         (Prints, AssertionError, "the settings or the proofer print"),
+        (OpensWithoutContext, AssertionError, r"open must be open\(context\)"),
     ],
 )
 async def test_making_is_watched(monkeypatch, proofer, error, complaint):
@@ -440,16 +485,29 @@ async def test_what_the_kinds_add(monkeypatch):
             outcome = Outcome.PASSED if passed else Outcome.FAILED
             return DeviceResult(vendor_name="vendor", outcome=outcome, review_status=ReviewStatus.PASS)
 
-    class Blind(GoodVendor):
+    class Reads(GoodVendor):
+        facts: ClassVar[dict[str, Any]] = {}
+
         def result(self, passed: bool, body: Any) -> Any:
-            return DocumentResult(vendor_name="vendor", outcome=Outcome.PASSED)
+            good = {"document_type": DocumentType.PASSPORT, "applicant": Applicant(first_name="ANNA")}
+            return DocumentResult(vendor_name="vendor", outcome=Outcome.PASSED, **{**good, **self.facts})
 
     device = prepare(monkeypatch, Wavers, Device, kind=ProoferKind.DEVICE)
     with pytest.raises(AssertionError):
         await device.test_review_status_and_outcome_agree()
-    document = prepare(monkeypatch, Blind, Document, kind=ProoferKind.DOCUMENT)
-    with pytest.raises(AssertionError):
-        await document.test_yes_tells_what_was_read()
+    document = prepare(monkeypatch, Reads, Document, kind=ProoferKind.DOCUMENT)
+    await document.test_yes_tells_what_was_read()
+    for wrong in (
+        {"applicant": None},
+        {"document_type": None},
+        {"document_type": DocumentType.OTHER},
+        {"findings": (Finding(code=FindingCode.OTHER, vendor_code="Moon Phase"),)},
+        {"findings": (Finding(code=FindingCode.GLARE, vendor_code="Dear Anna, try again!"),)},
+        {"findings": ("glare",)},
+    ):
+        monkeypatch.setattr(Reads, "facts", wrong)
+        with pytest.raises((AssertionError, TypeError)):
+            await document.test_yes_tells_what_was_read()
 
 
 async def test_a_suite_without_answers_says_what_is_missing(monkeypatch):
@@ -467,7 +525,7 @@ async def test_a_suite_without_answers_says_what_is_missing(monkeypatch):
 
 async def test_the_context_of_the_kit_has_real_cpu_children():
     """An adapter's function runs where it would run in a worker, and may be tested there."""
-    descriptor = ProoferDescriptor(name="v", kind=ProoferKind.DOCUMENT, make=lambda _settings: GoodVendor())
+    descriptor = ProoferDescriptor(name="v", kind=ProoferKind.DOCUMENT, make=lambda *_: GoodVendor())
     context = make_context(FakeVendor(lambda _request: httpx.Response(200)), descriptor)
     bounds = {"seconds": 60, "megabytes": 200}
     assert await context.cpu("operator:ne", b"a", "a", **bounds) is True

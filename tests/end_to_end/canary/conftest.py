@@ -97,7 +97,7 @@ def proofing_proofers():
         ProoferDescriptor(
             name="clumsy",
             kind=ProoferKind.RESOLUTION,
-            make=lambda _settings: Clumsy(MockSettings()),
+            make=lambda *_: Clumsy(MockSettings()),
             attributes=frozenset(attributes),
             timeout_seconds=lambda _settings: 2.0,
             continues=frozenset({Again}),

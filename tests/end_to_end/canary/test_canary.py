@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import subprocess
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -78,7 +78,7 @@ async def hand_in(product, people: list) -> list[str]:
 
             started.backends.queue.enqueue = altered
             person = PersonRef(reference=secrets.token_hex(16))
-            device = {**DEVICE, "device_session_id": guest.cause.device}
+            device = {"circumstances": replace(DEVICE["circumstances"], device_session_id=guest.cause.device)}
             result_id = await service.submit_applicant(
                 JobKind.RESOLUTION, person, guest.canary.applicant, **device
             )

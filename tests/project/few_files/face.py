@@ -3,13 +3,13 @@
 from proofing.plugin import Maturity, ProoferDescriptor, ProoferKind, hookimpl
 
 
-def _make_document(_settings):
+def _make_document(_settings, _process):
     from proofing_face.proofers import Document  # noqa: PLC0415 - loaded when first used
 
     return Document()
 
 
-def _make_resolution(_settings):
+def _make_resolution(_settings, _process):
     from proofing_face.proofers import Resolution  # noqa: PLC0415 - loaded when first used
 
     return Resolution()

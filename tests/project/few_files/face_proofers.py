@@ -1,6 +1,15 @@
 """Answers by what it was given, without a call."""
 
-from proofing.plugin import Applicant, DocumentResult, Outcome, ResolutionResult, Side
+from proofing.plugin import (
+    Applicant,
+    Assurance,
+    DocumentResult,
+    DocumentType,
+    Outcome,
+    ResolutionResult,
+    SelfieCheck,
+    Side,
+)
 
 _PERSON = Applicant(
     first_name="FAKEY",
@@ -13,7 +22,6 @@ _PERSON = Applicant(
     state_id_number="1111111111111",
     state_id_jurisdiction="ND",
     state_id_expiration="2099-12-31",
-    document_type_received="drivers_license",
 )
 
 
@@ -26,8 +34,10 @@ class Document:
         return DocumentResult(
             vendor_name="face:document",
             outcome=Outcome.PASSED if has_selfie else Outcome.FAILED,
+            assurance=Assurance.AUTHENTICATED,
+            document_type=DocumentType.DRIVERS_LICENSE,
             applicant=_PERSON,
-            selfie_checked=has_selfie,
+            selfie=SelfieCheck.MATCH if has_selfie else SelfieCheck.NOT_CHECKED,
         )
 
 

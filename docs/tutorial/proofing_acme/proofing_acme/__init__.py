@@ -16,7 +16,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 
-from proofing.plugin import Maturity, PluginSettings, ProoferDescriptor, ProoferKind, hookimpl
+from proofing.plugin import (
+    Maturity,
+    PluginSettings,
+    ProcessContext,
+    ProoferDescriptor,
+    ProoferKind,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from proofing_acme.resolution import AcmeResolution
@@ -30,7 +37,7 @@ class AcmeSettings(PluginSettings):
     timeout_seconds: float = Field(default=5.0, gt=0, le=30, description="for one call")
 
 
-def _make_resolution(settings: AcmeSettings) -> "AcmeResolution":
+def _make_resolution(settings: AcmeSettings, _process: ProcessContext) -> "AcmeResolution":
     from proofing_acme.resolution import AcmeResolution  # noqa: PLC0415 - loaded when first used
 
     return AcmeResolution(settings)

@@ -170,5 +170,3 @@ begin
     end if;
 end
 $$;
-
-revoke all on function proofing.wake from public;

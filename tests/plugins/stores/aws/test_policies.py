@@ -31,9 +31,11 @@ KEYS = {
         ("Decrypt", "session"),
     },
     "worker": {
+        ("GenerateDataKey", "cache"),
         ("GenerateDataKey", "parked"),
         ("GenerateDataKey", "result"),
         ("Decrypt", "args"),
+        ("Decrypt", "cache"),
         ("Decrypt", "notes"),
         ("Decrypt", "parked"),
     },

@@ -1,8 +1,12 @@
 """The mock keeps the contracts of all five kinds."""
 
+import json
 from dataclasses import replace
 from typing import ClassVar
 
+import httpx
+
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.testing.canary import Canary
@@ -28,7 +32,7 @@ class TestResolution(ResolutionProoferContract):
         return replace(request, applicant=request.applicant.merge({"ssn": "123456789"}))
 
 
-class TestAddress(PhoneProoferContract):
+class TestPhone(PhoneProoferContract):
     """The mock phone check."""
 
     plugin = "proofing_mock"
@@ -63,7 +67,7 @@ class TestDevice(DeviceProfilerContract):
 
     def question_no(self, canary: Canary) -> ProofingRequest:
         """Select a reject."""
-        return replace(self.question(canary), device_session_id="session-reject")
+        return replace(self.question(canary), circumstances=Circumstances(device_session_id="session-reject"))
 
 
 class TestDocument(DocumentProoferContract):
@@ -86,7 +90,7 @@ class TestPollingResolution(TestResolution):
     section: ClassVar = {"polling_seconds": 0}
 
 
-class TestPollingAddress(TestAddress):
+class TestPollingPhone(TestPhone):
     """The mock phone check that answers later."""
 
     proofer_name = "mock:polling"
@@ -112,3 +116,58 @@ class TestPollingDocument(TestDocument):
 
     proofer_name = "mock:polling"
     section: ClassVar = {"polling_seconds": 0}
+
+
+class HostedAnswers:
+    """The API of the vendor of `mock:hosted`, with a person who is done at once."""
+
+    plugin = "proofing_mock"
+    proofer_name = "mock:hosted"
+    calls_out = True
+    section: ClassVar = {"hosted_url": "http://127.0.0.1:8900", "hosted_api_key": "k" * 32}
+
+    def answer_yes(self, request: httpx.Request) -> httpx.Response:
+        """Approve."""
+        return self.answer(request, "approved")
+
+    def answer_no(self, request: httpx.Request) -> httpx.Response:
+        """Decline."""
+        return self.answer(request, "declined")
+
+    def answer(self, request: httpx.Request, decision: str) -> httpx.Response:
+        """Open a session, or return its state."""
+        assert request.headers["authorization"] == f"Bearer {'k' * 32}"
+        if request.method == "POST":
+            assert request.url.path == "/v1/sessions"
+            asked = json.loads(request.content)
+            assert set(asked) == {"return_url", "expires_in_seconds", "customer_reference"}
+        return httpx.Response(
+            201 if request.method == "POST" else 200,
+            json={
+                "id": "ses_1",
+                "state": "open" if request.method == "POST" else decision,
+                "url": "http://127.0.0.1:8900/verify/x",
+            },
+        )
+
+    question_no = ResolutionProoferContract.question_no
+
+
+class TestHostedResolution(HostedAnswers, ResolutionProoferContract):
+    """The mock resolution at a vendor with pages of its own."""
+
+
+class TestHostedAddress(HostedAnswers, PhoneProoferContract):
+    """The mock phone check at a vendor with pages of its own."""
+
+
+class TestHostedStateID(HostedAnswers, StateIDProoferContract):
+    """The mock licensing agency behind a vendor with pages of its own."""
+
+
+class TestHostedDevice(HostedAnswers, DeviceProfilerContract):
+    """The mock device profile of a vendor with pages of its own."""
+
+
+class TestHostedDocument(HostedAnswers, DocumentProoferContract):
+    """The mock document check at a vendor with pages of its own."""

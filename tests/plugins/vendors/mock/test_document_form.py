@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofing.contracts.images import Side
-from proofing.contracts.results import Alert, Classification, DocAuthResult, ImageMetrics, Outcome
+from proofing.contracts.results import Assurance, Match, Outcome, SelfieCheck
 from proofing_mock import standard
+from proofing_mock.assureid import Alert, Classification, DocAuthResult, ImageMetrics
 from proofing_mock.document_form import MAX_FORM_BYTES, FormError, read_form
 
 FULL = """
@@ -45,16 +46,14 @@ def test_the_whole_form():
     assert form.outcome is Outcome.PASSED
     assert form.doc_auth_result is DocAuthResult.PASSED
     assert form.failed_alerts == (Alert(name="2D Barcode Read", result=DocAuthResult.ATTENTION),)
-    assert form.passed_alerts == ()
     assert form.image_metrics == {Side.BACK: ImageMetrics(horizontal_resolution=100)}
     assert form.classification == {
         Side.FRONT: Classification(
             class_name="Drivers License", country_code="USA", issuer_type="State or Province"
         )
     }
-    assert form.selfie_checked
-    assert form.selfie_error == "Liveness: NotLive"
-    assert form.passport_check_passed is False
+    assert form.selfie is SelfieCheck.NOT_LIVE
+    assert form.passport_check is Match.MISMATCH
     assert not form.passport_network_failed
     assert form.http_status == {"front": 438}
 
@@ -95,21 +94,44 @@ def test_no_document_block_means_nothing_was_read(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
+    ("text", "assurance"),
     [
-        (
-            "portrait_match_results: {FaceMatchResult: Pass, FaceErrorMessage: 'Successful. Liveness: Live'}",
-            None,
-        ),
-        ("portrait_match_results: {FaceMatchResult: Fail}", "no match"),
-        ("portrait_match_results: {FaceMatchResult: fail, FaceErrorMessage: x}", "x"),
+        ("{}", Assurance.AUTHENTICATED),
+        ("assurance: null", Assurance.AUTHENTICATED),
+        ("assurance: authenticated", Assurance.AUTHENTICATED),
+        ("assurance: read", Assurance.READ),
     ],
 )
-def test_portraits(text, error):
+def test_assurance(text, assurance):
+    """Authenticated, unless the form says that the document was only read."""
+    assert read(text).assurance is assurance
+
+
+@pytest.mark.parametrize(
+    ("portrait", "check"),
+    [
+        ("{FaceMatchResult: Pass, FaceErrorMessage: 'Successful. Liveness: Live'}", SelfieCheck.MATCH),
+        ("{FaceMatchResult: Pass, FaceErrorMessage: 'Liveness: NotLive'}", SelfieCheck.MATCH),
+        ("{FaceMatchResult: Fail}", SelfieCheck.NO_MATCH),
+        ("{FaceMatchResult: fail, FaceErrorMessage: x}", SelfieCheck.NO_MATCH),
+        ("{FaceMatchResult: Fail, FaceErrorMessage: 'Successful. Liveness: Live'}", SelfieCheck.NO_MATCH),
+        ("{FaceMatchResult: Fail, FaceErrorMessage: 'Liveness: NotLive'}", SelfieCheck.NOT_LIVE),
+        ("{FaceMatchResult: Fail, FaceErrorMessage: 'Liveness: PoorQuality'}", SelfieCheck.BAD_QUALITY),
+        ("{}", None),
+    ],
+)
+def test_portraits(portrait, check):
     """Only a failed comparison has a message."""
-    form = read(text)
-    assert form.selfie_checked
-    assert form.selfie_error == error
+    assert read(f"portrait_match_results: {portrait}").selfie is check
+
+
+@pytest.mark.parametrize(
+    ("answer", "check"),
+    [("Pass", Match.MATCH), ("Fail", Match.MISMATCH), ("null", Match.NOT_CHECKED)],
+)
+def test_passport_checks(answer, check):
+    """The issuer's yes, no, or nothing."""
+    assert read(f"passport_check_result: {{PassportCheckResult: {answer}}}").passport_check is check
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -143,10 +165,13 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         "1: 2",
         "document: {1: 2}",
         "transaction_status: maybe",
+        "assurance: sure",
+        "assurance: [read]",
         "transaction_status: 1",
         "doc_auth_result: passed",
         "doc_auth_result: [Passed]",
         "failed_alerts: {name: x}",
+        "passed_alerts: [x]",
         "failed_alerts: [x]",
         "failed_alerts: [{result: Failed}]",
         "failed_alerts: [{name: x, result: Bad}]",

@@ -7,15 +7,25 @@ import pytest
 
 import proofing_mock
 from proofing.base.errors import Cause, VendorError
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import Applicant, DocumentType
+from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.results import DocAuthResult, Match, Outcome, ProoferKind, ReviewStatus
+from proofing.contracts.results import (
+    Assurance,
+    Finding,
+    FindingCode,
+    Match,
+    Outcome,
+    ProoferKind,
+    ReviewStatus,
+    SelfieCheck,
+)
 from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg, make_png
 from proofing.testing.vendor_checks import caused_by
-from proofing.testing.vendor_fakes import FakeVendor, make_context
-from proofing_mock import MockSettings, standard
+from proofing.testing.vendor_fakes import FakeVendor, make_context, make_process
+from proofing_mock import MockSettings, assureid, standard
 
 GOOD = Applicant(
     first_name="FAKEY", last_name="MCFAKERSON", dob="1938-10-06", ssn="900661234", zipcode="59010-1234"
@@ -35,7 +45,7 @@ async def ask(kind, *, settings=None, **facts):
         raise AssertionError("the mock calls nobody")
 
     context = make_context(FakeVendor(nobody), descriptor, settings)
-    return await descriptor.make(settings).proof(ProofingRequest(**facts), context)
+    return await descriptor.make(settings, make_process()).proof(ProofingRequest(**facts), context)
 
 
 async def resolve(settings=None, **changes):
@@ -191,7 +201,7 @@ async def test_reviews():
 )
 async def test_device(session_id, status, outcome):
     """By the selector in the session's id."""
-    result = await ask(ProoferKind.DEVICE, device_session_id=session_id)
+    result = await ask(ProoferKind.DEVICE, circumstances=Circumstances(device_session_id=session_id))
     assert (result.review_status, result.outcome) == (status, outcome)
     assert result.transaction_id == "ddp-mock-transaction-id-123"
 
@@ -199,7 +209,7 @@ async def test_device(session_id, status, outcome):
 async def test_device_without_result():
     """The selector of no result is an exception."""
     with pytest.raises(VendorError, check=caused_by(Cause.UNREACHABLE)):
-        await ask(ProoferKind.DEVICE, device_session_id="a1b2-no_result")
+        await ask(ProoferKind.DEVICE, circumstances=Circumstances(device_session_id="a1b2-no_result"))
 
 
 async def document(front, back=None, **more):
@@ -224,8 +234,11 @@ async def test_real_images_read_as_the_standard_applicant():
         result = await document(image)
         assert result.passed
         assert result.applicant == standard.LICENSE
-        assert result.doc_auth_result is DocAuthResult.PASSED
-        assert not result.selfie_checked
+        assert result.document_type is DocumentType.DRIVERS_LICENSE
+        assert result.assurance is Assurance.AUTHENTICATED
+        assert result.findings == ()
+        assert result.selfie is SelfieCheck.NOT_CHECKED
+        assert result.passport_check is Match.NOT_CHECKED
     person = standard.LICENSE.reveal()
     assert (person["first_name"], person["last_name"], person["name_suffix"]) == ("FAKEY", "MCFAKERSON", "JR")
     assert (person["city"], person["state"], person["zipcode"]) == ("GREAT FALLS", "MT", "59010-1234")
@@ -235,8 +248,10 @@ async def test_passports_and_selfies():
     """A passport's page reads as a passport; a selfie is compared."""
     result = await ask(ProoferKind.DOCUMENT, images={Side.PASSPORT: JPEG})
     assert result.applicant == standard.PASSPORT
-    assert result.passport_check_passed
-    assert (await document(JPEG, **{Side.SELFIE: JPEG})).selfie_checked
+    assert result.document_type is DocumentType.PASSPORT
+    assert result.passport_check is Match.MATCH
+    for shown in (JPEG, "document: {}"):
+        assert (await document(shown, **{Side.SELFIE: JPEG})).selfie is SelfieCheck.MATCH
 
 
 def check_digit(text):
@@ -271,7 +286,7 @@ async def test_what_is_no_form_is_a_general_failure(text):
     """Texts that mean nothing fail, and explain nothing."""
     result = await document(text)
     assert result.outcome is Outcome.FAILED
-    assert result.doc_auth_result is DocAuthResult.UNKNOWN
+    assert result.findings == ()
     assert result.applicant is None
     assert result.reasons == ("unreadable_document_form",)
 
@@ -285,50 +300,162 @@ async def test_the_back_decides_before_the_front():
 
 
 @pytest.mark.parametrize(
-    ("text", "verdict", "outcome"),
+    ("text", "outcome", "codes"),
     [
-        ("document: {}", DocAuthResult.PASSED, Outcome.PASSED),
-        ("doc_auth_result: Caution", DocAuthResult.CAUTION, Outcome.FAILED),
-        ("doc_auth_result: Failed", DocAuthResult.FAILED, Outcome.FAILED),
-        ("transaction_status: failed", DocAuthResult.PASSED, Outcome.FAILED),
-        ("transaction_status: review", DocAuthResult.PASSED, Outcome.REVIEW),
-        ("{transaction_status: Review, doc_auth_result: Caution}", DocAuthResult.CAUTION, Outcome.REVIEW),
-        ("{transaction_status: passed, doc_auth_result: Failed}", DocAuthResult.FAILED, Outcome.PASSED),
+        ("document: {}", Outcome.PASSED, []),
+        ("doc_auth_result: Caution", Outcome.FAILED, []),
+        ("doc_auth_result: Failed", Outcome.FAILED, []),
+        ("doc_auth_result: Unknown", Outcome.FAILED, []),
+        ("doc_auth_result: Skipped", Outcome.FAILED, []),
+        ("doc_auth_result: Attention", Outcome.FAILED, []),
+        ("transaction_status: failed", Outcome.FAILED, []),
+        ("transaction_status: review", Outcome.REVIEW, []),
+        ("{transaction_status: Review, doc_auth_result: Caution}", Outcome.REVIEW, []),
+        ("{transaction_status: passed, doc_auth_result: Failed}", Outcome.FAILED, []),
+        (
+            "{transaction_status: passed, doc_auth_result: Passed, failed_alerts: [{name: Visible Pattern}]}",
+            Outcome.PASSED,
+            [],
+        ),
+        (
+            "{transaction_status: failed, doc_auth_result: Passed, failed_alerts: [{name: Visible Pattern}]}",
+            Outcome.FAILED,
+            ["not_genuine"],
+        ),
         (
             "failed_alerts: [{name: 2D Barcode Read, result: Attention}]",
-            DocAuthResult.ATTENTION,
             Outcome.PASSED,
+            ["barcode_unreadable"],
         ),
-        ("failed_alerts: [{name: 2D Barcode Read, result: Failed}]", DocAuthResult.FAILED, Outcome.FAILED),
-        ("failed_alerts: [{name: Visible Pattern}]", DocAuthResult.FAILED, Outcome.FAILED),
-        ("image_metrics: {back: {HorizontalResolution: 100}}", DocAuthResult.FAILED, Outcome.FAILED),
-        ("image_metrics: {back: {SharpnessMetric: 39}}", DocAuthResult.FAILED, Outcome.FAILED),
-        ("image_metrics: {front: {GlareMetric: 0}}", DocAuthResult.FAILED, Outcome.FAILED),
-        ("image_metrics: {front: {GlareMetric: 40}}", DocAuthResult.PASSED, Outcome.PASSED),
-        ("http_status: {front: 438}", DocAuthResult.PASSED, Outcome.FAILED),
+        (
+            "{transaction_status: failed, failed_alerts: [{name: 2D Barcode Read, result: Attention}]}",
+            Outcome.PASSED,
+            ["barcode_unreadable"],
+        ),
+        (
+            "{doc_auth_result: Caution, failed_alerts: [{name: 2D Barcode Read, result: Attention}]}",
+            Outcome.FAILED,
+            ["barcode_unreadable"],
+        ),
+        (
+            "{failed_alerts: [{name: 2D Barcode Read, result: Attention}], http_status: {back: 438}}",
+            Outcome.FAILED,
+            ["image_unreadable", "barcode_unreadable"],
+        ),
+        (
+            "failed_alerts: [{name: 2D Barcode Read, result: Failed}]",
+            Outcome.FAILED,
+            ["barcode_unreadable"],
+        ),
+        (
+            "{doc_auth_result: Attention, failed_alerts: [{name: 2D Barcode Read}, {name: Photo Printing}]}",
+            Outcome.FAILED,
+            ["barcode_unreadable", "portrait"],
+        ),
+        ("failed_alerts: [{name: Visible Pattern}]", Outcome.FAILED, ["not_genuine"]),
+        ("failed_alerts: [{name: Moon Phase}]", Outcome.FAILED, ["other"]),
+        (
+            "{doc_auth_result: Failed, failed_alerts: [{name: Sex Crosscheck, result: Passed}]}",
+            Outcome.FAILED,
+            [],
+        ),
+        ("image_metrics: {back: {HorizontalResolution: 289}}", Outcome.FAILED, ["low_resolution"]),
+        ("image_metrics: {back: {VerticalResolution: 100}}", Outcome.FAILED, ["low_resolution"]),
+        ("image_metrics: {back: {SharpnessMetric: 39}}", Outcome.FAILED, ["blur"]),
+        ("image_metrics: {front: {GlareMetric: 0}}", Outcome.FAILED, ["glare"]),
+        (
+            "image_metrics: {front: {GlareMetric: 1, SharpnessMetric: 1, HorizontalResolution: 1}}",
+            Outcome.FAILED,
+            ["low_resolution", "blur", "glare"],
+        ),
+        (
+            "image_metrics: {front: {GlareMetric: 40, SharpnessMetric: 40, HorizontalResolution: 290}}",
+            Outcome.PASSED,
+            [],
+        ),
+        ("{doc_auth_result: Passed, image_metrics: {front: {GlareMetric: 0}}}", Outcome.PASSED, ["glare"]),
+        ("http_status: {front: 438}", Outcome.FAILED, ["image_unreadable"]),
     ],
 )
-async def test_verdicts_of_forms(text, verdict, outcome):
-    """What the form says, or what it implies."""
+async def test_verdicts_of_forms(text, outcome, codes):
+    """What the form says, or what it implies, in our words."""
     result = await document(text)
-    assert (result.doc_auth_result, result.outcome) == (verdict, outcome)
+    assert (result.outcome, [finding.code for finding in result.findings]) == (outcome, codes)
 
 
 @pytest.mark.parametrize(
-    ("text", "failures"),
+    ("name", "code", "side"), [(name, *entry) for name, entry in assureid.ALERTS.items()]
+)
+async def test_every_alert_has_our_word_and_its_side(name, code, side):
+    """The vendor's name of it is kept for the log."""
+    (finding,) = (await document(f"failed_alerts: [{{name: {name}}}]")).findings
+    assert finding == Finding(code=code, side=side, vendor_code=name)
+
+
+@pytest.mark.parametrize(
+    ("seen", "accepted"),
     [
-        ("http_status: {front: 438}", {Side.FRONT: 438}),
-        ("http_status: {front: 438, back: 440}", {Side.FRONT: 438, Side.BACK: 440}),
-        ("http_status: {result: 439}", {Side.FRONT: 439, Side.BACK: 439}),
-        ("http_status: {passport: 438}", {}),
-        ("http_status: {passport: 500}", {}),
-        ("http_status: {front: 200}", {}),
-        ("http_status: {front: null}", {}),
+        ("{}", True),
+        ("{ClassName: Drivers License, IssuerType: State or Province, CountryCode: USA}", True),
+        ("{ClassName: Identification Card, CountryCode: PRI}", True),
+        ("{ClassName: passport card, IssuerType: Country, CountryCode: gu}", True),
+        ("{ClassName: Unknown, IssuerType: Unknown}", True),
+        ("{ClassName: Tribal Identification}", False),
+        ("{IssuerType: Company}", False),
+        ("{ClassName: Drivers License, CountryCode: CAN}", False),
     ],
 )
-async def test_refused_images(text, failures):
+async def test_classes_that_are_not_accepted(seen, accepted):
+    """Class, issuer and country, by side; what is not said is not held against anybody."""
+    unsupported = Finding(code=FindingCode.UNSUPPORTED_DOCUMENT, side=Side.FRONT)
+    result = await document(f"classification_info: {{Front: {seen}}}")
+    assert result.findings == (() if accepted else (unsupported,))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("drivers_license", DocumentType.DRIVERS_LICENSE),
+        ("identification_card", DocumentType.STATE_ID_CARD),
+        ("passport_card", DocumentType.PASSPORT_CARD),
+        ("library_card", DocumentType.OTHER),
+        ("null", None),
+    ],
+)
+async def test_document_types(text, kind):
+    """In our words; what is none of them is another type."""
+    assert (await document(f"document: {{document_type_received: {text}}}")).document_type is kind
+
+
+async def test_a_document_that_was_only_read():
+    """The form says so."""
+    assert (await document("document: {}")).assurance is Assurance.AUTHENTICATED
+    assert (await document("{document: {}, assurance: read}")).assurance is Assurance.READ
+
+
+def refused(**statuses):
+    """Return the findings of refused images."""
+    return [
+        Finding(code=assureid.REFUSED[status], side=Side(side), vendor_code=str(status))
+        for side, status in statuses.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("http_status: {front: 438}", refused(front=438)),
+        ("http_status: {front: 438, back: 440}", refused(front=438, back=440)),
+        ("http_status: {result: 439}", refused(front=439, back=439)),
+        ("http_status: {passport: 438}", []),
+        ("http_status: {passport: 500}", []),
+        ("http_status: {front: 200}", []),
+        ("http_status: {front: null}", []),
+    ],
+)
+async def test_refused_images(text, findings):
     """Statuses of sides that are not there say nothing."""
-    assert (await document(text)).image_failures == failures
+    assert list((await document(text)).findings) == findings
 
 
 @pytest.mark.parametrize(
@@ -351,12 +478,11 @@ async def test_passport_check_and_portraits():
     result = await document(
         "{document: {}, passport_check_result: {PassportCheckResult: Fail, NetworkResult: Pass}}"
     )
-    assert result.passport_check_passed is False
+    assert result.passport_check is Match.MISMATCH
     result = await document(
         "portrait_match_results: {FaceMatchResult: Fail, FaceErrorMessage: 'Liveness: NotLive'}"
     )
-    assert result.selfie_checked
-    assert result.selfie_error == "Liveness: NotLive"
+    assert result.selfie is SelfieCheck.NOT_LIVE
 
 
 async def test_latency_costs_no_thread_and_is_kept():

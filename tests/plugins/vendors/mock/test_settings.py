@@ -36,6 +36,11 @@ def test_allowed_ssns_are_kept_as_digits_and_not_printed():
         {"test_ssn_allowed_list": ["MARIGOLD"]},
         {"test_ssn_allowed_list": [123456789]},
         {"color": "red"},
+        {"hosted_url": "https://vendor.example"},
+        {"hosted_url": "http://127.0.0.1:8900/"},
+        {"hosted_url": "http://127.0.0.1"},
+        {"hosted_api_key": "MARIGOLD"},
+        {"hosted_expires_seconds": 0},
     ],
 )
 def test_wrong_sections_are_refused_without_their_values(section):
@@ -45,15 +50,15 @@ def test_wrong_sections_are_refused_without_their_values(section):
     assert "MARIGOLD" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["mock", "mock:polling"])
+@pytest.mark.parametrize("name", ["mock", "mock:polling", "mock:hosted"])
 def test_one_mock_of_each_kind(name):
-    """All five kinds, all of them mocks, and only the document one reads text."""
+    """All five kinds, all of them mocks; the document ones read text, unless the vendor takes the photos."""
     descriptors = [offer for offer in proofing_mock.proofing_proofers() if offer.name == name]
     assert {descriptor.kind for descriptor in descriptors} == set(ProoferKind)
-    assert all(bool(descriptor.continues) is (name == "mock:polling") for descriptor in descriptors)
+    assert all(bool(descriptor.continues) is (name != "mock") for descriptor in descriptors)
     assert {descriptor.maturity for descriptor in descriptors} == {Maturity.MOCK}
     texts = [descriptor.kind for descriptor in descriptors if descriptor.accepts_test_documents]
-    assert texts == [ProoferKind.DOCUMENT]
+    assert texts == ([] if name == "mock:hosted" else [ProoferKind.DOCUMENT])
 
 
 def test_registering_imports_nothing_heavy():
