@@ -22,7 +22,7 @@ def proofing_proofers():
         replace(
             one,
             name=f"acme:{one.kind.value}",
-            make=lambda _none, make=one.make: make(settings),
+            make=lambda _none, process, make=one.make: make(settings, process),
             maturity=Maturity.DOCUMENTED,
             accepts_test_documents=False,
         )

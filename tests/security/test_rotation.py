@@ -5,10 +5,13 @@ in ``session_encryption_previous_keys``, then make it the key and the old one an
 """
 
 import asyncio
+import json
 import secrets
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -16,15 +19,24 @@ import yaml
 
 from proofing import bootstrap
 from proofing.app.service import PersonRef
+from proofing.contracts.continuation import Again, Event, EventKind, Leave, Received, Returned
 from proofing.contracts.images import Side
+from proofing.contracts.queues import Wake
 from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import DataKey
+from proofing.contracts.webhooks import Incoming, Reply
 from proofing.crypto import encryption
 from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import KeyRing, SealContext, Sealer
+from proofing.jobs.events import VendorEvents
+from proofing.registry.plugins import LoadedWebhook
+from proofing.rules import limits
 from proofing.testing.images import make_jpeg
+from proofing.testing.waiting import eventually
 from proofing_devtools import capture
 from proofing_devtools.capture import APPLICANT, DEVICE, upload_images
+from proofing_devtools.later_vendors import YES, pending, put_in_place
 from proofing_devtools.services import KEY_ALIAS, SECRET_BUCKET, SECRET_KEY, running_services
 from proofing_devtools.sessions import make_session
 
@@ -33,6 +45,7 @@ CASES = {
     "test_waiting_jobs_survive_embedded": (100, 1_000),
     "test_processes_of_both_keys_understand_each_other": (100, 1_000),
     "test_waiting_jobs_survive_in_the_production_shape": (50, 500),
+    "test_parked_jobs_survive_in_the_production_shape": (60, 500),
 }
 WAIT_SECONDS = 240.0  # less than jobs may wait
 
@@ -114,7 +127,7 @@ async def run_jobs(workers, reader, jobs):
 
 async def follow(service, person, result_id, kind):
     """Wait for a job as its page would; return how it ended, and whether what result it has opened."""
-    record = await service.wait(person, result_id, kind, timeout_seconds=WAIT_SECONDS)
+    record = await service.wait(person, result_id, kind, timeout_seconds=WAIT_SECONDS, ends_only=True)
     finished = await service.finished_job(person, result_id, kind)
     has_result = finished is not None and (finished.result is not None or kind is JobKind.PHONE)
     return record and record.end_state, has_result
@@ -220,7 +233,47 @@ async def test_processes_of_both_keys_understand_each_other(cases, embedded, cla
     claim("S3", "Jobs shared by processes of the old and of the new key", f"0 of {cases} failed")
 
 
-async def test_waiting_jobs_survive_in_the_production_shape(cases, tmp_path, monkeypatch, claim):
+@pytest.fixture
+def production(tmp_path, monkeypatch):
+    """Run the services of the production shape; give them, the settings, and what rotates every key."""
+    with running_services("http://localhost:8000") as services:
+        for name, value in services.variables.items():
+            monkeypatch.setenv(name, value)
+        path = tmp_path / "settings.yaml"
+        # Hundreds of pages wait in this one process, and on a busy machine; speed is not the matter here.
+        patient = {"proof_ssn_max_attempts": 10_000, "redis": {"deadline_seconds": 15.0}}
+        path.write_text(yaml.safe_dump({"default": {**services.settings, **patient}}))
+        yield Production(services, path)
+
+
+@dataclass
+class Production:
+    """The services of the production shape, and the settings of its processes."""
+
+    services: object
+    path: Path
+
+    async def start(self, stack, role="run"):
+        """Start a process."""
+        return await start(stack, self.path, {"PROOFING_ENV": "test"}, role)
+
+    def rotate(self, before, *, keeps_old=True):
+        """Change the application's key in the secrets, and let the alias of KMS mean another key."""
+        layers, settings = before.configuration.layers, before.configuration.settings
+        old = [settings.session_encryption_key.get_secret_value()] if keeps_old else []
+        fresh = {
+            "session_encryption_key": secrets.token_hex(32),
+            "session_encryption_previous_keys": old,
+            "hmac_fingerprinter_key": settings.hmac_fingerprinter_key.get_secret_value(),
+            "postgres": dict(layers.section("postgres")),
+            "redis": dict(layers.section("redis")),
+        }
+        self.services.s3.load(SECRET_BUCKET, SECRET_KEY, yaml.safe_dump(fresh).encode())
+        alias = f"alias/next-{secrets.token_hex(4)}"
+        self.services.kms.point_alias(KEY_ALIAS, self.services.kms.create_key(alias))
+
+
+async def test_waiting_jobs_survive_in_the_production_shape(cases, production, monkeypatch, claim):
     """The same with PostgreSQL, Redis, S3 and KMS: the secrets change in S3, the alias means another key."""
 
     async def put(_service, signed, body):
@@ -229,33 +282,188 @@ async def test_waiting_jobs_survive_in_the_production_shape(cases, tmp_path, mon
             assert response.status_code == 200, response.text
 
     monkeypatch.setattr(capture, "send", put)
-    with running_services("http://localhost:8000") as services:
-        for name, value in services.variables.items():
-            monkeypatch.setenv(name, value)
-        path = tmp_path / "settings.yaml"
-        # Hundreds of pages wait in this one process, and on a busy machine; speed is not the matter here.
-        patient = {"proof_ssn_max_attempts": 10_000, "redis": {"deadline_seconds": 15.0}}
-        path.write_text(yaml.safe_dump({"default": {**services.settings, **patient}}))
-        environ = {"PROOFING_ENV": "test"}
-        async with AsyncExitStack() as stack:
-            before = await start(stack, path, environ, "web")
-            jobs = await submit_jobs(before.service, cases, label="person")
-            values = (
-                dict(before.configuration.layers.section("postgres")),
-                dict(before.configuration.layers.section("redis")),
-            )
-            settings = before.configuration.settings
-        fresh = {
-            "session_encryption_key": secrets.token_hex(32),
-            "session_encryption_previous_keys": [settings.session_encryption_key.get_secret_value()],
-            "hmac_fingerprinter_key": settings.hmac_fingerprinter_key.get_secret_value(),
-            "postgres": values[0],
-            "redis": values[1],
-        }
-        services.s3.load(SECRET_BUCKET, SECRET_KEY, yaml.safe_dump(fresh).encode())
-        services.kms.point_alias(KEY_ALIAS, services.kms.create_key("alias/next"))
-        async with AsyncExitStack() as stack:
-            after = await start(stack, path, environ)
-            assert await run_jobs([after], after, jobs) == cases
+    async with AsyncExitStack() as stack:
+        before = await production.start(stack, "web")
+        jobs = await submit_jobs(before.service, cases, label="person")
+    production.rotate(before)
+    async with AsyncExitStack() as stack:
+        after = await production.start(stack)
+        assert await run_jobs([after], after, jobs) == cases
     text = "Jobs in flight while the application's key and KMS's alias change (PostgreSQL, Redis, S3, KMS)"
     claim("S3", text, f"0 of {cases} failed")
+
+
+# Jobs that wait for their vendor
+
+
+class Posted:
+    """A webhook whose posts are the fields of an event."""
+
+    def receive(self, incoming, now):
+        _ = now
+        values = json.loads(incoming.body)
+        return Event(**{**values, "kind": EventKind(values["kind"])}), Reply(status=200)
+
+
+@dataclass
+class HostedVendor:
+    """Sends everybody away, and says yes when the event that ends it has come.
+
+    Attributes:
+        questions: our id of each question, by result id.
+        reasons: why each question was resumed, by its id.
+    """
+
+    questions: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, list] = field(default_factory=dict)
+
+    async def proof(self, _request, context):
+        """Send the person away; every second question is known by the vendor's own id."""
+        question_id = context.question_id
+        self.reasons[question_id] = []
+        reference = f"v-{question_id}" if len(self.reasons) % 2 else None
+        leave = Leave(f"https://vendor.example/{question_id}", None)
+        return pending(state={"mine": question_id}, then=leave, reference=reference)
+
+    async def resume(self, request, before, because, context):
+        """Go on until the event that says so."""
+        assert request.applicant.phone == APPLICANT.phone
+        # The id may be another under a new key; what the adapter has kept is what it gets.
+        question_id = before.state["mine"]
+        assert context.question_id[:26] == question_id[:26]
+        self.reasons[question_id].append(because)
+        if isinstance(because, Received) and because.event.kind is EventKind.READY:
+            assert because.event.data == {"said": question_id}
+            return YES[ProoferKind.PHONE]
+        return replace(before, then=Again(3000))
+
+    def put_into(self, started):
+        """Be the phone vendor of a process, and return the web side of its webhook."""
+        process = SimpleNamespace(runtime=started)
+        continues = frozenset({Leave, Again})
+        put_in_place(process, ProoferKind.PHONE, self, continues=continues, webhook="acme")
+        return VendorEvents(started.parts, {"acme": LoadedWebhook(Posted(), 4096)})
+
+
+@asynccontextmanager
+async def working(started):
+    """Let a process work."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(started.worker.work(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def park_jobs(started, vendor, count, *, label):
+    """Have *count* jobs parked; return whose each is, by its result id."""
+    people = {}
+    for number in range(count):
+        person = PersonRef(reference=f"{label}-{number}")
+        people[await started.service.submit_applicant(JobKind.PHONE, person, APPLICANT)] = person
+
+    async def are_parked():
+        return (await started.backends.queue.parked_by_vendor()).get("mock", 0) == count
+
+    async with working(started):
+        await eventually(are_parked, within_seconds=WAIT_SECONDS)
+    for question_id in vendor.reasons:
+        address = started.parts.way_back.read(question_id)
+        vendor.questions[address.result_id] = question_id
+    assert vendor.questions.keys() >= people.keys()
+    return people
+
+
+def event_about(question_id, *, kind, is_referred):
+    """Return what the vendor posts about a question, by our id or by its own."""
+    found = {"reference": f"v-{question_id}"} if is_referred else {"question_id": question_id}
+    values = {**found, "id": f"{kind}-{question_id}", "kind": kind, "data": {"said": question_id}}
+    return Incoming(headers={}, body=json.dumps(values).encode())
+
+
+def referred(vendor):
+    """Return the questions that the vendor knows by its own id."""
+    return {question_id for number, question_id in enumerate(vendor.reasons) if number % 2 == 0}
+
+
+async def test_parked_jobs_survive_in_the_production_shape(cases, production, claim):
+    """Their payload, notes from before and after, ids, references, pages and records, under a new key."""
+    vendor = HostedVendor()
+    async with AsyncExitStack() as stack:
+        before = await production.start(stack)
+        events = vendor.put_into(before)
+        people = await park_jobs(before, vendor, cases, label="person")
+        by_reference = referred(vendor)
+        told = set(list(vendor.reasons)[::3])
+        for question_id in told:
+            post = event_about(question_id, kind="progress", is_referred=question_id in by_reference)
+            assert (await events.receive("acme", post)).status == 200
+    production.rotate(before)
+    async with AsyncExitStack() as stack:
+        after = await production.start(stack)
+        events = vendor.put_into(after)
+        for result_id, person in people.items():
+            record = await after.service.status(person, result_id, JobKind.PHONE)
+            page = await after.service.vendor_page(record)
+            assert page.url.endswith(vendor.questions[result_id])
+        returning = set(list(vendor.reasons)[1::5])
+        for question_id in returning:
+            assert await events.returned(question_id) in people
+        async with working(after):
+            # What is woken by now opens its notes of both keys, and is parked again, under the new one.
+            await eventually(
+                lambda: all(vendor.reasons[question_id] for question_id in told | returning),
+                within_seconds=WAIT_SECONDS,
+            )
+            for question_id in vendor.reasons:
+                post = event_about(question_id, kind="ready", is_referred=question_id in by_reference)
+                assert (await events.receive("acme", post)).status == 200
+            jobs = [(person, result_id, JobKind.PHONE) for result_id, person in people.items()]
+            ends = await asyncio.gather(*(follow(after.service, *job) for job in jobs))
+    assert Counter(ends) == {(EndState.DONE, True): cases}
+    for question_id, reasons in vendor.reasons.items():
+        kinds = [because.event.kind for because in reasons if isinstance(because, Received)]
+        assert kinds == [EventKind.PROGRESS] * (question_id in told) + [EventKind.READY]
+        assert (Returned() in reasons) == (question_id in returning)
+    text = "Jobs parked for a vendor, with events before and after the key and KMS's alias change"
+    claim("S3", text, f"0 of {cases} failed")
+
+
+async def test_parked_jobs_end_typed_without_the_old_key(production):
+    """Nothing of them opens; each is refunded, and the vendor's events are answered and lead nowhere."""
+    vendor = HostedVendor()
+    async with AsyncExitStack() as stack:
+        before = await production.start(stack)
+        events = vendor.put_into(before)
+        people = await park_jobs(before, vendor, 6, label="lost")
+        by_reference = referred(vendor)
+        for question_id in list(vendor.reasons)[:3]:
+            post = event_about(question_id, kind="progress", is_referred=question_id in by_reference)
+            await events.receive("acme", post)
+    production.rotate(before, keeps_old=False)
+    async with AsyncExitStack() as stack:
+        after = await production.start(stack)
+        events = vendor.put_into(after)
+        for question_id in vendor.reasons:
+            post = event_about(question_id, kind="ready", is_referred=question_id in by_reference)
+            assert (await events.receive("acme", post)).status == 200
+            assert await events.returned(question_id) is None
+        queue, results = after.backends.queue, after.backends.results
+        # Those that nobody has woken come back when they are due, hours later.
+        woken = [await queue.wake(result_id, b"") for result_id in people]
+        assert set(woken) == {Wake.KEPT}
+        counters = {
+            result_id: limits.counter_key(limits.OF_KIND[JobKind.PHONE], person.reference)
+            for result_id, person in people.items()
+        }
+        assert {(await results.usage(key)).count for key in counters.values()} == {1}
+        async with working(after):
+            for result_id in people:
+                await eventually(lambda one=result_id: queue.final_status(one), within_seconds=WAIT_SECONDS)
+        for result_id, person in people.items():
+            record = await after.service.status(person, result_id, JobKind.PHONE)
+            assert record.end_state is EndState.DECRYPT_ERROR
+            assert (await results.usage(counters[result_id])).count == 0
+    assert all(reasons == [] for reasons in vendor.reasons.values())

@@ -113,6 +113,12 @@ def _notes_on_settings(configuration: Configuration) -> list[str]:
         f"{key} of {source} is not used: {winner} sets it, too"
         for key, source, winner in layers.replaced_by_secrets()
     ]
+    if previous := configuration.settings.session_encryption_previous_keys:
+        hours = configuration.settings.previous_keys_hours
+        notes.append(
+            f"session_encryption_previous_keys has {len(previous)}: keep an old key for {hours} h after the"
+            " last process of which it was the key has ended, and no longer"
+        )
     if not layers.has_file:
         notes.append(f"there is no {layers.path.name} here: the built-in defaults are in effect")
     return (

@@ -94,7 +94,7 @@ class VendorEvents:
         if question is None:
             return None
         record = await self._results.status(question.result_id)
-        if record is None or record.is_done or not is_genuine(self._keys, record):
+        if not self._may_be_open(record):
             return question.result_id
         mark = f"returned:{question_id}"
         if await self._results.load(mark) is not None:
@@ -115,7 +115,7 @@ class VendorEvents:
         if question is None:
             return None
         record = await self._results.status(question.result_id)
-        if record is None or record.is_done or not is_genuine(self._keys, record):
+        if not self._may_be_open(record):
             return Wake.GONE
         outcome = await self._wake(question, Note(question.number, Answered(body)))
         if outcome is Wake.KEPT:
@@ -142,8 +142,14 @@ class VendorEvents:
         is_it = page is not None and page.question_id == question_id
         return page.then if page and is_it and isinstance(page.then, Exchange) else None
 
-    async def _note_return(self, record: StatusRecord) -> None:
+    def _may_be_open(self, record: StatusRecord | None) -> bool:
+        """Return whether the job of *record* may wait. Of one that the store has lost the queue knows."""
+        return record is None or (not record.is_done and is_genuine(self._keys, record))
+
+    async def _note_return(self, record: StatusRecord | None) -> None:
         """Have the waiting page wait for the answer from now on."""
+        if record is None:
+            return
         back = record.returned(at=self._results.now())
         await self._results.update(
             sign_record(self._keys, back), ttl_seconds=self._live.current.session_max_age_seconds

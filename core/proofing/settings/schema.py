@@ -357,6 +357,11 @@ class Settings(BaseModel):
         return min(self.pending_max_hours * 3600.0, self.session_max_age_seconds)
 
     @property
+    def previous_keys_hours(self) -> int:
+        """How long what a key has sealed or signed is needed: a job that is parked, then its session."""
+        return self.pending_max_hours + self.session_max_age_hours
+
+    @property
     def longest_job_seconds(self) -> float:
         """How long after its submit, or after it was parked for, a job can still be running."""
         return self.async_stale_job_timeout_seconds + self.job_deadline_seconds
@@ -386,6 +391,12 @@ class Settings(BaseModel):
 
     def _cross_field_rules(self) -> Iterator[tuple[str, LiteralString, bool]]:
         """Yield key, rule, and whether it holds, of every rule that one field cannot judge."""
+        # The mistake after which nothing opens anymore: the new key in both places.
+        yield (
+            "session_encryption_previous_keys",
+            "must not name session_encryption_key: what was sealed before a rotation needs the old key",
+            self.session_encryption_key not in self.session_encryption_previous_keys,
+        )
         deadline, wait_timeout = self.job_deadline_seconds, self.async_wait_timeout_seconds
         slots = self.worker_slots
         yield "phone_vendors", "must name at least one vendor", bool(self.phone_vendors)

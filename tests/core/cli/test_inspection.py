@@ -160,6 +160,15 @@ def test_check_tells_of_sections_that_nothing_reads(settled, capsys):
     assert "the section redis is not used: plugins does not name it" in capsys.readouterr().out
 
 
+def test_check_says_how_long_an_old_key_has_to_stay(settled, capsys):
+    """A parked job, and the session after it, may need it."""
+    settled(session_encryption_previous_keys=["ab" * 32], pending_max_hours=6)
+    assert main(["check"]) == 0
+    output = capsys.readouterr().out
+    assert "session_encryption_previous_keys has 1: keep an old key for 18 h" in output
+    assert "abab" not in output
+
+
 class Away:
     """A backend that does not answer."""
 

@@ -185,6 +185,18 @@ async def test_an_id_that_is_not_ours_leads_nowhere(jobs, wrong):
         assert await events_of(running).returned(wrong) is None
 
 
+async def test_the_way_back_survives_a_store_that_lost_everything(jobs):
+    """The id needs no table: who comes back wakes the job, and it ends."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(), YES[PHONE])
+        await running.runtime.parts.results.erase(result_id)
+        assert await events_of(running).returned(vendor.question_id) == result_id
+        (ended,) = await running.drain()
+        assert ended.is_success
+        assert (await status(running, result_id)).is_success
+    assert vendor.reasons == [Returned()]
+
+
 async def test_coming_back_late_changes_nothing(jobs):
     """The attempt has ended, or was canceled."""
     async with jobs() as running:

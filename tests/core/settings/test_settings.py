@@ -413,6 +413,14 @@ def test_a_key_of_digits_only_is_reported_with_its_spelling(tmp_path):
     assert "1212" not in output
 
 
+def test_the_key_in_effect_is_no_previous_one(tmp_path):
+    """Somebody has overwritten the old key with the new one, in both places."""
+    lines = f"session_encryption_key: '{'ab' * 32}', session_encryption_previous_keys: ['{'ab' * 32}']"
+    (output,) = problems_of(write(tmp_path, f"default: {{{lines}}}\n"))
+    assert "session_encryption_previous_keys: must not name session_encryption_key" in output
+    assert "abab" not in output
+
+
 @pytest.mark.parametrize(
     "text", ['["a", "b"]', "['a', 'b']", "[a, b]", ' ["a","b"] ', '["a", "b",]'], ids=lambda text: text
 )

@@ -141,6 +141,8 @@ def test_nothing_but_processes_starts_processes():
         # The first tries in a CPU child, which ends with it; the second measures the pool of a library.
         root / "tests/core/base/cpu_functions/hostile_work.py",
         root / "bench/cpu/__main__.py",
+        # Its program waits for each process that it forks.
+        root / "tests/core/cli/test_jobs.py",
     }
     places = ("core/proofing/testing", "devtools", "tests", "bench", "scripts", "docs")
     ways = ("Popen(", "create_subprocess_", "os.fork(", "posix_spawn", "multiprocessing")
