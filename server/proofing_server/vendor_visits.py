@@ -71,7 +71,7 @@ async def come_back(request: Request) -> Response:
 
 async def take_webhook(request: Request) -> Response:
     """Pass on what a vendor posted, and answer as the vendor's protocol wants it."""
-    incoming = Incoming(headers=dict(request.headers), body=await request.body())
+    incoming = Incoming(headers=dict(request.headers.items()), body=await request.body())
     try:
         reply = await site_of(request).service.events.receive(request.path_params["name"], incoming)
     except KeyError:
@@ -93,6 +93,9 @@ async def take_answer(request: Request) -> Response:
     Source of the answer: OpenID for Verifiable Presentations 1.0, response mode ``direct_post``.
     """
     site, question_id = site_of(request), request.path_params["question_id"]
+    if not site.service.events.knows(question_id):
+        # Nobody reads the body.
+        raise HTTPException(404)
     _require_noted(await site.service.events.answered(question_id, await request.body()))
     return JSONResponse({"redirect_uri": site.service.events.return_url(question_id)})
 

@@ -36,7 +36,7 @@ class Posted:
 
 async def send_away(site, *answers):
     """Return a browser whose check waits for its person, and the vendor."""
-    vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(*answers), continues=ALL)
+    vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(*answers), continues=ALL, webhook="acme")
     # As the composition root does for what a plugin offers.
     site.service.events._webhooks = {"acme": LoadedWebhook(Posted(), LIMIT)}
     browser = site.browser()
@@ -74,7 +74,8 @@ async def test_the_page_shows_where_to_go(site):
     assert "continues this check at vendor.example" in text
     (svg,) = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
     assert "style" not in svg
-    assert 'id="stop-counted" hidden' in text
+    assert 'id="stop-pending" hidden' in text
+    assert "data-sent-out" in text
     assert "<title>One more step on another website" in text
     (message,) = site.queue.waiting
     answer = await browser.http.get(f"/api/jobs/{message.result_id}")

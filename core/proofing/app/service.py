@@ -344,7 +344,7 @@ class ProofingService:
 
         Idempotent. It stays charged, as its vendor may have been asked, unless the person has
         waited without an answer for as long as the page promises: then it is refunded, for *ssn*, the
-        submitted one, too.
+        submitted one, too. A person who was sent to a vendor may have seen there how it ends: no refund.
         """
         if await self._tracker.belongs_to_another(person, result_id, kind):
             return
@@ -353,12 +353,15 @@ class ProofingService:
             return
         refund: list[str] = []
         now = self._results.now()
-        if record is None or now - record.submitted_at >= self.settings.async_wait_timeout_seconds:
+        has_waited = record is None or now - record.submitted_at >= self.settings.async_wait_timeout_seconds
+        if has_waited and not (record and record.was_sent_out):
             if record is None or record.pending_until is None:
                 WAITS_ABANDONED.labels(kind.value).inc()
                 log(_logger, "result_missing", level=logging.WARNING, job_id=result_id, kind=kind.value)
             refund = [counter.key for counter in self._limits.counters(kind, person.reference, ssn)]
         await self._submitter.cancel(person.reference, kind, result_id, record, refund=refund)
+        if record is not None and record.was_sent_out:
+            await self._vendor_pages.delete_if_possible(result_id)
 
     async def limit(self, person: PersonRef, name: str, *, ssn: str | None = None) -> LimitState:
         """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""

@@ -23,9 +23,9 @@ MAX_STATE_BYTES = 64 * 1024
 #: `Again` asks no sooner; an adapter that can wait for less waits within `proof`.
 MIN_AGAIN_SECONDS = 1.0
 _MAX_URL_CHARACTERS = 4096
-_MAX_QR_CHARACTERS = 1024
+_MAX_QR_BYTES = 1000
 _MAX_REFERENCE_CHARACTERS = 256
-_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,80}", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,80}(; charset=[a-z0-9-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +280,11 @@ def is_reference(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _MAX_REFERENCE_CHARACTERS
 
 
+def is_media_type(value: object) -> bool:
+    """Return whether *value* may be the type of a body."""
+    return isinstance(value, str) and _MEDIA_TYPE.fullmatch(value) is not None
+
+
 def is_json(value: object) -> bool:
     """Return whether *value* is a mapping that JSON brings back as it is, within `MAX_STATE_BYTES`."""
     if not isinstance(value, Mapping):
@@ -304,9 +309,9 @@ def _require_page(leave: Leave, name: str) -> None:
             f"{name}: url of a Leave must be https, of at most {_MAX_URL_CHARACTERS} characters"
         )
     text = cast("object", leave.qr_text)
-    if not (text is None or (isinstance(text, str) and 0 < len(text) <= _MAX_QR_CHARACTERS)):
+    if not (text is None or (isinstance(text, str) and 0 < len(text.encode()) <= _MAX_QR_BYTES)):
         raise PluginError(
-            f"{name}: qr_text of a Leave must be a text of at most {_MAX_QR_CHARACTERS} characters, or None"
+            f"{name}: qr_text of a Leave must be a text of at most {_MAX_QR_BYTES} bytes, or None"
         )
 
 
@@ -323,8 +328,9 @@ def _require_exchange(exchange: Exchange, name: str) -> None:
         raise PluginError(f"{name}: leave of an Exchange must be a Leave or None")
     if not (served is None or (isinstance(served, bytes) and len(served) <= MAX_STATE_BYTES)):
         raise PluginError(f"{name}: served of an Exchange must be at most {MAX_STATE_BYTES} bytes, or None")
-    if not _MEDIA_TYPE.fullmatch(exchange.served_type):
-        raise PluginError(f"{name}: served_type of an Exchange must be a media type")
+    if not (is_media_type(exchange.served_type) and exchange.served_type.startswith("application/")):
+        # It is sent by our origin, where a page or a script of others would be ours.
+        raise PluginError(f"{name}: served_type of an Exchange must be a media type of application")
 
 
 def _is_number(value: object) -> bool:

@@ -266,8 +266,8 @@ class ProoferDescriptor:
         continues: what a `Pending` of it may say; empty for a proofer that always answers at once. Such a
             vendor needs jobs: it is refused while the switch of its kind has questions answered inside the
             request.
-        webhook: name of the webhook of its plugin whose events name questions by `Pending.reference`; None
-            where they carry `ProofingContext.question_id`, or there are none.
+        webhook: name of the webhook of its plugin whose events resume its questions; None for none. Events
+            that came by another one are dropped, whatever question they name.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
         stand_in: serves what plays the vendor on this machine, until an event is set; gets what `make` gets,

@@ -193,6 +193,11 @@ class StatusRecord:
         """Whether the job has ended."""
         return self.state is State.DONE
 
+    @property
+    def was_sent_out(self) -> bool:
+        """Whether its person has something to do at a vendor, or came back from there."""
+        return self.needs_person or self.returned_at is not None
+
     def ends_wait(self, *, ends_only: bool) -> bool:
         """Return whether who waits for the job is woken with it; see `ResultStore.wait`."""
         return self.is_done or (self.needs_person and not ends_only)

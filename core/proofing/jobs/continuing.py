@@ -8,13 +8,17 @@ from proofing.base.errors import Cause, PluginError, VendorError
 from proofing.contracts.continuation import (
     MIN_AGAIN_SECONDS,
     Again,
+    Answered,
     Because,
     Due,
+    Exchange,
     Expired,
     Pending,
+    Received,
     Returned,
 )
 from proofing.contracts.proofers import ProoferDescriptor
+from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionKey, QuestionLog, Waiting
 
 #: After these a vendor that was asked whether its answer is there is asked again; the answer may be paid for.
@@ -22,6 +26,7 @@ _PASSING = frozenset({Cause.TIMEOUT, Cause.UNREACHABLE, Cause.MAINTENANCE, Cause
 #: The first wait after one of these, and the longest; doubled in between.
 _FIRST_RETRY_SECONDS = 5.0
 _LONGEST_RETRY_SECONDS = 300.0
+_MOST_DOUBLED = 10
 #: When the vendor is asked whose person has come back, and who sent no event.
 AFTER_RETURN_SECONDS = 120.0
 
@@ -29,7 +34,7 @@ AFTER_RETURN_SECONDS = 120.0
 class Resumption:
     """Why each question of a job is resumed in one run."""
 
-    def __init__(self, questions: QuestionLog, news: Mapping[int, Sequence[Because]]) -> None:
+    def __init__(self, questions: QuestionLog, news: Mapping[int, Sequence[Note]]) -> None:
         """Take what waits, and the *news* that came for it, by the number of the question."""
         self._news = news
         now = datetime.now(UTC)
@@ -37,11 +42,15 @@ class Resumption:
         # Without news the queue has decided that it is time for the first, by its own clock.
         self._now = now if news or not dues else max(now, min(dues))
 
-    def reasons(self, key: QuestionKey, waiting: Waiting) -> Sequence[Because]:
+    def reasons(self, key: QuestionKey, waiting: Waiting, descriptor: ProoferDescriptor) -> list[Note]:
         """Return why the question *key* is resumed, one call each until it has an end; none for not yet."""
+        new = [note for note in self._news.get(key.number, ()) if _is_for(note, waiting, descriptor)]
+        news = [*waiting.news, *new]
         if self.is_over(waiting.pending):
-            return [Expired()]
-        return self._news.get(key.number) or ([Due()] if waiting.due_at <= self._now else [])
+            return [*news, Note(key.number, Expired())]
+        if waiting.due_at <= self._now:
+            return news or [Note(key.number, Due())]
+        return news if new else []
 
     def has_news(self, key: QuestionKey) -> bool:
         """Return whether something happened to the question *key*."""
@@ -56,7 +65,7 @@ def accept(
     answer: Pending,
     descriptor: ProoferDescriptor,
     *,
-    before: Pending | None,
+    before: Waiting | None,
     because: Because | None,
     latest: datetime | None,
 ) -> Waiting:
@@ -83,32 +92,42 @@ def accept(
         )
     if isinstance(because, Expired):
         raise VendorError(Cause.TIMEOUT, "no answer before the question expired", vendor_name=name)
-    bounds = [answer.expires_at, *([before.expires_at] if before else []), *([latest] if latest else [])]
+    known = [before.pending.expires_at] if before else []
+    bounds = [answer.expires_at, *known, *([latest] if latest else [])]
     pending = replace(answer, expires_at=min(bounds))
     seconds: float | None = None
     if isinstance(pending.then, Again):
         seconds = max(pending.then.after_seconds, MIN_AGAIN_SECONDS)
     elif isinstance(because, Returned):
         seconds = AFTER_RETURN_SECONDS
+    elif isinstance(because, Received) and before is not None:
+        # An event that says little does not put off the look after a return.
+        left = (before.due_at - datetime.now(UTC)).total_seconds()
+        seconds = left if left > 0 else None
     return Waiting(pending=pending, due_at=_due_at(pending, seconds))
 
 
 def after_error(waiting: Waiting, error: VendorError, because: Because) -> Waiting | None:
-    """Return how a question continues whose vendor could not be asked for its answer; None for not at all."""
+    """Return how a question continues whose vendor could not be asked for its answer; None for no more."""
     if error.cause not in _PASSING or isinstance(because, Expired):
         return None
     pending = waiting.pending
     seconds = error.retry_after
     if seconds is None:
-        seconds = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2**waiting.failures)
+        seconds = min(
+            _LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(waiting.failures, _MOST_DOUBLED)
+        )
         if isinstance(pending.then, Again):
             seconds = max(seconds, pending.then.after_seconds)
-    return Waiting(
-        pending=pending,
-        due_at=_due_at(pending, seconds),
-        failures=waiting.failures + 1,
-        is_back=waiting.is_back or isinstance(because, Returned),
-    )
+    due_at = _due_at(pending, max(seconds, MIN_AGAIN_SECONDS))
+    return replace(waiting, due_at=due_at, failures=waiting.failures + 1)
+
+
+def _is_for(note: Note, waiting: Waiting, descriptor: ProoferDescriptor) -> bool:
+    """Return whether what happened can be of the question, whose id people and vendors know."""
+    if isinstance(note.because, Received):
+        return note.webhook == descriptor.webhook
+    return not isinstance(note.because, Answered) or isinstance(waiting.pending.then, Exchange)
 
 
 def _due_at(pending: Pending, seconds: float | None) -> datetime:

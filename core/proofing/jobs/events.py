@@ -14,8 +14,15 @@ from typing import cast
 from proofing.base.errors import PluginError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WEBHOOKS_RECEIVED
-from proofing.contracts.continuation import Answered, Event, Exchange, Received, Returned
-from proofing.contracts.queues import Capability, Wake
+from proofing.contracts.continuation import (
+    Answered,
+    Event,
+    Exchange,
+    Received,
+    Returned,
+    is_media_type,
+)
+from proofing.contracts.queues import MAX_NOTES, Capability, Wake
 from proofing.contracts.records import StatusRecord
 from proofing.contracts.webhooks import Incoming, NotAuthenticError, Reply
 from proofing.crypto.contexts import early_event_context
@@ -32,6 +39,11 @@ _logger = get_logger(__name__)
 _SEEN_SECONDS = 7 * 86_400.0
 #: How long a person who comes back again wakes the job no second time: a reload is not a reason.
 _RETURN_PAUSE_SECONDS = 5.0
+#: The same for answers of wallets: anybody who knows the address may post them.
+_ANSWER_PAUSE_SECONDS = 1.0
+#: A second delivery of an event without an id is known by its body, for as long as it may be on its way.
+_SEEN_WITHOUT_ID_SECONDS = 60.0
+_EARLY = "early"
 _REFUSED = Reply(status=401)
 #: The vendor sends it again.
 _LATER = Reply(status=503)
@@ -117,11 +129,17 @@ class VendorEvents:
         record = await self._results.status(question.result_id)
         if not self._may_be_open(record):
             return Wake.GONE
+        mark = f"answered:{question_id}"
+        if not await self._results.add(mark, b"", ttl_seconds=_ANSWER_PAUSE_SECONDS):
+            return Wake.FULL
+        await self._note_return(record)
         outcome = await self._wake(question, Note(question.number, Answered(body)))
-        if outcome is Wake.KEPT:
-            await self._note_return(record)
         log(_logger, "wallet_answered", job_id=question.result_id, outcome=outcome)
         return outcome
+
+    def knows(self, question_id: str) -> bool:
+        """Return whether *question_id* is one of ours."""
+        return self._way_back.read(question_id) is not None
 
     def return_url(self, question_id: str) -> str:
         """Return where a person comes back to from the vendor of the question."""
@@ -157,19 +175,22 @@ class VendorEvents:
 
     async def _keep(self, name: str, event: Event, body: bytes) -> str:
         """Wake the job of *event*, or keep it until its job is parked; return what became of it."""
-        distinct = event.id.encode() if event.id is not None else body
+        # Of the event of one question: ids of others, and equal callbacks minutes apart, are other events.
+        named = [event.id, event.question_id, event.reference]
+        distinct = body if event.id is None else json.dumps(named).encode()
+        seconds = _SEEN_SECONDS if event.id is not None else _SEEN_WITHOUT_ID_SECONDS
         mark = f"webhook_seen:{name}:{self._keys.sign(distinct, 'webhook event')}"
         if await self._results.load(mark) is not None:
             return "repeated"
         question = await self._find(name, event)
         if question is not None:
-            outcome = str(await self._wake(question, Note(question.number, Received(event))))
+            outcome = str(await self._wake(question, Note(question.number, Received(event), name)))
         elif event.reference is not None:
             outcome = await self._keep_early(name, event, event.reference)
         else:
             outcome = "unknown"
-        if outcome != Wake.FULL:
-            await self._results.save(mark, b"", ttl_seconds=_SEEN_SECONDS)
+        if outcome in (Wake.KEPT, _EARLY):
+            await self._results.save(mark, b"", ttl_seconds=seconds)
         return outcome
 
     async def _find(self, name: str, event: Event) -> QuestionAddress | None:
@@ -184,14 +205,16 @@ class VendorEvents:
     async def _keep_early(self, name: str, event: Event, reference: str) -> str:
         """Keep an event whose question is not parked yet, where parking looks for it."""
         mark = self._way_back.reference_marks(name, reference)[0]
-        plain = json.dumps(Note(0, Received(event)).to_json()).encode()
+        if len(await self._results.members(early_key(mark))) >= MAX_NOTES:
+            return Wake.FULL
+        plain = json.dumps(Note(0, Received(event), name).to_json()).encode()
         sealed = await self._sealer.seal(plain, early_event_context(mark))
         await self._results.add_member(early_key(mark), sealed, ttl_seconds=EARLY_SECONDS)
         # Parked in between, its entry was written before this was: it looked too soon, and is woken now.
         question = await self._find(name, event)
         if question is None:
-            return "early"
-        return str(await self._wake(question, Note(question.number, Received(event))))
+            return _EARLY
+        return str(await self._wake(question, Note(question.number, Received(event), name)))
 
     async def _wake(self, question: QuestionAddress, note: Note) -> Wake:
         """Keep *note* with its job, which then runs."""
@@ -205,8 +228,10 @@ def _require_sound(name: str, event: Event | None, reply: Reply) -> None:
     """Raise `PluginError` when a webhook answers with something else than it may."""
     if not isinstance(cast("object", reply), Reply) or not (event is None or isinstance(event, Event)):
         raise PluginError(f"webhook {name} must return an Event or None, and a Reply")
-    if not 200 <= reply.status < 600 or not isinstance(reply.body, bytes):  # noqa: PLR2004 - HTTP
-        raise PluginError(f"webhook {name}: a Reply has a status from 200 to 599, and bytes")
+    # 1xx says nothing yet, and 204 and 304 have no body.
+    is_sound = type(reply.status) is int and 200 <= reply.status < 600 and isinstance(reply.body, bytes)  # noqa: PLR2004 - HTTP
+    if not is_sound or (reply.body and reply.status in (204, 304)) or not is_media_type(reply.content_type):
+        raise PluginError(f"webhook {name}: a Reply has a status from 200 to 599, bytes, and a media type")
     if event is not None:
         event.require_sound(name)
 

@@ -23,16 +23,19 @@ class Note:
     Attributes:
         question: its number; see `QuestionKey.number`.
         because: what happened.
+        webhook: name of the one that an event came by: another vendor's can name any question.
     """
 
     question: int
-    because: Received | Answered | Returned
+    because: Because
+    webhook: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the note as JSON values."""
         values: dict[str, Any] = {"question": self.question}
         if isinstance(self.because, Received):
             values["event"] = self.because.event.to_json()
+            values["webhook"] = self.webhook
         elif isinstance(self.because, Answered):
             values["answer"] = base64.b64encode(self.because.body).decode()
         return values
@@ -45,7 +48,7 @@ class Note:
             because = Received(Event.from_json(values["event"]))
         elif "answer" in values:
             because = Answered(base64.b64decode(values["answer"], validate=True))
-        return cls(values["question"], because)
+        return cls(values["question"], because, values.get("webhook"))
 
 
 async def seal_note(sealer: Sealer, result_id: str, note: Note) -> bytes:
@@ -69,12 +72,12 @@ async def open_notes(sealer: Sealer, result_id: str, notes: Iterable[bytes]) -> 
     return opened
 
 
-def by_question(notes: Iterable[Note]) -> dict[int, list[Because]]:
+def by_question(notes: Iterable[Note]) -> dict[int, list[Note]]:
     """Return what happened to each question, by its number, in order and once each."""
-    found: dict[int, list[Because]] = {}
+    found: dict[int, list[Note]] = {}
     for note in notes:
-        reasons = found.setdefault(note.question, [])
+        same = found.setdefault(note.question, [])
         # Vendors repeat themselves, and people reload.
-        if note.because not in reasons:
-            reasons.append(note.because)
+        if note not in same:
+            same.append(note)
     return found

@@ -4,6 +4,7 @@ docs/explanation/parked-jobs.md.
 """
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -69,16 +70,13 @@ class Parker:
         except StoreError:
             return JobResult(end_state=EndState.INTERNAL_ERROR)
         if not is_open:
-            # Ended while it was asked, such as by its person; that end is kept.
+            # Ended while it was asked, such as by its person; that end is kept, and what was written is not.
+            await self._pages.delete_if_possible(message.result_id)
             return JobResult(end_state=EndState.CANCELED)
         seconds = 0.0 if early else max(0.0, (due_at - datetime.now(UTC)).total_seconds())
         log(_logger, "job_parked", **message.log_fields, vendor=first.vendor, seconds=round(seconds, 2))
         JOBS_PARKED.labels(message.kind.value).inc()
         return Parked(encrypted_arguments=sealed, run_in_seconds=seconds, vendor=first.vendor)
-
-    async def clear(self, message: JobMessage) -> None:
-        """Delete what the page of a job showed that has ended now. Raises `StoreUnavailableError`."""
-        await self._pages.delete(message.result_id)
 
     async def _keep_record(self, run: JobRun, *, until: datetime, needs_person: bool) -> bool:
         """Write until when the job waits, and whether for its person; False when it has ended."""
@@ -87,7 +85,7 @@ class Parker:
         if standing is None or standing.is_done or not is_genuine(self._keys, standing):
             standing = unfinished_record(message)
         # Somebody who came back during this run has woken the job, and nobody knows yet what is missing.
-        is_back = standing.returned_at is not None and standing.returned_at >= run.begun_at
+        is_back = standing.returned_at not in (None, run.returned_at)
         record = standing.parked(until=until.timestamp(), needs_person=needs_person and not is_back)
         life = self._live.current.session_max_age_seconds
         return await self._results.update(sign_record(self._keys, record), ttl_seconds=life)
@@ -179,9 +177,18 @@ class VendorPages:
         except (EncryptionError, ValueError, KeyError, TypeError):
             return None
 
-    async def delete(self, result_id: str) -> None:
-        """Delete the page of a job."""
-        await self._results.delete(_page_key(result_id))
+    async def delete_if_possible(self, result_id: str) -> None:
+        """Delete the page of a job that has ended; what a store that is down still has expires."""
+        try:
+            await self._results.delete(_page_key(result_id))
+        except StoreError as error:
+            log(
+                _logger,
+                "cleanup_failed",
+                level=logging.WARNING,
+                job_id=result_id,
+                error=type(error).__name__,
+            )
 
 
 def unfinished_record(message: JobMessage) -> StatusRecord:

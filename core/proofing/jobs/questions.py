@@ -17,8 +17,9 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from proofing.base.errors import Cause, EncryptionError, VendorError
-from proofing.contracts.continuation import Again, Pending
+from proofing.contracts.continuation import Again, Answered, Pending, Returned
 from proofing.contracts.results import RESULT_TYPES, Check, ProoferKind
+from proofing.jobs.notes import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +43,19 @@ class Waiting:
         pending: how it continues.
         due_at: when its vendor is asked although nothing happened, in UTC.
         failures: how often in a row its vendor could not be asked.
-        is_back: whether its person came back, and the vendor could not be asked since.
+        news: what happened since the vendor could be asked for the last time.
     """
 
     pending: Pending
     due_at: datetime
     failures: int = 0
-    is_back: bool = False
+    news: tuple[Note, ...] = ()
 
     @property
     def needs_person(self) -> bool:
         """Whether its person has something to do at the vendor."""
-        return not (self.is_back or isinstance(self.pending.then, Again))
+        acted = any(isinstance(note.because, Answered | Returned) for note in self.news)
+        return not (acted or isinstance(self.pending.then, Again))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -61,7 +63,7 @@ class Waiting:
             "pending": self.pending.to_json(),
             "due_at": self.due_at.isoformat(),
             "failures": self.failures,
-            "is_back": self.is_back,
+            "news": [note.to_json() for note in self.news],
         }
 
     @classmethod
@@ -71,7 +73,7 @@ class Waiting:
             pending=Pending.from_json(values["pending"]),
             due_at=datetime.fromisoformat(values["due_at"]),
             failures=values["failures"],
-            is_back=values["is_back"],
+            news=tuple(Note.from_json(note) for note in values["news"]),
         )
 
 

@@ -23,7 +23,7 @@ from proofing.base.errors import Cause, PluginError, ProofingError, VendorError
 from proofing.base.logs import Stopwatch, get_logger, log
 from proofing.base.metrics import VENDOR_CALLS, VENDOR_SECONDS
 from proofing.base.tracing import SpanKind, span
-from proofing.contracts.continuation import Because, Pending
+from proofing.contracts.continuation import Because, Due, Expired, Pending
 from proofing.contracts.proofers import (
     ProoferDescriptor,
     ProofingContext,
@@ -158,7 +158,7 @@ class JobRun:
         questions: what the job has asked, in this run and before.
         kept: what it is parked with, when it is; the work may replace it.
         resumption: why its waiting questions are resumed.
-        begun_at: when it began, by the clock of the result store.
+        returned_at: when its person had come back for the last time before it began; None for never.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class JobRun:
         self.questions = QuestionLog()
         self.kept: Arguments | None = None
         self.resumption = Resumption(self.questions, {})
-        self.begun_at = float("inf")
+        self.returned_at: float | None = None
         self._clients = clients
         self._way_back = way_back
         self._pending_max_seconds = pending_max_seconds
@@ -246,11 +246,17 @@ class JobRun:
     ) -> Check[Any] | Waiting:
         """Resume a question for each reason there is, until it has an end; not at all while there is none."""
         without_images = replace(request, images={})
-        for because in self.resumption.reasons(key, waiting):
-            found = await self._put(loaded, without_images, key, waiting, because)
+        reasons = self.resumption.reasons(key, waiting, loaded.descriptor)
+        has_expired = bool(reasons) and isinstance(reasons[-1].because, Expired)
+        for place, note in enumerate(reasons):
+            found = await self._put(loaded, without_images, key, waiting, note.because)
             if isinstance(found, Check):
                 return found
             waiting = found
+            if waiting.failures and not has_expired:
+                # What happened is given again when the vendor can be asked.
+                unread = [one for one in reasons[place:] if not isinstance(one.because, Due)]
+                return replace(waiting, news=tuple(unread))
         return waiting
 
     async def _until_no_question_is_open(self) -> None:
@@ -321,7 +327,7 @@ class JobRun:
                 found = accept(
                     answer,
                     descriptor,
-                    before=before.pending if before else None,
+                    before=before,
                     because=because,
                     latest=self._latest,
                 )

@@ -27,13 +27,14 @@ from proofing.contracts.job_results import write_result
 from proofing.contracts.queues import ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.crypto.contexts import arguments_context, parked_context, result_context
+from proofing.crypto.encryption import SealContext
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, read_parked
 from proofing.jobs.continuing import Resumption
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.kinds import Tools, job_type
 from proofing.jobs.notes import by_question, open_notes
-from proofing.jobs.parking import Parker, unfinished_record
+from proofing.jobs.parking import Parker, VendorPages, unfinished_record
 from proofing.jobs.run import JobPendingError, JobRun, traced
 from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
@@ -58,6 +59,7 @@ class JobRunner:
         self._way_back = parts.way_back
         self._deadlines = parts.deadlines
         self._parker = Parker(parts)
+        self._pages = VendorPages(parts)
         for kind in JobKind:
             job_type(kind)  # imported now, not in the middle of a request
 
@@ -77,10 +79,10 @@ class JobRunner:
         log(_logger, "discard", **message.log_fields, end_state=record.end_state)
         return record
 
-    async def _existing_end_state(self, message: JobMessage) -> EndState | None:
-        """Return the end state that exists already, and mark the job as started when there is none.
+    async def _begin(self, message: JobMessage) -> tuple[EndState | None, StatusRecord | None]:
+        """Mark the job as started, and return the end state that exists already, and the record that does.
 
-        There may be one of a rescued job that was published, of one that was replayed, or of one that was
+        There may be an end of a rescued job that was published, of one that was replayed, or of one that was
         called off. Calling off and starting set the same mark, so that exactly one of them happens.
         """
         mark = start_mark(message.result_id, self._live.current)
@@ -88,18 +90,19 @@ class JobRunner:
             adding = self._results.add(mark.key, mark.value, ttl_seconds=mark.ttl_seconds)
             record, is_first = await asyncio.gather(self._results.status(message.result_id), adding)
             if not is_first and await self._results.load(mark.key) == CALLED_OFF:
-                return EndState.CANCELED
+                return EndState.CANCELED, None
         except StoreError:
-            return None
-        if record is None or not record.is_done or record.owner != message.owner:
-            return None
-        return record.end_state if is_genuine(self._keys, record) else None
+            return None, None
+        if record is None or record.owner != message.owner or not is_genuine(self._keys, record):
+            return None, None
+        return record.end_state, record
 
     async def _run(self, job: ClaimedJob, arguments: Arguments | None) -> StatusRecord | Parked:
         message = job.message
         # What was submitted by this very request, a moment ago, nobody else can have ended.
         is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
-        if not is_ours and (existing := await self._existing_end_state(message)) is not None:
+        existing, record = (None, None) if is_ours else await self._begin(message)
+        if existing is not None:
             return await self.discard(message, existing)
         run = JobRun(
             job,
@@ -107,7 +110,7 @@ class JobRunner:
             self._way_back,
             pending_max_seconds=self._live.current.pending_max_seconds,
         )
-        run.begun_at = self._results.now()
+        run.returned_at = record.returned_at if record else None
         queued_seconds = job.age_seconds
         log(
             _logger,
@@ -201,17 +204,23 @@ class JobRunner:
     async def _open_arguments(self, run: JobRun) -> Arguments:
         """Open what was submitted, or what the job was parked with, its questions too."""
         message, wanted = run.message, job_type(run.message.kind).arguments
-        notes = await open_notes(self._sealer, message.result_id, message.notes)
+        notes = await self._deadlines.retry_while_unavailable(
+            lambda: open_notes(self._sealer, message.result_id, message.notes)
+        )
         opened: Arguments
         if message.is_parked:
-            data = await self._sealer.open(message.encrypted_arguments, parked_context(message))
+            data = await self._open(message.encrypted_arguments, parked_context(message))
             opened, run.questions, early = read_parked(wanted, data)
             notes = [*early, *notes]
         else:
-            data = await self._sealer.open(message.encrypted_arguments, arguments_context(message))
+            data = await self._open(message.encrypted_arguments, arguments_context(message))
             opened = wanted.from_bytes(data)
         run.resumption = Resumption(run.questions, by_question(notes))
         return opened
+
+    async def _open(self, sealed: bytes, context: SealContext) -> bytes:
+        """Open what was *sealed*, trying again while the key service is down."""
+        return await self._deadlines.retry_while_unavailable(lambda: self._sealer.open(sealed, context))
 
     async def _park(self, run: JobRun, *, is_inline: bool) -> JobResult | Parked:
         """Have the job wait for its vendors; its images are deleted."""
@@ -264,10 +273,11 @@ class JobRunner:
         if effective.mac == record.mac:
             JOBS_ENDED.labels(message.kind.value, record.end_state or "", record.outcome or "").inc()
             await self._refund_unanswered(message, record)
-            await self._clear_vendor_page(message)
         # The first end wins: its process may have died before it came so far. Until the queue has recorded
         # the end, a live job is the note that images are to be deleted. docs/adr/0008
         await self._delete_images(message)
+        if message.is_parked:
+            await self._pages.delete_if_possible(message.result_id)
         return effective
 
     async def _seal_result(
@@ -299,15 +309,6 @@ class JobRunner:
             await asyncio.gather(*map(self._results.refund, message.counter_keys))
         except StoreError as error:
             # What is left expires by itself.
-            _log_cleanup_failed(message, error)
-
-    async def _clear_vendor_page(self, message: JobMessage) -> None:
-        """Delete what the page of a parked job showed; what is left expires."""
-        if not message.is_parked:
-            return
-        try:
-            await self._parker.clear(message)
-        except StoreError as error:
             _log_cleanup_failed(message, error)
 
     async def _delete_images(self, message: JobMessage) -> None:

@@ -10,10 +10,12 @@ const ANNOUNCED_AFTER_SECONDS = [15, 30];
 // What each state shows, its section first.
 const SHOWN = {
   in_progress: ["waiting", "stop", "stop-counted"],
-  away: ["away", "stop", "stop-pending"],
+  away: ["away", "stop", "stop-counted"],
   late: ["late", "retry"],
   pending: ["pending", "stop", "stop-pending"],
 };
+// Of a check for which the person was sent to a vendor, stopping counts at any time.
+const SHOWN_ONCE_SENT_OUT = { ...SHOWN, pending: ["pending", "stop", "stop-counted"] };
 
 const root = document.getElementById("wait");
 const status = document.getElementById("wait-status");
@@ -85,7 +87,7 @@ function trouble(text) {
 
 /** Show the part of the page for a job in another state: the person is back, it is *late*, or *pending* at a vendor. */
 function show(state) {
-  const shown = SHOWN[state];
+  const shown = ("sentOut" in root.dataset ? SHOWN_ONCE_SENT_OUT : SHOWN)[state];
   if (!shown) return;
   for (const id of Object.values(SHOWN).flat()) document.getElementById(id).hidden = !shown.includes(id);
   const heading = document.getElementById(shown[0]).querySelector("h1");

@@ -27,14 +27,18 @@ from proofing.contracts.continuation import (
     Received,
     Returned,
 )
+from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.queues import MAX_NOTES, Wake
 from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import Incoming, NotAuthenticError, Reply
 from proofing.crypto.contexts import note_context, vendor_page_context
 from proofing.crypto.encryption import KeyRing
+from proofing.jobs.continuing import Resumption
 from proofing.jobs.events import VendorEvents
+from proofing.jobs.notes import Note
 from proofing.jobs.parking import early_key
+from proofing.jobs.questions import Question, QuestionKey, QuestionLog, Waiting
 from proofing.jobs.way_back import QuestionAddress, WayBack
 from proofing.registry.plugins import LoadedWebhook
 from proofing_devtools.capture import PERSON
@@ -116,7 +120,9 @@ def away(**changes):
 
 async def park(running, *answers, **changes):
     """Submit an applicant whose phone vendor answers so, run the job, and return vendor and result id."""
-    vendor = put_in_place(running, PHONE, Asked(*answers), continues=BOTH, **changes)
+    vendor = put_in_place(
+        running, PHONE, Asked(*answers), **{"continues": BOTH, "webhook": "acme", **changes}
+    )
     result_id = await submit(running)
     assert await running.drain() == []
     return vendor, result_id
@@ -270,7 +276,7 @@ async def test_an_event_while_the_job_runs_is_not_lost(jobs):
                 await events.receive("acme", post(id="e-1", question_id=context.question_id))
                 return answer
 
-        vendor = put_in_place(running, PHONE, Eager(away(), YES[PHONE]), continues=BOTH)
+        vendor = put_in_place(running, PHONE, Eager(away(), YES[PHONE]), continues=BOTH, webhook="acme")
         await submit(running)
         (ended,) = await running.drain()
     assert ended.is_success
@@ -349,6 +355,43 @@ async def test_an_early_event_is_found_in_the_middle_of_a_rotation(jobs, is_ahea
     assert len(vendor.reasons) == 1
 
 
+async def test_another_vendors_webhook_resumes_no_question(jobs):
+    """The id of a question is known to its person, and to every vendor that was asked."""
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), YES[PHONE])
+        other = VendorEvents(running.runtime.parts, {"other": LoadedWebhook(Posted(), 1000)})
+        await other.receive("other", post(id="e-1", question_id=vendor.question_id, data={"verdict": "pass"}))
+        assert await running.drain() == []
+        assert vendor.reasons == []
+
+
+async def test_events_are_told_apart(jobs):
+    """By their question too; equal posts without an id soon after each other are one."""
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), away(), YES[PHONE])
+        events = events_of(running)
+        await events.receive("acme", post(id="evt_1", question_id="A" * 48))
+        thin = post(question_id=vendor.question_id, kind="progress")
+        for _ in range(2):
+            await events.receive("acme", thin)
+        assert await running.drain() == []
+        await events.receive("acme", post(id="evt_1", question_id=vendor.question_id))
+        (ended,) = await running.drain()
+    assert ended.is_success
+    assert len(vendor.reasons) == 2
+
+
+async def test_early_events_are_bounded(jobs):
+    """Nobody may have signed them; the vendor is asked to send more of them later."""
+    async with jobs() as running:
+        events = events_of(running)
+        replies = [
+            (await events.receive("acme", post(id=f"e-{number}", reference="v-1"))).status
+            for number in range(MAX_NOTES + 2)
+        ]
+        assert replies == [*[202] * MAX_NOTES, 503, 503]
+
+
 @pytest.mark.parametrize(
     ("body", "headers"), [(b'{"id": "e-1"}', {}), (b"garbage", {"signature": "forged"}), (b"", {})]
 )
@@ -415,6 +458,9 @@ async def test_an_event_that_is_not_kept_comes_again(jobs):
         (Event(kind=EventKind.READY, question_id="q", data={"x": object()}), THANKS),
         (Event(kind=EventKind.READY, question_id="q", data={"x": "x" * 70_000}), THANKS),
         (None, Reply(status=99)),
+        (None, Reply(status=204, body=b"no content")),
+        (None, Reply(status=True)),
+        (None, Reply(content_type="text/plain\r\nx: y")),
         (None, "thanks"),
         ValueError(CANARY.applicant.ssn),
     ],
@@ -466,6 +512,8 @@ async def test_a_wallet_answers(jobs):
         assert await events.served(vendor.question_id) is None
         assert await running.drain() == []
         assert (await status(running, result_id)).needs_person
+        # The pause between two answers is over.
+        await running.runtime.parts.results.delete(f"answered:{vendor.question_id}")
         assert await events.answered(vendor.question_id, body) is Wake.KEPT
         (ended,) = await running.drain()
         assert ended.is_success
@@ -483,10 +531,12 @@ async def test_a_wallet_answers(jobs):
         Exchange(requests={"p": object()}),
         Exchange(requests={"p": "x" * 70_000}),
         Exchange(requests={"p": {}}, leave=Leave("http://vendor.example/")),
+        Exchange(requests={"p": {}}, leave=Leave(PAGE, "€" * 400)),
         Exchange(requests={"p": {}}, leave="https://vendor.example/"),
         Exchange(requests={"p": {}}, served="text"),
         Exchange(requests={"p": {}}, served=b"x" * 70_000),
-        Exchange(requests={"p": {}}, served_type="text/html\r\nx: y"),
+        Exchange(requests={"p": {}}, served_type="application/jwt\r\nx: y"),
+        Exchange(requests={"p": {}}, served_type="text/javascript"),
     ],
 )
 async def test_an_unsound_exchange_is_a_broken_plugin(jobs, exchange):
@@ -496,6 +546,43 @@ async def test_an_unsound_exchange_is_a_broken_plugin(jobs, exchange):
         await submit(running)
         (record,) = await running.drain()
     assert record.end_state is EndState.PLUGIN_ERROR
+
+
+async def test_an_answer_to_what_is_no_exchange_is_dropped(jobs):
+    """Anybody who knows the address may post one; an adapter that asked for none gets none."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(), YES[PHONE])
+        assert await events_of(running).answered(vendor.question_id, b"junk") is Wake.KEPT
+        assert await running.drain() == []
+        assert vendor.reasons == []
+        assert (await status(running, result_id)).needs_person
+        (ended,) = await drain_again(running)
+        assert ended.is_success
+
+
+async def test_answers_come_one_after_the_other(jobs):
+    """A flood of them is not one of calls to the vendor."""
+    async with jobs() as running:
+        vendor, _result_id = await park(running, pending(then=WALLET), YES[PHONE], continues=ALL)
+        events = events_of(running)
+        outcomes = [await events.answered(vendor.question_id, b"%d" % number) for number in range(5)]
+        assert outcomes == [Wake.KEPT, *[Wake.FULL] * 4]
+
+
+async def test_what_happened_is_given_again_when_the_vendor_can_be_asked(jobs):
+    """A wallet's answer and an event's data are nowhere else."""
+    gone = VendorError(Cause.TIMEOUT, "slow")
+    async with jobs() as running:
+        vendor, result_id = await park(running, pending(then=WALLET), gone, gone, YES[PHONE], continues=ALL)
+        events = events_of(running)
+        await events.answered(vendor.question_id, b"presentation")
+        await events.receive("acme", post(id="e-1", question_id=vendor.question_id))
+        assert await running.drain() == []
+        assert not (await status(running, result_id)).needs_person
+        assert await drain_again(running) == []
+        (ended,) = await drain_again(running)
+        assert ended.is_success
+    assert vendor.reasons == [Answered(b"presentation")] * 3
 
 
 # What is kept, and for whom
@@ -609,11 +696,63 @@ async def test_a_person_who_never_comes_back(jobs):
     assert vendor.reasons == [Expired()]
 
 
+def test_an_event_before_the_expiry_is_given_first():
+    """Although the job ran after it; then the adapter has its last call."""
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    key = QuestionKey("address", 0)
+    waiting = Waiting(pending=away(expires_at=past), due_at=past)
+    questions = QuestionLog({key: Question(vendor="acme", kind=PHONE, waiting=waiting)})
+    note = Note(key.number, Received(Event(kind=EventKind.READY, question_id="q")), "acme")
+    descriptor = ProoferDescriptor(name="acme", kind=PHONE, make=lambda *_: None, webhook="acme")
+    reasons = Resumption(questions, {key.number: [note]}).reasons(key, waiting, descriptor)
+    assert reasons == [note, Note(key.number, Expired())]
+
+
+async def test_an_event_that_says_little_does_not_put_off_the_look(jobs):
+    """Two minutes after the return the vendor is asked, whatever came meanwhile."""
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), away(), away())
+        events = events_of(running)
+        await events.returned(vendor.question_id)
+        assert await running.drain() == []
+        await events.receive("acme", post(id="e-1", kind="progress", question_id=vendor.question_id))
+        assert await running.drain() == []
+        assert running.queue.parked[0][1] == pytest.approx(120, abs=3)
+
+
+async def test_a_vendor_that_says_at_once_is_not_asked_without_pause(jobs):
+    """A date in the past, or 0, is a second."""
+    async with jobs() as running:
+        busy = VendorError(Cause.QUOTA, "slower", retry_after=0.0)
+        vendor, _result_id = await park(running, away(), busy)
+        await events_of(running).returned(vendor.question_id)
+        assert await running.drain() == []
+        assert running.queue.parked[0][1] == pytest.approx(1, abs=0.5)
+
+
+async def test_a_person_who_was_sent_out_gets_no_attempt_back(jobs, monkeypatch):
+    """The vendor may have told them how it ends; and the link is gone with the check."""
+    async with jobs() as running:
+        vendor, result_id = await park(running, away(), away())
+        record = await status(running, result_id)
+        limit = await running.service.limit(PERSON, "proof_address")
+        later = running.service.now() + 3600
+        monkeypatch.setattr(running.runtime.parts.results, "now", lambda: later)
+        await running.service.cancel(PERSON, result_id, JobKind.PHONE)
+        assert (await running.service.limit(PERSON, "proof_address")).remaining == limit.remaining
+        assert await running.service.vendor_page(record) is None
+        assert vendor.reasons == []
+
+
 async def test_only_the_question_of_an_event_is_resumed(jobs):
     """The others of its job wait for their own time."""
     async with jobs(device_profiling_enabled=True) as running:
         device = put_in_place(
-            running, ProoferKind.DEVICE, Asked(away(), YES[ProoferKind.DEVICE]), continues=BOTH
+            running,
+            ProoferKind.DEVICE,
+            Asked(away(), YES[ProoferKind.DEVICE]),
+            continues=BOTH,
+            webhook="acme",
         )
         resolution = put_in_place(
             running, ProoferKind.RESOLUTION, Asked(pending(), YES[ProoferKind.RESOLUTION]), continues=BOTH
