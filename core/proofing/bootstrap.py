@@ -31,9 +31,9 @@ from proofing.contracts.results import Assurance
 from proofing.contracts.stores import Secrets, SecretStore
 from proofing.crypto.encryption import KeyRing, Sealer
 from proofing.crypto.fips import fips_problems
+from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.dependencies import Deadlines, Dependencies
 from proofing.jobs.lifecycle import can_check
-from proofing.jobs.run import VendorClientPool
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.vendor_cache import SharedValues
 from proofing.jobs.way_back import WayBack

@@ -8,7 +8,7 @@ from proofing.base.retries import FIRST_WAIT_SECONDS, RETRY_SECONDS, retry_while
 from proofing.contracts.queues import Queue
 from proofing.contracts.stores import ImageStore, ResultStore
 from proofing.crypto.encryption import KeyRing, Sealer
-from proofing.jobs.run import VendorClientPool
+from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.way_back import WayBack
 from proofing.routing.router import Router
 from proofing.settings import LiveSettings

@@ -138,7 +138,7 @@ class VendorEvents:
         return outcome
 
     def knows(self, question_id: str) -> bool:
-        """Return whether *question_id* is one of ours."""
+        """Return whether *question_id* is genuine."""
         return self._way_back.read(question_id) is not None
 
     def return_url(self, question_id: str) -> str:

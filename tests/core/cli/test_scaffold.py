@@ -16,7 +16,8 @@ import asyncio, sys, uuid
 from pathlib import Path
 import httpx, yaml
 from proofing.crypto.encryption import KeyRing
-from proofing.jobs.run import JobRun, VendorClientPool
+from proofing.jobs.clients import VendorClientPool
+from proofing.jobs.run import JobRun
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import PluginManager

@@ -21,7 +21,8 @@ from proofing.contracts.records import JobKind
 from proofing.contracts.results import Outcome, ProoferKind, ResolutionResult
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs import lifecycle
-from proofing.jobs.run import JobRun, VendorClientPool
+from proofing.jobs.clients import VendorClientPool
+from proofing.jobs.run import JobRun
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.proofers import LoadedProofer

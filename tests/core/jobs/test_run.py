@@ -24,7 +24,8 @@ from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind, ResolutionResult
 from proofing.crypto.encryption import KeyRing
-from proofing.jobs.run import JobRun, VendorClientPool
+from proofing.jobs.clients import VendorClientPool
+from proofing.jobs.run import JobRun
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import LoadedProofer
