@@ -29,6 +29,7 @@ _TABLES = {
     "restarts": "Web processes and workers restarted under load, the release before alongside this one",
     "queue": "The Postgres queue, Python peers and a bare asyncio loop on the same tables; Python 3.12",
     "backlog": "The Postgres queue with a long backlog that no vacuum has seen",
+    "parked": "The Postgres queue with parked jobs, alongside one without any",
     "visibility": "Submit, waiting page and keys in the production shape, with slow Redis and KMS",
     "flow": "One whole proofing in the production shape: what it asks of every part",
     "capacity": "One whole proofing: what it writes, and asks of S3 and KMS with a data key for each message",

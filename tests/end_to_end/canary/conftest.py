@@ -1,17 +1,21 @@
 """People whose values are unmistakable, and the ways in which their jobs end."""
 
 import base64
+import html
+import json
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 import yaml
 
-from proofing.cli.smoke import Walk
+from proofing.cli.smoke import SmokeError, Walk
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
 
@@ -21,20 +25,30 @@ BIRTH_DATES = ("1941-07-29", "1953-11-17", "1968-02-23")
 #: It is loaded before a process hides its variables from other processes of its user (`protect_process`), and
 #: so can keep those that the process was started with, and those it has at its end.
 PLUGIN = '''
-"""The mock resolution vendor, which notes whom it was asked about, and breaks in many ways."""
+"""The mock resolution vendor, which notes whom it was asked about, and breaks in many ways.
+
+It sends some people to a page of its own, and puts whom it knows into every field that the contract has for
+that: the address of the page, the QR code, its own id of the question, what it keeps, and its events.
+"""
 
 import asyncio
 import atexit
 import datetime
 import hashlib
+import json
 import os
+import urllib.parse
+import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
-from proofing.contracts.continuation import Again, Pending
+from proofing.base.errors import Cause, VendorError
+from proofing.contracts.continuation import Again, Event, EventKind, Leave, Pending, Received
 from proofing.contracts.hooks import hookimpl
 from proofing.contracts.results import Outcome, ResolutionResult
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
+from proofing.contracts.webhooks import NotAuthenticError, Reply, WebhookDescriptor
 from proofing_mock import MockSettings
 from proofing_mock.proofers import ResolutionMock
 
@@ -82,12 +96,59 @@ class Clumsy(ResolutionMock):
         if "Waits" in name:
             later = context.now() + datetime.timedelta(minutes=5)
             return Pending(state={"asked": known}, then=Again(1), expires_at=later)
+        if "Visits" in name:
+            return await self.send_away(known, context)
         return await super().proof(request, context)
 
+    async def send_away(self, known, context):
+        reference = f"{known['ssn']}/{known['last_name']}"
+        values = {"reference": reference, "person": json.dumps(known), "back": context.return_url}
+        page = "https://visit.example/" + name_of(known) + "?" + urllib.parse.urlencode(values)
+        if "Soon" in known["first_name"]:
+            # Before core can know the reference.
+            event = {"id": "soon " + reference, "reference": reference, "data": known}
+            address = context.return_url.partition("/return/")[0] + "/webhooks/clumsy"
+            headers = {"x-signature": known["ssn"]}
+            post = urllib.request.Request(address, json.dumps(event).encode(), headers)
+            await asyncio.to_thread(lambda: urllib.request.urlopen(post, timeout=3).close())
+        return Pending(
+            state={"asked": known, "page": page},
+            then=Leave(page, page),
+            expires_at=context.now() + datetime.timedelta(minutes=30),
+            reference=reference,
+        )
+
     async def resume(self, request, pending, because, context):
-        if "Badly" in request.applicant.first_name:
-            raise ValueError(f"cannot continue with {pending.state}")
+        name = request.applicant.first_name
+        if "Badly" in name:
+            raise ValueError(f"cannot continue with {pending.state}, {because}")
+        if "Gone" in name:
+            raise VendorError(Cause.ABANDONED, str(pending.state), codes=("gone",), vendor_name="clumsy")
+        if "Visits" in name and not isinstance(because, Received):
+            return replace(pending, state={**pending.state, "again": str(pending.state)})
+        if isinstance(because, Received):
+            assert because.event.data["ssn"] == request.applicant.ssn
         return await super().proof(request, context)
+
+
+def name_of(known):
+    return urllib.parse.quote(known["first_name"] + " " + known["last_name"])
+
+
+class Posts:
+    def receive(self, incoming, now):
+        try:
+            values = json.loads(incoming.body)
+        except ValueError:
+            raise ValueError(f"cannot read {incoming.body}") from None
+        if incoming.headers.get("x-signature") != values["data"]["ssn"]:
+            raise NotAuthenticError(f"not of {values}")
+        return Event(kind=EventKind.READY, **values), Reply()
+
+
+@hookimpl
+def proofing_webhooks():
+    return [WebhookDescriptor(name="clumsy", make=lambda *_: Posts())]
 
 
 @hookimpl
@@ -99,8 +160,9 @@ def proofing_proofers():
             kind=ProoferKind.RESOLUTION,
             make=lambda *_: Clumsy(MockSettings()),
             attributes=frozenset(attributes),
-            timeout_seconds=lambda _settings: 2.0,
-            continues=frozenset({Again}),
+            timeout_seconds=lambda _settings: 4.0,
+            continues=frozenset({Again, Leave}),
+            webhook="clumsy",
             maturity=Maturity.MOCK,
         )
     ]
@@ -135,6 +197,58 @@ class Again(Walk):
         await self._follow()
         await self._get("/document")
         await super()._document()
+
+
+class Visits(Walk):
+    """A person who visits the vendor's page, from which the vendor posts, and comes back."""
+
+    async def _follow(self):
+        if self._path == "/verify/wait":
+            await self._visit(await self._link())
+        await super()._follow()
+
+    async def _link(self):
+        """Wait for the link to the vendor, and return what is in its query."""
+        result_id = self._parse().wait["data-result-id"]
+        async with self._client.stream("GET", f"/api/jobs/{result_id}/events") as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data:") and json.loads(line[5:])["state"] in {"away", "done"}:
+                    break
+        await self._get("/verify/wait")
+        address = re.search(r'href="(https://visit\.example/[^"]+)"', self._page)
+        assert address is not None, "there is no link to the vendor"
+        return dict(parse_qsl(urlsplit(html.unescape(address[1])).query))
+
+    async def _visit(self, values):
+        """Have the vendor post what came of the visit, and garbage and a forgery before, then return."""
+        known = json.loads(values["person"])
+        event = {"id": f"{known['ssn']} is ready", "reference": values["reference"], "data": known}
+        for body, signature, status in (
+            (values["person"][:-1], known["ssn"], 500),
+            (json.dumps(event), "forged", 401),
+            (json.dumps(event), known["ssn"], 200),
+            (json.dumps(event), known["ssn"], 200),
+        ):
+            answer = await self._client.post(
+                "/webhooks/clumsy", content=body, headers={"x-signature": signature}
+            )
+            assert answer.status_code == status, (answer.status_code, status)
+        await self._get(urlsplit(values["back"]).path)
+
+
+class Stays(Visits):
+    """A person who is still at the vendor in the end."""
+
+    async def _visit(self, values):
+        raise SmokeError("left")
+
+
+class GoesBack(Visits):
+    """A person who comes back before the vendor posts."""
+
+    async def _visit(self, values):
+        await self._get(urlsplit(values["back"]).path)
+        await super()._visit(values)
 
 
 # What is done to the message of a job that our web process submits.
@@ -255,6 +369,14 @@ FAILURES: dict[str, Cause] = {
     "plugin hangs": named("Hangs", "vendor_exception"),
     "plugin answers later": replace(PASSES, changes={"first_name": "QxWaitsvzk{}"}),
     "plugin fails later": named("WaitsBadly"),
+    "person visits": replace(PASSES, changes={"first_name": "QxVisitsvzk{}"}, walk=Visits),
+    "person comes back early": replace(PASSES, changes={"first_name": "QxVisitsvzkBack{}"}, walk=GoesBack),
+    "event comes early": replace(PASSES, changes={"first_name": "QxVisitsSoonvzk{}"}),
+    "vendor fails after the visit": replace(named("VisitsBadly"), walk=Visits),
+    "person gives up": replace(named("VisitsGone", "vendor_exception"), walk=Visits),
+    "person is away": Cause(
+        ends=(DOCUMENT_PASSED,), changes={"first_name": "QxVisitsStaysvzk{}"}, walk=Stays
+    ),
     "phone unknown": at_phone("7035555555"),
     "phone vendor late": at_phone("7035555888", "vendor_exception", "unknown"),
     "phone vendor away": at_phone("7035555999", "vendor_exception", "unknown"),
