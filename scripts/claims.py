@@ -134,7 +134,12 @@ The vectors of AES-GCM are Project Wycheproof's `aes_gcm_test.json` (316 cases),
   the network. A malicious adapter need not use our clients.
 - **A failure page reveals nothing by its bytes.** Of time nothing is claimed: how long a vendor takes may
   depend on the answer, and whether the licensing agency is asked at all depends on the vendor before.
-- **The API is not fuzzed.** Hand-off to a phone and webhooks of vendors do not exist, and so are not tried.
+- **Reviews and findings** are those of the mock: no real vendor has answered with either here. Nothing is
+  claimed of who looks at a review, or when.
+- **Webhooks, visits and wallets** are those of the mock and of test adapters: no real vendor has posted, and
+  no real wallet has answered. A person who passes on a vendor's link, QR code or wallet request can have
+  somebody else finish a check.
+- **The API is not fuzzed.** Hand-off to a phone does not exist, and so is not tried.
 - **Terraform** was never applied, nor run under OpenTofu: format, schema, mocked plans and the rendered
   policies are checked against a provider of our own, which knows no quotas and no values that AWS allows.
 - **Containers** were never built, nor run: the files are read as text, and the compose file is held to the

@@ -15,6 +15,7 @@ import pytest
 from proofing.app.service import PersonRef
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
+from proofing.jobs.way_back import QuestionAddress
 from proofing.sessions.steps import STEPS, Page
 from proofing.testing.images import make_jpeg
 from proofing_devtools.capture import APPLICANT, DEVICE
@@ -38,6 +39,11 @@ ROUTES = {
     "/api/uploads/{slot}/release": "tried below",
     "/api/jobs/{result_id}": "tried below",
     "/api/jobs/{result_id}/events": "tried below",
+    "/api/answers/{question_id}": "tried below",
+    "/answers/{question_id}": "for a wallet, which has no session: the address is the permission",
+    "/answers/{question_id}/request": "the same",
+    "/return/{question_id}": "wakes a job, and shows nothing of it",
+    "/webhooks/{name}": "names a vendor, which signs",
 }
 
 
@@ -91,7 +97,8 @@ async def belongings(service, person):
     )
     assert signed
     job = await service.submit_applicant(JobKind.RESOLUTION, person, APPLICANT, **DEVICE)
-    return {"job": job, "slot": slot, "reserved": reserved, "attempt": attempt}
+    question = service.events._way_back.question_id(QuestionAddress(job, 1))
+    return {"job": job, "slot": slot, "reserved": reserved, "attempt": attempt, "question": question}
 
 
 async def made_up(ids: Mapping[str, str]):
@@ -116,6 +123,7 @@ def attempts(own):
 
     return (
         lambda ids: ("GET", f"/api/jobs/{ids['job']}", {}),
+        lambda ids: ("POST", f"/api/answers/{ids['question']}", {"json": {}}),
         lambda ids: ("GET", f"/api/jobs/{ids['job']}/events", {}),
         lambda ids: ("POST", "/api/uploads", {"json": {"attempt": ids["attempt"], "side": "front"}}),
         lambda ids: ("POST", f"/api/uploads/{ids['reserved']}", {"json": {"attempt": own, **terms}}),

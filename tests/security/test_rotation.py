@@ -407,7 +407,7 @@ async def test_parked_jobs_survive_in_the_production_shape(cases, production, cl
         for result_id, person in people.items():
             record = await after.service.status(person, result_id, JobKind.PHONE)
             page = await after.service.vendor_page(record)
-            assert page.url.endswith(vendor.questions[result_id])
+            assert page.then.url.endswith(vendor.questions[result_id])
         returning = set(list(vendor.reasons)[1::5])
         for question_id in returning:
             assert await events.returned(question_id) in people
