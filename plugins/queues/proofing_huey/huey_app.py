@@ -200,11 +200,14 @@ class JobHuey(Huey):  # type: ignore[misc]
                 )
 
     def parked_vendors(self) -> Iterator[str]:
-        """Yield the vendor that each parked job waits for; blocking."""
+        """Yield the vendor that each parked job waits for, and read no more of it; blocking."""
         for blob in self.storage.scheduled_items():
-            found = self._read(bytes(blob))
-            if found is not None and found[2] is not None:
-                yield found[2]
+            try:
+                vendor = self.serializer.deserialize(bytes(blob)).args[0].get(_WAITS_FOR)
+            except (HueyException, ValueError, TypeError, IndexError, AttributeError):
+                continue
+            if vendor is not None:
+                yield vendor
 
     def purge_owner(self, owner: str) -> int:
         """Drop the waiting jobs of *owner* and return how many; blocking."""

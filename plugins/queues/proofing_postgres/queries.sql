@@ -466,9 +466,10 @@ left join lateral (
     order by j.run_at limit 1
 ) as oldest on counted.state = 'ready'
 union all
-select queue, case when due_at is null then 'scheduled' else 'parked' end, count(*), 0 from (
-    select queue, due_at from proofing.job where state = 'scheduled' order by run_at limit %(most)s::int4
-) as found group by 1, 2
+select queue, case when is_parked then 'parked' else 'scheduled' end, count(*), 0 from (
+    select queue, due_at is not null as is_parked
+    from proofing.job where state = 'scheduled' order by run_at limit %(most)s::int4
+) as found group by queue, is_parked
 union all
 select queue, state, count(*), 0 from (
     select queue, state from proofing.job where state = 'executing' order by worker limit %(most)s::int4
@@ -479,7 +480,7 @@ select queue, state, count(*), 0 from (
 select queue, case when state = 'scheduled' and due_at is not null then 'parked' else state end,
     round(count(*) * 100 / %(percent)s::float8)::bigint
 from proofing.job tablesample system (%(percent)s::float8)
-group by 1, 2
+group by queue, state, due_at is not null
 
 -- name: parked_by_vendor
 -- How many jobs are parked for each vendor. It reads them all, for somebody who asks once.

@@ -374,7 +374,7 @@ FAILURES: dict[str, Cause] = {
     "event comes early": replace(PASSES, changes={"first_name": "QxVisitsSoonvzk{}"}),
     "vendor fails after the visit": replace(named("VisitsBadly"), walk=Visits),
     "person gives up": replace(named("VisitsGone", "vendor_exception"), walk=Visits),
-    "person is at a vendor": Cause(
+    "person stays there": Cause(
         ends=(DOCUMENT_PASSED,), changes={"first_name": "QxVisitsStaysvzk{}"}, walk=Stays
     ),
     "phone unknown": at_phone("7035555555"),
