@@ -182,13 +182,13 @@ class VendorPages:
         try:
             await self._results.delete(_page_key(result_id))
         except StoreError as error:
-            log(
-                _logger,
-                "cleanup_failed",
-                level=logging.WARNING,
-                job_id=result_id,
-                error=type(error).__name__,
-            )
+            log_cleanup_failed(result_id, error)
+
+
+def log_cleanup_failed(result_id: str, error: Exception) -> None:
+    """Log that something of a job is left, which a sweep or its expiry removes."""
+    name = type(error).__name__
+    log(_logger, "cleanup_failed", level=logging.WARNING, job_id=result_id, error=name)
 
 
 def unfinished_record(message: JobMessage) -> StatusRecord:

@@ -34,7 +34,7 @@ from proofing.jobs.continuing import Resumption
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.kinds import Tools, job_type
 from proofing.jobs.notes import by_question, open_notes
-from proofing.jobs.parking import Parker, VendorPages, unfinished_record
+from proofing.jobs.parking import Parker, VendorPages, log_cleanup_failed, unfinished_record
 from proofing.jobs.run import JobPendingError, JobRun, traced
 from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
@@ -309,7 +309,7 @@ class JobRunner:
             await asyncio.gather(*map(self._results.refund, message.counter_keys))
         except StoreError as error:
             # What is left expires by itself.
-            _log_cleanup_failed(message, error)
+            log_cleanup_failed(message.result_id, error)
 
     async def _delete_images(self, message: JobMessage) -> None:
         """Delete the job's images, trying again while the image store is down; idempotent."""
@@ -322,18 +322,7 @@ class JobRunner:
                     )
                 )
         except (StoreError, TimeoutError) as error:
-            _log_cleanup_failed(message, error)
-
-
-def _log_cleanup_failed(message: JobMessage, error: Exception) -> None:
-    """Log that something of the job *message* is left, which a sweep or its expiry removes."""
-    log(
-        _logger,
-        "cleanup_failed",
-        level=logging.WARNING,
-        job_id=message.result_id,
-        error=type(error).__name__,
-    )
+            log_cleanup_failed(message.result_id, error)
 
 
 def _first(error: BaseException) -> BaseException:
