@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import segno
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -122,6 +121,8 @@ def _require_noted(outcome: Wake | None) -> None:
 
 def _qr_svg(text: str) -> str:
     """Return a QR code of *text* as an SVG element without styles, which the page's policy forbids."""
+    import segno  # noqa: PLC0415 - a twentieth of a second that no start without such a vendor has to wait
+
     written = io.BytesIO()
     segno.make_qr(text).save(
         written, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=2, svgclass="qr", lineclass=None

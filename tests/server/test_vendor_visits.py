@@ -34,11 +34,8 @@ class Posted:
         return event, Reply(status=202, body=b'{"thanks": true}', content_type="application/json")
 
 
-async def send_away(site, *answers):
-    """Return a browser whose check waits for its person, and the vendor."""
-    vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(*answers), continues=ALL, webhook="acme")
-    # As the composition root does for what a plugin offers.
-    site.service.events._webhooks = {"acme": LoadedWebhook(Posted(), LIMIT)}
+async def submit(site):
+    """Return a browser that waits for its check, and its session."""
     browser = site.browser()
     await browser.consent()
     session = await site.app.state.site.sessions.open(browser.http.cookies["proofing"])
@@ -46,6 +43,15 @@ async def send_away(site, *answers):
     await browser.get("/ssn")
     await browser.post("/ssn", ssn="900-66-1234")
     await browser.post("/verify")
+    return browser, session
+
+
+async def send_away(site, *answers):
+    """Return a browser whose check waits for its person, and the vendor."""
+    vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(*answers), continues=ALL, webhook="acme")
+    # As the composition root does for what a plugin offers.
+    site.service.events._webhooks = {"acme": LoadedWebhook(Posted(), LIMIT)}
+    browser, _session = await submit(site)
     assert browser.path == "/verify/wait"
     await site.queue.release()
     await browser.get("/verify/wait")
@@ -186,13 +192,7 @@ async def test_a_person_may_be_away_longer_than_a_session_idles(site, monkeypatc
 async def test_the_page_is_woken_when_it_has_to_lead_away(site):
     """The stream says so at once, not at its next look."""
     vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(away()), continues=ALL)
-    browser = site.browser()
-    await browser.consent()
-    session = await site.app.state.site.sessions.open(browser.http.cookies["proofing"])
-    await session.update(put(document=DOCUMENT, completed=frozenset({JobKind.DOCUMENT})))
-    await browser.get("/ssn")
-    await browser.post("/ssn", ssn="900-66-1234")
-    await browser.post("/verify")
+    _browser, session = await submit(site)
     (message,) = site.queue.waiting
     waiting = site.service.wait(session.person, message.result_id, JobKind.RESOLUTION, timeout_seconds=30)
     await site.queue.release()

@@ -25,7 +25,7 @@ from proofing.contracts.continuation import (
 from proofing.contracts.queues import MAX_NOTES, Capability, Wake
 from proofing.contracts.records import StatusRecord
 from proofing.contracts.webhooks import Incoming, NotAuthenticError, Reply
-from proofing.crypto.contexts import early_event_context
+from proofing.crypto.contexts import early_event_context, note_context
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.notes import Note, seal_note
@@ -207,8 +207,8 @@ class VendorEvents:
         mark = self._way_back.reference_marks(name, reference)[0]
         if len(await self._results.members(early_key(mark))) >= MAX_NOTES:
             return Wake.FULL
-        plain = json.dumps(Note(0, Received(event), name).to_json()).encode()
-        sealed = await self._sealer.seal(plain, early_event_context(mark))
+        # Parking gives it the number of its question.
+        sealed = await seal_note(self._sealer, Note(0, Received(event), name), early_event_context(mark))
         await self._results.add_member(early_key(mark), sealed, ttl_seconds=EARLY_SECONDS)
         # Parked in between, its entry was written before this was: it looked too soon, and is woken now.
         question = await self._find(name, event)
@@ -220,7 +220,7 @@ class VendorEvents:
         """Keep *note* with its job, which then runs."""
         if Capability.PARK not in self._queue.capabilities:
             return Wake.GONE
-        sealed = await seal_note(self._sealer, question.result_id, note)
+        sealed = await seal_note(self._sealer, note, note_context(question.result_id))
         return await self._queue.wake(question.result_id, sealed)
 
 

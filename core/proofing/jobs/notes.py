@@ -10,8 +10,7 @@ from typing import Any, Self
 from proofing.base.errors import EncryptionError
 from proofing.base.logs import get_logger, log
 from proofing.contracts.continuation import Answered, Because, Event, Received, Returned
-from proofing.crypto.contexts import note_context
-from proofing.crypto.encryption import Sealer
+from proofing.crypto.encryption import SealContext, Sealer
 
 _logger = get_logger(__name__)
 
@@ -51,21 +50,23 @@ class Note:
         return cls(values["question"], because, values.get("webhook"))
 
 
-async def seal_note(sealer: Sealer, result_id: str, note: Note) -> bytes:
-    """Return *note* sealed for the job *result_id*. Raises `StoreUnavailableError`."""
-    return await sealer.seal(json.dumps(note.to_json()).encode(), note_context(result_id))
+async def seal_note(sealer: Sealer, note: Note, context: SealContext) -> bytes:
+    """Return *note* sealed for *context*. Raises `StoreUnavailableError`."""
+    return await sealer.seal(json.dumps(note.to_json()).encode(), context)
 
 
-async def open_notes(sealer: Sealer, result_id: str, notes: Iterable[bytes]) -> list[Note]:
-    """Return the notes of the job *result_id*.
+async def open_notes(
+    sealer: Sealer, sealed_notes: Iterable[bytes], context: SealContext, *, result_id: str
+) -> list[Note]:
+    """Return the notes that were sealed for *context*, of the job *result_id*.
 
     What does not open was written by nobody who may: it is passed over, since its question is asked
     anyway when its time comes. Raises `StoreUnavailableError`.
     """
     opened = []
-    for sealed in notes:
+    for sealed in sealed_notes:
         try:
-            data = await sealer.open(sealed, note_context(result_id))
+            data = await sealer.open(sealed, context)
             opened.append(Note.from_json(json.loads(data)))
         except (EncryptionError, ValueError, KeyError, TypeError, AttributeError):
             log(_logger, "note_unreadable", level=logging.WARNING, job_id=result_id)

@@ -5,7 +5,7 @@ docs/explanation/parked-jobs.md.
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from proofing.base.errors import EncryptionError, StoreError
@@ -18,7 +18,7 @@ from proofing.crypto.contexts import early_event_context, parked_context, vendor
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.arguments import JobResult, write_parked
 from proofing.jobs.dependencies import Dependencies
-from proofing.jobs.notes import Note
+from proofing.jobs.notes import Note, open_notes
 from proofing.jobs.questions import Question
 from proofing.jobs.run import JobRun
 from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
@@ -96,7 +96,8 @@ class Parker:
         An event finds the entry, or keeps itself where this looks after writing it: none is lost. What is
         found here stays until it expires, as a worker that dies now has parked nothing.
         """
-        message, early = run.message, []
+        message = run.message
+        early: list[Note] = []
         life = _seconds_until(until)
         for question in run.questions.new_references:
             webhook = self._router.named(question.kind, question.vendor).descriptor.webhook
@@ -111,19 +112,12 @@ class Parker:
             await self._results.save(key, question_id.encode(), ttl_seconds=life)
             # Processes of either key keep events while keys are rotated.
             for mark in marks:
-                early += await self._take_early(mark, number)
+                kept = await self._results.members(early_key(mark))
+                notes = await open_notes(
+                    self._sealer, kept, early_event_context(mark), result_id=message.result_id
+                )
+                early += [replace(note, question=number) for note in notes]
         return early
-
-    async def _take_early(self, mark: str, number: int) -> list[Note]:
-        """Return the events that came under *mark* before its question, which is *number*, was known."""
-        notes = []
-        for sealed in await self._results.members(early_key(mark)):
-            try:
-                opened = json.loads(await self._sealer.open(sealed, early_event_context(mark)))
-                notes.append(Note.from_json({**opened, "question": number}))
-            except (EncryptionError, ValueError, KeyError, TypeError, AttributeError):
-                continue
-        return notes
 
 
 @dataclass(frozen=True, slots=True, repr=False)

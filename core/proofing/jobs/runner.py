@@ -26,7 +26,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.job_results import write_result
 from proofing.contracts.queues import ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind, StatusRecord
-from proofing.crypto.contexts import arguments_context, parked_context, result_context
+from proofing.crypto.contexts import arguments_context, note_context, parked_context, result_context
 from proofing.crypto.encryption import SealContext
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, read_parked
@@ -205,7 +205,12 @@ class JobRunner:
         """Open what was submitted, or what the job was parked with, its questions too."""
         message, wanted = run.message, job_type(run.message.kind).arguments
         notes = await self._deadlines.retry_while_unavailable(
-            lambda: open_notes(self._sealer, message.result_id, message.notes)
+            lambda: open_notes(
+                self._sealer,
+                message.notes,
+                note_context(message.result_id),
+                result_id=message.result_id,
+            )
         )
         opened: Arguments
         if message.is_parked:
