@@ -30,6 +30,7 @@ _TABLES = {
     "queue": "The Postgres queue, Python peers and a bare asyncio loop on the same tables; Python 3.12",
     "backlog": "The Postgres queue with a long backlog that no vacuum has seen",
     "parked": "The Postgres queue with parked jobs, alongside one without any",
+    "checkpoints": "What a further question of a job costs the Postgres queue",
     "visibility": "Submit, waiting page and keys in the production shape, with slow Redis and KMS",
     "flow": "One whole proofing in the production shape: what it asks of every part",
     "capacity": "One whole proofing: what it writes, and asks of S3 and KMS with a data key for each message",

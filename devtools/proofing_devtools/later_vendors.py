@@ -87,12 +87,14 @@ class Later:
         return answer
 
 
-def put_in_place(running: Any, kind: ProoferKind, proofer: ProoferT, **changes: Any) -> ProoferT:
-    """Put *proofer* into the place of the mock of its kind."""
-    loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
+def put_in_place(
+    running: Any, kind: ProoferKind, proofer: ProoferT, *, name: str = "mock", **changes: Any
+) -> ProoferT:
+    """Put *proofer* into the place of the mock of its kind that has this *name*."""
+    loaded = running.runtime.configuration.plugins.proofers[kind, name]
     values = {"continues": frozenset({Again}), "attributes": loaded.descriptor.attributes, **changes}
     loaded.descriptor = ProoferDescriptor(
-        name="mock", kind=kind, make=lambda *_: proofer, maturity=Maturity.MOCK, **values
+        name=name, kind=kind, make=lambda *_: proofer, maturity=Maturity.MOCK, **values
     )
     loaded.__dict__.pop("proofer", None)
     return proofer

@@ -88,6 +88,9 @@ class JobMessage:
         unique_key: refuse a second one while a job with this key waits or runs.
         is_parked: whether *encrypted_arguments* are those of a `Parked` job that runs again.
         notes: what `Queue.wake` kept for the job, oldest first; sealed. `enqueue` ignores them.
+        intents: numbers of the questions whose vendor may have been called by an earlier run that came to no
+            end, see `ClaimedJob.record_intent`. `enqueue` ignores them; so it does *answers*.
+        answers: what that run kept of the questions that had their answer, sealed; None for nothing.
     """
 
     result_id: str
@@ -108,6 +111,8 @@ class JobMessage:
     unique_key: str | None = None
     is_parked: bool = False
     notes: tuple[bytes, ...] = ()
+    intents: tuple[int, ...] = ()
+    answers: bytes | None = None
 
     def __repr__(self) -> str:
         return f"JobMessage({self.kind.value} {self.result_id})"
@@ -132,7 +137,7 @@ class JobMessage:
 class Parked:
     """What the queue keeps of a job that waits for its vendor, in place of its message's.
 
-    The job becomes ready again after *run_in_seconds*, as one that has never begun a vendor call; its age,
+    The job becomes ready again after *run_in_seconds*, as one without intents and answers; its age,
     for `JobMessage.stale_after_seconds` and the picking up, counts from then. It keeps its id, its unique key
     and its counter keys; its object keys are gone, and so are the notes that its message carried. If it holds
     others, it is ready at once.
@@ -163,15 +168,25 @@ class ClaimedJob(Protocol):
     def age_seconds(self) -> float:
         """How long ago it was enqueued, or became ready again, by the queue's clock, at this moment."""
 
-    async def record_intent(self, vendor_name: str) -> None:
-        """Record durably that the job's first vendor call is about to begin.
+    async def record_intent(self, vendor_name: str, *, question: int, answers: bytes | None = None) -> None:
+        """Record durably that the vendor of a question is about to be called, before it is.
 
-        From here on the job is never run again: when its worker dies before the end is recorded, it ends as
-        `EndState.UNKNOWN_OUTCOME`, since an answer that was not kept is as lost as one that never came.
+        When the run comes to no end, because its worker dies or stops, the job runs again and finds this in
+        `JobMessage.intents` and `JobMessage.answers`. A job that cannot run again ends as
+        `EndState.UNKNOWN_OUTCOME` then, as does one of a queue without `Capability.CRASH_RECOVERY` that would
+        be handed back.
+
+        Args:
+            vendor_name: whom operators see.
+            question: its number, of 32 bits.
+            answers: what the job's other questions came to so far, sealed; it replaces what was kept before.
 
         Raises:
             LeaseLostError: the job is no longer ours; do not call.
         """
+
+    async def record_answers(self, answers: bytes) -> None:
+        """Record *answers* alone, while calls are in flight. See `record_intent`."""
 
 
 class JobHandler(Protocol):
@@ -405,6 +420,8 @@ def parked_message(message: JobMessage, parked: Parked) -> JobMessage:
         delay_seconds=0.0,
         is_parked=True,
         notes=(),
+        intents=(),
+        answers=None,
     )
 
 

@@ -27,6 +27,12 @@ def parked_context(message: JobMessage) -> SealContext:
     return replace(arguments_context(message), purpose=Purpose.PARKED)
 
 
+def answers_context(message: JobMessage) -> SealContext:
+    """Return what the answers are bound to that a job has while it runs."""
+    parked = parked_context(message)
+    return replace(parked, item=f"{parked.item}/answers")
+
+
 def note_context(result_id: str) -> SealContext:
     """Return what a note for a parked job is bound to."""
     return SealContext(purpose=Purpose.NOTES, subject=result_id)

@@ -1,8 +1,8 @@
-"""The questions of a job and what became of each, kept while the job is parked.
+"""The questions of a job and what became of each, kept from one run to the next.
 
-A job that continues runs again from its beginning. A question is known by its step and by how many of that
-step came before it; what has an answer is answered from here, what was pending is resumed at the vendor that
-it was put to, whatever the router says by now, and only what was never asked is asked.
+A job that continues, or whose worker died, runs again from its beginning. A question is known by its step and
+by how many of that step came before it; what has an answer is answered from here, what was pending is resumed
+at the vendor that it was put to, whatever the router says by now, and only what was never asked is asked.
 """
 
 import hashlib
@@ -130,6 +130,17 @@ class QuestionLog:
         """Keep what came of a question."""
         self._questions[key] = question
 
+    def add(self, answered: "QuestionLog") -> None:
+        """Take what was *answered* after this was written."""
+        self._questions |= answered._questions  # noqa: SLF001 - of its own class
+
+    @property
+    def answered_numbers(self) -> frozenset[int]:
+        """The numbers of the questions that have an answer."""
+        return frozenset(
+            key.number for key, question in self._questions.items() if question.check is not None
+        )
+
     @property
     def waiting(self) -> list[Question]:
         """The questions without an answer, in the order in which they were asked."""
@@ -183,6 +194,19 @@ class QuestionLog:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EncryptionError from None
+
+    def answers_to_bytes(self) -> bytes:
+        """Return the questions that have their answer, as JSON, for sealing."""
+        return json.dumps([one for one in self.to_json() if one["check"] is not None]).encode()
+
+    @classmethod
+    def answers_from_bytes(cls, data: bytes) -> Self:
+        """Read what `answers_to_bytes` wrote. Raises `EncryptionError` for anything else."""
+        try:
+            values = json.loads(data)
+        except ValueError:
+            raise EncryptionError from None
+        return cls.from_json(values)
 
 
 def _write_check(kind: ProoferKind, check: Check[Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from proofing.contracts.records import EndState, StatusRecord
 from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
 from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.continuing import Resumption, accept, after_error
-from proofing.jobs.intents import QuestionIntent, RunIntent
+from proofing.jobs.intents import Checkpoints, QuestionIntent
 from proofing.jobs.questions import Question, QuestionKey, QuestionLog, Waiting
 from proofing.jobs.way_back import QuestionAddress, WayBack
 from proofing.outbound.client import OutboundPolicy
@@ -51,6 +51,7 @@ class JobRun:
         questions: what the job has asked, in this run and before.
         kept: what it is parked with, when it is; the work may replace it.
         resumption: why its waiting questions are resumed.
+        interrupted: numbers of the questions whose answer was lost with the worker of an earlier run.
         returned_at: when its person had come back for the last time before it began; None for never.
     """
 
@@ -59,6 +60,7 @@ class JobRun:
         job: ClaimedJob,
         clients: VendorClientPool,
         way_back: WayBack,
+        seal_answers: Callable[[bytes], Awaitable[bytes]],
         *,
         pending_max_seconds: float = float("inf"),
     ) -> None:
@@ -68,6 +70,7 @@ class JobRun:
             job: the start.
             clients: what all runs share.
             way_back: makes the ids of its questions.
+            seal_answers: seals what it has of its vendors while it runs, for the job's next run.
             pending_max_seconds: how long after its submit it may be pending.
         """
         self.job = job
@@ -77,12 +80,13 @@ class JobRun:
         self.questions = QuestionLog()
         self.kept: Arguments | None = None
         self.resumption = Resumption(self.questions, {})
+        self.interrupted = frozenset(job.message.intents)
         self.returned_at: float | None = None
         self._clients = clients
         self._way_back = way_back
         self._pending_max_seconds = pending_max_seconds
         self._deadline = time.monotonic() + job.message.deadline_seconds
-        self._intent = RunIntent(job)
+        self._checkpoints = Checkpoints(job, lambda: seal_answers(self.questions.answers_to_bytes()))
         self._open_questions = 0
         self._one_ended = asyncio.Event()
 
@@ -113,6 +117,11 @@ class JobRun:
         known = self.questions.get(key)
         if known is not None and known.check is not None:
             return known.check
+        if key.number in self.interrupted:
+            lost = VendorError(
+                Cause.INTERRUPTED, "the worker ended during the call", vendor_name=loaded.descriptor.name
+            )
+            return self._not_asked(loaded.descriptor, step, lost)
         self._open_questions += 1
         try:
             waiting = known.waiting if known is not None else None
@@ -132,7 +141,12 @@ class JobRun:
             await self._until_no_question_is_open()
             raise JobPendingError
         self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, check=found))
+        self._checkpoints.answered(others_are_open=self._open_questions > 0)
         return found
+
+    def close(self) -> None:
+        """Write nothing anymore."""
+        self._checkpoints.close()
 
     async def _resume(
         self, loaded: LoadedProofer, request: ProofingRequest, key: QuestionKey, waiting: Waiting
@@ -171,9 +185,15 @@ class JobRun:
         _ = loaded.proofer  # made, or nothing is noted
         budgets = self._clients.budgets
         if before is None and budgets is not None and not await budgets.spend(descriptor.name):
-            return self._not_asked(descriptor, step)
+            used_up = VendorError(
+                Cause.QUOTA,
+                "the hourly budget is used up",
+                vendor_name=descriptor.name,
+                codes=("budget_reached",),
+            )
+            return self._not_asked(descriptor, step, used_up)
         policy = loaded.policy()
-        intent = QuestionIntent(self._intent, descriptor.name)
+        intent = QuestionIntent(self._checkpoints, descriptor.name, key.number)
         if not descriptor.idempotent and not policy.hosts:
             await intent.note()
         with span(f"ask {descriptor.name}", vendor=descriptor.name, step=step) as asking:
@@ -260,14 +280,8 @@ class JobRun:
         submitted = datetime.fromtimestamp(self.message.enqueued_at, UTC)
         return submitted + timedelta(seconds=self._pending_max_seconds)
 
-    def _not_asked(self, descriptor: ProoferDescriptor, step: str) -> Check[Any]:
-        """Return the check of a vendor whose budget is used up: no answer, and no call that is billed."""
-        error = VendorError(
-            Cause.QUOTA,
-            "the hourly budget is used up",
-            vendor_name=descriptor.name,
-            codes=("budget_reached",),
-        )
+    def _not_asked(self, descriptor: ProoferDescriptor, step: str, error: VendorError) -> Check[Any]:
+        """Return the check of a vendor that is not asked, because of *error*."""
         check: Check[Any] = Check(error=error)
         self.calls.append(_call_facts(descriptor.name, step, check))
         return check

@@ -26,7 +26,13 @@ from proofing.contracts.images import Side
 from proofing.contracts.job_results import write_result
 from proofing.contracts.queues import ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind, StatusRecord
-from proofing.crypto.contexts import arguments_context, note_context, parked_context, result_context
+from proofing.crypto.contexts import (
+    answers_context,
+    arguments_context,
+    note_context,
+    parked_context,
+    result_context,
+)
 from proofing.crypto.encryption import SealContext
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, read_parked
@@ -35,6 +41,7 @@ from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.kinds import Tools, job_type
 from proofing.jobs.notes import by_question, open_notes
 from proofing.jobs.parking import Parker, VendorPages, log_cleanup_failed, unfinished_record
+from proofing.jobs.questions import QuestionLog
 from proofing.jobs.run import JobPendingError, JobRun, traced
 from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
@@ -108,6 +115,7 @@ class JobRunner:
             job,
             self._clients,
             self._way_back,
+            lambda answers: self._sealer.seal(answers, answers_context(message)),
             pending_max_seconds=self._live.current.pending_max_seconds,
         )
         run.returned_at = record.returned_at if record else None
@@ -124,6 +132,13 @@ class JobRunner:
         summary: dict[str, Any] = {}
         try:
             conclusion = await self._conclude(run, queued_seconds, arguments, summary)
+            if (
+                isinstance(conclusion, JobResult)
+                and run.interrupted
+                and conclusion.end_state is not EndState.DONE
+            ):
+                # What a vendor was asked for, and may have billed, was needed.
+                conclusion = JobResult(end_state=EndState.UNKNOWN_OUTCOME, facts=conclusion.facts)
             if isinstance(conclusion, Parked):
                 summary |= {"parked": True, "success": False}
                 return conclusion
@@ -140,6 +155,7 @@ class JobRunner:
         else:
             return record
         finally:
+            run.close()
             milliseconds = run.stopwatch.milliseconds
             steps_ms = sum(run.stopwatch.steps.values())
             log(
@@ -220,6 +236,11 @@ class JobRunner:
         else:
             data = await self._open(message.encrypted_arguments, arguments_context(message))
             opened = wanted.from_bytes(data)
+        if message.answers is not None:
+            answers = await self._open(message.answers, answers_context(message))
+            answered = QuestionLog.answers_from_bytes(answers)
+            run.questions.add(answered)
+            run.interrupted -= answered.answered_numbers
         run.resumption = Resumption(run.questions, by_question(notes))
         return opened
 

@@ -243,5 +243,8 @@ class _InlineJob:
         """How long ago its submit began."""
         return time.monotonic() - self._began
 
-    async def record_intent(self, vendor_name: str) -> None:
+    async def record_intent(self, vendor_name: str, *, question: int, answers: bytes | None = None) -> None:
         """Nothing outlives the request, so there is nothing to note."""
+
+    async def record_answers(self, answers: bytes) -> None:
+        """Nothing outlives the request."""

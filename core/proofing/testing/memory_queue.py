@@ -24,6 +24,11 @@ from proofing.contracts.queues import (
 from proofing.contracts.records import EndState, JobState, StatusRecord
 
 
+async def keep_plain(answers: bytes) -> bytes:
+    """Return *answers* unsealed, for a `proofing.jobs.run.JobRun` of a test."""
+    return answers
+
+
 class MemoryJob:
     """One start of a job from a `MemoryQueue`."""
 
@@ -40,16 +45,30 @@ class MemoryJob:
         self.attempt = attempt
         self._age = age_seconds
         self._since = message.enqueued_at if ready_at is None else ready_at
+        #: The vendors of the intents, and the questions.
         self.intents: list[str] = []
+        self._questions: list[int] = []
+        self._answers = message.answers
 
     @property
     def age_seconds(self) -> float:
         """How long ago it was enqueued, or became ready again."""
         return time.time() - self._since if self._age is None else self._age
 
-    async def record_intent(self, vendor_name: str) -> None:
+    async def record_intent(self, vendor_name: str, *, question: int, answers: bytes | None = None) -> None:
         """Remember that *vendor_name* is about to be called."""
         self.intents.append(vendor_name)
+        self._questions.append(question)
+        self._answers = self._answers if answers is None else answers
+
+    async def record_answers(self, answers: bytes) -> None:
+        """Remember *answers*."""
+        self._answers = answers
+
+    def interrupted(self, held: JobMessage) -> JobMessage:
+        """Return *held*, the message by now, as it runs again after this run came to no end."""
+        intents = (*held.intents, *self._questions)
+        return replace(held, intents=intents, answers=self._answers)
 
 
 class MemoryQueue:
@@ -191,11 +210,12 @@ class MemoryQueue:
             message = self.waiting.pop(0)
             self._running[message.result_id] = message
             ready_at = self._ready_at.get(message.result_id)
+            job = MemoryJob(message, attempt=1, ready_at=ready_at)
             try:
-                record = await handler.run(MemoryJob(message, attempt=1, ready_at=ready_at))
+                record = await handler.run(job)
             except BaseException:
                 # Its worker was stopped or has died: it runs again, with the notes that it holds by now.
-                self.waiting.insert(0, self._running.pop(message.result_id))
+                self.waiting.insert(0, job.interrupted(self._running.pop(message.result_id)))
                 raise
             held = self._running.pop(message.result_id).notes
             if isinstance(record, Parked):

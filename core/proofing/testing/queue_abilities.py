@@ -4,6 +4,8 @@ import asyncio
 import time
 from dataclasses import replace
 
+import pytest
+
 from proofing.contracts.queues import Capability, ClaimedJob, Queue
 from proofing.contracts.records import EndState
 from proofing.testing.queue_basis import QueueBasis
@@ -75,7 +77,7 @@ class QueueAbilities(QueueBasis):
 
         async def body(job: ClaimedJob) -> None:
             for vendor in ("mock", "other"):
-                await job.record_intent(vendor)
+                await job.record_intent(vendor, question=1)
 
         handler = RecordingHandler(body)
         sent = [make_message() for _ in range(20)]
@@ -84,12 +86,43 @@ class QueueAbilities(QueueBasis):
             await handler.until_ended(*sent, within_seconds=self.patience_seconds)
         assert {handler.end(message.result_id) for message in sent} == {EndState.DONE}
 
-    async def test_an_open_intent_is_not_run_again_after_the_drain(self, queue: Queue) -> None:
-        """A job handed back after its first vendor call began ends as unknown, not with a second call."""
+    async def test_intents_and_answers_outlive_the_run(self, queue: Queue) -> None:
+        """A job that is handed back runs again with those of all its runs."""
         self.needs(queue, Capability.CRASH_RECOVERY)
+        started: asyncio.Queue[tuple[set[int], bytes | None]] = asyncio.Queue()
 
         async def call(job: ClaimedJob) -> None:
-            await job.record_intent("mock")
+            found = set(job.message.intents), job.message.answers
+            if not found[0]:
+                await job.record_intent("mock", question=7)
+                await job.record_answers(b"first")
+                await job.record_intent("mock", question=0, answers=b"second")
+            elif len(found[0]) == 2:
+                await job.record_intent("mock", question=2**32 - 1)
+            started.put_nowait(found)
+            if len(found[0]) < 3:
+                await asyncio.Event().wait()
+
+        handler = RecordingHandler(call)
+        message = make_message()
+        await queue.enqueue([message])
+        seen = []
+        for _ in range(3):
+            async with (
+                self.working(queue, handler, drain_seconds=0.1),
+                asyncio.timeout(self.patience_seconds),
+            ):
+                seen.append(await started.get())
+        assert seen == [(set(), None), ({0, 7}, b"second"), ({0, 7, 2**32 - 1}, b"second")]
+        assert handler.end(message.result_id) is EndState.DONE
+
+    async def test_a_job_that_cannot_run_again_ends_as_unknown_after_its_intent(self, queue: Queue) -> None:
+        """Where a job with an intent is not run again, its person learns at once that nobody knows."""
+        if Capability.CRASH_RECOVERY in queue.capabilities:
+            pytest.skip("this queue runs it again")
+
+        async def call(job: ClaimedJob) -> None:
+            await job.record_intent("mock", question=1)
             called.set()
             await asyncio.Event().wait()
 
@@ -100,11 +133,8 @@ class QueueAbilities(QueueBasis):
             await queue.enqueue([message])
             async with asyncio.timeout(self.patience_seconds):
                 await called.wait()
-        second = RecordingHandler(published=handler.published)
-        async with self.working(queue, second):
-            await second.until_ended(message, within_seconds=self.patience_seconds)
-        assert second.end(message.result_id) is EndState.UNKNOWN_OUTCOME
-        assert second.starts(message.result_id) == 0
+        assert handler.end(message.result_id) is EndState.UNKNOWN_OUTCOME
+        assert handler.starts(message.result_id) == 1
 
     async def test_ages_follow_the_stores_clock(self, queue: Queue) -> None:
         """A submitting host whose clock is wrong by an hour makes no job stale, and no stale job fresh."""

@@ -58,7 +58,7 @@ class QueueOperations(QueueBasis):
         release = asyncio.Event()
 
         async def call(job: ClaimedJob) -> None:
-            await job.record_intent("mock:called")
+            await job.record_intent("mock:called", question=1)
             await release.wait()
 
         handler = RecordingHandler(call)
@@ -171,7 +171,7 @@ class QueueOperations(QueueBasis):
         go, called = asyncio.Event(), asyncio.Event()
 
         async def call(job: ClaimedJob) -> None:
-            await job.record_intent("mock")
+            await job.record_intent("mock", question=1)
             called.set()
             await go.wait()
 

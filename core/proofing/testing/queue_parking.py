@@ -126,7 +126,7 @@ class QueueParking(QueueBasis):
         self.needs(queue, Capability.PARK)
 
         async def body(job: ClaimedJob) -> Parked:
-            await job.record_intent("acme:later")
+            await job.record_intent("acme:later", question=1, answers=b"sealed")
             return make_parked(1.0)
 
         message = make_message()
@@ -138,7 +138,7 @@ class QueueParking(QueueBasis):
         async with self.opened() as other, self.working(other, second):
             await second.until_ended(message, within_seconds=self.patience_seconds)
         assert second.end(message.result_id) is EndState.DONE
-        assert second.starts(message.result_id) == 1
+        assert [(job.message.intents, job.message.answers) for job in second.started] == [((), None)]
 
     async def test_a_parked_job_is_canceled(self, queue: Queue) -> None:
         """Its end is published, at the latest when it is due, and it does not run again."""

@@ -27,7 +27,7 @@ class QueueSurvival(QueueBasis):
 
     @pytest.mark.parametrize("step", list(_STEPS))
     async def test_a_worker_that_dies_at_a_step(self, queue: Queue, tmp_path: Path, step: str) -> None:
-        """Jobs without an intent run again; jobs with one end as unknown; what was published is kept."""
+        """Its job runs again, and knows whether a vendor may have been called; what was published is kept."""
         self.needs(queue, Capability.CRASH_RECOVERY)
         first = self.start_worker(tmp_path)
         if first is None:

@@ -399,7 +399,7 @@ class QueueWaking(QueueBasis):
                     return make_parked()
                 waking.append(asyncio.create_task(_wake_soon(web, message)))
                 for _ in range(3):
-                    await job.record_intent("acme:later")
+                    await job.record_intent("acme:later", question=1)
                 return make_parked()
 
             messages = [make_message(JobKind.PHONE) for _ in range(_MANY)]

@@ -58,11 +58,19 @@ class HueyJob:
         """How long ago it was enqueued, or became ready again, by the clocks of two hosts."""
         return max(0.0, time.time() - self.kept_at)
 
-    async def record_intent(self, vendor_name: str) -> None:  # noqa: ARG002 - the contract's argument
-        """Remember that a vendor call is about to begin. Raises `LeaseLostError` when we were stopped."""
+    async def record_intent(  # noqa: D102 - of the contract
+        self,
+        vendor_name: str,  # noqa: ARG002 - of the contract
+        *,
+        question: int,  # noqa: ARG002 - of the contract
+        answers: bytes | None = None,  # noqa: ARG002 - of the contract
+    ) -> None:
         if self.is_lost:
             raise LeaseLostError("the job was taken back")
         self.has_intent = True
+
+    async def record_answers(self, answers: bytes) -> None:
+        """Keep nothing: a job with an intent is not run again."""
 
 
 class CoroutineBridge:

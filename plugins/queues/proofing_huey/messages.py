@@ -10,8 +10,9 @@ from typing import Any
 
 from proofing.plugin import JobKind, JobMessage
 
-#: Notes are kept apart from the message, which is not written again for them.
-_NAMES = frozenset(field.name for field in fields(JobMessage)) - {"notes"}
+#: Notes are kept apart from the message, which is not written again for them; a job with an intent never runs
+#: again.
+_NAMES = frozenset(field.name for field in fields(JobMessage)) - {"notes", "intents", "answers"}
 
 
 def write_message(message: JobMessage) -> dict[str, Any]:

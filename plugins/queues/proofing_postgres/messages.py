@@ -12,8 +12,8 @@ from proofing_postgres.connections import Row
 
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 #: The positions of the columns of the claims' ``returning`` list.
-ID, LEASE, RUN_AT, ATTEMPTS, AGE, INTENT = range(6)
-DEADLINE, DELAY, WANTED_END = 8, 9, 23
+ID, LEASE, RUN_AT, ATTEMPTS, AGE = range(5)
+DEADLINE, DELAY, WANTED_END = 7, 8, 24
 
 
 def to_columns(message: JobMessage) -> list[Any]:
@@ -147,7 +147,9 @@ class ClaimedRow:
             payload,
             is_parked,
             notes,
-        ) = self._row[6:23]
+            intents,
+            answers,
+        ) = self._row[5:24]
         return JobMessage(
             result_id=self.result_id,
             kind=JobKind(kind),
@@ -167,4 +169,6 @@ class ClaimedRow:
             unique_key=unique_key,
             is_parked=is_parked,
             notes=tuple(notes or ()),
+            intents=tuple(intents or ()),
+            answers=answers,
         )

@@ -99,10 +99,10 @@ where ctid = any(array(
 ))
 returning
     id::text, lease, date_part('epoch', run_at), attempts,
-    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
+    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)),
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
     traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
-    due_at is not null, notes
+    due_at is not null, notes, intents, answers
 
 -- name: claim_any
 -- The same without bound: at start, at every poll, and when a bounded claim that was requested found nothing.
@@ -122,10 +122,10 @@ where ctid = any(array(
 ))
 returning
     id::text, lease, date_part('epoch', run_at), attempts,
-    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
+    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)),
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
     traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
-    due_at is not null, notes
+    due_at is not null, notes, intents, answers
 
 -- name: lock_queue
 -- Serialize the claims of a queue with a global limit, for the length of a transaction.
@@ -164,15 +164,19 @@ with given as (
 )
 select end_state, count(*) from kept group by end_state
 
--- name: record_intent
--- Write intents; returns the jobs that were still ours and are not to stop. A job in the history was
--- enqueued again while its end was on the way, or withdrawn: it must call nobody.
+-- name: checkpoint
+-- Write intents, each with the number of its question, and answers; returns the jobs that were still ours and are not
+-- to stop. No vendor and no number: there are answers alone. A job in the history was enqueued again while its end was
+-- on the way, or withdrawn: it must call nobody.
 update proofing.job j
-set intent = g.vendor
+set intent = coalesce(j.intent, nullif(g.vendor, '')),
+    intents = case when g.question is null then j.intents else array_append(j.intents, g.question) end,
+    answers = coalesce(g.answers, j.answers)
 from unnest(
     string_to_array(%(ids)s::text, ',')::uuid[], string_to_array(%(leases)s::text, ',')::bigint[],
-    string_to_array(%(vendors)s::text, E'\x1f')
-) as g (id, lease, vendor)
+    string_to_array(%(vendors)s::text, E'\x1f'), string_to_array(%(questions)s::text, ',', '')::bigint[],
+    %(answers)s::bytea[]
+) as g (id, lease, vendor, question, answers)
 cross join lateral (select ctid as place from proofing.job where id = g.id offset 0) t
 where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint and j.wanted_end is null
     and not exists (select from proofing.job_done d where d.id = g.id)
@@ -195,12 +199,11 @@ where j.ctid = t.place and j.lease = g.lease and j.worker = %(worker)s::bigint
 returning j.state, j.queue
 
 -- name: park
--- Have jobs wait for their vendors: as ones that have never begun a call, with new arguments, until their time, and
--- without the notes that their run has read; one that holds others is ready at once. One that was canceled meanwhile
+-- Have jobs wait for their vendors: as ones without intents, with new arguments, until their time, and without the notes that their run has read; one that holds others is ready at once. One that was canceled meanwhile
 -- gets its end. Returns what each is now, and its queue.
 update proofing.job j
-set worker = null, started_at = null, deadline_at = null, intent = null, payload = g.payload, object_keys = null,
-    waits_for = g.vendor, delay_seconds = 0,
+set worker = null, started_at = null, deadline_at = null, intent = null, intents = null, answers = null,
+    payload = g.payload, object_keys = null, waits_for = g.vendor, delay_seconds = 0,
     notes = case when cardinality(j.notes) > g.read then j.notes[g.read + 1:] end,
     state = case
         when j.wanted_end is not null then 'ending'
@@ -321,17 +324,17 @@ where ctid = any(array(
 select id from proofing.worker where lease_until < clock_timestamp() order by id for update skip locked
 
 -- name: rescue
--- Take the jobs of dead or missing workers: a job that had begun to call vendors ends as unknown, one that has
--- lost too many workers ends as lost, a stale one as stale, and the others run again.
+-- Take the jobs of dead or missing workers: they run again. One that has lost too many workers ends as lost and a stale
+-- one as stale, or both as unknown when a vendor may have been called.
 with orphans as materialized (
     select ctid as place,
         case
             when wanted_end is not null then wanted_end
-            when intent is not null then 'unknown_outcome'
-            when crashes + 1 >= %(max_crashes)s::int4 then 'worker_lost'
+            when crashes + 1 >= %(max_crashes)s::int4
+                then case when intent is null then 'worker_lost' else 'unknown_outcome' end
             when expires_at <= clock_timestamp()
                 and not exists (select from proofing.paused_queue p where p.name = job.queue offset 0)
-                then 'stale'
+                then case when intent is null then 'stale' else 'unknown_outcome' end
         end as ends_as
     from proofing.job
     where state = 'executing' and (
@@ -368,7 +371,7 @@ insert into proofing.tally as t (name, value) select key, value from counted
 on conflict (name) do update set value = t.value + excluded.value
 
 -- name: claim_endings
--- Take jobs whose end must be published. Their payload and their notes are not read.
+-- Take jobs whose end must be published. Their payload, notes and answers are not read.
 update proofing.job
 set state = 'executing', worker = %(worker)s::bigint, lease = lease + 1,
     deadline_at = clock_timestamp() + make_interval(secs => 30 + %(grace)s::float8)
@@ -380,10 +383,10 @@ where ctid = any(array(
 ))
 returning
     id::text, lease, date_part('epoch', run_at), attempts,
-    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)), intent,
+    date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)),
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
     traceparent, partner, unique_key, object_keys, counter_keys, metadata, ''::bytea,
-    due_at is not null, null::bytea[], wanted_end
+    due_at is not null, null::bytea[], null::bigint[], null::bytea, wanted_end
 
 -- name: cancel
 -- A waiting job gets its end; a running one is marked, and its worker notified.

@@ -1,7 +1,7 @@
 -- Least rights for each kind of process. Run it once as the owner of the database, after `proofing migrate`,
 -- and again after each later one; it is idempotent. Give each role to a login of your own:
 --   create role web_login login password '…' in role proofing_web;
--- Payload and notes are sealed, and still only the worker may read them.
+-- Payload, answers and notes are sealed, and still only the worker may read them.
 
 -- Rights are taken and given again in one transaction: processes that work meanwhile keep them.
 begin;

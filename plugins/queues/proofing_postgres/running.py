@@ -45,7 +45,6 @@ class RunningJob(ClaimedRow):
         is_end_only: whether it does not run, and only its end is published.
         ends_at: when it is canceled as timed out, by the monotonic clock.
         has_begun: whether its task has taken its first step; before that, a canceled task would end unseen.
-        has_intent: whether a vendor call may have begun; such a job is never run again.
         stop_reason: why it was canceled from outside; None while it was not.
     """
 
@@ -53,7 +52,6 @@ class RunningJob(ClaimedRow):
         "_writer",
         "ends_at",
         "has_begun",
-        "has_intent",
         "is_end_only",
         "queue_name",
         "stop_reason",
@@ -70,14 +68,18 @@ class RunningJob(ClaimedRow):
         self.task: asyncio.Task[None] | None = None
         self.stop_reason: StopReason | None = None
         self.has_begun = False
-        self.has_intent = False
 
-    async def record_intent(self, vendor_name: str) -> None:
+    async def record_intent(self, vendor_name: str, *, question: int, answers: bytes | None = None) -> None:
         """Record that a vendor call is about to begin. See `proofing.plugin.ClaimedJob`."""
+        await self._checkpoint(vendor_name or "unnamed", question, answers)
+
+    async def record_answers(self, answers: bytes) -> None:
+        """Record *answers*. See `proofing.plugin.ClaimedJob`."""
+        await self._checkpoint("", None, answers)
+
+    async def _checkpoint(self, vendor: str, question: int | None, answers: bytes | None) -> None:
         self._refuse_if_stopped()
-        # From here on the note may be in the database, whatever we hear of it.
-        self.has_intent = True
-        await self._writer.record_intent(self.result_id, self.lease, vendor_name or "unnamed")
+        await self._writer.checkpoint(self.result_id, self.lease, vendor, question, answers)
         self._refuse_if_stopped()
 
     def stop(self, reason: StopReason) -> None:
@@ -227,9 +229,7 @@ class Runs:
         if job.stop_reason is StopReason.LOST:
             self._counts.add("stopped_lost")
             return None
-        # The worker stops. A call is not made twice; anything else may begin again elsewhere.
-        if job.has_intent:
-            return await self._discard(job, EndState.UNKNOWN_OUTCOME)
+        # The worker stops. The job begins again elsewhere; its intents keep calls from being made twice.
         self._writer.hand_back(job.result_id, job.lease)
         self._counts.add("handed_back")
         return None

@@ -1,4 +1,4 @@
-"""Writes about owned jobs: ends, intents, hand-backs, what is parked; many at a time, each fenced.
+"""Writes about owned jobs: ends, intents, answers, hand-backs, what is parked; many at a time, each fenced.
 
 Ends wait a few milliseconds for others to be written with; nobody waits for them. Notes are waited for and go
 right away, together with whatever else is there. A write that the database did not answer is written again:
@@ -54,12 +54,20 @@ class _HandBack(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Intent:
-    """One note, and who waits for it."""
+class _Checkpoint:
+    """One note about a job that runs, and who waits for it.
+
+    Attributes:
+        vendor: about to be called; empty for answers alone.
+        question: that it is asked; None for answers alone.
+        answers: what the job has by now, sealed; None for no more than before.
+    """
 
     result_id: str
     lease: int
     vendor: str
+    question: int | None
+    answers: bytes | None
     accepted: "asyncio.Future[bool]"
 
 
@@ -86,7 +94,7 @@ class Writer:
         self._on_parked = on_parked
         self._parks: deque[_Park] = deque()
         self._ends: deque[_End] = deque()
-        self._intents: deque[_Intent] = deque()
+        self._checkpoints: deque[_Checkpoint] = deque()
         self._hand_backs: deque[_HandBack] = deque()
         self._wake = asyncio.Event()
         self._flush_now = asyncio.Event()
@@ -113,14 +121,17 @@ class Writer:
         self._parks.append((result_id, lease, parked, read))
         self._wake_now()
 
-    async def record_intent(self, result_id: str, lease: int, vendor: str) -> None:
-        """Write an intent to call *vendor*, and wait until it is durable.
+    async def checkpoint(
+        self, result_id: str, lease: int, vendor: str, question: int | None, answers: bytes | None
+    ) -> None:
+        """Write an intent to ask *vendor* the *question*, or answers, or both, and wait until it is durable.
 
         Raises:
             LeaseLostError: the job is no longer ours, or the database could not be asked in time.
         """
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._intents.append(_Intent(result_id, lease, vendor.replace(_SEPARATOR, ""), future))
+        vendor = vendor.replace(_SEPARATOR, "")
+        self._checkpoints.append(_Checkpoint(result_id, lease, vendor, question, answers, future))
         self._wake_now()
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
@@ -141,12 +152,12 @@ class Writer:
 
     def drop(self) -> None:
         """Drop what is not written: our lease is lost, and others decide."""
-        for intent in self._intents:
-            if not intent.accepted.done():
-                intent.accepted.set_result(False)
+        for note in self._checkpoints:
+            if not note.accepted.done():
+                note.accepted.set_result(False)
         self._counts.add("lease_lost", len(self._ends))
         self._ends.clear()
-        self._intents.clear()
+        self._checkpoints.clear()
         self._hand_backs.clear()
         self._parks.clear()
 
@@ -158,13 +169,13 @@ class Writer:
             self._wake.clear()
             if (
                 not self._flush_now.is_set()
-                and not self._intents
+                and not self._checkpoints
                 and len(self._ends) < self._settings.flush_items
             ):
                 await self._coalesce()
             self._flush_now.clear()
             try:
-                while self._ends or self._intents or self._hand_backs or self._parks:
+                while self._ends or self._checkpoints or self._hand_backs or self._parks:
                     await self._flush()
                 backoff.reset()
                 self._idle.set()
@@ -198,8 +209,8 @@ class Writer:
         worker = str(self._worker_id())
         self._in_flight.clear()
         async with self._link.use() as connection:
-            if self._intents:
-                await self._flush_intents(connection, worker)
+            if self._checkpoints:
+                await self._flush_checkpoints(connection, worker)
             if self._hand_backs:
                 await self._flush_hand_backs(connection, worker)
             if self._parks:
@@ -208,37 +219,43 @@ class Writer:
                 await self._flush_ends(connection, worker)
         self._in_flight.clear()
 
-    async def _flush_intents(self, connection: Connection, worker: str) -> None:
-        """Write intents, each job at most once a batch, and tell who waits."""
-        batch: dict[str, _Intent] = {}
-        later: list[_Intent] = []
-        while self._intents and len(batch) < self._settings.flush_items:
-            intent = self._intents.popleft()
-            if intent.result_id in batch:
-                later.append(intent)
+    async def _flush_checkpoints(self, connection: Connection, worker: str) -> None:
+        """Write intents and answers, each job at most once a batch, and tell who waits."""
+        batch: dict[str, _Checkpoint] = {}
+        later: list[_Checkpoint] = []
+        while self._checkpoints and len(batch) < self._settings.flush_items:
+            note = self._checkpoints.popleft()
+            if note.result_id in batch:
+                later.append(note)
             else:
-                batch[intent.result_id] = intent
-        self._intents.extendleft(reversed(later))
-        intents = [batch[result_id] for result_id in sorted(batch)]
-        with _kept(self._intents, intents):
+                batch[note.result_id] = note
+        self._checkpoints.extendleft(reversed(later))
+        notes = [batch[result_id] for result_id in sorted(batch)]
+        with _kept(self._checkpoints, notes):
             rows, _count = await self._link.execute(
                 connection,
-                "record_intent",
+                "checkpoint",
                 {
-                    "ids": ",".join([intent.result_id for intent in intents]),
-                    "leases": ",".join([str(intent.lease) for intent in intents]),
-                    "vendors": _SEPARATOR.join([intent.vendor for intent in intents]),
+                    "ids": ",".join([note.result_id for note in notes]),
+                    "leases": ",".join([str(note.lease) for note in notes]),
+                    "vendors": _SEPARATOR.join([note.vendor for note in notes]),
+                    "questions": ",".join(
+                        ["" if note.question is None else str(note.question) for note in notes]
+                    ),
+                    "answers": [note.answers for note in notes]
+                    if any(note.answers is not None for note in notes)
+                    else None,
                     "worker": worker,
                 },
             )
         accepted = {row[0] for row in rows}
-        missed = [(intent.result_id, intent.lease) for intent in intents if intent.result_id not in accepted]
+        missed = [(note.result_id, note.lease) for note in notes if note.result_id not in accepted]
         owned = await self._still_owned(connection, missed, worker)
-        for intent in intents:
-            if owned.get(intent.result_id):
-                self._intents.append(intent)
-            elif not intent.accepted.done():
-                intent.accepted.set_result(intent.result_id in accepted)
+        for note in notes:
+            if owned.get(note.result_id):
+                self._checkpoints.append(note)
+            elif not note.accepted.done():
+                note.accepted.set_result(note.result_id in accepted)
         self._counts.add("notes_rejected", sum(not owned.get(result_id) for result_id, _lease in missed))
 
     async def _flush_hand_backs(self, connection: Connection, worker: str) -> None:

@@ -25,7 +25,7 @@ from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind
 from proofing.settings import read_layers
 from proofing.testing.canary import Canary
-from proofing.testing.memory_queue import MemoryJob
+from proofing.testing.memory_queue import MemoryJob, keep_plain
 from proofing.testing.vendor_fakes import FakeVendor, make_process
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import ProoferKind
@@ -50,7 +50,7 @@ async def ask():
     )
     clients = VendorClientPool(OutboundTransport(transport=FakeVendor(answer)))
     way_back = WayBack(KeyRing(bytes(32)), "https://proofing.example.gov")
-    run = JobRun(MemoryJob(message, attempt=1), clients, way_back)
+    run = JobRun(MemoryJob(message, attempt=1), clients, way_back, keep_plain)
     return await run.ask(loaded, ProofingRequest(applicant=Canary().applicant), step="resolution")
 
 check = asyncio.run(ask())

@@ -26,7 +26,7 @@ from proofing.jobs.run import JobRun
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.proofers import LoadedProofer
-from proofing.testing.memory_queue import MemoryJob
+from proofing.testing.memory_queue import MemoryJob, keep_plain
 from proofing.testing.vendor_fakes import FakeVendor, make_process
 
 YES = ResolutionResult(vendor_name="acme", outcome=Outcome.PASSED)
@@ -120,7 +120,7 @@ def ask(clients):
             "owner": "o",
             "encrypted_arguments": b"",
         }
-        run = JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients, WAY_BACK)
+        run = JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients, WAY_BACK, keep_plain)
         return await run.ask(loaded, ProofingRequest(), step="s"), run
 
     return put

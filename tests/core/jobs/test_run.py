@@ -30,7 +30,7 @@ from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import LoadedProofer
 from proofing.testing.canary import Canary
-from proofing.testing.memory_queue import MemoryJob
+from proofing.testing.memory_queue import MemoryJob, keep_plain
 from proofing.testing.vendor_fakes import FakeVendor, make_process
 
 YES = ResolutionResult(vendor_name="acme", outcome=Outcome.PASSED, transaction_id="t-1")
@@ -111,7 +111,9 @@ def begin(clients):
             "owner": "o",
             "encrypted_arguments": b"",
         }
-        return JobRun(MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients, WAY_BACK)
+        return JobRun(
+            MemoryJob(JobMessage(**{**values, **changes}), attempt=1), clients, WAY_BACK, keep_plain
+        )
 
     return start
 
@@ -273,24 +275,38 @@ async def test_a_descriptor_that_bounds_nothing_is_reported(begin, changes, said
         await begin().ask(loaded_of(Adapter(lambda *_: YES), **changes), REQUEST, step="s")
 
 
-@pytest.mark.parametrize("caller", [Caller, PlainCaller])
-async def test_the_intent_is_noted_once_and_before_the_first_call(begin, vendor, caller):
-    """Calls side by side wait for the one note; later ones find it there."""
+class CallsOften:
+    """Calls its vendor three times at once, and once more."""
+
+    async def proof(self, request, context):
+        await asyncio.gather(*(context.http.get(URL) for _ in range(3)))
+        await context.http.get(URL)
+        return YES
+
+
+async def test_the_intent_of_a_question_is_noted_once_and_before_its_first_call(begin, vendor):
+    """Calls side by side wait for the one note; later ones find it there. Each question has its own."""
     run = begin()
-    called_before = []
+    noted = {}
     real = run.job.record_intent
 
-    async def note(name):
+    async def note(name, *, question, answers):
         await asyncio.sleep(0)
-        called_before.append(len(vendor.requests))
-        await real(name)
+        noted[question] = len(vendor.requests)
+        await real(name, question=question, answers=answers)
 
     run.job.record_intent = note
-    loaded = loaded_of(caller())
-    await asyncio.gather(*(run.ask(loaded, REQUEST, step=str(number)) for number in range(5)))
-    await run.ask(loaded, REQUEST, step="later")
-    assert (called_before, len(vendor.requests)) == ([0], 6)
-    assert run.job.intents == ["acme"]
+    for step in ("one", "two"):
+        await run.ask(loaded_of(CallsOften()), REQUEST, step=step)
+    assert (list(noted.values()), len(vendor.requests)) == ([0, 4], 8)
+    assert run.job.intents == ["acme"] * 2
+
+
+async def test_a_plain_adapter_notes_its_intent_before_its_call(begin, vendor):
+    """Its thread waits for the note."""
+    run = begin()
+    await run.ask(loaded_of(PlainCaller()), REQUEST, step="s")
+    assert (run.job.intents, len(vendor.requests)) == (["acme"], 1)
 
 
 async def test_an_adapter_that_calls_nobody_through_us_notes_its_intent_first(begin):
@@ -331,7 +347,7 @@ async def test_without_the_note_nobody_is_called(begin, vendor, caller, kind):
     run = begin()
     tries = []
 
-    async def lost(_name):
+    async def lost(_name, **_facts):
         tries.append(1)
         raise kind("x")
 

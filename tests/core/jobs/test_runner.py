@@ -280,7 +280,7 @@ async def test_a_lost_lease_within_side_by_side_calls_is_seen(process):
     """Also when it comes out of a group of tasks."""
 
     class Lost(MemoryJob):
-        async def record_intent(self, vendor_name):
+        async def record_intent(self, vendor_name, *, question, answers=None):
             raise LeaseLostError
 
     async with process() as running:

@@ -49,8 +49,9 @@ create table if not exists proofing.job (
     traceparent text collate "C",
     partner text collate "C",
     unique_key text collate "C",
-    -- The first vendor whose call has begun: from then on the job is never run again.
+    -- The first vendor whose call has begun, and the questions of all whose calls have begun.
     intent text collate "C",
+    intents bigint[],
     -- The vendor that a parked job waits for, or last waited for.
     waits_for text collate "C",
     wanted_end text collate "C",
@@ -60,6 +61,8 @@ create table if not exists proofing.job (
     metadata text,
     -- Sealed by core; nothing here can open it, and only the worker's role may read it.
     payload bytea not null,
+    -- What its questions came to while it runs; sealed, and read by the worker's role alone.
+    answers bytea,
     -- What `proofing.wake` has kept for the job, oldest first; sealed, and read by the worker's role alone.
     notes bytea[],
     constraint job_pkey primary key (id)

@@ -121,7 +121,7 @@ async def test_job_in_a_vendor_call_is_not_handed_back(queue: HueyQueue) -> None
     """A job that is stopped with an open intent ends as unknown; nobody calls the vendor again."""
 
     async def call(job: ClaimedJob) -> None:
-        await job.record_intent("mock")
+        await job.record_intent("mock", question=1)
         await asyncio.Event().wait()
 
     handler = RecordingHandler(call)

@@ -156,7 +156,7 @@ async def test_withdrawing_and_enqueueing_at_once(make_queue: Maker) -> None:
     called: set[str] = set()
 
     async def call(job: Any) -> None:
-        await job.record_intent("mock")
+        await job.record_intent("mock", question=1)
         called.add(job.message.result_id)
 
     handler = RecordingHandler(call)

@@ -128,20 +128,37 @@ async def test_a_claim_that_comes_after_the_stop_is_handed_back(
     assert await sql("select state, attempts from proofing.job") == [("ready", 0)]
 
 
-async def test_an_open_call_ends_as_unknown_and_is_not_repeated(make_queue: Maker, sql: SQL) -> None:
-    """A worker that died between intent and answer leaves an unknown outcome, at once."""
+async def test_a_rescued_job_knows_what_its_worker_has_written(make_queue: Maker, sql: SQL) -> None:
+    """It runs again at once, with the intents and answers of before."""
     queue = make_queue()
     open_call, no_call = make_message(), make_message()
     await queue.enqueue([open_call, no_call])
-    dead = await abandoned(sql, [open_call], intent="mock")
+    dead = await abandoned(sql, [open_call], intent="mock", intents="{5,6}", answers="sealed")
     await abandoned(sql, [no_call], worker=dead)
     handler = RecordingHandler()
     async with working(queue, handler):
         await handler.until_ended(open_call, no_call)
-    assert handler.end(open_call.result_id) is EndState.UNKNOWN_OUTCOME
-    assert handler.starts(open_call.result_id) == 0
-    assert handler.end(no_call.result_id) is EndState.DONE
-    record = await queue.final_status(open_call.result_id)
+    found = {job.message.result_id: (job.message.intents, job.message.answers) for job in handler.started}
+    assert found == {open_call.result_id: ((5, 6), b"sealed"), no_call.result_id: ((), None)}
+
+
+@pytest.mark.parametrize("why", ["crashes", "stale"])
+async def test_a_rescued_job_that_cannot_run_again_after_a_call(
+    make_queue: Maker, sql: SQL, why: str
+) -> None:
+    """Whether it was answered is not known, and that is what its end says."""
+    queue = make_queue(max_crashes=2)
+    message = make_message()
+    await queue.enqueue([message])
+    await abandoned(sql, [message], intent="mock", intents="{5}", crashes=1 if why == "crashes" else 0)
+    if why == "stale":
+        await sql("update proofing.job set expires_at = now() - interval '1 s'")
+    handler = RecordingHandler()
+    async with working(queue, handler):
+        await handler.until_ended(message)
+    assert handler.end(message.result_id) is EndState.UNKNOWN_OUTCOME
+    assert handler.starts(message.result_id) == 0
+    record = await queue.final_status(message.result_id)
     assert record is not None
     assert record.end_state is EndState.UNKNOWN_OUTCOME
 
@@ -211,7 +228,7 @@ async def test_a_note_of_a_stolen_job_is_refused(make_queue: Maker, sql: SQL) ->
     async def body(job: ClaimedJob) -> None:
         await go.wait()
         try:
-            await job.record_intent("mock")
+            await job.record_intent("mock", question=1)
         except LeaseLostError:
             refused.append(job.message.result_id)
             raise
@@ -241,7 +258,7 @@ async def test_a_job_enqueued_again_after_its_end_calls_nobody(make_queue: Maker
             "insert into proofing.job_done select id, enqueued_at, null, now(), 1, 0, 'done', queue,"
             " kind, '', null, '{}' from proofing.job"
         )
-        await job.record_intent("mock")
+        await job.record_intent("mock", question=1)
         calls.append(job.message.result_id)
 
     handler = RecordingHandler(body)
@@ -575,21 +592,21 @@ async def test_a_cancel_in_the_turn_of_a_note_ends_the_job(make_queue: Maker, sq
     async def canceled_as_it_notes(job: ClaimedJob) -> None:
         assert queue.session is not None
         running = queue.session.runs.jobs[job.message.result_id]
-        note = running._writer.record_intent
+        note = running._writer.checkpoint
 
         async def note_and_stop(*arguments: Any) -> None:
             await note(*arguments)
             await sql("update proofing.job set wanted_end = 'canceled'")
             running.stop(StopReason.CANCELED)
 
-        running._writer.record_intent = note_and_stop  # type: ignore[method-assign]
+        running._writer.checkpoint = note_and_stop  # type: ignore[method-assign]
         try:
             async with asyncio.TaskGroup() as calls:
-                calls.create_task(job.record_intent("mock"))
+                calls.create_task(job.record_intent("mock", question=1))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
-            running._writer.record_intent = note  # type: ignore[method-assign]
+            running._writer.checkpoint = note  # type: ignore[method-assign]
 
     message = make_message()
     await queue.enqueue([message])
@@ -636,7 +653,7 @@ async def test_a_write_that_a_wake_overtakes_is_written_all_the_same(
             return None
         await is_waking.wait()
         if step == "intent":
-            await job.record_intent("mock")
+            await job.record_intent("mock", question=1)
         if step == "drain":
             await asyncio.Event().wait()
         return make_parked() if step == "park" else None
@@ -706,7 +723,7 @@ async def test_a_run_is_stopped_when_its_worker_publishes_another_end_of_its_job
     stopped = asyncio.Event()
 
     async def hold(job: ClaimedJob) -> None:
-        await job.record_intent("mock")
+        await job.record_intent("mock", question=1)
         try:
             await asyncio.Event().wait()
         finally:

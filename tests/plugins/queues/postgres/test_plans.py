@@ -23,7 +23,11 @@ EXPECTED: dict[str, tuple[dict[str, Any], set[str], set[str]]] = {
     "claim": ({**_CLAIM, "since": 0.0}, _READY, {"queue", "run_at"}),
     "claim_any": (_CLAIM, _READY, {"queue"}),
     "complete": ({**_BATCH, "ends": "done", "final_statuses": "{}"}, {"job_pkey"}, {"id"}),
-    "record_intent": ({**_BATCH, "vendors": "mock"}, {"job_pkey", "job_done_pkey"}, {"id"}),
+    "checkpoint": (
+        {**_BATCH, "vendors": "mock", "questions": "1", "answers": "{x}"},
+        {"job_pkey", "job_done_pkey"},
+        {"id"},
+    ),
     "hand_back": ({**_BATCH, "ends": "-"}, {"job_pkey"}, {"id"}),
     "park": (
         {

@@ -24,10 +24,9 @@ from proofing_postgres.settings import PostgresSettings
 
 Maker = Callable[..., PostgresQueue]
 
-#: A running job changes hands: to run again, or, when their call has begun, to end as unknown.
+#: A running job changes hands.
 _THEFT = """
-update proofing.job set worker = null, state = case when intent is null then 'ready' else 'ending' end,
-    wanted_end = case when intent is not null then 'unknown_outcome' end
+update proofing.job set worker = null, state = 'ready'
 where ctid = any(array(
     select ctid from proofing.job where state = 'executing' and wanted_end is null and attempts < 20
     order by random() limit 1 for no key update skip locked))

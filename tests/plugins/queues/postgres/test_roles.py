@@ -58,10 +58,12 @@ EXPECTED = {
 BARRED = {"id", "enqueued_at", "ended_at", "attempts", "crashes", "end_state", "queue", "kind", "trace_id"}
 #: Role to the columns of proofing.job that it may not read.
 HIDDEN = {
-    "proofing_web": {"payload", "notes", "metadata", "object_keys", "counter_keys"},
+    "proofing_web": {"payload", "notes", "intents", "answers", "metadata", "object_keys", "counter_keys"},
     "proofing_viewer": {
         "payload",
         "notes",
+        "intents",
+        "answers",
         "metadata",
         "object_keys",
         "counter_keys",
@@ -78,6 +80,8 @@ HIDDEN = {
     "proofing_operator": {
         "payload",
         "notes",
+        "intents",
+        "answers",
         "metadata",
         "object_keys",
         "counter_keys",

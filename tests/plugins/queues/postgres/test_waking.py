@@ -161,7 +161,7 @@ async def test_a_worker_has_four_connections(make_queue: Maker, sql: SQL) -> Non
     release = asyncio.Event()
 
     async def hold(job: ClaimedJob) -> None:
-        await job.record_intent("mock")
+        await job.record_intent("mock", question=1)
         await release.wait()
 
     handler = RecordingHandler(hold)

@@ -1,0 +1,1 @@
+"""What a further question of a job costs: ``python -m bench.checkpoints``."""
