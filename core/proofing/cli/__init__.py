@@ -197,6 +197,18 @@ def _parser() -> argparse.ArgumentParser:
     played = add("stand-in", "serving:stand_in", "Play a vendor for tests, such as mock:hosted.")
     played.add_argument("vendor", metavar="VENDOR", help="name of the proofer")
     of_run(played)
+    sandbox = add("sandbox", "sandbox:sandbox", "Serve real vendors' wire formats for tests.")
+    sandbox.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    sandbox.add_argument("--port", type=port_number, default=8950, help="port (default %(default)s)")
+    sandbox.add_argument("--url", default=None, help="where adapters and browsers reach it (default: there)")
+    sandbox.add_argument(
+        "--product-url",
+        default="http://localhost:8000",
+        help="where webhooks go and people come back to (default %(default)s)",
+    )
+    sandbox.add_argument(
+        "--settings", action="store_true", help="print the vendors' sections for settings.yaml, and stop"
+    )
     add("migrate", "serving:migrate", "Bring the queue's schema up to date.")
     check = printing(
         "check", "inspection:check", "Check settings, plugins, and whether stores can be reached."
