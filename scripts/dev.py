@@ -33,7 +33,10 @@ _RUN = ("--no-default-groups", "--extra", "huey")
 _DEVELOP = (
     "--group",
     "dev",
-    *(f"--extra={name}" for name in ("aws", "huey", "opentelemetry", "postgres", "redis", "requests")),
+    *(
+        f"--extra={name}"
+        for name in ("aws", "huey", "opentelemetry", "postgres", "redis", "requests", "sandbox")
+    ),
 )
 _BENCH = (*_DEVELOP, "--extra", "bench")
 #: The site imports the modules whose docstrings it shows; the license gate reads what is installed.
