@@ -51,7 +51,7 @@ def settings(url: str) -> Mapping[str, Any]:
 
 
 def routes(play: Play) -> Sequence[BaseRoute]:
-    """Return the addresses of both: one for JSON, where a header says what is asked, and one a call for CBOR."""
+    """Return the addresses of both: one for JSON, with the call in a header, and one a call for CBOR."""
 
     async def call(request: Request) -> Response:
         wire = _JSON if request.url.path == "/" else _CBOR
