@@ -37,7 +37,7 @@ from proofing.jobs.lifecycle import can_check
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.vendor_cache import SharedValues
 from proofing.jobs.way_back import WayBack
-from proofing.outbound.transport import OutboundTransport
+from proofing.outbound.transport import Observer, OutboundTransport
 from proofing.registry.backends import (
     Backend,
     Backends,
@@ -289,7 +289,7 @@ async def check_proofers(configuration: Configuration) -> dict[str, str | None]:
     """
     settings = configuration.settings
     loaded = [one for one in configuration.router.configured() if can_check(one)]
-    clients = VendorClientPool(_transport(settings), cpu=CPUPool(settings.cpu_children))
+    clients = make_clients(settings)
     try:
         checks = [clients.proofers.check(one, clients.context(one, one.policy())) for one in loaded]
         found = await asyncio.gather(*checks)
@@ -300,11 +300,15 @@ async def check_proofers(configuration: Configuration) -> dict[str, str | None]:
     }
 
 
-def _transport(settings: Settings) -> OutboundTransport:
+def make_clients(settings: Settings, observe: Observer | None = None) -> VendorClientPool:
+    """Return what asks vendors without budgets and shared values; *observe* is given each call."""
+    return VendorClientPool(_transport(settings, observe), cpu=CPUPool(settings.cpu_children))
+
+
+def _transport(settings: Settings, observe: Observer | None = None) -> OutboundTransport:
     """Return the process's connections to vendors."""
-    return OutboundTransport(
-        proxy=settings.outbound_proxy_url, max_connections=settings.outbound_max_connections
-    )
+    proxy, most = settings.outbound_proxy_url, settings.outbound_max_connections
+    return OutboundTransport(proxy=proxy, max_connections=most, observe=observe)
 
 
 async def _canceled(task: asyncio.Task[None]) -> None:

@@ -227,6 +227,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     smoke = printing("smoke", "smoke:smoke", "Run one complete proofing as a browser would.")
     smoke.add_argument("--url", default=None, help="where the server is (default: http://localhost:PORT)")
+    vendor = printing("vendor", "vendor:try_one", "Try a vendor of the settings by hand.")
+    tried = vendor.add_subparsers(metavar="COMMAND", required=True).add_parser(
+        "try", help="Put one question to a vendor, which may bill it.", description="Put one question to it."
+    )
+    tried.set_defaults(command=("proofing.cli.vendor", "try_one"))
+    tried.add_argument("name", metavar="NAME", help="the proofer, such as lexisnexis:instant_verify")
+    tried.add_argument(
+        "--applicant", metavar="FILE", required=True, help="YAML: attributes, images, circumstances"
+    )
+    tried.add_argument(
+        "--kind", default=None, help="of the question, such as phone, if the vendor answers several"
+    )
+    tried.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for programs"
+    )
     scaffold = add("new-vendor", "scaffold:new_vendor", "Write the skeleton of a vendor plugin.")
     scaffold.add_argument("name", help="name of the vendor, such as acme")
     scaffold.add_argument("--directory", default=".", help="where to write it (default: here)")

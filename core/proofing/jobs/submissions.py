@@ -114,7 +114,7 @@ class Submitter:
     async def _run_inline(self, message: JobMessage, arguments: Arguments, began: float) -> None:
         """Run the job here."""
         try:
-            await self._runner.run_inline(_InlineJob(message, began), arguments)
+            await self._runner.run_inline(InlineJob(message, began), arguments)
         finally:
             self._running_here.discard(message.result_id)
 
@@ -228,7 +228,7 @@ class Submitter:
             await self._queue.cancel(message.result_id)
 
 
-class _InlineJob:
+class InlineJob:
     """A job that runs inside the request: no queue, no lease."""
 
     attempt = 1

@@ -17,7 +17,13 @@ from proofing.contracts.bodies import PIECE_BYTES, StreamedBody
 from proofing.contracts.http import MAX_RESPONSE_BYTES, VendorResponse
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.outbound.billing import is_unbilled
-from proofing.outbound.transport import NotConnectedError, OutboundTransport, parse_url, timed_out
+from proofing.outbound.transport import (
+    NotConnectedError,
+    ObservedCall,
+    OutboundTransport,
+    parse_url,
+    timed_out,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -158,15 +164,25 @@ class OutboundClient:
             await asyncio.sleep(0)
             raise timed_out(name)
         started = time.perf_counter()
-        status: int | None = None
+        response: VendorResponse | None = None
         try:
             async with asyncio.timeout(seconds):
                 response = await self._exchange(method, target, seconds=seconds, **options)
-                status = response.status
                 return response
         except TimeoutError:
             raise timed_out(name) from None
         finally:
+            took = time.perf_counter() - started
+            if self._transport.observe is not None:
+                call = ObservedCall(
+                    method=method,
+                    host=target.host,
+                    path=target.path,
+                    response=response,
+                    seconds=took,
+                    **options,
+                )
+                self._transport.observe(call)
             log(
                 _logger,
                 "outbound_call",
@@ -174,8 +190,8 @@ class OutboundClient:
                 http_method=method,
                 host=target.host,
                 path=target.path,
-                status=status,
-                duration_seconds=round(time.perf_counter() - started, 4),
+                status=response.status if response else None,
+                duration_seconds=round(took, 4),
                 trace_id=self._trace_id,
             )
 

@@ -5,13 +5,15 @@ seconds against 1.3), so aiohttp carries its requests. What goes wrong becomes a
 library's text, which may hold URLs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 from proofing.base.errors import Cause, VendorError
 from proofing.contracts.bodies import StreamedBody
+from proofing.contracts.http import VendorResponse
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.outbound.tls import make_ssl_context
 
@@ -22,6 +24,32 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 _KEEPALIVE_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ObservedCall:
+    """One call, for a person who tries a vendor by hand. It holds personal data and credentials.
+
+    Attributes:
+        method: of HTTP.
+        host, path: of the URL.
+        headers: of the request, names in lower case.
+        content: the body of the request.
+        response: None where there was none.
+        seconds: how long it took.
+    """
+
+    method: str
+    host: str
+    path: str
+    headers: Mapping[str, str]
+    content: bytes | StreamedBody | None
+    response: VendorResponse | None
+    seconds: float
+
+
+#: Is given each call when it is over.
+Observer = Callable[[ObservedCall], None]
 
 
 class NotConnectedError(VendorError):
@@ -41,6 +69,7 @@ class OutboundTransport:
         proxy: str | None = None,
         max_connections: int = 10_000,
         transport: "httpx.AsyncBaseTransport | None" = None,
+        observe: Observer | None = None,
     ) -> None:
         """Prepare.
 
@@ -48,7 +77,9 @@ class OutboundTransport:
             proxy: URL of the forward proxy; None connects directly. The environment is not asked.
             max_connections: at least the slots of all queues, else calls wait inside the client.
             transport: replaces the network, in tests.
+            observe: is given each call when it is over; None for nobody.
         """
+        self.observe = observe
         self._proxy = proxy
         self._max_connections = max_connections
         self._transport = transport
