@@ -27,6 +27,7 @@ from proofing.jobs.lifecycle import can_forget
 from proofing.jobs.questions import Question
 from proofing.jobs.run import JobRun
 from proofing.routing.router import Router
+from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 
 _logger = get_logger(__name__)
 
@@ -62,6 +63,7 @@ class ForgettingKeeper:
         self._results = parts.results
         self._sealer = parts.sealer
         self._router = parts.router
+        self._erasure_index = ErasureIndex(parts.results, parts.live)
 
     async def save(self, run: JobRun, *, ttl_seconds: float) -> None:
         """Keep the questions of *run* that wait for vendors that can delete.
@@ -81,6 +83,9 @@ class ForgettingKeeper:
             return
         context = forgetting_context(message.owner, message.result_id)
         sealed = await self._sealer.seal(json.dumps(kept).encode(), context)
+        # It may live longer than the note of the submit.
+        footprint = DataFootprint(job=message.result_id)
+        await self._erasure_index.record(message.owner, footprint, ttl_seconds=ttl_seconds)
         await self._results.save(_key(message.result_id), sealed, ttl_seconds=ttl_seconds)
 
     def _can_forget(self, question: Question) -> bool:

@@ -105,6 +105,16 @@ async def test_a_vendor_that_cannot_be_asked_is_told_by_the_next_erasure(process
         assert await kept(running, result_id) is None
 
 
+async def test_a_question_that_outlives_the_notes_of_its_submit(process):
+    """Each park notes it anew."""
+    async with process() as running:
+        vendor = Forgetting(pending(), pending())
+        await park(running, vendor)
+        assert await running.runtime.parts.results.drop_members(f"erasure_index:{PERSON.reference}")
+        assert await drain_again(running) == []
+        assert (await erase(running)).vendors == (DELETED,)
+
+
 async def test_a_vendor_whose_plugin_is_gone(process):
     """Nobody can tell it, and the receipt says so."""
     async with process() as running:
