@@ -1,7 +1,7 @@
 """Erases all data about a person in queue, image store and result store, with a receipt for each.
 
-Nothing is opened here but what a vendor is told that has to delete something. An erasure may be repeated at
-any time; one that found a store down, a job still running, or a vendor that did not delete, reports it and
+Nothing is opened here but what vendors that have to delete something need to know. An erasure may be repeated
+at any time; one that found a store down, a job still running, or a vendor that did not delete, reports it and
 keeps the index entries that the next one needs. docs/adr/0008.
 """
 

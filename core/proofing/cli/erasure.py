@@ -27,7 +27,7 @@ async def erase(options: argparse.Namespace) -> int:
         for key, backend in backends.in_order():
             stack.push_async_callback(backend.close)
             if backend is backends.key_service:
-                continue  # opened only for what a vendor is told
+                continue  # opened only when a vendor has to delete something
             try:
                 await open_backend(key, backend)
             except ProofingError as error:

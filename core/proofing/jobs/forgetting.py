@@ -129,7 +129,7 @@ class Forgetter:
     async def forget(self, owner: str, result_id: str) -> list[Forgotten]:
         """Have the vendors of a job delete what they hold, and return what each answered; empty for none.
 
-        What failed is kept for the next time. Raises `StoreUnavailableError`: nobody was told.
+        What failed is kept for the next time. Raises `StoreUnavailableError`: no vendor was asked.
         """
         sealed = await self._results.load(_key(result_id))
         if sealed is None:
@@ -157,7 +157,7 @@ class Forgetter:
                     "vendor_forget_failed",
                     level=logging.WARNING,
                     vendor=one.vendor,
-                    cause=one.cause,
+                    problem=one.cause,
                 )
             else:
                 log(_logger, "vendor_forgot", vendor=one.vendor, outcome=one.outcome.value)

@@ -85,10 +85,10 @@ def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys, tmp_path
 
 
 class Forgetting(Later):
-    """A vendor that deletes what it is told to.
+    """A vendor that deletes.
 
     Attributes:
-        told: the states of those questions.
+        told: the states of the questions that it was to delete.
     """
 
     def __init__(self):
