@@ -1,5 +1,7 @@
 """An erasure has vendors delete what they hold of people with parked jobs, and says what they answered."""
 
+import asyncio
+
 import pytest
 
 from proofing.app.service import PersonRef
@@ -106,7 +108,7 @@ async def test_a_vendor_that_cannot_be_asked_is_told_by_the_next_erasure(process
 
 
 async def test_a_question_that_outlives_the_notes_of_its_submit(process):
-    """Each park notes it anew."""
+    """Each park notes it again."""
     async with process() as running:
         vendor = Forgetting(pending(), pending())
         await park(running, vendor)
@@ -122,6 +124,23 @@ async def test_a_vendor_whose_plugin_is_gone(process):
         put(running, Later())
         (answer,) = (await erase(running)).vendors
     assert (answer.outcome, answer.cause) == (ForgetOutcome.FAILED, "plugin_error")
+
+
+async def test_a_vendor_that_hangs(process):
+    """It has the time of a question, and the erasure goes through the rest."""
+
+    class Hanging(Forgetting):
+        async def forget(self, _pending, _context):
+            await asyncio.Event().wait()
+
+    async with process() as running:
+        vendor = Hanging(pending())
+        await park(running, vendor)
+        continues = frozenset({type(pending().then)})
+        put_in_place(running, PHONE, vendor, continues=continues, timeout_seconds=lambda _settings: 0.05)
+        erasure = await erase(running)
+    assert erasure.vendors == (Forgotten(vendor="mock", outcome=ForgetOutcome.FAILED, cause="timeout"),)
+    assert erasure.receipts[0].removed == 1
 
 
 async def test_keys_that_cannot_be_used(process, monkeypatch):
