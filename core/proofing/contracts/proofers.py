@@ -13,7 +13,7 @@ Two shapes:
   ``continues``. A question that takes minutes holds no worker.
 
 A proofer of either shape may have more methods, each for itself: `OpeningProofer`, `ClosingProofer`,
-`CheckingProofer`.
+`CheckingProofer`, `ForgettingProofer`.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.bodies import StreamedBody
+from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.cache import BlockingCache, Cache
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.continuation import Again, Because, Exchange, Leave, Pending
@@ -241,6 +242,26 @@ class CheckingProofer(Protocol):
         """
 
 
+@runtime_checkable
+class ForgettingProofer(Protocol):
+    """A proofer that can have its vendor delete what it holds of a question without an answer."""
+
+    def forget(self, pending: Pending, context: VendorContext) -> Awaitable[bool] | bool:
+        """Have the vendor delete it; return whether the vendor held anything.
+
+        Called when a person is erased whose job waits for the vendor, in the process of the erasure, after
+        `open`. It is called again for the same question if it raised, and may be after it returned: a vendor
+        that holds nothing anymore is no error.
+
+        Args:
+            pending: what the last call of `proof` or `resume` returned.
+            context: of this call.
+
+        Raises:
+            VendorError: it was not deleted.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProoferDescriptor:
     """What core knows of a proofer before it is made; readable without the vendor's libraries.
@@ -270,6 +291,8 @@ class ProoferDescriptor:
             that came by another one are dropped, whatever question they name.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
+        page: reads from the plugin's settings what the person's browser loads for a device proofer that needs
+            ``device_session_id``; None for nothing.
         stand_in: serves what plays the vendor on this machine, until an event is set; gets what `make` gets,
             and so the same secrets. `proofing run` starts it alongside when the settings name
             this proofer, and nothing starts it in production. None for a vendor of its own.
@@ -291,5 +314,6 @@ class ProoferDescriptor:
     continues: frozenset[type[Again] | type[Exchange] | type[Leave]] = frozenset()
     webhook: str | None = None
     idempotent: bool = False
+    page: Callable[[Any], BrowserPart | None] = lambda _settings: None
     stand_in: Callable[[Any, ProcessContext, asyncio.Event], Awaitable[None]] | None = None
     maturity: Maturity = Maturity.DOCUMENTED
