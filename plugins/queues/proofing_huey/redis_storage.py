@@ -22,7 +22,7 @@ from proofing.plugin import MAX_NOTES, MAX_NOTES_BYTES, ConfigurationError, JobK
 from proofing.plugin.support import unreadable
 from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
-from proofing_huey.redis_scripts import DROP, FINISH, PARK, PUT_ALL, RESUME, WAKE
+from proofing_huey.redis_scripts import DROP, FINISH, MOVE_DUE, PARK, PUT_ALL, RESUME, WAKE
 from proofing_huey.settings import HueySettings
 from proofing_huey.storages import (
     ENDED,
@@ -60,6 +60,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         self._wake = self.conn.register_script(WAKE)
         self._finish = self.conn.register_script(FINISH)
         self._drop = self.conn.register_script(DROP)
+        self._move_due = self.conn.register_script(MOVE_DUE)
         self._resume = self.conn.register_script(RESUME)
         self._pause_key = f"{_PREFIX}pause:{name}"
         self._pauses_key = f"{_PREFIX}pauses:{name}"
@@ -165,6 +166,10 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
                 if (entry := pick(member[prefix:])) is not None:
                     dropped += self._drop(keys=[*self._keys(entry), key], args=[*_end_of(entry), member])
         return dropped
+
+    def move_due(self, now: float) -> None:
+        """Make ready what is due, in one step."""
+        self._move_due(keys=[self.queue_key, self.schedule_key], args=[now, int(time.time() * 1e6)])
 
     def convert_ts(self, ts: datetime) -> float:
         """Return seconds since the epoch; Huey would read its naive UTC as local time."""

@@ -7,7 +7,6 @@ sleep until this process wakes them itself, or `SQLiteWatcher` for other process
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -171,13 +170,16 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         self.sql(QUERIES.query("empty_log"), results=True)
         return dropped
 
-    def read_schedule(self, ts: datetime) -> list[bytes]:
-        """Return what is due; asks without a lock first, as it does every second."""
-        due = ts.replace(tzinfo=UTC)
-        if not self.sql(QUERIES.query("is_due"), {"queue": self.name, "now": due.timestamp()}, results=True):
-            return []
-        tasks: list[bytes] = super().read_schedule(due)
-        return tasks
+    def move_due(self, now: float) -> None:
+        """Make ready what is due, in one transaction; asks without a lock first, as it does every second."""
+        due = {"queue": self.name, "now": now}
+        if not self.sql(QUERIES.query("is_due"), due, results=True):
+            return
+        with self.db(commit=True) as cursor:
+            cursor.execute(QUERIES.query("put_due"), due)
+            moved = cursor.rowcount
+            cursor.execute(QUERIES.query("drop_due"), due)
+        self.idle_threads.wake(moved)
 
     def initialize_schema(self) -> None:
         """Make file and tables when missing."""

@@ -130,6 +130,13 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
     def resume(self, now: float) -> bool:
         """End the open pause at *now*, and return whether there was one."""
 
+    @abstractmethod
+    def move_due(self, now: float) -> None:
+        """Make the jobs of this queue ready whose time has come, the first due first, in one step.
+
+        Huey itself would take them out, and put them in one by one: a worker that dies in between loses them.
+        """
+
     def add_to_schedule(self, data: bytes, ts: datetime) -> None:
         """Keep a task until *ts*; Huey's naive UTC would be read as local time."""
         super().add_to_schedule(data, ts.replace(tzinfo=UTC))
