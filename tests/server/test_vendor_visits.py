@@ -14,6 +14,7 @@ from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import NotAuthenticError, Reply
 from proofing.jobs.questions import QuestionKey
 from proofing.jobs.way_back import QuestionAddress
+from proofing.jobs.webhook_calls import WebhookCalls
 from proofing.registry.plugins import LoadedWebhook
 from proofing_devtools.later_vendors import YES, Later, pending, put_in_place
 from proofing_devtools.sessions import DOCUMENT, put
@@ -50,7 +51,7 @@ async def send_away(site, *answers):
     """Return a browser whose check waits for its person, and the vendor."""
     vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(*answers), continues=ALL, webhook="acme")
     # As the composition root does for what a plugin offers.
-    site.service.events._webhooks = {"acme": LoadedWebhook(Posted(), LIMIT)}
+    site.service.events._webhooks = WebhookCalls({"acme": LoadedWebhook(Posted(), LIMIT)})
     browser, _session = await submit(site)
     assert browser.path == "/verify/wait"
     await site.queue.release()

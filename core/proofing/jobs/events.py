@@ -8,10 +8,7 @@ the event. docs/explanation/parked-jobs.md.
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import cast
 
-from proofing.base.errors import PluginError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WEBHOOKS_RECEIVED
 from proofing.contracts.continuation import (
@@ -20,7 +17,6 @@ from proofing.contracts.continuation import (
     Exchange,
     Received,
     Returned,
-    is_media_type,
 )
 from proofing.contracts.queues import MAX_NOTES, Capability, Wake
 from proofing.contracts.records import StatusRecord
@@ -31,6 +27,7 @@ from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.notes import Note, seal_note
 from proofing.jobs.parking import EARLY_SECONDS, VendorPages, early_key, reference_key
 from proofing.jobs.way_back import QuestionAddress
+from proofing.jobs.webhook_calls import WebhookCalls
 from proofing.registry.plugins import LoadedWebhook
 
 _logger = get_logger(__name__)
@@ -60,13 +57,16 @@ class VendorEvents:
         self._keys = parts.keys
         self._way_back = parts.way_back
         self._live = parts.live
-        self._webhooks = webhooks
+        self._webhooks = WebhookCalls(webhooks)
         self._pages = VendorPages(parts)
 
     def max_body_bytes(self, name: str) -> int:
         """Return the largest body of the webhook *name*; 0 when there is no such one."""
-        webhook = self._webhooks.get(name)
-        return webhook.max_body_bytes if webhook else 0
+        return self._webhooks.max_body_bytes(name)
+
+    def close(self) -> None:
+        """End the threads in which webhooks judge."""
+        self._webhooks.close()
 
     async def receive(self, name: str, incoming: Incoming) -> Reply:
         """Take what was posted to the webhook *name*, and return the reply.
@@ -76,18 +76,15 @@ class VendorEvents:
             StoreUnavailableError, QueueUnavailableError: it is not kept; the vendor has to send it again.
             PluginError: the webhook broke its contract.
         """
-        webhook = self._webhooks[name].webhook
         try:
-            event, reply = webhook.receive(incoming, datetime.now(UTC))
-            _require_sound(name, event, reply)
+            event, reply = await self._webhooks.receive(name, incoming)
         except NotAuthenticError:
             _count(name, "refused")
             log(_logger, "webhook_refused", level=logging.WARNING, webhook=name)
             return _REFUSED
-        except PluginError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold PII
-            raise PluginError(f"webhook {name} raised {type(error).__name__}") from None
+        except TimeoutError:
+            _count(name, "timed_out")
+            return _LATER
         if event is None:
             _count(name, "ignored")
             return reply
@@ -222,18 +219,6 @@ class VendorEvents:
             return Wake.GONE
         sealed = await seal_note(self._sealer, note, note_context(question.result_id))
         return await self._queue.wake(question.result_id, sealed)
-
-
-def _require_sound(name: str, event: Event | None, reply: Reply) -> None:
-    """Raise `PluginError` when a webhook answers with something else than it may."""
-    if not isinstance(cast("object", reply), Reply) or not (event is None or isinstance(event, Event)):
-        raise PluginError(f"webhook {name} must return an Event or None, and a Reply")
-    # 1xx says nothing yet, and 204 and 304 have no body.
-    is_sound = type(reply.status) is int and 200 <= reply.status < 600 and isinstance(reply.body, bytes)  # noqa: PLR2004 - HTTP
-    if not is_sound or (reply.body and reply.status in (204, 304)) or not is_media_type(reply.content_type):
-        raise PluginError(f"webhook {name}: a Reply has a status from 200 to 599, bytes, and a media type")
-    if event is not None:
-        event.require_sound(name)
 
 
 def _count(name: str, outcome: str) -> None:

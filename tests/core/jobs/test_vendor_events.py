@@ -1,6 +1,8 @@
 """Questions that wait for their person or for an event: what wakes them, with what, and every order."""
 
+import asyncio
 import json
+import threading
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -41,6 +43,7 @@ from proofing.jobs.parking import early_key
 from proofing.jobs.questions import Question, QuestionKey, QuestionLog, Waiting
 from proofing.jobs.way_back import QuestionAddress, WayBack
 from proofing.registry.plugins import LoadedWebhook
+from proofing.testing.waiting import eventually
 from proofing_devtools.capture import PERSON
 from proofing_devtools.later_vendors import (
     APPLICANT,
@@ -479,6 +482,50 @@ async def test_a_webhook_that_breaks_its_contract_is_a_broken_plugin(jobs, answe
             await events_of(running, Wrong()).receive("acme", post())
     assert CANARY.find_leaks(str(raised.value)) == []
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize("error", [SystemExit(), StopIteration()])
+async def test_a_webhook_that_raises_what_ends_loops_is_a_broken_plugin(jobs, error):
+    """The process continues, and the vendor gets its answer at once."""
+
+    class Wrong:
+        def receive(self, incoming, now):
+            raise error
+
+    async with jobs() as running:
+        with pytest.raises(PluginError):
+            await events_of(running, Wrong()).receive("acme", post())
+
+
+async def test_a_webhook_that_hangs_holds_up_nobody_else(jobs, monkeypatch, caplog):
+    """The vendor is asked to repeat itself, as are those after it; other webhooks are served meanwhile."""
+    monkeypatch.setattr("proofing.jobs.webhook_calls.RECEIVE_SECONDS", 0.2)
+    released = threading.Event()
+
+    class Hanging(Posted):
+        def receive(self, incoming, now):
+            released.wait(20)
+            return super().receive(incoming, now)
+
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), YES[PHONE])
+        event = post(id="e-1", question_id=vendor.question_id)
+        webhooks = {"slow": LoadedWebhook(Hanging(), 1000), "acme": LoadedWebhook(Posted(), 1000)}
+        events = VendorEvents(running.runtime.parts, webhooks)
+        hanging = [asyncio.create_task(events.receive("slow", event)) for _ in range(5)]
+        assert await events.receive("acme", event) == THANKS
+        assert not any(task.done() for task in hanging)
+        assert [reply.status for reply in await asyncio.gather(*hanging)] == [503] * 5
+        released.set()
+        (ended,) = await running.drain()
+        assert ended.is_success
+
+        async def is_served():
+            return await events.receive("slow", post(question_id="A" * 48)) == THANKS
+
+        await eventually(is_served)
+        events.close()
+    assert caplog.text.count("webhook_timed_out") >= 5
 
 
 # Wallets
