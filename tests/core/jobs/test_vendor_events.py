@@ -158,7 +158,7 @@ async def test_a_person_is_sent_out_and_comes_back(jobs):
         (ended,) = await running.drain()
         assert ended.is_success
         assert vendor.reasons == [Returned()]
-        assert await running.service.vendor_page(replace(record, needs_person=True)) is None
+        assert await running.service.vendor_page(replace(record, vendor_page="a")) is None
 
 
 async def test_a_person_who_is_not_finished_sees_the_link_again(jobs):
@@ -684,7 +684,7 @@ async def test_the_page_of_another_does_not_open(jobs):
         _vendor, result_id = await park(running, away())
         record = await status(running, result_id)
         assert await running.service.vendor_page(replace(record, owner="another")) is None
-        assert await running.service.vendor_page(replace(record, needs_person=False)) is None
+        assert await running.service.vendor_page(replace(record, vendor_page=None)) is None
 
 
 async def test_an_erased_person_leaves_nothing_of_a_visit(jobs):
