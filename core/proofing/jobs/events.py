@@ -218,7 +218,7 @@ class VendorEvents:
         if Capability.PARK not in self._queue.capabilities:
             return Wake.GONE
         sealed = await seal_note(self._sealer, note, note_context(question.result_id))
-        return await self._queue.wake(question.result_id, sealed)
+        return await self._queue.wake(question.result_id, sealed, is_event=isinstance(note.because, Received))
 
 
 def _count(name: str, outcome: str) -> None:

@@ -13,6 +13,8 @@ from proofing.base.errors import QueueError
 from proofing.contracts.queues import (
     MAX_NOTES,
     MAX_NOTES_BYTES,
+    RESERVED_NOTES,
+    RESERVED_NOTES_BYTES,
     Capability,
     ClaimedJob,
     JobMessage,
@@ -226,6 +228,26 @@ class QueueWaking(QueueBasis):
         runs = {message.result_id: self._runs_of(handler, message) for message in (many, large)}
         assert runs[many.result_id] == [tuple(notes), (_NOTE,)]
         assert runs[large.result_id] == [(bytes(half), bytes(half)), (_NOTE,)]
+
+    async def test_room_for_events(self, queue: Queue) -> None:
+        """Other notes leave a part of the room free, which is there for events whatever came before."""
+        self.needs(queue, Capability.PARK)
+        many, large = make_message(), make_message()
+        for message in (many, large):
+            await self._parked_by_another(message)
+        others = MAX_NOTES - RESERVED_NOTES
+        kept = [
+            await queue.wake(many.result_id, _note(), is_event=False) is Wake.KEPT for _ in range(MAX_NOTES)
+        ]
+        assert kept == [True] * others + [False] * RESERVED_NOTES
+        for _ in range(RESERVED_NOTES):
+            assert await queue.wake(many.result_id, _note()) is Wake.KEPT
+        assert await queue.wake(many.result_id, _note()) is Wake.FULL
+        most = bytes(MAX_NOTES_BYTES - RESERVED_NOTES_BYTES)
+        assert await queue.wake(large.result_id, most + b"x", is_event=False) is Wake.FULL
+        assert await queue.wake(large.result_id, most, is_event=False) is Wake.KEPT
+        assert await queue.wake(large.result_id, b"x", is_event=False) is Wake.FULL
+        assert await queue.wake(large.result_id, bytes(RESERVED_NOTES_BYTES)) is Wake.KEPT
 
     async def test_gone(self, queue: Queue) -> None:
         """Unknown, malformed, ended, canceled: nothing is kept."""

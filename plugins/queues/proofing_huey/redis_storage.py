@@ -18,7 +18,7 @@ from redis import TimeoutError as RedisTimeoutError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from proofing.plugin import MAX_NOTES, MAX_NOTES_BYTES, ConfigurationError, JobKind, Problem, Wake
+from proofing.plugin import ConfigurationError, JobKind, Problem, Wake, notes_room
 from proofing.plugin.support import unreadable
 from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
@@ -131,7 +131,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         ]
         return bool(self._park(keys=keys, args=arguments))
 
-    def wake(self, result_id: str, note: bytes, rewrite: Rewrite) -> Wake:
+    def wake(self, result_id: str, note: bytes, rewrite: Rewrite, *, is_event: bool) -> Wake:
         """Keep a note, and make a parked job ready, in one step."""
         job, notes, parked = (f"{_PREFIX}{name}" for name in (job_name(result_id), *_own_names(result_id)))
         values = [f"huey.results.{self.clean_name(kind.queue_name)}" for kind in JobKind]
@@ -141,7 +141,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
             woken = rewrite(queue, blob) if blob else None
             places = [self._queue_key(queue), f"huey.schedule.{self.clean_name(queue)}"]
             keys = [job, notes, parked, *places, *values]
-            arguments = [result_id, note, MAX_NOTES, MAX_NOTES_BYTES, revoke_id(result_id), blob or b""]
+            arguments = [result_id, note, *notes_room(is_event=is_event), revoke_id(result_id), blob or b""]
             found = self._wake(keys=keys, args=[*arguments, b"" if woken is None else _member(woken)])
             if found != b"again":
                 return Wake(found.decode())

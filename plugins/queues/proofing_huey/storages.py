@@ -95,8 +95,11 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
         """
 
     @abstractmethod
-    def wake(self, result_id: str, note: bytes, rewrite: Rewrite) -> Wake:
-        """Keep *note* for a job of any queue, and make the job ready if it is parked, in one step."""
+    def wake(self, result_id: str, note: bytes, rewrite: Rewrite, *, is_event: bool) -> Wake:
+        """Keep *note* for a job of any queue, and make the job ready if it is parked, in one step.
+
+        The room that it may use is that of `proofing.plugin.notes_room`.
+        """
 
     @abstractmethod
     def notes(self, result_id: str) -> tuple[bytes, ...]:

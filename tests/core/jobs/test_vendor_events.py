@@ -432,7 +432,7 @@ async def test_an_event_that_is_not_kept_comes_again(jobs):
         event = post(id="e-1", question_id=vendor.question_id)
         wake, queue.wake = queue.wake, None
 
-        async def fail(_result_id, _note):
+        async def fail(_result_id, _note, **_named):
             raise QueueUnavailableError("away")
 
         queue.wake = fail
@@ -614,6 +614,26 @@ async def test_answers_come_one_after_the_other(jobs):
         events = events_of(running)
         outcomes = [await events.answered(vendor.question_id, b"%d" % number) for number in range(5)]
         assert outcomes == [Wake.KEPT, *[Wake.FULL] * 4]
+
+
+async def test_answers_and_returns_leave_room_for_the_vendor(jobs):
+    """Anybody who knows the address can send those, as many as they like; the vendor's event gets through."""
+    async with jobs() as running:
+        vendor, _result_id = await park(
+            running, pending(then=WALLET), *[pending(then=WALLET)] * MAX_NOTES, continues=ALL
+        )
+        events, results = events_of(running), running.runtime.parts.results
+        outcomes = set()
+        for number in range(MAX_NOTES):
+            outcomes.add(await events.answered(vendor.question_id, b"%d" % number))
+            await events.returned(vendor.question_id)
+            await results.delete(f"answered:{vendor.question_id}")
+            await results.delete(f"returned:{vendor.question_id}")
+        assert outcomes == {Wake.KEPT, Wake.FULL}
+        event = post(id="e-1", question_id=vendor.question_id)
+        assert await events.receive("acme", event) == THANKS
+        await running.drain()
+    assert isinstance(vendor.reasons[-1], Received)
 
 
 async def test_what_happened_is_given_again_when_the_vendor_can_be_asked(jobs):
