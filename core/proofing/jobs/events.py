@@ -8,6 +8,7 @@ the event. docs/explanation/parked-jobs.md.
 import json
 import logging
 from collections.abc import Mapping
+from typing import Literal
 
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WEBHOOKS_RECEIVED
@@ -180,7 +181,9 @@ class VendorEvents:
         if await self._results.load(mark) is not None:
             return "repeated"
         question = await self._find(name, event)
-        if question is not None:
+        if question is Wake.GONE:
+            outcome = Wake.GONE.value
+        elif question is not None:
             outcome = str(await self._wake(question, Note(question.number, Received(event), name)))
         elif event.reference is not None:
             outcome = await self._keep_early(name, event, event.reference)
@@ -190,13 +193,16 @@ class VendorEvents:
             await self._results.save(mark, b"", ttl_seconds=seconds)
         return outcome
 
-    async def _find(self, name: str, event: Event) -> QuestionAddress | None:
-        """Return the question of *event*, by our id if it has that, else by the vendor's reference."""
+    async def _find(self, name: str, event: Event) -> QuestionAddress | Literal[Wake.GONE] | None:
+        """Return the question of *event*, by our id if it has that, else by the vendor's reference.
+
+        Gone if its person was erased.
+        """
         if event.question_id is not None:
             return self._way_back.read(event.question_id)
         for mark in self._way_back.reference_marks(name, event.reference or ""):
             if (entry := await self._results.load(reference_key(mark))) is not None:
-                return self._way_back.read(entry.decode("ascii", "replace"))
+                return self._way_back.read(entry.decode("ascii", "replace")) if entry else Wake.GONE
         return None
 
     async def _keep_early(self, name: str, event: Event, reference: str) -> str:
@@ -211,6 +217,9 @@ class VendorEvents:
         question = await self._find(name, event)
         if question is None:
             return _EARLY
+        if question is Wake.GONE:
+            await self._results.drop_members(early_key(mark))
+            return Wake.GONE
         return str(await self._wake(question, Note(question.number, Received(event), name)))
 
     async def _wake(self, question: QuestionAddress, note: Note) -> Wake:

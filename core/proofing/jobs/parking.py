@@ -110,7 +110,7 @@ class Parker:
             number = run.questions.number_of(question)
             marks = self._way_back.reference_marks(webhook, reference)
             key = reference_key(marks[0])
-            footprint = DataFootprint(keys=[key], sets=[early_key(mark) for mark in marks])
+            footprint = DataFootprint(emptied=[key], sets=[early_key(mark) for mark in marks])
             await self._erasure_index.record(message.owner, footprint, ttl_seconds=max(life, EARLY_SECONDS))
             question_id = self._way_back.question_id(run.address_of(number))
             await self._results.save(key, question_id.encode(), ttl_seconds=life)

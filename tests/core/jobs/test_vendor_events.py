@@ -39,7 +39,7 @@ from proofing.crypto.encryption import KeyRing
 from proofing.jobs.continuing import Resumption
 from proofing.jobs.events import VendorEvents
 from proofing.jobs.notes import Note
-from proofing.jobs.parking import early_key
+from proofing.jobs.parking import early_key, reference_key
 from proofing.jobs.questions import Question, QuestionKey, QuestionLog, Waiting
 from proofing.jobs.way_back import QuestionAddress, WayBack
 from proofing.registry.plugins import LoadedWebhook
@@ -720,9 +720,33 @@ async def test_an_erased_person_leaves_nothing_of_a_visit(jobs):
         events = events_of(running)
         assert await events.receive("acme", post(id="e-1", question_id=vendor.question_id)) == THANKS
         assert await events.receive("acme", post(id="e-2", reference="v-1")) == THANKS
+        mark = runtime.parts.way_back.reference_marks("acme", "v-1")[0]
+        assert await runtime.backends.results.members(early_key(mark)) == set()
         assert await events.returned(vendor.question_id) == result_id
         assert await running.drain() == []
         assert vendor.reasons == []
+
+
+async def test_an_event_that_is_kept_while_its_person_is_erased_goes_too(jobs):
+    """The webhook looks once more after it has kept the event."""
+    async with jobs() as running:
+        await park(running, away(reference="v-1"), webhook="acme")
+        runtime = running.runtime
+        results, events = runtime.backends.results, events_of(running)
+        eraser = Eraser(runtime.backends, runtime.parts.keys, runtime.configuration.live)
+        mark = runtime.parts.way_back.reference_marks("acme", "v-1")[0]
+        entry, add = await results.load(reference_key(mark)), results.add_member
+        await results.delete(reference_key(mark))
+
+        async def erased_first(key, value, *, ttl_seconds):
+            await results.save(reference_key(mark), entry, ttl_seconds=60)
+            assert (await eraser.erase(PERSON.reference)).is_complete
+            await add(key, value, ttl_seconds=ttl_seconds)
+
+        # Before the entry was written it was not found; then the job was parked, and erased.
+        results.add_member = erased_first
+        assert await events.receive("acme", post(id="e-2", reference="v-1")) == THANKS
+        assert await results.members(early_key(mark)) == set()
 
 
 async def test_events_that_came_before_the_park_are_erased(jobs):
