@@ -226,11 +226,12 @@ class Product:
         self.processes = {}
         self._settings_file = directory / "settings.yaml"
         self._settings_file.write_text(yaml.safe_dump({"default": settings}))
+        holding = str(install_holding(directory / "plugins"))
         self._environ = {
             **{name: text for name, text in os.environ.items() if not name.startswith("PROOFING_")},
             "PROOFING_ENV": "test",
             "PROOFING_SETTINGS": str(self._settings_file),
-            "PYTHONPATH": str(install_holding(directory / "plugins")),
+            "PYTHONPATH": os.pathsep.join([holding, *filter(None, [os.environ.get("PYTHONPATH")])]),
             "HOLD_FOLDER": str(directory),
         }
         self._output = (directory / "output").open("ab")
