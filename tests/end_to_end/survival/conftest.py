@@ -16,6 +16,7 @@ import sys
 from dataclasses import replace
 
 import httpx
+import pytest
 import pytest_asyncio
 import uvicorn
 import yaml
@@ -320,8 +321,6 @@ class Product:
             process.kill()
             process.wait()
         self._output.close()
-        for server in self.servers.values():
-            server.stop()
 
 
 def install_holding(folder):
@@ -406,39 +405,50 @@ SHAPES = {
 
 
 @contextlib.asynccontextmanager
-async def running_product(directory, shape):
-    """Run web and worker on the queue *shape*."""
-    url, port = f"http://localhost:{free_port()}", free_port()
-    settings = {
-        "plugins": ["hold", "local", "mock"],
-        "queue": "huey",
-        "document_vendor": "mock:hosted",
-        "mock": {"hosted_url": f"http://127.0.0.1:{port}", "hosted_again_seconds": 3600.0, **SECRETS},
-        "local": {"directory": str(directory / "local")},
-        "log_directory": str(directory / "log"),
-        "public_url": url,
-        **FROM_ONE_ADDRESS,
-    }
+async def running_shape(directory, shape):
+    """Run the servers of the queue *shape*; give the settings that lead to them, and the servers by name."""
     kept = {"appendonly": "yes", "appendfsync": "always"}
     makers = {"postgres": PostgresServer, "redis": RedisServer, "queue": lambda: RedisServer(config=kept)}
     servers = {name: makers[name]() for name in SHAPES[shape]}
-    for server in servers.values():
-        await asyncio.to_thread(server.start)
-    if "redis" in servers:
-        settings |= {"result_store": "redis", "redis": {"url": servers["redis"].url}}
-    if "postgres" in servers:
-        settings |= {"queue": "postgres", "require_crash_recovery": True}
-        settings["postgres"] = {"dsn": servers["postgres"].new_database(), **FAST}
-    elif "queue" in servers:
-        settings["huey"] = {"storage": "redis", "url": servers["queue"].url}
-    else:
-        settings["huey"] = {"path": str(directory / "huey.db")}
-    settings["plugins"] = [
-        *settings["plugins"],
-        settings["queue"],
-        *(["redis"] if "redis" in servers else []),
-    ]
-    async with running_vendor(port, url) as vendor:
+    settings = {
+        "plugins": ["local", "mock"],
+        "queue": "huey",
+        "local": {"directory": str(directory / "local")},
+        "log_directory": str(directory / "log"),
+        **FROM_ONE_ADDRESS,
+    }
+    try:
+        for server in servers.values():
+            await asyncio.to_thread(server.start)
+        if "redis" in servers:
+            settings |= {"result_store": "redis", "redis": {"url": servers["redis"].url}}
+            settings["plugins"].append("redis")
+        if "postgres" in servers:
+            settings |= {"queue": "postgres", "require_crash_recovery": True}
+            settings["postgres"] = {"dsn": servers["postgres"].new_database(), **FAST}
+        elif "queue" in servers:
+            settings["huey"] = {"storage": "redis", "url": servers["queue"].url}
+        else:
+            settings["huey"] = {"path": str(directory / "huey.db")}
+        settings["plugins"].append(settings["queue"])
+        yield settings, servers
+    finally:
+        for server in servers.values():
+            server.stop()
+
+
+@contextlib.asynccontextmanager
+async def running_product(directory, shape):
+    """Run web and worker on the queue *shape*."""
+    url, port = f"http://localhost:{free_port()}", free_port()
+    async with running_shape(directory, shape) as (settings, servers), running_vendor(port, url) as vendor:
+        settings["plugins"].append("hold")
+        settings |= {"document_vendor": "mock:hosted", "public_url": url}
+        settings["mock"] = {
+            "hosted_url": f"http://127.0.0.1:{port}",
+            "hosted_again_seconds": 3600.0,
+            **SECRETS,
+        }
         product = Product(directory, settings, servers, vendor, url)
         try:
             await asyncio.to_thread(product.migrate)
@@ -447,6 +457,12 @@ async def running_product(directory, shape):
                 yield product
         finally:
             product.close()
+
+
+@pytest.fixture
+def run_shape():
+    """Return what runs the servers of a queue."""
+    return running_shape
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
