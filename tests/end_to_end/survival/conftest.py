@@ -28,21 +28,12 @@ from proofing.contracts.records import JobState
 from proofing.testing.processes import free_port, is_healthy, start_process
 from proofing.testing.vendor_fakes import make_process
 from proofing.testing.waiting import eventually
-from proofing_devtools.postgres import PostgresServer
+from proofing_devtools.postgres import FAST, PostgresServer
 from proofing_devtools.product import FROM_ONE_ADDRESS, NO_AUTHORITIES
 from proofing_devtools.redis import RedisServer
 from proofing_mock import MockSettings
 from proofing_mock.hosted.server import running_app
 
-#: Times that let a test see a lease run out without waiting long.
-FAST = {
-    "lease_seconds": 1.5,
-    "renew_seconds": 0.3,
-    "fence_seconds": 1.0,
-    "sweep_seconds": 0.2,
-    "poll_seconds": 0.5,
-    "poll_without_listen_seconds": 0.2,
-}
 HOLDING = '''
 """Holds a process where a test wants to kill it."""
 
