@@ -116,7 +116,7 @@ class FileHold:
         await eventually(self._reached.exists, within_seconds=WAIT_SECONDS)
 
     def release(self):
-        """Let them go on."""
+        """Let it continue."""
         self._file.unlink(missing_ok=True)
 
 

@@ -214,14 +214,19 @@ async def until_lost(visit):
 
 
 async def has_bad_image(visit):
-    """Return whether the run began again that had deleted its images: the attempt is given back."""
+    """Return whether the run began again that had deleted its images: the attempt is refunded."""
     product, person = visit.product, visit.person
     if visit.victim not in ("worker", "postgres") or product.loses_running_jobs:
         return False
-    if await person.sees("away", "/document") == "away":
+
+    async def is_parked_or_over():
+        return await product.is_parked(person.result_id) or await product.record(person.result_id)
+
+    record = await eventually(is_parked_or_over)
+    if record is True:
         # The server was back before the worker had to give the job up.
         assert visit.victim == "postgres"
         return False
-    record = await product.record(person.result_id)
+    assert await person.sees("/document")
     assert (record.end_state, record.reasons) == ("bad_image", ("missing",))
     return True
