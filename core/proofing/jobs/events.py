@@ -111,7 +111,8 @@ class VendorEvents:
             return question.result_id
         await self._note_return(record)
         outcome = await self._wake(question, Note(question.number, Returned()))
-        await self._results.save(mark, b"", ttl_seconds=_RETURN_PAUSE_SECONDS)
+        if outcome is not Wake.FULL:
+            await self._results.save(mark, b"", ttl_seconds=_RETURN_PAUSE_SECONDS)
         log(_logger, "person_returned", job_id=question.result_id, outcome=outcome)
         return question.result_id
 

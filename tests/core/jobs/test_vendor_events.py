@@ -636,6 +636,21 @@ async def test_answers_and_returns_leave_room_for_the_vendor(jobs):
     assert isinstance(vendor.reasons[-1], Received)
 
 
+async def test_a_return_without_room_is_no_return(jobs):
+    """Coming back again, a moment later, is noted."""
+    async with jobs() as running:
+        waits = pending(then=WALLET)
+        vendor, _result_id = await park(running, waits, *[waits] * MAX_NOTES, YES[PHONE], continues=ALL)
+        events, results = events_of(running), running.runtime.parts.results
+        while await events.answered(vendor.question_id, b"junk") is Wake.KEPT:
+            await results.delete(f"answered:{vendor.question_id}")
+        await events.returned(vendor.question_id)
+        assert await running.drain() == []
+        await events.returned(vendor.question_id)
+        await running.drain()
+    assert vendor.reasons[-1] == Returned()
+
+
 async def test_what_happened_is_given_again_when_the_vendor_can_be_asked(jobs):
     """A wallet's answer and an event's data are nowhere else."""
     gone = VendorError(Cause.TIMEOUT, "slow")
