@@ -438,6 +438,8 @@ async def running_product(directory, shape):
         settings["mock"] = {
             "hosted_url": f"http://127.0.0.1:{port}",
             "hosted_again_seconds": 3600.0,
+            # Longer than a process or a server needs to be back, on a busy machine.
+            "hosted_timeout_seconds": 50.0,
             **SECRETS,
         }
         product = Product(directory, settings, servers, vendor, url)
