@@ -28,6 +28,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 from proofing.testing.processes import end_process, free_port, start_process
 
+#: Settings of the plugin ``postgres`` that let a test see a lease run out without waiting long.
+FAST: Mapping[str, float] = {
+    "lease_seconds": 1.5,
+    "renew_seconds": 0.3,
+    "fence_seconds": 1.0,
+    "sweep_seconds": 0.2,
+    "poll_seconds": 0.5,
+    "poll_without_listen_seconds": 0.2,
+}
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _COMMAND_SECONDS = 60.0

@@ -197,6 +197,8 @@ def _render(look: JobView, record: StatusRecord | None, result_id: str, kind: Jo
         "state": look.stage.value,
         "next": SUBMIT_STEP[kind].wait_page,
     }
+    if record and look.stage is Stage.AWAY:
+        view["vendor_page"] = record.vendor_page
     if record and record.is_done:
         view["outcome"] = record.outcome.value if record.outcome else "unknown"
     return view

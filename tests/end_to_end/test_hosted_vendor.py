@@ -328,6 +328,22 @@ async def test_the_page_that_leads_away(vendor, person):
     await expect(page.get_by_text("Nobody’s identity is checked here")).to_be_visible()
 
 
+async def test_another_link(vendor, person):
+    """The page loads itself again when what it shows was replaced, and once only."""
+    page = person.page
+    await send_away(person, vendor)
+    replaced = {"state": "away", "vendor_page": "another", "next": "/document/wait"}
+    await page.route("**/api/jobs/*/events", lambda route: route.abort())
+    await page.route("**/api/jobs/*", lambda route: route.fulfill(json=replaced), times=1)
+    async with page.expect_response(f"{vendor.installation.url}/document/wait"):
+        await page.evaluate("dispatchEvent(new Event('online'))")
+    await person.heading(AWAY)
+    async with page.expect_response("**/api/jobs/*") as answer:
+        await page.evaluate("dispatchEvent(new Event('online'))")
+    assert (await (await answer.value).json())["state"] == "away"
+    await person.heading(AWAY)
+
+
 async def test_without_script(vendor, chromium, meet, person):
     """The page loads itself again, as without a vendor's page; the way out and back needs no script."""
     url = await send_away(person, vendor)

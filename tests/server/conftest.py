@@ -89,7 +89,7 @@ class HeldQueue:
         self.waiting = [message for message in self.waiting if message.result_id != result_id]
         return len(self.waiting) < before
 
-    async def wake(self, result_id: str, note: bytes) -> Wake:
+    async def wake(self, result_id: str, note: bytes, *, is_event: bool = True) -> Wake:
         """Keep the note with a waiting message, or be broken."""
         if self.broken:
             raise QueueUnavailableError("the queue is down")

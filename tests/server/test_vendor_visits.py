@@ -14,6 +14,7 @@ from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import NotAuthenticError, Reply
 from proofing.jobs.questions import QuestionKey
 from proofing.jobs.way_back import QuestionAddress
+from proofing.jobs.webhook_calls import WebhookCalls
 from proofing.registry.plugins import LoadedWebhook
 from proofing_devtools.later_vendors import YES, Later, pending, put_in_place
 from proofing_devtools.sessions import DOCUMENT, put
@@ -50,7 +51,7 @@ async def send_away(site, *answers):
     """Return a browser whose check waits for its person, and the vendor."""
     vendor = put_in_place(site, ProoferKind.RESOLUTION, Later(*answers), continues=ALL, webhook="acme")
     # As the composition root does for what a plugin offers.
-    site.service.events._webhooks = {"acme": LoadedWebhook(Posted(), LIMIT)}
+    site.service.events._webhooks = WebhookCalls({"acme": LoadedWebhook(Posted(), LIMIT)})
     browser, _session = await submit(site)
     assert browser.path == "/verify/wait"
     await site.queue.release()
@@ -209,6 +210,36 @@ async def test_the_stream_of_a_person_who_is_away_begins_with_that(site):
     site.app.state.site.stopping.set()
     stream = await browser.http.get(f"/api/jobs/{message.result_id}/events")
     assert '"state": "away"' in stream.text
+
+
+async def test_the_page_notices_another_link(site):
+    """A vendor that sends its person somewhere else now: the stream says that the page is another one."""
+    other = "https://vendor.example/second"
+    browser, _vendor = await send_away(site, away(), away(), pending(then=Leave(other, other)))
+
+    async def look():
+        """Return what the page was made with, and what the API and a new stream say now."""
+        (message,) = site.queue.waiting
+        (shown,) = re.findall(r'data-vendor-page="(\w+)"', browser.page.text)
+        answer = await browser.http.get(f"/api/jobs/{message.result_id}")
+        stream = await browser.http.get(f"/api/jobs/{message.result_id}/events")
+        (event,) = re.findall(r"^data: (.*)$", stream.text, re.MULTILINE)
+        assert json.loads(event) == answer.json()
+        return shown, answer.json()["vendor_page"]
+
+    site.app.state.site.stopping.set()
+    shown, told = await look()
+    assert shown == told
+    await post_event(site, body=json.dumps({"id": "e-1", "question_id": way_back(site)}))
+    await site.queue.release()
+    assert await look() == (shown, told)
+    await post_event(site, body=json.dumps({"id": "e-2", "question_id": way_back(site)}))
+    await site.queue.release()
+    assert (await look())[1] != shown
+    await browser.get("/verify/wait")
+    assert f'href="{other}"' in browser.page.text
+    shown, told = await look()
+    assert shown == told
 
 
 # Wallets

@@ -153,6 +153,9 @@ class Eraser:
         for key in (key for footprint in footprints for key in footprint.keys):
             removed += await self._results.load(key) is not None
             await self._results.delete(key)
+        for key in (key for footprint in footprints for key in footprint.emptied):
+            removed += bool(await self._results.load(key))
+            await self._results.save(key, b"", ttl_seconds=self._live.current.pending_max_seconds)
         for key in (key for footprint in footprints for key in footprint.sets):
             removed += await self._results.drop_members(key)
         for footprint in footprints:

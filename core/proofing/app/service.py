@@ -93,6 +93,7 @@ class ProofingService:
 
     async def close(self) -> None:
         """Cancel what still runs in the background."""
+        self.events.close()
         await self._submitter.close()
 
     # Settings that front ends follow

@@ -19,6 +19,9 @@ from proofing.contracts.records import EndState, JobKind, JobState, StatusRecord
 #: The most notes that a job holds, and their bytes together, sealed.
 MAX_NOTES = 8
 MAX_NOTES_BYTES = 2 * 1024 * 1024
+#: How much of this only vendors' events may use: anybody who knows an address can send the other notes.
+RESERVED_NOTES = 4
+RESERVED_NOTES_BYTES = 512 * 1024
 
 
 class Capability(StrEnum):
@@ -322,7 +325,7 @@ class Queue(Protocol):
             QueueUnavailableError: not known; ask again.
         """
 
-    async def wake(self, result_id: str, note: bytes) -> Wake:
+    async def wake(self, result_id: str, note: bytes, *, is_event: bool = True) -> Wake:
         """Have a job run (again) with *note*.
 
         A parked job is ready at once, and its age counts from now. One that waits for its first run waits on,
@@ -333,6 +336,7 @@ class Queue(Protocol):
         Args:
             result_id: of the job.
             note: sealed bytes; the queue cannot read them.
+            is_event: whether it may use all the room there is; see `notes_room`.
 
         Raises:
             QueueError: without `Capability.PARK`, or *note* has more than `MAX_NOTES_BYTES`.
@@ -423,6 +427,17 @@ def parked_message(message: JobMessage, parked: Parked) -> JobMessage:
         intents=(),
         answers=None,
     )
+
+
+def notes_room(*, is_event: bool) -> tuple[int, int]:
+    """Return how many notes a job may hold with this one among them, and of how many bytes together.
+
+    Args:
+        is_event: whether it came by a vendor's webhook. Any other has to leave a part of the room free.
+    """
+    if is_event:
+        return MAX_NOTES, MAX_NOTES_BYTES
+    return MAX_NOTES - RESERVED_NOTES, MAX_NOTES_BYTES - RESERVED_NOTES_BYTES
 
 
 def refuse_long_note(note: bytes) -> None:

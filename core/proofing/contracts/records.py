@@ -163,7 +163,8 @@ class StatusRecord:
         submitted_at: seconds since the epoch, by the result store's clock.
         finished_at: the same; None while in progress.
         pending_until: the same, of a job that waits for a vendor's later answer: when it ends at the latest.
-        needs_person: whether it waits for its person to visit a page of the vendor.
+        vendor_page: what its person has to do at a vendor: a MAC over that, by which a waiting page notices
+            that it was replaced by something else. None for nothing.
         returned_at: when the person came back from there, by the result store's clock: the page waits for
             the answer from then on; None before.
         reasons: reason and error codes for the screens; no PII.
@@ -184,7 +185,7 @@ class StatusRecord:
     timed_out: bool = False
     finished_at: float | None = None
     pending_until: float | None = None
-    needs_person: bool = False
+    vendor_page: str | None = None
     returned_at: float | None = None
     mac: str = ""
 
@@ -192,6 +193,11 @@ class StatusRecord:
     def is_done(self) -> bool:
         """Whether the job has ended."""
         return self.state is State.DONE
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether it waits for its person to visit a page of the vendor, or to answer by a wallet."""
+        return self.vendor_page is not None
 
     @property
     def was_sent_out(self) -> bool:
@@ -233,17 +239,17 @@ class StatusRecord:
             timed_out=timed_out,
             finished_at=at,
             pending_until=None,
-            needs_person=False,
+            vendor_page=None,
             mac="",
         )
 
-    def parked(self, *, until: float, needs_person: bool = False) -> Self:
+    def parked(self, *, until: float, vendor_page: str | None = None) -> Self:
         """Return this record as that of a job that waits for its vendor, without a MAC."""
-        return replace(self, pending_until=until, needs_person=needs_person, mac="")
+        return replace(self, pending_until=until, vendor_page=vendor_page, mac="")
 
     def returned(self, *, at: float) -> Self:
         """Return this record as that of a job whose person came back from the vendor, without a MAC."""
-        return replace(self, needs_person=False, returned_at=at, mac="")
+        return replace(self, vendor_page=None, returned_at=at, mac="")
 
     def signed_part(self) -> bytes:
         """Return the canonical bytes that the MAC covers."""
@@ -276,7 +282,7 @@ class StatusRecord:
                 timed_out=values["timed_out"],
                 finished_at=values["finished_at"],
                 pending_until=values["pending_until"],
-                needs_person=values["needs_person"],
+                vendor_page=values["vendor_page"],
                 returned_at=values["returned_at"],
                 mac=values["mac"],
             )

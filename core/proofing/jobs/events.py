@@ -8,10 +8,8 @@ the event. docs/explanation/parked-jobs.md.
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import cast
+from typing import Literal
 
-from proofing.base.errors import PluginError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WEBHOOKS_RECEIVED
 from proofing.contracts.continuation import (
@@ -20,7 +18,6 @@ from proofing.contracts.continuation import (
     Exchange,
     Received,
     Returned,
-    is_media_type,
 )
 from proofing.contracts.queues import MAX_NOTES, Capability, Wake
 from proofing.contracts.records import StatusRecord
@@ -31,6 +28,7 @@ from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.notes import Note, seal_note
 from proofing.jobs.parking import EARLY_SECONDS, VendorPages, early_key, reference_key
 from proofing.jobs.way_back import QuestionAddress
+from proofing.jobs.webhook_calls import WebhookCalls
 from proofing.registry.plugins import LoadedWebhook
 
 _logger = get_logger(__name__)
@@ -60,13 +58,16 @@ class VendorEvents:
         self._keys = parts.keys
         self._way_back = parts.way_back
         self._live = parts.live
-        self._webhooks = webhooks
+        self._webhooks = WebhookCalls(webhooks)
         self._pages = VendorPages(parts)
 
     def max_body_bytes(self, name: str) -> int:
         """Return the largest body of the webhook *name*; 0 when there is no such one."""
-        webhook = self._webhooks.get(name)
-        return webhook.max_body_bytes if webhook else 0
+        return self._webhooks.max_body_bytes(name)
+
+    def close(self) -> None:
+        """End the threads in which webhooks judge."""
+        self._webhooks.close()
 
     async def receive(self, name: str, incoming: Incoming) -> Reply:
         """Take what was posted to the webhook *name*, and return the reply.
@@ -76,18 +77,15 @@ class VendorEvents:
             StoreUnavailableError, QueueUnavailableError: it is not kept; the vendor has to send it again.
             PluginError: the webhook broke its contract.
         """
-        webhook = self._webhooks[name].webhook
         try:
-            event, reply = webhook.receive(incoming, datetime.now(UTC))
-            _require_sound(name, event, reply)
+            event, reply = await self._webhooks.receive(name, incoming)
         except NotAuthenticError:
             _count(name, "refused")
             log(_logger, "webhook_refused", level=logging.WARNING, webhook=name)
             return _REFUSED
-        except PluginError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold PII
-            raise PluginError(f"webhook {name} raised {type(error).__name__}") from None
+        except TimeoutError:
+            _count(name, "timed_out")
+            return _LATER
         if event is None:
             _count(name, "ignored")
             return reply
@@ -113,7 +111,8 @@ class VendorEvents:
             return question.result_id
         await self._note_return(record)
         outcome = await self._wake(question, Note(question.number, Returned()))
-        await self._results.save(mark, b"", ttl_seconds=_RETURN_PAUSE_SECONDS)
+        if outcome is not Wake.FULL:
+            await self._results.save(mark, b"", ttl_seconds=_RETURN_PAUSE_SECONDS)
         log(_logger, "person_returned", job_id=question.result_id, outcome=outcome)
         return question.result_id
 
@@ -183,7 +182,9 @@ class VendorEvents:
         if await self._results.load(mark) is not None:
             return "repeated"
         question = await self._find(name, event)
-        if question is not None:
+        if question is Wake.GONE:
+            outcome = Wake.GONE.value
+        elif question is not None:
             outcome = str(await self._wake(question, Note(question.number, Received(event), name)))
         elif event.reference is not None:
             outcome = await self._keep_early(name, event, event.reference)
@@ -193,13 +194,16 @@ class VendorEvents:
             await self._results.save(mark, b"", ttl_seconds=seconds)
         return outcome
 
-    async def _find(self, name: str, event: Event) -> QuestionAddress | None:
-        """Return the question of *event*, by our id if it has that, else by the vendor's reference."""
+    async def _find(self, name: str, event: Event) -> QuestionAddress | Literal[Wake.GONE] | None:
+        """Return the question of *event*, by our id if it has that, else by the vendor's reference.
+
+        Gone if its person was erased.
+        """
         if event.question_id is not None:
             return self._way_back.read(event.question_id)
         for mark in self._way_back.reference_marks(name, event.reference or ""):
             if (entry := await self._results.load(reference_key(mark))) is not None:
-                return self._way_back.read(entry.decode("ascii", "replace"))
+                return self._way_back.read(entry.decode("ascii", "replace")) if entry else Wake.GONE
         return None
 
     async def _keep_early(self, name: str, event: Event, reference: str) -> str:
@@ -214,6 +218,9 @@ class VendorEvents:
         question = await self._find(name, event)
         if question is None:
             return _EARLY
+        if question is Wake.GONE:
+            await self._results.drop_members(early_key(mark))
+            return Wake.GONE
         return str(await self._wake(question, Note(question.number, Received(event), name)))
 
     async def _wake(self, question: QuestionAddress, note: Note) -> Wake:
@@ -221,19 +228,7 @@ class VendorEvents:
         if Capability.PARK not in self._queue.capabilities:
             return Wake.GONE
         sealed = await seal_note(self._sealer, note, note_context(question.result_id))
-        return await self._queue.wake(question.result_id, sealed)
-
-
-def _require_sound(name: str, event: Event | None, reply: Reply) -> None:
-    """Raise `PluginError` when a webhook answers with something else than it may."""
-    if not isinstance(cast("object", reply), Reply) or not (event is None or isinstance(event, Event)):
-        raise PluginError(f"webhook {name} must return an Event or None, and a Reply")
-    # 1xx says nothing yet, and 204 and 304 have no body.
-    is_sound = type(reply.status) is int and 200 <= reply.status < 600 and isinstance(reply.body, bytes)  # noqa: PLR2004 - HTTP
-    if not is_sound or (reply.body and reply.status in (204, 304)) or not is_media_type(reply.content_type):
-        raise PluginError(f"webhook {name}: a Reply has a status from 200 to 599, bytes, and a media type")
-    if event is not None:
-        event.require_sound(name)
+        return await self._queue.wake(question.result_id, sealed, is_event=isinstance(note.because, Received))
 
 
 def _count(name: str, outcome: str) -> None:

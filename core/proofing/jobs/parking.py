@@ -7,6 +7,7 @@ import asyncio
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from proofing.base.errors import EncryptionError, StoreError
 from proofing.base.logs import get_logger, log
@@ -29,6 +30,8 @@ _logger = get_logger(__name__)
 
 #: How long an event is kept whose question is not parked yet.
 EARLY_SECONDS = 15 * 60.0
+_PAGE_LABEL = "vendor page"
+_MARK_CHARACTERS = 16
 
 
 class Parker:
@@ -71,7 +74,7 @@ class Parker:
                     lambda: self._pages.save(run, page, until=until)
                 )
             is_open = await self._deadlines.retry_while_unavailable(
-                lambda: self._keep_record(run, until=until, needs_person=page is not None)
+                lambda: self._keep_record(run, until=until, page=page)
             )
         except StoreError:
             return JobResult(end_state=EndState.INTERNAL_ERROR)
@@ -90,15 +93,16 @@ class Parker:
             self._pages.delete_if_possible(result_id), self._forgetting.delete_if_possible(result_id)
         )
 
-    async def _keep_record(self, run: JobRun, *, until: datetime, needs_person: bool) -> bool:
-        """Write until when the job waits, and whether for its person; False when it has ended."""
+    async def _keep_record(self, run: JobRun, *, until: datetime, page: Question | None) -> bool:
+        """Write until when the job waits, and for which *page* of its person; False when it has ended."""
         message = run.message
         standing = await self._results.status(message.result_id) if message.is_parked else None
         if standing is None or standing.is_done or not is_genuine(self._keys, standing):
             standing = unfinished_record(message)
         # Somebody who came back during this run has woken the job, and nobody knows yet what is missing.
         is_back = standing.returned_at not in (None, run.returned_at)
-        record = standing.parked(until=until.timestamp(), needs_person=needs_person and not is_back)
+        mark = None if page is None or is_back else self._pages.mark(page)
+        record = standing.parked(until=until.timestamp(), vendor_page=mark)
         life = self._live.current.session_max_age_seconds
         return await self._results.update(sign_record(self._keys, record), ttl_seconds=life)
 
@@ -118,7 +122,7 @@ class Parker:
             number = run.questions.number_of(question)
             marks = self._way_back.reference_marks(webhook, reference)
             key = reference_key(marks[0])
-            footprint = DataFootprint(keys=[key], sets=[early_key(mark) for mark in marks])
+            footprint = DataFootprint(emptied=[key], sets=[early_key(mark) for mark in marks])
             await self._erasure_index.record(message.owner, footprint, ttl_seconds=max(life, EARLY_SECONDS))
             question_id = self._way_back.question_id(run.address_of(number))
             await self._results.save(key, question_id.encode(), ttl_seconds=life)
@@ -152,16 +156,20 @@ class VendorPages:
         """Keep them in the result store of *parts*."""
         self._results = parts.results
         self._sealer = parts.sealer
+        self._keys = parts.keys
         self._way_back = parts.way_back
         self._erasure_index = ErasureIndex(parts.results, parts.live)
+
+    def mark(self, question: Question) -> str:
+        """Return by what a waiting page knows what *question* wants of its person from anything else."""
+        return self._keys.sign(json.dumps(_then(question)).encode(), _PAGE_LABEL)[:_MARK_CHARACTERS]
 
     async def save(self, run: JobRun, question: Question, *, until: datetime) -> None:
         """Keep what *question* wants of its person. Raises `StoreUnavailableError`."""
         message = run.message
         key, life = _page_key(message.result_id), _seconds_until(until)
         question_id = self._way_back.question_id(run.address_of(run.questions.number_of(question)))
-        then = write_then(question.waiting.pending.then) if question.waiting else {}
-        plain = json.dumps({"then": then, "question_id": question_id}).encode()
+        plain = json.dumps({"then": _then(question), "question_id": question_id}).encode()
         sealed = await self._sealer.seal(plain, vendor_page_context(message.owner, message.result_id))
         await self._erasure_index.record(message.owner, DataFootprint(keys=[key]), ttl_seconds=life)
         await self._results.save(key, sealed, ttl_seconds=life)
@@ -206,6 +214,11 @@ def reference_key(mark: str) -> str:
 def early_key(mark: str) -> str:
     """Return the key of the events whose question was not parked yet."""
     return f"early_event:{mark}"
+
+
+def _then(question: Question) -> dict[str, Any]:
+    """Return what *question* wants of its person, as JSON values."""
+    return write_then(question.waiting.pending.then) if question.waiting else {}
 
 
 def _page_key(result_id: str) -> str:

@@ -164,6 +164,7 @@ class VendorCaches:
         lock: bytes,
     ) -> Value:
         """Make the value under *key* and keep it in *shared*, or as this process's own."""
+        trouble: StoreError | None = None
         try:
             value, seconds = _require(await make(), vendor)
             if seconds <= 0:
@@ -172,7 +173,7 @@ class VendorCaches:
                 try:
                     await shared.keep(key, value, seconds)
                 except StoreError as error:
-                    _log_unshared(error, vendor)
+                    trouble = error
                 else:
                     return value
             self._keep_own(key, value, seconds)
@@ -181,8 +182,10 @@ class VendorCaches:
             if shared is not None:
                 try:
                     await shared.unlock(key, lock)
-                except StoreError as error:  # it expires
-                    _log_unshared(error, vendor)
+                except StoreError as error:  # the lock expires
+                    trouble = trouble or error
+            if trouble is not None:
+                _log_unshared(trouble, vendor)
 
     async def drop(self, key: str, seen: Value, vendor: str) -> None:
         """Delete the value under *key* if it is *seen*."""

@@ -82,8 +82,6 @@ from proofing.contracts.proofers import (
     VendorContext,
 )
 from proofing.contracts.queues import (
-    MAX_NOTES,
-    MAX_NOTES_BYTES,
     Capability,
     ClaimedJob,
     JobHandler,
@@ -94,6 +92,7 @@ from proofing.contracts.queues import (
     Queue,
     QueueStats,
     Wake,
+    notes_room,
     parked_message,
     pause_sentences,
     refuse_long_note,
@@ -151,8 +150,6 @@ __all__ = [
     "CIRCUMSTANCES",
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
-    "MAX_NOTES",
-    "MAX_NOTES_BYTES",
     "MAX_RESPONSE_BYTES",
     "MAX_WEBHOOK_BYTES",
     "OBJECT_PREFIX",
@@ -283,6 +280,7 @@ __all__ = [
     "hosts_of",
     "log",
     "nonsense",
+    "notes_room",
     "parked_message",
     "parse_date",
     "parse_iso_date",

@@ -25,6 +25,8 @@ class DataFootprint:
         sets: keys of sets in the result store.
         counters: of the result store.
         objects: keys in the image store.
+        emptied: keys of values in the result store by which late events find the person's jobs. An erasure
+            leaves them, empty, for as long as an event may come: it is dropped then, and not kept.
     """
 
     job: str | None = None
@@ -32,6 +34,7 @@ class DataFootprint:
     sets: Sequence[str] = ()
     counters: Sequence[str] = ()
     objects: Sequence[str] = ()
+    emptied: Sequence[str] = ()
 
 
 class ErasureIndex:

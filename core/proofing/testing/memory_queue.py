@@ -8,8 +8,6 @@ from dataclasses import replace
 
 from proofing.base.errors import QueueError
 from proofing.contracts.queues import (
-    MAX_NOTES,
-    MAX_NOTES_BYTES,
     Capability,
     JobHandler,
     JobMessage,
@@ -18,6 +16,7 @@ from proofing.contracts.queues import (
     Parked,
     QueueStats,
     Wake,
+    notes_room,
     parked_message,
     refuse_long_note,
 )
@@ -132,15 +131,17 @@ class MemoryQueue:
         self._drop(result_id)
         return result_id not in self.ended
 
-    async def wake(self, result_id: str, note: bytes) -> Wake:
+    async def wake(self, result_id: str, note: bytes, *, is_event: bool = True) -> Wake:
         """Keep *note* with a job, and have it become ready if it is parked."""
         refuse_long_note(note)
         message = self._find(result_id)
         if message is None or result_id in self.withdrawn:
             return Wake.GONE
-        if len(message.notes) >= MAX_NOTES or sum(map(len, (*message.notes, note))) > MAX_NOTES_BYTES:
+        notes = (*message.notes, note)
+        most_notes, most_bytes = notes_room(is_event=is_event)
+        if len(notes) > most_notes or sum(map(len, notes)) > most_bytes:
             return Wake.FULL
-        woken = replace(message, notes=(*message.notes, note))
+        woken = replace(message, notes=notes)
         if result_id in self._running:
             self._running[result_id] = woken
         elif message in self.waiting:

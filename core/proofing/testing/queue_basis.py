@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from proofing.contracts.queues import Capability, Queue
+from proofing.contracts.queues import Capability, ClaimedJob, JobMessage, Parked, Queue
 from proofing.contracts.records import JobKind, JobState
-from proofing.testing.queue_handlers import RecordingHandler
+from proofing.testing.queue_handlers import RecordingHandler, make_parked
 from proofing.testing.queue_process import WorkerProcess
 from proofing.testing.waiting import eventually
 
@@ -107,6 +107,16 @@ class QueueBasis(ABC):
             return [job.state for job in await queue.jobs(prefix=result_id)] == [JobState.PARKED]
 
         await eventually(is_parked, within_seconds=self.patience_seconds)
+
+    async def parked_by_another(self, message: JobMessage) -> None:
+        """Have *message* parked for long, by a worker that is gone afterward."""
+
+        async def body(_job: ClaimedJob) -> Parked:
+            return make_parked()
+
+        async with self.opened() as other, self.working(other, RecordingHandler(body)):
+            await other.enqueue([message])
+            await self.until_parked(other, message.result_id)
 
     @staticmethod
     def needs(queue: Queue, *capabilities: Capability) -> None:

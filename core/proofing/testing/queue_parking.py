@@ -2,7 +2,17 @@
 
 import time
 
-from proofing.contracts.queues import Capability, ClaimedJob, Parked, Queue
+from proofing.contracts.queues import (
+    MAX_NOTES,
+    MAX_NOTES_BYTES,
+    RESERVED_NOTES,
+    RESERVED_NOTES_BYTES,
+    Capability,
+    ClaimedJob,
+    Parked,
+    Queue,
+    Wake,
+)
 from proofing.contracts.records import EndState, JobKind, JobState
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import (
@@ -220,3 +230,23 @@ class QueueParking(QueueBasis):
             await handler.until_ended(*messages, within_seconds=self.patience_seconds)
         assert set(runs.values()) == {3}
         assert handler.late == []
+
+    async def test_room_for_events(self, queue: Queue) -> None:
+        """Other notes leave a part of the room free, which is there for events whatever came before."""
+        self.needs(queue, Capability.PARK)
+        many, large = make_message(), make_message()
+        for message in (many, large):
+            await self.parked_by_another(message)
+        others = MAX_NOTES - RESERVED_NOTES
+        kept = [
+            await queue.wake(many.result_id, b"note", is_event=False) is Wake.KEPT for _ in range(MAX_NOTES)
+        ]
+        assert kept == [True] * others + [False] * RESERVED_NOTES
+        for _ in range(RESERVED_NOTES):
+            assert await queue.wake(many.result_id, b"note") is Wake.KEPT
+        assert await queue.wake(many.result_id, b"note") is Wake.FULL
+        most = bytes(MAX_NOTES_BYTES - RESERVED_NOTES_BYTES)
+        assert await queue.wake(large.result_id, most + b"x", is_event=False) is Wake.FULL
+        assert await queue.wake(large.result_id, most, is_event=False) is Wake.KEPT
+        assert await queue.wake(large.result_id, b"x", is_event=False) is Wake.FULL
+        assert await queue.wake(large.result_id, bytes(RESERVED_NOTES_BYTES)) is Wake.KEPT

@@ -65,7 +65,7 @@ class QueueWaking(QueueBasis):
         """All that came before the run, and it is ready from the first one on."""
         self.needs(queue, Capability.PARK)
         message, notes = make_message(), [_note(), b"", _note()]
-        await self._parked_by_another(message)
+        await self.parked_by_another(message)
         for note in notes:
             assert await queue.wake(message.result_id, note) is Wake.KEPT
             (found,) = await queue.jobs(prefix=message.result_id)
@@ -82,7 +82,7 @@ class QueueWaking(QueueBasis):
         self.needs(queue, Capability.PARK)
         fresh, stale = (make_message(stale_after_seconds=4.0) for _ in range(2))
         for message in (fresh, stale):
-            await self._parked_by_another(message)
+            await self.parked_by_another(message)
         await queue.wake(stale.result_id, _note())
         over = time.monotonic() + 4.5
         await eventually(lambda: time.monotonic() > over, within_seconds=self.patience_seconds)
@@ -202,7 +202,7 @@ class QueueWaking(QueueBasis):
         half = MAX_NOTES_BYTES // 2
         many, large = make_message(), make_message()
         for message in (many, large):
-            await self._parked_by_another(message)
+            await self.parked_by_another(message)
         notes = [_note() for _ in range(MAX_NOTES)]
         for note in notes:
             assert await queue.wake(many.result_id, note) is Wake.KEPT
@@ -240,7 +240,7 @@ class QueueWaking(QueueBasis):
             await handler.until_ended(ended, within_seconds=self.patience_seconds)
             await self._until_gone(queue, ended)
         if Capability.CANCEL_WAITING in queue.capabilities:
-            await self._parked_by_another(canceled)
+            await self.parked_by_another(canceled)
             assert await queue.wake(canceled.result_id, _NOTE) is Wake.KEPT
             assert await queue.cancel(canceled.result_id)
             assert await queue.wake(canceled.result_id, note) is Wake.GONE
@@ -256,7 +256,7 @@ class QueueWaking(QueueBasis):
         self.needs(queue, Capability.PARK, Capability.WITHDRAW)
         never, parked = make_message(), make_message()
         assert await queue.withdraw(never.result_id)
-        await self._parked_by_another(parked)
+        await self.parked_by_another(parked)
         assert await queue.wake(parked.result_id, _note()) is Wake.KEPT
         assert await queue.withdraw(parked.result_id)
         for message in (never, parked):
@@ -291,7 +291,7 @@ class QueueWaking(QueueBasis):
         if not self.hands_back:
             pytest.skip("hands nothing back")
         message, note = make_message(), _note()
-        await self._parked_by_another(message)
+        await self.parked_by_another(message)
         await queue.wake(message.result_id, note)
 
         async def hold(_job: ClaimedJob) -> None:
@@ -350,7 +350,7 @@ class QueueWaking(QueueBasis):
         """And its notes."""
         self.needs(queue, Capability.PARK)
         message, note = make_message(), _note()
-        await self._parked_by_another(message)
+        await self.parked_by_another(message)
         assert await queue.wake(message.result_id, note) is Wake.KEPT
         assert (await queue.purge_owner(message.owner)).removed == 1
         assert await queue.wake(message.result_id, note) is Wake.GONE
@@ -445,15 +445,6 @@ class QueueWaking(QueueBasis):
         """Enqueue *message*, which somebody works on and parks."""
         await queue.enqueue([message])
         await self.until_parked(queue, message.result_id)
-
-    async def _parked_by_another(self, message: JobMessage) -> None:
-        """Have *message* parked for long, by a worker that is gone afterward."""
-
-        async def body(_job: ClaimedJob) -> Parked:
-            return make_parked()
-
-        async with self.opened() as other, self.working(other, RecordingHandler(body)):
-            await self._park(other, message)
 
     async def _until_gone(self, queue: Queue, message: JobMessage) -> None:
         """Wait until the end of a job, which is published, is known to the queue as well."""

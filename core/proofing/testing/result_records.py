@@ -88,7 +88,7 @@ class RecordCases(ResultStoreBasis):
         await worker.begin(record, ttl_seconds=60)
         waiting = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0))
         for_end = asyncio.create_task(web.wait(record.result_id, timeout_seconds=30.0, ends_only=True))
-        away = record.parked(until=123.5, needs_person=True)
+        away = record.parked(until=123.5, vendor_page="a")
         assert await worker.update(away, ttl_seconds=60)
         assert await asyncio.wait_for(waiting, 10.0) == away
         assert await web.wait(record.result_id, timeout_seconds=30.0) == away

@@ -138,10 +138,10 @@ class HueyQueue:
         """Drop a job that waits, without an end, or bar one that has not come."""
         return await self._call(self._withdraw, result_id.lower())
 
-    async def wake(self, result_id: str, note: bytes) -> Wake:
+    async def wake(self, result_id: str, note: bytes, *, is_event: bool = True) -> Wake:
         """Keep *note* for a job, and make it ready if it is parked. See `proofing.plugin.Queue.wake`."""
         refuse_long_note(note)
-        return await self._call(self._wake, result_id, note)
+        return await self._call(self._wake, result_id, note, is_event=is_event)
 
     async def jobs(
         self,
@@ -286,13 +286,13 @@ class HueyQueue:
             return bool(storage.bar(result_id, _BARRED_SECONDS, is_dropped=True))
         return False
 
-    def _wake(self, result_id: str, note: bytes) -> Wake:
+    def _wake(self, result_id: str, note: bytes, *, is_event: bool) -> Wake:
         """Keep a note, and make a parked job ready; blocking."""
 
         def rewrite(queue_name: str, blob: bytes) -> bytes | None:
             return self._huey(queue_name).rewrite(result_id, blob)
 
-        found: Wake = self._any_storage.wake(result_id, note, rewrite)
+        found: Wake = self._any_storage.wake(result_id, note, rewrite, is_event=is_event)
         return found
 
     def _list(

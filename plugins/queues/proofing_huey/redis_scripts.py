@@ -103,6 +103,16 @@ end
 return 'kept'
 """
 
+#: Makes ready what is due. KEYS: queue, schedule. ARGV: now in seconds and in microseconds since the epoch.
+#: Members of a queue begin with the time, by which they are sorted.
+MOVE_DUE = """
+local due = redis.call('zrangebyscore', KEYS[2], '-inf', ARGV[1])
+for i, blob in ipairs(due) do
+    redis.call('zadd', KEYS[1], 0, struct.pack('>I8', tonumber(ARGV[2]) + i) .. blob)
+    redis.call('zrem', KEYS[2], blob)
+end
+"""
+
 #: Ends the open pause of KEYS[1] at ARGV[1], and remembers it in KEYS[2] among the last ARGV[2].
 RESUME = """
 local since = redis.call('get', KEYS[1])

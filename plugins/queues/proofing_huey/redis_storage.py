@@ -18,11 +18,11 @@ from redis import TimeoutError as RedisTimeoutError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from proofing.plugin import MAX_NOTES, MAX_NOTES_BYTES, ConfigurationError, JobKind, Problem, Wake
+from proofing.plugin import ConfigurationError, JobKind, Problem, Wake, notes_room
 from proofing.plugin.support import unreadable
 from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
-from proofing_huey.redis_scripts import DROP, FINISH, PARK, PUT_ALL, RESUME, WAKE
+from proofing_huey.redis_scripts import DROP, FINISH, MOVE_DUE, PARK, PUT_ALL, RESUME, WAKE
 from proofing_huey.settings import HueySettings
 from proofing_huey.storages import (
     ENDED,
@@ -60,6 +60,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         self._wake = self.conn.register_script(WAKE)
         self._finish = self.conn.register_script(FINISH)
         self._drop = self.conn.register_script(DROP)
+        self._move_due = self.conn.register_script(MOVE_DUE)
         self._resume = self.conn.register_script(RESUME)
         self._pause_key = f"{_PREFIX}pause:{name}"
         self._pauses_key = f"{_PREFIX}pauses:{name}"
@@ -130,7 +131,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         ]
         return bool(self._park(keys=keys, args=arguments))
 
-    def wake(self, result_id: str, note: bytes, rewrite: Rewrite) -> Wake:
+    def wake(self, result_id: str, note: bytes, rewrite: Rewrite, *, is_event: bool) -> Wake:
         """Keep a note, and make a parked job ready, in one step."""
         job, notes, parked = (f"{_PREFIX}{name}" for name in (job_name(result_id), *_own_names(result_id)))
         values = [f"huey.results.{self.clean_name(kind.queue_name)}" for kind in JobKind]
@@ -140,7 +141,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
             woken = rewrite(queue, blob) if blob else None
             places = [self._queue_key(queue), f"huey.schedule.{self.clean_name(queue)}"]
             keys = [job, notes, parked, *places, *values]
-            arguments = [result_id, note, MAX_NOTES, MAX_NOTES_BYTES, revoke_id(result_id), blob or b""]
+            arguments = [result_id, note, *notes_room(is_event=is_event), revoke_id(result_id), blob or b""]
             found = self._wake(keys=keys, args=[*arguments, b"" if woken is None else _member(woken)])
             if found != b"again":
                 return Wake(found.decode())
@@ -165,6 +166,10 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
                 if (entry := pick(member[prefix:])) is not None:
                     dropped += self._drop(keys=[*self._keys(entry), key], args=[*_end_of(entry), member])
         return dropped
+
+    def move_due(self, now: float) -> None:
+        """Make ready what is due, in one step."""
+        self._move_due(keys=[self.queue_key, self.schedule_key], args=[now, int(time.time() * 1e6)])
 
     def convert_ts(self, ts: datetime) -> float:
         """Return seconds since the epoch; Huey would read its naive UTC as local time."""

@@ -170,3 +170,12 @@ select count(*) from (
 -- name: is_due
 -- Whether a scheduled task of a queue is due.
 select 1 from schedule where queue = :queue and timestamp <= :now limit 1;
+
+-- name: put_due
+-- Make ready the jobs of a queue that are due, the first due first.
+insert into task (queue, data)
+select queue, data from schedule where queue = :queue and timestamp <= :now order by timestamp, id;
+
+-- name: drop_due
+-- Delete them from the schedule.
+delete from schedule where queue = :queue and timestamp <= :now;

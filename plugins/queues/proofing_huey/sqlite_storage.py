@@ -7,13 +7,12 @@ sleep until this process wakes them itself, or `SQLiteWatcher` for other process
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from huey.storage import SqliteStorage
 
-from proofing.plugin import MAX_NOTES, MAX_NOTES_BYTES, QueueUnavailableError, Wake
+from proofing.plugin import QueueUnavailableError, Wake, notes_room
 from proofing.plugin.support import os_error_reason
 from proofing_huey.idle_threads import IdleThreads
 from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
@@ -126,16 +125,17 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
                 cursor.execute(QUERIES.query("keep"), kept)
         return True
 
-    def wake(self, result_id: str, note: bytes, rewrite: Rewrite) -> Wake:
+    def wake(self, result_id: str, note: bytes, rewrite: Rewrite, *, is_event: bool) -> Wake:
         """Keep a note, and make a parked job ready, in one transaction."""
         job = {"id": result_id}
+        most_notes, most_bytes = notes_room(is_event=is_event)
         with self.db(commit=True) as cursor:
             cursor.execute(QUERIES.query("holder"), {"name": job_name(result_id)})
             if cursor.fetchone() != (result_id,) or _is_revoked(cursor, result_id):
                 return Wake.GONE
             cursor.execute(QUERIES.query("note_sizes"), job)
             sizes = [size for (size,) in cursor.fetchall()]
-            if len(sizes) >= MAX_NOTES or sum(sizes) + len(note) > MAX_NOTES_BYTES:
+            if len(sizes) >= most_notes or sum(sizes) + len(note) > most_bytes:
                 return Wake.FULL
             cursor.execute(QUERIES.query("put_note"), {**job, "note": note})
             cursor.execute(QUERIES.query("parked_at"), job)
@@ -171,13 +171,16 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         self.sql(QUERIES.query("empty_log"), results=True)
         return dropped
 
-    def read_schedule(self, ts: datetime) -> list[bytes]:
-        """Return what is due; asks without a lock first, as it does every second."""
-        due = ts.replace(tzinfo=UTC)
-        if not self.sql(QUERIES.query("is_due"), {"queue": self.name, "now": due.timestamp()}, results=True):
-            return []
-        tasks: list[bytes] = super().read_schedule(due)
-        return tasks
+    def move_due(self, now: float) -> None:
+        """Make ready what is due, in one transaction; asks without a lock first, as it does every second."""
+        due = {"queue": self.name, "now": now}
+        if not self.sql(QUERIES.query("is_due"), due, results=True):
+            return
+        with self.db(commit=True) as cursor:
+            cursor.execute(QUERIES.query("put_due"), due)
+            moved = cursor.rowcount
+            cursor.execute(QUERIES.query("drop_due"), due)
+        self.idle_threads.wake(moved)
 
     def initialize_schema(self) -> None:
         """Make file and tables when missing."""

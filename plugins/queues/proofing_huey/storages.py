@@ -95,8 +95,11 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
         """
 
     @abstractmethod
-    def wake(self, result_id: str, note: bytes, rewrite: Rewrite) -> Wake:
-        """Keep *note* for a job of any queue, and make the job ready if it is parked, in one step."""
+    def wake(self, result_id: str, note: bytes, rewrite: Rewrite, *, is_event: bool) -> Wake:
+        """Keep *note* for a job of any queue, and make the job ready if it is parked, in one step.
+
+        The room that it may use is that of `proofing.plugin.notes_room`.
+        """
 
     @abstractmethod
     def notes(self, result_id: str) -> tuple[bytes, ...]:
@@ -129,6 +132,13 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
     @abstractmethod
     def resume(self, now: float) -> bool:
         """End the open pause at *now*, and return whether there was one."""
+
+    @abstractmethod
+    def move_due(self, now: float) -> None:
+        """Make the jobs of this queue ready whose time has come, the first due first, in one step.
+
+        Huey itself would take them out, and put them in one by one: a worker that dies in between loses them.
+        """
 
     def add_to_schedule(self, data: bytes, ts: datetime) -> None:
         """Keep a task until *ts*; Huey's naive UTC would be read as local time."""

@@ -63,14 +63,16 @@ def final_status_text(record: StatusRecord) -> str:
     finished_at = "null" if record.finished_at is None else repr(record.finished_at)
     pending_until = "null" if record.pending_until is None else repr(record.pending_until)
     returned_at = "null" if record.returned_at is None else repr(record.returned_at)
+    vendor_page = "null" if record.vendor_page is None else _quote(record.vendor_page)
     return (
         f'{{"end_state":{end},"fields":{wrong_fields},"finished_at":{finished_at},"kind":"{record.kind}",'
-        f'"mac":{_quote(record.mac)},"needs_person":{"true" if record.needs_person else "false"},'
+        f'"mac":{_quote(record.mac)},'
         f'"outcome":{outcome},"owner":{_quote(record.owner)},'
         f'"pending_until":{pending_until},'
         f'"reasons":[{",".join([_quote(reason) for reason in record.reasons])}],'
         f'"result_id":{_quote(record.result_id)},"returned_at":{returned_at},"state":"{record.state}",'
-        f'"submitted_at":{record.submitted_at!r},"timed_out":{"true" if record.timed_out else "false"}}}'
+        f'"submitted_at":{record.submitted_at!r},"timed_out":{"true" if record.timed_out else "false"},'
+        f'"vendor_page":{vendor_page}}}'
     )
 
 

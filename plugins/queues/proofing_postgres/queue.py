@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
 from proofing.plugin import (
-    MAX_NOTES,
-    MAX_NOTES_BYTES,
     Capability,
     JobHandler,
     JobMessage,
@@ -20,6 +18,7 @@ from proofing.plugin import (
     QueueUnavailableError,
     StatusRecord,
     Wake,
+    notes_room,
     pause_sentences,
     refuse_long_note,
 )
@@ -124,13 +123,14 @@ class PostgresQueue:
         # No row: somebody barred the id at the same moment, or its job ended; the next try sees which.
         return bool(rows[0][1]) if rows else False
 
-    async def wake(self, result_id: str, note: bytes) -> Wake:
+    async def wake(self, result_id: str, note: bytes, *, is_event: bool = True) -> Wake:
         """Have a job run (again) with *note*. See `proofing.plugin.Queue.wake`."""
         refuse_long_note(note)
         key = _as_uuid(result_id)
         if key is None:
             return Wake.GONE
-        parameters = {"id": key, "note": note, "most_notes": MAX_NOTES, "most_bytes": MAX_NOTES_BYTES}
+        most_notes, most_bytes = notes_room(is_event=is_event)
+        parameters = {"id": key, "note": note, "most_notes": most_notes, "most_bytes": most_bytes}
         ((outcome, ready_queue),), _count = await self._pool.run("wake", parameters)
         if ready_queue is not None:
             self._enqueuer.notify_soon((JOBS_CHANNEL, ready_queue))

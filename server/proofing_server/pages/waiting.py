@@ -55,6 +55,7 @@ def show_wait(step: Step) -> Handler:
             stage=stage.value,
             title="wait.wallet.title" if visit and visit.requests else _TITLES.get(stage, own_title),
             visit=visit,
+            vendor_page=record.vendor_page if record is not None else None,
             was_sent_out=record is not None and record.was_sent_out,
             result_id=result_id,
             reference=session.data.reference,

@@ -45,8 +45,9 @@ if (stage !== "missing") {
       leave(job.next);
       return;
     }
-    // Where the person has to go next is in the page alone.
-    if (job.state === "missing" || (job.state === "away" && stage !== "away")) {
+    // Where the person has to go is in the page alone, which is loaded again when that changes.
+    const isElsewhere = job.state === "away" && (stage !== "away" || job.vendor_page !== root.dataset.vendorPage);
+    if (job.state === "missing" || isElsewhere) {
       leave(root.dataset.path);
       return;
     }

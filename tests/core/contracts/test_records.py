@@ -84,7 +84,7 @@ def test_the_mac_covers_every_field():
         "timed_out": False,
         "finished_at": 9.0,
         "pending_until": 9.0,
-        "needs_person": True,
+        "vendor_page": "x",
         "returned_at": 9.0,
     }
     assert {field.name for field in fields(StatusRecord)} == {*others, "mac"}

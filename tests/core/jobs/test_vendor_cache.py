@@ -258,11 +258,14 @@ async def test_a_store_that_is_down_costs_the_sharing_only(start, caplog):
 
 
 @pytest.mark.parametrize("lost", ["save", "add", "compare_and_set"])
-async def test_a_store_that_goes_down_meanwhile(start, lost):
-    """Wherever it fails, the question gets its value, and this process keeps it."""
+async def test_a_store_that_goes_down_meanwhile(start, lost, caplog):
+    """Wherever it fails, the question gets its value, and this process keeps it; one line says so."""
     caches, _shared, results = await start()
-    setattr(results, lost, _raising(StoreUnavailableError("down")))
-    assert await cache_of(caches).get_or_make("token", Maker(TOKEN)) == TOKEN
+    for name in {lost, "compare_and_set"}:
+        setattr(results, name, _raising(StoreUnavailableError("down")))
+    with caplog.at_level(logging.WARNING):
+        assert await cache_of(caches).get_or_make("token", Maker(TOKEN)) == TOKEN
+    assert caplog.messages == ["vendor_cache_unshared"]
     await cache_of(caches).drop("token", TOKEN)
 
 

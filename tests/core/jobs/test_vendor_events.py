@@ -1,6 +1,8 @@
 """Questions that wait for their person or for an event: what wakes them, with what, and every order."""
 
+import asyncio
 import json
+import threading
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,10 +39,11 @@ from proofing.crypto.encryption import KeyRing
 from proofing.jobs.continuing import Resumption
 from proofing.jobs.events import VendorEvents
 from proofing.jobs.notes import Note
-from proofing.jobs.parking import early_key
+from proofing.jobs.parking import early_key, reference_key
 from proofing.jobs.questions import Question, QuestionKey, QuestionLog, Waiting
 from proofing.jobs.way_back import QuestionAddress, WayBack
 from proofing.registry.plugins import LoadedWebhook
+from proofing.testing.waiting import eventually
 from proofing_devtools.capture import PERSON
 from proofing_devtools.later_vendors import (
     APPLICANT,
@@ -155,7 +158,7 @@ async def test_a_person_is_sent_out_and_comes_back(jobs):
         (ended,) = await running.drain()
         assert ended.is_success
         assert vendor.reasons == [Returned()]
-        assert await running.service.vendor_page(replace(record, needs_person=True)) is None
+        assert await running.service.vendor_page(replace(record, vendor_page="a")) is None
 
 
 async def test_a_person_who_is_not_finished_sees_the_link_again(jobs):
@@ -429,7 +432,7 @@ async def test_an_event_that_is_not_kept_comes_again(jobs):
         event = post(id="e-1", question_id=vendor.question_id)
         wake, queue.wake = queue.wake, None
 
-        async def fail(_result_id, _note):
+        async def fail(_result_id, _note, **_named):
             raise QueueUnavailableError("away")
 
         queue.wake = fail
@@ -479,6 +482,50 @@ async def test_a_webhook_that_breaks_its_contract_is_a_broken_plugin(jobs, answe
             await events_of(running, Wrong()).receive("acme", post())
     assert CANARY.find_leaks(str(raised.value)) == []
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize("error", [SystemExit(), StopIteration()])
+async def test_a_webhook_that_raises_what_ends_loops_is_a_broken_plugin(jobs, error):
+    """The process continues, and the vendor gets its answer at once."""
+
+    class Wrong:
+        def receive(self, incoming, now):
+            raise error
+
+    async with jobs() as running:
+        with pytest.raises(PluginError):
+            await events_of(running, Wrong()).receive("acme", post())
+
+
+async def test_a_webhook_that_hangs_holds_up_nobody_else(jobs, monkeypatch, caplog):
+    """The vendor is asked to repeat itself, as are those after it; other webhooks are served meanwhile."""
+    monkeypatch.setattr("proofing.jobs.webhook_calls.RECEIVE_SECONDS", 0.2)
+    released = threading.Event()
+
+    class Hanging(Posted):
+        def receive(self, incoming, now):
+            released.wait(20)
+            return super().receive(incoming, now)
+
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), YES[PHONE])
+        event = post(id="e-1", question_id=vendor.question_id)
+        webhooks = {"slow": LoadedWebhook(Hanging(), 1000), "acme": LoadedWebhook(Posted(), 1000)}
+        events = VendorEvents(running.runtime.parts, webhooks)
+        hanging = [asyncio.create_task(events.receive("slow", event)) for _ in range(5)]
+        assert await events.receive("acme", event) == THANKS
+        assert not any(task.done() for task in hanging)
+        assert [reply.status for reply in await asyncio.gather(*hanging)] == [503] * 5
+        released.set()
+        (ended,) = await running.drain()
+        assert ended.is_success
+
+        async def is_served():
+            return await events.receive("slow", post(question_id="A" * 48)) == THANKS
+
+        await eventually(is_served)
+        events.close()
+    assert caplog.text.count("webhook_timed_out") >= 5
 
 
 # Wallets
@@ -569,6 +616,41 @@ async def test_answers_come_one_after_the_other(jobs):
         assert outcomes == [Wake.KEPT, *[Wake.FULL] * 4]
 
 
+async def test_answers_and_returns_leave_room_for_the_vendor(jobs):
+    """Anybody who knows the address can send those, as many as they like; the vendor's event gets through."""
+    async with jobs() as running:
+        vendor, _result_id = await park(
+            running, pending(then=WALLET), *[pending(then=WALLET)] * MAX_NOTES, continues=ALL
+        )
+        events, results = events_of(running), running.runtime.parts.results
+        outcomes = set()
+        for number in range(MAX_NOTES):
+            outcomes.add(await events.answered(vendor.question_id, b"%d" % number))
+            await events.returned(vendor.question_id)
+            await results.delete(f"answered:{vendor.question_id}")
+            await results.delete(f"returned:{vendor.question_id}")
+        assert outcomes == {Wake.KEPT, Wake.FULL}
+        event = post(id="e-1", question_id=vendor.question_id)
+        assert await events.receive("acme", event) == THANKS
+        await running.drain()
+    assert isinstance(vendor.reasons[-1], Received)
+
+
+async def test_a_return_without_room_is_no_return(jobs):
+    """Coming back again, a moment later, is noted."""
+    async with jobs() as running:
+        waits = pending(then=WALLET)
+        vendor, _result_id = await park(running, waits, *[waits] * MAX_NOTES, YES[PHONE], continues=ALL)
+        events, results = events_of(running), running.runtime.parts.results
+        while await events.answered(vendor.question_id, b"junk") is Wake.KEPT:
+            await results.delete(f"answered:{vendor.question_id}")
+        await events.returned(vendor.question_id)
+        assert await running.drain() == []
+        await events.returned(vendor.question_id)
+        await running.drain()
+    assert vendor.reasons[-1] == Returned()
+
+
 async def test_what_happened_is_given_again_when_the_vendor_can_be_asked(jobs):
     """A wallet's answer and an event's data are nowhere else."""
     gone = VendorError(Cause.TIMEOUT, "slow")
@@ -637,7 +719,7 @@ async def test_the_page_of_another_does_not_open(jobs):
         _vendor, result_id = await park(running, away())
         record = await status(running, result_id)
         assert await running.service.vendor_page(replace(record, owner="another")) is None
-        assert await running.service.vendor_page(replace(record, needs_person=False)) is None
+        assert await running.service.vendor_page(replace(record, vendor_page=None)) is None
 
 
 async def test_an_erased_person_leaves_nothing_of_a_visit(jobs):
@@ -653,9 +735,33 @@ async def test_an_erased_person_leaves_nothing_of_a_visit(jobs):
         events = events_of(running)
         assert await events.receive("acme", post(id="e-1", question_id=vendor.question_id)) == THANKS
         assert await events.receive("acme", post(id="e-2", reference="v-1")) == THANKS
+        mark = runtime.parts.way_back.reference_marks("acme", "v-1")[0]
+        assert await runtime.backends.results.members(early_key(mark)) == set()
         assert await events.returned(vendor.question_id) == result_id
         assert await running.drain() == []
         assert vendor.reasons == []
+
+
+async def test_an_event_that_is_kept_while_its_person_is_erased_goes_too(jobs):
+    """The webhook looks once more after it has kept the event."""
+    async with jobs() as running:
+        await park(running, away(reference="v-1"), webhook="acme")
+        runtime = running.runtime
+        results, events = runtime.backends.results, events_of(running)
+        eraser = make_eraser(runtime.configuration, runtime.backends)
+        mark = runtime.parts.way_back.reference_marks("acme", "v-1")[0]
+        entry, add = await results.load(reference_key(mark)), results.add_member
+        await results.delete(reference_key(mark))
+
+        async def erased_first(key, value, *, ttl_seconds):
+            await results.save(reference_key(mark), entry, ttl_seconds=60)
+            assert (await eraser.erase(PERSON.reference)).is_complete
+            await add(key, value, ttl_seconds=ttl_seconds)
+
+        # Before the entry was written it was not found; then the job was parked, and erased.
+        results.add_member = erased_first
+        assert await events.receive("acme", post(id="e-2", reference="v-1")) == THANKS
+        assert await results.members(early_key(mark)) == set()
 
 
 async def test_events_that_came_before_the_park_are_erased(jobs):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from proofing_huey import storages
 from proofing_huey.backend import HueyQueue
 from proofing_huey.huey_app import JobHuey
 from proofing_huey.settings import HueySettings
-from proofing_huey.storages import JobStorage
+from proofing_huey.storages import JobStorage, entry_of
+
+HOUR_SECONDS = 3600.0
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +48,11 @@ async def queue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @contextlib.asynccontextmanager
-async def working(queue: HueyQueue, handler: RecordingHandler) -> AsyncIterator[None]:
+async def working(queue: HueyQueue, handler: RecordingHandler, *, slots: int = 2) -> AsyncIterator[None]:
     """Work for the length of the block, then drain."""
     stop = asyncio.Event()
-    slots = {kind.queue_name: 2 for kind in JobKind}
-    task = asyncio.create_task(queue.work(handler, slots=slots, stop=stop, drain_seconds=5.0))
+    every = {kind.queue_name: slots for kind in JobKind}
+    task = asyncio.create_task(queue.work(handler, slots=every, stop=stop, drain_seconds=5.0))
     try:
         yield
     finally:
@@ -160,6 +163,27 @@ async def test_a_job_that_is_due_is_not_looked_for_where_it_was_parked(queue: Hu
         assert handler.starts(other.result_id) == 1
         (waiting,) = await queue.jobs(prefix=other.result_id)
         assert waiting.state is JobState.PARKED
+
+
+async def test_a_due_job_survives_its_scheduler(queue: HueyQueue) -> None:
+    """They are moved in one step, so that a worker which dies after it loses none; first due, first begun."""
+    messages = [make_message() for _ in range(4)]
+    huey, now = huey_of(queue), time.time()
+    await queue.enqueue(messages)
+    assert all([await queue._call(huey.dequeue) for _ in messages])
+    for message, due_at in zip(messages, [now - 1, now - 3, now - 2, now + HOUR_SECONDS], strict=True):
+        blob = huey.write(message, ready_at=due_at, waits_for="acme:later")
+        entry = entry_of(message, blob, wait_seconds=0.0)
+        await queue._call(huey.storage.park, entry, due_at, woken=b"", read=0)
+    # As the scheduler of a worker does, which would put what this returns into the queue, and dies before.
+    assert await queue._call(huey.read_schedule) == []
+    waiting = await queue.jobs(state=JobState.READY)
+    assert {job.result_id for job in waiting} == {message.result_id for message in messages[:3]}
+    handler = RecordingHandler()
+    async with working(queue, handler, slots=1):
+        await handler.until_ended(*messages[:3])
+    assert [job.message for job in handler.started] == [messages[place] for place in (1, 2, 0)]
+    assert [job.result_id for job in await queue.jobs()] == [messages[3].result_id]
 
 
 def _has_nothing(queue: HueyQueue) -> Any:

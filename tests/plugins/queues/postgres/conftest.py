@@ -8,19 +8,9 @@ import pytest
 from bench.report import Row, report
 from psycopg import AsyncConnection
 
-from proofing_devtools.postgres import PostgresServer, running_postgres
+from proofing_devtools.postgres import FAST, PostgresServer, running_postgres
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
-
-#: Times that let a test see a lease run out without waiting long.
-FAST = {
-    "lease_seconds": 1.5,
-    "renew_seconds": 0.3,
-    "fence_seconds": 1.0,
-    "sweep_seconds": 0.2,
-    "poll_seconds": 0.5,
-    "poll_without_listen_seconds": 0.2,
-}
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ def test_verdicts_are_spelled_as_records_spell_themselves() -> None:
             outcome=Outcome.REVIEW,
         ),
         replace(plain, fields={}, reasons=()),
-        replace(plain, pending_until=1.5, needs_person=True, returned_at=2.25),
+        replace(plain, pending_until=1.5, vendor_page="ab", returned_at=2.25),
     ]
     for record in records:
         assert final_status_text(record) == record.to_json()
