@@ -11,6 +11,8 @@ from proofing.testing.vendors.bending import JSONBody, unheard_words
 from proofing.testing.vendors.subject import CheckRule, Subject
 from proofing.testing.vendors.trial import Run
 
+#: Of another job than that of the examples.
+_OTHER_RESULT_ID = "0d5b6a2c-93a4-4c7d-8f0e-5b1d2c3e4f50"
 _GARBAGE = (b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 20_000, b'{"vp_token":"x"}', b"vp_token=x", b"7", b"<a/>")
 
 
@@ -77,7 +79,11 @@ def exchange_replay(subject: Subject) -> Iterator[str]:
         if example.posted is None or isinstance(example.posted, bytes):
             continue
         stolen = example.posted(run.pendings[0])
-        found = subject.put(replace(example, posted=stolen, because=()), person=Canary(seed=2))
+        other = replace(example, posted=stolen, because=())
+        question = subject.question(other, Canary(seed=2))
+        found = subject.trial.do(
+            lambda one=other, asked=question: subject.trial.put(one, asked, result_id=_OTHER_RESULT_ID)
+        )
         mine, theirs = run.pendings[0], found.pendings[0] if found.pendings else run.pendings[0]
         if found.has_verdict:
             yield f"example {name!r}: the answer to another question is {found.came_to}"
