@@ -122,7 +122,7 @@ class Polling(PhoneProoferContract):
             [started, running, responding(id="chk_1", status="verified")], Outcome.PASSED, {"phone": MATCH}
         ),
         "no": Example(
-            [started, responding(id="chk_1", status="refused")],
+            [started, responding(id="chk_1", status="refused", detail="line_type_voip")],
             Outcome.FAILED,
             {"phone": MISMATCH},
             ("phone_mismatch",),
