@@ -75,7 +75,7 @@ class ProoferContract:
         return {}
 
     def question(self, canary: Canary) -> ProofingRequest:
-        """Return what the proofer is asked about the person *canary*; override when your vendor needs more."""
+        """Return what is asked about the person *canary*; override when your vendor needs more."""
         return ProofingRequest(
             applicant=canary.applicant.select(self.descriptor().attributes),
             circumstances=_KNOWN.select(self.descriptor().needs),
@@ -137,7 +137,8 @@ class ProoferContract:
             asked = example.ask(asked)
         async with trial.ready():
             run = await trial.put(example, asked, vendor=vendor, seconds=timeout_seconds)
-        assert not (run.broken or run.has_outlived), run.came_to
+        if run.broken or run.has_outlived:
+            raise AssertionError(run.came_to)
         return run.result or run.error, vendor
 
     def event_of(self, run: Run) -> Because | None:

@@ -42,7 +42,7 @@ from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport, timed_out
 from proofing.registry.proofers import LoadedProofer
 from proofing.testing.memory_queue import MemoryJob
-from proofing.testing.vendor_fakes import Answer, FakeVendor, make_process
+from proofing.testing.vendor_fakes import FakeVendor, make_process
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.loading import LoadedPlugin, place_of
 from proofing.testing.vendors.watch import Watch, note_sleeps, watching
@@ -123,6 +123,10 @@ class _Pool(VendorClientPool):
         super().__init__(transport, cpu=cpu)
         self._run = run
         self.raised: VendorError | None = None
+
+    def last_error(self) -> VendorError | None:
+        """Return what the last call raised; None when it was cut off."""
+        return self.raised
 
     async def call(self, plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call one method; see `VendorClientPool.call`."""
@@ -238,7 +242,9 @@ class Trial:
         """
         refusals: list[str] = []
         vendor = vendor or FakeVendor(conversation(example, bend, refusals))
-        run, asking = self.begin(example, question, vendor, seconds=seconds, loaded=loaded, result_id=result_id)
+        run, asking = self.begin(
+            example, question, vendor, seconds=seconds, loaded=loaded, result_id=result_id
+        )
         run.refusals = refusals
         done, _pending = await asyncio.wait({asking}, timeout=give_up_seconds)
         if not done:
@@ -261,7 +267,9 @@ class Trial:
     ) -> tuple[Run, asyncio.Task[None]]:
         """Begin to put one question to *vendor*; see `put`."""
         run = Run(requests=vendor.requests)
-        asking = self._ask(run, vendor, example, question, seconds, loaded, result_id)
+        asking = self._ask(
+            run, vendor, example, question, seconds=seconds, loaded=loaded, result_id=result_id
+        )
         return run, asyncio.ensure_future(asking)
 
     async def _ask(
@@ -270,6 +278,7 @@ class Trial:
         vendor: FakeVendor,
         example: Example,
         question: ProofingRequest,
+        *,
         seconds: float,
         loaded: LoadedProofer | None,
         result_id: str,
@@ -284,7 +293,8 @@ class Trial:
             trace_id="0" * 32,
             deadline_seconds=seconds,
         )
-        log, news = QuestionLog(), {}
+        log = QuestionLog()
+        news: Mapping[int, Sequence[Note]] = {}
         try:
             for number in range(1 + RESUMPTIONS):
                 job = JobRun(MemoryJob(message, attempt=1, age_seconds=0.0), pool, self._way_back)
@@ -293,10 +303,10 @@ class Trial:
                 try:
                     check = await job.ask(loaded or self.loaded(), question, step=_KEY.step)
                 except JobPendingError:
-                    (waiting,) = (one.waiting for one in job.questions.waiting)
-                    if waiting is None or waiting.failures:
+                    (waiting,) = (one.waiting for one in job.questions.waiting if one.waiting)
+                    if waiting.failures:
                         # The worker would ask again, later.
-                        run.error = pool.raised or timed_out(self.descriptor.name)
+                        run.error = pool.last_error() or timed_out(self.descriptor.name)
                         return
                     run.pendings.append(waiting.pending)
                     log = QuestionLog.from_json(json.loads(json.dumps(job.questions.to_json())))
@@ -314,7 +324,7 @@ class Trial:
     def _news(
         self, run: Run, log: QuestionLog, example: Example, number: int
     ) -> Mapping[int, Sequence[Note]]:
-        """Return why the question is resumed for the time *number*, from 0; *log* is changed for `Expired`."""
+        """Return why the question is resumed, for the time *number*, from 0; for `Expired` change *log*."""
         question = log.get(_KEY)
         assert question is not None
         assert question.waiting is not None
@@ -344,8 +354,8 @@ def conversation(
 ) -> Callable[[httpx.Request], httpx.Response]:
     """Return what answers as the vendor of *example*, each answer changed by *bend*.
 
-    A function of the example that raises, as one that checks signatures may, refuses the request: the answer is
-    400, and *refusals* has what it raised.
+    A function of the example that raises, as one that checks signatures may, refuses the request: the answer
+    is 400, and *refusals* has what it raised.
     """
     number = 0
 
@@ -376,7 +386,9 @@ def conversation(
 def _facts(request: ProofingRequest) -> Any:
     """Return a copy of what a method could change of its request."""
     images = {side: (image.content, image.media_type) for side, image in request.images.items()}
-    return copy.deepcopy((request.applicant.reveal(), images, request.circumstances.to_json(), request.wanted))
+    return copy.deepcopy(
+        (request.applicant.reveal(), images, request.circumstances.to_json(), request.wanted)
+    )
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:
