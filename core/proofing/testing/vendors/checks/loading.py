@@ -156,10 +156,11 @@ def make_quiet(subject: Subject) -> Iterator[str]:
                 yield "it writes a file, or starts a process, when it is made"
     if leaks := canary.find_leaks(f"{made!r} {''.join(watch.lines)}"):
         yield f"the proofer prints or logs {', '.join(leaks)}"
-    try:
-        _ = subject.trial.loaded().proofer
-    except PluginError as error:
-        yield str(error)
+    with subject.trial.watched():
+        try:
+            _ = subject.trial.loaded().proofer
+        except PluginError as error:
+            yield str(error)
 
 
 def deadline_declared(subject: Subject) -> Iterator[str]:
