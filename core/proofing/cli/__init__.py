@@ -16,6 +16,7 @@ from proofing.base.errors import ConfigurationError, ProofingError
 from proofing.base.logs import buffer_early_logs
 from proofing.cli import exits
 from proofing.contracts.records import JobKind, JobState
+from proofing.contracts.results import ProoferKind
 
 Command = Callable[[argparse.Namespace], Awaitable[int]]
 
@@ -215,7 +216,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     smoke = printing("smoke", "smoke:smoke", "Run one complete proofing as a browser would.")
     smoke.add_argument("--url", default=None, help="where the server is (default: http://localhost:PORT)")
-    scaffold = add("new-vendor", "scaffold:new_vendor", "Write the skeleton of a vendor plugin.")
+    mutating = printing(
+        "mutate", "mutation.command:mutate", "Plant mistakes in a vendor plugin; its tests must notice each."
+    )
+    mutating.add_argument("name", metavar="NAME", help="name of an installed plugin, such as acme")
+    mutating.add_argument(
+        "--tests", default=None, help="its tests (default: tests next to its pyproject.toml)"
+    )
+    mutating.add_argument(
+        "--only", action="append", default=[], metavar="MISTAKE", help="only this one; repeatable"
+    )
+    mutating.add_argument(
+        "--jobs", type=_count, default=None, help="runs at a time (default: one for each core)"
+    )
+    mutating.add_argument("--minutes", type=_count, default=10, help="for all of them (default %(default)s)")
+    scaffold = add("new-vendor", "scaffold.command:new_vendor", "Write the skeleton of a vendor plugin.")
     scaffold.add_argument("name", help="name of the vendor, such as acme")
+    for option, default, choices, text in (
+        ("--kind", "resolution", [kind.value for kind in ProoferKind], "the question it answers"),
+        ("--shape", "answer", ["answer", "polling", "hosted", "exchange"], "how it answers"),
+        ("--auth", "key", ["key", "basic", "oauth2", "hmac", "mtls"], "how it knows us"),
+    ):
+        scaffold.add_argument(option, choices=choices, default=default, help=f"{text} (default %(default)s)")
     scaffold.add_argument("--directory", default=".", help="where to write it (default: here)")
     return parser
