@@ -37,6 +37,10 @@ from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import ProoferKind, VendorResult
 
+#: The version of this contract. One that rises brings rules of the kit, which warn for descriptors that name the
+#: version before it, and hold for older ones: an update of Proofing does not break a plugin at once.
+CONTRACT_VERSION = 2
+
 ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
 
 
@@ -274,6 +278,8 @@ class ProoferDescriptor:
             and so the same secrets. `proofing run` starts it alongside when the settings name
             this proofer, and nothing starts it in production. None for a vendor of its own.
         maturity: how far it can be trusted.
+        contract_version: the newest version of this contract whose rules it keeps; `CONTRACT_VERSION` is the
+            newest. The kit (`proofing.testing.vendors`) warns of rules that are one version newer.
     """
 
     name: str
@@ -293,3 +299,4 @@ class ProoferDescriptor:
     idempotent: bool = False
     stand_in: Callable[[Any, ProcessContext, asyncio.Event], Awaitable[None]] | None = None
     maturity: Maturity = Maturity.DOCUMENTED
+    contract_version: int = 2
