@@ -2,7 +2,6 @@
 
 * `sources`: the modules of the adapter, and edits of their text by places of the syntax tree;
 * `mistakes`: the catalog; one function for each mistake finds where it can be planted;
-* `project`: where package and tests of a plugin are;
 * `running`: each mutant in a child process, several at a time;
 * `command`: the subcommand and what it prints.
 """

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from proofing.cli import exits
 from proofing.cli.mutation.catalog import MISTAKES, find_mutants
-from proofing.cli.mutation.project import Project, ProjectNotFoundError, find_project
 from proofing.cli.mutation.running import TestsFailError, Trial, Verdict, try_mutants
 from proofing.cli.mutation.sources import read_package
+from proofing.cli.project import Project, ProjectNotFoundError, find_project
 
 _BAR = 30
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from proofing.cli.mutation.project import Project
 from proofing.cli.mutation.sources import Mutant, Source
+from proofing.cli.project import Project
 
 _PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=short", "--show-capture=no")
 #: How much longer than the unchanged package a mutant may take, and what it has at least.

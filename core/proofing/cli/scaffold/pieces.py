@@ -169,14 +169,16 @@ class Shape:
         continues: of the descriptor.
         has_webhook: whether it posts events.
         asks: whether it is sent the question, images included.
-        steps: what it answers before the answer itself: lines of the tests' function.
+        steps: how it answers: lines of the tests' function.
         example: what an example says of how the question continues.
     """
 
     continues: tuple[str, ...] = ()
     has_webhook: bool = False
     asks: bool = True
-    steps: str = ""
+    steps: str = """\
+        return httpx.Response(status, json=body)
+"""
     example: tuple[str, ...] = ()
 
 
@@ -185,10 +187,11 @@ SHAPES: Mapping[str, Shape] = {
     "polling": Shape(
         continues=("Again",),
         steps="""\
+        if status != SUCCESS:
+            return httpx.Response(status)
         if request.method == "POST":
             return httpx.Response(202, json={"id": body["id"], "status": "pending"})
-        if status == SUCCESS:
-            return httpx.Response(200, json={**body, "status": "ready"})
+        return httpx.Response(200, json={**body, "status": "ready"})
 """,
     ),
     "hosted": Shape(
@@ -196,19 +199,23 @@ SHAPES: Mapping[str, Shape] = {
         has_webhook=True,
         asks=False,
         steps="""\
+        if status != SUCCESS:
+            return httpx.Response(status)
         url = "https://verify.$host.example/s/1"
         if request.method == "POST":
             return httpx.Response(201, json={"id": body["id"], "url": url, "status": "created"})
-        if status == SUCCESS:
-            return httpx.Response(200, json={**body, "url": url, "status": "ready"})
+        return httpx.Response(200, json={**body, "url": url, "status": "ready"})
 """,
     ),
     "exchange": Shape(
         continues=("Exchange",),
         asks=False,
         steps="""\
+        if status != SUCCESS:
+            return httpx.Response(status)
         if request.url.path == "/v1/exchanges":
             return httpx.Response(201, json={"id": body["id"], "request": {"client_id": "verifier"}})
+        return httpx.Response(200, json=body)
 """,
         example=("posted=presented",),
     ),

@@ -254,8 +254,7 @@ class Package:
         kit = {"Example", kind.contract} | ({"Ticket"} if webhook else set())
         standard = {"hashlib", "hmac"} if webhook or auth.has_signature else set()
         standard |= {"json"} if webhook or is_exchange else set()
-        constants = "SUCCESS = 200\n" if "SUCCESS" in shape.steps else ""
-        constants += _PRESENTED if is_exchange else ""
+        constants = "SUCCESS = 200\n" + (_PRESENTED if is_exchange else "")
         comes_to = [f"Outcome.{outcome}" for outcome in ("PASSED", "FAILED", "REVIEW")]
         examples = [
             _example(name, f"says({name.upper()})", outcome, *facts, *shape.example)
@@ -285,7 +284,7 @@ class Package:
             "suite_fields": '    webhook_secrets = ("webhook_secret", "webhook_previous_secret")\n'
             if webhook
             else "",
-            "request_name": "request" if auth.steps or shape.steps else "_request",
+            "request_name": "request" if "request" in auth.steps + shape.steps else "_request",
             "steps": (auth.steps + shape.steps).rstrip("\n"),
             "examples": _lines(*examples),
             "suite_methods": (

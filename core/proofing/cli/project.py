@@ -36,7 +36,8 @@ def find_project(name: str, tests: str | None = None) -> Project:
 
     Args:
         name: as in settings.yaml.
-        tests: folder or file of its tests; None for ``tests`` next to its pyproject.toml.
+        tests: folder or file of its tests; None for ``tests`` next to its pyproject.toml, or what in there
+            mirrors the package.
 
     Raises:
         ProjectNotFoundError: see there.
@@ -58,7 +59,13 @@ def find_project(name: str, tests: str | None = None) -> Project:
         raise ProjectNotFoundError(
             f"no folder above {package} has a pyproject.toml; install it with `pip install -e .`"
         )
-    where = root / "tests" if tests is None else Path(tests).resolve()
+    where = _tests_of(package, root, name) if tests is None else Path(tests).resolve()
     if not where.exists():
         raise ProjectNotFoundError(f"{where} does not exist; --tests says where the tests are")
     return Project(name, module, package, root, where)
+
+
+def _tests_of(package: Path, root: Path, name: str) -> Path:
+    """Return the folder of tests that mirrors *package*, if there is one, or else that of all tests."""
+    mirrored = root / "tests" / package.parent.relative_to(root) / name
+    return mirrored if mirrored.is_dir() else root / "tests"
