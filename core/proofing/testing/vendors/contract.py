@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import httpx
@@ -20,7 +21,7 @@ from proofing.testing.images import make_jpeg
 from proofing.testing.vendor_fakes import Answer, FakeVendor
 from proofing.testing.vendors.contract_times import SIGNED_AT
 from proofing.testing.vendors.examples import Example, Exemption, Ticket
-from proofing.testing.vendors.loading import load
+from proofing.testing.vendors.loading import LoadedPlugin, load
 from proofing.testing.vendors.report import require_rule
 from proofing.testing.vendors.rules import RULES
 from proofing.testing.vendors.trial import Run, Trial, conversation
@@ -90,16 +91,20 @@ class ProoferContract:
     # What authors' own tests may use
 
     def trial(self) -> Trial:
-        """Load the plugin, ready to be asked. Raises `LoadError`."""
-        return Trial(self.plugin, load(self.plugin, self.section, self.kind, self.proofer_name))
+        """Return the plugin, loaded once for this suite and ready to be asked. Raises `LoadError`."""
+        return Trial(self.plugin, self._found)
+
+    @cached_property
+    def _found(self) -> LoadedPlugin:
+        return load(self.plugin, self.section, self.kind, self.proofer_name)
 
     def descriptor(self) -> ProoferDescriptor:
         """Return the descriptor under test."""
-        return self.trial().descriptor
+        return self._found.descriptor
 
     def settings(self) -> Any:
         """Return the section as the plugin's schema reads it."""
-        return self.trial().found.settings
+        return self._found.settings
 
     async def ask(
         self,
@@ -137,7 +142,7 @@ class ProoferContract:
 
     def event_of(self, run: Run) -> Because | None:
         """Return what the webhook makes of the vendor's event about the question of *run*."""
-        found = self.trial().found
+        found = self._found
         name = found.descriptor.webhook
         if name is None or not self.webhook_secrets:
             return None

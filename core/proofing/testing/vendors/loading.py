@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -13,7 +14,7 @@ from proofing.contracts.hooks import GROUP
 from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import Webhook
-from proofing.registry.plugins import InstalledPlugin, PluginManager, find_installed
+from proofing.registry.plugins import InstalledPlugin, InstalledPlugins, PluginManager, find_installed
 from proofing.settings import Layers
 from proofing.testing.vendor_fakes import make_process
 
@@ -44,7 +45,7 @@ def load(plugin: str, section: Mapping[str, Any], kind: ProoferKind, proofer: st
         LoadError: says what is wrong, and what to do.
     """
     installed = {
-        name: found for name, found in find_installed().items() if any(one.entry.value == plugin for one in found)
+        name: found for name, found in _all_installed().items() if any(one.entry.value == plugin for one in found)
     }
     if not installed:
         name = plugin.removeprefix("proofing_")
@@ -77,6 +78,12 @@ def load(plugin: str, section: Mapping[str, Any], kind: ProoferKind, proofer: st
     except ConfigurationError as error:
         raise LoadError(str(error)) from None
     return LoadedPlugin(name, matching[0].descriptor, matching[0].settings, webhooks)
+
+
+@cache
+def _all_installed() -> InstalledPlugins:
+    """Return what is installed; reading that takes as long as many questions."""
+    return find_installed()
 
 
 def _origin(plugin: str) -> list[str]:

@@ -111,6 +111,17 @@ class Subject:
         return {name: self.put(example) for name, example in self.examples.items()}
 
     @cached_property
+    def stale(self) -> frozenset[str]:
+        """The examples that come to something else about a person who was asked about before."""
+        found = set()
+        for number, (name, example) in enumerate(self.examples.items()):
+            if not _is_as_said(self.runs[name], example):
+                fresh = self.put(example, person=Canary(seed=1000 + number))
+                if _is_as_said(fresh, example):
+                    found.add(name)
+        return frozenset(found)
+
+    @cached_property
     def steps(self) -> Mapping[str, Sequence[Step]]:
         """The answers of each example, as far as they are tried."""
         found: dict[str, list[Step]] = {}
@@ -166,6 +177,11 @@ class Subject:
         return not isinstance(result, DeviceResult) or result.review_status is ReviewStatus.PASS
 
 
+def is_other_host(run: Run) -> bool:
+    """Return whether a call was refused because the descriptor does not name its host."""
+    return run.error is not None and "is not in the vendor's allow-list" in str(run.error)
+
+
 def bend_to(step: Step, content: bytes) -> Bend:
     """Return what replaces the body of *step*'s answer, also where the same address is asked again."""
 
@@ -179,6 +195,11 @@ def bend_to(step: Step, content: bytes) -> Bend:
 def respond_with(step: Step, make: Callable[[httpx.Request], httpx.Response]) -> Bend:
     """Return what replaces the answers to *step* and to all later requests by those of *make*."""
     return lambda number, request, response: make(request) if number >= step.number else response
+
+
+def _is_as_said(run: Run, example: Example) -> bool:
+    found = run.error.cause if run.error is not None else _outcome(run)
+    return found is example.comes_to
 
 
 def _outcome(run: Run) -> Outcome | None:

@@ -39,7 +39,7 @@ from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionKey, QuestionLog
 from proofing.jobs.run import JobPendingError, JobRun
 from proofing.jobs.way_back import WayBack
-from proofing.outbound.transport import OutboundTransport
+from proofing.outbound.transport import OutboundTransport, timed_out
 from proofing.registry.proofers import LoadedProofer
 from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.vendor_fakes import Answer, FakeVendor, make_process
@@ -285,12 +285,14 @@ class Trial:
             for number in range(1 + RESUMPTIONS):
                 job = JobRun(MemoryJob(message, attempt=1, age_seconds=0.0), pool, self._way_back)
                 job.questions, job.resumption = log, Resumption(log, news)
+                pool.raised = None
                 try:
                     check = await job.ask(loaded or self.loaded(), question, step=_KEY.step)
                 except JobPendingError:
                     (waiting,) = (one.waiting for one in job.questions.waiting)
                     if waiting is None or waiting.failures:
-                        run.error = pool.raised
+                        # The worker would ask again, later.
+                        run.error = pool.raised or timed_out(self.descriptor.name)
                         return
                     run.pendings.append(waiting.pending)
                     log = QuestionLog.from_json(json.loads(json.dumps(job.questions.to_json())))

@@ -11,6 +11,8 @@ from proofing.testing.vendors.bending import JSONBody, unheard_words
 from proofing.testing.vendors.subject import CheckRule, Subject
 from proofing.testing.vendors.trial import Run
 
+#: Of another job than that of the examples.
+_OTHER_RESULT_ID = "0d5b6a2c-93a4-4c7d-8f0e-5b1d2c3e4f50"
 _GARBAGE = (b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 20_000, b'{"vp_token":"x"}', b"vp_token=x", b"7", b"<a/>")
 
 
@@ -27,7 +29,7 @@ def return_url(subject: Subject) -> Iterator[str]:
         if not _holds(sent, run.return_url):
             yield f"example {name!r}: context.return_url is sent nowhere"
         if subject.descriptor.webhook is not None and run.pendings[0].reference is None and not _holds(
-            sent, run.question_id
+            sent.replace(run.return_url, "").replace(quote(run.return_url, safe=""), ""), run.question_id
         ):
             yield f"example {name!r}: neither is context.question_id sent, nor does Pending have a reference"
 
@@ -77,7 +79,11 @@ def exchange_replay(subject: Subject) -> Iterator[str]:
         if example.posted is None or isinstance(example.posted, bytes):
             continue
         stolen = example.posted(run.pendings[0])
-        found = subject.put(replace(example, posted=stolen, because=()), person=Canary(seed=2))
+        other = replace(example, posted=stolen, because=())
+        question = subject.question(other, Canary(seed=2))
+        found = subject.trial.do(
+            lambda one=other, asked=question: subject.trial.put(one, asked, result_id=_OTHER_RESULT_ID)
+        )
         mine, theirs = run.pendings[0], found.pendings[0] if found.pendings else run.pendings[0]
         if found.has_verdict:
             yield f"example {name!r}: the answer to another question is {found.came_to}"

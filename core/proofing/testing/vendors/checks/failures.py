@@ -54,11 +54,18 @@ def _try_all(subject: Subject) -> Iterator[Tried]:
     for name, step in _steps(subject):
         cases = [
             *(("status", f"status {status}", whole(status, *_of_status(step))) for status in STATUSES),
+            *(
+                ("status", f"what a yes holds, with status {status}", whole(status, *_cut(step, 1)))
+                for status in (400, 404, 422, 500, 503)
+            ),
             *(("body", f"200 with {label}", whole(200, *body)) for label, body in BODIES.items()),
             *(("failure", label, answer) for label, answer in FAILURES.items()),
             *(("error", f"200 with {body}", whole(200, *_as_json(body))) for body in _ERRORS),
             *(("error", "200 with a SOAP fault", whole(200, body, _XML)) for body in _faults(step)),
-            *(("cut", f"cut off after {part:.0%}", whole(200, *_cut(step, part))) for part in _CUTS),
+            *(
+                ("cut", f"cut off after {part:.0%}", whole(200, *_cut(step, part)))
+                for part in (_CUTS if step.body is not None else ())
+            ),
         ]
         example = subject.examples[name]
         bends = [respond_with(step, answer) for _group, _case, answer in cases]
@@ -109,14 +116,24 @@ def _faults(step: Step) -> Iterator[bytes]:
 
 
 def _read(subject: Subject, group: str) -> Iterator[tuple[str, Run]]:
+    """Yield what was read as a result; of a body that came with 200, what was not read as `UNKNOWN`."""
+    is_answered = group in {"body", "error", "cut"}
     for found, case, run in tried(subject):
         if found == group and run.result is not None:
+            if is_answered and run.result.outcome is Outcome.UNKNOWN:
+                continue
             yield case, run
 
 
 def status_as_answer(subject: Subject) -> Iterator[str]:
     """A status other than success is an error."""
-    allowed = {str(status) for status in subject.suite.statuses_that_say_no}
+    said = {
+        str(step.response.status_code)
+        for name in subject.refused
+        for step in subject.steps[name][-1:]
+        if not step.response.is_success
+    }
+    allowed = said | {str(status) for status in subject.suite.statuses_that_say_no}
     for case, run in _read(subject, "status"):
         is_allowed = case.rpartition(" ")[2] in allowed
         if not (is_allowed and run.result is not None and run.result.outcome is Outcome.FAILED):

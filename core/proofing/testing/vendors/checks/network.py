@@ -8,22 +8,22 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from proofing.base.errors import Cause
+from proofing.outbound.billing import is_unbilled
 from proofing.testing.vendor_fakes import Answer, FakeVendor
 from proofing.testing.vendor_hostility import SLOW
-from proofing.testing.vendors.subject import CheckRule, Step, Subject, respond_with
-from proofing.testing.vendors.trial import SETTLE_SECONDS, Bend, Run, conversation
+from proofing.testing.vendors.subject import CheckRule, Step, Subject, is_other_host, respond_with
+from proofing.testing.vendors.trial import SETTLE_SECONDS, conversation
 from proofing.testing.vendors.watch import Watch
 
 #: The time limit in cases that only a deadline ends, and when it is clear that it does not hold.
 _SLOW_SECONDS = 0.05
 _GIVE_UP_SECONDS = 3.0
-_OTHER_HOST = "is not in the vendor's allow-list"
 
 _watched: "WeakKeyDictionary[Subject, tuple[Watch, dict[str, int]]]" = WeakKeyDictionary()
 
 
 def watched(subject: Subject) -> tuple[Watch, dict[str, int]]:
-    """Return what was seen while the examples were put, and how often each slept before its first request."""
+    """Return what was seen while the examples were put, and how often each slept before its first paid request."""
     if subject not in _watched:
         early: dict[str, int] = {}
         with subject.trial.watched() as watch:
@@ -31,14 +31,14 @@ def watched(subject: Subject) -> tuple[Watch, dict[str, int]]:
                 before = len(watch.slept)
 
                 def note(
-                    number: int,
+                    _number: int,
                     _request: httpx.Request,
                     response: httpx.Response,
                     name: str = name,
                     before: int = before,
                 ) -> httpx.Response:
-                    if not number:
-                        early[name] = len(watch.slept) - before
+                    if not is_unbilled():
+                        early.setdefault(name, len(watch.slept) - before)
                     return response
 
                 subject.put(example, bend=note)
@@ -80,11 +80,6 @@ def hosts_declared(subject: Subject) -> Iterator[str]:
             yield f"example {name!r}: it calls a host that `hosts` does not name"
         elif subject.examples[name].responses is not None and not run.requests and not run.broken:
             yield f"example {name!r}: nobody is called"
-
-
-def is_other_host(run: Run) -> bool:
-    """Return whether a call was refused because of its host."""
-    return run.error is not None and _OTHER_HOST in str(run.error)
 
 
 def _steps(subject: Subject) -> list[Step]:
@@ -166,7 +161,7 @@ def deadline_kept(subject: Subject) -> Iterator[str]:
             )
             if run.result is not None or run.broken:
                 continue
-            if run.error is None or run.error.cause is not Cause.TIMEOUT:
+            if run.error is None or run.error.cause not in {Cause.TIMEOUT, Cause.SOURCE_TIMEOUT}:
                 yield f"{case} to request {step.number + 1}: {run.came_to}"
                 break
 
@@ -245,5 +240,3 @@ CHECKS: Mapping[str, CheckRule] = {
     "sleeps": sleeps,
     "idempotency-key": idempotency_key,
 }
-
-__all__ = ["CHECKS", "Bend", "is_other_host", "watched"]

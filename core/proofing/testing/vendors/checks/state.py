@@ -48,8 +48,10 @@ async def _one_by_one(subject: Subject, loaded: LoadedProofer, names: list[str])
 
 def cached(subject: Subject) -> Iterator[str]:
     """A second question gets its own answer."""
+    for name in sorted(subject.stale):
+        yield f"example {name!r}: a person who was asked about before gets the answer of before"
     names = _names(subject)
-    if len(names) < 2 or any(ticket_shared(subject)):  # noqa: PLR2004 - yes and no
+    if subject.stale or len(names) < 2 or any(ticket_shared(subject)):  # noqa: PLR2004 - yes and no
         return
     for order in (names, names[::-1]):
         runs = subject.trial.do(lambda asked=order: _one_by_one(subject, subject.trial.loaded(), asked))
@@ -122,7 +124,8 @@ def mixed(subject: Subject) -> Iterator[str]:
             yield f"of ten people at once, one whose answer is example {asked.name!r} is {run.came_to}"
         elif run.result is not None and base.result is not None:
             own = asked.renamed.rename(base.result.transaction_id or "")
-            if run.result.transaction_id != own and (base.result.transaction_id or "") in asked.renamed.tokens:
+            echoes = subject.examples[asked.name].responses is not None
+            if echoes and run.result.transaction_id != own and (base.result.transaction_id or "") in asked.renamed.tokens:
                 yield "of ten people at once, one has the transaction_id of another"
         sent = b"".join(request.content + str(request.url).encode() for request in run.requests)
         for other in everybody:

@@ -8,7 +8,7 @@ from proofing.base.errors import Cause, VendorError
 from proofing.contracts.results import DeviceResult, DocumentResult, Match, Outcome, ReviewStatus
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.probing import Probe, Probes, is_no, kept_attributes
-from proofing.testing.vendors.subject import CheckRule, Subject
+from proofing.testing.vendors.subject import CheckRule, Subject, is_other_host
 from proofing.testing.vendors.trial import Run
 
 _probes: "WeakKeyDictionary[Subject, Probes]" = WeakKeyDictionary()
@@ -23,8 +23,8 @@ def example_outcome(subject: Subject) -> Iterator[str]:
     """Each example comes to its outcome, or to an error of its cause."""
     for name, example in subject.examples.items():
         run = subject.runs[name]
-        if run.broken or run.has_outlived:
-            # Other rules say so, of examples as of anything else.
+        if run.broken or run.has_outlived or is_other_host(run) or name in subject.stale:
+            # Other rules say so.
             continue
         wanted: Outcome | Cause = example.comes_to
         found = run.error.cause if run.error is not None else run.result.outcome if run.result else None
