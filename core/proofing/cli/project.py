@@ -30,6 +30,12 @@ class Project:
     root: Path
     tests: Path
 
+    @classmethod
+    def new(cls, name: str, root: Path) -> "Project":
+        """Return the project that `proofing new-vendor` wrote into *root*, which is not installed yet."""
+        module = f"proofing_{name}"
+        return cls(name, module, root / module, root, root / "tests")
+
 
 def find_project(name: str, tests: str | None = None) -> Project:
     """Return the project of the installed plugin *name*.

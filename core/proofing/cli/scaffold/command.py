@@ -3,11 +3,15 @@
 import argparse
 import re
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
 from proofing.cli import exits
+from proofing.cli.project import Project
+from proofing.cli.quality.command import TableError, make_tables
+from proofing.cli.quality.table import FILE, State, write_text
 from proofing.cli.scaffold.writing import Package, write_package
 from proofing.contracts.hooks import GROUP
 from proofing.settings import Settings
@@ -29,7 +33,21 @@ async def new_vendor(options: argparse.Namespace) -> int:
         return _refuse(f"{folder} exists already")
     write_package(Package(name, options.kind, options.shape, options.auth), folder)
     print(f"Wrote {folder}. Its README.md says how to test it and how to switch it on.")
-    return 0
+    return await _write_table(Project.new(name, folder.resolve()))
+
+
+async def _write_table(project: Project) -> int:
+    """Have the rules tried, as CI of the new package will, and write what comes of it."""
+    try:
+        tables = await make_tables(project)
+    except TableError:
+        # No pytest, most likely, which an installation for production does not have.
+        command = f"proofing quality {project.name} --write"
+        print(f"The rules were not tried. After `pip install -e '.[test]'`: {command}")
+        return 0
+    today = datetime.now(UTC).date()
+    (project.package / FILE).write_text(write_text(project.name, tables, today))
+    return 1 if any(table.count(State.TO_DO) for table in tables) else 0
 
 
 def _refuse(rule: str) -> int:
