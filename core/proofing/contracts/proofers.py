@@ -259,7 +259,7 @@ class ProoferDescriptor:
         needs: the names of the `Circumstances` it gets.
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads from the plugin's settings how long one question may take, all its calls
-            together.
+            together; by default as long as a job.
         max_response_bytes: an answer is cut off beyond, with `Cause.NONSENSE`.
         tls: reads client certificate and authorities from the plugin's settings; None for public authorities
             and no certificate.
@@ -288,7 +288,7 @@ class ProoferDescriptor:
     attributes: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
-    timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
+    timeout_seconds: Callable[[Any], float] = lambda _settings: 55.0
     max_response_bytes: int = MAX_RESPONSE_BYTES
     tls: Callable[[Any], TLSSettings | None] = lambda _settings: None
     jurisdictions: frozenset[str] | None = None

@@ -41,7 +41,7 @@ class Status(StrEnum):
     EXEMPT = "exempt"
     #: Broken, and newer than the descriptor's contract version.
     WARNING = "warning"
-    #: The plugin does not load, or has no yes: there was nothing to try it with.
+    #: The plugin does not load, or its descriptor is of the wrong form.
     NOT_TRIED = "not tried"
 
 
@@ -97,9 +97,11 @@ _subjects: "WeakKeyDictionary[type[ProoferContract], Subject | LoadError]" = Wea
 
 def _load(suite: "ProoferContract") -> Subject | LoadError:
     try:
-        return Subject(suite, suite.trial())
+        subject = Subject(suite, suite.trial())
     except LoadError as error:
         return error
+    subject.is_unusable = any(CHECKS["descriptor-form"](subject))
+    return subject
 
 
 def _judge(suite: "ProoferContract", subject: Subject | LoadError, rule: Rule) -> Verdict:
@@ -108,6 +110,8 @@ def _judge(suite: "ProoferContract", subject: Subject | LoadError, rule: Rule) -
         if rule.id == "plugin-loads":
             return Verdict(rule, Status.BROKEN, (str(subject),))
         return Verdict(rule, Status.NOT_TRIED, ("the plugin does not load",))
+    if rule.id != "descriptor-form" and subject.is_unusable:
+        return Verdict(rule, Status.NOT_TRIED, ("the descriptor is not usable",))
     found = tuple(dict.fromkeys(CHECKS[rule.id](subject)))
     exemption = suite.exemptions.get(rule.id)
     if exemption is not None:

@@ -53,6 +53,8 @@ class Subject:
 
     def __init__(self, suite: "ProoferContract", trial: Trial) -> None:
         """Judge the proofer of *suite*."""
+        #: Whether its descriptor is of the wrong form, so that it cannot be asked.
+        self.is_unusable = False
         self.suite = suite
         self.trial = trial
         self.descriptor = trial.descriptor

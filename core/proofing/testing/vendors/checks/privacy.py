@@ -6,7 +6,7 @@ from dataclasses import replace
 from proofing.base.errors import ProofingError
 from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.circumstances import CIRCUMSTANCES
-from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.proofers import Maturity, ProofingRequest
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.checks.loading import MIN_SECRET, secrets_of
 from proofing.testing.vendors.checks.speech import SENTENCE, Speech, normalized, said, say, vendor_speeches
@@ -111,7 +111,8 @@ def exception_chain(subject: Subject) -> Iterator[str]:
 def attribute_unused(subject: Subject) -> Iterator[str]:
     """Every declared attribute and circumstance makes a difference."""
     example = subject.yes
-    if example is None or not subject.suite.calls_out:
+    if example is None or not subject.suite.calls_out or subject.descriptor.maturity is Maturity.MOCK:
+        # A mock takes what vendors of its kind take.
         return
     question = subject.question(example)
     before, again = (_asked(subject, question) for _ in range(2))
@@ -123,7 +124,10 @@ def attribute_unused(subject: Subject) -> Iterator[str]:
             replace(question, applicant=replace(question.applicant, **{name: value}))
             for value in (None, getattr(other.applicant, name))
         ]
-        is_used = any(_asked(subject, one) != before for one in tried) if is_stable else name in read
+        if is_stable:
+            is_used = any(_asked(subject, one) != before for one in tried)
+        else:
+            is_used = bool({name, "*"} & read)
         if getattr(question.applicant, name) is not None and not is_used:
             yield f"{name} is declared, and makes no difference"
     for name in sorted(subject.descriptor.needs):
