@@ -22,9 +22,8 @@ PAGES = {
     "harbor": "docs/howto/connect-a-hosted-vendor.md",
 }
 SECRETS = {
-    "PROOFING_ACME__API_KEY": "a-key",
-    "PROOFING_HARBOR__API_KEY": "a-key",
-    "PROOFING_HARBOR__WEBHOOK_SECRET": "s" * 32,
+    "acme": {"PROOFING_ACME__API_KEY": "a-key"},
+    "harbor": {"PROOFING_HARBOR__API_KEY": "a-key", "PROOFING_HARBOR__WEBHOOK_SECRET": "s" * 32},
 }
 
 #: Loads Acme as every process does, and puts one question to it.
@@ -68,12 +67,13 @@ class Page:
     source: Path
     target: Path
 
-    def run(self, *arguments, **more):
+    def run(self, *arguments):
         """Run Python with the installed package on its path and return what it printed."""
         environment = {name: text for name, text in os.environ.items() if not name.startswith("PROOFING_")}
-        environment |= {"PYTHONPATH": str(self.target), "PROOFING_ENV": "test", **SECRETS, **more}
+        environment |= {"PYTHONPATH": str(self.target), "PROOFING_ENV": "test", **SECRETS[self.name]}
         done = subprocess.run(
-            [sys.executable, *arguments],
+            # The folder of the sources is not on the path.
+            [sys.executable, "-P", *arguments],
             check=False,
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""`proofing mutate`: mistakes are planted where they belong, each run sees one, and what survives is named."""
+"""`proofing mutate`: mistakes are planted where they belong, and those that survive are named."""
 
 import ast
 import json
@@ -20,7 +20,7 @@ import hmac
 from xml.sax.saxutils import escape
 
 from pydantic import BaseModel, Field, ValidationError
-from proofing.plugin import Applicant, Cause, Match, NotAuthenticError, Outcome, PhoneResult, Side, VendorError
+from proofing.plugin import Cause, Match, NotAuthenticError, Outcome, PhoneResult, Side, VendorError
 from proofing.plugin.support import MACKeys
 
 _OUTCOMES = {"yes": Outcome.PASSED, "no": Outcome.FAILED}

@@ -143,7 +143,7 @@ def _checks(source: Source) -> Iterator[Place]:
 @CATALOG.add(
     "type-unchecked",
     "a value of another type is read",
-    "an example answer in which this value is of another type",
+    "an example answer in which this value is of another type or form",
 )
 def _types(source: Source) -> Iterator[Place]:
     for node in ast.walk(source.tree):
