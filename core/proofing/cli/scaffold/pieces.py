@@ -169,6 +169,7 @@ class Shape:
         continues: of the descriptor.
         has_webhook: whether it posts events.
         asks: whether it is sent the question, images included.
+        fetches: whether something is fetched from it.
         steps: how it answers: lines of the tests' function.
         example: what an example says of how the question continues.
     """
@@ -176,6 +177,7 @@ class Shape:
     continues: tuple[str, ...] = ()
     has_webhook: bool = False
     asks: bool = True
+    fetches: bool = False
     steps: str = """\
         return httpx.Response(status, json=body)
 """
@@ -186,6 +188,7 @@ SHAPES: Mapping[str, Shape] = {
     "answer": Shape(),
     "polling": Shape(
         continues=("Again",),
+        fetches=True,
         steps="""\
         if status != SUCCESS:
             return httpx.Response(status)
@@ -198,6 +201,7 @@ SHAPES: Mapping[str, Shape] = {
         continues=("Again", "Leave"),
         has_webhook=True,
         asks=False,
+        fetches=True,
         steps="""\
         if status != SUCCESS:
             return httpx.Response(status)
@@ -222,6 +226,35 @@ SHAPES: Mapping[str, Shape] = {
 }
 
 
+_GET = '''
+
+    async def get(self, context: "ProofingContext", path: str) -> "VendorResponse":
+        """Fetch something. Raises `VendorError` for anything but a success."""
+        response = await context.http.get(f"{self._base_url}{path}", headers=self._headers())
+        return response.require_success()'''
+_GET_PLAINLY = '''
+
+    async def get(self, context: "ProofingContext", path: str) -> "VendorResponse":
+        """Fetch something. Raises `VendorError` for anything but a success."""
+        response = await context.http.get(f"{self._base_url}{path}")
+        return response.require_success()'''
+_GET_AUTHORIZED = '''
+
+    async def get(self, context: "ProofingContext", path: str) -> VendorResponse:
+        """Fetch something. Raises `VendorError` for anything but a success."""
+        token = await self._token(context)
+        headers = {"authorization": f"Bearer {token}"}
+        response = await context.http.get(f"{self._base_url}{path}", headers=headers)
+        return await _checked(context, response, token)'''
+_GET_SIGNED = '''
+
+    async def get(self, context: "ProofingContext", path: str) -> "VendorResponse":
+        """Fetch something. Raises `VendorError` for anything but a success."""
+        headers = await self._signed(context, "GET", path, StreamedBody())
+        response = await context.http.get(f"{self._base_url}{path}", headers=headers)
+        return response.require_success()'''
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
     """How the vendor knows us.
@@ -231,12 +264,14 @@ class Auth:
         credentials: the secret ones among them, to what is said of each.
         section: their values in tests.
         in_yaml: those that are not secret, for settings.yaml.
+        get: the method that fetches something, for shapes that do.
     """
 
     settings: Mapping[str, str]
     credentials: Mapping[str, str]
     section: Mapping[str, str]
     in_yaml: Mapping[str, str] = field(default_factory=dict)
+    get: str = _GET
     steps: str = ""
     has_signature: bool = False
 
@@ -264,6 +299,7 @@ AUTHS: Mapping[str, Auth] = {
         credentials={"client_secret": "secret of the OAuth client"},
         section={"client_id": '"proofing"', "client_secret": '"secret-for-tests-7d1f"'},
         in_yaml={"client_id": "proofing"},
+        get=_GET_AUTHORIZED,
         steps="""\
         if request.url.path == "/oauth/token":
             token = {"access_token": "token-7d1f", "token_type": "Bearer", "expires_in": 600}
@@ -278,6 +314,7 @@ AUTHS: Mapping[str, Auth] = {
         credentials={"signing_key": "key by which calls are signed"},
         section={"key_id": '"k1"', "signing_key": '"signing-key-for-tests-7d1f"'},
         in_yaml={"key_id": "k1"},
+        get=_GET_SIGNED,
         has_signature=True,
     ),
     "mtls": Auth(
@@ -285,5 +322,6 @@ AUTHS: Mapping[str, Auth] = {
         credentials={"tls.key": "private key of the client certificate"},
         section={"tls": '{"certificate": "/etc/proofing/client.pem", "key": "/etc/proofing/client.key"}'},
         in_yaml={"tls": "{certificate: /etc/proofing/client.pem}"},
+        get=_GET_PLAINLY,
     ),
 }

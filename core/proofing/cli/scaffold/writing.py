@@ -197,6 +197,7 @@ class Package:
             "make_webhook": _MAKE_WEBHOOK if webhook else "\n",
             "webhook_hook": _WEBHOOK_HOOK.rstrip() if webhook else "",
             "descriptor": self._descriptor(),
+            "get": auth.get if shape.fetches else "",
             "import_question": (
                 f"from proofing_{self.name}.question import question_of\n" if self._has_question else ""
             ),
