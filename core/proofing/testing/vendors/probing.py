@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from proofing.contracts.results import Match, Outcome
+from proofing.contracts.results import DocumentResult, FindingCode, Match, Outcome
 from proofing.testing.vendors.bending import (
     MAX_WORD,
     NO,
@@ -26,6 +26,8 @@ from proofing.testing.vendors.trial import Run
 #: With more places than that only the most usual words of a no are tried.
 _MANY = 80
 _FEW_WORDS = 5
+#: Of the words that examples have in a place, how many are tried.
+_KNOWN_WORDS = 6
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,37 +82,48 @@ class Probes:
                 if step.body is None:
                     continue
                 is_many = len(step.body.leaves) > _MANY
+                is_common = self._is_common(name, step)
                 for place in step.body.places():
-                    probes.append(self._probe(name, step, place, is_many=is_many))
+                    probes.append(self._probe(name, step, place, is_many=is_many, is_common=is_common))
         return probes
 
-    def _probe(self, name: str, step: Step, place: Place, *, is_many: bool) -> Probe:
+    def _is_common(self, name: str, step: Step) -> bool:
+        """Return whether the answer is the same in a no, such as that to a login, so that it decides nothing."""
+        return any(
+            other.number == step.number and other.response.content == step.response.content
+            for refused in self._subject.refused
+            for other in self._subject.steps[refused]
+        )
+
+    def _probe(self, name: str, step: Step, place: Place, *, is_many: bool, is_common: bool) -> Probe:
         probe = Probe(example=name, step=step, place=place)
         if place.is_leaf and place.value is not None:
             if not self._is_open(place):
                 probe.unheard = self._try(probe, unheard_words(place.value) if _is_word(place.value) else [])
-            self._classify(probe, is_many=is_many)
+            self._classify(probe, is_many=is_many, is_common=is_common)
         if place.path and not self._may_be_missing(step, place):
             probe.missing = self._try_missing(probe)
         if place.is_leaf and step.body is not None and step.body.kind == "json" and place.value is not None:
             probe.types = self._try(probe, _wrong_types(place.value))
         return probe
 
-    def _classify(self, probe: Probe, *, is_many: bool) -> None:
+    def _classify(self, probe: Probe, *, is_many: bool, is_common: bool) -> None:
         """Find out whether the place decides something, and try the words that matter where it does."""
         value, before = probe.place.value, self._subject.runs[probe.example].result
-        known = self._known(probe)
+        same, alike = self._known(probe)
+        known = [*same, *alike]
         for word in known:
             run = self._one(probe, word)
-            if run.result is None:
+            if run.result is None and word in same:
+                # Of a word from elsewhere nobody knows whether the vendor says it here.
                 probe.decides = probe.decides or (run.error is not None and not run.pendings)
             self._compare(probe, run, before)
             if isinstance(value, int) and not isinstance(value, bool) and isinstance(word, int):
                 self._try_numbers(probe, word, run)
-        if isinstance(value, str) and _is_word(value):
+        if isinstance(value, str) and _is_word(value) and not is_common:
             words = [form for word in NO[: _FEW_WORDS if is_many else None] for form in styled(word, value)[:1]]
             for word in words:
-                if word != value and word not in known and not (probe.attributes or self._has_no(probe)):
+                if word != value and word not in known and not (probe.attributes or probe.decides):
                     self._compare(probe, self._one(probe, word), before)
         elif isinstance(value, bool):
             self._compare(probe, self._one(probe, not value), before)
@@ -130,9 +143,6 @@ class Probes:
         if not self._subject.reads_yes(run) or facts_of(run.result)[2:] != facts_of(before)[2:]:
             probe.decides = True
 
-    def _has_no(self, probe: Probe) -> bool:
-        return probe.decides
-
     def _try_numbers(self, probe: Probe, other: int, run: Run) -> None:
         """Try the numbers around one that changes the outcome: a code is read by itself, a score is not."""
         if self._subject.reads_yes(run):
@@ -142,21 +152,36 @@ class Probes:
         if len(runs) > 1 and all(self._subject.reads_yes(found) for _number, found in runs):
             probe.numbers += runs
 
-    def _known(self, probe: Probe) -> list[Any]:
-        """Return what other examples have in this place, or under this name."""
+    def _known(self, probe: Probe) -> tuple[list[Any], list[Any]]:
+        """Return what other examples have in this place, and what they have in its like.
+
+        Alike are places of the same name that hold the same in the yes, such as the results of other fields.
+        """
+        value, body = probe.place.value, probe.step.body
+        assert body is not None
+        mine = {place.path: place for place in body.places()}
         same: list[Any] = []
         alike: list[Any] = []
-        for steps in self._subject.steps.values():
+        for name, steps in self._subject.steps.items():
             for step in steps:
-                for place in step.body.leaves if step.body is not None else ():
-                    if type(place.value) is not type(probe.place.value) or place.value == probe.place.value:
+                if name == probe.example or step.body is None:
+                    continue
+                theirs = {place.path: place for place in step.body.places()}
+                for path, place in theirs.items():
+                    if not place.is_leaf or type(place.value) is not type(value) or place.value == value:
                         continue
-                    if place.path == probe.place.path:
+                    if path == probe.place.path:
                         same.append(place.value)
-                    elif place.key == probe.place.key:
+                    elif (
+                        place.key == probe.place.key
+                        and path in mine
+                        and mine[path].value == value
+                        # Where items were added or left out, others have moved.
+                        and len(mine) == len(theirs)
+                    ):
                         alike.append(place.value)
-        words = [value for value in dict.fromkeys([*same, *alike]) if _is_word(value)]
-        return words[:8]
+        words = [[one for one in dict.fromkeys(found) if _is_word(one)][:_KNOWN_WORDS] for found in (same, alike)]
+        return words[0], [word for word in words[1] if word not in words[0]]
 
     def _is_open(self, place: Place) -> bool:
         return place.pattern in self._subject.suite.open_places
@@ -223,5 +248,13 @@ def kept_attributes(run: Run, names: frozenset[str]) -> Mapping[str, Match]:
 
 
 def is_no(run: Run) -> bool:
-    """Return whether a question came to a no."""
-    return run.result is not None and run.result.outcome is Outcome.FAILED
+    """Return whether a question came to a no.
+
+    A document of a type that nobody has heard of is none that is accepted, which an adapter may say.
+    """
+    result = run.result
+    if isinstance(result, DocumentResult) and result.findings:
+        return result.outcome is Outcome.FAILED and any(
+            finding.code is not FindingCode.UNSUPPORTED_DOCUMENT for finding in result.findings
+        )
+    return result is not None and result.outcome is Outcome.FAILED

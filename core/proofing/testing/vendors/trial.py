@@ -78,6 +78,7 @@ class Run:
         has_outlived: whether it did not end by itself.
         request_changed: whether a method changed its request.
         keys: the idempotency keys that it had.
+        refusals: what the example's function raised for a request that it does not take.
         question_id: and *return_url*: of its context.
     """
 
@@ -92,6 +93,7 @@ class Run:
     has_outlived: bool = False
     request_changed: bool = False
     keys: set[str] = field(default_factory=set)
+    refusals: list[str] = field(default_factory=list)
     question_id: str = ""
     return_url: str = ""
 
@@ -234,8 +236,10 @@ class Trial:
                 of their own.
             result_id: of the job.
         """
-        vendor = vendor or FakeVendor(conversation(example, bend))
+        refusals: list[str] = []
+        vendor = vendor or FakeVendor(conversation(example, bend, refusals))
         run, asking = self.begin(example, question, vendor, seconds=seconds, loaded=loaded, result_id=result_id)
+        run.refusals = refusals
         done, _pending = await asyncio.wait({asking}, timeout=give_up_seconds)
         if not done:
             asking.cancel()
@@ -335,20 +339,32 @@ class Trial:
         return Due()
 
 
-def conversation(example: Example, bend: Bend | None = None) -> Answer:
-    """Return what answers as the vendor of *example*, each answer changed by *bend*."""
+def conversation(
+    example: Example, bend: Bend | None = None, refusals: list[str] | None = None
+) -> Callable[[httpx.Request], httpx.Response]:
+    """Return what answers as the vendor of *example*, each answer changed by *bend*.
+
+    A function of the example that raises, as one that checks signatures may, refuses the request: the answer is
+    400, and *refusals* has what it raised.
+    """
     number = 0
 
     def answer(request: httpx.Request) -> httpx.Response:
         nonlocal number
         responses = example.responses
-        assert responses is not None, "an example of a proofer that calls somebody needs responses"
-        if isinstance(responses, httpx.Response):
-            response = responses
-        elif callable(responses):
-            response = responses(request)
-        else:
-            response = responses[min(number, len(responses) - 1)]
+        try:
+            if isinstance(responses, httpx.Response):
+                response = responses
+            elif callable(responses):
+                response = responses(request)
+            else:
+                response = (responses or (httpx.Response(400),))[min(number, len(responses or "-") - 1)]
+        except httpx.HTTPError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of the author's own function
+            if refusals is not None:
+                refusals.append(f"{type(error).__name__}: {error}".partition("\n")[0])
+            response = httpx.Response(400)
         if bend is not None:
             response = bend(number, request, response)
         number += 1

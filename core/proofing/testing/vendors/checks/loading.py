@@ -27,7 +27,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)?")
 #: Names of settings that hold a secret, by their last word.
 _SECRET_WORDS = frozenset({"key", "secret", "token", "password", "passphrase", "credential", "credentials"})
 #: Names that end so and hold none.
-_PUBLIC = re.compile(r"public_key|key_id|token_url|.*_(id|url|path|seconds|name)$")
+_PUBLIC = re.compile(r"(.*_)?(public|publishable|site|use_case|partition|idempotency)_key")
 _DEADLINE = next(
     field.default for field in JobMessage.__dataclass_fields__.values() if field.name == "deadline_seconds"
 )

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from proofing.base.errors import ProofingError
 from proofing.contracts.applicant import ATTRIBUTES
-from proofing.contracts.circumstances import CIRCUMSTANCES
+from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances
 from proofing.contracts.proofers import Maturity, ProofingRequest
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.checks.loading import MIN_SECRET, secrets_of
 from proofing.testing.vendors.checks.speech import SENTENCE, Speech, normalized, said, say, vendor_speeches
+from proofing.testing.vendors.contract_times import SIGNED_AT
 from proofing.testing.vendors.reading import read_attributes
 from proofing.testing.vendors.subject import CheckRule, Subject, facts_of
 from proofing.testing.vendors.trial import Run
@@ -17,6 +19,15 @@ from proofing.testing.vendors.trial import Run
 #: How the first bytes of a JPEG look in a text.
 _JPEG = ("/9j/", "ffd8ff", "\\xff\\xd8", "\\u00ff\\u00d8", "ÿØ")
 _SECRET = "secret."
+#: Circumstances that differ from those of the examples in everything.
+_OTHERS = Circumstances(
+    locale="es",
+    consented_at=SIGNED_AT - timedelta(days=1),
+    attempt_number=2,
+    ip_address="198.51.100.7",
+    user_agent="Other/1.0",
+    device_session_id="another-device-session",
+)
 
 
 def _leaks(subject: Subject, speech: Speech) -> list[str]:
@@ -131,8 +142,12 @@ def attribute_unused(subject: Subject) -> Iterator[str]:
         if getattr(question.applicant, name) is not None and not is_used:
             yield f"{name} is declared, and makes no difference"
     for name in sorted(subject.descriptor.needs):
-        bare = replace(question, circumstances=replace(question.circumstances, **{name: None}))
-        if is_stable and getattr(question.circumstances, name) is not None and _asked(subject, bare) == before:
+        tried = [
+            replace(question, circumstances=replace(question.circumstances, **{name: value}))
+            for value in (None, getattr(_OTHERS, name))
+        ]
+        is_used = any(_asked(subject, one) != before for one in tried) if is_stable else name in read
+        if getattr(question.circumstances, name) is not None and not is_used:
             yield f"{name} is needed, and makes no difference"
 
 

@@ -29,7 +29,8 @@ def example_outcome(subject: Subject) -> Iterator[str]:
         wanted: Outcome | Cause = example.comes_to
         found = run.error.cause if run.error is not None else run.result.outcome if run.result else None
         if found is not wanted:
-            yield f"example {name!r} must come to {wanted.value}, and is {run.came_to}"
+            refused = f"; its function raised {run.refusals[0]}" if run.refusals else ""
+            yield f"example {name!r} must come to {wanted.value}, and is {run.came_to}{refused}"
 
 
 def example_attributes(subject: Subject) -> Iterator[str]:
@@ -138,9 +139,6 @@ def missing_field(subject: Subject) -> Iterator[str]:
             if kept:
                 read = ", ".join(f"{name} is a {match.value}" for name, match in kept.items())
                 yield f"{probe.where}: {label}, {read}"
-                break
-            if probe.attributes and is_no(run):
-                yield f"{probe.where}: {label}, it is read as a no"
                 break
 
 
