@@ -24,7 +24,7 @@ from proofing.testing.vendors.examples import Example, Exemption, Ticket
 from proofing.testing.vendors.loading import LoadedPlugin, load
 from proofing.testing.vendors.report import require_rule
 from proofing.testing.vendors.rules import RULES
-from proofing.testing.vendors.trial import Run, Trial, conversation
+from proofing.testing.vendors.trial import RUN_SECONDS, Run, Trial, conversation
 
 #: How the canary came to the question.
 _KNOWN = Circumstances(
@@ -112,7 +112,7 @@ class ProoferContract:
         request: ProofingRequest | None = None,
         *,
         canary: Canary | None = None,
-        timeout_seconds: float = 5.0,
+        timeout_seconds: float = RUN_SECONDS,
     ) -> tuple[VendorResult | VendorError | None, FakeVendor]:
         """Ask a fresh proofer as a worker does, and return its answer or its error, and what it called.
 

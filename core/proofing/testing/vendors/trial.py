@@ -53,8 +53,13 @@ Bend = Callable[[int, httpx.Request, httpx.Response], httpx.Response]
 
 #: How often a question that is pending is resumed.
 RESUMPTIONS = 6
-#: What a question may take before it is said that a deadline does not hold.
-GIVE_UP_SECONDS = 10.0
+#: The time limit of a run; long, because test machines are busy, and nothing waits for it.
+RUN_SECONDS = 20.0
+#: What a question may take before it is said that a deadline does not hold; less once one has.
+GIVE_UP_SECONDS = 25.0
+_GIVE_UP_AGAIN_SECONDS = 1.0
+#: A proofer that asks more often in one question, such as one that polls in a loop, gets no more answers.
+_MAX_REQUESTS = 100
 #: How long something canceled may take to end.
 SETTLE_SECONDS = 0.5
 RESULT_ID = "6c1f2b0e-3b62-4c1e-9d53-3a4f2f8b7a10"
@@ -176,6 +181,7 @@ class Trial:
         self.event_of: Callable[[Run], Because | None] = lambda _run: None
         self._way_back = WayBack(KeyRing(bytes(KEY_BYTES)), PUBLIC_URL)
         self._cpu: _SharedCPU | None = None
+        self._give_up_seconds = GIVE_UP_SECONDS
         self.current_watch: Watch | None = None
 
     def loaded(self) -> LoadedProofer:
@@ -222,8 +228,8 @@ class Trial:
         *,
         bend: Bend | None = None,
         vendor: FakeVendor | None = None,
-        seconds: float = 5.0,
-        give_up_seconds: float = GIVE_UP_SECONDS,
+        seconds: float = RUN_SECONDS,
+        give_up_seconds: float | None = None,
         loaded: LoadedProofer | None = None,
         result_id: str = RESULT_ID,
     ) -> Run:
@@ -235,7 +241,7 @@ class Trial:
             bend: changes answers of the example.
             vendor: answers in place of the example.
             seconds: of each run of the job.
-            give_up_seconds: after which a question counts as one that never ends.
+            give_up_seconds: after which a question counts as one that never ends; None for the usual.
             loaded: the one proofer that is asked all along; None makes one for each call, as in processes
                 of their own.
             result_id: of the job.
@@ -246,11 +252,12 @@ class Trial:
             example, question, vendor, seconds=seconds, loaded=loaded, result_id=result_id
         )
         run.refusals = refusals
-        done, _pending = await asyncio.wait({asking}, timeout=give_up_seconds)
+        done, _pending = await asyncio.wait({asking}, timeout=give_up_seconds or self._give_up_seconds)
         if not done:
             asking.cancel()
             await asyncio.wait({asking}, timeout=SETTLE_SECONDS)
             run.has_outlived = True
+            self._give_up_seconds = _GIVE_UP_AGAIN_SECONDS
             return run
         asking.result()
         return run
@@ -261,7 +268,7 @@ class Trial:
         question: ProofingRequest,
         vendor: FakeVendor,
         *,
-        seconds: float = 5.0,
+        seconds: float = RUN_SECONDS,
         loaded: LoadedProofer | None = None,
         result_id: str = RESULT_ID,
     ) -> tuple[Run, asyncio.Task[None]]:
@@ -361,6 +368,8 @@ def conversation(
 
     def answer(request: httpx.Request) -> httpx.Response:
         nonlocal number
+        if number >= _MAX_REQUESTS:
+            raise httpx.ReadTimeout("enough", request=request)
         responses = example.responses
         try:
             if isinstance(responses, httpx.Response):

@@ -17,7 +17,7 @@ from proofing.testing.vendors.trial import SETTLE_SECONDS, conversation
 from proofing.testing.vendors.watch import Watch
 
 #: The time limit in cases that only a deadline ends, and when it is clear that it does not hold.
-_SLOW_SECONDS = 0.05
+_SLOW_SECONDS = 0.15
 _GIVE_UP_SECONDS = 3.0
 
 _watched: "WeakKeyDictionary[Subject, tuple[Watch, dict[str, int]]]" = WeakKeyDictionary()
