@@ -1,4 +1,7 @@
-"""The tutorial's code is the package's code, and the package installs, loads, and passes its own tests."""
+"""The packages of the tutorial and of *connect a hosted vendor*, made from nothing but their text.
+
+Each installs, loads, is listed as the page says, and passes the tests of the page.
+"""
 
 import json
 import os
@@ -6,16 +9,24 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
-PACKAGE = TUTORIAL / "proofing_acme"
-TEXT = (TUTORIAL / "write-a-vendor-plugin.md").read_text()
-BLOCKS = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', TEXT, re.MULTILINE | re.DOTALL))
+from proofing.testing.vendors import RULES
 
-#: Loads the plugin as every process does, and puts one question to it.
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    "acme": "docs/tutorial/write-a-vendor-plugin.md",
+    "harbor": "docs/howto/connect-a-hosted-vendor.md",
+}
+SECRETS = {
+    "acme": {"PROOFING_ACME__API_KEY": "a-key"},
+    "harbor": {"PROOFING_HARBOR__API_KEY": "a-key", "PROOFING_HARBOR__WEBHOOK_SECRET": "s" * 32},
+}
+
+#: Loads Acme as every process does, and puts one question to it.
 RUN = """
 import asyncio, json, pathlib, sys
 import httpx
@@ -46,77 +57,103 @@ print(json.dumps({"problems": problems, "distribution": report.distribution, "of
 """
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """The package, built and installed into a folder of its own, without a network."""
-    base = tmp_path_factory.mktemp("acme")
+@dataclass(frozen=True)
+class Page:
+    """A page and the package that was made from it."""
+
+    name: str
+    text: str
+    blocks: dict[str, str]
+    source: Path
+    target: Path
+
+    def run(self, *arguments):
+        """Run Python with the installed package on its path and return what it printed."""
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("PROOFING_")}
+        environment |= {"PYTHONPATH": str(self.target), "PROOFING_ENV": "test", **SECRETS[self.name]}
+        done = subprocess.run(
+            # The folder of the sources is not on the path.
+            [sys.executable, "-P", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=environment,
+            cwd=self.source,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def blocks_of(name):
+    """Return the files that a page shows: name to text."""
+    text = (ROOT / PAGES[name]).read_text()
+    return dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', text, re.MULTILINE | re.DOTALL))
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, tmp_path_factory):
+    """One page, its package built and installed into a folder of its own, without a network."""
+    name = request.param
+    base = tmp_path_factory.mktemp(name)
     source, target = base / "source", base / "target"
-    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
+    blocks = blocks_of(name)
+    # The how-to says so.
+    blocks.setdefault("pyproject.toml", blocks_of("acme")["pyproject.toml"].replace("acme", name))
+    for file, text in {**blocks, f"proofing_{name}/py.typed": ""}.items():
+        path = source / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    copy = base / "copy"
+    shutil.copytree(source, copy)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    command += ["--no-index", "--disable-pip-version-check", "--target", str(target), str(source)]
+    command += ["--no-index", "--disable-pip-version-check", "--target", str(target), str(copy)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return source, target
+    return Page(name, (ROOT / PAGES[name]).read_text(), blocks, source, target)
 
 
-def run(arguments, target, **more):
-    """Run Python with the installed package on its path."""
-    environment = {**os.environ, "PYTHONPATH": str(target), **more}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def settings_of(tmp_path):
-    """Write the settings that the tutorial shows, and return what the environment needs."""
-    path = tmp_path / "settings.yaml"
-    path.write_text(BLOCKS["settings.yaml"])
-    return {"PROOFING_SETTINGS": str(path), "PROOFING_ACME__API_KEY": "a-key", "PROOFING_ENV": "test"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "pyproject.toml",
-        "proofing_acme/__init__.py",
-        "proofing_acme/resolution.py",
-        "tests/test_resolution.py",
-    ],
-)
-def test_the_text_shows_the_very_files(name):
-    """A block with a title is the whole file of that name."""
-    assert BLOCKS[name] == (PACKAGE / name).read_text()
-
-
-def test_the_plugin_loads_from_its_own_distribution(installed, tmp_path):
+def test_the_plugin_loads_from_its_own_distribution(page):
     """The real plugin manager finds it by its entry point, reads its section, and gets an answer."""
-    _source, target = installed
-    output = json.loads(run(["-c", RUN], target, **settings_of(tmp_path)))
-    assert output["problems"] == []
-    assert output["distribution"] == "proofing-acme"
-    assert output["offers"] == ["resolution acme"]
-    assert (output["outcome"], output["id"]) == ("passed", "res_1")
-    assert output["file"].startswith(str(target))
+    if page.name == "acme":
+        output = json.loads(page.run("-c", RUN))
+        assert output["problems"] == []
+        assert output["distribution"] == "proofing-acme"
+        assert output["offers"] == ["resolution acme"]
+        assert (output["outcome"], output["id"]) == ("passed", "res_1")
+        assert output["file"].startswith(str(page.target))
+    else:
+        assert "harbor.base_url" in page.run("-m", "proofing.cli", "settings")
 
 
-def test_the_command_lists_it(installed, tmp_path):
-    """`proofing plugins` says what the tutorial says."""
-    _source, target = installed
-    listed = run(["-m", "proofing.cli", "plugins"], target, **settings_of(tmp_path))
-    assert re.search(r"acme +proofing-acme 0\.1\.0 +enabled\n +resolution acme\n", listed)
+def test_the_command_lists_it(page):
+    """`proofing plugins` says what the page says."""
+    listed = page.run("-m", "proofing.cli", "plugins")
+    (shown,) = re.findall(rf"^{page.name} .*\n(?: +\w+ {page.name}\n)+", page.text, re.MULTILINE)
+    assert shown in listed
 
 
-def test_its_own_tests_pass(installed):
-    """The tests that come with the package pass against the installed one, all of them."""
-    source, target = installed
-    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(source / "pyproject.toml")]
-    output = run([*arguments, str(source / "tests")], target)
-    assert "15 passed" in output
-    assert "15 passed" in TEXT
+def test_its_own_tests_pass(page):
+    """The tests that the page shows pass against the installed package, as many as the page says."""
+    folder = page.target.parent / "tests"
+    shutil.copytree(page.source / "tests", folder)
+    configuration = page.source / "pyproject.toml"
+    output = page.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(configuration), str(folder))
+    (count,) = re.findall(r"^(\d+ passed)$", page.text, re.MULTILINE)
+    assert count in output
+
+
+def test_its_code_is_formatted(page):
+    """By the rules of this repository."""
+    ours = ("--config", str(ROOT / "pyproject.toml"))
+    # There the folder's own package is as near as ours.
+    near = ("--config", f'lint.isort.known-first-party = ["proofing", "proofing_{page.name}"]')
+    package = f"proofing_{page.name}"
+    for command in (("format", "--check", *ours), ("check", *ours, *near)):
+        page.run("-m", "ruff", *command, "--no-cache", package)
+
+
+def test_the_table_that_is_shown():
+    """The tutorial's line of `proofing quality` counts the rules that there are."""
+    text = (ROOT / PAGES["acme"]).read_text()
+    assert f"resolution acme: documented; {len(RULES)} done, 0 exempt, 0 to do\n" in text

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import tomllib
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 
 import proofing_mock
+from proofing.cli import main
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import Maturity, ProofingRequest
 from proofing.contracts.results import ProoferKind
 from proofing.rules.documents import judge_document
 from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_process
+from proofing.testing.vendors import RULES
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "vendors"
@@ -40,16 +43,47 @@ def matrix():
         return {row.pop("feature"): row for row in csv.DictReader(file)}
 
 
+def table_of(name):
+    """Return what `quality.toml` of a plugin has: kind and name of each proofer to its entry."""
+    path = ROOT / "plugins/vendors" / f"proofing_{name}" / "quality.toml"
+    return {(one["kind"], one["name"]): one for one in tomllib.loads(path.read_text())["proofer"]}
+
+
 @pytest.mark.parametrize("name", PLUGINS)
 def test_each_vendor_has_its_page_row_and_column(name):
-    """And the matrix says of each kind what the descriptors say."""
+    """And the matrix says of each kind what its tables of rules come to."""
     assert (PAGES / f"{name}.md").exists()
     assert f"({name}.md)" in (PAGES / "index.md").read_text()
     maturity = {kind.value: "" for kind in ProoferKind}
-    for descriptor in import_module(f"proofing_{name}").proofing_proofers():
-        maturity[descriptor.kind.value] = descriptor.maturity.value
+    for (kind, _proofer), entry in table_of(name).items():
+        maturity[kind] = entry["maturity"]
     table = matrix()
     assert {kind: table[kind][name] for kind in maturity} == maturity
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_each_proofer_has_a_table_of_rules(name):
+    """Of the rules of its contract version, none to do; its descriptor states the maturity that follows.
+
+    That a rule is done is what the plugin's suites test; the long form compares the whole file.
+    """
+    offers = {
+        (one.kind.value, one.name): one for one in import_module(f"proofing_{name}").proofing_proofers()
+    }
+    tables = table_of(name)
+    assert list(tables) == list(offers)
+    for key, offer in offers.items():
+        rules = tables[key]["rules"]
+        assert list(rules) == [rule.id for rule in RULES.values() if rule.since <= offer.contract_version]
+        assert "to do" not in rules.values(), key
+        assert tables[key]["maturity"] == offer.maturity.value
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("name", PLUGINS)
+def test_the_table_of_rules_is_what_a_run_says(name):
+    """The long form: `proofing quality NAME --check`."""
+    assert main(["quality", name, "--check"]) == 0
 
 
 def test_each_level_of_maturity_has_its_rules():

@@ -16,8 +16,11 @@ from proofing.base.errors import ConfigurationError, ProofingError
 from proofing.base.logs import buffer_early_logs
 from proofing.cli import exits
 from proofing.contracts.records import JobKind, JobState
+from proofing.contracts.results import ProoferKind
 
 Command = Callable[[argparse.Namespace], Awaitable[int]]
+#: Adds a subcommand: its name, ``module:function``, and what it does.
+_AddCommand = Callable[[str, str, str], argparse.ArgumentParser]
 
 #: What a full or broken disk below standard output raises.
 _OUTPUT_ERRORS = frozenset({errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
@@ -123,7 +126,7 @@ def _queue_name(text: str) -> str:
     return name
 
 
-def _add_job_commands(printing: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+def _add_job_commands(printing: _AddCommand) -> None:
     """Add `jobs` and `queue` with their subcommands, through *printing*, which adds a command with --json."""
 
     def below(
@@ -155,6 +158,71 @@ def _add_job_commands(printing: Callable[[str, str, str], argparse.ArgumentParse
     ):
         one = below(commands, name, name, text)
         one.add_argument("name", metavar="NAME", type=_queue_name, help="the queue, such as resolution")
+
+
+def _add_vendor_commands(add: _AddCommand, printing: _AddCommand) -> None:
+    """Add what operators try vendors with, through *add*, and *printing* for commands with --json."""
+    sandbox = add("sandbox", "sandbox:sandbox", "Serve real vendors' wire formats for tests.")
+    sandbox.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    sandbox.add_argument("--port", type=port_number, default=8950, help="port (default %(default)s)")
+    sandbox.add_argument("--url", default=None, help="where adapters and browsers reach it (default: there)")
+    sandbox.add_argument(
+        "--product-url",
+        default="http://localhost:8000",
+        help="where webhooks go and people come back to (default %(default)s)",
+    )
+    sandbox.add_argument(
+        "--settings", action="store_true", help="print the vendors' sections for settings.yaml, and stop"
+    )
+    vendor = printing("vendor", "vendor:try_one", "Try a vendor of the settings by hand.")
+    tried = vendor.add_subparsers(metavar="COMMAND", required=True).add_parser(
+        "try", help="Put one question to a vendor, which may bill it.", description="Put one question to it."
+    )
+    tried.set_defaults(command=("proofing.cli.vendor", "try_one"))
+    tried.add_argument("name", metavar="NAME", help="the proofer, such as lexisnexis:instant_verify")
+    tried.add_argument(
+        "--applicant", metavar="FILE", required=True, help="YAML: attributes, images, circumstances"
+    )
+    tried.add_argument(
+        "--kind", default=None, help="of the question, such as phone, if the vendor answers several"
+    )
+    tried.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for programs"
+    )
+
+
+def _add_author_commands(add: _AddCommand, printing: _AddCommand) -> None:
+    """Add what authors of vendor plugins use, through *add*, and *printing* for commands with --json."""
+    scaffold = add("new-vendor", "scaffold.command:new_vendor", "Write the skeleton of a vendor plugin.")
+    scaffold.add_argument("name", help="name of the vendor, such as acme")
+    for option, default, choices, text in (
+        ("--kind", "resolution", [kind.value for kind in ProoferKind], "the question it answers"),
+        ("--shape", "answer", ["answer", "polling", "hosted", "exchange"], "how it answers"),
+        ("--auth", "key", ["key", "basic", "oauth2", "hmac", "mtls"], "how it knows us"),
+    ):
+        scaffold.add_argument(option, choices=choices, default=default, help=f"{text} (default %(default)s)")
+    scaffold.add_argument("--directory", default=".", help="where to write it (default: here)")
+    quality = printing(
+        "quality", "quality.command:quality", "List which rules of the kit a vendor plugin keeps."
+    )
+    writing = quality.add_mutually_exclusive_group()
+    writing.add_argument("--write", action="store_true", help="write the table into the package")
+    writing.add_argument("--check", action="store_true", help="fail when the table in the package differs")
+    mutating = printing(
+        "mutate", "mutation.command:mutate", "Plant mistakes in a vendor plugin; its tests must notice each."
+    )
+    mutating.add_argument(
+        "--only", action="append", default=[], metavar="ID", help="only this mistake; repeatable"
+    )
+    mutating.add_argument(
+        "--jobs", type=_count, default=None, help="runs at a time (default: one for each core)"
+    )
+    mutating.add_argument("--minutes", type=_count, default=10, help="for all of them (default %(default)s)")
+    for one in (quality, mutating):
+        one.add_argument("name", metavar="NAME", help="name of an installed plugin, such as acme")
+        one.add_argument(
+            "--tests", default=None, help="its tests (default: tests next to its pyproject.toml)"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -197,18 +265,6 @@ def _parser() -> argparse.ArgumentParser:
     played = add("stand-in", "serving:stand_in", "Play a vendor for tests, such as mock:hosted.")
     played.add_argument("vendor", metavar="VENDOR", help="name of the proofer")
     of_run(played)
-    sandbox = add("sandbox", "sandbox:sandbox", "Serve real vendors' wire formats for tests.")
-    sandbox.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    sandbox.add_argument("--port", type=port_number, default=8950, help="port (default %(default)s)")
-    sandbox.add_argument("--url", default=None, help="where adapters and browsers reach it (default: there)")
-    sandbox.add_argument(
-        "--product-url",
-        default="http://localhost:8000",
-        help="where webhooks go and people come back to (default %(default)s)",
-    )
-    sandbox.add_argument(
-        "--settings", action="store_true", help="print the vendors' sections for settings.yaml, and stop"
-    )
     add("migrate", "serving:migrate", "Bring the queue's schema up to date.")
     check = printing(
         "check", "inspection:check", "Check settings, plugins, and whether stores can be reached."
@@ -227,22 +283,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     smoke = printing("smoke", "smoke:smoke", "Run one complete proofing as a browser would.")
     smoke.add_argument("--url", default=None, help="where the server is (default: http://localhost:PORT)")
-    vendor = printing("vendor", "vendor:try_one", "Try a vendor of the settings by hand.")
-    tried = vendor.add_subparsers(metavar="COMMAND", required=True).add_parser(
-        "try", help="Put one question to a vendor, which may bill it.", description="Put one question to it."
-    )
-    tried.set_defaults(command=("proofing.cli.vendor", "try_one"))
-    tried.add_argument("name", metavar="NAME", help="the proofer, such as lexisnexis:instant_verify")
-    tried.add_argument(
-        "--applicant", metavar="FILE", required=True, help="YAML: attributes, images, circumstances"
-    )
-    tried.add_argument(
-        "--kind", default=None, help="of the question, such as phone, if the vendor answers several"
-    )
-    tried.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for programs"
-    )
-    scaffold = add("new-vendor", "scaffold:new_vendor", "Write the skeleton of a vendor plugin.")
-    scaffold.add_argument("name", help="name of the vendor, such as acme")
-    scaffold.add_argument("--directory", default=".", help="where to write it (default: here)")
+    _add_vendor_commands(add, printing)
+    _add_author_commands(add, printing)
     return parser

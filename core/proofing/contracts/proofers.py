@@ -38,6 +38,10 @@ from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import ProoferKind, VendorResult
 
+#: The version of this contract. A newer one brings rules of the kit, which only warn for descriptors that
+#: name the version before it: an update of Proofing does not break a plugin at once.
+CONTRACT_VERSION = 2
+
 ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)
 
 
@@ -276,7 +280,7 @@ class ProoferDescriptor:
         needs: the names of the `Circumstances` it gets.
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads from the plugin's settings how long one question may take, all its calls
-            together.
+            together; by default as long as a job.
         max_response_bytes: an answer is cut off beyond, with `Cause.NONSENSE`.
         tls: reads client certificate and authorities from the plugin's settings; None for public authorities
             and no certificate.
@@ -297,6 +301,8 @@ class ProoferDescriptor:
             and so the same secrets. `proofing run` starts it alongside when the settings name
             this proofer, and nothing starts it in production. None for a vendor of its own.
         maturity: how far it can be trusted.
+        contract_version: the newest version of this contract whose rules it keeps; `CONTRACT_VERSION` is the
+            newest. The kit (`proofing.testing.vendors`) warns of rules that are one version newer.
     """
 
     name: str
@@ -305,7 +311,7 @@ class ProoferDescriptor:
     attributes: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
-    timeout_seconds: Callable[[Any], float] = lambda _settings: 60.0
+    timeout_seconds: Callable[[Any], float] = lambda _settings: 55.0
     max_response_bytes: int = MAX_RESPONSE_BYTES
     tls: Callable[[Any], TLSSettings | None] = lambda _settings: None
     jurisdictions: frozenset[str] | None = None
@@ -317,3 +323,4 @@ class ProoferDescriptor:
     page: Callable[[Any], BrowserPart | None] = lambda _settings: None
     stand_in: Callable[[Any, ProcessContext, asyncio.Event], Awaitable[None]] | None = None
     maturity: Maturity = Maturity.DOCUMENTED
+    contract_version: int = 2

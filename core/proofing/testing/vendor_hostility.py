@@ -1,15 +1,12 @@
 """What vendors must not get away with: answers that no adapter may read anything from, nor fall over.
 
-Each case is a name and a function that answers a request (`proofing.testing.vendor_fakes.Answer`). `SLOW`
-cases never end by themselves.
+Each case has a name, and a body or a function that answers (`proofing.testing.vendor_fakes.Answer`).
 """
 
 import asyncio
 import gzip
-import json
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx
 
@@ -28,7 +25,7 @@ _XML_BOMB = b"""<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">
 _XML_FILE = b'<?xml version="1.0"?><!DOCTYPE b [<!ENTITY x SYSTEM "file:///etc/passwd">]><b>&x;</b>'
 
 #: Bodies that come with HTTP 200.
-_BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
+BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "empty": (b"", _JSON),
     "no content type": (b"{}", {}),
     "null": (b"null", _JSON),
@@ -67,7 +64,8 @@ _BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "a compression bomb": (zlib.compress(b"\x00" * 50_000_000), {**_JSON, "content-encoding": "deflate"}),
     "an image": (b"\x89PNG\r\n\x1a\n" + b"\x00" * 100, {"content-type": "image/png"}),
 }
-_STATUSES = (
+#: Statuses that are no success, but for 204 and 206, which come without an answer.
+STATUSES = (
     204,
     206,
     301,
@@ -89,22 +87,6 @@ _STATUSES = (
     504,
     599,
 )
-
-
-def hostile_answers() -> Iterator[tuple[str, Answer]]:
-    """Yield the cases that end by themselves."""
-    for name, (body, headers) in _BODIES.items():
-        yield f"200 with {name}", _whole(200, body, headers)
-    for status in _STATUSES:
-        yield f"status {status}", _whole(status, b"{}", {**_JSON, "location": "http://169.254.169.254/"})
-    yield "an error page that repeats the request", _echo
-    yield "an endless answer of a known length", _whole(200, b" " * _TOO_MANY_BYTES, _JSON)
-    yield "no connection", _raise(httpx.ConnectError)
-    yield "a reset connection", _raise(httpx.ReadError)
-    yield "no HTTP", _raise(httpx.RemoteProtocolError)
-    yield "a refusing proxy", _raise(httpx.ProxyError)
-    yield "a connection that breaks off", _break_off
-    yield "an endless answer", _endless
 
 
 async def _hang(_request: httpx.Request) -> httpx.Response:
@@ -137,31 +119,9 @@ SLOW: dict[str, Answer] = {
 }
 
 
-def mutations(answer: httpx.Response, poison: str) -> Iterator[tuple[str, httpx.Response]]:
-    """Yield a good JSON answer with one leaf after the other removed or replaced.
+def whole(status: int, body: bytes, headers: dict[str, str]) -> Answer:
+    """Return what answers every request in one piece."""
 
-    Args:
-        answer: what the vendor answers when all is well; other media types yield nothing.
-        poison: a text with applicant data, put into each leaf as well.
-    """
-    try:
-        document = json.loads(answer.content)
-    except ValueError:
-        return
-    for path in _paths(document):
-        where = ".".join(map(str, path)) or "the whole"
-        for label, value in (
-            *(("null", None), ("a number", 7), ("true", True), ("a list", []), ("an object", {})),
-            ("a sentence", poison),
-        ):
-            changed = json.dumps(_replaced(document, path, value)).encode()
-            yield f"{where} as {label}", httpx.Response(answer.status_code, headers=_JSON, content=changed)
-        if path:
-            changed = json.dumps(_removed(document, path)).encode()
-            yield f"without {where}", httpx.Response(answer.status_code, headers=_JSON, content=changed)
-
-
-def _whole(status: int, body: bytes, headers: dict[str, str]) -> Answer:
     def answer(_request: httpx.Request) -> httpx.Response:
         # As a stream, since httpx would decompress a given content right away.
         async def pieces() -> AsyncIterator[bytes]:
@@ -170,11 +130,6 @@ def _whole(status: int, body: bytes, headers: dict[str, str]) -> Answer:
         return httpx.Response(status, headers=headers, stream=Stream(pieces))
 
     return answer
-
-
-def _echo(request: httpx.Request) -> httpx.Response:
-    headers = {"content-type": request.headers.get("content-type", "text/plain")}
-    return httpx.Response(400, headers=headers, content=b"cannot read: " + request.content)
 
 
 def _raise(kind: type[httpx.HTTPError]) -> Answer:
@@ -202,31 +157,14 @@ async def _endless(_request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, headers=_JSON, stream=Stream(pieces))
 
 
-def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the place of every value in *value*, itself included."""
-    yield path
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield from _paths(child, (*path, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _paths(child, (*path, index))
-
-
-def _replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """Return a copy of *value* with *new* at *path*."""
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = _replaced(value[path[0]], path[1:], new)
-    return copy
-
-
-def _removed(value: Any, path: tuple[Any, ...]) -> Any:
-    """Return a copy of *value* without the value at *path*."""
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    if len(path) == 1:
-        del copy[path[0]]
-    else:
-        copy[path[0]] = _removed(value[path[0]], path[1:])
-    return copy
+#: Calls that fail, some of them after a while; each ends by itself.
+FAILURES: dict[str, Answer] = {
+    "an endless answer of a known length": whole(200, b" " * _TOO_MANY_BYTES, _JSON),
+    "no connection": _raise(httpx.ConnectError),
+    "a reset connection": _raise(httpx.ReadError),
+    "no HTTP": _raise(httpx.RemoteProtocolError),
+    "a refusing proxy": _raise(httpx.ProxyError),
+    "a read time-out": _raise(httpx.ReadTimeout),
+    "a connection that breaks off": _break_off,
+    "an endless answer": _endless,
+}

@@ -1,7 +1,9 @@
-"""`proofing new-vendor`: the skeleton installs, loads, proofs, and passes its own contract suite."""
+"""`proofing new-vendor`: each package installs, loads, asks, is in order, and keeps the rules of the kit."""
 
-import importlib.util
+import itertools
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,19 @@ from pathlib import Path
 import pytest
 
 from proofing.cli import exits, main
+from proofing.cli.scaffold.pieces import AUTHS, KINDS, SHAPES
+from proofing.cli.scaffold.writing import Package, write_package
+from proofing.contracts.results import ProoferKind
+
+EVERY = list(itertools.product(KINDS, SHAPES, AUTHS))
+#: Each kind, each shape and each way to authenticate at least once.
+SOME = [
+    ("resolution", "answer", "oauth2"),
+    ("phone", "polling", "basic"),
+    ("document", "hosted", "hmac"),
+    ("device", "exchange", "key"),
+    ("state_id", "answer", "mtls"),
+]
 
 #: Loads the installed plugin as a process would, and asks it over a fake transport.
 USE = """
@@ -56,23 +71,157 @@ async def ask():
 check = asyncio.run(ask())
 assert check.passed, check
 assert check.result.transaction_id == "t-1"
-assert b"address1" not in seen[0].content
+assert b"email" not in seen[0].content
 print("proofed")
 """
 
 
-def environment(*paths: Path) -> dict[str, str]:
+def environment(*paths):
     """Return variables that put *paths* on Python's path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PROOFING_")}
-    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-@pytest.fixture
-def skeleton(tmp_path, capsys):
-    """A fresh skeleton."""
-    assert main(["new-vendor", "nice_vendor", "--directory", str(tmp_path)]) == 0
-    assert "nice_vendor" in capsys.readouterr().out
-    return tmp_path / "proofing-nice_vendor"
+def run(folder, *arguments, **more):
+    """Run Python in *folder* and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**environment(folder), **more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def name_of(kind, shape, auth):
+    """Return a name for a combination; some are as long as a name may be."""
+    return f"vendor_{kind}_{shape}_{auth}"[:31].rstrip("_")
+
+
+def written(base, kind, shape, auth, name=None):
+    """Write one package below *base* and return its folder."""
+    name = name or name_of(kind, shape, auth)
+    folder = base / f"proofing-{name}"
+    write_package(Package(name, kind, shape, auth), folder)
+    return folder
+
+
+def install(folder, name):
+    """Write what an installation of the package has, so that its entry point is found."""
+    info = folder / f"proofing_{name}-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: proofing-{name}\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text(f"[proofing]\n{name} = proofing_{name}\n")
+
+
+def require_rules(folder, name):
+    """Fail unless the rules of the kit are kept, as `proofing quality` sees it."""
+    output = folder / "table.json"
+    run(folder, "-m", "proofing.testing.vendor_table", f"proofing_{name}", str(folder / "tests"), str(output))
+    (proofer,) = json.loads(output.read_text())
+    assert [(rule, one) for rule, one in proofer["rules"].items() if one["status"] != "kept"] == []
+    assert len(proofer["rules"]) > 50
+
+
+@pytest.fixture(scope="module")
+def skeleton(tmp_path_factory):
+    """A package as the command writes it without options, rules tried."""
+    base = tmp_path_factory.mktemp("skeleton")
+    assert main(["new-vendor", "nice_vendor", "--directory", str(base)]) == 0
+    return base / "proofing-nice_vendor"
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    """All combinations."""
+    base = tmp_path_factory.mktemp("every")
+    for combination in EVERY:
+        written(base, *combination)
+    return base
+
+
+def test_the_choices_are_those_of_the_command(tmp_path, capsys):
+    """Each kind of question has its pieces, and the command offers every choice."""
+    assert set(KINDS) == {kind.value for kind in ProoferKind}
+    with pytest.raises(SystemExit):
+        main(["new-vendor", "--help"])
+    text = capsys.readouterr().out
+    for option, choices in (("kind", KINDS), ("shape", SHAPES), ("auth", AUTHS)):
+        (shown,) = re.findall(rf"^ +--{option} {{(\S+)}}", text, re.MULTILINE)
+        assert set(shown.split(",")) == set(choices)
+    assert {part for kind, shape, auth in SOME for part in (kind, shape, auth)} == {*KINDS, *SHAPES, *AUTHS}
+
+
+def test_every_combination_is_in_order(every):
+    """Compiles, is formatted and linted by its own rules, and nothing is left of the templates."""
+    assert len(list(every.iterdir())) == len(EVERY)
+    for path in every.rglob("*"):
+        if path.is_file():
+            text = path.read_text()
+            assert "${" not in text.replace("${{ matrix.python }}", ""), path
+            assert "$$" not in text, path
+    run(every, "-m", "ruff", "check", "--no-cache", ".")
+    run(every, "-m", "ruff", "format", "--no-cache", "--check", ".")
+
+
+def test_every_combination_loads(every):
+    """And offers the one proofer that was asked for."""
+    code = (
+        "import sys, pathlib; from importlib import import_module\n"
+        "for folder in sorted(pathlib.Path().iterdir()):\n"
+        "    sys.path.insert(0, str(folder))\n"
+        "    (offer,) = import_module(f'proofing_{folder.name[9:]}').proofing_proofers()\n"
+        "    print(offer.kind.value, offer.name)\n"
+    )
+    expected = sorted(
+        (f"proofing-{name_of(*combination)}", f"{combination[0]} {name_of(*combination)}:{combination[0]}")
+        for combination in EVERY
+    )
+    assert run(every, "-c", code).splitlines() == [line for _folder, line in expected]
+
+
+@pytest.mark.parametrize("combination", SOME, ids="-".join)
+def test_the_rules_are_kept(tmp_path, combination):
+    """By packages of every kind, shape and way to authenticate."""
+    require_rules(written(tmp_path, *combination, name="nice"), "nice")
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("combination", [one for one in EVERY if one not in SOME], ids="-".join)
+def test_the_rules_are_kept_by_every_combination(tmp_path, combination):
+    """The long form: by all others."""
+    folder = written(tmp_path, *combination, name="nice")
+    require_rules(folder, "nice")
+    run(folder, "-m", "mypy", "--cache-dir", os.devnull)
+
+
+@pytest.mark.parametrize("combination", [SOME[0], SOME[2]], ids="-".join)
+def test_packages_are_typed(tmp_path, combination):
+    """As strictly as the project that they are written for, tests included."""
+    run(written(tmp_path, *combination, name="nice"), "-m", "mypy", "--cache-dir", os.devnull)
+
+
+def test_the_files(skeleton):
+    """One module for each thing that an author changes."""
+    files = sorted(path.relative_to(skeleton).as_posix() for path in skeleton.rglob("*") if path.is_file())
+    assert files == [
+        ".github/workflows/ci.yml",
+        "README.md",
+        "proofing_nice_vendor/__init__.py",
+        "proofing_nice_vendor/answers.py",
+        "proofing_nice_vendor/client.py",
+        "proofing_nice_vendor/ids.py",
+        "proofing_nice_vendor/py.typed",
+        "proofing_nice_vendor/quality.toml",
+        "proofing_nice_vendor/question.py",
+        "proofing_nice_vendor/resolution.py",
+        "pyproject.toml",
+        "tests/test_resolution.py",
+    ]
+    assert "to do" not in (skeleton / "proofing_nice_vendor/quality.toml").read_text()
 
 
 def test_the_skeleton_installs_loads_and_proofs(skeleton, tmp_path):
@@ -84,85 +233,29 @@ def test_the_skeleton_installs_loads_and_proofs(skeleton, tmp_path):
     )
     target = tmp_path / "target"
     (tmp_path / "wheel").mkdir()
-    command = [sys.executable, "-c", build, str(skeleton), str(tmp_path / "wheel"), str(target)]
-    subprocess.run(command, check=True, capture_output=True)
-    run = subprocess.run(
-        [sys.executable, "-c", USE, str(tmp_path / "settings.yaml")],
-        env=environment(target),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == "proofed"
+    run(tmp_path, "-c", build, str(skeleton), str(tmp_path / "wheel"), str(target))
+    assert (target / "proofing_nice_vendor/quality.toml").exists()
+    used = run(target, "-c", USE, str(tmp_path / "settings.yaml"))
+    assert used.strip() == "proofed"
 
 
-def test_the_skeleton_passes_its_contract_suite(skeleton):
-    """The tests that are written alongside it are green from the start."""
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
-        cwd=skeleton,
-        env=environment(skeleton),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout
-    assert " passed" in run.stdout
-
-
-def test_the_skeleton_is_in_order(skeleton):
-    """Formatted text that compiles, typed, without anything left of the template."""
-    files = sorted(path.relative_to(skeleton).as_posix() for path in skeleton.rglob("*") if path.is_file())
-    assert files == [
-        "README.md",
-        "proofing_nice_vendor/__init__.py",
-        "proofing_nice_vendor/py.typed",
-        "proofing_nice_vendor/resolution.py",
-        "pyproject.toml",
-        "tests/test_resolution.py",
-    ]
-    for path in skeleton.rglob("*.py"):
-        compile(path.read_text(), path.name, "exec")
-        assert "${" not in path.read_text()
-        assert "$$" not in path.read_text()
-
-
-def test_what_its_readme_says_is_so(skeleton, tmp_path):
-    """Installed, with the settings and the variable that it shows, the vendor is in use."""
-    text = (skeleton / "README.md").read_text()
+@pytest.mark.parametrize(
+    "combination", [("resolution", "answer", "key"), ("phone", "hosted", "hmac")], ids="-".join
+)
+def test_what_its_readme_says_is_so(tmp_path, combination):
+    """Installed, with the settings and the variables that it shows, the vendor is in use."""
+    kind = combination[0]
+    folder = written(tmp_path, *combination, name="nice_vendor")
+    text = (folder / "README.md").read_text()
     settings = tmp_path / "settings.yaml"
     settings.write_text(text.partition("```yaml\n")[2].partition("```")[0])
-    info = skeleton / "proofing_nice_vendor-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: proofing-nice_vendor\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text("[proofing]\nnice_vendor = proofing_nice_vendor\n")
-    assert "`PROOFING_NICE_VENDOR__API_KEY`" in text
-    run = subprocess.run(
-        [sys.executable, "-m", "proofing.cli", "explain", "some-person"],
-        cwd=tmp_path,
-        env={**environment(skeleton), "PROOFING_NICE_VENDOR__API_KEY": "a-key"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "nice_vendor:resolution: " in run.stdout
-
-
-def test_the_skeleton_is_typed(skeleton):
-    """As strictly as the project that it is written for."""
-    if importlib.util.find_spec("mypy") is None:
-        pytest.skip("mypy is not installed")
-    run = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, "proofing_nice_vendor"],
-        cwd=skeleton,
-        env=environment(skeleton),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout
+    install(folder, "nice_vendor")
+    variables = [word.strip("`,.") for word in text.split() if word.startswith("`PROOFING_NICE_VENDOR__")]
+    assert variables
+    values = dict.fromkeys(variables, "a-secret-of-thirty-two-characters")
+    paths = {"PYTHONPATH": str(folder), "PROOFING_SETTINGS": str(settings)}
+    explained = run(tmp_path, "-m", "proofing.cli", "explain", "some-person", **paths, **values)
+    assert f"nice_vendor:{kind}: " in explained
 
 
 @pytest.mark.parametrize(
@@ -195,3 +288,13 @@ def test_nothing_is_overwritten(skeleton, capsys):
     """A second time it says that the folder exists."""
     assert main(["new-vendor", "nice_vendor", "--directory", str(skeleton.parent)]) == exits.USAGE
     assert "exists already" in capsys.readouterr().err
+
+
+def test_without_pytest_the_package_is_written(tmp_path, monkeypatch, capsys):
+    """And it is said how the rules are tried later."""
+    (tmp_path / "pytest.py").write_text("raise ImportError('no pytest here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert main(["new-vendor", "nice_vendor", "--directory", str(tmp_path)]) == 0
+    assert "proofing quality nice_vendor --write" in capsys.readouterr().out
+    assert Path(tmp_path / "proofing-nice_vendor/proofing_nice_vendor/answers.py").exists()
+    assert not Path(tmp_path / "proofing-nice_vendor/proofing_nice_vendor/quality.toml").exists()

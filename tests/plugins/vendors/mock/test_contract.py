@@ -1,223 +1,299 @@
-"""The mock keeps the contracts of all five kinds."""
+"""The mock keeps the contracts of all five kinds, in each of its three shapes."""
 
+import base64
+import hashlib
+import hmac
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 
+from proofing.contracts.applicant import DocumentType
 from proofing.contracts.circumstances import Circumstances
-from proofing.contracts.continuation import Exchange
+from proofing.contracts.continuation import Exchange, Pending
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
-from proofing.testing.canary import Canary
+from proofing.contracts.results import Match, Outcome, ReviewStatus
+from proofing.contracts.webhooks import Incoming
+from proofing.plugin import Cause
 from proofing.testing.vendor_fakes import make_process
 from proofing.testing.vendors import (
     DeviceProfilerContract,
     DocumentProoferContract,
+    Example,
     PhoneProoferContract,
     ResolutionProoferContract,
     StateIDProoferContract,
+    Ticket,
 )
-from proofing_mock.exchange.messages import (
-    PROTOCOL,
-    Decision,
-    Messages,
-    WalletAnswer,
-    answer_body,
-)
+from proofing_mock.exchange.messages import PROTOCOL, Decision, Messages, WalletAnswer, answer_body
+
+MATCH, MISMATCH = Match.MATCH, Match.MISMATCH
+NAMED = {"first_name": MATCH, "last_name": MATCH, "dob": MATCH}
+HOME = dict.fromkeys(("address1", "address2", "city", "state", "zipcode"), MATCH)
+RESOLVED = {**NAMED, "ssn": MATCH, **HOME}
+LICENSED = {
+    **NAMED,
+    **dict.fromkeys(
+        ("state_id_number", "state_id_jurisdiction", "state_id_expiration", "document_type_received"), MATCH
+    ),
+    **HOME,
+}
+LICENSE = {"document_type": DocumentType.DRIVERS_LICENSE}
 
 
-class TestResolution(ResolutionProoferContract):
+def ask(**changes: Any) -> Callable[[ProofingRequest], ProofingRequest]:
+    """Ask about somebody with other attributes."""
+    return lambda asked: replace(asked, applicant=asked.applicant.merge(changes))
+
+
+def browse(session: str) -> Callable[[ProofingRequest], ProofingRequest]:
+    """Ask about another browser session."""
+    return lambda asked: replace(asked, circumstances=Circumstances(device_session_id=session))
+
+
+def submit(form: bytes) -> Callable[[ProofingRequest], ProofingRequest]:
+    """Ask about a form in place of an image."""
+    image = Image(form, "application/yaml")
+    return lambda asked: replace(asked, images={Side.FRONT: image, Side.BACK: image})
+
+
+class Mock:
+    """What answers at once."""
+
+    plugin = "proofing_mock"
+    proofer_name = "mock"
+    calls_out = False
+
+
+class TestResolution(Mock, ResolutionProoferContract):
     """The mock resolution."""
 
-    plugin = "proofing_mock"
-    proofer_name = "mock"
-    calls_out = False
+    answers: ClassVar = {
+        "yes": Example(None, Outcome.PASSED, RESOLVED),
+        "an SSN that could exist": Example(
+            None, Outcome.FAILED, {"ssn": MISMATCH}, ("ssn_mismatch",), ask=ask(ssn="123456789")
+        ),
+        "review": Example(None, Outcome.REVIEW, reasons=("review_as_asked",), ask=ask(first_name="Review")),
+        "no contact": Example(None, Cause.UNREACHABLE, ask=ask(ssn="000000000")),
+    }
 
-    def question_no(self, canary: Canary) -> ProofingRequest:
-        """Ask for an SSN that could exist."""
-        request = self.question(canary)
-        return replace(request, applicant=request.applicant.merge({"ssn": "123456789"}))
 
-
-class TestPhone(PhoneProoferContract):
+class TestPhone(Mock, PhoneProoferContract):
     """The mock phone check."""
 
-    plugin = "proofing_mock"
-    proofer_name = "mock"
-    calls_out = False
+    answers: ClassVar = {
+        "yes": Example(None, Outcome.PASSED, {"phone": MATCH}),
+        "no": Example(
+            None, Outcome.FAILED, {"phone": MISMATCH}, ("phone_mismatch",), ask=ask(phone="7035555555")
+        ),
+        "review": Example(None, Outcome.REVIEW, reasons=("review_as_asked",), ask=ask(phone="7035555777")),
+        "time-out": Example(None, Cause.TIMEOUT, ask=ask(phone="7035555888")),
+    }
 
-    def question_no(self, canary: Canary) -> ProofingRequest:
-        """Ask for the failing phone number."""
-        request = self.question(canary)
-        return replace(request, applicant=request.applicant.merge({"phone": "7035555555"}))
 
-
-class TestStateID(StateIDProoferContract):
+class TestStateID(Mock, StateIDProoferContract):
     """The mock licensing agency."""
 
-    plugin = "proofing_mock"
-    proofer_name = "mock"
-    calls_out = False
+    answers: ClassVar = {
+        "yes": Example(None, Outcome.PASSED, LICENSED),
+        "zeros": Example(
+            None,
+            Outcome.FAILED,
+            {**LICENSED, "state_id_number": MISMATCH},
+            ("state_id_number_mismatch",),
+            ask=ask(state_id_number="000"),
+        ),
+        "time-out": Example(None, Cause.SOURCE_TIMEOUT, ask=ask(state_id_number="mvatimeout")),
+    }
 
-    def question_no(self, canary: Canary) -> ProofingRequest:
-        """Ask for a license number of zeros."""
-        request = self.question(canary)
-        return replace(request, applicant=request.applicant.merge({"state_id_number": "000"}))
 
-
-class TestDevice(DeviceProfilerContract):
+class TestDevice(Mock, DeviceProfilerContract):
     """The mock device profile."""
 
-    plugin = "proofing_mock"
-    proofer_name = "mock"
-    calls_out = False
-
-    def question_no(self, canary: Canary) -> ProofingRequest:
-        """Select a reject."""
-        return replace(self.question(canary), circumstances=Circumstances(device_session_id="session-reject"))
+    answers: ClassVar = {
+        "pass": Example(None, Outcome.PASSED, facts={"review_status": ReviewStatus.PASS}),
+        "reject": Example(None, Outcome.FAILED, reasons=("device_reject",), ask=browse("session-reject")),
+        "review": Example(None, Outcome.REVIEW, reasons=("device_review",), ask=browse("session-review")),
+    }
 
 
-class TestDocument(DocumentProoferContract):
+class TestDocument(Mock, DocumentProoferContract):
     """The mock document check."""
 
-    plugin = "proofing_mock"
-    proofer_name = "mock"
-    calls_out = False
-
-    def question_no(self, canary: Canary) -> ProofingRequest:
-        """Submit a form that fails."""
-        form = Image(b"transaction_status: failed", "application/yaml")
-        return replace(self.question(canary), images={Side.FRONT: form, Side.BACK: form})
+    answers: ClassVar = {
+        "yes": Example(None, Outcome.PASSED, facts=LICENSE),
+        "a form that fails": Example(None, Outcome.FAILED, ask=submit(b"transaction_status: failed")),
+    }
 
 
-class TestPollingResolution(TestResolution):
+class Polling:
+    """What answers the same, later."""
+
+    proofer_name = "mock:polling"
+    section: ClassVar = {"polling_seconds": 0}
+
+
+class TestPollingResolution(Polling, TestResolution):
     """The mock resolution that answers later."""
 
-    proofer_name = "mock:polling"
-    section: ClassVar = {"polling_seconds": 0}
 
-
-class TestPollingPhone(TestPhone):
+class TestPollingPhone(Polling, TestPhone):
     """The mock phone check that answers later."""
 
-    proofer_name = "mock:polling"
-    section: ClassVar = {"polling_seconds": 0}
 
-
-class TestPollingStateID(TestStateID):
+class TestPollingStateID(Polling, TestStateID):
     """The mock licensing agency that answers later."""
 
-    proofer_name = "mock:polling"
-    section: ClassVar = {"polling_seconds": 0}
 
-
-class TestPollingDevice(TestDevice):
+class TestPollingDevice(Polling, TestDevice):
     """The mock device profile that answers later."""
 
-    proofer_name = "mock:polling"
-    section: ClassVar = {"polling_seconds": 0}
 
-
-class TestPollingDocument(TestDocument):
+class TestPollingDocument(Polling, TestDocument):
     """The mock document check that answers later."""
 
-    proofer_name = "mock:polling"
-    section: ClassVar = {"polling_seconds": 0}
+
+def session(request: httpx.Request, decision: str) -> httpx.Response:
+    """Open a session of `mock:hosted`, or return its state; the person is done at once."""
+    assert request.headers["authorization"] == f"Bearer {'k' * 32}"
+    is_new = request.method == "POST"
+    if is_new:
+        assert request.url.path == "/v1/sessions"
+        assert set(json.loads(request.content)) == {"return_url", "expires_in_seconds", "customer_reference"}
+    page = "http://127.0.0.1:8900/verify/ses_1"
+    state = "open" if is_new else decision
+    return httpx.Response(201 if is_new else 200, json={"id": "ses_1", "state": state, "url": page})
 
 
-class HostedAnswers:
-    """The API of the vendor of `mock:hosted`, with a person who is done at once."""
+def hosted(decision: str, comes_to: Outcome | Cause, *arguments: Any, **named: Any) -> Example:
+    """Return the example of a session that ends with *decision*."""
+    return Example(lambda request: session(request, decision), comes_to, *arguments, **named)
+
+
+def decisions(**yes: Any) -> dict[str, Example]:
+    """Return an example of every decision; *yes* are the fields of the example of a yes."""
+    return {
+        "approved": hosted("approved", Outcome.PASSED, **yes),
+        "declined": hosted("declined", Outcome.FAILED, reasons=("vendor_declined",)),
+        "review": hosted("review", Outcome.REVIEW, reasons=("vendor_review",)),
+        "abandoned": hosted("abandoned", Cause.ABANDONED),
+    }
+
+
+class Hosted:
+    """What sends the person to a vendor of its own."""
 
     plugin = "proofing_mock"
     proofer_name = "mock:hosted"
-    calls_out = True
-    section: ClassVar = {"hosted_url": "http://127.0.0.1:8900", "hosted_api_key": "k" * 32}
+    section: ClassVar = {
+        "hosted_api_key": "k" * 32,
+        "hosted_webhook_secret": "webhook-secret-" + "s" * 32,
+        "hosted_webhook_previous_secret": "webhook-secret-" + "p" * 32,
+    }
+    webhook_secrets = ("hosted_webhook_secret", "hosted_webhook_previous_secret")
 
-    def answer_yes(self, request: httpx.Request) -> httpx.Response:
-        """Approve."""
-        return self.answer(request, "approved")
-
-    def answer_no(self, request: httpx.Request) -> httpx.Response:
-        """Decline."""
-        return self.answer(request, "declined")
-
-    def answer(self, request: httpx.Request, decision: str) -> httpx.Response:
-        """Open a session, or return its state."""
-        assert request.headers["authorization"] == f"Bearer {'k' * 32}"
-        if request.method == "POST":
-            assert request.url.path == "/v1/sessions"
-            asked = json.loads(request.content)
-            assert set(asked) == {"return_url", "expires_in_seconds", "customer_reference"}
-        return httpx.Response(
-            201 if request.method == "POST" else 200,
-            json={
-                "id": "ses_1",
-                "state": "open" if request.method == "POST" else decision,
-                "url": "http://127.0.0.1:8900/verify/x",
-            },
-        )
-
-    question_no = ResolutionProoferContract.question_no
+    def signed_event(self, ticket: Ticket) -> Incoming:
+        """Sign as Standard Webhooks describes."""
+        data = {"session": "ses_1", "customer_reference": ticket.question_id}
+        body = ticket.body
+        if body is None:
+            body = json.dumps({"type": "session.decided", "data": data}).encode()
+        at = str(int(ticket.at.timestamp()))
+        mac = hmac.new(ticket.secret.encode(), b"evt_1." + at.encode() + b"." + body, hashlib.sha256)
+        signature = f"v1,{base64.b64encode(mac.digest()).decode()}"
+        headers = {"webhook-id": "evt_1", "webhook-timestamp": at, "webhook-signature": signature}
+        return Incoming(headers=headers, body=body)
 
 
-class TestHostedResolution(HostedAnswers, ResolutionProoferContract):
+class TestHostedResolution(Hosted, ResolutionProoferContract):
     """The mock resolution at a vendor with pages of its own."""
 
+    answers: ClassVar = decisions(attributes=RESOLVED)
 
-class TestHostedAddress(HostedAnswers, PhoneProoferContract):
+
+class TestHostedPhone(Hosted, PhoneProoferContract):
     """The mock phone check at a vendor with pages of its own."""
 
+    answers: ClassVar = decisions(attributes={"phone": MATCH})
 
-class TestHostedStateID(HostedAnswers, StateIDProoferContract):
+
+class TestHostedStateID(Hosted, StateIDProoferContract):
     """The mock licensing agency behind a vendor with pages of its own."""
 
+    answers: ClassVar = decisions(attributes=LICENSED)
 
-class TestHostedDevice(HostedAnswers, DeviceProfilerContract):
+
+class TestHostedDevice(Hosted, DeviceProfilerContract):
     """The mock device profile of a vendor with pages of its own."""
 
+    answers: ClassVar = decisions(facts={"review_status": ReviewStatus.PASS})
 
-class TestHostedDocument(HostedAnswers, DocumentProoferContract):
+
+class TestHostedDocument(Hosted, DocumentProoferContract):
     """The mock document check at a vendor with pages of its own."""
 
+    answers: ClassVar = decisions(facts=LICENSE)
 
-class ExchangeAnswers:
-    """The wallet of `mock:exchange`, whose person shares what they are asked for."""
+
+def share(decision: Decision) -> Callable[[Pending], bytes]:
+    """Return what posts the answer of a wallet, whose person shares what they are asked for."""
+
+    def posted(pending: Pending) -> bytes:
+        assert isinstance(pending.then, Exchange)
+        messages = Messages.of(make_process())
+        asked = messages.read_request(json.dumps(pending.then.requests[PROTOCOL]).encode())
+        answer = WalletAnswer(nonce=asked.nonce, question=asked.question, decision=decision)
+        return answer_body(messages.write(answer))
+
+    return posted
+
+
+def shared(**yes: Any) -> dict[str, Example]:
+    """Return an example of each answer of a wallet; *yes* are the fields of the example of a yes."""
+    declined = ("vendor_declined",)
+    return {
+        "approved": Example(None, Outcome.PASSED, posted=share(Decision.APPROVED), **yes),
+        "declined": Example(None, Outcome.FAILED, reasons=declined, posted=share(Decision.DECLINED)),
+        "refused": Example(None, Cause.ABANDONED, posted=share(Decision.REFUSED)),
+    }
+
+
+class Wallet:
+    """What asks a wallet."""
 
     plugin = "proofing_mock"
     proofer_name = "mock:exchange"
     calls_out = False
-    decision = Decision.APPROVED
-
-    def question_no(self, canary: Canary) -> ProofingRequest:
-        """Share what is not accepted."""
-        self.decision = Decision.DECLINED
-        return self.question(canary)
-
-    def wallet_answer(self, exchange: Exchange) -> bytes:
-        """Answer what the browser is given."""
-        messages = Messages.of(make_process())
-        asked = messages.read_request(json.dumps(exchange.requests[PROTOCOL]).encode())
-        answer = WalletAnswer(nonce=asked.nonce, question=asked.question, decision=self.decision)
-        return answer_body(messages.write(answer))
 
 
-class TestExchangeResolution(ExchangeAnswers, ResolutionProoferContract):
+class TestExchangeResolution(Wallet, ResolutionProoferContract):
     """The mock resolution that asks a wallet."""
 
+    answers: ClassVar = shared(attributes=RESOLVED)
 
-class TestExchangePhone(ExchangeAnswers, PhoneProoferContract):
+
+class TestExchangePhone(Wallet, PhoneProoferContract):
     """The mock phone check that asks a wallet."""
 
+    answers: ClassVar = shared(attributes={"phone": MATCH})
 
-class TestExchangeStateID(ExchangeAnswers, StateIDProoferContract):
+
+class TestExchangeStateID(Wallet, StateIDProoferContract):
     """The mock licensing agency that asks a wallet."""
 
+    answers: ClassVar = shared(attributes=LICENSED)
 
-class TestExchangeDevice(ExchangeAnswers, DeviceProfilerContract):
+
+class TestExchangeDevice(Wallet, DeviceProfilerContract):
     """The mock device profile that asks a wallet."""
 
+    answers: ClassVar = shared(facts={"review_status": ReviewStatus.PASS})
 
-class TestExchangeDocument(ExchangeAnswers, DocumentProoferContract):
+
+class TestExchangeDocument(Wallet, DocumentProoferContract):
     """The mock document check that asks a wallet."""
+
+    answers: ClassVar = shared(facts=LICENSE)

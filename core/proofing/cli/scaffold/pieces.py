@@ -1,0 +1,327 @@
+"""What each choice brings to a new package: a kind of question, a shape, a way to authenticate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of question.
+
+    Attributes:
+        words: the kind in a sentence.
+        result: the type of its answers; *contract* is its suite.
+        path: of the vendor's address for it.
+        setting: the line of settings.yaml that chooses the vendor.
+        attributes, needs: of the descriptor.
+        answers: template of how answers are read.
+        checks: what the vendor compares, to our word.
+        yes, no, review: bodies of the example answers.
+        facts: what each of these comes to, in the order yes, no, review.
+        constants: what the bodies use.
+        has_images: whether it is asked with images.
+    """
+
+    words: str
+    result: str
+    contract: str
+    path: str
+    setting: str
+    answers: str
+    yes: str
+    no: str
+    review: str
+    attributes: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)
+    facts: tuple[tuple[str, ...], ...] = ((), (), ())
+    constants: str = ""
+    has_images: bool = False
+
+
+_DOCUMENT = """\
+DOCUMENT = {
+    "type": "license",
+    "given_name": "Fakey",
+    "family_name": "McFakerson",
+    "birth_date": "1938-10-06",
+    "number": "1111111111111",
+}
+"""
+
+
+def _body(transaction: str, decision: str, more: str = "") -> str:
+    """Return the text of a body."""
+    return f'{{\n    "id": "{transaction}",\n    "decision": "{decision}",\n{more}}}'
+
+
+def _matching(  # noqa: PLR0917 - one table below
+    words: str,
+    result: str,
+    contract: str,
+    path: str,
+    setting: str,
+    attributes: str,
+    checks: Mapping[str, str],
+) -> Kind:
+    """Return a kind whose vendor compares single attributes."""
+    *_others, last = checks
+
+    def body(number: int, decision: str, word: str) -> str:
+        pairs = ", ".join(f'"{name}": "{word if name == last else "match"}"' for name in checks)
+        return _body(f"t-{number}", decision, f'    "checks": {{{pairs}}},\n')
+
+    def facts(word: str) -> tuple[str, ...]:
+        ours = checks[last]
+        changed = f'{{**MATCHED, "{ours}": Match.{word}}}' if word != "MATCH" else "MATCHED"
+        reasons = (f'reasons=("{ours}_mismatch",)',) if word == "MISMATCH" else ()
+        return (f"attributes={changed}", *reasons)
+
+    pairs = ", ".join(f'"{ours}": Match.MATCH' for ours in checks.values())
+    return Kind(
+        words=words,
+        result=result,
+        contract=contract,
+        path=path,
+        setting=setting,
+        answers="answers_matches",
+        attributes=tuple(attributes.split()),
+        checks=checks,
+        yes=body(1, "match", "match"),
+        no=body(2, "no_match", "mismatch"),
+        review=body(3, "review", "no_data"),
+        facts=(facts("MATCH"), facts("MISMATCH"), facts("UNAVAILABLE")),
+        constants=f"MATCHED = {{{pairs}}}\n",
+    )
+
+
+KINDS: Mapping[str, Kind] = {
+    "resolution": _matching(
+        "resolution",
+        "ResolutionResult",
+        "ResolutionProoferContract",
+        "resolutions",
+        "resolution_vendor: {}",
+        "first_name last_name dob ssn address1 address2 city state zipcode",
+        {"name": "name", "birth_date": "dob", "address": "address", "ssn": "ssn"},
+    ),
+    "phone": _matching(
+        "phone",
+        "PhoneResult",
+        "PhoneProoferContract",
+        "phones",
+        "phone_vendors: [{}]",
+        "first_name last_name phone",
+        {"name": "name", "phone": "phone"},
+    ),
+    "state_id": _matching(
+        "state ID",
+        "StateIDResult",
+        "StateIDProoferContract",
+        "licenses",
+        "state_id_vendor: {}",
+        "first_name last_name dob state_id_number state_id_jurisdiction",
+        {"name": "name", "birth_date": "dob", "number": "state_id_number"},
+    ),
+    "device": Kind(
+        words="device",
+        result="DeviceResult",
+        contract="DeviceProfilerContract",
+        path="profiles",
+        setting="device_vendor: {}",
+        answers="answers_device",
+        needs=("device_session_id", "ip_address"),
+        yes=_body("t-1", "pass"),
+        no=_body("t-2", "reject"),
+        review=_body("t-3", "review"),
+        facts=(
+            ('facts={"review_status": ReviewStatus.PASS}',),
+            ('facts={"review_status": ReviewStatus.REJECT}',),
+            ('facts={"review_status": ReviewStatus.REVIEW}',),
+        ),
+    ),
+    "document": Kind(
+        words="document",
+        result="DocumentResult",
+        contract="DocumentProoferContract",
+        path="documents",
+        setting="document_vendor: {}",
+        answers="answers_document",
+        yes=_body("t-1", "approved", '    "document": DOCUMENT,\n'),
+        no=_body("t-2", "declined", '    "document": DOCUMENT,\n'),
+        review=_body("t-3", "review", '    "document": None,\n'),
+        facts=(
+            ('facts={"document_type": DocumentType.DRIVERS_LICENSE}',),
+            ('facts={"findings": (Finding(code=FindingCode.NOT_GENUINE),)}',),
+            (),
+        ),
+        constants=_DOCUMENT,
+        has_images=True,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How the vendor answers.
+
+    Attributes:
+        continues: of the descriptor.
+        has_webhook: whether it posts events.
+        asks: whether it is sent the question, images included.
+        fetches: whether something is fetched from it.
+        steps: how it answers: lines of the tests' function.
+        example: what an example says of how the question continues.
+    """
+
+    continues: tuple[str, ...] = ()
+    has_webhook: bool = False
+    asks: bool = True
+    fetches: bool = False
+    steps: str = """\
+        return httpx.Response(status, json=body)
+"""
+    example: tuple[str, ...] = ()
+
+
+SHAPES: Mapping[str, Shape] = {
+    "answer": Shape(),
+    "polling": Shape(
+        continues=("Again",),
+        fetches=True,
+        steps="""\
+        if status != SUCCESS:
+            return httpx.Response(status)
+        if request.method == "POST":
+            return httpx.Response(202, json={"id": body["id"], "status": "pending"})
+        return httpx.Response(200, json={**body, "status": "ready"})
+""",
+    ),
+    "hosted": Shape(
+        continues=("Again", "Leave"),
+        has_webhook=True,
+        asks=False,
+        fetches=True,
+        steps="""\
+        if status != SUCCESS:
+            return httpx.Response(status)
+        url = "https://verify.$host.example/s/1"
+        if request.method == "POST":
+            return httpx.Response(201, json={"id": body["id"], "url": url, "status": "created"})
+        return httpx.Response(200, json={**body, "url": url, "status": "ready"})
+""",
+    ),
+    "exchange": Shape(
+        continues=("Exchange",),
+        asks=False,
+        steps="""\
+        if status != SUCCESS:
+            return httpx.Response(status)
+        if request.url.path == "/v1/exchanges":
+            return httpx.Response(201, json={"id": body["id"], "request": {"client_id": "verifier"}})
+        return httpx.Response(200, json=body)
+""",
+        example=("posted=presented",),
+    ),
+}
+
+
+_GET = '''
+
+    async def get(self, context: "ProofingContext", path: str) -> "VendorResponse":
+        """Fetch something. Raises `VendorError` for anything but a success."""
+        response = await context.http.get(f"{self._base_url}{path}", headers=self._headers())
+        return response.require_success()'''
+_GET_PLAINLY = '''
+
+    async def get(self, context: "ProofingContext", path: str) -> "VendorResponse":
+        """Fetch something. Raises `VendorError` for anything but a success."""
+        response = await context.http.get(f"{self._base_url}{path}")
+        return response.require_success()'''
+_GET_AUTHORIZED = '''
+
+    async def get(self, context: "ProofingContext", path: str) -> VendorResponse:
+        """Fetch something. Raises `VendorError` for anything but a success."""
+        token = await self._token(context)
+        headers = {"authorization": f"Bearer {token}"}
+        response = await context.http.get(f"{self._base_url}{path}", headers=headers)
+        return await _checked(context, response, token)'''
+_GET_SIGNED = '''
+
+    async def get(self, context: "ProofingContext", path: str) -> "VendorResponse":
+        """Fetch something. Raises `VendorError` for anything but a success."""
+        headers = await self._signed(context, "GET", path, StreamedBody())
+        response = await context.http.get(f"{self._base_url}{path}", headers=headers)
+        return response.require_success()'''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How the vendor knows us.
+
+    Attributes:
+        settings: fields of the settings, by name: their definition.
+        credentials: the secret ones among them, to what is said of each.
+        section: their values in tests.
+        in_yaml: those that are not secret, for settings.yaml.
+        get: the method that fetches something, for shapes that do.
+    """
+
+    settings: Mapping[str, str]
+    credentials: Mapping[str, str]
+    section: Mapping[str, str]
+    in_yaml: Mapping[str, str] = field(default_factory=dict)
+    get: str = _GET
+    steps: str = ""
+    has_signature: bool = False
+
+
+AUTHS: Mapping[str, Auth] = {
+    "key": Auth(
+        settings={"api_key": 'SecretStr = Field(description="key of the account")'},
+        credentials={"api_key": "key of the account"},
+        section={"api_key": '"key-for-tests-7d1f"'},
+    ),
+    "basic": Auth(
+        settings={
+            "password": 'SecretStr = Field(description="password of the account")',
+            "username": 'str = Field(pattern=r"^[^:]+$", description="name of the account")',
+        },
+        credentials={"password": "password of the account"},
+        section={"username": '"proofing"', "password": '"password-for-tests-7d1f"'},
+        in_yaml={"username": "proofing"},
+    ),
+    "oauth2": Auth(
+        settings={
+            "client_id": 'str = Field(min_length=1, description="id of the OAuth client")',
+            "client_secret": 'SecretStr = Field(description="secret of the OAuth client")',
+        },
+        credentials={"client_secret": "secret of the OAuth client"},
+        section={"client_id": '"proofing"', "client_secret": '"secret-for-tests-7d1f"'},
+        in_yaml={"client_id": "proofing"},
+        get=_GET_AUTHORIZED,
+        steps="""\
+        if request.url.path == "/oauth/token":
+            token = {"access_token": "token-7d1f", "token_type": "Bearer", "expires_in": 600}
+            return httpx.Response(200, json=token)
+""",
+    ),
+    "hmac": Auth(
+        settings={
+            "key_id": 'str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="name of the signing key")',
+            "signing_key": 'SecretStr = Field(min_length=16, description="key by which calls are signed")',
+        },
+        credentials={"signing_key": "key by which calls are signed"},
+        section={"key_id": '"k1"', "signing_key": '"signing-key-for-tests-7d1f"'},
+        in_yaml={"key_id": "k1"},
+        get=_GET_SIGNED,
+        has_signature=True,
+    ),
+    "mtls": Auth(
+        settings={"tls": 'TLSSettings = Field(description="client certificate")'},
+        credentials={"tls.key": "private key of the client certificate"},
+        section={"tls": '{"certificate": "/etc/proofing/client.pem", "key": "/etc/proofing/client.key"}'},
+        in_yaml={"tls": "{certificate: /etc/proofing/client.pem}"},
+        get=_GET_PLAINLY,
+    ),
+}

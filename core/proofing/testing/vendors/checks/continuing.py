@@ -1,0 +1,113 @@
+"""Questions that continue: the way back of the person, and wallets that anybody may play."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from urllib.parse import quote
+
+from proofing.contracts.continuation import Answered, Exchange, Leave
+from proofing.testing.canary import Canary
+from proofing.testing.vendors.bending import JSONBody, unheard_words
+from proofing.testing.vendors.subject import CheckRule, Subject
+from proofing.testing.vendors.trial import Run
+
+#: Of another job than that of the examples.
+_OTHER_RESULT_ID = "0d5b6a2c-93a4-4c7d-8f0e-5b1d2c3e4f50"
+_GARBAGE = (
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 20_000,
+    b'{"vp_token":"x"}',
+    b"vp_token=x",
+    b"7",
+    b"<a/>",
+)
+
+
+def return_url(subject: Subject) -> Iterator[str]:
+    """The vendor gets our address, and its events lead back."""
+    for name in subject.good:
+        run = subject.runs[name]
+        if not run.pendings or not isinstance(run.pendings[0].then, Leave):
+            continue
+        until = run.calls[1] if len(run.calls) > 1 else len(run.requests)
+        sent = (
+            "".join(str(request.url) + request.content.decode("latin-1") for request in run.requests[:until])
+            + run.pendings[0].then.url
+        )
+        if not _holds(sent, run.return_url):
+            yield f"example {name!r}: context.return_url is sent nowhere"
+        if (
+            subject.descriptor.webhook is not None
+            and run.pendings[0].reference is None
+            and not _holds(
+                sent.replace(run.return_url, "").replace(quote(run.return_url, safe=""), ""), run.question_id
+            )
+        ):
+            yield f"example {name!r}: neither is context.question_id sent, nor does Pending have a reference"
+
+
+def _holds(sent: str, text: str) -> bool:
+    forms = (text, quote(text, safe=""), json.dumps(text)[1:-1].replace("/", "\\/"))
+    return any(form in sent for form in forms)
+
+
+def _exchanges(subject: Subject) -> Iterator[tuple[str, Run]]:
+    for name in subject.good:
+        run = subject.runs[name]
+        if any(isinstance(pending.then, Exchange) for pending in run.pendings):
+            yield name, run
+
+
+def exchange_garbage(subject: Subject) -> Iterator[str]:
+    """Whatever is posted, an exchange neither passes nor fails by it unless it verifies."""
+    for name, run in _exchanges(subject):
+        example = subject.examples[name]
+        posted = example.posted
+        good = posted if isinstance(posted, bytes) else posted(run.pendings[0]) if posted else b""
+        for label, body in [*((repr(one[:12]), one) for one in _GARBAGE), *_bent(good)]:
+            found = subject.put(replace(example, posted=body, because=(Answered(body),)))
+            if found.is_foreign:
+                yield f"example {name!r}, posted {label}: {found.broken}"
+            elif found.has_verdict:
+                yield f"example {name!r}, posted {label}: {found.came_to}"
+
+
+def _bent(good: bytes) -> Iterator[tuple[str, bytes]]:
+    yield "half of it", good[: len(good) // 2]
+    try:
+        body = JSONBody(json.loads(good))
+    except ValueError:
+        return
+    for leaf in body.leaves:
+        for value in [*unheard_words(leaf.value)[:1], None]:
+            if (content := body.replaced(leaf, value)) is not None and leaf.path:
+                yield f"{leaf.name} as {value!r}", content
+
+
+def exchange_replay(subject: Subject) -> Iterator[str]:
+    """A wallet's answer to one question is no answer to another."""
+    for name, run in _exchanges(subject):
+        example = subject.examples[name]
+        if example.posted is None or isinstance(example.posted, bytes):
+            continue
+        stolen = example.posted(run.pendings[0])
+        other = replace(example, posted=stolen, because=())
+        question = subject.question(other, Canary(seed=2))
+        found = subject.trial.do(partial(subject.trial.put, other, question, result_id=_OTHER_RESULT_ID))
+        mine, theirs = run.pendings[0], found.pendings[0] if found.pendings else run.pendings[0]
+        if found.has_verdict:
+            yield f"example {name!r}: the answer to another question is {found.came_to}"
+        elif mine.state == theirs.state:
+            yield f"example {name!r}: two questions have the same state, so that one answer fits both"
+
+
+CHECKS: Mapping[str, CheckRule] = {
+    "return-url": return_url,
+    "exchange-garbage": exchange_garbage,
+    "exchange-replay": exchange_replay,
+}

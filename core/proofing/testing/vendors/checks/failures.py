@@ -1,0 +1,238 @@
+"""What is no answer must be no result: statuses, broken connections, empty, foreign and broken bodies."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from weakref import WeakKeyDictionary
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+import httpx
+
+from proofing.contracts.applicant import Applicant
+from proofing.contracts.results import Outcome
+from proofing.testing.vendor_hostility import BODIES, FAILURES, STATUSES, whole
+from proofing.testing.vendors.bending import XMLBody
+from proofing.testing.vendors.checks.verdicts import probes_of
+from proofing.testing.vendors.subject import CheckRule, Step, Subject, bend_to, respond_with
+from proofing.testing.vendors.trial import Run
+
+#: Bodies with which vendors report a failure of theirs although the status is 200.
+_ERRORS: tuple[dict[str, object], ...] = (
+    {"error": "internal error"},
+    {"error": {"code": "E500", "message": "internal error"}},
+    {"errors": [{"code": "E500", "message": "internal error"}]},
+    {"status": "error", "message": "internal error"},
+    {"success": False, "message": "internal error"},
+    {"code": 500, "message": "internal error"},
+    {"fault": {"faultstring": "internal error"}},
+    {"Status": {"TransactionStatus": "error"}, "Information": {"Code": "E500"}},
+)
+_FAULTS = (
+    ("http://schemas.xmlsoap.org/soap/envelope/", "faultcode", "faultstring"),
+    ("http://www.w3.org/2003/05/soap-envelope", "Code", "Reason"),
+)
+#: Parts of a body after which it is cut off.
+_CUTS = (0.15, 0.4, 0.6, 0.85, 0.99)
+
+Tried = tuple[str, str, Run]
+_found: "WeakKeyDictionary[Subject, list[Tried]]" = WeakKeyDictionary()
+
+
+def _steps(subject: Subject) -> list[tuple[str, Step]]:
+    """Return the answers of the first yes, each of which is replaced in turn."""
+    return [(subject.good[0], step) for step in subject.steps[subject.good[0]]] if subject.good else []
+
+
+def tried(subject: Subject) -> list[Tried]:
+    """Return group, case and end of every hostile answer, in place of each answer of a yes."""
+    if subject not in _found:
+        _found[subject] = list(_try_all(subject))
+    return _found[subject]
+
+
+def _try_all(subject: Subject) -> Iterator[Tried]:
+    for name, step in _steps(subject):
+        cases = [
+            *(("status", f"status {status}", whole(status, *_of_status(step))) for status in STATUSES),
+            *(
+                ("status", f"what a yes holds, with status {status}", whole(status, *_cut(step, 1)))
+                for status in (400, 404, 422, 500, 503)
+            ),
+            *(("body", f"200 with {label}", whole(200, *body)) for label, body in BODIES.items()),
+            *(("failure", label, answer) for label, answer in FAILURES.items()),
+            *(("error", f"200 with {body}", whole(200, *_as_json(body))) for body in _ERRORS),
+            *(("error", "200 with a SOAP fault", whole(200, body, _XML)) for body in _faults(step)),
+            *(
+                ("cut", f"cut off after {part:.0%}", whole(200, *_cut(step, part)))
+                for part in (_CUTS if step.body is not None else ())
+            ),
+        ]
+        example = subject.examples[name]
+        bends = [respond_with(step, answer) for _group, _case, answer in cases]
+        where = f"answer {step.number + 1}, " if step.number else ""
+        for (group, case, _answer), run in zip(cases, subject.put_all(example, bends), strict=True):
+            yield group, f"{where}{case}", run
+
+
+_JSON = {"content-type": "application/json"}
+_XML = {"content-type": "text/xml; charset=utf-8"}
+
+
+def _of_status(step: Step) -> tuple[bytes, dict[str, str]]:
+    return b"{}" if step.body is None or step.body.kind == "json" else b"<a/>", {
+        "content-type": step.response.headers.get("content-type", "application/json")
+    }
+
+
+def _as_json(body: dict[str, object]) -> tuple[bytes, dict[str, str]]:
+    return httpx.Response(200, json=body).content, _JSON
+
+
+def _cut(step: Step, part: float) -> tuple[bytes, dict[str, str]]:
+    content = step.response.content
+    return content[: int(len(content) * part)], {
+        "content-type": step.response.headers.get("content-type", "application/json")
+    }
+
+
+def _faults(step: Step) -> Iterator[bytes]:
+    """Yield SOAP faults, alone and alongside what the yes holds."""
+    if not isinstance(step.body, XMLBody):
+        return
+    for namespace, code, reason in _FAULTS:
+        envelope = Element(f"{{{namespace}}}Envelope")
+        fault = SubElement(SubElement(envelope, f"{{{namespace}}}Body"), f"{{{namespace}}}Fault")
+        SubElement(fault, code).text, SubElement(fault, reason).text = "Server", "internal error"
+        yield tostring(envelope, encoding="utf-8")
+        root = step.body.root
+        if root.tag == f"{{{namespace}}}Envelope":
+            body = root.find(f"{{{namespace}}}Body")
+            if body is not None:
+                both = Element(root.tag)
+                inner = SubElement(both, body.tag)
+                inner.append(fault)
+                inner.extend(list(body))
+                yield tostring(both, encoding="utf-8")
+
+
+def _read(subject: Subject, group: str) -> Iterator[tuple[str, Run]]:
+    """Yield what was read as a result; of a body that came with 200, what was not read as `UNKNOWN`."""
+    is_answered = group in {"body", "error", "cut"}
+    for found, case, run in tried(subject):
+        if found == group and run.result is not None:
+            if is_answered and run.result.outcome is Outcome.UNKNOWN:
+                continue
+            yield case, run
+
+
+def status_as_answer(subject: Subject) -> Iterator[str]:
+    """A status other than success is an error."""
+    said = {
+        str(step.response.status_code)
+        for name in subject.refused
+        for step in subject.steps[name][-1:]
+        if not step.response.is_success
+    }
+    allowed = said | {str(status) for status in subject.suite.statuses_that_say_no}
+    for case, run in _read(subject, "status"):
+        is_allowed = case.rpartition(" ")[2] in allowed
+        if not (is_allowed and run.result is not None and run.result.outcome is Outcome.FAILED):
+            yield f"{case} is {run.came_to}"
+
+
+def failure_as_answer(subject: Subject) -> Iterator[str]:
+    """A broken connection is an error."""
+    for case, run in _read(subject, "failure"):
+        yield f"{case} is {run.came_to}"
+
+
+def bare_success(subject: Subject) -> Iterator[str]:
+    """A body that is not the vendor's is an error."""
+    for case, run in _read(subject, "body"):
+        yield f"{case} is {run.came_to}"
+
+
+def error_inside(subject: Subject) -> Iterator[str]:
+    """A failure that comes with 200 is an error."""
+    for case, run in _read(subject, "error"):
+        yield f"{case} is {run.came_to}"
+
+
+def cut_off(subject: Subject) -> Iterator[str]:
+    """A body that is cut off is an error."""
+    for case, run in _read(subject, "cut"):
+        yield f"{case} is {run.came_to}"
+
+
+def all_runs(subject: Subject) -> Iterator[tuple[str, Run]]:
+    """Yield everything that was put to the proofer with bent and hostile answers, with a name."""
+    for name, run in subject.runs.items():
+        yield f"example {name!r}", run
+    for _group, case, run in tried(subject):
+        yield case, run
+    for probe in probes_of(subject).found:
+        for value, run in probe.all_runs:
+            yield f"{probe.where}: {value}", run
+
+
+def foreign_error(subject: Subject) -> Iterator[str]:
+    """Only `VendorError` is raised."""
+    for case, run in all_runs(subject):
+        if run.is_foreign:
+            yield f"{case}: {run.broken}"
+    for name, example in subject.examples.items():
+        question = subject.question(example)
+        nobody = replace(question, applicant=Applicant())
+        run = subject.put_asked(example, nobody)
+        if run.is_foreign:
+            yield f"example {name!r}, and nothing is known of the person: {run.broken}"
+
+
+def xml_hostile(subject: Subject) -> Iterator[str]:
+    """A yes with a document type, entities or deep nesting is an error."""
+    for name in subject.good:
+        for step in subject.steps[name]:
+            if not isinstance(step.body, XMLBody):
+                continue
+            cases = dict(_hostile_xml(step))
+            bends = [bend_to(step, content) for content in cases.values()]
+            runs = subject.put_all(subject.examples[name], bends)
+            for case, run in zip(cases, runs, strict=True):
+                if run.result is not None:
+                    yield f"example {name!r} with {case} is {run.came_to}"
+                elif run.is_foreign:
+                    yield f"example {name!r} with {case}: {run.broken}"
+
+
+def _hostile_xml(step: Step) -> Iterator[tuple[str, bytes]]:
+    """Yield the yes of *step* with what no parser may read."""
+    assert isinstance(step.body, XMLBody)
+    root = step.body.root
+    text = tostring(root, encoding="unicode")
+    name = root.tag.rpartition("}")[2]
+    yield "a document type", f"<!DOCTYPE {name}>{text}".encode()
+    yield "an entity", f'<!DOCTYPE {name} [<!ENTITY a "b">]>{text}'.encode()
+    for leaf in step.body.leaves:
+        if isinstance(leaf.value, str) and leaf.value.strip() and not str(leaf.path[-1:]).startswith("('@"):
+            marked = step.body.replaced(leaf, "QZENTITY")
+            assert marked is not None
+            body = marked.partition(b"?>")[2].replace(b"QZENTITY", b"&a;")
+            declared = f'<!DOCTYPE {name} [<!ENTITY a "{leaf.value}">]>'.encode()
+            yield f"an entity for {leaf.name}", declared + body
+            system = f'<!DOCTYPE {name} [<!ENTITY b SYSTEM "file:///etc/passwd">]>'.encode()
+            yield "a file", system + text.encode().replace(b"QZENTITY", b"&b;")
+            break
+    deep = "<x>" * 3000 + "</x>" * 3000
+    closing = text.rindex("</")
+    yield "deep nesting", (text[:closing] + deep + text[closing:]).encode()
+    yield "a processing instruction", f"<?xml-stylesheet href='x'?>{text}".encode()
+
+
+CHECKS: Mapping[str, CheckRule] = {
+    "status-as-answer": status_as_answer,
+    "failure-as-answer": failure_as_answer,
+    "bare-success": bare_success,
+    "error-inside-success": error_inside,
+    "truncated-body": cut_off,
+    "foreign-error": foreign_error,
+    "xml-hostile": xml_hostile,
+}

@@ -1,0 +1,245 @@
+"""How a proofer behaves at the network: its own client, retries, redirects, deadlines, cancellation."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from proofing.base.errors import Cause
+from proofing.outbound.billing import is_unbilled
+from proofing.testing.vendor_fakes import Answer, FakeVendor
+from proofing.testing.vendor_hostility import SLOW
+from proofing.testing.vendors.subject import CheckRule, Step, Subject, is_other_host, respond_with
+from proofing.testing.vendors.trial import SETTLE_SECONDS, conversation
+from proofing.testing.vendors.watch import Watch
+
+#: The time limit in cases that only a deadline ends, and when it is clear that it does not hold.
+_SLOW_SECONDS = 0.15
+_GIVE_UP_SECONDS = 3.0
+
+_watched: "WeakKeyDictionary[Subject, tuple[Watch, dict[str, int]]]" = WeakKeyDictionary()
+
+
+def watched(subject: Subject) -> tuple[Watch, dict[str, int]]:
+    """Return what was seen while the examples were put, and the sleeps before each first paid request."""
+    if subject not in _watched:
+        early: dict[str, int] = {}
+        with subject.trial.watched() as watch:
+            for name, example in subject.examples.items():
+                before = len(watch.slept)
+
+                def note(
+                    _number: int,
+                    _request: httpx.Request,
+                    response: httpx.Response,
+                    name: str = name,
+                    before: int = before,
+                ) -> httpx.Response:
+                    if not is_unbilled():
+                        early.setdefault(name, len(watch.slept) - before)
+                    return response
+
+                subject.put(example, bend=note)
+                early.setdefault(name, len(watch.slept) - before)
+        _watched[subject] = watch, early
+    return _watched[subject]
+
+
+def own_client(subject: Subject) -> Iterator[str]:
+    """No host is looked up or connected to except through the context."""
+    watch, _early = watched(subject)
+    yield from (f"it asks for {what} by itself" for what in watch.network)
+
+
+def own_files(subject: Subject) -> Iterator[str]:
+    """No file is written, and no process is started."""
+    watch, _early = watched(subject)
+    yield from (f"it wants {what}" for what in watch.files)
+
+
+def loop_blocked(subject: Subject) -> Iterator[str]:
+    """An `async def` never blocks."""
+    watch, _early = watched(subject)
+    yield from (f"{what} blocks the event loop" for what in watch.blocking)
+
+
+def sleeps(subject: Subject) -> Iterator[str]:
+    """Nobody sleeps before the vendor is asked."""
+    watch, early = watched(subject)
+    if watch.blocking:
+        return
+    yield from (f"example {name!r}: it sleeps before it asks" for name, count in early.items() if count)
+
+
+def hosts_declared(subject: Subject) -> Iterator[str]:
+    """The declared hosts suffice, and somebody is asked."""
+    for name, run in subject.runs.items():
+        if is_other_host(run):
+            yield f"example {name!r}: it calls a host that `hosts` does not name"
+        elif subject.examples[name].responses is not None and not run.requests and not run.broken:
+            yield f"example {name!r}: nobody is called"
+
+
+def _steps(subject: Subject) -> list[Step]:
+    return list(subject.steps[subject.good[0]]) if subject.good else []
+
+
+def retries(subject: Subject) -> Iterator[str]:
+    """A call that failed is not repeated."""
+    example = subject.yes
+    if example is None:
+        return
+    failures: dict[str, Answer] = {
+        "HTTP 503": lambda _request: httpx.Response(503, json={}),
+        "HTTP 500": lambda _request: httpx.Response(500, json={}),
+        "HTTP 429": lambda _request: httpx.Response(429, headers={"retry-after": "1"}, json={}),
+        "a broken connection": _break,
+        "a time-out": _time_out,
+    }
+    for step in _steps(subject):
+        for case, answer in failures.items():
+            run = subject.put(example, bend=respond_with(step, answer))
+            again = [
+                request for request in run.requests[step.number + 1 :] if _is_same(request, step.request)
+            ]
+            if again:
+                yield f"after {case}, request {step.number + 1} is sent {len(again)} more times"
+                break
+
+
+def _is_same(request: httpx.Request, other: httpx.Request) -> bool:
+    """Return whether *request* is *other* once more; its nonce and times may differ."""
+    return (request.method, request.url.path) == (other.method, other.url.path) and (
+        abs(len(request.content) - len(other.content)) <= max(64, len(other.content) // 4)
+    )
+
+
+def _break(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadError("reset", request=request)
+
+
+def _time_out(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("late", request=request)
+
+
+def redirects(subject: Subject) -> Iterator[str]:
+    """A redirect is not followed."""
+    example = subject.yes
+    if example is None:
+        return
+    for step in _steps(subject):
+        moved = str(step.request.url.copy_with(path="/qz-moved", query=None))
+        for status in (302, 307):
+            answer = _redirect(status, moved)
+            run = subject.put(example, bend=respond_with(step, answer))
+            if any(request.url.path == "/qz-moved" for request in run.requests):
+                yield f"HTTP {status} to request {step.number + 1} is followed"
+                break
+
+
+def _redirect(status: int, place: str) -> Any:
+    return lambda _request: httpx.Response(status, headers={"location": place})
+
+
+def deadline_kept(subject: Subject) -> Iterator[str]:
+    """A vendor that never finishes ends as a time-out."""
+    example = subject.yes
+    if example is None:
+        return
+    question = subject.question(example)
+    for step in _steps(subject):
+        for case, slow in SLOW.items():
+            vendor = FakeVendor(_from(step, conversation(example), slow))
+            putting = partial(
+                subject.trial.put,
+                example,
+                question,
+                vendor=vendor,
+                seconds=_SLOW_SECONDS,
+                give_up_seconds=_GIVE_UP_SECONDS,
+            )
+            run = subject.trial.do(putting)
+            if run.result is not None or run.broken:
+                continue
+            if run.error is None or run.error.cause not in {Cause.TIMEOUT, Cause.SOURCE_TIMEOUT}:
+                yield f"{case} to request {step.number + 1}: {run.came_to}"
+                break
+
+
+def _from(step: Step, good: Answer, other: Answer) -> Answer:
+    """Answer by *good* up to *step*, and by *other* from then on."""
+    count = 0
+
+    def answer(request: httpx.Request) -> Any:
+        nonlocal count
+        count += 1
+        return good(request) if count <= step.number else other(request)
+
+    return answer
+
+
+def cancellation(subject: Subject) -> Iterator[str]:
+    """A canceled question ends, and calls nobody anymore."""
+    example = subject.yes
+    if example is None:
+        return
+    question = subject.question(example)
+
+    async def cancel_at(step: Step) -> str:
+        arrived = asyncio.Event()
+
+        async def hang(_request: httpx.Request) -> httpx.Response:
+            arrived.set()
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+        vendor = FakeVendor(_from(step, conversation(example), hang))
+        run, asking = subject.trial.begin(example, question, vendor)
+        waiting = asyncio.ensure_future(arrived.wait())
+        await asyncio.wait({asking, waiting}, timeout=_GIVE_UP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if asking.done() or not arrived.is_set():
+            return ""
+        before = len(run.requests)
+        asking.cancel()
+        await asyncio.wait({asking}, timeout=SETTLE_SECONDS)
+        if not asking.done():
+            return f"canceled during request {step.number + 1}, it does not end"
+        if not asking.cancelled():
+            return f"canceled during request {step.number + 1}, it is {run.came_to}"
+        if len(run.requests) > before:
+            return f"canceled during request {step.number + 1}, it calls once more"
+        return ""
+
+    for step in _steps(subject):
+        if found := subject.trial.do(partial(cancel_at, step)):
+            yield found
+
+
+def idempotency_key(subject: Subject) -> Iterator[str]:
+    """A proofer that declares so sends the key."""
+    if not subject.descriptor.idempotent:
+        return
+    for name in subject.good:
+        run = subject.runs[name]
+        sent = b"".join(request.content + repr(request.headers.raw).encode() for request in run.requests)
+        sent += b"".join(str(request.url).encode() for request in run.requests)
+        if run.requests and not any(key.encode() in sent for key in run.keys):
+            yield f"example {name!r}: no request holds context.idempotency_key"
+
+
+CHECKS: Mapping[str, CheckRule] = {
+    "own-client": own_client,
+    "own-files": own_files,
+    "hosts-declared": hosts_declared,
+    "retries": retries,
+    "redirects": redirects,
+    "deadline-kept": deadline_kept,
+    "cancellation": cancellation,
+    "loop-blocked": loop_blocked,
+    "sleeps": sleeps,
+    "idempotency-key": idempotency_key,
+}

@@ -1,0 +1,219 @@
+"""The contract suites of vendor proofers, one for each kind: what authors subclass."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import httpx
+
+from proofing.base.errors import VendorError
+from proofing.contracts.applicant import ACCEPTED_TYPES
+from proofing.contracts.circumstances import Circumstances, Wanted
+from proofing.contracts.continuation import Because, Received
+from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
+from proofing.contracts.results import Outcome, ProoferKind, VendorResult
+from proofing.contracts.webhooks import Incoming, NotAuthenticError
+from proofing.rules.documents import required_sides
+from proofing.rules.image_check import inspect_image
+from proofing.testing.canary import Canary
+from proofing.testing.images import make_jpeg
+from proofing.testing.vendor_fakes import Answer, FakeVendor
+from proofing.testing.vendors.contract_times import SIGNED_AT
+from proofing.testing.vendors.examples import Example, Exemption, Ticket
+from proofing.testing.vendors.loading import LoadedPlugin, load
+from proofing.testing.vendors.report import require_rule
+from proofing.testing.vendors.rules import RULES
+from proofing.testing.vendors.trial import RUN_SECONDS, Run, Trial, conversation
+
+#: How the canary came to the question.
+_KNOWN = Circumstances(
+    locale="en",
+    consented_at=SIGNED_AT,
+    attempt_number=1,
+    ip_address="192.0.2.33",
+    user_agent="Mozilla/5.0 (X11; Linux x86_64)",
+    device_session_id="7f5c6b1a-device-session",
+)
+
+
+class ProoferContract:
+    """What proofers of all kinds keep. Subclass the suite of a kind, not this.
+
+    There is one test for each rule of docs/reference/vendor-rules.md, named after it.
+
+    Attributes:
+        plugin: the import name of the plugin.
+        kind: of the proofer.
+        proofer_name: as in its descriptor; needed only when the plugin has several of the kind.
+        section: the plugin's section in settings.yaml, secrets included: made-up ones, 8 characters or more.
+        answers: what the vendor answers, by a name of your choice: at least a yes, a no, and every verdict
+            that its documentation has.
+        calls_out: False for a proofer that asks nobody, as mocks do.
+        statuses_that_say_no: HTTP statuses by which this vendor says no.
+        open_places: where the vendor announces new words, such as ``reasonCodes.*``, to why they cannot turn
+            a yes into a no.
+        webhook_secrets: the fields of the section with whose secrets the vendor signs events.
+        exemptions: rules that do not hold, by id.
+    """
+
+    plugin: ClassVar[str]
+    kind: ClassVar[ProoferKind]
+    proofer_name: ClassVar[str | None] = None
+    section: ClassVar[Mapping[str, Any]] = {}
+    calls_out: ClassVar[bool] = True
+    statuses_that_say_no: ClassVar[frozenset[int]] = frozenset()
+    open_places: ClassVar[Mapping[str, str]] = {}
+    webhook_secrets: ClassVar[tuple[str, ...]] = ()
+    exemptions: ClassVar[Mapping[str, Exemption]] = {}
+
+    # What a subclass says
+
+    @property
+    def answers(self) -> Mapping[str, Example]:
+        """The vendor's answers; a class attribute is enough."""
+        return {}
+
+    def question(self, canary: Canary) -> ProofingRequest:
+        """Return what is asked about the person *canary*; override when your vendor needs more."""
+        return ProofingRequest(
+            applicant=canary.applicant.select(self.descriptor().attributes),
+            circumstances=_KNOWN.select(self.descriptor().needs),
+        )
+
+    def signed_event(self, ticket: Ticket) -> Incoming:
+        """Return the vendor's event that its answer is ready, signed; needed for a webhook."""
+        raise NotImplementedError
+
+    def assert_signed(self, request: httpx.Request) -> None:
+        """Fail unless the signature of *request* is over its bytes; needed for a vendor that wants one."""
+
+    # What authors' own tests may use
+
+    def trial(self) -> Trial:
+        """Return the plugin, loaded once for this suite and ready to be asked. Raises `LoadError`."""
+        return Trial(self.plugin, self._found)
+
+    @cached_property
+    def _found(self) -> LoadedPlugin:
+        return load(self.plugin, self.section, self.kind, self.proofer_name)
+
+    def descriptor(self) -> ProoferDescriptor:
+        """Return the descriptor under test."""
+        return self._found.descriptor
+
+    def settings(self) -> Any:
+        """Return the section as the plugin's schema reads it."""
+        return self._found.settings
+
+    async def ask(
+        self,
+        example: str | Example | Answer = "yes",
+        request: ProofingRequest | None = None,
+        *,
+        canary: Canary | None = None,
+        timeout_seconds: float = RUN_SECONDS,
+    ) -> tuple[VendorResult | VendorError | None, FakeVendor]:
+        """Ask a fresh proofer as a worker does, and return its answer or its error, and what it called.
+
+        Args:
+            example: name of one of `answers`, an example of its own, or a function that answers requests.
+            request: what is asked; None for `question`.
+            canary: who is asked about.
+            timeout_seconds: of the question.
+
+        Raises:
+            AssertionError: it broke the contract.
+        """
+        trial = self.trial()
+        if callable(example):
+            answer, example = example, self.answers.get("yes") or Example(None, Outcome.UNKNOWN)
+        else:
+            example = self.answers[example] if isinstance(example, str) else example
+            answer = conversation(example)
+        canary, vendor = canary or Canary(), FakeVendor(answer)
+        asked = request or self.question(canary)
+        if request is None and example.ask is not None:
+            asked = example.ask(asked)
+        async with trial.ready():
+            run = await trial.put(example, asked, vendor=vendor, seconds=timeout_seconds)
+        if run.broken or run.has_outlived:
+            raise AssertionError(run.came_to)
+        return run.result or run.error, vendor
+
+    def event_of(self, run: Run) -> Because | None:
+        """Return what the webhook makes of the vendor's event about the question of *run*."""
+        found = self._found
+        name = found.descriptor.webhook
+        if name is None or not self.webhook_secrets:
+            return None
+        reference = run.pendings[-1].reference if run.pendings else None
+        ticket = Ticket(
+            secret=str(self.section[self.webhook_secrets[0]]),
+            at=SIGNED_AT,
+            question_id=run.question_id,
+            reference=reference,
+        )
+        try:
+            event, _reply = found.webhooks[name].receive(self.signed_event(ticket), SIGNED_AT)
+        except (NotAuthenticError, NotImplementedError):
+            return None
+        return None if event is None else Received(event)
+
+
+def _test_of(rule_id: str) -> Any:
+    def test(self: ProoferContract) -> None:
+        __tracebackhide__ = True
+        require_rule(self, rule_id)
+
+    test.__name__ = f"test_{rule_id.replace('-', '_')}"
+    test.__qualname__ = f"ProoferContract.{test.__name__}"
+    test.__doc__ = RULES[rule_id].what
+    return test
+
+
+for _rule_id in RULES:
+    setattr(ProoferContract, f"test_{_rule_id.replace('-', '_')}", _test_of(_rule_id))
+
+
+class ResolutionProoferContract(ProoferContract):
+    """What resolution proofers keep."""
+
+    kind = ProoferKind.RESOLUTION
+
+
+class PhoneProoferContract(ProoferContract):
+    """What phone proofers keep."""
+
+    kind = ProoferKind.PHONE
+
+
+class StateIDProoferContract(ProoferContract):
+    """What state ID proofers keep."""
+
+    kind = ProoferKind.STATE_ID
+
+
+class DeviceProfilerContract(ProoferContract):
+    """What device profilers keep."""
+
+    kind = ProoferKind.DEVICE
+
+
+class DocumentProoferContract(ProoferContract):
+    """What document proofers keep."""
+
+    kind = ProoferKind.DOCUMENT
+
+    def question(self, canary: Canary) -> ProofingRequest:
+        """Return front and back of a document, and a selfie where it is compared, as JPEG."""
+        asked = super().question(canary)
+        selfie = self.descriptor().needs_selfie
+        return replace(
+            asked,
+            images={
+                side: inspect_image(make_jpeg(comment=f"{side} {canary.seed}".encode()))
+                for side in required_sides(passport=False, selfie=selfie)
+            },
+            wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=selfie),
+        )

@@ -1,0 +1,273 @@
+"""Finds the places of a yes that decide something, by bending every value, and what bent ones come to.
+
+A place *decides* if a word that is known from it changes the outcome or an attribute: a word of another
+example, or a usual word of a no. What nobody has heard of must not pass there. A place where no word
+changes anything, such as the vendor's id, may hold anything.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from proofing.contracts.applicant import DocumentType
+from proofing.contracts.results import DocumentResult, FindingCode, Match, Outcome
+from proofing.rules.document_errors import OUTWEIGHED
+from proofing.testing.vendors.bending import (
+    MAX_WORD,
+    NO,
+    NO_DATA,
+    VAGUE,
+    Place,
+    styled,
+    unheard_words,
+)
+from proofing.testing.vendors.subject import Step, Subject, bend_to
+from proofing.testing.vendors.trial import Run
+
+#: With more places than that only the most usual words of a no are tried.
+_MANY = 80
+_FEW_WORDS = 5
+#: Of the words that examples have in a place, how many are tried.
+_KNOWN_WORDS = 6
+
+
+@dataclass(slots=True, kw_only=True)
+class Probe:
+    """One value of a yes, and what others in its place come to.
+
+    Attributes:
+        example: name of the yes.
+        decides: whether a known word there changes the outcome, or makes it an error.
+        attributes: those that a known word there changes.
+        unheard: words that nobody has heard of, and what came of them; so the others.
+    """
+
+    example: str
+    step: Step
+    place: Place
+    decides: bool = False
+    attributes: frozenset[str] = frozenset()
+    unheard: list[tuple[str, Run]] = field(default_factory=list)
+    numbers: list[tuple[str, Run]] = field(default_factory=list)
+    vague: list[tuple[str, Run]] = field(default_factory=list)
+    no_data: list[tuple[str, Run]] = field(default_factory=list)
+    missing: list[tuple[str, Run]] = field(default_factory=list)
+    types: list[tuple[str, Run]] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """The place for people."""
+        more = f" of answer {self.step.number + 1}" if self.step.number else ""
+        return f"example {self.example!r}, {self.place.name}{more}"
+
+    @property
+    def all_runs(self) -> Iterator[tuple[str, Run]]:
+        """Everything that was tried, with what was in the place."""
+        for runs in (self.unheard, self.numbers, self.vague, self.no_data, self.missing, self.types):
+            yield from runs
+
+
+class Probes:
+    """All probes of a subject."""
+
+    def __init__(self, subject: Subject) -> None:
+        """Bend the examples of *subject* that are read as a yes."""
+        self._subject = subject
+
+    @cached_property
+    def found(self) -> Sequence[Probe]:
+        """The probes, made when they are first asked for."""
+        probes = []
+        for name in self._subject.good:
+            for step in self._subject.steps[name]:
+                if step.body is None:
+                    continue
+                is_many = len(step.body.leaves) > _MANY
+                is_common = self._is_common(step)
+                probes += [
+                    self._probe(name, step, place, is_many=is_many, is_common=is_common)
+                    for place in step.body.places()
+                ]
+        return probes
+
+    def _is_common(self, step: Step) -> bool:
+        """Return whether the answer is the same in a no, such as that to a login: it decides nothing."""
+        return any(
+            other.number == step.number and other.response.content == step.response.content
+            for refused in self._subject.refused
+            for other in self._subject.steps[refused]
+        )
+
+    def _probe(self, name: str, step: Step, place: Place, *, is_many: bool, is_common: bool) -> Probe:
+        probe = Probe(example=name, step=step, place=place)
+        if place.is_leaf and place.value is not None:
+            if not self._is_open(place):
+                probe.unheard = self._try(probe, unheard_words(place.value) if _is_word(place.value) else [])
+            self._classify(probe, is_many=is_many, is_common=is_common)
+        if place.path and not self._may_be_missing(step, place):
+            probe.missing = self._try_missing(probe)
+        if place.is_leaf and step.body is not None and step.body.kind == "json" and place.value is not None:
+            probe.types = self._try(probe, _wrong_types(place.value))
+        return probe
+
+    def _classify(self, probe: Probe, *, is_many: bool, is_common: bool) -> None:
+        """Find out whether the place decides something, and try the words that matter where it does."""
+        value, before = probe.place.value, self._subject.runs[probe.example].result
+        same, alike = self._known(probe)
+        known = [*same, *alike]
+        for word in known:
+            run = self._one(probe, word)
+            if run.result is None and word in same:
+                # Of a word from elsewhere nobody knows whether the vendor says it here.
+                probe.decides = probe.decides or (run.error is not None and not run.pendings)
+            self._compare(probe, run, before)
+            if isinstance(value, int) and not isinstance(value, bool) and isinstance(word, int):
+                self._try_numbers(probe, word, run)
+        if isinstance(value, str) and _is_word(value) and not is_common:
+            words = [
+                form for word in NO[: _FEW_WORDS if is_many else None] for form in styled(word, value)[:1]
+            ]
+            for word in words:
+                if word != value and word not in known and not (probe.attributes or probe.decides):
+                    self._compare(probe, self._one(probe, word), before)
+        elif isinstance(value, bool):
+            self._compare(probe, self._one(probe, not value), before)
+        if isinstance(value, str) and (probe.decides or probe.attributes):
+            probe.vague = self._try(probe, [form for word in VAGUE for form in styled(word, value)[:2]])
+        if isinstance(value, str) and probe.attributes:
+            probe.no_data = self._try(probe, [form for word in NO_DATA for form in styled(word, value)[:2]])
+
+    def _compare(self, probe: Probe, run: Run, before: Any) -> None:
+        """Note what a known word changed."""
+        if run.result is None or before is None:
+            return
+        now, then = run.result.attributes, before.attributes
+        probe.attributes |= {
+            name for name in {*now, *then} if now.get(name) is not then.get(name) and name in then
+        }
+        if not self._subject.reads_yes(run):
+            probe.decides = True
+
+    def _try_numbers(self, probe: Probe, other: int, run: Run) -> None:
+        """Try the numbers around one that changes the outcome: a code is read by itself, a score is not."""
+        if self._subject.reads_yes(run):
+            return
+        around = [number for number in (other - 1, other + 1, 424_242) if number != probe.place.value]
+        runs = [(str(number), self._one(probe, number)) for number in around]
+        if len(runs) > 1 and all(self._subject.reads_yes(found) for _number, found in runs):
+            probe.numbers += runs
+
+    def _known(self, probe: Probe) -> tuple[list[Any], list[Any]]:
+        """Return what other examples have in this place, and what they have in its like.
+
+        Alike are places of the same name that hold the same in the yes, such as the results of other fields.
+        """
+        value, body = probe.place.value, probe.step.body
+        assert body is not None
+        mine = {place.path: place for place in body.places()}
+        same: list[Any] = []
+        alike: list[Any] = []
+        for name, steps in self._subject.steps.items():
+            for step in steps:
+                if name == probe.example or step.body is None:
+                    continue
+                theirs = {place.path: place for place in step.body.places()}
+                for path, place in theirs.items():
+                    if not place.is_leaf or type(place.value) is not type(value) or place.value == value:
+                        continue
+                    if path == probe.place.path:
+                        same.append(place.value)
+                    elif (
+                        place.key == probe.place.key
+                        and path in mine
+                        and mine[path].value == value
+                        # Where items were added or left out, others have moved.
+                        and len(mine) == len(theirs)
+                    ):
+                        alike.append(place.value)
+        words = [
+            [one for one in dict.fromkeys(found) if _is_word(one)][:_KNOWN_WORDS] for found in (same, alike)
+        ]
+        return words[0], [word for word in words[1] if word not in words[0]]
+
+    def _is_open(self, place: Place) -> bool:
+        return place.pattern in self._subject.suite.open_places
+
+    def _may_be_missing(self, step: Step, place: Place) -> bool:
+        """Return whether a documented yes lacks this place."""
+        for name in self._subject.good:
+            for other in self._subject.steps[name]:
+                same = (other.request.method, other.number) == (step.request.method, step.number)
+                if (
+                    same
+                    and other.body is not None
+                    and place.path not in {one.path for one in other.body.places()}
+                ):
+                    parent = place.path[:-1]
+                    if any(one.path == parent for one in other.body.places()):
+                        return True
+        return False
+
+    def _try_missing(self, probe: Probe) -> list[tuple[str, Run]]:
+        body, place = probe.step.body, probe.place
+        assert body is not None
+        tried = [("missing", body.removed(place))]
+        if body.kind == "json" and place.value is not None:
+            tried.append(("null", body.replaced(place, None)))
+        return self._run_all(probe, tried)
+
+    def _try(self, probe: Probe, values: Sequence[Any]) -> list[tuple[str, Run]]:
+        body = probe.step.body
+        assert body is not None
+        others = [value for value in values if value is not probe.place.value and value != probe.place.value]
+        return self._run_all(probe, [(repr(value), body.replaced(probe.place, value)) for value in others])
+
+    def _one(self, probe: Probe, value: Any) -> Run:
+        body = probe.step.body
+        assert body is not None
+        content = body.replaced(probe.place, value)
+        assert content is not None
+        return self._subject.put_all(self._subject.examples[probe.example], [bend_to(probe.step, content)])[0]
+
+    def _run_all(self, probe: Probe, tried: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, Run]]:
+        possible = [(label, content) for label, content in tried if content is not None]
+        example = self._subject.examples[probe.example]
+        runs = self._subject.put_all(example, [bend_to(probe.step, content) for _label, content in possible])
+        return [(label, run) for (label, _content), run in zip(possible, runs, strict=True)]
+
+
+def _is_word(value: object) -> bool:
+    """Return whether *value* may be a vendor's word, and no sentence, image or token."""
+    return not isinstance(value, str) or len(value) <= MAX_WORD
+
+
+def _wrong_types(value: object) -> list[Any]:
+    """Return values of other types, which nobody could take for *value* spelled in another way."""
+    if isinstance(value, bool):
+        return ["qzunheard", "false" if value else "true", [], {}]
+    if isinstance(value, (int, float)):
+        return ["qzunheard", [], {}]
+    return [7, True, False, [], {}, [value]]
+
+
+def kept_attributes(run: Run, names: frozenset[str]) -> Mapping[str, Match]:
+    """Return those of the attributes *names* that a result says are a match or a mismatch."""
+    found = run.result.attributes if run.result is not None else {}
+    return {name: found[name] for name in names if found.get(name) in {Match.MATCH, Match.MISMATCH}}
+
+
+def is_no(run: Run) -> bool:
+    """Return whether a question came to a no.
+
+    A document of a type that nobody has heard of is none that is accepted, which an adapter may say.
+    """
+    result = run.result
+    if result is None or result.outcome is not Outcome.FAILED:
+        return False
+    if not isinstance(result, DocumentResult):
+        return True
+    against = {finding.code for finding in result.findings} - OUTWEIGHED
+    is_unsupported = bool(result.findings) and against <= {FindingCode.UNSUPPORTED_DOCUMENT}
+    is_untyped = result.applicant is not None and result.document_type in {None, DocumentType.OTHER}
+    return not (is_unsupported or (is_untyped and not against))
