@@ -41,7 +41,7 @@ from proofing.jobs.run import JobPendingError, JobRun
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport, timed_out
 from proofing.registry.proofers import LoadedProofer
-from proofing.testing.memory_queue import MemoryJob
+from proofing.testing.memory_queue import MemoryJob, keep_plain
 from proofing.testing.vendor_fakes import FakeVendor, make_process
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.loading import LoadedPlugin, place_of
@@ -304,7 +304,7 @@ class Trial:
         news: Mapping[int, Sequence[Note]] = {}
         try:
             for number in range(1 + RESUMPTIONS):
-                job = JobRun(MemoryJob(message, attempt=1, age_seconds=0.0), pool, self._way_back)
+                job = JobRun(MemoryJob(message, attempt=1, age_seconds=0.0), pool, self._way_back, keep_plain)
                 job.questions, job.resumption = log, Resumption(log, news)
                 pool.raised = None
                 try:
