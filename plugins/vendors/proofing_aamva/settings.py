@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from proofing.plugin import PluginSettings, check_hosts, hosts_of
-from proofing_aamva.windows import Schedule, Window
+from proofing_aamva.windows import Schedule, Window, has_zone
 
 NAME = "aamva:state_id"
 #: The attributes that are sent in any case, if need be empty.
@@ -22,7 +22,7 @@ OPTIONAL = (
 )
 #: What a question needs of an applicant; ``uuid`` is our reference of the person, which the answer repeats.
 ATTRIBUTES = frozenset({*REQUIRED, *OPTIONAL, "uuid"})
-_URL = r"^(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._/-]*)?$"
+_URL = r"^(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._/-]*)?$"
 _MAX_WINDOW_MINUTES = 7 * 24 * 60
 
 Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
@@ -74,7 +74,11 @@ class AAMVASettings(PluginSettings):
         default=(), description="jurisdictions that get the first word of the last name alone"
     )
     maintenance_windows: Mapping[Jurisdiction, Annotated[tuple[WindowSettings, ...], Field(strict=False)]] = (
-        Field(default_factory=_announced, description="by jurisdiction, when its system is under maintenance")
+        Field(
+            default_factory=_announced,
+            validate_default=True,
+            description="by jurisdiction, when its system is under maintenance",
+        )
     )
     originator_id: str = Field(pattern=r"^[A-Za-z0-9]{1,20}$", description="our id as AAMVA assigned it")
     private_key: SecretStr = Field(description="RSA key of the certificate, not encrypted: as certificate")
@@ -89,6 +93,16 @@ class AAMVASettings(PluginSettings):
         """Refuse a host that no resolver takes."""
         check_hosts(hosts_of(url))
         return url
+
+    @field_validator("maintenance_windows")
+    @classmethod
+    def _can_be_judged(
+        cls, windows: Mapping[str, tuple[WindowSettings, ...]]
+    ) -> Mapping[str, tuple[WindowSettings, ...]]:
+        """Refuse windows on a system that does not know New York's time."""
+        if windows and not has_zone():
+            raise ValueError("needs a time zone database: install tzdata, of the system or the package")
+        return windows
 
     @field_validator("certificate")
     @classmethod

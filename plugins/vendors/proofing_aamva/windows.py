@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 #: The zone in which AAMVA announces windows.
 ZONE = "America/New_York"
@@ -109,6 +109,15 @@ class Window:
                 for minute in self.begins.minutes:
                     local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
                     yield local.astimezone(UTC)
+
+
+def has_zone() -> bool:
+    """Return whether this system knows the zone of the windows."""
+    try:
+        ZoneInfo(ZONE)
+    except ZoneInfoNotFoundError:
+        return False
+    return True
 
 
 def _numbers(field: str, least: int, greatest: int) -> frozenset[int]:

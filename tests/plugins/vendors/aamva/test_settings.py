@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import ValidationError
 from tests.plugins.vendors.aamva.fake_aamva import der_of, make_credentials, make_section
 
-from proofing_aamva import AAMVASettings, proofing_proofers
+from proofing_aamva import AAMVASettings, proofing_proofers, windows
 from proofing_aamva.credentials import read_credentials
 
 KEY, CERTIFICATE = make_credentials()
@@ -109,6 +109,14 @@ def test_the_known_windows():
     assert settings.is_in_maintenance("VA", morning)
     other = settings_with(maintenance_windows={"ND": [{"cron": "0 0 * * *", "minutes": 60}]})
     assert [other.is_in_maintenance(state, night) for state in ("DC", "ND")] == [False, True]
+
+
+def test_a_system_without_time_zones(monkeypatch):
+    """A start is refused, unless there is no window to judge: never a question that ends in an exception."""
+    monkeypatch.setattr(windows, "ZONE", "America/Nowhere")
+    with pytest.raises(ValidationError, match=r"maintenance_windows\n.*time zone database"):
+        settings_with()
+    assert not settings_with(maintenance_windows={}).is_in_maintenance("DC", datetime.now(UTC))
 
 
 def test_the_time_of_a_question():
