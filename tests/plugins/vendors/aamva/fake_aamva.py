@@ -14,7 +14,7 @@ from functools import lru_cache
 import httpx
 import xmlsec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
@@ -46,11 +46,16 @@ ALL = (
 def make_credentials(name: str = "us") -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
     """Return a key and its certificate, made for this run."""
     key = rsa.generate_private_key(65537, 2048)
+    return key, certify(key, name)
+
+
+def certify(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate:
+    """Return a certificate of *key*, signed by itself."""
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).serial_number(1)
     builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    return key, builder.public_key(key.public_key()).sign(key, SHA256())
+    return builder.public_key(key.public_key()).sign(key, SHA256())
 
 
 def der_of(key: rsa.RSAPrivateKey) -> bytes:

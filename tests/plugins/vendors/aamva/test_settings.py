@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from pydantic import ValidationError
-from tests.plugins.vendors.aamva.fake_aamva import der_of, make_credentials, make_section
+from tests.plugins.vendors.aamva.fake_aamva import certify, der_of, make_credentials, make_section
 
 from proofing_aamva import AAMVASettings, proofing_proofers, windows
 from proofing_aamva.credentials import read_credentials
@@ -46,6 +46,9 @@ def test_credentials_come_in_three_forms(key, certificate):
     assert repr(credentials.key.private_numbers().d) not in repr(credentials)
 
 
+CERTIFIED_CURVE = (
+    certify(ec.generate_private_key(ec.SECP256R1()), "curve").public_bytes(Encoding.PEM).decode()
+)
 ENCRYPTED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")).decode()
 OF_A_CURVE = base64.b64encode(
     ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
@@ -63,6 +66,7 @@ OF_ANOTHER = base64.b64encode(der_of(make_credentials("another")[0])).decode()
         ({"certificate": PEM_KEY.decode()}, ("certificate",), "X.509 certificate"),
         ({"certificate": "-----BEGIN nothing"}, ("certificate",), "X.509 certificate"),
         ({"private_key": OF_ANOTHER}, (), "belong together"),
+        ({"certificate": CERTIFIED_CURVE}, (), "belong together"),
         ({"authentication_url": "http://auth.example.test/x"}, ("authentication_url",), "pattern"),
         ({"verification_url": "https://a..b/x"}, ("verification_url",), "between dots"),
         ({"verification_url": "https://user@v.example.test/x"}, ("verification_url",), "pattern"),
