@@ -81,7 +81,8 @@ class Applicant:
         dob: ISO date, ``YYYY-MM-DD``; so are the issue and expiration dates.
         ssn: nine digits.
         phone: ten national digits.
-        height: inches.
+        height: inches; weight: pounds.
+        eye_color: three capital letters of ANSI D-20, as on licenses, such as ``BRO``.
         first_name, last_name: a person who has one name has one of them.
         state: two letters, as `STATES`; jurisdictions are as `JURISDICTIONS`.
         document_type_received: a value of `DocumentType`.
@@ -104,6 +105,8 @@ class Applicant:
     email: str | None = None
     sex: str | None = None
     height: int | None = None
+    weight: int | None = None
+    eye_color: str | None = None
     state_id_number: str | None = None
     state_id_jurisdiction: str | None = None
     state_id_issued: str | None = None

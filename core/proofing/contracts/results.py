@@ -229,10 +229,13 @@ class StateIDResult(VendorResult):
     Attributes:
         requested_attributes: attribute to whether it was part of the request.
         verified_attributes: what the licensing agency verified.
+        jurisdiction_in_maintenance_window: whether the agency's system was under announced maintenance when
+            it answered.
     """
 
     requested_attributes: Mapping[str, bool] = field(default_factory=dict)
     verified_attributes: frozenset[str] = frozenset()
+    jurisdiction_in_maintenance_window: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

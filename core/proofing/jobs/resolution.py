@@ -90,9 +90,10 @@ class _Resolution:
         loaded = self._vendor(ProoferKind.STATE_ID, "state_id")
         if loaded is None:
             return Check(skipped=planning.UNSUPPORTED_JURISDICTION)
-        jurisdictions = frozenset(self._settings.state_id_jurisdictions) or JURISDICTIONS
-        if loaded.descriptor.jurisdictions is not None:
-            jurisdictions &= loaded.descriptor.jurisdictions
+        answering = loaded.descriptor.jurisdictions
+        jurisdictions = frozenset(self._settings.state_id_jurisdictions) or answering or JURISDICTIONS
+        if answering is not None:
+            jurisdictions &= answering
         planned = planning.plan_state_id(self._applicant, resolution, jurisdictions=jurisdictions)
         about = planning.with_document_address(self._applicant)
         if planned is not None:

@@ -25,7 +25,7 @@ from proofing.contracts.proofers import (
 )
 from proofing.contracts.queues import ClaimedJob, Parked
 from proofing.contracts.records import EndState, StatusRecord
-from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, VendorResult
+from proofing.contracts.results import RESULT_TYPES, Check, Match, Outcome, StateIDResult, VendorResult
 from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.continuing import Resumption, accept, after_error
 from proofing.jobs.intents import Checkpoints, QuestionIntent
@@ -396,6 +396,8 @@ def _call_facts(vendor_name: str, step: str, check: Check[Any]) -> dict[str, Any
     facts: dict[str, Any] = {"vendor": vendor_name, "step": step, "success": check.passed}
     if check.result is not None:
         facts |= {"transaction_id": check.result.transaction_id, "billed": check.result.billed}
+    if isinstance(check.result, StateIDResult) and check.result.jurisdiction_in_maintenance_window:
+        facts["jurisdiction_in_maintenance_window"] = True
     if check.error is not None:
         facts |= {
             "cause": check.error.cause.value,

@@ -26,7 +26,7 @@ from proofing.rules.document_errors import ErrorCode
 #: References that Proofing makes, which no document holds.
 _OURS = frozenset({"uuid", "uuid_prefix"})
 #: What is not text, and its type.
-_TYPES: Mapping[str, type] = MappingProxyType({"height": int, "same_address_as_id": bool})
+_TYPES: Mapping[str, type] = MappingProxyType({"height": int, "weight": int, "same_address_as_id": bool})
 
 
 def normal_reading(applicant: Applicant | None) -> Applicant:
@@ -96,6 +96,7 @@ def _issue_date(text: str) -> str | None:
 _SPELLINGS: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
     {
         **dict.fromkeys(("state", "state_id_jurisdiction", "identity_doc_address_state"), str.upper),
+        "eye_color": str.upper,
         **dict.fromkeys(("zipcode", "identity_doc_zipcode"), lambda text: parse_zipcode(text) or text),
         **dict.fromkeys(("state_id_issued", "passport_issued"), _issue_date),
         "ssn": parse_ssn,

@@ -30,7 +30,7 @@ UNVERIFIED = "UNVERIFIED"
 MISSING = "MISSING"
 
 #: What a failed licensing agency comes to; a vendor's own codes for it are its plugin's.
-OFFICE_CAUSES = frozenset({Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT})
+OFFICE_CAUSES = frozenset({Cause.MAINTENANCE, Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class StateIDVerdict:
 
     Attributes:
         errors: attribute to `UNVERIFIED` or `MISSING`.
-        verified_attributes: what matched; ``address`` when all its parts did.
+        verified_attributes: what matched; ``address`` when all its parts did, and none of the parts.
     """
 
     passed: bool
@@ -60,8 +60,9 @@ def judge_matches(matches: Mapping[str, Match], applicant: Applicant) -> StateID
         if match is not Match.MATCH:
             errors[name] = UNVERIFIED if match is Match.MISMATCH else MISSING
     errors.update({name: UNVERIFIED for name in MATCH_IF_ANSWERED if matches.get(name) is Match.MISMATCH})
-    verified = {name for name, match in matches.items() if match is Match.MATCH}
-    if verified.issuperset(ADDRESS_PARTS):
+    matched = {name for name, match in matches.items() if match is Match.MATCH}
+    verified = matched - {*ADDRESS_PARTS, "address2"}
+    if matched.issuperset(ADDRESS_PARTS):
         verified.add("address")
     return StateIDVerdict(passed=not errors, errors=errors, verified_attributes=frozenset(verified))
 

@@ -266,8 +266,8 @@ class Settings(BaseModel):
         tuple[Annotated[Cause, Field(strict=False)], ...], Field(strict=False)
     ] = Field(
         (),
-        description="Errors of licensing agencies, source_down or source_timeout: the check then counts as "
-        "skipped, and the person may pass. The job's log line keeps the error.",
+        description="Errors of licensing agencies, source_down, source_timeout or maintenance: the check "
+        "then counts as skipped, and the person may pass. The job's log line keeps the error.",
         json_schema_extra=_LIVE,
     )
     state_id_jurisdictions: Names = Field(
@@ -448,8 +448,8 @@ class Settings(BaseModel):
             yield key, HOST_RULE, all(is_host(host) for host in hosts_of(url or "") if host)
         yield (
             "state_id_bypass_causes",
-            "must be source_down or source_timeout",
-            {Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT}.issuperset(self.state_id_bypass_causes),
+            "must be source_down, source_timeout or maintenance",
+            {*self.state_id_bypass_causes} <= {Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT, Cause.MAINTENANCE},
         )
         yield (
             "state_id_jurisdictions",

@@ -97,6 +97,8 @@ class Canary:
             email=f"{first}.{last}@{word(8)}.example".lower(),
             sex="female",
             height=70,
+            weight=154,
+            eye_color="HAZ",
             state_id_number=f"Q{digits(12)}",
             state_id_jurisdiction="ND",
             state_id_issued="2019-12-31",

@@ -162,7 +162,7 @@ def _attribute(name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise FormError
         return value
-    if name == "height":
+    if name in {"height", "weight"}:
         return _integer(int(value) if isinstance(value, str) and value.isdecimal() else value)
     if isinstance(value, int) and not isinstance(value, bool):
         # YAML has dropped leading zeros or read them as octal, so a ZIP code that is not text is invalid.

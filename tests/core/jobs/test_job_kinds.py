@@ -192,6 +192,18 @@ async def test_switches_decide_who_is_asked(process, monkeypatch, settings, aske
     assert seen == asked
 
 
+@pytest.mark.parametrize(("chosen", "is_asked"), [([], True), (["NY"], True), (["MT"], False)])
+async def test_a_vendor_may_answer_for_more_jurisdictions(process, chosen, is_asked):
+    """New York's office, which answers no vendor by default: the vendor's states count, as far as chosen."""
+    async with process(state_id_jurisdictions=chosen) as running:
+        loaded = running.runtime.configuration.plugins.proofers[ProoferKind.STATE_ID, "mock"]
+        loaded.descriptor = replace(loaded.descriptor, jurisdictions=frozenset({"NY", "VA"}))
+        applicant = PERSON.merge({"state_id_jurisdiction": "NY"})
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=applicant, **DEVICE))
+        # The mock says no to New York.
+        assert record.outcome is (Outcome.FAILED if is_asked else Outcome.PASSED)
+
+
 async def test_a_vendor_of_few_jurisdictions_is_not_asked_for_others(process):
     """The descriptor's states bound those of the rules."""
     async with process() as running:

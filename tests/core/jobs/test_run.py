@@ -22,7 +22,14 @@ from proofing.contracts.applicant import Applicant
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind
-from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind, ResolutionResult
+from proofing.contracts.results import (
+    Match,
+    Outcome,
+    PhoneResult,
+    ProoferKind,
+    ResolutionResult,
+    StateIDResult,
+)
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.run import JobRun
@@ -130,6 +137,16 @@ async def test_an_async_adapter_answers_on_the_loop(begin):
     assert run.calls == [
         {"vendor": "acme", "step": "resolution", "success": True, "transaction_id": "t-1", "billed": True}
     ]
+
+
+async def test_a_maintenance_window_is_among_the_facts(begin):
+    """An answer that came within one says so, and no other one does."""
+    answer = StateIDResult(vendor_name="acme", outcome=Outcome.FAILED)
+    run = begin()
+    for result in (answer, replace(answer, jurisdiction_in_maintenance_window=True)):
+        loaded = loaded_of(Adapter(lambda *_, result=result: result), kind=ProoferKind.STATE_ID)
+        await run.ask(loaded, REQUEST, step="state_id")
+    assert [call.get("jurisdiction_in_maintenance_window") for call in run.calls] == [None, True]
 
 
 async def test_a_plain_adapter_runs_in_a_thread(begin):

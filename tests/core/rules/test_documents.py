@@ -452,6 +452,8 @@ def test_what_was_read_is_taken_in_its_normal_form():
         state_id_jurisdiction=" nd",
         state_id_issued="long ago",
         height="tall",
+        weight="154 lb",
+        eye_color=" haz",
         dob="\uff11938-10-06",
         uuid="u\u202e",
     )
@@ -462,6 +464,7 @@ def test_what_was_read_is_taken_in_its_normal_form():
         last_name="O\u2019Neil-Smith",
         address1="1 FAKE RD",
         city="San Jose",
+        eye_color="HAZ",
         uuid="u\u202e",
         document_type_received="drivers_license",
     )

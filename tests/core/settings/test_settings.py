@@ -292,7 +292,7 @@ def test_a_link_that_leads_nowhere_is_no_missing_file(tmp_path, monkeypatch):
     [
         (
             {"state_id_bypass_causes": ["timeout"]},
-            "state_id_bypass_causes: must be source_down or source_timeout",
+            "state_id_bypass_causes: must be source_down, source_timeout or maintenance",
         ),
         ({"document_requires": "seen"}, "document_requires: must be"),
         ({"trusted_proxies": ["0.0.0.0/0"]}, "trusted_proxies: must not trust every address"),
