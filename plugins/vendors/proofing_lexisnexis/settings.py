@@ -1,0 +1,138 @@
+"""The section ``lexisnexis`` of the settings: two platforms, two accounts of the first, and their products.
+
+A section may be left out when no vendor of it is named in the settings. Account, organization, policies and
+credentials are never printed; workflows, modes, time limits and thresholds are.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from proofing.plugin import ConfigurationError, PluginSettings, Problem
+
+#: Scheme and host alone: a path would be lost, and a slash at the end would be signed. HTTP on this machine.
+BaseURL = Annotated[
+    str,
+    Field(
+        pattern=r"^(https://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4})$"
+    ),
+]
+Seconds = Annotated[float, Field(gt=0, le=600)]
+#: Part of a path.
+Workflow = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
+Service = Annotated[str, Field(min_length=1, max_length=100)]
+Threshold = Annotated[int, Field(ge=0, le=1000)]
+
+
+class RDPSettings(PluginSettings):
+    """The section ``lexisnexis.rdp``: what all products of the Risk Defense Platform share."""
+
+    base_url: BaseURL = Field(description="scheme and host of the Risk Defense Platform")
+    hmac_auth_enabled: bool = Field(
+        default=True, description="requests are signed with the HMAC key; false: user name and password"
+    )
+    request_mode: str = Field(
+        pattern=r"^[a-z]{1,20}$", description="Mode of the requests, as agreed: testing, live"
+    )
+
+
+class AccountSettings(PluginSettings):
+    """An account of the Risk Defense Platform, with the credentials for either way to authenticate."""
+
+    account_id: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{1,64}$", repr=False, description="number or name of the account"
+    )
+    hmac_key_id: SecretStr | None = Field(default=None, min_length=1, description="id of the HMAC key")
+    hmac_secret_key: SecretStr | None = Field(default=None, min_length=1, description="the HMAC key")
+    password: SecretStr | None = Field(default=None, min_length=1, description="for basic authentication")
+    username: SecretStr | None = Field(default=None, min_length=1, description="for basic authentication")
+
+
+class IdentitySettings(AccountSettings):
+    """The section ``lexisnexis.identity``: the account of Instant Verify and Phone Finder."""
+
+    instant_verify_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    instant_verify_workflow: Workflow | None = Field(default=None, description="name of the workflow")
+    phone_finder_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    phone_finder_workflow: Workflow | None = Field(default=None, description="name of the workflow")
+
+
+class TrueIDThresholds(PluginSettings):
+    """Below these an image is bad. TrueID's own scales: sharpness and glare from 0 (bad) to 100 (good)."""
+
+    dpi_threshold: Threshold = Field(default=290, description="dots per inch, on either axis")
+    glare_threshold: Threshold = Field(default=40, description="of TrueID's metric")
+    sharpness_threshold: Threshold = Field(default=40, description="of TrueID's metric")
+
+
+class TrueIDSettings(AccountSettings, TrueIDThresholds):
+    """The section ``lexisnexis.true_id``: the account of TrueID."""
+
+    image_cropping_mode: Literal[0, 1, 3] = Field(
+        default=3, description="0: images are cropped already; 1: TrueID decides; 3: TrueID crops"
+    )
+    liveness_cropping_workflow: Workflow | None = Field(default=None, description="with a selfie, crops")
+    liveness_nocropping_workflow: Workflow | None = Field(
+        default=None, description="with a selfie, for image_cropping_mode 0"
+    )
+    noliveness_cropping_workflow: Workflow | None = Field(default=None, description="without a selfie, crops")
+    noliveness_nocropping_workflow: Workflow | None = Field(
+        default=None, description="without a selfie, for image_cropping_mode 0"
+    )
+    timeout_seconds: Seconds = Field(default=50.0, description="for one question")
+
+
+class DDPSettings(TrueIDThresholds):
+    """The section ``lexisnexis.ddp``: the Dynamic Decision Platform with ThreatMetrix.
+
+    A service is the name that a step has in the vendor's console; the answers name it.
+    """
+
+    api_key: SecretStr = Field(min_length=1, description="key of the organization")
+    base_url: BaseURL = Field(description="scheme and host of the API")
+    instant_verify_policy: SecretStr | None = Field(default=None, min_length=1, description="policy to ask")
+    instant_verify_service: Service = Field(default="Execute Instant Verify", description="name of the step")
+    instant_verify_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    org_id: SecretStr = Field(min_length=1, description="id of the organization")
+    phone_finder_policy: SecretStr | None = Field(default=None, min_length=1, description="policy to ask")
+    phone_finder_service: Service = Field(default="Phone Finder", description="name of the step")
+    phone_finder_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    threat_metrix_policy: SecretStr | None = Field(default=None, min_length=1, description="policy to ask")
+    threat_metrix_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    true_id_liveness_policy: SecretStr | None = Field(
+        default=None, min_length=1, description="policy to ask with a selfie"
+    )
+    true_id_noliveness_policy: SecretStr | None = Field(
+        default=None, min_length=1, description="policy to ask without a selfie"
+    )
+    true_id_service: Service = Field(default="Authentication", description="name of the step")
+    true_id_timeout_seconds: Seconds = Field(default=50.0, description="for one question")
+
+
+class LexisNexisSettings(PluginSettings):
+    """The section ``lexisnexis``."""
+
+    ddp: DDPSettings | None = Field(default=None, description="the Dynamic Decision Platform")
+    identity: IdentitySettings | None = Field(
+        default=None, description="the account of Instant Verify and Phone Finder"
+    )
+    rdp: RDPSettings | None = Field(default=None, description="the Risk Defense Platform")
+    true_id: TrueIDSettings | None = Field(default=None, description="the account of TrueID")
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> Self:
+        for name, account in (("identity", self.identity), ("true_id", self.true_id)):
+            if account is None:
+                continue
+            if self.rdp is None:
+                raise ValueError(f"{name} needs the section rdp")
+            if self.rdp.hmac_auth_enabled and None in {account.hmac_key_id, account.hmac_secret_key}:
+                raise ValueError(f"rdp.hmac_auth_enabled needs hmac_key_id and hmac_secret_key of {name}")
+            if not self.rdp.hmac_auth_enabled and None in {account.username, account.password}:
+                raise ValueError(f"without rdp.hmac_auth_enabled, {name} needs username and password")
+        return self
+
+
+def missing(key: str, product: str) -> ConfigurationError:
+    """Return the error of a setting that *product* cannot do without; *key* is below ``lexisnexis``."""
+    return ConfigurationError([Problem("settings", f"lexisnexis.{key}", f"{product} needs it")])
