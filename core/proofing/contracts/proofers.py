@@ -27,6 +27,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.bodies import StreamedBody
+from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.cache import BlockingCache, Cache
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.continuation import Again, Because, Exchange, Leave, Pending
@@ -270,6 +271,8 @@ class ProoferDescriptor:
             that came by another one are dropped, whatever question they name.
         idempotent: whether the vendor charges once for calls with one idempotency key, so that an
             interrupted call may be repeated.
+        page: reads from the plugin's settings what the person's browser loads for a device proofer that needs
+            ``device_session_id``; None for nothing.
         stand_in: serves what plays the vendor on this machine, until an event is set; gets what `make` gets,
             and so the same secrets. `proofing run` starts it alongside when the settings name
             this proofer, and nothing starts it in production. None for a vendor of its own.
@@ -291,5 +294,6 @@ class ProoferDescriptor:
     continues: frozenset[type[Again] | type[Exchange] | type[Leave]] = frozenset()
     webhook: str | None = None
     idempotent: bool = False
+    page: Callable[[Any], BrowserPart | None] = lambda _settings: None
     stand_in: Callable[[Any, ProcessContext, asyncio.Event], Awaitable[None]] | None = None
     maturity: Maturity = Maturity.DOCUMENTED

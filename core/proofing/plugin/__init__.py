@@ -43,6 +43,7 @@ from proofing.contracts.applicant import (
     parse_zipcode,
 )
 from proofing.contracts.bodies import Base64, StreamedBody
+from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.cache import BlockingCache, Cache
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances, Wanted
 from proofing.contracts.continuation import (
@@ -169,6 +170,7 @@ __all__ = [
     "Because",
     "BlockingCache",
     "BlockingTwins",
+    "BrowserPart",
     "CPUFailure",
     "CPUWork",
     "CPUWorkError",

@@ -13,10 +13,12 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from proofing.base.errors import PluginError
 from proofing.base.hosts import HOST_RULE, is_host
+from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.hooks import GROUP
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import AnyProofer, Maturity, ProoferDescriptor
+from proofing.contracts.results import ProoferKind
 from proofing.outbound.client import OutboundPolicy
 from proofing.registry.vendor_metrics import begin_vendor
 
@@ -124,6 +126,31 @@ class LoadedProofer:
         return OutboundPolicy(
             vendor_name=name, hosts=names, timeout_seconds=seconds, max_response_bytes=most, tls=tls
         )
+
+    @cached_property
+    def browser_part(self) -> BrowserPart | None:
+        """What the browsers of people load for it; None for nothing.
+
+        Raises:
+            PluginError: `ProoferDescriptor.page` raises, or returns what a page may not load.
+        """
+        descriptor = self.descriptor
+        try:
+            part: Any = descriptor.page(self.settings)
+        except Exception as error:  # noqa: BLE001 - a plugin's function may raise anything
+            raise PluginError(
+                f"page of the descriptor of {descriptor.name} raised {type(error).__name__}"
+            ) from None
+        if part is None:
+            return None
+        if not isinstance(part, BrowserPart):
+            raise PluginError(f"{descriptor.name}: page must return a BrowserPart or None")
+        if descriptor.kind is not ProoferKind.DEVICE or "device_session_id" not in descriptor.needs:
+            raise PluginError(
+                f"{descriptor.name}: only a device proofer that needs device_session_id may have a page"
+            )
+        part.require_sound(descriptor.name, is_production=self._process().is_production)
+        return part
 
     @property
     def is_mock(self) -> bool:

@@ -146,7 +146,7 @@ def validate_vendors(settings: Settings, plugins: PluginManager) -> list[Problem
             try:
                 loaded = _named(plugins, kind, name)
                 check_tls(loaded.policy().tls)
-                _ = loaded.proofer
+                _ = loaded.proofer, loaded.browser_part
             except PluginError as error:
                 problems.append(Problem("settings", key, str(error)))
     return problems

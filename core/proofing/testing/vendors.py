@@ -222,7 +222,8 @@ class ProoferContract:
         descriptor, settings = self.descriptor(), self.settings()
         assert make_quietly(descriptor.make, settings) is not None
         try:
-            _ = LoadedProofer(self.plugin, descriptor, settings, make_process).proofer
+            loaded = LoadedProofer(self.plugin, descriptor, settings, make_process)
+            _ = loaded.proofer, loaded.browser_part
         except PluginError as error:
             raise AssertionError(str(error)) from None
 
