@@ -40,6 +40,7 @@ from urllib.parse import urlsplit
 
 from proofing.plugin import (
     AnyProofer,
+    BrowserPart,
     PluginSettings,
     ProcessContext,
     ProoferDescriptor,
@@ -91,6 +92,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             _made_by("threat_metrix:ThreatMetrix"),
             attributes=_IDENTITY | _ADDRESS | _LICENSE | {"email"},
             needs=frozenset({"device_session_id", "ip_address"}),
+            page=_page,
             timeout="ddp.threat_metrix_timeout_seconds",
         ),
     ]
@@ -171,6 +173,12 @@ def _descriptor(
     return ProoferDescriptor(
         name=f"lexisnexis:{product}", kind=kind, make=make, timeout_seconds=timeout_seconds, **more
     )
+
+
+def _page(settings: LexisNexisSettings) -> BrowserPart | None:
+    """Return what browsers load for ThreatMetrix."""
+    part: BrowserPart | None = import_module(f"{__name__}.tags").make_tags(settings)
+    return part
 
 
 def _host(base_url: str) -> frozenset[str]:

@@ -97,6 +97,12 @@ class DDPSettings(TrueIDThresholds):
     phone_finder_policy: SecretStr | None = Field(default=None, min_length=1, description="policy to ask")
     phone_finder_service: Service = Field(default="Phone Finder", description="name of the step")
     phone_finder_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    tags_base_url: BaseURL = Field(
+        default="https://h.online-metrix.net", description="scheme and host of the tags in the page"
+    )
+    tags_image_urls: list[BaseURL] = Field(
+        default_factory=list, description="further hosts, with scheme, whose images the tags show"
+    )
     threat_metrix_policy: SecretStr | None = Field(default=None, min_length=1, description="policy to ask")
     threat_metrix_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
     true_id_liveness_policy: SecretStr | None = Field(
