@@ -11,7 +11,7 @@ from datetime import date
 from proofing.plugin import PASSPORT_TYPES, Applicant, DocumentType
 from proofing_lexisnexis.true_id_details import Details
 
-_HEIGHT = re.compile(r"""([0-9])' ?([0-9]{1,2})(?:"|'')""")
+_HEIGHT = re.compile(r"([0-9])' ?([0-9]{1,2})\"")
 _ZIPCODE = re.compile(r"[0-9]{5}(-[0-9]{4})?")
 _SEXES: Mapping[str | None, str] = {"Male": "male", "Female": "female"}
 _INCHES = 12

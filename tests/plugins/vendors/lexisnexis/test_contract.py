@@ -1,8 +1,10 @@
 """Each product keeps the contract of its kind, on either platform."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import httpx
+from tests.plugins.vendors.lexisnexis.conftest import SECTION, ddp, instant_verify, item, rdp, true_id
 
 from proofing.contracts.proofers import ProofingRequest
 from proofing.testing.canary import Canary
@@ -12,7 +14,6 @@ from proofing.testing.vendors import (
     PhoneProoferContract,
     ResolutionProoferContract,
 )
-from tests.plugins.vendors.lexisnexis.conftest import SECTION, ddp, instant_verify, item, rdp, true_id
 
 GOOD_CHECK, BAD_CHECK = item("SsnFullNameMatch"), item("SSNSSAValid", "fail", "ssn_ssa_valid_fail")
 IV_PASS = rdp("passed", instant_verify("pass", GOOD_CHECK), code="iv_pass")
@@ -75,7 +76,7 @@ class TestPhoneFinderDDP(TestPhoneFinder):
 class TestThreatMetrix(DeviceProfilerContract):
     plugin = "proofing_lexisnexis"
     section = SECTION
-    status = {
+    status: ClassVar = {
         "request_id": "r-2",
         "request_result": "success",
         "tmx_summary_reason_code": ["Identity_History"],
@@ -92,7 +93,7 @@ class TestTrueID(DocumentProoferContract):
     plugin = "proofing_lexisnexis"
     proofer_name = "lexisnexis:true_id"
     section = SECTION
-    portrait: dict[str, str] = {}
+    portrait: ClassVar[dict[str, str]] = {}
 
     def nested(self, verdict: str) -> dict:
         """Return a short answer with this verdict: each of its values is bent in several ways."""
@@ -110,7 +111,7 @@ class TestTrueID(DocumentProoferContract):
 
 class TestTrueIDSelfie(TestTrueID):
     proofer_name = "lexisnexis:true_id_selfie"
-    portrait = {"FaceMatchResult": "Pass", "FaceErrorMessage": "Successful. Liveness: Live"}
+    portrait: ClassVar = {"FaceMatchResult": "Pass", "FaceErrorMessage": "Successful. Liveness: Live"}
 
 
 class TestTrueIDDDP(TestTrueID):
@@ -131,4 +132,4 @@ class TestTrueIDDDP(TestTrueID):
 class TestTrueIDDDPSelfie(TestTrueIDDDP):
     proofer_name = "lexisnexis:true_id_ddp_selfie"
     policy = "policy-live-1"
-    portrait = TestTrueIDSelfie.portrait
+    portrait: ClassVar = TestTrueIDSelfie.portrait
