@@ -118,7 +118,7 @@ def rdp(verdict: str, *products: dict[str, Any], code: str | None = None, **more
 
 
 def ddp(nested: Any, policy: str, service: str, **more: Any) -> dict[str, Any]:
-    """Return an answer of the Dynamic Decision Platform that carries *nested*; without it when it is NOTHING."""
+    """Return an answer of the Dynamic Decision Platform that carries *nested*, unless that is NOTHING."""
     block = {"tps_was_timeout": "no", "tps_http_status_code": "200", "tps_result": "ok", "tps_vendor": "1"}
     if nested is not NOTHING:
         block["tps_vendor_raw_response"] = nested
