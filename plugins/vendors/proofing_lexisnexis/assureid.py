@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: What the engine, or one check, comes to.
 RESULTS = frozenset({"Passed", "Failed", "Attention", "Caution", "Skipped", "Unknown"})
-#: With these it has looked at the security features and does not deny them.
+#: With these it has checked the security features and does not deny them.
 AUTHENTICATED = frozenset({"Passed", "Attention", "Caution"})
 ATTENTION = "Attention"
 BARCODE_READ = "2D Barcode Read"

@@ -55,7 +55,7 @@ class DDPPolicy:
     async def _post(
         self, path: str, question: dict[str, Any], context: ProofingContext, **headers: str
     ) -> dict[str, Any]:
-        """Send *question* and return the outer answer. Raises `VendorError`: it says that it is none."""
+        """Send *question* and return the outer answer. Raises `VendorError`: the request is refused."""
         response = await context.http.post(
             self._base_url + path, content=StreamedBody.json(question), headers=headers
         )

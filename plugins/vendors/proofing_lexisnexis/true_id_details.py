@@ -29,10 +29,14 @@ _SIDES = frozenset({"Front", "Back"})
 # Plain dictionaries: objects for 300 values would take the event loop a millisecond more.
 class _Value(TypedDict):
     Value: NotRequired[str | None]
+
+
 class _Parameter(TypedDict):
     Group: str
     Name: str
     Values: NotRequired[list[_Value] | None]
+
+
 _PARAMETERS = TypeAdapter(list[_Parameter], config=ConfigDict(strict=True, hide_input_in_errors=True))
 
 

@@ -240,7 +240,7 @@ async def test_no_record_is_no_mismatch(items, match):
 
 
 async def test_a_yes_with_a_failed_check_is_a_yes():
-    """An expired license, which was not even sent; the attribute is named all the same."""
+    """An expired license, which was not even sent; the attribute is named anyway."""
     expired = item("DriversLicense", "fail", "drivers_license_expired_fail")
     result, _request = await put(
         "instant_verify", rdp("passed", instant_verify("pass", expired), code="iv_pass")

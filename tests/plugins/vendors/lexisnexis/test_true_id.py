@@ -244,7 +244,7 @@ async def test_any_success_of_http(name, status):
     ],
 )
 async def test_the_transaction_outweighs_the_engine(name, status, engine, assurance):
-    """It is a yes; authenticated is only what the engine has looked at and not refused."""
+    """It is a yes; authenticated is only what the engine has checked and not refused."""
     failed = alerts(("Visible Pattern", "Failed"), ("Layout Valid", "Caution"))
     decision = {"ProductType": "TrueID_Decision", "ExecutedStepName": "D", "ProductStatus": status}
     product = true_id(status, result={"DocAuthResult": engine, **failed})

@@ -98,7 +98,7 @@ async def test_first_names(fields, name):
     ],
 )
 async def test_dates(parts, expected):
-    """What is no day is no date; a part may be what stood next to it."""
+    """What is no day is no date; a part may be a label next to it."""
     keys = (f"Fields_DOB_{part}" for part in ("Year", "Month", "Day"))
     assert (await read({**LICENSE, **dict(zip(keys, parts, strict=True))})).dob == expected
 
