@@ -24,7 +24,9 @@ from proofing.jobs.way_back import ANSWER_PREFIX, RETURN_PREFIX
 from proofing.sessions.steps import STEPS, Page, Step
 from proofing_server import jobs_api, uploads_api
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit
+from proofing_server.browser_parts import SCRIPT_ROUTE, show_script
 from proofing_server.client_address import ClientAddressMiddleware, TrustedProxies
+from proofing_server.compression import FOREVER
 from proofing_server.measuring import Measured, note_cause
 from proofing_server.pages import ends, problems, waiting, welcome
 from proofing_server.security import (
@@ -57,8 +59,6 @@ from proofing_server.vendor_visits import (
 )
 from proofing_server.waits import Waits
 
-#: Static paths hold a digest of their content.
-_FOREVER = "public, max-age=31536000, immutable"
 _WORKER_SCRIPT = "worker.js"
 _ATTEMPT = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MAX_IMAGES = 2
@@ -149,6 +149,7 @@ def _routes(service: ProofingService) -> list[Route]:
         _page("/healthz", _alive),
         _form("/reports/csp", _take_report),
         _page(STATIC_PREFIX + "{version}/{name}", _static),
+        _page(SCRIPT_ROUTE, show_script),
     ]
     if service.upload_receiver is not None:
         handler = uploads_api.receive_upload(service.upload_receiver)
@@ -256,7 +257,7 @@ async def _static(request: Request) -> Response:
         headers = site.worker_headers(attempt.string if attempt else None)
     if file.name != _WORKER_SCRIPT or not attempt:
         is_ours = request.path_params["version"] == site.static_version
-        headers["Cache-Control"] = _FOREVER if is_ours else "no-cache"
+        headers["Cache-Control"] = FOREVER if is_ours else "no-cache"
     return file.response(request, headers)
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+#: For what is at a path that holds a digest of its content.
+FOREVER = "public, max-age=31536000, immutable"
 #: Less is not worth its header.
 _MIN_BYTES = 512
 _PAGE_LEVEL = 5
@@ -47,12 +49,14 @@ class StaticFile:
 @cache
 def read_static(folder: Path) -> Mapping[str, StaticFile]:
     """Return the files of *folder* that are served, by name; it is read once."""
-    files = {}
-    for path in sorted(folder.iterdir()):
-        if media_type := _MEDIA_TYPES.get(path.suffix):
-            content = path.read_bytes()
-            files[path.name] = StaticFile(path.name, media_type, content, gzip.compress(content, 9, mtime=0))
-    return files
+    return {path.name: static_file(path) for path in sorted(folder.iterdir()) if path.suffix in _MEDIA_TYPES}
+
+
+def static_file(path: Path) -> StaticFile:
+    """Return the file at *path*, whose suffix must be one of those that are served."""
+    content = path.read_bytes()
+    compressed = gzip.compress(content, 9, mtime=0)
+    return StaticFile(path.name, _MEDIA_TYPES[path.suffix], content, compressed)
 
 
 def compress(request: Request, response: Response) -> None:

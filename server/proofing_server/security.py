@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proofing.base.hosts import LOOPBACK
 from proofing.base.logs import exception_fields, get_logger, log
+from proofing.contracts.browser_parts import BrowserPart
 from proofing.jobs.way_back import ANSWER_PREFIX
 
 UPLOAD_PREFIX = "/uploads/"
@@ -55,7 +56,11 @@ logger = get_logger(__name__)
 
 
 def content_security_policy(
-    *, connect: str = "", starts_worker: bool = False, is_worker: bool = False
+    *,
+    connect: str = "",
+    starts_worker: bool = False,
+    is_worker: bool = False,
+    part: BrowserPart | None = None,
 ) -> str:
     """Return the policy of a page.
 
@@ -67,21 +72,34 @@ def content_security_policy(
             static/background.js.
         is_worker: whether this is the worker's script. In Firefox and WebKit the modules that it imports are
             governed by worker-src, in Chromium by script-src. No Trusted Types: it starts no other worker.
+        part: what the page loads for a vendor. With scripts of others there are no Trusted Types, which they
+            would have to be written for.
     """
-    sources = ["'self'", connect] if connect and connect != "'self'" else ["'self'"]
+    others = {} if part is None else part.sources
+
+    def ours_and(directive: str, *more: str) -> str:
+        return " ".join([directive, "'self'", *more, *sorted(others.get(directive, ()))])
+
     directives = [
         "default-src 'none'",
-        "script-src 'self'",
+        ours_and("script-src"),
         "style-src 'self'",
-        "img-src 'self'",
-        f"connect-src {' '.join(sources)}",
+        ours_and("img-src"),
+        ours_and("connect-src", *([connect] if connect and connect != "'self'" else [])),
+        *([" ".join(["frame-src", *sorted(others["frame-src"])])] if "frame-src" in others else []),
         "worker-src 'self'" if starts_worker or is_worker else "worker-src 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
         "object-src 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types worker" if starts_worker else "trusted-types 'none'",
+        *(
+            []
+            if "script-src" in others
+            else [
+                "require-trusted-types-for 'script'",
+                "trusted-types worker" if starts_worker else "trusted-types 'none'",
+            ]
+        ),
         "report-uri /reports/csp",
         "report-to csp",
     ]

@@ -11,6 +11,7 @@ from proofing.base.errors import InvalidInputError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.people import FinishedJob, LimitState, PersonRef
@@ -127,6 +128,15 @@ class ProofingService:
         """Whether the device profiler is a mock, so that testers may choose what it answers."""
         loaded = self.router.choose(ProoferKind.DEVICE, "")
         return loaded is not None and loaded.is_mock
+
+    def browser_part(self, person: PersonRef) -> BrowserPart | None:
+        """Return what the browser of *person* loads for their device profiler; None for nothing."""
+        loaded = self.router.choose(ProoferKind.DEVICE, person.reference)
+        return None if loaded is None else loaded.browser_part
+
+    def browser_parts(self) -> list[BrowserPart]:
+        """Return what browsers load for any of the vendors that the settings name."""
+        return [one.browser_part for one in self.router.configured() if one.browser_part is not None]
 
     @property
     def upload_receiver(self) -> UploadReceiver | None:

@@ -127,13 +127,23 @@ def _notes_on_settings(configuration: Configuration) -> list[str]:
 
 
 def _notes_on_vendors(configuration: Configuration) -> list[str]:
-    """Return what vendors of the settings declare and the flow does not collect before it asks them."""
+    """Return what to know of the vendors of the settings.
+
+    What they declare and the flow does not collect before it asks them, and what browsers load for them.
+    """
     found = []
     for loaded in configuration.router.configured():
         descriptor = loaded.descriptor
         if missing := sorted(descriptor.attributes - collected_for(descriptor.kind)):
             names = ", ".join(missing)
             found.append(f"{descriptor.kind} {descriptor.name} gets no {names}: no earlier page asks for it")
+        if (part := loaded.browser_part) is not None:
+            sources = [f"{directive} {' '.join(sorted(those))}" for directive, those in part.sources.items()]
+            sources += [f"its own script {part.own_script.name}"] if part.own_script else []
+            found.append(
+                f"{descriptor.kind} {descriptor.name} has the page of the Social Security number load"
+                f" {'; '.join(sources)}: such scripts can read that page"
+            )
     return found
 
 

@@ -33,7 +33,7 @@ class BrowserPart:
 
     Sources are origins: ``https://host``, with a port if it has one; outside of production also
     ``http://localhost:8900``. Nothing else is allowed, and nothing is that is not listed. URLs are of a
-    listed origin; ``{session_id}`` in them becomes the session id, 32 hexadecimal digits of ours.
+    listed origin; ``{session_id}`` in them becomes the session id: 32 hexadecimal digits, made by us.
 
     Attributes:
         scripts: URLs of scripts of the vendor, loaded without holding up the page. What goes into them from

@@ -17,7 +17,7 @@ import httpx
 
 from proofing.base.cpu_pool import CPUPool
 from proofing.base.logs import get_logger
-from proofing.contracts.continuation import Due, Pending
+from proofing.contracts.continuation import Answered, Due, Exchange, Pending
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import ProoferDescriptor, ProofingContext, ProofingRequest
 from proofing.contracts.results import VendorResult
@@ -143,11 +143,18 @@ async def close_proofer(proofer: Any) -> None:
         await _call(method)
 
 
-async def ask(proofer: Any, request: ProofingRequest, context: ProofingContext) -> VendorResult | None:
+async def ask(
+    proofer: Any,
+    request: ProofingRequest,
+    context: ProofingContext,
+    *,
+    wallet: Callable[[Exchange], bytes | None] = lambda _exchange: None,
+) -> VendorResult | None:
     """Put one question to a proofer of either shape, as workers would, and return its answer.
 
     A question that is pending is resumed at once, whatever its time: as after a park, without images, and
-    with what a store would have kept of it. Returns None when it is pending even after several times.
+    with what a store would have kept of it. *wallet* returns what is posted to answer an exchange. Returns
+    None when the question is pending even after several times.
 
     Raises:
         PluginError: a `Pending` is not sound.
@@ -159,7 +166,9 @@ async def ask(proofer: Any, request: ProofingRequest, context: ProofingContext) 
             break
         answer.require_sound(type(proofer).__name__)
         kept = Pending.from_json(json.loads(json.dumps(answer.to_json())))
-        answer = await _call(proofer.resume, request, kept, Due(), context)
+        body = wallet(kept.then) if isinstance(kept.then, Exchange) else None
+        because = Due() if body is None else Answered(body)
+        answer = await _call(proofer.resume, request, kept, because, context)
     return None if isinstance(answer, Pending) else answer
 
 

@@ -32,6 +32,7 @@ import httpx
 from proofing.base.errors import Cause, PluginError, VendorError
 from proofing.contracts.applicant import ACCEPTED_TYPES, ATTRIBUTES, JURISDICTIONS, Applicant, DocumentType
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances, Wanted
+from proofing.contracts.continuation import Exchange
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.results import (
     RESULT_TYPES,
@@ -133,6 +134,10 @@ class ProoferContract:
         """Return a question whose answer is no; override for a proofer that asks nobody."""
         return self.question(canary)
 
+    def wallet_answer(self, exchange: Exchange) -> bytes | None:  # noqa: ARG002 - for subclasses
+        """Return what is posted to answer *exchange*; None for a proofer that asks no wallet."""
+        return None
+
     # What the suite makes of it
 
     def descriptor(self) -> ProoferDescriptor:
@@ -170,7 +175,7 @@ class ProoferContract:
             try:
                 async with asyncio.timeout(_GIVE_UP_SECONDS):
                     await open_proofer(proofer, context)
-                    result = await ask(proofer, request, context)
+                    result = await ask(proofer, request, context, wallet=self.wallet_answer)
                     await close_proofer(proofer)
             except VendorError as error:
                 check_error(error, canary)
@@ -312,7 +317,7 @@ class ProoferContract:
 
         async def one(seed: int) -> VendorResult | None:
             context = make_context(FakeVendor(self.answer_yes), descriptor, settings)
-            return await ask(proofer, self.question(Canary(seed)), context)
+            return await ask(proofer, self.question(Canary(seed)), context, wallet=self.wallet_answer)
 
         results = await asyncio.gather(*(one(seed) for seed in range(20)))
         assert all(result is not None and result.passed for result in results)

@@ -1,7 +1,8 @@
 """The mock vendor: all five kinds of proofer, answering by sentinel inputs. For tests and demonstrations.
 
 ``mock`` answers at once; ``mock:polling`` answers the same later, in a job that is parked meanwhile;
-``mock:hosted`` sends the person to a vendor of its own, whose server `proofing run` starts alongside.
+``mock:hosted`` sends the person to a vendor of its own, and ``mock:exchange`` asks a wallet; the servers of
+both are started alongside by `proofing run`.
 
 Settings, section ``mock`` of settings.yaml::
 
@@ -16,10 +17,13 @@ Settings, section ``mock`` of settings.yaml::
       hosted_again_seconds: 5     # after which it is asked again whose person is done and who has not decided
       hosted_expires_seconds: 3600    # after which the person is no longer waited for
       hosted_timeout_seconds: 5   # for each call
+      exchange_url: http://127.0.0.1:8910   # of the wallet of mock:exchange; another host than the product's
+      exchange_expires_seconds: 3600  # after which the wallet is no longer waited for
 
 Credentials: ``mock.hosted_api_key``, ``mock.hosted_webhook_secret`` and, after a rotation,
-``mock.hosted_webhook_previous_secret``; those not set are derived from the application's secret. ``mock``
-and ``mock:polling`` need none: nothing leaves the process. Only SSNs that cannot be issued (900-…, 666-…)
+``mock.hosted_webhook_previous_secret``; those not set are derived from the application's secret, as is the
+key of ``mock:exchange``. ``mock`` and ``mock:polling`` need none: nothing leaves the process. Only SSNs that
+cannot be issued (900-…, 666-…)
 resolve. Its maturity is `Maturity.MOCK`, which core refuses in production.
 
 Inputs (docs/vendors/mock.md has the whole table):
@@ -43,6 +47,7 @@ from pydantic import Field, SecretStr, field_validator
 from proofing.plugin import (
     RESULT_TYPES,
     Again,
+    Exchange,
     Leave,
     Maturity,
     PluginSettings,
@@ -57,12 +62,15 @@ if TYPE_CHECKING:
     import asyncio
 
     from proofing_mock.documents import DocumentMock
+    from proofing_mock.exchange.proofer import ExchangeMock
     from proofing_mock.hosted.proofer import HostedMock
     from proofing_mock.hosted.webhook import HostedWebhook
     from proofing_mock.polling import PollingMock
     from proofing_mock.proofers import DeviceMock, PhoneMock, ResolutionMock, StateIDMock
 
 _SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
+#: An address on this machine.
+_URL = r"^http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4}$"
 _WEBHOOK = "mock-hosted"
 _HOME = ("address1", "address2", "city", "state", "zipcode")
 
@@ -70,6 +78,17 @@ _HOME = ("address1", "address2", "city", "state", "zipcode")
 class MockSettings(PluginSettings):
     """The section ``mock``."""
 
+    exchange_expires_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        le=86_400,
+        description="after which mock:exchange waits for the wallet no longer",
+    )
+    exchange_url: str = Field(
+        default="http://127.0.0.1:8910",
+        pattern=_URL,
+        description="address on this machine of the wallet of mock:exchange",
+    )
     hosted_again_seconds: float = Field(
         default=5.0, ge=0, le=86_400, description="after which mock:hosted is asked again who decides later"
     )
@@ -88,7 +107,7 @@ class MockSettings(PluginSettings):
     )
     hosted_url: str = Field(
         default="http://127.0.0.1:8900",
-        pattern=r"^http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4}$",
+        pattern=_URL,
         description="address on this machine of the server of mock:hosted",
     )
     hosted_webhook_previous_secret: SecretStr | None = Field(
@@ -190,6 +209,32 @@ async def _serve_hosted(settings: MockSettings, process: ProcessContext, stop: "
     await serve(settings, process, stop)
 
 
+def _exchange(offer: ProoferDescriptor) -> ProoferDescriptor:
+    """Return the descriptor of the mock that asks a wallet first; approved, it answers as *offer* does."""
+
+    def make(settings: MockSettings, process: ProcessContext) -> "ExchangeMock":
+        from proofing_mock.exchange.proofer import ExchangeMock  # noqa: PLC0415 - loaded when first used
+
+        return ExchangeMock(settings, process, offer.make(settings, process))
+
+    return replace(
+        offer,
+        name="mock:exchange",
+        make=make,
+        # Photos are no part of what a wallet shares.
+        accepts_test_documents=False,
+        continues=frozenset({Exchange}),
+        stand_in=_serve_wallet,
+    )
+
+
+async def _serve_wallet(settings: MockSettings, process: ProcessContext, stop: "asyncio.Event") -> None:
+    """Serve the wallet of ``mock:exchange``."""
+    from proofing_mock.exchange.server import serve  # noqa: PLC0415 - imports the web framework
+
+    await serve(settings, process, stop)
+
+
 def _make_webhook(settings: MockSettings, process: ProcessContext) -> "HostedWebhook":
     from proofing_mock.hosted.webhook import HostedWebhook  # noqa: PLC0415 - loaded when first used
 
@@ -204,7 +249,7 @@ def proofing_settings() -> type[PluginSettings]:
 
 @hookimpl
 def proofing_proofers() -> Sequence[ProoferDescriptor]:
-    """Return three proofers of each kind: ``mock``, ``mock:polling`` and ``mock:hosted``."""
+    """Return four proofers of each kind: ``mock``, and three of other shapes that answer as it does."""
     offers = [
         ProoferDescriptor(
             name="mock",
@@ -248,7 +293,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             maturity=Maturity.MOCK,
         ),
     ]
-    return [*offers, *map(_later, offers), *map(_hosted, offers)]
+    return [*offers, *map(_later, offers), *map(_hosted, offers), *map(_exchange, offers)]
 
 
 @hookimpl

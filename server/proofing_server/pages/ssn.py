@@ -11,6 +11,7 @@ from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page
 from proofing_server import flow
 from proofing_server.bodies import read_form
+from proofing_server.browser_parts import part_headers, part_view
 from proofing_server.forms import read_ssn
 from proofing_server.guards import check_form, limit_path, refuse_at_limit, require_page
 from proofing_server.sessions import Session
@@ -63,13 +64,20 @@ def _choose_device(site: Site, data: SessionData, choice: str) -> None:
 
 
 def _page(request: Request, site: Site, session: Session, errors: dict[str, str]) -> Response:
-    """Render the form. What was typed is not sent back, right or wrong."""
+    """Render the form, with what the person's device profiler has browsers load.
+
+    What was typed is not sent back, right or wrong.
+    """
+    session_id = session.data.device_session_id or ""
+    part = site.service.browser_part(session.person) if session_id else None
     return site.page(
         request,
         "ssn",
         page=Page.SSN,
         session=session,
         status=400 if errors else 200,
+        headers=part_headers(part) if part else None,
+        part=part_view(part, session_id) if part else None,
         errors=errors,
         known=session.data.typed.ssn,
         next_page=flow.current_page(session.data),

@@ -11,6 +11,7 @@ from proofing import __version__
 from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
 from proofing.cli import exits, main
 from proofing.cli.inspection import _missing_contacts
+from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.settings import Settings
@@ -349,6 +350,40 @@ def test_a_check_names_what_the_flow_does_not_collect(settled, odd_plugin, capsy
     assert (sentence in capsys.readouterr().out) is bool(missing)
     assert main(["check", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["advice"].get("vendors", []) == ([sentence] if missing else [])
+
+
+@pytest.fixture
+def check_part(settled, odd_plugin, capsys):
+    """Return a function that checks settings with a device profiler, and returns code and lines."""
+
+    def check(source):
+        part = BrowserPart(scripts=["https://tags.example/t.js"], script_sources=frozenset({source}))
+        odd = ProoferDescriptor(
+            name="odd:x",
+            kind=ProoferKind.DEVICE,
+            make=lambda *_: SimpleNamespace(proof=print),
+            needs=frozenset({"device_session_id"}),
+            page=lambda _settings: part,
+            maturity=Maturity.MOCK,
+        )
+        settled(**odd_plugin([odd]), device_vendor="odd:x")
+        return main(["check"]), capsys.readouterr().out
+
+    return check
+
+
+def test_a_check_names_what_browsers_load(check_part):
+    """Operators have to know whose scripts run in the page."""
+    code, output = check_part("https://tags.example")
+    assert code == 0
+    assert "device odd:x has the page of the Social Security number load script-src https://tags.ex" in output
+
+
+def test_a_check_refuses_what_nothing_may_load(check_part):
+    """At the key of the vendor, with the rule."""
+    code, output = check_part("https://*.example")
+    assert code == 1
+    assert "device_vendor: odd:x: script-src of its page must be a frozenset" in output
 
 
 def test_a_deep_check_of_a_careless_store_fails(settled, capsys, monkeypatch):

@@ -14,25 +14,18 @@ from proofing.plugin import (
     Again,
     Because,
     Cause,
-    DeviceResult,
-    DocumentResult,
     Expired,
-    Finding,
-    FindingCode,
     Leave,
-    Outcome,
     Pending,
     PluginError,
     ProcessContext,
     ProofingContext,
     ProofingRequest,
-    ResolutionResult,
-    ReviewStatus,
-    StateIDResult,
     VendorError,
     VendorResponse,
     VendorResult,
 )
+from proofing_mock.decisions import as_decided
 from proofing_mock.hosted.credentials import credentials
 
 if TYPE_CHECKING:
@@ -41,12 +34,6 @@ if TYPE_CHECKING:
 _NAME = "mock:hosted"
 #: States in which the person has something to do.
 _WITH_PERSON = frozenset({"open", "started"})
-_APPROVED = "approved"
-#: What the other decisions come to, for all kinds, and for devices.
-_DECISIONS = {
-    "declined": (Outcome.FAILED, ReviewStatus.REJECT),
-    "review": (Outcome.REVIEW, ReviewStatus.REVIEW),
-}
 
 
 class SessionAnswer(BaseModel):
@@ -120,7 +107,7 @@ class HostedMock:
         if state == "processing":
             return replace(pending, then=Again(self._settings.hosted_again_seconds))
         answer: VendorResult = await self._answering.proof(request, context)
-        return replace(_as_decided(answer, state), transaction_id=session.id)
+        return replace(as_decided(answer, state), transaction_id=session.id)
 
 
 def _read(response: VendorResponse) -> SessionAnswer:
@@ -135,18 +122,3 @@ def _read(response: VendorResponse) -> SessionAnswer:
 def _nonsense() -> VendorError:
     """Return the error of an answer that is not the vendor's."""
     return VendorError(Cause.NONSENSE, "the answer is no session", vendor_name=_NAME)
-
-
-def _as_decided(answer: VendorResult, decision: str) -> VendorResult:
-    """Return *answer* as the vendor decided."""
-    if decision == _APPROVED:
-        return answer
-    outcome, device = _DECISIONS[decision]
-    refused = replace(answer, outcome=outcome, attributes={}, reasons=(f"vendor_{decision}",))
-    if isinstance(refused, DocumentResult) and outcome is Outcome.FAILED:
-        return replace(refused, findings=(Finding(code=FindingCode.NOT_GENUINE, vendor_code=decision),))
-    if isinstance(refused, DeviceResult):
-        return replace(refused, review_status=device)
-    if isinstance(refused, ResolutionResult | StateIDResult):
-        return replace(refused, verified_attributes=frozenset())
-    return refused

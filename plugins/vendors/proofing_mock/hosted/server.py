@@ -1,36 +1,38 @@
 """The mock vendor's server: an API for the product, a page for the person, and a panel for testers.
 
 Nothing of a person comes here: a session knows an address to return to and, where the product says so, its
-reference. Bound to the address of `hosted_url`, which should be another host than that of the product, since
-cookies ignore ports. Never started in production.
+reference.
 """
 
 import asyncio
 import contextlib
 import hmac
 import secrets
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
-import uvicorn
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from proofing.plugin import ConfigurationError, PluginError, Problem, ProcessContext
-from proofing.plugin.support import os_error_reason, parse_json
+from proofing.plugin import PluginError, ProcessContext
+from proofing.plugin.support import parse_json
 from proofing_mock.hosted.credentials import credentials
 from proofing_mock.hosted.vendor import WITH_PERSON, Behavior, Delivery, Fetches, MockVendor, Session, State
+from proofing_mock.stand_ins import (
+    Handler,
+    StandInSite,
+    body_of,
+    one_of,
+    origin_of,
+    problem,
+    serve_app,
+    values_of,
+)
 
 if TYPE_CHECKING:
     from proofing_mock import MockSettings
@@ -40,11 +42,9 @@ _COOKIE = "mock_vendor_visitor"
 _LATER = "later"
 _LATER_SECONDS = 10.0
 _POST_SECONDS = 10.0
-_STOP_SECONDS = 1
 _MAX_TEXT_CHARACTERS = 2048
 _HOUR_SECONDS = 3600
 _MAX_SECONDS = 366 * 86_400.0
-_MAX_BODY_BYTES = 16 * 1024
 #: What a tester may choose, with the words of the pages.
 _RESULTS = {
     State.APPROVED: "Approve",
@@ -75,8 +75,6 @@ _ENDS = {
     State.EXPIRED: "Your visit has expired.",
 }
 
-Handler = Callable[[Request], Awaitable[Response]]
-
 
 async def serve(settings: "MockSettings", process: ProcessContext, stop: asyncio.Event) -> None:
     """Serve the vendor of *settings* until *stop* is set; its webhooks go to the product of *process*.
@@ -85,47 +83,8 @@ async def serve(settings: "MockSettings", process: ProcessContext, stop: asyncio
         ConfigurationError: its address cannot be listened on.
         PluginError: a secret is missing.
     """
-    async with contextlib.AsyncExitStack() as stack:
-        app = await stack.enter_async_context(running_app(settings, process))
-        listener = stack.enter_context(_listen(settings.hosted_url))
-        server = _Server(
-            uvicorn.Config(
-                app,
-                access_log=False,
-                lifespan="off",
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=_STOP_SECONDS,
-                ws="none",
-            )
-        )
-
-        async def watch() -> None:
-            await stop.wait()
-            server.should_exit = True
-
-        watcher = asyncio.create_task(watch())
-        stack.callback(watcher.cancel)
-        await server.serve([listener])
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the process's signals to the command line."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-def _listen(url: str) -> socket.socket:
-    """Return a socket that is bound to the address of *url*. Raises `ConfigurationError`."""
-    parts = urlsplit(url)
-    try:
-        return socket.create_server((parts.hostname or "", parts.port or 80))
-    except OSError as error:
-        rule = f"cannot be listened on ({os_error_reason(error)}); choose another port"
-        raise ConfigurationError([Problem("settings", "mock.hosted_url", rule)]) from None
+    async with running_app(settings, process) as app:
+        await serve_app(app, "hosted_url", settings.hosted_url, stop)
 
 
 @contextlib.asynccontextmanager
@@ -153,53 +112,34 @@ async def running_app(settings: "MockSettings", process: ProcessContext) -> Asyn
         site = _Site(vendor, url=settings.hosted_url, api_key=known.api_key, product=process.public_url)
         running = asyncio.create_task(vendor.run())
         try:
-            yield site.app()
+            yield site.app(site.routes())
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
 
-class _Site:
+class _Site(StandInSite):
     """Routes and pages of one vendor."""
 
     def __init__(self, vendor: MockVendor, *, url: str, api_key: str, product: str) -> None:
         """Show *vendor* at *url*; people return to the URL *product*, which has the *api_key*."""
+        super().__init__("hosted", name="Mock vendor", url=url, product=product)
         self._vendor = vendor
-        self._url = url
         self._authorization = f"Bearer {api_key}".encode()
-        self._product = _origin(product)
-        self._templates = Environment(
-            loader=PackageLoader("proofing_mock.hosted"), autoescape=True, undefined=StrictUndefined
-        )
-        self._style = (Path(__file__).parent / "templates" / "style.css").read_text()
-        self._headers = {
-            "Cache-Control": "no-store",
-            # A form's answer may lead to the product: browsers hold redirects to form-action, too.
-            "Content-Security-Policy": (
-                "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; "
-                f"frame-ancestors 'none'; form-action 'self' {self._product}"
-            ),
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
 
-    def app(self) -> Starlette:
-        """Return the application."""
-        routes = [
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
             Route("/v1/sessions", self._for_product(self._create), methods=["POST"]),
             Route("/v1/sessions/{id}", self._for_product(self._show), methods=["GET"]),
             Route("/verify/{page}", self._visit, methods=["GET"]),
-            Route("/verify/{page}", self._from_own_page(self._choose), methods=["POST"]),
+            Route("/verify/{page}", self.from_own_page(self._choose), methods=["POST"]),
             Route("/", self._panel, methods=["GET"]),
-            Route("/style.css", self._show_style, methods=["GET"]),
             Route("/testing", self._show_facts, methods=["GET"]),
-            Route("/testing/behavior", self._from_own_page(self._behave), methods=["POST"]),
-            Route("/testing/clock", self._from_own_page(self._advance), methods=["POST"]),
-            Route("/testing/sessions/{id}", self._from_own_page(self._steer), methods=["POST"]),
+            Route("/testing/behavior", self.from_own_page(self._behave), methods=["POST"]),
+            Route("/testing/clock", self.from_own_page(self._advance), methods=["POST"]),
+            Route("/testing/sessions/{id}", self.from_own_page(self._steer), methods=["POST"]),
         ]
-        # A name of somebody else's that leads to this machine must not lead to the panel.
-        host = urlsplit(self._url).hostname or ""
-        return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[host])])
 
     # What the product calls
 
@@ -209,7 +149,7 @@ class _Site:
         async def answer(request: Request) -> Response:
             given = request.headers.get("authorization", "").encode()
             if not hmac.compare_digest(given, self._authorization):
-                return _problem(401, "wrong API key")
+                return problem(401, "wrong API key")
             return await handler(request)
 
         return answer
@@ -217,7 +157,7 @@ class _Site:
     async def _create(self, request: Request) -> Response:
         """Open a session."""
         try:
-            values = parse_json(await _body(request), max_depth=4)
+            values = parse_json(await body_of(request), max_depth=4)
             reference = values.get("customer_reference")
             if reference is not None:
                 reference = _text(reference)
@@ -225,9 +165,9 @@ class _Site:
             seconds = _seconds(values["expires_in_seconds"])
             key = _text(request.headers["idempotency-key"])
         except (ValueError, KeyError, TypeError, AttributeError):
-            return _problem(422, "malformed question")
-        if _origin(return_url) != self._product:
-            return _problem(422, "return_url is not of the product")
+            return problem(422, "malformed question")
+        if origin_of(return_url) != self.product:
+            return problem(422, "return_url is not of the product")
         session = await self._vendor.create(
             idempotency_key=key,
             customer_reference=reference,
@@ -241,14 +181,14 @@ class _Site:
         try:
             session = await self._vendor.fetch(request.path_params["id"])
         except KeyError:
-            return _problem(404, "no such session")
+            return problem(404, "no such session")
         if session is None:
-            return _problem(503, "down, as a tester chose")
+            return problem(503, "down, as a tester chose")
         return JSONResponse(self._session_facts(session))
 
     def _session_facts(self, session: Session) -> dict[str, Any]:
         """Return what the product may know of a session."""
-        return {"id": session.id, "state": session.state, "url": f"{self._url}/verify/{session.page}"}
+        return {"id": session.id, "state": session.state, "url": f"{self.url}/verify/{session.page}"}
 
     # What the person sees
 
@@ -258,29 +198,29 @@ class _Site:
         visitor = request.cookies.get(_COOKIE) or secrets.token_urlsafe(18)
         if session.state in WITH_PERSON:
             self._vendor.visit(session, visitor)
-            response = self._page("visit.html", request, results=_RESULTS, deliveries=_DELIVERIES)
+            response = self.page("visit.html", request, results=_RESULTS, deliveries=_DELIVERIES)
         else:
             end = _ENDS[session.state]
-            response = self._page("ended.html", request, end=end, return_url=session.return_url)
+            response = self.page("ended.html", request, end=end, return_url=session.return_url)
         response.set_cookie(_COOKIE, visitor, path="/", httponly=True, samesite="lax")
         return response
 
     async def _choose(self, request: Request) -> Response:
         """Do what the person, or the tester who plays the person, chose."""
         session = self._visited(request)
-        chosen = await _values(request)
+        chosen = await values_of(request)
         if request.cookies.get(_COOKIE) not in session.visitors:
-            return self._page("cookie.html", request, status=400)
+            return self.page("cookie.html", request, status=400)
         if session.state not in WITH_PERSON:
-            return RedirectResponse(request.url.path, 303, self._headers)
-        result = _one_of(_RESULTS, chosen.get("result"))
-        session.delivery = Delivery(_one_of(_DELIVERIES, chosen.get("webhook")))
+            return RedirectResponse(request.url.path, 303, self.headers)
+        result = one_of(_RESULTS, chosen.get("result"))
+        session.delivery = Delivery(one_of(_DELIVERIES, chosen.get("webhook")))
         if result == _LATER:
             self._vendor.decide_later(session, _LATER_SECONDS, session.delivery)
         else:
             self._vendor.set_state(session, State(result), session.delivery)
         stays = chosen.get("then") == "stay"
-        return RedirectResponse(request.url.path if stays else session.return_url, 303, self._headers)
+        return RedirectResponse(request.url.path if stays else session.return_url, 303, self.headers)
 
     def _visited(self, request: Request) -> Session:
         """Return the session of a page."""
@@ -293,7 +233,7 @@ class _Site:
 
     async def _panel(self, request: Request) -> Response:
         """Show everything."""
-        return self._page(
+        return self.page(
             "panel.html",
             request,
             facts=self._facts(),
@@ -309,19 +249,19 @@ class _Site:
 
     async def _behave(self, request: Request) -> Response:
         """Change how fetches are answered, and what is decided at once; what is not named stays."""
-        chosen, now = await _values(request), self._vendor.behavior
+        chosen, now = await values_of(request), self._vendor.behavior
         at_creation = chosen.get("at_creation", now.at_creation or "")
         self._vendor.behave(
             Behavior(
-                fetches=Fetches(_one_of(_FETCHES, chosen.get("fetches", now.fetches))),
-                at_creation=State(_one_of(list(State), at_creation)) if at_creation else None,
+                fetches=Fetches(one_of(_FETCHES, chosen.get("fetches", now.fetches))),
+                at_creation=State(one_of(list(State), at_creation)) if at_creation else None,
             )
         )
         return self._changed(request)
 
     async def _advance(self, request: Request) -> Response:
         """Set the clock forward by ``seconds`` or ``hours``."""
-        chosen = await _values(request)
+        chosen = await values_of(request)
         try:
             seconds = float(chosen.get("seconds", 0)) + float(chosen.get("hours", 0)) * _HOUR_SECONDS
             self._vendor.advance(_seconds(seconds))
@@ -331,19 +271,19 @@ class _Site:
 
     async def _steer(self, request: Request) -> Response:
         """Bring a session to a ``state``, if one is named, and send an event about it as ``webhook`` says."""
-        chosen = await _values(request)
+        chosen = await values_of(request)
         session = self._vendor.sessions.get(request.path_params["id"])
         if session is None:
             raise HTTPException(404)
-        delivery = Delivery(_one_of(_DELIVERIES, chosen.get("webhook", Delivery.NOW)))
-        state = State(_one_of(list(State), chosen.get("state") or session.state))
+        delivery = Delivery(one_of(_DELIVERIES, chosen.get("webhook", Delivery.NOW)))
+        state = State(one_of(list(State), chosen.get("state") or session.state))
         self._vendor.set_state(session, state, delivery)
         return self._changed(request)
 
     def _changed(self, request: Request) -> Response:
         """Lead a browser back to the panel, and return all facts to a program."""
         if "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse("/", 303, self._headers)
+            return RedirectResponse("/", 303, self.headers)
         return JSONResponse(self._facts())
 
     def _facts(self) -> dict[str, Any]:
@@ -370,75 +310,6 @@ class _Site:
                 for sent in vendor.sent
             ],
         }
-
-    # Pages
-
-    async def _show_style(self, _request: Request) -> Response:
-        """Return the style sheet."""
-        return PlainTextResponse(self._style, 200, self._headers, media_type="text/css")
-
-    def _page(self, name: str, request: Request, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """Return a page."""
-        text = self._templates.get_template(name).render(path=request.url.path, **values)
-        return HTMLResponse(text, status, self._headers)
-
-    def _from_own_page(self, handler: Handler) -> Handler:
-        """Return *handler*, unless a page of somebody else's makes a browser call it."""
-
-        async def answer(request: Request) -> Response:
-            site = request.headers.get("sec-fetch-site", "none")
-            origin = request.headers.get("origin", self._url)
-            if site not in {"same-origin", "none"} or origin not in {self._url, "null"}:
-                return _problem(403, "not from a page of this vendor")
-            return await handler(request)
-
-        return answer
-
-
-def _origin(url: str) -> str:
-    """Return scheme and place of *url*; nothing for what is no URL."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _problem(status: int, text: str) -> Response:
-    """Return a refusal for programs."""
-    return JSONResponse({"problem": text}, status)
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body of a request that is not too long."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MAX_BODY_BYTES:
-            raise HTTPException(413)
-    return body
-
-
-async def _values(request: Request) -> dict[str, Any]:
-    """Return the fields of a form, or of JSON."""
-    body = await _body(request)
-    try:
-        if request.headers.get("content-type", "").startswith("application/json"):
-            values = parse_json(body, max_depth=2)
-        else:
-            values = dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body)))
-    except ValueError:
-        raise HTTPException(400) from None
-    if not isinstance(values, dict):
-        raise HTTPException(400)
-    return values
-
-
-def _one_of(known: Collection[str], value: object) -> str:
-    """Return *value* if it is one of the *known*."""
-    if not isinstance(value, str) or value not in known:
-        raise HTTPException(422)
-    return value
 
 
 def _text(value: object) -> str:

@@ -7,15 +7,24 @@ from typing import ClassVar
 import httpx
 
 from proofing.contracts.circumstances import Circumstances
+from proofing.contracts.continuation import Exchange
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.testing.canary import Canary
+from proofing.testing.vendor_fakes import make_process
 from proofing.testing.vendors import (
     DeviceProfilerContract,
     DocumentProoferContract,
     PhoneProoferContract,
     ResolutionProoferContract,
     StateIDProoferContract,
+)
+from proofing_mock.exchange.messages import (
+    PROTOCOL,
+    Decision,
+    Messages,
+    WalletAnswer,
+    answer_body,
 )
 
 
@@ -171,3 +180,44 @@ class TestHostedDevice(HostedAnswers, DeviceProfilerContract):
 
 class TestHostedDocument(HostedAnswers, DocumentProoferContract):
     """The mock document check at a vendor with pages of its own."""
+
+
+class ExchangeAnswers:
+    """The wallet of `mock:exchange`, whose person shares what they are asked for."""
+
+    plugin = "proofing_mock"
+    proofer_name = "mock:exchange"
+    calls_out = False
+    decision = Decision.APPROVED
+
+    def question_no(self, canary: Canary) -> ProofingRequest:
+        """Share what is not accepted."""
+        self.decision = Decision.DECLINED
+        return self.question(canary)
+
+    def wallet_answer(self, exchange: Exchange) -> bytes:
+        """Answer what the browser is given."""
+        messages = Messages.of(make_process())
+        asked = messages.read_request(json.dumps(exchange.requests[PROTOCOL]).encode())
+        answer = WalletAnswer(nonce=asked.nonce, question=asked.question, decision=self.decision)
+        return answer_body(messages.write(answer))
+
+
+class TestExchangeResolution(ExchangeAnswers, ResolutionProoferContract):
+    """The mock resolution that asks a wallet."""
+
+
+class TestExchangePhone(ExchangeAnswers, PhoneProoferContract):
+    """The mock phone check that asks a wallet."""
+
+
+class TestExchangeStateID(ExchangeAnswers, StateIDProoferContract):
+    """The mock licensing agency that asks a wallet."""
+
+
+class TestExchangeDevice(ExchangeAnswers, DeviceProfilerContract):
+    """The mock device profile that asks a wallet."""
+
+
+class TestExchangeDocument(ExchangeAnswers, DocumentProoferContract):
+    """The mock document check that asks a wallet."""

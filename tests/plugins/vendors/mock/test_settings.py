@@ -41,6 +41,8 @@ def test_allowed_ssns_are_kept_as_digits_and_not_printed():
         {"hosted_url": "http://127.0.0.1"},
         {"hosted_api_key": "MARIGOLD"},
         {"hosted_expires_seconds": 0},
+        {"exchange_url": "https://wallet.example"},
+        {"exchange_expires_seconds": 0},
     ],
 )
 def test_wrong_sections_are_refused_without_their_values(section):
@@ -50,7 +52,7 @@ def test_wrong_sections_are_refused_without_their_values(section):
     assert "MARIGOLD" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["mock", "mock:polling", "mock:hosted"])
+@pytest.mark.parametrize("name", ["mock", "mock:polling", "mock:hosted", "mock:exchange"])
 def test_one_mock_of_each_kind(name):
     """All five kinds, all of them mocks; the document ones read text, unless the vendor takes the photos."""
     descriptors = [offer for offer in proofing_mock.proofing_proofers() if offer.name == name]
@@ -58,7 +60,7 @@ def test_one_mock_of_each_kind(name):
     assert all(bool(descriptor.continues) is (name != "mock") for descriptor in descriptors)
     assert {descriptor.maturity for descriptor in descriptors} == {Maturity.MOCK}
     texts = [descriptor.kind for descriptor in descriptors if descriptor.accepts_test_documents]
-    assert texts == ([] if name == "mock:hosted" else [ProoferKind.DOCUMENT])
+    assert texts == ([] if name in {"mock:hosted", "mock:exchange"} else [ProoferKind.DOCUMENT])
 
 
 def test_registering_imports_nothing_heavy():
