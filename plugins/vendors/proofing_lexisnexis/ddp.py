@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from proofing.plugin import Cause, ProofingContext, StreamedBody, VendorError
 from proofing.plugin.support import parse_json
 from proofing_lexisnexis.envelope import Conversation, not_understood, read_conversation, short_codes
+from proofing_lexisnexis.settings import required
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from proofing_lexisnexis.settings import DDPSettings
+    from proofing_lexisnexis.settings import LexisNexisSettings
 
 #: Nesting of an answer that comes as text, as of any answer.
 _MAX_DEPTH = 32
@@ -23,12 +24,17 @@ _TRUE_ID_PATH = "/authentication/v1/trueid/"
 class DDPPolicy:
     """One policy of the organization."""
 
-    def __init__(self, settings: "DDPSettings", policy: "SecretStr", *, vendor_name: str) -> None:
-        """Take address and credentials."""
-        self._base_url = settings.base_url
-        self._api_key = settings.api_key
-        self._org_id = settings.org_id
-        self._policy = policy
+    def __init__(self, settings: "LexisNexisSettings", key: str, *, vendor_name: str) -> None:
+        """Take address, credentials, and the policy in the setting *key*.
+
+        Raises:
+            ConfigurationError: the settings have no organization, or no such policy.
+        """
+        platform, policy = required(settings, "ddp", key, product=vendor_name)
+        self._base_url: str = platform.base_url
+        self._api_key: SecretStr = platform.api_key
+        self._org_id: SecretStr = platform.org_id
+        self._policy: SecretStr = policy
         self._name = vendor_name
 
     async def query(self, kind: str, fields: dict[str, Any], context: ProofingContext) -> dict[str, Any]:

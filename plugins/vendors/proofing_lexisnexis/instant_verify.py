@@ -6,7 +6,6 @@ from proofing.plugin import ProofingContext, ProofingRequest, ResolutionResult
 from proofing_lexisnexis.fields import rdp_address, rdp_person
 from proofing_lexisnexis.rdp import RDPWorkflow
 from proofing_lexisnexis.resolution_answers import resolution_result
-from proofing_lexisnexis.settings import missing
 
 if TYPE_CHECKING:
     from proofing_lexisnexis.settings import LexisNexisSettings
@@ -19,26 +18,18 @@ class InstantVerify:
 
     def __init__(self, settings: "LexisNexisSettings") -> None:
         """Take account and workflow. Raises `ConfigurationError`: the settings have none."""
-        if settings.rdp is None or settings.identity is None:
-            raise missing("identity", NAME)
-        if settings.identity.instant_verify_workflow is None:
-            raise missing("identity.instant_verify_workflow", NAME)
-        self._account_id = settings.identity.account_id
         self._workflow = RDPWorkflow(
-            settings.rdp, settings.identity, settings.identity.instant_verify_workflow, version=2
+            settings, "identity", "instant_verify_workflow", version=2, vendor_name=NAME
         )
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> ResolutionResult:
         """Ask once."""
         applicant = request.applicant
         question = {
-            "Settings": {
-                "AccountNumber": self._account_id,
-                **self._workflow.settings(applicant, locale="en_US"),
-            },
+            "Settings": {"AccountNumber": self._workflow.account_id, **self._workflow.settings(applicant)},
             "Person": {**rdp_person(applicant, NAME), "Addresses": [rdp_address(applicant)]},
         }
-        conversation = await self._workflow.ask(question, context, vendor_name=NAME)
+        conversation = await self._workflow.ask(question, context)
         products = conversation.products
         # With other products next to it, nothing says which of them the reason is about.
         is_alone = len(products) == 1 and products[0].product_type == "InstantVerify"

@@ -6,7 +6,7 @@ from proofing.plugin import ProofingContext, ProofingRequest, ResolutionResult
 from proofing_lexisnexis.ddp import DDPPolicy
 from proofing_lexisnexis.fields import ddp_person
 from proofing_lexisnexis.resolution_answers import resolution_result
-from proofing_lexisnexis.settings import missing
+from proofing_lexisnexis.settings import required
 
 if TYPE_CHECKING:
     from proofing_lexisnexis.settings import LexisNexisSettings
@@ -23,12 +23,8 @@ class InstantVerifyDDP:
 
     def __init__(self, settings: "LexisNexisSettings") -> None:
         """Take organization and policy. Raises `ConfigurationError`: the settings have none."""
-        if settings.ddp is None:
-            raise missing("ddp", NAME)
-        if settings.ddp.instant_verify_policy is None:
-            raise missing("ddp.instant_verify_policy", NAME)
-        self._policy = DDPPolicy(settings.ddp, settings.ddp.instant_verify_policy, vendor_name=NAME)
-        self._service = settings.ddp.instant_verify_service
+        self._policy = DDPPolicy(settings, "instant_verify_policy", vendor_name=NAME)
+        _ddp, self._service = required(settings, "ddp", "instant_verify_service", product=NAME)
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> ResolutionResult:
         """Ask once."""

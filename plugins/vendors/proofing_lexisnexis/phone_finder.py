@@ -6,7 +6,6 @@ from proofing.plugin import Applicant, PhoneResult, ProofingContext, ProofingReq
 from proofing_lexisnexis.fields import rdp_person, require_phone
 from proofing_lexisnexis.phone_answers import phone_result
 from proofing_lexisnexis.rdp import RDPWorkflow
-from proofing_lexisnexis.settings import missing
 
 if TYPE_CHECKING:
     from proofing_lexisnexis.settings import LexisNexisSettings
@@ -22,19 +21,14 @@ class PhoneFinder:
         """Take account and workflow. Raises `ConfigurationError`: the settings have none."""
         self._is_third = version == 3  # noqa: PLR2004 - of the two that there are
         self._name = NAME_V3 if self._is_third else NAME
-        if settings.rdp is None or settings.identity is None:
-            raise missing("identity", self._name)
-        if settings.identity.phone_finder_workflow is None:
-            raise missing("identity.phone_finder_workflow", self._name)
-        self._account_id = settings.identity.account_id
         self._workflow = RDPWorkflow(
-            settings.rdp, settings.identity, settings.identity.phone_finder_workflow, version=version
+            settings, "identity", "phone_finder_workflow", version=version, vendor_name=self._name
         )
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> PhoneResult:
         """Ask once."""
         question = self._question(request.applicant)
-        conversation = await self._workflow.ask(question, context, vendor_name=self._name)
+        conversation = await self._workflow.ask(question, context)
         return phone_result(
             conversation,
             vendor_name=self._name,
@@ -48,10 +42,7 @@ class PhoneFinder:
             **rdp_person(applicant, self._name, integer_dates=self._is_third),
             "Phones": [{"Number": require_phone(applicant, self._name)}],
         }
-        settings = {
-            "AccountNumber": self._account_id,
-            **self._workflow.settings(applicant, locale="en_US"),
-        }
+        settings = {"AccountNumber": self._workflow.account_id, **self._workflow.settings(applicant)}
         if self._is_third:
             return {
                 "Type": "Initiate",

@@ -6,7 +6,7 @@ from proofing.plugin import PhoneResult, ProofingContext, ProofingRequest
 from proofing_lexisnexis.ddp import DDPPolicy
 from proofing_lexisnexis.fields import ddp_identity, require_phone
 from proofing_lexisnexis.phone_answers import phone_result
-from proofing_lexisnexis.settings import missing
+from proofing_lexisnexis.settings import required
 
 if TYPE_CHECKING:
     from proofing_lexisnexis.settings import LexisNexisSettings
@@ -19,12 +19,8 @@ class PhoneFinderDDP:
 
     def __init__(self, settings: "LexisNexisSettings") -> None:
         """Take organization and policy. Raises `ConfigurationError`: the settings have none."""
-        if settings.ddp is None:
-            raise missing("ddp", NAME)
-        if settings.ddp.phone_finder_policy is None:
-            raise missing("ddp.phone_finder_policy", NAME)
-        self._policy = DDPPolicy(settings.ddp, settings.ddp.phone_finder_policy, vendor_name=NAME)
-        self._service = settings.ddp.phone_finder_service
+        self._policy = DDPPolicy(settings, "phone_finder_policy", vendor_name=NAME)
+        _ddp, self._service = required(settings, "ddp", "phone_finder_service", product=NAME)
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> PhoneResult:
         """Ask once."""

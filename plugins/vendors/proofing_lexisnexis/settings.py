@@ -4,7 +4,7 @@ A section may be left out when no vendor of it is named in the settings. Account
 credentials are never printed; workflows, modes, time limits and thresholds are.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -139,6 +139,15 @@ class LexisNexisSettings(PluginSettings):
         return self
 
 
-def missing(key: str, product: str) -> ConfigurationError:
-    """Return the error of a setting that *product* cannot do without; *key* is below ``lexisnexis``."""
-    return ConfigurationError([Problem("settings", f"lexisnexis.{key}", f"{product} needs it")])
+def required(settings: LexisNexisSettings, section: str, key: str, *, product: str) -> tuple[Any, Any]:
+    """Return a section and one of its values, both of which *product* cannot do without.
+
+    Raises:
+        ConfigurationError: one of them is not set.
+    """
+    values = getattr(settings, section)
+    value = getattr(values, key) if values is not None else None
+    if value is None:
+        name = section if values is None else f"{section}.{key}"
+        raise ConfigurationError([Problem("settings", f"lexisnexis.{name}", f"{product} needs it")])
+    return values, value

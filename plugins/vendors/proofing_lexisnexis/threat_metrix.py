@@ -7,7 +7,6 @@ from proofing.plugin import DeviceResult, Outcome, ProofingContext, ProofingRequ
 from proofing_lexisnexis.ddp import DDPPolicy
 from proofing_lexisnexis.envelope import not_understood, short_codes
 from proofing_lexisnexis.fields import ddp_person, refuse
-from proofing_lexisnexis.settings import missing
 
 if TYPE_CHECKING:
     from proofing_lexisnexis.settings import LexisNexisSettings
@@ -27,11 +26,7 @@ class ThreatMetrix:
 
     def __init__(self, settings: "LexisNexisSettings") -> None:
         """Take organization and policy. Raises `ConfigurationError`: the settings have none."""
-        if settings.ddp is None:
-            raise missing("ddp", NAME)
-        if settings.ddp.threat_metrix_policy is None:
-            raise missing("ddp.threat_metrix_policy", NAME)
-        self._policy = DDPPolicy(settings.ddp, settings.ddp.threat_metrix_policy, vendor_name=NAME)
+        self._policy = DDPPolicy(settings, "threat_metrix_policy", vendor_name=NAME)
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> DeviceResult:
         """Ask once."""

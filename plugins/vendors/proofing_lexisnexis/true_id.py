@@ -13,10 +13,10 @@ from proofing.plugin import (
 from proofing_lexisnexis.document_answers import DocumentRules, document_result
 from proofing_lexisnexis.fields import refuse
 from proofing_lexisnexis.rdp import RDPWorkflow
-from proofing_lexisnexis.settings import missing
+from proofing_lexisnexis.settings import required
 
 if TYPE_CHECKING:
-    from proofing_lexisnexis.settings import LexisNexisSettings, TrueIDSettings
+    from proofing_lexisnexis.settings import LexisNexisSettings
 
 NAME = "lexisnexis:true_id"
 NAME_SELFIE = "lexisnexis:true_id_selfie"
@@ -30,15 +30,11 @@ class TrueID:
     def __init__(self, settings: "LexisNexisSettings", *, selfie: bool) -> None:
         """Take account and workflow. Raises `ConfigurationError`: the settings have none."""
         self._name = NAME_SELFIE if selfie else NAME
-        if settings.rdp is None or settings.true_id is None:
-            raise missing("true_id", self._name)
-        key = _workflow_key(settings.true_id, selfie=selfie)
-        workflow: str | None = getattr(settings.true_id, key)
-        if workflow is None:
-            raise missing(f"true_id.{key}", self._name)
-        self._cropping_mode = settings.true_id.image_cropping_mode
-        self._workflow = RDPWorkflow(settings.rdp, settings.true_id, workflow, version=3)
-        self._rules = DocumentRules(thresholds=settings.true_id)
+        own, self._cropping_mode = required(settings, "true_id", "image_cropping_mode", product=self._name)
+        cropping = "nocropping" if self._cropping_mode == _CROPPED else "cropping"
+        key = f"{'liveness' if selfie else 'noliveness'}_{cropping}_workflow"
+        self._workflow = RDPWorkflow(settings, "true_id", key, version=3, vendor_name=self._name)
+        self._rules = DocumentRules(thresholds=own)
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> DocumentResult:
         """Ask once."""
@@ -48,9 +44,7 @@ class TrueID:
             "Settings": self._workflow.settings(request.applicant, locale=locale),
             "Document": self._document(request),
         }
-        conversation = await self._workflow.ask(
-            question, context, vendor_name=self._name, accept="application/json"
-        )
+        conversation = await self._workflow.ask(question, context, accept="application/json")
         return document_result(
             conversation, request, self._rules, vendor_name=self._name, vendor_workflow=self._workflow.name
         )
@@ -86,9 +80,3 @@ def required_images(request: ProofingRequest, vendor_name: str) -> tuple[Image, 
     if selfie is None and request.wanted.selfie:
         raise refuse("selfie", vendor_name)
     return front, back, selfie
-
-
-def _workflow_key(settings: "TrueIDSettings", *, selfie: bool) -> str:
-    """Return the name of the setting of the workflow to ask."""
-    liveness = "liveness" if selfie else "noliveness"
-    return f"{liveness}_{'nocropping' if settings.image_cropping_mode == _CROPPED else 'cropping'}_workflow"

@@ -6,7 +6,7 @@ from proofing.plugin import Base64, DocumentResult, ProofingContext, ProofingReq
 from proofing_lexisnexis.ddp import DDPPolicy
 from proofing_lexisnexis.document_answers import DocumentRules, document_result
 from proofing_lexisnexis.fields import ddp_references, refuse
-from proofing_lexisnexis.settings import missing
+from proofing_lexisnexis.settings import required
 from proofing_lexisnexis.true_id import required_images
 
 if TYPE_CHECKING:
@@ -22,15 +22,10 @@ class TrueIDDDP:
     def __init__(self, settings: "LexisNexisSettings", *, selfie: bool) -> None:
         """Take organization and policy. Raises `ConfigurationError`: the settings have none."""
         self._name = NAME_SELFIE if selfie else NAME
-        if settings.ddp is None:
-            raise missing("ddp", self._name)
         key = "true_id_liveness_policy" if selfie else "true_id_noliveness_policy"
-        policy = getattr(settings.ddp, key)
-        if policy is None:
-            raise missing(f"ddp.{key}", self._name)
-        self._policy = DDPPolicy(settings.ddp, policy, vendor_name=self._name)
-        self._service = settings.ddp.true_id_service
-        self._rules = DocumentRules(thresholds=settings.ddp, through_ddp=True)
+        self._policy = DDPPolicy(settings, key, vendor_name=self._name)
+        own, self._service = required(settings, "ddp", "true_id_service", product=self._name)
+        self._rules = DocumentRules(thresholds=own, through_ddp=True)
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> DocumentResult:
         """Ask once."""
