@@ -11,7 +11,7 @@ from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 
 _IMAGE_BYTES = 2 * 1024 * 1024
-_ACCOUNT = {"account_id": "1", "hmac_key_id": "id", "hmac_secret_key": "key"}
+_ACCOUNT = {"account_id": "1", "hmac": {"key_id": "id", "secret_key": "key"}}
 _SECTION: dict[str, Any] = {
     "rdp": {"base_url": "https://rdp.example.test", "request_mode": "testing"},
     "identity": {"instant_verify_workflow": "iv", "phone_finder_workflow": "pf", **_ACCOUNT},

@@ -15,20 +15,24 @@ use::
         hmac_auth_enabled: true                 # false: user name and password; for all products
       identity:                                 # the account of Instant Verify and Phone Finder
         account_id: "12345"
+        hmac: {key_id: …}                       # or basic: {username: …}
         instant_verify_workflow: name.of.the.workflow
         phone_finder_workflow: name.of.the.workflow
       true_id:                                  # an account of its own
         account_id: "67890"
+        hmac: {key_id: …}
         noliveness_cropping_workflow: name.of.the.workflow    # for lexisnexis:true_id
         liveness_cropping_workflow: name.of.the.workflow      # for lexisnexis:true_id_selfie
         image_cropping_mode: 3                  # 0, with the workflows *_nocropping_*: images are cropped
       ddp:
         base_url: https://ddp.example.com
+        org_id: …
+        threat_metrix_policy: …                 # and those of the other products
 
-Credentials, in the secret store: ``hmac_key_id`` and ``hmac_secret_key``, or ``username`` and ``password``,
-of ``identity`` and of ``true_id``; ``api_key``, ``org_id`` and the policies of ``ddp``. Least permissions:
-the products that you use. Time limits: ``*_timeout_seconds``; the defaults are those of development, so agree
-on longer ones where your contract says how long an answer may take.
+Credentials, in the secret store: ``hmac.secret_key`` or ``basic.password`` of ``identity`` and of
+``true_id``, and ``ddp.api_key``. Least permissions: the products that you use. Time limits:
+``*_timeout_seconds``; the defaults are those of development, so agree on longer ones where your contract says
+how long an answer may take.
 
 Limits: 4 MiB for an answer. Nothing is repeated: LexisNexis knows no idempotency key, and may charge twice.
 """

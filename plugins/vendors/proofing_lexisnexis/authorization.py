@@ -14,44 +14,44 @@ from typing import TYPE_CHECKING
 from proofing.plugin import StreamedBody
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
-    from proofing_lexisnexis.settings import AccountSettings, RDPSettings
+    from proofing_lexisnexis.settings import (
+        AccountSettings,
+        BasicSettings,
+        HMACSettings,
+        RDPSettings,
+    )
 
 #: Makes the value of the header ``authorization`` for a body that is sent to a path at a moment.
 Authorize = Callable[[StreamedBody, str, datetime], Awaitable[str]]
 
 
 def make_authorize(settings: "RDPSettings", account: "AccountSettings") -> Authorize:
-    """Return what authorizes the requests of *account*: one of the two ways, never both."""
-    if settings.hmac_auth_enabled:
-        return _hmac(settings.base_url, _given(account.hmac_key_id), _given(account.hmac_secret_key))
-    return _basic(_given(account.username), _given(account.password))
+    """Return what authorizes the requests of *account*: one of the two ways, never both.
+
+    Raises:
+        ValueError: the settings were not validated, and lack the credentials.
+    """
+    if settings.hmac_auth_enabled and account.hmac is not None:
+        return _hmac(settings.base_url.partition("://")[2], account.hmac)
+    if not settings.hmac_auth_enabled and account.basic is not None:
+        return _basic(account.basic)
+    raise ValueError("no credentials")
 
 
-def _given(secret: "SecretStr | None") -> "SecretStr":
-    """Return a credential that the settings' rules require."""
-    if secret is None:
-        raise TypeError("the settings were not validated")
-    return secret
-
-
-def _basic(username: "SecretStr", password: "SecretStr") -> Authorize:
+def _basic(credentials: "BasicSettings") -> Authorize:
     async def authorize(_body: StreamedBody, _path: str, _now: datetime) -> str:
-        pair = f"{username.get_secret_value()}:{password.get_secret_value()}"
+        pair = f"{credentials.username}:{credentials.password.get_secret_value()}"
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
     return authorize
 
 
-def _hmac(base_url: str, key_id: "SecretStr", secret: "SecretStr") -> Authorize:
-    host = base_url.partition("://")[2]
-
+def _hmac(host: str, key: "HMACSettings") -> Authorize:
     async def authorize(body: StreamedBody, path: str, now: datetime) -> str:
         return await sign(
             body,
-            key_id=key_id.get_secret_value(),
-            secret=secret.get_secret_value().encode(),
+            key_id=key.key_id,
+            secret=key.secret_key.get_secret_value().encode(),
             host=host,
             path=path,
             milliseconds=int(now.timestamp() * 1000),

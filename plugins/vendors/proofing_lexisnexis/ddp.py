@@ -33,16 +33,16 @@ class DDPPolicy:
         platform, policy = required(settings, "ddp", key, product=vendor_name)
         self._base_url: str = platform.base_url
         self._api_key: SecretStr = platform.api_key
-        self._org_id: SecretStr = platform.org_id
-        self._policy: SecretStr = policy
+        self._org_id: str = platform.org_id
+        self._policy: str = policy
         self._name = vendor_name
 
     async def query(self, kind: str, fields: dict[str, Any], context: ProofingContext) -> dict[str, Any]:
         """Send a ``session`` or ``attribute`` query with *fields*, and return its answer."""
         question = {
             "api_key": self._api_key.get_secret_value(),
-            "org_id": self._org_id.get_secret_value(),
-            "policy": self._policy.get_secret_value(),
+            "org_id": self._org_id,
+            "policy": self._policy,
             "service_type": "all",
             "event_type": "ACCOUNT_CREATION",
             **fields,
@@ -51,10 +51,10 @@ class DDPPolicy:
 
     async def authenticate(self, fields: dict[str, Any], context: ProofingContext) -> dict[str, Any]:
         """Send the images in *fields* to TrueID, and return its answer."""
-        question = {"policy": self._policy.get_secret_value(), "service_type": "basic", **fields}
+        question = {"policy": self._policy, "service_type": "basic", **fields}
         headers = {
             "x-api-key": self._api_key.get_secret_value(),
-            "x-org-id": self._org_id.get_secret_value(),
+            "x-org-id": self._org_id,
         }
         return await self._post(_TRUE_ID_PATH, question, context, **headers)
 
@@ -88,7 +88,7 @@ class DDPPolicy:
                 `NONSENSE`: there is none for another reason, such as a policy or a name of the step that
                 differs from the settings'; else as `read_conversation`.
         """
-        place = f"{self._org_id.get_secret_value()}:{self._policy.get_secret_value()}"
+        place = f"{self._org_id}:{self._policy}"
         block: Any = answer.get("integration_hub_results")
         for key in (place, service):
             block = block.get(key) if isinstance(block, dict) else None

@@ -20,6 +20,7 @@ BaseURL = Annotated[
 Seconds = Annotated[float, Field(gt=0, le=600)]
 #: Part of a path.
 Workflow = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
+Policy = Annotated[str, Field(min_length=1, max_length=100)]
 Service = Annotated[str, Field(min_length=1, max_length=100)]
 Threshold = Annotated[int, Field(ge=0, le=1000)]
 
@@ -36,16 +37,29 @@ class RDPSettings(PluginSettings):
     )
 
 
+class HMACSettings(PluginSettings):
+    """The key by which the requests of an account are signed."""
+
+    # It goes into a header, where a comma would end it.
+    key_id: str = Field(pattern=r"^[^\s,]{1,200}$", repr=False, description="id of the key")
+    secret_key: SecretStr = Field(min_length=1, description="the key")
+
+
+class BasicSettings(PluginSettings):
+    """User name and password of an account."""
+
+    password: SecretStr = Field(min_length=1, description="for basic authentication")
+    username: str = Field(pattern=r"^[^:]{1,200}$", repr=False, description="for basic authentication")
+
+
 class AccountSettings(PluginSettings):
     """An account of the Risk Defense Platform, with the credentials for either way to authenticate."""
 
     account_id: str = Field(
         pattern=r"^[A-Za-z0-9_-]{1,64}$", repr=False, description="number or name of the account"
     )
-    hmac_key_id: SecretStr | None = Field(default=None, min_length=1, description="id of the HMAC key")
-    hmac_secret_key: SecretStr | None = Field(default=None, min_length=1, description="the HMAC key")
-    password: SecretStr | None = Field(default=None, min_length=1, description="for basic authentication")
-    username: SecretStr | None = Field(default=None, min_length=1, description="for basic authentication")
+    basic: BasicSettings | None = Field(default=None, description="user name and password")
+    hmac: HMACSettings | None = Field(default=None, description="key of signed requests")
 
 
 class IdentitySettings(AccountSettings):
@@ -90,11 +104,11 @@ class DDPSettings(TrueIDThresholds):
 
     api_key: SecretStr = Field(min_length=1, description="key of the organization")
     base_url: BaseURL = Field(description="scheme and host of the API")
-    instant_verify_policy: SecretStr | None = Field(default=None, min_length=1, description="policy to ask")
+    instant_verify_policy: Policy | None = Field(default=None, repr=False, description="policy to ask")
     instant_verify_service: Service = Field(default="Execute Instant Verify", description="name of the step")
     instant_verify_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
-    org_id: SecretStr = Field(min_length=1, description="id of the organization")
-    phone_finder_policy: SecretStr | None = Field(default=None, min_length=1, description="policy to ask")
+    org_id: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$", repr=False, description="id of the organization")
+    phone_finder_policy: Policy | None = Field(default=None, repr=False, description="policy to ask")
     phone_finder_service: Service = Field(default="Phone Finder", description="name of the step")
     phone_finder_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
     tags_base_url: BaseURL = Field(
@@ -103,13 +117,13 @@ class DDPSettings(TrueIDThresholds):
     tags_image_urls: list[BaseURL] = Field(
         default_factory=list, description="further hosts, with scheme, whose images the tags show"
     )
-    threat_metrix_policy: SecretStr | None = Field(default=None, min_length=1, description="policy to ask")
+    threat_metrix_policy: Policy | None = Field(default=None, repr=False, description="policy to ask")
     threat_metrix_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
-    true_id_liveness_policy: SecretStr | None = Field(
-        default=None, min_length=1, description="policy to ask with a selfie"
+    true_id_liveness_policy: Policy | None = Field(
+        default=None, repr=False, description="policy to ask with a selfie"
     )
-    true_id_noliveness_policy: SecretStr | None = Field(
-        default=None, min_length=1, description="policy to ask without a selfie"
+    true_id_noliveness_policy: Policy | None = Field(
+        default=None, repr=False, description="policy to ask without a selfie"
     )
     true_id_service: Service = Field(default="Authentication", description="name of the step")
     true_id_timeout_seconds: Seconds = Field(default=50.0, description="for one question")
@@ -132,10 +146,10 @@ class LexisNexisSettings(PluginSettings):
                 continue
             if self.rdp is None:
                 raise ValueError(f"{name} needs the section rdp")
-            if self.rdp.hmac_auth_enabled and None in {account.hmac_key_id, account.hmac_secret_key}:
-                raise ValueError(f"rdp.hmac_auth_enabled needs hmac_key_id and hmac_secret_key of {name}")
-            if not self.rdp.hmac_auth_enabled and None in {account.username, account.password}:
-                raise ValueError(f"without rdp.hmac_auth_enabled, {name} needs username and password")
+            if self.rdp.hmac_auth_enabled and account.hmac is None:
+                raise ValueError(f"rdp.hmac_auth_enabled needs {name}.hmac")
+            if not self.rdp.hmac_auth_enabled and account.basic is None:
+                raise ValueError(f"without rdp.hmac_auth_enabled, {name} needs basic")
         return self
 
 

@@ -18,9 +18,7 @@ def make_tags(settings: "LexisNexisSettings") -> BrowserPart | None:
     if settings.ddp is None:
         return None
     base_url = settings.ddp.tags_base_url
-    # The organization's id is no secret in a page, though it is kept out of logs.
-    organization = quote(settings.ddp.org_id.get_secret_value(), safe="")
-    query = f"org_id={organization}&session_id={{session_id}}"
+    query = f"org_id={quote(settings.ddp.org_id, safe='')}&session_id={{session_id}}"
     own = frozenset({base_url})
     return BrowserPart(
         scripts=(f"{base_url}/fp/tags.js?{query}",),

@@ -60,7 +60,7 @@ def test_settings_mask_secrets(settled, capsys):
 def test_settings_mask_what_is_not_for_printing_however_deep(settled, capsys):
     """Of a section in a plugin's section, too."""
     rdp = {"base_url": "https://rdp.example.test", "request_mode": "testing"}
-    account = {"account_id": "account-4711", "hmac_key_id": "id-4711", "hmac_secret_key": "key-4711"}
+    account = {"account_id": "account-4711", "hmac": {"key_id": "id-4711", "secret_key": "key-4711"}}
     settled(plugins=["huey", "lexisnexis", "local", "mock"], lexisnexis={"rdp": rdp, "identity": account})
     assert main(["settings", "--json"]) == 0
     output = capsys.readouterr().out

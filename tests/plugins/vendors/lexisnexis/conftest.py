@@ -17,10 +17,8 @@ from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_pr
 from proofing_lexisnexis.settings import LexisNexisSettings
 
 ACCOUNT = {
-    "hmac_key_id": "demo-key-id-1",
-    "hmac_secret_key": "demo-secret-key-1",
-    "username": "demo-user-1",
-    "password": "demo-password-1",
+    "hmac": {"key_id": "demo-key-id-1", "secret_key": "demo-secret-key-1"},
+    "basic": {"username": "demo-user-1", "password": "demo-password-1"},
 }
 SECTION: dict[str, Any] = {
     "rdp": {"base_url": "https://rdp.example.test", "request_mode": "testing"},

@@ -149,11 +149,11 @@ async def test_without_a_session_nobody_is_asked():
 def test_the_page_loads_the_tags():
     """Of the vendor's host alone, with organization and session; a frame where scripts are off."""
     settings = LexisNexisSettings.model_validate(
-        section(ddp={"org_id": "a&b", "tags_image_urls": ["https://aa.online-metrix.net"]})
+        section(ddp={"org_id": "a.b", "tags_image_urls": ["https://aa.online-metrix.net"]})
     )
     part = LoadedProofer("lexisnexis", descriptor_of("threat_metrix"), settings, make_process).browser_part
     host = "https://h.online-metrix.net"
-    assert part.scripts == (f"{host}/fp/tags.js?org_id=a%26b&session_id={{session_id}}",)
-    assert part.frame == f"{host}/fp/tags?org_id=a%26b&session_id={{session_id}}"
+    assert part.scripts == (f"{host}/fp/tags.js?org_id=a.b&session_id={{session_id}}",)
+    assert part.frame == f"{host}/fp/tags?org_id=a.b&session_id={{session_id}}"
     assert part.script_sources == part.connect_sources == part.frame_sources == {host}
     assert part.image_sources == {host, "https://aa.online-metrix.net"}
