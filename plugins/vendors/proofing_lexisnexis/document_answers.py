@@ -7,8 +7,6 @@ outweighs them. It must be about a document that is accepted, that was asked for
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
 from proofing.plugin import (
     LICENSE_TYPES,
     PASSPORT_TYPES,
@@ -68,8 +66,8 @@ def document_result(
         selfie = SelfieCheck.NOT_CHECKED
         if request.wanted.selfie:
             selfie = assureid.selfie_check(details.face_match, details.face_message)
-    except (ValidationError, ValueError):
-        # Both quote what they do not understand.
+    except ValueError:
+        # Pydantic's, which is one, quotes what it does not understand.
         raise not_understood(vendor_name, transaction_id=conversation.transaction_id) from None
     classification = details.classification
     document_type = classification.document_type

@@ -109,10 +109,9 @@ class Conversation:
         found = [product for product in self.products if product.product_type == product_type]
         return found[-1] if found else None
 
-    def step(self, name: str) -> Product | None:
-        """Return the last product of one step."""
-        found = [product for product in self.products if product.step == name]
-        return found[-1] if found else None
+    def of_step(self, name: str) -> list[Product]:
+        """Return the products of one step; steps may have one name."""
+        return [product for product in self.products if product.step == name]
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -23,12 +23,13 @@ def phone_result(
     match, reasons = Match.MATCH, []
     if not conversation.passed:
         match = Match.NOT_CHECKED
-        decision, finder = conversation.step("PhoneFinder Checks"), conversation.step("PhoneFinder")
-        why = (decision.reason.description if decision and decision.reason else None) or ""
-        if _NAME_MISMATCH in why:
+        decisions = conversation.of_step("PhoneFinder Checks")
+        why = [(one.reason.description if one.reason else None) or "" for one in decisions]
+        if any(_NAME_MISMATCH in text for text in why):
             match = Match.MISMATCH
             reasons.append("phone_mismatch")
-        if _RISK in why or (finder is not None and finder.status == "fail"):
+        has_failed = any(one.status == "fail" for one in conversation.of_step("PhoneFinder"))
+        if has_failed or any(_RISK in text for text in why):
             reasons.append("phone_risk")
     return PhoneResult(
         vendor_name=vendor_name,

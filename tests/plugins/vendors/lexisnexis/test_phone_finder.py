@@ -143,6 +143,11 @@ async def test_a_yes_has_failed_checks_as_a_matter_of_course(name):
         ([finder("fail"), decision("fail", RISK)], Match.NOT_CHECKED, ("phone_risk",)),
         ([finder("pass"), decision("fail", RISK)], Match.NOT_CHECKED, ("phone_risk",)),
         ([decision("fail", NOT_THE_NAME)], Match.MISMATCH, ("phone_mismatch",)),
+        (
+            [decision("fail", NOT_THE_NAME), decision("fail", RISK)],
+            Match.MISMATCH,
+            ("phone_mismatch", "phone_risk"),
+        ),
         ([finder("fail")], Match.NOT_CHECKED, ("phone_risk",)),
         ([finder("pass"), decision("fail", "Ada Quill")], Match.NOT_CHECKED, ()),
         ([], Match.NOT_CHECKED, ()),
