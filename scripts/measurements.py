@@ -39,6 +39,7 @@ _TABLES = {
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
     "uploads": "Images: decrypted by the worker, encrypted and uploaded by the page",
     "cpu": "Calls in CPU children, alongside a pool of processes that are kept and pickle",
+    "adapters": "Adapters of vendors: to build, sign and encode a question, and to read its answer",
     "bodies": "Three images of 15 MiB in one JSON body to a vendor",
     "startup": "Start",
 }

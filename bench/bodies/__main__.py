@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from bench.report import Row, report
+from bench.turns import Turns
 from proofing.contracts.bodies import Base64
 from proofing.contracts.images import MAX_IMAGE_BYTES
 from proofing.outbound.client import OutboundClient, OutboundPolicy
@@ -46,25 +47,6 @@ async def serve() -> None:
     async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.read)
-
-
-class Turns:
-    """Measures every callback of the loop.
-
-    Attributes:
-        longest: CPU seconds of the longest one.
-    """
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-        run = asyncio.Handle._run  # noqa: SLF001 - where every callback passes
-
-        def measured(handle: asyncio.Handle) -> None:
-            started = time.thread_time()
-            run(handle)
-            self.longest = max(self.longest, time.thread_time() - started)
-
-        asyncio.Handle._run = measured  # noqa: SLF001
 
 
 def resident() -> int:

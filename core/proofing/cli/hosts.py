@@ -5,8 +5,10 @@ It runs where neither secrets nor backends can be reached, as alongside Terrafor
 
 import argparse
 import json
+from collections.abc import Mapping
+from typing import Any, get_args
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from proofing.base.errors import ConfigurationError
 from proofing.bootstrap import with_sources
@@ -43,9 +45,18 @@ def _add_placeholders(layers: Layers, plugins: PluginManager) -> None:
         if field.is_required() and layers.get(name) is None
     }
     for plugin, schema in plugins.schemas.items():
-        values[plugin] = {
-            name: "placeholder"
-            for name, field in schema.model_fields.items()
-            if field.is_required() and field.annotation is SecretStr and layers.value([plugin, name]) is None
-        }
+        values[plugin] = _secrets(schema, layers.value([plugin]))
     layers.add({key: value for key, value in values.items() if value}, "secret store")
+
+
+def _secrets(schema: type[BaseModel], given: Any) -> dict[str, Any]:
+    """Return placeholders of the secrets that *schema* requires and *given* lacks, also in its sections."""
+    known = given if isinstance(given, Mapping) else {}
+    found: dict[str, Any] = {}
+    for name, field in schema.model_fields.items():
+        if field.annotation is SecretStr and field.is_required() and known.get(name) is None:
+            found[name] = "placeholder"
+        for section in (field.annotation, *get_args(field.annotation)):
+            if isinstance(section, type) and issubclass(section, BaseModel) and known.get(name) is not None:
+                found[name] = _secrets(section, known[name])
+    return {name: value for name, value in found.items() if value}

@@ -262,11 +262,16 @@ def _rows(values: BaseModel, layers: Layers, above: tuple[str, ...]) -> list[dic
     """Return key, masked value and source of each setting of one section."""
     given = layers.section(above[0]) if above else layers
     rows = []
-    for name, field in type(values).model_fields.items():
-        value = _masked(getattr(values, name)) if field.repr else _MASK
+    for name in type(values).model_fields:
+        value = _masked_field(values, name)
         source = layers.origin([*above, name]) if given.get(name) is not None else "default"
         rows.append({"key": ".".join((*above, name)), "value": value, "source": source})
     return rows
+
+
+def _masked_field(values: BaseModel, name: str) -> Any:
+    """Return one field in plain types, starred when it is not for printing."""
+    return _masked(getattr(values, name)) if type(values).model_fields[name].repr else _MASK
 
 
 def _masked(value: Any) -> Any:
@@ -274,7 +279,7 @@ def _masked(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return _MASK
     if isinstance(value, BaseModel):
-        return {name: _masked(getattr(value, name)) for name in type(value).model_fields}
+        return {name: _masked_field(value, name) for name in type(value).model_fields}
     if isinstance(value, Mapping):
         return {str(name): _masked(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

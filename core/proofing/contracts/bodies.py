@@ -16,7 +16,6 @@ The same body goes through a `requests` session: ``context.sync.http.post(url, d
 import asyncio
 import base64
 import json
-import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ class StreamedBody:
 
         text = json.dumps(value, separators=(",", ":"), allow_nan=False, default=place)
         parts: list[bytes | Base64] = []
-        for number, around in enumerate(re.split(mark, text)):
+        for number, around in enumerate(text.split(mark)):
             if number:
                 parts.append(images[number - 1])
             parts.append(around.encode())

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,7 +86,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
             circumstances=arguments.circumstances,
         )
     request = ProofingRequest(
-        applicant=replace(arguments.applicant, uuid=run.message.owner, uuid_prefix=run.message.partner),
+        applicant=arguments.applicant,
         images=images,
         image_source=arguments.image_source,
         wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=selfie),

@@ -198,7 +198,7 @@ class JobRun:
             await intent.note()
         with span(f"ask {descriptor.name}", vendor=descriptor.name, step=step) as asking:
             context = self._context(loaded, policy, intent, key)
-            reduced = request.reduce(descriptor)
+            reduced = self._with_references(request).reduce(descriptor)
             found, cause = await self._ask_within_limit(
                 loaded, reduced, step, context, intent=intent, before=before, because=because
             )
@@ -213,6 +213,11 @@ class JobRun:
             asking.set(outcome=found.result.outcome if found.result else "error")
         self.calls.append(_call_facts(descriptor.name, step, found))
         return found
+
+    def _with_references(self, request: ProofingRequest) -> ProofingRequest:
+        """Return *request* about a person whom vendors may know by our references."""
+        applicant = replace(request.applicant, uuid=self.message.owner, uuid_prefix=self.message.partner)
+        return replace(request, applicant=applicant)
 
     async def _ask_within_limit(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from proofing.base.errors import PluginError
+from proofing.base.errors import ConfigurationError, PluginError
 from proofing.base.hosts import HOST_RULE, is_host
 from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.hooks import GROUP
@@ -63,6 +63,10 @@ class LoadedProofer:
             proofer: Any = self.descriptor.make(self.settings, process)
         except ModuleNotFoundError as error:
             raise PluginError(f"{self.plugin} {missing_library(error, self.plugin)}") from None
+        except ConfigurationError as error:
+            # It names keys and rules, and no values.
+            rules = "; ".join(f"{problem.key}: {problem.rule}" for problem in error.problems)
+            raise PluginError(f"{self.plugin} cannot make {self.descriptor.name}: {rules}") from None
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a factory may raise anything, even what ends a process

@@ -86,6 +86,25 @@ def test_the_hosts_of_the_vendors_in_the_settings(acme, printed):
     }
 
 
+def test_secrets_in_sections_of_a_section(bare_environment, printed, monkeypatch):
+    """Whatever the secret store would bring to sections that are there."""
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    account = {"account_id": "a", "hmac": {"key_id": "k"}, "phone_finder_workflow": "w"}
+    values = {
+        "rdp": {"base_url": "https://rdp.example", "request_mode": "testing"},
+        "ddp": {"base_url": "https://ddp.example", "org_id": "o", "threat_metrix_policy": "p"},
+        "identity": account,
+    }
+    plugins = ["aws", "huey", "lexisnexis", "local", "mock"]
+    vendors = {"phone_vendors": ["lexisnexis:phone_finder"], "device_vendor": "lexisnexis:threat_metrix"}
+    code, output = printed("--json", plugins=plugins, lexisnexis=values, **vendors)
+    assert (code, output.err) == (0, "")
+    assert json.loads(output.out) == {
+        "lexisnexis:phone_finder": ["rdp.example"],
+        "lexisnexis:threat_metrix": ["ddp.example"],
+    }
+
+
 def test_for_people(acme, printed):
     """One line a host; nothing for mocks alone."""
     assert printed(resolution_vendor="acme:resolution")[1].out == "api.acme.example  # acme:resolution\n"

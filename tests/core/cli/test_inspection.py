@@ -57,6 +57,19 @@ def test_settings_mask_secrets(settled, capsys):
     assert rows["worker_slots"]["value"] == {"document": 100, "resolution": 100, "phone": 100}
 
 
+def test_settings_mask_what_is_not_for_printing_however_deep(settled, capsys):
+    """Of a section in a plugin's section, too."""
+    rdp = {"base_url": "https://rdp.example.test", "request_mode": "testing"}
+    account = {"account_id": "account-4711", "hmac": {"key_id": "id-4711", "secret_key": "key-4711"}}
+    settled(plugins=["huey", "lexisnexis", "local", "mock"], lexisnexis={"rdp": rdp, "identity": account})
+    assert main(["settings", "--json"]) == 0
+    output = capsys.readouterr().out
+    assert "4711" not in output
+    rows = {row["key"]: row["value"] for row in json.loads(output)}
+    assert rows["lexisnexis.rdp"]["request_mode"] == "testing"
+    assert rows["lexisnexis.identity"]["account_id"] == "********"
+
+
 def test_settings_for_people(settled, capsys):
     """One line a key."""
     settled(idv_min_age_years=21)

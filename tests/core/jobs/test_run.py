@@ -183,6 +183,20 @@ async def test_only_declared_attributes_are_seen(begin):
     assert seen == [Applicant(first_name=CANARY.applicant.first_name)]
 
 
+@pytest.mark.parametrize("partner", [None, "p-1"])
+async def test_vendors_know_a_person_by_our_references(begin, partner):
+    """Whatever the kind of job, and only where they declare it."""
+    seen = []
+
+    def answer(request, _context):
+        seen.append(request.applicant)
+        return YES
+
+    loaded = loaded_of(Adapter(answer), attributes=frozenset({"uuid", "uuid_prefix"}))
+    await begin(owner="o-1", partner=partner).ask(loaded, REQUEST, step="s")
+    assert seen == [Applicant(uuid="o-1", uuid_prefix=partner)]
+
+
 def _raise(error):
     raise error
 

@@ -18,6 +18,7 @@ from proofing.testing.vendor_fakes import make_process
 
 HEAD = """
 from pydantic import SecretStr
+from proofing.base.errors import ConfigurationError, Problem
 from proofing.contracts.hooks import BackendDescriptor, hookimpl
 from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
@@ -305,6 +306,10 @@ def test_backends_that_are_refused(install, name, is_production, said):
     [
         ("raise ValueError('900661234')", "cannot make x: ValueError"),
         ("import sys; sys.exit(1)", "cannot make x: SystemExit"),
+        (
+            "raise ConfigurationError([Problem('settings', 'odd.account', 'x needs it')])",
+            "odd cannot make x: odd.account: x needs it",
+        ),
         ("import not_there_at_all", "needs not_there_at_all; install it, or reinstall dist-odd"),
         ("return object()", "cannot be asked: it has no method proof"),
     ],
