@@ -81,6 +81,15 @@ class FindingCode(StrEnum):
     #: It has too few or too many pixels.
     IMAGE_SIZE = "image_size"
 
+    # The vendor refused the document, whatever its images are like.
+
+    #: What it says cannot be read from the images.
+    UNREADABLE = "unreadable"
+    #: Its holder is too young.
+    UNDERAGE = "underage"
+    #: The issuer's record does not agree.
+    ISSUER_RECORD = "issuer_record"
+
     # The image is bad. These, and a barcode that cannot be read, do not outweigh a vendor's yes.
 
     #: It shows too little detail.

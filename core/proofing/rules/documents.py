@@ -150,8 +150,10 @@ def judge_document(
     )
     if not (is_genuine and selfie_ok):
         wrong = _Explanation(document_sides)
-        wrong.find(result, document_failed=not is_genuine, selfie_failed=not selfie_ok)
-        blamed = {*wrong.fields, *([Side.SELFIE] if result.selfie in _SELFIE_FAILURES else [])}
+        # A vendor that compares on its own page says no because of a selfie that nobody here asked for.
+        selfie_failed = result.selfie in _SELFIE_FAILURES
+        wrong.find(result, document_failed=not is_genuine, selfie_failed=selfie_failed or not selfie_ok)
+        blamed = {*wrong.fields, *([Side.SELFIE] if selfie_failed else [])}
         return _failed(verdict, fingerprints, wrong, blamed=blamed)
     read: Applicant | None = None
     errors: tuple[ErrorCode, ...] = (ErrorCode.UNREADABLE_TEXT,)

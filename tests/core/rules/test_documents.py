@@ -131,7 +131,7 @@ def test_an_image_that_failed_before_is_named():
 
 
 def test_every_finding_has_its_place():
-    """A finding is a refused image, a bad one, an unsupported document, a failed check, or has no word."""
+    """Refused image or document, bad image, unsupported document, failed check, or what has no word."""
     alone = {FindingCode.UNSUPPORTED_DOCUMENT, FindingCode.OTHER}
     groups = (REFUSALS.keys(), QUALITY.keys(), CHECKS.keys(), alone)
     assert sorted(code for group in groups for code in group) == sorted(FindingCode)
@@ -333,6 +333,14 @@ def test_a_failed_selfie(check, code, fields):
     assert set(verdict.fields) == fields
     assert set(verdict.failed_fingerprints) == fields
     assert judge(result, WITH_SELFIE).passed
+
+
+def test_a_vendor_that_refuses_a_selfie_of_its_own_page():
+    """Its no is explained by the selfie, although the flow asked for none."""
+    verdict = judge(refusal(selfie=SelfieCheck.NO_MATCH))
+    assert (verdict.outcome, verdict.reasons) == (Outcome.FAILED, ("selfie_fail",))
+    assert not verdict.is_unexplained
+    assert judge(answer(selfie=SelfieCheck.NO_MATCH)).passed
 
 
 def test_a_selfie_that_matches_or_was_not_compared():
