@@ -41,6 +41,7 @@ BARS = {
     "plugins/stores/proofing_aws": Bar(97),
     "plugins/stores/proofing_local": Bar(95),
     "plugins/stores/proofing_redis": Bar(97),
+    "plugins/vendors/proofing_dos": Bar(98),
     "plugins/vendors/proofing_mock": Bar(98),
     "plugins/vendors/proofing_socure": Bar(98),
     "server": Bar(97),

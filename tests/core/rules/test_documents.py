@@ -16,6 +16,7 @@ from proofing.contracts.results import (
     FindingCode,
     Match,
     Outcome,
+    PassportResult,
     SelfieCheck,
     StateIDResult,
 )
@@ -23,8 +24,10 @@ from proofing.rules.document_errors import CHECKS, OUTWEIGHED, QUALITY, REFUSALS
 from proofing.rules.documents import (
     failed_before,
     judge_document,
+    judge_with_passport,
     judge_with_state_id,
     missing_sides,
+    needs_passport_check,
     no_answer_verdict,
     required_sides,
 )
@@ -78,6 +81,11 @@ def refusal(*findings, **replaced):
 def found(code, side=None, vendor_code=None):
     """Return a finding."""
     return Finding(code=FindingCode(code), side=side, vendor_code=vendor_code)
+
+
+def issued(outcome):
+    """Return an answer of the issuer of a passport."""
+    return PassportResult(vendor_name="v", outcome=outcome)
 
 
 def judge(result, marks=None, **arguments):
@@ -553,6 +561,44 @@ def test_the_passport_check_comes_after_the_attributes(check):
         assert judge(young, marks).reasons == ("dob_min_age",)
     else:
         assert verdict.passed
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome", "reasons"),
+    [
+        (Check(result=issued(Outcome.PASSED)), "passed", ()),
+        (Check(result=issued(Outcome.FAILED)), "failed", ("passport_check",)),
+        (Check(result=issued(Outcome.REVIEW)), "review", ()),
+        (Check(result=issued(Outcome.UNKNOWN)), "unknown", ("network",)),
+        (Check(error=VendorError(Cause.TIMEOUT, "no answer")), "unknown", ("network",)),
+        (Check(skipped="off"), "passed", ()),
+    ],
+)
+def test_the_issuer_of_a_passport_is_the_last_stage(check, outcome, reasons):
+    """Its no blames the document's images; its silence and a review blame none."""
+    marks = {Side.PASSPORT: "p", Side.SELFIE: "s"}
+    verdict = judge_with_passport(judge(passport(), marks), check, fingerprints=marks)
+    assert (verdict.outcome, verdict.reasons) == (Outcome(outcome), reasons)
+    assert (verdict.applicant is not None) is (outcome == "passed")
+    assert verdict.failed_fingerprints == ({Side.PASSPORT: "p"} if outcome == "failed" else {})
+    before = judge(passport(applicant=None), marks)
+    assert judge_with_passport(before, check, fingerprints=marks) == before
+
+
+@pytest.mark.parametrize(
+    ("result", "needed"),
+    [
+        (passport(), True),
+        (passport(document_type=DocumentType.PASSPORT_CARD), True),
+        (answer(), False),
+        (refusal(document_type=DocumentType.PASSPORT, applicant=PASSPORT), False),
+        (passport(applicant=None), False),
+        *((passport(passport_check=check), check is Match.NOT_CHECKED) for check in Match),
+    ],
+)
+def test_when_the_issuer_of_a_passport_is_asked(result, needed):
+    """About a passport that passed, unless its vendor has asked."""
+    assert needs_passport_check(judge(result, {Side.PASSPORT: "p"}), result) is needed
 
 
 @pytest.mark.parametrize("requires", Assurance)

@@ -1,4 +1,4 @@
-"""The mock keeps the contracts of all five kinds."""
+"""The mock keeps the contracts of all six kinds."""
 
 import json
 from dataclasses import replace
@@ -13,6 +13,7 @@ from proofing.testing.canary import Canary
 from proofing.testing.vendors import (
     DeviceProfilerContract,
     DocumentProoferContract,
+    PassportProoferContract,
     PhoneProoferContract,
     ResolutionProoferContract,
     StateIDProoferContract,
@@ -58,6 +59,19 @@ class TestStateID(StateIDProoferContract):
         return replace(request, applicant=request.applicant.merge({"state_id_number": "000"}))
 
 
+class TestPassport(PassportProoferContract):
+    """The mock issuer of passports."""
+
+    plugin = "proofing_mock"
+    proofer_name = "mock"
+    calls_out = False
+
+    def question_no(self, canary: Canary) -> ProofingRequest:
+        """Ask for a passport that is not confirmed."""
+        request = self.question(canary)
+        return replace(request, applicant=request.applicant.merge({"mrz": "P<USADOE<<BAD<<<"}))
+
+
 class TestDevice(DeviceProfilerContract):
     """The mock device profile."""
 
@@ -99,6 +113,13 @@ class TestPollingPhone(TestPhone):
 
 class TestPollingStateID(TestStateID):
     """The mock licensing agency that answers later."""
+
+    proofer_name = "mock:polling"
+    section: ClassVar = {"polling_seconds": 0}
+
+
+class TestPollingPassport(TestPassport):
+    """The mock issuer of passports that answers later."""
 
     proofer_name = "mock:polling"
     section: ClassVar = {"polling_seconds": 0}
@@ -163,6 +184,12 @@ class TestHostedAddress(HostedAnswers, PhoneProoferContract):
 
 class TestHostedStateID(HostedAnswers, StateIDProoferContract):
     """The mock licensing agency behind a vendor with pages of its own."""
+
+
+class TestHostedPassport(HostedAnswers, PassportProoferContract):
+    """The mock issuer of passports at a vendor with pages of its own."""
+
+    question_no = PassportProoferContract.question_no
 
 
 class TestHostedDevice(HostedAnswers, DeviceProfilerContract):
