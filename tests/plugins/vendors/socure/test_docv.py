@@ -289,6 +289,27 @@ async def test_the_fetch(because):
     assert world.billed == 1
 
 
+@pytest.mark.parametrize("missing", ["documentType", "documentData", "decision"])
+async def test_a_yes_that_lacks_something_is_no_answer(missing):
+    """It still names Socure's id of the call, by which operators may ask."""
+    found = {name: value for name, value in FOUND.items() if name != missing}
+    world = World(found=httpx.Response(200, json={"referenceId": "d-2", "documentVerification": found}))
+    pending = await world.open()
+    with refused(Cause.NONSENSE) as caught:
+        await world.resume(pending, READY)
+    assert (caught.value.transaction_id, caught.value.billed) == ("d-2", True)
+
+
+async def test_a_selfie_that_was_asked_for_must_have_been_compared():
+    """A flow that compares none although the settings say so passes nobody."""
+    world = World(docv_selfie=True, **SELFIE)
+    assert (await world.resume(await world.open(), READY)).passed
+    world = World(docv_selfie=True, **{**SELFIE, "docv_selfie_pass_codes": ["I999"]})
+    pending = await world.open()
+    with refused(Cause.NONSENSE):
+        await world.resume(pending, READY)
+
+
 @pytest.mark.parametrize("because", [PROGRESS, OTHER])
 async def test_events_that_say_little_cost_nothing(because):
     """The person is still in the app, and its link is still offered."""

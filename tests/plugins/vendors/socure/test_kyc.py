@@ -102,6 +102,12 @@ async def test_a_question_that_can_have_no_yes_is_not_asked(missing):
     assert not caught.value.billed
 
 
+async def test_a_person_without_a_name_is_not_asked_about():
+    """One of two would be enough."""
+    with pytest.raises(VendorError, match="name", check=caused_by(Cause.BAD_REQUEST)):
+        await resolve(answered(), PERSON.merge({"first_name": None, "last_name": None}))
+
+
 async def test_a_yes():
     """Everything is verified; the phone was not sent, and is not mentioned."""
     result, _requests = await resolve(answered(customerProfile={"customerUserId": "u-1"}))
