@@ -43,7 +43,9 @@ BARS = {
     "plugins/stores/proofing_redis": Bar(97),
     "plugins/vendors/proofing_aamva": Bar(98),
     "plugins/vendors/proofing_lexisnexis": Bar(98),
+    "plugins/vendors/proofing_dos": Bar(98),
     "plugins/vendors/proofing_mock": Bar(98),
+    "plugins/vendors/proofing_socure": Bar(98),
     "server": Bar(97),
 }
 #: With the tests of `make test-versions` alone: they leave out the command line and browsers.

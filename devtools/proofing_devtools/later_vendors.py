@@ -18,6 +18,7 @@ from proofing.contracts.results import (
     DeviceResult,
     DocumentResult,
     Outcome,
+    PassportResult,
     PhoneResult,
     ProoferKind,
     ResolutionResult,
@@ -37,6 +38,7 @@ YES: Mapping[ProoferKind, VendorResult] = {
     ProoferKind.RESOLUTION: ResolutionResult(vendor_name="later", outcome=Outcome.PASSED),
     ProoferKind.PHONE: PhoneResult(vendor_name="later", outcome=Outcome.PASSED),
     ProoferKind.STATE_ID: StateIDResult(vendor_name="later", outcome=Outcome.PASSED),
+    ProoferKind.PASSPORT: PassportResult(vendor_name="later", outcome=Outcome.PASSED),
     ProoferKind.DEVICE: DeviceResult(
         vendor_name="later", outcome=Outcome.PASSED, review_status=ReviewStatus.PASS
     ),

@@ -56,6 +56,7 @@ def test_production_refuses_what_is_for_one_machine(environment, capsys, command
     for key in (
         *("secret_store", "key_service", "image_store", "result_store", "public_url", "outbound_proxy"),
         *("phone_vendors", "device_vendor", "document_vendor", "resolution_vendor", "state_id_vendor"),
+        "passport_vendor",
     ):
         assert f": {key}: " in output, key
     assert "required" not in output
@@ -419,6 +420,7 @@ async def test_a_reload_brings_no_mock_into_production(settings_file):
     ("key", "vendor", "switch"),
     [
         ("document_vendor", "mock:polling", "doc_auth_enable_presigned_s3_urls"),
+        ("passport_vendor", "mock:polling", "doc_auth_enable_presigned_s3_urls"),
         ("phone_vendors", ["mock", "mock:polling"], "ruby_workers_idv_enabled"),
         ("resolution_vendor", "mock:polling", "ruby_workers_idv_enabled"),
     ],

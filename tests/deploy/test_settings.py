@@ -33,6 +33,7 @@ KINDS = {
     "phone_vendors": '["acme:phone"]',
     "device_vendor": "acme:device",
     "document_vendor": "acme:document",
+    "passport_vendor": "acme:passport",
     "resolution_vendor": "acme:resolution",
     "state_id_vendor": "acme:state_id",
 }

@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
 
-from proofing.contracts.results import Outcome
+from proofing.contracts.results import Outcome, ProoferKind
 
 #: The first two groups of a UUID: 48 random bits, enough to tell one attempt from all others in a log.
 _REFERENCE_CHARACTERS = 13
@@ -84,6 +84,13 @@ KINDS: Mapping[JobKind, KindNames] = MappingProxyType(
         ),
     }
 )
+
+
+def job_of(kind: ProoferKind) -> JobKind:
+    """Return in which job questions of *kind* are first put."""
+    if kind is ProoferKind.PASSPORT:
+        return JobKind.DOCUMENT
+    return JobKind(kind.value) if kind.value in set(JobKind) else JobKind.RESOLUTION
 
 
 class State(StrEnum):

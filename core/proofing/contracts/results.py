@@ -28,6 +28,8 @@ class ProoferKind(StrEnum):
     STATE_ID = "state_id"
     #: Does this phone belong to the applicant?
     PHONE = "phone"
+    #: Does the issuer's record agree with the passport?
+    PASSPORT = "passport"
     #: Is browser session or IP address known for fraud?
     DEVICE = "device"
 
@@ -80,6 +82,15 @@ class FindingCode(StrEnum):
     IMAGE_COLORS = "image_colors"
     #: It has too few or too many pixels.
     IMAGE_SIZE = "image_size"
+
+    # The vendor refused the document, whatever its images are like.
+
+    #: What it says cannot be read from the images.
+    UNREADABLE = "unreadable"
+    #: Its holder is too young.
+    UNDERAGE = "underage"
+    #: The issuer's record does not agree.
+    ISSUER_RECORD = "issuer_record"
 
     # The image is bad. These, and a barcode that cannot be read, do not outweigh a vendor's yes.
 
@@ -244,6 +255,11 @@ class PhoneResult(VendorResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassportResult(VendorResult):
+    """Whether the issuer's record agrees with the machine-readable zone of a passport."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceResult(VendorResult):
     """The fraud score of browser session and IP address."""
 
@@ -265,7 +281,8 @@ class DocumentResult(VendorResult):
         applicant: what was read from the document; None when nothing could be read.
         findings: what speaks against document and images, the quality of each image included.
         selfie: how the selfie compares with the portrait.
-        passport_check: whether the issuer's record of a passport agrees.
+        passport_check: whether the issuer's record of a passport agrees, from a vendor that asks the issuer
+            itself; `ProoferKind.PASSPORT` is asked where it was not checked.
     """
 
     assurance: Assurance = Assurance.READ
@@ -293,6 +310,7 @@ RESULT_TYPES: Mapping[ProoferKind, type[VendorResult]] = {
     ProoferKind.RESOLUTION: ResolutionResult,
     ProoferKind.STATE_ID: StateIDResult,
     ProoferKind.PHONE: PhoneResult,
+    ProoferKind.PASSPORT: PassportResult,
     ProoferKind.DEVICE: DeviceResult,
 }
 

@@ -1,4 +1,4 @@
-"""The document job: get the images, check their headers, ask the vendor, judge its answer.
+"""The document job: get the images, check their headers, ask the vendor, judge its answer; then the issuer.
 
 Uploaded images are read by the stored key with a cap, compared with the stored hash, decrypted, and only then
 checked. Images of a form post start at that check; everything after is the same.
@@ -13,25 +13,42 @@ from datetime import UTC, datetime
 from typing import Any
 
 from proofing.base.errors import EncryptionError, ImageError, PluginError
-from proofing.contracts.applicant import ACCEPTED_TYPES
+from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
 from proofing.contracts.circumstances import Wanted
 from proofing.contracts.images import Image, Side, UploadedImage
 from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.records import EndState
-from proofing.contracts.results import DocumentResult, FindingCode, Outcome, ProoferKind
+from proofing.contracts.results import (
+    Check,
+    DocumentResult,
+    FindingCode,
+    Outcome,
+    PassportResult,
+    ProoferKind,
+)
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.encryption import Sealer, open_image
 from proofing.jobs.arguments import DocumentArguments, JobResult
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
-from proofing.rules.documents import DocumentVerdict, by_side, failed_before, judge_document, missing_sides
+from proofing.rules.documents import (
+    DocumentVerdict,
+    by_side,
+    failed_before,
+    judge_document,
+    judge_with_passport,
+    missing_sides,
+    needs_passport_check,
+)
 from proofing.rules.image_check import inspect_image
+from proofing.rules.planning import PASSPORT_CHECK_OFF
 
 #: Larger images are inspected in a thread.
 _THREAD_BYTES = 256 * 1024
 _STEP = "vendor_request"
+_PASSPORT_STEP = "passport"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,25 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         selfie_required=selfie,
         requires=tools.settings.document_requires,
     )
-    return _conclude(verdict, check.result)
+    if verdict.applicant is None or not needs_passport_check(verdict, check.result):
+        return _conclude(verdict, check.result)
+    passport = await _ask_issuer(run, request, verdict.applicant, check.result, tools)
+    verdict = judge_with_passport(verdict, passport, fingerprints=fingerprints)
+    return replace(_conclude(verdict, check.result), timed_out=passport.timed_out)
+
+
+async def _ask_issuer(
+    run: JobRun, request: ProofingRequest, read: Applicant, answer: DocumentResult, tools: Tools
+) -> Check[PassportResult]:
+    """Ask about the passport that was *read*, if the settings name somebody to ask."""
+    loaded = tools.vendor(run, _PASSPORT_STEP, ProoferKind.PASSPORT, run.message.owner)
+    if loaded is None:
+        return Check(skipped=PASSPORT_CHECK_OFF)
+    # The MRZ as the vendor read it: it may have line breaks, which the normal form of text does not.
+    mrz = answer.applicant.mrz if answer.applicant else None
+    references = {"uuid": run.message.owner, "uuid_prefix": run.message.partner}
+    about = replace(request, applicant=read.merge({**references, "mrz": mrz}), images={})
+    return await run.ask(loaded, about, step=_PASSPORT_STEP)
 
 
 async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:

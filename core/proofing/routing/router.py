@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from proofing.base.errors import ConfigurationError, PluginError, Problem
-from proofing.contracts.records import JobKind
+from proofing.contracts.records import JobKind, job_of
 from proofing.contracts.results import ProoferKind
 from proofing.outbound.tls import check_tls
 from proofing.registry.plugins import PluginManager
@@ -235,7 +235,8 @@ def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[
 
 def _job_switch(kind: ProoferKind) -> str:
     """Return the setting by which questions of *kind* are put in jobs, and not inside the request."""
-    return "doc_auth_enable_presigned_s3_urls" if kind is ProoferKind.DOCUMENT else "ruby_workers_idv_enabled"
+    is_of_document = job_of(kind) is JobKind.DOCUMENT
+    return "doc_auth_enable_presigned_s3_urls" if is_of_document else "ruby_workers_idv_enabled"
 
 
 @cache

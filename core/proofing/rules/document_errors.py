@@ -95,7 +95,7 @@ class ErrorCode(StrEnum):
     ISSUING_COUNTRY = "issuing_country_code"  #: issuing country missing
     #: Text that shows another text than it is, or that no document holds.
     UNREADABLE_TEXT = "unreadable_text"
-    #: Several of these.
+    #: Several of these, or nothing that the vendor could read.
     UNREADABLE_PII = "multiple_pii_failures"
 
     # After that.
@@ -110,12 +110,15 @@ class ErrorCode(StrEnum):
     NETWORK = "network"
 
 
-#: What an image comes to that the vendor refused.
+#: What an image, or a document, comes to that the vendor refused.
 REFUSALS: Mapping[FindingCode, ErrorCode] = MappingProxyType(
     {
         FindingCode.IMAGE_UNREADABLE: ErrorCode.IMAGE_LOAD,
         FindingCode.IMAGE_COLORS: ErrorCode.PIXEL_DEPTH,
         FindingCode.IMAGE_SIZE: ErrorCode.IMAGE_SIZE,
+        FindingCode.UNREADABLE: ErrorCode.UNREADABLE_PII,
+        FindingCode.UNDERAGE: ErrorCode.UNDERAGE,
+        FindingCode.ISSUER_RECORD: ErrorCode.STATE_ID,
     }
 )
 #: What bad images come to, on one side and on both; the first that there is counts.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from proofing.base.text import UnsafeTextError
-from proofing.contracts.applicant import Applicant, DocumentType
+from proofing.contracts.applicant import PASSPORT_TYPES, Applicant, DocumentType
 from proofing.contracts.images import Side
 from proofing.contracts.results import (
     Assurance,
@@ -21,6 +21,7 @@ from proofing.contracts.results import (
     FindingCode,
     Match,
     Outcome,
+    PassportResult,
     SelfieCheck,
     StateIDResult,
 )
@@ -150,8 +151,10 @@ def judge_document(
     )
     if not (is_genuine and selfie_ok):
         wrong = _Explanation(document_sides)
-        wrong.find(result, document_failed=not is_genuine, selfie_failed=not selfie_ok)
-        blamed = {*wrong.fields, *([Side.SELFIE] if result.selfie in _SELFIE_FAILURES else [])}
+        # A vendor that compares on its own page says no because of a selfie that nobody here asked for.
+        selfie_failed = result.selfie in _SELFIE_FAILURES
+        wrong.find(result, document_failed=not is_genuine, selfie_failed=selfie_failed or not selfie_ok)
+        blamed = {*wrong.fields, *([Side.SELFIE] if selfie_failed else [])}
         return _failed(verdict, fingerprints, wrong, blamed=blamed)
     read: Applicant | None = None
     errors: tuple[ErrorCode, ...] = (ErrorCode.UNREADABLE_TEXT,)
@@ -191,14 +194,43 @@ def judge_with_state_id(
         check: of the office. An error makes the outcome unknown; neither that nor a review blames an image.
         fingerprints: side to fingerprint of every image of the attempt.
     """
+    return _judge_with(verdict, check, ErrorCode.STATE_ID, fingerprints)
+
+
+def needs_passport_check(verdict: DocumentVerdict, result: DocumentResult) -> bool:
+    """Return whether the issuer is asked: about a passport that passed, unless its vendor has done so."""
+    is_passport = result.document_type in PASSPORT_TYPES
+    return verdict.passed and is_passport and result.passport_check is Match.NOT_CHECKED
+
+
+def judge_with_passport(
+    verdict: DocumentVerdict, check: Check[PassportResult], *, fingerprints: Mapping[Side, str]
+) -> DocumentVerdict:
+    """Add the issuer's answer on a passport to a verdict.
+
+    Args:
+        verdict: of the stages before.
+        check: of the issuer. An error makes the outcome unknown; neither that nor a review blames an image.
+        fingerprints: side to fingerprint of every image of the attempt.
+    """
+    return _judge_with(verdict, check, ErrorCode.PASSPORT, fingerprints)
+
+
+def _judge_with(
+    verdict: DocumentVerdict,
+    check: Check[StateIDResult] | Check[PassportResult],
+    code: ErrorCode,
+    fingerprints: Mapping[Side, str],
+) -> DocumentVerdict:
+    """Add the answer of a later stage, whose no is *code*, to a verdict."""
     if not verdict.passed or check.passed:
         return verdict
     if check.error is not None or (check.result and check.result.outcome is Outcome.UNKNOWN):
-        return replace(verdict, outcome=Outcome.UNKNOWN, applicant=None, reasons=(ErrorCode.NETWORK,))
+        return no_answer_verdict()
     if check.result and check.result.outcome is Outcome.REVIEW:
         return replace(verdict, outcome=Outcome.REVIEW, applicant=None, needs_confirmation=False)
     sides = [side for side in fingerprints if side is not Side.SELFIE]
-    return _failed(verdict, fingerprints, _Explanation(sides, reason=ErrorCode.STATE_ID), blamed=sides)
+    return _failed(verdict, fingerprints, _Explanation(sides, reason=code), blamed=sides)
 
 
 class _Explanation:

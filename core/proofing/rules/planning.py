@@ -31,6 +31,7 @@ STATE_ID_SKIPPED = "AamvaCheckSkipped"
 STATE_ID_VERIFIED_BEFORE = "VerifiedWithDocument"
 NO_PHONE_NUMBER = "NoPhoneNumberAvailable"
 PRECHECK_NOT_SELECTED = "PhonePrecheckNotSelected"
+PASSPORT_CHECK_OFF = "PassportCheckOff"
 DEVICE_DISABLED = "tmx_disabled"
 DEVICE_SESSION_MISSING = "DeviceSessionMissing"
 

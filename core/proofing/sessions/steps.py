@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from proofing.contracts.applicant import ATTRIBUTES, HOME_ADDRESS
-from proofing.contracts.records import JobKind
+from proofing.contracts.records import JobKind, job_of
 from proofing.contracts.results import ProoferKind
 from proofing.rules import limits
 from proofing.rules.limits import Limit
@@ -269,10 +269,10 @@ def collected_for(kind: ProoferKind) -> frozenset[str]:
 
     Those of the pages up to the submit of its job, and whatever a document may say once one was read.
     """
-    job = JobKind(kind.value) if kind.value in set(JobKind) else JobKind.RESOLUTION
-    taken = STEPS[: STEPS.index(SUBMIT_STEP[job]) + 1]
+    taken = STEPS[: STEPS.index(SUBMIT_STEP[job_of(kind)]) + 1]
     typed = {name for step in taken for name in step.attributes}
-    read = set(ATTRIBUTES) - _NEVER_READ if SUBMIT_STEP[JobKind.DOCUMENT] in taken[:-1] else set()
+    has_read = kind is not ProoferKind.DOCUMENT and SUBMIT_STEP[JobKind.DOCUMENT] in taken
+    read = set(ATTRIBUTES) - _NEVER_READ if has_read else set()
     return frozenset(typed | read | _REFERENCES)
 
 

@@ -198,6 +198,11 @@ class Settings(BaseModel):
         description="Where pages that end the flow lead: an http or https URL, or a path; /: nowhere.",
         json_schema_extra=_LIVE,
     )
+    passport_vendor: str | None = Field(
+        "mock",
+        description="Passport proofer, asked once the document vendor has read a passport; null: none.",
+        json_schema_extra=_LIVE,
+    )
     pending_max_hours: Count = Field(
         12,
         description="A job that waits for a vendor's later answer ends after this long, whatever the "

@@ -1,4 +1,4 @@
-"""The mock vendor: all five kinds of proofer, answering by sentinel inputs. For tests and demonstrations.
+"""The mock vendor: all six kinds of proofer, answering by sentinel inputs. For tests and demonstrations.
 
 ``mock`` answers at once; ``mock:polling`` answers the same later, in a job that is parked meanwhile;
 ``mock:hosted`` sends the person to a vendor of its own, and ``mock:exchange`` asks a wallet; the servers of
@@ -32,6 +32,7 @@ Inputs (docs/vendors/mock.md has the whole table):
   ZIP 00000;
 * phone: 703-555-5555 failure, 703-555-5777 review, 703-555-5888 time-out, 703-555-5999 exception;
 * state ID: number ``mvatimeout`` time-out 0047; number empty or zeros, unknown jurisdiction or type: failure;
+* passport: machine-readable zone with ``fail``, ``time``, ``parse``, ``bad``, ``review``;
 * device: session id contains ``no_result``, ``reject``, ``review`` or ``pass``;
 * document: any image reads as the standard applicant; a YAML text decides everything itself.
 """
@@ -66,7 +67,13 @@ if TYPE_CHECKING:
     from proofing_mock.hosted.proofer import HostedMock
     from proofing_mock.hosted.webhook import HostedWebhook
     from proofing_mock.polling import PollingMock
-    from proofing_mock.proofers import DeviceMock, PhoneMock, ResolutionMock, StateIDMock
+    from proofing_mock.proofers import (
+        DeviceMock,
+        PassportMock,
+        PhoneMock,
+        ResolutionMock,
+        StateIDMock,
+    )
 
 _SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
 #: An address on this machine.
@@ -155,6 +162,12 @@ def _make_state_id(settings: MockSettings, _process: ProcessContext) -> "StateID
     from proofing_mock.proofers import StateIDMock  # noqa: PLC0415 - loaded when first used
 
     return StateIDMock(settings)
+
+
+def _make_passport(settings: MockSettings, _process: ProcessContext) -> "PassportMock":
+    from proofing_mock.proofers import PassportMock  # noqa: PLC0415 - loaded when first used
+
+    return PassportMock(settings)
 
 
 def _make_device(settings: MockSettings, _process: ProcessContext) -> "DeviceMock":
@@ -276,6 +289,13 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
                     *_HOME,
                 }
             ),
+            maturity=Maturity.MOCK,
+        ),
+        ProoferDescriptor(
+            name="mock",
+            kind=ProoferKind.PASSPORT,
+            make=_make_passport,
+            attributes=frozenset({"mrz"}),
             maturity=Maturity.MOCK,
         ),
         ProoferDescriptor(

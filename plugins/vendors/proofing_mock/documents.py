@@ -10,7 +10,6 @@ from proofing.plugin import (
     Cause,
     DocumentResult,
     Finding,
-    Match,
     Outcome,
     ProofingContext,
     ProofingRequest,
@@ -69,7 +68,6 @@ class DocumentMock:
             document_type=assureid.document_type(read.document_type_received),
             applicant=read,
             selfie=_selfie(request),
-            passport_check=Match.MATCH if has_passport else Match.NOT_CHECKED,
             transaction_id=_TRANSACTION_ID,
         )
 

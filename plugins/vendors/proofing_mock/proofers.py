@@ -1,4 +1,4 @@
-"""The mock proofers that judge by sentinel attributes: resolution, phone, state ID, device."""
+"""The mock proofers that judge by sentinel attributes: resolution, phone, state ID, passport, device."""
 
 import asyncio
 import re
@@ -11,6 +11,7 @@ from proofing.plugin import (
     DeviceResult,
     Match,
     Outcome,
+    PassportResult,
     PhoneResult,
     ProofingContext,
     ProofingRequest,
@@ -59,7 +60,7 @@ class ResolutionMock:
         ssn = (applicant.ssn or "").replace("-", "")
         if ssn == _NO_CONTACT_SSN:
             raise VendorError(Cause.UNREACHABLE, "could not contact", vendor_name=self.name)
-        error = self._error((applicant.first_name or "").lower())
+        error = _error_asked_for((applicant.first_name or "").lower(), self.name)
         if error is not None:
             raise error
         if "bad" in (applicant.first_name or "").lower():
@@ -79,16 +80,6 @@ class ResolutionMock:
             reference="aaa-bbb-ccc",
             verified_attributes=frozenset(known),
         )
-
-    def _error(self, first_name: str) -> VendorError | None:
-        """Return the error that *first_name* asks for."""
-        if "fail" in first_name:
-            return VendorError(Cause.UNREACHABLE, "failed as asked", vendor_name=self.name)
-        if "time" in first_name:
-            return VendorError(Cause.TIMEOUT, "timed out as asked", vendor_name=self.name)
-        if "parse" in first_name:
-            return VendorError(Cause.NONSENSE, "answered nonsense as asked", vendor_name=self.name)
-        return None
 
     def _review(self) -> ResolutionResult:
         """Return that a person has to look."""
@@ -186,6 +177,33 @@ class StateIDMock:
         )
 
 
+class PassportMock:
+    """Confirms every passport, save those whose machine-readable zone asks for something else."""
+
+    name = "PassportMock"
+
+    def __init__(self, settings: "MockSettings") -> None:
+        """Take the latency from *settings*."""
+        self._latency_seconds = settings.latency_seconds
+
+    async def proof(self, request: ProofingRequest, context: ProofingContext) -> PassportResult:  # noqa: ARG002 - the contract's
+        """Answer by the words that the machine-readable zone contains."""
+        await asyncio.sleep(self._latency_seconds)
+        mrz = (request.applicant.mrz or "").lower()
+        if (error := _error_asked_for(mrz, self.name)) is not None:
+            raise error
+        failed = "bad" in mrz or not mrz
+        in_review = "review" in mrz and not failed
+        outcome = Outcome.FAILED if failed else Outcome.REVIEW if in_review else Outcome.PASSED
+        return PassportResult(
+            vendor_name=self.name,
+            outcome=outcome,
+            attributes={} if in_review else {"mrz": Match.MISMATCH if failed else Match.MATCH},
+            reasons=("passport_mismatch",) if failed else ("review_as_asked",) if in_review else (),
+            transaction_id="passport-mock-transaction-id-123",
+        )
+
+
 class DeviceMock:
     """Gives every browser session a clean profile, save those whose id says otherwise."""
 
@@ -212,6 +230,17 @@ class DeviceMock:
             transaction_id="ddp-mock-transaction-id-123",
             review_status=status,
         )
+
+
+def _error_asked_for(text: str, vendor_name: str) -> VendorError | None:
+    """Return the error that a word in *text*, in small letters, asks for."""
+    if "fail" in text:
+        return VendorError(Cause.UNREACHABLE, "failed as asked", vendor_name=vendor_name)
+    if "time" in text:
+        return VendorError(Cause.TIMEOUT, "timed out as asked", vendor_name=vendor_name)
+    if "parse" in text:
+        return VendorError(Cause.NONSENSE, "answered nonsense as asked", vendor_name=vendor_name)
+    return None
 
 
 def _matches(known: Iterable[str], wrong: Iterable[str]) -> dict[str, Match]:

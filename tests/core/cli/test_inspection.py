@@ -109,7 +109,7 @@ def test_explain_names_every_kind(settled, capsys):
     settled(state_id_vendor=None)
     assert main(["explain", "person-1", "--json"]) == 0
     choices = json.loads(capsys.readouterr().out)
-    assert set(choices) == {"document", "resolution", "state_id", "phone", "device"}
+    assert set(choices) == {kind.value for kind in ProoferKind}
     assert choices["document"]["vendor"] == "mock"
     assert main(["explain", "person-1"]) == 0
     assert "state_id     none: state_id_vendor is None" in capsys.readouterr().out
@@ -331,6 +331,7 @@ def test_a_deep_check_asks_vendors_that_can_check_themselves(settled, odd_plugin
         (ProoferKind.PHONE, ({"email", "phone", "ssn", "first_name"}, "email")),
         (ProoferKind.RESOLUTION, ({"ssn", "address1", "height", "phone"}, "phone")),
         (ProoferKind.STATE_ID, ({"state_id_number", "ssn", "uuid_prefix"}, "")),
+        (ProoferKind.PASSPORT, ({"mrz", "document_type_received", "uuid", "ssn"}, "ssn")),
     ],
 )
 def test_a_check_names_what_the_flow_does_not_collect(settled, odd_plugin, capsys, kind, declared):

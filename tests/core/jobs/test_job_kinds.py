@@ -1,5 +1,6 @@
 """What each kind of job does besides asking: image checks, switches, jurisdictions, phone vendors."""
 
+import json
 import uuid
 from dataclasses import replace
 
@@ -108,6 +109,62 @@ async def test_a_review_of_a_document_blames_no_image(process, caplog):
     (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
     assert (line["outcome"], line["success"]) == (Outcome.REVIEW, False)
     assert JOBS_ENDED.labels(*labels)._value.get() == before + 1
+
+
+def passport_form(mrz="P<USADOE<<JANE<<<", **facts):
+    """Return both sides of a passport with that machine-readable zone."""
+    form = json.dumps({"document": {"document_type_received": "passport", "mrz": mrz}, **facts})
+    return {side: form.encode() + f"  # {side}".encode() for side in (Side.FRONT, Side.BACK)}
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome", "reasons"),
+    [
+        ("JANE", Outcome.PASSED, ()),
+        ("BAD", Outcome.FAILED, ("passport_check",)),
+        ("REVIEW", Outcome.REVIEW, ()),
+        ("FAIL", Outcome.UNKNOWN, ("network",)),
+        ("TIME", Outcome.UNKNOWN, ("network",)),
+    ],
+)
+async def test_the_issuer_is_asked_about_a_passport(process, caplog, word, outcome, reasons):
+    """Its no fails the attempt and blames the images; its silence is no answer, and blames none."""
+    caplog.set_level("INFO", "proofing")
+    async with process() as running:
+        images = passport_form(f"P<USADOE<<{word}<<<")
+        record = await Recorder(running, "document").run(DocumentArguments(plain_images=images))
+        finished = await running.service.finished_job(
+            PersonRef(reference="owner-1"), record.result_id, JobKind.DOCUMENT
+        )
+    end_state = EndState.VENDOR_EXCEPTION if outcome is Outcome.UNKNOWN else EndState.DONE
+    assert (record.end_state, record.outcome, record.reasons) == (end_state, outcome, reasons)
+    failed = outcome is Outcome.FAILED
+    assert record.fields == (dict.fromkeys(("front", "back"), "passport_check") if failed else None)
+    assert len(finished.result.failed_fingerprints if finished.result else ()) == (2 if failed else 0)
+    assert record.timed_out is (word == "TIME")
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert [call["step"] for call in line["vendors"]] == ["vendor_request", "passport"]
+
+
+@pytest.mark.parametrize(
+    ("images", "settings"),
+    [
+        (passport_form(), {"passport_vendor": None}),
+        (passport_form(passport_check_result={"PassportCheckResult": "Pass"}), {}),
+        (passport_form(passport_check_result={"PassportCheckResult": "Fail"}), {}),
+        (passport_form(transaction_status="failed"), {}),
+        (passport_form(transaction_status="review"), {}),
+        (passport_form(mrz=None), {}),
+        (pair(), {}),
+    ],
+    ids=["off", "vendor's yes", "vendor's no", "failed", "review", "no MRZ", "license"],
+)
+async def test_the_issuer_is_not_asked(process, images, settings):
+    """Unless the passport passed, and its vendor did not ask the issuer itself."""
+    async with process(**settings) as running:
+        loaded = running.runtime.configuration.plugins.proofers[ProoferKind.PASSPORT, "mock"]
+        loaded.proofer.proof = pytest.fail
+        await Recorder(running, "document").run(DocumentArguments(plain_images=images))
 
 
 @pytest.mark.parametrize("requires", ["authenticated", "read"])

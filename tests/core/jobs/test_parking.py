@@ -15,11 +15,13 @@ from proofing.base.errors import (
     StoreUnavailableError,
     VendorError,
 )
+from proofing.contracts.applicant import DocumentType
 from proofing.contracts.continuation import Again, Due, Expired
 from proofing.contracts.images import Side
 from proofing.contracts.queues import Capability
 from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import (
+    Assurance,
     DocumentResult,
     Finding,
     FindingCode,
@@ -42,6 +44,7 @@ from proofing_devtools.later_vendors import (
     put_in_place,
     submit,
 )
+from proofing_mock import standard
 
 
 @pytest.fixture
@@ -319,6 +322,36 @@ async def test_a_document_job_goes_on_without_its_images(jobs):
     assert [sorted(request.images) for request, *_ in vendor.calls] == [[Side.BACK, Side.FRONT], []]
     assert record.fields == {"front": "image_load_failure"}
     assert [mark.partition(":")[0] for mark in finished.result.failed_fingerprints] == ["front"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.FAILED])
+async def test_an_issuer_of_passports_that_answers_later(jobs, outcome):
+    """The document vendor is not asked again; the verdict blames images that are deleted by then."""
+    passport = replace(
+        YES[ProoferKind.DOCUMENT],
+        applicant=standard.PASSPORT,
+        document_type=DocumentType.PASSPORT,
+        assurance=Assurance.AUTHENTICATED,
+    )
+    async with jobs() as running:
+        document = put_in_place(running, ProoferKind.DOCUMENT, Later(passport))
+        issuer = put_in_place(
+            running,
+            ProoferKind.PASSPORT,
+            Later(pending(), replace(YES[ProoferKind.PASSPORT], outcome=outcome)),
+        )
+        images = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in (Side.FRONT, Side.BACK)}
+        result_id = await running.service.submit_uploads(
+            PERSON, **await upload_images(running.service, images)
+        )
+        assert await running.drain() == []
+        (record,) = await drain_again(running)
+        finished = await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)
+    assert (len(document.calls), len(issuer.calls)) == (1, 2)
+    assert record.outcome is outcome
+    passed = outcome is Outcome.PASSED
+    assert (finished.result.applicant is not None) is passed
+    assert len(finished.result.failed_fingerprints) == (0 if passed else 2)
 
 
 async def test_a_canceled_job_is_not_parked(jobs):

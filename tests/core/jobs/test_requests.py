@@ -8,16 +8,18 @@ from types import SimpleNamespace
 import pytest
 
 from proofing.base.errors import EncryptionError
-from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
+from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant, DocumentType
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances
 from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.images import Side
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
-from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.records import EndState, JobKind, job_of
 from proofing.contracts.results import (
+    Assurance,
     DeviceResult,
     DocumentResult,
     Outcome,
+    PassportResult,
     PhoneResult,
     ProoferKind,
     ResolutionResult,
@@ -28,6 +30,7 @@ from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
 from proofing_devtools.capture import PERSON, upload_images
+from proofing_mock import standard
 
 CANARY = Canary(seed=91)
 KNOWN = Circumstances(
@@ -45,6 +48,7 @@ YES = {
     ProoferKind.RESOLUTION: ResolutionResult(vendor_name="spy", outcome=Outcome.PASSED),
     ProoferKind.PHONE: PhoneResult(vendor_name="spy", outcome=Outcome.PASSED),
     ProoferKind.STATE_ID: StateIDResult(vendor_name="spy", outcome=Outcome.PASSED),
+    ProoferKind.PASSPORT: PassportResult(vendor_name="spy", outcome=Outcome.PASSED),
     ProoferKind.DEVICE: DeviceResult(
         vendor_name="spy", outcome=Outcome.PASSED, review_status=ReviewStatus.PASS
     ),
@@ -55,17 +59,17 @@ YES = {
 PENDING = Pending(state={}, then=Again(60), expires_at=datetime.now(UTC) + timedelta(hours=1))
 
 
-def spy(running, kind, **changes):
+def spy(running, kind, answer=None, **changes):
     """Put a vendor into the place of the mock of *kind*, and return the requests that it gets."""
-    seen = []
+    seen, answer = [], answer or YES[kind]
 
     async def proof(request, context):
         seen.append(request)
-        return PENDING if changes.get("continues") else YES[kind]
+        return PENDING if changes.get("continues") else answer
 
     async def resume(request, pending, because, context):
         seen.append(request)
-        return YES[kind]
+        return answer
 
     loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
     loaded.descriptor = ProoferDescriptor(
@@ -103,7 +107,7 @@ async def submit_document(running, **values):
 async def test_each_vendor_gets_what_it_declared(jobs, needs):
     """Every kind of question; the sealed arguments carry it all."""
     async with jobs(phone_precheck_enabled=True) as running:
-        kinds = [kind for kind in ProoferKind if kind is not ProoferKind.DOCUMENT]
+        kinds = [kind for kind in ProoferKind if job_of(kind) is not JobKind.DOCUMENT]
         seen = {kind: spy(running, kind, needs=needs) for kind in kinds}
         applicant = CANARY.applicant.merge({"document_type_received": "drivers_license"})
         for kind in (JobKind.RESOLUTION, JobKind.PHONE):
@@ -132,6 +136,29 @@ async def test_a_document_vendor_gets_what_was_typed_before(jobs):
     assert known(request.circumstances) == {"locale", "consented_at"}
     assert request.wanted.document_types == ACCEPTED_TYPES
     assert not request.wanted.selfie
+
+
+async def test_a_passport_vendor_gets_what_was_read(jobs):
+    """Of what it declares, with the line breaks of the machine-readable zone as they were delivered."""
+    mrz = "P<USADOE<<JANE\n1234567897USA"
+    read = standard.PASSPORT.merge({"mrz": mrz, "uuid": "of the vendor"})
+    async with jobs() as running:
+        declared = {"mrz", "document_type_received", "uuid", "ssn"}
+        seen = spy(running, ProoferKind.PASSPORT, attributes=frozenset(declared), needs=frozenset({"locale"}))
+        passport = replace(
+            YES[ProoferKind.DOCUMENT],
+            applicant=read,
+            document_type=DocumentType.PASSPORT,
+            assurance=Assurance.AUTHENTICATED,
+        )
+        spy(running, ProoferKind.DOCUMENT, passport)
+        await submit_document(running, applicant=CANARY.applicant.select({"ssn"}))
+        (record,) = await running.drain()
+    assert record.is_success
+    (request,) = seen
+    assert request.applicant == Applicant(mrz=mrz, document_type_received="passport", uuid=PERSON.reference)
+    assert known(request.circumstances) == {"locale"}
+    assert not request.images
 
 
 async def test_what_the_vendor_does_not_declare_is_not_even_sealed(jobs, monkeypatch):

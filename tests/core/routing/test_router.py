@@ -185,5 +185,6 @@ def test_mocks_are_refused_in_production():
     _router, settings, plugins = router_of("b", resolution_vendor="b")
     strict = settings.model_copy(update={"is_production": True})
     refused = {problem.key for problem in vendor_problems(strict, plugins)}
-    assert refused == {"phone_vendors", "device_vendor", "document_vendor", "state_id_vendor"}
+    named = {"device_vendor", "document_vendor", "passport_vendor", "phone_vendors", "state_id_vendor"}
+    assert refused == named
     assert vendor_problems(settings, plugins) == []

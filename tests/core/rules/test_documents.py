@@ -16,6 +16,7 @@ from proofing.contracts.results import (
     FindingCode,
     Match,
     Outcome,
+    PassportResult,
     SelfieCheck,
     StateIDResult,
 )
@@ -23,8 +24,10 @@ from proofing.rules.document_errors import CHECKS, OUTWEIGHED, QUALITY, REFUSALS
 from proofing.rules.documents import (
     failed_before,
     judge_document,
+    judge_with_passport,
     judge_with_state_id,
     missing_sides,
+    needs_passport_check,
     no_answer_verdict,
     required_sides,
 )
@@ -80,6 +83,11 @@ def found(code, side=None, vendor_code=None):
     return Finding(code=FindingCode(code), side=side, vendor_code=vendor_code)
 
 
+def issued(outcome):
+    """Return an answer of the issuer of a passport."""
+    return PassportResult(vendor_name="v", outcome=outcome)
+
+
 def judge(result, marks=None, **arguments):
     """Judge on a fixed day."""
     return judge_document(result, fingerprints=marks or MARKS, now=NOW, **arguments)
@@ -131,7 +139,7 @@ def test_an_image_that_failed_before_is_named():
 
 
 def test_every_finding_has_its_place():
-    """A finding is a refused image, a bad one, an unsupported document, a failed check, or has no word."""
+    """Refused image or document, bad image, unsupported document, failed check, or what has no word."""
     alone = {FindingCode.UNSUPPORTED_DOCUMENT, FindingCode.OTHER}
     groups = (REFUSALS.keys(), QUALITY.keys(), CHECKS.keys(), alone)
     assert sorted(code for group in groups for code in group) == sorted(FindingCode)
@@ -333,6 +341,14 @@ def test_a_failed_selfie(check, code, fields):
     assert set(verdict.fields) == fields
     assert set(verdict.failed_fingerprints) == fields
     assert judge(result, WITH_SELFIE).passed
+
+
+def test_a_vendor_that_refuses_a_selfie_of_its_own_page():
+    """Its no is explained by the selfie, although the flow asked for none."""
+    verdict = judge(refusal(selfie=SelfieCheck.NO_MATCH))
+    assert (verdict.outcome, verdict.reasons) == (Outcome.FAILED, ("selfie_fail",))
+    assert not verdict.is_unexplained
+    assert judge(answer(selfie=SelfieCheck.NO_MATCH)).passed
 
 
 def test_a_selfie_that_matches_or_was_not_compared():
@@ -548,6 +564,44 @@ def test_the_passport_check_comes_after_the_attributes(check):
         assert judge(young, marks).reasons == ("dob_min_age",)
     else:
         assert verdict.passed
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome", "reasons"),
+    [
+        (Check(result=issued(Outcome.PASSED)), "passed", ()),
+        (Check(result=issued(Outcome.FAILED)), "failed", ("passport_check",)),
+        (Check(result=issued(Outcome.REVIEW)), "review", ()),
+        (Check(result=issued(Outcome.UNKNOWN)), "unknown", ("network",)),
+        (Check(error=VendorError(Cause.TIMEOUT, "no answer")), "unknown", ("network",)),
+        (Check(skipped="off"), "passed", ()),
+    ],
+)
+def test_the_issuer_of_a_passport_is_the_last_stage(check, outcome, reasons):
+    """Its no blames the document's images; its silence and a review blame none."""
+    marks = {Side.PASSPORT: "p", Side.SELFIE: "s"}
+    verdict = judge_with_passport(judge(passport(), marks), check, fingerprints=marks)
+    assert (verdict.outcome, verdict.reasons) == (Outcome(outcome), reasons)
+    assert (verdict.applicant is not None) is (outcome == "passed")
+    assert verdict.failed_fingerprints == ({Side.PASSPORT: "p"} if outcome == "failed" else {})
+    before = judge(passport(applicant=None), marks)
+    assert judge_with_passport(before, check, fingerprints=marks) == before
+
+
+@pytest.mark.parametrize(
+    ("result", "needed"),
+    [
+        (passport(), True),
+        (passport(document_type=DocumentType.PASSPORT_CARD), True),
+        (answer(), False),
+        (refusal(document_type=DocumentType.PASSPORT, applicant=PASSPORT), False),
+        (passport(applicant=None), False),
+        *((passport(passport_check=check), check is Match.NOT_CHECKED) for check in Match),
+    ],
+)
+def test_when_the_issuer_of_a_passport_is_asked(result, needed):
+    """About a passport that passed, unless its vendor has asked."""
+    assert needs_passport_check(judge(result, {Side.PASSPORT: "p"}), result) is needed
 
 
 @pytest.mark.parametrize("requires", Assurance)

@@ -194,6 +194,21 @@ class StateIDProoferContract(ProoferContract):
     kind = ProoferKind.STATE_ID
 
 
+class PassportProoferContract(ProoferContract):
+    """What passport proofers keep."""
+
+    kind = ProoferKind.PASSPORT
+
+    def question(self, canary: Canary) -> ProofingRequest:
+        """Return what is read from the page of a passport book."""
+        asked = super().question(canary)
+        person = canary.applicant
+        names = f"P<USA{person.last_name}<<{person.first_name}".upper()
+        mrz = f"{names:<<44}\n{person.state_id_number or '':<<44}"
+        read = person.merge({"mrz": mrz, "document_type_received": DocumentType.PASSPORT.value})
+        return replace(asked, applicant=read.select(self.descriptor().attributes))
+
+
 class DeviceProfilerContract(ProoferContract):
     """What device profilers keep."""
 

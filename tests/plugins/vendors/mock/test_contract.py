@@ -1,4 +1,4 @@
-"""The mock keeps the contracts of all five kinds, in each of its three shapes."""
+"""The mock keeps the contracts of all six kinds, in each of its four shapes."""
 
 import base64
 import hashlib
@@ -23,6 +23,7 @@ from proofing.testing.vendors import (
     DeviceProfilerContract,
     DocumentProoferContract,
     Example,
+    PassportProoferContract,
     PhoneProoferContract,
     ResolutionProoferContract,
     StateIDProoferContract,
@@ -110,6 +111,21 @@ class TestStateID(Mock, StateIDProoferContract):
     }
 
 
+class TestPassport(Mock, PassportProoferContract):
+    """The mock issuer of passports."""
+
+    answers: ClassVar = {
+        "yes": Example(None, Outcome.PASSED, {"mrz": MATCH}),
+        "no": Example(
+            None, Outcome.FAILED, {"mrz": MISMATCH}, ("passport_mismatch",), ask=ask(mrz="P<USADOE<<BAD<<<")
+        ),
+        "review": Example(
+            None, Outcome.REVIEW, reasons=("review_as_asked",), ask=ask(mrz="P<USADOE<<REVIEW<<<")
+        ),
+        "time-out": Example(None, Cause.TIMEOUT, ask=ask(mrz="P<USADOE<<TIME<<<")),
+    }
+
+
 class TestDevice(Mock, DeviceProfilerContract):
     """The mock device profile."""
 
@@ -146,6 +162,10 @@ class TestPollingPhone(Polling, TestPhone):
 
 class TestPollingStateID(Polling, TestStateID):
     """The mock licensing agency that answers later."""
+
+
+class TestPollingPassport(Polling, TestPassport):
+    """The mock issuer of passports that answers later."""
 
 
 class TestPollingDevice(Polling, TestDevice):
@@ -226,6 +246,12 @@ class TestHostedStateID(Hosted, StateIDProoferContract):
     answers: ClassVar = decisions(attributes=LICENSED)
 
 
+class TestHostedPassport(Hosted, PassportProoferContract):
+    """The mock issuer of passports at a vendor with pages of its own."""
+
+    answers: ClassVar = decisions(attributes={"mrz": MATCH})
+
+
 class TestHostedDevice(Hosted, DeviceProfilerContract):
     """The mock device profile of a vendor with pages of its own."""
 
@@ -285,6 +311,12 @@ class TestExchangeStateID(Wallet, StateIDProoferContract):
     """The mock licensing agency that asks a wallet."""
 
     answers: ClassVar = shared(attributes=LICENSED)
+
+
+class TestExchangePassport(Wallet, PassportProoferContract):
+    """The mock issuer of passports that asks a wallet."""
+
+    answers: ClassVar = shared(attributes={"mrz": MATCH})
 
 
 class TestExchangeDevice(Wallet, DeviceProfilerContract):

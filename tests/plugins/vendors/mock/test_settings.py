@@ -54,7 +54,7 @@ def test_wrong_sections_are_refused_without_their_values(section):
 
 @pytest.mark.parametrize("name", ["mock", "mock:polling", "mock:hosted", "mock:exchange"])
 def test_one_mock_of_each_kind(name):
-    """All five kinds, all of them mocks; the document ones read text, unless the vendor takes the photos."""
+    """All six kinds, all of them mocks; the document ones read text, unless the vendor takes the photos."""
     descriptors = [offer for offer in proofing_mock.proofing_proofers() if offer.name == name]
     assert {descriptor.kind for descriptor in descriptors} == set(ProoferKind)
     assert all(bool(descriptor.continues) is (name != "mock") for descriptor in descriptors)
