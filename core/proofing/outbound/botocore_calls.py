@@ -18,7 +18,7 @@ from proofing.contracts.proofers import BlockingTwins, ProofingContext
 _LEFT_OUT = frozenset({"content-length", "expect", "transfer-encoding"})
 #: What stands for large bytes while botocore serializes: random, and base64 without padding.
 _MARK_BYTES = 24
-#: The additional information of a CBOR byte string, by the number of bytes of its length: RFC 8949, section 3.
+#: The heads of CBOR byte strings, by the number of bytes of their length: RFC 8949, section 3.
 _CBOR_LENGTHS = ((1, 0x58), (2, 0x59), (4, 0x5A), (8, 0x5B))
 
 

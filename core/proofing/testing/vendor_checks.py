@@ -13,6 +13,7 @@ from unittest import mock
 from pydantic import BaseModel, SecretStr
 
 from proofing.base.errors import Cause, ProofingError, VendorError
+from proofing.base.log_output import FOREIGN
 from proofing.base.logs import JSONFormatter
 from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.processes import ProcessContext
@@ -24,8 +25,8 @@ from proofing.testing.vendor_fakes import make_process
 _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 #: Vendors give their checks names of several words.
 _FINDING = re.compile(r"[A-Za-z0-9_.:/ -]{1,64}")
-#: These write whole URLs; in a real process they are off.
-_SWITCHED_OFF = frozenset({"httpx", "httpcore", "urllib3", "aiohttp", "asyncio"})
+#: These write whole URLs and bodies; in a real process they are off.
+_SWITCHED_OFF = frozenset(FOREIGN)
 #: Names of attributes that are not the applicant's own.
 _COLLECTIVE_ATTRIBUTES = frozenset({"address", "name", "dead", "unknown"})
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import random
 import re
 from datetime import UTC, datetime
 
@@ -146,7 +145,7 @@ async def test_questions_side_by_side_do_not_mix():
     assert [len(vendor.requests) for vendor in vendors] == [1, 1, 1, 1]
 
 
-LARGE = random.Random(7).randbytes(70_000)
+LARGE = bytes(range(256)) * 280
 SMALL = b"0123456789"
 ANSWER = {"json": b"{}", "smithy-rpc-v2-cbor": b"\xa0"}
 
