@@ -150,8 +150,10 @@ def judge_document(
     )
     if not (is_genuine and selfie_ok):
         wrong = _Explanation(document_sides)
-        wrong.find(result, document_failed=not is_genuine, selfie_failed=not selfie_ok)
-        blamed = {*wrong.fields, *([Side.SELFIE] if result.selfie in _SELFIE_FAILURES else [])}
+        selfie_blamed = result.selfie in _SELFIE_FAILURES
+        # Also where none is required of us: a vendor that compares by itself says no to the whole.
+        wrong.find(result, document_failed=not is_genuine, selfie_failed=not selfie_ok or selfie_blamed)
+        blamed = {*wrong.fields, *([Side.SELFIE] if selfie_blamed else [])}
         return _failed(verdict, fingerprints, wrong, blamed=blamed)
     read: Applicant | None = None
     errors: tuple[ErrorCode, ...] = (ErrorCode.UNREADABLE_TEXT,)

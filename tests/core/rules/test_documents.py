@@ -335,6 +335,19 @@ def test_a_failed_selfie(check, code, fields):
     assert judge(result, WITH_SELFIE).passed
 
 
+@pytest.mark.parametrize(
+    ("check", "code"),
+    [
+        (SelfieCheck.NOT_LIVE, "selfie_not_live_or_poor_quality"),
+        (SelfieCheck.NO_MATCH, "selfie_fail"),
+    ],
+)
+def test_a_selfie_that_the_vendor_took_itself(check, code):
+    """Its no is explained, although no selfie of ours was required."""
+    verdict = judge(refusal(selfie=check))
+    assert (verdict.reasons, verdict.is_unexplained) == ((code,), False)
+
+
 def test_a_selfie_that_matches_or_was_not_compared():
     """Required and not compared is a failure; not required is neither here nor there."""
     assert judge(answer(selfie=SelfieCheck.MATCH), WITH_SELFIE, selfie_required=True).passed
