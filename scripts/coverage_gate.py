@@ -41,7 +41,10 @@ BARS = {
     "plugins/stores/proofing_aws": Bar(97),
     "plugins/stores/proofing_local": Bar(95),
     "plugins/stores/proofing_redis": Bar(97),
+    "plugins/vendors/proofing_aws_identity": Bar(97),
     "plugins/vendors/proofing_mock": Bar(98),
+    "plugins/vendors/proofing_stripe": Bar(97),
+    "plugins/vendors/proofing_twilio": Bar(97),
     "server": Bar(97),
 }
 #: With the tests of `make test-versions` alone: they leave out the command line and browsers.

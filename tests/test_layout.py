@@ -18,7 +18,7 @@ ROOTS = ["core", "plugins/vendors", "plugins/queues", "plugins/stores", "server"
 SHIPPED = [root for root in ROOTS if root != "devtools"]
 PLUGINS = PROJECT["project"]["entry-points"]["proofing"]
 #: Plugins that need no library besides core's.
-WITHOUT_EXTRA = {"local", "mock"}
+WITHOUT_EXTRA = {"local", "mock", "stripe", "twilio"}
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -2,8 +2,8 @@
 
 Two proofers of documents: ``aws_identity`` reads it by AnalyzeID, and ``aws_identity:selfie`` compares a
 selfie as well, by CompareFaces. Both only *read*: nothing says that the document is genuine, so with the
-setting ``document_requires: authenticated`` no document passes by them alone. CompareFaces does not tell
-whether the selfie shows a living person.
+setting ``document_requires: authenticated`` no document passes by them alone. CompareFaces does not check
+that the selfie shows a living person.
 
 Settings, section ``aws_identity`` of settings.yaml::
 
@@ -28,7 +28,7 @@ Least permissions: ``textract:AnalyzeID``, and ``rekognition:CompareFaces`` for 
 resources. Opt out of the use of content for the improvement of AI services by a policy of the organization.
 
 Limits: Textract takes 10 MB an image, Rekognition 5 MB, JPEG or PNG; a larger image is a finding, before any
-call. Needs ``proofing[aws_identity]``. Reference: docs/vendors/aws-identity.md
+call. Needs ``proofing[aws_identity]``. Reference: docs/vendors/aws_identity.md
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Rekognition CompareFaces: whether the selfie shows the face of the document's portrait.
 
 Its model is botocore's ``rekognition/2016-06-27``. Of several faces on the document, such as a portrait and
-its ghost image, Rekognition takes the largest. It does not tell whether somebody is there in person.
+its ghost image, Rekognition takes the largest. It does not check that somebody is there in person.
 """
 
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def compare(
 
 
 def _judge(answer: CompareFacesAnswer, min_similarity: float) -> tuple[SelfieCheck, str | None]:
-    """Return what *answer* comes to: a match needs one face, and nobody beside it."""
+    """Return what *answer* comes to: a match needs one face, and no other."""
     if not (answer.matches or answer.unmatched):
         return SelfieCheck.BAD_QUALITY, "face_not_found"
     if len(answer.matches) + len(answer.unmatched) > 1:

@@ -65,7 +65,7 @@ def _verify(keys: MACKeys | None, incoming: Incoming, now: datetime) -> None:
 
 
 def _read(body: Any) -> Event | None:
-    """Return the event, None for one that is not about a session of ours.
+    """Return the event, None for one that is not about our sessions.
 
     Raises ValueError, KeyError, TypeError or AttributeError for what is not an event of Stripe's.
     """

@@ -343,7 +343,7 @@ def test_a_failed_selfie(check, code, fields):
     ],
 )
 def test_a_selfie_that_the_vendor_took_itself(check, code):
-    """Its no is explained, although no selfie of ours was required."""
+    """Its no is explained, although we required no selfie."""
     verdict = judge(refusal(selfie=check))
     assert (verdict.reasons, verdict.is_unexplained) == ((code,), False)
 

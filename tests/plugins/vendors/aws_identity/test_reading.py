@@ -207,7 +207,7 @@ def test_issuers(text, code):
 
 @pytest.mark.parametrize("change", [{"ID_TYPE": ""}, dict.fromkeys(LICENSE, "")])
 async def test_what_is_no_document(change):
-    """It is not recognized, and the person is told so."""
+    """It is not recognized, and the person reads so."""
     result = await read(LICENSE, **change)
     assert (result.outcome, result.applicant, result.document_type) == (Outcome.FAILED, None, None)
     assert judged(result).reasons == (ErrorCode.ID_NOT_RECOGNIZED,)

@@ -38,7 +38,7 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 def judged(result):
-    """Return what core makes of a result, as it is asked: without a selfie of ours."""
+    """Return what core makes of a result, as it is asked: without a selfie taken here."""
     return judge_document(result, fingerprints={}, now=NOW)
 
 

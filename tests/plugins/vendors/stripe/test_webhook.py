@@ -143,5 +143,5 @@ def test_events_that_are_about_something_else(value):
     ],
 )
 def test_what_is_signed_and_cannot_be_read(value):
-    """A bad request, and no error of ours."""
+    """A bad request, and not our error."""
     assert WEBHOOK.receive(post(value), NOW)[1].status == 400

@@ -277,7 +277,7 @@ async def test_numbers_that_are_not_covered(code):
     ],
 )
 async def test_packages_that_fail(code, cause):
-    """With HTTP 200: an error all the same."""
+    """With HTTP 200, and an error anyway."""
     for body in (matching(error_code=code), lookup(line={**LINE, "error_code": code})):
         with pytest.raises(VendorError, check=caused_by(cause)) as caught:
             await ask(body)
