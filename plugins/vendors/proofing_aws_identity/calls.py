@@ -131,8 +131,6 @@ def call(
         _raise_for(error.response, vendor_name, refusals)
     except (exceptions.NoCredentialsError, exceptions.CredentialRetrievalError):
         _fail(Cause.AUTHENTICATION, "the AWS credentials cannot be refreshed", vendor_name)
-    except exceptions.ParamValidationError:
-        _fail(Cause.BAD_REQUEST, "botocore refuses the parameters of the call", vendor_name)
     except Exception:  # noqa: BLE001 - an invalid body makes its parsers raise anything, with texts of it
         _fail(Cause.NONSENSE, "the answer cannot be read", vendor_name)
     request_id = _request_id(answer.get("ResponseMetadata", {}))

@@ -10,22 +10,9 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from proofing.plugin import Cause, VendorError, VendorResponse
+from proofing_twilio.settings import LineType, MatchLevel
 
-_Level = Literal["exact_match", "high_partial_match", "partial_match", "no_match", "no_data_available"]
-_LineType = Literal[
-    "fixedVoip",
-    "landline",
-    "mobile",
-    "nonFixedVoip",
-    "pager",
-    "personal",
-    "premium",
-    "sharedCost",
-    "tollFree",
-    "uan",
-    "unknown",
-    "voicemail",
-]
+_Level = MatchLevel | Literal["no_match", "no_data_available"]
 _Invalid = Literal[
     "INVALID_BUT_POSSIBLE",
     "INVALID_COUNTRY_CODE",
@@ -53,7 +40,7 @@ class _Package(BaseModel):
 class LineTypeIntelligence(_Package):
     """Package ``line_type_intelligence``."""
 
-    type: _LineType | None
+    type: LineType | Literal["unknown"] | None
 
 
 class IdentityMatch(_Package):

@@ -5,12 +5,14 @@ import hashlib
 import hmac
 import json
 import re
+from unittest import mock
 
 import botocore.session
 import httpx
 import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import CredentialRetrievalError
 from pydantic import ValidationError
 from tests.plugins.vendors.aws_identity.answers import (
     LICENSE,
@@ -279,3 +281,18 @@ async def test_an_endpoint_of_ones_own():
     section = {**SECTION, "textract_endpoint_url": "http://127.0.0.1:8911"}
     _result, fake = await ask(lambda _request: response(analyzed(LICENSE)), "aws_identity", section=section)
     assert str(fake.requests[0].url) == "http://127.0.0.1:8911/"
+
+
+@pytest.mark.parametrize("provider", ["load", "refresh"])
+async def test_credentials_that_cannot_be_had(nowhere, monkeypatch, provider):
+    """By the program that should give them: an operator has to act."""
+    program = nowhere / "program"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o700)
+    (nowhere / "config").write_text(f"[default]\ncredential_process = {program}\n")
+    if provider == "refresh":
+        failing = mock.Mock(side_effect=CredentialRetrievalError(provider="role", error_msg="gone"))
+        monkeypatch.setattr("botocore.signers.RequestSigner.sign", failing)
+    section = CHAIN if provider == "load" else SECTION
+    with pytest.raises(VendorError, check=caused_by(Cause.AUTHENTICATION)):
+        await ask(vendor(analyzed(LICENSE)), section=section)

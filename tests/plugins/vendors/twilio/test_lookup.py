@@ -332,6 +332,12 @@ async def test_errors(status, code, cause):
     assert PHONE not in repr(vars(caught.value)) + str(caught.value)
 
 
+async def test_without_anything_that_must_match():
+    """A number alone says nothing of its owner."""
+    with pytest.raises(VendorError, check=caused_by(Cause.BAD_REQUEST)):
+        await ask(lookup(), applicant=replace(APPLICANT, first_name=None, last_name=None))
+
+
 @pytest.mark.parametrize(
     "applicant", [replace(APPLICANT, phone=None), replace(APPLICANT, phone="+44 20 7946 0000")]
 )
