@@ -31,7 +31,7 @@ _CAUSES: Mapping[str, Cause] = {
             *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"),
             *("IncompleteSignature", "IncompleteSignatureException", "InvalidSignatureException"),
             *("SignatureDoesNotMatch", "MissingAuthenticationToken", "MissingAuthenticationTokenException"),
-            *("RequestExpired", "InvalidAccessKeyId"),
+            *("RequestExpired", "RequestTimeTooSkewed", "InvalidAccessKeyId"),
         ),
         Cause.AUTHENTICATION,
     ),

@@ -28,6 +28,8 @@ _NAME = "stripe"
 _SESSIONS = "/v1/identity/verification_sessions"
 #: What Stripe calls the types that it can give everything of that core needs.
 _TYPES = {DocumentType.DRIVERS_LICENSE: "driving_license", DocumentType.STATE_ID_CARD: "id_card"}
+#: What a QR code holds.
+_MAX_QR_BYTES = 1000
 #: Sensitive fields are left out unless they are named: "Access verification results", Stripe Identity.
 _EXPANDED = (
     "last_verification_report",
@@ -139,4 +141,5 @@ class StripeProofer:
         """Return the page of *session*; it must be Stripe's own."""
         if session.url is None or not session.url.startswith(f"{self._settings.pages_url}/"):
             raise nonsense("the session has no page at Stripe", _NAME)
-        return Leave(session.url, qr_text=session.url)
+        fits = len(session.url.encode()) <= _MAX_QR_BYTES
+        return Leave(session.url, qr_text=session.url if fits else None)

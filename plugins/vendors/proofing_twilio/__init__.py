@@ -7,8 +7,8 @@ One proofer of phones, ``twilio``. Settings, section ``twilio`` of settings.yaml
       required_matches: [first_name, last_name]   # of these, and of address, those that must match
       match_levels: [exact_match, high_partial_match]     # what counts as a match
       min_summary_score: 40       # of Twilio's score, where both names are known
-      sim_swap: "off"             # off, note, review or fail: what a SIM that was swapped lately comes to
-      reassigned_number: "off"    # the same for a number that another person had
+      sim_swap: skip              # skip, note, review or fail: what a SIM that was swapped lately comes to
+      reassigned_number: skip     # the same for a number that another person had
       reassigned_within_days: 90  # how far back that counts
       timeout_seconds: 5          # the one call
       base_url: https://lookups.twilio.com    # another one for a region, or what plays Twilio here

@@ -118,7 +118,7 @@ class LookupProofer:
         settings = self._settings
         fields = ["line_type_intelligence", "identity_match"]
         fields += [
-            name for name in ("sim_swap", "reassigned_number") if getattr(settings, name) is not Signal.OFF
+            name for name in ("sim_swap", "reassigned_number") if getattr(settings, name) is not Signal.SKIP
         ]
         yield "Fields", ",".join(fields)
         for attribute, parameter in _SENT.items():
@@ -126,7 +126,7 @@ class LookupProofer:
                 yield parameter, value
         if applicant.address1:
             yield "AddressCountryCode", "US"
-        if settings.reassigned_number is not Signal.OFF:
+        if settings.reassigned_number is not Signal.SKIP:
             since = context.now() - timedelta(days=settings.reassigned_within_days)
             yield "LastVerifiedDate", since.strftime("%Y%m%d")
 
@@ -193,14 +193,14 @@ class LookupProofer:
     def _judge_signals(self, answer: LookupAnswer, verdict: _Verdict) -> None:
         """Add the signs of fraud. One without data is a reason, and held against nobody."""
         settings = self._settings
-        if settings.sim_swap is not Signal.OFF:
+        if settings.sim_swap is not Signal.SKIP:
             swap = answer.sim_swap
             last = swap.last_sim_swap if swap is not None else None
             if swap is None or swap.error_code is not None or last is None or last.swapped_in_period is None:
                 verdict.add(None, "sim_swap_unavailable")
             elif last.swapped_in_period:
                 verdict.add(_SIGNALS[settings.sim_swap], "sim_swapped")
-        if settings.reassigned_number is not Signal.OFF:
+        if settings.reassigned_number is not Signal.SKIP:
             owner = answer.reassigned_number
             known = owner.is_number_reassigned if owner and owner.error_code is None else None
             if known not in {"yes", "no"}:

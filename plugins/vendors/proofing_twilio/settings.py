@@ -31,7 +31,7 @@ class Signal(StrEnum):
     """What a sign of fraud comes to."""
 
     #: It is not asked for.
-    OFF = "off"
+    SKIP = "skip"
     #: A reason code.
     NOTE = "note"
     #: A person has to look.
@@ -58,7 +58,7 @@ class TwilioSettings(PluginSettings):
         default=40, ge=0, le=100, description="of Twilio's score, where both names are known"
     )
     reassigned_number: Signal = Field(
-        default=Signal.OFF, strict=False, description="what a number that another person had comes to"
+        default=Signal.SKIP, strict=False, description="what a number that another person had comes to"
     )
     reassigned_within_days: int = Field(
         default=90, ge=1, le=3650, description="days back in which a number must not have been reassigned"
@@ -69,7 +69,7 @@ class TwilioSettings(PluginSettings):
         description="what must match, as far as it is known",
     )
     sim_swap: Signal = Field(
-        default=Signal.OFF, strict=False, description="what a SIM that was swapped lately comes to"
+        default=Signal.SKIP, strict=False, description="what a SIM that was swapped lately comes to"
     )
     timeout_seconds: float = Field(default=5.0, gt=0, le=60, description="what the one call may take")
 

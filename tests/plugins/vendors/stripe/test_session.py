@@ -101,6 +101,14 @@ async def test_people_are_sent_to_stripe_alone(url):
         await Asked(lambda _request: httpx.Response(200, json=session(url=url))).open()
 
 
+async def test_an_address_that_is_too_long_for_a_qr_code():
+    """There is the link alone."""
+    url = f"https://verify.stripe.com/start/{'x' * 1000}"
+    pending = await Asked(lambda _request: httpx.Response(200, json=session(url=url))).open()
+    assert pending.then == Leave(url)
+    pending.require_sound("stripe")
+
+
 async def test_the_result_is_fetched_with_what_is_sensitive():
     """By names, since Stripe leaves it out otherwise; the fetch is free."""
     asked = Asked(answering(verified()))
