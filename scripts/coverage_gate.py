@@ -46,6 +46,10 @@ BARS = {
     "plugins/vendors/proofing_dos": Bar(98),
     "plugins/vendors/proofing_mock": Bar(98),
     "plugins/vendors/proofing_socure": Bar(98),
+    "plugins/vendors/proofing_aws_identity": Bar(97),
+    "plugins/vendors/proofing_mock": Bar(98),
+    "plugins/vendors/proofing_stripe": Bar(97),
+    "plugins/vendors/proofing_twilio": Bar(97),
     "server": Bar(97),
 }
 #: With the tests of `make test-versions` alone: they leave out the command line and browsers.

@@ -282,6 +282,8 @@ class ProoferDescriptor:
         timeout_seconds: reads from the plugin's settings how long one question may take, all its calls
             together; by default as long as a job.
         max_response_bytes: an answer is cut off beyond, with `Cause.NONSENSE`.
+        personal_urls: whether its URLs hold something about the person, where the vendor takes it nowhere
+            else. Their paths are then left out of the log.
         tls: reads client certificate and authorities from the plugin's settings; None for public authorities
             and no certificate.
         jurisdictions: the states it can answer for; None for all.
@@ -313,6 +315,7 @@ class ProoferDescriptor:
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: 55.0
     max_response_bytes: int = MAX_RESPONSE_BYTES
+    personal_urls: bool = False
     tls: Callable[[Any], TLSSettings | None] = lambda _settings: None
     jurisdictions: frozenset[str] | None = None
     needs_selfie: bool = False

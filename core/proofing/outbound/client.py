@@ -40,6 +40,7 @@ class OutboundPolicy:
         hosts: host names that may be called, with ``:port`` where it is not the scheme's own; case is free.
         timeout_seconds: total time of one question, and so of each of its calls.
         max_response_bytes: an answer is cut off beyond.
+        logs_paths: whether the log names the paths of URLs; not where they hold something about a person.
         tls: client certificate and authorities; None for the public authorities.
     """
 
@@ -47,6 +48,7 @@ class OutboundPolicy:
     hosts: frozenset[str]
     timeout_seconds: float
     max_response_bytes: int = MAX_RESPONSE_BYTES
+    logs_paths: bool = True
     tls: TLSSettings | None = None
 
     def check_url(self, url: str) -> "httpx.URL":
@@ -189,7 +191,7 @@ class OutboundClient:
                 service=name,
                 http_method=method,
                 host=target.host,
-                path=target.path,
+                path=target.path if self._policy.logs_paths else None,
                 status=response.status if response else None,
                 duration_seconds=round(took, 4),
                 trace_id=self._trace_id,

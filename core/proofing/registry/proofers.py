@@ -129,7 +129,12 @@ class LoadedProofer:
         if not (tls is None or isinstance(tls, TLSSettings)):
             raise PluginError(f"{name}: tls must return a TLSSettings or None")
         return OutboundPolicy(
-            vendor_name=name, hosts=names, timeout_seconds=seconds, max_response_bytes=most, tls=tls
+            vendor_name=name,
+            hosts=names,
+            timeout_seconds=seconds,
+            max_response_bytes=most,
+            logs_paths=not self.descriptor.personal_urls,
+            tls=tls,
         )
 
     @cached_property

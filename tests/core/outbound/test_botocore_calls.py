@@ -3,8 +3,11 @@
 import asyncio
 import io
 import re
+from datetime import UTC, datetime
 
 import boto3
+import botocore.auth
+import botocore.model
 import httpx
 import pytest
 from botocore.config import Config
@@ -140,3 +143,55 @@ async def test_questions_side_by_side_do_not_mix():
         *(carried(context_of(vendor, "kms"), client, lambda client: client.list_keys()) for vendor in vendors)
     )
     assert [len(vendor.requests) for vendor in vendors] == [1, 1, 1, 1]
+
+
+LARGE = bytes(range(256)) * 280
+SMALL = b"0123456789"
+ANSWER = {"json": b"{}", "smithy-rpc-v2-cbor": b"\xa0"}
+
+
+@pytest.mark.parametrize("protocol", ["json", "smithy-rpc-v2-cbor"])
+@pytest.mark.parametrize("contents", [[LARGE], [LARGE, LARGE[1:]], [LARGE, SMALL], [LARGE[:49_154]]])
+async def test_large_bytes_are_sent_as_botocore_would_send_them(protocol, contents, monkeypatch):
+    """Body and signature are the same, whether botocore encodes the bytes or the body is completed later."""
+    monkeypatch.setattr(botocore.model, "PRIORITY_ORDERED_SUPPORTED_PROTOCOLS", (protocol,))
+    monkeypatch.setattr(
+        botocore.auth, "get_current_datetime", lambda **_options: datetime(2026, 11, 30, 12, tzinfo=UTC)
+    )
+    vendor = FakeVendor(
+        lambda _request: httpx.Response(
+            200, headers={"smithy-protocol": "rpc-v2-cbor"}, content=ANSWER[protocol]
+        )
+    )
+    context, client = context_of(vendor, "textract"), service("textract")
+
+    def run(is_streamed):
+        with carry_botocore(client, context) as calls:
+            blob = calls.blob if is_streamed else bytes
+            client.analyze_id(DocumentPages=[{"Bytes": blob(content)} for content in contents])
+
+    for is_streamed in (False, True):
+        await asyncio.to_thread(run, is_streamed)
+    whole, streamed = vendor.requests
+    assert streamed.content == whole.content
+    for header in ("authorization", "content-type", "content-length"):
+        assert streamed.headers[header] == whole.headers[header]
+
+
+async def test_bytes_that_botocore_encodes_in_a_new_way_are_not_sent():
+    """Nothing is sent in which the content is missing."""
+    vendor = FakeVendor(lambda _request: httpx.Response(200, json={}))
+    context, client = context_of(vendor, "textract"), service("textract")
+
+    def garble(request, **_event):
+        request.data = b"{}"
+
+    client.meta.events.register_first("before-sign", garble)
+
+    def run():
+        with carry_botocore(client, context) as calls:
+            client.analyze_id(DocumentPages=[{"Bytes": calls.blob(LARGE)}])
+
+    with pytest.raises(VendorError, check=caused_by(Cause.BAD_REQUEST)):
+        await asyncio.to_thread(run)
+    assert vendor.requests == []

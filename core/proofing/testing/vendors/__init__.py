@@ -19,6 +19,7 @@ and is looked for in everything that is written.
 from proofing.testing.vendors.contract import (
     DeviceProfilerContract,
     DocumentProoferContract,
+    PassportProoferContract,
     PhoneProoferContract,
     ProoferContract,
     ResolutionProoferContract,
@@ -37,6 +38,7 @@ __all__ = [
     "Exemption",
     "Group",
     "LoadError",
+    "PassportProoferContract",
     "PhoneProoferContract",
     "ProoferContract",
     "ResolutionProoferContract",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import httpx
 
 from proofing.base.errors import VendorError
-from proofing.contracts.applicant import ACCEPTED_TYPES
+from proofing.contracts.applicant import ACCEPTED_TYPES, DocumentType
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.continuation import Because, Received
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
