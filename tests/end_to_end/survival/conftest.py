@@ -399,7 +399,11 @@ SHAPES = {
 async def running_shape(directory, shape):
     """Run the servers of the queue *shape*; give the settings that lead to them, and the servers by name."""
     kept = {"appendonly": "yes", "appendfsync": "always"}
-    makers = {"postgres": PostgresServer, "redis": RedisServer, "queue": lambda: RedisServer(config=kept)}
+    makers = {
+        "postgres": lambda: PostgresServer(durable=True),
+        "redis": RedisServer,
+        "queue": lambda: RedisServer(config=kept),
+    }
     servers = {name: makers[name]() for name in SHAPES[shape]}
     settings = {
         "plugins": ["local", "mock"],

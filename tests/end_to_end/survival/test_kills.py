@@ -227,6 +227,6 @@ async def has_bad_image(visit):
         # The server was back before the worker had to give the job up.
         assert visit.victim == "postgres"
         return False
-    assert await person.sees("/document")
+    assert await person.sees("/document/problem")
     assert (record.end_state, record.reasons) == ("bad_image", ("missing",))
     return True
