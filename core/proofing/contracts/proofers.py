@@ -37,8 +37,8 @@ from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import ProoferKind, VendorResult
 
-#: The version of this contract. One that rises brings rules of the kit, which warn for descriptors that name the
-#: version before it, and hold for older ones: an update of Proofing does not break a plugin at once.
+#: The version of this contract. A newer one brings rules of the kit, which only warn for descriptors that
+#: name the version before it: an update of Proofing does not break a plugin at once.
 CONTRACT_VERSION = 2
 
 ResultT_co = TypeVar("ResultT_co", bound=VendorResult, covariant=True)

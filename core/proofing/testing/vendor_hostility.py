@@ -1,6 +1,6 @@
 """What vendors must not get away with: answers that no adapter may read anything from, nor fall over.
 
-Each case has a name, and a body or a function that answers a request (`proofing.testing.vendor_fakes.Answer`).
+Each case has a name, and a body or a function that answers (`proofing.testing.vendor_fakes.Answer`).
 """
 
 import asyncio
@@ -121,6 +121,7 @@ SLOW: dict[str, Answer] = {
 
 def whole(status: int, body: bytes, headers: dict[str, str]) -> Answer:
     """Return what answers every request in one piece."""
+
     def answer(_request: httpx.Request) -> httpx.Response:
         # As a stream, since httpx would decompress a given content right away.
         async def pieces() -> AsyncIterator[bytes]:

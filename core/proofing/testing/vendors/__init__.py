@@ -26,7 +26,7 @@ from proofing.testing.vendors.contract import (
 )
 from proofing.testing.vendors.examples import Example, Exemption, Ticket
 from proofing.testing.vendors.loading import LoadError
-from proofing.testing.vendors.report import Status, Verdict, VendorRuleWarning, judge
+from proofing.testing.vendors.report import Status, VendorRuleWarning, Verdict, judge
 from proofing.testing.vendors.rules import RULES, Group, Rule
 
 __all__ = [

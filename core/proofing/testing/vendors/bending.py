@@ -1,4 +1,4 @@
-"""Good answers, bent: every place of a JSON or XML body with another value, of another type, or without it."""
+"""Good answers, bent: each place of a JSON or XML body with another value, another type, or without it."""
 
 import copy
 import json
@@ -117,7 +117,7 @@ class XMLBody(Body):
             element.set(attribute, text)
         else:
             element.text = text
-        return tostring(root, encoding="utf-8", xml_declaration=True)
+        return _written(root)
 
     def removed(self, place: Place) -> bytes | None:
         """Return the body without the element or attribute at *place*."""
@@ -130,7 +130,12 @@ class XMLBody(Body):
         else:
             parent, _none = _xml_find(root, place.path[:-1])
             parent.remove(element)
-        return tostring(root, encoding="utf-8", xml_declaration=True)
+        return _written(root)
+
+
+def _written(root: Element) -> bytes:
+    content: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return content
 
 
 def body_of(response: httpx.Response) -> Body | None:

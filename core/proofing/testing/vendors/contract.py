@@ -24,7 +24,7 @@ from proofing.testing.vendors.examples import Example, Exemption, Ticket
 from proofing.testing.vendors.loading import LoadedPlugin, load
 from proofing.testing.vendors.report import require_rule
 from proofing.testing.vendors.rules import RULES
-from proofing.testing.vendors.trial import Run, Trial, conversation
+from proofing.testing.vendors.trial import RUN_SECONDS, Run, Trial, conversation
 
 #: How the canary came to the question.
 _KNOWN = Circumstances(
@@ -75,7 +75,7 @@ class ProoferContract:
         return {}
 
     def question(self, canary: Canary) -> ProofingRequest:
-        """Return what the proofer is asked about the person *canary*; override when your vendor needs more."""
+        """Return what is asked about the person *canary*; override when your vendor needs more."""
         return ProofingRequest(
             applicant=canary.applicant.select(self.descriptor().attributes),
             circumstances=_KNOWN.select(self.descriptor().needs),
@@ -112,7 +112,7 @@ class ProoferContract:
         request: ProofingRequest | None = None,
         *,
         canary: Canary | None = None,
-        timeout_seconds: float = 5.0,
+        timeout_seconds: float = RUN_SECONDS,
     ) -> tuple[VendorResult | VendorError | None, FakeVendor]:
         """Ask a fresh proofer as a worker does, and return its answer or its error, and what it called.
 
@@ -137,7 +137,8 @@ class ProoferContract:
             asked = example.ask(asked)
         async with trial.ready():
             run = await trial.put(example, asked, vendor=vendor, seconds=timeout_seconds)
-        assert not (run.broken or run.has_outlived), run.came_to
+        if run.broken or run.has_outlived:
+            raise AssertionError(run.came_to)
         return run.result or run.error, vendor
 
     def event_of(self, run: Run) -> Because | None:

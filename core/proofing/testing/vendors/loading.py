@@ -45,7 +45,9 @@ def load(plugin: str, section: Mapping[str, Any], kind: ProoferKind, proofer: st
         LoadError: says what is wrong, and what to do.
     """
     installed = {
-        name: found for name, found in _all_installed().items() if any(one.entry.value == plugin for one in found)
+        name: found
+        for name, found in _all_installed().items()
+        if any(one.entry.value == plugin for one in found)
     }
     if not installed:
         name = plugin.removeprefix("proofing_")

@@ -1,5 +1,7 @@
-"""Writes docs/reference/vendor-rules.md: ``python -m proofing.testing.vendors.page > docs/reference/vendor-rules.md``."""
+"""Prints docs/reference/vendor-rules.md: ``python -m proofing.testing.vendors.page``."""
+# ruff: noqa: E501 - the lines of a page
 
+import sys
 from collections.abc import Iterator
 
 from proofing.testing.vendors.rules import RULES, Group
@@ -69,4 +71,4 @@ def _sentence(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(page()), end="")
+    sys.stdout.write("\n".join(page()))

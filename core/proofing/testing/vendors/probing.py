@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from proofing.contracts.applicant import DocumentType
 from proofing.contracts.results import DocumentResult, FindingCode, Match, Outcome
+from proofing.rules.document_errors import OUTWEIGHED
 from proofing.testing.vendors.bending import (
     MAX_WORD,
     NO,
@@ -20,7 +22,7 @@ from proofing.testing.vendors.bending import (
     styled,
     unheard_words,
 )
-from proofing.testing.vendors.subject import Step, Subject, bend_to, facts_of
+from proofing.testing.vendors.subject import Step, Subject, bend_to
 from proofing.testing.vendors.trial import Run
 
 #: With more places than that only the most usual words of a no are tried.
@@ -82,13 +84,15 @@ class Probes:
                 if step.body is None:
                     continue
                 is_many = len(step.body.leaves) > _MANY
-                is_common = self._is_common(name, step)
-                for place in step.body.places():
-                    probes.append(self._probe(name, step, place, is_many=is_many, is_common=is_common))
+                is_common = self._is_common(step)
+                probes += [
+                    self._probe(name, step, place, is_many=is_many, is_common=is_common)
+                    for place in step.body.places()
+                ]
         return probes
 
-    def _is_common(self, name: str, step: Step) -> bool:
-        """Return whether the answer is the same in a no, such as that to a login, so that it decides nothing."""
+    def _is_common(self, step: Step) -> bool:
+        """Return whether the answer is the same in a no, such as that to a login: it decides nothing."""
         return any(
             other.number == step.number and other.response.content == step.response.content
             for refused in self._subject.refused
@@ -121,7 +125,9 @@ class Probes:
             if isinstance(value, int) and not isinstance(value, bool) and isinstance(word, int):
                 self._try_numbers(probe, word, run)
         if isinstance(value, str) and _is_word(value) and not is_common:
-            words = [form for word in NO[: _FEW_WORDS if is_many else None] for form in styled(word, value)[:1]]
+            words = [
+                form for word in NO[: _FEW_WORDS if is_many else None] for form in styled(word, value)[:1]
+            ]
             for word in words:
                 if word != value and word not in known and not (probe.attributes or probe.decides):
                     self._compare(probe, self._one(probe, word), before)
@@ -140,7 +146,7 @@ class Probes:
         probe.attributes |= {
             name for name in {*now, *then} if now.get(name) is not then.get(name) and name in then
         }
-        if not self._subject.reads_yes(run) or facts_of(run.result)[2:] != facts_of(before)[2:]:
+        if not self._subject.reads_yes(run):
             probe.decides = True
 
     def _try_numbers(self, probe: Probe, other: int, run: Run) -> None:
@@ -180,7 +186,9 @@ class Probes:
                         and len(mine) == len(theirs)
                     ):
                         alike.append(place.value)
-        words = [[one for one in dict.fromkeys(found) if _is_word(one)][:_KNOWN_WORDS] for found in (same, alike)]
+        words = [
+            [one for one in dict.fromkeys(found) if _is_word(one)][:_KNOWN_WORDS] for found in (same, alike)
+        ]
         return words[0], [word for word in words[1] if word not in words[0]]
 
     def _is_open(self, place: Place) -> bool:
@@ -191,7 +199,11 @@ class Probes:
         for name in self._subject.good:
             for other in self._subject.steps[name]:
                 same = (other.request.method, other.number) == (step.request.method, step.number)
-                if same and other.body is not None and place.path not in {one.path for one in other.body.places()}:
+                if (
+                    same
+                    and other.body is not None
+                    and place.path not in {one.path for one in other.body.places()}
+                ):
                     parent = place.path[:-1]
                     if any(one.path == parent for one in other.body.places()):
                         return True
@@ -216,9 +228,7 @@ class Probes:
         assert body is not None
         content = body.replaced(probe.place, value)
         assert content is not None
-        return self._subject.put_all(
-            self._subject.examples[probe.example], [bend_to(probe.step, content)]
-        )[0]
+        return self._subject.put_all(self._subject.examples[probe.example], [bend_to(probe.step, content)])[0]
 
     def _run_all(self, probe: Probe, tried: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, Run]]:
         possible = [(label, content) for label, content in tried if content is not None]
@@ -253,8 +263,11 @@ def is_no(run: Run) -> bool:
     A document of a type that nobody has heard of is none that is accepted, which an adapter may say.
     """
     result = run.result
-    if isinstance(result, DocumentResult) and result.findings:
-        return result.outcome is Outcome.FAILED and any(
-            finding.code is not FindingCode.UNSUPPORTED_DOCUMENT for finding in result.findings
-        )
-    return result is not None and result.outcome is Outcome.FAILED
+    if result is None or result.outcome is not Outcome.FAILED:
+        return False
+    if not isinstance(result, DocumentResult):
+        return True
+    against = {finding.code for finding in result.findings} - OUTWEIGHED
+    is_unsupported = bool(result.findings) and against <= {FindingCode.UNSUPPORTED_DOCUMENT}
+    is_untyped = result.applicant is not None and result.document_type in {None, DocumentType.OTHER}
+    return not (is_unsupported or (is_untyped and not against))

@@ -85,13 +85,15 @@ def _variant(token: str, number: int) -> str:
         alphabet = next(
             (
                 one
-                for one in ((_HEX,) if is_hex and not token.isdigit() else (_DIGITS, _LETTERS, _LETTERS.upper()))
+                for one in (
+                    (_HEX,) if is_hex and not token.isdigit() else (_DIGITS, _LETTERS, _LETTERS.upper())
+                )
                 if character in one
             ),
             "",
         )
         if alphabet:
-            shift = number if left == 2 else number * 3  # noqa: PLR2004 - the last of two
+            shift = number if left == 2 else number * 3
             characters[index] = alphabet[(alphabet.index(character) + shift) % len(alphabet)]
             left -= 1
         if not left:

@@ -1,7 +1,7 @@
 """Judges a suite by the rules: one verdict a rule, with what is wrong in sentences.
 
-A rule that came with contract version N holds for descriptors of version N and later. For a descriptor that is
-one version behind it only warns; for an older one it holds as well.
+A rule that came with a contract version holds for descriptors of that version and later. For a descriptor
+that is one version behind it only warns; for an older one it holds as well.
 """
 
 import warnings
@@ -62,7 +62,8 @@ class Verdict:
         if len(self.complaints) > _SHOWN:
             shown.append(f"and {len(self.complaints) - _SHOWN} more")
         lines = "\n".join(f"  - {complaint.replace(chr(10), chr(10) + '    ')}" for complaint in shown)
-        return f"{self.rule.id}: {self.rule.what}\n{lines}\n  What to do: {self.rule.fix}\n  See {PAGE}#{self.rule.id}"
+        rule = self.rule
+        return f"{rule.id}: {rule.what}\n{lines}\n  What to do: {rule.fix}\n  See {PAGE}#{rule.id}"
 
 
 def judge(suite: "ProoferContract", *, only: Iterable[str] | None = None) -> Iterator[Verdict]:

@@ -51,7 +51,8 @@ _ALL = (
         "plugin-loads",
         Group.LOADING,
         "The plugin manager loads the plugin, reads its section and finds the proofer.",
-        "A forgotten `hookimpl`, a settings class that is not a `PluginSettings` or a misspelled attribute leaves "
+        "A forgotten `hookimpl`, a settings class that is not a `PluginSettings` or a misspelled "
+        "attribute leaves "
         "the plugin out at start.",
         "Do what the message says; `proofing plugins` shows the same sentence.",
     ),
@@ -66,7 +67,8 @@ _ALL = (
         "contract-version",
         Group.LOADING,
         "The descriptor names a contract version that this Proofing knows.",
-        "Rules that came after the named version only warn for one version, so that an update of Proofing does not "
+        "Rules that came after the named version only warn for one version, so that an update of "
+        "Proofing does not "
         "break a plugin at once.",
         "Set `contract_version` to the newest version whose rules the proofer keeps.",
     ),
@@ -81,7 +83,8 @@ _ALL = (
         "make-quiet",
         Group.LOADING,
         "Making the proofer needs no event loop, no connection and no file, and shows no secret.",
-        "It is made inside the first question, whose time a connection would use; a start must not depend on a "
+        "It is made inside the first question, whose time a connection would use; a start must not "
+        "depend on a "
         "vendor.",
         "Connect in `open`, or when the first question is asked.",
     ),
@@ -111,7 +114,8 @@ _ALL = (
         "example-outcome",
         Group.EXAMPLES,
         "Each example comes to its outcome, or to an error of its cause.",
-        "It is what the vendor documents: a no is a result, an outage is an error, a vague answer is neither yes nor "
+        "It is what the vendor documents: a no is a result, an outage is an error, a vague answer "
+        "is neither yes nor "
         "no.",
         "Map the vendor's word to the outcome that its documentation gives it.",
     ),
@@ -119,7 +123,8 @@ _ALL = (
         "example-attributes",
         Group.EXAMPLES,
         "Each example comes to its attributes, no more and no less.",
-        "Rules decide by attributes which other source could help; one that is left empty, or a `no data` that is "
+        "Rules decide by attributes which other source could help; one that is left empty, or a "
+        "`no data` that is "
         "read as a mismatch, sends people away.",
         "Translate each result field; `unavailable` for no data, `not_checked` for not asked.",
     ),
@@ -135,7 +140,8 @@ _ALL = (
         Group.VERDICTS,
         "A word that nobody has heard of, in the place of a verdict in a yes, never passes.",
         "Vendors add verdicts. Only the documented yes is a yes.",
-        "Look the word up in a table of the documented ones, and raise `VendorError(Cause.NONSENSE)` for others; a "
+        "Look the word up in a table of the documented ones, and raise "
+        "`VendorError(Cause.NONSENSE)` for others; a "
         "place where the vendor announces new words is named in `open_places`.",
     ),
     Rule(
@@ -148,7 +154,8 @@ _ALL = (
     Rule(
         "field-unheard-word",
         Group.VERDICTS,
-        "An unknown result of a single field is neither a match nor a mismatch, and the answer does not pass.",
+        "An unknown result of a single field is neither a match nor a mismatch, and the answer "
+        "does not pass.",
         "A default in a lookup (`.get(word, Match.MATCH)`) verifies what nobody verified.",
         "Index a table of the documented words, and raise `VendorError(Cause.NONSENSE)` for others.",
     ),
@@ -162,7 +169,8 @@ _ALL = (
     Rule(
         "verdict-vague-word",
         Group.VERDICTS,
-        "Words such as `partial`, `inconclusive`, `pending` and `unknown` in the place of a verdict never pass.",
+        "Words such as `partial`, `inconclusive`, `pending` and `unknown` in the place of a "
+        "verdict never pass.",
         "A vendor that is not sure has not said yes.",
         "Read a documented vague word as `Outcome.REVIEW` or `Outcome.UNKNOWN`.",
     ),
@@ -184,7 +192,7 @@ _ALL = (
         "verdict-wrong-type",
         Group.VERDICTS,
         "A number, list, object or truth value in the place of a verdict's word does not pass.",
-        "`if answer[...]` is true for the text \"false\".",
+        '`if answer[...]` is true for the text "false".',
         "Check the type, such as with a pydantic model in strict mode.",
     ),
     Rule(
@@ -192,7 +200,8 @@ _ALL = (
         Group.VERDICTS,
         "A status other than success is an error, not a result.",
         "A 404 or 422 says something about the call, and nothing about the person.",
-        "`response.require_success()`; a status by which this vendor does say no is named in `statuses_that_say_no`.",
+        "`response.require_success()`; a status by which this vendor does say no is named in "
+        "`statuses_that_say_no`.",
     ),
     Rule(
         "failure-as-answer",
@@ -206,7 +215,8 @@ _ALL = (
         Group.VERDICTS,
         "HTTP 200 with an empty, foreign or broken body is an error, not a result.",
         "Proxies and load balancers answer 200, too.",
-        "Read the body strictly with `response.json()` or `response.xml()`, and require the vendor's verdict.",
+        "Read the body strictly with `response.json()` or `response.xml()`, and require the "
+        "vendor's verdict.",
     ),
     Rule(
         "error-inside-success",
@@ -239,7 +249,8 @@ _ALL = (
     Rule(
         "document-read",
         Group.VERDICTS,
-        "A passed document has a type that is accepted, an applicant, and no finding that makes its yes a no.",
+        "A passed document has a type that is accepted, an applicant, and no finding that makes "
+        "its yes a no.",
         "Core judges a yes without them as a no.",
         "Translate the vendor's class to `DocumentType`; leave out findings that the vendor's yes outweighs.",
     ),
@@ -268,7 +279,8 @@ _ALL = (
         "state-process",
         Group.STATE,
         "A question continues in another process, and one that is asked again sends the same key.",
-        "Workers are killed and replaced; what is not in `Pending.state` is gone, and a new key is billed twice.",
+        "Workers are killed and replaced; what is not in `Pending.state` is gone, and a new key is "
+        "billed twice.",
         "Put what `resume` needs into `Pending.state`; derive keys from `context.idempotency_key`.",
     ),
     Rule(
@@ -282,7 +294,8 @@ _ALL = (
         "own-client",
         Group.NETWORK,
         "No host is looked up or connected to except through `context`.",
-        "Proxy, allow-list, deadline and byte cap hold for `context.http` only; personal data would leave unseen.",
+        "Proxy, allow-list, deadline and byte cap hold for `context.http` only; personal data "
+        "would leave unseen.",
         "Use `context.http`, `context.sync.http` for SDKs on requests, or `carry_botocore`.",
     ),
     Rule(
@@ -303,7 +316,8 @@ _ALL = (
         "retries",
         Group.NETWORK,
         "A call that failed is not repeated.",
-        "The vendor may bill each, and an outage gets worse. Core repeats what never connected, and asks again "
+        "The vendor may bill each, and an outage gets worse. Core repeats what never connected, "
+        "and asks again "
         "later.",
         "Raise the error; say `retry_after` where the vendor does.",
     ),
@@ -360,7 +374,8 @@ _ALL = (
     Rule(
         "person-leak",
         Group.DATA,
-        "Nothing of the person is in an error, a log line, a result's codes, on stdout, in a file or in a `repr`.",
+        "Nothing of the person is in an error, a log line, a result's codes, on stdout, in a file "
+        "or in a `repr`.",
         "Logs and error reports are kept for years and read by many.",
         "Log registered fields only; errors name the status, and nothing of the request.",
     ),
@@ -444,9 +459,11 @@ _ALL = (
     Rule(
         "request-escaped",
         Group.REQUESTS,
-        "Names with `<`, `&`, quotes and other scripts leave the request well-formed, with the same structure.",
+        "Names with `<`, `&`, quotes and other scripts leave the request well-formed, with the "
+        "same structure.",
         "A name could break the request, or change its meaning.",
-        "Build JSON with `json_body`, escape XML with `xml.sax.saxutils.escape`, and encode forms with `urlencode`.",
+        "Build JSON with `json_body`, escape XML with `xml.sax.saxutils.escape`, and encode forms "
+        "with `urlencode`.",
     ),
     Rule(
         "bytes-signed",
@@ -481,7 +498,8 @@ _ALL = (
         Group.WEBHOOKS,
         "What another secret signed, or what was changed after signing, is refused.",
         "Anybody can post to the address.",
-        "Compare a MAC over the received bytes in constant time (`MACKeys.verify`), and raise `NotAuthenticError`.",
+        "Compare a MAC over the received bytes in constant time (`MACKeys.verify`), and raise "
+        "`NotAuthenticError`.",
     ),
     Rule(
         "webhook-header",
@@ -523,7 +541,8 @@ _ALL = (
         Group.HOSTED,
         "The vendor gets `context.return_url`, and its event leads back to the question.",
         "The person would not come back.",
-        "Send it where the vendor takes a redirect URL; send `context.question_id`, or return `Pending.reference`.",
+        "Send it where the vendor takes a redirect URL; send `context.question_id`, or return "
+        "`Pending.reference`.",
     ),
     Rule(
         "ticket-shared",
@@ -535,7 +554,8 @@ _ALL = (
     Rule(
         "exchange-garbage",
         Group.HOSTED,
-        "Whatever is posted as a wallet's answer, an exchange neither passes nor fails by it unless it verifies.",
+        "Whatever is posted as a wallet's answer, an exchange neither passes nor fails by it "
+        "unless it verifies.",
         "Anybody who knows the address can post.",
         "Verify first; go on waiting, or raise `VendorError(Cause.NONSENSE)`.",
     ),

@@ -1,13 +1,13 @@
-"""One suite under judgment: its trial, its examples as they were read, and where their answers can be bent."""
+"""One suite under judgment: its examples as they were read, and where their answers can be bent."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from proofing.base.errors import Cause
+from proofing.contracts.applicant import DocumentType
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import (
     DeviceResult,
@@ -17,7 +17,6 @@ from proofing.contracts.results import (
     SelfieCheck,
     VendorResult,
 )
-from proofing.contracts.applicant import DocumentType
 from proofing.rules.document_errors import OUTWEIGHED
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.bending import Body, body_of, with_content
@@ -74,6 +73,14 @@ class Subject:
         """Put one question, and return what came of it."""
         return self._put_each(example, [bend], person=person, one_process=self.needs_one_process)[0]
 
+    def put_asked(self, example: Example, question: ProofingRequest) -> Run:
+        """Put a question of its own, and return what came of it."""
+
+        async def put() -> Run:
+            return await self.trial.put(example, question)
+
+        return self.trial.do(put)
+
     def put_all(self, example: Example, bends: Sequence[Bend]) -> list[Run]:
         """Put the question of *example* once for each of *bends*."""
         return self._put_each(example, bends, one_process=self.needs_one_process)
@@ -102,7 +109,9 @@ class Subject:
         """Whether the proofer continues only in the process in which it was asked."""
         for example in self.examples.values():
             if example.comes_to is Outcome.PASSED and self.descriptor.continues:
-                alone, together = (self._put_each(example, [None], one_process=one)[0] for one in (False, True))
+                alone, together = (
+                    self._put_each(example, [None], one_process=one)[0] for one in (False, True)
+                )
                 if not self.reads_yes(alone) and self.reads_yes(together):
                     return True
         return False
@@ -194,7 +203,7 @@ def bend_to(step: Step, content: bytes) -> Bend:
     return bend
 
 
-def respond_with(step: Step, make: Callable[[httpx.Request], httpx.Response]) -> Bend:
+def respond_with(step: Step, make: Callable[[httpx.Request], Any]) -> Bend:
     """Return what replaces the answers to *step* and to all later requests by those of *make*."""
     return lambda number, request, response: make(request) if number >= step.number else response
 
@@ -220,6 +229,3 @@ def facts_of(result: VendorResult | None) -> tuple[object, ...]:
             for name in ("review_status", "selfie", "passport_check", "assurance", "findings")
         ),
     )
-
-
-__all__ = ["Cause", "CheckRule", "Step", "Subject", "bend_to", "facts_of", "replace", "respond_with"]

@@ -42,7 +42,7 @@ from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport, timed_out
 from proofing.registry.proofers import LoadedProofer
 from proofing.testing.memory_queue import MemoryJob
-from proofing.testing.vendor_fakes import Answer, FakeVendor, make_process
+from proofing.testing.vendor_fakes import FakeVendor, make_process
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.loading import LoadedPlugin, place_of
 from proofing.testing.vendors.watch import Watch, note_sleeps, watching
@@ -53,8 +53,13 @@ Bend = Callable[[int, httpx.Request, httpx.Response], httpx.Response]
 
 #: How often a question that is pending is resumed.
 RESUMPTIONS = 6
-#: What a question may take before it is said that a deadline does not hold.
-GIVE_UP_SECONDS = 10.0
+#: The time limit of a run; long, because test machines are busy, and nothing waits for it.
+RUN_SECONDS = 20.0
+#: What a question may take before it is said that a deadline does not hold; less once one has.
+GIVE_UP_SECONDS = 25.0
+_GIVE_UP_AGAIN_SECONDS = 1.0
+#: A proofer that asks more often in one question, such as one that polls in a loop, gets no more answers.
+_MAX_REQUESTS = 100
 #: How long something canceled may take to end.
 SETTLE_SECONDS = 0.5
 RESULT_ID = "6c1f2b0e-3b62-4c1e-9d53-3a4f2f8b7a10"
@@ -124,6 +129,10 @@ class _Pool(VendorClientPool):
         self._run = run
         self.raised: VendorError | None = None
 
+    def last_error(self) -> VendorError | None:
+        """Return what the last call raised; None when it was cut off."""
+        return self.raised
+
     async def call(self, plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call one method; see `VendorClientPool.call`."""
         if not (arguments and isinstance(arguments[0], ProofingRequest)):
@@ -172,6 +181,7 @@ class Trial:
         self.event_of: Callable[[Run], Because | None] = lambda _run: None
         self._way_back = WayBack(KeyRing(bytes(KEY_BYTES)), PUBLIC_URL)
         self._cpu: _SharedCPU | None = None
+        self._give_up_seconds = GIVE_UP_SECONDS
         self.current_watch: Watch | None = None
 
     def loaded(self) -> LoadedProofer:
@@ -218,8 +228,8 @@ class Trial:
         *,
         bend: Bend | None = None,
         vendor: FakeVendor | None = None,
-        seconds: float = 5.0,
-        give_up_seconds: float = GIVE_UP_SECONDS,
+        seconds: float = RUN_SECONDS,
+        give_up_seconds: float | None = None,
         loaded: LoadedProofer | None = None,
         result_id: str = RESULT_ID,
     ) -> Run:
@@ -231,20 +241,23 @@ class Trial:
             bend: changes answers of the example.
             vendor: answers in place of the example.
             seconds: of each run of the job.
-            give_up_seconds: after which a question counts as one that never ends.
+            give_up_seconds: after which a question counts as one that never ends; None for the usual.
             loaded: the one proofer that is asked all along; None makes one for each call, as in processes
                 of their own.
             result_id: of the job.
         """
         refusals: list[str] = []
         vendor = vendor or FakeVendor(conversation(example, bend, refusals))
-        run, asking = self.begin(example, question, vendor, seconds=seconds, loaded=loaded, result_id=result_id)
+        run, asking = self.begin(
+            example, question, vendor, seconds=seconds, loaded=loaded, result_id=result_id
+        )
         run.refusals = refusals
-        done, _pending = await asyncio.wait({asking}, timeout=give_up_seconds)
+        done, _pending = await asyncio.wait({asking}, timeout=give_up_seconds or self._give_up_seconds)
         if not done:
             asking.cancel()
             await asyncio.wait({asking}, timeout=SETTLE_SECONDS)
             run.has_outlived = True
+            self._give_up_seconds = _GIVE_UP_AGAIN_SECONDS
             return run
         asking.result()
         return run
@@ -255,13 +268,15 @@ class Trial:
         question: ProofingRequest,
         vendor: FakeVendor,
         *,
-        seconds: float = 5.0,
+        seconds: float = RUN_SECONDS,
         loaded: LoadedProofer | None = None,
         result_id: str = RESULT_ID,
     ) -> tuple[Run, asyncio.Task[None]]:
         """Begin to put one question to *vendor*; see `put`."""
         run = Run(requests=vendor.requests)
-        asking = self._ask(run, vendor, example, question, seconds, loaded, result_id)
+        asking = self._ask(
+            run, vendor, example, question, seconds=seconds, loaded=loaded, result_id=result_id
+        )
         return run, asyncio.ensure_future(asking)
 
     async def _ask(
@@ -270,6 +285,7 @@ class Trial:
         vendor: FakeVendor,
         example: Example,
         question: ProofingRequest,
+        *,
         seconds: float,
         loaded: LoadedProofer | None,
         result_id: str,
@@ -284,7 +300,8 @@ class Trial:
             trace_id="0" * 32,
             deadline_seconds=seconds,
         )
-        log, news = QuestionLog(), {}
+        log = QuestionLog()
+        news: Mapping[int, Sequence[Note]] = {}
         try:
             for number in range(1 + RESUMPTIONS):
                 job = JobRun(MemoryJob(message, attempt=1, age_seconds=0.0), pool, self._way_back)
@@ -293,10 +310,10 @@ class Trial:
                 try:
                     check = await job.ask(loaded or self.loaded(), question, step=_KEY.step)
                 except JobPendingError:
-                    (waiting,) = (one.waiting for one in job.questions.waiting)
-                    if waiting is None or waiting.failures:
+                    (waiting,) = (one.waiting for one in job.questions.waiting if one.waiting)
+                    if waiting.failures:
                         # The worker would ask again, later.
-                        run.error = pool.raised or timed_out(self.descriptor.name)
+                        run.error = pool.last_error() or timed_out(self.descriptor.name)
                         return
                     run.pendings.append(waiting.pending)
                     log = QuestionLog.from_json(json.loads(json.dumps(job.questions.to_json())))
@@ -314,7 +331,7 @@ class Trial:
     def _news(
         self, run: Run, log: QuestionLog, example: Example, number: int
     ) -> Mapping[int, Sequence[Note]]:
-        """Return why the question is resumed for the time *number*, from 0; *log* is changed for `Expired`."""
+        """Return why the question is resumed, for the time *number*, from 0; for `Expired` change *log*."""
         question = log.get(_KEY)
         assert question is not None
         assert question.waiting is not None
@@ -344,13 +361,15 @@ def conversation(
 ) -> Callable[[httpx.Request], httpx.Response]:
     """Return what answers as the vendor of *example*, each answer changed by *bend*.
 
-    A function of the example that raises, as one that checks signatures may, refuses the request: the answer is
-    400, and *refusals* has what it raised.
+    A function of the example that raises, as one that checks signatures may, refuses the request: the answer
+    is 400, and *refusals* has what it raised.
     """
     number = 0
 
     def answer(request: httpx.Request) -> httpx.Response:
         nonlocal number
+        if number >= _MAX_REQUESTS:
+            raise httpx.ReadTimeout("enough", request=request)
         responses = example.responses
         try:
             if isinstance(responses, httpx.Response):
@@ -376,7 +395,9 @@ def conversation(
 def _facts(request: ProofingRequest) -> Any:
     """Return a copy of what a method could change of its request."""
     images = {side: (image.content, image.media_type) for side, image in request.images.items()}
-    return copy.deepcopy((request.applicant.reveal(), images, request.circumstances.to_json(), request.wanted))
+    return copy.deepcopy(
+        (request.applicant.reveal(), images, request.circumstances.to_json(), request.wanted)
+    )
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:

@@ -32,7 +32,9 @@ _NETWORK = frozenset(
         "socket.sendmsg",
     }
 )
-_PROCESSES = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "sqlite3.connect"})
+_PROCESSES = frozenset(
+    {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "sqlite3.connect"}
+)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 #: What the plugin has these do, they do.
 _CORE = ("proofing.outbound.", "proofing.jobs.", "proofing.base.cpu")
@@ -73,7 +75,6 @@ class Watch:
                 return False
             frame = frame.f_back  # type: ignore[assignment]
         return False
-
 
     def is_direct(self, depth: int) -> bool:
         """Return whether the plugin itself is the caller, *depth* frames above this call."""
@@ -194,7 +195,7 @@ def note_sleeps(loop: asyncio.AbstractEventLoop, watch: Watch) -> None:
             delay = 0
         return call_later(delay, callback, *arguments, **named)
 
-    loop.call_later = noted  # type: ignore[method-assign]
+    setattr(loop, "call_later", noted)  # noqa: B010 - a method of one loop, which has no hook for it
 
 
 def _blocking_wait(watch: Watch, wait: Any) -> Any:

@@ -49,16 +49,24 @@ class Answer(ResolutionProoferContract):
 
     __test__ = False
     plugin = "proofing_made_answer"
-    section = {"client": KEY}
+    section: ClassVar = {"client": KEY}
     token = responding(token="a-token-of-the-vendor")
     answers: ClassVar = {
         "yes": Example(
-            [token, responding(id="c-1", verdict="pass", fields={"first": "yes", "last": "yes", "number": "yes"})],
+            [
+                token,
+                responding(id="c-1", verdict="pass", fields={"first": "yes", "last": "yes", "number": "yes"}),
+            ],
             Outcome.PASSED,
             {"first_name": MATCH, "last_name": MATCH, "ssn": MATCH},
         ),
         "no": Example(
-            [token, responding(id="c-2", verdict="fail", fields={"first": "yes", "last": "nodata", "number": "no"})],
+            [
+                token,
+                responding(
+                    id="c-2", verdict="fail", fields={"first": "yes", "last": "nodata", "number": "no"}
+                ),
+            ],
             Outcome.FAILED,
             {"first_name": MATCH, "last_name": UNAVAILABLE, "ssn": MISMATCH},
             ("ssn_mismatch",),
@@ -91,7 +99,7 @@ class Soap(StateIDProoferContract):
 
     __test__ = False
     plugin = "proofing_made_soap"
-    section = {"password": KEY}
+    section: ClassVar = {"password": KEY}
     answers: ClassVar = {
         "yes": Example(
             soap("true", "true", "true"),
@@ -115,7 +123,7 @@ class Polling(PhoneProoferContract):
 
     __test__ = False
     plugin = "proofing_made_polling"
-    section = {"api_key": KEY}
+    section: ClassVar = {"api_key": KEY}
     started, running = responding(201, id="chk_1", status="running"), responding(id="chk_1", status="running")
     answers: ClassVar = {
         "yes": Example(
@@ -149,7 +157,7 @@ class Hosted(DocumentProoferContract):
 
     __test__ = False
     plugin = "proofing_made_hosted"
-    section = {"api_key": KEY + "-api", "webhook_secret": KEY, "webhook_previous_secret": OLD_KEY}
+    section: ClassVar = {"api_key": KEY + "-api", "webhook_secret": KEY, "webhook_previous_secret": OLD_KEY}
     webhook_secrets = ("webhook_secret", "webhook_previous_secret")
     answers: ClassVar = {
         "yes": Example(
@@ -191,7 +199,7 @@ class Wallet(DocumentProoferContract):
 
     __test__ = False
     plugin = "proofing_made_exchange"
-    section = {"issuer_secret": KEY}
+    section: ClassVar = {"issuer_secret": KEY}
     calls_out = False
     answers: ClassVar = {
         "yes": Example(None, Outcome.PASSED, posted=present("valid")),
@@ -203,7 +211,9 @@ class Wallet(DocumentProoferContract):
 def scan(number: int, result: str, selfie: str = "Match", *alerts: str) -> httpx.Response:
     """Return what the document vendor answers."""
     document = {"class": "DL", "given": "Fakey", "family": "McFakerson"}
-    return responding(id=f"doc_{number}", result=result, selfie=selfie, alerts=list(alerts), document=document)
+    return responding(
+        id=f"doc_{number}", result=result, selfie=selfie, alerts=list(alerts), document=document
+    )
 
 
 class Documents(DocumentProoferContract):
@@ -211,7 +221,7 @@ class Documents(DocumentProoferContract):
 
     __test__ = False
     plugin = "proofing_made_documents"
-    section = {"signing_key": KEY}
+    section: ClassVar = {"signing_key": KEY}
     answers: ClassVar = {
         "yes": Example(
             scan(1, "Passed"), Outcome.PASSED, facts={"document_type": DocumentType.DRIVERS_LICENSE}
@@ -240,7 +250,7 @@ class Sdk(DeviceProfilerContract):
 
     __test__ = False
     plugin = "proofing_made_sdk"
-    section = {"api_key": KEY}
+    section: ClassVar = {"api_key": KEY}
     answers: ClassVar = {
         "yes": Example(score("pass", 40), Outcome.PASSED, facts={"review_status": ReviewStatus.PASS}),
         "no": Example(score("reject", -80), Outcome.FAILED, reasons=("device_reject",)),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from urllib.parse import quote
 
 from proofing.contracts.continuation import Answered, Exchange, Leave
@@ -13,7 +14,18 @@ from proofing.testing.vendors.trial import Run
 
 #: Of another job than that of the examples.
 _OTHER_RESULT_ID = "0d5b6a2c-93a4-4c7d-8f0e-5b1d2c3e4f50"
-_GARBAGE = (b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 20_000, b'{"vp_token":"x"}', b"vp_token=x", b"7", b"<a/>")
+_GARBAGE = (
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 20_000,
+    b'{"vp_token":"x"}',
+    b"vp_token=x",
+    b"7",
+    b"<a/>",
+)
 
 
 def return_url(subject: Subject) -> Iterator[str]:
@@ -23,13 +35,18 @@ def return_url(subject: Subject) -> Iterator[str]:
         if not run.pendings or not isinstance(run.pendings[0].then, Leave):
             continue
         until = run.calls[1] if len(run.calls) > 1 else len(run.requests)
-        sent = "".join(
-            str(request.url) + request.content.decode("latin-1") for request in run.requests[:until]
-        ) + run.pendings[0].then.url
+        sent = (
+            "".join(str(request.url) + request.content.decode("latin-1") for request in run.requests[:until])
+            + run.pendings[0].then.url
+        )
         if not _holds(sent, run.return_url):
             yield f"example {name!r}: context.return_url is sent nowhere"
-        if subject.descriptor.webhook is not None and run.pendings[0].reference is None and not _holds(
-            sent.replace(run.return_url, "").replace(quote(run.return_url, safe=""), ""), run.question_id
+        if (
+            subject.descriptor.webhook is not None
+            and run.pendings[0].reference is None
+            and not _holds(
+                sent.replace(run.return_url, "").replace(quote(run.return_url, safe=""), ""), run.question_id
+            )
         ):
             yield f"example {name!r}: neither is context.question_id sent, nor does Pending have a reference"
 
@@ -81,9 +98,7 @@ def exchange_replay(subject: Subject) -> Iterator[str]:
         stolen = example.posted(run.pendings[0])
         other = replace(example, posted=stolen, because=())
         question = subject.question(other, Canary(seed=2))
-        found = subject.trial.do(
-            lambda one=other, asked=question: subject.trial.put(one, asked, result_id=_OTHER_RESULT_ID)
-        )
+        found = subject.trial.do(partial(subject.trial.put, other, question, result_id=_OTHER_RESULT_ID))
         mine, theirs = run.pendings[0], found.pendings[0] if found.pendings else run.pendings[0]
         if found.has_verdict:
             yield f"example {name!r}: the answer to another question is {found.came_to}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 from weakref import WeakKeyDictionary
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -11,7 +10,7 @@ import httpx
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.results import Outcome
 from proofing.testing.vendor_hostility import BODIES, FAILURES, STATUSES, whole
-from proofing.testing.vendors.bending import XMLBody, with_content
+from proofing.testing.vendors.bending import XMLBody
 from proofing.testing.vendors.checks.verdicts import probes_of
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, bend_to, respond_with
 from proofing.testing.vendors.trial import Run
@@ -183,7 +182,7 @@ def foreign_error(subject: Subject) -> Iterator[str]:
     for name, example in subject.examples.items():
         question = subject.question(example)
         nobody = replace(question, applicant=Applicant())
-        run = subject.trial.do(lambda asked=nobody, one=example: subject.trial.put(one, asked))
+        run = subject.put_asked(example, nobody)
         if run.is_foreign:
             yield f"example {name!r}, and nothing is known of the person: {run.broken}"
 

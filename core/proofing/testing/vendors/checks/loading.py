@@ -1,4 +1,4 @@
-"""What holds before anything is asked: descriptor, settings, imports, making, and what the author hands in."""
+"""What holds before anything is asked: descriptor, settings, imports, making, and what is handed in."""
 
 import inspect
 import re
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
@@ -15,11 +15,15 @@ from proofing.contracts.applicant import JURISDICTIONS
 from proofing.contracts.continuation import Again, Exchange, Leave
 from proofing.contracts.proofers import CONTRACT_VERSION
 from proofing.contracts.queues import JobMessage
+from proofing.contracts.records import JobKind
 from proofing.contracts.results import Outcome
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import make_process
 from proofing.testing.vendors.rules import RULES
 from proofing.testing.vendors.subject import CheckRule, Subject
+
+if TYPE_CHECKING:
+    from proofing.testing.vendors.contract import ProoferContract
 
 #: A secret of fewer characters is found by chance, or not at all.
 MIN_SECRET = 8
@@ -28,9 +32,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)?")
 _SECRET_WORDS = frozenset({"key", "secret", "token", "password", "passphrase", "credential", "credentials"})
 #: Names that end so and hold none.
 _PUBLIC = re.compile(r"(.*_)?(public|publishable|site|use_case|partition|idempotency)_key")
-_DEADLINE = next(
-    field.default for field in JobMessage.__dataclass_fields__.values() if field.name == "deadline_seconds"
-)
+_DEADLINE = JobMessage(
+    result_id="", kind=JobKind.RESOLUTION, owner="", encrypted_arguments=b""
+).deadline_seconds
 
 _LISTING = """
 import sys
@@ -53,11 +57,19 @@ def descriptor_form(subject: Subject) -> Iterator[str]:
     """The fields of the descriptor are of the right form."""
     descriptor, settings = subject.descriptor, subject.trial.found.settings
     rules: list[tuple[str, Callable[[], bool], str]] = [
-        ("name", lambda: _NAME.fullmatch(descriptor.name) is not None, "vendor or vendor:product, lower case"),
+        (
+            "name",
+            lambda: _NAME.fullmatch(descriptor.name) is not None,
+            "vendor or vendor:product, lower case",
+        ),
         ("attributes", lambda: _is_set(descriptor.attributes, str), "a frozenset of names"),
         ("needs", lambda: _is_set(descriptor.needs, str), "a frozenset of names"),
         ("hosts", lambda: callable(descriptor.hosts), "a function of the settings"),
-        ("hosts", lambda: isinstance(descriptor.hosts(settings), frozenset), "a function that returns a frozenset"),
+        (
+            "hosts",
+            lambda: isinstance(descriptor.hosts(settings), frozenset),
+            "a function that returns a frozenset",
+        ),
         ("timeout_seconds", lambda: callable(descriptor.timeout_seconds), "a function of the settings"),
         ("tls", lambda: callable(descriptor.tls), "a function of the settings"),
         (
@@ -88,8 +100,10 @@ def descriptor_form(subject: Subject) -> Iterator[str]:
         yield str(error)
         return
     if bool(policy.hosts) is not subject.suite.calls_out:
-        yield "hosts is empty; a proofer that asks nobody says calls_out = False" if not policy.hosts else (
-            "hosts names hosts, and the suite says calls_out = False"
+        yield (
+            "hosts is empty; a proofer that asks nobody says calls_out = False"
+            if not policy.hosts
+            else ("hosts names hosts, and the suite says calls_out = False")
         )
 
 
@@ -142,10 +156,11 @@ def make_quiet(subject: Subject) -> Iterator[str]:
                 yield "it writes a file, or starts a process, when it is made"
     if leaks := canary.find_leaks(f"{made!r} {''.join(watch.lines)}"):
         yield f"the proofer prints or logs {', '.join(leaks)}"
-    try:
-        _ = subject.trial.loaded().proofer
-    except PluginError as error:
-        yield str(error)
+    with subject.trial.watched():
+        try:
+            _ = subject.trial.loaded().proofer
+        except PluginError as error:
+            yield str(error)
 
 
 def deadline_declared(subject: Subject) -> Iterator[str]:
@@ -188,26 +203,35 @@ def examples_complete(subject: Subject) -> Iterator[str]:
             yield f"example {name!r} needs responses"
     for name, secret in secrets_of(subject.trial.found.settings):
         if len(secret) < MIN_SECRET:
-            yield f"{name.partition('.')[2]} of the section needs {MIN_SECRET} characters, or it cannot be found in a log"
+            field = name.partition(".")[2]
+            yield f"{field} of the section needs {MIN_SECRET} characters, or it cannot be found in a log"
     if unknown := sorted(set(suite.exemptions) - set(RULES)):
         yield f"exemptions names no rules: {', '.join(unknown)}"
-    patterns = {
-        place.pattern
-        for steps in subject.steps.values()
-        for step in steps
-        for place in (step.body.places() if step.body is not None else ())
-    }
-    if unused := sorted(set(suite.open_places) - patterns):
+    if unused := sorted(set(suite.open_places) - _patterns(subject)):
         yield f"open_places names places that no example has: {', '.join(unused)}"
-    if subject.descriptor.webhook is not None:
-        if not suite.webhook_secrets:
-            yield "a proofer with a webhook needs webhook_secrets, the fields of the section that hold its secrets"
-        elif not _overrides(suite, "signed_event"):
-            yield "a proofer with a webhook needs signed_event"
+    yield from _webhook_incomplete(suite, subject.descriptor.webhook)
 
 
-def _overrides(suite: object, name: str) -> bool:
-    return inspect.getmodule(getattr(type(suite), name)).__name__ != "proofing.testing.vendors.contract"  # type: ignore[union-attr]
+def _webhook_incomplete(suite: "ProoferContract", webhook: str | None) -> Iterator[str]:
+    """Yield what is missing to try a webhook."""
+    if webhook is None:
+        return
+    if not suite.webhook_secrets:
+        yield "a webhook needs webhook_secrets, the fields of the section that hold its secrets"
+    elif not overrides(suite, "signed_event"):
+        yield "a webhook needs signed_event"
+
+
+def _patterns(subject: Subject) -> set[str]:
+    """Return the patterns of all places of the examples."""
+    bodies = [step.body for steps in subject.steps.values() for step in steps if step.body is not None]
+    return {place.pattern for body in bodies for place in body.places()}
+
+
+def overrides(suite: "ProoferContract", name: str) -> bool:
+    """Return whether the author hands in the method *name*."""
+    module = inspect.getmodule(getattr(type(suite), name))
+    return module is None or module.__name__ != "proofing.testing.vendors.contract"
 
 
 def secrets_of(value: Any, name: str = "secret") -> Iterator[tuple[str, str]]:
@@ -225,8 +249,6 @@ def secrets_of(value: Any, name: str = "secret") -> Iterator[tuple[str, str]]:
         items = enumerate(value)
     for key, item in items:
         yield from secrets_of(item, f"{name}.{key}")
-
-
 
 
 CHECKS: Mapping[str, CheckRule] = {

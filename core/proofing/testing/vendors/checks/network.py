@@ -1,7 +1,8 @@
-"""How a proofer behaves at the network: its own client, retries, redirects, deadlines, cancellation, sleeps."""
+"""How a proofer behaves at the network: its own client, retries, redirects, deadlines, cancellation."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,14 +17,14 @@ from proofing.testing.vendors.trial import SETTLE_SECONDS, conversation
 from proofing.testing.vendors.watch import Watch
 
 #: The time limit in cases that only a deadline ends, and when it is clear that it does not hold.
-_SLOW_SECONDS = 0.05
+_SLOW_SECONDS = 0.15
 _GIVE_UP_SECONDS = 3.0
 
 _watched: "WeakKeyDictionary[Subject, tuple[Watch, dict[str, int]]]" = WeakKeyDictionary()
 
 
 def watched(subject: Subject) -> tuple[Watch, dict[str, int]]:
-    """Return what was seen while the examples were put, and how often each slept before its first paid request."""
+    """Return what was seen while the examples were put, and the sleeps before each first paid request."""
     if subject not in _watched:
         early: dict[str, int] = {}
         with subject.trial.watched() as watch:
@@ -100,8 +101,10 @@ def retries(subject: Subject) -> Iterator[str]:
     }
     for step in _steps(subject):
         for case, answer in failures.items():
-            run = subject.put(example, bend=respond_with(step, _sync(answer)))
-            again = [request for request in run.requests[step.number + 1 :] if _is_same(request, step.request)]
+            run = subject.put(example, bend=respond_with(step, answer))
+            again = [
+                request for request in run.requests[step.number + 1 :] if _is_same(request, step.request)
+            ]
             if again:
                 yield f"after {case}, request {step.number + 1} is sent {len(again)} more times"
                 break
@@ -120,10 +123,6 @@ def _break(request: httpx.Request) -> httpx.Response:
 
 def _time_out(request: httpx.Request) -> httpx.Response:
     raise httpx.ReadTimeout("late", request=request)
-
-
-def _sync(answer: Answer) -> Any:
-    return answer
 
 
 def redirects(subject: Subject) -> Iterator[str]:
@@ -154,11 +153,15 @@ def deadline_kept(subject: Subject) -> Iterator[str]:
     for step in _steps(subject):
         for case, slow in SLOW.items():
             vendor = FakeVendor(_from(step, conversation(example), slow))
-            run = subject.trial.do(
-                lambda made=vendor: subject.trial.put(
-                    example, question, vendor=made, seconds=_SLOW_SECONDS, give_up_seconds=_GIVE_UP_SECONDS
-                )
+            putting = partial(
+                subject.trial.put,
+                example,
+                question,
+                vendor=vendor,
+                seconds=_SLOW_SECONDS,
+                give_up_seconds=_GIVE_UP_SECONDS,
             )
+            run = subject.trial.do(putting)
             if run.result is not None or run.broken:
                 continue
             if run.error is None or run.error.cause not in {Cause.TIMEOUT, Cause.SOURCE_TIMEOUT}:
@@ -212,7 +215,7 @@ def cancellation(subject: Subject) -> Iterator[str]:
         return ""
 
     for step in _steps(subject):
-        if found := subject.trial.do(lambda one=step: cancel_at(one)):
+        if found := subject.trial.do(partial(cancel_at, step)):
             yield found
 
 

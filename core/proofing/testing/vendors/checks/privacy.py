@@ -18,7 +18,7 @@ from proofing.testing.vendors.trial import Run
 
 #: How the first bytes of a JPEG look in a text.
 _JPEG = ("/9j/", "ffd8ff", "\\xff\\xd8", "\\u00ff\\u00d8", "ÿØ")
-_SECRET = "secret."
+_SECRET = "secret."  # noqa: S105 - how names of secrets begin
 #: Circumstances that differ from those of the examples in everything.
 _OTHERS = Circumstances(
     locale="es",
@@ -65,7 +65,9 @@ def _where(subject: Subject, speech: Speech, leak: str) -> str:
         "the error or the result's codes": speech.facts,
         "transaction_id or reference": speech.ids,
     }
-    return next((place for place, text in places.items() if leak in canary.find_leaks(text)), "the error's trail")
+    return next(
+        (place for place, text in places.items() if leak in canary.find_leaks(text)), "the error's trail"
+    )
 
 
 def person_in_url(subject: Subject) -> Iterator[str]:
@@ -79,16 +81,18 @@ def person_in_url(subject: Subject) -> Iterator[str]:
 def person_traced(subject: Subject) -> Iterator[str]:
     """Two people with the same answer are spoken of in the same words."""
     few = (401, 404, 422, 500)
-    first, again, other = (
-        list(say(subject, person, few)) for person in (Canary(), Canary(), Canary(seed=2))
-    )
+    first, again, other = (list(say(subject, person, few)) for person in (Canary(), Canary(), Canary(seed=2)))
     for one, same, different in zip(first, again, other, strict=True):
         if one.run.came_to != different.run.came_to or _leaks(subject, one):
             continue
         for place in ("lines", "facts", "ids"):
             texts = [normalized(getattr(speech, place)) for speech in (one, same, different)]
             if texts[0] == texts[1] != texts[2]:
-                where = {"lines": "log lines", "facts": "error or codes", "ids": "transaction_id or reference"}
+                where = {
+                    "lines": "log lines",
+                    "facts": "error or codes",
+                    "ids": "transaction_id or reference",
+                }
                 yield f"{one.case}: the {where[place]} differ between two people"
 
 
@@ -155,7 +159,7 @@ def _asked(subject: Subject, question: ProofingRequest) -> tuple[object, ...]:
     """Return what the vendor was asked, and what was read of its answer."""
     example = subject.yes
     assert example is not None
-    run = subject.trial.do(lambda: subject.trial.put(example, question))
+    run = subject.put_asked(example, question)
     requests = [
         (request.method, str(request.url), sorted(request.headers.items()), request.content)
         for request in run.requests
@@ -165,7 +169,9 @@ def _asked(subject: Subject, question: ProofingRequest) -> tuple[object, ...]:
 
 def _more(run: Run) -> tuple[object, ...]:
     result = run.result
-    return tuple(getattr(result, name, None) for name in ("verified_attributes", "requested_attributes", "reasons"))
+    return tuple(
+        getattr(result, name, None) for name in ("verified_attributes", "requested_attributes", "reasons")
+    )
 
 
 def attribute_undeclared(subject: Subject) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """What is sent: escaped, signed, and each side of a document in its place."""
 
 import base64
-import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ import httpx
 from proofing.contracts.images import Side
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.bending import JSONBody, XMLBody
+from proofing.testing.vendors.checks.loading import overrides
 from proofing.testing.vendors.subject import CheckRule, Subject
 from proofing.testing.vendors.trial import Run
 
@@ -43,8 +43,8 @@ def escaped(subject: Subject) -> Iterator[str]:
     for name, text in _ODD:
         if name not in subject.descriptor.attributes:
             continue
-        changed = replace(question, applicant=replace(question.applicant, **{name: text}))
-        run = subject.trial.do(lambda asked=changed: subject.trial.put(example, asked))
+        changed = replace(question, applicant=question.applicant.merge({name: text}))
+        run = subject.put_asked(example, changed)
         if run.is_foreign:
             yield f"with the {name} {text!r}: {run.broken}"
         for number, request in enumerate(run.requests[: len(shapes)]):
@@ -56,7 +56,9 @@ def escaped(subject: Subject) -> Iterator[str]:
 def _shape(request: httpx.Request) -> object:
     """Return the structure of a request, without its values; None where it is broken."""
     content = request.content
-    parameters = sorted(name for name, _value in parse_qsl(request.url.query.decode(), keep_blank_values=True))
+    parameters = sorted(
+        name for name, _value in parse_qsl(request.url.query.decode(), keep_blank_values=True)
+    )
     segments = request.url.path.count("/")
     kind = request.headers.get("content-type", "")
     if "json" in kind:
@@ -84,13 +86,10 @@ def signed(subject: Subject) -> Iterator[str]:
         return
     question = subject.question(example)
     odd = {name: text for name, text in reversed(_ODD) if name in subject.descriptor.attributes}
-    people = [question, replace(question, applicant=replace(question.applicant, **odd))]
+    people = [question, replace(question, applicant=question.applicant.merge(odd))]
     people.append(subject.question(example, Canary(seed=2)))
-    runs = [
-        subject.trial.do(lambda asked=asked: subject.trial.put(example, asked))
-        for asked in [question, *people]
-    ]
-    if not _overrides_assert_signed(subject):
+    runs = [subject.put_asked(example, asked) for asked in [question, *people]]
+    if not overrides(subject.suite, "assert_signed"):
         if header := _signing_header(runs):
             yield f"the header {header} signs the request; hand in assert_signed"
         return
@@ -103,24 +102,21 @@ def signed(subject: Subject) -> Iterator[str]:
                 return
 
 
-def _overrides_assert_signed(subject: Subject) -> bool:
-    module = inspect.getmodule(type(subject.suite).assert_signed)
-    return module is None or module.__name__ != "proofing.testing.vendors.contract"
-
-
 def _signing_header(runs: list[Run]) -> str:
     """Return the name of a header that seems to be made from the body; empty for none."""
     first, again, *others = runs
-    for request, same, *different in zip(first.requests, again.requests, *(run.requests for run in others), strict=False):
+    for request, same, *different in zip(
+        first.requests, again.requests, *(run.requests for run in others), strict=False
+    ):
         for name, value in request.headers.items():
             if name in {"content-length", "host"}:
                 continue
             if _SIGNED.search(name) or _SIGNED_VALUE.search(value):
-                return name
+                return str(name)
             is_stable = same.headers.get(name) == value
             differs = any(one.headers.get(name) != value for one in different)
             if is_stable and differs and _TOKEN.search(value) and request.content != different[0].content:
-                return name
+                return str(name)
     return ""
 
 
@@ -155,10 +151,12 @@ def _place(body: bytes, image: bytes) -> int | None:
 def _name_before(body: bytes, place: int) -> str:
     """Return the last name before *place*: a key of JSON, a tag of XML, or the name of a form's part."""
     before = unquote_plus(body[max(0, place - 400) : place].decode("latin-1"))
-    names = re.findall(r'"([A-Za-z_][\w .-]*)"\s*:|<(?![/?!])(?:\w+:)?(\w+)|\bname="?([\w.-]+)|[&?]?(\w+)=', before)
+    names = re.findall(
+        r'"([A-Za-z_][\w .-]*)"\s*:|<(?![/?!])(?:\w+:)?(\w+)|\bname="?([\w.-]+)|[&?]?(\w+)=', before
+    )
     found = [next(filter(None, groups)) for groups in names]
     sides = [name for name in found if re.search("front|back", name, re.IGNORECASE)]
-    return (sides[-1:] or found[-1:] or [""])[0].lower()
+    return str((sides[-1:] or found[-1:] or [""])[0]).lower()
 
 
 CHECKS: Mapping[str, CheckRule] = {

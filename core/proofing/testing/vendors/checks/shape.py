@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.proofers import Maturity
-from proofing.contracts.results import DocumentResult
+from proofing.contracts.results import DocumentResult, VendorResult
 from proofing.testing.vendors.checks.failures import all_runs
 from proofing.testing.vendors.checks.speech import poisoned
 from proofing.testing.vendors.subject import CheckRule, Subject
@@ -47,7 +47,9 @@ def vendor_name(subject: Subject) -> Iterator[str]:
         return
     wanted = subject.descriptor.name
     for case, run in all_runs(subject):
-        found = run.result.vendor_name if run.result is not None else run.error.vendor_name if run.error else ""
+        found = (
+            run.result.vendor_name if run.result is not None else run.error.vendor_name if run.error else ""
+        )
         if found not in {"", wanted}:
             yield f"vendor_name is {found!r}, and must be {wanted!r} ({case})"
             return
@@ -56,21 +58,24 @@ def vendor_name(subject: Subject) -> Iterator[str]:
 def reason_words(subject: Subject) -> Iterator[str]:
     """Reasons are ours; the vendor's codes are short."""
     for name, run in subject.runs.items():
-        result = run.result
-        if result is None:
-            continue
-        for reason in result.reasons:
-            if not _REASON.fullmatch(reason):
-                yield f"example {name!r}: the reason {reason!r} is none of our codes"
-        for code in result.vendor_codes:
-            if not _CODE.fullmatch(code):
-                yield f"example {name!r}: {code!r} in vendor_codes is a text, not a code"
-        for finding in result.findings if isinstance(result, DocumentResult) else ():
-            if finding.vendor_code is not None and not _FINDING.fullmatch(finding.vendor_code):
-                yield f"example {name!r}: the vendor_code of a finding is a text, not a name"
+        if run.result is not None:
+            yield from (f"example {name!r}: {complaint}" for complaint in _free_words(run.result))
     for where, word, run in poisoned(subject):
         if run.result is not None and any(word.lower() in reason.lower() for reason in run.result.reasons):
             yield f"{where}: what the vendor says becomes a reason"
+
+
+def _free_words(result: VendorResult) -> Iterator[str]:
+    """Yield what in the codes of *result* is none."""
+    for reason in result.reasons:
+        if not _REASON.fullmatch(reason):
+            yield f"the reason {reason!r} is none of our codes"
+    for code in result.vendor_codes:
+        if not _CODE.fullmatch(code):
+            yield f"{code!r} in vendor_codes is a text, not a code"
+    for finding in result.findings if isinstance(result, DocumentResult) else ():
+        if finding.vendor_code is not None and not _FINDING.fullmatch(finding.vendor_code):
+            yield "the vendor_code of a finding is a text, not a name"
 
 
 CHECKS: Mapping[str, CheckRule] = {

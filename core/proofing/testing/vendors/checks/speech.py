@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -126,14 +126,20 @@ def vendor_speeches(subject: Subject) -> Iterator[Speech]:
                     yield speech_of(subject, case, subject.examples[name], bend=respond_with(step, answer))
 
 
-def _vendor_bodies(status: int) -> Iterator[tuple[str, object]]:
+def _vendor_bodies(status: int) -> Iterator[tuple[str, Callable[[httpx.Request], httpx.Response]]]:
     error = {"code": SENTENCE, "message": SENTENCE, "description": SENTENCE}
     document = {"error": error, "errors": [error], "fault": SENTENCE, **error, "status": SENTENCE}
     yield "JSON", lambda _request: httpx.Response(status, json=document)
-    fault = f"<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><e:Fault><faultcode>x</faultcode><faultstring>{SENTENCE}</faultstring></e:Fault></e:Body></e:Envelope>"
+    fault = (
+        "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><e:Fault><faultcode>x"
+        f"</faultcode><faultstring>{SENTENCE}</faultstring></e:Fault></e:Body></e:Envelope>"
+    )
     yield "XML", lambda _request: httpx.Response(status, content=fault, headers={"content-type": "text/xml"})
-    yield "plain text", lambda request: httpx.Response(
-        status, content=f"{SENTENCE} ".encode() + request.content, headers={"content-type": "text/plain"}
+    yield (
+        "plain text",
+        lambda request: httpx.Response(
+            status, content=f"{SENTENCE} ".encode() + request.content, headers={"content-type": "text/plain"}
+        ),
     )
 
 
@@ -154,7 +160,13 @@ def _facts(run: Run) -> str:
 
 
 def _codes(result: VendorResult) -> str:
-    codes = (result.vendor_name, dict(result.attributes), result.reasons, result.vendor_codes, result.vendor_workflow)
+    codes = (
+        result.vendor_name,
+        dict(result.attributes),
+        result.reasons,
+        result.vendor_codes,
+        result.vendor_workflow,
+    )
     more = (result.findings, repr(result.applicant)) if isinstance(result, DocumentResult) else ()
     return repr((codes, more))
 

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
@@ -12,7 +13,6 @@ from proofing.registry.proofers import LoadedProofer
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import FakeVendor
 from proofing.testing.vendors.checks.failures import all_runs
-from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.renaming import Renamed
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, facts_of
 from proofing.testing.vendors.trial import Run, conversation
@@ -51,10 +51,10 @@ def cached(subject: Subject) -> Iterator[str]:
     for name in sorted(subject.stale):
         yield f"example {name!r}: a person who was asked about before gets the answer of before"
     names = _names(subject)
-    if subject.stale or len(names) < 2 or any(ticket_shared(subject)):  # noqa: PLR2004 - yes and no
+    if subject.stale or len(names) < 2 or any(ticket_shared(subject)):
         return
     for order in (names, names[::-1]):
-        runs = subject.trial.do(lambda asked=order: _one_by_one(subject, subject.trial.loaded(), asked))
+        runs = subject.trial.do(partial(_one_by_one, subject, subject.trial.loaded(), order))
         for name, run in zip(order, runs, strict=True):
             if facts_of(run.result) != facts_of(subject.runs[name].result):
                 yield f"asked after example {order[0]!r}, example {name!r} is {run.came_to}"
@@ -125,7 +125,11 @@ def mixed(subject: Subject) -> Iterator[str]:
         elif run.result is not None and base.result is not None:
             own = asked.renamed.rename(base.result.transaction_id or "")
             echoes = subject.examples[asked.name].responses is not None
-            if echoes and run.result.transaction_id != own and (base.result.transaction_id or "") in asked.renamed.tokens:
+            if (
+                echoes
+                and run.result.transaction_id != own
+                and (base.result.transaction_id or "") in asked.renamed.tokens
+            ):
                 yield "of ten people at once, one has the transaction_id of another"
         sent = b"".join(request.content + str(request.url).encode() for request in run.requests)
         for other in everybody:
@@ -156,11 +160,14 @@ def ticket_shared(subject: Subject) -> Iterator[str]:
     first, second = subject.trial.do(two)
     (renamed, one), (_other, two_) = first, second
     if len(one.requests) != len(two_.requests):
-        yield f"the vendor is asked {len(one.requests)} times for one person, and {len(two_.requests)} for the next"
+        counts = f"{len(one.requests)} times for one person, and {len(two_.requests)} for the next"
+        yield f"the vendor is asked {counts}"
     elif one.pendings and two_.pendings and renamed.tokens:
         mine, theirs = one.pendings[0], two_.pendings[0]
-        is_shared = isinstance(mine.then, Leave) and isinstance(theirs.then, Leave) and (
-            renamed.has_token(mine.then.url) and mine.then.url == theirs.then.url
+        is_shared = (
+            isinstance(mine.then, Leave)
+            and isinstance(theirs.then, Leave)
+            and (renamed.has_token(mine.then.url) and mine.then.url == theirs.then.url)
         )
         if is_shared or (mine.reference is not None and mine.reference == theirs.reference):
             yield "two people have the same page, or the same reference"
@@ -205,7 +212,7 @@ def process(subject: Subject) -> Iterator[str]:
         return await subject.trial.put(example, question, loaded=loaded, give_up_seconds=_GIVE_UP_SECONDS)
 
     for step in subject.steps[name]:
-        run = subject.trial.do(lambda one=step: kill_at(one))
+        run = subject.trial.do(partial(kill_at, step))
         if facts_of(run.result) != facts_of(subject.runs[name].result):
             yield f"asked again after it was stopped during request {step.number + 1}, it is {run.came_to}"
 
@@ -225,5 +232,3 @@ CHECKS: Mapping[str, CheckRule] = {
     "request-mutated": request_mutated,
     "ticket-shared": ticket_shared,
 }
-
-__all__ = ["CHECKS", "Example"]

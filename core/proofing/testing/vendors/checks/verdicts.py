@@ -1,15 +1,12 @@
 """How answers are read: the author's examples as they are, and each yes with one value bent."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from proofing.base.errors import Cause, VendorError
-from proofing.contracts.results import DeviceResult, DocumentResult, Match, Outcome, ReviewStatus
-from proofing.testing.vendors.examples import Example
+from proofing.contracts.results import DeviceResult, DocumentResult, Match, ReviewStatus
 from proofing.testing.vendors.probing import Probe, Probes, is_no, kept_attributes
 from proofing.testing.vendors.subject import CheckRule, Subject, is_other_host
-from proofing.testing.vendors.trial import Run
 
 _probes: "WeakKeyDictionary[Subject, Probes]" = WeakKeyDictionary()
 
@@ -26,7 +23,7 @@ def example_outcome(subject: Subject) -> Iterator[str]:
         if run.broken or run.has_outlived or is_other_host(run) or name in subject.stale:
             # Other rules say so.
             continue
-        wanted: Outcome | Cause = example.comes_to
+        wanted = example.comes_to
         found = run.error.cause if run.error is not None else run.result.outcome if run.result else None
         if found is not wanted:
             refused = f"; its function raised {run.refusals[0]}" if run.refusals else ""
@@ -55,7 +52,8 @@ def example_facts(subject: Subject) -> Iterator[str]:
         if result is None or result.outcome is not example.comes_to:
             continue
         if sorted(example.reasons) != sorted(result.reasons):
-            yield f"example {name!r}: reasons must be {sorted(example.reasons)}, and are {sorted(result.reasons)}"
+            reasons = f"{sorted(example.reasons)}, and are {sorted(result.reasons)}"
+            yield f"example {name!r}: reasons must be {reasons}"
         for field, wanted in example.facts.items():
             if getattr(result, field, None) != wanted:
                 yield f"example {name!r}: {field} is not what the example says"
@@ -156,15 +154,13 @@ def wrong_type(subject: Subject) -> Iterator[str]:
 
 def one_name(subject: Subject) -> Iterator[str]:
     """The vendor's yes passes for people with one name."""
-    from dataclasses import replace  # noqa: PLC0415
-
     example = subject.yes
     if example is None:
         return
     for name in sorted({"first_name", "last_name"} & subject.descriptor.attributes):
         question = subject.question(example)
         changed = replace(question, applicant=replace(question.applicant, **{name: None}))
-        run = subject.trial.do(lambda asked=changed: subject.trial.put(example, asked))
+        run = subject.put_asked(example, changed)
         if not run.broken and not subject.reads_yes(run):
             yield f"without {name}: {run.came_to}"
         if any(b"None" in request.content for request in run.requests):
@@ -178,7 +174,8 @@ def device_agrees(subject: Subject) -> Iterator[str]:
         if isinstance(result, DeviceResult) and result.passed is not (
             result.review_status is ReviewStatus.PASS
         ):
-            yield f"example {name!r}: {result.outcome.value}, with the review status {result.review_status.value}"
+            status = result.review_status.value
+            yield f"example {name!r}: {result.outcome.value}, with the review status {status}"
 
 
 def document_read(subject: Subject) -> Iterator[str]:

@@ -100,7 +100,10 @@ def forged(subject: Subject) -> Iterator[str]:
         if body != good.body and post.post(replace(good, body=body)).is_accepted:
             yield f"an event whose body was {label} after signing is accepted"
     for name in _signing(post):
-        for label, value in (("another value", "0" * len(good.headers[name])), ("half of it", good.headers[name][:8])):
+        for label, value in (
+            ("another value", "0" * len(good.headers[name])),
+            ("half of it", good.headers[name][:8]),
+        ):
             if post.post(replace(good, headers={**good.headers, name: value})).is_accepted:
                 yield f"an event with {label} in the header {name} is accepted"
 
@@ -109,9 +112,7 @@ def _signing(post: _Post) -> list[str]:
     """Return the headers whose value depends on the secret."""
     one, other = post.sign(post.secrets[0]), post.sign("another-secret-of-the-same-kind-" + "x" * 16)
     return [
-        name
-        for name, value in one.headers.items()
-        if name not in _PLAIN and other.headers.get(name) != value
+        name for name, value in one.headers.items() if name not in _PLAIN and other.headers.get(name) != value
     ]
 
 

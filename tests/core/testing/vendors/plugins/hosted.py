@@ -113,9 +113,7 @@ class Vendor:
                 transaction_id=session["id"],
             )
         if session["status"] == "review":
-            return DocumentResult(
-                vendor_name=NAME, outcome=Outcome.REVIEW, transaction_id=session["id"]
-            )
+            return DocumentResult(vendor_name=NAME, outcome=Outcome.REVIEW, transaction_id=session["id"])
         document = session.get("document")
         try:
             names = {"first_name": document["given"], "last_name": document["family"]}

@@ -1,0 +1,40 @@
+"""Each mistake of the table is found by the rule that it breaks; each rule has a mistake that proves it."""
+
+from dataclasses import replace
+
+import pytest
+from tests.core.testing.vendors.mistakes import MISTAKES
+from tests.core.testing.vendors.suites import SUITES, make_plugin
+
+from proofing.testing.vendors import RULES, Status, judge
+
+
+def suite_of(mistake):
+    """Return the suite of the plugin that makes *mistake*."""
+    make_plugin(mistake.shape, *mistake.changes)
+    honest, changes = SUITES[mistake.shape], dict(mistake.suite)
+    answers = dict(honest.answers)
+    if "only" in changes:
+        answers = {name: answers[name] for name in changes.pop("only")}
+    for name, reasons in changes.pop("reasons", {}).items():
+        answers[name] = replace(answers[name], reasons=reasons)
+    return type(honest.__name__, (honest,), {**changes, "answers": answers})()
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake.name for mistake in MISTAKES])
+def test_the_mistake_is_found(mistake):
+    """With a message that says what is wrong, what to do, and where that is explained."""
+    (verdict,) = judge(suite_of(mistake), only=[mistake.rule])
+    assert verdict.status is Status.BROKEN
+    assert str(verdict).startswith(f"{mistake.rule}: ")
+    assert "What to do: " in str(verdict)
+    assert f"vendor-rules.md#{mistake.rule}" in str(verdict)
+
+
+#: Rules that have no adapter of their own in the table, with the test that has one.
+ELSEWHERE = {"imports-light": "test_rules"}
+
+
+def test_each_rule_has_a_mistake():
+    """A rule that nothing can break proves nothing."""
+    assert {mistake.rule for mistake in MISTAKES} | set(ELSEWHERE) == set(RULES)
