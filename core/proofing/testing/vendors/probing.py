@@ -143,10 +143,10 @@ class Probes:
         if run.result is None or before is None:
             return
         now, then = run.result.attributes, before.attributes
-        probe.attributes |= {
-            name for name in {*now, *then} if now.get(name) is not then.get(name) and name in then
-        }
-        if not self._subject.reads_yes(run):
+        probe.attributes |= {name for name in then if name in now and now[name] is not then[name]}
+        types = [getattr(result, "document_type", None) for result in (run.result, before)]
+        is_other_type = types[0] not in {types[1], None, DocumentType.OTHER}
+        if is_other_type or not (self._subject.reads_yes(run) or is_unsupported(run)):
             probe.decides = True
 
     def _try_numbers(self, probe: Probe, other: int, run: Run) -> None:
@@ -258,16 +258,17 @@ def kept_attributes(run: Run, names: frozenset[str]) -> Mapping[str, Match]:
 
 
 def is_no(run: Run) -> bool:
-    """Return whether a question came to a no.
+    """Return whether a question came to a no, and not only to a document that is not accepted."""
+    return run.result is not None and run.result.outcome is Outcome.FAILED and not is_unsupported(run)
 
-    A document of a type that nobody has heard of is none that is accepted, which an adapter may say.
-    """
+
+def is_unsupported(run: Run) -> bool:
+    """Return whether all that speaks against a document is its type, which nobody has heard of."""
     result = run.result
-    if result is None or result.outcome is not Outcome.FAILED:
-        return False
     if not isinstance(result, DocumentResult):
-        return True
+        return False
     against = {finding.code for finding in result.findings} - OUTWEIGHED
-    is_unsupported = bool(result.findings) and against <= {FindingCode.UNSUPPORTED_DOCUMENT}
     is_untyped = result.applicant is not None and result.document_type in {None, DocumentType.OTHER}
-    return not (is_unsupported or (is_untyped and not against))
+    return against == {FindingCode.UNSUPPORTED_DOCUMENT} or (
+        not against and (is_untyped or bool(result.findings))
+    )

@@ -22,12 +22,14 @@ class Renamed:
 
     Attributes:
         tokens: the vendor's ids in what came of an example, to those of the person.
+        seen: those of them that were in an answer.
     """
 
     def __init__(self, run: Run, number: int) -> None:
         """Take the ids from *run* of an example; *number* tells people apart."""
         ids = set(_ids(run))
         self.tokens: dict[str, str] = {token: _variant(token, number + 1) for token in ids}
+        self.seen: set[str] = set()
 
     def rename(self, text: str) -> str:
         """Return *text* with the person's ids."""
@@ -52,6 +54,7 @@ class Renamed:
                 request.method, url, headers=request.headers, content=_replaced(request.content, back)
             )
             response: httpx.Response = answer(known)
+            self.seen |= {token for token in self.tokens if re.search(_whole(token), response.content)}
             return with_content(response, _replaced(response.content, self.tokens))
 
         return renamed

@@ -124,12 +124,8 @@ def mixed(subject: Subject) -> Iterator[str]:
             yield f"of ten people at once, one whose answer is example {asked.name!r} is {run.came_to}"
         elif run.result is not None and base.result is not None:
             own = asked.renamed.rename(base.result.transaction_id or "")
-            echoes = subject.examples[asked.name].responses is not None
-            if (
-                echoes
-                and run.result.transaction_id != own
-                and (base.result.transaction_id or "") in asked.renamed.tokens
-            ):
+            is_renamed = (base.result.transaction_id or "") in asked.renamed.seen
+            if is_renamed and run.result.transaction_id != own:
                 yield "of ten people at once, one has the transaction_id of another"
         sent = b"".join(request.content + str(request.url).encode() for request in run.requests)
         for other in everybody:
