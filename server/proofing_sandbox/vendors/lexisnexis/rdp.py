@@ -46,7 +46,10 @@ _CROPPING_MODES = {0, 1, 3}
 
 def settings(url: str) -> Mapping[str, Any]:
     """Return the part of the section that is about this platform."""
-    account = {"hmac_key_id": _KEY_ID, "hmac_secret_key": _SECRET, "username": _USER, "password": _PASSWORD}
+    account = {
+        "basic": {"password": _PASSWORD, "username": _USER},
+        "hmac": {"key_id": _KEY_ID, "secret_key": _SECRET},
+    }
     flows = {f"{name.split('.', 1)[1].replace('.', '_')}_workflow": name for name in _TRUE_ID_FLOWS}
     return {
         "rdp": {"base_url": url, "hmac_auth_enabled": True, "request_mode": "testing"},
