@@ -144,8 +144,8 @@ def every(tmp_path_factory):
 
 
 def test_the_choices_are_those_of_the_command(tmp_path, capsys):
-    """Each kind of question has its pieces, and the command offers every choice."""
-    assert set(KINDS) == {kind.value for kind in ProoferKind}
+    """The command offers what there are pieces for, and the tests below have each of them."""
+    assert set(KINDS) <= {kind.value for kind in ProoferKind}
     with pytest.raises(SystemExit):
         main(["new-vendor", "--help"])
     text = capsys.readouterr().out
