@@ -7,7 +7,7 @@ queue, service or worker. Every problem found on the way is collected and report
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +23,7 @@ from proofing.app.worker import Worker
 from proofing.base import tracing
 from proofing.base.cpu_pool import CPUPool
 from proofing.base.errors import ConfigurationError, PluginError, Problem, ProofingError
+from proofing.base.hardening import protect_process
 from proofing.base.logs import get_logger, log
 from proofing.contracts.hooks import BackendContext
 from proofing.contracts.processes import ProcessContext
@@ -33,6 +34,7 @@ from proofing.crypto.encryption import KeyRing, Sealer
 from proofing.crypto.fips import fips_problems
 from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.dependencies import Deadlines, Dependencies
+from proofing.jobs.forgetting import Forgetter
 from proofing.jobs.lifecycle import can_check
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.vendor_cache import SharedValues
@@ -180,12 +182,26 @@ def make_backends(configuration: Configuration, role: str, **given: Backend) -> 
 
 
 def make_eraser(
-    configuration: Configuration, backends: Backends, *, stop_seconds: float = STOP_SECONDS
+    configuration: Configuration,
+    backends: Backends,
+    *,
+    stop_seconds: float = STOP_SECONDS,
+    open_keys: Callable[[], Awaitable[None]] | None = None,
 ) -> Eraser:
-    """Return what erases people from *backends*, open or not; jobs may take *stop_seconds* to stop."""
+    """Return what erases people from *backends*, open or not; jobs may take *stop_seconds* to stop.
+
+    *open_keys* opens a key service that is closed, when a vendor has to be told something.
+    """
     settings = configuration.settings
     keys = _ring(settings.session_encryption_key, settings.session_encryption_previous_keys)
-    return Eraser(backends, keys, configuration.live, stop_seconds=stop_seconds)
+    forgetter = Forgetter(
+        backends.results,
+        _sealer(configuration, backends, keys),
+        configuration.router,
+        lambda: VendorClientPool(_transport(settings), cpu=CPUPool(settings.cpu_children)),
+        open_keys,
+    )
+    return Eraser(backends, keys, configuration.live, forgetter, stop_seconds=stop_seconds)
 
 
 @asynccontextmanager
@@ -213,13 +229,7 @@ async def start(
         raise ConfigurationError(with_sources(unusable, configuration.layers))
     backends = backends or make_backends(configuration, role)
     keys = _ring(settings.session_encryption_key, settings.session_encryption_previous_keys)
-    sealer = Sealer(
-        backends.key_service,
-        keys,
-        environment=configuration.environment,
-        data_key_max_messages=settings.data_key_max_messages,
-        data_key_max_seconds=settings.data_key_max_seconds,
-    )
+    sealer = _sealer(configuration, backends, keys)
     clients = VendorClientPool(
         _transport(settings),
         VendorBudgets(backends.results, configuration.live),
@@ -275,6 +285,18 @@ async def start(
         )
 
 
+def _sealer(configuration: Configuration, backends: Backends, keys: KeyRing) -> Sealer:
+    """Return what seals and opens by the key service of *backends*."""
+    settings = configuration.settings
+    return Sealer(
+        backends.key_service,
+        keys,
+        environment=configuration.environment,
+        data_key_max_messages=settings.data_key_max_messages,
+        data_key_max_seconds=settings.data_key_max_seconds,
+    )
+
+
 def _webhooks(configuration: Configuration, role: str) -> Mapping[str, LoadedWebhook]:
     """Return the webhooks that a process serves: a web process alone needs their secrets."""
     if role != "web":
@@ -311,20 +333,6 @@ async def _canceled(task: asyncio.Task[None]) -> None:
     """Cancel *task* and wait for its end."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def protect_process() -> None:
-    """Keep what this process holds from files: private file modes, no core dumps, no tracing by others."""
-    os.umask(0o077)
-    try:
-        import ctypes  # noqa: PLC0415 - needed once, at start
-        import resource  # noqa: PLC0415 - does not exist on Windows
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-        pr_set_dumpable = 4  # linux/prctl.h
-        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
-    except (ImportError, OSError, ValueError, AttributeError):
-        log(_logger, "process_hardening_failed", level=logging.WARNING)
 
 
 async def _add_secrets(layers: Layers, plugins: PluginManager, role: str) -> Secrets:

@@ -207,6 +207,18 @@ async def test_through_the_browser(wallet, person):
     assert not any("mock-wallet" in text or "approved" in text for text in logs)
 
 
+async def test_a_browser_that_does_not_know_the_protocol(wallet, person):
+    """Its wallet could not answer: the page offers the link alone."""
+    await person.page.add_init_script(
+        "window.DigitalCredential = class { static userAgentAllowsProtocol(name) {"
+        " window.askedFor = name; return false; } };"
+    )
+    await send_to_wallet(person, wallet)
+    await person.page.wait_for_function("window.askedFor === 'mock-wallet'")
+    await expect(person.page.get_by_role("button", name="Choose a digital ID")).to_be_hidden()
+    await expect(person.page.get_by_role("link", name="Open your wallet")).to_be_visible()
+
+
 async def test_without_script(wallet, chromium, person):
     """The way to the wallet and back needs no script."""
     url = await send_to_wallet(person, wallet)

@@ -21,6 +21,7 @@ from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import Incoming, Reply
 from proofing.crypto.data_keys import Purpose
 from proofing.jobs.events import VendorEvents
+from proofing.jobs.forgetting import ForgetOutcome
 from proofing.jobs.start_marks import start_key
 from proofing.registry.plugins import LoadedWebhook
 from proofing.testing.waiting import eventually
@@ -45,11 +46,13 @@ class Vendor:
 
     Attributes:
         visits: what it knows of each question, by result id and step.
+        forgotten: the states of those that it was to delete.
     """
 
     def __init__(self):
         self.visits = {}
         self.events = None
+        self.forgotten = []
 
     async def proof(self, _request, context):
         visit = SimpleNamespace(question_id=context.question_id)
@@ -63,6 +66,10 @@ class Vendor:
 
     async def resume(self, _request, before, _because, _context):
         return before
+
+    async def forget(self, before, _context):
+        self.forgotten.append(before.state["kept"])
+        return True
 
     async def post(self, **values):
         """Post an event, and return the reply."""
@@ -236,6 +243,8 @@ async def test_a_person_whose_jobs_are_parked_is_erased(product):
     eraser = bootstrap.make_eraser(runtime.configuration, runtime.backends)
     erasure = await eraser.erase(person.reference)
     assert erasure.is_complete
+    assert {one.outcome for one in erasure.vendors} == {ForgetOutcome.DELETED}
+    assert sorted(vendor.forgotten) == sorted(vendor.visits[one].state for one in ids)
     removed = {receipt.store: receipt.removed for receipt in erasure.receipts}
     assert removed["queue"] == 2
     # Two records; of each question its page, its reference and its early event at least.

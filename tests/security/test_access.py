@@ -33,6 +33,7 @@ HEADERS = {"Origin": "http://localhost:8000", "X-CSRF-Token": CSRF}
 ROUTES = {
     "/limit/{limit}": "names a limit, not a thing of a person",
     "/static/{version}/{name}": "public files",
+    "/static/vendors/{digest}/{name}": "scripts of plugins, public as well",
     "/uploads/{object_key:path}": "tried below",
     "/api/uploads/{slot}": "tried below",
     "/api/uploads/{slot}/finished": "tried below",

@@ -1,7 +1,8 @@
 """Erases all data about a person in queue, image store and result store, with a receipt for each.
 
-Nothing here needs a key that opens anything. An erasure may be repeated at any time; one that found a store
-down, or a job still running, reports it and keeps the index entries that the next one needs. docs/adr/0008.
+Nothing is opened here but what vendors that have to delete something need to know. An erasure may be repeated
+at any time; one that found a store down, a job still running, or a vendor that did not delete, reports it and
+keeps the index entries that the next one needs. docs/adr/0008.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from proofing.contracts.queues import Capability
 from proofing.contracts.records import EndState
 from proofing.crypto.encryption import KeyRing
 from proofing.crypto.record_macs import sign_record
+from proofing.jobs.forgetting import ForgetOutcome, Forgetter, Forgotten
 from proofing.jobs.start_marks import start_key
 from proofing.registry.backends import Backends
 from proofing.rules import limits
@@ -54,10 +56,12 @@ class Erasure:
 
     Attributes:
         person: the opaque reference by which to repeat it.
+        vendors: what the vendors answered for whom jobs were parked and that can delete.
     """
 
     person: str
     receipts: tuple[Receipt, ...]
+    vendors: tuple[Forgotten, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -69,9 +73,19 @@ class Eraser:
     """Erases people. The backends may be closed, or down: that becomes a receipt, not an error."""
 
     def __init__(
-        self, backends: Backends, keys: KeyRing, live: LiveSettings, *, stop_seconds: float = STOP_SECONDS
+        self,
+        backends: Backends,
+        keys: KeyRing,
+        live: LiveSettings,
+        forgetter: Forgetter,
+        *,
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
-        """Erase from *backends*; *keys* sign the end of jobs that are stopped, within *stop_seconds*."""
+        """Erase from *backends*; *keys* sign the end of jobs that are stopped, within *stop_seconds*.
+
+        *forgetter* tells vendors.
+        """
+        self._forgetter = forgetter
         self._queue = backends.queue
         self._results = backends.results
         self._images = backends.images
@@ -97,15 +111,19 @@ class Eraser:
             receipts.append(await _receipt(store, step))
 
         stopped: set[str] = set()
+        vendors: list[Forgotten] = []
         # Sessions first, so that nothing new is submitted; ends with them, so that running jobs publish none.
         await take(_RESULTS, self._close(footprints, stopped))
         await take(_QUEUE, self._purge_jobs(owner))
         await take(_IMAGES, self._delete_objects(footprints))
+        if receipts[1].problem is None:
+            # No worker is left that could open another session there.
+            await take(_RESULTS, self._tell_vendors(owner, footprints, vendors))
         can_stop = Capability.CANCEL_RUNNING in self._queue.capabilities and receipts[1].problem is None
         await take(_RESULTS, self._delete_records(footprints, stopped, can_stop=can_stop))
         if all(receipt.problem is None for receipt in receipts):
             await take(_RESULTS, self._delete_notes(owner, known=len(footprints)))
-        erasure = Erasure(person=owner, receipts=_by_store(receipts))
+        erasure = Erasure(person=owner, receipts=_by_store(receipts), vendors=tuple(vendors))
         count = sum(item.removed for item in receipts)
         if erasure.is_complete:
             log(_logger, "erased", count=count)
@@ -170,6 +188,18 @@ class Eraser:
         for key in keys:
             await self._images.delete(key)
         return len(keys), None
+
+    async def _tell_vendors(
+        self, owner: str, footprints: list[DataFootprint], answers: list[Forgotten]
+    ) -> _Done:
+        """Have vendors delete what they hold of pending questions; what they say goes to *answers*."""
+        removed = 0
+        for job in dict.fromkeys(footprint.job for footprint in footprints if footprint.job):
+            found = await self._forgetter.forget(owner, job)
+            answers += found
+            removed += bool(found) and all(one.outcome is not ForgetOutcome.FAILED for one in found)
+        has_failed = any(one.outcome is ForgetOutcome.FAILED for one in answers)
+        return removed, "a vendor did not delete: run again" if has_failed else None
 
     async def _delete_records(
         self, footprints: list[DataFootprint], stopped: set[str], *, can_stop: bool

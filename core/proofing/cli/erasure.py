@@ -25,20 +25,27 @@ async def erase(options: argparse.Namespace) -> int:
         backends = make_backends(configuration, "erase")
     async with AsyncExitStack() as stack:
         for key, backend in backends.in_order():
-            if backend is backends.key_service:
-                continue  # nothing is opened here that was sealed
             stack.push_async_callback(backend.close)
+            if backend is backends.key_service:
+                continue  # opened only when a vendor has to delete something
             try:
                 await open_backend(key, backend)
             except ProofingError as error:
                 print(f"{key}: {error}", file=sys.stderr)
-        erasure = await make_eraser(configuration, backends).erase(options.reference)
+
+        async def open_keys() -> None:
+            await open_backend("key_service", backends.key_service)
+
+        erasure = await make_eraser(configuration, backends, open_keys=open_keys).erase(options.reference)
     if options.json:
         receipts = [asdict(receipt) for receipt in erasure.receipts]
-        print(json.dumps({"person": erasure.person, "complete": erasure.is_complete, "receipts": receipts}))
+        found = {"person": erasure.person, "complete": erasure.is_complete, "receipts": receipts}
+        print(json.dumps({**found, "vendors": [asdict(one) for one in erasure.vendors]}))
     else:
         for receipt in erasure.receipts:
             print(f"{receipt.store:<14} {receipt.removed:>6} removed  {receipt.problem or ''}".rstrip())
+        for one in erasure.vendors:
+            print(f"vendor {one.vendor}: {one.outcome}" + (f" ({one.cause})" if one.cause else ""))
         if not erasure.is_complete:
             print(f"Not complete. Run again: proofing erase {erasure.person}")
     if erasure.is_complete and not any(receipt.removed for receipt in erasure.receipts):

@@ -13,7 +13,7 @@ Two shapes:
   ``continues``. A question that takes minutes holds no worker.
 
 A proofer of either shape may have more methods, each for itself: `OpeningProofer`, `ClosingProofer`,
-`CheckingProofer`.
+`CheckingProofer`, `ForgettingProofer`.
 """
 
 import asyncio
@@ -239,6 +239,26 @@ class CheckingProofer(Protocol):
 
         Called by ``proofing check --deep``, after `open`. It must cost nothing and name no real person. A
         `VendorError` counts as its message.
+        """
+
+
+@runtime_checkable
+class ForgettingProofer(Protocol):
+    """A proofer that can have its vendor delete what it holds of a question without an answer."""
+
+    def forget(self, pending: Pending, context: VendorContext) -> Awaitable[bool] | bool:
+        """Have the vendor delete it; return whether the vendor held anything.
+
+        Called when a person is erased whose job waits for the vendor, in the process of the erasure, after
+        `open`. It is called again for the same question if it raised, and may be after it returned: a vendor
+        that holds nothing anymore is no error.
+
+        Args:
+            pending: what the last call of `proof` or `resume` returned.
+            context: of this call.
+
+        Raises:
+            VendorError: it was not deleted.
         """
 
 

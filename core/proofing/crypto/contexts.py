@@ -27,6 +27,11 @@ def parked_context(message: JobMessage) -> SealContext:
     return replace(arguments_context(message), purpose=Purpose.PARKED)
 
 
+def forgetting_context(owner: str, result_id: str) -> SealContext:
+    """Return what the questions are bound to whose vendors an erasure has delete."""
+    return SealContext(purpose=Purpose.PARKED, subject=owner, item=f"forgetting/{result_id}")
+
+
 def note_context(result_id: str) -> SealContext:
     """Return what a note for a parked job is bound to."""
     return SealContext(purpose=Purpose.NOTES, subject=result_id)

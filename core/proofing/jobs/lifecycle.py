@@ -1,4 +1,4 @@
-"""The optional methods of proofers: `open` before the first question, `check` on request, and `close`."""
+"""The optional methods of proofers: `open` before the first question, `check`, `forget`, and `close`."""
 
 import asyncio
 import inspect
@@ -9,6 +9,7 @@ from typing import Any
 
 from proofing.base.errors import Cause, PluginError, VendorError
 from proofing.base.logs import get_logger, log
+from proofing.contracts.continuation import Pending
 from proofing.contracts.proofers import VendorContext
 from proofing.registry.proofers import LoadedProofer
 
@@ -73,6 +74,29 @@ class OpenProofers:
             return found
         return f"its check returned {type(found).__name__}, not a sentence or None"
 
+    async def forget(self, loaded: LoadedProofer, pending: Pending, context: VendorContext) -> bool:
+        """Have a vendor delete what it holds of *pending*; return whether it held anything.
+
+        Raises:
+            VendorError: it did not, for the reason given.
+            PluginError: the proofer cannot, or broke its contract.
+        """
+        method = getattr(loaded.proofer, "forget", None)
+        if method is None:
+            raise PluginError(f"{loaded.descriptor.name} cannot have its vendor delete anything")
+        try:
+            async with asyncio.timeout(context.remaining_seconds()):
+                await self.open(loaded, context)
+                answer = await self._call(loaded.plugin, method, pending, context)
+        except TimeoutError:
+            name = loaded.descriptor.name
+            raise VendorError(Cause.TIMEOUT, "no answer within the time limit", vendor_name=name) from None
+        if not isinstance(answer, bool):
+            raise PluginError(
+                f"forget of {loaded.descriptor.name} returned {type(answer).__name__}, not a bool"
+            )
+        return answer
+
     async def close(self) -> None:
         """Close what is open, side by side, and wait a few seconds at most. Harmless twice."""
         opened, self._opened = self._opened, set()
@@ -100,6 +124,11 @@ class OpenProofers:
 def can_check(loaded: LoadedProofer) -> bool:
     """Return whether a proofer has a method `check`."""
     return getattr(loaded.proofer, "check", None) is not None
+
+
+def can_forget(loaded: LoadedProofer) -> bool:
+    """Return whether a proofer has a method `forget`."""
+    return getattr(loaded.proofer, "forget", None) is not None
 
 
 async def _close(method: Callable[[], Any]) -> None:

@@ -3,8 +3,8 @@
 docs/explanation/parked-jobs.md.
 """
 
+import asyncio
 import json
-import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -17,7 +17,9 @@ from proofing.contracts.records import EndState, StatusRecord
 from proofing.crypto.contexts import early_event_context, parked_context, vendor_page_context
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.arguments import JobResult, write_parked
+from proofing.jobs.cleanup import delete_if_possible
 from proofing.jobs.dependencies import Dependencies
+from proofing.jobs.forgetting import ForgettingKeeper
 from proofing.jobs.notes import Note, open_notes
 from proofing.jobs.questions import Question
 from proofing.jobs.run import JobRun
@@ -43,6 +45,7 @@ class Parker:
         self._deadlines = parts.deadlines
         self._router = parts.router
         self._pages = VendorPages(parts)
+        self._forgetting = ForgettingKeeper(parts)
         self._erasure_index = ErasureIndex(parts.results, parts.live)
 
     async def park(self, run: JobRun) -> JobResult | Parked:
@@ -60,6 +63,9 @@ class Parker:
             sealed = await self._deadlines.retry_while_unavailable(
                 lambda: self._sealer.seal(write_parked(kept, run.questions, early), parked_context(message))
             )
+            await self._deadlines.retry_while_unavailable(
+                lambda: self._forgetting.save(run, ttl_seconds=_seconds_until(until))
+            )
             if page is not None:
                 await self._deadlines.retry_while_unavailable(
                     lambda: self._pages.save(run, page, until=until)
@@ -71,12 +77,18 @@ class Parker:
             return JobResult(end_state=EndState.INTERNAL_ERROR)
         if not is_open:
             # Ended while it was asked, such as by its person; that end is kept, and what was written is not.
-            await self._pages.delete_if_possible(message.result_id)
+            await self.clean_up(message.result_id)
             return JobResult(end_state=EndState.CANCELED)
         seconds = 0.0 if early else max(0.0, (due_at - datetime.now(UTC)).total_seconds())
         log(_logger, "job_parked", **message.log_fields, vendor=first.vendor, seconds=round(seconds, 2))
         JOBS_PARKED.labels(message.kind.value).inc()
         return Parked(encrypted_arguments=sealed, run_in_seconds=seconds, vendor=first.vendor)
+
+    async def clean_up(self, result_id: str) -> None:
+        """Delete what parking has kept in the result store for a job that has ended."""
+        await asyncio.gather(
+            self._pages.delete_if_possible(result_id), self._forgetting.delete_if_possible(result_id)
+        )
 
     async def _keep_record(self, run: JobRun, *, until: datetime, needs_person: bool) -> bool:
         """Write until when the job waits, and whether for its person; False when it has ended."""
@@ -173,16 +185,7 @@ class VendorPages:
 
     async def delete_if_possible(self, result_id: str) -> None:
         """Delete the page of a job that has ended; what a store that is down still has expires."""
-        try:
-            await self._results.delete(_page_key(result_id))
-        except StoreError as error:
-            log_cleanup_failed(result_id, error)
-
-
-def log_cleanup_failed(result_id: str, error: Exception) -> None:
-    """Log that something of a job is left, which a sweep or its expiry removes."""
-    name = type(error).__name__
-    log(_logger, "cleanup_failed", level=logging.WARNING, job_id=result_id, error=name)
+        await delete_if_possible(self._results, _page_key(result_id), result_id)
 
 
 def unfinished_record(message: JobMessage) -> StatusRecord:

@@ -30,11 +30,12 @@ from proofing.crypto.contexts import arguments_context, note_context, parked_con
 from proofing.crypto.encryption import SealContext
 from proofing.crypto.record_macs import is_genuine, sign_record
 from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, read_parked
+from proofing.jobs.cleanup import log_cleanup_failed
 from proofing.jobs.continuing import Resumption
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.kinds import Tools, job_type
 from proofing.jobs.notes import by_question, open_notes
-from proofing.jobs.parking import Parker, VendorPages, log_cleanup_failed, unfinished_record
+from proofing.jobs.parking import Parker, unfinished_record
 from proofing.jobs.run import JobPendingError, JobRun, traced
 from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
@@ -59,7 +60,6 @@ class JobRunner:
         self._way_back = parts.way_back
         self._deadlines = parts.deadlines
         self._parker = Parker(parts)
-        self._pages = VendorPages(parts)
         for kind in JobKind:
             job_type(kind)  # imported now, not in the middle of a request
 
@@ -282,7 +282,7 @@ class JobRunner:
         # the end, a live job is the note that images are to be deleted. docs/adr/0008
         await self._delete_images(message)
         if message.is_parked:
-            await self._pages.delete_if_possible(message.result_id)
+            await self._parker.clean_up(message.result_id)
         return effective
 
     async def _seal_result(

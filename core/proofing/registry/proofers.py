@@ -29,6 +29,7 @@ _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "open": ("context",),
     "close": (),
     "check": ("context",),
+    "forget": ("pending", "context"),
 }
 
 

@@ -6,10 +6,17 @@ const status = document.getElementById("wallet-status");
 const button = root.querySelector("button");
 const texts = JSON.parse(root.dataset.texts);
 
+const requests = JSON.parse(root.dataset.requests);
+
 // Source: W3C Digital Credentials, https://www.w3.org/TR/digital-credentials/.
-if (typeof DigitalCredential !== "undefined" && navigator.credentials) {
+if (typeof DigitalCredential !== "undefined" && navigator.credentials && requests.some(isAllowed)) {
   root.hidden = false;
   button.addEventListener("click", share);
+}
+
+// Early browsers do not say which protocols they know: they are asked anyway.
+function isAllowed({ protocol }) {
+  return DigitalCredential.userAgentAllowsProtocol?.(protocol) ?? true;
 }
 
 async function share() {
@@ -25,7 +32,6 @@ async function share() {
 
 async function ask() {
   try {
-    const requests = JSON.parse(root.dataset.requests);
     const { protocol, data } = await navigator.credentials.get({ digital: { requests }, mediation: "required" });
     return { protocol, data };
   } catch {

@@ -8,7 +8,14 @@ import pytest
 from proofing import bootstrap
 from proofing.app.service import PersonRef
 from proofing.cli import main
+from proofing.contracts.continuation import Again
 from proofing.contracts.images import Side
+from proofing.contracts.proofers import Maturity, ProoferDescriptor
+from proofing.contracts.records import JobKind, JobState
+from proofing.contracts.results import ProoferKind
+from proofing.testing.waiting import eventually
+from proofing_devtools.capture import APPLICANT
+from proofing_devtools.later_vendors import Later, pending
 from proofing_devtools.s3 import DEFAULT_CREDENTIAL, Bucket, running_s3
 from proofing_devtools.sessions import make_session
 
@@ -75,3 +82,62 @@ def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys, tmp_path
     lines = [json.loads(line) for line in (tmp_path / "log" / "test.log").read_text().splitlines()]
     erased = [(line["role"], line["name"]) for line in lines if line["name"].startswith("eras")]
     assert erased == [("erase", "erasure_incomplete"), ("erase", "erased")]
+
+
+class Forgetting(Later):
+    """A vendor that deletes.
+
+    Attributes:
+        told: the states of the questions that it was to delete.
+    """
+
+    def __init__(self):
+        super().__init__(pending())
+        self.told = []
+
+    async def forget(self, pending, _context):
+        """Delete."""
+        self.told.append(pending.state)
+        return True
+
+
+async def park():
+    """Have a job of the person wait for its vendor."""
+    configuration = await bootstrap.configure(role="run")
+    await bootstrap.make_backends(configuration, "migrate").queue.migrate()
+    async with bootstrap.start(configuration, "run") as started:
+        stop = asyncio.Event()
+        working = asyncio.create_task(started.worker.work(stop))
+        result_id = await started.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
+
+        async def is_parked():
+            found = await started.backends.queue.jobs(prefix=result_id)
+            return [job.state for job in found] == [JobState.PARKED]
+
+        await eventually(is_parked)
+        stop.set()
+        await working
+
+
+def test_a_vendor_that_is_told_to_delete_is_on_the_receipt(
+    bare_environment, settings_file, odd_plugin, monkeypatch, capsys
+):
+    """The command opens what it has to tell it; the second time there is nothing left."""
+    vendor = Forgetting()
+    odd = ProoferDescriptor(
+        name="odd:phone",
+        kind=ProoferKind.PHONE,
+        make=lambda *_: vendor,
+        continues=frozenset({Again}),
+        maturity=Maturity.MOCK,
+    )
+    path = settings_file(**odd_plugin([odd]), phone_vendors=["odd:phone"])
+    monkeypatch.setenv("PROOFING_SETTINGS", str(path))
+    monkeypatch.setenv("PROOFING_ENV", "test")
+    asyncio.run(park())
+    assert main(["erase", PERSON.reference]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (len(lines), lines[-1]) == (4, "vendor odd:phone: deleted")
+    assert vendor.told == [{"id": "v-1"}]
+    assert main(["erase", PERSON.reference, "--json"]) in {0, 66}
+    assert json.loads(capsys.readouterr().out)["vendors"] == []

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from proofing.app.erasure import Eraser
 from proofing.base.errors import Cause, VendorError
+from proofing.bootstrap import make_eraser
 from proofing.contracts.continuation import Again, Event, EventKind, Expired, Leave, Pending
 from proofing.contracts.people import PersonRef
 from proofing.contracts.records import JobKind
@@ -142,7 +142,7 @@ class Run:
     async def erase(self):
         self.is_called_off = True
         runtime = self.running.runtime
-        eraser = Eraser(runtime.backends, runtime.parts.keys, runtime.configuration.live, stop_seconds=0.05)
+        eraser = make_eraser(runtime.configuration, runtime.backends, stop_seconds=0.05)
         await eraser.erase(self.person.reference)
 
     async def die_next(self):

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from proofing.app.erasure import Eraser
 from proofing.base.errors import (
     Cause,
     EncryptionError,
@@ -15,6 +14,7 @@ from proofing.base.errors import (
     QueueUnavailableError,
     VendorError,
 )
+from proofing.bootstrap import make_eraser
 from proofing.contracts.continuation import (
     Again,
     Answered,
@@ -646,7 +646,7 @@ async def test_an_erased_person_leaves_nothing_of_a_visit(jobs):
         vendor, result_id = await park(running, away(reference="v-1"), webhook="acme")
         record = await status(running, result_id)
         runtime = running.runtime
-        eraser = Eraser(runtime.backends, runtime.parts.keys, runtime.configuration.live)
+        eraser = make_eraser(runtime.configuration, runtime.backends)
         assert (await eraser.erase(PERSON.reference)).is_complete
         assert running.queue.parked == []
         assert await running.service.vendor_page(record) is None
@@ -676,7 +676,7 @@ async def test_events_that_came_before_the_park_are_erased(jobs):
         keys = [early_key(runtime.parts.way_back.reference_marks("acme", f"v-{n}")[0]) for n in (77, 78)]
         results = runtime.backends.results
         assert [len(await results.members(key)) for key in keys] == [1, 1]
-        eraser = Eraser(runtime.backends, runtime.parts.keys, runtime.configuration.live)
+        eraser = make_eraser(runtime.configuration, runtime.backends)
         assert (await eraser.erase(PERSON.reference)).is_complete
         assert [len(await results.members(key)) for key in keys] == [0, 1]
 

@@ -80,7 +80,7 @@ class Messages:
         """Return the request of a wallet, as it is served and as the browser passes it on.
 
         Raises:
-            ValueError: it is none of ours.
+            ValueError: it is not the product's.
         """
         return self._read(WalletRequest, body, "request")
 

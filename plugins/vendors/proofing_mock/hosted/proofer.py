@@ -21,6 +21,7 @@ from proofing.plugin import (
     ProcessContext,
     ProofingContext,
     ProofingRequest,
+    VendorContext,
     VendorError,
     VendorResponse,
     VendorResult,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from proofing_mock import MockSettings
 
 _NAME = "mock:hosted"
+_NOT_FOUND = 404
 #: States in which the person has something to do.
 _WITH_PERSON = frozenset({"open", "started"})
 
@@ -108,6 +110,19 @@ class HostedMock:
             return replace(pending, then=Again(self._settings.hosted_again_seconds))
         answer: VendorResult = await self._answering.proof(request, context)
         return replace(as_decided(answer, state), transaction_id=session.id)
+
+    async def forget(self, pending: Pending, context: VendorContext) -> bool:
+        """Have the vendor delete the session; return whether there was one."""
+        with context.unbilled():
+            response = await context.http.request(
+                "DELETE",
+                f"{self._settings.hosted_url}/v1/sessions/{pending.state['session']}",
+                headers=self._headers,
+            )
+        if response.status == _NOT_FOUND:
+            return False
+        response.require_success()
+        return True
 
 
 def _read(response: VendorResponse) -> SessionAnswer:

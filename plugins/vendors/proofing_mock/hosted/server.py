@@ -132,6 +132,7 @@ class _Site(StandInSite):
         return [
             Route("/v1/sessions", self._for_product(self._create), methods=["POST"]),
             Route("/v1/sessions/{id}", self._for_product(self._show), methods=["GET"]),
+            Route("/v1/sessions/{id}", self._for_product(self._delete), methods=["DELETE"]),
             Route("/verify/{page}", self._visit, methods=["GET"]),
             Route("/verify/{page}", self.from_own_page(self._choose), methods=["POST"]),
             Route("/", self._panel, methods=["GET"]),
@@ -185,6 +186,14 @@ class _Site(StandInSite):
         if session is None:
             return problem(503, "down, as a tester chose")
         return JSONResponse(self._session_facts(session))
+
+    async def _delete(self, request: Request) -> Response:
+        """Delete a session."""
+        try:
+            is_deleted = await self._vendor.delete(request.path_params["id"])
+        except KeyError:
+            return problem(404, "no such session")
+        return Response(status_code=204) if is_deleted else problem(503, "down, as a tester chose")
 
     def _session_facts(self, session: Session) -> dict[str, Any]:
         """Return what the product may know of a session."""

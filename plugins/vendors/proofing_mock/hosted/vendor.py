@@ -224,9 +224,25 @@ class MockVendor:
 
     async def fetch(self, session_id: str) -> Session | None:
         """Return a session, or None when it cannot be told now. Raises KeyError: there is none."""
+        await self._while_hanging()
+        return None if self.behavior.fetches is Fetches.UNAVAILABLE else self.sessions[session_id]
+
+    async def delete(self, session_id: str) -> bool:
+        """Delete a session; return False when that cannot be done now. Raises KeyError: there is none."""
+        await self._while_hanging()
+        if self.behavior.fetches is Fetches.UNAVAILABLE:
+            return False
+        session = self.sessions.pop(session_id)
+        known = self._by_idempotency_key
+        self._by_idempotency_key = {key: one for key, one in known.items() if one is not session}
+        # What is due for it, such as its decision, changes and reports nothing anymore.
+        session.state = State.EXPIRED
+        return True
+
+    async def _while_hanging(self) -> None:
+        """Wait while nothing is answered."""
         while self.behavior.fetches is Fetches.HANGING:
             await self._behaved.wait()
-        return None if self.behavior.fetches is Fetches.UNAVAILABLE else self.sessions[session_id]
 
     def of_page(self, page: str) -> Session | None:
         """Return the session whose person has the address *page*."""

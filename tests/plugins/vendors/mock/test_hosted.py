@@ -356,6 +356,30 @@ async def test_a_call_that_is_repeated_opens_one_session(world):
     assert len((await world.browser.get("/testing")).json()["sessions"]) == 1
 
 
+async def test_a_session_is_deleted(world):
+    """When its person is erased; what was due for it reports nothing anymore, and it may be deleted again."""
+    resume, pending = await world.ask()
+    await world.choose(pending, result="later")
+    await world.events(1)
+
+    async def forget():
+        proofer, context = world.proofer()
+        return await proofer.forget(pending, context)
+
+    await world.test("behavior", fetches="unavailable")
+    with pytest.raises(VendorError) as caught:
+        await forget()
+    assert caught.value.cause is Cause.UNREACHABLE
+    await world.test("behavior", fetches="answered")
+    assert await forget() is True
+    assert await forget() is False
+    facts = await world.test("clock", hours=1)
+    assert (facts["sessions"], [sent["type"] for sent in facts["sent"]]) == ([], ["session.started"])
+    assert (await world.browser.get(pending.then.url)).status_code == 404
+    with pytest.raises(VendorError):
+        await resume()
+
+
 async def test_the_api_is_for_those_with_its_key(world):
     """And return addresses are the product's."""
     wrong = {"authorization": "Bearer x", "idempotency-key": "k"}
@@ -365,6 +389,8 @@ async def test_the_api_is_for_those_with_its_key(world):
     assert (await post("/v1/sessions", headers=wrong, json=question)).status_code == 401
     assert (await world.browser.get("/v1/sessions/ses_1")).status_code == 401
     assert (await world.browser.get("/v1/sessions/ses_1", headers=right)).status_code == 404
+    assert (await world.browser.delete("/v1/sessions/ses_1", headers=wrong)).status_code == 401
+    assert (await world.browser.delete("/v1/sessions/ses_1", headers=right)).status_code == 404
     assert (await post("/v1/sessions", headers=right, json=question)).status_code == 201
     for bad in (
         {**question, "return_url": "https://elsewhere.example/return/x"},
