@@ -416,7 +416,9 @@ async def running_shape(directory, shape):
         for server in servers.values():
             await asyncio.to_thread(server.start)
         if "redis" in servers:
-            settings |= {"result_store": "redis", "redis": {"url": servers["redis"].url}}
+            # As long as it takes: the machine may be busy.
+            redis = {"url": servers["redis"].url, "deadline_seconds": 20.0}
+            settings |= {"result_store": "redis", "redis": redis}
             settings["plugins"].append("redis")
         if "postgres" in servers:
             settings |= {"queue": "postgres", "require_crash_recovery": True}

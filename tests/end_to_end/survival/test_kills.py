@@ -32,9 +32,7 @@ SHORT = [
     ("postgres", "away", "postgres"),
     ("postgres", "parked", "redis"),
     ("huey on SQLite", "parked", "worker"),
-    ("huey on SQLite", "resumed", "worker"),
     ("huey on Redis", "event", "worker"),
-    ("huey on Redis", "returned", "queue"),
 ]
 LONG = [
     pytest.param(shape, step, victim, marks=pytest.mark.chaos)

@@ -264,9 +264,6 @@ class Package:
         examples += [
             _example("refused", "says({}, 401)", "Cause.AUTHENTICATION", *shape.example),
             _example("quota", "says({}, 429)", "Cause.QUOTA", *shape.example),
-            _example(
-                "another form of id", 'says({**YES, "id": "not an id"})', "Cause.NONSENSE", *shape.example
-            ),
         ]
         return {
             "test_imports": _lines(
