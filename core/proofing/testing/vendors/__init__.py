@@ -1,6 +1,6 @@
 """The contract suites of vendor proofers, one for each kind.
 
-Subclass the suite of your proofer's kind, hand in what your vendor answers, and pytest does the rest::
+Subclass the suite of your proofer's kind, provide what your vendor answers, and pytest does the rest::
 
     class TestAcmeResolution(ResolutionProoferContract):
         plugin = "proofing_acme"

@@ -1,4 +1,4 @@
-"""The rules of what an author hands in, and of how answers are read."""
+"""The rules of what an author provides, and of how answers are read."""
 
 from proofing.testing.vendors.rule import Group, Rule
 
@@ -48,7 +48,7 @@ ANSWER_RULES = (
         "deadline-declared",
         Group.LOADING,
         "`timeout_seconds` is not longer than the deadline of a job.",
-        "The job would end first, as a time-out of ours, and the answer that was paid for is lost.",
+        "The job would end first, as our own time-out, and the answer that was paid for is lost.",
         "Declare what one question may really take, 55 seconds at most.",
     ),
     Rule(
@@ -64,7 +64,7 @@ ANSWER_RULES = (
         "There is an example of a yes and one of a no; secrets of the section are long enough to be found.",
         "The kit bends your examples: what it does not get it cannot try. A secret of a few letters is found "
         "everywhere, or nowhere.",
-        "Hand in `answers` with at least a yes, a no and every verdict that the vendor documents.",
+        "Provide `answers` with at least a yes, a no and every verdict that the vendor documents.",
     ),
     Rule(
         "example-outcome",
@@ -135,7 +135,7 @@ ANSWER_RULES = (
         Group.VERDICTS,
         "A yes without the value that makes it a yes, or with null there, is neither yes nor no.",
         "What the vendor left out was not said.",
-        "Require the field. Where the vendor may leave it out in a yes, hand in such a yes as an example.",
+        "Require the field. Where the vendor may leave it out in a yes, provide such a yes as an example.",
     ),
     Rule(
         "field-missing",

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,22 +45,22 @@ class Place:
         return ".".join("*" if isinstance(part, int) else str(part) for part in self.path)
 
 
-class Body:
+class Body(ABC):
     """A body that can be bent, JSON or XML."""
 
     kind = ""
 
+    @abstractmethod
     def places(self) -> Sequence[Place]:
         """Return all places, what holds others included."""
-        raise NotImplementedError
 
+    @abstractmethod
     def replaced(self, place: Place, value: Any) -> bytes | None:
         """Return the body with *value* at *place*; None where that cannot be written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def removed(self, place: Place) -> bytes | None:
         """Return the body without *place*."""
-        raise NotImplementedError
 
     @property
     def leaves(self) -> list[Place]:

@@ -212,7 +212,7 @@ CONDUCT_RULES = (
         Group.REQUESTS,
         "`assert_signed` accepts every request: the signature is over the bytes that are sent.",
         "A JSON that is written twice differs in a space, and the vendor refuses it.",
-        "Sign the `bytes` or `StreamedBody` that you pass as `content`; hand in `assert_signed`.",
+        "Sign the `bytes` or `StreamedBody` that you pass as `content`; provide `assert_signed`.",
     ),
     Rule(
         "sides-swapped",
@@ -299,7 +299,7 @@ CONDUCT_RULES = (
         "Whatever is posted as a wallet's answer, an exchange neither passes nor fails by it "
         "unless it verifies.",
         "Anybody who knows the address can post.",
-        "Verify first; go on waiting, or raise `VendorError(Cause.NONSENSE)`.",
+        "Verify first; keep waiting, or raise `VendorError(Cause.NONSENSE)`.",
     ),
     Rule(
         "exchange-replay",

@@ -1,4 +1,4 @@
-"""What the author of a vendor plugin hands in: example answers, exemptions, and signed events."""
+"""What the author of a vendor plugin provides: example answers, exemptions, and signed events."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """Why one rule does not hold for a proofer, and until when somebody has looked at that.
+    """Why one rule does not hold for a proofer, and until when that has been checked.
 
     Attributes:
         reason: in a sentence; what the vendor does that the rule does not foresee.

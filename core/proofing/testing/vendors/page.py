@@ -14,7 +14,7 @@ names the rule, what is wrong, and what to do. [Write a vendor plugin](../tutori
 the kit works as it does: [ADR 39](../adr/0039-rules-of-the-vendor-kit.md). This page is written by
 `python -m proofing.testing.vendors.page`.
 
-## What you hand in
+## What you provide
 
 | Attribute of the suite | What | Needed |
 |---|---|---|
@@ -28,7 +28,7 @@ the kit works as it does: [ADR 39](../adr/0039-rules-of-the-vendor-kit.md). This
 | `exemptions` | rule to `Exemption(reason, until)` | rarely |
 
 `responses` are one response for every request, a list in order, or a function of the request. A yes without an optional
-field, handed in as a second example, says that the field is optional. An exemption without a reason, an expired one, and one that is not needed fail.
+field, provided as a second example, says that the field is optional. An exemption without a reason, an expired one, and one that is not needed fail.
 
 A rule that a later contract version brings warns while `contract_version` of the descriptor is one version behind, and fails after that.
 
@@ -36,7 +36,7 @@ A rule that a later contract version brings warns while `contract_version` of th
 
 Each value of each yes is replaced. A place *decides* if a word that is known from it (of another example, or a usual word of
 a no) changes the outcome, an attribute, or makes the answer an error. Only there must a word that nobody has heard of not pass; the vendor's id may
-hold anything. So the kit finds what your examples show: hand in every documented verdict.
+hold anything. So the kit finds what your examples show: provide every documented verdict.
 """
 
 _TAIL = """\

@@ -2,7 +2,7 @@
 
 `JobRun` asks: it reduces the request, opens the proofer, keeps the deadline, and checks the answer and
 whatever is left pending. Only the network is a `FakeVendor`. A question that continues does so with a proofer
-that was made anew, and with what JSON kept of its `Pending`, as in another process.
+that is made for it, and with what JSON kept of its `Pending`, as in another process.
 """
 
 import asyncio

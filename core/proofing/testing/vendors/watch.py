@@ -151,7 +151,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     watch = _active[-1]
     if event in _NETWORK:
-        # Whoever asks: an event loop connects in tasks and threads that do not show on whose behalf.
+        # Any caller: an event loop connects in tasks and threads that do not show on whose behalf.
         if not _is_local(arguments):
             watch.network.append(event.replace("socket.", ""))
             raise RefusedError("no network except through context")

@@ -423,7 +423,7 @@ MISTAKES = (
     ),
     _mistake(
         "status-as-answer",
-        "the status is not looked at",
+        "the status is ignored",
         "answer",
         (
             "        answer = response.require_success().json()\n        if not isinstance(answer, dict) or answer.get",
@@ -432,7 +432,7 @@ MISTAKES = (
     ),
     _mistake(
         "status-as-answer",
-        "the status is not looked at",
+        "the status is ignored",
         "soap",
         ("response.require_success().xml()", "response.xml()"),
     ),

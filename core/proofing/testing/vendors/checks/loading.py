@@ -1,4 +1,4 @@
-"""What holds before anything is asked: descriptor, settings, imports, making, and what is handed in."""
+"""What holds before anything is asked: descriptor, settings, imports, making, and what is provided."""
 
 import inspect
 import re
@@ -229,7 +229,7 @@ def _patterns(subject: Subject) -> set[str]:
 
 
 def overrides(suite: "ProoferContract", name: str) -> bool:
-    """Return whether the author hands in the method *name*."""
+    """Return whether the author provides the method *name*."""
     module = inspect.getmodule(getattr(type(suite), name))
     return module is None or module.__name__ != "proofing.testing.vendors.contract"
 

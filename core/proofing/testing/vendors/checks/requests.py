@@ -91,7 +91,7 @@ def signed(subject: Subject) -> Iterator[str]:
     runs = [subject.put_asked(example, asked) for asked in [question, *people]]
     if not overrides(subject.suite, "assert_signed"):
         if header := _signing_header(runs):
-            yield f"the header {header} signs the request; hand in assert_signed"
+            yield f"the header {header} signs the request; provide assert_signed"
         return
     for run in runs:
         for number, request in enumerate(run.requests):
