@@ -82,6 +82,8 @@ def _decoded(text: str) -> bytes:
     if data.startswith(_PEM):
         return data
     try:
-        return base64.b64decode(b"".join(data.split()), validate=True).strip()
+        decoded = base64.b64decode(b"".join(data.split()), validate=True)
     except binascii.Error:
         return b""
+    # The last byte of DER may be one that means a space in a text.
+    return decoded.strip() if decoded.lstrip().startswith(_PEM) else decoded

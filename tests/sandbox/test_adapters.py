@@ -1,0 +1,206 @@
+"""Every adapter against the sandbox, over real HTTP: each test input comes to what it comes to with the mock.
+
+Adapters and sandbox are written apart from each other, from the vendors' documentation.
+"""
+
+import json
+
+import httpx
+import pytest
+
+from proofing.base.errors import Cause
+from proofing.bootstrap import configure, make_clients
+from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
+from proofing.contracts.circumstances import Circumstances, Wanted
+from proofing.contracts.images import Side
+from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.results import Outcome, ProoferKind
+from proofing.jobs.questions import Waiting
+from proofing.jobs.trying import try_vendor
+from proofing.rules.image_check import inspect_image
+from proofing.testing.images import make_jpeg
+from proofing_sandbox.specimen import specimen
+
+PERSON = Applicant(
+    first_name="Ada",
+    last_name="Quill",
+    dob="1985-03-07",
+    ssn="900123456",
+    address1="9 Elm St",
+    city="Troy",
+    state="NY",
+    zipcode="12180",
+    phone="2025550123",
+    email="ada@example.org",
+    state_id_number="S900123",
+    state_id_jurisdiction="TX",
+    document_type_received="drivers_license",
+    uuid="person-1",
+)
+SESSION = "0123456789abcdef0123456789abcdef"
+SIDES = (Side.FRONT, Side.BACK)
+
+RESOLUTION = ["lexisnexis:instant_verify", "lexisnexis:instant_verify_ddp", "socure:kyc"]
+PHONE = [
+    "lexisnexis:phone_finder",
+    "lexisnexis:phone_finder_v3",
+    "lexisnexis:phone_finder_ddp",
+    "socure:phone_risk",
+    "twilio",
+]
+DOCUMENT = ["lexisnexis:true_id", "lexisnexis:true_id_ddp", "aws_identity"]
+WITH_SELFIE = ["lexisnexis:true_id_selfie", "lexisnexis:true_id_ddp_selfie", "aws_identity:selfie"]
+HOSTED = ["socure:docv", "stripe"]
+
+
+@pytest.fixture
+def trying(sandbox, tmp_path, monkeypatch):
+    """Return a function that puts a question to a vendor, with the settings that the sandbox prints."""
+    monkeypatch.chdir(tmp_path)
+    plugins = ["huey", "local", "mock", *sandbox.settings]
+    values = {"plugins": plugins, "log_directory": None, **sandbox.settings}
+    (tmp_path / "settings.yaml").write_text(json.dumps({"default": values}))
+
+    async def ask(name, kind, *, sides=(), circumstances=None, **changes):
+        configuration = await configure(tmp_path / "settings.yaml", {"PROOFING_ENV": "test"}, role="cli")
+        loaded = configuration.plugins.proofers[kind, name]
+        request = ProofingRequest(
+            applicant=PERSON.merge(changes),
+            images={side: inspect_image(make_jpeg(comment=side.encode())) for side in sides},
+            wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=Side.SELFIE in sides),
+            circumstances=circumstances or Circumstances(locale="en", ip_address="192.0.2.1"),
+        )
+        clients = make_clients(configuration.settings)
+        try:
+            found = await try_vendor(loaded, request, clients, configuration.settings)
+        finally:
+            await clients.close()
+        if isinstance(found, Waiting):
+            return found
+        return found.error.cause if found.error else found.result
+
+    return ask
+
+
+def outcome_of(found):
+    """Return the outcome of a result, and an error's cause as it is."""
+    return found if isinstance(found, Cause) else found.outcome
+
+
+@pytest.mark.parametrize("name", RESOLUTION)
+async def test_resolution(trying, name):
+    """First name, SSN and ZIP code decide."""
+    expected = {
+        (): Outcome.PASSED,
+        (("ssn", "123456789"),): Outcome.FAILED,
+        (("first_name", "Bad"),): Outcome.FAILED,
+        (("first_name", "Fail"),): Cause.UNREACHABLE,
+        (("first_name", "Parse"),): Cause.NONSENSE,
+    }
+    found = {
+        changes: outcome_of(await trying(name, ProoferKind.RESOLUTION, **dict(changes)))
+        for changes in expected
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", PHONE)
+async def test_phone(trying, name):
+    """The number decides."""
+    found = [
+        outcome_of(await trying(name, ProoferKind.PHONE, phone=number))
+        for number in ("2025550123", "7035555555", "7035555999")
+    ]
+    assert found == [Outcome.PASSED, Outcome.FAILED, Cause.UNREACHABLE]
+
+
+async def test_state_id(trying):
+    """The number of the license decides; what the state says of single attributes is kept."""
+    found = await trying("aamva:state_id", ProoferKind.STATE_ID)
+    assert (found.outcome, "address" in found.verified_attributes) == (Outcome.PASSED, True)
+    assert (
+        outcome_of(await trying("aamva:state_id", ProoferKind.STATE_ID, state_id_number="00"))
+        is Outcome.FAILED
+    )
+    late = await trying("aamva:state_id", ProoferKind.STATE_ID, state_id_number="mvatimeout")
+    assert late in {Cause.SOURCE_TIMEOUT, Cause.MAINTENANCE}
+
+
+async def test_device(trying):
+    """The browser's session decides."""
+    found = [
+        outcome_of(
+            await trying(
+                "lexisnexis:threat_metrix",
+                ProoferKind.DEVICE,
+                circumstances=Circumstances(
+                    ip_address="192.0.2.1", device_session_id=f"{word}{SESSION}"[:32]
+                ),
+            )
+        )
+        for word in ("", "review", "reject", "no_result")
+    ]
+    assert found == [Outcome.PASSED, Outcome.REVIEW, Outcome.FAILED, Cause.UNREACHABLE]
+
+
+async def test_passport(trying):
+    """The number in the machine-readable zone decides."""
+    zone = "\n".join(specimen().mrz)
+    asked = {"document_type_received": "passport"}
+    assert (await trying("dos:passport", ProoferKind.PASSPORT, mrz=zone, **asked)).outcome is Outcome.PASSED
+    bad = zone.replace(specimen().passport_number, "000000012")
+    assert (await trying("dos:passport", ProoferKind.PASSPORT, mrz=bad, **asked)).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("name", [*DOCUMENT, *WITH_SELFIE])
+async def test_document(trying, sandbox, name):
+    """The specimen is read; a tester's choice decides otherwise."""
+    sides = (*SIDES, Side.SELFIE) if name in WITH_SELFIE else SIDES
+    found = await trying(name, ProoferKind.DOCUMENT, sides=sides)
+    assert found.outcome is Outcome.PASSED
+    person = specimen()
+    assert (found.applicant.first_name, found.applicant.dob) == (person.first_name, person.dob)
+    assert found.applicant.state_id_number == person.license_number
+    async with httpx.AsyncClient(base_url=sandbox.url) as tester:
+        chosen = await tester.put("/sandbox/*", json={"verdict": "failed"})
+        assert chosen.status_code == 204
+        refused = await trying(name, ProoferKind.DOCUMENT, sides=sides)
+        assert outcome_of(refused) is not Outcome.PASSED
+        await tester.put("/sandbox/*", json={"fault": "error_503"})
+        assert await trying(name, ProoferKind.DOCUMENT, sides=sides) is Cause.UNREACHABLE
+
+
+@pytest.mark.parametrize("name", HOSTED)
+async def test_hosted(trying, sandbox, name):
+    """The person is sent to a page that exists."""
+    found = await trying(name, ProoferKind.DOCUMENT)
+    url = found.pending.then.url
+    assert url.startswith(sandbox.url)
+    async with httpx.AsyncClient() as browser:
+        page = await browser.get(url)
+    assert page.status_code == 200
+    assert "<button" in page.text
+
+
+@pytest.mark.parametrize(
+    "fault", ["error_500", "error_429", "error_401", "html", "empty", "redirect", "truncated"]
+)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, ProoferKind.RESOLUTION) for name in RESOLUTION),
+        *((name, ProoferKind.PHONE) for name in PHONE),
+        ("aamva:state_id", ProoferKind.STATE_ID),
+        ("dos:passport", ProoferKind.PASSPORT),
+    ],
+)
+async def test_faults_are_no_verdicts(trying, sandbox, name, kind, fault):
+    """Whatever goes wrong on the way is an error with a cause."""
+    async with httpx.AsyncClient(base_url=sandbox.url) as tester:
+        await tester.put("/sandbox/*", json={"fault": fault})
+    found = await trying(name, kind, mrz="\n".join(specimen().mrz))
+    assert isinstance(found, Cause)
+    if fault == "error_401" and name != "aamva:state_id":
+        assert found is Cause.AUTHENTICATION
+    if fault == "error_429" and name != "aamva:state_id":
+        assert found is Cause.QUOTA
