@@ -198,7 +198,7 @@ def make_eraser(
         backends.results,
         _sealer(configuration, backends, keys),
         configuration.router,
-        lambda: VendorClientPool(_transport(settings), cpu=CPUPool(settings.cpu_children)),
+        lambda: make_clients(settings),
         open_keys,
     )
     return Eraser(backends, keys, configuration.live, forgetter, stop_seconds=stop_seconds)
@@ -230,13 +230,10 @@ async def start(
     backends = backends or make_backends(configuration, role)
     keys = _ring(settings.session_encryption_key, settings.session_encryption_previous_keys)
     sealer = _sealer(configuration, backends, keys)
-    clients = VendorClientPool(
-        _transport(settings),
-        VendorBudgets(backends.results, configuration.live),
-        CPUPool(settings.cpu_children),
-        # Only workers may seal and open what they share.
-        SharedValues(backends.results, sealer, keys) if role == "worker" else None,
-    )
+    # Only workers may seal and open what they share.
+    shared = SharedValues(backends.results, sealer, keys) if role == "worker" else None
+    budgets = VendorBudgets(backends.results, configuration.live)
+    clients = make_clients(settings, budgets=budgets, shared=shared)
     parts = Dependencies(
         queue=backends.queue,
         results=backends.results,
@@ -322,15 +319,17 @@ async def check_proofers(configuration: Configuration) -> dict[str, str | None]:
     }
 
 
-def make_clients(settings: Settings, observe: Observer | None = None) -> VendorClientPool:
-    """Return what asks vendors without budgets and shared values; *observe* is given each call."""
-    return VendorClientPool(_transport(settings, observe), cpu=CPUPool(settings.cpu_children))
-
-
-def _transport(settings: Settings, observe: Observer | None = None) -> OutboundTransport:
-    """Return the process's connections to vendors."""
+def make_clients(
+    settings: Settings,
+    *,
+    budgets: VendorBudgets | None = None,
+    shared: SharedValues | None = None,
+    observe: Observer | None = None,
+) -> VendorClientPool:
+    """Return what asks vendors; *observe* is given each call. The others are of `VendorClientPool`."""
     proxy, most = settings.outbound_proxy_url, settings.outbound_max_connections
-    return OutboundTransport(proxy=proxy, max_connections=most, observe=observe)
+    transport = OutboundTransport(proxy=proxy, max_connections=most, observe=observe)
+    return VendorClientPool(transport, budgets, CPUPool(settings.cpu_children), shared)
 
 
 async def _canceled(task: asyncio.Task[None]) -> None:

@@ -64,7 +64,7 @@ async def try_one(options: argparse.Namespace) -> int:
     request = _read_request(Path(options.applicant), loaded.descriptor)
     calls: list[ObservedCall] = []
     started = time.perf_counter()
-    clients = make_clients(configuration.settings, calls.append)
+    clients = make_clients(configuration.settings, observe=calls.append)
     try:
         found = await try_vendor(loaded, request, clients, configuration.settings)
         seconds = time.perf_counter() - started
@@ -117,11 +117,11 @@ def _read_request(path: Path, descriptor: ProoferDescriptor) -> ProofingRequest:
             problems.append(Problem(path.name, name, rule))
         else:
             known[name] = _FORMS[name](value) if name in _FORMS else value
-    pictures: dict[Side, Image] = {}
+    opened: dict[Side, Image] = {}
     for side, file in images.items() if isinstance(images, dict) else ():
         try:
             content = (path.parent / str(file)).read_bytes()
-            pictures[Side(side)] = inspect_image(content, allow_yaml=descriptor.accepts_test_documents)
+            opened[Side(side)] = inspect_image(content, allow_yaml=descriptor.accepts_test_documents)
         except ValueError:
             rule = f"must be one of {', '.join(Side)}"
             problems.append(Problem(path.name, f"images.{side}", rule))
@@ -141,7 +141,7 @@ def _read_request(path: Path, descriptor: ProoferDescriptor) -> ProofingRequest:
     around = replace(Circumstances(consented_at=moment, locale="en", attempt_number=1), **given)
     return ProofingRequest(
         applicant=Applicant(**known),
-        images=pictures,
+        images=opened,
         wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=descriptor.needs_selfie),
         circumstances=around,
     )
