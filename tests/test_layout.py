@@ -255,7 +255,7 @@ OLD_IDIOMS = re.compile(
     r"|\b(?:it|that|which) is none\b|\b(?:is|are|was|were) told\b(?! (?:to|apart|of)\b)|\b[Tt]ells? whether\b"
     r"|\b[Ss]tands\b(?! (?:for|in for|still|alone)\b)|\bmakes? good\b"
     r"|\b(?:thereof|therein|thereby|thereto|wherein|whence|hitherto|henceforth|forthwith|thrice|lest)\b"
-    r"|\ball the same\b|\blooked at\b|\b[Pp]ersons\b(?!-calendar|\":)|\bSqlite(?!Storage\b)[A-Z]"
+    r"|\ball the same\b|\blooked at\b|\b[Pp]ersons\b(?!-calendar|\"[:\]])|\bSqlite(?!Storage\b)[A-Z]"
 )
 HISTORY = ("CHANGELOG.md", "docs/adr/", "docs/claims.md")
 

@@ -306,17 +306,14 @@ async def check_proofers(configuration: Configuration) -> dict[str, str | None]:
 
     Returns by its name what is wrong with each one, or None. The settings must be without problems.
     """
-    settings = configuration.settings
     loaded = [one for one in configuration.router.configured() if can_check(one)]
-    clients = make_clients(settings)
+    names = [f"{one.descriptor.kind} {one.descriptor.name}" for one in loaded]
+    clients = make_clients(configuration.settings)
     try:
         checks = [clients.proofers.check(one, clients.context(one, one.policy())) for one in loaded]
-        found = await asyncio.gather(*checks)
+        return dict(zip(names, await asyncio.gather(*checks), strict=True))
     finally:
         await clients.close()
-    return {
-        f"{one.descriptor.kind} {one.descriptor.name}": said for one, said in zip(loaded, found, strict=True)
-    }
 
 
 def make_clients(

@@ -186,7 +186,7 @@ def _authentication(result: str, *, is_passport: bool) -> Iterable[dict[str, Any
             else {
                 "Alert_2_AlertName": name,
                 "Alert_2_AuthenticationResult": barcode,
-                "Alert_2_Disposition": "The barcode was looked at",
+                "Alert_2_Disposition": "The barcode was compared",
             }
         ),
     }
