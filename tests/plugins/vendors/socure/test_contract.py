@@ -223,22 +223,17 @@ def decided(decision: str, codes: Sequence[str] = ("I831",), **found: Any) -> An
         "reasonCodes": list(codes),
         "documentType": LICENSE,
         "decision": {"name": "lenient", "value": decision},
-        "documentData": DATA,
+        "documentData": {"surName": "McFakerson"},
         **found,
     }
     section = {name: part for name, part in section.items() if part is not None}
     return fetched(httpx.Response(200, json={"referenceId": "d-2", "documentVerification": section}))
 
 
-def accepted(codes: Sequence[str] = ("I831",), selfie: SelfieCheck = SelfieCheck.NOT_CHECKED) -> Example:
-    """Return the example of an accepted license."""
-    facts = {
-        "document_type": DocumentType.DRIVERS_LICENSE,
-        "assurance": Assurance.AUTHENTICATED,
-        "selfie": selfie,
-        "vendor_workflow": "flow",
-    }
-    return Example(decided("accept", codes), PASSED, facts=facts)
+def accepted(name: str, kind: DocumentType, codes: Sequence[str], **facts: Any) -> Example:
+    """Return the example of a document that is accepted, and of which little is read."""
+    answer = decided("accept", codes, documentType={"type": name})
+    return Example(answer, PASSED, facts={"document_type": kind, **facts})
 
 
 def rejected(code: str, reason: str) -> Example:
@@ -281,24 +276,33 @@ class TestDocV(DocumentProoferContract):
     webhook_secrets = ("webhook_secret", "webhook_previous_secrets")
     exemptions: ClassVar = {"webhook-forged": NOT_SIGNED, "webhook-replay": NOT_SIGNED}
     answers: ClassVar = {
-        "accept": accepted(),
-        "accept, without codes": accepted([]),
-        "accept, with a selfie": accepted(["I872"], SelfieCheck.MATCH),
-        "accept of an identification card, with codes of a no": Example(
-            decided("accept", ["R827", "R810"], documentType={**LICENSE, "type": "Identification Card"}),
+        "accept, with a selfie": Example(
+            decided("accept", ["I872"], documentData=DATA),
             PASSED,
-            facts={"document_type": DocumentType.STATE_ID_CARD},
+            facts={
+                "document_type": DocumentType.DRIVERS_LICENSE,
+                "assurance": Assurance.AUTHENTICATED,
+                "selfie": SelfieCheck.MATCH,
+                "vendor_workflow": "flow",
+            },
         ),
-        "accept of a passport card, with a selfie that was not processed": Example(
-            decided("accept", ["R870", "I872"], documentType={**LICENSE, "type": "Passport Card"}),
-            PASSED,
-            facts={"document_type": DocumentType.PASSPORT_CARD, "selfie": SelfieCheck.NOT_CHECKED},
+        "accept of an identification card, with codes of a no": accepted(
+            "Identification Card", DocumentType.STATE_ID_CARD, ["R827", "R810"]
+        ),
+        "accept of a passport card, without codes": accepted(
+            "Passport Card", DocumentType.PASSPORT_CARD, [], selfie=SelfieCheck.NOT_CHECKED
         ),
         "another selfie": Example(
             decided("accept", ["R871"]),
             FAILED,
             reasons=("selfie_fail",),
             facts={"selfie": SelfieCheck.NO_MATCH},
+        ),
+        "expired, and a selfie that was not processed": Example(
+            decided("reject", ["R827", "R870", "I872"]),
+            FAILED,
+            reasons=("expired_id",),
+            facts={"selfie": SelfieCheck.NOT_CHECKED},
         ),
         "a passport": Example(
             of_type(type="Passport"),
