@@ -35,14 +35,7 @@ class _Post:
         run = subject.runs.get(name)
         self.question_id = run.question_id if run else "q" * 48
         self.reference = run.pendings[-1].reference if run and run.pendings else None
-        section = subject.suite.section
-        #: Field and value of each live secret; a field may hold a list, such as of those before a rotation.
-        self.named = [
-            (field, str(secret))
-            for field in subject.suite.webhook_secrets
-            if field in section
-            for secret in (section[field] if isinstance(section[field], list) else [section[field]])
-        ]
+        self.named = subject.suite.live_secrets()
         self.secrets = [secret for _field, secret in self.named]
 
     def sign(self, secret: str, at: datetime = SIGNED_AT, body: bytes | None = None) -> Incoming:
