@@ -53,7 +53,8 @@ class ProoferContract:
         statuses_that_say_no: HTTP statuses by which this vendor says no.
         open_places: where the vendor announces new words, such as ``reasonCodes.*``, to why they cannot turn
             a yes into a no.
-        webhook_secrets: the fields of the section with whose secrets the vendor signs events.
+        webhook_secrets: the fields of the section with whose secrets the vendor signs events; a field may
+            hold a list, such as of those from before a rotation.
         exemptions: rules that do not hold, by id.
     """
 
@@ -141,15 +142,25 @@ class ProoferContract:
             raise AssertionError(run.came_to)
         return run.result or run.error, vendor
 
+    def live_secrets(self) -> list[tuple[str, str]]:
+        """Return the secrets with which the vendor signs events, each after its field of the section."""
+        named = [(field, self.section[field]) for field in self.webhook_secrets if field in self.section]
+        return [
+            (field, str(secret))
+            for field, value in named
+            for secret in (value if isinstance(value, list) else [value])
+        ]
+
     def event_of(self, run: Run) -> Because | None:
         """Return what the webhook makes of the vendor's event about the question of *run*."""
         found = self._found
         name = found.descriptor.webhook
-        if name is None or not self.webhook_secrets:
+        live = self.live_secrets()
+        if name is None or not live:
             return None
         reference = run.pendings[-1].reference if run.pendings else None
         ticket = Ticket(
-            secret=str(self.section[self.webhook_secrets[0]]),
+            secret=live[0][1],
             at=SIGNED_AT,
             question_id=run.question_id,
             reference=reference,

@@ -1137,6 +1137,15 @@ MISTAKES = (
         ("get_secret_value().encode(), old)", "get_secret_value().encode())"),
     ),
     _mistake(
+        "webhook-rotation",
+        "one of a list alone",
+        "hosted",
+        ("webhook_secret: SecretStr\n", "webhook_secrets: list[SecretStr]\n"),
+        ("settings.webhook_secret.get_secret_value()", "settings.webhook_secrets[0].get_secret_value()"),
+        section={"api_key": "a-key-of-the-api", "webhook_secrets": ["s" * 32, "t" * 32]},
+        webhook_secrets=("webhook_secrets",),
+    ),
+    _mistake(
         "webhook-garbage",
         "raises",
         "hosted",

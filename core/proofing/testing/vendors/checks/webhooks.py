@@ -35,8 +35,8 @@ class _Post:
         run = subject.runs.get(name)
         self.question_id = run.question_id if run else "q" * 48
         self.reference = run.pendings[-1].reference if run and run.pendings else None
-        section = subject.suite.section
-        self.secrets = [str(section[field]) for field in subject.suite.webhook_secrets if field in section]
+        self.named = subject.suite.live_secrets()
+        self.secrets = [secret for _field, secret in self.named]
 
     def sign(self, secret: str, at: datetime = SIGNED_AT, body: bytes | None = None) -> Incoming:
         """Return an event, signed."""
@@ -167,7 +167,7 @@ def rotation(subject: Subject) -> Iterator[str]:
     post = _of(subject)
     if post is None or not _works(post):
         return
-    for field, secret in zip(subject.suite.webhook_secrets, post.secrets, strict=False):
+    for field, secret in post.named:
         if not post.post(post.sign(secret)).is_accepted:
             yield f"an event that was signed with {field} is refused"
 
