@@ -195,14 +195,14 @@ class Probes:
         return place.pattern in self._subject.suite.open_places
 
     def _may_be_missing(self, step: Step, place: Place) -> bool:
-        """Return whether a documented yes lacks this place."""
+        """Return whether a documented yes lacks this place, or has null there."""
         for name in self._subject.good:
             for other in self._subject.steps[name]:
                 same = (other.request.method, other.number) == (step.request.method, step.number)
                 if (
                     same
                     and other.body is not None
-                    and place.path not in {one.path for one in other.body.places()}
+                    and place.path not in {one.path for one in other.body.places() if not _is_null(one)}
                 ):
                     parent = place.path[:-1]
                     if any(one.path == parent for one in other.body.places()):
@@ -235,6 +235,10 @@ class Probes:
         example = self._subject.examples[probe.example]
         runs = self._subject.put_all(example, [bend_to(probe.step, content) for _label, content in possible])
         return [(label, run) for (label, _content), run in zip(possible, runs, strict=True)]
+
+
+def _is_null(place: Place) -> bool:
+    return place.is_leaf and place.value is None
 
 
 def _is_word(value: object) -> bool:
