@@ -133,7 +133,7 @@ class Probes:
                     self._compare(probe, self._one(probe, word), before)
         elif isinstance(value, bool):
             self._compare(probe, self._one(probe, not value), before)
-        if isinstance(value, str) and (probe.decides or probe.attributes):
+        if isinstance(value, str) and (probe.decides or probe.attributes) and not self._is_open(probe.place):
             probe.vague = self._try(probe, [form for word in VAGUE for form in styled(word, value)[:2]])
         if isinstance(value, str) and probe.attributes:
             probe.no_data = self._try(probe, [form for word in NO_DATA for form in styled(word, value)[:2]])
