@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import httpx
+
 from proofing.contracts.applicant import DocumentType
 from proofing.contracts.results import DocumentResult, FindingCode, Match, Outcome
 from proofing.rules.document_errors import OUTWEIGHED
@@ -18,7 +20,9 @@ from proofing.testing.vendors.bending import (
     NO,
     NO_DATA,
     VAGUE,
+    JSONBody,
     Place,
+    body_of,
     styled,
     unheard_words,
 )
@@ -215,7 +219,16 @@ class Probes:
         tried = [("missing", body.removed(place))]
         if body.kind == "json" and place.value is not None:
             tried.append(("null", body.replaced(place, None)))
-        return self._run_all(probe, tried)
+        return self._run_all(
+            probe, [(label, content) for label, content in tried if not self._is_documented(content)]
+        )
+
+    def _is_documented(self, content: bytes | None) -> bool:
+        """Return whether an example has this very answer, such as one with an empty list."""
+        bent = body_of(httpx.Response(200, content=content or b""))
+        return isinstance(bent, JSONBody) and any(
+            bent == step.body for steps in self._subject.steps.values() for step in steps
+        )
 
     def _try(self, probe: Probe, values: Sequence[Any]) -> list[tuple[str, Run]]:
         body = probe.step.body

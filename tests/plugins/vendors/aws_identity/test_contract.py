@@ -46,6 +46,12 @@ PAGE = {
 A_LICENSE = {"document_type": DocumentType.DRIVERS_LICENSE, "assurance": Assurance.READ}
 A_PASSPORT = {"document_type": DocumentType.PASSPORT, "assurance": Assurance.READ}
 
+#: Places that hold no words of the vendor.
+PRINTED = {
+    "IdentityDocuments.*.IdentityDocumentFields.*.ValueDetection.Text": "what is printed on the document;"
+    " test_calls has a type that is not documented, test_reading dates that are none"
+}
+
 _one_session = functools.cache(make_session)
 
 
@@ -94,10 +100,6 @@ class AWS:
 
     plugin = "proofing_aws_identity"
     section = SECTION
-    open_places: ClassVar = {
-        "IdentityDocuments.*.IdentityDocumentFields.*.ValueDetection.Text": "what is printed on the document;"
-        " test_calls has a type that is not documented, test_reading dates that are none"
-    }
 
     def assert_signed(self, request: httpx.Request) -> None:
         """The algorithm is botocore's; test_calls computes it again."""
@@ -108,6 +110,7 @@ class TestReading(AWS, DocumentProoferContract):
     """The document alone."""
 
     proofer_name = "aws_identity"
+    open_places: ClassVar = PRINTED
     answers: ClassVar = {
         "yes": Example(vendor(analyzed(READ)), Outcome.PASSED, facts=A_LICENSE),
         "a passport": passport(Outcome.PASSED, A_PASSPORT),
@@ -156,7 +159,7 @@ class TestReading(AWS, DocumentProoferContract):
 
 def compared(answer: Any, comes_to: Outcome | Cause, check: SelfieCheck, *reasons: str) -> Example:
     """Return the example of a license that is read, and of this comparison."""
-    fields = {name: READ[name] for name in ("ID_TYPE", "LAST_NAME", "EXPIRATION_DATE")}
+    fields = {name: READ[name] for name in ("ID_TYPE", "FIRST_NAME", "LAST_NAME", "EXPIRATION_DATE")}
     return Example(
         vendor(analyzed(fields), answer), comes_to, reasons=reasons, facts={**A_LICENSE, "selfie": check}
     )
@@ -166,6 +169,7 @@ class TestReadingAndComparing(AWS, DocumentProoferContract):
     """Document and selfie; the verdict is in the second answer."""
 
     proofer_name = "aws_identity:selfie"
+    open_places: ClassVar = PRINTED
     answers: ClassVar = {
         "yes": compared(MATCH, Outcome.PASSED, SelfieCheck.MATCH, "liveness_not_checked"),
         "no": compared(NO_MATCH, Outcome.FAILED, SelfieCheck.NO_MATCH, "face_mismatch"),
