@@ -5,11 +5,11 @@ Its model is botocore's ``textract/2018-06-27``; the fields are listed in the Te
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from proofing.plugin import (
     Applicant,
@@ -39,6 +39,11 @@ _LICENSE, _PASSPORT = "DRIVER LICENSE FRONT", "PASSPORT"
 _TYPES = {_LICENSE: DocumentType.DRIVERS_LICENSE, _PASSPORT: DocumentType.PASSPORT}
 #: Fields without which nothing was read at all.
 _ANY_OF = ("FIRST_NAME", "LAST_NAME", "DATE_OF_BIRTH", "DOCUMENT_NUMBER")
+#: Fields that can speak against a document.
+_DECIDING: Mapping[str, tuple[str, ...]] = {
+    _LICENSE: ("EXPIRATION_DATE",),
+    _PASSPORT: ("DATE_OF_BIRTH", "DOCUMENT_NUMBER", "EXPIRATION_DATE", "MRZ_CODE"),
+}
 
 
 class _Answer(BaseModel):
@@ -48,7 +53,7 @@ class _Answer(BaseModel):
 class Normalized(_Answer):
     """A date; the model names the type in capitals, the service does not."""
 
-    value: str = Field(alias="Value")
+    value: str = Field(alias="Value", pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z?)?$")
     value_type: str = Field(alias="ValueType", pattern=r"^(?i:date)$")
 
 
@@ -65,6 +70,13 @@ class IdentityField(_Answer):
 
     type: Detection = Field(alias="Type")
     value: Detection = Field(alias="ValueDetection")
+
+    @model_validator(mode="after")
+    def _has_confidence(self) -> Self:
+        """Refuse a text of which nobody knows how sure the vendor is."""
+        if self.value.text.strip() and self.value.confidence is None:
+            raise ValueError("a text without confidence")
+        return self
 
 
 class IdentityDocument(_Answer):
@@ -116,6 +128,7 @@ def analyze(client: Any, content: bytes, side: Side, *, min_confidence: float, v
         refusals=frozenset(REFUSALS),
     )
     page = _Page(answer.documents[0].fields, min_confidence)
+    _require(page, ["ID_TYPE"] if page.fields else [], vendor_name, request_id)
     kind = page.text("ID_TYPE")
     if not kind or not any(page.text(name) for name in _ANY_OF):
         unknown = Finding(code=FindingCode.NOT_RECOGNIZED, side=side)
@@ -123,6 +136,7 @@ def analyze(client: Any, content: bytes, side: Side, *, min_confidence: float, v
     if kind not in _TYPES:
         message = "the document is of a type that AnalyzeID does not document"
         raise VendorError(Cause.NONSENSE, message, vendor_name=vendor_name, transaction_id=request_id)
+    _require(page, _DECIDING[kind], vendor_name, request_id)
     read = _passport(page, side) if kind == _PASSPORT else _license(page, side)
     return Reading(
         document_type=read.document_type,
@@ -131,6 +145,13 @@ def analyze(client: Any, content: bytes, side: Side, *, min_confidence: float, v
         uncertain=page.uncertain(),
         transaction_id=request_id,
     )
+
+
+def _require(page: "_Page", names: Iterable[str], vendor_name: str, request_id: str | None) -> None:
+    """Raise `VendorError` if a field is left out: what a document does not show comes as an empty text."""
+    if not all(page.has(name) for name in names):
+        message = "a field that AnalyzeID always returns is missing"
+        raise VendorError(Cause.NONSENSE, message, vendor_name=vendor_name, transaction_id=request_id)
 
 
 @dataclass(slots=True)
@@ -149,6 +170,10 @@ class _Page:
             # Two values of one field: which one is right, nobody knows.
             is_clear = before is None or before.text == value.text
             self._values[name] = value if is_clear else value.model_copy(update={"confidence": 0.0})
+
+    def has(self, name: str) -> bool:
+        """Return whether there is such a field, be it empty."""
+        return name in self._values
 
     def is_uncertain(self, name: str) -> bool:
         """Return whether there is something that is not sure enough to be read."""

@@ -77,7 +77,7 @@ class SIMSwap(_Package):
 class ReassignedNumber(_Package):
     """Package ``reassigned_number``."""
 
-    is_number_reassigned: Literal["yes", "no", "unknown", "no_data_available"] | None = None
+    is_number_reassigned: Literal["yes", "no", "no_data_available"] | None = None
 
 
 class LookupAnswer(BaseModel):

@@ -195,17 +195,21 @@ class LookupProofer:
         settings = self._settings
         if settings.sim_swap is not Signal.SKIP:
             swap = answer.sim_swap
-            last = swap.last_sim_swap if swap is not None else None
-            if swap is None or swap.error_code is not None or last is None or last.swapped_in_period is None:
+            if swap is None:
+                raise _nonsense("the package sim_swap is missing")
+            # Null also without an error: of countries and carriers that are not covered.
+            last = swap.last_sim_swap if swap.error_code is None else None
+            if last is None or last.swapped_in_period is None:
                 verdict.add(None, "sim_swap_unavailable")
             elif last.swapped_in_period:
                 verdict.add(_SIGNALS[settings.sim_swap], "sim_swapped")
         if settings.reassigned_number is not Signal.SKIP:
             owner = answer.reassigned_number
-            known = owner.is_number_reassigned if owner and owner.error_code is None else None
-            if known not in {"yes", "no"}:
+            if owner is None or (owner.error_code is None and owner.is_number_reassigned is None):
+                raise _nonsense("the package reassigned_number is missing")
+            if owner.error_code is not None or owner.is_number_reassigned == "no_data_available":
                 verdict.add(None, "reassignment_unavailable")
-            elif known == "yes":
+            elif owner.is_number_reassigned == "yes":
                 verdict.add(_SIGNALS[settings.reassigned_number], "number_reassigned")
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import httpx
+
 from proofing.contracts.applicant import DocumentType
 from proofing.contracts.results import DocumentResult, FindingCode, Match, Outcome
 from proofing.rules.document_errors import OUTWEIGHED
@@ -18,7 +20,9 @@ from proofing.testing.vendors.bending import (
     NO,
     NO_DATA,
     VAGUE,
+    JSONBody,
     Place,
+    body_of,
     styled,
     unheard_words,
 )
@@ -133,7 +137,7 @@ class Probes:
                     self._compare(probe, self._one(probe, word), before)
         elif isinstance(value, bool):
             self._compare(probe, self._one(probe, not value), before)
-        if isinstance(value, str) and (probe.decides or probe.attributes):
+        if isinstance(value, str) and (probe.decides or probe.attributes) and not self._is_open(probe.place):
             probe.vague = self._try(probe, [form for word in VAGUE for form in styled(word, value)[:2]])
         if isinstance(value, str) and probe.attributes:
             probe.no_data = self._try(probe, [form for word in NO_DATA for form in styled(word, value)[:2]])
@@ -195,14 +199,14 @@ class Probes:
         return place.pattern in self._subject.suite.open_places
 
     def _may_be_missing(self, step: Step, place: Place) -> bool:
-        """Return whether a documented yes lacks this place."""
+        """Return whether a documented yes lacks this place, or has null there."""
         for name in self._subject.good:
             for other in self._subject.steps[name]:
                 same = (other.request.method, other.number) == (step.request.method, step.number)
                 if (
                     same
                     and other.body is not None
-                    and place.path not in {one.path for one in other.body.places()}
+                    and place.path not in {one.path for one in other.body.places() if not _is_null(one)}
                 ):
                     parent = place.path[:-1]
                     if any(one.path == parent for one in other.body.places()):
@@ -215,7 +219,16 @@ class Probes:
         tried = [("missing", body.removed(place))]
         if body.kind == "json" and place.value is not None:
             tried.append(("null", body.replaced(place, None)))
-        return self._run_all(probe, tried)
+        return self._run_all(
+            probe, [(label, content) for label, content in tried if not self._is_documented(content)]
+        )
+
+    def _is_documented(self, content: bytes | None) -> bool:
+        """Return whether an example has this very answer, such as one with an empty list."""
+        bent = body_of(httpx.Response(200, content=content or b""))
+        return isinstance(bent, JSONBody) and any(
+            bent == step.body for steps in self._subject.steps.values() for step in steps
+        )
 
     def _try(self, probe: Probe, values: Sequence[Any]) -> list[tuple[str, Run]]:
         body = probe.step.body
@@ -235,6 +248,10 @@ class Probes:
         example = self._subject.examples[probe.example]
         runs = self._subject.put_all(example, [bend_to(probe.step, content) for _label, content in possible])
         return [(label, run) for (label, _content), run in zip(possible, runs, strict=True)]
+
+
+def _is_null(place: Place) -> bool:
+    return place.is_leaf and place.value is None
 
 
 def _is_word(value: object) -> bool:

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+from proofing.base.log_output import FOREIGN
 from proofing.base.logs import JSONFormatter
 
-#: These write whole URLs; in a real process they are off.
-_SWITCHED_OFF = frozenset({"httpx", "httpcore", "urllib3", "aiohttp", "asyncio"})
+#: These write whole URLs or bodies; in a real process they are off.
+_SWITCHED_OFF = frozenset(FOREIGN)
 _NETWORK = frozenset(
     {
         "socket.connect",

@@ -14,11 +14,13 @@ from tests.plugins.vendors.aws_identity.answers import (
     vendor,
 )
 
+from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.images import Side
 from proofing.contracts.results import Assurance, Finding, FindingCode, Outcome
 from proofing.rules.document_errors import ErrorCode
 from proofing.rules.documents import judge_document
+from proofing.testing.vendor_checks import caused_by
 from proofing_aws_identity.states import jurisdiction_of
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -143,12 +145,28 @@ async def test_two_values_of_one_field_are_none():
         ("10/06/1938", "1938-10-06"),
         ("OCT 6 1938", None),
         (("10/06/1938", "1938-13-06T00:00:00"), None),
-        (("10/06/1938", "FAKEY"), None),
     ],
 )
 async def test_dates(value, wanted):
     """The vendor's normal form decides; one that is no date is not read."""
     assert (await read(LICENSE, DATE_OF_BIRTH=value)).applicant.dob == wanted
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        analyzed(LICENSE, DATE_OF_BIRTH=("10/06/1938", "FAKEY")),
+        analyzed(LICENSE, DATE_OF_BIRTH=("10/06/1938", "1938-10-06T00:00:00FAKEY")),
+        analyzed(LICENSE, {"DOCUMENT_NUMBER": None}),
+        analyzed({name: value for name, value in LICENSE.items() if name != "ID_TYPE"}),
+        analyzed({name: value for name, value in LICENSE.items() if name != "EXPIRATION_DATE"}),
+        analyzed({name: value for name, value in PASSPORT.items() if name != "MRZ_CODE"}),
+    ],
+)
+async def test_what_textract_does_not_describe(answer):
+    """Dates of another form, texts without confidence, and fields that are left out."""
+    with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
+        await ask(vendor(answer), "aws_identity")
 
 
 @pytest.mark.parametrize("value", ["", "NONE", ("12/31/20", None)])

@@ -84,7 +84,8 @@ async def test_what_is_not_known_is_not_sent():
 async def test_signals_are_asked_for_where_the_settings_say_so():
     """In the same call."""
     section = {"sim_swap": "note", "reassigned_number": "note", "reassigned_within_days": 30}
-    _result, fake = await ask(lookup(), section)
+    body = lookup(sim_swap=NOT_SWAPPED, reassigned_number=reassigned("no"))
+    _result, fake = await ask(body, section)
     sent = dict(parse_qsl(fake.requests[0].url.query.decode()))
     assert sent["Fields"] == "line_type_intelligence,identity_match,sim_swap,reassigned_number"
     since = datetime.strptime(sent["LastVerifiedDate"], "%Y%m%d").replace(tzinfo=UTC)
@@ -227,7 +228,6 @@ async def test_signs_of_fraud(signal, setting, outcome):
     ("body", "reasons"),
     [
         ({"sim_swap": NOT_SWAPPED, "reassigned_number": reassigned("no")}, ()),
-        ({}, ("sim_swap_unavailable", "reassignment_unavailable")),
         (
             {
                 "sim_swap": {"last_sim_swap": None, "error_code": 60607},
@@ -248,6 +248,22 @@ async def test_signs_without_data_are_held_against_nobody(body, reasons):
     """They are named, so that an operator sees how often."""
     result, _fake = await ask(lookup(**body), {"sim_swap": "fail", "reassigned_number": "fail"})
     assert (result.outcome, result.reasons) == (Outcome.PASSED, reasons)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"sim_swap": None},
+        {"reassigned_number": None},
+        {"reassigned_number": reassigned(None)},
+        {"reassigned_number": reassigned("unknown")},
+    ],
+)
+async def test_signs_that_were_asked_for_and_are_missing(body):
+    """A package that is not there says neither yes nor no data."""
+    quiet = {"sim_swap": NOT_SWAPPED, "reassigned_number": reassigned("no")}
+    with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
+        await ask(lookup(**{**quiet, **body}), {"sim_swap": "note", "reassigned_number": "note"})
 
 
 async def test_a_no_outweighs_a_review():

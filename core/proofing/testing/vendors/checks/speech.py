@@ -112,8 +112,13 @@ def _poison(subject: Subject) -> Iterator[tuple[str, str, Run]]:
 
 def vendor_speeches(subject: Subject) -> Iterator[Speech]:
     """Yield what is said when the vendor writes a sentence: in every text of an example, with any status."""
+    seen = set()
     for name, example in subject.examples.items():
         for step in subject.steps[name]:
+            if (answer_of := (step.number, step.response.content)) in seen:
+                # Such as the answer to a login, which all examples begin with.
+                continue
+            seen.add(answer_of)
             for leaf in step.body.leaves[:_MOST_PLACES] if step.body is not None else ():
                 if isinstance(leaf.value, str) and (body := step.body.replaced(leaf, SENTENCE)):  # type: ignore[union-attr]
                     case = f"example {name!r}, a sentence in {leaf.name}"

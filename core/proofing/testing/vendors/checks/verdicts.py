@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from proofing.contracts.results import DeviceResult, DocumentResult, Match, ReviewStatus
+from proofing.contracts.results import DeviceResult, DocumentResult, Match, ReviewStatus, VendorResult
 from proofing.testing.vendors.probing import Probe, Probes, is_no, kept_attributes
 from proofing.testing.vendors.subject import CheckRule, Subject, is_other_host
 
@@ -109,6 +109,9 @@ def vague_word(subject: Subject) -> Iterator[str]:
         if any(subject.reads_yes(run) for _word, run in probe.unheard):
             # It passes with any word, which another rule says.
             continue
+        if probe.attributes and not probe.decides and not _is_match(probe, before):
+            # The yes does not rest on it: it is one of a mismatch there.
+            continue
         for word, run in probe.vague:
             attributes = run.result.attributes if run.result is not None else None
             if subject.reads_yes(run) and before is not None and attributes == before.attributes:
@@ -196,6 +199,11 @@ def _holds(outer: Probe, inner: list[Probe]) -> bool:
         probe.step is outer.step and probe.place.path[: len(outer.place.path)] == outer.place.path
         for probe in inner
     )
+
+
+def _is_match(probe: Probe, before: VendorResult | None) -> bool:
+    """Return whether a field of the place of *probe* is a match in its yes."""
+    return before is not None and Match.MATCH in {before.attributes.get(name) for name in probe.attributes}
 
 
 def _word(match: Match | None) -> str:
