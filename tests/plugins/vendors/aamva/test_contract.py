@@ -38,13 +38,15 @@ UNAVAILABLE = {**dict.fromkeys(MATCHED, Match.UNAVAILABLE), "name_suffix": Match
 SERVER_SECRET = b"a secret that the server made up"
 
 
-def verification(content: bytes, status: int = 200) -> Callable[[httpx.Request], httpx.Response]:
+def verification(
+    content: bytes, status: int = 200, *, success: str = "<Success>true</Success>"
+) -> Callable[[httpx.Request], httpx.Response]:
     """Return what authenticates everybody, and answers verifications with *content*."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if str(request.url) == VERIFICATION_URL:
             return reply(content, status)
-        return authentication(request, authentication_token("a token that was made up"))
+        return authentication(request, authentication_token("a token that was made up", success))
 
     return answer
 
@@ -69,7 +71,11 @@ class TestAAMVA(StateIDProoferContract):
     answers: ClassVar = {
         "yes": Example(verification(soap_answer(indicators())), Outcome.PASSED, MATCHED),
         "little on record, and another address": Example(
-            verification(bare_answer(indicators("AddressLine1", only=(*REQUIRED, "AddressLine1")))),
+            verification(
+                bare_answer(indicators("AddressLine1", only=(*REQUIRED, "AddressLine1"))),
+                # The token says so, too.
+                success="",
+            ),
             Outcome.PASSED,
             {
                 **UNAVAILABLE,
