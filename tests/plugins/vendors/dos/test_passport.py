@@ -242,7 +242,7 @@ async def test_a_health_check_without_an_answer(answer):
         {"mrz_url": "https://passports.example.gov"},
         {"health_url": "passports.example.gov/health"},
         {"client_secret": ""},
-        {"timeout_seconds": 61.0},
+        {"timeout_seconds": 55.5},
     ],
 )
 def test_settings(changes):
