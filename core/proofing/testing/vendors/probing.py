@@ -122,8 +122,9 @@ class Probes:
         known = [*same, *alike]
         for word in known:
             run = self._one(probe, word)
-            if run.result is None and word in same:
-                # Of a word from elsewhere nobody knows whether the vendor says it here.
+            if run.result is None and word in same and word != "":
+                # Of a word from elsewhere nobody knows whether the vendor says it here; no text is no word:
+                # an id that must not be empty decides nothing.
                 probe.decides = probe.decides or (run.error is not None and not run.pendings)
             self._compare(probe, run, before)
             if isinstance(value, int) and not isinstance(value, bool) and isinstance(word, int):

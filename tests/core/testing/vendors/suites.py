@@ -112,6 +112,7 @@ class Soap(StateIDProoferContract):
             {"state_id_number": MATCH, "last_name": MATCH, "dob": MISMATCH},
             ("dob_mismatch",),
         ),
+        "no locator": Example(soap("true", "true", "true", ""), Cause.NONSENSE),
         "a fault": Example(
             httpx.Response(200, headers={"content-type": "text/xml"}, content=FAULT), Cause.SOURCE_DOWN
         ),

@@ -155,17 +155,7 @@ class FakeAAMVA:
 
     def _security_token(self, root) -> httpx.Response:
         self.calls.append("security token")
-        _, certificate = make_credentials()
-        der = certificate.public_bytes(Encoding.DER)
-        assert base64.b64decode(root.findtext(".//o:BinarySecurityToken", "", NAMESPACES)) == der
-        thumbprint = base64.b64decode(root.findtext(".//o:KeyIdentifier", "", NAMESPACES))
-        assert thumbprint == hashlib.sha1(der).digest()  # noqa: S324 - the protocol's
-        key = xmlsec.Key.from_memory(
-            certificate.public_bytes(Encoding.PEM), xmlsec.constants.KeyDataFormatCertPem
-        )
-        assert verify_signature(root, key) == {"Timestamp", "To"}
-        client_secret = base64.b64decode(root.findtext(".//t:BinarySecret", "", NAMESPACES))
-        assert len(client_secret) == 32
+        client_secret = verify_security_token_request(root)
         identifier, server_secret = f"urn:uuid:{uuid.uuid4()}", uuid.uuid4().bytes * 2
         self._secrets[identifier] = (client_secret, server_secret)
         return reply(security_token(identifier, base64.b64encode(server_secret).decode()))
@@ -174,10 +164,7 @@ class FakeAAMVA:
         self.calls.append("authentication token")
         identifier = root.findtext(".//c:SecurityContextToken/c:Identifier", "", NAMESPACES)
         client_secret, server_secret = self._secrets[identifier]
-        reference = root.find(".//c:SecurityContextToken", NAMESPACES).get(_ID)
-        assert root.find(".//o:Reference", NAMESPACES).get("URI") == f"#{reference}" == "#uuid-7-1"
-        key = xmlsec.Key.from_binary_data(xmlsec.constants.KeyDataHmac, p_sha1(client_secret, server_secret))
-        assert verify_signature(root, key) == {"Timestamp"}
+        verify_authenticate_request(root, client_secret, server_secret)
         self.tokens.append(f"token-{len(self.tokens) + 1}&<")
         return reply(authentication_token(self.tokens[-1]))
 
@@ -213,6 +200,30 @@ def authentication_token(token: str, success: str = "<Success>true</Success>") -
         '<AuthenticateResponse xmlns="http://aamva.org/authentication/3.1.0"><AuthenticateResult>'
         f"{success}<Token>{text}</Token></AuthenticateResult></AuthenticateResponse></s:Body></s:Envelope>"
     ).encode()
+
+
+def verify_security_token_request(root) -> bytes:
+    """Verify the first call, and return the client's secret in it."""
+    _, certificate = make_credentials()
+    der = certificate.public_bytes(Encoding.DER)
+    assert base64.b64decode(root.findtext(".//o:BinarySecurityToken", "", NAMESPACES)) == der
+    thumbprint = base64.b64decode(root.findtext(".//o:KeyIdentifier", "", NAMESPACES))
+    assert thumbprint == hashlib.sha1(der).digest()  # noqa: S324 - the protocol's
+    key = xmlsec.Key.from_memory(
+        certificate.public_bytes(Encoding.PEM), xmlsec.constants.KeyDataFormatCertPem
+    )
+    assert verify_signature(root, key) == {"Timestamp", "To"}
+    client_secret = base64.b64decode(root.findtext(".//t:BinarySecret", "", NAMESPACES))
+    assert len(client_secret) == 32
+    return client_secret
+
+
+def verify_authenticate_request(root, client_secret: bytes, server_secret: bytes) -> None:
+    """Verify the second call, which is signed by the key of both secrets."""
+    reference = root.find(".//c:SecurityContextToken", NAMESPACES).get(_ID)
+    assert root.find(".//o:Reference", NAMESPACES).get("URI") == f"#{reference}" == "#uuid-7-1"
+    key = xmlsec.Key.from_binary_data(xmlsec.constants.KeyDataHmac, p_sha1(client_secret, server_secret))
+    assert verify_signature(root, key) == {"Timestamp"}
 
 
 def verify_signature(root, key: xmlsec.Key) -> set[str]:

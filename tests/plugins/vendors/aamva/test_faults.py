@@ -19,7 +19,6 @@ from tests.plugins.vendors.aamva.fake_aamva import (
 
 from proofing.plugin import Cause, VendorError
 from proofing.testing.canary import Canary
-from proofing.testing.vendor_checks import check_error
 
 #: Midnight in New York: the windows of DC are open.
 MIDNIGHT = datetime(2026, 3, 4, 5, 30, tzinfo=UTC)
@@ -94,7 +93,7 @@ async def test_the_texts_of_a_fault_end_in_the_adapter():
     person = canary.applicant
     content = fault("0001", person.ssn, person.state_id_number, reason=f"{person.last_name}, {person.dob}")
     error = await error_of(content, applicant=person)
-    check_error(error, canary)
+    assert canary.find_leaks(f"{error!r} {error} {error.codes}") == []
     assert error.codes == ("0001", "Sender")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from proofing.contracts.results import Match, Outcome
 from proofing.plugin import Cause, VendorError
 from proofing.testing.vendor_checks import caused_by
 from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_process
-from proofing.testing.vendors import PassportProoferContract
+from proofing.testing.vendors import Example, PassportProoferContract
 from proofing_dos import DOSSettings, proofing_proofers
 
 SECTION = {
@@ -26,21 +27,30 @@ BOOK = Applicant(mrz="P<USADOE<<JANE\n1234567897USA", document_type_received="pa
 YES = httpx.Response(200, json={"response": "YES"})
 
 
+def refused(status, code):
+    """Return an error body of the service."""
+    body = {"error": {"code": code, "message": "text of theirs", "reason": "text of theirs"}}
+    return httpx.Response(status, json=body)
+
+
 class TestPassportCheck(PassportProoferContract):
     """It keeps the contract."""
 
     plugin = "proofing_dos"
     section = SECTION
-
-    def answer_yes(self, request: httpx.Request) -> httpx.Response:
-        """Confirm."""
-        assert str(request.url) == SECTION["mrz_url"]
-        return httpx.Response(200, json={"response": "YES"})
-
-    def answer_no(self, request: httpx.Request) -> httpx.Response:
-        """Do not."""
-        assert str(request.url) == SECTION["mrz_url"]
-        return httpx.Response(200, json={"response": "NO"})
+    answers: ClassVar = {
+        "yes": Example(YES, Outcome.PASSED, {"mrz": Match.MATCH}),
+        "no": Example(
+            httpx.Response(200, json={"response": "NO"}),
+            Outcome.FAILED,
+            {"mrz": Match.MISMATCH},
+            ("passport_mismatch",),
+        ),
+        "an invalid zone": Example(refused(400, "INVALID_MRZ"), Cause.BAD_REQUEST),
+        "a wrong secret": Example(refused(401, "UNAUTHORIZED"), Cause.AUTHENTICATION),
+        "too many": Example(refused(429, "TOO_MANY"), Cause.QUOTA),
+        "down": Example(refused(503, "UNAVAILABLE"), Cause.UNREACHABLE),
+    }
 
 
 async def check(answer=YES, applicant=BOOK):
@@ -232,7 +242,7 @@ async def test_a_health_check_without_an_answer(answer):
         {"mrz_url": "https://passports.example.gov"},
         {"health_url": "passports.example.gov/health"},
         {"client_secret": ""},
-        {"timeout_seconds": 61.0},
+        {"timeout_seconds": 55.5},
     ],
 )
 def test_settings(changes):
