@@ -111,6 +111,11 @@ class Classification:
     issuer: str | None
 
     @property
+    def is_named(self) -> bool:
+        """Whether the engine says anything of what the document is, if only that it does not know."""
+        return self.class_name is not None or self.is_passport_card
+
+    @property
     def is_passport_card(self) -> bool:
         """Whether either name says so; the class alone is often that of an identification card."""
         return not _PASSPORT_CARD.isdisjoint({self.class_name, self.issue_type})
