@@ -659,10 +659,14 @@ async def test_answers_that_nobody_understands(name, verdict, product):
 
 
 @pytest.mark.parametrize("name", WITH_SELFIE)
-async def test_a_comparison_that_nobody_understands(name):
+@pytest.mark.parametrize(
+    "portrait",
+    [{"FaceMatchResult": "Perhaps"}, {"FaceMatchResult": "Pass", "FaceErrorMessage": "Liveness: Unclear"}],
+)
+async def test_a_comparison_that_nobody_understands(name, portrait):
     """It is neither the same face nor another one."""
     with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
-        await proof(name, true_id(portrait={"FaceMatchResult": "Perhaps"}))
+        await proof(name, true_id(portrait=portrait))
 
 
 @pytest.mark.parametrize("name", NAMES)
