@@ -71,6 +71,7 @@ _ISSUERS = frozenset({"StateProvince", "Country", _UNKNOWN})
 #: The United States and their territories.
 _COUNTRIES = frozenset("US GU VI AS MP PR USA GUM VIR ASM MNP PRI".split())
 
+_LIVE = "Successful. Liveness: Live"
 _NOT_LIVE = "Liveness: NotLive"
 _POOR_QUALITY = "Liveness: PoorQuality"
 
@@ -109,6 +110,11 @@ class Classification:
     issue_type: str | None
     country: str | None
     issuer: str | None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the engine says anything of what the document is, if only that it does not know."""
+        return self.class_name is not None or self.is_passport_card
 
     @property
     def is_passport_card(self) -> bool:
@@ -172,7 +178,7 @@ def selfie_check(result: str | None, message: str | None) -> SelfieCheck:
     """Return what the comparison came to, by its result and message; only a live match is one.
 
     Raises:
-        ValueError: nobody knows the result.
+        ValueError: nobody knows the result, or the message of a match.
     """
     if result is None:
         return SelfieCheck.NOT_CHECKED
@@ -182,4 +188,9 @@ def selfie_check(result: str | None, message: str | None) -> SelfieCheck:
         return SelfieCheck.NOT_LIVE
     if message == _POOR_QUALITY:
         return SelfieCheck.BAD_QUALITY
-    return SelfieCheck.MATCH if result == "Pass" else SelfieCheck.NO_MATCH
+    if result == "Fail":
+        return SelfieCheck.NO_MATCH
+    if message not in {None, _LIVE}:
+        # It may say that nobody alive was there, in words of tomorrow.
+        raise ValueError
+    return SelfieCheck.MATCH

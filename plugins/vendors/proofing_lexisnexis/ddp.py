@@ -68,7 +68,7 @@ class DDPPolicy:
         answer = response.require_success().json()
         if not isinstance(answer, dict):
             raise not_understood(self._name)
-        result = answer.get("request_result", "success")
+        result = answer.get("request_result")
         if result == "success":
             return answer
         if not isinstance(result, str) or not result.startswith("fail_"):

@@ -54,7 +54,8 @@ def document_result(
     """Return the answer in Proofing's words.
 
     Raises:
-        VendorError: the transaction holds no document, or words that nobody knows.
+        VendorError: the transaction holds no document, is a yes that does not name it, or has words that
+            nobody knows.
     """
     product = conversation.product("TrueID")
     if product is None:
@@ -70,6 +71,9 @@ def document_result(
         # Pydantic's, which is one, quotes what it does not understand.
         raise not_understood(vendor_name, transaction_id=conversation.transaction_id) from None
     classification = details.classification
+    if conversation.passed and not classification.is_named:
+        # A yes about nothing is none; that the engine does not know the document is said by its word.
+        raise not_understood(vendor_name, transaction_id=conversation.transaction_id)
     document_type = classification.document_type
     applicant = read_applicant(details, document_type)
     refused = tuple(_refused(classification, applicant, request, rules))

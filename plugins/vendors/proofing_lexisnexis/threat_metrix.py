@@ -53,7 +53,7 @@ def _result(answer: dict[str, Any]) -> DeviceResult:
         status = ReviewStatus(str(answer.get("review_status")))
     except ValueError:
         raise not_understood(NAME, "the review status", transaction_id=transaction_id) from None
-    if answer.get("request_result") != "success" or not isinstance(codes, list):
+    if not isinstance(codes, list):
         raise not_understood(NAME, transaction_id=transaction_id)
     return DeviceResult(
         vendor_name=NAME,

@@ -1,6 +1,10 @@
 """Answers of LexisNexis, made by hand with invented values, and who is asked about."""
 
+import base64
+import hashlib
+import hmac
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -68,6 +72,10 @@ KNOWN = Circumstances(
     locale="es", ip_address="192.0.2.33", device_session_id="7f5c6b1a0123456789abcdef01234567"
 )
 NOTHING = object()
+_SIGNED = re.compile(
+    r"HMAC-SHA256 keyid=(?P<keyid>[^,]+), ts=(?P<ts>\d{13}), nonce=(?P<nonce>[0-9a-f-]{36}), "
+    r"bodyHash=(?P<body>[^,]+), signature=(?P<signature>[^,]+)"
+)
 
 
 def section(**changes: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +108,28 @@ async def put(name: str, answer: Any, *, settings: dict[str, Any] | None = None,
 def body(request: httpx.Request) -> Any:
     """Return what a request holds."""
     return json.loads(request.content)
+
+
+def mac(secret: bytes, message: bytes) -> str:
+    """Return what the Risk Defense Platform computes."""
+    return base64.b64encode(hmac.digest(secret, message, hashlib.sha256)).decode()
+
+
+def signed_parts(header: str) -> dict[str, str]:
+    """Return the parts of a header that signs a request."""
+    found = _SIGNED.fullmatch(header)
+    assert found is not None
+    return found.groupdict()
+
+
+def assert_signed(request: httpx.Request, base_url: str = "https://rdp.example.test") -> None:
+    """Fail unless *request* is signed: the very bytes, the path, and the host with its port."""
+    found = signed_parts(request.headers["authorization"])
+    secret = b"demo-secret-key-1"
+    assert found["keyid"] == "demo-key-id-1"
+    assert found["body"] == mac(secret, request.content)
+    lines = (found["ts"], found["nonce"], base_url.removeprefix("https://"), request.url.path, found["body"])
+    assert found["signature"] == mac(secret, "\n".join(lines).encode())
 
 
 def rdp(verdict: str, *products: dict[str, Any], code: str | None = None, **more: Any) -> dict[str, Any]:

@@ -298,6 +298,10 @@ TIMED_OUT = {"integration_hub_results": {"org-of-ours-1:policy-iv-1": {SERVICE: 
         (over_ddp(rdp("passed"), request_result="fail_invalid_parameter"), Cause.BAD_REQUEST),
         (over_ddp(rdp("passed"), request_result="maybe"), Cause.NONSENSE),
         (over_ddp(rdp("passed"), request_result=None), Cause.NONSENSE),
+        (
+            {key: over_ddp(rdp("passed"))[key] for key in ("request_id", "integration_hub_results")},
+            Cause.NONSENSE,
+        ),
         ([], Cause.NONSENSE),
     ],
 )

@@ -491,14 +491,25 @@ async def test_what_is_accepted(name, issuer, country):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("class_name", ["Unknown", "", None])
-async def test_a_document_of_unknown_class_cannot_pass(name, class_name):
+async def test_a_document_of_unknown_class_cannot_pass(name):
     """Nothing was read, so nothing is known of anybody."""
-    result = await proof(name, true_id(result={"DocClassName": class_name}))
+    result = await proof(name, true_id(result={"DocClassName": "Unknown"}))
     assert result.outcome is Outcome.FAILED
     assert result.applicant is None
     assert result.document_type is None
     assert judged(result).reasons == ("general_error",)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("class_name", ["", None])
+async def test_a_yes_names_the_document(name, class_name):
+    """Otherwise it is neither yes nor no; a no need not."""
+    product = true_id(result={"DocClassName": class_name})
+    with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
+        await proof(name, product)
+    result = await proof(name, product, verdict="failed")
+    assert result.outcome is Outcome.FAILED
+    assert result.document_type is None
 
 
 @pytest.mark.parametrize(
@@ -648,10 +659,14 @@ async def test_answers_that_nobody_understands(name, verdict, product):
 
 
 @pytest.mark.parametrize("name", WITH_SELFIE)
-async def test_a_comparison_that_nobody_understands(name):
+@pytest.mark.parametrize(
+    "portrait",
+    [{"FaceMatchResult": "Perhaps"}, {"FaceMatchResult": "Pass", "FaceErrorMessage": "Liveness: Unclear"}],
+)
+async def test_a_comparison_that_nobody_understands(name, portrait):
     """It is neither the same face nor another one."""
     with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
-        await proof(name, true_id(portrait={"FaceMatchResult": "Perhaps"}))
+        await proof(name, true_id(portrait=portrait))
 
 
 @pytest.mark.parametrize("name", NAMES)
