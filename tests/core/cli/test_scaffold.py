@@ -206,7 +206,11 @@ def test_packages_are_typed(tmp_path, combination):
 
 def test_the_files(skeleton):
     """One module for each thing that an author changes."""
-    files = sorted(path.relative_to(skeleton).as_posix() for path in skeleton.rglob("*") if path.is_file())
+    files = sorted(
+        path.relative_to(skeleton).as_posix()
+        for path in skeleton.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
     assert files == [
         ".github/workflows/ci.yml",
         "README.md",

@@ -415,7 +415,9 @@ def test_no_vendor_is_played_in_production(monkeypatch, settings_file, odd_plugi
     ]
     stores = dict.fromkeys(("queue", "key_service", "image_store", "result_store"), lambda _: None)
     odd = odd_plugin(proofers, secret_store=lambda _: Given(), **stores)
-    vendors = {f"{kind}_vendor": "odd" for kind in ("device", "document", "resolution", "state_id")}
+    vendors = {
+        f"{kind}_vendor": "odd" for kind in ("device", "document", "passport", "resolution", "state_id")
+    }
     monkeypatch.setenv("PROOFING_ENV", "production")
     path = settings_file(
         **odd,

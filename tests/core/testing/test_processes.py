@@ -143,6 +143,8 @@ def test_nothing_but_processes_starts_processes():
         root / "bench/cpu/__main__.py",
         # Its program waits for each process that it forks.
         root / "tests/core/cli/test_jobs.py",
+        # Names what a plugin may not do.
+        root / "core/proofing/testing/vendors/watch.py",
     }
     places = ("core/proofing/testing", "devtools", "tests", "bench", "scripts", "docs")
     ways = ("Popen(", "create_subprocess_", "os.fork(", "posix_spawn", "multiprocessing")
