@@ -222,6 +222,7 @@ class TestReadingByCBOR(AWS, DocumentProoferContract):
     """The protocol that botocore may choose instead: its model of Textract names both."""
 
     proofer_name = "aws_identity"
+    open_places: ClassVar = PRINTED
     answers: ClassVar = {
         "yes": Example(carried(analyzed(READ)), Outcome.PASSED, facts=A_LICENSE),
         "no": Example(
