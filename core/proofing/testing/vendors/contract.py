@@ -47,8 +47,6 @@ class ProoferContract:
         kind: of the proofer.
         proofer_name: as in its descriptor; needed only when the plugin has several of the kind.
         section: the plugin's section in settings.yaml, secrets included: made-up ones, 8 characters or more.
-        answers: what the vendor answers, by a name of your choice: at least a yes, a no, and every verdict
-            that its documentation has.
         calls_out: False for a proofer that asks nobody, as mocks do.
         statuses_that_say_no: HTTP statuses by which this vendor says no.
         open_places: where the vendor announces new words, such as ``reasonCodes.*``, to why they cannot turn
@@ -72,7 +70,10 @@ class ProoferContract:
 
     @property
     def answers(self) -> Mapping[str, Example]:
-        """The vendor's answers; a class attribute is enough."""
+        """What the vendor answers, by a name of your choice; a class attribute is enough.
+
+        At least a yes, a no, and every verdict that its documentation has.
+        """
         return {}
 
     def question(self, canary: Canary) -> ProofingRequest:
