@@ -139,6 +139,12 @@ The vectors of AES-GCM are Project Wycheproof's `aes_gcm_test.json` (316 cases),
 - **Webhooks, visits and wallets** are those of the mock and of test adapters: no real vendor has posted, and
   no real wallet has answered. A person who passes on a vendor's link, QR code or wallet request can have
   somebody else finish a check.
+- **Real vendors** were never asked: no account of LexisNexis, AAMVA, Socure, the Department of State, AWS,
+  Stripe or Twilio was at hand. Their adapters are held to made-up answers of the documented forms, to the
+  sandbox, and for AWS, Stripe and Twilio to the vendors' own clients. Sandbox and adapters were written
+  apart, from the same documentation: what that has wrong, both have wrong.
+- **The kit for vendor plugins** finds the planted mistakes that tests/core/testing/vendors lists. That it
+  finds others is not claimed; docs/reference/vendor-rules.md names what it cannot find.
 - **The API is not fuzzed.** Hand-off to a phone does not exist, and so is not tried.
 - **Terraform** was never applied, nor run under OpenTofu: format, schema, mocked plans and the rendered
   policies are checked against a provider of our own, which knows no quotas and no values that AWS allows.
