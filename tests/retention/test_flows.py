@@ -170,7 +170,8 @@ async def check_bounds(shape):
         "select column_name from information_schema.columns"
         " where table_schema = 'proofing' and data_type = 'bytea'"
     )
-    assert columns == [["payload"]]
+    # Of jobs alone, of which there is none by now.
+    assert sorted(columns) == [["answers"], ["payload"]]
     # Time travel: as if the images that nobody submitted had been uploaded a quarter of an hour ago.
     bucket = shape.services.s3.buckets[IMAGE_BUCKET]
     for key, stored in list(bucket.objects.items()):

@@ -66,6 +66,8 @@ def test_a_proofing_passes_with_split_rights(shape):
         ("web", "generate", "args"),
         ("web", "generate", "session"),
         ("web", "unwrap", "result"),
+        # What a job with several questions has of them while it runs.
+        ("worker", "generate", "parked"),
         ("worker", "generate", "result"),
         ("worker", "unwrap", "args"),
     }
