@@ -179,7 +179,6 @@ def _add_vendor_commands(add: _AddCommand, printing: _AddCommand) -> None:
     tried = vendor.add_subparsers(metavar="COMMAND", required=True).add_parser(
         "try", help="Put one question to a vendor, which may bill it.", description="Put one question to it."
     )
-    tried.set_defaults(command=("proofing.cli.vendor", "try_one"))
     tried.add_argument("name", metavar="NAME", help="the proofer, such as lexisnexis:instant_verify")
     tried.add_argument(
         "--applicant", metavar="FILE", required=True, help="YAML: attributes, images, circumstances"
