@@ -142,6 +142,12 @@ class QuestionLog:
         )
 
     @property
+    def has_interrupted(self) -> bool:
+        """Whether the answer of a question was lost with the worker that asked it."""
+        errors = [one.check.error for one in self._questions.values() if one.check is not None]
+        return any(error is not None and error.cause is Cause.INTERRUPTED for error in errors)
+
+    @property
     def waiting(self) -> list[Question]:
         """The questions without an answer, in the order in which they were asked."""
         return [question for question in self._questions.values() if question.waiting is not None]

@@ -121,7 +121,11 @@ class JobRun:
             lost = VendorError(
                 Cause.INTERRUPTED, "the worker ended during the call", vendor_name=loaded.descriptor.name
             )
-            return self._not_asked(loaded.descriptor, step, lost)
+            check = self._not_asked(loaded.descriptor, step, lost)
+            # Kept with the answers: a park forgets the intents.
+            descriptor = loaded.descriptor
+            self.questions.note(key, Question(vendor=descriptor.name, kind=descriptor.kind, check=check))
+            return check
         self._open_questions += 1
         try:
             waiting = known.waiting if known is not None else None

@@ -134,7 +134,7 @@ class JobRunner:
             conclusion = await self._conclude(run, queued_seconds, arguments, summary)
             if (
                 isinstance(conclusion, JobResult)
-                and run.interrupted
+                and (run.interrupted or run.questions.has_interrupted)
                 and conclusion.end_state is not EndState.DONE
             ):
                 # What a vendor was asked for, and may have billed, was needed.

@@ -265,6 +265,27 @@ async def test_a_parked_question_whose_call_came_to_no_end(jobs):
     assert [len(device.calls), len(resolution.calls)] == [1, 2]
 
 
+async def test_a_call_that_came_to_no_end_is_not_made_again_after_a_park(jobs):
+    """The park keeps what the intents have said until then."""
+    async with jobs(device_profiling_enabled=True) as running:
+        worker = Worker(running)
+        device = put_in_place(running, ProoferKind.DEVICE, killing(worker, YES[ProoferKind.DEVICE]))
+        put_in_place(
+            running,
+            ProoferKind.RESOLUTION,
+            Later(pending(), pending(), YES[ProoferKind.RESOLUTION]),
+            # Its calls are free, so it is asked again.
+            hosts=lambda _settings: frozenset({"vendor.example"}),
+        )
+        await submit(running, JobKind.RESOLUTION)
+        assert await worker.work() == []
+        assert await worker.work() == []
+        running.queue.wake_parked()
+        (record,) = await worker.work()
+    assert record.end_state is EndState.UNKNOWN_OUTCOME
+    assert len(device.calls) == 1
+
+
 async def test_answers_open_for_their_job_alone(jobs):
     """They are sealed for the workers, and bound to the job."""
     async with jobs(phone_vendors=["mock", "mock:polling"]) as running:
