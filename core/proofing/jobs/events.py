@@ -37,8 +37,10 @@ _logger = get_logger(__name__)
 _SEEN_SECONDS = 7 * 86_400.0
 #: How long a person who comes back again wakes the job no second time: a reload is not a reason.
 _RETURN_PAUSE_SECONDS = 5.0
-#: The same for answers of wallets: anybody who knows the address may post them.
-_ANSWER_PAUSE_SECONDS = 1.0
+#: Answers of wallets to one question, until none came for the window: anybody who knows the address may post
+#: them, and what a stranger posted a moment ago must not keep the wallet's own answer out.
+_MAX_ANSWERS = 5
+_ANSWERS_WINDOW_SECONDS = 10.0
 #: A second delivery of an event without an id is known by its body, for as long as it may be on its way.
 _SEEN_WITHOUT_ID_SECONDS = 60.0
 _EARLY = "early"
@@ -128,8 +130,10 @@ class VendorEvents:
         record = await self._results.status(question.result_id)
         if not self._may_be_open(record):
             return Wake.GONE
-        mark = f"answered:{question_id}"
-        if not await self._results.add(mark, b"", ttl_seconds=_ANSWER_PAUSE_SECONDS):
+        usage = await self._results.count(
+            f"answered:{question_id}", maximum=_MAX_ANSWERS, window_seconds=_ANSWERS_WINDOW_SECONDS
+        )
+        if not usage.counted:
             return Wake.FULL
         await self._note_return(record)
         outcome = await self._wake(question, Note(question.number, Answered(body)))

@@ -559,8 +559,7 @@ async def test_a_wallet_answers(jobs):
         assert await events.served(vendor.question_id) is None
         assert await running.drain() == []
         assert (await status(running, result_id)).needs_person
-        # The pause between two answers is over.
-        await running.runtime.parts.results.delete(f"answered:{vendor.question_id}")
+        # At once: what somebody else posted keeps the wallet's own answer waiting for nothing.
         assert await events.answered(vendor.question_id, body) is Wake.KEPT
         (ended,) = await running.drain()
         assert ended.is_success
@@ -607,13 +606,17 @@ async def test_an_answer_to_what_is_no_exchange_is_dropped(jobs):
         assert ended.is_success
 
 
-async def test_answers_come_one_after_the_other(jobs):
-    """A flood of them is not one of calls to the vendor."""
+async def test_few_answers_are_taken_at_once(jobs):
+    """A flood of them is not one of calls to the vendor, however fast each is given to it."""
     async with jobs() as running:
-        vendor, _result_id = await park(running, pending(then=WALLET), YES[PHONE], continues=ALL)
-        events = events_of(running)
-        outcomes = [await events.answered(vendor.question_id, b"%d" % number) for number in range(5)]
-        assert outcomes == [Wake.KEPT, *[Wake.FULL] * 4]
+        waits = pending(then=WALLET)
+        vendor, _result_id = await park(running, waits, *[waits] * 9, continues=ALL)
+        events, outcomes = events_of(running), []
+        for number in range(9):
+            outcomes.append(await events.answered(vendor.question_id, b"%d" % number))
+            await running.drain()
+    assert outcomes == [*[Wake.KEPT] * 5, *[Wake.FULL] * 4]
+    assert len(vendor.reasons) == 5
 
 
 async def test_answers_and_returns_leave_room_for_the_vendor(jobs):
@@ -627,7 +630,7 @@ async def test_answers_and_returns_leave_room_for_the_vendor(jobs):
         for number in range(MAX_NOTES):
             outcomes.add(await events.answered(vendor.question_id, b"%d" % number))
             await events.returned(vendor.question_id)
-            await results.delete(f"answered:{vendor.question_id}")
+            await results.reset(f"answered:{vendor.question_id}")
             await results.delete(f"returned:{vendor.question_id}")
         assert outcomes == {Wake.KEPT, Wake.FULL}
         event = post(id="e-1", question_id=vendor.question_id)
@@ -643,7 +646,7 @@ async def test_a_return_without_room_is_no_return(jobs):
         vendor, _result_id = await park(running, waits, *[waits] * MAX_NOTES, YES[PHONE], continues=ALL)
         events, results = events_of(running), running.runtime.parts.results
         while await events.answered(vendor.question_id, b"junk") is Wake.KEPT:
-            await results.delete(f"answered:{vendor.question_id}")
+            await results.reset(f"answered:{vendor.question_id}")
         await events.returned(vendor.question_id)
         assert await running.drain() == []
         await events.returned(vendor.question_id)
