@@ -303,6 +303,8 @@ def reporting_product(tmp_path_factory):
         "public_url": f"https://localhost:{port}",
         "trusted_proxies": SETTINGS["default"]["trusted_proxies"],
         "client_session_max_attempts": 2,
+        # An answer that is there before its waiting page is followed by no stream.
+        "mock": {"latency_seconds": 1},
     }
     with (
         Product(tmp_path_factory.mktemp("product"), settings) as product,
