@@ -14,7 +14,7 @@ from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.images import Side
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.results import Outcome, ProoferKind
+from proofing.contracts.results import Match, Outcome, ProoferKind
 from proofing.jobs.questions import Waiting
 from proofing.jobs.trying import try_vendor
 from proofing.rules.image_check import inspect_image
@@ -124,6 +124,23 @@ async def test_state_id(trying):
     )
     late = await trying("aamva:state_id", ProoferKind.STATE_ID, state_id_number="mvatimeout")
     assert late in {Cause.SOURCE_TIMEOUT, Cause.MAINTENANCE}
+    whole = {
+        "address2": "Apt 2",
+        "middle_name": "May",
+        "name_suffix": "Jr",
+        "height": 67,
+        "sex": "female",
+        "eye_color": "BLU",
+        "weight": 140,
+        "state_id_issued": "2020-05-14",
+        "state_id_expiration": "2031-05-14",
+    }
+    told = await trying("aamva:state_id", ProoferKind.STATE_ID, **whole)
+    assert {name for name, match in told.attributes.items() if match is Match.MATCH} >= {
+        "address2",
+        *whole,
+        "document_type_received",
+    }
 
 
 async def test_device(trying):

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from lxml import etree
 from starlette.routing import Route
 
 from proofing_sandbox.app import make_app, settings_for
@@ -10,7 +11,7 @@ from proofing_sandbox.behavior import Behaviors
 from proofing_sandbox.play import Play
 from proofing_sandbox.specimen import specimen
 from proofing_sandbox.vendors import MODULES
-from proofing_sandbox.vendors.aamva import _derived
+from proofing_sandbox.vendors.aamva import _derived, _RefusedError, _require_order
 
 
 def test_no_two_vendors_share_a_path():
@@ -43,6 +44,26 @@ def test_the_key_of_a_security_context():
     """Of a vector with client and server secret 0 to 31 and 32 to 63."""
     key = _derived(bytes(range(32)), bytes(range(32, 64)))
     assert base64.b64encode(key) == b"31kTLCr20jDkM3cyB2oUVhaUvhKDjMACA9Y8gWZT11s="
+
+
+@pytest.mark.parametrize(
+    ("children", "is_refused"),
+    [
+        ("<a/><b/><b/><c/>", False),
+        ("<a/><c/>", False),
+        ("<b/><a/>", True),
+        ("<a/><a/>", True),
+        ("<d/>", True),
+    ],
+)
+def test_elements_out_of_order_are_refused(children, is_refused):
+    """A schema has a sequence; a real service refuses any other one."""
+    document = etree.fromstring(f"<x><list>{children}</list></x>")
+    if is_refused:
+        with pytest.raises(_RefusedError):
+            _require_order(document, "list", ("a", "b", "b", "c"))
+    else:
+        _require_order(document, "list", ("a", "b", "b", "c"))
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 10), (13, 20), (21, 28)])

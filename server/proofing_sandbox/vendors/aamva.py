@@ -79,6 +79,28 @@ _REQUIRED = (
     "LocationStateUsPostalServiceCode",
     "LocationPostalCode",
 )
+#: The elements of a question, in the order of its schema, each once; the address may have a second line.
+_ORDER = (
+    "ControlData",
+    "DriverLicenseIdentification",
+    "PersonBirthDate",
+    "PersonName",
+    "Address",
+    "PersonHeightMeasure",
+    "PersonWeightMeasure",
+    "PersonEyeColorCode",
+    "PersonSexCode",
+    "DriverLicenseIssueDate",
+    "DriverLicenseExpirationDate",
+    "DocumentCategoryCode",
+)
+_ADDRESS_ORDER = (
+    "AddressDeliveryPointText",
+    "AddressDeliveryPointText",
+    "LocationCityName",
+    "LocationStateUsPostalServiceCode",
+    "LocationPostalCode",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +252,8 @@ async def _verify(envelope: Any, verdict: Verdict | None) -> Response:
     """Answer about a license. Raises `_RefusedError`."""
     if _text(envelope, f"{{{_AA}}}MessageOriginatorId") != _ORIGINATOR:
         raise _RefusedError("the originator is not known")
+    _require_order(envelope, f"{{{_DLDV}}}verifyDriverLicenseDataRequest", _ORDER)
+    _require_order(envelope, f"{{{_AA}}}Address", _ADDRESS_ORDER)
     given = {name: _found(envelope, name) for name in _INDICATORS}
     if missing := [name for name in _REQUIRED if given[name] is None]:
         raise _RefusedError(f"{missing[0]} is missing")
@@ -247,6 +271,8 @@ async def _verify(envelope: Any, verdict: Verdict | None) -> Response:
         )
         return _fault("Receiver", "The request could not be completed.", detail=exception, status=200)
     indicators = {indicator: "true" for name, indicator in _INDICATORS.items() if given[name] is not None}
+    if len(envelope.findall(f".//{{{_NC}}}AddressDeliveryPointText")) > 1:
+        indicators["AddressLine2MatchIndicator"] = "true"
     if verdict is Verdict.FAILED:
         # What a state answers that does not know the number: nothing else was compared.
         indicators = {"DriverLicenseNumberMatchIndicator": "false"}
@@ -325,6 +351,18 @@ def _derived(client: bytes, server: bytes) -> bytes:
         seed = hmac.digest(client, seed, "sha1")
         made += hmac.digest(client, seed + server, "sha1")
     return made[:32]
+
+
+def _require_order(envelope: Any, tag: str, order: Sequence[str]) -> None:
+    """Refuse an element whose children are not those of its schema. Raises `_RefusedError`."""
+    element = envelope.find(f".//{tag}")
+    if element is None:
+        raise _RefusedError(f"{etree.QName(tag).localname} is missing")
+    rest = iter(order)
+    for child in element:
+        name = etree.QName(child).localname
+        if name not in rest:
+            raise _RefusedError(f"{name} is at a wrong place")
 
 
 def _found(envelope: Any, name: str) -> str | None:
