@@ -394,6 +394,15 @@ MISTAKES = (
         ),
     ),
     _mistake(
+        "field-missing",
+        "without any field, all are matches",
+        "answer",
+        (
+            'if not isinstance(answer.get("fields"), dict):',
+            'if not isinstance(answer.setdefault("fields", dict.fromkeys(FIELDS, "yes")), dict):',
+        ),
+    ),
+    _mistake(
         "verdict-wrong-type",
         "true is a yes",
         "answer",

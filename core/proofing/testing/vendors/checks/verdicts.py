@@ -133,10 +133,12 @@ def missing_verdict(subject: Subject) -> Iterator[str]:
 
 
 def missing_field(subject: Subject) -> Iterator[str]:
-    """An indicator that is not there was not compared."""
-    for probe in probes_of(subject).found:
+    """An indicator that is not there was not compared, be it alone or with everything around it."""
+    probes = probes_of(subject).found
+    for probe in probes:
+        held = frozenset().union(*(one.attributes for one in probes if _holds(probe, [one])))
         for label, run in probe.missing:
-            kept = kept_attributes(run, probe.attributes)
+            kept = kept_attributes(run, probe.attributes | held)
             if kept:
                 read = ", ".join(f"{name} is a {match.value}" for name, match in kept.items())
                 yield f"{probe.where}: {label}, {read}"
