@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from proofing.plugin import Cause, ProofingContext, StreamedBody, VendorError
 from proofing.plugin.support import parse_json
-from proofing_lexisnexis.envelope import Conversation, not_understood, read_conversation, short_codes
+from proofing_lexisnexis.envelope import (
+    Conversation,
+    not_understood,
+    read_conversation,
+    require_accepted,
+    short_codes,
+)
 from proofing_lexisnexis.settings import required
 
 if TYPE_CHECKING:
@@ -65,7 +71,7 @@ class DDPPolicy:
         response = await context.http.post(
             self._base_url + path, content=StreamedBody.json(question), headers=headers
         )
-        answer = response.require_success().json()
+        answer = require_accepted(response).json()
         if not isinstance(answer, dict):
             raise not_understood(self._name)
         result = answer.get("request_result")
@@ -95,7 +101,7 @@ class DDPPolicy:
         if not isinstance(block, dict):
             raise not_understood(self._name, "an answer without a result of this policy and service")
         nested = block.get("tps_vendor_raw_response")
-        if nested is None and block.get("tps_was_timeout") == "yes":
+        if nested in (None, "", {}) and block.get("tps_was_timeout") == "yes":
             raise VendorError(
                 Cause.SOURCE_TIMEOUT, "the product did not answer in time", vendor_name=self._name
             )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from proofing.plugin import Cause, VendorError
+from proofing.plugin import Cause, VendorError, VendorResponse
 
 #: What a product or one of its checks comes to.
 Status = Literal["pass", "passed", "fail", "error"]
@@ -20,6 +20,8 @@ PASSED = frozenset({"pass", "passed"})
 #: Codes are words with dots or underscores; names and sentences are not, and no code has a number in it.
 _CODE = re.compile(r"(?=.*[._])(?!.*\d{4})[A-Za-z0-9._:-]{3,64}")
 _CODE_PARENTHESES = re.compile(r"\(([A-Za-z]+)\)")
+#: Of an HTTP error. Short, so that no number of a person is one.
+_ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}|[0-9]{1,6}")
 
 
 class _Answer(BaseModel):
@@ -154,6 +156,19 @@ def read_conversation(document: Any, *, vendor_name: str) -> Conversation:
     return Conversation(status, products)
 
 
+def require_accepted(response: VendorResponse) -> VendorResponse:
+    """Return *response* if its status is a success.
+
+    Raises:
+        VendorError: it is not; with the code that the body gives, and nothing else of it.
+    """
+    try:
+        return response.require_success()
+    except VendorError as error:
+        error.codes += _error_codes(response)
+        raise
+
+
 def not_understood(
     vendor_name: str, what: str = "the answer", *, transaction_id: str | None = None
 ) -> VendorError:
@@ -170,6 +185,18 @@ def short_codes(texts: Iterable[str]) -> tuple[str, ...]:
     """Return those of *texts* that are codes, each once. ``EmailCount(Month).LOW`` loses its parentheses."""
     bare = (_CODE_PARENTHESES.sub(r"_\1", text) for text in texts)
     return tuple(dict.fromkeys(text for text in bare if _CODE.fullmatch(text)))
+
+
+def _error_codes(response: VendorResponse) -> tuple[str, ...]:
+    """Return ``status.code`` of an error body, which may be anything."""
+    try:
+        body = response.json()
+    except VendorError:
+        return ()
+    status = body.get("status") if isinstance(body, dict) else None
+    code = status.get("code") if isinstance(status, dict) else None
+    text = str(code) if isinstance(code, str | int) and not isinstance(code, bool) else ""
+    return (text,) if _ERROR_CODE.fullmatch(text) else ()
 
 
 def _code(reason: Reason | None) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from proofing.plugin import Applicant, ProofingContext, StreamedBody
 from proofing_lexisnexis.authorization import make_authorize
-from proofing_lexisnexis.envelope import Conversation, read_conversation
+from proofing_lexisnexis.envelope import Conversation, read_conversation, require_accepted
 from proofing_lexisnexis.settings import required
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class RDPWorkflow:
             "authorization": await self._authorize(body, self._path, context.now()),
         }
         response = await context.http.post(self._base_url + self._path, content=body, headers=sent)
-        return read_conversation(response.require_success().json(), vendor_name=self._vendor_name)
+        return read_conversation(require_accepted(response).json(), vendor_name=self._vendor_name)
 
 
 def reference_of(applicant: Applicant) -> str:

@@ -281,6 +281,13 @@ async def test_the_service_has_the_name_of_the_console():
         await put("instant_verify_ddp", answer)
 
 
+def late_over_ddp(nested):
+    """Return the answer of the other platform that waited for the product in vain."""
+    answer = over_ddp(nested)
+    answer["integration_hub_results"]["org-of-ours-1:policy-iv-1"][SERVICE]["tps_was_timeout"] = "yes"
+    return answer
+
+
 TIMED_OUT = {"integration_hub_results": {"org-of-ours-1:policy-iv-1": {SERVICE: {"tps_was_timeout": "yes"}}}}
 
 
@@ -288,8 +295,13 @@ TIMED_OUT = {"integration_hub_results": {"org-of-ours-1:policy-iv-1": {SERVICE: 
     ("answer", "cause"),
     [
         ({**over_ddp(rdp("passed")), **TIMED_OUT}, Cause.SOURCE_TIMEOUT),
+        (late_over_ddp(""), Cause.SOURCE_TIMEOUT),
+        (late_over_ddp({}), Cause.SOURCE_TIMEOUT),
+        (late_over_ddp(None), Cause.SOURCE_TIMEOUT),
         (over_ddp(NOTHING), Cause.NONSENSE),
         (over_ddp(None), Cause.NONSENSE),
+        (over_ddp(""), Cause.NONSENSE),
+        (over_ddp({}), Cause.NONSENSE),
         (over_ddp("no JSON"), Cause.NONSENSE),
         (over_ddp('{"Status": {}}'), Cause.NONSENSE),
         (over_ddp([]), Cause.NONSENSE),
@@ -389,6 +401,29 @@ async def test_statuses(status, cause):
     answer = httpx.Response(status, json=rdp("passed"))
     with pytest.raises(VendorError, check=caused_by(cause)):
         await put("instant_verify", answer)
+
+
+@pytest.mark.parametrize("name", ["instant_verify", "instant_verify_ddp"])
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        ({"status": {"code": "INVALID_WORKFLOW", "message": "Ada Quill"}}, ("INVALID_WORKFLOW",)),
+        ({"status": {"code": 1042}}, ("1042",)),
+        ({"status": {"code": "900123456"}}, ()),
+        ({"status": {"code": "no workflow for Ada"}}, ()),
+        ({"status": {"code": True}}, ()),
+        ({"status": {}}, ()),
+        ({"status": "INVALID_WORKFLOW"}, ()),
+        (["INVALID_WORKFLOW"], ()),
+        ("INVALID_WORKFLOW", ()),
+    ],
+)
+async def test_the_code_of_a_refused_request(name, body, codes):
+    """It tells refusals apart; the message next to it is free text."""
+    with pytest.raises(VendorError, check=caused_by(Cause.BAD_REQUEST)) as caught:
+        await put(name, httpx.Response(400, json=body))
+    assert caught.value.codes == ("400", *codes)
+    assert "Ada" not in str(caught.value)
 
 
 async def test_codes_are_codes():
