@@ -34,6 +34,9 @@ _INDICATORS: Mapping[str, str] = {
     "AddressZIP5MatchIndicator": "zipcode",
 }
 _SUFFIX = "MatchIndicator"
+#: What marks an element that stands for a missing one, and its words. XML Schema part 1, section 2.6.2.
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_IS_NIL = frozenset({"true", "1"})
 _VALUES = {"true": Match.MATCH, "false": Match.MISMATCH}
 #: Spelled one way or the other.
 _LOCATORS = ("TransactionLocatorId", "TransactionLocatorID")
@@ -89,14 +92,20 @@ def _matches(root: Element, sent: Mapping[str, str], requested: Mapping[str, boo
 
 
 def _indicators(root: Element) -> dict[str, Match]:
-    """Return the indicators that count, at any depth and in any namespace. All must be true or false."""
+    """Return the indicators that count, at any depth and in any namespace.
+
+    All must be true or false; one that is nil is as one that is missing.
+    """
     answered: dict[str, Match] = {}
     for element in root.iter():
         name = local_name(element.tag)
         if not name.endswith(_SUFFIX):
             continue
-        match = _VALUES.get(text_of(element))
-        if match is None or len(element):
+        word, is_nil = text_of(element), element.get(_NIL) in _IS_NIL
+        if is_nil and not word and not len(element):
+            continue
+        match = _VALUES.get(word)
+        if match is None or is_nil or len(element):
             raise nonsense("the verification: an indicator is neither true nor false")
         attribute = _INDICATORS.get(name)
         if attribute is not None and answered.setdefault(attribute, match) is not match:

@@ -9,6 +9,8 @@ from tests.plugins.vendors.aamva.fake_aamva import ALL, FakeAAMVA, bare_answer, 
 from proofing.plugin import Cause, Match, Outcome, VendorError
 from proofing.testing.vendor_checks import caused_by
 
+_NIL = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="{}"'
+
 REQUIRED = {
     "DriverLicenseNumber": "state_id_number",
     "PersonBirthDate": "dob",
@@ -146,6 +148,31 @@ async def test_what_is_no_answer(content):
     """Nothing in it, cut off, both true and false, with entities, too deep."""
     with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
         await result_of(content)
+
+
+@pytest.mark.parametrize("word", ["true", "1"])
+async def test_an_indicator_that_is_nil(word):
+    """Is one that is not there: the state did not compare."""
+    for name, attribute, outcome in (
+        ("DriverLicenseExpirationDate", "state_id_expiration", Outcome.PASSED),
+        ("PersonBirthDate", "dob", Outcome.FAILED),
+    ):
+        nil = f"<{name}MatchIndicator {_NIL.format(word)}></{name}MatchIndicator>".encode()
+        whole = bare_answer(indicators())
+        content = whole.replace(f"<{name}MatchIndicator>true</{name}MatchIndicator>".encode(), nil)
+        assert content != whole
+        result = await result_of(content)
+        assert result.outcome is outcome
+        assert result.attributes[attribute] is Match.UNAVAILABLE
+
+
+@pytest.mark.parametrize(("nil", "text"), [("true", "true"), ("true", "false"), ("false", ""), ("yes", "")])
+async def test_an_indicator_that_is_not_quite_nil(nil, text):
+    """Nil has no text, and its word is that of XML Schema."""
+    element = f"<PersonBirthDateMatchIndicator {_NIL.format(nil)}>{text}</PersonBirthDateMatchIndicator>"
+    content = bare_answer(indicators(without=("PersonBirthDate",)))
+    with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
+        await result_of(content.replace(b"</VerifyDriver", element.encode() + b"</VerifyDriver"))
 
 
 async def test_white_space_around_a_word():
