@@ -54,9 +54,9 @@ class Decision(Part):
 
 
 class ReadType(Part):
-    """What the document is."""
+    """What the document is; without a type where nothing was recognized."""
 
-    type: str
+    type: str | None = None
     state: str | None = None
     country: str | None = None
 
@@ -169,13 +169,11 @@ class DocVReader:
 
     def _type(self, found: DocumentVerification) -> DocumentType | None:
         """Return what the document is."""
-        if found.document_type is None:
+        seen = found.document_type
+        if seen is None or seen.type is None:
             return None
-        return document_type(
-            found.document_type.type,
-            is_mobile=not self._mobile_license.isdisjoint(found.reason_codes),
-            country=found.document_type.country,
-        )
+        is_mobile = not self._mobile_license.isdisjoint(found.reason_codes)
+        return document_type(seen.type, is_mobile=is_mobile, country=seen.country)
 
 
 def _judge(

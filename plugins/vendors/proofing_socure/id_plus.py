@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 AnswerT = TypeVar("AnswerT", bound="Answer")
 _REFERENCE = r"^[A-Za-z0-9_.:-]{1,64}$"
 _PATH = "/api/3.0/EmailAuthScore"
+#: Types of JSON, with a suffix or without; RFC 6839, section 3.1.
+_JSON = re.compile(r"[a-z]+/([a-z0-9.-]+\+)?json")
 
 ReasonCodes = Annotated[list[ReasonCode], Field(max_length=200)]
 #: Scores and field validations.
@@ -80,7 +82,7 @@ class IDPlus:
         except VendorError as error:
             error.transaction_id = _reference_of(response)
             raise
-        if response.content_type != "application/json":
+        if not _JSON.fullmatch(response.content_type):
             raise self.nonsense("the answer is not JSON")
         body = response.json()
         if isinstance(body, dict) and body.get("status") is not None:

@@ -311,6 +311,15 @@ def test_an_address_without_a_city_repeats_nothing():
     assert read(data={**DATA, "parsedAddress": None}).applicant.address1 is None
 
 
+@pytest.mark.parametrize("kind", [None, {}, {"type": None}, {"type": None, "state": None, "country": None}])
+def test_a_no_about_nothing_that_was_recognized(kind):
+    """The reason is the vendor's; a yes about it is none."""
+    result = read("reject", ["R819"], kind=kind, data={})
+    assert (result.outcome, result.reasons) == (Outcome.FAILED, ("id_not_found",))
+    assert (result.document_type, result.applicant) == (None, None)
+    assert read(kind=kind) is None
+
+
 @pytest.mark.parametrize("field", ["dob", "issueDate", "expirationDate"])
 @pytest.mark.parametrize("text", [None, "", "10/06/1938", "1938-13-01", "N/A"])
 def test_what_is_no_date_is_unknown(field, text):

@@ -221,13 +221,26 @@ def without(name):
         httpx.Response(200, json={"referenceId": "k-1"}),
         httpx.Response(200, json={"referenceId": "k-1", "kyc": {"reasonCodes": []}}),
         httpx.Response(200, json={"referenceId": "k-1", "kyc": {"fieldValidations": VALID}}),
-        httpx.Response(200, text=answered().text, headers={"content-type": "text/plain"}),
+        *(
+            httpx.Response(200, text=answered().text, headers={"content-type": content_type})
+            for content_type in ("text/plain", "text/html", "application/jsonp", "json")
+        ),
     ],
 )
 async def test_what_is_not_documented_is_no_answer(answer):
     """Neither a yes nor a no."""
     with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
         await resolve(answer)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "Application/JSON; charset=UTF-8", "text/json", "application/hal+json"],
+)
+async def test_any_type_of_json(content_type):
+    """In any case, and with parameters."""
+    answer = httpx.Response(200, content=answered().content, headers={"content-type": content_type})
+    assert (await resolve(answer))[0].passed
 
 
 @pytest.mark.parametrize(
