@@ -5,9 +5,17 @@ in the name of one field, ``address_line_match``; both are read.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from proofing.plugin import Cause, VendorError, VendorResponse
 from proofing_twilio.settings import LineType, MatchLevel
@@ -38,9 +46,16 @@ class _Package(BaseModel):
 
 
 class LineTypeIntelligence(_Package):
-    """Package ``line_type_intelligence``."""
+    """Package ``line_type_intelligence``; one that failed may have nothing but the error."""
 
-    type: LineType | Literal["unknown"] | None
+    type: LineType | Literal["unknown"] | None = None
+
+    @model_validator(mode="after")
+    def _has_type(self) -> Self:
+        """Refuse a package that says nothing."""
+        if self.error_code is None and "type" not in self.model_fields_set:
+            raise ValueError("neither a type nor an error")
+        return self
 
 
 class IdentityMatch(_Package):
@@ -85,7 +100,8 @@ class LookupAnswer(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    phone_number: str
+    #: Of a number that is not valid it may be null.
+    phone_number: str | None
     valid: bool
     validation_errors: list[_Invalid] | None = None
     line_type_intelligence: LineTypeIntelligence | None = None

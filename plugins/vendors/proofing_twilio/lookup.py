@@ -191,12 +191,17 @@ class LookupProofer:
             verdict.add(Outcome.FAILED, f"{attribute}_partial_match")
 
     def _judge_signals(self, answer: LookupAnswer, verdict: _Verdict) -> None:
-        """Add the signs of fraud. One without data is a reason, and held against nobody."""
+        """Add the signs of fraud. One without data is a reason, and held against nobody.
+
+        Raises:
+            VendorError: a package that decides failed, or one that was asked for is missing.
+        """
         settings = self._settings
         if settings.sim_swap is not Signal.SKIP:
             swap = answer.sim_swap
             if swap is None:
                 raise _nonsense("the package sim_swap is missing")
+            _require_made(swap.error_code, settings.sim_swap)
             # Null also without an error: of countries and carriers that are not covered.
             last = swap.last_sim_swap if swap.error_code is None else None
             if last is None or last.swapped_in_period is None:
@@ -207,6 +212,7 @@ class LookupProofer:
             owner = answer.reassigned_number
             if owner is None or (owner.error_code is None and owner.is_number_reassigned is None):
                 raise _nonsense("the package reassigned_number is missing")
+            _require_made(owner.error_code, settings.reassigned_number)
             if owner.error_code is not None or owner.is_number_reassigned == "no_data_available":
                 verdict.add(None, "reassignment_unavailable")
             elif owner.is_number_reassigned == "yes":
@@ -225,6 +231,12 @@ def _matches(identity: IdentityMatch, applicant: Applicant, accepted: Collection
         else:
             found[attribute] = Match.MATCH if level in accepted else Match.MISMATCH
     return found
+
+
+def _require_made(code: int | None, signal: Signal) -> None:
+    """Raise `VendorError` if a check that decides was not made, for another reason than a lack of data."""
+    if code is not None and code not in NO_DATA and signal is not Signal.NOTE:
+        raise package_error(code, _NAME)
 
 
 def _nonsense(message: str) -> VendorError:

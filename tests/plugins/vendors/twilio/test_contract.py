@@ -141,7 +141,7 @@ def reassigned(word: str | None, error: str | None = None) -> Mapping[str, str |
     return {"last_verified_date": "2026-09-01", "is_number_reassigned": word, "error_code": error}
 
 
-def signaled(comes_to: Outcome, *reasons: str, swap: Any = NOT_SWAPPED, owner: Any = None) -> Example:
+def signaled(comes_to: Outcome | Cause, *reasons: str, swap: Any = NOT_SWAPPED, owner: Any = None) -> Example:
     """Return an example with these signs of fraud, about a person whose names alone were compared."""
     names = ("first_name_match", "last_name_match", "summary_score", "error_code")
     answer = answered(
@@ -173,7 +173,11 @@ class TestTwilioWithSignals(PhoneProoferContract):
             Outcome.PASSED,
             *("sim_swap_unavailable", "reassignment_unavailable"),
             swap={"last_sim_swap": {"swapped_in_period": None}, "error_code": None},
-            owner=reassigned(None, "60606"),
+            owner=reassigned(None, "60610"),
         ),
+        "a package that is not enabled": signaled(
+            Cause.AUTHENTICATION, swap={"last_sim_swap": None, "error_code": 60606}
+        ),
+        "a source that failed": signaled(Cause.SOURCE_DOWN, owner=reassigned(None, "60608")),
         "no package": Example(answered(sim_swap=None, reassigned_number=reassigned("no")), Cause.NONSENSE),
     }

@@ -203,10 +203,11 @@ async def test_accepted_lines_are_a_setting():
     assert result.passed
 
 
-async def test_a_number_that_does_not_exist():
-    """It is nobody's."""
+@pytest.mark.parametrize("written", ["+1703", None])
+async def test_a_number_that_does_not_exist(written):
+    """It is nobody's, and may have no form of its own."""
     body = lookup(identity=None, line=None, valid=False, validation_errors=["TOO_SHORT"])
-    result, _fake = await ask({**body, "phone_number": "+1703"})
+    result, _fake = await ask({**body, "phone_number": written})
     assert (result.outcome, result.reasons) == (Outcome.FAILED, ("phone_invalid",))
     assert (result.vendor_codes, result.attributes) == (("TOO_SHORT",), {"phone": Match.MISMATCH})
 
@@ -231,7 +232,7 @@ async def test_signs_of_fraud(signal, setting, outcome):
         (
             {
                 "sim_swap": {"last_sim_swap": None, "error_code": 60607},
-                "reassigned_number": reassigned(None, "60606"),
+                "reassigned_number": reassigned(None, "60610"),
             },
             ("sim_swap_unavailable", "reassignment_unavailable"),
         ),
@@ -248,6 +249,26 @@ async def test_signs_without_data_are_held_against_nobody(body, reasons):
     """They are named, so that an operator sees how often."""
     result, _fake = await ask(lookup(**body), {"sim_swap": "fail", "reassigned_number": "fail"})
     assert (result.outcome, result.reasons) == (Outcome.PASSED, reasons)
+
+
+@pytest.mark.parametrize(
+    ("signal", "body"),
+    [
+        ("sim_swap", {"sim_swap": {"last_sim_swap": None, "error_code": 60606}}),
+        ("reassigned_number", {"reassigned_number": reassigned(None, "60606")}),
+    ],
+)
+@pytest.mark.parametrize("setting", ["note", "review", "fail"])
+async def test_signs_of_a_package_that_failed(signal, body, setting):
+    """Nobody passes a check that decides and was not made; a note is left out."""
+    if setting == "note":
+        result, _fake = await ask(lookup(**body), {signal: setting})
+        reason = {"sim_swap": "sim_swap_unavailable", "reassigned_number": "reassignment_unavailable"}[signal]
+        assert (result.outcome, result.reasons) == (Outcome.PASSED, (reason,))
+        return
+    with pytest.raises(VendorError, check=caused_by(Cause.AUTHENTICATION)) as caught:
+        await ask(lookup(**body), {signal: setting})
+    assert caught.value.codes == ("60606",)
 
 
 @pytest.mark.parametrize(
@@ -293,8 +314,9 @@ async def test_numbers_that_are_not_covered(code):
     ],
 )
 async def test_packages_that_fail(code, cause):
-    """With HTTP 200, and an error anyway."""
-    for body in (matching(error_code=code), lookup(line={**LINE, "error_code": code})):
+    """With HTTP 200, and an error anyway, next to which there may be nothing."""
+    lines = ({**LINE, "error_code": code}, {"error_code": code})
+    for body in (matching(error_code=code), *(lookup(line=line) for line in lines)):
         with pytest.raises(VendorError, check=caused_by(cause)) as caught:
             await ask(body)
         assert caught.value.codes == (str(code),)
@@ -306,6 +328,8 @@ async def test_packages_that_fail(code, cause):
         lookup(identity=None),
         lookup(line=None),
         lookup(phone="7035550199"),
+        lookup(phone_number=None),
+        lookup(line={"error_code": None}),
         lookup(validation_errors=["TOO_SHORT"]),
         lookup(valid=False, validation_errors=["TOO_ODD"]),
         lookup(valid=None),
