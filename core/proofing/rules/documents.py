@@ -282,12 +282,13 @@ class _Explanation:
         return False
 
     def _checks(self, findings: Iterable[Finding]) -> bool:
-        found = {(CHECKS[finding.code], finding.side) for finding in findings if finding.code in CHECKS}
-        if not found:
+        # Each failed check counts, also several of one class: one keeps its class, more have a word together.
+        failed = [finding for finding in findings if finding.code in CHECKS]
+        if not failed:
             return False
-        places = {side for _, side in found}
-        if len(found) == 1:
-            code = next(iter(found))[0]
+        places = {finding.side for finding in failed}
+        if len(failed) == 1:
+            code = CHECKS[failed[0].code]
         elif places == {Side.FRONT}:
             code = ErrorCode.MULTIPLE_FRONT
         elif places == {Side.BACK}:

@@ -166,15 +166,29 @@ def test_each_failed_check_has_its_class_and_side(finding, code, side):
             {Side.BACK},
         ),
         ([("portrait", Side.FRONT), ("sex", Side.FRONT)], "multiple_front_id_failures", {Side.FRONT}),
-        ([("portrait", Side.FRONT), ("portrait", Side.FRONT)], "visible_photo_check", {Side.FRONT}),
-        ([("birth_date", None), ("birth_date", None)], "birth_date_checks", BOTH),
+        ([("portrait", Side.FRONT), ("portrait", Side.FRONT)], "multiple_front_id_failures", {Side.FRONT}),
+        (
+            [("barcode_content", Side.BACK), ("barcode_content", Side.BACK)],
+            "multiple_back_id_failures",
+            {Side.BACK},
+        ),
+        ([("birth_date", None), ("birth_date", None)], "general_error", BOTH),
+        ([("not_genuine", None), ("not_genuine", None), ("not_genuine", None)], "general_error", BOTH),
+        ([("portrait", Side.FRONT), ("portrait", Side.BACK)], "general_error", BOTH),
+        ([("portrait", Side.FRONT), ("portrait", None)], "general_error", BOTH),
+        (
+            [("portrait", Side.FRONT), ("portrait", Side.FRONT), ("barcode_content", Side.BACK)],
+            "general_error",
+            BOTH,
+        ),
+        ([("portrait", Side.FRONT), ("other", None), ("other", None)], "visible_photo_check", {Side.FRONT}),
         ([("portrait", Side.FRONT), ("barcode_content", Side.BACK)], "general_error", BOTH),
         ([("name", None), ("sex", None)], "general_error", BOTH),
         ([("name", None), ("barcode_content", Side.BACK)], "general_error", BOTH),
     ],
 )
 def test_several_failed_checks(findings, code, sides):
-    """One class stays itself; several of one side, or of several sides, come to one word."""
+    """One keeps its class. Several, also of one class, come to one word: for their side, or in general."""
     verdict = judge(refusal(*(found(*finding) for finding in findings)))
     assert verdict.reasons == (code,)
     assert set(verdict.fields) == sides
