@@ -5,7 +5,7 @@ Its model is botocore's ``textract/2018-06-27``; the fields are listed in the Te
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -39,11 +39,6 @@ _LICENSE, _PASSPORT = "DRIVER LICENSE FRONT", "PASSPORT"
 _TYPES = {_LICENSE: DocumentType.DRIVERS_LICENSE, _PASSPORT: DocumentType.PASSPORT}
 #: Fields without which nothing was read at all.
 _ANY_OF = ("FIRST_NAME", "LAST_NAME", "DATE_OF_BIRTH", "DOCUMENT_NUMBER")
-#: Fields that can speak against a document.
-_DECIDING: Mapping[str, tuple[str, ...]] = {
-    _LICENSE: ("EXPIRATION_DATE",),
-    _PASSPORT: ("DATE_OF_BIRTH", "DOCUMENT_NUMBER", "EXPIRATION_DATE", "MRZ_CODE"),
-}
 
 
 class _Answer(BaseModel):
@@ -66,10 +61,10 @@ class Detection(_Answer):
 
 
 class IdentityField(_Answer):
-    """One field and its value."""
+    """One field and its value. Of a field without one nothing was read."""
 
     type: Detection = Field(alias="Type")
-    value: Detection = Field(alias="ValueDetection")
+    value: Detection = Field(alias="ValueDetection", default=Detection(Text=""))
 
     @model_validator(mode="after")
     def _has_confidence(self) -> Self:
@@ -128,7 +123,9 @@ def analyze(client: Any, content: bytes, side: Side, *, min_confidence: float, v
         refusals=frozenset(REFUSALS),
     )
     page = _Page(answer.documents[0].fields, min_confidence)
-    _require(page, ["ID_TYPE"] if page.fields else [], vendor_name, request_id)
+    if page.is_renamed():
+        message = "a field is missing, and there is one that AnalyzeID does not document"
+        raise VendorError(Cause.NONSENSE, message, vendor_name=vendor_name, transaction_id=request_id)
     kind = page.text("ID_TYPE")
     if not kind or not any(page.text(name) for name in _ANY_OF):
         unknown = Finding(code=FindingCode.NOT_RECOGNIZED, side=side)
@@ -136,7 +133,6 @@ def analyze(client: Any, content: bytes, side: Side, *, min_confidence: float, v
     if kind not in _TYPES:
         message = "the document is of a type that AnalyzeID does not document"
         raise VendorError(Cause.NONSENSE, message, vendor_name=vendor_name, transaction_id=request_id)
-    _require(page, _DECIDING[kind], vendor_name, request_id)
     read = _passport(page, side) if kind == _PASSPORT else _license(page, side)
     return Reading(
         document_type=read.document_type,
@@ -147,16 +143,9 @@ def analyze(client: Any, content: bytes, side: Side, *, min_confidence: float, v
     )
 
 
-def _require(page: "_Page", names: Iterable[str], vendor_name: str, request_id: str | None) -> None:
-    """Raise `VendorError` if a field is left out: what a document does not show comes as an empty text."""
-    if not all(page.has(name) for name in names):
-        message = "a field that AnalyzeID always returns is missing"
-        raise VendorError(Cause.NONSENSE, message, vendor_name=vendor_name, transaction_id=request_id)
-
-
 @dataclass(slots=True)
 class _Page:
-    """The fields of one page, by their names."""
+    """The fields of one page, by their names. One that is left out was not read, as an empty one."""
 
     fields: list[IdentityField]
     min_confidence: float
@@ -171,9 +160,11 @@ class _Page:
             is_clear = before is None or before.text == value.text
             self._values[name] = value if is_clear else value.model_copy(update={"confidence": 0.0})
 
-    def has(self, name: str) -> bool:
-        """Return whether there is such a field, be it empty."""
-        return name in self._values
+    def is_renamed(self) -> bool:
+        """Return whether what decides is left out, and may be there by a name that nobody knows."""
+        named = self._values.keys()
+        decides = _DECIDING[_PASSPORT if self.text("ID_TYPE") == _PASSPORT else _LICENSE]
+        return not named >= decides and not named <= _DOCUMENTED
 
     def is_uncertain(self, name: str) -> bool:
         """Return whether there is something that is not sure enough to be read."""
@@ -206,6 +197,11 @@ class _Page:
         return value.confidence is not None and value.confidence >= self.min_confidence
 
 
+#: Fields that can speak against a document.
+_DECIDING: Mapping[str, frozenset[str]] = {
+    _LICENSE: frozenset({"ID_TYPE", "EXPIRATION_DATE"}),
+    _PASSPORT: frozenset({"ID_TYPE", "DATE_OF_BIRTH", "DOCUMENT_NUMBER", "EXPIRATION_DATE", "MRZ_CODE"}),
+}
 #: The fields that are read.
 _KNOWN = frozenset(
     {
@@ -215,6 +211,8 @@ _KNOWN = frozenset(
         *("MRZ_CODE", "PLACE_OF_BIRTH"),
     }
 )
+#: What AnalyzeID calls fields; what has no name of its own is ``OTHER``.
+_DOCUMENTED = _KNOWN | {"CLASS", "COUNTY", "ENDORSEMENTS", "OTHER", "RESTRICTIONS", "VETERAN", "other"}
 
 
 def _license(page: _Page, side: Side) -> Reading:
@@ -260,6 +258,9 @@ def _passport(page: _Page, side: Side) -> Reading:
     findings = [] if applicant.passport_expiration else [_no_expiration(side)]
     kind = _TYPES[_PASSPORT]
     if zone is not None:
+        if not (applicant.document_number and applicant.dob):
+            # What cannot be compared with the zone does not agree with it.
+            findings.append(Finding(code=FindingCode.UNREADABLE, side=side))
         findings += [Finding(code=code, side=side) for code in _differences(applicant, zone)]
         if zone.issuer != "USA":
             kind = DocumentType.OTHER

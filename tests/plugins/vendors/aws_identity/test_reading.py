@@ -158,15 +158,86 @@ async def test_dates(value, wanted):
         analyzed(LICENSE, DATE_OF_BIRTH=("10/06/1938", "FAKEY")),
         analyzed(LICENSE, DATE_OF_BIRTH=("10/06/1938", "1938-10-06T00:00:00FAKEY")),
         analyzed(LICENSE, {"DOCUMENT_NUMBER": None}),
-        analyzed({name: value for name, value in LICENSE.items() if name != "ID_TYPE"}),
-        analyzed({name: value for name, value in LICENSE.items() if name != "EXPIRATION_DATE"}),
-        analyzed({name: value for name, value in PASSPORT.items() if name != "MRZ_CODE"}),
     ],
 )
 async def test_what_textract_does_not_describe(answer):
-    """Dates of another form, texts without confidence, and fields that are left out."""
+    """Dates of another form, and texts without confidence."""
     with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
         await ask(vendor(answer), "aws_identity")
+
+
+@pytest.mark.parametrize(
+    ("fields", "side", "name"),
+    [
+        (LICENSE, Side.FRONT, "ID_TYPE"),
+        (LICENSE, Side.FRONT, "EXPIRATION_DATE"),
+        (PASSPORT, Side.PASSPORT, "MRZ_CODE"),
+        (PASSPORT, Side.PASSPORT, "DOCUMENT_NUMBER"),
+    ],
+)
+async def test_a_field_that_may_have_another_name(fields, side, name):
+    """Nobody reads a no in what the vendor may just call otherwise."""
+    renamed = {("NEW_NAME" if known == name else known): value for known, value in fields.items()}
+    with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
+        await read(renamed, images=(side,))
+    further = await read({**fields, "NEW_NAME": "1"}, images=(side,))
+    assert judged(further, side).passed
+
+
+def without(fields, *names):
+    """Return *fields* without those that the vendor leaves out."""
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+@pytest.mark.parametrize("name", LICENSE)
+async def test_a_field_that_is_left_out_of_a_license_is_not_read(name):
+    """As if it were there and empty: nothing breaks, and nothing passes that an empty field would not."""
+    left_out, empty = await read(without(LICENSE, name)), await read(LICENSE, **{name: ""})
+    assert left_out == empty
+    assert judged(left_out).passed is judged(empty).passed
+
+
+@pytest.mark.parametrize("name", PASSPORT)
+async def test_a_field_that_is_left_out_of_a_passport_is_not_read(name):
+    """The same, for its page and its zone."""
+    left_out = await read(without(PASSPORT, name), images=(Side.PASSPORT,))
+    empty = await read(PASSPORT, images=(Side.PASSPORT,), **{name: ""})
+    assert left_out == empty
+    assert judged(left_out, Side.PASSPORT).passed is judged(empty, Side.PASSPORT).passed
+
+
+@pytest.mark.parametrize(
+    ("fields", "side", "names"),
+    [
+        (
+            LICENSE,
+            Side.FRONT,
+            ("ADDRESS", "DATE_OF_BIRTH", "DOCUMENT_NUMBER", "EXPIRATION_DATE", "ID_TYPE", "STATE_NAME"),
+        ),
+        (
+            PASSPORT,
+            Side.PASSPORT,
+            ("DATE_OF_BIRTH", "DOCUMENT_NUMBER", "EXPIRATION_DATE", "ID_TYPE", "MRZ_CODE"),
+        ),
+    ],
+)
+async def test_no_document_passes_without_what_must_be_read(fields, side, names):
+    """Each one alone, and all together."""
+    for left_out in (*((name,) for name in names), names, tuple(fields)):
+        result = await read(without(fields, *left_out), images=(side,))
+        assert not judged(result, side).passed, left_out
+
+
+@pytest.mark.parametrize("confidences", [{}, {"DOCUMENT_NUMBER": 10.0}])
+async def test_a_page_without_what_is_compared_with_its_zone(confidences):
+    """A comparison that could not be made is no agreement."""
+    fields = PASSPORT if confidences else without(PASSPORT, "DOCUMENT_NUMBER")
+    result = await read(fields, confidences, images=(Side.PASSPORT,))
+    assert (result.outcome, result.findings) == (
+        Outcome.FAILED,
+        (Finding(code=FindingCode.UNREADABLE, side=Side.PASSPORT),),
+    )
+    assert judged(result, Side.PASSPORT).reasons == (ErrorCode.UNREADABLE_PII,)
 
 
 @pytest.mark.parametrize("value", ["", "NONE", ("12/31/20", None)])
