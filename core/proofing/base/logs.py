@@ -19,7 +19,7 @@ from typing import Any
 #: Every field that a line may carry. None of them may hold applicant data.
 FIELDS = frozenset(
     """
-    action age_seconds assurance attempt backend billed code context count distribution dropped
+    action age_seconds assurance attempt backend billed checks code context count distribution dropped
     duration_ms duration_seconds end_state enqueued_at environment error event_kind exception_backtrace
     exception_class exception_class_warn findings handed_back host http_method idle_time_ms images
     job_class job_id key key_id kind limit method migration name names outcome owner parked path pid

@@ -4,13 +4,15 @@ The verdict is in the status record; a result holds what the flow needs next, wh
 without a type here, such as the phone check, says everything in its record.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.results import CheckState
 
 ResultT = TypeVar("ResultT")
 
@@ -24,12 +26,14 @@ class DocumentJobResult:
         needs_confirmation: the barcode could not be read: the person must confirm name and birth date.
         failed_fingerprints: marks ``side:fingerprint`` of images that must not be submitted again.
         tips: whether the page shows the tips for taking photos.
+        checks: what each check came to: ``document``, ``selfie``, ``passport``.
     """
 
     applicant: Applicant | None = None
     needs_confirmation: bool = False
     failed_fingerprints: tuple[str, ...] = ()
     tips: bool = False
+    checks: Mapping[str, CheckState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -40,10 +44,13 @@ class ResolutionJobResult:
         phone_precheck_passed: whether the phone step is answered, too.
         failed_phone: the number that the phone vendor does not find to be the applicant's; None when it was
             not asked, was silent, or said yes.
+        checks: what each check came to: ``resolution``, ``residential_address``, ``state_id``, ``device``,
+            ``phone_precheck``.
     """
 
     phone_precheck_passed: bool = False
     failed_phone: str | None = None
+    checks: Mapping[str, CheckState] = field(default_factory=dict)
 
 
 AnyJobResult = DocumentJobResult | ResolutionJobResult

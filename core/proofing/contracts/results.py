@@ -71,6 +71,32 @@ class ReviewStatus(StrEnum):
     REJECT = "reject"
 
 
+class FraudSignal(StrEnum):
+    """What about a phone hints at fraud, in our words."""
+
+    #: The SIM was changed a short time ago.
+    SIM_SWAPPED = "sim_swapped"
+    #: The number was given to somebody else.
+    NUMBER_REASSIGNED = "number_reassigned"
+    #: The vendor's own score, or one of its codes, says that the risk is too high.
+    HIGH_RISK = "phone_risk"
+
+
+class CheckState(StrEnum):
+    """What one check of a job comes to, for its result and its log line."""
+
+    #: The vendor said yes.
+    PASSED = "passed"
+    #: The vendor said no.
+    FAILED = "failed"
+    #: The vendor could not decide.
+    REVIEW = "review"
+    #: The vendor was asked, and gave no answer.
+    UNKNOWN = "unknown"
+    #: Nobody was asked, whatever that means for the job: never a yes.
+    NOT_CHECKED = "not_checked"
+
+
 class FindingCode(StrEnum):
     """What speaks against a document or its images, in our words; rules decide what people read of it."""
 
@@ -251,7 +277,20 @@ class StateIDResult(VendorResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneResult(VendorResult):
-    """Whether the phone number belongs to the applicant."""
+    """Whether the phone number belongs to the applicant.
+
+    Attributes:
+        fraud_signals: what about the number hints at fraud, whatever the answer is. With any, a no or a
+            review is the last word: no other vendor is asked.
+    """
+
+    fraud_signals: frozenset[FraudSignal] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse in the adapter what is not of its type, which Python does not check."""
+        _require(self.fraud_signals, frozenset)
+        for signal in self.fraud_signals:
+            _require(signal, FraudSignal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,6 +374,13 @@ class Check(Generic[ResultT]):
         if self.result is not None:
             return self.result.passed
         return self.error is None and self.skipped is not None and self.skipped_passes
+
+    @property
+    def state(self) -> CheckState:
+        """What it is recorded as. A skip is not checked, also where it counts as a yes."""
+        if self.result is not None:
+            return CheckState(self.result.outcome)
+        return CheckState.NOT_CHECKED if self.error is None else CheckState.UNKNOWN
 
     @property
     def timed_out(self) -> bool:

@@ -21,6 +21,7 @@ from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.records import EndState
 from proofing.contracts.results import (
     Check,
+    CheckState,
     DocumentResult,
     FindingCode,
     Outcome,
@@ -36,6 +37,7 @@ from proofing.jobs.run import JobRun
 from proofing.rules.documents import (
     DocumentVerdict,
     by_side,
+    document_checks,
     failed_before,
     judge_document,
     judge_with_passport,
@@ -111,7 +113,12 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
     )
     check = await run.ask(loaded, request, step=_STEP)
     if check.result is None:
-        return JobResult(end_state=EndState.VENDOR_EXCEPTION, reasons=("network",), timed_out=check.timed_out)
+        return JobResult(
+            end_state=EndState.VENDOR_EXCEPTION,
+            reasons=("network",),
+            timed_out=check.timed_out,
+            facts={"checks": {"document": check.state}},
+        )
     verdict = judge_document(
         check.result,
         fingerprints=fingerprints,
@@ -121,10 +128,11 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         requires=tools.settings.document_requires,
     )
     if verdict.applicant is None or not needs_passport_check(verdict, check.result):
-        return _conclude(verdict, check.result)
+        return _conclude(verdict, check.result, document_checks(verdict, check.result, None))
     passport = await _ask_issuer(run, request, verdict.applicant, check.result, tools)
+    checks = document_checks(verdict, check.result, passport)
     verdict = judge_with_passport(verdict, passport, fingerprints=fingerprints)
-    return replace(_conclude(verdict, check.result), timed_out=passport.timed_out)
+    return replace(_conclude(verdict, check.result, checks), timed_out=passport.timed_out)
 
 
 async def _ask_issuer(
@@ -182,10 +190,13 @@ def _refused(fields: Mapping[Side, str]) -> JobResult:
         end_state=EndState.BAD_IMAGE,
         reasons=codes,
         fields={side.value: str(code) for side, code in fields.items()},
+        facts={"checks": {"document": CheckState.NOT_CHECKED}},
     )
 
 
-def _conclude(verdict: DocumentVerdict, answer: DocumentResult) -> JobResult:
+def _conclude(
+    verdict: DocumentVerdict, answer: DocumentResult, checks: Mapping[str, CheckState]
+) -> JobResult:
     """Turn the verdict on *answer* into the job's conclusion; only a success hands on what was read."""
     result = DocumentJobResult(
         applicant=verdict.applicant,
@@ -194,10 +205,12 @@ def _conclude(verdict: DocumentVerdict, answer: DocumentResult) -> JobResult:
             f"{side.value}:{mark}" for side, mark in verdict.failed_fingerprints.items()
         ),
         tips=verdict.tips,
+        checks=checks,
     )
     facts: dict[str, Any] = {
         "reasons": [str(code) for code in (*verdict.reasons, *verdict.details)],
         "assurance": answer.assurance.value,
+        "checks": dict(checks),
         "findings": [
             ":".join((finding.code, finding.side or "", finding.vendor_code or ""))
             for finding in answer.findings

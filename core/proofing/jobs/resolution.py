@@ -1,9 +1,9 @@
 """The resolution job: device profile, resolution, state ID, phone pre-check, adjudication.
 
-Device profile and resolution do not depend on each other and run side by side; the rest follows in order.
+What does not depend on each other runs side by side: the device profile next to everything else, and state ID
+and phone pre-check next to each other once the addresses are resolved.
 """
 
-import asyncio
 from typing import Any
 
 from proofing.contracts.applicant import Applicant
@@ -19,7 +19,7 @@ from proofing.contracts.results import (
 )
 from proofing.jobs.arguments import JobResult, PIIArguments
 from proofing.jobs.kinds import JobType, Tools
-from proofing.jobs.run import JobRun
+from proofing.jobs.run import JobRun, side_by_side
 from proofing.registry.proofers import LoadedProofer
 from proofing.rules import planning
 from proofing.rules.resolution import ResolutionChecks, adjudicate
@@ -29,17 +29,8 @@ from proofing.rules.state_id import JURISDICTIONS, bypass_error
 async def proof_resolution(run: JobRun, arguments: PIIArguments, tools: Tools) -> JobResult:
     """Ask every vendor that the rules want asked, and adjudicate."""
     work = _Resolution(run, arguments, tools)
-    async with asyncio.TaskGroup() as group:
-        device = group.create_task(work.device())
-        resolution = group.create_task(work.resolution())
-    residential_check, resolution_check = resolution.result()
-    checks = ResolutionChecks(
-        device=device.result(),
-        residential_address=residential_check,
-        resolution=resolution_check,
-        state_id=await work.state_id(resolution_check),
-        phone_precheck=await work.phone_precheck(residential_check, resolution_check),
-    )
+    device, answers = await side_by_side(work.device(), work.identity())
+    checks = ResolutionChecks(device=device, **answers)
     record = adjudicate(arguments.applicant, checks)
     return JobResult(
         end_state=record.end_state,
@@ -49,8 +40,13 @@ async def proof_resolution(run: JobRun, arguments: PIIArguments, tools: Tools) -
         result=ResolutionJobResult(
             phone_precheck_passed=record.phone_precheck_passed,
             failed_phone=arguments.applicant.phone if record.phone_precheck_failed else None,
+            checks=record.checks,
         ),
-        facts={"reason": record.resolution_reason, "reasons": list(record.reasons)},
+        facts={
+            "reason": record.resolution_reason,
+            "reasons": list(record.reasons),
+            "checks": dict(record.checks),
+        },
     )
 
 
@@ -73,6 +69,19 @@ class _Resolution:
             has_data=known.ip_address is not None,
         )
         return planned or await self._ask(ProoferKind.DEVICE, self._applicant, "device")
+
+    async def identity(self) -> dict[str, Check[Any]]:
+        """Resolve the addresses, then ask the licensing agency and about the phone; checks by their names."""
+        residential, resolution = await self.resolution()
+        state_id, phone_precheck = await side_by_side(
+            self.state_id(resolution), self.phone_precheck(residential, resolution)
+        )
+        return {
+            "residential_address": residential,
+            "resolution": resolution,
+            "state_id": state_id,
+            "phone_precheck": phone_precheck,
+        }
 
     async def resolution(self) -> tuple[Check[ResolutionResult], Check[ResolutionResult]]:
         """Resolve the home address where it is asked apart, then the document's."""

@@ -350,6 +350,21 @@ class JobRun:
         return result
 
 
+async def side_by_side(*steps: Awaitable[Any]) -> list[Any]:
+    """Await *steps* of a run's work together, each to its end: no call is canceled because of another one.
+
+    Raises:
+        JobPendingError: a vendor answers later, and nothing else went wrong. What a run asked meanwhile is
+            answered from its log when the job continues.
+    """
+    answers = await asyncio.gather(*steps, return_exceptions=True)
+    failures = [answer for answer in answers if isinstance(answer, BaseException)]
+    # A job that broke is not parked.
+    for failure in sorted(failures, key=lambda one: isinstance(one, JobPendingError)):
+        raise failure
+    return answers
+
+
 async def traced(job: ClaimedJob, running: Awaitable[StatusRecord | Parked]) -> StatusRecord | Parked:
     """Await what is *running* *job*, as part of the trace of its submit."""
     message = job.message

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from proofing.base.text import UnsafeTextError
 from proofing.contracts.applicant import PASSPORT_TYPES, Applicant, DocumentType
@@ -16,6 +17,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.results import (
     Assurance,
     Check,
+    CheckState,
     DocumentResult,
     Finding,
     FindingCode,
@@ -32,6 +34,19 @@ from proofing.rules.document_pii import normal_reading, pii_errors
 _DECISIVE = (ErrorCode.UNDERAGE, ErrorCode.EXPIRED)
 #: Comparisons that say something against the selfie.
 _SELFIE_FAILURES = frozenset({SelfieCheck.NO_MATCH, SelfieCheck.NOT_LIVE, SelfieCheck.BAD_QUALITY})
+#: What comparisons are recorded as; all others are a no.
+_SELFIE_STATES: Mapping[SelfieCheck, CheckState] = MappingProxyType(
+    {SelfieCheck.MATCH: CheckState.PASSED, SelfieCheck.NOT_CHECKED: CheckState.NOT_CHECKED}
+)
+#: What is recorded of an issuer whom the vendor of the images has asked.
+_ISSUER_STATES: Mapping[Match, CheckState] = MappingProxyType(
+    {
+        Match.MATCH: CheckState.PASSED,
+        Match.MISMATCH: CheckState.FAILED,
+        Match.UNAVAILABLE: CheckState.UNKNOWN,
+        Match.NOT_CHECKED: CheckState.NOT_CHECKED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +229,23 @@ def judge_with_passport(
         fingerprints: side to fingerprint of every image of the attempt.
     """
     return _judge_with(verdict, check, ErrorCode.PASSPORT, fingerprints)
+
+
+def document_checks(
+    verdict: DocumentVerdict, answer: DocumentResult, issuer: Check[PassportResult] | None
+) -> dict[str, CheckState]:
+    """Return what each check of a document came to, by its name; one that nobody made is not checked.
+
+    Args:
+        verdict: on the images alone.
+        answer: of their vendor, who may have compared a selfie, and asked the issuer of a passport.
+        issuer: who was asked about a passport after that; None for nobody.
+    """
+    return {
+        "document": CheckState(verdict.outcome),
+        "selfie": _SELFIE_STATES.get(answer.selfie, CheckState.FAILED),
+        "passport": _ISSUER_STATES[answer.passport_check] if issuer is None else issuer.state,
+    }
 
 
 def _judge_with(

@@ -11,6 +11,7 @@ from proofing.contracts.applicant import ATTRIBUTES, Applicant
 from proofing.contracts.records import EndState
 from proofing.contracts.results import (
     Check,
+    CheckState,
     DeviceResult,
     Match,
     Outcome,
@@ -20,6 +21,7 @@ from proofing.contracts.results import (
     StateIDResult,
     VendorResult,
 )
+from proofing.rules.phone import signals_of
 from proofing.rules.planning import (
     DEVICE_SESSION_MISSING,
     can_still_pass,
@@ -71,15 +73,15 @@ class StageFacts:
     """What is kept of one stage; no PII.
 
     Attributes:
+        state: what it came to; not checked where nobody was asked.
         vendor_name: who was asked, or the reason why nobody was.
         exception: class and code of the error that came in place of an answer.
         verified_attributes: what the vendor verified.
         missing_attributes: what the vendor wants verified by another source.
     """
 
-    success: bool
+    state: CheckState
     vendor_name: str
-    asked: bool
     exception: str | None = None
     timed_out: bool = False
     transaction_id: str | None = None
@@ -107,6 +109,7 @@ class AdjudicatedResolution:
         phone_precheck_failed: whether the phone vendor answered no. Neither holds when it was not asked, was
             silent, or could not decide.
         only_address_missing: whether the resolution vendor misses nothing but the address.
+        fraud_signals: what about the phone hints at fraud.
         stages: by name.
     """
 
@@ -122,13 +125,19 @@ class AdjudicatedResolution:
     phone_precheck_passed: bool
     phone_precheck_failed: bool
     only_address_missing: bool
+    fraud_signals: tuple[str, ...] = ()
     stages: Mapping[str, StageFacts] = field(default_factory=dict)
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """The codes for the status record and the screens."""
-        codes = (self.resolution_reason, self.device_reason)
-        return (*codes, ONLY_ADDRESS_MISSING) if self.only_address_missing else codes
+        address = (ONLY_ADDRESS_MISSING,) if self.only_address_missing else ()
+        return (self.resolution_reason, self.device_reason, *address, *self.fraud_signals)
+
+    @property
+    def checks(self) -> Mapping[str, CheckState]:
+        """What each stage came to, by its name."""
+        return {name: facts.state for name, facts in self.stages.items()}
 
 
 def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedResolution:
@@ -158,6 +167,7 @@ def adjudicate(applicant: Applicant, checks: ResolutionChecks) -> AdjudicatedRes
         only_address_missing=missing is not None
         and not missing.passed
         and missing.attributes_requiring_additional_verification == {"address"},
+        fraud_signals=tuple(signal.value for signal in signals_of(checks.phone_precheck)),
         stages={name: _facts(check) for name, check in _named(checks)},
     )
 
@@ -287,18 +297,17 @@ def _facts(check: Check[Any]) -> StageFacts:
     result, error = check.result, check.error
     if result is None:
         return StageFacts(
-            success=check.passed,
+            state=check.state,
             vendor_name=error.vendor_name if error else check.skipped or "",
-            asked=error is not None,
             exception=_exception(check),
             timed_out=check.timed_out,
             transaction_id=error.transaction_id if error else None,
             billed=error.billed if error else False,
         )
     return StageFacts(
-        success=result.passed,
+        # A device without a session is held against the person, and was not checked.
+        state=CheckState.NOT_CHECKED if result.vendor_name == DEVICE_SESSION_MISSING else check.state,
         vendor_name=result.vendor_name,
-        asked=result.vendor_name != DEVICE_SESSION_MISSING,
         exception=_exception(check),
         transaction_id=result.transaction_id,
         reference=result.reference,

@@ -1,6 +1,6 @@
 """What Phone Finder answers, on either platform: one verdict, with many checks that decide nothing."""
 
-from proofing.plugin import Match, Outcome, PhoneResult
+from proofing.plugin import FraudSignal, Match, Outcome, PhoneResult
 from proofing_lexisnexis.envelope import Conversation
 
 _NAME_MISMATCH = "Input phone number could not be verified to name"
@@ -21,6 +21,7 @@ def phone_result(
     no after which another vendor may know more.
     """
     match, reasons = Match.MATCH, []
+    signals: frozenset[FraudSignal] = frozenset()
     if not conversation.passed:
         match = Match.NOT_CHECKED
         decisions = conversation.of_step("PhoneFinder Checks")
@@ -30,7 +31,8 @@ def phone_result(
             reasons.append("phone_mismatch")
         has_failed = any(one.status == "fail" for one in conversation.of_step("PhoneFinder"))
         if has_failed or any(_RISK in text for text in why):
-            reasons.append("phone_risk")
+            reasons.append(FraudSignal.HIGH_RISK.value)
+            signals = frozenset({FraudSignal.HIGH_RISK})
     return PhoneResult(
         vendor_name=vendor_name,
         outcome=Outcome.PASSED if conversation.passed else Outcome.FAILED,
@@ -40,4 +42,5 @@ def phone_result(
         transaction_id=conversation.transaction_id,
         reference=reference,
         vendor_workflow=vendor_workflow,
+        fraud_signals=signals,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from proofing.plugin import (
     Applicant,
+    FraudSignal,
     Match,
     Outcome,
     PhoneResult,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _NAME = "socure:phone_risk"
 _RISK = "R"
+_HIGH_RISK = FraudSignal.HIGH_RISK.value
+_SIGNALS = frozenset({FraudSignal.HIGH_RISK})
 
 
 class Score(Part):
@@ -81,7 +84,7 @@ class PhoneRisk:
         correlates = correlation.score > self._correlation_above
         wrong = {
             "phone_mismatch": not correlates,
-            "phone_risk": not risk.score < self._score_below,
+            _HIGH_RISK: not risk.score < self._score_below,
             REFUSED_CODE: not self._auto_fail.isdisjoint(codes),
         }
         reasons = [reason for reason, holds in wrong.items() if holds]
@@ -97,4 +100,5 @@ class PhoneRisk:
             vendor_codes=codes,
             transaction_id=answer.reference_id,
             reference=answer.echo(applicant),
+            fraud_signals=frozenset() if {_HIGH_RISK, REFUSED_CODE}.isdisjoint(reasons) else _SIGNALS,
         )

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from proofing.plugin import (
     Applicant,
     Cause,
+    FraudSignal,
     Match,
     Outcome,
     PhoneResult,
@@ -58,11 +59,17 @@ class _Verdict:
     reasons: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     found: set[Outcome] = field(default_factory=set)
+    signals: set[FraudSignal] = field(default_factory=set)
 
     def add(self, outcome: Outcome | None, reason: str) -> None:
         """Note *reason*, and what it comes to; None: to nothing."""
         self.reasons.append(reason)
         self.found |= {outcome} if outcome else set()
+
+    def add_signal(self, outcome: Outcome | None, signal: FraudSignal) -> None:
+        """Note a sign of fraud, and what it comes to; None: to nothing."""
+        self.signals.add(signal)
+        self.add(outcome, signal.value)
 
     @property
     def outcome(self) -> Outcome:
@@ -111,6 +118,7 @@ class LookupProofer:
             reasons=tuple(verdict.reasons),
             vendor_codes=tuple(verdict.codes),
             transaction_id=request_id if _REQUEST_ID.fullmatch(request_id) else None,
+            fraud_signals=frozenset(verdict.signals),
         )
 
     def _query(self, applicant: Applicant, context: ProofingContext) -> Iterator[tuple[str, str]]:
@@ -207,7 +215,7 @@ class LookupProofer:
             if last is None or last.swapped_in_period is None:
                 verdict.add(None, "sim_swap_unavailable")
             elif last.swapped_in_period:
-                verdict.add(_SIGNALS[settings.sim_swap], "sim_swapped")
+                verdict.add_signal(_SIGNALS[settings.sim_swap], FraudSignal.SIM_SWAPPED)
         if settings.reassigned_number is not Signal.SKIP:
             owner = answer.reassigned_number
             if owner is None or (owner.error_code is None and owner.is_number_reassigned is None):
@@ -216,7 +224,7 @@ class LookupProofer:
             if owner.error_code is not None or owner.is_number_reassigned == "no_data_available":
                 verdict.add(None, "reassignment_unavailable")
             elif owner.is_number_reassigned == "yes":
-                verdict.add(_SIGNALS[settings.reassigned_number], "number_reassigned")
+                verdict.add_signal(_SIGNALS[settings.reassigned_number], FraudSignal.NUMBER_REASSIGNED)
 
 
 def _matches(identity: IdentityMatch, applicant: Applicant, accepted: Collection[str]) -> Mapping[str, Match]:

@@ -189,13 +189,15 @@ class Worker:
             return []
 
 
-def killing(worker, *answers):
-    """Return a vendor in whose first call *worker* dies."""
+def killing(worker, *answers, after=None):
+    """Return a vendor in whose first call *worker* dies, once the vendor *after* was asked."""
 
     class Killer(Later):
         async def proof(self, request, context):
             if not self.calls:
                 self.calls.append(None)
+                if after is not None:
+                    await eventually(lambda: after.calls)
                 worker.task.cancel()
                 await asyncio.Event().wait()
             return await super().proof(request, context)
@@ -269,11 +271,13 @@ async def test_a_call_that_came_to_no_end_is_not_made_again_after_a_park(jobs):
     """The park keeps what the intents have said until then."""
     async with jobs(device_profiling_enabled=True) as running:
         worker = Worker(running)
-        device = put_in_place(running, ProoferKind.DEVICE, killing(worker, YES[ProoferKind.DEVICE]))
+        resolution = Later(pending(), pending(), YES[ProoferKind.RESOLUTION])
+        killer = killing(worker, YES[ProoferKind.DEVICE], after=resolution)
+        device = put_in_place(running, ProoferKind.DEVICE, killer)
         put_in_place(
             running,
             ProoferKind.RESOLUTION,
-            Later(pending(), pending(), YES[ProoferKind.RESOLUTION]),
+            resolution,
             # Its calls are free, so it is asked again.
             hosts=lambda _settings: frozenset({"vendor.example"}),
         )

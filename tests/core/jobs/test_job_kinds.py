@@ -1,5 +1,6 @@
 """What each kind of job does besides asking: image checks, switches, jurisdictions, phone vendors."""
 
+import asyncio
 import json
 import uuid
 from dataclasses import replace
@@ -14,7 +15,7 @@ from proofing.contracts.people import PersonRef
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import EndState, JobKind
-from proofing.contracts.results import Match, Outcome, PhoneResult, ProoferKind
+from proofing.contracts.results import FraudSignal, Match, Outcome, PhoneResult, ProoferKind
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.run import JobRun
 from proofing.rules.image_check import inspect_image
@@ -105,7 +106,9 @@ async def test_a_review_of_a_document_blames_no_image(process, caplog):
         assert (record.reasons, record.fields) == ((), None)
         person = PersonRef(reference="owner-1")
         finished = await running.service.finished_job(person, record.result_id, JobKind.DOCUMENT)
-        assert finished.result == DocumentJobResult()
+        assert finished.result == DocumentJobResult(
+            checks={"document": "review", "selfie": "not_checked", "passport": "not_checked"}
+        )
     (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
     assert (line["outcome"], line["success"]) == (Outcome.REVIEW, False)
     assert JOBS_ENDED.labels(*labels)._value.get() == before + 1
@@ -317,12 +320,124 @@ async def test_a_home_address_of_its_own_is_resolved_apart(process):
         assert record.outcome is Outcome.PASSED
 
 
+class Meeting:
+    """Vendors of several kinds, each of which answers only when all others have been asked."""
+
+    def __init__(self, *kinds):
+        self._asked = {kind: asyncio.Event() for kind in kinds}
+
+    def put_in_place(self, running, kind):
+        """Put the vendor of *kind* into the place of the mock's."""
+        loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
+        real = loaded.proofer
+
+        class Waiting:
+            async def proof(_, request, context):  # noqa: N805
+                self._asked[kind].set()
+                for event in self._asked.values():
+                    await event.wait()
+                return await real.proof(request, context)
+
+        loaded.__dict__["proofer"] = Waiting()
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (ProoferKind.DEVICE, ProoferKind.RESOLUTION),
+        (ProoferKind.DEVICE, ProoferKind.STATE_ID),
+        (ProoferKind.DEVICE, ProoferKind.PHONE),
+        (ProoferKind.STATE_ID, ProoferKind.PHONE),
+        (ProoferKind.DEVICE, ProoferKind.STATE_ID, ProoferKind.PHONE),
+    ],
+)
+async def test_what_does_not_depend_on_each_other_is_asked_at_once(process, kinds):
+    """Nobody waits for the device profile, nor state ID and phone for each other."""
+    async with process(phone_precheck_enabled=True) as running:
+        meeting = Meeting(*kinds)
+        for kind in kinds:
+            meeting.put_in_place(running, kind)
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=PERSON, **DEVICE))
+    assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
+
+
+@pytest.mark.parametrize("kind", [ProoferKind.STATE_ID, ProoferKind.PHONE])
+async def test_who_depends_on_the_resolution_is_not_asked_before_it(process, kind):
+    """Nor at all when it says a no that nothing cures."""
+    async with process(phone_precheck_enabled=True) as running:
+        loaded = running.runtime.configuration.plugins.proofers[kind, "mock"]
+        loaded.proofer.proof = pytest.fail
+        applicant = PERSON.merge({"zipcode": "00000"})
+        record = await Recorder(running, "resolution").run(PIIArguments(applicant=applicant, **DEVICE))
+    assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "checks"),
+    [
+        (
+            DocumentArguments(plain_images=pair()),
+            {},
+            {"document": "passed", "selfie": "not_checked", "passport": "not_checked"},
+        ),
+        (
+            DocumentArguments(plain_images=passport_form()),
+            {"passport_vendor": None},
+            {"document": "passed", "selfie": "not_checked", "passport": "not_checked"},
+        ),
+        (
+            DocumentArguments(plain_images=passport_form()),
+            {},
+            {"document": "passed", "selfie": "not_checked", "passport": "passed"},
+        ),
+        (
+            DocumentArguments(plain_images=passport_form("P<USADOE<<BAD<<<")),
+            {},
+            {"document": "passed", "selfie": "not_checked", "passport": "failed"},
+        ),
+        (
+            DocumentArguments(
+                plain_images=passport_form(passport_check_result={"PassportCheckResult": "Pass"})
+            ),
+            {},
+            {"document": "passed", "selfie": "not_checked", "passport": "passed"},
+        ),
+        (DocumentArguments(plain_images={}), {}, {"document": "not_checked"}),
+        (
+            PIIArguments(applicant=PERSON),
+            {"device_profiling_enabled": False, "state_id_vendor": None},
+            {
+                "resolution": "passed",
+                "residential_address": "not_checked",
+                "state_id": "not_checked",
+                "device": "not_checked",
+                "phone_precheck": "not_checked",
+            },
+        ),
+        (PIIArguments(applicant=PERSON), {}, {"phone": "passed"}),
+        (PIIArguments(applicant=PERSON.merge({"phone": "7035555999"})), {}, {"phone": "unknown"}),
+    ],
+)
+async def test_a_check_that_nobody_made_is_not_checked(process, caplog, arguments, settings, checks):
+    """In the line and in the sealed result of every kind of job, whatever the job comes to."""
+    kind = next(kind for kind in JobKind if kind.value in checks)
+    caplog.set_level("INFO", "proofing")
+    async with process(**settings) as running:
+        record = await Recorder(running, kind).run(arguments)
+        finished = await running.service.finished_job(PersonRef(reference="owner-1"), record.result_id, kind)
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert line["checks"] == checks
+    if finished.result is not None:
+        assert finished.result.checks == checks
+
+
 class Phone:
     """A phone vendor that answers what a test says."""
 
-    def __init__(self, name, outcome):
+    def __init__(self, name, outcome, *signals):
         self.name = name
         self.outcome = outcome
+        self.signals = frozenset(signals)
 
     def proof(self, request, context):
         """Answer."""
@@ -331,31 +446,40 @@ class Phone:
             outcome=self.outcome,
             attributes={"phone": Match.MATCH},
             reasons=(self.name,),
+            fraud_signals=self.signals,
         )
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "asked", "outcome"),
+    ("answers", "asked", "wanted"),
     [
-        ((Outcome.PASSED, Outcome.PASSED), 1, Outcome.PASSED),
-        ((Outcome.FAILED, Outcome.PASSED), 2, Outcome.PASSED),
-        ((Outcome.FAILED, Outcome.FAILED), 2, Outcome.FAILED),
-        ((Outcome.REVIEW, Outcome.PASSED), 2, Outcome.PASSED),
-        ((Outcome.REVIEW, Outcome.FAILED), 2, Outcome.FAILED),
-        ((Outcome.FAILED, Outcome.REVIEW), 2, Outcome.REVIEW),
+        (((Outcome.PASSED,), (Outcome.PASSED,)), 1, (Outcome.PASSED,)),
+        (((Outcome.FAILED,), (Outcome.PASSED,)), 2, (Outcome.PASSED,)),
+        (((Outcome.FAILED,), (Outcome.FAILED,)), 2, (Outcome.FAILED,)),
+        (((Outcome.REVIEW,), (Outcome.PASSED,)), 2, (Outcome.PASSED,)),
+        (((Outcome.REVIEW,), (Outcome.FAILED,)), 2, (Outcome.FAILED,)),
+        (((Outcome.FAILED,), (Outcome.REVIEW,)), 2, (Outcome.REVIEW,)),
+        (((Outcome.FAILED, FraudSignal.SIM_SWAPPED), (Outcome.PASSED,)), 1, (Outcome.FAILED, "sim_swapped")),
+        (((Outcome.REVIEW, FraudSignal.HIGH_RISK), (Outcome.PASSED,)), 1, (Outcome.REVIEW, "phone_risk")),
+        (
+            ((Outcome.FAILED,), (Outcome.PASSED, FraudSignal.NUMBER_REASSIGNED)),
+            2,
+            (Outcome.PASSED, "number_reassigned"),
+        ),
     ],
 )
-async def test_phone_vendors_are_asked_until_a_yes(process, monkeypatch, outcomes, asked, outcome):
-    """In order; the last answer counts."""
+async def test_phone_vendors_are_asked_until_a_yes(process, monkeypatch, answers, asked, wanted):
+    """In order, and not after a sign of fraud; the last answer counts."""
+    outcome, *signals = wanted
     async with process() as running:
         router = running.runtime.configuration.router
         template = running.runtime.configuration.plugins.proofers[ProoferKind.PHONE, "mock"]
         vendors = []
-        for number, answer in enumerate(outcomes):
+        for number, answer in enumerate(answers):
             loaded = type(template)("p", template.descriptor, None, make_process)
-            loaded.__dict__["proofer"] = Phone(f"v{number}", answer)
+            loaded.__dict__["proofer"] = Phone(f"v{number}", *answer)
             vendors.append(loaded)
         monkeypatch.setattr(router, "in_order", lambda _kind: vendors)
         record = await Recorder(running, "phone").run(PIIArguments(applicant=PERSON))
         assert (record.end_state, record.outcome) == (EndState.DONE, outcome)
-        assert record.reasons == (f"v{asked - 1}",)
+        assert record.reasons == (f"v{asked - 1}", *signals)

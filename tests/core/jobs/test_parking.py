@@ -119,6 +119,30 @@ async def test_questions_side_by_side_end_before_the_job_is_parked(jobs):
     assert record.is_success
 
 
+async def test_what_follows_is_asked_although_the_device_waits(jobs):
+    """Once, in the first run: a device that answers later holds nothing up, and cancels nothing."""
+    go = asyncio.Event()
+
+    class Slow(Later):
+        async def proof(self, request, context):
+            asyncio.get_running_loop().call_soon(go.set)
+            await go.wait()
+            return await super().proof(request, context)
+
+    async with jobs(device_profiling_enabled=True, phone_precheck_enabled=True) as running:
+        device = put_in_place(running, ProoferKind.DEVICE, Later(pending(), YES[ProoferKind.DEVICE]))
+        others = [
+            put_in_place(running, kind, Slow(YES[kind]))
+            for kind in (ProoferKind.RESOLUTION, ProoferKind.STATE_ID, ProoferKind.PHONE)
+        ]
+        await submit(running, JobKind.RESOLUTION)
+        assert await running.drain() == []
+        assert [len(one.calls) for one in (device, *others)] == [1, 1, 1, 1]
+        (record,) = await drain_again(running)
+    assert [len(one.calls) for one in (device, *others)] == [2, 1, 1, 1]
+    assert record.is_success
+
+
 async def test_of_two_pending_questions_of_one_vendor_neither_is_lost(jobs):
     """The job is due with the first, and pending until the last expires, whichever was asked first."""
     soon = pending(then=Again(5), expires_at=datetime.now(UTC) + 2 * HOUR)

@@ -111,7 +111,15 @@ async def test_a_job_ends_and_is_reported_in_one_line(process, lines):
         blob = await running.runtime.backends.results.result(message.result_id)
         context = result_context("owner-1", message.result_id)
         opened = await running.runtime.runner._sealer.open(blob, context)
-        assert read_result(ResolutionJobResult, opened) == ResolutionJobResult()
+        assert read_result(ResolutionJobResult, opened) == ResolutionJobResult(
+            checks={
+                "resolution": "passed",
+                "residential_address": "not_checked",
+                "state_id": "passed",
+                "device": "passed",
+                "phone_precheck": "not_checked",
+            }
+        )
     (start,) = [line for line in lines if line["name"] == "perform_start"]
     (line,) = [line for line in lines if line["name"] == "perform"]
     assert (start["attempt"], start["queued_duration_ms"]) == (2, 1500.0)

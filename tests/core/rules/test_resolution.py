@@ -11,6 +11,7 @@ from proofing.contracts.records import EndState
 from proofing.contracts.results import (
     Check,
     DeviceResult,
+    FraudSignal,
     Match,
     Outcome,
     PhoneResult,
@@ -18,6 +19,7 @@ from proofing.contracts.results import (
     ReviewStatus,
     StateIDResult,
 )
+from proofing.rules.planning import plan_device
 from proofing.rules.resolution import (
     ResolutionChecks,
     adjudicate,
@@ -75,6 +77,12 @@ def checks(**replaced):
     }
     return ResolutionChecks(**{**usual, **replaced})
 
+
+#: Every vendor was asked.
+EVERYTHING = checks(
+    residential_address=resolution(),
+    phone_precheck=Check(result=PhoneResult(vendor_name="carrier", outcome=PASSED)),
+)
 
 ROWS = [
     # Two addresses, and the home's failed: whatever the rest says.
@@ -355,6 +363,48 @@ def test_a_phone_in_review_is_not_remembered_as_failed(outcome, passed, failed):
     assert (record.phone_precheck_passed, record.phone_precheck_failed) == (passed, failed)
 
 
+SKIPS = [
+    ({"state_id": NO_OFFICE}, "state_id"),
+    ({"state_id": NOT_WANTED}, "state_id"),
+    ({"state_id": Check(skipped="StateIDExceptionBypassed-source_down")}, "state_id"),
+    (
+        {"state_id": Check(skipped="VerifiedWithDocument"), "verified_with_document": frozenset({"address"})},
+        "state_id",
+    ),
+    ({"residential_address": NO_HOME}, "residential_address"),
+    ({"resolution": CANNOT}, "resolution"),
+    ({"resolution": Check(skipped="resolution is switched off", skipped_passes=False)}, "resolution"),
+    ({"phone_precheck": NO_PHONE}, "phone_precheck"),
+    ({"phone_precheck": Check(skipped="NoPhoneNumberAvailable", skipped_passes=False)}, "phone_precheck"),
+    ({"device": Check(skipped="tmx_disabled")}, "device"),
+    ({"device": plan_device(enabled=True, session_id=None)}, "device"),
+    ({"device": plan_device(enabled=True, session_id="s", has_data=False)}, "device"),
+]
+
+
+@pytest.mark.parametrize(("replaced", "stage"), SKIPS)
+def test_what_was_skipped_was_not_checked(replaced, stage):
+    """Whatever a skip means for the outcome, the record never calls it a yes."""
+    record = adjudicate(ONE, checks(**replaced))
+    assert record.checks[stage] == "not_checked"
+    assert all(state != "not_checked" for name, state in adjudicate(SAME, EVERYTHING).checks.items())
+
+
+def test_signs_of_fraud_are_among_the_reasons():
+    """Also those of a phone that passed the pre-check, and they decide nothing of the person's identity."""
+    check = Check(
+        result=PhoneResult(
+            vendor_name="carrier",
+            outcome=PASSED,
+            fraud_signals=frozenset({FraudSignal.NUMBER_REASSIGNED, FraudSignal.SIM_SWAPPED}),
+        )
+    )
+    record = adjudicate(ONE, checks(phone_precheck=check))
+    assert record.outcome is PASSED
+    assert record.phone_precheck_passed
+    assert record.reasons[2:] == record.fraud_signals == ("sim_swapped", "number_reassigned")
+
+
 def test_any_time_out_counts():
     """Also that of a call which decides nothing."""
     assert not adjudicate(ONE, checks()).timed_out
@@ -417,7 +467,14 @@ def test_facts_of_each_stage_are_kept():
     assert stages["residential_address"].billed
     assert stages["resolution"].missing_attributes == ("address",)
     assert not stages["resolution"].billed
-    assert (stages["state_id"].vendor_name, stages["state_id"].asked) == ("AamvaCheckSkipped", False)
+    assert stages["state_id"].vendor_name == "AamvaCheckSkipped"
+    assert record.checks == {
+        "resolution": "failed",
+        "residential_address": "passed",
+        "state_id": "not_checked",
+        "device": "unknown",
+        "phone_precheck": "not_checked",
+    }
     assert stages["device"].timed_out
     assert stages["device"].billed
     assert stages["device"].transaction_id == "t2"

@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.plugins.vendors.lexisnexis.conftest import ddp, item, parameters, put, rdp
 
-from proofing.contracts.results import Match, Outcome
+from proofing.contracts.results import FraudSignal, Match, Outcome
 from proofing.plugin import Cause, VendorError
 from proofing.testing.vendor_checks import caused_by
 
@@ -159,6 +159,7 @@ async def test_why_a_no(name, products, match, reasons):
     assert result.outcome is Outcome.FAILED
     assert result.attributes == {"phone": match}
     assert result.reasons == reasons
+    assert result.fraud_signals == ({FraudSignal.HIGH_RISK} if "phone_risk" in reasons else set())
     assert "Quill" not in repr(result)
 
 

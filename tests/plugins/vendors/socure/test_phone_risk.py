@@ -7,7 +7,7 @@ import pytest
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.results import Match, Outcome
+from proofing.contracts.results import FraudSignal, Match, Outcome
 from proofing.plugin import Cause, PluginError, VendorError
 from proofing.testing.vendor_checks import caused_by
 from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_process
@@ -111,6 +111,7 @@ async def test_both_thresholds_are_strict(correlation, risk, reasons):
     """A score that equals its threshold is a no."""
     result, _requests = await check(answered(correlation, risk))
     assert result.reasons == reasons
+    assert result.fraud_signals == ({FraudSignal.HIGH_RISK} if "phone_risk" in reasons else set())
     assert result.passed is not bool(reasons)
     assert (result.attributes["phone"] is Match.MISMATCH) is ("phone_mismatch" in reasons)
 
@@ -121,6 +122,7 @@ async def test_codes_that_no_phone_passes_with(section):
     answer = answered(**{section: ["R601"]})
     result, _requests = await check(answer, phone_risk_auto_fail_codes=["R601"])
     assert (result.outcome, result.reasons) == (Outcome.FAILED, ("refused_reason_code",))
+    assert result.fraud_signals == {FraudSignal.HIGH_RISK}
     assert (await check(answer))[0].passed
 
 

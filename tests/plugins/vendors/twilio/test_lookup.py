@@ -23,7 +23,7 @@ from tests.plugins.vendors.twilio.answers import (
 
 from proofing.base.errors import Cause, VendorError
 from proofing.base.logs import JSONFormatter
-from proofing.contracts.results import Match, Outcome
+from proofing.contracts.results import FraudSignal, Match, Outcome
 from proofing.testing.vendor_checks import caused_by
 from proofing_twilio import TwilioSettings
 
@@ -223,6 +223,7 @@ async def test_signs_of_fraud(signal, setting, outcome):
     reason = {"sim_swap": "sim_swapped", "reassigned_number": "number_reassigned"}[signal]
     result, _fake = await ask(lookup(**{signal: found[signal]}), {signal: setting})
     assert (result.outcome, result.reasons) == (outcome, (reason,))
+    assert result.fraud_signals == {FraudSignal(reason)}
 
 
 @pytest.mark.parametrize(
@@ -249,6 +250,7 @@ async def test_signs_without_data_are_held_against_nobody(body, reasons):
     """They are named, so that an operator sees how often."""
     result, _fake = await ask(lookup(**body), {"sim_swap": "fail", "reassigned_number": "fail"})
     assert (result.outcome, result.reasons) == (Outcome.PASSED, reasons)
+    assert result.fraud_signals == set()
 
 
 @pytest.mark.parametrize(
