@@ -45,6 +45,7 @@ from proofing.testing.memory_queue import MemoryJob, keep_plain
 from proofing.testing.vendor_fakes import FakeVendor, make_process
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.loading import LoadedPlugin, place_of
+from proofing.testing.vendors.settling import settle
 from proofing.testing.vendors.watch import Watch, note_sleeps, watching
 
 AnswerT = TypeVar("AnswerT")
@@ -252,10 +253,10 @@ class Trial:
             example, question, vendor, seconds=seconds, loaded=loaded, result_id=result_id
         )
         run.refusals = refusals
-        done, _pending = await asyncio.wait({asking}, timeout=give_up_seconds or self._give_up_seconds)
-        if not done:
+        await settle({asking}, give_up_seconds or self._give_up_seconds)
+        if not asking.done():
             asking.cancel()
-            await asyncio.wait({asking}, timeout=SETTLE_SECONDS)
+            await settle({asking}, SETTLE_SECONDS)
             run.has_outlived = True
             self._give_up_seconds = _GIVE_UP_AGAIN_SECONDS
             return run
@@ -406,7 +407,7 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=SETTLE_SECONDS))
+        loop.run_until_complete(settle(tasks, SETTLE_SECONDS))
     for task in asyncio.all_tasks(loop):
         # What swallows its cancellation is reported by its rule; asyncio needs not complain as well.
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001

@@ -2,10 +2,15 @@
 
 An audit hook sees connections, look-ups, files and processes whatever library asks for them. It cannot be
 removed, so it is installed once, and does nothing while no `Watch` is active.
+
+Whatever else happens in the process is not the plugin's: what other threads do, what finalizers do while
+garbage is collected, which may be anybody's, and what the import system writes. It is neither noted nor
+hindered.
 """
 
 import asyncio
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -15,8 +20,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from types import FrameType
+from typing import Any, TextIO
 from unittest import mock
+from weakref import WeakKeyDictionary
 
 from proofing.base.log_output import FOREIGN
 from proofing.base.logs import JSONFormatter
@@ -36,6 +43,8 @@ _NETWORK = frozenset(
 _PROCESSES = frozenset(
     {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "sqlite3.connect"}
 )
+#: Of the threads that the interpreter starts, whatever the way; the first argument is what the thread does.
+_THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 #: What the plugin has these do, they do.
 _CORE = ("proofing.outbound.", "proofing.jobs.", "proofing.base.cpu")
@@ -50,6 +59,7 @@ class Watch:
     """What was seen.
 
     Attributes:
+        loop_thread: the thread that watches, on which loops run.
         lines: log records, as our formatter and as the standard one would write them, and what was printed.
         network: connections and look-ups that were refused.
         files: files and processes that were refused.
@@ -85,19 +95,24 @@ class Watch:
 
 _active: list[Watch] = []
 _installed = threading.Event()
+#: Threads that were started under a watch, with its plugin; some of them live on to the next.
+_started: "WeakKeyDictionary[threading.Thread, str]" = WeakKeyDictionary()
+#: Threads that collect garbage at this moment.
+_finalizing: set[int] = set()
 
 
 @contextmanager
 def watching(plugin: str) -> Iterator[Watch]:
-    """Watch everything that is done within, and keep its log lines and prints from anybody else."""
+    """Watch what is done within, by this thread and those that it starts, and keep its output from others."""
     if not _installed.is_set():
         _installed.set()
         sys.addaudithook(_audit)
+        gc.callbacks.append(_note_finalizing)
     watch = Watch(plugin)
     with contextlib.ExitStack() as stack:
-        printed = io.StringIO()
-        stack.enter_context(contextlib.redirect_stdout(printed))
-        stack.enter_context(contextlib.redirect_stderr(printed))
+        printed = [_Printed(stream) for stream in (sys.stdout, sys.stderr)]
+        stack.enter_context(contextlib.redirect_stdout(printed[0]))
+        stack.enter_context(contextlib.redirect_stderr(printed[1]))
         stack.enter_context(_collecting(watch))
         waiting = _blocking_wait(watch, threading.Condition.wait)
         stack.enter_context(mock.patch.object(threading.Condition, "wait", waiting))
@@ -106,70 +121,124 @@ def watching(plugin: str) -> Iterator[Watch]:
             yield watch
         finally:
             _active.remove(watch)
-            watch.lines.append(printed.getvalue())
+            watch.lines += [one.getvalue() for one in printed]
+
+
+def _watch_here() -> Watch | None:
+    """Return the watch under which this thread works; None for a thread, or garbage, of somebody else."""
+    ident = threading.get_ident()
+    if not _active or ident in _finalizing:
+        return None
+    # `current_thread` would make an object for a thread that has none.
+    thread = threading._active.get(ident)  # type: ignore[attr-defined]  # noqa: SLF001
+    plugin = None if thread is None else _started.get(thread)
+    return next(
+        (watch for watch in reversed(_active) if ident == watch.loop_thread or plugin == watch.plugin), None
+    )
+
+
+def _note_finalizing(phase: str, _details: Any) -> None:
+    """Note that this thread begins, or ends, to collect garbage."""
+    (_finalizing.add if phase == "start" else _finalizing.discard)(threading.get_ident())
+
+
+class _Printed(io.StringIO):
+    """Keeps what watched threads print; what others print is passed on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Keep *text*, or pass it on."""
+        return self._stream.write(text) if _watch_here() is None else super().write(text)
 
 
 @contextmanager
 def _collecting(watch: Watch) -> Iterator[None]:
-    """Send the records of all loggers to *watch* alone."""
-    handler = _Collector(watch.lines)
+    """Send the records of all loggers to *watch*; those of others to the handlers that they had."""
     root, ours = logging.getLogger(), logging.getLogger("proofing")
-    before = [(logger, logger.level, logger.handlers[:], logger.disabled) for logger in (root, ours)]
+    before = [(logger, logger.level, logger.handlers[:], logger.propagate) for logger in (root, ours)]
+    handler = _Collector(watch.lines, before)
     root.handlers[:], ours.handlers[:] = [handler], []
-    propagate, ours.propagate = ours.propagate, True
+    ours.propagate = True
     for logger in (root, ours):
         logger.setLevel(logging.DEBUG)
     try:
         yield
     finally:
-        ours.propagate = propagate
-        for logger, level, handlers, _disabled in before:
+        for logger, level, handlers, propagate in before:
             logger.setLevel(level)
-            logger.handlers[:] = handlers
+            logger.handlers[:], logger.propagate = handlers, propagate
 
 
 class _Collector(logging.Handler):
     """Keeps each record as our formatter, and as the standard one, would write it."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(
+        self, lines: list[str], before: list[tuple[logging.Logger, int, list[logging.Handler], bool]]
+    ) -> None:
         super().__init__(logging.DEBUG)
         self._lines = lines
+        self._before = before
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one record, unless it comes from a library that `configure_logs` switches off."""
-        if record.name.partition(".")[0] in _SWITCHED_OFF:
-            return
-        self._lines += [
-            JSONFormatter("test").format(record),
-            logging.Formatter("%(name)s %(message)s").format(record),
-            repr(getattr(record, "proofing_fields", {})),
-        ]
+        if _watch_here() is None:
+            self._pass_on(record)
+        elif record.name.partition(".")[0] not in _SWITCHED_OFF:
+            self._lines += [
+                JSONFormatter("test").format(record),
+                logging.Formatter("%(name)s %(message)s").format(record),
+                repr(getattr(record, "proofing_fields", {})),
+            ]
+
+    def _pass_on(self, record: logging.LogRecord) -> None:
+        """Give *record* to the handlers to which it went before, from its logger up."""
+        for logger, level, handlers, propagates in reversed(self._before):
+            if logger.name != "root" and logger.name != record.name.partition(".")[0]:
+                continue
+            for handler in handlers:
+                if record.levelno >= max(level, handler.level):
+                    handler.handle(record)
+            if not propagates:
+                return
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     """Note and refuse what an adapter may not do. Called for every audit event of the process."""
-    if not _active:
+    watch = _watch_here()
+    if watch is None:
         return
-    watch = _active[-1]
-    if event in _NETWORK:
+    if event in _THREADS:
+        # A method of a `Thread`, but for threads that only frames know.
+        if isinstance(thread := getattr(arguments[0], "__self__", None), threading.Thread):
+            _started[thread] = watch.plugin
+    elif event in _NETWORK:
         # Any caller: an event loop connects in tasks and threads that do not show on whose behalf.
         if not _is_local(arguments):
             watch.network.append(event.replace("socket.", ""))
             raise RefusedError("no network except through context")
     elif event == "open":
-        path, _mode, flags = arguments
-        if isinstance(flags, int) and flags & _WRITING and watch.is_ours(1) and _is_file(path):
+        if _is_written(*arguments) and watch.is_ours(1):
             watch.files.append("a file")
             raise RefusedError("no files")
-    elif event == "time.sleep" and watch.is_ours(1):
+    elif (event in _PROCESSES or event == "time.sleep") and watch.is_ours(1):
+        _note_wait(watch, event, arguments)
+
+
+def _note_wait(watch: Watch, event: str, arguments: tuple[Any, ...]) -> None:
+    """Note that the plugin sleeps, or note and refuse a process, which is waited for as well."""
+    if arguments[:1] == (":memory:",):
+        # A database that is no file.
+        return
+    if watch.loop_thread == threading.get_ident():
+        watch.blocking.append(event)
+    if event == "time.sleep":
         watch.slept.append(event)
-        if watch.loop_thread == threading.get_ident():
-            watch.blocking.append(event)
-    elif event in _PROCESSES and watch.is_ours(1):
-        watch.files.append(event)
-        if watch.loop_thread == threading.get_ident():
-            watch.blocking.append(event)
-        raise RefusedError("no processes")
+        return
+    watch.files.append(event)
+    raise RefusedError("no processes")
 
 
 def _is_local(arguments: tuple[Any, ...]) -> bool:
@@ -178,10 +247,16 @@ def _is_local(arguments: tuple[Any, ...]) -> bool:
     return family is not None and family not in {socket.AF_INET, socket.AF_INET6}
 
 
-def _is_file(path: object) -> bool:
-    """Return whether *path* is a file, and none of the interpreter's own."""
-    text = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else ""
-    return "__pycache__" not in text and not text.startswith("/dev/")
+def _is_written(path: object, _mode: object, flags: object) -> bool:
+    """Return whether a file is opened to be written, and none of the interpreter's own."""
+    if not (isinstance(flags, int) and flags & _WRITING and isinstance(path, (str, bytes, os.PathLike))):
+        # A number is of what is open already, which was seen by its path.
+        return False
+    text = os.fsdecode(path)
+    if text.startswith("/dev/"):
+        return text.startswith("/dev/shm/")  # noqa: S108 - what adapters may not write
+    prefix = sys.pycache_prefix
+    return "__pycache__" not in text and not (prefix and text.startswith(prefix))
 
 
 def note_sleeps(loop: asyncio.AbstractEventLoop, watch: Watch) -> None:
@@ -201,8 +276,25 @@ def note_sleeps(loop: asyncio.AbstractEventLoop, watch: Watch) -> None:
 
 def _blocking_wait(watch: Watch, wait: Any) -> Any:
     def noted(condition: threading.Condition, timeout: float | None = None) -> Any:
-        if threading.get_ident() == watch.loop_thread and watch.is_ours(1):
+        if (
+            threading.get_ident() == watch.loop_thread
+            and _watch_here() is watch
+            # An executor looks in this way whether a thread is idle.
+            and timeout != 0
+            and watch.is_ours(1)
+            and not _waits_for_start(sys._getframe(1))  # noqa: SLF001 - the documented way to the callers
+        ):
             watch.blocking.append("a wait for another thread")
         return wait(condition, timeout)
 
     return noted
+
+
+def _waits_for_start(frame: FrameType | None) -> bool:
+    """Return whether *frame* waits until a new thread says that it began: no time, and a matter of luck."""
+    starter = frame.f_back if frame is not None else None
+    return (
+        frame is not None
+        and starter is not None
+        and (frame.f_code, starter.f_code) == (threading.Event.wait.__code__, threading.Thread.start.__code__)
+    )

@@ -12,6 +12,7 @@ from proofing.base.errors import Cause
 from proofing.outbound.billing import is_unbilled
 from proofing.testing.vendor_fakes import Answer, FakeVendor
 from proofing.testing.vendor_hostility import SLOW
+from proofing.testing.vendors.settling import settle
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, is_other_host, respond_with
 from proofing.testing.vendors.trial import SETTLE_SECONDS, conversation
 from proofing.testing.vendors.watch import Watch
@@ -199,13 +200,13 @@ def cancellation(subject: Subject) -> Iterator[str]:
         vendor = FakeVendor(_from(step, conversation(example), hang))
         run, asking = subject.trial.begin(example, question, vendor)
         waiting = asyncio.ensure_future(arrived.wait())
-        await asyncio.wait({asking, waiting}, timeout=_GIVE_UP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await settle({asking, waiting}, _GIVE_UP_SECONDS, first=True)
         waiting.cancel()
         if asking.done() or not arrived.is_set():
             return ""
         before = len(run.requests)
         asking.cancel()
-        await asyncio.wait({asking}, timeout=SETTLE_SECONDS)
+        await settle({asking}, SETTLE_SECONDS)
         if not asking.done():
             return f"canceled during request {step.number + 1}, it does not end"
         if not asking.cancelled():

@@ -34,6 +34,7 @@ class Speech:
         facts: of the error or the codes of the result; without the vendor's id of the call.
         ids: the vendor's id of the call, and our reference.
         trail: the error with all it carries along.
+        say_again: asks and answers the same about somebody.
     """
 
     case: str
@@ -42,6 +43,7 @@ class Speech:
     facts: str
     ids: str
     trail: str
+    say_again: "Callable[[Canary | None], Speech]"
 
     @property
     def everything(self) -> str:
@@ -56,7 +58,11 @@ def speech_of(
     with subject.trial.watched() as watch:
         run = subject.put(example, person=person, bend=bend)
     lines = "\n".join(watch.lines)
-    return Speech(case, run, lines, _facts(run), _ids(run), _trail(run.error))
+
+    def say_again(somebody: Canary | None) -> Speech:
+        return speech_of(subject, case, example, person=somebody, bend=bend)
+
+    return Speech(case, run, lines, _facts(run), _ids(run), _trail(run.error), say_again)
 
 
 _said: "WeakKeyDictionary[Subject, list[Speech]]" = WeakKeyDictionary()

@@ -14,6 +14,7 @@ from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import FakeVendor
 from proofing.testing.vendors.checks.failures import all_runs
 from proofing.testing.vendors.renaming import Renamed
+from proofing.testing.vendors.settling import settle
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, facts_of
 from proofing.testing.vendors.trial import Run, conversation
 
@@ -81,11 +82,13 @@ async def _all_at_once(subject: Subject) -> list[_Asked]:
         waiting += 1
         if waiting >= _AT_ONCE:
             arrived.set()
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                await arrived.wait()
-        except TimeoutError:
-            arrived.set()
+        before = 0
+        # As long as somebody still comes, however slow the machine is.
+        while not arrived.is_set() and before < waiting:
+            before, everybody = waiting, asyncio.ensure_future(arrived.wait())
+            await settle({everybody}, _PATIENCE_SECONDS)
+            everybody.cancel()
+        arrived.set()
 
     async def one(number: int) -> _Asked:
         names = _names(subject)
@@ -201,10 +204,10 @@ def process(subject: Subject) -> Iterator[str]:
 
         _run, asking = subject.trial.begin(example, question, FakeVendor(hang), loaded=loaded)
         waiting = asyncio.ensure_future(arrived.wait())
-        await asyncio.wait({asking, waiting}, timeout=_GIVE_UP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await settle({asking, waiting}, _GIVE_UP_SECONDS, first=True)
         waiting.cancel()
         asking.cancel()
-        await asyncio.wait({asking}, timeout=_PATIENCE_SECONDS)
+        await settle({asking}, _PATIENCE_SECONDS)
         return await subject.trial.put(example, question, loaded=loaded, give_up_seconds=_GIVE_UP_SECONDS)
 
     for step in subject.steps[name]:
