@@ -18,6 +18,7 @@ from proofing.outbound.client import OutboundClient, OutboundPolicy
 from proofing.outbound.tls import check_tls, make_ssl_context
 from proofing.outbound.transport import OutboundTransport
 from proofing.testing.vendor_checks import caused_by
+from proofing_devtools.forward_proxy import ForwardProxy
 
 PASSWORD = "a password"
 
@@ -141,6 +142,22 @@ async def test_a_client_certificate_and_a_private_authority(vendor, transport, t
         key_password=SecretStr(password) if password else None,
     )
     assert (await call(transport, port, tls)).json() == {}
+    assert seen == ["proofing"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # httpx-aiohttp speaks to an older aiohttp
+async def test_through_a_forward_proxy(vendor):
+    """The proxy carries a tunnel to the vendor, of which it sees host and port."""
+    port, servers, clients, seen = vendor
+    certificate, key = clients.issue("proofing")
+    tls = TLSSettings(ca=servers.pem, certificate=certificate, key=SecretStr(key))
+    async with ForwardProxy() as proxy:
+        transport = OutboundTransport(proxy=proxy.url)
+        try:
+            assert (await call(transport, port, tls)).json() == {}
+        finally:
+            await transport.close()
+    assert proxy.carried == [("CONNECT", f"127.0.0.1:{port}", "")]
     assert seen == ["proofing"]
 
 
