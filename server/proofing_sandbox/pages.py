@@ -45,7 +45,9 @@ def _page(title: str, body: str, *, return_url: str) -> HTMLResponse:
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": (
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; "
+            # Firefox asks for /favicon.ico of any page.
+            "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; "
+            "frame-ancestors 'none'; "
             f"form-action 'self'{target}"
         ),
         "Referrer-Policy": "no-referrer",

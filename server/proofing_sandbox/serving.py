@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 
@@ -15,7 +15,17 @@ _STOP_SECONDS = 1
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the process's signals to the command line."""
+    """A server that leaves the process's signals to the command line, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -24,9 +34,17 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    listeners: Sequence[socket.socket], *, url: str, product_url: str, stop: asyncio.Event
+    listeners: Sequence[socket.socket],
+    *,
+    url: str,
+    product_url: str,
+    stop: asyncio.Event,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve on *listeners* until *stop* is set; *url* is where others reach it."""
+    """Serve on *listeners* until *stop* is set; *url* is where others reach it.
+
+    *ready* is called once connections are taken.
+    """
     config = uvicorn.Config(
         make_app(url, product_url),
         access_log=False,
@@ -36,7 +54,7 @@ async def serve(
         timeout_graceful_shutdown=_STOP_SECONDS,
         ws="none",
     )
-    server = _Server(config)
+    server = _Server(config, ready)
 
     async def watch() -> None:
         await stop.wait()

@@ -14,14 +14,27 @@ class Specimen:
     dob: str = "1985-03-07"
     address1: str = "9 ELM ST"
     city: str = "TROY"
-    state: str = "NY"
-    zipcode: str = "12180"
+    #: One whose licensing agency answers by AAMVA.
+    state: str = "MI"
+    state_name: str = "MICHIGAN"
+    zipcode: str = "48084"
     sex: str = "F"
     height: int = 66
     license_number: str = "900123456"
     passport_number: str = "900000012"
+    passport_card_number: str = "C90000012"
     issued: str
     expires: str
+
+    @property
+    def card_mrz(self) -> tuple[str, str, str]:
+        """The three lines of a passport card's machine-readable zone, with right check digits."""
+        number, born, ends = self.passport_card_number, _short(self.dob), _short(self.expires)
+        first = f"I<USA{number}{_check_digit(number)}".ljust(30, "<")
+        second = f"{born}{_check_digit(born)}{self.sex}{ends}{_check_digit(ends)}USA".ljust(29, "<")
+        all_digits = _check_digit(first[5:] + second[:7] + second[8:15] + second[18:29])
+        names = f"{self.last_name}<<{self.first_name}<{self.middle_name}"
+        return first, second + all_digits, names.ljust(30, "<")
 
     @property
     def mrz(self) -> tuple[str, str]:

@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 
+from proofing.testing.waiting import eventually
 from proofing_devtools.forward_proxy import ForwardProxy, Front
 
 LARGE = bytes(3_000_000)
@@ -122,8 +123,7 @@ async def test_a_client_that_leaves_ends_the_connection_onward():
         line = f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nContent-Length: 1\r\n\r\n".encode()
         writer.write(line)
         await writer.drain()
-        while not proxy.carried:
-            await asyncio.sleep(0)
+        await eventually(lambda: proxy.carried)
         writer.close()
         async with asyncio.timeout(10):
             await left.wait()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import json
 import os
 import random
 import re
@@ -21,6 +22,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from proofing.testing.processes import free_port, is_healthy, start_process
 from proofing_devtools.product import FROM_ONE_ADDRESS
+from proofing_devtools.vendor_sandbox import VendorSandbox
 
 START_SECONDS = 60
 #: How long a page may take on a busy machine; only a test that fails waits so long.
@@ -197,6 +199,44 @@ def unattended(install: Callable[..., Installation]) -> Installation:
     installation.run("migrate")
     installation.start_web()
     return installation
+
+
+class SandboxInstallation:
+    """An installation whose vendors are those of `proofing sandbox`, behind a forward proxy."""
+
+    def __init__(self, installation: Installation, vendors: VendorSandbox) -> None:
+        self.installation = installation
+        self.url = installation.url
+        self.vendors = vendors
+
+    def lines(self, name: str) -> list[dict[str, object]]:
+        """Return the lines of the product's log with that name."""
+        text = "".join(path.read_text() for path in (self.installation.directory / "log").glob("*"))
+        return [line for line in map(json.loads, text.splitlines()) if line["name"] == name]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def install_sandboxed(install: Callable[..., Installation]) -> AsyncIterator[object]:
+    """Return a maker of installations with real vendors' adapters, by the name of the document vendor."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(document_vendor: str, **settings: object) -> SandboxInstallation:
+            vendors = await stack.enter_async_context(VendorSandbox())
+            names = {
+                "device_vendor": "lexisnexis:threat_metrix",
+                "passport_vendor": "dos:passport",
+                "phone_vendors": ["lexisnexis:phone_finder", "twilio"],
+                "resolution_vendor": "lexisnexis:instant_verify",
+                "state_id_vendor": "aamva:state_id",
+            }
+            installation = install(
+                **{**vendors.settings, **names, "document_vendor": document_vendor, **settings}
+            )
+            installation.start_all()
+            vendors.start(installation.url)
+            return SandboxInstallation(installation, vendors)
+
+        yield make
 
 
 class Person:

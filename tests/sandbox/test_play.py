@@ -1,6 +1,9 @@
 """The sandbox itself: what testers choose, latency and faults, and webhooks that are sent again."""
 
 import asyncio
+import socket
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 
 import httpx
@@ -8,6 +11,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from proofing.testing.processes import free_port, start_process
 from proofing.testing.waiting import eventually
 from proofing_sandbox import play as play_module
 from proofing_sandbox.app import make_app
@@ -104,6 +108,19 @@ async def test_a_form_of_a_stranger_chooses_nothing():
     async with asking() as client:
         answer = await client.put("/sandbox/echo:one", content=b"{}", headers={"content-type": "text/plain"})
         assert answer.status_code == 415
+
+
+def test_the_command_says_that_it_is_ready_when_it_is():
+    """Whoever reads the line may connect at once."""
+    port = free_port()
+    command = [sys.executable, "-m", "proofing.cli", "sandbox", "--port", str(port)]
+    process = start_process(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert "is ready" in process.stdout.readline()
+        socket.create_connection(("127.0.0.1", port)).close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 async def test_a_webhook_is_sent_again_until_it_is_taken(monkeypatch):

@@ -22,8 +22,11 @@ async def sandbox(options: argparse.Namespace) -> int:
     listeners = listen_sockets(options.host, options.port)
     stop = asyncio.Event()
     stop_on_signals(stop)
-    print(f"The sandbox is ready at {url}. Ctrl-C stops it.", flush=True)
-    await module.serve(listeners, url=url, product_url=options.product_url, stop=stop)
+
+    def tell() -> None:
+        print(f"The sandbox is ready at {url}. Ctrl-C stops it.", flush=True)
+
+    await module.serve(listeners, url=url, product_url=options.product_url, stop=stop, ready=tell)
     return 0
 
 

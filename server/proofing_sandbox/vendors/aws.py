@@ -122,7 +122,7 @@ def _analyze(pages: int, verdict: Verdict) -> dict[str, Any]:
         "CITY_IN_ADDRESS": person.city,
         "ZIP_CODE_IN_ADDRESS": person.zipcode,
         "STATE_IN_ADDRESS": person.state,
-        "STATE_NAME": "NEW YORK",
+        "STATE_NAME": person.state_name,
         "DOCUMENT_NUMBER": person.license_number,
         "EXPIRATION_DATE": _slashed(person.expires),
         "DATE_OF_BIRTH": _slashed(person.dob),

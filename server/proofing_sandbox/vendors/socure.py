@@ -199,8 +199,11 @@ class _Site:
         if session.has_selfie:
             codes.append(_SELFIE_FAILED if choice == "selfie_fail" else _SELFIE_PASSED)
         person, document = specimen(), session.document
-        is_passport = document == "Passport" or choice == "passport_card"
-        document = "Passport Card" if choice == "passport_card" else document
+        is_card = choice == "passport_card"
+        is_passport = document == "Passport" or is_card
+        document = "Passport Card" if is_card else document
+        number = person.passport_card_number if is_card else person.passport_number
+        zone = person.card_mrz if is_card else person.mrz
         verification = {
             "reasonCodes": codes,
             "documentType": {
@@ -224,12 +227,12 @@ class _Site:
                     "country": "US",
                     "zip": person.zipcode,
                 },
-                "documentNumber": person.passport_number if is_passport else person.license_number,
+                "documentNumber": number if is_passport else person.license_number,
                 "dob": person.dob,
                 "issueDate": None if is_passport else person.issued,
                 "expirationDate": person.expires,
             },
-            "rawData": {"mrz": "\n".join(person.mrz)} if document == "Passport" else {},
+            "rawData": {"mrz": "\n".join(zone)} if is_passport else {},
         }
         return JSONResponse(
             {
