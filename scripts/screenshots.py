@@ -36,6 +36,9 @@ _BLURRED = "document: {}\nimage_metrics: {front: {SharpnessMetric: 10}}"
 _UNREADABLE_BARCODE = "document: {}\nfailed_alerts: [{name: 2D Barcode Read, result: Attention}]"
 _REVIEW = "document: {}\ntransaction_status: review"
 _FAILING_PHONE = "703-555-5555"
+_OPTED_OUT_PHONE = "703-555-0181"
+#: The page shows the code.
+_CONFIRMS = {"messenger_vendor": "mock"}
 
 
 def _screens() -> Iterator[tuple[str, str, str]]:
@@ -57,6 +60,7 @@ SCREENS = (
     ("welcome", "/", "Welcome"),
     *_screens(),
     ("document-ready", "/document", "Both photos uploaded"),
+    ("code-sent", "/code", "The code was sent; a test system shows it"),
     ("document-review", "/document/problem", "A person has to review the ID"),
     ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
     ("wait-pending", "/document/wait", "Waiting after that time for a vendor that answers later"),
@@ -134,13 +138,13 @@ async def _take_all() -> dict[str, bytes]:
             )
             person = _Persons(browser, helpers, Camera(taken))
             with Product(
-                Path(folder) / "usual", {**FROM_ONE_ADDRESS, "proof_address_max_attempts": 2}
+                Path(folder) / "usual", {**FROM_ONE_ADDRESS, **_CONFIRMS, "proof_address_max_attempts": 2}
             ) as one:
                 await person.passes(one.url)
                 await person.fails(one.url)
                 await person.waits_too_long_without_moving(one.url)
             slow = {"mock": {"latency_seconds": 4}}
-            with Product(Path(folder) / "slow", {**FROM_ONE_ADDRESS, **slow}) as one:
+            with Product(Path(folder) / "slow", {**FROM_ONE_ADDRESS, **_CONFIRMS, **slow}) as one:
                 await person.waits(one.url)
             bounds = {"async_wait_timeout_seconds": 3, "job_deadline_seconds": 2}
             (late := Path(folder) / "late").mkdir()
@@ -186,6 +190,11 @@ class _Persons:
             if urlsplit(page.url).path != step.page:
                 await page.goto(f"{url}{step.page}")
             await take(page, _name(step.page))
+            if step.page == "/code":
+                await person.get_code()
+                await take(page, "code-sent")
+                await person.return_code()
+                continue
             if step.is_optional:
                 continue
             if step.page == "/document":
@@ -194,7 +203,7 @@ class _Persons:
                 await person.submit_photos()
             else:
                 await _fill_in(page, step)
-            await page.wait_for_url(f"{url}{pages_after(step)[-1]}")
+            await page.wait_for_url(lambda at, step=step: urlsplit(at).path in _next_pages(step))
         await person.heading("You’re verified")
         await take(page, "done")
         for name in ("session-ended", "cookies-needed", "not-found"):
@@ -236,11 +245,7 @@ class _Persons:
         await take(page, "exited")
         person = await self._person()
         page = person.page
-        await person.consent(url)
-        await person.give_photos()
-        await person.submit_photos()
-        await person.give_ssn("900-66-5678")
-        await person.submit_information()
+        await self._reach_phone(person, url, "900-66-5678")
         await person.give_phone(_FAILING_PHONE)
         await person.heading("We couldn’t match this number to you")
         await take(page, "phone-problem")
@@ -251,6 +256,21 @@ class _Persons:
         await person.give_phone(_FAILING_PHONE)
         await page.wait_for_url("**/limit/**")
         await take(page, "limit")
+        person = await self._person()
+        await self._reach_phone(person, url, "900-66-6789")
+        await person.give_phone(_OPTED_OUT_PHONE)
+        await person.get_code()
+        await person.heading("This number doesn’t accept our text messages")
+        await take(person.page, "code-problem")
+
+    async def _reach_phone(self, person: Any, url: str, ssn: str) -> None:
+        """Go to the phone number."""
+        await person.consent(url)
+        await person.give_photos()
+        await person.submit_photos()
+        await person.give_ssn(ssn)
+        await person.submit_information()
+        await person.heading("Enter your phone number")
 
     async def waits_too_long_without_moving(self, url: str) -> None:
         """Leave a page alone until the session is about to end; the browser's clock is set forward."""
@@ -284,6 +304,9 @@ class _Persons:
         await person.give_phone()
         await person.heading("We’re checking your phone number")
         await take(page, "phone-wait")
+        await person.get_code()
+        await person.heading("We’re sending your code")
+        await take(page, "code-wait")
 
     async def waits_in_vain(self, url: str) -> None:
         """Wait where no worker runs."""
@@ -332,6 +355,12 @@ class _Persons:
         # Somebody who waits sees the same text every time; only a page that fails takes this long.
         page.set_default_timeout(60_000)
         return self._helpers.Person(page, {side: _draw_card(side) for side in ("front", "back")})
+
+
+def _next_pages(step: Step) -> list[str]:
+    """Return where *step* leads its person here: with codes no flow ends with the phone number."""
+    pages = [page.value for page in pages_after(step)]
+    return [page for page in pages if page == "/code"] or pages[-1:]
 
 
 async def _fill_in(page: Page, step: Step) -> None:

@@ -17,7 +17,8 @@ from proofing.testing.processes import free_port, is_healthy, start_process
 
 #: Settings of products whose visitors are tests, all at one address.
 FROM_ONE_ADDRESS = {
-    f"client_{counted}_max_attempts": 100_000 for counted in ("document", "phone", "resolution", "session")
+    f"client_{counted}_max_attempts": 100_000
+    for counted in ("code", "document", "phone", "resolution", "session")
 }
 #: What clients of a product verify, since it speaks HTTP without TLS: httpx would load the public authorities
 #: for each of them, which takes 40 ms.

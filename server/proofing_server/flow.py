@@ -11,6 +11,7 @@ from dataclasses import fields
 from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
 from proofing.contracts.records import JobKind, StatusRecord
 from proofing.sessions.data import PendingJob, ReadDocument, SessionData
+from proofing.sessions.phone_codes import PhoneConfirmation
 from proofing.sessions.steps import STEP_OF, STEPS, SUBMIT_STEP, Page, Step
 from proofing_server import kept_uploads
 
@@ -66,8 +67,13 @@ def revert(data: SessionData, before: SessionData, after: SessionData) -> None:
             setattr(data, one.name, getattr(before, one.name))
 
 
-def complete(data: SessionData, record: StatusRecord, result: AnyJobResult | None) -> bool:
+def complete(
+    data: SessionData, record: StatusRecord, result: AnyJobResult | None, *, confirms_phone: bool = False
+) -> bool:
     """Complete the step that the session waits for with the adopted *record*, if it allows that.
+
+    With *confirms_phone* a number that the vendors find to be the person's has to be confirmed by a code.
+    The job that sends the code completes nothing but itself.
 
     Returns:
         False, with nothing changed, unless the record is done and successful, of this owner, and the very one
@@ -84,6 +90,9 @@ def complete(data: SessionData, record: StatusRecord, result: AnyJobResult | Non
     data.completed |= {kind}
     if isinstance(result, ResolutionJobResult) and result.phone_precheck_passed:
         data.completed |= {JobKind.PHONE}
+    phone = data.applicant.phone
+    if confirms_phone and phone and JobKind.PHONE in data.completed and data.confirmation is None:
+        data.confirmation = PhoneConfirmation(phone=phone)
     return True
 
 

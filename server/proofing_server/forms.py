@@ -3,6 +3,7 @@
 Codes are keys below ``errors`` of the catalog of texts.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -66,6 +67,21 @@ def read_phone(fields: Mapping[str, str]) -> Form:
     _read_number(form, "phone", fields, parse_phone)
     if form.errors and has_phone_extension(fields.get("phone", "")):
         form.errors["phone"] = "phone_extension"
+    return form
+
+
+def read_code(fields: Mapping[str, str], *, digits: int) -> Form:
+    """Read the form of the confirmation code, which may be typed in groups."""
+
+    def parse(text: str) -> str | None:
+        try:
+            found = re.sub(r"[\s-]", "", normalize(text))
+        except UnsafeTextError:
+            return None
+        return found if len(found) == digits and found.isascii() and found.isdecimal() else None
+
+    form = Form()
+    _read_number(form, "code", fields, parse)
     return form
 
 

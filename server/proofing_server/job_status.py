@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
 from proofing.contracts.people import FinishedJob
-from proofing.contracts.records import JobKind, StatusRecord
+from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.sessions.data import Problem, SessionData
 from proofing_server import flow
@@ -35,6 +35,8 @@ class Stage(StrEnum):
     MISSING = "missing"
 
 
+#: Ends after which a message may have been sent.
+_MAY_ARRIVE = frozenset({EndState.TIMED_OUT, EndState.UNKNOWN_OUTCOME})
 #: How long an attempt may be without a record: the session knows of it before anything is submitted.
 _SUBMIT_SECONDS = 10.0
 
@@ -76,7 +78,7 @@ def job_view(site: Site, record: StatusRecord | None, submitted_at: float) -> Jo
 
 def finished_by(record: StatusRecord | None, kind: JobKind) -> FinishedJob | None:
     """Return the job with its result if the record is enough: a session takes nothing else of that kind."""
-    if record is None or not record.is_done or kind is not JobKind.PHONE:
+    if record is None or not record.is_done or kind not in {JobKind.PHONE, JobKind.CODE}:
         return None
     return FinishedJob(record=record, result=None)
 
@@ -108,7 +110,8 @@ async def apply_result(
         if data.pending_id(kind) != result_id:
             return
         _remember_failures(data, kind, record, result)
-        if record.is_success and flow.complete(data, record, result):
+        confirms_phone = site.service.settings.confirms_phone
+        if record.is_success and flow.complete(data, record, result, confirms_phone=confirms_phone):
             return
         data.clear_job(kind)
         screen = screen_for(record)
@@ -136,5 +139,9 @@ def _remember_failures(
     phone = result.failed_phone if isinstance(result, ResolutionJobResult) else None
     if kind is JobKind.PHONE and record.outcome is Outcome.FAILED:
         phone = data.typed.phone
+    # One that was perhaps sent can still be entered.
+    may_arrive = record.timed_out or record.end_state in _MAY_ARRIVE
+    if kind is JobKind.CODE and data.confirmation and not (record.is_success or may_arrive):
+        data.confirmation = data.confirmation.without_code()
     if phone:
         data.failed_phones |= {phone}

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from proofing.contracts.records import EndState, JobKind, StatusRecord
-from proofing.contracts.results import Outcome
+from proofing.contracts.results import Outcome, Refusal
+from proofing.jobs.phone import LINE_REFUSED
 from proofing.rules.document_errors import ErrorCode
 from proofing.rules.resolution import ONLY_ADDRESS_MISSING
 from proofing.sessions.steps import SUBMIT_STEP
@@ -21,6 +22,14 @@ _BY_FINDING = {
     ErrorCode.DOC_TYPE_MISMATCH: "document_unsupported",
     ErrorCode.NOT_AUTHENTICATED: "document_unverified",
 }
+#: Refusals that another phone, or another way to send, may cure.
+_BY_REFUSAL = {
+    Refusal.OPTED_OUT: "code_opted_out",
+    Refusal.UNREACHABLE: "code_unreachable",
+    Refusal.NOT_ALLOWED: "code_failed",
+}
+#: Kinds whose time-outs have a screen of their own.
+_BY_TIMEOUT = {JobKind.PHONE: "phone_timeout", JobKind.CODE: "code_timeout"}
 #: Ends that have a screen of their own, whatever the kind.
 _BY_END = {
     EndState.STATE_ID_EXCEPTION: "verify_state",
@@ -62,6 +71,11 @@ def _failed_screen(record: StatusRecord) -> str:
         for code, name in _BY_FINDING.items():
             if code.value in record.reasons:
                 return name
+    if record.kind is JobKind.PHONE and LINE_REFUSED in record.reasons:
+        return "phone_line"
+    if record.kind is JobKind.CODE:
+        found = (name for refusal, name in _BY_REFUSAL.items() if refusal.value in record.reasons)
+        return next(found, "code_failed")
     return f"{SUBMIT_STEP[record.kind].key}_failed"
 
 
@@ -69,8 +83,8 @@ def _exception_screen(record: StatusRecord) -> Screen:
     """Return the screen for a job that ended without an answer."""
     if record.kind is JobKind.RESOLUTION and ONLY_ADDRESS_MISSING in record.reasons:
         return Screen("verify_address")
-    if record.kind is JobKind.PHONE and record.timed_out:
-        return Screen("phone_timeout")
+    if record.timed_out and record.kind in _BY_TIMEOUT:
+        return Screen(_BY_TIMEOUT[record.kind])
     name = _BY_END.get(record.end_state, "") if record.end_state else ""
     if not name or (name == "document_unreadable" and record.kind is not JobKind.DOCUMENT):
         # Nobody gave an answer, through no fault of the person.

@@ -27,11 +27,14 @@ from proofing_server.sessions import Session, SessionMissingError
 from proofing_server.site import RedirectToStep, Site
 
 _MAX_USER_AGENT_CHARACTERS = 512
+Change = Callable[[SessionData], None]
 #: Calls the service with the data of the session and the id of the attempt.
 Submit = Callable[[SessionData, str], Awaitable[str]]
 
 
-async def submit_job(site: Site, session: Session, kind: JobKind, ask: Submit, **typed: str) -> str:
+async def submit_job(
+    site: Site, session: Session, kind: JobKind, ask: Submit, change: Change | None = None, **typed: str
+) -> str:
     """Submit one job and return the page to go to.
 
     A double click, or the same form in a second tab, finds the job pending (or the step complete) and is sent
@@ -42,6 +45,7 @@ async def submit_job(site: Site, session: Session, kind: JobKind, ask: Submit, *
         session: of the person.
         kind: of the job.
         ask: calls the service.
+        change: of the session, kept with the submission.
         typed: attributes that the person typed on this page, kept with the submission.
 
     Raises:
@@ -51,7 +55,7 @@ async def submit_job(site: Site, session: Session, kind: JobKind, ask: Submit, *
         QueueUnavailableError: as above.
         asyncio.CancelledError: as above, unless the job was running inside the request already.
     """
-    claim = _Claim(site, kind, typed)
+    claim = _Claim(site, kind, typed, change)
     try:
         elsewhere = await session.update(claim.take)
         if elsewhere is not None:
@@ -86,12 +90,13 @@ def circumstances_of(request: Request, site: Site, data: SessionData, kind: JobK
 class _Claim:
     """One attempt's place in the session."""
 
-    def __init__(self, site: Site, kind: JobKind, typed: Mapping[str, str]) -> None:
-        """Prepare an attempt of *kind* with what the person typed."""
+    def __init__(self, site: Site, kind: JobKind, typed: Mapping[str, str], change: Change | None) -> None:
+        """Prepare an attempt of *kind* with what the person typed, and another change of the session."""
         self.result_id = site.service.new_result_id()
         self._site = site
         self._kind = kind
         self._typed = typed
+        self._change = change
         self._before: SessionData | None = None
         self._after: SessionData | None = None
 
@@ -100,11 +105,13 @@ class _Claim:
         kind = self._kind
         if elsewhere := flow.redirect_for(data, SUBMIT_STEP[kind].page):
             return elsewhere
-        if data.is_complete(kind) and not self._typed and kind is not JobKind.DOCUMENT:
+        if data.is_complete(kind) and not self._typed and kind not in {JobKind.DOCUMENT, JobKind.CODE}:
             return flow.current_page(data)
         self._before = data.copy()
         data.typed = data.typed.merge(self._typed)
         flow.submitted(data, kind, self.result_id, at=self._site.service.now())
+        if self._change is not None:
+            self._change(data)
         self._after = data.copy()
         return None
 

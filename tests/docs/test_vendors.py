@@ -57,6 +57,8 @@ def test_each_vendor_has_its_page_row_and_column(name):
     maturity = {kind.value: "" for kind in ProoferKind}
     for (kind, _proofer), entry in table_of(name).items():
         maturity[kind] = entry["maturity"]
+    for messenger in getattr(import_module(f"proofing_{name}"), "proofing_messengers", list)():
+        maturity[ProoferKind.MESSENGER] = messenger.maturity.value
     table = matrix()
     assert {kind: table[kind][name] for kind in maturity} == maturity
 

@@ -320,6 +320,17 @@ class Person:
         await self.page.get_by_label("Phone number").fill(phone)
         await self.page.get_by_role("button", name="Check number").click()
 
+    async def get_code(self, how: str = "Send a text message") -> None:
+        """Have a confirmation code sent."""
+        await self.heading("Confirm your phone number")
+        await self.page.get_by_role("button", name=how).click()
+
+    async def return_code(self) -> None:
+        """Enter the code that the page of the mock messenger shows."""
+        code = await self.page.locator("#test-code").inner_text()
+        await self.page.get_by_label("Confirmation code").fill(code)
+        await self.page.get_by_role("button", name="Confirm").click()
+
     async def finish(self) -> None:
         """Answer everything after the photos."""
         await self.give_ssn()

@@ -236,7 +236,7 @@ def test_a_new_kind_of_job_is_few_files(copy: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     output = json.loads(done.stdout.splitlines()[-1])
     assert output == {
-        "slots": {"document": 100, "resolution": 100, "email": 7, "phone": 100},
+        "slots": {"document": 100, "resolution": 100, "email": 7, "phone": 100, "code": 100},
         "required": {"email": "required"},
         "queue": "high_email_proofing",
         "ends": [["done", "passed", []], ["done", "failed", ["email_mismatch"]]],

@@ -16,6 +16,7 @@ from proofing.app.service import PersonRef
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
 from proofing.jobs.way_back import QuestionAddress
+from proofing.sessions.phone_codes import PhoneConfirmation
 from proofing.sessions.steps import STEPS, Page
 from proofing.testing.images import make_jpeg
 from proofing_devtools.capture import APPLICANT, DEVICE
@@ -145,6 +146,8 @@ def attempts(own):
 
 READ = frozenset({JobKind.DOCUMENT})
 CHECKED = READ | {JobKind.RESOLUTION}
+PHONED = CHECKED | {JobKind.PHONE}
+CONFIRMATION = PhoneConfirmation(phone="2025550123")
 READY = {"consented_at": 1.0, "document": DOCUMENT, "typed": SSN}
 #: Name of a state to the session's values, as tests/server/test_flow.py has them.
 STATES = {
@@ -166,6 +169,20 @@ STATES = {
         "typed": SSN_AND_PHONE,
         **waits_for(JobKind.PHONE, "a"),
     },
+    "code to send": {**READY, "completed": PHONED, "typed": SSN_AND_PHONE, "confirmation": CONFIRMATION},
+    "code pending": {
+        **READY,
+        "completed": PHONED,
+        "typed": SSN_AND_PHONE,
+        "confirmation": CONFIRMATION,
+        **waits_for(JobKind.CODE, "c"),
+    },
+    "code sent": {
+        **READY,
+        "completed": PHONED | {JobKind.CODE},
+        "typed": SSN_AND_PHONE,
+        "confirmation": replace(CONFIRMATION, mac="0" * 64, made_at=9e9),
+    },
     "finished": {"finished_at": 9e9},
 }
 FIELDS = {
@@ -174,6 +191,7 @@ FIELDS = {
     "answer": "yes",
     "ssn": "900661235",
     "phone": "2025550123",
+    "channel": "text",
     "address1": "1 FAKE RD",
     "city": "GREAT FALLS",
     "state": "MT",
@@ -189,7 +207,11 @@ async def test_no_request_takes_a_step_that_is_not_open(cases, claim, process, i
     """Every form in every state over HTTP: where it is not open, nothing changes and no job starts."""
     assert cases == 1
     pairs = illegal = 0
-    switches = {"doc_auth_enable_presigned_s3_urls": not inline, "ruby_workers_idv_enabled": not inline}
+    switches = {
+        "doc_auth_enable_presigned_s3_urls": not inline,
+        "ruby_workers_idv_enabled": not inline,
+        "messenger_vendor": "mock",
+    }
     async with process(**switches) as running, running.browser() as http:
         for name, values in STATES.items():
             for form in FORMS:

@@ -10,6 +10,7 @@ from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResul
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.sessions.data import Problem
+from proofing.sessions.phone_codes import PhoneConfirmation
 from proofing.sessions.steps import STEP_OF, STEPS, SUBMIT_STEP, Page
 from proofing_devtools.sessions import DOCUMENT, SSN, SSN_AND_PHONE, make_session, waits_for
 from proofing_server import flow
@@ -44,6 +45,19 @@ def state(name):
         },
         "resolution done": {"completed": CHECKED, "problem": None},
         "phone pending": {"typed": SSN_AND_PHONE, **waits_for(JobKind.PHONE, "a")},
+        "phone done": {
+            "pending": None,
+            "completed": CHECKED | {JobKind.PHONE},
+            "confirmation": PhoneConfirmation(phone="2025550123"),
+        },
+        "code pending": waits_for(JobKind.CODE, "c"),
+        "code problem": {"pending": None, "problem": Problem(kind=JobKind.CODE, screen="code_failed")},
+        "code sent": {
+            "problem": None,
+            "completed": CHECKED | {JobKind.PHONE, JobKind.CODE},
+            "confirmation": PhoneConfirmation(phone="2025550123", mac="0" * 64, made_at=1.0),
+        },
+        "confirmed": {"confirmation": PhoneConfirmation(phone="2025550123", confirmed_at=2.0)},
     }
     if name == "finished":
         return make_session(PERSON, finished_at=1.0)
@@ -68,6 +82,11 @@ TABLE = {
     "resolution problem": (Page.VERIFY, "/consent /document /ssn /address /verify/problem"),
     "resolution done": (Page.PHONE, "/consent /document /ssn /address /verify"),
     "phone pending": (Page.PHONE_WAIT, ""),
+    "phone done": (Page.CODE, "/consent /document /ssn /address /verify /phone"),
+    "code pending": (Page.CODE_WAIT, ""),
+    "code problem": (Page.CODE, "/consent /document /ssn /address /verify /phone /code/problem"),
+    "code sent": (Page.CODE, "/consent /document /ssn /address /verify /phone"),
+    "confirmed": (Page.DONE, ""),
     "finished": (Page.DONE, ""),
 }
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from proofing.app.phone_codes import PhoneCodes
 from proofing.base.errors import InvalidInputError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
@@ -14,12 +15,13 @@ from proofing.contracts.applicant import Applicant
 from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
+from proofing.contracts.messages import CodeMessage
 from proofing.contracts.people import FinishedJob, LimitState, PersonRef
 from proofing.contracts.records import JobKind, StatusRecord
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import UploadReceiver
 from proofing.crypto.encryption import KeyRing
-from proofing.jobs.arguments import DocumentArguments, PIIArguments
+from proofing.jobs.arguments import CodeArguments, DocumentArguments, PIIArguments
 from proofing.jobs.attempts import Ready, Submission, constant, new_result_id
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.events import VendorEvents
@@ -46,7 +48,7 @@ _NOBODY, _UNKNOWN = Applicant(), Circumstances()
 class ProofingService:
     """One instance a process; methods are safe to call concurrently.
 
-    `uploads` manages the upload slots, `events` takes what vendors send.
+    `uploads` manages the upload slots, `events` takes what vendors send, `codes` confirms phones.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class ProofingService:
         self.router = parts.router
         self._live = live
         self.uploads = uploads
+        self.codes = PhoneCodes(parts, self._limits)
         self._tracker = JobTracker(parts)
         self.status = self._tracker.status
         self.wait = self._tracker.wait
@@ -333,6 +336,29 @@ class ProofingService:
                 kind=kind,
                 ready=constant(arguments),
                 counters=await self._counters(kind, person, network, applicant.ssn),
+                inline=not self.async_proofing,
+            )
+        )
+
+    async def submit_code(
+        self, person: PersonRef, message: CodeMessage, *, result_id: str | None = None, network: str = ""
+    ) -> str:
+        """Submit a confirmation code for being sent, and return the result id.
+
+        For *result_id* and *network* see `submit_uploads`.
+
+        Raises:
+            LimitReachedError: `phone_code`, `client_code` or the messenger's budget is used up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        return await self._submitter.submit(
+            Submission(
+                result_id=result_id or new_result_id(),
+                owner=person.reference,
+                partner=person.partner,
+                kind=JobKind.CODE,
+                ready=constant(CodeArguments(message=message)),
+                counters=await self._counters(JobKind.CODE, person, network),
                 inline=not self.async_proofing,
             )
         )

@@ -29,6 +29,7 @@ JOB_QUEUED_SECONDS = Histogram(
 )
 JOB_SECONDS = Histogram("proofing_job_seconds", "Run time of jobs", ["kind"], buckets=_JOB_SECONDS)
 WEBHOOKS_RECEIVED = Counter("proofing_webhooks_received", "Posts to webhooks", ["webhook", "outcome"])
+CODE_ENTRIES = Counter("proofing_code_entries", "Confirmation codes that people entered", ["outcome"])
 WAITS_ABANDONED = Counter("proofing_waits_abandoned", "Waits abandoned without an answer", ["kind"])
 VENDOR_CALLS = Counter(
     "proofing_vendor_calls", "Questions to vendors", ["vendor", "product", "outcome", "cause"]

@@ -227,7 +227,7 @@ def reference() -> str:
         "|---|---|---|---|",
     ]
     live = Settings.live_keys()
-    for name, field in Settings.model_fields.items():
+    for name, field in sorted(Settings.model_fields.items()):
         default = field.get_default(call_default_factory=True) if not field.is_required() else None
         shown = "required" if field.is_required() or default is PydanticUndefined else f"`{_yaml(default)}`"
         lines.append(f"| `{name}` | {shown} | {'yes' if name in live else ''} | {field.description} |")

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import pluggy
 
+from proofing.contracts.messengers import MessengerDescriptor
 from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import ProoferDescriptor
@@ -69,6 +70,14 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:  # type: ignore[empty-bo
     """Return the vendor proofers of this plugin.
 
     Called once. Two plugins that offer one name for one kind stop the start.
+    """
+
+
+@hookspec
+def proofing_messengers() -> Sequence[MessengerDescriptor]:  # type: ignore[empty-body]
+    """Return the messengers of this plugin, which send confirmation codes.
+
+    Called once. Two plugins that offer one name stop the start.
     """
 
 

@@ -34,6 +34,7 @@ from proofing.contracts.continuation import Again, Because, Exchange, Leave, Pen
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
+from proofing.contracts.messages import CodeMessage
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import ProoferKind, VendorResult
@@ -68,6 +69,7 @@ class ProofingRequest:
         image_source: where the images came from (``upload``, ``camera``), for document proofers.
         wanted: which documents, and whether a selfie, for document proofers.
         circumstances: with those that the descriptor `needs` only.
+        message: what to send; for messengers, which get nothing else.
     """
 
     applicant: Applicant = field(default_factory=Applicant)
@@ -75,6 +77,7 @@ class ProofingRequest:
     image_source: str = "upload"
     wanted: Wanted = field(default_factory=Wanted)
     circumstances: Circumstances = field(default_factory=Circumstances)
+    message: CodeMessage | None = None
 
     def reduce(self, descriptor: "ProoferDescriptor") -> "ProofingRequest":
         """Return a copy with what *descriptor* declares of the person, and nothing else of them."""

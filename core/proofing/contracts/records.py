@@ -29,6 +29,8 @@ class JobKind(StrEnum):
     RESOLUTION = "resolution"
     #: Phone vendors, in order.
     PHONE = "phone"
+    #: A messenger sends a confirmation code to the phone.
+    CODE = "code"
 
     @property
     def log_name(self) -> str:
@@ -82,6 +84,12 @@ KINDS: Mapping[JobKind, KindNames] = MappingProxyType(
             person_limit="proof_address",
             client_limit="client_phone",
         ),
+        JobKind.CODE: KindNames(
+            log_name="SendCode",
+            queue_name="high_code_sending",
+            person_limit="phone_code",
+            client_limit="client_code",
+        ),
     }
 )
 
@@ -90,7 +98,14 @@ def job_of(kind: ProoferKind) -> JobKind:
     """Return in which job questions of *kind* are first put."""
     if kind is ProoferKind.PASSPORT:
         return JobKind.DOCUMENT
+    if kind is ProoferKind.MESSENGER:
+        return JobKind.CODE
     return JobKind(kind.value) if kind.value in set(JobKind) else JobKind.RESOLUTION
+
+
+def first_asked(kind: JobKind) -> ProoferKind:
+    """Return which question a job of *kind* puts first."""
+    return ProoferKind.MESSENGER if kind is JobKind.CODE else ProoferKind(kind.value)
 
 
 class State(StrEnum):

@@ -32,6 +32,8 @@ class ProoferKind(StrEnum):
     PASSPORT = "passport"
     #: Is browser session or IP address known for fraud?
     DEVICE = "device"
+    #: Does the vendor take this message? Asked of a messenger, see `proofing.contracts.messengers`.
+    MESSENGER = "messenger"
 
 
 class Outcome(StrEnum):
@@ -203,6 +205,34 @@ class SelfieCheck(StrEnum):
     NOT_CHECKED = "not_checked"
 
 
+class LineType(StrEnum):
+    """What kind of line a phone number belongs to."""
+
+    #: A mobile phone.
+    MOBILE = "mobile"
+    #: A fixed line, which takes calls only.
+    LANDLINE = "landline"
+    #: A number over the internet, which may belong to nobody's phone.
+    VOIP = "voip"
+    #: A number whose owner pays for calls.
+    TOLL_FREE = "toll_free"
+    #: A number whose caller pays its owner.
+    PREMIUM = "premium"
+    #: A pager, a voice mailbox, or another kind.
+    OTHER = "other"
+
+
+class Refusal(StrEnum):
+    """Why a vendor will not send a message to a phone, now or later."""
+
+    #: Its owner answered an earlier message with STOP, or opted out another way.
+    OPTED_OUT = "opted_out"
+    #: It cannot be reached this way: a fixed line, a number that is not in use, a carrier that blocks.
+    UNREACHABLE = "unreachable"
+    #: Country, kind of line or number that codes are not sent to.
+    NOT_ALLOWED = "not_allowed"
+
+
 class Assurance(StrEnum):
     """How far a document was checked."""
 
@@ -282,15 +312,35 @@ class PhoneResult(VendorResult):
     Attributes:
         fraud_signals: what about the number hints at fraud, whatever the answer is. With any, a no or a
             review is the last word: no other vendor is asked.
+        line_type: of the number; None when the vendor does not say. Codes are not sent to all.
     """
 
     fraud_signals: frozenset[FraudSignal] = frozenset()
+    line_type: LineType | None = None
 
     def __post_init__(self) -> None:
         """Refuse in the adapter what is not of its type, which Python does not check."""
         _require(self.fraud_signals, frozenset)
         for signal in self.fraud_signals:
             _require(signal, FraudSignal)
+        _require(self.line_type, LineType, NoneType)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent(VendorResult):
+    """Whether the vendor took a message.
+
+    Attributes:
+        refusal: why it did not; with `Outcome.FAILED` alone.
+    """
+
+    refusal: Refusal | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse in the adapter what is not of its type, or contradicts itself."""
+        _require(self.refusal, Refusal, NoneType)
+        if self.outcome is not (Outcome.PASSED if self.refusal is None else Outcome.FAILED):
+            raise ValueError("a message was taken, or there is a refusal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,6 +401,7 @@ RESULT_TYPES: Mapping[ProoferKind, type[VendorResult]] = {
     ProoferKind.PHONE: PhoneResult,
     ProoferKind.PASSPORT: PassportResult,
     ProoferKind.DEVICE: DeviceResult,
+    ProoferKind.MESSENGER: Sent,
 }
 
 

@@ -15,12 +15,13 @@ from proofing.contracts.applicant import Applicant
 from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.job_results import AnyJobResult
+from proofing.contracts.messages import CodeMessage
 from proofing.contracts.records import EndState
 from proofing.contracts.results import Outcome
 from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionLog
 
-ArgumentsT = TypeVar("ArgumentsT", "DocumentArguments", "PIIArguments")
+ArgumentsT = TypeVar("ArgumentsT", "CodeArguments", "DocumentArguments", "PIIArguments")
 
 SCHEMA_VERSION = 1
 
@@ -153,7 +154,31 @@ class PIIArguments:
             raise EncryptionError from None
 
 
-Arguments = DocumentArguments | PIIArguments
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CodeArguments:
+    """Arguments of a job that sends a confirmation code."""
+
+    message: CodeMessage
+
+    @property
+    def object_keys(self) -> tuple[str, ...]:
+        """None: these jobs read no images."""
+        return ()
+
+    def to_bytes(self) -> bytes:
+        """Return the arguments as JSON, for sealing."""
+        return json.dumps({"message": self.message.to_json()}).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what `to_bytes` wrote. Raises `EncryptionError` for anything else."""
+        try:
+            return cls(message=CodeMessage.from_json(json.loads(data)["message"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise EncryptionError from None
+
+
+Arguments = CodeArguments | DocumentArguments | PIIArguments
 
 
 def write_parked(arguments: Arguments, questions: QuestionLog, early: Sequence[Note] = ()) -> bytes:

@@ -1,25 +1,35 @@
 """The phone job: does the phone belong to the applicant? Vendors in order until a yes, or a sign of fraud."""
 
+from proofing.contracts.applicant import parse_phone
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.records import EndState
-from proofing.contracts.results import Check, CheckState, Outcome, PhoneResult, ProoferKind
+from proofing.contracts.results import Check, CheckState, LineType, Outcome, PhoneResult, ProoferKind
 from proofing.jobs.arguments import JobResult, PIIArguments
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
 from proofing.rules.phone import asks_next, judge_phone
 
 NO_VENDOR = "no_phone_vendor"
+#: A code must be returned, and none is sent to such a line.
+LINE_REFUSED = "line_type_refused"
 #: The timer's name in the logs of the original system; ``phone`` is the pre-check of the resolution job.
 _STEP = "address"
 
 
 async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> JobResult:
-    """Ask the phone vendors; the last answer counts."""
+    """Ask the phone vendors; the last answer counts.
+
+    A line that gets no code is a no for every owner: what people see must not show a match.
+    """
     checks: list[Check[PhoneResult]] = []
     request = ProofingRequest(applicant=arguments.applicant, circumstances=arguments.circumstances)
     for loaded in tools.vendors_in_order(run, _STEP, ProoferKind.PHONE):
-        checks.append(await run.ask(loaded, request, step=_STEP))
-        if not asks_next(checks[-1]):
+        check = await run.ask(loaded, request, step=_STEP)
+        checks.append(check)
+        if not may_confirm(arguments.applicant.phone, check, tools):
+            facts = {"checks": {"phone": check.state}}
+            return JobResult(outcome=Outcome.FAILED, reasons=(LINE_REFUSED,), facts=facts)
+        if not asks_next(check):
             break
     verdict = judge_phone(checks)
     facts = {"checks": {"phone": checks[-1].state if checks else CheckState.NOT_CHECKED}}
@@ -29,6 +39,15 @@ async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> Job
             end_state=EndState.VENDOR_EXCEPTION, reasons=reasons, timed_out=verdict.timed_out, facts=facts
         )
     return JobResult(outcome=verdict.outcome, reasons=verdict.reasons, facts=facts)
+
+
+def may_confirm(phone: str | None, check: Check[PhoneResult], tools: Tools) -> bool:
+    """Return whether *phone* can be confirmed by a code, as far as *check* shows; yes where none is sent."""
+    if not tools.settings.confirms_phone:
+        return True
+    digits = parse_phone(phone or "")
+    line: LineType | None = check.result.line_type if check.result else None
+    return digits is not None and tools.settings.may_get_code(digits, line)
 
 
 JOB = JobType(arguments=PIIArguments, work=proof_phone, required=("phone",))

@@ -19,6 +19,7 @@ from proofing.contracts.results import (
 )
 from proofing.jobs.arguments import JobResult, PIIArguments
 from proofing.jobs.kinds import JobType, Tools
+from proofing.jobs.phone import may_confirm
 from proofing.jobs.run import JobRun, side_by_side
 from proofing.registry.proofers import LoadedProofer
 from proofing.rules import planning
@@ -38,7 +39,8 @@ async def proof_resolution(run: JobRun, arguments: PIIArguments, tools: Tools) -
         reasons=record.reasons,
         timed_out=record.timed_out,
         result=ResolutionJobResult(
-            phone_precheck_passed=record.phone_precheck_passed,
+            phone_precheck_passed=record.phone_precheck_passed
+            and may_confirm(arguments.applicant.phone, checks.phone_precheck, tools),
             failed_phone=arguments.applicant.phone if record.phone_precheck_failed else None,
             checks=record.checks,
         ),

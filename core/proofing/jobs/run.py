@@ -329,6 +329,8 @@ class JobRun:
     ) -> Any:
         """Have the adapter ask, or resume; `LoadedProofer.proofer` lets only what can do so through."""
         proofer: Any = loaded.proofer
+        if before is None and request.message is not None:
+            return await self._clients.call(loaded.plugin, proofer.send, request.message, context)
         if before is None:
             return await self._clients.call(loaded.plugin, proofer.proof, request, context)
         resume = getattr(proofer, "resume", None)

@@ -64,6 +64,8 @@ from proofing.contracts.cpu import CPUWork
 from proofing.contracts.hooks import BackendContext, BackendDescriptor, hookimpl
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image, Side, fingerprint_of
+from proofing.contracts.messages import Channel, CodeMessage
+from proofing.contracts.messengers import Messenger, MessengerDescriptor
 from proofing.contracts.plugin_settings import PluginSettings, TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import (
@@ -107,14 +109,17 @@ from proofing.contracts.results import (
     Finding,
     FindingCode,
     FraudSignal,
+    LineType,
     Match,
     Outcome,
     PassportResult,
     PhoneResult,
     ProoferKind,
+    Refusal,
     ResolutionResult,
     ReviewStatus,
     SelfieCheck,
+    Sent,
     StateIDResult,
     VendorResult,
 )
@@ -177,11 +182,13 @@ __all__ = [
     "Cache",
     "Capability",
     "Cause",
+    "Channel",
     "Check",
     "CheckingProofer",
     "Circumstances",
     "ClaimedJob",
     "ClosingProofer",
+    "CodeMessage",
     "ConfigurationError",
     "Count",
     "DataKey",
@@ -217,9 +224,12 @@ __all__ = [
     "LeaseLostError",
     "Leave",
     "LimitReachedError",
+    "LineType",
     "Mark",
     "Match",
     "Maturity",
+    "Messenger",
+    "MessengerDescriptor",
     "NotAuthenticError",
     "OpeningProofer",
     "Outcome",
@@ -245,6 +255,7 @@ __all__ = [
     "QueueStats",
     "QueueUnavailableError",
     "Received",
+    "Refusal",
     "Reply",
     "ResolutionResult",
     "ResultStore",
@@ -254,6 +265,7 @@ __all__ = [
     "SecretStore",
     "Secrets",
     "SelfieCheck",
+    "Sent",
     "Side",
     "State",
     "StateIDResult",

@@ -22,6 +22,7 @@ from proofing.contracts import hooks
 from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.circumstances import CIRCUMSTANCES
 from proofing.contracts.hooks import GROUP, BackendContext, BackendDescriptor
+from proofing.contracts.messengers import MessengerDescriptor
 from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
@@ -29,7 +30,7 @@ from proofing.contracts.queues import Queue
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
 from proofing.contracts.webhooks import Webhook, WebhookDescriptor
-from proofing.registry.proofers import LoadedProofer, accepts, missing_library
+from proofing.registry.proofers import LoadedProofer, accepts, as_proofer, missing_library
 from proofing.settings import Layers, Settings, parse_settings
 
 BackendT = TypeVar("BackendT")
@@ -75,6 +76,7 @@ _OFFERS: Mapping[str, tuple[str, type]] = {
     "proofing_image_stores": ("image store", BackendDescriptor),
     "proofing_result_stores": ("result store", BackendDescriptor),
     "proofing_proofers": ("", ProoferDescriptor),
+    "proofing_messengers": ("messenger", MessengerDescriptor),
     "proofing_webhooks": ("webhook", WebhookDescriptor),
 }
 
@@ -374,20 +376,24 @@ class PluginManager:
 
     @cached_property
     def proofers(self) -> dict[tuple[ProoferKind, str], LoadedProofer]:
-        """Every proofer of the enabled plugins, by kind and name.
+        """Every proofer and messenger of the enabled plugins, by kind and name.
 
         Raises:
             ConfigurationError: two plugins offer one name for one kind.
         """
         found: dict[tuple[ProoferKind, str], LoadedProofer] = {}
         for plugin in self._loaded.values():
-            for descriptor in plugin.offers["proofing_proofers"]:
+            messengers = plugin.offers["proofing_messengers"]
+            offered = [(as_proofer(one), one.channels) for one in messengers]
+            offered += [(one, None) for one in plugin.offers["proofing_proofers"]]
+            for descriptor, channels in offered:
                 key = (descriptor.kind, descriptor.name)
                 if key in found:
                     rule = f"two plugins offer the {descriptor.kind.value} proofer {descriptor.name}"
                     raise ConfigurationError([Problem("settings", "plugins", rule)])
+                process = partial(self._process, plugin.name)
                 found[key] = LoadedProofer(
-                    plugin.name, descriptor, plugin.settings, partial(self._process, plugin.name)
+                    plugin.name, descriptor, plugin.settings, process, channels=channels
                 )
         return found
 
@@ -468,8 +474,12 @@ def _check_vendor_offers(offers: Mapping[str, Sequence[Any]]) -> None:
     for name in webhooks:
         if not _WEBHOOK_NAME.fullmatch(name):
             raise PluginError(f"offers the webhook {name!r}: use lower-case letters, digits and hyphens")
+    for item in offers["proofing_messengers"]:
+        _check_proofer(as_proofer(item))
     for item in offers["proofing_proofers"]:
         _check_proofer(item)
+        if item.kind is ProoferKind.MESSENGER:
+            raise PluginError(f"{item.name}: messengers are offered by the hook proofing_messengers")
         if not (item.webhook is None or item.webhook in webhooks):
             raise PluginError(f"{item.name} names a webhook that its plugin does not offer: {item.webhook}")
 

@@ -15,6 +15,8 @@ from proofing.base.errors import ConfigurationError, PluginError
 from proofing.base.hosts import HOST_RULE, is_host
 from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.hooks import GROUP
+from proofing.contracts.messages import Channel
+from proofing.contracts.messengers import MessengerDescriptor
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import AnyProofer, Maturity, ProoferDescriptor
@@ -25,6 +27,7 @@ from proofing.registry.vendor_metrics import begin_vendor
 #: What the methods of a proofer are called with; one that is not wanted may be missing.
 _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "proof": ("request", "context"),
+    "send": ("message", "context"),
     "resume": ("request", "pending", "because", "context"),
     "open": ("context",),
     "close": (),
@@ -42,12 +45,18 @@ class LoadedProofer:
         descriptor: ProoferDescriptor,
         settings: Any,
         process: Callable[[], ProcessContext],
+        *,
+        channels: Callable[[Any], frozenset[Channel]] | None = None,
     ) -> None:
-        """Hold what is needed to make the proofer; *process* is asked for when it is made."""
+        """Hold what is needed to make the proofer; *process* is asked for when it is made.
+
+        *channels* reads from *settings* how a messenger can send.
+        """
         self.plugin = plugin
         self.descriptor = descriptor
         self.settings = settings
         self._process = process
+        self._channels = channels
         begin_vendor(*vendor_labels(descriptor))
 
     @cached_property
@@ -73,7 +82,8 @@ class LoadedProofer:
             raise PluginError(
                 f"{self.plugin} cannot make {self.descriptor.name}: {type(error).__name__}"
             ) from None
-        wanted = {"proof", "resume"} if self.descriptor.continues else {"proof"}
+        first = "send" if self.descriptor.kind is ProoferKind.MESSENGER else "proof"
+        wanted = {first, "resume"} if self.descriptor.continues else {first}
         for method, arguments in _ARGUMENTS.items():
             found = getattr(proofer, method, None)
             if found is None and method not in wanted:
@@ -162,10 +172,41 @@ class LoadedProofer:
         part.require_sound(descriptor.name, is_production=self._process().is_production)
         return part
 
+    @cached_property
+    def channels(self) -> frozenset[Channel]:
+        """How a messenger can send; empty for a proofer. Raises `PluginError`: the descriptor is broken."""
+        if self._channels is None:
+            return frozenset()
+        name = self.descriptor.name
+        try:
+            found: Any = self._channels(self.settings)
+        except Exception as error:  # noqa: BLE001 - a plugin's function may raise anything
+            raise PluginError(f"channels of the descriptor of {name} raised {type(error).__name__}") from None
+        if not (isinstance(found, frozenset) and all(isinstance(one, Channel) for one in found)):
+            raise PluginError(f"{name}: channels must return a frozenset of Channel")
+        return found
+
     @property
     def is_mock(self) -> bool:
         """Whether it may not answer for real people."""
         return self.descriptor.maturity is Maturity.MOCK
+
+
+def as_proofer(messenger: MessengerDescriptor) -> ProoferDescriptor:
+    """Return *messenger* as one more proofer: it is routed, made, called and counted like the others."""
+    make: Any = messenger.make
+    return ProoferDescriptor(
+        name=messenger.name,
+        kind=ProoferKind.MESSENGER,
+        make=make,
+        hosts=messenger.hosts,
+        timeout_seconds=messenger.timeout_seconds,
+        max_response_bytes=messenger.max_response_bytes,
+        personal_urls=messenger.personal_urls,
+        tls=messenger.tls,
+        idempotent=messenger.idempotent,
+        maturity=messenger.maturity,
+    )
 
 
 def _revealed(value: Any) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from proofing.base.errors import ConfigurationError, PluginError, Problem
-from proofing.contracts.records import JobKind, job_of
+from proofing.contracts.records import JobKind, first_asked, job_of
 from proofing.contracts.results import ProoferKind
 from proofing.outbound.tls import check_tls
 from proofing.registry.plugins import PluginManager
@@ -86,10 +86,9 @@ class Router:
     def candidates(self, kind: JobKind, person: str) -> Sequence[str]:
         """Return the names of the vendors of which one will be asked first in a job of *kind*.
 
-        A job asks proofers of its own name first. For documents it is the person's vendor; for resolution the
-        attempt decides, so each one is named.
+        For documents it is the person's vendor; for resolution the attempt decides, so each one is named.
         """
-        settings, asked = self._live.current, ProoferKind(kind.value)
+        settings, asked = self._live.current, first_asked(kind)
         if _is_ordered(asked):
             return _available_vendors(settings, asked)
         if kind is JobKind.RESOLUTION:
@@ -201,6 +200,8 @@ def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
                 problems.append(Problem("settings", key, rule))
             elif loaded.is_mock and settings.is_production:
                 problems.append(Problem("settings", key, f"{name} is a mock and refused in production"))
+            elif kind is ProoferKind.MESSENGER and (lacks := _channel_problem(settings, loaded)):
+                problems.append(Problem("settings", key, lacks))
             elif loaded.descriptor.continues and not getattr(settings, switch := _job_switch(kind)):
                 rule = f"{name} answers later, which needs a job: set {switch}, or name another vendor"
                 problems.append(Problem("settings", key, rule))
@@ -218,6 +219,20 @@ def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
     return problems
 
 
+def _channel_problem(settings: Settings, messenger: LoadedProofer) -> str | None:
+    """Return why *messenger* can send nothing; None when it can."""
+    name = messenger.descriptor.name
+    try:
+        channels = messenger.channels
+    except PluginError as error:
+        return str(error)
+    if not channels:
+        return f"{name} has nothing to send from: set a number in the section of {messenger.plugin}"
+    if channels.isdisjoint(settings.phone_code_channels):
+        return f"{name} sends by {' and '.join(sorted(channels))}, and phone_code_channels leaves that out"
+    return None
+
+
 def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[str]]]:
     """Return every settings key that names vendors, with their kind and names."""
     found: list[tuple[str, ProoferKind, Sequence[str]]] = []
@@ -226,7 +241,11 @@ def _named_vendors(settings: Settings) -> list[tuple[str, ProoferKind, Sequence[
             found.append((f"{kind}_vendors", kind, getattr(settings, f"{kind}_vendors")))
             continue
         vendor = getattr(settings, f"{kind}_vendor")
-        is_off = vendor is None or (kind is ProoferKind.DEVICE and not settings.device_profiling_enabled)
+        is_off = (
+            vendor is None
+            or (kind is ProoferKind.DEVICE and not settings.device_profiling_enabled)
+            or (kind is ProoferKind.MESSENGER and not settings.confirms_phone)
+        )
         found.append((f"{kind}_vendor", kind, [] if is_off else [vendor]))
         if shares := _shares(settings, kind):
             found.append((f"{kind}_vendor_percentages", kind, list(shares)))

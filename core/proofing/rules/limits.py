@@ -56,7 +56,12 @@ OF_KIND: Mapping[JobKind, Limit] = MappingProxyType(
 #: Each resolution of one SSN that was answered, no matter who asks.
 SSN = Limit(name="proof_ssn", subject=Subject.SSN)
 
-LIMITS: Mapping[str, Limit] = MappingProxyType({limit.name: limit for limit in (*OF_KIND.values(), SSN)})
+#: Each confirmation code that a person enters.
+CODE_ENTRY = Limit(name="phone_code_entry")
+
+LIMITS: Mapping[str, Limit] = MappingProxyType(
+    {limit.name: limit for limit in (*OF_KIND.values(), SSN, CODE_ENTRY)}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from proofing.contracts.applicant import HOME_ADDRESS, Applicant
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind, reference_number
+from proofing.sessions.phone_codes import PhoneConfirmation
 
 _REQUIRED_ADDRESS = ("address1", "city", "state", "zipcode")
 #: How many of its jobs a session knows by id, so that a second tab hears the end of its job.
@@ -115,6 +116,7 @@ class SessionData:
         failed_fingerprints: ``side:fingerprint`` of images that failed in this session.
         failed_phones: numbers that failed in this session.
         device_session_id: for the device profiler.
+        confirmation: of the phone number, by a code; None where none is asked for.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
@@ -147,6 +149,7 @@ class SessionData:
     failed_fingerprints: frozenset[str] = frozenset()
     failed_phones: frozenset[str] = frozenset()
     device_session_id: str | None = None
+    confirmation: PhoneConfirmation | None = None
 
     def __post_init__(self) -> None:
         """Refuse an upload whose key is missing: nobody could open it."""

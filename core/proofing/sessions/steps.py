@@ -50,6 +50,12 @@ class Page(StrEnum):
     PHONE_WAIT = "/phone/wait"
     #: Why the number did not pass.
     PHONE_PROBLEM = "/phone/problem"
+    #: The code that was sent to the phone.
+    CODE = "/code"
+    #: Until the code is sent.
+    CODE_WAIT = "/code/wait"
+    #: Why no code was sent.
+    CODE_PROBLEM = "/code/problem"
     #: Verified.
     DONE = "/done"
 
@@ -153,6 +159,14 @@ def _has_address(data: SessionData) -> bool:
     return data.has_address
 
 
+def _has_confirmed_phone(data: SessionData) -> bool:
+    return data.confirmation is None or data.confirmation.confirmed_at is not None
+
+
+def _clear_phone_confirmation(data: SessionData) -> None:
+    data.confirmation = None
+
+
 STEPS: tuple[Step, ...] = (
     Step(
         page=Page.CONSENT,
@@ -232,6 +246,21 @@ STEPS: tuple[Step, ...] = (
         submits=True,
         attributes=("phone",),
         sample={"phone": samples.PHONE},
+    ),
+    Step(
+        page=Page.CODE,
+        name="code",
+        part="phone",
+        title="Confirmation code",
+        does="sends a code to the number, by text message or call, and takes it back; only where "
+        "`phone_confirmation_enabled` or a messenger is set",
+        job=JobKind.CODE,
+        submits=True,
+        further_limits=(limits.CODE_ENTRY,),
+        answered=_has_confirmed_phone,
+        clear=_clear_phone_confirmation,
+        is_optional=True,
+        sample={"channel": "text"},
     ),
 )
 

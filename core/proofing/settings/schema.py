@@ -11,11 +11,9 @@ from typing import Annotated, LiteralString
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -30,7 +28,9 @@ from proofing.contracts.images import MAX_IMAGE_BYTES
 from proofing.contracts.records import KINDS
 from proofing.contracts.results import Assurance
 from proofing.settings.links import URL, EmailAddress, HTTPSLink, Link, PhoneNumber
-from proofing.settings.values import Host, Proxies, SecretKey
+from proofing.settings.phone_codes import PhoneCodeSettings
+from proofing.settings.values import LIVE as _LIVE
+from proofing.settings.values import Count, Host, Names, Proxies, SecretKey, Switch
 
 _MAX_PORT = 65_535
 #: What browsers send in the header Origin.
@@ -40,12 +40,6 @@ _PATH = re.compile(r"/(?![/\\])[^\s\\]*")
 #: The context of a validation that leaves the rules between keys to its caller.
 FIELDS_ONLY = object()
 _SLOTS = {kind.value: names.slots for kind, names in KINDS.items()}
-_LIVE: dict[str, JsonValue] = {"live": True}
-
-
-def _switch(value: object) -> object:
-    """Read the two quoted spellings; leave the rest to the strict type."""
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 def _all_slots(value: object) -> object:
@@ -64,11 +58,8 @@ def _not_blank(text: str) -> str:
     return text
 
 
-Switch = Annotated[bool, BeforeValidator(_switch)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=0, le=_MAX_PORT)]
-Names = Annotated[tuple[str, ...], Field(strict=False)]
 Percentages = Annotated[dict[str, Annotated[float, Field(ge=0, le=100)]], Field(strict=False)]
 
 
@@ -89,7 +80,7 @@ def _is_origin(text: str) -> bool:
     return found is not None and (found[2] is None or 1 <= int(found[2][1:]) <= _MAX_PORT)
 
 
-class Settings(BaseModel):
+class Settings(PhoneCodeSettings):
     """The settings of core. Frozen; secrets print as stars."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -405,6 +396,7 @@ class Settings(BaseModel):
         deadline, wait_timeout = self.job_deadline_seconds, self.async_wait_timeout_seconds
         slots = self.worker_slots
         yield "phone_vendors", "must name at least one vendor", bool(self.phone_vendors)
+        yield from self.phone_code_rules()
         yield (
             "phone_vendors",
             "must name each vendor once",

@@ -1,4 +1,4 @@
-"""Types of settings that are read from text: keys, and the proxies that are trusted."""
+"""Types of settings: switches, counts, names, keys, and the proxies that are trusted."""
 
 import base64
 import binascii
@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SecretStr
 
 from proofing.base.hosts import check_hosts
 
@@ -48,11 +48,21 @@ def _proxies(value: object) -> object:
     raise ValueError(f"must be a list of networks such as 10.0.0.0/8, or a count of hops, 0 to {_MAX_HOPS}")
 
 
+def _switch(value: object) -> object:
+    """Read the two quoted spellings; leave the rest to the strict type."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 def _host(text: str) -> str:
     check_hosts([text])
     return text
 
 
+#: Marks a key that may change while the process runs.
+LIVE: dict[str, JsonValue] = {"live": True}
+Switch = Annotated[bool, BeforeValidator(_switch)]
+Count = Annotated[int, Field(ge=1)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
 #: A host name or an address.
 Host = Annotated[str, AfterValidator(_host)]
 SecretKey = Annotated[SecretStr, BeforeValidator(_plain_key)]

@@ -1,6 +1,7 @@
-"""The mock vendor: all six kinds of proofer, answering by sentinel inputs. For tests and demonstrations.
+"""The mock vendor: all six kinds of proofer, and a messenger; for tests and demonstrations.
 
-``mock`` answers at once; ``mock:polling`` answers the same later, in a job that is parked meanwhile;
+All answer by sentinel inputs. ``mock`` answers at once; ``mock:polling`` answers the same later, in a job
+that is parked meanwhile;
 ``mock:hosted`` sends the person to a vendor of its own, and ``mock:exchange`` asks a wallet; the servers of
 both are started alongside by `proofing run`.
 
@@ -30,7 +31,10 @@ Inputs (docs/vendors/mock.md has the whole table):
 
 * resolution: SSN 000-00-0000 no contact; first name with ``fail``, ``time``, ``parse``, ``bad``, ``review``;
   ZIP 00000;
-* phone: 703-555-5555 failure, 703-555-5777 review, 703-555-5888 time-out, 703-555-5999 exception;
+* messenger: 703-555-0181 opted out of text messages, 703-555-0182 unreachable, 703-555-0188 time-out,
+  703-555-0189 exception;
+* phone: 703-555-0183 an internet line, 703-555-5555 failure, 703-555-5777 review, 703-555-5888 time-out,
+  703-555-5999 exception;
 * state ID: number ``mvatimeout`` time-out 0047; number empty or zeros, unknown jurisdiction or type: failure;
 * passport: machine-readable zone with ``fail``, ``time``, ``parse``, ``bad``, ``review``;
 * device: session id contains ``no_result``, ``reject``, ``review`` or ``pass``;
@@ -51,6 +55,7 @@ from proofing.plugin import (
     Exchange,
     Leave,
     Maturity,
+    MessengerDescriptor,
     PluginSettings,
     ProcessContext,
     ProoferDescriptor,
@@ -66,6 +71,7 @@ if TYPE_CHECKING:
     from proofing_mock.exchange.proofer import ExchangeMock
     from proofing_mock.hosted.proofer import HostedMock
     from proofing_mock.hosted.webhook import HostedWebhook
+    from proofing_mock.messenger import MessengerMock
     from proofing_mock.polling import PollingMock
     from proofing_mock.proofers import (
         DeviceMock,
@@ -180,6 +186,12 @@ def _make_document(settings: MockSettings, _process: ProcessContext) -> "Documen
     from proofing_mock.documents import DocumentMock  # noqa: PLC0415 - imports PyYAML
 
     return DocumentMock(settings)
+
+
+def _make_messenger(settings: MockSettings, _process: ProcessContext) -> "MessengerMock":
+    from proofing_mock.messenger import MessengerMock  # noqa: PLC0415 - loaded when first used
+
+    return MessengerMock(settings)
 
 
 def _later(offer: ProoferDescriptor) -> ProoferDescriptor:
@@ -314,6 +326,12 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
         ),
     ]
     return [*offers, *map(_later, offers), *map(_hosted, offers), *map(_exchange, offers)]
+
+
+@hookimpl
+def proofing_messengers() -> Sequence[MessengerDescriptor]:
+    """Return the messenger ``mock``."""
+    return [MessengerDescriptor(name="mock", make=_make_messenger, maturity=Maturity.MOCK)]
 
 
 @hookimpl

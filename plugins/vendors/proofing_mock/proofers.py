@@ -9,6 +9,7 @@ from proofing.plugin import (
     LICENSE_TYPES,
     Cause,
     DeviceResult,
+    LineType,
     Match,
     Outcome,
     PassportResult,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _NO_CONTACT_SSN = "000000000"
 _TEST_SSN_PREFIXES = ("900", "666")
 _BAD_ZIPCODE = "00000"
+_INTERNET_PHONE = "7035550183"
 _FAILING_PHONE = "7035555555"
 _REVIEW_PHONE = "7035555777"
 _TIMEOUT_PHONE = "7035555888"
@@ -104,7 +106,7 @@ class ResolutionMock:
 
 
 class PhoneMock:
-    """Finds every phone number to be the applicant's, save four."""
+    """Finds every phone number to be the applicant's, save four; one is an internet line."""
 
     name = "AddressMock"
 
@@ -134,6 +136,7 @@ class PhoneMock:
             attributes={"phone": Match.MISMATCH if failed else Match.MATCH},
             reasons=("phone_mismatch",) if failed else (),
             transaction_id="address-mock-transaction-id-123",
+            line_type=LineType.VOIP if phone == _INTERNET_PHONE else LineType.MOBILE,
         )
 
 

@@ -35,6 +35,8 @@ async def post(request: Request) -> Response:
     if form.errors:
         return await _page(request, site, session, typed, form.errors, status=400)
     phone = form.values["phone"]
+    if site.service.settings.confirms_phone and not site.service.codes.may_send(phone):
+        return await _page(request, site, session, typed, {"phone": "phone_no_code"}, status=400)
     if phone in session.data.failed_phones and fields.get("again") != phone:
         errors = {"phone": "phone_failed_before"}
         return await _page(request, site, session, typed, errors, status=400, again=phone)
@@ -82,6 +84,7 @@ async def _page(
         errors=errors,
         value=value,
         again=again,
+        confirms=site.service.settings.confirms_phone,
         failed=sorted(session.data.failed_phones),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
     )

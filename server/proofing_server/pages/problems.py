@@ -23,7 +23,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 #: Screens whose first button does not lead to the form of the step.
 _RETRY = {"verify_address": Page.ADDRESS}
 #: Screens that offer to correct an answer as well.
-_EXTRA_LINKS = {"verify_failed": (Page.SSN, Page.ADDRESS)}
+_EXTRA_LINKS = {
+    "verify_failed": (Page.SSN, Page.ADDRESS),
+    **dict.fromkeys(("code_failed", "code_opted_out", "code_unreachable"), (Page.PHONE,)),
+}
 #: Screens whose first button leaves, because another try is of no use to most people.
 _LEAVE_FIRST = frozenset({"document_underage"})
 #: Screens whose text says what was found.

@@ -49,7 +49,7 @@ async def test_a_worker_works_and_does_its_chores_until_it_is_stopped(process):
     """Slots and drain time are those of the settings; a chore that fails is done again."""
     stop = asyncio.Event()
     queue, images = Queue(), Images(stop)
-    slots = {"document": 1, "resolution": 2, "phone": 3}
+    slots = {"document": 1, "resolution": 2, "phone": 3, "code": 4}
     async with process(worker_slots=slots, worker_drain_seconds=7) as running:
         parts = replace(running.runtime.parts, queue=queue, images=images)
         worker = Worker(parts, runner=None, uploads=None, sweep_seconds=0.001)

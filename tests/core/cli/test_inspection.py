@@ -54,7 +54,7 @@ def test_settings_mask_secrets(settled, capsys):
         assert rows[key]["value"] == "********", key
     assert rows["local.directory"]["source"] == "settings.yaml (default)"
     assert rows["queue"] == {"key": "queue", "value": "huey", "source": "default"}
-    assert rows["worker_slots"]["value"] == {"document": 100, "resolution": 100, "phone": 100}
+    assert rows["worker_slots"]["value"] == {"document": 100, "resolution": 100, "phone": 100, "code": 100}
 
 
 def test_settings_mask_what_is_not_for_printing_however_deep(settled, capsys):

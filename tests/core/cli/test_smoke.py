@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from proofing.app.phone_codes import PhoneCodes
 from proofing.cli import main, smoke
 from proofing.cli.smoke import Answers, Walk, make_image
 from proofing.contracts.applicant import parse_ssn
@@ -66,6 +67,26 @@ async def test_the_walk_passes(process, uploads, jobs):
     assert report["passed"], report
     assert [step["step"] for step in report["steps"]] == STEPS
     assert all(step["milliseconds"] >= 0 for step in report["steps"])
+
+
+@pytest.mark.parametrize("jobs", [True, False])
+async def test_the_walk_returns_the_code_of_a_mock_messenger(process, jobs):
+    """The page of a test system shows it; one that was sent to a phone ends the walk there."""
+    async with process(messenger_vendor="mock", ruby_workers_idv_enabled=jobs) as running:
+        report = await walk(running)
+        assert report["passed"], report
+        assert [step["step"] for step in report["steps"]] == [*STEPS, "code"]
+        # Nothing of the code is on a page where the messenger really sends.
+        running.service.codes.__class__ = _Sending
+        report = await walk(running)
+    assert not report["passed"]
+    assert "sent to a phone" in report["steps"][-1]["detail"]
+
+
+class _Sending(PhoneCodes):
+    """Codes of a messenger that is no mock."""
+
+    is_mocked = False
 
 
 async def test_each_walk_has_an_ssn_of_its_own(process):

@@ -53,7 +53,7 @@ def test_maps_merge_and_lists_are_replaced(tmp_path):
     text = "default:\n  worker_slots: {document: 1, resolution: 2, phone: 3}\n  plugins: [a, b]\n"
     path = write(tmp_path, text + "test:\n  worker_slots: {phone: 9}\n  plugins: [c]\n")
     settings = load(path, {"PROOFING_ENV": "test", "PROOFING_WORKER_SLOTS__DOCUMENT": "5"})
-    assert settings.worker_slots == {"document": 5, "resolution": 2, "phone": 9}
+    assert settings.worker_slots == {"document": 5, "resolution": 2, "phone": 9, "code": 100}
     assert settings.plugins == ("c",)
 
 
@@ -171,7 +171,7 @@ def test_the_public_url_is_an_origin(tmp_path, url, fine):
         ("phone_vendors: [mock, acme:phone, mock]", "phone_vendors: must name each vendor once"),
         (
             "worker_slots: {documents: 1}",
-            "worker_slots: must name kinds of jobs only: document, resolution, phone",
+            "worker_slots: must name kinds of jobs only: document, resolution, phone, code",
         ),
     ],
 )
@@ -492,7 +492,7 @@ def test_one_slot_can_be_overridden(tmp_path, above):
     """By a variable, or in the file; the others keep their numbers."""
     path = write(tmp_path, f"default: {{{above}}}\n")
     slots = load(path, {"PROOFING_WORKER_SLOTS__DOCUMENT": "5"}).worker_slots
-    assert slots == {"document": 5, "resolution": 100, "phone": 7 if above else 100}
+    assert slots == {"document": 5, "resolution": 100, "phone": 7 if above else 100, "code": 100}
 
 
 @pytest.mark.parametrize(

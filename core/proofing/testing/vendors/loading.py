@@ -11,6 +11,7 @@ from typing import Any
 
 from proofing.base.errors import ConfigurationError
 from proofing.contracts.hooks import GROUP
+from proofing.contracts.messages import Channel
 from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import Webhook
@@ -30,12 +31,14 @@ class LoadedPlugin:
     Attributes:
         name: of its entry point.
         settings: its section, as its schema read it; None for a plugin without settings.
+        channels: of a messenger.
     """
 
     name: str
     descriptor: ProoferDescriptor
     settings: Any
     webhooks: Mapping[str, Webhook]
+    channels: frozenset[Channel] = frozenset()
 
 
 def load(plugin: str, section: Mapping[str, Any], kind: ProoferKind, proofer: str | None) -> LoadedPlugin:
@@ -79,7 +82,8 @@ def load(plugin: str, section: Mapping[str, Any], kind: ProoferKind, proofer: st
         webhooks = {one: made.webhook for one, made in manager.webhooks(is_production=False).items()}
     except ConfigurationError as error:
         raise LoadError(str(error)) from None
-    return LoadedPlugin(name, matching[0].descriptor, matching[0].settings, webhooks)
+    one = matching[0]
+    return LoadedPlugin(name, one.descriptor, one.settings, webhooks, one.channels)
 
 
 @cache
@@ -92,7 +96,7 @@ def _origin(plugin: str) -> list[str]:
     """Return where *plugin* raises when it is imported or a hook is called."""
     try:
         module = import_module(plugin)
-        for hook in ("proofing_settings", "proofing_proofers", "proofing_webhooks"):
+        for hook in ("proofing_settings", "proofing_proofers", "proofing_messengers", "proofing_webhooks"):
             getattr(module, hook, lambda: None)()
     except Exception as error:  # noqa: BLE001 - whatever it raises is what is looked for
         return [f"{type(error).__name__}: {error}", *place_of(error)]

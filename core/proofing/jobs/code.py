@@ -1,0 +1,32 @@
+"""The code job: a messenger sends a confirmation code to the phone.
+
+docs/adr/0043-confirmation-codes.md
+"""
+
+from proofing.contracts.proofers import ProofingRequest
+from proofing.contracts.records import EndState
+from proofing.contracts.results import Outcome, ProoferKind, Refusal
+from proofing.jobs.arguments import CodeArguments, JobResult
+from proofing.jobs.kinds import JobType, Tools
+from proofing.jobs.run import JobRun
+
+NO_MESSENGER = "no_messenger"
+_STEP = "code"
+
+
+async def send_code(run: JobRun, arguments: CodeArguments, tools: Tools) -> JobResult:
+    """Have the messenger send the message, unless settings that changed meanwhile forbid it."""
+    loaded = tools.vendor(run, _STEP, ProoferKind.MESSENGER, run.message.owner)
+    message, settings = arguments.message, tools.settings
+    if loaded is None or not settings.confirms_phone:
+        return JobResult(end_state=EndState.VENDOR_EXCEPTION, reasons=(NO_MESSENGER,))
+    if not settings.may_get_code(message.number.removeprefix("+1")):
+        return JobResult(outcome=Outcome.FAILED, reasons=(Refusal.NOT_ALLOWED.value,))
+    check = await run.ask(loaded, ProofingRequest(message=message), step=_STEP)
+    if check.result is None:
+        return JobResult(end_state=EndState.VENDOR_EXCEPTION, timed_out=check.timed_out)
+    refusal = check.result.refusal
+    return JobResult(outcome=check.result.outcome, reasons=(refusal.value,) if refusal else ())
+
+
+JOB = JobType(arguments=CodeArguments, work=send_code)
