@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant, DocumentType
+from proofing.contracts.evidence import Death, Inspection
 from proofing.contracts.images import Side
 
 ResultT = TypeVar("ResultT", bound="VendorResult")
@@ -282,11 +283,17 @@ class ResolutionResult(VendorResult):
         can_pass_with_additional_verification: the vendor's no can be cured when another source verifies
             `attributes_requiring_additional_verification`.
         verified_attributes: what the vendor itself verified.
+        death: what the vendor's death record check came to.
     """
 
     can_pass_with_additional_verification: bool = False
     attributes_requiring_additional_verification: frozenset[str] = frozenset()
     verified_attributes: frozenset[str] = frozenset()
+    death: Death = Death.UNKNOWN
+
+    def __post_init__(self) -> None:
+        """Refuse in the adapter what is not of its type, which Python does not check."""
+        _require(self.death, Death)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,10 +320,14 @@ class PhoneResult(VendorResult):
         fraud_signals: what about the number hints at fraud, whatever the answer is. With any, a no or a
             review is the last word: no other vendor is asked.
         line_type: of the number; None when the vendor does not say. Codes are not sent to all.
+        account: whether the carrier, or a source that sees its account, says that the account of the number
+            is in the applicant's name. Directories, and numbers without such an account (VoIP), are not
+            checked: they are no evidence, whatever the answer is.
     """
 
     fraud_signals: frozenset[FraudSignal] = frozenset()
     line_type: LineType | None = None
+    account: Match = Match.NOT_CHECKED
 
     def __post_init__(self) -> None:
         """Refuse in the adapter what is not of its type, which Python does not check."""
@@ -324,6 +335,7 @@ class PhoneResult(VendorResult):
         for signal in self.fraud_signals:
             _require(signal, FraudSignal)
         _require(self.line_type, LineType, NoneType)
+        _require(self.account, Match)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,6 +384,7 @@ class DocumentResult(VendorResult):
         selfie: how the selfie compares with the portrait.
         passport_check: whether the issuer's record of a passport agrees, from a vendor that asks the issuer
             itself; `ProoferKind.PASSPORT` is asked where it was not checked.
+        inspection: what was done to find the document genuine, and the person its holder.
     """
 
     assurance: Assurance = Assurance.READ
@@ -380,6 +393,7 @@ class DocumentResult(VendorResult):
     findings: tuple[Finding, ...] = ()
     selfie: SelfieCheck = SelfieCheck.NOT_CHECKED
     passport_check: Match = Match.NOT_CHECKED
+    inspection: Inspection = field(default_factory=Inspection)
 
     def __post_init__(self) -> None:
         """Refuse in the adapter what is not of its type, which Python does not check."""
@@ -391,6 +405,7 @@ class DocumentResult(VendorResult):
             _require(finding, Finding)
         _require(self.selfie, SelfieCheck)
         _require(self.passport_check, Match)
+        _require(self.inspection, Inspection)
 
 
 #: The result type each kind must answer with.
