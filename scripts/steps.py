@@ -49,7 +49,8 @@ def _order() -> Iterator[str]:
             continue
         yield f"| `{step.page}` | {step.does} | `{step.wait_page}` | {limits} |"
         yield f"| `{step.wait_page}` | follows the job | `{after}`, or `{step.problem_page}` | |"
-    yield f"| `{Page.DONE}` | says that the person is verified; the session holds nothing of them | | |"
+    done = "says that the person is verified; the session holds only what their evidence is worth"
+    yield f"| `{Page.DONE}` | {done} | | |"
 
 
 def _session() -> Iterator[str]:

@@ -7,6 +7,8 @@ step. Nothing that the browser says of a job is believed.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from proofing.base.logs import get_logger, log
+from proofing.base.metrics import ASSURANCE
 from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
 from proofing.contracts.people import FinishedJob
 from proofing.contracts.records import EndState, JobKind, StatusRecord
@@ -16,6 +18,8 @@ from proofing_server import flow
 from proofing_server.screens import SUCCESS, screen_for
 from proofing_server.sessions import Session
 from proofing_server.site import Site
+
+_logger = get_logger(__name__)
 
 
 class Stage(StrEnum):
@@ -78,7 +82,7 @@ def job_view(site: Site, record: StatusRecord | None, submitted_at: float) -> Jo
 
 def finished_by(record: StatusRecord | None, kind: JobKind) -> FinishedJob | None:
     """Return the job with its result if the record is enough: a session takes nothing else of that kind."""
-    if record is None or not record.is_done or kind not in {JobKind.PHONE, JobKind.CODE}:
+    if record is None or not record.is_done or kind is not JobKind.CODE:
         return None
     return FinishedJob(record=record, result=None)
 
@@ -105,15 +109,20 @@ async def apply_result(
         return
     record, result = finished.record, finished.result
 
-    def adopt(data: SessionData) -> None:
-        """Store the result of the job, if the session still waits for it."""
+    def adopt(data: SessionData) -> bool:
+        """Store the result of the job, if the session still waits for it; return whether it did."""
         if data.pending_id(kind) != result_id:
-            return
+            return False
         _remember_failures(data, kind, record, result)
         confirms_phone = site.service.settings.confirms_phone
-        if record.is_success and flow.complete(data, record, result, confirms_phone=confirms_phone):
-            return
-        data.clear_job(kind)
+        is_complete = record.is_success and flow.complete(data, record, result, confirms_phone=confirms_phone)
+        if not is_complete:
+            data.clear_job(kind)
+        if result is not None:
+            # Of a no, too: what an earlier job of its kind found counts no more.
+            data.evidence[kind] = result.evidence
+        if is_complete:
+            return True
         screen = screen_for(record)
         is_document = kind is JobKind.DOCUMENT
         data.problem = Problem(
@@ -125,8 +134,26 @@ async def apply_result(
             tips=isinstance(result, DocumentJobResult) and result.tips,
             counted=screen.counted,
         )
+        return True
 
-    await session.update(adopt, consumes=result_id)
+    if await session.update(adopt, consumes=result_id) and result is not None:
+        _report_assurance(session.data, record)
+
+
+def _report_assurance(data: SessionData, record: StatusRecord) -> None:
+    """Log and count what the evidence of a session supports after a job."""
+    found = data.assurance
+    log(
+        _logger,
+        "assurance_assessed",
+        job_id=record.result_id,
+        kind=record.kind,
+        supports=found.level.label,
+        pathway=found.pathway,
+        missing=[missing.code for missing in found.missing],
+        flags=list(found.flags),
+    )
+    ASSURANCE.labels(record.kind.value, found.level.label, found.pathway).inc()
 
 
 def _remember_failures(

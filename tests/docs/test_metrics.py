@@ -173,7 +173,7 @@ def test_no_label_is_a_path_or_a_person():
     labels = {label for _kind, found in families().values() for label in found}
     assert labels <= set(
         "kind mode end_state outcome vendor product cause limit backend route method status name queue "
-        "reason webhook".split()
+        "reason webhook supports pathway".split()
     )
 
 

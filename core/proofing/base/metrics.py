@@ -28,6 +28,11 @@ JOB_QUEUED_SECONDS = Histogram(
     buckets=_JOB_SECONDS,
 )
 JOB_SECONDS = Histogram("proofing_job_seconds", "Run time of jobs", ["kind"], buckets=_JOB_SECONDS)
+ASSURANCE = Counter(
+    "proofing_assurance",
+    "What the evidence of a session supported after a job",
+    ["kind", "supports", "pathway"],
+)
 WEBHOOKS_RECEIVED = Counter("proofing_webhooks_received", "Posts to webhooks", ["webhook", "outcome"])
 CODE_ENTRIES = Counter("proofing_code_entries", "Confirmation codes that people entered", ["outcome"])
 WAITS_ABANDONED = Counter("proofing_waits_abandoned", "Waits abandoned without an answer", ["kind"])

@@ -32,12 +32,31 @@ from proofing.contracts.bodies import StreamedBody
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances, Wanted
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
-from proofing.contracts.results import Check, DocumentResult, ProoferKind, VendorResult
+from proofing.contracts.results import (
+    Check,
+    DocumentResult,
+    PassportResult,
+    PhoneResult,
+    ProoferKind,
+    ResolutionResult,
+    StateIDResult,
+    VendorResult,
+)
 from proofing.jobs.questions import Waiting
 from proofing.jobs.trying import try_vendor
 from proofing.outbound.transport import ObservedCall
 from proofing.registry.proofers import LoadedProofer
+from proofing.rules.assurance import assess
+from proofing.rules.documents import judge_document
+from proofing.rules.evidence import (
+    document_evidence,
+    evidence_codes,
+    passport_evidence,
+    phone_evidence,
+    resolution_evidence,
+)
 from proofing.rules.image_check import inspect_image
+from proofing.settings import Settings
 
 _MOST_ITEMS = 3
 #: Parts of a path with that many digits may be numbers of a person or of an account.
@@ -74,6 +93,7 @@ async def try_one(options: argparse.Namespace) -> int:
         "vendor": loaded.descriptor.name,
         "kind": loaded.descriptor.kind.value,
         **_describe(found),
+        **_describe_evidence(found, request, loaded.descriptor, configuration.settings),
         "seconds": round(seconds, 3),
         "calls": [_describe_call(call) for call in calls],
     }
@@ -201,6 +221,7 @@ def _describe(found: Check[VendorResult] | Waiting) -> dict[str, Any]:
                 ":".join((one.code, one.side or "", one.vendor_code or "")) for one in result.findings
             ],
             "selfie": result.selfie.value,
+            "inspection": {name: str(value) for name, value in asdict(result.inspection).items() if value},
         }
     else:
         own = {"vendor_name", "outcome", "attributes", "reasons", "vendor_codes", "reference", *facts}
@@ -210,6 +231,44 @@ def _describe(found: Check[VendorResult] | Waiting) -> dict[str, Any]:
             if name not in own
         }
     return facts
+
+
+def _describe_evidence(
+    found: Check[VendorResult] | Waiting,
+    request: ProofingRequest,
+    descriptor: ProoferDescriptor,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return what the answer is worth by itself; nothing for a device, or without an answer."""
+    result = None if isinstance(found, Waiting) else found.result
+    vouched = descriptor.name in settings.assurance_vendors
+    if isinstance(result, DocumentResult):
+        verdict = judge_document(
+            result,
+            fingerprints={},
+            now=datetime.now(UTC),
+            min_age_years=settings.idv_min_age_years,
+            selfie_required=descriptor.needs_selfie,
+            requires=settings.document_requires,
+        )
+        evidence = document_evidence(result, verdict, vouched=vouched)
+    elif isinstance(result, ResolutionResult):
+        evidence = resolution_evidence(request.applicant, result, None, passed=result.passed, vouched=vouched)
+    elif isinstance(result, StateIDResult):
+        evidence = resolution_evidence(request.applicant, None, result, passed=result.passed, vouched=vouched)
+    elif isinstance(result, PassportResult):
+        evidence = passport_evidence(result)
+    elif isinstance(result, PhoneResult):
+        evidence = phone_evidence(result, vouched=vouched)
+    else:
+        return {}
+    judged = assess(evidence)
+    return {
+        "vouched_for": vouched,
+        "evidence": evidence_codes(evidence),
+        "alone": judged.summary,
+        "lacks": [missing.code for missing in judged.missing],
+    }
 
 
 def _describe_call(call: ObservedCall) -> dict[str, Any]:

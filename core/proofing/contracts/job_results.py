@@ -1,7 +1,7 @@
 """What a job hands to the page of the person: one result type for each kind that has one, sealed as JSON.
 
-The verdict is in the status record; a result holds what the flow needs next, which may be personal. A kind
-without a type here, such as the phone check, says everything in its record.
+The verdict is in the status record; a result holds what the flow needs next, which may be personal, and the
+evidence that the job gathered.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.evidence import Evidence
 from proofing.contracts.results import CheckState
 
 ResultT = TypeVar("ResultT")
@@ -27,6 +28,7 @@ class DocumentJobResult:
         failed_fingerprints: marks ``side:fingerprint`` of images that must not be submitted again.
         tips: whether the page shows the tips for taking photos.
         checks: what each check came to: ``document``, ``selfie``, ``passport``.
+        evidence: what the document is worth.
     """
 
     applicant: Applicant | None = None
@@ -34,6 +36,7 @@ class DocumentJobResult:
     failed_fingerprints: tuple[str, ...] = ()
     tips: bool = False
     checks: Mapping[str, CheckState] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -46,14 +49,27 @@ class ResolutionJobResult:
             not asked, was silent, or said yes.
         checks: what each check came to: ``resolution``, ``residential_address``, ``state_id``, ``device``,
             ``phone_precheck``.
+        evidence: which attributes were confirmed, and by whom.
     """
 
     phone_precheck_passed: bool = False
     failed_phone: str | None = None
     checks: Mapping[str, CheckState] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
 
 
-AnyJobResult = DocumentJobResult | ResolutionJobResult
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PhoneJobResult:
+    """What a phone job hands over.
+
+    Attributes:
+        evidence: the account of the phone, where it is confirmed.
+    """
+
+    evidence: Evidence = field(default_factory=Evidence)
+
+
+AnyJobResult = DocumentJobResult | ResolutionJobResult | PhoneJobResult
 
 
 def write_result(result: AnyJobResult) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 from proofing.base.errors import EncryptionError, ImageError, PluginError
 from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
 from proofing.contracts.circumstances import Wanted
+from proofing.contracts.evidence import Evidence
 from proofing.contracts.images import Image, Side, UploadedImage
 from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.proofers import ProofingRequest
@@ -44,6 +45,7 @@ from proofing.rules.documents import (
     missing_sides,
     needs_passport_check,
 )
+from proofing.rules.evidence import document_evidence, evidence_codes
 from proofing.rules.image_check import inspect_image
 from proofing.rules.planning import PASSPORT_CHECK_OFF
 
@@ -127,12 +129,15 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         selfie_required=selfie,
         requires=tools.settings.document_requires,
     )
+    vouched = tools.vouches(run, _STEP)
     if verdict.applicant is None or not needs_passport_check(verdict, check.result):
-        return _conclude(verdict, check.result, document_checks(verdict, check.result, None))
+        evidence = document_evidence(check.result, verdict, vouched=vouched)
+        return _conclude(verdict, check.result, document_checks(verdict, check.result, None), evidence)
     passport = await _ask_issuer(run, request, verdict.applicant, check.result, tools)
     checks = document_checks(verdict, check.result, passport)
     verdict = judge_with_passport(verdict, passport, fingerprints=fingerprints)
-    return replace(_conclude(verdict, check.result, checks), timed_out=passport.timed_out)
+    evidence = document_evidence(check.result, verdict, passport, vouched=vouched)
+    return replace(_conclude(verdict, check.result, checks, evidence), timed_out=passport.timed_out)
 
 
 async def _ask_issuer(
@@ -195,7 +200,7 @@ def _refused(fields: Mapping[Side, str]) -> JobResult:
 
 
 def _conclude(
-    verdict: DocumentVerdict, answer: DocumentResult, checks: Mapping[str, CheckState]
+    verdict: DocumentVerdict, answer: DocumentResult, checks: Mapping[str, CheckState], evidence: Evidence
 ) -> JobResult:
     """Turn the verdict on *answer* into the job's conclusion; only a success hands on what was read."""
     result = DocumentJobResult(
@@ -206,11 +211,13 @@ def _conclude(
         ),
         tips=verdict.tips,
         checks=checks,
+        evidence=evidence,
     )
     facts: dict[str, Any] = {
         "reasons": [str(code) for code in (*verdict.reasons, *verdict.details)],
         "assurance": answer.assurance.value,
         "checks": dict(checks),
+        "evidence": evidence_codes(evidence),
         "findings": [
             ":".join((finding.code, finding.side or "", finding.vendor_code or ""))
             for finding in answer.findings

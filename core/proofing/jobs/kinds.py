@@ -56,6 +56,11 @@ class Tools:
         asked = [self.router.named(kind, name) for name in names]
         return [*asked, *(new for new in self.router.in_order(kind) if new.descriptor.name not in names)]
 
+    def vouches(self, run: JobRun, step: str) -> bool:
+        """Return whether the operator vouches for the vendor that *step* asked last, if it asked any."""
+        asked = run.questions.vendors(step)
+        return bool(asked) and asked[-1] in self.settings.assurance_vendors
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobType(Generic[ArgumentsT]):

@@ -1,12 +1,14 @@
 """The phone job: does the phone belong to the applicant? Vendors in order until a yes, or a sign of fraud."""
 
 from proofing.contracts.applicant import parse_phone
+from proofing.contracts.job_results import PhoneJobResult
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.records import EndState
 from proofing.contracts.results import Check, CheckState, LineType, Outcome, PhoneResult, ProoferKind
 from proofing.jobs.arguments import JobResult, PIIArguments
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
+from proofing.rules.evidence import evidence_codes, phone_evidence
 from proofing.rules.phone import asks_next, judge_phone
 
 NO_VENDOR = "no_phone_vendor"
@@ -32,13 +34,19 @@ async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> Job
         if not asks_next(check):
             break
     verdict = judge_phone(checks)
-    facts = {"checks": {"phone": checks[-1].state if checks else CheckState.NOT_CHECKED}}
+    passing = checks[-1].result if verdict.outcome is Outcome.PASSED else None
+    evidence = phone_evidence(passing, vouched=tools.vouches(run, _STEP))
+    facts = {
+        "checks": {"phone": checks[-1].state if checks else CheckState.NOT_CHECKED},
+        "evidence": evidence_codes(evidence),
+    }
     if verdict.outcome is Outcome.UNKNOWN:
         reasons = verdict.reasons if checks else (NO_VENDOR,)
         return JobResult(
             end_state=EndState.VENDOR_EXCEPTION, reasons=reasons, timed_out=verdict.timed_out, facts=facts
         )
-    return JobResult(outcome=verdict.outcome, reasons=verdict.reasons, facts=facts)
+    result = PhoneJobResult(evidence=evidence)
+    return JobResult(outcome=verdict.outcome, reasons=verdict.reasons, result=result, facts=facts)
 
 
 def may_confirm(phone: str | None, check: Check[PhoneResult], tools: Tools) -> bool:
@@ -50,4 +58,4 @@ def may_confirm(phone: str | None, check: Check[PhoneResult], tools: Tools) -> b
     return digits is not None and tools.settings.may_get_code(digits, line)
 
 
-JOB = JobType(arguments=PIIArguments, work=proof_phone, required=("phone",))
+JOB = JobType(arguments=PIIArguments, work=proof_phone, result=PhoneJobResult, required=("phone",))

@@ -12,6 +12,7 @@ from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import (
     Check,
     DeviceResult,
+    Outcome,
     PhoneResult,
     ProoferKind,
     ResolutionResult,
@@ -23,6 +24,7 @@ from proofing.jobs.phone import may_confirm
 from proofing.jobs.run import JobRun, side_by_side
 from proofing.registry.proofers import LoadedProofer
 from proofing.rules import planning
+from proofing.rules.evidence import evidence_codes, phone_evidence, resolution_evidence
 from proofing.rules.resolution import ResolutionChecks, adjudicate
 from proofing.rules.state_id import JURISDICTIONS, bypass_error
 
@@ -33,21 +35,32 @@ async def proof_resolution(run: JobRun, arguments: PIIArguments, tools: Tools) -
     device, answers = await side_by_side(work.device(), work.identity())
     checks = ResolutionChecks(device=device, **answers)
     record = adjudicate(arguments.applicant, checks)
+    evidence = resolution_evidence(
+        planning.with_document_address(arguments.applicant),
+        checks.resolution.result,
+        checks.state_id.result,
+        passed=record.outcome is Outcome.PASSED,
+        vouched=tools.vouches(run, "resolution"),
+    )
+    can_confirm = may_confirm(arguments.applicant.phone, checks.phone_precheck, tools)
+    if can_confirm:
+        evidence |= phone_evidence(checks.phone_precheck.result, vouched=tools.vouches(run, "phone"))
     return JobResult(
         end_state=record.end_state,
         outcome=record.outcome,
         reasons=record.reasons,
         timed_out=record.timed_out,
         result=ResolutionJobResult(
-            phone_precheck_passed=record.phone_precheck_passed
-            and may_confirm(arguments.applicant.phone, checks.phone_precheck, tools),
+            phone_precheck_passed=record.phone_precheck_passed and can_confirm,
             failed_phone=arguments.applicant.phone if record.phone_precheck_failed else None,
             checks=record.checks,
+            evidence=evidence,
         ),
         facts={
             "reason": record.resolution_reason,
             "reasons": list(record.reasons),
             "checks": dict(record.checks),
+            "evidence": evidence_codes(evidence),
         },
     )
 

@@ -61,6 +61,7 @@ from proofing.contracts.continuation import (
     Returned,
 )
 from proofing.contracts.cpu import CPUWork
+from proofing.contracts.evidence import Barcode, Death, Inspection
 from proofing.contracts.hooks import BackendContext, BackendDescriptor, hookimpl
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image, Side, fingerprint_of
@@ -171,6 +172,7 @@ __all__ = [
     "BackendContext",
     "BackendDescriptor",
     "BackendUnavailableError",
+    "Barcode",
     "Base64",
     "Because",
     "BlockingCache",
@@ -192,6 +194,7 @@ __all__ = [
     "ConfigurationError",
     "Count",
     "DataKey",
+    "Death",
     "DeviceResult",
     "Diagnosable",
     "DocumentResult",
@@ -213,6 +216,7 @@ __all__ = [
     "ImageNotFoundError",
     "ImageStore",
     "Incoming",
+    "Inspection",
     "InvalidInputError",
     "IsFinished",
     "JobHandler",

@@ -246,8 +246,8 @@ class _Proofing:
         if is_automatic:
             if not self._evidence.biometric_consent:
                 yield Need.CONSENT
-            if not way.tested:
-                yield Need.TESTED_VENDOR
+            if not way.vouched:
+                yield Need.VOUCHED_VENDOR
         elif not (self._type.is_attended or piece.inspection.presence):
             yield Need.PRESENCE
         is_signed = piece.validated_by is ValidatedBy.SIGNATURE and KINDS[piece.kind].signed_portrait
@@ -317,6 +317,6 @@ def _invalid(piece: EvidencePiece) -> Sequence[Need]:
         needs += [] if done.live_capture else [Need.LIVE_CAPTURE]
         needs += [] if done.presence else [Need.PRESENCE]
         needs += [] if done.barcode in {Barcode.MATCH, Barcode.ABSENT} else [Need.BARCODE]
-    if piece.validated_by in {ValidatedBy.SCAN, ValidatedBy.ACCOUNT} and not piece.tested:
-        needs.append(Need.TESTED_VENDOR)
+    if piece.validated_by in {ValidatedBy.SCAN, ValidatedBy.ACCOUNT} and not piece.vouched:
+        needs.append(Need.VOUCHED_VENDOR)
     return needs

@@ -163,7 +163,7 @@ class Need(StrEnum):
     LIVE_CAPTURE = "live_capture"
     PRESENCE = "presence"
     BARCODE = "barcode"
-    TESTED_VENDOR = "tested_vendor"
+    VOUCHED_VENDOR = "vouched_vendor"
     NOT_EXPIRED = "not_expired"
     VERIFICATION = "verification"
     LIVENESS = "liveness"
@@ -210,7 +210,7 @@ NEEDS: Mapping[Need, Row] = MappingProxyType(
         Need.LIVE_CAPTURE: Row("3.13a(3)", "Take the images while the document is inspected"),
         Need.PRESENCE: Row("3.13a(4)", "Detect documents that are only shown on a screen or a copy"),
         Need.BARCODE: Row("3.13a(2)", "Compare barcode or machine-readable zone with the print"),
-        Need.TESTED_VENDOR: Row(
+        Need.VOUCHED_VENDOR: Row(
             "2.4.2.4, 3.11a(6), 3.13a(6)",
             "Check who found the piece genuine, and name them in assurance_vendors",
         ),

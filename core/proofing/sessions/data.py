@@ -12,8 +12,10 @@ from typing import ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from proofing.contracts.applicant import HOME_ADDRESS, Applicant
+from proofing.contracts.evidence import Evidence
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind, reference_number
+from proofing.rules.assurance import Assessment, assess
 from proofing.sessions.phone_codes import PhoneConfirmation
 
 _REQUIRED_ADDRESS = ("address1", "city", "state", "zipcode")
@@ -112,6 +114,7 @@ class SessionData:
         submissions: how often the person has submitted each kind.
         problem: the outcome on show.
         document: what the document said.
+        evidence: what the latest job of each kind that was answered found out; it outlives the flow.
         typed: what the person typed.
         failed_fingerprints: ``side:fingerprint`` of images that failed in this session.
         failed_phones: numbers that failed in this session.
@@ -145,6 +148,7 @@ class SessionData:
     submissions: dict[JobKind, int] = field(default_factory=dict)
     problem: Problem | None = None
     document: ReadDocument | None = None
+    evidence: dict[JobKind, Evidence] = field(default_factory=dict)
     typed: Applicant = field(default_factory=Applicant)
     failed_fingerprints: frozenset[str] = frozenset()
     failed_phones: frozenset[str] = frozenset()
@@ -182,6 +186,7 @@ class SessionData:
             self,
             uploads=dict(self.uploads),
             image_keys=dict(self.image_keys),
+            evidence=dict(self.evidence),
             recent=dict(self.recent),
             submissions=dict(self.submissions),
         )
@@ -203,6 +208,14 @@ class SessionData:
         if self.typed.address1:
             read = _without(read, HOME_ADDRESS)
         return read.merge(self.typed)
+
+    @property
+    def assurance(self) -> Assessment:
+        """What all evidence together supports. It is judged each time it is asked for, and stored nowhere."""
+        found = Evidence()
+        for kind in JobKind:
+            found |= self.evidence.get(kind, Evidence())
+        return assess(found)
 
     @property
     def has_address(self) -> bool:
@@ -237,13 +250,14 @@ class SessionData:
         if self.pending and self.pending.kind is kind:
             self.pending = None
         self.completed -= {kind}
+        self.evidence.pop(kind, None)
 
     def clear_typed(self, names: Iterable[str]) -> None:
         """Clear the attributes *names* that the person typed."""
         self.typed = _without(self.typed, names)
 
     def finish(self, *, at: float) -> None:
-        """End the flow: the session holds no applicant data from here on."""
+        """End the flow: the session holds no applicant data from here on, only what it is worth."""
         kept = SessionData(
             person=self.person,
             partner=self.partner,
@@ -253,6 +267,7 @@ class SessionData:
             version=self.version,
             indexed_until=self.indexed_until,
             recent=self.recent,
+            evidence=self.evidence,
             finished_at=at,
         )
         for one in fields(self):

@@ -96,6 +96,12 @@ class Settings(PhoneCodeSettings):
         "an https URL, or mailto: or tel: with an address or number; null: none.",
         json_schema_extra=_LIVE,
     )
+    assurance_vendors: Names = Field(
+        (),
+        description="Vendors that you vouch for as docs/explanation/assurance.md explains: error rates of "
+        "documents and faces, regulated sources, carriers' accounts. What others find is no evidence.",
+        json_schema_extra=_LIVE,
+    )
     async_stale_job_timeout_seconds: Seconds = Field(
         300, description="A job that waited longer calls no vendor and ends as stale."
     )

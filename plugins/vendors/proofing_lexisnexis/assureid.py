@@ -4,12 +4,12 @@ An alert is a check of the document; a metric says how good an image is.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from proofing.plugin import DocumentType, Finding, FindingCode, SelfieCheck, Side
+from proofing.plugin import Barcode, DocumentType, Finding, FindingCode, Inspection, SelfieCheck, Side
 
 if TYPE_CHECKING:
     from proofing_lexisnexis.settings import TrueIDThresholds
@@ -71,6 +71,10 @@ _ISSUERS = frozenset({"StateProvince", "Country", _UNKNOWN})
 #: The United States and their territories.
 _COUNTRIES = frozenset("US GU VI AS MP PR USA GUM VIR ASM MNP PRI".split())
 
+_PRESENCE = "Physical Document Presence"
+#: The barcode was read, and what it holds agrees with the print.
+_BARCODE_AGREES = frozenset({BARCODE_READ, "Document Crosscheck Aggregation"})
+
 _LIVE = "Successful. Liveness: Live"
 _NOT_LIVE = "Liveness: NotLive"
 _POOR_QUALITY = "Liveness: PoorQuality"
@@ -78,7 +82,7 @@ _POOR_QUALITY = "Liveness: PoorQuality"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One check that was not passed; the result may be missing."""
+    """One check of a document; the result may be missing."""
 
     name: str
     result: str | None
@@ -161,6 +165,18 @@ def alert_findings(alerts: Iterable[Alert]) -> Iterator[Finding]:
 def has_barcode_attention(result: str | None, alerts: Iterable[Alert]) -> bool:
     """Return whether the engine wants attention for a barcode that it could not read."""
     return result == ATTENTION and Alert(name=BARCODE_READ, result=ATTENTION) in alerts
+
+
+def inspection(passed: Collection[str], selfie_message: str | None) -> Inspection:
+    """Return what was done to find a document genuine, by the checks that it *passed*.
+
+    Our page takes the photos, so nothing here knows that they were captured live.
+    """
+    return Inspection(
+        presence=_PRESENCE in passed,
+        barcode=Barcode.MATCH if _BARCODE_AGREES.issubset(passed) else Barcode.NOT_CHECKED,
+        liveness=selfie_message == _LIVE,
+    )
 
 
 def metric_findings(images: Iterable[ImageMetrics], least: "TrueIDThresholds") -> Iterator[Finding]:

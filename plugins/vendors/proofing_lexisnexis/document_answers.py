@@ -103,6 +103,9 @@ def document_result(
         applicant=applicant,
         findings=tuple(findings),
         selfie=selfie,
+        inspection=assureid.inspection(
+            details.passed, details.face_message if selfie is SelfieCheck.MATCH else None
+        ),
     )
 
 

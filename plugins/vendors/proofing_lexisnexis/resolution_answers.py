@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from proofing.plugin import Match, Outcome, ResolutionResult
+from proofing.plugin import Death, Match, Outcome, ResolutionResult
 from proofing_lexisnexis.envelope import Conversation, Item, Product
 
 _ADDRESS, _SSN, _DOB, _LICENSE = "address", "ssn", "dob", "state_id_number"
@@ -80,6 +80,7 @@ def resolution_result(
         can_pass_with_additional_verification=is_curable,
         attributes_requiring_additional_verification=failed,
         verified_attributes=frozenset(name for name, match in attributes.items() if match is Match.MATCH),
+        death=_death(items),
     )
 
 
@@ -95,6 +96,14 @@ def _matches(items: Iterable[Item]) -> dict[str, Match]:
         if match is not Match.MATCH or attribute not in _NOT_VERIFIABLE:
             found.setdefault(attribute, []).append(match)
     return {name: max(found[name], key=_ORDER.index) for name in sorted(found)}
+
+
+def _death(items: Iterable[Item]) -> Death:
+    """Return what the checks for a death record come to: clear only when there are some, and all passed."""
+    matches = {_match(item) for item in items if _attribute(item) == _DEAD}
+    if Match.MISMATCH in matches:
+        return Death.HIT
+    return Death.CLEAR if matches == {Match.MATCH} else Death.UNKNOWN
 
 
 def _match(item: Item) -> Match:

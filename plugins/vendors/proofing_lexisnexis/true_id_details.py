@@ -24,6 +24,7 @@ _PORTRAIT = "PORTRAIT_MATCH_RESULT"
 
 _ALERT = re.compile(r"Alert_(?:(?P<number>[0-9]{1,3})_)?AlertName")
 _SIDES = frozenset({"Front", "Back"})
+_PASSED = "Passed"
 
 
 # Plain dictionaries: objects for 300 values would take the event loop a millisecond more.
@@ -48,6 +49,8 @@ class Details:
         sex: as the engine gives it.
         face_match, face_message: of the comparison of the selfie.
         fields: name to what was read; empty when nothing was.
+        alerts: the checks that were not passed.
+        passed: the names of those that were.
     """
 
     def __init__(self, parameters: Any) -> None:
@@ -69,7 +72,9 @@ class Details:
         self.face_message = _first(portrait, "FaceErrorMessage")
         fields = groups.get(_FIELDS, {})
         self.fields: Mapping[str, str | None] = {name: _first(fields, name) for name in fields}
-        self.alerts = tuple(self._alerts())
+        checks = tuple(self._checks())
+        self.alerts = tuple(check for check in checks if check.result != _PASSED)
+        self.passed = frozenset(check.name for check in checks if check.result == _PASSED)
 
     @property
     def classification(self) -> Classification:
@@ -81,8 +86,8 @@ class Details:
             issuer=_first(self._result, "DocIssuerType"),
         )
 
-    def _alerts(self) -> Iterator[Alert]:
-        """Yield the checks that were not passed."""
+    def _checks(self) -> Iterator[Alert]:
+        """Yield the single checks."""
         for key in self._result:
             found = _ALERT.fullmatch(key)
             if found is None:
@@ -90,8 +95,7 @@ class Details:
             if found["number"] is None:
                 raise ValueError
             result = _known(_first(self._result, f"Alert_{found['number']}_AuthenticationResult"))
-            if result != "Passed":
-                yield Alert(name=alert_name(_first(self._result, key)), result=result)
+            yield Alert(name=alert_name(_first(self._result, key)), result=result)
 
     def images(self, front: Side) -> Iterator[ImageMetrics]:
         """Yield how good each image is; *front* is the side that TrueID calls so.

@@ -29,8 +29,8 @@ resolve. Its maturity is `Maturity.MOCK`, which core refuses in production.
 
 Inputs (docs/vendors/mock.md has the whole table):
 
-* resolution: SSN 000-00-0000 no contact; first name with ``fail``, ``time``, ``parse``, ``bad``, ``review``;
-  ZIP 00000;
+* resolution: SSN 000-00-0000 no contact; first name with ``fail``, ``time``, ``parse``, ``bad``, ``review``,
+  ``deceased``; ZIP 00000;
 * messenger: 703-555-0181 opted out of text messages, 703-555-0182 unreachable, 703-555-0188 time-out,
   703-555-0189 exception;
 * phone: 703-555-0183 an internet line, 703-555-5555 failure, 703-555-5777 review, 703-555-5888 time-out,

@@ -1,13 +1,18 @@
 """What the decision of a mock vendor that has the person comes to, for each kind of question."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from proofing.plugin import (
+    Death,
     DeviceResult,
     DocumentResult,
     Finding,
     FindingCode,
+    Match,
     Outcome,
+    PhoneResult,
     ResolutionResult,
     ReviewStatus,
     StateIDResult,
@@ -19,6 +24,12 @@ APPROVED, DECLINED, REVIEW = "approved", "declined", "review"
 _DECISIONS = {
     DECLINED: (Outcome.FAILED, ReviewStatus.REJECT),
     REVIEW: (Outcome.REVIEW, ReviewStatus.REVIEW),
+}
+#: What an answer that is no yes does not say.
+_EMPTIED: Mapping[type[VendorResult], dict[str, Any]] = {
+    ResolutionResult: {"verified_attributes": frozenset(), "death": Death.UNKNOWN},
+    StateIDResult: {"verified_attributes": frozenset()},
+    PhoneResult: {"account": Match.NOT_CHECKED},
 }
 
 
@@ -32,6 +43,5 @@ def as_decided(answer: VendorResult, decision: str) -> VendorResult:
         return replace(refused, findings=(Finding(code=FindingCode.NOT_GENUINE, vendor_code=decision),))
     if isinstance(refused, DeviceResult):
         return replace(refused, review_status=device)
-    if isinstance(refused, ResolutionResult | StateIDResult):
-        return replace(refused, verified_attributes=frozenset())
-    return refused
+    emptied: dict[str, Any] = _EMPTIED.get(type(refused), {})
+    return replace(refused, **emptied)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from proofing.plugin import (
     Assurance,
+    Barcode,
     Cause,
     DocumentResult,
     Finding,
+    Inspection,
     Outcome,
     ProofingContext,
     ProofingRequest,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from proofing_mock import MockSettings
 
 _NAME = "DocumentMock"
+#: Whatever the document is, everything was done to find it genuine.
+_INSPECTION = Inspection(live_capture=True, presence=True, barcode=Barcode.MATCH, liveness=True)
 _TRANSACTION_ID = "doc-auth-mock-transaction-id-789"
 _TEXT = "application/yaml"
 _IMAGE_URL = re.compile(rb"\s*data:image/[a-z0-9.+-]+(;[a-z0-9=-]+)*,.", re.IGNORECASE)
@@ -68,6 +72,7 @@ class DocumentMock:
             document_type=assureid.document_type(read.document_type_received),
             applicant=read,
             selfie=_selfie(request),
+            inspection=_INSPECTION,
             transaction_id=_TRANSACTION_ID,
         )
 
@@ -104,6 +109,7 @@ def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
         ),
         selfie=form.selfie or _selfie(request),
         passport_check=form.passport_check,
+        inspection=_INSPECTION,
         transaction_id=_TRANSACTION_ID,
     )
 

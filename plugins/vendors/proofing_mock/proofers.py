@@ -3,11 +3,13 @@
 import asyncio
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proofing.plugin import (
     LICENSE_TYPES,
     Cause,
+    Death,
     DeviceResult,
     LineType,
     Match,
@@ -69,6 +71,8 @@ class ResolutionMock:
             return self._failure("first_name")
         if "review" in (applicant.first_name or "").lower():
             return self._review()
+        if "deceased" in (applicant.first_name or "").lower():
+            return replace(self._failure("dead"), reasons=("identity_deceased",), death=Death.HIT)
         if not ssn.startswith(_TEST_SSN_PREFIXES) and ssn not in self._allowed_ssns:
             return self._failure("ssn")
         if (applicant.zipcode or "").startswith(_BAD_ZIPCODE):
@@ -81,6 +85,7 @@ class ResolutionMock:
             transaction_id="resolution-mock-transaction-id-123",
             reference="aaa-bbb-ccc",
             verified_attributes=frozenset(known),
+            death=Death.CLEAR,
         )
 
     def _review(self) -> ResolutionResult:
@@ -135,6 +140,7 @@ class PhoneMock:
             outcome=Outcome.FAILED if failed else Outcome.PASSED,
             attributes={"phone": Match.MISMATCH if failed else Match.MATCH},
             reasons=("phone_mismatch",) if failed else (),
+            account=Match.MISMATCH if failed else Match.MATCH,
             transaction_id="address-mock-transaction-id-123",
             line_type=LineType.VOIP if phone == _INTERNET_PHONE else LineType.MOBILE,
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from proofing.plugin import Applicant, Match, Outcome, ProofingContext, ProofingRequest, ResolutionResult
 from proofing_socure.id_plus import Answer, IDPlus, Part, ReasonCodes, Share, person
-from proofing_socure.reason_codes import REFUSED_CODE, kyc_reasons
+from proofing_socure.reason_codes import REFUSED_CODE, death, kyc_reasons
 
 if TYPE_CHECKING:
     from proofing_socure.settings import SocureSettings
@@ -126,6 +126,7 @@ class KYC:
             transaction_id=answer.reference_id,
             reference=answer.echo(applicant),
             verified_attributes=frozenset(valid.difference(_ADDRESS) | address),
+            death=death(codes),
         )
 
 

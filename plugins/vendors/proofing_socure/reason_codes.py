@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from proofing.plugin import FindingCode, Match
+from proofing.plugin import Death, FindingCode, Match
 
 
 class DocumentReason(StrEnum):
@@ -79,6 +79,12 @@ def document_reason(codes: Iterable[str]) -> DocumentReason | None:
     """Return why DocV refuses: the first of its *codes* decides; None when it gives none."""
     first = next(iter(codes), None)
     return None if first is None else _DOCUMENT_REASONS.get(first, DocumentReason.UNREADABLE)
+
+
+def death(codes: Iterable[str]) -> Death:
+    """Return what *codes* say of a death record. Without a code nobody knows whether one was looked for."""
+    found = {_KYC_REASONS[code][1] for code in codes if code in _KYC_REASONS}
+    return Death.HIT if "dead" in found else Death.UNKNOWN
 
 
 def kyc_reasons(codes: Iterable[str]) -> tuple[tuple[str, ...], dict[str, Match]]:

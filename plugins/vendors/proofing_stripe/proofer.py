@@ -91,7 +91,9 @@ class StripeProofer:
         if session.id != opened:
             raise nonsense("the answer is about another session", _NAME)
         if session.status == "verified":
-            return verified(session, _NAME, selfie=self._settings.selfie)
+            return verified(
+                session, _NAME, selfie=self._settings.selfie, live_capture=self._settings.live_capture
+            )
         if session.last_error is not None and session.status == "requires_input":
             if session.last_error.code is None:
                 raise nonsense("Stripe refused without a reason", _NAME)

@@ -11,6 +11,7 @@ from proofing.plugin import (
     DocumentType,
     Finding,
     FindingCode,
+    Inspection,
     Outcome,
     SelfieCheck,
     VendorError,
@@ -83,8 +84,14 @@ def refused(session: Session, code: str, vendor_name: str) -> DocumentResult:
     )
 
 
-def verified(session: Session, vendor_name: str, *, selfie: bool) -> DocumentResult:
-    """Return what Stripe verified; *selfie*: whether a comparison was asked for.
+def verified(session: Session, vendor_name: str, *, selfie: bool, live_capture: bool) -> DocumentResult:
+    """Return what Stripe verified.
+
+    Args:
+        session: that is verified.
+        vendor_name: of the descriptor.
+        selfie: whether a comparison was asked for.
+        live_capture: whether only a camera was accepted.
 
     Raises:
         VendorError: the session says that it is verified, and its report does not.
@@ -113,6 +120,8 @@ def verified(session: Session, vendor_name: str, *, selfie: bool) -> DocumentRes
         findings=findings,
         # Stripe's selfie check looks for manipulated images of a face, and compares.
         selfie=SelfieCheck.MATCH if report.selfie is not None else SelfieCheck.NOT_CHECKED,
+        # Nothing says what else was inspected: presence of the document, its barcode against the print.
+        inspection=Inspection(live_capture=live_capture, liveness=report.selfie is not None),
         reasons=() if is_ours else ("document_country_not_supported",),
         transaction_id=session.id,
     )

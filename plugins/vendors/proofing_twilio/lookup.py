@@ -51,6 +51,10 @@ _PHONES = {
 _REQUIRED = {"first_name": "first_name", "last_name": "last_name", "address": "address1"}
 
 
+#: Lines that come with an account of a carrier; numbers on the Internet do not.
+_CARRIER_LINES = frozenset({"landline", "mobile"})
+
+
 @dataclass(slots=True)
 class _Verdict:
     """What was found so far; a no outweighs a review, and that what is not known."""
@@ -117,6 +121,7 @@ class LookupProofer:
             attributes=verdict.attributes,
             reasons=tuple(verdict.reasons),
             vendor_codes=tuple(verdict.codes),
+            account=_account(answer, verdict, applicant),
             transaction_id=request_id if _REQUEST_ID.fullmatch(request_id) else None,
             fraud_signals=frozenset(verdict.signals),
         )
@@ -225,6 +230,17 @@ class LookupProofer:
                 verdict.add(None, "reassignment_unavailable")
             elif owner.is_number_reassigned == "yes":
                 verdict.add_signal(_SIGNALS[settings.reassigned_number], FraudSignal.NUMBER_REASSIGNED)
+
+
+def _account(answer: LookupAnswer, verdict: _Verdict, applicant: Applicant) -> Match:
+    """Return whether the account is in the applicant's name: Twilio compares with records of carriers."""
+    known = [name for name in ("first_name", "last_name") if getattr(applicant, name)]
+    matches = {verdict.attributes.get(name, Match.NOT_CHECKED) for name in known}
+    line = answer.line_type_intelligence
+    if line is None or line.type not in _CARRIER_LINES:
+        return Match.NOT_CHECKED
+    worst = (Match.MISMATCH, Match.UNAVAILABLE, Match.NOT_CHECKED, Match.MATCH)
+    return min(matches, key=worst.index, default=Match.NOT_CHECKED)
 
 
 def _matches(identity: IdentityMatch, applicant: Applicant, accepted: Collection[str]) -> Mapping[str, Match]:

@@ -65,6 +65,36 @@ def test_a_document(trying):
     found = json.loads(output)
     assert (code, found["outcome"], found["document_type"]) == (0, "passed", "drivers_license")
     assert "dob" in found["read"]
+    assert found["evidence"] == ["drivers_license:strong:scan"]
+    assert "vouched_vendor:drivers_license" in found["lacks"]
+    assert found["inspection"]["barcode"] == "match"
+
+
+def test_what_an_answer_is_worth(trying):
+    """Its evidence, whether the operator vouches for the vendor, and what it supports by itself; no value."""
+    code, output, _errors = trying(APPLICANT, "mock", "--kind", "resolution", "--json")
+    found = json.loads(output)
+    assert (code, found["vouched_for"]) == (0, False)
+    assert (found["evidence"], found["alone"]) == ([], "supports no level")
+    settings = {"default": {"plugins": ["huey", "local", "mock"], "assurance_vendors": ["mock"]}}
+    (trying.folder / "settings.yaml").write_text(json.dumps(settings))
+    worth = {
+        "resolution": ("death:clear", "evidence"),
+        "state_id": ("government_identifier:authoritative", "death_check"),
+        "phone": ("phone_account:fair:account", "verification:phone_account"),
+    }
+    for kind, (code_of_evidence, lacks) in worth.items():
+        code, output, _errors = trying(APPLICANT, "mock", "--kind", kind, "--json")
+        found = json.loads(output)
+        assert (code, found["vouched_for"]) == (0, True)
+        assert code_of_evidence in found["evidence"]
+        assert lacks in found["lacks"]
+        assert CANARY.find_leaks(output) == []
+    code, output, _errors = trying({"mrz": "P<USA"}, "mock", "--kind", "passport", "--json")
+    assert "name:authoritative" in json.loads(output)["evidence"]
+    device = {"circumstances": {"device_session_id": "pass"}}
+    code, output, _errors = trying(device, "mock", "--kind", "device", "--json")
+    assert (code, "evidence" in json.loads(output)) == (0, False)
 
 
 def test_a_vendor_that_answers_later(trying):

@@ -9,6 +9,7 @@ import pytest
 
 from proofing.base.metrics import JOBS_ENDED
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.evidence import Evidence, ValidatedBy
 from proofing.contracts.images import Side
 from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.people import PersonRef
@@ -106,9 +107,11 @@ async def test_a_review_of_a_document_blames_no_image(process, caplog):
         assert (record.reasons, record.fields) == ((), None)
         person = PersonRef(reference="owner-1")
         finished = await running.service.finished_job(person, record.result_id, JobKind.DOCUMENT)
-        assert finished.result == DocumentJobResult(
+        assert replace(finished.result, evidence=Evidence()) == DocumentJobResult(
             checks={"document": "review", "selfie": "not_checked", "passport": "not_checked"}
         )
+        (piece,) = finished.result.evidence.pieces
+        assert (piece.validated_by, piece.verified_by) == (ValidatedBy.NONE, ())
     (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
     assert (line["outcome"], line["success"]) == (Outcome.REVIEW, False)
     assert JOBS_ENDED.labels(*labels)._value.get() == before + 1

@@ -11,6 +11,7 @@ from proofing.base import logs
 from proofing.base.errors import ImageNotFoundError, LeaseLostError, StoreError, StoreUnavailableError
 from proofing.base.logs import JSONFormatter
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.evidence import CoreAttribute, Evidence
 from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult, read_result
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
@@ -111,7 +112,9 @@ async def test_a_job_ends_and_is_reported_in_one_line(process, lines):
         blob = await running.runtime.backends.results.result(message.result_id)
         context = result_context("owner-1", message.result_id)
         opened = await running.runtime.runner._sealer.open(blob, context)
-        assert read_result(ResolutionJobResult, opened) == ResolutionJobResult(
+        result = read_result(ResolutionJobResult, opened)
+        assert set(result.evidence.confirmed) == set(CoreAttribute)
+        assert replace(result, evidence=Evidence()) == ResolutionJobResult(
             checks={
                 "resolution": "passed",
                 "residential_address": "not_checked",
@@ -127,6 +130,7 @@ async def test_a_job_ends_and_is_reported_in_one_line(process, lines):
     assert (line["end_state"], line["outcome"], line["success"]) == ("done", "passed", True)
     assert set(line["timing"]) >= {"device", "resolution"}
     assert {call["vendor"] for call in line["vendors"]} == {"mock"}
+    assert "name:authoritative" in line["evidence"]
     assert line["duration_ms"] >= line["idle_time_ms"] >= 0
     assert CANARY.find_leaks(json.dumps(lines)) == []
     assert CANARY.find_leaks(record.to_json()) == []

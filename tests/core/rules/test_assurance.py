@@ -38,7 +38,9 @@ from proofing.rules.assurance_table import (
 #: Half of the pieces that are drawn are good, or most evidence would support nothing.
 _OFTEN = st.sampled_from([True, True, True, False])
 GOOD_VERIFICATIONS = [
-    Verification(method=method, liveness=True, tested=True, digits=6, age_seconds=60, address_from_piece=True)
+    Verification(
+        method=method, liveness=True, vouched=True, digits=6, age_seconds=60, address_from_piece=True
+    )
     for method in VerifiedBy
 ]
 GOOD_INSPECTION = Inspection(live_capture=True, presence=True, barcode=Barcode.MATCH)
@@ -53,7 +55,7 @@ verifications = st.builds(
     Verification,
     method=st.sampled_from(VerifiedBy),
     liveness=_OFTEN,
-    tested=_OFTEN,
+    vouched=_OFTEN,
     digits=st.sampled_from([None, 5, 6, 8]),
     age_seconds=st.sampled_from([None, -1.0, 30.0, 601.0, 1e7]),
     address_from_piece=_OFTEN,
@@ -69,7 +71,7 @@ pieces = st.builds(
         [one for one in ValidatedBy if one is not ValidatedBy.FAILED] * 4 + [ValidatedBy.FAILED]
     ),
     inspection=st.one_of(st.just(GOOD_INSPECTION), inspections),
-    tested=_OFTEN,
+    vouched=_OFTEN,
     verified_by=st.lists(st.one_of(st.sampled_from(GOOD_VERIFICATIONS), verifications), max_size=3).map(
         tuple
     ),
@@ -106,7 +108,7 @@ def complete_pieces():
                     kind=kind,
                     validated_by=validated_by,
                     inspection=GOOD_INSPECTION,
-                    tested=True,
+                    vouched=True,
                     verified_by=(way,),
                 )
                 alone = assess(replace(GOOD, pieces=(piece,)))
@@ -185,7 +187,7 @@ def test_what_is_unknown_never_counts(before, around, data):
     for number, piece in enumerate(before.pieces):
         if piece.validated_by is ValidatedBy.FAILED:
             continue
-        name = data.draw(st.sampled_from(["validated_by", "inspection", "tested", "verified_by"]))
+        name = data.draw(st.sampled_from(["validated_by", "inspection", "vouched", "verified_by"]))
         changed = list(before.pieces)
         changed[number] = replace(piece, **{name: getattr(empty, name)})
         assert assess(replace(before, pieces=tuple(changed)), **around).level <= level
@@ -241,7 +243,7 @@ def test_every_word_has_its_row():
 def test_evidence_of_two_jobs_is_one():
     """A piece that is presented again replaces the one before; a death record outweighs a clear answer."""
     first = EvidencePiece(kind=EvidenceKind.PASSPORT)
-    again = replace(first, tested=True)
+    again = replace(first, vouched=True)
     phone = EvidencePiece(kind=EvidenceKind.PHONE_ACCOUNT)
     name = {CoreAttribute.NAME: frozenset({Source.CREDIBLE})}
     document = Evidence(pieces=(first, phone), confirmed=name, death=Death.HIT, biometric_consent=True)

@@ -33,9 +33,9 @@ DAY = 24 * 3600
 
 SCANNED = Inspection(live_capture=True, presence=True, barcode=Barcode.MATCH)
 L = EvidencePiece(
-    kind=EvidenceKind.DRIVERS_LICENSE, validated_by=ValidatedBy.SCAN, inspection=SCANNED, tested=True
+    kind=EvidenceKind.DRIVERS_LICENSE, validated_by=ValidatedBy.SCAN, inspection=SCANNED, vouched=True
 )
-P = EvidencePiece(kind=EvidenceKind.PHONE_ACCOUNT, validated_by=ValidatedBy.ACCOUNT, tested=True)
+P = EvidencePiece(kind=EvidenceKind.PHONE_ACCOUNT, validated_by=ValidatedBy.ACCOUNT, vouched=True)
 PIECES = {
     "L": L,
     "card": replace(L, kind=EvidenceKind.STATE_ID_CARD),
@@ -46,14 +46,14 @@ PIECES = {
     "bank": replace(P, kind=EvidenceKind.FINANCIAL_ACCOUNT),
     "other": EvidencePiece(kind=EvidenceKind.OTHER),
 }
-FACE = Verification(method=VerifiedBy.FACE_AUTO, liveness=True, tested=True)
+FACE = Verification(method=VerifiedBy.FACE_AUTO, liveness=True, vouched=True)
 AGENT = Verification(method=VerifiedBy.FACE_AGENT, liveness=True)
 CODE = Verification(method=VerifiedBy.CODE_PHONE, digits=6, age_seconds=60)
 POST = Verification(method=VerifiedBy.CODE_POST, digits=6, age_seconds=5 * DAY, address_from_piece=True)
 WAYS = {
     "face": FACE,
     "face-not-live": replace(FACE, liveness=False),
-    "face-untested": replace(FACE, tested=False),
+    "face-unvouched": replace(FACE, vouched=False),
     "agent": AGENT,
     "agent-not-live": replace(AGENT, liveness=False),
     "code": CODE,
@@ -85,7 +85,7 @@ CHANGES = {
     "scanned": changed(validated_by=ValidatedBy.SCAN, inspection=SCANNED),
     "signed": changed(validated_by=ValidatedBy.SIGNATURE),
     "forged": changed(validated_by=ValidatedBy.FAILED),
-    "untested": changed(tested=False),
+    "unvouched": changed(vouched=False),
     "expired": changed(validity=Validity.EXPIRED),
     "expired-by-policy": changed(validity=Validity.BY_POLICY),
     "uploaded": inspected(live_capture=False),

@@ -6,6 +6,7 @@ choose the same outcomes.
 
 import json
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -14,8 +15,11 @@ from proofing.plugin import (
     Answered,
     Because,
     Cause,
+    DocumentResult,
+    DocumentType,
     Exchange,
     Expired,
+    Inspection,
     Leave,
     Pending,
     ProcessContext,
@@ -75,6 +79,13 @@ class ExchangeMock:
         if decision is Decision.REFUSED:
             raise _abandoned()
         answer: VendorResult = await self._answering.proof(request, context)
+        if isinstance(answer, DocumentResult) and answer.document_type is DocumentType.DRIVERS_LICENSE:
+            # What a wallet holds is no plastic: its issuer signed it, and its holder presents it.
+            answer = replace(
+                answer,
+                document_type=DocumentType.MOBILE_DRIVERS_LICENSE,
+                inspection=Inspection(signature=True, holder_key=True),
+            )
         return as_decided(answer, decision)
 
     def _verify(self, because: Because, pending: Pending, context: ProofingContext) -> Decision | None:

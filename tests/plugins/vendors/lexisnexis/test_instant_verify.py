@@ -15,6 +15,7 @@ from tests.plugins.vendors.lexisnexis.conftest import (
     section,
 )
 
+from proofing.contracts.evidence import Death
 from proofing.contracts.results import Match, Outcome
 from proofing.plugin import Cause, VendorError
 from proofing.testing.vendor_checks import caused_by
@@ -210,7 +211,9 @@ async def test_each_check_has_its_attribute(name, attribute):
     result, _request = await put("instant_verify", failed)
     assert result.attributes_requiring_additional_verification == {attribute}
     assert result.attributes == {attribute: Match.MISMATCH}
+    assert result.death is (Death.HIT if attribute == "dead" else Death.UNKNOWN)
     result, _request = await put("instant_verify", rdp("passed", instant_verify("pass", item(name))))
+    assert result.death is (Death.CLEAR if attribute == "dead" else Death.UNKNOWN)
     verified = {attribute} - {"dead", "unknown"}
     assert result.verified_attributes == verified
     assert result.attributes == dict.fromkeys(verified, Match.MATCH)
@@ -451,3 +454,22 @@ def test_it_gets_no_license():
     """The first platform is not sent it, and so is not handed it."""
     assert "state_id_number" not in descriptor_of("instant_verify").attributes
     assert "state_id_number" in descriptor_of("instant_verify_ddp").attributes
+
+
+@pytest.mark.parametrize(
+    ("items", "death"),
+    [
+        ([item("SSNSSAValid")], Death.UNKNOWN),
+        ([item("SsnDeathMatchVerification"), item("LexIDDeathMatch")], Death.CLEAR),
+        ([item("SsnDeathMatchVerification"), item("LexIDDeathMatch", "fail", "dead_fail")], Death.HIT),
+        (
+            [item("SsnDeathMatchVerification"), item("LexIDDeathMatch", "fail", "identity_not_found_fail")],
+            Death.UNKNOWN,
+        ),
+        ([item("SsnDeathMatchVerification"), item("LexIDDeathMatch", "error")], Death.UNKNOWN),
+    ],
+)
+async def test_a_death_record_is_clear_only_when_every_check_was_passed(items, death):
+    """No record of the person, or a check that failed to run, is not the same as no death record."""
+    result, _request = await put("instant_verify", rdp("passed", instant_verify("pass", *items)))
+    assert result.death is death

@@ -28,6 +28,7 @@ from tests.plugins.vendors.lexisnexis.conftest import (
 
 from proofing.contracts.applicant import DocumentType
 from proofing.contracts.circumstances import Circumstances
+from proofing.contracts.evidence import Barcode, Inspection
 from proofing.contracts.images import Side
 from proofing.contracts.results import Assurance, Finding, FindingCode, Outcome, SelfieCheck
 from proofing.plugin import Cause, VendorError
@@ -692,3 +693,38 @@ async def test_the_details_of_the_last_of_a_name_hold():
     ]
     result = await proof("true_id", product)
     assert result.document_type is DocumentType.STATE_ID_CARD
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("checks", "presence", "barcode"),
+    [
+        ([], False, Barcode.NOT_CHECKED),
+        ([("Physical Document Presence", "Passed")], True, Barcode.NOT_CHECKED),
+        ([("Physical Document Presence", "Skipped")], False, Barcode.NOT_CHECKED),
+        ([("2D Barcode Read", "Passed")], False, Barcode.NOT_CHECKED),
+        (
+            [("2D Barcode Read", "Passed"), ("Document Crosscheck Aggregation", "Passed")],
+            False,
+            Barcode.MATCH,
+        ),
+        (
+            [("2D Barcode Read", "Passed"), ("Document Crosscheck Aggregation", "Caution")],
+            False,
+            Barcode.NOT_CHECKED,
+        ),
+    ],
+)
+async def test_only_checks_that_were_passed_were_done(name, checks, presence, barcode):
+    """Nobody knows that our page's photos were captured live."""
+    result = await proof(name, true_id(result=alerts(*checks)))
+    assert result.passed
+    assert result.inspection == Inspection(presence=presence, barcode=barcode)
+
+
+@pytest.mark.parametrize("name", WITH_SELFIE)
+async def test_a_face_is_live_only_where_the_answer_says_so(name):
+    """A match alone compares."""
+    assert (await proof(name, true_id(portrait=LIVE))).inspection.liveness
+    quiet = await proof(name, true_id(portrait={"FaceMatchResult": "Pass"}))
+    assert (quiet.selfie, quiet.inspection.liveness) == (SelfieCheck.MATCH, False)

@@ -15,9 +15,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from proofing.base.errors import Cause, ConfigurationError, VendorError
+from proofing.contracts.applicant import DocumentType
 from proofing.contracts.continuation import Answered, Due, Exchange, Expired, Pending, Returned
+from proofing.contracts.evidence import Inspection
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.results import Outcome, ProoferKind
+from proofing.contracts.results import Match, Outcome, ProoferKind
 from proofing.plugin.support import MACKeys
 from proofing.testing.canary import Canary
 from proofing.testing.processes import free_port
@@ -370,3 +372,20 @@ async def test_a_port_that_is_taken_is_reported(world):
     """By the name of the setting."""
     with pytest.raises(ConfigurationError, match=r"mock.exchange_url: cannot be listened on"):
         await serve(world.settings, make_process(), asyncio.Event())
+
+
+async def test_a_wallet_shares_what_its_issuer_signed():
+    """A license in it is no plastic; other kinds of questions, and a no, are as ever."""
+    asking = await ask()
+    shared = await asking.resume(Answered(answer_body(asking.answer())))
+    assert shared.document_type is DocumentType.MOBILE_DRIVERS_LICENSE
+    assert shared.inspection == Inspection(signature=True, holder_key=True)
+    declined = await asking.resume(Answered(answer_body(asking.answer(decision=Decision.DECLINED))))
+    assert declined.outcome is Outcome.FAILED
+    phone = await ask(ProoferKind.PHONE)
+    answer = await phone.resume(Answered(answer_body(phone.answer())), phone="703-555-0100")
+    assert answer.account is Match.MATCH
+    refused = await phone.resume(
+        Answered(answer_body(phone.answer(decision=Decision.DECLINED))), phone="703-555-0100"
+    )
+    assert (refused.outcome, refused.account) == (Outcome.FAILED, Match.NOT_CHECKED)

@@ -9,6 +9,7 @@ import proofing_mock
 from proofing.base.errors import Cause, VendorError
 from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.circumstances import Circumstances
+from proofing.contracts.evidence import Barcode, Death, Inspection
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import (
@@ -519,3 +520,18 @@ async def test_latency_costs_no_thread_and_is_kept():
     results = await asyncio.gather(*(resolve(settings) for _ in range(200)))
     assert time.monotonic() - started >= 0.05
     assert all(result.passed for result in results)
+
+
+async def test_what_the_mocks_say_of_evidence():
+    """A death record by first name; an account that is the person's or not; everything about a document."""
+    assert (await resolve(first_name="Ada")).death is Death.CLEAR
+    dead = await resolve(first_name="Deceased")
+    assert (dead.outcome, dead.death) == (Outcome.FAILED, Death.HIT)
+    assert dead.attributes == {"dead": Match.MISMATCH}
+    found = await ask(ProoferKind.PHONE, applicant=Applicant(phone="7035550100"))
+    assert found.account is Match.MATCH
+    failed = await ask(ProoferKind.PHONE, applicant=Applicant(phone="7035555555"))
+    assert failed.account is Match.MISMATCH
+    done = Inspection(live_capture=True, presence=True, barcode=Barcode.MATCH, liveness=True)
+    assert (await document(JPEG)).inspection == done
+    assert (await document("document: {}")).inspection == done

@@ -8,6 +8,7 @@ import pytest
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.circumstances import Circumstances
+from proofing.contracts.evidence import Death
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import Match, Outcome
 from proofing.plugin import Cause, VendorError
@@ -175,6 +176,7 @@ async def test_codes_that_nobody_resolves_with(code, reason):
     result, _requests = await resolve(answered(codes=["I919", code]))
     assert (result.outcome, result.reasons) == (Outcome.FAILED, (reason,))
     assert result.vendor_codes == ("I919", code)
+    assert result.death is (Death.HIT if "deceased" in reason else Death.UNKNOWN)
 
 
 async def test_the_setting_decides_which_codes_are_refused():
@@ -182,7 +184,7 @@ async def test_the_setting_decides_which_codes_are_refused():
     result, _requests = await resolve(answered(codes=["R555"]), kyc_auto_fail_codes=["R555"])
     assert (result.outcome, result.reasons) == (Outcome.FAILED, ("refused_reason_code",))
     result, _requests = await resolve(answered(codes=["R907"]), kyc_auto_fail_codes=["R555"])
-    assert (result.outcome, result.reasons) == (Outcome.PASSED, ())
+    assert (result.outcome, result.reasons, result.death) == (Outcome.PASSED, (), Death.HIT)
 
 
 async def test_an_ssn_without_a_record_is_no_mismatch():

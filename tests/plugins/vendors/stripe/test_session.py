@@ -25,6 +25,7 @@ from proofing.base.errors import Cause, PluginError, VendorError
 from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.circumstances import Wanted
 from proofing.contracts.continuation import Again, Due, Event, EventKind, Expired, Leave, Received, Returned
+from proofing.contracts.evidence import Inspection
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import Assurance, Finding, FindingCode, Outcome, SelfieCheck
 from proofing.rules.document_errors import ErrorCode
@@ -147,6 +148,7 @@ async def test_a_verified_session():
     assert (result.outcome, result.assurance) == (Outcome.PASSED, Assurance.AUTHENTICATED)
     assert (result.selfie, result.document_type) == (SelfieCheck.MATCH, DocumentType.DRIVERS_LICENSE)
     assert (result.findings, result.reasons, result.transaction_id) == ((), (), SESSION)
+    assert result.inspection == Inspection(live_capture=True, liveness=True)
     assert judged(result).passed
 
 
@@ -154,6 +156,13 @@ async def test_without_a_selfie():
     """Where none was asked for none was compared."""
     result = await resume(verified(selfie=None), section={**SECTION, "selfie": False})
     assert (result.outcome, result.selfie) == (Outcome.PASSED, SelfieCheck.NOT_CHECKED)
+    assert not result.inspection.liveness
+
+
+async def test_files_are_no_live_capture():
+    """Where the settings accept them."""
+    result = await resume(verified(), section={**SECTION, "live_capture": False})
+    assert result.inspection == Inspection(liveness=True)
 
 
 @pytest.mark.parametrize(

@@ -407,3 +407,30 @@ def test_settings_that_are_refused(change):
     """At the start."""
     with pytest.raises(ValidationError):
         TwilioSettings.model_validate({**SECTION, **change})
+
+
+@pytest.mark.parametrize(
+    ("identity", "line", "account"),
+    [
+        ({}, "mobile", Match.MATCH),
+        ({}, "landline", Match.MATCH),
+        ({}, "nonFixedVoip", Match.NOT_CHECKED),
+        ({"last_name_match": "no_match"}, "mobile", Match.MISMATCH),
+        ({"first_name_match": "no_data_available"}, "mobile", Match.UNAVAILABLE),
+        ({"first_name_match": "no_data_available", "last_name_match": "no_match"}, "mobile", Match.MISMATCH),
+        ({"last_name_match": "partial_match"}, "mobile", Match.MISMATCH),
+        ({"address_line_match": "no_match"}, "mobile", Match.MATCH),
+    ],
+)
+async def test_the_account_is_the_persons_by_its_carriers_record(identity, line, account):
+    """Names decide; a number on the Internet has no such account, whatever lines are accepted."""
+    lines = ["mobile", "landline", "nonFixedVoip"]
+    answer = lookup(identity={**IDENTITY, **identity}, line={**LINE, "type": line})
+    result, _fake = await ask(answer, section={"line_types": lines})
+    assert result.account is account
+
+
+async def test_an_invalid_number_has_no_account():
+    """Nothing was compared."""
+    result, _fake = await ask(lookup(valid=False, identity=None, line=None))
+    assert result.account is Match.NOT_CHECKED

@@ -1,0 +1,159 @@
+"""What a session's evidence supports: taken in with each answer, reported without personal data, kept."""
+
+import asyncio
+import json
+
+import pytest
+from prometheus_client import REGISTRY
+
+from proofing.contracts.evidence import EvidenceKind, ValidatedBy
+from proofing.contracts.records import JobKind
+from proofing.rules.assurance_table import Flag, Level
+from proofing.testing.images import make_jpeg, make_png
+
+SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
+VOUCHED = {**SYNC, "assurance_vendors": '["mock"]'}
+FILES = {"front": ("id.jpg", make_jpeg()), "back": ("id.png", make_png())}
+FORGED = b"""
+transaction_status: failed
+document: {first_name: Jane, document_type_received: drivers_license}
+doc_auth_result: Failed
+failed_alerts: [{name: Visible Pattern, result: Failed}]
+"""
+
+
+def assessed(caplog):
+    """Return the fields of the lines about assurance."""
+    return [one.proofing_fields for one in caplog.records if one.getMessage() == "assurance_assessed"]
+
+
+def counted(kind, supports="none", pathway=""):
+    """Return the counter."""
+    labels = {"kind": kind, "supports": supports, "pathway": pathway}
+    return REGISTRY.get_sample_value("proofing_assurance_total", labels) or 0.0
+
+
+async def data_of(browser):
+    """Return what the session of *browser* holds."""
+    sessions = browser.site.app.state.site.sessions
+    session = await sessions.open(browser.http.cookies[sessions.cookie_name])
+    return session.data
+
+
+async def walk(site):
+    """Go through the whole flow; return the browser."""
+    browser = site.browser()
+    await browser.consent()
+    await browser.post_files("/document", FILES)
+    await browser.post("/ssn", ssn="900-66-1234")
+    await browser.post("/verify")
+    await browser.post("/phone", phone="202-555-0123")
+    assert browser.path == "/done"
+    return browser
+
+
+async def test_each_answer_is_assessed(start, caplog):
+    """With all evidence so far; the line says what is missing, the counter what is supported."""
+    caplog.set_level("INFO", "proofing")
+    before = counted("phone")
+    async with start(**VOUCHED) as site:
+        await walk(site)
+    document, resolution, phone = assessed(caplog)
+    assert [line["kind"] for line in (document, resolution, phone)] == list(JobKind)
+    assert "identifier" in document["missing"]
+    assert resolution["missing"] == ["verification:drivers_license"]
+    # The license, or the phone: one of them has to be verified for IAL1.
+    assert phone["missing"] == ["verification:drivers_license"]
+    assert (phone["supports"], phone["pathway"], phone["flags"]) == ("none", "", [])
+    assert counted("phone") == before + 1
+    performed = [one.proofing_fields for one in caplog.records if one.getMessage() == "perform"]
+    assert performed[0]["evidence"] == ["drivers_license:strong:scan"]
+    assert performed[2]["evidence"] == ["phone_account:fair:account"]
+    shown = json.dumps([document, resolution, phone, *(line["evidence"] for line in performed)])
+    assert not [value for value in ("FAKEY", "900661234", "2025550123", "1111111111111") if value in shown]
+
+
+async def test_evidence_outlives_the_flow(start):
+    """The session is empty otherwise; what it supports can be judged at any time."""
+    async with start(**VOUCHED) as site:
+        browser = await walk(site)
+        data = await data_of(browser)
+    assert data.is_finished
+    assert not data.has_personal_data
+    assert set(data.evidence) == set(JobKind)
+    assert data.assurance.level is Level.NONE
+    assert [missing.code for missing in data.assurance.missing] == ["verification:drivers_license"]
+
+
+async def test_vendors_that_nobody_vouches_for_are_worth_nothing(start, caplog):
+    """It is the default; what they found is reported, and why it does not count."""
+    caplog.set_level("INFO", "proofing")
+    async with start(**SYNC) as site:
+        await walk(site)
+    missing = assessed(caplog)[-1]["missing"]
+    assert "vouched_vendor:drivers_license" in missing
+    assert "vouched_vendor:phone_account" in missing
+    assert "death_check" in missing
+
+
+async def test_a_forged_document_stops_everything_until_it_is_replaced(start, caplog):
+    """A no is evidence, too; new photos replace it."""
+    caplog.set_level("INFO", "proofing")
+    async with start(**VOUCHED) as site:
+        browser = site.browser()
+        await browser.consent()
+        both = {side: ("id.yaml", FORGED + f"# {side}".encode()) for side in ("front", "back")}
+        await browser.post_files("/document", both)
+        assert browser.path == "/document/problem"
+        data = await data_of(browser)
+        (piece,) = data.evidence[JobKind.DOCUMENT].pieces
+        assert (piece.kind, piece.validated_by) == (EvidenceKind.DRIVERS_LICENSE, ValidatedBy.FAILED)
+        await browser.get("/document")
+        await browser.post_files("/document", FILES)
+        assert browser.path == "/ssn"
+        assert not (await data_of(browser)).assurance.is_stopped
+    forged, genuine = assessed(caplog)
+    assert (forged["flags"], forged["missing"]) == ([Flag.FORGED_EVIDENCE], [])
+    assert genuine["flags"] == []
+
+
+async def test_what_changes_takes_its_evidence_along(start):
+    """New photos open the later steps again, whose answers were about somebody else."""
+    async with start(**VOUCHED) as site:
+        browser = site.browser()
+        await browser.consent()
+        await browser.post_files("/document", FILES)
+        await browser.post("/ssn", ssn="900-66-1234")
+        await browser.post("/verify")
+        assert set((await data_of(browser)).evidence) == {JobKind.DOCUMENT, JobKind.RESOLUTION}
+        await browser.get("/ssn")
+        await browser.post("/ssn", ssn="900-66-4321")
+        assert set((await data_of(browser)).evidence) == {JobKind.DOCUMENT}
+
+
+async def test_a_review_is_no_evidence(start):
+    """Nobody has found the document genuine so far."""
+    async with start(**VOUCHED) as site:
+        browser = site.browser()
+        await browser.consent()
+        form = b"document: {}\ntransaction_status: review\n"
+        both = {side: ("id.yaml", form + f"# {side}".encode()) for side in ("front", "back")}
+        await browser.post_files("/document", both)
+        (piece,) = (await data_of(browser)).evidence[JobKind.DOCUMENT].pieces
+        assert piece.validated_by is ValidatedBy.NONE
+
+
+@pytest.mark.parametrize("tabs", [2, 5])
+async def test_an_answer_is_assessed_once(start, caplog, tabs):
+    """However many tabs look at it."""
+    caplog.set_level("INFO", "proofing")
+    async with start(**SYNC | {"ruby_workers_idv_enabled": "true"}) as site:
+        browser = site.browser()
+        await browser.consent()
+        await browser.post_files("/document", FILES)
+        await browser.post("/ssn", ssn="900-66-1234")
+        await browser.post("/verify")
+        assert browser.path == "/verify/wait"
+        await site.queue.release()
+        await asyncio.gather(*(browser.http.get("/verify/wait") for _ in range(tabs)))
+    assert [line["kind"] for line in assessed(caplog)] == ["document", "resolution"]
