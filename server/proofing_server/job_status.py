@@ -137,23 +137,23 @@ async def apply_result(
         return True
 
     if await session.update(adopt, consumes=result_id) and result is not None:
-        _report_assurance(session.data, record)
+        report_assurance(session.data, kind, result_id)
 
 
-def _report_assurance(data: SessionData, record: StatusRecord) -> None:
-    """Log and count what the evidence of a session supports after a job."""
+def report_assurance(data: SessionData, kind: JobKind, result_id: str) -> None:
+    """Log and count what the evidence of a session supports after a job of this *kind*."""
     found = data.assurance
     log(
         _logger,
         "assurance_assessed",
-        job_id=record.result_id,
-        kind=record.kind,
+        job_id=result_id,
+        kind=kind,
         supports=found.level.label,
         pathway=found.pathway,
         missing=[missing.code for missing in found.missing],
         flags=list(found.flags),
     )
-    ASSURANCE.labels(record.kind.value, found.level.label, found.pathway).inc()
+    ASSURANCE.labels(kind.value, found.level.label, found.pathway).inc()
 
 
 def _remember_failures(

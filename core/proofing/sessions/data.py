@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from proofing.contracts.applicant import HOME_ADDRESS, Applicant
-from proofing.contracts.evidence import Evidence
+from proofing.contracts.evidence import Evidence, EvidenceKind, Verification
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind, reference_number
 from proofing.rules.assurance import Assessment, assess
@@ -251,6 +251,10 @@ class SessionData:
             self.pending = None
         self.completed -= {kind}
         self.evidence.pop(kind, None)
+
+    def verify(self, kind: EvidenceKind, verification: Verification) -> None:
+        """Note a further way in which the pieces of this *kind* were found to be the person's."""
+        self.evidence = {job: found.verified(kind, verification) for job, found in self.evidence.items()}
 
     def clear_typed(self, names: Iterable[str]) -> None:
         """Clear the attributes *names* that the person typed."""

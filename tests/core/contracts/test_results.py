@@ -6,6 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from proofing.contracts.applicant import Applicant, DocumentType
+from proofing.contracts.evidence import Barcode, Inspection
 from proofing.contracts.images import Side
 from proofing.contracts.results import (
     Assurance,
@@ -14,6 +15,8 @@ from proofing.contracts.results import (
     FindingCode,
     Match,
     Outcome,
+    PhoneResult,
+    ResolutionResult,
     SelfieCheck,
 )
 
@@ -29,6 +32,7 @@ FULL = DocumentResult(
     ),
     selfie=SelfieCheck.BAD_QUALITY,
     passport_check=Match.UNAVAILABLE,
+    inspection=Inspection(presence=True, barcode=Barcode.UNREAD),
 )
 
 
@@ -43,6 +47,7 @@ FULL = DocumentResult(
         {"selfie": "match"},
         {"selfie": None},
         {"passport_check": True},
+        {"inspection": {"presence": True}},
     ],
 )
 def test_a_field_of_another_type_is_refused(wrong):
@@ -51,6 +56,26 @@ def test_a_field_of_another_type_is_refused(wrong):
         DocumentResult(vendor_name="acme", outcome=Outcome.PASSED, **wrong)
     assert str(caught.value).startswith("must be ")
     assert "ANNA" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (ResolutionResult, {"death": "clear"}),
+        (PhoneResult, {"account": True}),
+    ],
+)
+def test_what_is_evidence_is_of_its_type(kind, wrong):
+    """Or a text would pass for the answer of a source."""
+    with pytest.raises(TypeError):
+        kind(vendor_name="acme", outcome=Outcome.PASSED, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"presence": 1}, {"liveness": "yes"}, {"barcode": "match"}])
+def test_an_inspection_of_another_type_is_refused(wrong):
+    """What is true for Python is no fact."""
+    with pytest.raises(TypeError):
+        Inspection(**wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"code": "blur"}, {"side": "front"}, {"vendor_code": 438}])

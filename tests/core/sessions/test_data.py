@@ -5,6 +5,20 @@ import json
 import pytest
 
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.evidence import (
+    Barcode,
+    Channel,
+    CoreAttribute,
+    Death,
+    Evidence,
+    EvidenceKind,
+    EvidencePiece,
+    Inspection,
+    Source,
+    ValidatedBy,
+    Verification,
+    VerifiedBy,
+)
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
 from proofing.crypto.data_keys import Purpose
@@ -13,6 +27,7 @@ from proofing.sessions import vault
 from proofing.sessions.data import KeptUpload, PendingJob, Problem, ReadDocument, SessionData
 from proofing_devtools.sessions import make_session
 
+CODE = Verification(method=VerifiedBy.CODE_PHONE, digits=6, age_seconds=12.5)
 UPLOAD = KeptUpload(
     attempt="a" * 32, slot="s", iv=b"\xff\xfe\x00", expires_at=3.5, facts={"width": 1200, "scaled": True}
 )
@@ -47,6 +62,25 @@ def full_session():
         failed_fingerprints=frozenset({"front:x"}),
         failed_phones=frozenset({"7035555555"}),
         device_session_id="pass",
+        evidence={
+            JobKind.PHONE: Evidence(
+                pieces=(
+                    EvidencePiece(
+                        kind=EvidenceKind.PHONE_ACCOUNT,
+                        issuer="US",
+                        validated_by=ValidatedBy.ACCOUNT,
+                        inspection=Inspection(presence=True, barcode=Barcode.ABSENT),
+                        vouched=True,
+                        verified_by=(CODE,),
+                    ),
+                ),
+                confirmed={CoreAttribute.NAME: frozenset({Source.CREDIBLE})},
+                mismatched=frozenset({CoreAttribute.ADDRESS}),
+                death=Death.CLEAR,
+                biometric_consent=True,
+                notify=frozenset({Channel.PHONE}),
+            )
+        },
     )
 
 
@@ -154,3 +188,20 @@ def test_a_copy_shares_nothing_that_can_change():
     copy.image_keys.clear()
     copy.recent.clear()
     assert SessionData.from_json(before) == data
+
+
+def test_a_code_that_came_back_verifies_the_phone():
+    """Wherever the account was confirmed; other pieces stay as they are, and a copy is not changed."""
+    account = EvidencePiece(kind=EvidenceKind.PHONE_ACCOUNT, validated_by=ValidatedBy.ACCOUNT)
+    card = EvidencePiece(kind=EvidenceKind.DRIVERS_LICENSE)
+    data = make_session(
+        evidence={
+            JobKind.DOCUMENT: Evidence(pieces=(card,)),
+            JobKind.RESOLUTION: Evidence(pieces=(account,)),
+        }
+    )
+    before = data.copy()
+    data.verify(EvidenceKind.PHONE_ACCOUNT, CODE)
+    assert data.evidence[JobKind.RESOLUTION].pieces == (account.verified(CODE),)
+    assert data.evidence[JobKind.DOCUMENT].pieces == (card,)
+    assert before.evidence[JobKind.RESOLUTION].pieces == (account,)
