@@ -137,16 +137,17 @@ async def apply_result(
         return True
 
     if await session.update(adopt, consumes=result_id) and result is not None:
-        report_assurance(session.data, kind, result_id)
+        report_assurance(session.data, kind)
 
 
-def report_assurance(data: SessionData, kind: JobKind, result_id: str) -> None:
-    """Log and count what the evidence of a session supports after a job of this *kind*."""
+def report_assurance(data: SessionData, kind: JobKind) -> None:
+    """Log and count what the evidence of a session supports after its last job of this *kind*."""
     found = data.assurance
+    jobs = [result_id for result_id, one in data.recent.items() if one is kind]
     log(
         _logger,
         "assurance_assessed",
-        job_id=result_id,
+        job_id=jobs[-1] if jobs else None,
         kind=kind,
         supports=found.level.label,
         pathway=found.pathway,

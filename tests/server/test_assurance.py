@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from prometheus_client import REGISTRY
 
-from proofing.contracts.evidence import EvidenceKind, ValidatedBy
+from proofing.contracts.evidence import EvidenceKind, ValidatedBy, Verification, VerifiedBy
 from proofing.contracts.records import JobKind
-from proofing.rules.assurance_table import Flag, Level
+from proofing.rules.assurance_table import Flag, Level, Need
 from proofing.testing.images import make_jpeg, make_png
 
 SYNC = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
 VOUCHED = {**SYNC, "assurance_vendors": '["mock"]'}
 FILES = {"front": ("id.jpg", make_jpeg()), "back": ("id.png", make_png())}
+CODE = Verification(method=VerifiedBy.CODE_PHONE, digits=6, age_seconds=1)
 FORGED = b"""
 transaction_status: failed
 document: {first_name: Jane, document_type_received: drivers_license}
@@ -157,3 +159,47 @@ async def test_an_answer_is_assessed_once(start, caplog, tabs):
         await site.queue.release()
         await asyncio.gather(*(browser.http.get("/verify/wait") for _ in range(tabs)))
     assert [line["kind"] for line in assessed(caplog)] == ["document", "resolution"]
+
+
+async def test_a_code_that_comes_back_verifies_the_phone(start, caplog):
+    """It is the first thing in this flow that verifies anything, and so IAL1 is supported."""
+    caplog.set_level("INFO", "proofing")
+    before = counted("code", "ial1")
+    async with start(**VOUCHED, messenger_vendor="mock") as site:
+        browser = site.browser()
+        await browser.consent()
+        await browser.post_files("/document", FILES)
+        await browser.post("/ssn", ssn="900-66-1234")
+        await browser.post("/verify")
+        await browser.post("/phone", phone="202-555-0123")
+        await browser.post("/code", channel="text")
+        code = re.search(r'id="test-code">(\d{6})<', browser.page.text)[1]
+        token = browser.csrf
+        headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+        data = {"csrf_token": token, "code": code}
+        await asyncio.gather(*(browser.http.post("/code", data=data, headers=headers) for _ in range(3)))
+        await browser.get("/done")
+        assert browser.path == "/done"
+        kept = await data_of(browser)
+    (piece,) = kept.evidence[JobKind.PHONE].pieces
+    (verification,) = piece.verified_by
+    assert (verification.method, verification.digits) == (VerifiedBy.CODE_PHONE, 6)
+    assert 0 <= verification.age_seconds < 60
+    assert kept.assurance.level is Level.IAL1
+    lines = assessed(caplog)
+    assert [line["kind"] for line in lines] == ["document", "resolution", "phone", "code"]
+    assert [line["supports"] for line in lines] == ["none", "none", "none", "ial1"]
+    assert lines[-1]["missing"] == ["verification:drivers_license"]
+    assert lines[-1]["flags"] == [Flag.NOTIFICATION_DUE, Flag.REDRESS_DUE]
+    assert counted("code", "ial1") == before + 1
+    assert code not in json.dumps(lines)
+
+
+async def test_a_number_without_an_account_is_not_verified_by_a_code(start):
+    """Nobody confirmed whose it is: the code shows that the person holds the phone, and no more."""
+    async with start(**SYNC, messenger_vendor="mock") as site:
+        browser = site.browser()
+        await browser.consent()
+        session = await site.app.state.site.sessions.open(browser.http.cookies["proofing"])
+        await session.update(lambda data: data.verify(EvidenceKind.PHONE_ACCOUNT, CODE))
+        assert (await data_of(browser)).assurance.missing[0].need is Need.EVIDENCE

@@ -63,9 +63,11 @@ class PhoneJobResult:
     """What a phone job hands over.
 
     Attributes:
+        checks: what each check came to: ``phone``.
         evidence: the account of the phone, where it is confirmed.
     """
 
+    checks: Mapping[str, CheckState] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
 
 

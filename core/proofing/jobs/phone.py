@@ -29,23 +29,21 @@ async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> Job
         check = await run.ask(loaded, request, step=_STEP)
         checks.append(check)
         if not may_confirm(arguments.applicant.phone, check, tools):
-            facts = {"checks": {"phone": check.state}}
-            return JobResult(outcome=Outcome.FAILED, reasons=(LINE_REFUSED,), facts=facts)
+            refused = {"checks": {"phone": check.state}}
+            return JobResult(outcome=Outcome.FAILED, reasons=(LINE_REFUSED,), facts=refused)
         if not asks_next(check):
             break
     verdict = judge_phone(checks)
     passing = checks[-1].result if verdict.outcome is Outcome.PASSED else None
     evidence = phone_evidence(passing, vouched=tools.vouches(run, _STEP))
-    facts = {
-        "checks": {"phone": checks[-1].state if checks else CheckState.NOT_CHECKED},
-        "evidence": evidence_codes(evidence),
-    }
+    states = {"phone": checks[-1].state if checks else CheckState.NOT_CHECKED}
+    facts = {"checks": states, "evidence": evidence_codes(evidence)}
     if verdict.outcome is Outcome.UNKNOWN:
         reasons = verdict.reasons if checks else (NO_VENDOR,)
         return JobResult(
             end_state=EndState.VENDOR_EXCEPTION, reasons=reasons, timed_out=verdict.timed_out, facts=facts
         )
-    result = PhoneJobResult(evidence=evidence)
+    result = PhoneJobResult(checks=states, evidence=evidence)
     return JobResult(outcome=verdict.outcome, reasons=verdict.reasons, result=result, facts=facts)
 
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from proofing.app.phone_codes import Entry
 from proofing.base.errors import LimitReachedError, QueueUnavailableError, StoreUnavailableError
+from proofing.contracts.evidence import EvidenceKind, Verification, VerifiedBy
 from proofing.contracts.messages import Channel, CodeMessage
 from proofing.contracts.people import LimitState
 from proofing.contracts.records import JobKind
@@ -19,6 +20,7 @@ from proofing_server.bodies import read_form
 from proofing_server.client_address import client_network
 from proofing_server.forms import read_code
 from proofing_server.guards import check_form, limit_path, refuse_at_limit, require_page
+from proofing_server.job_status import report_assurance
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, RedirectToStep, Site, go_to
@@ -84,14 +86,27 @@ async def _enter(
         errors = {"code": _ENTRY_ERRORS[entry]}
         return await _page(request, site, session, confirmation, errors, status=400)
 
-    def confirm(data: SessionData) -> Page:
+    def confirm(data: SessionData) -> tuple[Page, bool]:
         # Of two requests with one code, or of one that was replaced meanwhile, the first one counts.
-        if data.confirmation == confirmation:
-            data.confirmation = confirmation.confirmed(at=site.service.now())
+        is_first = data.confirmation == confirmation
+        if is_first:
+            now = site.service.now()
+            data.confirmation = confirmation.confirmed(at=now)
+            data.verify(
+                EvidenceKind.PHONE_ACCOUNT,
+                Verification(
+                    method=VerifiedBy.CODE_PHONE,
+                    digits=len(form.values["code"]),
+                    age_seconds=now - confirmation.made_at,
+                ),
+            )
             data.problem = None
-        return flow.current_page(data)
+        return flow.current_page(data), is_first
 
-    return go_to(await session.update(confirm))
+    page, is_first = await session.update(confirm)
+    if is_first:
+        report_assurance(session.data, JobKind.CODE)
+    return go_to(page)
 
 
 async def _send(
