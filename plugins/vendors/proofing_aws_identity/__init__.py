@@ -1,9 +1,9 @@
-"""Amazon Textract reads a document, and Amazon Rekognition compares a selfie with its portrait.
+"""Amazon Textract reads documents, Rekognition compares selfies, End User Messaging sends codes.
 
 Two proofers of documents: ``aws_identity`` reads it by AnalyzeID, and ``aws_identity:selfie`` compares a
 selfie as well, by CompareFaces. Both only *read*: nothing says that the document is genuine, so with the
 setting ``document_requires: authenticated`` no document passes by them alone. CompareFaces does not check
-that the selfie shows a living person.
+that the selfie shows a living person. The messenger ``aws_identity:messaging`` sends confirmation codes.
 
 Settings, section ``aws_identity`` of settings.yaml::
 
@@ -16,6 +16,11 @@ Settings, section ``aws_identity`` of settings.yaml::
       min_confidence: 80              # percent; a field that Textract is less sure of counts as not read
       min_similarity: 99              # percent; a face that is less similar is another face
       face_quality: auto              # none, auto, low, medium or high: faces below it are not compared
+      text_from: null                 # number, pool or sender of text messages with a code
+      voice_from: null                # number or pool that calls with a code
+      messaging_configuration_set: null
+      messaging_endpoint_url: null
+      messaging_timeout_seconds: 10
       metadata_credentials: false     # take a role's credentials from the metadata service
 
 Credentials: ``access_key_id``, ``secret_access_key`` and, for temporary ones, ``session_token``. Without them
@@ -25,7 +30,8 @@ With ``metadata_credentials`` also for the role of the container (ECS, EKS Pod I
 assume a role, web identities and SSO are not used: they call other AWS services past our client.
 
 Least permissions: ``textract:AnalyzeID``, and ``rekognition:CompareFaces`` for the selfie; neither knows
-resources. Opt out of the use of content for the improvement of AI services by a policy of the organization.
+resources. For codes ``sms-voice:SendTextMessage`` and ``sms-voice:SendVoiceMessage``, on what sends them.
+Opt out of the use of content for the improvement of AI services by a policy of the organization.
 
 Limits: Textract takes 10 MB an image, Rekognition 5 MB, JPEG or PNG; a larger image is a finding, before any
 call. Needs ``proofing[aws_identity]``. Reference: docs/vendors/aws_identity.md
@@ -35,6 +41,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proofing.plugin import (
+    Channel,
+    MessengerDescriptor,
     PluginSettings,
     ProcessContext,
     ProoferDescriptor,
@@ -44,9 +52,10 @@ from proofing.plugin import (
 from proofing_aws_identity.settings import AWSIdentitySettings
 
 if TYPE_CHECKING:
+    from proofing_aws_identity.messaging import AWSMessenger
     from proofing_aws_identity.proofer import AWSIdentityProofer
 
-__all__ = ["AWSIdentitySettings", "proofing_proofers", "proofing_settings"]
+__all__ = ["AWSIdentitySettings", "proofing_messengers", "proofing_proofers", "proofing_settings"]
 
 
 def _make_reading(settings: AWSIdentitySettings, _process: ProcessContext) -> "AWSIdentityProofer":
@@ -59,6 +68,18 @@ def _make_comparing(settings: AWSIdentitySettings, _process: ProcessContext) -> 
     from proofing_aws_identity.proofer import AWSIdentityProofer  # noqa: PLC0415 - imports botocore
 
     return AWSIdentityProofer(settings, "aws_identity:selfie", compares=True)
+
+
+def _make_messenger(settings: AWSIdentitySettings, _process: ProcessContext) -> "AWSMessenger":
+    from proofing_aws_identity.messaging import AWSMessenger  # noqa: PLC0415 - imports botocore
+
+    return AWSMessenger(settings, "aws_identity:messaging")
+
+
+def _channels(settings: AWSIdentitySettings) -> frozenset[Channel]:
+    """Return how there is something to send from."""
+    senders = {Channel.TEXT: settings.text_from, Channel.VOICE: settings.voice_from}
+    return frozenset(channel for channel, sender in senders.items() if sender is not None)
 
 
 @hookimpl
@@ -86,4 +107,19 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             timeout_seconds=lambda settings: settings.timeout_seconds,
             needs_selfie=True,
         ),
+    ]
+
+
+@hookimpl
+def proofing_messengers() -> Sequence[MessengerDescriptor]:
+    """Return ``aws_identity:messaging``."""
+    return [
+        MessengerDescriptor(
+            name="aws_identity:messaging",
+            make=_make_messenger,
+            channels=_channels,
+            hosts=lambda settings: frozenset({settings.messaging_host}),
+            timeout_seconds=lambda settings: settings.messaging_timeout_seconds,
+            max_response_bytes=256 * 1024,
+        )
     ]

@@ -38,23 +38,28 @@ _CAUSES: Mapping[str, Cause] = {
     **dict.fromkeys(
         (
             *("LimitExceededException", "ProvisionedThroughputExceededException"),
+            "ServiceQuotaExceededException",
             *("Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"),
         ),
         Cause.QUOTA,
     ),
     **dict.fromkeys(
-        ("InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException"),
+        (
+            *("InternalFailure", "InternalServerError", "InternalServerException"),
+            *("ServiceUnavailable", "ServiceUnavailableException"),
+        ),
         Cause.UNREACHABLE,
     ),
 }
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,63}")
+_REASON = re.compile(r"[A-Z][A-Z_]{0,79}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
 class RefusedError(Exception):
-    """The service refused the image, by one of the codes that the caller reads an answer from."""
+    """The service refused what was sent, by one of the codes that the caller reads an answer from."""
 
     def __init__(self, code: str, request_id: str | None) -> None:
         """Take the error's code, and the id of the call."""
@@ -120,7 +125,7 @@ def call(
     """Call *method*, a client's, and return its answer as *model* reads it, with the id of the call.
 
     Raises:
-        RefusedError: by a code of *refusals*.
+        RefusedError: by a code of *refusals*, or by one with its reason: ``ConflictException.OPTED_OUT``.
         VendorError: any other error.
     """
     try:
@@ -147,14 +152,17 @@ def _raise_for(response: Mapping[str, Any], vendor_name: str, refusals: frozense
     status, request_id = int(metadata.get("HTTPStatusCode", 0)), _request_id(metadata)
     text = str(response.get("Error", {}).get("Code", ""))
     code = text if _CODE.fullmatch(text) else str(status)
-    if code in refusals and status == HTTPStatus.BAD_REQUEST:
-        raise RefusedError(code, request_id) from None
+    reason = str(response.get("Reason", ""))
+    full = f"{code}.{reason}" if _REASON.fullmatch(reason) else code
+    for known in (code, full):
+        if known in refusals and status == HTTPStatus.BAD_REQUEST:
+            raise RefusedError(known, request_id) from None
     cause = _CAUSES.get(code) or _cause_of_status(status)
     raise VendorError(
         cause,
         f"AWS answered with HTTP {status}",
         vendor_name=vendor_name,
-        codes=(code,),
+        codes=(full,),
         transaction_id=request_id,
     ) from None
 

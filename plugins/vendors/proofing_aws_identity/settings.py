@@ -22,6 +22,8 @@ def _is_origin(url: str) -> str:
 
 
 _Origin = Annotated[str, AfterValidator(_is_origin)]
+#: A number, or the id or ARN of a number, a pool or a sender.
+_SENDER = r"^[A-Za-z0-9_:/+-]{1,256}$"
 _Percent = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -35,6 +37,15 @@ class AWSIdentitySettings(PluginSettings):
         default="auto", description="faces of less quality are not compared"
     )
     fips: bool = Field(default=False, description="whether endpoints with validated cryptography are used")
+    messaging_configuration_set: str | None = Field(
+        default=None,
+        pattern=_SENDER,
+        description="name or ARN of a configuration set for codes; None for none",
+    )
+    messaging_endpoint_url: _Origin | None = Field(
+        default=None, description="of a VPC endpoint or a stand-in; None for the region's own"
+    )
+    messaging_timeout_seconds: float = Field(default=10.0, gt=0, le=50, description="what one code may take")
     metadata_credentials: bool = Field(
         default=False, description="whether credentials may come from the metadata service of this machine"
     )
@@ -54,11 +65,17 @@ class AWSIdentitySettings(PluginSettings):
     session_token: SecretStr | None = Field(
         default=None, min_length=16, description="token of a temporary key; None for a lasting one"
     )
+    text_from: str | None = Field(
+        default=None, pattern=_SENDER, description="number, pool or sender that sends text messages"
+    )
     textract_endpoint_url: _Origin | None = Field(
         default=None, description="of a VPC endpoint or a stand-in; None for the region's own"
     )
     timeout_seconds: float = Field(
         default=20.0, gt=0, le=60, description="what one question may take, with both calls"
+    )
+    voice_from: str | None = Field(
+        default=None, pattern=_SENDER, description="number or pool that calls with a code"
     )
 
     @model_validator(mode="after")
@@ -78,6 +95,16 @@ class AWSIdentitySettings(PluginSettings):
     def rekognition_url(self) -> str:
         """Where Rekognition is called."""
         return self.rekognition_endpoint_url or self._endpoint("rekognition")
+
+    @property
+    def messaging_url(self) -> str:
+        """Where End User Messaging is called."""
+        return self.messaging_endpoint_url or self._endpoint("sms-voice")
+
+    @property
+    def messaging_host(self) -> str:
+        """The host of End User Messaging, with its port where the URL has one."""
+        return urlsplit(self.messaging_url).netloc
 
     @property
     def textract_host(self) -> str:

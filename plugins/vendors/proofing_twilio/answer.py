@@ -119,8 +119,10 @@ class _Refusal(BaseModel):
 #: Error codes of packages and calls, by what they mean: "Error and Warning Dictionary".
 CAUSES: Mapping[int, Cause] = {
     20003: Cause.AUTHENTICATION,  # the credentials are refused
+    20005: Cause.AUTHENTICATION,  # the account is not active
     20008: Cause.AUTHENTICATION,  # not with the credentials for tests
     20429: Cause.QUOTA,
+    21611: Cause.QUOTA,  # too many messages wait
     60606: Cause.AUTHENTICATION,  # the package is not enabled for the account
     60608: Cause.SOURCE_DOWN,  # the provider of the data answered with an error
     60614: Cause.BAD_REQUEST,  # another region has to be asked
@@ -145,7 +147,7 @@ def read_answer(response: VendorResponse) -> LookupAnswer:
     try:
         response.require_success()
     except VendorError as error:
-        raise _explained(error, response) from None
+        raise explained(error, response) from None
     try:
         return LookupAnswer.model_validate(response.json())
     except ValidationError:
@@ -161,7 +163,7 @@ def package_error(code: int, vendor_name: str) -> VendorError:
     return VendorError(cause, message, vendor_name=vendor_name, codes=(str(code),), billed=False)
 
 
-def _explained(error: VendorError, response: VendorResponse) -> VendorError:
+def explained(error: VendorError, response: VendorResponse) -> VendorError:
     """Return *error* with Twilio's code."""
     try:
         code = _Refusal.model_validate(response.json()).code

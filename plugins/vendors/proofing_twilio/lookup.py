@@ -11,6 +11,7 @@ from proofing.plugin import (
     Applicant,
     Cause,
     FraudSignal,
+    LineType,
     Match,
     Outcome,
     PhoneResult,
@@ -47,6 +48,16 @@ _PHONES = {
     Outcome.PASSED: Match.MATCH,
     Outcome.FAILED: Match.MISMATCH,
     Outcome.UNKNOWN: Match.UNAVAILABLE,
+}
+#: Twilio's words for lines in ours; the others are other lines.
+_LINES = {
+    "fixedVoip": LineType.VOIP,
+    "landline": LineType.LANDLINE,
+    "mobile": LineType.MOBILE,
+    "nonFixedVoip": LineType.VOIP,
+    "premium": LineType.PREMIUM,
+    "sharedCost": LineType.PREMIUM,
+    "tollFree": LineType.TOLL_FREE,
 }
 _REQUIRED = {"first_name": "first_name", "last_name": "last_name", "address": "address1"}
 
@@ -124,6 +135,7 @@ class LookupProofer:
             account=_account(answer, verdict, applicant),
             transaction_id=request_id if _REQUEST_ID.fullmatch(request_id) else None,
             fraud_signals=frozenset(verdict.signals),
+            line_type=_line_type(answer),
         )
 
     def _query(self, applicant: Applicant, context: ProofingContext) -> Iterator[tuple[str, str]]:
@@ -241,6 +253,14 @@ def _account(answer: LookupAnswer, verdict: _Verdict, applicant: Applicant) -> M
         return Match.NOT_CHECKED
     worst = (Match.MISMATCH, Match.UNAVAILABLE, Match.NOT_CHECKED, Match.MATCH)
     return min(matches, key=worst.index, default=Match.NOT_CHECKED)
+
+
+def _line_type(answer: LookupAnswer) -> LineType | None:
+    """Return the kind of line, as far as Twilio knows it."""
+    line = answer.line_type_intelligence
+    if line is None or line.error_code is not None or line.type is None or line.type == "unknown":
+        return None
+    return _LINES.get(line.type, LineType.OTHER)
 
 
 def _matches(identity: IdentityMatch, applicant: Applicant, accepted: Collection[str]) -> Mapping[str, Match]:

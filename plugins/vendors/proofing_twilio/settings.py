@@ -43,6 +43,9 @@ class Signal(StrEnum):
 class TwilioSettings(PluginSettings):
     """The section ``twilio`` of settings.yaml."""
 
+    account_sid: str | None = Field(
+        default=None, pattern=r"^AC[0-9a-f]{32}$", description="the account that sends codes"
+    )
     api_key_secret: SecretStr = Field(min_length=16, description="secret of the API key")
     api_key_sid: SecretStr = Field(description="id of an API key of the Twilio account")
     base_url: str = Field(
@@ -54,6 +57,10 @@ class TwilioSettings(PluginSettings):
     match_levels: list[MatchLevel] = Field(
         default=["exact_match", "high_partial_match"], min_length=1, description="what counts as a match"
     )
+    messages_base_url: str = Field(
+        default="https://api.twilio.com", pattern=_ORIGIN, description="scheme and host of messages and calls"
+    )
+    messages_timeout_seconds: float = Field(default=10.0, gt=0, le=50, description="what one code may take")
     min_summary_score: int = Field(
         default=40, ge=0, le=100, description="of Twilio's score, where both names are known"
     )
@@ -63,6 +70,9 @@ class TwilioSettings(PluginSettings):
     reassigned_within_days: int = Field(
         default=90, ge=1, le=3650, description="days back in which a number must not have been reassigned"
     )
+    redacts_messages: bool = Field(
+        default=False, description="have Twilio keep neither text nor number; its account must allow that"
+    )
     required_matches: list[Literal["first_name", "last_name", "address"]] = Field(
         default=["first_name", "last_name"],
         min_length=1,
@@ -71,7 +81,15 @@ class TwilioSettings(PluginSettings):
     sim_swap: Signal = Field(
         default=Signal.SKIP, strict=False, description="what a SIM that was swapped lately comes to"
     )
+    text_from: str | None = Field(
+        default=None,
+        pattern=r"^(\+1\d{10}|\d{5,6}|MG[0-9a-f]{32})$",
+        description="number, short code or messaging service that sends text messages",
+    )
     timeout_seconds: float = Field(default=5.0, gt=0, le=60, description="what the one call may take")
+    voice_from: str | None = Field(
+        default=None, pattern=r"^\+1\d{10}$", description="number that calls with a code"
+    )
 
     @field_validator("api_key_sid")
     @classmethod
