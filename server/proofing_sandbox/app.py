@@ -27,6 +27,7 @@ def make_app(url: str, product_url: str, modules: tuple[VendorModule, ...] = MOD
     routes += [
         Route(PANEL, panel.show, methods=["GET"]),
         Route(PANEL, panel.reset, methods=["DELETE"]),
+        Route(f"{PANEL}/phone", panel.show_phone, methods=["GET"]),
         Route(f"{PANEL}/{{product:path}}", panel.choose, methods=["PUT"]),
     ]
 
@@ -58,10 +59,15 @@ class _Panel:
         """Return products, what is chosen, and what happened; nothing of a person."""
         return JSONResponse({**self._play.behaviors.to_json(), "sent": self._play.sent})
 
+    async def show_phone(self, _request: Request) -> Response:
+        """Return the last messages to phones, the newest first: on this machine alone, for made-up people."""
+        return JSONResponse(list(reversed(self._play.phone)))
+
     async def reset(self, _request: Request) -> Response:
         """Have everything as at the start."""
         self._play.behaviors.reset()
         self._play.sent.clear()
+        self._play.phone.clear()
         return Response(status_code=204)
 
     async def choose(self, request: Request) -> Response:

@@ -9,6 +9,9 @@ from enum import StrEnum
 _TEST_SSN_PREFIXES = ("900", "666")
 _OFFICE_TIMEOUT_NUMBER = "mvatimeout"
 _PHONES: dict[str, "Verdict"]
+_INTERNET_PHONE = "7035550183"
+_OPTED_OUT_PHONE = "7035550181"
+_UNREACHABLE_PHONE = "7035550182"
 
 
 class Verdict(StrEnum):
@@ -36,6 +39,7 @@ _PHONES = {
     "7035555888": Verdict.TIMEOUT,
     "7035555999": Verdict.UNAVAILABLE,
 }
+_MESSAGES = {"7035550188": Verdict.TIMEOUT, "7035550189": Verdict.UNAVAILABLE}
 
 
 def judge_resolution(*, first_name: str, ssn: str, zipcode: str) -> tuple[Verdict, str | None]:
@@ -65,9 +69,28 @@ def judge_resolution(*, first_name: str, ssn: str, zipcode: str) -> tuple[Verdic
 
 def judge_phone(number: str) -> Verdict:
     """Return the verdict on a phone number in any formatting, with or without the country code."""
-    digits = re.sub(r"\D", "", number, flags=re.ASCII)
-    national = digits[1:] if len(digits) == 11 and digits.startswith("1") else digits  # noqa: PLR2004 - with the 1
+    national = _national(number)
     return _PHONES.get(national, Verdict.PASSED if national else Verdict.FAILED)
+
+
+def judge_line(number: str) -> str:
+    """Return the kind of line of a number: ``voip`` or ``mobile``."""
+    return "voip" if _national(number) == _INTERNET_PHONE else "mobile"
+
+
+def judge_message(number: str, *, is_call: bool) -> tuple[Verdict, str | None]:
+    """Return the verdict on a message to *number*, and with a no why: ``opted_out`` or ``unreachable``."""
+    national = _national(number)
+    if national == _OPTED_OUT_PHONE and not is_call:
+        return Verdict.FAILED, "opted_out"
+    if national == _UNREACHABLE_PHONE:
+        return Verdict.FAILED, "unreachable"
+    return _MESSAGES.get(national, Verdict.PASSED), None
+
+
+def _national(number: str) -> str:
+    digits = re.sub(r"\D", "", number, flags=re.ASCII)
+    return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits  # noqa: PLR2004 - with the 1
 
 
 def judge_state_id(number: str) -> Verdict:

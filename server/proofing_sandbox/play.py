@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ _logger = logging.getLogger(__name__)
 #: After each of these a webhook that was not taken is sent once more.
 _RETRY_SECONDS = (1.0, 5.0, 30.0, 300.0)
 _POST_SECONDS = 10.0
+_MOST_MESSAGES = 100
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
@@ -49,12 +51,14 @@ class Play:
         product_url: where the product is reached, by webhooks and by people who come back.
         behaviors: what testers have chosen.
         sent: the webhooks that were sent: path, and the statuses of the answers (0: none).
+        phone: the last messages to phones, for the tester who holds them all.
     """
 
     url: str
     product_url: str
     behaviors: Behaviors
     sent: list[tuple[str, list[int]]] = field(default_factory=list)
+    phone: deque[Mapping[str, str]] = field(default_factory=lambda: deque(maxlen=_MOST_MESSAGES))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(

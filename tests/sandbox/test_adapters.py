@@ -13,8 +13,9 @@ from proofing.bootstrap import configure, make_clients
 from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.images import Side
+from proofing.contracts.messages import Channel, CodeMessage
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.results import Match, Outcome, ProoferKind
+from proofing.contracts.results import LineType, Match, Outcome, ProoferKind, Refusal
 from proofing.jobs.questions import Waiting
 from proofing.jobs.trying import try_vendor
 from proofing.rules.image_check import inspect_image
@@ -51,6 +52,7 @@ PHONE = [
 DOCUMENT = ["lexisnexis:true_id", "lexisnexis:true_id_ddp", "aws_identity"]
 WITH_SELFIE = ["lexisnexis:true_id_selfie", "lexisnexis:true_id_ddp_selfie", "aws_identity:selfie"]
 HOSTED = ["socure:docv", "stripe"]
+MESSENGERS = ["aws_identity:messaging", "twilio"]
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def trying(sandbox, tmp_path, monkeypatch):
     values = {"plugins": plugins, "log_directory": None, **sandbox.settings}
     (tmp_path / "settings.yaml").write_text(json.dumps({"default": values}))
 
-    async def ask(name, kind, *, sides=(), circumstances=None, **changes):
+    async def ask(name, kind, *, sides=(), circumstances=None, message=None, **changes):
         configuration = await configure(tmp_path / "settings.yaml", {"PROOFING_ENV": "test"}, role="cli")
         loaded = configuration.plugins.proofers[kind, name]
         request = ProofingRequest(
@@ -69,6 +71,7 @@ def trying(sandbox, tmp_path, monkeypatch):
             images={side: inspect_image(make_jpeg(comment=side.encode())) for side in sides},
             wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=Side.SELFIE in sides),
             circumstances=circumstances or Circumstances(locale="en", ip_address="192.0.2.1"),
+            message=message,
         )
         clients = make_clients(configuration.settings)
         try:
@@ -185,6 +188,39 @@ async def test_document(trying, sandbox, name):
         assert outcome_of(refused) is not Outcome.PASSED
         await tester.put("/sandbox/*", json={"fault": "error_503"})
         assert await trying(name, ProoferKind.DOCUMENT, sides=sides) is Cause.UNREACHABLE
+
+
+@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("name", MESSENGERS)
+async def test_messengers(trying, sandbox, name, channel):
+    """The number decides; what was taken is at the tester's phone."""
+
+    async def send(number):
+        message = CodeMessage(
+            channel=channel, number=f"+1{number}", locale="en", text='Code "1" & <2>', code="12"
+        )
+        found = await trying(name, ProoferKind.MESSENGER, message=message)
+        return found if isinstance(found, Cause) else found.refusal
+
+    assert await send("2025550123") is None
+    assert await send("7035550181") is (Refusal.OPTED_OUT if channel is Channel.TEXT else None)
+    # AWS learns only later that a phone cannot be reached.
+    blocked = Refusal.NOT_ALLOWED if name.startswith("aws") else Refusal.UNREACHABLE
+    assert await send("7035550182") is blocked
+    assert await send("7035550189") is Cause.UNREACHABLE
+    async with httpx.AsyncClient(base_url=sandbox.url) as tester:
+        arrived = (await tester.get("/sandbox/phone")).json()
+        assert {(one["channel"], one["text"]) for one in arrived} == {(channel.value, 'Code "1" & <2>')}
+        await tester.put("/sandbox/*", json={"fault": "error_429"})
+        assert await send("2025550123") is Cause.QUOTA
+        await tester.delete("/sandbox")
+        assert (await tester.get("/sandbox/phone")).json() == []
+
+
+async def test_twilio_names_the_line(trying):
+    """An internet line is known before a code is sent there."""
+    found = await trying("twilio", ProoferKind.PHONE, phone="7035550183")
+    assert (found.line_type, found.outcome) == (LineType.VOIP, Outcome.FAILED)
 
 
 @pytest.mark.parametrize("name", HOSTED)

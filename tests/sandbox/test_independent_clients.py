@@ -1,6 +1,7 @@
 """The vendors' own clients, unmodified, take the sandbox for their vendor."""
 
 import boto3
+import httpx
 import pytest
 import stripe
 from botocore.config import Config
@@ -11,6 +12,8 @@ from twilio.rest import Client
 
 from proofing.testing.images import make_jpeg
 
+_ENDPOINTS = {"pinpoint-sms-voice-v2": "messaging"}
+
 
 def aws_client(sandbox, service, **changes):
     """Return a client of AWS."""
@@ -19,7 +22,7 @@ def aws_client(sandbox, service, **changes):
         "region_name": known["region"],
         "aws_access_key_id": known["access_key_id"],
         "aws_secret_access_key": known["secret_access_key"],
-        "endpoint_url": known[f"{service}_endpoint_url"],
+        "endpoint_url": known[f"{_ENDPOINTS.get(service, service)}_endpoint_url"],
         "config": Config(retries={"total_max_attempts": 1}),
     }
     return boto3.client(service, **{**values, **changes})
@@ -50,7 +53,7 @@ def test_rekognition_compares_faces(sandbox):
         client.compare_faces(**{**images, "TargetImage": {"Bytes": bytes(5 * 1024 * 1024 + 1)}})
 
 
-@pytest.mark.parametrize("service", ["textract", "rekognition"])
+@pytest.mark.parametrize("service", ["textract", "rekognition", "pinpoint-sms-voice-v2"])
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -65,10 +68,41 @@ def test_aws_signatures_are_verified(sandbox, service, changes, code):
     call, arguments = {
         "textract": ("analyze_id", {"DocumentPages": [image]}),
         "rekognition": ("compare_faces", {"SourceImage": image, "TargetImage": image}),
+        "pinpoint-sms-voice-v2": ("send_text_message", {"DestinationPhoneNumber": "+12025550123"}),
     }[service]
     with pytest.raises(ClientError) as caught:
         getattr(client, call)(**arguments)
     assert caught.value.response["Error"]["Code"] == code
+
+
+def test_end_user_messaging_sends(sandbox):
+    """Text and voice arrive at the tester's phone; who has opted out gets no text."""
+    client = aws_client(sandbox, "pinpoint-sms-voice-v2")
+    known = sandbox.settings["aws_identity"]
+    to = "+12025550123"
+    text = client.send_text_message(
+        DestinationPhoneNumber=to, OriginationIdentity=known["text_from"], MessageBody="Code 1 & 2"
+    )
+    voice = client.send_voice_message(
+        DestinationPhoneNumber=to, OriginationIdentity=known["voice_from"], MessageBody="Code 3"
+    )
+    assert text["MessageId"] != voice["MessageId"]
+    assert phone(sandbox) == [("voice", to, "Code 3"), ("text", to, "Code 1 & 2")]
+    with pytest.raises(client.exceptions.ConflictException) as caught:
+        client.send_text_message(
+            DestinationPhoneNumber="+17035550181", OriginationIdentity=known["text_from"], MessageBody="x"
+        )
+    assert caught.value.response["Reason"] == "DESTINATION_PHONE_NUMBER_OPTED_OUT"
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.send_text_message(DestinationPhoneNumber=to, OriginationIdentity="pool-other", MessageBody="x")
+    with pytest.raises(client.exceptions.ValidationException):
+        client.send_text_message(DestinationPhoneNumber=to, OriginationIdentity=known["text_from"])
+
+
+def phone(sandbox):
+    """Return channel, number and text of what arrived, the newest first."""
+    found = httpx.get(f"{sandbox.url}/sandbox/phone").json()
+    return [(one["channel"], one["to"], one["text"]) for one in found]
 
 
 def stripe_client(sandbox, key=None):
@@ -104,10 +138,12 @@ def twilio_client(sandbox, monkeypatch, **changes):
     request = http.request
 
     def redirected(method, url, *arguments, **options):
-        return request(method, url.replace("https://lookups.twilio.com", sandbox.url), *arguments, **options)
+        for host in ("https://lookups.twilio.com", "https://api.twilio.com"):
+            url = url.replace(host, sandbox.url)
+        return request(method, url, *arguments, **options)
 
     monkeypatch.setattr(http, "request", redirected)
-    return Client(known["api_key_sid"], known["api_key_secret"], http_client=http)
+    return Client(known["api_key_sid"], known["api_key_secret"], known["account_sid"], http_client=http)
 
 
 def test_a_lookup_of_twilio(sandbox, monkeypatch):
@@ -129,4 +165,33 @@ def test_a_lookup_of_twilio(sandbox, monkeypatch):
     )
     with pytest.raises(TwilioRestException) as caught:
         twilio_client(sandbox, monkeypatch, api_key_secret="x" * 20).lookups.v2.phone_numbers("+1").fetch()
+    assert (caught.value.status, caught.value.code) == (401, 20003)
+
+
+def test_messages_and_calls_of_twilio(sandbox, monkeypatch):
+    """Both arrive at the tester's phone; STOP, a fixed line and a wrong sender are refused as Twilio does."""
+    client, known = twilio_client(sandbox, monkeypatch), sandbox.settings["twilio"]
+    to = "+12025550123"
+    sent = client.messages.create(to=to, messaging_service_sid=known["text_from"], body="Code 1 & 2")
+    call = client.calls.create(
+        to=to, from_=known["voice_from"], twiml="<Response><Say>Code &lt;3</Say></Response>"
+    )
+    assert (sent.status, sent.to, sent.sid[:2]) == ("accepted", to, "SM")
+    assert (call.status, call.to, call.sid[:2]) == ("queued", to, "CA")
+    assert phone(sandbox) == [("voice", to, "Code <3"), ("text", to, "Code 1 & 2")]
+    for code, number, sender in (
+        (21610, "+17035550181", known["text_from"]),
+        (21614, "+17035550182", known["text_from"]),
+        (21606, to, "+12025550199"),
+        (21211, "+1202", known["text_from"]),
+    ):
+        key = "messaging_service_sid" if sender.startswith("MG") else "from_"
+        with pytest.raises(TwilioRestException) as caught:
+            client.messages.create(to=number, body="x", **{key: sender})
+        assert (caught.value.status, caught.value.code) == (400, code)
+    with pytest.raises(TwilioRestException) as caught:
+        client.calls.create(to=to, from_=known["voice_from"], twiml="no TwiML")
+    assert caught.value.code == 12100
+    with pytest.raises(TwilioRestException) as caught:
+        twilio_client(sandbox, monkeypatch, api_key_secret="x" * 20).messages.create(to=to, body="x")
     assert (caught.value.status, caught.value.code) == (401, 20003)

@@ -1,4 +1,4 @@
-"""Amazon Textract's AnalyzeID and Amazon Rekognition's CompareFaces, with Signature Version 4."""
+"""AnalyzeID of Textract, CompareFaces of Rekognition, and messages of End User Messaging; all with SigV4."""
 
 import base64
 import hashlib
@@ -6,6 +6,7 @@ import hmac
 import json
 import re
 import secrets
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -16,18 +17,38 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from proofing_sandbox.inputs import Verdict
+from proofing_sandbox.inputs import Verdict, judge_message
 from proofing_sandbox.play import Play, answer_without, body_of
 from proofing_sandbox.specimen import specimen
 
 ANALYZE_ID = "aws_identity:analyze_id"
 COMPARE_FACES = "aws_identity:compare_faces"
-PRODUCTS = frozenset({ANALYZE_ID, COMPARE_FACES})
+SEND_TEXT = "aws_identity:send_text"
+SEND_VOICE = "aws_identity:send_voice"
+PRODUCTS = frozenset({ANALYZE_ID, COMPARE_FACES, SEND_TEXT, SEND_VOICE})
+_POOL = "pool-00000000000000000000000000000000"
+_NUMBER = "+12025550100"
 _KEY_ID = "AKIASANDBOX000000000"
 _SECRET = "sandbox-aws-secret-0123456789"  # noqa: S105 - published, worth nothing elsewhere
 _REGION = "us-east-1"
-_OPERATIONS = {"Textract.AnalyzeID": ANALYZE_ID, "RekognitionService.CompareFaces": COMPARE_FACES}
-_SERVICES = {ANALYZE_ID: "textract", COMPARE_FACES: "rekognition"}
+_OPERATIONS = {
+    "Textract.AnalyzeID": ANALYZE_ID,
+    "RekognitionService.CompareFaces": COMPARE_FACES,
+    "PinpointSMSVoiceV2.SendTextMessage": SEND_TEXT,
+    "PinpointSMSVoiceV2.SendVoiceMessage": SEND_VOICE,
+}
+_SERVICES = {
+    ANALYZE_ID: "textract",
+    COMPARE_FACES: "rekognition",
+    SEND_TEXT: "sms-voice",
+    SEND_VOICE: "sms-voice",
+}
+_PHONE = re.compile(r"\+?[1-9][0-9]{1,18}", re.ASCII)
+#: Why a message is refused: error and reason.
+_REFUSED: Mapping[str, tuple[str, str | None]] = {
+    "opted_out": ("ConflictException", "DESTINATION_PHONE_NUMBER_OPTED_OUT"),
+    "unreachable": ("ConflictException", "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE"),
+}
 _CREDENTIAL = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/([0-9]{8})/([^/]+)/([^/]+)/aws4_request, "
     r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})",
@@ -42,16 +63,19 @@ def settings(url: str) -> Mapping[str, Any]:
     return {
         "aws_identity": {
             "access_key_id": _KEY_ID,
+            "messaging_endpoint_url": url,
             "region": _REGION,
             "rekognition_endpoint_url": url,
             "secret_access_key": _SECRET,
+            "text_from": _POOL,
             "textract_endpoint_url": url,
+            "voice_from": _NUMBER,
         }
     }
 
 
 def routes(play: Play) -> Sequence[BaseRoute]:
-    """Return the addresses of both: one for JSON, with the call in a header, and one a call for CBOR."""
+    """Return the addresses of all: one for JSON, with the call in a header, and one a call for CBOR."""
 
     async def call(request: Request) -> Response:
         wire = _JSON if request.url.path == "/" else _CBOR
@@ -62,6 +86,8 @@ def routes(play: Play) -> Sequence[BaseRoute]:
         if product is None:
             return _error(wire, 400, "UnknownOperationException", "")
         body = await body_of(request)
+        if _SERVICES[product] == "sms-voice":
+            return await play.answer(product, lambda verdict: _send(product, request, body, verdict, play))
         return await play.answer(product, lambda verdict: _call(product, wire, request, body, verdict))
 
     return [
@@ -96,6 +122,47 @@ async def _call(
         else _compare(values, verdict)
     )
     return wire.answer(found, 200)
+
+
+async def _send(product: str, request: Request, body: bytes, verdict: Verdict | None, play: Play) -> Response:
+    """Take a message, or refuse it."""
+    name = _signature_problem(request, body, _SERVICES[product])
+    if name:
+        return _error(_JSON_1_0, 400, name, "The request signature we calculated does not match.")
+    try:
+        values = _JSON_1_0.read(body)
+        refused = _message_problem(values)
+    except (ValueError, KeyError, TypeError):
+        refused = ("ValidationException", "MISSING_PARAMETER")
+    if refused is None:
+        is_call = product == SEND_VOICE
+        number = values["DestinationPhoneNumber"]
+        judged, why = judge_message(number, is_call=is_call)
+        if verdict is not None:
+            judged, why = verdict, "opted_out" if verdict is Verdict.FAILED else None
+        without = await answer_without(judged)
+        if without is not None:
+            return without
+        if judged is Verdict.SOURCE_TIMEOUT:
+            refused = ("ThrottlingException", None)
+        elif judged is Verdict.FAILED:
+            refused = _REFUSED[why or "opted_out"]
+    if refused is not None:
+        kind, reason = refused
+        return _error(_JSON_1_0, 400, kind, "The message was not taken.", reason)
+    channel, text = "voice" if is_call else "text", values["MessageBody"]
+    play.phone.append({"vendor": "aws_identity", "channel": channel, "to": number, "text": text})
+    return _JSON_1_0.answer({"MessageId": str(uuid.uuid4())}, 200)
+
+
+def _message_problem(values: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """Return error and reason of what is wrong with a message. Raises KeyError or TypeError."""
+    number, text = values["DestinationPhoneNumber"], values["MessageBody"]
+    if not (_PHONE.fullmatch(number) and text.strip()):
+        return "ValidationException", "FIELD_VALIDATION_FAILED"
+    if values["OriginationIdentity"] not in {_POOL, _NUMBER}:
+        return "ResourceNotFoundException", None
+    return None
 
 
 def _images_problem(product: str, wire: "_Wire", values: Mapping[str, Any]) -> str | None:
@@ -228,7 +295,10 @@ class _Wire(Protocol):
 
 
 class _Json:
-    """JSON 1.1, which Rekognition speaks."""
+    """JSON, in a version: Rekognition speaks 1.1, End User Messaging 1.0."""
+
+    def __init__(self, version: str) -> None:
+        self._type = f"application/x-amz-json-{version}"
 
     def read(self, body: bytes) -> Mapping[str, Any]:
         """Return what a body holds."""
@@ -241,7 +311,7 @@ class _Json:
 
     def answer(self, values: Mapping[str, Any], status: int) -> Response:
         """Return *values* as an answer."""
-        return Response(json.dumps(values).encode(), status, _request_id(), "application/x-amz-json-1.1")
+        return Response(json.dumps(values).encode(), status, _request_id(), self._type)
 
 
 class _Cbor:
@@ -264,13 +334,14 @@ class _Cbor:
         return Response(cbor2.dumps(values), status, headers, "application/cbor")
 
 
-_JSON, _CBOR = _Json(), _Cbor()
+_JSON, _JSON_1_0, _CBOR = _Json("1.1"), _Json("1.0"), _Cbor()
 
 
 def _request_id() -> dict[str, str]:
     return {"x-amzn-RequestId": secrets.token_hex(16)}
 
 
-def _error(wire: _Wire, status: int, kind: str, text: str) -> Response:
+def _error(wire: _Wire, status: int, kind: str, text: str, reason: str | None = None) -> Response:
     """Return a refusal in the form of AWS."""
-    return wire.answer({"__type": kind, "message": text}, status)
+    why = {} if reason is None else {"Reason": reason}
+    return wire.answer({"__type": kind, "message": text, **why}, status)

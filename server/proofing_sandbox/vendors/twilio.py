@@ -1,19 +1,38 @@
-"""Twilio Lookup v2: what is known of a phone number, by the packages that the query names."""
+"""Twilio: Lookup v2, which says what is known of a number, and Messages and Calls of the 2010 API."""
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
+from urllib.parse import parse_qsl
+from xml.etree import ElementTree as ET
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from proofing_sandbox.inputs import Verdict, judge_phone
-from proofing_sandbox.play import Play, answer_without
+from proofing_sandbox.inputs import Verdict, judge_line, judge_message, judge_phone
+from proofing_sandbox.play import Play, answer_without, body_of
 
 LOOKUP = "twilio:lookup"
-PRODUCTS = frozenset({LOOKUP})
+MESSAGES = "twilio:messages"
+CALLS = "twilio:calls"
+PRODUCTS = frozenset({LOOKUP, MESSAGES, CALLS})
+_ACCOUNT = "AC" + "0" * 32
+_SERVICE = "MG" + "0" * 32
+_NUMBER = "+12025550100"
+_RESOURCES = {"Messages": MESSAGES, "Calls": CALLS}
+_MOST_CHARACTERS = 1600
+#: Fields of a call that has not begun.
+_CALL_NULLS = (
+    *("annotation", "answered_by", "caller_name", "duration", "end_time", "forwarded_from"),
+    *("group_sid", "parent_call_sid", "start_time", "trunk_sid"),
+)
+#: Why a message is refused: its error for a text message, and for a call.
+_REFUSED = {"opted_out": (21610, 21216), "unreachable": (21614, 21214)}
 _KEY_SID = "SK" + "0" * 32
 _KEY_SECRET = "sandbox-twilio-secret-0123456789"  # noqa: S105 - published, worth nothing elsewhere
 _PATH = "/v2/PhoneNumbers/{number}"
@@ -48,22 +67,45 @@ _MATCHED = {
 
 def settings(url: str) -> Mapping[str, Any]:
     """Return the section of the adapter."""
-    return {"twilio": {"api_key_secret": _KEY_SECRET, "api_key_sid": _KEY_SID, "base_url": url}}
+    return {
+        "twilio": {
+            "account_sid": _ACCOUNT,
+            "api_key_secret": _KEY_SECRET,
+            "api_key_sid": _KEY_SID,
+            "base_url": url,
+            "messages_base_url": url,
+            "text_from": _SERVICE,
+            "voice_from": _NUMBER,
+        }
+    }
 
 
 def routes(play: Play) -> Sequence[BaseRoute]:
-    """Return the one endpoint."""
+    """Return Lookup, and the two that send."""
 
     async def look_up(request: Request) -> Response:
         return await play.answer(LOOKUP, lambda verdict: _look_up(request, verdict, play.url))
 
-    return [Route(_PATH, look_up, methods=["GET"])]
+    def send_by(resource: str) -> Callable[[Request], Awaitable[Response]]:
+        async def send(request: Request) -> Response:
+            form = dict(parse_qsl((await body_of(request)).decode(errors="replace")))
+            product = _RESOURCES[resource]
+            return await play.answer(product, lambda verdict: _send(product, request, form, verdict, play))
+
+        return send
+
+    return [
+        Route(_PATH, look_up, methods=["GET"]),
+        *(
+            Route(f"/2010-04-01/Accounts/{{account}}/{name}.json", send_by(name), methods=["POST"])
+            for name in _RESOURCES
+        ),
+    ]
 
 
 async def _look_up(request: Request, verdict: Verdict | None, url: str) -> Response:
     """Answer about the number of the path."""
-    expected = base64.b64encode(f"{_KEY_SID}:{_KEY_SECRET}".encode()).decode()
-    if request.headers.get("authorization") != f"Basic {expected}":
+    if not _is_authentic(request):
         return _error(401, 20003, "Authenticate")
     number = request.path_params["number"]
     packages = [name for name in request.query_params.get("Fields", "").split(",") if name]
@@ -76,9 +118,119 @@ async def _look_up(request: Request, verdict: Verdict | None, url: str) -> Respo
     without = await answer_without(verdict)
     if without is not None:
         return without
-    found = {name: _package(name, verdict, request.query_params) for name in packages}
+    found = {name: _package(name, verdict, request.query_params, number) for name in packages}
     area, exchange, line = parts.groups()
     return JSONResponse(_facts(number, url, national=f"({area}) {exchange}-{line}", found=found))
+
+
+def _is_authentic(request: Request) -> bool:
+    expected = base64.b64encode(f"{_KEY_SID}:{_KEY_SECRET}".encode()).decode()
+    return request.headers.get("authorization") == f"Basic {expected}"
+
+
+async def _send(
+    product: str, request: Request, form: Mapping[str, str], verdict: Verdict | None, play: Play
+) -> Response:
+    """Take a text message or a call, or refuse it."""
+    is_call = product == CALLS
+    refused = _refusal(request, form, is_call=is_call)
+    if refused is not None:
+        return refused
+    judged, why = judge_message(form["To"], is_call=is_call)
+    if verdict is not None:
+        judged, why = verdict, "opted_out" if verdict is Verdict.FAILED else None
+    without = await answer_without(judged)
+    if without is not None:
+        return without
+    if judged is Verdict.SOURCE_TIMEOUT:
+        return _error(429, 20429, "Too Many Requests")
+    if judged is Verdict.FAILED:
+        return _error(400, _REFUSED[why or "unreachable"][is_call], "The number gets no message")
+    text = _spoken(form["Twiml"]) if is_call else form["Body"]
+    channel = "voice" if is_call else "text"
+    play.phone.append({"vendor": "twilio", "channel": channel, "to": form["To"], "text": text})
+    return JSONResponse(_made(form, is_call=is_call), 201)
+
+
+def _refusal(request: Request, form: Mapping[str, str], *, is_call: bool) -> Response | None:
+    """Return what is wrong with a request, whatever its number; None for nothing."""
+    if not _is_authentic(request):
+        return _error(401, 20003, "Authenticate")
+    if request.path_params["account"] != _ACCOUNT:
+        return _error(404, 20404, "The requested resource was not found")
+    problem = _call_problem(form) if is_call else _message_problem(form)
+    return _error(400, *problem) if problem else None
+
+
+def _message_problem(form: Mapping[str, str]) -> tuple[int, str] | None:
+    """Return code and text of the error that the form of a message has."""
+    if _NORTH_AMERICAN.fullmatch(form.get("To", "")) is None:
+        return 21211, "Invalid 'To' Phone Number"
+    if form.get("MessagingServiceSid", form.get("From")) not in {_SERVICE, _NUMBER}:
+        return 21606, "The 'From' phone number is not a message-capable number of the account"
+    if not form.get("Body"):
+        return 21602, "Message body is required"
+    if len(form["Body"]) > _MOST_CHARACTERS:
+        return 21617, "The concatenated message body exceeds the 1600 character limit"
+    return None
+
+
+def _call_problem(form: Mapping[str, str]) -> tuple[int, str] | None:
+    """Return code and text of the error that the form of a call has."""
+    if _NORTH_AMERICAN.fullmatch(form.get("To", "")) is None:
+        return 21217, "Phone number does not appear to be valid"
+    if form.get("From") != _NUMBER:
+        return 21210, "'From' phone number not verified"
+    try:
+        document = ET.fromstring(form.get("Twiml", ""))  # noqa: S314 - of the adapter under test
+    except ET.ParseError:
+        return 12100, "Document parse failure"
+    return None if document.tag == "Response" else (12100, "Document parse failure")
+
+
+def _spoken(twiml: str) -> str:
+    """Return what a call says."""
+    return " ".join("".join(one.itertext()) for one in ET.fromstring(twiml).iter("Say"))  # noqa: S314 - as above
+
+
+def _made(form: Mapping[str, str], *, is_call: bool) -> dict[str, Any]:
+    """Return what was made, as Twilio describes it."""
+    sid = ("CA" if is_call else "SM") + secrets.token_hex(16)
+    now = format_datetime(datetime.now(UTC))
+    shared: dict[str, Any] = {
+        "account_sid": _ACCOUNT,
+        "api_version": "2010-04-01",
+        "date_created": None if is_call else now,
+        "date_updated": None if is_call else now,
+        "direction": "outbound-api",
+        "from": form.get("From"),
+        "price": None,
+        "price_unit": None,
+        "sid": sid,
+        "to": form["To"],
+        "uri": f"/2010-04-01/Accounts/{_ACCOUNT}/{'Calls' if is_call else 'Messages'}/{sid}.json",
+        "subresource_uris": {},
+    }
+    if is_call:
+        facts = {
+            "from_formatted": form["From"],
+            "phone_number_sid": "PN" + "0" * 32,
+            "queue_time": "0",
+            "status": "queued",
+            "to_formatted": form["To"],
+        }
+        return {**shared, **dict.fromkeys(_CALL_NULLS), **facts}
+    return {
+        **shared,
+        "body": form["Body"],
+        "date_sent": None,
+        "error_code": None,
+        "error_message": None,
+        "messaging_service_sid": form.get("MessagingServiceSid"),
+        "num_media": "0",
+        "num_segments": "0" if "MessagingServiceSid" in form else "1",
+        "status": "accepted" if "MessagingServiceSid" in form else "queued",
+    }
 
 
 def _facts(number: str, url: str, *, national: str | None, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +248,7 @@ def _facts(number: str, url: str, *, national: str | None, found: Mapping[str, A
     }
 
 
-def _package(name: str, verdict: Verdict, query: Mapping[str, str]) -> dict[str, Any] | None:
+def _package(name: str, verdict: Verdict, query: Mapping[str, str], number: str) -> dict[str, Any] | None:
     """Return what one package says; a no is a number of somebody else."""
     is_good = verdict is Verdict.PASSED
     if verdict is Verdict.SOURCE_TIMEOUT:
@@ -111,7 +263,8 @@ def _package(name: str, verdict: Verdict, query: Mapping[str, str]) -> dict[str,
             }
             return {**matches, "summary_score": score, "error_code": None, "error_message": None}
         case "line_type_intelligence":
-            return {**carrier, "type": "mobile", "error_code": None}
+            kind = "nonFixedVoip" if judge_line(number) == "voip" else "mobile"
+            return {**carrier, "type": kind, "error_code": None}
         case "sim_swap":
             swap = {
                 "last_sim_swap_date": "2020-04-27T10:18:50Z",
