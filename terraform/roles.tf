@@ -89,6 +89,15 @@ resource "aws_iam_role_policy" "host" {
           Resource = "arn:${local.partition}:autoscaling:${var.region}:${local.account}:autoScalingGroup:*:autoScalingGroupName/${local.group_names["worker"]}"
         },
       ] : statement if each.key == "worker"],
+      # Jobs send codes; with ruby_workers_idv_enabled off, requests do.
+      [for statement in [
+        {
+          Sid      = "SendConfirmationCodes"
+          Effect   = "Allow"
+          Action   = ["sms-voice:SendTextMessage", "sms-voice:SendVoiceMessage"]
+          Resource = var.messaging_identity_arns
+        },
+      ] : statement if contains(["web", "worker"], each.key) && length(var.messaging_identity_arns) > 0],
       [for statement in [
         {
           Sid      = "ReadTheOwnersPassword"

@@ -89,6 +89,17 @@ variable "vendor_hosts" {
   }
 }
 
+variable "messaging_identity_arns" {
+  description = "ARNs of the numbers, pools and senders of AWS End User Messaging that send confirmation codes, and of its configuration set if one is set; empty without the messenger aws_identity:messaging."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.messaging_identity_arns : can(regex("^arn:[a-z-]+:sms-voice:", arn))])
+    error_message = "messaging_identity_arns holds something that is not an ARN of End User Messaging. Write arn:aws:sms-voice:us-east-1:123456789012:pool/pool-0123."
+  }
+}
+
 variable "vendors" {
   description = "Names of the vendors as in the log lines outbound_call (field service), for an alarm each."
   type        = set(string)

@@ -17,6 +17,8 @@ variables {
   vendors               = ["acme:resolution", "acme:phone"]
   vendor_error_percents = { "acme:phone" = 25 }
   redis_auth_token      = "00000000000000000000000000000000"
+
+  messaging_identity_arns = ["arn:aws:sms-voice:us-east-1:123456789012:pool/pool-0123"]
 }
 
 run "whole" {
@@ -86,6 +88,11 @@ run "off" {
     asg_worker_desired        = 0
     asg_worker_max            = 0
     idp_worker_alarms_enabled = 0
+    messaging_identity_arns   = []
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.host["worker"].policy, "sms-voice")
+    error_message = "Workers may send codes although nothing is named that sends them."
   }
   assert {
     condition     = aws_autoscaling_group.main["worker"].max_size == 0
@@ -159,6 +166,7 @@ run "refused" {
     environment               = "Prod"
     public_url                = "http://proofing.example.gov/"
     vendor_hosts              = ["*.example"]
+    messaging_identity_arns   = ["pool-0123"]
     idp_worker_alarms_enabled = 2
     runbook_url               = "https://docs.example.gov/proofing/runbook/"
     vendor_error_percent      = 100
@@ -168,7 +176,7 @@ run "refused" {
     availability_zones        = ["us-east-1a"]
   }
   expect_failures = [
-    var.environment, var.public_url, var.vendor_hosts, var.idp_worker_alarms_enabled, var.asg_worker_desired,
+    var.environment, var.public_url, var.vendor_hosts, var.messaging_identity_arns, var.idp_worker_alarms_enabled, var.asg_worker_desired,
     var.redis_auth_token, var.availability_zones, var.runbook_url, var.vendor_error_percent, var.vendor_error_percents,
   ]
 }

@@ -73,6 +73,21 @@ def test_a_host_gets_no_other_rights_over_images_secrets_and_keys(state):
     }
 
 
+def test_who_may_send_codes(state):
+    """Web and worker, from what is named alone; the runs in terraform/tests have it empty, too."""
+    rights = {
+        role: [
+            (one["Action"], one["Resource"])
+            for one in json.loads(state[f'aws_iam_role_policy.host["{role}"]']["policy"])["Statement"]
+            if "sms-voice" in str(one)
+        ]
+        for role in (*ROLES, "proxy")
+    }
+    actions = ["sms-voice:SendTextMessage", "sms-voice:SendVoiceMessage"]
+    granted = [(actions, ["arn:aws:sms-voice:us-east-1:123456789012:pool/pool-0123"])]
+    assert rights == {"web": granted, "worker": granted, "migrate": [], "proxy": []}
+
+
 def test_migrate_alone_reads_the_password_of_the_owner(state):
     """RDS rotates it. One secret, under one key that it may use through Secrets Manager only."""
     secret = state["aws_db_instance.main"]["master_user_secret"][0]["secret_arn"]
