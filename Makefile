@@ -13,7 +13,7 @@ coverage-versions: ## set up, then do so with the tests of test-versions alone
 check: ## set up, then run the linters, the type checker, the layout rules and the license gate
 docs: ## set up, then build the documentation site into build/site
 bench: ## set up, then measure everything and print the tables
-chaos: ## set up, then run the long survival tests with a report
+chaos: ## set up, then run the long survival tests, with progress and a report
 security: ## set up, then run the long security tests with a report
 security-short: ## set up, then run the short security tests
 help: ## print this list

@@ -1,4 +1,4 @@
-"""Write docs/claims.md from what the long security tests noted.
+"""Write docs/claims.md from what the long security and survival tests noted.
 
     python scripts/claims.py [RESULTS]
 
@@ -19,14 +19,14 @@ _HEAD = """\
 # Claims
 
 What was attacked, what held, and how to see it again. This page is written by `scripts/claims.py` from the
-notes of the long security tests; `make security` runs them and rewrites it. Each has a short form,
-mostly with a tenth of the numbers, which is part of `make test`.
+notes of the long security and survival tests; `make security` and `make chaos` (R2, R11, R12) run them and
+rewrite it. Each has a short form, mostly with a tenth of the numbers or less, which is part of `make test`.
 
 The letter of an id says whether an attack (S), a failure (R) or a deployment (D) was tried; rows of one id
 belong together, and [rotate-keys.md](howto/rotate-keys.md) says how to do what S3 tries.
 
-One row is one test, named below tests. To repeat one of them: `python -m pytest -m security tests/TEST`, in
-the environment that `make check` sets up.
+One row is one test, named below tests. To repeat one of them: `python -m pytest -m "security or chaos"
+tests/TEST`, in the environment that `make check` sets up.
 """
 
 #: What other tests hold, as (claim, what is tried, where).
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str]) -> int:
     """Write the page."""
     results = Path(arguments[0]) if arguments else RESULTS
     if not results.exists():
-        print(f"There is no {results}: run make security first.", file=sys.stderr)
+        print(f"There is no {results}: run make security or make chaos first.", file=sys.stderr)
         return 1
     PAGE.write_text(render(results.read_text()))
     print(f"Wrote {PAGE.relative_to(ROOT)}.")

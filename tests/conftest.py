@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from _pytest.terminal import TerminalReporter
 from coverage import Coverage
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
@@ -40,6 +42,7 @@ _LONGEST = (
 #: Folders whose tests share what is costly to start: browsers, a production shape, an apply of Terraform.
 _TOGETHER = ("tests/end_to_end/engines/", "tests/deploy/", "tests/terraform/", "tests/retention/")
 _CLOSE_SECONDS = 10
+_PROGRESS_SECONDS = 30
 INSTALL_HINT = (
     "no Chromium found: apt-get install --no-install-recommends chromium-headless-shell, or set E2E_BROWSER"
 )
@@ -143,11 +146,11 @@ def default_signals() -> Iterator[None]:
 
 @pytest.fixture
 def claim(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Return what notes that a claim held, for docs/claims.md.
+    """Return what notes that a claim held, for docs/claims.md, and prints it.
 
     Written by the long form, and by any form when PROOFING_CLAIMS names a file.
     """
-    is_long = request.node.get_closest_marker("security") is not None
+    is_long = any(request.node.get_closest_marker(name) for name in ("chaos", "security"))
     name = os.environ.get(
         "PROOFING_CLAIMS", str(ROOT / "bench" / "results" / "claims.json") if is_long else ""
     )
@@ -155,6 +158,7 @@ def claim(request: pytest.FixtureRequest) -> Callable[..., None]:
     def note(identifier: str, text: str, held: str) -> None:
         if not name:
             return
+        _print(request.config, f"{identifier} {text}: {held}")
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = path.read_text().splitlines() if path.exists() else []
@@ -165,6 +169,28 @@ def claim(request: pytest.FixtureRequest) -> Callable[..., None]:
         path.write_text("".join(json.dumps(kept[key]) + "\n" for key in order))
 
     return note
+
+
+@pytest.fixture
+def count_up(request: pytest.FixtureRequest) -> Callable[[int, int], None]:
+    """Return what prints how far a long test has come, each half a minute."""
+    printed = time.monotonic()
+
+    def count(done: int, total: int) -> None:
+        nonlocal printed
+        if time.monotonic() - printed >= _PROGRESS_SECONDS:
+            printed = time.monotonic()
+            _print(request.config, f"{request.node.name}: {done:,} of {total:,}")
+
+    return count
+
+
+def _print(config: pytest.Config, text: str) -> None:
+    """Print a line at once, also where output is captured; a process of xdist has no place for it."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if isinstance(reporter, TerminalReporter):
+        reporter.ensure_newline()
+        reporter.write_line(text)
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,20 @@ A run draws a vendor that bills its calls or one that does not, up to two of eac
 deaths of the worker, and perhaps a cancel and an erasure. They happen one after the other or two at the same
 time. In the end each run holds what is promised: one end, which nothing changes; no wake-up lost; one session
 at the vendor, and no billed call made twice; nothing left.
+
+In most runs the calls of the result store run on the event loop, and the run draws who comes first there: it
+is the same whenever it is repeated. In the others they run in the store's threads, as in the product.
+
+The long form runs the short one in several processes: PROOFING_MODEL_PROCESSES, by default one a core.
 """
 
 import asyncio
+import contextlib
+import gc
 import json
 import os
 import random
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +25,7 @@ from datetime import UTC, datetime
 import pytest
 
 from proofing.base.errors import Cause, VendorError
+from proofing.base.threads import BoundedThreads
 from proofing.bootstrap import make_eraser
 from proofing.contracts.continuation import Again, Event, EventKind, Expired, Leave, Pending
 from proofing.contracts.people import PersonRef
@@ -25,10 +34,17 @@ from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import Incoming, Reply
 from proofing.jobs.events import VendorEvents
 from proofing.registry.plugins import LoadedWebhook
+from proofing.testing.processes import start_process_async
 from proofing_devtools.later_vendors import APPLICANT, HOUR, YES, put_in_place
 
 SEED = int(os.environ.get("PROOFING_MODEL_SEED", "0")) or random.SystemRandom().randrange(1 << 31)
-RUNS = [pytest.param(250, id="short"), pytest.param(100_000, id="long", marks=pytest.mark.chaos)]
+RUNS = int(os.environ.get("PROOFING_MODEL_RUNS", "250"))
+PROCESSES = int(os.environ.get("PROOFING_MODEL_PROCESSES", "0")) or os.cpu_count() or 1
+LONG_RUNS = 100_000
+#: How many runs one process makes, so that its memory stays small.
+RUNS_EACH = 5_000
+#: How many of the runs have the store's threads.
+WITH_THREADS = 0.1
 #: Where a worker dies: around the call, and before or after what it writes.
 DEATHS = ["before_ask", "after_ask", "update", "finish", "finished", "save"]
 
@@ -102,6 +118,7 @@ class Run:
     def __init__(self, running, number, seed):
         self.random = random.Random(seed)  # noqa: S311 - no secret
         self.running = running
+        self.has_threads = self.random.random() < WITH_THREADS
         # Of a vendor that names no hosts nobody sees that its calls are free.
         self.is_billed = self.random.random() < 0.3
         hosts = frozenset() if self.is_billed else frozenset({"vendor.example"})
@@ -221,22 +238,46 @@ class Run:
         assert (queue.waiting, queue.parked) == ([], [])
 
 
-@pytest.mark.parametrize("count", RUNS)
-async def test_any_order_of_events(process, count):
+@contextlib.contextmanager
+def store_on_the_loop(runs):
+    """Have the calls of the store run on the event loop, unless the last of *runs* has threads."""
+    in_threads = BoundedThreads.run
+
+    async def on_the_loop(self, function, *arguments, **options):
+        run = runs[-1] if runs else None
+        if run is None or run.has_threads:
+            return await in_threads(self, function, *arguments, **options)
+        await others_first(run)
+        answer = function(*arguments, **options)
+        await others_first(run)
+        return answer
+
+    async def others_first(run):
+        for _ in range(run.random.choice([0, 1, 1, 2])):
+            await asyncio.sleep(0)
+
+    BoundedThreads.run = on_the_loop
+    try:
+        yield
+    finally:
+        BoundedThreads.run = in_threads
+
+
+async def test_any_order_of_events(process, caplog, count_up):
     """A failure names the seed of its run: PROOFING_MODEL_SEED repeats it as the first."""
+    runs = []
     async with process(
         ruby_workers_idv_enabled=True,
         proof_address_max_attempts=10_000_000,
         client_phone_max_attempts=10_000_000,
     ) as running:
-        sites = []
         results = running.runtime.parts.results
 
         def dying(name):
             method = getattr(results, name)
 
             async def call(*arguments, **options):
-                site = sites[-1]
+                site = runs[-1].vendor
                 await site.die(name)
                 answer = await method(*arguments, **options)
                 if name == "finish":
@@ -247,12 +288,64 @@ async def test_any_order_of_events(process, count):
 
         for name in ("update", "finish", "save"):
             setattr(results, name, dying(name))
-        for number in range(count):
-            seed = SEED + number
-            run = Run(running, number, seed)
-            sites[:] = [run.vendor]
-            try:
-                await run.play()
-            except Exception as error:
-                error.add_note(f"PROOFING_MODEL_SEED={seed} {run.history}")
-                raise
+        gc.freeze()
+        with store_on_the_loop(runs):
+            for number in range(RUNS):
+                seed = SEED + number
+                run = Run(running, number, seed)
+                runs[:] = [run]
+                try:
+                    await run.play()
+                except Exception as error:
+                    error.add_note(f"PROOFING_MODEL_SEED={seed} {run.history}")
+                    raise
+                # What they logged would fill the memory.
+                caplog.clear()
+                count_up(number + 1, RUNS)
+        runs.clear()
+
+
+@pytest.mark.chaos
+async def test_any_order_of_events_at_length(claim, count_up):
+    """A failure names the seed of its run, as the short form does."""
+    waiting = list(range(0, LONG_RUNS, RUNS_EACH))
+    done = 0
+
+    async def work():
+        nonlocal done
+        while waiting:
+            first = waiting.pop(0)
+            child = await start_process_async(
+                *(
+                    sys.executable,
+                    "-m",
+                    "pytest",
+                    "-q",
+                    "-p",
+                    "no:cacheprovider",
+                    "-m",
+                    "not chaos",
+                    __file__,
+                ),
+                env={
+                    **os.environ,
+                    "PROOFING_MODEL_RUNS": str(RUNS_EACH),
+                    "PROOFING_MODEL_SEED": str(SEED + first),
+                },
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            output, _nothing = await child.communicate()
+            assert child.returncode == 0, output.decode()[-20_000:]
+            done += RUNS_EACH
+            count_up(done, LONG_RUNS)
+
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(PROCESSES):
+            workers.create_task(work())
+    claim(
+        "R11",
+        "Histories of a job that waits for its vendor, drawn at random: events, returns, expiries, deaths of "
+        "the worker, cancel, erasure, in any order and at the same time",
+        f"{done:,} of {LONG_RUNS:,}: one end, no wake-up lost, no billed call made twice, nothing left",
+    )
