@@ -191,6 +191,7 @@ def _print(config: pytest.Config, text: str) -> None:
     if isinstance(reporter, TerminalReporter):
         reporter.ensure_newline()
         reporter.write_line(text)
+        reporter.flush()
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ from proofing_huey.consumer import JobConsumer
 from proofing_huey.coroutine_bridge import CoroutineBridge
 from proofing_huey.huey_app import JobHuey
 from proofing_huey.idle_threads import IdleThreads
+from proofing_huey.lost_jobs import LostJobs
 from proofing_huey.pauses import open_since
 from proofing_huey.settings import HueySettings
 from proofing_huey.storages import Backend, Entry, JobStorage, entry_of
@@ -189,6 +190,7 @@ class HueyQueue:
         consumers = [JobConsumer(huey, threads[name]) for name, huey in hueys.items()]
         watcher = self._backend.watcher(idle)
         self._bridge = bridge
+        lost = asyncio.create_task(LostJobs([*hueys.values()], bridge, self._call).watch())
         begun: list[JobConsumer] = []
         is_watching = False
         try:
@@ -206,6 +208,8 @@ class HueyQueue:
             _stop_taking(consumers, idle)
             bridge.interrupt()
             await _finish(begun, watcher.stop if watcher is not None and is_watching else None)
+            lost.cancel()
+            await asyncio.wait([lost])
             self._bridge = None
 
     async def stats(self) -> QueueStats:
@@ -248,7 +252,8 @@ class HueyQueue:
     def _entry(self, message: JobMessage) -> Entry:
         """Return *message* as the storage keeps it."""
         blob = self._huey(message.queue_name).write(message)
-        return entry_of(message, blob, wait_seconds=message.delay_seconds)
+        delay = message.delay_seconds
+        return entry_of(message, blob, ready_at=time.time() + delay if delay > 0 else None)
 
     def _threads(self, slots: Mapping[str, int]) -> dict[str, int]:
         """Return the threads of each queue: its slots, or its share of the most that a process may have."""

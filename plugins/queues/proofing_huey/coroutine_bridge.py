@@ -36,8 +36,8 @@ class JobFailedError(Exception):
 class HueyJob:
     """One start of a job; the `ClaimedJob` of this queue.
 
-    The intent is kept in memory only: a killed worker takes the job with it, so that nobody will repeat the
-    call. A worker that is stopped hands back only a job without one.
+    The intent is kept in memory only: the job of a killed worker does not run again, so that nobody will
+    repeat the call. A worker that is stopped hands back only a job without one.
     """
 
     #: A job is started once; handing it back gives the start back.
@@ -115,7 +115,7 @@ class CoroutineBridge:
 
     def publish(self, message: JobMessage, end: EndState) -> None:
         """Publish *end* for a job that will not run (again), and wait for that."""
-        future = asyncio.run_coroutine_threadsafe(self._publish(message, end), self._loop)
+        future = asyncio.run_coroutine_threadsafe(self.publish_on_loop(message, end), self._loop)
         try:
             future.result(_PUBLISH_SECONDS + _UNWIND_SECONDS)
         except (Exception, concurrent.futures.CancelledError) as error:  # noqa: BLE001 - nobody above can help
@@ -148,6 +148,23 @@ class CoroutineBridge:
         self._is_over = True
         for task in self._running:
             task.cancel()
+
+    async def publish_on_loop(self, message: JobMessage, end: EndState) -> None:
+        """Let the handler publish *end*, again and again while its stores are down.
+
+        Raises:
+            TimeoutError: they were down all the time.
+        """
+        wait = 0.1
+        async with asyncio.timeout(_PUBLISH_SECONDS):
+            while True:
+                try:
+                    self._count(await self._handler.discard(message, end))
+                except ProofingError:
+                    await asyncio.sleep(wait)
+                    wait *= 2
+                else:
+                    return
 
     async def perform(self, job: HueyJob) -> None:
         """Let the handler run *job*: the body of every task.
@@ -196,19 +213,6 @@ class CoroutineBridge:
             del self._running[task]
             self._changed.set()
             done.set_result(None)
-
-    async def _publish(self, message: JobMessage, end: EndState) -> None:
-        """Let the handler publish *end*, again and again while its stores are down."""
-        wait = 0.1
-        async with asyncio.timeout(_PUBLISH_SECONDS):
-            while True:
-                try:
-                    self._count(await self._handler.discard(message, end))
-                except ProofingError:
-                    await asyncio.sleep(wait)
-                    wait *= 2
-                else:
-                    return
 
     def _count(self, record: StatusRecord) -> None:
         """Count how a job ended."""

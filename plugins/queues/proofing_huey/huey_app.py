@@ -85,6 +85,8 @@ class JobHuey(Huey):  # type: ignore[misc]
         super().__init__(name, results=False, utc=True, serializer=serializer)
         self._bridge: CoroutineBridge | None = None
         self.refused = 0
+        #: The jobs that were started here and have not ended, as they were in the queue.
+        self._started: set[bytes] = set()
         self._tasks_of = {
             kind: self.task(name=kind.log_name)(self._perform) for kind in JobKind if kind.queue_name == name
         }
@@ -121,11 +123,13 @@ class JobHuey(Huey):  # type: ignore[misc]
     def write(
         self, message: JobMessage, *, ready_at: float | None = None, waits_for: str | None = None
     ) -> bytes:
-        """Return the blob of a job, as Huey would enqueue it, or parked until *ready_at* for a vendor."""
+        """Return the blob of a job, as Huey would enqueue it, or parked until *ready_at* for a vendor.
+
+        It has no time of its own: a worker whose clock is behind would put it back into the schedule.
+        """
         now = time.time() if ready_at is None else ready_at
         task = self._tasks_of[message.kind].s(write_message(message) | {_WAITS_FOR: waits_for}, now)
         task.id = message.result_id
-        task.eta = _utc(now + message.delay_seconds) if message.delay_seconds > 0 or ready_at else None
         task.expires_resolved = _utc(now + message.stale_after_seconds)
         task.timeout = message.deadline_seconds + _GRACE_SECONDS
         blob: bytes = self.serialize_task(task)
@@ -153,11 +157,41 @@ class JobHuey(Huey):  # type: ignore[misc]
             task.waited = timedelta(seconds=waited)
             task.expires_resolved += task.waited
             task.job = HueyJob(read_message(values), kept_at + waited)
+            task.started = data
         except (HueyException, ValueError, KeyError, TypeError, IndexError):
             self.refused += 1
             log(_logger, "queue_message_refused", level=logging.WARNING, queue_name=self.name)
+            self.storage.forget_started(data)
             return None
+        self._started.add(data)
         return task
+
+    def renew_leases(self) -> None:
+        """Say that the jobs that were started here run; blocking."""
+        self.storage.renew(list(self._started.copy()))
+
+    def take_lost(self) -> list[tuple[JobMessage, bytes]]:
+        """Return the jobs whose worker has died, each with its blob, for `finish_lost`; blocking."""
+        lost = []
+        for blob in self.storage.take_lost():
+            if blob in self._started:
+                # The storage was out of reach for longer than the lease.
+                continue
+            if (found := self._read(blob)) is None:
+                self.storage.forget_started(blob)
+            else:
+                lost.append((found[0], blob))
+        return lost
+
+    def finish_lost(self, message: JobMessage, started: bytes) -> None:
+        """Have the storage forget a lost job whose end is published; blocking."""
+        self.storage.finish(_ended(message, started))
+
+    def add_schedule(self, task: Task) -> None:
+        """Keep a job until its time, in one step: the release before this one wrote delays into the jobs."""
+        ready_at = task.eta.replace(tzinfo=UTC).timestamp()
+        self.storage.put_back(self.serialize_task(task), task.started, ready_at=ready_at)
+        self._started.discard(task.started)
 
     def read_schedule(self, timestamp: Any = None) -> list[Task]:  # noqa: ARG002 - Huey's argument, for its own tests
         """Have the storage make ready what is due, and leave nothing of it to Huey's scheduler."""
@@ -176,8 +210,7 @@ class JobHuey(Huey):  # type: ignore[misc]
                 kept_at: float = task.args[1]
             except (HueyException, ValueError, KeyError, TypeError, IndexError):
                 continue
-            if self.ready_to_run(task):
-                yield max(0.0, now - kept_at - waited_seconds(pauses, kept_at, now))
+            yield max(0.0, now - kept_at - waited_seconds(pauses, kept_at, now))
 
     def summaries(self, prefix: str, state: JobState | None, limit: int) -> Iterator[JobSummary]:
         """Yield what an operator may know of jobs that wait; all are read when a *prefix* is looked for."""
@@ -189,7 +222,6 @@ class JobHuey(Huey):  # type: ignore[misc]
                 if (found := self._read(bytes(blob))) is None or not found[0].result_id.startswith(prefix):
                     continue
                 message, kept_at, waits_for = found
-                # A delayed job is among the ready ones until a worker has met it.
                 is_due = now >= kept_at + message.delay_seconds
                 is_parked = waits_for is not None
                 kind = JobState.READY if is_due else JobState.PARKED if is_parked else JobState.SCHEDULED
@@ -215,7 +247,15 @@ class JobHuey(Huey):  # type: ignore[misc]
                 yield vendor
 
     def purge_owner(self, owner: str) -> int:
-        """Drop the waiting jobs of *owner* and return how many; blocking."""
+        """Drop the waiting jobs of *owner* and return how many; blocking.
+
+        Of those that were started nothing is kept either: the ones that run end without it, and nobody waits
+        for the end of a lost one.
+        """
+        for blob in self.storage.started_items():
+            found = self._read(blob)
+            if found is not None and found[0].owner == owner:
+                self.storage.forget_started(blob)
         return self._drop(lambda message: message.owner == owner)
 
     def drop_job(self, result_id: str) -> bool:
@@ -280,20 +320,21 @@ class JobHuey(Huey):  # type: ignore[misc]
         if job.parked is None or job.is_lost:
             # The latter: its time was over in the same moment, and its end is published.
             return
-        message, seconds = parked_message(job.message, job.parked), job.parked.run_in_seconds
-        ready_at = time.time() + seconds
+        message = parked_message(job.message, job.parked)
+        ready_at = time.time() + job.parked.run_in_seconds
         blob = self.write(message, ready_at=ready_at, waits_for=job.parked.vendor)
-        entry = entry_of(message, blob, wait_seconds=seconds)
+        entry = entry_of(message, blob, ready_at=ready_at, started=task.started)
         patience = time.monotonic() + message.deadline_seconds
         while True:
             try:
-                is_kept = self.storage.park(
-                    entry, ready_at, woken=self.write(message), read=len(job.message.notes)
-                )
+                woken = self.write(message)
+                is_kept = self.storage.park(entry, woken=woken, read=len(job.message.notes))
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
                 self.note_unavailable(error)
             else:
-                if not is_kept:
+                if is_kept:
+                    self._started.discard(task.started)
+                else:
                     self._end(task, EndState.CANCELED)
                 return
             if pause(_RETRY_SECONDS) or time.monotonic() > patience:
@@ -313,11 +354,12 @@ class JobHuey(Huey):  # type: ignore[misc]
         else:
             task.expires_resolved -= task.waited
             try:
-                self.storage.enqueue(self.serialize_task(task))
+                self.storage.put_back(self.serialize_task(task), task.started)
             except Exception as error:  # noqa: BLE001 - any storage error; its text may show addresses
                 self.note_unavailable(error)
                 end = EndState.WORKER_LOST
             else:
+                self._started.discard(task.started)
                 log(_logger, "handed_back", queue_name=self.name, job_id=message.result_id)
                 return
         self._end(task, end)
@@ -363,19 +405,20 @@ class JobHuey(Huey):  # type: ignore[misc]
     def _on_complete(self, _signal: str, task: Task) -> None:
         """A job has ended, and its handler has published how; or it will be parked."""
         if task.job.parked is None:
-            self._finish(task.job.message)
+            self._finish(task)
 
     def _end(self, task: Task, end: EndState) -> None:
         """Publish *end* for a job that will not run (again)."""
         task.job.is_lost = True
         self.bridge.publish(task.job.message, end)
-        self._finish(task.job.message)
+        self._finish(task)
 
-    def _finish(self, message: JobMessage) -> None:
+    def _finish(self, task: Task) -> None:
         """Have the storage forget a job that has ended."""
+        self._started.discard(task.started)
         try:
-            self.storage.finish(_ended(message))
-        except Exception as error:  # noqa: BLE001 - any storage error; what is kept expires by itself
+            self.storage.finish(_ended(task.job.message, task.started))
+        except Exception as error:  # noqa: BLE001 - any storage error; it is forgotten when its lease is over
             self.note_unavailable(error)
 
     def note_unavailable(self, error: Exception) -> None:
@@ -389,9 +432,9 @@ class JobHuey(Huey):  # type: ignore[misc]
         )
 
 
-def _ended(message: JobMessage) -> Entry:
+def _ended(message: JobMessage, started: bytes | None = None) -> Entry:
     """Return a job that has ended: nothing is kept but its key, for as long as it may be sent again."""
-    return entry_of(message, b"", wait_seconds=0.0)
+    return entry_of(message, b"", started=started)
 
 
 def _is_begun(task: Task) -> bool:

@@ -1,14 +1,14 @@
-"""Jobs in Redis: Huey's storage on a sorted set, whose threads each wait in a blocking pop.
+"""Jobs in Redis: Huey's storage on a sorted set, whose idle threads each wait for its bell.
 
-The set is sorted by the time at which jobs were kept. The connection pool has room for every thread: a pop
-that finds no connection after the server has answered would lose the job. Nothing is retried by the client,
-for the same reason.
+The set is sorted by the time at which jobs were kept. A blocking pop of a job would take it out before
+anything says that it was started, so threads wait for a list that is pushed to with every job, and take the
+job by a script. The connection pool has room for every thread. Nothing is retried by the client: a script
+whose answer was lost has started a job that nobody runs, which is found when its lease is over.
 """
 
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from huey import storage as huey_storage
 from huey.storage import PriorityRedisStorage
@@ -20,9 +20,22 @@ from redis.retry import Retry
 
 from proofing.plugin import ConfigurationError, JobKind, Problem, Wake, notes_room
 from proofing.plugin.support import unreadable
+from proofing_huey import storages
 from proofing_huey.idle_threads import IdleThreads
-from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
-from proofing_huey.redis_scripts import DROP, FINISH, MOVE_DUE, PARK, PUT_ALL, RESUME, WAKE
+from proofing_huey.pauses import KEPT_PAUSES, Pause
+from proofing_huey.redis_scripts import (
+    DROP,
+    FINISH,
+    MOVE_DUE,
+    PARK,
+    PUT_ALL,
+    PUT_BACK,
+    RENEW,
+    RESUME,
+    TAKE,
+    TAKE_LOST,
+    WAKE,
+)
 from proofing_huey.settings import HueySettings
 from proofing_huey.storages import (
     ENDED,
@@ -34,7 +47,7 @@ from proofing_huey.storages import (
     revoke_id,
 )
 
-#: How long one blocking pop lasts; also how long an idle thread needs to notice that it should stop.
+#: How long one wait for the bell lasts; also how long an idle thread needs to notice that it should stop.
 _POP_SECONDS = 1
 #: Connections alongside those of the worker threads: schedulers and calls from the event loop.
 _SPARE_CONNECTIONS = 16
@@ -56,6 +69,10 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         """Use connections of *pool* for the queue *name*."""
         super().__init__(name, connection_pool=pool, read_timeout=_POP_SECONDS)
         self._put_all = self.conn.register_script(PUT_ALL)
+        self._put_back = self.conn.register_script(PUT_BACK)
+        self._take = self.conn.register_script(TAKE)
+        self._renew = self.conn.register_script(RENEW)
+        self._take_lost = self.conn.register_script(TAKE_LOST)
         self._park = self.conn.register_script(PARK)
         self._wake = self.conn.register_script(WAKE)
         self._finish = self.conn.register_script(FINISH)
@@ -64,22 +81,16 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         self._resume = self.conn.register_script(RESUME)
         self._pause_key = f"{_PREFIX}pause:{name}"
         self._pauses_key = f"{_PREFIX}pauses:{name}"
+        self._started_key = f"{_PREFIX}started:{name}"
 
     def dequeue(self) -> bytes | None:
         """Return the next job, waiting for one up to a second; None while the queue is paused."""
-        if open_since(self.pauses()) is not None:
-            # Nothing is ever pushed there: a wait that ends with the connection, unlike a sleep.
-            self.conn.blpop([f"{self._pause_key}:wait"], timeout=_POP_SECONDS)
-            return None
-        popped = self.conn.bzpopmin(self.queue_key, timeout=_POP_SECONDS)
-        if popped is None:
-            return None
-        _key, member, score = popped
-        if open_since(self.pauses()) is not None:
-            # It came while we waited, in a pause that began meanwhile: back to its place.
-            self.conn.zadd(self.queue_key, {member: score})
-            return None
-        blob: bytes = member[_STAMP_BYTES:]
+        places = self._places(self.name)
+        keys = [*places[:2], self._pause_key, self._started_key]
+        blob: bytes | None = self._take(keys=keys, args=[storages.LEASE_SECONDS])
+        if blob is None:
+            # A wait that ends with the connection, unlike a sleep. The next call takes what has come.
+            self.conn.blpop([places[1]], timeout=_POP_SECONDS)
         return blob
 
     def pauses(self) -> Sequence[Pause]:
@@ -108,26 +119,27 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
     def put_all(self, entries: Sequence[Entry]) -> int:
         """Keep jobs of any queue in one step."""
         keys: list[str] = []
-        arguments: list[str | int | bytes] = []
+        arguments: list[str | float | bytes] = []
         now = int(time.time() * 1e6)
         for number, entry in enumerate(entries):
-            keys += [self._queue_key(entry.queue_name), *_taken_keys(entry)]
+            keys += [*self._places(entry.queue_name), *_taken_keys(entry)]
             member = _member(entry.blob, now + number)
-            arguments += [member, entry.result_id, *_lives(entry)]
+            arguments += [member, entry.blob, entry.result_id, *_lives(entry), _time(entry.ready_at)]
         return int(self._put_all(keys=keys, args=arguments))
 
-    def park(self, entry: Entry, ready_at: float, *, woken: bytes, read: int) -> bool:
+    def park(self, entry: Entry, *, woken: bytes, read: int) -> bool:
         """Keep a job until its time, in one step."""
-        keys = [*self._keys(entry), self.queue_key, self.schedule_key]
+        keys = [*self._keys(entry), *self._places(self.name)]
         arguments = [
             entry.result_id,
             *_lives(entry),
             revoke_id(entry.result_id),
             entry.blob,
-            ready_at,
+            _time(entry.ready_at),
             _member(woken),
             read,
             self.name,
+            entry.started or b"",
         ]
         return bool(self._park(keys=keys, args=arguments))
 
@@ -139,8 +151,7 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
             name, blob = self.conn.hmget(parked, "queue", "blob")
             queue = self.name if name is None else name.decode()
             woken = rewrite(queue, blob) if blob else None
-            places = [self._queue_key(queue), f"huey.schedule.{self.clean_name(queue)}"]
-            keys = [job, notes, parked, *places, *values]
+            keys = [job, notes, parked, *self._places(queue), *values]
             arguments = [result_id, note, *notes_room(is_event=is_event), revoke_id(result_id), blob or b""]
             found = self._wake(keys=keys, args=[*arguments, b"" if woken is None else _member(woken)])
             if found != b"again":
@@ -150,6 +161,29 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
         """Return the notes of a job."""
         name, _parked = _own_names(result_id)
         return tuple(self.conn.lrange(f"{_PREFIX}{name}", 0, -1))
+
+    def put_back(self, blob: bytes, started: bytes, *, ready_at: float | None = None) -> None:
+        """Keep a job in place of one that was started, in one step."""
+        keys = [*self._places(self.name), self._started_key]
+        self._put_back(keys=keys, args=[started, _member(blob), blob, _time(ready_at)])
+
+    def started_items(self) -> Sequence[bytes]:
+        """Return the jobs of this queue that were started."""
+        found: list[bytes] = self.conn.zrange(self._started_key, 0, -1)
+        return found
+
+    def renew(self, started: Sequence[bytes]) -> None:
+        """Begin leases again, in one step."""
+        self._renew(keys=[self._started_key], args=[storages.LEASE_SECONDS, *started])
+
+    def take_lost(self) -> Sequence[bytes]:
+        """Return started jobs whose lease is over, in one step."""
+        found: list[bytes] = self._take_lost(keys=[self._started_key], args=[storages.LEASE_SECONDS])
+        return found
+
+    def forget_started(self, started: bytes) -> None:
+        """Forget that a job was started."""
+        self.conn.zrem(self._started_key, started)
 
     def finish(self, entry: Entry) -> None:
         """Forget a job that has ended, in one step."""
@@ -169,20 +203,17 @@ class RedisJobStorage(JobStorage, PriorityRedisStorage):  # type: ignore[misc]
 
     def move_due(self, now: float) -> None:
         """Make ready what is due, in one step."""
-        self._move_due(keys=[self.queue_key, self.schedule_key], args=[now, int(time.time() * 1e6)])
+        self._move_due(keys=self._places(self.name), args=[now, int(time.time() * 1e6)])
 
-    def convert_ts(self, ts: datetime) -> float:
-        """Return seconds since the epoch; Huey would read its naive UTC as local time."""
-        return ts.replace(tzinfo=UTC).timestamp()
-
-    def _queue_key(self, name: str) -> str:
-        """Return the key of Huey's queue *name*."""
-        return f"huey.redis.{self.clean_name(name)}"
+    def _places(self, name: str) -> list[str]:
+        """Return the keys of Huey's queue *name*, of its bell, and of Huey's schedule."""
+        clean = self.clean_name(name)
+        return [f"huey.redis.{clean}", f"{_PREFIX}bell:{name}", f"huey.schedule.{clean}"]
 
     def _keys(self, entry: Entry) -> list[str]:
         """Return every key that is about a job of this queue."""
         own = [f"{_PREFIX}{name}" for name in _own_names(entry.result_id)]
-        return [*_taken_keys(entry), *own, self.result_key]
+        return [*_taken_keys(entry), *own, self.result_key, self._started_key]
 
 
 class RedisBackend:
@@ -245,9 +276,15 @@ def _lives(entry: Entry) -> tuple[int, int]:
     return int(entry.job_ttl_seconds * 1000), int(entry.ttl_seconds * 1000)
 
 
-def _end_of(entry: Entry) -> list[str | int]:
+def _time(ready_at: float | None) -> str | float:
+    """Return when a job may run, as scripts take it."""
+    return "" if ready_at is None else ready_at
+
+
+def _end_of(entry: Entry) -> list[str | int | bytes]:
     """Return the arguments with which a job is finished."""
-    return [entry.result_id, ENDED, int(entry.ttl_seconds * 1000), revoke_id(entry.result_id)]
+    life = int(entry.ttl_seconds * 1000)
+    return [entry.result_id, ENDED, life, revoke_id(entry.result_id), entry.started or b""]
 
 
 def _member(blob: bytes, stamp: int | None = None) -> bytes:

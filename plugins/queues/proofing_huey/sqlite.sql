@@ -25,6 +25,14 @@ create table if not exists parked (
     schedule_id integer not null
 ) without rowid;
 
+-- Jobs that were taken out of the queue and have neither ended nor come back, as they were there.
+create table if not exists started (
+    id integer primary key,
+    queue text not null,
+    data blob not null,
+    expires real not null
+);
+
 -- Pauses of the queues, open while until is null.
 create table if not exists pause (
     queue text not null,
@@ -130,7 +138,7 @@ select holder from taken_key where name = :name;
 -- Keep a job.
 insert into task (queue, data) values (:queue, :data);
 
--- name: park
+-- name: schedule
 -- Keep a job until its time.
 insert into schedule (queue, data, timestamp) values (:queue, :data, :ready_at);
 
@@ -138,6 +146,38 @@ insert into schedule (queue, data, timestamp) values (:queue, :data, :ready_at);
 -- Have a taken key stay taken.
 update taken_key set expires = (julianday('now') - 2440587.5) * 86400.0 + :ttl_seconds
 where name = :name and holder = :holder;
+
+-- name: next
+-- The next job of a queue that may start.
+select id, data from task
+where queue = :queue and not exists (select 1 from pause where queue = :queue and until is null)
+order by priority desc, id limit 1;
+
+-- name: start
+-- Remember that a job was taken out of the queue.
+insert into started (queue, data, expires) values (:queue, :data, (julianday('now') - 2440587.5) * 86400.0 + :lease_seconds);
+
+-- name: forget_started
+-- Forget that again.
+delete from started where queue = :queue and data = :data;
+
+-- name: all_started
+-- The jobs of a queue that were started.
+select data from started where queue = :queue;
+
+-- name: renew
+-- Begin the lease of a started job again.
+update started set expires = (julianday('now') - 2440587.5) * 86400.0 + :lease_seconds
+where queue = :queue and data = :data;
+
+-- name: lost
+-- The started jobs of a queue whose lease is over.
+select data from started where queue = :queue and expires <= (julianday('now') - 2440587.5) * 86400.0;
+
+-- name: renew_lost
+-- Begin their leases again.
+update started set expires = (julianday('now') - 2440587.5) * 86400.0 + :lease_seconds
+where queue = :queue and expires <= (julianday('now') - 2440587.5) * 86400.0;
 
 -- name: all_task
 -- The jobs of a queue that are ready.

@@ -14,8 +14,9 @@ from huey.storage import SqliteStorage
 
 from proofing.plugin import QueueUnavailableError, Wake, notes_room
 from proofing.plugin.support import os_error_reason
+from proofing_huey import storages
 from proofing_huey.idle_threads import IdleThreads
-from proofing_huey.pauses import KEPT_PAUSES, Pause, open_since
+from proofing_huey.pauses import KEPT_PAUSES, Pause
 from proofing_huey.queries import QUERIES
 from proofing_huey.settings import HueySettings
 from proofing_huey.sqlite_watcher import SQLiteWatcher
@@ -44,18 +45,13 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         self.idle_threads = IdleThreads()
         super().__init__(name, create_tables=False, filename=settings.path, timeout=settings.timeout_seconds)
 
-    def enqueue(self, data: bytes, priority: float | None = None) -> None:
-        """Keep a job, and wake a thread of this process right away."""
-        super().enqueue(data, priority)
-        self.idle_threads.wake(1)
-
     def dequeue(self) -> bytes | None:
         """Return the next job, sleeping while there is none."""
         generation = self.idle_threads.generation
-        data = self._take_unless_paused()
+        data = self._take()
         if data is None:
             self.idle_threads.wait(generation, IDLE_SECONDS)
-            data = self._take_unless_paused()
+            data = self._take()
         return data
 
     def pauses(self) -> Sequence[Pause]:
@@ -100,11 +96,10 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
                 kept = _take_keys(cursor, entry)
                 accepted += kept is not None
                 if kept:
-                    values = {"queue": entry.queue_name, "data": entry.blob}
-                    cursor.execute(QUERIES.query("put"), values)
+                    _put(cursor, entry.queue_name, entry.blob, entry.ready_at)
         return accepted
 
-    def park(self, entry: Entry, ready_at: float, *, woken: bytes, read: int) -> bool:
+    def park(self, entry: Entry, *, woken: bytes, read: int) -> bool:
         """Keep a job until its time, in one transaction."""
         job = {"id": entry.result_id}
         with self.db(commit=True) as cursor:
@@ -114,12 +109,12 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
                 cursor.execute(QUERIES.query("delete_notes"), {**job, "read": read})
             cursor.execute(QUERIES.query("note_sizes"), job)
             if cursor.fetchone() is not None:
-                cursor.execute(QUERIES.query("put"), {"queue": self.name, "data": woken})
+                _put(cursor, self.name, woken)
             else:
-                values = {"queue": self.name, "data": entry.blob, "ready_at": ready_at}
-                cursor.execute(QUERIES.query("park"), values)
+                _put(cursor, self.name, entry.blob, entry.ready_at)
                 place = {**job, "queue": self.name, "schedule_id": cursor.lastrowid}
                 cursor.execute(QUERIES.query("put_parked"), place)
+            self._forget_started(cursor, entry.started)
             for name, seconds in entry.taken_keys.items():
                 kept = {"name": name, "holder": entry.result_id, "ttl_seconds": seconds}
                 cursor.execute(QUERIES.query("keep"), kept)
@@ -142,7 +137,7 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
             row = cursor.fetchone()
             if row is not None and (woken := rewrite(row[0], bytes(row[2]))) is not None:
                 cursor.execute(QUERIES.query("drop_scheduled"), {"id": row[1]})
-                cursor.execute(QUERIES.query("put"), {"queue": row[0], "data": woken})
+                _put(cursor, row[0], woken)
                 cursor.execute(QUERIES.query("delete_parked"), job)
         return Wake.KEPT
 
@@ -151,10 +146,43 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         found = self.sql(QUERIES.query("notes"), {"id": result_id}, results=True)
         return tuple(bytes(note) for (note,) in found)
 
+    def put_back(self, blob: bytes, started: bytes, *, ready_at: float | None = None) -> None:
+        """Keep a job in place of one that was started, in one transaction."""
+        with self.db(commit=True) as cursor:
+            _put(cursor, self.name, blob, ready_at)
+            self._forget_started(cursor, started)
+        self.idle_threads.wake(1)
+
+    def started_items(self) -> Sequence[bytes]:
+        """Return the jobs of this queue that were started."""
+        return [bytes(data) for (data,) in self.sql(*self._of_queue("all_started"), results=True)]
+
+    def renew(self, started: Sequence[bytes]) -> None:
+        """Begin leases again, in one transaction."""
+        with self.db(commit=True) as cursor:
+            for blob in started:
+                cursor.execute(*self._of_queue("renew", data=blob, **_lease()))
+
+    def take_lost(self) -> Sequence[bytes]:
+        """Return started jobs whose lease is over; asks without a lock first."""
+        if not self.sql(*self._of_queue("lost"), results=True):
+            return []
+        with self.db(commit=True) as cursor:
+            cursor.execute(*self._of_queue("lost"))
+            lost = [bytes(data) for (data,) in cursor.fetchall()]
+            cursor.execute(*self._of_queue("renew_lost", **_lease()))
+        return lost
+
+    def forget_started(self, started: bytes) -> None:
+        """Forget that a job was started."""
+        with self.db(commit=True) as cursor:
+            self._forget_started(cursor, started)
+
     def finish(self, entry: Entry) -> None:
         """Forget a job that has ended, in one transaction."""
         with self.db(commit=True) as cursor:
             _finish(cursor, entry)
+            self._forget_started(cursor, entry.started)
 
     def drop(self, pick: Callable[[bytes], Entry | None]) -> int:
         """Delete jobs that wait, in one transaction."""
@@ -190,12 +218,27 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         super().initialize_schema()
 
-    def _take_unless_paused(self) -> bytes | None:
-        """Return the next job, or None when there is none or the queue is paused."""
-        if open_since(self.pauses()) is not None:
+    def _take(self) -> bytes | None:
+        """Return the next job, started from now on, or None when there is none or the queue is paused."""
+        # Without a lock first, as every idle thread does.
+        if not self.sql(*self._of_queue("next"), results=True):
             return None
-        data: bytes | None = super().dequeue()
-        return data
+        with self.db(commit=True) as cursor:
+            cursor.execute(*self._of_queue("next"))
+            if (row := cursor.fetchone()) is None:
+                return None
+            cursor.execute(QUERIES.query("drop_task"), {"id": row[0]})
+            cursor.execute(*self._of_queue("start", data=row[1], **_lease()))
+        return bytes(row[1])
+
+    def _forget_started(self, cursor: Any, started: bytes | None) -> None:
+        """Forget that a job was started, if it was."""
+        if started is not None:
+            cursor.execute(*self._of_queue("forget_started", data=started))
+
+    def _of_queue(self, name: str, **values: object) -> tuple[str, dict[str, object]]:
+        """Return a statement about this queue, and its values."""
+        return QUERIES.query(name), {"queue": self.name, **values}
 
     def _create_connection(self) -> sqlite3.Connection:
         """Return a connection whose log is synced at checkpoints: a power cut may cost the last moments."""
@@ -244,6 +287,17 @@ class SQLiteBackend:
         """Close every connection."""
         for storage in self._storages.values():
             storage.close()
+
+
+def _put(cursor: Any, queue_name: str, blob: bytes, ready_at: float | None = None) -> None:
+    """Keep a job, until its time if it has one."""
+    values = {"queue": queue_name, "data": blob, "ready_at": ready_at}
+    cursor.execute(QUERIES.query("put" if ready_at is None else "schedule"), values)
+
+
+def _lease() -> dict[str, float]:
+    """Return how long the lease of a started job lasts."""
+    return {"lease_seconds": storages.LEASE_SECONDS}
 
 
 def _is_revoked(cursor: Any, result_id: str) -> bool:

@@ -3,13 +3,14 @@
 Alongside Huey's own tables or keys each keeps *taken keys*, with an expiry: one for each job, so that a job
 that is sent again is not kept twice, and one for each unique key. As long as a job has no end, whether it
 waits, runs or is parked, its id holds its key. Notes are kept apart from the message, until the job has read
-them or ended. Huey itself knows none of this.
+them or ended. A job that is taken out of the queue becomes a *started* one in the same step, under a lease
+that its worker renews, until it ends, is parked or is handed back. Huey itself knows none of this.
 """
 
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from huey.storage import BaseStorage
@@ -22,6 +23,8 @@ from proofing_huey.pauses import Pause
 WITHDRAWN = ""
 #: Holds the key of a job that has ended.
 ENDED = "ended"
+#: After which a started job is lost, by the storage's clock, unless its worker renews the lease.
+LEASE_SECONDS = 30.0
 #: How long an idle thread waits until it looks by itself, in case its watcher is blind.
 IDLE_SECONDS = 30.0
 #: Beyond the longest wait and run of a job, its unique key stays taken this much longer.
@@ -44,6 +47,9 @@ class Entry:
         result_id: of the job.
         unique_key: none or one other job may hold it.
         ttl_seconds: after which its unique key is free again, and after its end the job's own.
+        ready_at: when it may run, in seconds since the epoch; None for now.
+        started: the blob that it was started with, which is started no longer once the entry is kept; None
+            for a job that was not started.
     """
 
     queue_name: str
@@ -51,6 +57,8 @@ class Entry:
     result_id: str
     unique_key: str | None
     ttl_seconds: float
+    ready_at: float | None = None
+    started: bytes | None = None
 
     @property
     def job_key(self) -> str:
@@ -70,23 +78,25 @@ class Entry:
 
 
 class JobStorage(BaseStorage):  # type: ignore[misc]
-    """A Huey storage that can also do what our queue needs."""
+    """A Huey storage that can also do what our queue needs.
+
+    Its `dequeue` takes a job that is ready and has it started, in one step; none while the queue is paused.
+    """
 
     @abstractmethod
     def put_all(self, entries: Sequence[Entry]) -> int:
-        """Keep jobs of any queue in one step and return how many were accepted.
+        """Keep jobs of any queue in one step, each until its time, and return how many were accepted.
 
         A job that was kept before counts as accepted and is not kept again; a job whose unique key another
         job holds is left out.
         """
 
     @abstractmethod
-    def park(self, entry: Entry, ready_at: float, *, woken: bytes, read: int) -> bool:
-        """Keep a job of this queue until *ready_at*, and its taken keys as long, in one step.
+    def park(self, entry: Entry, *, woken: bytes, read: int) -> bool:
+        """Keep a job of this queue until its time, and its taken keys as long, in one step.
 
         Args:
             entry: the job, as it runs at its time.
-            ready_at: in seconds since the epoch.
             woken: the blob that is kept instead, to run now, if the job holds notes that it has not read.
             read: how many of its notes its run has read: these are deleted.
 
@@ -104,6 +114,29 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
     @abstractmethod
     def notes(self, result_id: str) -> tuple[bytes, ...]:
         """Return the notes of a job, oldest first."""
+
+    @abstractmethod
+    def put_back(self, blob: bytes, started: bytes, *, ready_at: float | None = None) -> None:
+        """Keep *blob*, until its time if it has one, in place of a job that was *started*, in one step."""
+
+    @abstractmethod
+    def started_items(self) -> Sequence[bytes]:
+        """Return the jobs of this queue that were started by any worker."""
+
+    @abstractmethod
+    def renew(self, started: Sequence[bytes]) -> None:
+        """Begin the leases of jobs that run here again; one that is started no longer stays so."""
+
+    @abstractmethod
+    def take_lost(self) -> Sequence[bytes]:
+        """Return the started jobs whose lease is over, and begin it again, in one step.
+
+        So one worker ends them, and another one does when that one dies, too.
+        """
+
+    @abstractmethod
+    def forget_started(self, started: bytes) -> None:
+        """Forget that a job was started."""
 
     @abstractmethod
     def finish(self, entry: Entry) -> None:
@@ -139,10 +172,6 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
 
         Huey itself would take them out, and put them in one by one: a worker that dies in between loses them.
         """
-
-    def add_to_schedule(self, data: bytes, ts: datetime) -> None:
-        """Keep a task until *ts*; Huey's naive UTC would be read as local time."""
-        super().add_to_schedule(data, ts.replace(tzinfo=UTC))
 
 
 class Watcher(Protocol):
@@ -189,8 +218,11 @@ def unique_name(unique_key: str) -> str:
     return f"unique:{unique_key}"
 
 
-def entry_of(message: JobMessage, blob: bytes, *, wait_seconds: float) -> Entry:
-    """Return *message*, serialized as *blob*, as it is kept; it is not ready for *wait_seconds*."""
+def entry_of(
+    message: JobMessage, blob: bytes, *, ready_at: float | None = None, started: bytes | None = None
+) -> Entry:
+    """Return *message*, serialized as *blob*, as it is kept. See `Entry`."""
+    wait_seconds = 0.0 if ready_at is None else max(0.0, ready_at - time.time())
     life = wait_seconds + message.stale_after_seconds + message.deadline_seconds
     return Entry(
         queue_name=message.queue_name,
@@ -198,4 +230,6 @@ def entry_of(message: JobMessage, blob: bytes, *, wait_seconds: float) -> Entry:
         result_id=message.result_id,
         unique_key=message.unique_key,
         ttl_seconds=life + _TAKEN_MARGIN_SECONDS,
+        ready_at=ready_at,
+        started=started,
     )

@@ -47,6 +47,7 @@ from proofing.jobs.events import VendorEvents
 from proofing.jobs.parking import Parker
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.submissions import Submitter
+from proofing_huey import lost_jobs, storages
 
 FOLDER = Path(os.environ["HOLD_FOLDER"])
 
@@ -70,6 +71,8 @@ VendorEvents._wake = holding(VendorEvents._wake, "woken")
 Parker.park = holding(Parker.park, "parking")
 JobRunner._park = holding(JobRunner._park, "images deleted")
 JobRunner._publish = holding(JobRunner._publish, "published")
+# In place of half a minute.
+storages.LEASE_SECONDS, lost_jobs.LOOK_SECONDS = 5.0, 1.0
 
 
 @hookimpl
@@ -208,7 +211,7 @@ class Product:
 
     Attributes:
         victims: what can be killed.
-        loses_running_jobs: whether a job that runs is gone with its worker.
+        loses_running_jobs: whether a job that runs does not run again when its worker dies.
     """
 
     def __init__(self, directory, settings, servers, vendor, url):

@@ -1,8 +1,8 @@
 """kill -9 of every process and server at every step of a check at a hosted vendor.
 
 What the design promises: one session at the vendor and one end, which reaches the page; no event and no
-return is lost. What is lost, as the docs say: a job that runs is gone with a worker of Huey; the sessions of
-people, and so their pages, are gone with the Redis that keeps results.
+return is lost. What is lost, as the docs say: with a worker of Huey the answer of a job that it runs, which
+ends as an unknown outcome; with the Redis that keeps results the sessions of people, and so their pages.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections import Counter
 import httpx
 import pytest
 
+from proofing.contracts.records import EndState
 from proofing.testing.waiting import eventually
 from proofing_devtools.product import NO_AUTHORITIES
 
@@ -33,7 +34,9 @@ SHORT = [
     ("postgres", "away", "postgres"),
     ("postgres", "parked", "redis"),
     ("huey on SQLite", "parked", "worker"),
+    ("huey on SQLite", "fetching", "worker"),
     ("huey on Redis", "event", "worker"),
+    ("huey on Redis", "claimed", "worker"),
 ]
 LONG = [
     pytest.param(shape, step, victim, marks=pytest.mark.chaos)
@@ -221,11 +224,13 @@ async def until_ended(visit):
 
 
 async def until_lost(visit):
-    """See that the job is gone without an end; its person can still stop it."""
+    """See that the job ends in time as one whose vendor may have been called, and that its page says so."""
     product, person = visit.product, visit.person
-    assert await person.look() in ("in_progress", "away", "pending")
-    await eventually(lambda: product.is_over(person.result_id))
-    assert product.ends(person.result_id) == []
+    record = await eventually(lambda: product.record(person.result_id))
+    assert record.end_state is EndState.UNKNOWN_OUTCOME, record
+    assert await person.sees("/document/problem")
+    assert await product.is_over(person.result_id)
+    assert product.ends(person.result_id) == ["unknown_outcome"]
 
 
 async def has_bad_image(visit):

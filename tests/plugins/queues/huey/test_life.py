@@ -9,8 +9,9 @@ import sqlite3
 import stat
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,20 +67,6 @@ async def queue(path: Path) -> AsyncIterator[HueyQueue]:
     await queue.close()
 
 
-@contextlib.asynccontextmanager
-async def _working(
-    queue: HueyQueue, handler: RecordingHandler, drain_seconds: float = 5.0
-) -> AsyncIterator[None]:
-    """Work for the length of the block, then drain."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(queue.work(handler, slots=_SLOTS, stop=stop, drain_seconds=drain_seconds))
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 30.0)
-
-
 async def _hang(_job: ClaimedJob) -> None:
     await asyncio.Event().wait()
 
@@ -117,7 +104,7 @@ async def test_stopped_process_hands_its_jobs_to_the_next(queue: HueyQueue, path
     assert await asyncio.wait_for(second.wait(), 20.0) == 0
 
 
-async def test_job_in_a_vendor_call_is_not_handed_back(queue: HueyQueue) -> None:
+async def test_job_in_a_vendor_call_is_not_handed_back(queue: HueyQueue, working: Callable[..., Any]) -> None:
     """A job that is stopped with an open intent ends as unknown; nobody calls the vendor again."""
 
     async def call(job: ClaimedJob) -> None:
@@ -126,18 +113,18 @@ async def test_job_in_a_vendor_call_is_not_handed_back(queue: HueyQueue) -> None
 
     handler = RecordingHandler(call)
     message = make_message()
-    async with _working(queue, handler, drain_seconds=0.05):
+    async with working(queue, handler, drain_seconds=0.05):
         await queue.enqueue([message])
         await handler.until_started()
     assert handler.end(message.result_id) is EndState.UNKNOWN_OUTCOME
     assert sum((await queue.stats()).waiting.values()) == 0
 
 
-async def test_stale_job_is_not_handed_back(queue: HueyQueue) -> None:
+async def test_stale_job_is_not_handed_back(queue: HueyQueue, working: Callable[..., Any]) -> None:
     """A job that is stopped when it has become stale ends as stale."""
     handler = RecordingHandler(_hang)
     message = make_message(stale_after_seconds=0.5)
-    async with _working(queue, handler, drain_seconds=1.0):
+    async with working(queue, handler, drain_seconds=1.0):
         await queue.enqueue([message])
         await handler.until_started()
     assert handler.end(message.result_id) is EndState.STALE
@@ -157,7 +144,9 @@ async def test_canceled_work_does_not_drain(queue: HueyQueue) -> None:
     assert (await queue.stats()).waiting[message.queue_name] == 1
 
 
-async def test_foreign_rows_are_dropped_and_counted(queue: HueyQueue, path: Path) -> None:
+async def test_foreign_rows_are_dropped_and_counted(
+    queue: HueyQueue, working: Callable[..., Any], path: Path
+) -> None:
     """A pickle, a changed message and one from another queue run nothing; the next job runs."""
     moved = make_message(JobKind.PHONE)
     await queue.enqueue([moved])
@@ -169,14 +158,16 @@ async def test_foreign_rows_are_dropped_and_counted(queue: HueyQueue, path: Path
             )
     handler = RecordingHandler()
     good = make_message()
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await queue.enqueue([good])
         await handler.until_ended(good)
         assert (await queue.stats()).totals["refused"] == 4
     assert [job.message.result_id for job in handler.started] == [good.result_id]
 
 
-async def test_foreign_revocation_cancels_nothing(queue: HueyQueue, path: Path) -> None:
+async def test_foreign_revocation_cancels_nothing(
+    queue: HueyQueue, working: Callable[..., Any], path: Path
+) -> None:
     """A mark in the storage that we did not write is forgotten."""
     message = make_message()
     await queue.enqueue([message])
@@ -186,7 +177,7 @@ async def test_foreign_revocation_cancels_nothing(queue: HueyQueue, path: Path) 
             [message.queue_name, f"r:{message.result_id}", pickle.dumps((None, True))],
         )
     handler = RecordingHandler()
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await handler.until_ended(message)
     assert handler.end(message.result_id) is EndState.DONE
     with contextlib.closing(sqlite3.connect(path)) as database:
@@ -194,7 +185,7 @@ async def test_foreign_revocation_cancels_nothing(queue: HueyQueue, path: Path) 
 
 
 async def test_storage_that_fails_before_the_start_loses_nothing(
-    queue: HueyQueue, monkeypatch: pytest.MonkeyPatch
+    queue: HueyQueue, working: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job that is out of the storage already is started as soon as the storage answers again."""
     failures = 2
@@ -211,14 +202,14 @@ async def test_storage_that_fails_before_the_start_loses_nothing(
     monkeypatch.setattr(storage, "peek_many", fail_at_first)
     handler = RecordingHandler()
     message = make_message()
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await queue.enqueue([message])
         await handler.until_ended(message)
     assert (failures, handler.starts(message.result_id)) == (0, 1)
 
 
 async def test_storage_that_fails_for_good_ends_the_job(
-    queue: HueyQueue, monkeypatch: pytest.MonkeyPatch
+    queue: HueyQueue, working: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job that cannot be started until it is stale is published as stale."""
 
@@ -228,14 +219,14 @@ async def test_storage_that_fails_for_good_ends_the_job(
     monkeypatch.setattr(_huey(queue).storage, "peek_many", fail)
     handler = RecordingHandler()
     message = make_message(stale_after_seconds=0.3)
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await queue.enqueue([message])
         await handler.until_ended(message)
     assert handler.end(message.result_id) is EndState.STALE
     assert not handler.started
 
 
-async def test_end_is_published_when_the_store_is_back(queue: HueyQueue) -> None:
+async def test_end_is_published_when_the_store_is_back(queue: HueyQueue, working: Callable[..., Any]) -> None:
     """An end that cannot be published at first is tried again."""
 
     class Forgetful(RecordingHandler):
@@ -251,16 +242,16 @@ async def test_end_is_published_when_the_store_is_back(queue: HueyQueue) -> None
     message = make_message()
     await queue.enqueue([message])
     assert await queue.cancel(message.result_id)
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await handler.until_ended(message)
     assert (handler.end(message.result_id), handler.refusals) == (EndState.CANCELED, 0)
 
 
-async def test_delayed_job_can_be_canceled(queue: HueyQueue) -> None:
+async def test_delayed_job_can_be_canceled(queue: HueyQueue, working: Callable[..., Any]) -> None:
     """A job in the schedule is revoked too."""
     handler = RecordingHandler()
     message = make_message(delay_seconds=1.0)
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await queue.enqueue([message])
 
         async def is_scheduled() -> int:
@@ -285,12 +276,14 @@ async def test_callers_connection_is_refused(queue: HueyQueue) -> None:
         await queue.enqueue([make_message()], connection=object())
 
 
-async def test_huey_logs_nothing_itself(queue: HueyQueue, caplog: pytest.LogCaptureFixture) -> None:
+async def test_huey_logs_nothing_itself(
+    queue: HueyQueue, working: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
     """Huey's loggers, which show texts of exceptions, are silent."""
     handler = RecordingHandler()
     message = make_message()
     with caplog.at_level(logging.DEBUG):
-        async with _working(queue, handler):
+        async with working(queue, handler):
             await queue.enqueue([message])
             await handler.until_ended(message)
     assert not [record for record in caplog.records if record.name.startswith("huey")]
@@ -313,7 +306,7 @@ async def test_stored_tasks_have_stable_names(queue: HueyQueue, path: Path) -> N
 
 
 async def test_body_that_does_not_stop_is_left_behind(
-    queue: HueyQueue, monkeypatch: pytest.MonkeyPatch
+    queue: HueyQueue, working: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A handler that swallows its cancellation neither blocks the stop nor lets its job run twice."""
     monkeypatch.setattr("proofing_huey.coroutine_bridge._UNWIND_SECONDS", 0.05)
@@ -326,7 +319,7 @@ async def test_body_that_does_not_stop_is_left_behind(
 
     handler = RecordingHandler(stubborn)
     message = make_message(deadline_seconds=0.05)
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await queue.enqueue([message])
         await handler.until_ended(message)
         assert handler.running == 1
@@ -336,7 +329,7 @@ async def test_body_that_does_not_stop_is_left_behind(
     assert sum((await queue.stats()).waiting.values()) == 0
 
 
-async def test_a_job_whose_time_was_over_is_not_parked(queue: HueyQueue) -> None:
+async def test_a_job_whose_time_was_over_is_not_parked(queue: HueyQueue, working: Callable[..., Any]) -> None:
     """Its end is published; what its body still returns does not bring it back."""
 
     async def answers_too_late(_job: ClaimedJob) -> Parked:
@@ -348,7 +341,7 @@ async def test_a_job_whose_time_was_over_is_not_parked(queue: HueyQueue) -> None
 
     handler = RecordingHandler(answers_too_late)
     message = make_message(deadline_seconds=0.1)
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await queue.enqueue([message])
         await handler.until_ended(message)
     assert handler.end(message.result_id) is EndState.TIMED_OUT
@@ -376,7 +369,9 @@ async def test_a_worker_that_cannot_start_takes_no_jobs(
     assert not any(thread.is_alive() for thread in begun)
 
 
-async def test_dead_threads_are_replaced(queue: HueyQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_dead_threads_are_replaced(
+    queue: HueyQueue, working: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker thread that something has killed is replaced, and jobs continue."""
     monkeypatch.setattr("proofing_huey.backend._HEALTH_SECONDS", 0.05)
     huey = _huey(queue)
@@ -393,6 +388,6 @@ async def test_dead_threads_are_replaced(queue: HueyQueue, monkeypatch: pytest.M
     handler = RecordingHandler()
     message = make_message()
     await queue.enqueue([message])
-    async with _working(queue, handler):
+    async with working(queue, handler):
         await handler.until_ended(message)
     assert deadly == 0

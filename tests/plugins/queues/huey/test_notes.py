@@ -1,63 +1,23 @@
 """Notes of parked jobs in both storages of Huey: late cancels, storages that fail, jobs that are lost."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from proofing.contracts.queues import ClaimedJob, JobMessage, Parked, Wake
 from proofing.contracts.records import EndState, JobKind, JobState
 from proofing.testing.queue_handlers import make_parked
 from proofing.testing.queues import RecordingHandler, make_message
 from proofing.testing.waiting import eventually
-from proofing_devtools.redis import RedisServer, running_redis
 from proofing_huey import storages
 from proofing_huey.backend import HueyQueue
 from proofing_huey.huey_app import JobHuey
-from proofing_huey.settings import HueySettings
 from proofing_huey.storages import JobStorage, entry_of
 
 HOUR_SECONDS = 3600.0
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    """Give one Redis for the tests of this module."""
-    with running_redis() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-async def queue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HueyQueue]:
-    """Give an open, empty queue."""
-    if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("server")
-        server.command("FLUSHALL")
-        settings = HueySettings(storage="redis", url=SecretStr(server.url))
-    else:
-        settings = HueySettings(path=str(tmp_path / "huey.db"))
-    queue = HueyQueue(settings, lambda _label: bytes(32))
-    await queue.open()
-    yield queue
-    await queue.close()
-
-
-@contextlib.asynccontextmanager
-async def working(queue: HueyQueue, handler: RecordingHandler, *, slots: int = 2) -> AsyncIterator[None]:
-    """Work for the length of the block, then drain."""
-    stop = asyncio.Event()
-    every = {kind.queue_name: slots for kind in JobKind}
-    task = asyncio.create_task(queue.work(handler, slots=every, stop=stop, drain_seconds=5.0))
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 30.0)
 
 
 async def parks_until_woken(job: ClaimedJob) -> Parked | None:
@@ -79,7 +39,9 @@ def huey_of(queue: HueyQueue) -> JobHuey:
     return queue._huey(JobKind.RESOLUTION.queue_name)
 
 
-async def test_a_job_revoked_while_it_runs_is_not_parked(queue: HueyQueue) -> None:
+async def test_a_job_revoked_while_it_runs_is_not_parked(
+    queue: HueyQueue, working: Callable[..., Any]
+) -> None:
     """Its cancel found it waiting, and comes when it has begun: it ends, and is not woken."""
     found: list[Wake] = []
 
@@ -98,7 +60,9 @@ async def test_a_job_revoked_while_it_runs_is_not_parked(queue: HueyQueue) -> No
     assert await queue.jobs() == []
 
 
-async def test_a_storage_that_fails_costs_no_note(queue: HueyQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_storage_that_fails_costs_no_note(
+    queue: HueyQueue, working: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The job is out of the storage when its notes are read: this is tried again."""
     storage_class = type(huey_of(queue).storage)
     read, failures = storage_class.notes, [OSError("no disk")]
@@ -118,7 +82,7 @@ async def test_a_storage_that_fails_costs_no_note(queue: HueyQueue, monkeypatch:
 
 
 async def test_notes_of_a_lost_job_expire(queue: HueyQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody ends the job of a killed worker: its notes go with its key, and so does where it was parked."""
+    """Without a worker nobody ends the job of a killed one: its notes go with its key."""
     monkeypatch.setattr(storages, "_PAUSE_MARGIN_SECONDS", 0.0)
     monkeypatch.setattr(storages, "_TAKEN_MARGIN_SECONDS", 0.0)
     message = make_message(stale_after_seconds=1.0, deadline_seconds=1.0)
@@ -136,7 +100,9 @@ async def test_notes_of_a_lost_job_expire(queue: HueyQueue, monkeypatch: pytest.
     assert await queue.wake(message.result_id, b"note") is Wake.GONE
 
 
-async def test_a_job_that_is_due_is_not_looked_for_where_it_was_parked(queue: HueyQueue) -> None:
+async def test_a_job_that_is_due_is_not_looked_for_where_it_was_parked(
+    queue: HueyQueue, working: Callable[..., Any]
+) -> None:
     """Its place in the schedule may be another job's meanwhile, which a wake leaves where it is."""
     began, go_on = asyncio.Event(), asyncio.Event()
 
@@ -165,7 +131,7 @@ async def test_a_job_that_is_due_is_not_looked_for_where_it_was_parked(queue: Hu
         assert waiting.state is JobState.PARKED
 
 
-async def test_a_due_job_survives_its_scheduler(queue: HueyQueue) -> None:
+async def test_a_due_job_survives_its_scheduler(queue: HueyQueue, working: Callable[..., Any]) -> None:
     """They are moved in one step, so that a worker which dies after it loses none; first due, first begun."""
     messages = [make_message() for _ in range(4)]
     huey, now = huey_of(queue), time.time()
@@ -173,8 +139,8 @@ async def test_a_due_job_survives_its_scheduler(queue: HueyQueue) -> None:
     assert all([await queue._call(huey.dequeue) for _ in messages])
     for message, due_at in zip(messages, [now - 1, now - 3, now - 2, now + HOUR_SECONDS], strict=True):
         blob = huey.write(message, ready_at=due_at, waits_for="acme:later")
-        entry = entry_of(message, blob, wait_seconds=0.0)
-        await queue._call(huey.storage.park, entry, due_at, woken=b"", read=0)
+        entry = entry_of(message, blob, ready_at=due_at)
+        await queue._call(huey.storage.park, entry, woken=b"", read=0)
     # As the scheduler of a worker does, which would put what this returns into the queue, and dies before.
     assert await queue._call(huey.read_schedule) == []
     waiting = await queue.jobs(state=JobState.READY)
