@@ -169,7 +169,7 @@ def make_backends(configuration: Configuration, role: str, **given: Backend) -> 
         made.get("queue"), "capabilities", (Capability.CRASH_RECOVERY,)
     )
     if settings.require_crash_recovery and not rescues:
-        rule = f"{settings.queue} loses the jobs of a killed worker, and require_crash_recovery is on"
+        rule = f"{settings.queue} does not repeat jobs of a killed worker, and require_crash_recovery is on"
         problems.append(Problem("settings", "queue", rule))
     if problems:
         raise ConfigurationError(with_sources(problems, configuration.layers))

@@ -573,7 +573,7 @@ async def test_a_queue_that_loses_jobs_can_be_refused(settings_file, rescues):
     if rescues:
         assert bootstrap.make_backends(configuration, "worker", queue=queue).queue is queue
         return
-    with pytest.raises(ConfigurationError, match="loses the jobs of a killed worker"):
+    with pytest.raises(ConfigurationError, match="does not repeat jobs of a killed worker"):
         bootstrap.make_backends(configuration, "worker", queue=queue)
 
 

@@ -29,7 +29,7 @@ class Capability(StrEnum):
 
     #: `enqueue` takes the caller's connection and joins its transaction.
     TRANSACTIONAL = "transactional"
-    #: Jobs of a dead worker come back, or end typed, without anyone's doing.
+    #: Jobs of a dead worker come back, or end typed where a vendor was called, without anyone's doing.
     CRASH_RECOVERY = "crash_recovery"
     #: Claims are fenced: a late completion by a former owner is rejected.
     FENCING = "fencing"

@@ -238,7 +238,7 @@ class Settings(PhoneCodeSettings):
     public_url: str = Field("http://localhost:8000", description="Origin that browsers use, without path.")
     queue: str = Field("huey", description="Queue backend.")
     require_crash_recovery: Switch = Field(
-        default=False, description="Refuse a queue that loses the jobs of a killed worker."
+        default=False, description="Refuse a queue that does not repeat the jobs of a killed worker."
     )
     resolution_vendor: str = Field("mock", description="Resolution proofer.", json_schema_extra=_LIVE)
     resolution_vendor_percentages: Percentages = Field(

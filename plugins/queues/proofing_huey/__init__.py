@@ -25,8 +25,9 @@ What is in the queue: sealed arguments, ids and facts without PII, as JSON with 
 content, and the sealed notes of parked jobs. Nothing is pickled; a message that was not written by this
 application is dropped and counted. Results, texts of exceptions and tracebacks are neither stored nor logged.
 
-Limits, as the capabilities say: a start takes the job out of the queue, so the job of a killed worker is
-lost (at most once; a stopped worker hands its jobs back), nobody rescues it, its page ends as *missing*.
+Limits, as the capabilities say: a job is started at most once (a stopped worker hands its jobs back). That of
+a killed worker does not run again: within a minute any worker ends it as ``unknown_outcome``, refunded, since
+nobody knows whether its vendor was called.
 Only waiting jobs can be listed. Staleness is judged by the clocks of two hosts. A delay may last up to a
 second longer than asked. A pause does not keep unique keys from expiring, and a job that has waited in one
 for a day is not woken anymore. About 200 jobs at once in a process. The setting ``require_crash_recovery``
