@@ -121,9 +121,12 @@ end
 #: Keeps a job that is parked. KEYS as for `FINISH`, then queue, bell and schedule. ARGV: id, life of the
 #: job's own key and of the others in milliseconds, the name of the revocation, blob, time, the member to
 #: queue if there are notes that were not read, how many were read, the name of the queue, the blob it was
-#: started with. Returns 0 for a canceled one.
+#: started with. Returns 0 for a canceled one; changes nothing for one that is not started anymore.
 PARK = f"""
 {_RING}
+if not redis.call('zscore', KEYS[6], ARGV[10]) then
+    return 1
+end
 if redis.call('hexists', KEYS[5], ARGV[4]) == 1 then
     return 0
 end

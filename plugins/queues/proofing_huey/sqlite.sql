@@ -161,6 +161,10 @@ insert into started (queue, data, expires) values (:queue, :data, (julianday('no
 -- Forget that again.
 delete from started where queue = :queue and data = :data;
 
+-- name: is_started
+-- Whether a job was started.
+select 1 from started where queue = :queue and data = :data;
+
 -- name: all_started
 -- The jobs of a queue that were started.
 select data from started where queue = :queue;

@@ -103,6 +103,9 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         """Keep a job until its time, in one transaction."""
         job = {"id": entry.result_id}
         with self.db(commit=True) as cursor:
+            cursor.execute(*self._of_queue("is_started", data=entry.started))
+            if cursor.fetchone() is None:
+                return True
             if _is_revoked(cursor, entry.result_id):
                 return False
             if read:

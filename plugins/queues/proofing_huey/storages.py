@@ -95,6 +95,9 @@ class JobStorage(BaseStorage):  # type: ignore[misc]
     def park(self, entry: Entry, *, woken: bytes, read: int) -> bool:
         """Keep a job of this queue until its time, and its taken keys as long, in one step.
 
+        Nothing happens to a job that is not started anymore: a park before this one has kept it, whose answer
+        was lost, and it may be woken already; or it was purged, or ended as a lost one.
+
         Args:
             entry: the job, as it runs at its time.
             woken: the blob that is kept instead, to run now, if the job holds notes that it has not read.

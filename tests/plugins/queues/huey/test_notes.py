@@ -15,7 +15,7 @@ from proofing.testing.waiting import eventually
 from proofing_huey import storages
 from proofing_huey.backend import HueyQueue
 from proofing_huey.huey_app import JobHuey
-from proofing_huey.storages import JobStorage, entry_of
+from proofing_huey.storages import Entry, JobStorage, entry_of
 
 HOUR_SECONDS = 3600.0
 
@@ -131,15 +131,46 @@ async def test_a_job_that_is_due_is_not_looked_for_where_it_was_parked(
         assert waiting.state is JobState.PARKED
 
 
+async def test_a_park_that_is_tried_again_costs_no_note(
+    queue: HueyQueue, working: Callable[..., Any]
+) -> None:
+    """Its answer was lost: it has parked the job, which a note has woken, and is not read yet."""
+    storage_class = type(huey_of(queue).storage)
+    park, failures = storage_class.park, [OSError("the answer was lost")]
+
+    async def body(job: ClaimedJob) -> Parked | None:
+        return None if b"second" in job.message.notes else make_parked()
+
+    def park_without_answer(storage: JobStorage, entry: Entry, *, woken: bytes, read: int) -> bool:
+        is_kept = park(storage, entry, woken=woken, read=read)
+        if read and failures:
+            asyncio.run_coroutine_threadsafe(queue.wake(entry.result_id, b"second"), loop).result(20.0)
+            raise failures.pop()
+        return is_kept
+
+    loop = asyncio.get_running_loop()
+    handler = RecordingHandler(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage_class, "park", park_without_answer)
+        async with working(queue, handler, slots=1):
+            message = await parked(queue, handler)
+            await queue.wake(message.result_id, b"first")
+            await handler.until_ended(message)
+    assert (failures, handler.late) == ([], [])
+    assert [job.message.notes for job in handler.started] == [(), (b"first",), (b"second",)]
+    assert await queue.jobs() == []
+
+
 async def test_a_due_job_survives_its_scheduler(queue: HueyQueue, working: Callable[..., Any]) -> None:
     """They are moved in one step, so that a worker which dies after it loses none; first due, first begun."""
     messages = [make_message() for _ in range(4)]
     huey, now = huey_of(queue), time.time()
     await queue.enqueue(messages)
-    assert all([await queue._call(huey.dequeue) for _ in messages])
-    for message, due_at in zip(messages, [now - 1, now - 3, now - 2, now + HOUR_SECONDS], strict=True):
+    tasks = [await queue._call(huey.dequeue) for _ in messages]
+    due_times = [now - 1, now - 3, now - 2, now + HOUR_SECONDS]
+    for message, task, due_at in zip(messages, tasks, due_times, strict=True):
         blob = huey.write(message, ready_at=due_at, waits_for="acme:later")
-        entry = entry_of(message, blob, ready_at=due_at)
+        entry = entry_of(message, blob, ready_at=due_at, started=task.started)
         await queue._call(huey.storage.park, entry, woken=b"", read=0)
     # As the scheduler of a worker does, which would put what this returns into the queue, and dies before.
     assert await queue._call(huey.read_schedule) == []
