@@ -121,6 +121,15 @@ def test_passport_without_address_asks_for_it():
     assert flow.current_page(data) is Page.VERIFY
 
 
+def test_an_address_in_puerto_rico_is_confirmed():
+    """Also when it is complete; until the person has looked at it there is none."""
+    data = state("ssn")
+    data.document = replace(DOCUMENT, applicant=DOCUMENT.applicant.merge({"state": "PR", "zipcode": "00901"}))
+    assert flow.current_page(data) is Page.ADDRESS
+    data.typed = data.typed.merge({**ADDRESS, "state": "PR", "zipcode": "00901"})
+    assert flow.current_page(data) is Page.VERIFY
+
+
 def record(kind=JobKind.RESOLUTION, **values):
     """Return a successful record of the pending resolution."""
     facts = {

@@ -74,6 +74,24 @@ async def test_wrong_address(sync_site):
     assert "1 FAKE RD" in browser.page.text
 
 
+async def test_an_address_in_puerto_rico_is_confirmed_as_it_is(sync_site):
+    """The form says why it is there; unchanged it is an answer, too."""
+    browser = sync_site.browser()
+    await browser.consent()
+    form = b"document: {address1: 1 FAKE RD, address2: URB FAKE, city: SAN JUAN, state: PR, zipcode: '00901'}"
+    await browser.post_files("/document", {"front": ("a.yml", form), "back": ("b.yml", form)})
+    await browser.post("/ssn", ssn="900661234")
+    assert browser.path == "/address"
+    assert "with your urbanization" in browser.page.text
+    assert 'href="/verify"' not in browser.page.text
+    await browser.post(
+        "/address", address1="1 FAKE RD", address2="URB FAKE", city="SAN JUAN", state="PR", zipcode="00901"
+    )
+    assert browser.path == "/verify"
+    await browser.get("/address")
+    assert "with your urbanization" not in browser.page.text
+
+
 async def test_ssn_limit(start):
     """A number that was tried too often by anybody is refused for a while, at its page and at the summary."""
     async with start(**SYNC, proof_ssn_max_attempts="1") as site:

@@ -19,6 +19,8 @@ from proofing.rules.assurance import Assessment, assess
 from proofing.sessions.phone_codes import PhoneConfirmation
 
 _REQUIRED_ADDRESS = ("address1", "city", "state", "zipcode")
+#: Its addresses have an urbanization, which ID cards often leave out.
+_PUERTO_RICO = "PR"
 #: How many of its jobs a session knows by id, so that a second tab hears the end of its job.
 _MAX_RECENT_JOBS = 8
 
@@ -219,9 +221,15 @@ class SessionData:
 
     @property
     def has_address(self) -> bool:
-        """Whether a home address is known, from the document or from the person."""
-        applicant = self.applicant
-        return all(getattr(applicant, name) for name in _REQUIRED_ADDRESS)
+        """Whether a home address is known, and confirmed where it must be."""
+        known = all(getattr(self.applicant, name) for name in _REQUIRED_ADDRESS)
+        return known and not self.must_confirm_address
+
+    @property
+    def must_confirm_address(self) -> bool:
+        """Whether the document's address may lack what addresses there need, and nobody has looked at it."""
+        read = self.document.applicant if self.document else Applicant()
+        return read.state == _PUERTO_RICO and not self.typed.address1
 
     @property
     def reference(self) -> str:

@@ -218,7 +218,8 @@ STEPS: tuple[Step, ...] = (
         name="address",
         part="verify",
         title="Address",
-        does="takes the home address: when the document has none, and from *change*",
+        does="takes the home address: when the document has none, from *change*, and to confirm one in "
+        "Puerto Rico",
         job=JobKind.RESOLUTION,
         further_limits=(limits.SSN,),
         attributes=HOME_ADDRESS,

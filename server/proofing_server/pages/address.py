@@ -1,4 +1,4 @@
-"""Home address: when the document has none, or when it changed."""
+"""Home address: when the document has none, when it changed, or when it must be confirmed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,7 +37,8 @@ async def post(request: Request) -> Response:
         if elsewhere := flow.redirect_for(data, Page.ADDRESS):
             return elsewhere
         known = data.applicant
-        if any(getattr(known, name) != address.get(name) for name in HOME_ADDRESS):
+        is_changed = any(getattr(known, name) != address.get(name) for name in HOME_ADDRESS)
+        if is_changed or data.must_confirm_address:
             flow.reset_from(data, Page.ADDRESS)
             data.typed = data.typed.merge(address)
         data.problem = None
@@ -60,4 +61,5 @@ def _page(
         values={name: values.get(name) or "" for name in HOME_ADDRESS},
         states=site.texts(request).states(),
         may_go_back=session.data.has_address,
+        must_confirm=session.data.must_confirm_address,
     )
