@@ -35,6 +35,8 @@ _BAD_NAME = "document: {first_name: Bad}"
 _BLURRED = "document: {}\nimage_metrics: {front: {SharpnessMetric: 10}}"
 _UNREADABLE_BARCODE = "document: {}\nfailed_alerts: [{name: 2D Barcode Read, result: Attention}]"
 _REVIEW = "document: {}\ntransaction_status: review"
+_TOO_DARK = "portrait_match_results: {FaceMatchResult: Fail, FaceErrorMessage: TooDark}"
+_OTHER_WAY = "Bring your ID to any of our offices. You don’t need an appointment."
 _FAILING_PHONE = "703-555-5555"
 _OPTED_OUT_PHONE = "703-555-0181"
 #: The page shows the code.
@@ -61,6 +63,9 @@ SCREENS = (
     *_screens(),
     ("document-ready", "/document", "Both photos uploaded"),
     ("code-sent", "/code", "The code was sent; a test system shows it"),
+    ("selfie-other-way", "/selfie", "The other way, for a person who takes no photo of themselves"),
+    ("document-selfie", "/document", "Photos, with one of the person"),
+    ("document-selfie-problem", "/document/problem", "A photo of the person that can't be used"),
     ("document-review", "/document/problem", "A person has to review the ID"),
     ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
     ("wait-pending", "/document/wait", "Waiting after that time for a vendor that answers later"),
@@ -143,6 +148,9 @@ async def _take_all() -> dict[str, bytes]:
                 await person.passes(one.url)
                 await person.fails(one.url)
                 await person.waits_too_long_without_moving(one.url)
+            asking = {"selfie": "required", "selfie_other_way": _OTHER_WAY, "support_phone": "202-555-0143"}
+            with Product(Path(folder) / "asking", {**FROM_ONE_ADDRESS, **asking}) as one:
+                await person.is_asked_for_a_selfie(one.url)
             slow = {"mock": {"latency_seconds": 4}}
             with Product(Path(folder) / "slow", {**FROM_ONE_ADDRESS, **_CONFIRMS, **slow}) as one:
                 await person.waits(one.url)
@@ -187,6 +195,8 @@ class _Persons:
         for step in STEPS:
             if not step.may_return:
                 continue  # Only some people come to it: `fails`.
+            if step.page == "/selfie":
+                continue  # Where it is asked for: `is_asked_for_a_selfie`.
             if urlsplit(page.url).path != step.page:
                 await page.goto(f"{url}{step.page}")
             await take(page, _name(step.page))
@@ -210,6 +220,27 @@ class _Persons:
             path = next(path for known, path, _caption in SCREENS if known == name)
             await page.goto(f"{url}{path}")
             await take(page, name)
+
+    async def is_asked_for_a_selfie(self, url: str) -> None:
+        """Decline, agree, and give one that cannot be used."""
+        person = await self._person()
+        page, take = person.page, self._camera.take
+        await person.consent(url, "A photo of yourself")
+        await take(page, "selfie")
+        await page.get_by_role("button", name="Show me another way").click()
+        await person.heading("Another way to verify your identity")
+        await take(page, "selfie-other-way")
+        await page.goto(f"{url}/selfie?again")
+        await page.get_by_label("I agree").check()
+        await page.get_by_role("button", name="Agree and continue").click()
+        await person.heading("Add photos of your ID")
+        await take(page, "document-selfie")
+        await person.give_photos()
+        await person.give("selfie", _TOO_DARK.encode(), "selfie.yaml")
+        await person.ready("selfie")
+        await person.submit_photos()
+        await person.heading("We couldn’t use the photo of yourself")
+        await take(page, "document-selfie-problem")
 
     async def fails(self, url: str) -> None:
         """Fail at each step, and leave."""

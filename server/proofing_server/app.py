@@ -61,7 +61,8 @@ from proofing_server.waits import Waits
 
 _WORKER_SCRIPT = "worker.js"
 _ATTEMPT = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_MAX_IMAGES = 2
+#: Both sides and a selfie.
+_MAX_IMAGES = 3
 #: The largest answer of a wallet.
 _MAX_ANSWER_BYTES = 1024 * 1024
 _RETRY_SECONDS = 60

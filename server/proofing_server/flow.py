@@ -85,7 +85,11 @@ def complete(
     if kind is JobKind.DOCUMENT:
         if not isinstance(result, DocumentJobResult) or result.applicant is None:
             return False
-        data.document = ReadDocument(applicant=result.applicant, needs_confirmation=result.needs_confirmation)
+        data.document = ReadDocument(
+            applicant=result.applicant,
+            needs_confirmation=result.needs_confirmation,
+            selfie=result.selfie,
+        )
     data.pending, data.problem = None, None
     data.completed |= {kind}
     if isinstance(result, ResolutionJobResult) and result.phone_precheck_passed:

@@ -55,6 +55,12 @@ def require_step(data: SessionData, page: Page) -> None:
         raise RedirectToStep(elsewhere)
 
 
+def require_selfie_choice(site: Site, session: Session) -> None:
+    """Ask for the consent to a selfie, or for another way, before photos are taken."""
+    if site.service.selfie_terms(session.person).needs_choice(session.data.selfie):
+        raise RedirectToStep(Page.SELFIE)
+
+
 def check_form(session: Session, fields: Mapping[str, str]) -> None:
     """Refuse a form without the session's CSRF token."""
     session.check_csrf(fields.get(CSRF_FIELD))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome, Refusal
 from proofing.jobs.phone import LINE_REFUSED
-from proofing.rules.document_errors import ErrorCode
+from proofing.rules.document_errors import SELFIES, ErrorCode
 from proofing.rules.resolution import ONLY_ADDRESS_MISSING
 from proofing.sessions.steps import SUBMIT_STEP
 
@@ -14,13 +14,16 @@ SUCCESS = "success"
 #: The screens of jobs that nobody but a person can decide; they are neither a yes nor a no.
 REVIEWS = frozenset(f"{step.key}_review" for step in SUBMIT_STEP.values())
 
-#: Findings of a document that photos cannot cure, and so have screens of their own.
+#: Findings that have screens of their own: what photos cannot cure, and what is wrong with the selfie alone.
 _BY_FINDING = {
     ErrorCode.UNDERAGE: "document_underage",
     ErrorCode.EXPIRED: "document_expired",
     ErrorCode.DOC_TYPE: "document_unsupported",
     ErrorCode.DOC_TYPE_MISMATCH: "document_unsupported",
     ErrorCode.NOT_AUTHENTICATED: "document_unverified",
+    # Only where nothing else is wrong: `proofing.rules.documents` names no selfie otherwise.
+    **dict.fromkeys(SELFIES.values(), "document_selfie"),
+    ErrorCode.SELFIE_FAILED: "document_selfie_mismatch",
 }
 #: Refusals that another phone, or another way to send, may cure.
 _BY_REFUSAL = {

@@ -30,7 +30,7 @@ from proofing.sessions.uploads import SHA256_BYTES
 from proofing_server import kept_uploads
 from proofing_server.bodies import read_json
 from proofing_server.client_address import client_network
-from proofing_server.guards import limit_path, require_page
+from proofing_server.guards import limit_path, require_page, require_selfie_choice
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import CSRF_HEADER, Session
 from proofing_server.site import LIMITS, RedirectToStep, Site, problem_json, site_of
@@ -47,6 +47,9 @@ async def make_slot(request: Request) -> Response:
     site, session, body = await _require_capture(request)
     attempt = _known_attempt(session, body)
     side = _side(body.get("side"))
+    if side is Side.SELFIE and not site.service.selfie_terms(session.person).has_consent(session.data.selfie):
+        # No photo of a face is taken in without the person's consent, whatever a program asks for.
+        return problem_json(403, "no_consent")
     try:
         slot = await site.service.new_slot(session.person, attempt=attempt, side=side)
     except LimitReachedError as error:
@@ -171,6 +174,7 @@ async def submit_document(request: Request) -> Response:
             facts={**metadata, **earlier.metadata},
             applicant=data.typed,
             circumstances=circumstances_of(request, site, data, JobKind.DOCUMENT),
+            selfie=data.selfie,
             network=client_network(request),
             found=found,
         )
@@ -180,7 +184,7 @@ async def submit_document(request: Request) -> Response:
     found = asyncio.ensure_future(finding)
     found.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
-        selfie = Side.SELFIE in site.service.document_sides(session.person)
+        selfie = Side.SELFIE in site.service.document_sides(session.person, session.data.selfie)
         if missing := missing_sides(together, passport=Side.PASSPORT in together, selfie=selfie):
             raise InvalidInputError(dict.fromkeys(missing, "upload_missing"))
         path = await submit_job(site, session, JobKind.DOCUMENT, ask)
@@ -224,6 +228,7 @@ async def _require_capture(request: Request) -> tuple[Site, Session, dict[str, A
     session = await site_of(request).sessions.find(request)
     session.check_csrf(request.headers.get(CSRF_HEADER))
     site, session = await require_page(request, Page.DOCUMENT, session, is_counted=True)
+    require_selfie_choice(site, session)
     return site, session, await read_json(request)
 
 

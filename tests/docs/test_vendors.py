@@ -34,6 +34,7 @@ EXPECTED = {
     "a person has to look": ("review", ()),
     "a blurred front": ("failed", ("sharp_low",)),
     "a document that is not taken": ("failed", ("doc_type_check",)),
+    "a selfie that is too dark": ("failed", ("selfie_too_dark",)),
 }
 
 
@@ -106,10 +107,14 @@ async def test_the_examples_do_what_they_say(title, text):
     descriptor = next(found for found in proofing_mock.proofing_proofers() if found.kind is kind)
     settings = proofing_mock.MockSettings()
     image = Image(text.encode(), "application/yaml")
-    request = ProofingRequest(images={Side.FRONT: image, Side.BACK: image})
+    images = {Side.FRONT: image, Side.BACK: image}
+    if "selfie" in title:
+        images = dict.fromkeys(images, Image(b"front", "image/jpeg")) | {Side.SELFIE: image}
+    request = ProofingRequest(images=images)
     context = make_context(FakeVendor(lambda _request: pytest.fail("called out")), descriptor, settings)
     result = await ask(descriptor.make(settings, make_process()), request, context)
     marks = {side: image.fingerprint for side, image in request.images.items()}
-    verdict = judge_document(result, fingerprints=marks, now=datetime(2026, 11, 24, 18, tzinfo=UTC))
+    now = datetime(2026, 11, 24, 18, tzinfo=UTC)
+    verdict = judge_document(result, fingerprints=marks, now=now, selfie_required=Side.SELFIE in images)
     assert (verdict.outcome, verdict.reasons) == EXPECTED[title]
     assert verdict.needs_confirmation is ("confirm" in title)

@@ -64,6 +64,8 @@ def proofing_proofers():
             name="spy",
             kind=ProoferKind.DOCUMENT,
             make=make,
+            takes_selfie=True,
+            company="Spy Inc.",
             accepts_test_documents=True,
             maturity=Maturity.MOCK,
         )
@@ -193,6 +195,14 @@ def proofing(install: Callable[..., Installation]) -> Installation:
 
 
 @pytest.fixture(scope="session")
+def asking(install: Callable[..., Installation]) -> Installation:
+    """An installation that asks everybody for a selfie; who takes none is sent to the organization."""
+    installation = install(selfie="required", selfie_other_way="Come to any of our offices.")
+    installation.start_all()
+    return installation
+
+
+@pytest.fixture(scope="session")
 def unattended(install: Callable[..., Installation]) -> Installation:
     """An installation without a worker: anyone who waits there waits until the end of the test."""
     installation = install(async_wait_timeout_seconds=300)
@@ -264,13 +274,13 @@ class Person:
         await self.page.wait_for_load_state()
         await self.page.clock.fast_forward(time)
 
-    async def consent(self, url: str) -> None:
-        """Go to the capture page."""
+    async def consent(self, url: str, heading: str = "Add photos of your ID") -> None:
+        """Go to the page after the consent: that of the photos, unless a selfie is asked for."""
         await self.page.goto(url)
         await self.page.get_by_role("link", name="Start", exact=True).click()
         await self.page.get_by_label("I agree").check()
         await self.page.get_by_role("button", name="Continue").click()
-        await self.heading("Add photos of your ID")
+        await self.heading(heading)
 
     async def give(self, side: str, content: bytes, name: str = "photo.jpg") -> None:
         """Choose a file for one side."""

@@ -19,6 +19,7 @@ from proofing.contracts.messages import CodeMessage
 from proofing.contracts.people import FinishedJob, LimitState, PersonRef
 from proofing.contracts.records import JobKind, StatusRecord
 from proofing.contracts.results import ProoferKind
+from proofing.contracts.selfies import SelfieChoice, SelfieTerms
 from proofing.contracts.stores import UploadReceiver
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.arguments import CodeArguments, DocumentArguments, PIIArguments
@@ -32,6 +33,7 @@ from proofing.jobs.submissions import Submitter
 from proofing.jobs.tracking import JobTracker
 from proofing.registry.plugins import LoadedWebhook
 from proofing.routing.person_limits import PersonLimits
+from proofing.routing.selfies import selfie_terms
 from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
 from proofing.rules.documents import required_sides
@@ -116,10 +118,14 @@ class ProofingService:
         """Whether resolution and phone proofing are jobs."""
         return self.settings.ruby_workers_idv_enabled
 
-    def document_sides(self, person: PersonRef) -> tuple[Side, ...]:
-        """Return what the capture page asks for: both sides, and a selfie if the person's vendor needs it."""
+    def selfie_terms(self, person: PersonRef) -> SelfieTerms:
+        """Return whether *person* is asked for a selfie, who compares it, and whether they may go without."""
         loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
-        return required_sides(passport=False, selfie=loaded is not None and loaded.descriptor.needs_selfie)
+        return selfie_terms(self.settings, loaded.descriptor if loaded else None)
+
+    def document_sides(self, person: PersonRef, choice: SelfieChoice | None) -> tuple[Side, ...]:
+        """Return what the capture page asks for: both sides, and a selfie if *choice* leaves it wanted."""
+        return required_sides(passport=False, selfie=self.selfie_terms(person).wants_image(choice))
 
     @property
     def accepts_test_documents(self) -> bool:
@@ -200,6 +206,7 @@ class ProofingService:
         facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         applicant: Applicant = _NOBODY,
         circumstances: Circumstances = _UNKNOWN,
+        selfie: SelfieChoice | None = None,
         result_id: str | None = None,
         network: str = "",
         found: Awaitable[Mapping[Side, UploadedImage]] | None = None,
@@ -217,6 +224,7 @@ class ProofingService:
                 ``source``, ``upload`` or ``camera``.
             applicant: what the person has typed; the job gets of it what the person's vendor declares.
             circumstances: how the person came here; the vendor gets what it declares.
+            selfie: what the person answered when asked for one; without a consent the job opens none.
             result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
                 that is repeated with the same id is one. By default a fresh one.
             network: the client's address or IPv6 prefix, for the limits of addresses; "" when it has none.
@@ -244,6 +252,7 @@ class ProofingService:
                 image_source=_image_source(facts),
                 applicant=self._declared(person, applicant),
                 circumstances=circumstances,
+                selfie=selfie,
             )
             return Ready(arguments=arguments, marks=self.uploads.marks(slots, result_id=chosen))
 
@@ -271,12 +280,13 @@ class ProofingService:
         facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         applicant: Applicant = _NOBODY,
         circumstances: Circumstances = _UNKNOWN,
+        selfie: SelfieChoice | None = None,
         result_id: str | None = None,
         network: str = "",
     ) -> str:
         """Proof images of a form post inside the request, and return the result id when it has ended.
 
-        For *applicant*, *circumstances* and *result_id* see `submit_uploads`.
+        For *applicant*, *circumstances*, *selfie* and *result_id* see `submit_uploads`.
 
         Raises:
             LimitReachedError: `idv_doc_auth`, `client_document` or the vendor's budget is used up.
@@ -295,6 +305,7 @@ class ProofingService:
                         image_source=_image_source(facts),
                         applicant=self._declared(person, applicant),
                         circumstances=circumstances,
+                        selfie=selfie,
                     )
                 ),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),

@@ -22,9 +22,9 @@ FIELDS = frozenset(
     action age_seconds assurance attempt backend billed checks code context count distribution dropped
     duration_ms duration_seconds end_state enqueued_at environment error event_kind evidence
     exception_backtrace exception_class exception_class_warn findings flags handed_back host http_method
-    idle_time_ms images job_class job_id key key_id kind limit method migration missing name names
-    outcome owner parked path pathway pid plugin port problem problems queue_name queued_duration_ms
-    reason reasons reference rescued role route rule seconds service slots source status store success
+    idle_time_ms images job_class job_id key key_id kind limit method migration missing name names outcome
+    owner parked path pathway pid plugin port problem problems queue_name queued_duration_ms reason reasons
+    reference rescued role route rule seconds selfie selfie_choice service slots source status store success
     supports timed_out timing trace_id transaction_id vendor vendor_name vendors version warning webhook
     worker workers
     """.split()

@@ -34,7 +34,7 @@ class Answers:
     """What a person answers on the way.
 
     Attributes:
-        documents: bytes and media type of each side.
+        documents: bytes and media type of each side; those that the page does not ask for stay unused.
         typed: by field of a form, what is entered there in place of the sample of its step.
     """
 
@@ -94,7 +94,8 @@ async def smoke(options: argparse.Namespace) -> int:
         headers={"origin": url},
         follow_redirects=True,
     ) as client:
-        documents = {side: (make_image(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
+        sides = (Side.FRONT, Side.BACK, Side.SELFIE)
+        documents = {side: (make_image(), "image/jpeg") for side in sides}
         report = await Walk(client, Answers(documents=documents)).run()
     if options.json:
         print(json.dumps(report))
@@ -165,9 +166,13 @@ class Walk:
             await self._follow()
 
     async def _document(self) -> None:
-        """Capture both sides, the way that the page asks for."""
+        """Capture what the page asks for, in its way."""
         form = self._form(Page.DOCUMENT)
-        documents = self._answers.documents
+        documents = {
+            side: given
+            for side, given in self._answers.documents.items()
+            if f'data-side="{side.value}"' in self._page
+        }
         if form.attributes.get("data-mode") == "uploads":
             await self._upload(form, {side: content for side, (content, _type) in documents.items()})
         else:

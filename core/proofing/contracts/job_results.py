@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.evidence import Evidence
-from proofing.contracts.results import CheckState
+from proofing.contracts.results import CheckState, SelfieCheck
 
 ResultT = TypeVar("ResultT")
 
@@ -29,6 +29,7 @@ class DocumentJobResult:
         tips: whether the page shows the tips for taking photos.
         checks: what each check came to: ``document``, ``selfie``, ``passport``.
         evidence: what the document is worth.
+        selfie: how the selfie compares with the portrait, as the vendor answered.
     """
 
     applicant: Applicant | None = None
@@ -37,6 +38,7 @@ class DocumentJobResult:
     tips: bool = False
     checks: Mapping[str, CheckState] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
+    selfie: SelfieCheck = SelfieCheck.NOT_CHECKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

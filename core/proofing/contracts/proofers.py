@@ -292,6 +292,10 @@ class ProoferDescriptor:
         jurisdictions: the states it can answer for; None for all.
         needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
             only a match passes.
+        takes_selfie: whether it compares a selfie where there is one, and does without otherwise; see the
+            setting ``selfie``. Not for a vendor that takes the selfie on a page of its own.
+        company: who gets the selfie, as the consent to it names the company: ``LexisNexis Risk Solutions``. A
+            proofer that compares selfies must name it.
         accepts_test_documents: whether it reads the testers' YAML form in place of an image.
         continues: what a `Pending` of it may say; empty for a proofer that always answers at once. Such a
             vendor needs jobs: it is refused while the switch of its kind has questions answered inside the
@@ -322,6 +326,8 @@ class ProoferDescriptor:
     tls: Callable[[Any], TLSSettings | None] = lambda _settings: None
     jurisdictions: frozenset[str] | None = None
     needs_selfie: bool = False
+    takes_selfie: bool = False
+    company: str | None = None
     accepts_test_documents: bool = False
     continues: frozenset[type[Again] | type[Exchange] | type[Leave]] = frozenset()
     webhook: str | None = None
@@ -330,3 +336,8 @@ class ProoferDescriptor:
     stand_in: Callable[[Any, ProcessContext, asyncio.Event], Awaitable[None]] | None = None
     maturity: Maturity = Maturity.DOCUMENTED
     contract_version: int = 2
+
+    @property
+    def compares_selfies(self) -> bool:
+        """Whether it can use a selfie of the capture page."""
+        return self.needs_selfie or self.takes_selfie

@@ -200,7 +200,13 @@ class SelfieCheck(StrEnum):
     NO_MATCH = "no_match"
     #: A face on a screen or on paper, or a mask.
     NOT_LIVE = "not_live"
-    #: Too bad to tell.
+    #: No face was found.
+    NO_FACE = "no_face"
+    #: More faces than one.
+    SEVERAL_FACES = "several_faces"
+    #: Too dark to tell.
+    TOO_DARK = "too_dark"
+    #: Too bad to tell, for another reason.
     BAD_QUALITY = "bad_quality"
     #: There was no comparison.
     NOT_CHECKED = "not_checked"

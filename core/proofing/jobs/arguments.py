@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 from proofing.base.errors import EncryptionError
@@ -18,6 +18,7 @@ from proofing.contracts.job_results import AnyJobResult
 from proofing.contracts.messages import CodeMessage
 from proofing.contracts.records import EndState
 from proofing.contracts.results import Outcome
+from proofing.contracts.selfies import SelfieChoice
 from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionLog
 
@@ -42,6 +43,7 @@ class DocumentArguments:
         image_source: ``camera`` when one of the images came from there, else ``upload``.
         applicant: what the vendor gets of what the person typed before.
         circumstances: how the person came to the submit.
+        selfie: what the person answered when asked for a selfie; None when not asked.
     """
 
     images: Mapping[Side, UploadedImage] = field(default_factory=dict)
@@ -53,11 +55,20 @@ class DocumentArguments:
     image_source: str = "upload"
     applicant: Applicant = field(default_factory=Applicant)
     circumstances: Circumstances = field(default_factory=Circumstances)
+    selfie: SelfieChoice | None = None
 
     @property
     def object_keys(self) -> tuple[str, ...]:
         """What the job reads in the image store; deleted when it ends."""
         return tuple(image.object_key for image in self.images.values())
+
+    def without_selfie(self) -> Self:
+        """Return the same without the image of the person's face."""
+        images: dict[Side, UploadedImage] = dict(self.images)
+        plain: dict[Side, bytes] = dict(self.plain_images)
+        images.pop(Side.SELFIE, None)
+        plain.pop(Side.SELFIE, None)
+        return replace(self, images=images, plain_images=plain)
 
     def to_bytes(self) -> bytes:
         """Return the arguments as JSON, for sealing."""
@@ -82,6 +93,7 @@ class DocumentArguments:
                 "image_source": self.image_source,
                 "applicant_pii": self.applicant.reveal(),
                 "circumstances": self.circumstances.to_json(),
+                "selfie": self.selfie.to_json() if self.selfie else None,
             }
         ).encode()
 
@@ -110,6 +122,7 @@ class DocumentArguments:
                 image_source=values["image_source"],
                 applicant=Applicant.from_mapping(values["applicant_pii"]),
                 circumstances=Circumstances.from_json(values["circumstances"]),
+                selfie=SelfieChoice.from_json(values["selfie"]) if values["selfie"] else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EncryptionError from None

@@ -29,12 +29,14 @@ from proofing.contracts.results import (
     PassportResult,
     ProoferKind,
 )
+from proofing.contracts.selfies import SelfieChoice
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.encryption import Sealer, open_image
 from proofing.jobs.arguments import DocumentArguments, JobResult
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
+from proofing.routing.selfies import selfie_terms
 from proofing.rules.documents import (
     DocumentVerdict,
     by_side,
@@ -85,8 +87,13 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         raise PluginError("there is no document proofer")
     images: dict[Side, Image] = {}
     fingerprints = dict(arguments.fingerprints)
-    selfie = loaded.descriptor.needs_selfie
+    terms = selfie_terms(tools.settings, loaded.descriptor)
+    # One that continues asks for what it began with.
+    selfie = Side.SELFIE in fingerprints if fingerprints else terms.wants_image(arguments.selfie)
     if not fingerprints:
+        if not terms.has_consent(arguments.selfie):
+            # Nobody agreed that this vendor gets it: it is not even opened.
+            arguments = arguments.without_selfie()
         plain = dict(arguments.plain_images) or await ImageReader(tools.images, tools.sealer).read(
             run, arguments
         )
@@ -105,6 +112,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
             image_source=arguments.image_source,
             applicant=arguments.applicant,
             circumstances=arguments.circumstances,
+            selfie=arguments.selfie,
         )
     request = ProofingRequest(
         applicant=arguments.applicant,
@@ -131,13 +139,15 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
     )
     vouched = tools.vouches(run, _STEP)
     if verdict.applicant is None or not needs_passport_check(verdict, check.result):
+        checks = document_checks(verdict, check.result, None)
         evidence = document_evidence(check.result, verdict, vouched=vouched)
-        return _conclude(verdict, check.result, document_checks(verdict, check.result, None), evidence)
+        return _conclude(verdict, check.result, checks, evidence, arguments.selfie)
     passport = await _ask_issuer(run, request, verdict.applicant, check.result, tools)
     checks = document_checks(verdict, check.result, passport)
     verdict = judge_with_passport(verdict, passport, fingerprints=fingerprints)
     evidence = document_evidence(check.result, verdict, passport, vouched=vouched)
-    return replace(_conclude(verdict, check.result, checks, evidence), timed_out=passport.timed_out)
+    concluded = _conclude(verdict, check.result, checks, evidence, arguments.selfie)
+    return replace(concluded, timed_out=passport.timed_out)
 
 
 async def _ask_issuer(
@@ -200,9 +210,16 @@ def _refused(fields: Mapping[Side, str]) -> JobResult:
 
 
 def _conclude(
-    verdict: DocumentVerdict, answer: DocumentResult, checks: Mapping[str, CheckState], evidence: Evidence
+    verdict: DocumentVerdict,
+    answer: DocumentResult,
+    checks: Mapping[str, CheckState],
+    evidence: Evidence,
+    choice: SelfieChoice | None,
 ) -> JobResult:
-    """Turn the verdict on *answer* into the job's conclusion; only a success hands on what was read."""
+    """Turn the verdict on *answer* into the job's conclusion; only a success hands on what was read.
+
+    *choice* is what the person answered when asked for a selfie.
+    """
     result = DocumentJobResult(
         applicant=verdict.applicant,
         needs_confirmation=verdict.needs_confirmation,
@@ -212,17 +229,21 @@ def _conclude(
         tips=verdict.tips,
         checks=checks,
         evidence=evidence,
+        selfie=answer.selfie,
     )
     facts: dict[str, Any] = {
         "reasons": [str(code) for code in (*verdict.reasons, *verdict.details)],
         "assurance": answer.assurance.value,
         "checks": dict(checks),
         "evidence": evidence_codes(evidence),
+        "selfie": answer.selfie.value,
         "findings": [
             ":".join((finding.code, finding.side or "", finding.vendor_code or ""))
             for finding in answer.findings
         ],
     }
+    if choice is not None:
+        facts["selfie_choice"] = choice.to_json()
     is_unknown = any(finding.code is FindingCode.OTHER for finding in answer.findings)
     if is_unknown or verdict.is_unexplained:
         # What our words do not have: the vendor has changed something.

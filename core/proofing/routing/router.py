@@ -19,6 +19,7 @@ from proofing.contracts.results import ProoferKind
 from proofing.outbound.tls import check_tls
 from proofing.registry.plugins import PluginManager
 from proofing.registry.proofers import LoadedProofer
+from proofing.routing.selfies import selfie_problems
 from proofing.settings import LiveSettings, Settings
 from proofing.settings.schema import VendorStatus
 
@@ -187,7 +188,8 @@ def with_stand_ins(settings: Settings, plugins: PluginManager) -> list[LoadedPro
 def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]:
     """Return every vendor that *settings* name and no plugin offers, and in production every mock.
 
-    Also every vendor that answers later, where the switch of its kind has questions put inside the request.
+    Also every vendor that answers later, where the switch of its kind has questions put inside the request,
+    and every document vendor that cannot do with selfies what the settings ask.
     A status of a vendor that does not exist is a misspelled name, and the outage would not be noticed.
     """
     problems = []
@@ -205,6 +207,13 @@ def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
             elif loaded.descriptor.continues and not getattr(settings, switch := _job_switch(kind)):
                 rule = f"{name} answers later, which needs a job: set {switch}, or name another vendor"
                 problems.append(Problem("settings", key, rule))
+    documents = [
+        (key, plugins.proofers[kind, name].descriptor)
+        for key, kind, names in _named_vendors(settings)
+        for name in names
+        if kind is ProoferKind.DOCUMENT and (kind, name) in plugins.proofers
+    ]
+    problems += selfie_problems(settings, documents)
     known = {name for _kind, name in plugins.proofers}
     problems += [
         Problem("settings", f"vendor_status.{name}", "no enabled plugin offers a vendor of this name")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from proofing.contracts.results import FindingCode
+from proofing.contracts.results import FindingCode, SelfieCheck
 
 
 class ErrorCode(StrEnum):
@@ -74,6 +74,9 @@ class ErrorCode(StrEnum):
 
     # The selfie.
 
+    SELFIE_NO_FACE = "selfie_no_face"  #: no face
+    SELFIE_SEVERAL_FACES = "selfie_several_faces"  #: more faces than one
+    SELFIE_TOO_DARK = "selfie_too_dark"  #: too dark
     #: Not live, or too bad to tell.
     SELFIE_QUALITY = "selfie_not_live_or_poor_quality"
     #: Another face, or no comparison.
@@ -147,6 +150,16 @@ CHECKS: Mapping[FindingCode, ErrorCode] = MappingProxyType(
         FindingCode.NOT_GENUINE: ErrorCode.ID_NOT_VERIFIED,
         FindingCode.PORTRAIT: ErrorCode.VISIBLE_PHOTO,
         FindingCode.COLORS: ErrorCode.VISIBLE_COLOR,
+    }
+)
+#: What a selfie comes to that cannot be compared; whatever else is no match.
+SELFIES: Mapping[SelfieCheck, ErrorCode] = MappingProxyType(
+    {
+        SelfieCheck.NO_FACE: ErrorCode.SELFIE_NO_FACE,
+        SelfieCheck.SEVERAL_FACES: ErrorCode.SELFIE_SEVERAL_FACES,
+        SelfieCheck.TOO_DARK: ErrorCode.SELFIE_TOO_DARK,
+        SelfieCheck.NOT_LIVE: ErrorCode.SELFIE_QUALITY,
+        SelfieCheck.BAD_QUALITY: ErrorCode.SELFIE_QUALITY,
     }
 )
 #: What a vendor's yes outweighs.

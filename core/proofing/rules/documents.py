@@ -27,13 +27,21 @@ from proofing.contracts.results import (
     SelfieCheck,
     StateIDResult,
 )
-from proofing.rules.document_errors import CHECKS, OUTWEIGHED, QUALITY, REFUSALS, WITH_TIPS, ErrorCode
+from proofing.rules.document_errors import (
+    CHECKS,
+    OUTWEIGHED,
+    QUALITY,
+    REFUSALS,
+    SELFIES,
+    WITH_TIPS,
+    ErrorCode,
+)
 from proofing.rules.document_pii import normal_reading, pii_errors
 
 #: What new photos of the same document cannot cure, whatever else is wrong with it.
 _DECISIVE = (ErrorCode.UNDERAGE, ErrorCode.EXPIRED)
 #: Comparisons that say something against the selfie.
-_SELFIE_FAILURES = frozenset({SelfieCheck.NO_MATCH, SelfieCheck.NOT_LIVE, SelfieCheck.BAD_QUALITY})
+_SELFIE_FAILURES = frozenset({SelfieCheck.NO_MATCH, *SELFIES})
 #: What comparisons are recorded as; all others are a no.
 _SELFIE_STATES: Mapping[SelfieCheck, CheckState] = MappingProxyType(
     {SelfieCheck.MATCH: CheckState.PASSED, SelfieCheck.NOT_CHECKED: CheckState.NOT_CHECKED}
@@ -332,8 +340,8 @@ class _Explanation:
         return True
 
     def _selfie(self, check: SelfieCheck) -> None:
-        if check in {SelfieCheck.NOT_LIVE, SelfieCheck.BAD_QUALITY}:
-            self._mark(ErrorCode.SELFIE_QUALITY, [Side.SELFIE])
+        if check in SELFIES:
+            self._mark(SELFIES[check], [Side.SELFIE])
         else:
             self._mark(ErrorCode.SELFIE_FAILED, [*self.document_sides, Side.SELFIE])
 

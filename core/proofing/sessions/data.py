@@ -15,6 +15,8 @@ from proofing.contracts.applicant import HOME_ADDRESS, Applicant
 from proofing.contracts.evidence import Evidence, EvidenceKind, Verification
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind, reference_number
+from proofing.contracts.results import SelfieCheck
+from proofing.contracts.selfies import SelfieChoice
 from proofing.rules.assurance import Assessment, assess
 from proofing.sessions.phone_codes import PhoneConfirmation
 
@@ -47,11 +49,13 @@ class ReadDocument:
     Attributes:
         needs_confirmation: the barcode could not be read: the person must confirm name and date of birth.
         confirmed: whether they did.
+        selfie: how the selfie compares with the portrait.
     """
 
     applicant: Applicant
     needs_confirmation: bool = False
     confirmed: bool = False
+    selfie: SelfieCheck = SelfieCheck.NOT_CHECKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ class SessionData:
         version: changes with every save; a change that was made from another version is refused.
         indexed_until: how long the entry by which an erasure finds the session lives; 0 for none yet.
         consented_at: when the person agreed to the check, as a Unix time; None before.
+        selfie: what the person answered when asked for a selfie, when, and to which text; None before.
         finished_at: when the flow ended; None before.
         attempts: ids of the latest capture pages; uploads of others are unknown.
         uploads: finished uploads by side.
@@ -140,6 +145,7 @@ class SessionData:
     version: str = ""
     indexed_until: float = 0.0
     consented_at: float | None = None
+    selfie: SelfieChoice | None = None
     finished_at: float | None = None
     attempts: tuple[str, ...] = ()
     uploads: dict[Side, KeptUpload] = field(default_factory=dict)

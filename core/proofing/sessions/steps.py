@@ -26,6 +26,8 @@ class Page(StrEnum):
     WELCOME = "/"
     #: What the person agrees to.
     CONSENT = "/consent"
+    #: What becomes of a selfie: the consent to it, or another way.
+    SELFIE = "/selfie"
     #: Capture of the images.
     DOCUMENT = "/document"
     #: Until the images are judged.
@@ -141,6 +143,10 @@ def _clear_consent(data: SessionData) -> None:
     data.consented_at = None
 
 
+def _clear_selfie(data: SessionData) -> None:
+    data.selfie = None
+
+
 def _clear_document(data: SessionData) -> None:
     data.document = None
 
@@ -179,12 +185,26 @@ STEPS: tuple[Step, ...] = (
         sample={"consent": "yes"},
     ),
     Step(
+        page=Page.SELFIE,
+        name="selfie",
+        part="document",
+        title="A photo of yourself: how it is used",
+        does="takes the consent to a selfie, or the choice of another way, only where the settings or the "
+        f"person's vendor want one: `{Page.DOCUMENT}` leads here then",
+        job=JobKind.DOCUMENT,
+        # Whether it has to be answered is no matter of the session alone: the page of the photos asks.
+        answered=lambda _data: True,
+        clear=_clear_selfie,
+        is_optional=True,
+        sample={"answer": "agree", "consent": "yes"},
+    ),
+    Step(
         page=Page.DOCUMENT,
         name="document",
         part="document",
         title="Photos",
-        does="takes the photos of both sides; one that has arrived stays *uploaded* over a reload, with "
-        "*Remove*, until its slot expires after 12 minutes",
+        does="takes the photos of both sides, and a selfie of who agreed to it; one that has arrived stays "
+        "*uploaded* over a reload, with *Remove*, until its slot expires after 12 minutes",
         job=JobKind.DOCUMENT,
         submits=True,
         clear=_clear_document,

@@ -280,10 +280,11 @@ class UploadSlots:
                 await self._results.delete(_slot_key("used", slot))
 
     async def is_over(self, object_key: str) -> bool:
-        """Return whether the job that read this object has ended, whatever became of its process."""
-        used = await self._find("used", object_key.rpartition("/")[2])
+        """Return whether nobody reads this object anymore: its slot was released, or its job has ended."""
+        slot = object_key.rpartition("/")[2]
+        used, released = await asyncio.gather(self._find("used", slot), self._find("released", slot))
         if used is None:
-            return False
+            return released is not None
         record = await self._results.status(used["job"])
         return record is not None and record.is_done and is_genuine(self._keys, record)
 

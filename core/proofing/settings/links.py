@@ -1,4 +1,4 @@
-"""Types of settings that pages show as links: help, privacy, another way to be verified."""
+"""Settings that are links: types of what pages show, as help or privacy, and what an origin is."""
 
 import re
 from typing import Annotated
@@ -8,9 +8,18 @@ from pydantic import AfterValidator
 from proofing.base.hosts import check_hosts, hosts_of, is_host
 from proofing.contracts.applicant import parse_phone
 
+MAX_PORT = 65_535
+#: What browsers send in the header Origin.
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 #: Links to other sites.
 URL = re.compile(r"https?://[^\s/?#\\][^\s\\]*")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)")
+
+
+def is_origin(text: str) -> bool:
+    """Return whether *text* is an origin, with a port that exists if it names one."""
+    found = _ORIGIN.fullmatch(text)
+    return found is not None and (found[2] is None or 1 <= int(found[2][1:]) <= MAX_PORT)
 
 
 def _is_https(text: str) -> bool:

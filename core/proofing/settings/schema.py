@@ -27,14 +27,12 @@ from proofing.contracts.applicant import JURISDICTIONS
 from proofing.contracts.images import MAX_IMAGE_BYTES
 from proofing.contracts.records import KINDS
 from proofing.contracts.results import Assurance
-from proofing.settings.links import URL, EmailAddress, HTTPSLink, Link, PhoneNumber
+from proofing.contracts.selfies import SelfieMode, SelfieRefusal
+from proofing.settings.links import MAX_PORT, URL, EmailAddress, HTTPSLink, Link, PhoneNumber, is_origin
 from proofing.settings.phone_codes import PhoneCodeSettings
 from proofing.settings.values import LIVE as _LIVE
 from proofing.settings.values import Count, Host, Names, Proxies, SecretKey, Switch
 
-_MAX_PORT = 65_535
-#: What browsers send in the header Origin.
-_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 #: Links to pages of this site; ``//host`` would be another site that looks like a page.
 _PATH = re.compile(r"/(?![/\\])[^\s\\]*")
 #: The context of a validation that leaves the rules between keys to its caller.
@@ -59,7 +57,7 @@ def _not_blank(text: str) -> str:
 
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Port = Annotated[int, Field(ge=0, le=_MAX_PORT)]
+Port = Annotated[int, Field(ge=0, le=MAX_PORT)]
 Percentages = Annotated[dict[str, Annotated[float, Field(ge=0, le=100)]], Field(strict=False)]
 
 
@@ -72,12 +70,6 @@ class VendorStatus(StrEnum):
     PARTIAL_OUTAGE = "partial_outage"
     #: Taken as out.
     FULL_OUTAGE = "full_outage"
-
-
-def _is_origin(text: str) -> bool:
-    """Return whether *text* is an origin, with a port that exists if it names one."""
-    found = _ORIGIN.fullmatch(text)
-    return found is not None and (found[2] is None or 1 <= int(found[2][1:]) <= _MAX_PORT)
 
 
 class Settings(PhoneCodeSettings):
@@ -256,6 +248,36 @@ class Settings(PhoneCodeSettings):
         json_schema_extra=_LIVE,
     )
     secret_store: str = Field("local", description="Plugin that holds the application's secrets.")
+    selfie: Annotated[SelfieMode, Field(strict=False)] = Field(
+        SelfieMode.WHERE_NEEDED,
+        description="Whom the pages ask for a selfie, which the document vendor compares with the portrait: "
+        "never; where_needed, people whose vendor needs one; or required, everybody. Only a match passes.",
+        json_schema_extra=_LIVE,
+    )
+    selfie_notice: str | None = Field(
+        None,
+        description="What the statement about the selfie adds, such as how long the vendor keeps it by your "
+        "contract; null: nothing.",
+        json_schema_extra=_LIVE,
+    )
+    selfie_other_way: str | None = Field(
+        None,
+        description="What a person can do who takes no selfie, as the page says it, such as where to come "
+        "in person; null: alternative_url and the contacts for help alone.",
+        json_schema_extra=_LIVE,
+    )
+    selfie_refusal: Annotated[SelfieRefusal, Field(strict=False)] = Field(
+        SelfieRefusal.OTHER_WAY,
+        description="Where a person goes who takes no selfie: other_way, a page with selfie_other_way and "
+        "the contacts; or continue, the next step, without a comparison.",
+        json_schema_extra=_LIVE,
+    )
+    selfie_retention_minutes: Count = Field(
+        60,
+        description="The longest that a selfie is stored, as the statement says it. It is deleted right "
+        "after the comparison; an upload without one within 15 minutes.",
+        json_schema_extra=_LIVE,
+    )
     session_encryption_key: SecretKey = Field(description="Key of sealed messages and MACs. Secret.")
     session_encryption_previous_keys: Annotated[tuple[SecretKey, ...], Field(strict=False)] = Field(
         (), description="Old keys that still open. Secret."
@@ -429,7 +451,7 @@ class Settings(PhoneCodeSettings):
         yield (
             "public_url",
             "must be an origin such as https://proofing.example.gov, without a path; ports are 1 to 65535",
-            _is_origin(self.public_url),
+            is_origin(self.public_url),
         )
         # Browsers take it for another site than the one without it.
         yield (

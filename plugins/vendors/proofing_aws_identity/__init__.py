@@ -106,6 +106,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             hosts=lambda settings: frozenset({settings.textract_host, settings.rekognition_host}),
             timeout_seconds=lambda settings: settings.timeout_seconds,
             needs_selfie=True,
+            company="Amazon Web Services",
         ),
     ]
 

@@ -90,9 +90,9 @@ def compare(
 def _judge(answer: CompareFacesAnswer, min_similarity: float) -> tuple[SelfieCheck, str | None]:
     """Return what *answer* comes to: a match needs one face, and no other."""
     if not (answer.matches or answer.unmatched):
-        return SelfieCheck.BAD_QUALITY, "face_not_found"
+        return SelfieCheck.NO_FACE, "face_not_found"
     if len(answer.matches) + len(answer.unmatched) > 1:
-        return SelfieCheck.BAD_QUALITY, "several_faces"
+        return SelfieCheck.SEVERAL_FACES, "several_faces"
     if answer.matches and answer.matches[0].similarity >= min_similarity:
         return SelfieCheck.MATCH, None
     return SelfieCheck.NO_MATCH, "face_mismatch"

@@ -175,7 +175,12 @@ def _descriptor(
         return getattr(getattr(settings, section), name, 1.0)
 
     return ProoferDescriptor(
-        name=f"lexisnexis:{product}", kind=kind, make=make, timeout_seconds=timeout_seconds, **more
+        name=f"lexisnexis:{product}",
+        kind=kind,
+        make=make,
+        timeout_seconds=timeout_seconds,
+        company="LexisNexis Risk Solutions",
+        **more,
     )
 
 

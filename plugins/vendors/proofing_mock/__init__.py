@@ -85,6 +85,7 @@ _SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}", re.ASCII)
 #: An address on this machine.
 _URL = r"^http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4}$"
 _WEBHOOK = "mock-hosted"
+_COMPANY = "the made-up vendor of this test system"
 _HOME = ("address1", "address2", "city", "state", "zipcode")
 
 
@@ -220,6 +221,7 @@ def _hosted(offer: ProoferDescriptor) -> ProoferDescriptor:
         hosts=lambda settings: frozenset({urlsplit(settings.hosted_url).netloc}),
         timeout_seconds=lambda settings: settings.hosted_timeout_seconds,
         # Photos are for the vendor's page.
+        takes_selfie=False,
         accepts_test_documents=False,
         continues=frozenset({Leave, Again}),
         webhook=_WEBHOOK,
@@ -247,6 +249,7 @@ def _exchange(offer: ProoferDescriptor) -> ProoferDescriptor:
         name="mock:exchange",
         make=make,
         # Photos are no part of what a wallet shares.
+        takes_selfie=False,
         accepts_test_documents=False,
         continues=frozenset({Exchange}),
         stand_in=_serve_wallet,
@@ -321,6 +324,8 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             name="mock",
             kind=ProoferKind.DOCUMENT,
             make=_make_document,
+            takes_selfie=True,
+            company=_COMPANY,
             accepts_test_documents=True,
             maturity=Maturity.MOCK,
         ),

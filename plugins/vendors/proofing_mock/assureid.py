@@ -107,8 +107,16 @@ _TYPES: Mapping[str, DocumentType] = MappingProxyType(
     }
 )
 #: Words of the message of a failed comparison with the portrait.
-_NOT_LIVE = "NotLive"
-_POOR_QUALITY = "PoorQuality"
+#: The last three are not AssureID's: what other vendors tell apart.
+_SELFIES: Mapping[str, SelfieCheck] = MappingProxyType(
+    {
+        "NotLive": SelfieCheck.NOT_LIVE,
+        "PoorQuality": SelfieCheck.BAD_QUALITY,
+        "NoFace": SelfieCheck.NO_FACE,
+        "SeveralFaces": SelfieCheck.SEVERAL_FACES,
+        "TooDark": SelfieCheck.TOO_DARK,
+    }
+)
 
 
 def document_type(text: str | None) -> DocumentType | None:
@@ -120,9 +128,7 @@ def selfie_check(message: str | None) -> SelfieCheck:
     """Return what a comparison came to, by the message of its failure; None: it did not fail."""
     if message is None:
         return SelfieCheck.MATCH
-    if _NOT_LIVE in message:
-        return SelfieCheck.NOT_LIVE
-    return SelfieCheck.BAD_QUALITY if _POOR_QUALITY in message else SelfieCheck.NO_MATCH
+    return next((check for word, check in _SELFIES.items() if word in message), SelfieCheck.NO_MATCH)
 
 
 def alert_findings(alerts: tuple[Alert, ...]) -> Iterator[Finding]:

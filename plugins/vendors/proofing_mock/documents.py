@@ -32,8 +32,8 @@ _INSPECTION = Inspection(live_capture=True, presence=True, barcode=Barcode.MATCH
 _TRANSACTION_ID = "doc-auth-mock-transaction-id-789"
 _TEXT = "application/yaml"
 _IMAGE_URL = re.compile(rb"\s*data:image/[a-z0-9.+-]+(;[a-z0-9=-]+)*,.", re.IGNORECASE)
-#: Whose text decides when several sides hold one.
-_ORDER = (Side.BACK, Side.FRONT, Side.PASSPORT, Side.SELFIE)
+#: Whose text decides on the document when several sides hold one.
+_ORDER = (Side.BACK, Side.FRONT, Side.PASSPORT)
 #: The key of ``http_status`` that stands for the answer as a whole.
 _WHOLE = "result"
 _SERVER_ERROR = 500
@@ -49,20 +49,18 @@ class DocumentMock:
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> DocumentResult:  # noqa: ARG002 - the contract's
         """Answer by what the images are."""
         await asyncio.sleep(self._latency_seconds)
-        for side in _ORDER:
-            image = request.images.get(side)
-            if image is None or image.media_type != _TEXT or _IMAGE_URL.match(image.content):
-                continue
-            try:
-                form = read_form(image.content)
-            except FormError:
-                return DocumentResult(
-                    vendor_name=_NAME,
-                    outcome=Outcome.FAILED,
-                    reasons=("unreadable_document_form",),
-                    transaction_id=_TRANSACTION_ID,
-                )
-            return _answer(form, request)
+        try:
+            selfie = _selfie(request)
+            forms = [form for side in _ORDER if (form := _form(request, side)) is not None]
+        except FormError:
+            return DocumentResult(
+                vendor_name=_NAME,
+                outcome=Outcome.FAILED,
+                reasons=("unreadable_document_form",),
+                transaction_id=_TRANSACTION_ID,
+            )
+        if forms:
+            return _answer(forms[0], request, selfie)
         has_passport = Side.PASSPORT in request.images
         read = standard.PASSPORT if has_passport else standard.LICENSE
         return DocumentResult(
@@ -71,14 +69,22 @@ class DocumentMock:
             assurance=Assurance.AUTHENTICATED,
             document_type=assureid.document_type(read.document_type_received),
             applicant=read,
-            selfie=_selfie(request),
+            selfie=selfie,
             inspection=_INSPECTION,
             transaction_id=_TRANSACTION_ID,
         )
 
 
-def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
-    """Return what *form* asks for.
+def _form(request: ProofingRequest, side: Side) -> DocumentForm | None:
+    """Return the tester's form in place of an image; None for an image. Raises `FormError`."""
+    image = request.images.get(side)
+    if image is None or image.media_type != _TEXT or _IMAGE_URL.match(image.content):
+        return None
+    return read_form(image.content)
+
+
+def _answer(form: DocumentForm, request: ProofingRequest, selfie: SelfieCheck) -> DocumentResult:
+    """Return what *form* asks for; *selfie* is what the comparison comes to unless it says so, too.
 
     Raises:
         VendorError: it asks for a server error.
@@ -107,7 +113,7 @@ def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
             *bad_images,
             *assureid.alert_findings(alerts),
         ),
-        selfie=form.selfie or _selfie(request),
+        selfie=form.selfie or selfie,
         passport_check=form.passport_check,
         inspection=_INSPECTION,
         transaction_id=_TRANSACTION_ID,
@@ -115,8 +121,19 @@ def _answer(form: DocumentForm, request: ProofingRequest) -> DocumentResult:
 
 
 def _selfie(request: ProofingRequest) -> SelfieCheck:
-    """Return what the comparison of a selfie comes to when nobody asks for something else."""
-    return SelfieCheck.MATCH if Side.SELFIE in request.images else SelfieCheck.NOT_CHECKED
+    """Return what the comparison of the selfie comes to: a match, unless a form in its place says otherwise.
+
+    Raises:
+        FormError: the text is no form.
+        VendorError: it asks for a server error.
+    """
+    if Side.SELFIE not in request.images:
+        return SelfieCheck.NOT_CHECKED
+    form = _form(request, Side.SELFIE)
+    if form is None:
+        return SelfieCheck.MATCH
+    list(_refused(form, []))
+    return form.selfie or SelfieCheck.MATCH
 
 
 def _refused(form: DocumentForm, sides: Sequence[Side]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from proofing.sessions.steps import Page
 from proofing.sessions.uploads import new_attempt
 from proofing_server import kept_uploads
 from proofing_server.client_address import client_network
-from proofing_server.guards import check_form, refuse_at_limit, require_page
+from proofing_server.guards import check_form, refuse_at_limit, require_page, require_selfie_choice
 from proofing_server.images import check_image
 from proofing_server.measuring import note_cause
 from proofing_server.multipart import MultipartForm, read_multipart
@@ -31,6 +31,7 @@ _MAX_OPEN_ATTEMPTS = 4
 async def show(request: Request) -> Response:
     """Show the capture page; every showing is a new attempt with room for its own uploads."""
     site, session = await require_page(request, Page.DOCUMENT, is_counted=True)
+    require_selfie_choice(site, session)
     return await _capture_page(request, site, session)
 
 
@@ -40,6 +41,7 @@ async def post(request: Request) -> Response:
     largest = site.service.settings.max_image_upload_bytes
     async with read_multipart(request, site.forms, max_file_bytes=largest) as form:
         check_form(session, form.fields)
+        require_selfie_choice(site, session)
         return await _take_images(request, site, session, form)
 
 
@@ -48,7 +50,7 @@ async def _take_images(request: Request, site: Site, session: Session, form: Mul
     if site.service.async_documents:
         # The switch changed while the page was open: images belong in uploads now.
         return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
-    sides = site.service.document_sides(session.person)
+    sides = site.service.document_sides(session.person, session.data.selfie)
     some_came = any(form.file_names.get(side.value) or form.files.get(side.value) for side in sides)
     images, errors = _read_images(form, sides, allow_text=site.service.accepts_test_documents)
     # Before the attempt is counted; the job would check only after that.
@@ -65,6 +67,7 @@ async def _take_images(request: Request, site: Site, session: Session, form: Mul
             facts={side: {"source": "upload", "size": len(content)} for side, content in images.items()},
             applicant=data.typed,
             circumstances=circumstances_of(request, site, data, JobKind.DOCUMENT),
+            selfie=data.selfie,
             network=client_network(request),
         )
 
@@ -104,6 +107,8 @@ async def _capture_page(
     if not errors:
         refuse_at_limit(session, JobKind.DOCUMENT, limit)
     problem = session.data.problem
+    sides = service.document_sides(session.person, session.data.selfie)
+    has_declined = service.selfie_terms(session.person).is_asked and Side.SELFIE not in sides
     earlier = problem.fields if problem and problem.kind is JobKind.DOCUMENT else {}
     return site.page(
         request,
@@ -115,7 +120,8 @@ async def _capture_page(
         uploads=uploads,
         must_choose_again=some_came and not uploads,
         attempt=attempt,
-        sides=[side.value for side in service.document_sides(session.person)],
+        sides=[side.value for side in sides],
+        has_declined_selfie=has_declined,
         errors=errors or {},
         earlier=earlier,
         kept=kept_uploads.kept(session.data, now=service.now()) if uploads else {},
@@ -150,10 +156,15 @@ def _read_images(
 
 
 def _same_image(images: Mapping[Side, bytes]) -> dict[str, str]:
-    """Return the side whose image is the other side's too. The testers' files may be the same."""
-    front, back = images[Side.FRONT], images[Side.BACK]
-    is_same = front == back and not is_text(front)
-    return {Side.BACK.value: "same_photo"} if is_same else {}
+    """Return the sides whose image is that of an earlier side, too. The testers' files may be the same."""
+    seen: list[bytes] = []
+    errors = {}
+    for side, image in images.items():
+        if image in seen:
+            errors[side.value] = "same_photo"
+        elif not is_text(image):
+            seen.append(image)
+    return errors
 
 
 def _failed_before(images: Mapping[Side, bytes], marks: Collection[str]) -> dict[str, str]:

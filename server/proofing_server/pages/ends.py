@@ -32,6 +32,9 @@ async def leave(request: Request) -> Response:
     check_form(session, await read_form(request))
     if job := session.data.pending:
         await site.service.cancel(session.person, job.result_id, job.kind, ssn=session.data.typed.ssn)
+    for upload in session.data.uploads.values():
+        # A worker deletes what was uploaded at its next sweep.
+        await site.service.uploads.release(session.person.reference, upload.slot)
     await site.sessions.end(session)
     fresh = await site.sessions.start(person=session.person.reference)
     response = go_to("/exited")

@@ -24,6 +24,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 _RETRY = {"verify_address": Page.ADDRESS}
 #: Screens that offer to correct an answer as well.
 _EXTRA_LINKS = {
+    "document_selfie": (Page.SELFIE,),
+    "document_selfie_mismatch": (Page.SELFIE,),
     "verify_failed": (Page.SSN, Page.ADDRESS),
     **dict.fromkeys(("code_failed", "code_opted_out", "code_unreachable"), (Page.PHONE,)),
 }
@@ -31,7 +33,13 @@ _EXTRA_LINKS = {
 _LEAVE_FIRST = frozenset({"document_underage"})
 #: Screens whose text says what was found.
 _WITHOUT_FINDINGS = frozenset(
-    {"document_underage", "document_expired", "document_unsupported", "document_unverified"}
+    {
+        "document_expired",
+        "document_selfie_mismatch",
+        "document_underage",
+        "document_unsupported",
+        "document_unverified",
+    }
 )
 #: Codes that repeat the text of their screen.
 _REDUNDANT_CODES = frozenset({ErrorCode.NETWORK.value})

@@ -5,6 +5,8 @@ from starlette.responses import Response
 
 from proofing.base.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import SelfieCheck
+from proofing.contracts.selfies import SelfieAnswer
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page
 from proofing_server.bodies import read_form
@@ -59,6 +61,14 @@ def _page(
         status=status,
         errors=errors,
         applicant=data.applicant,
+        selfie=_selfie_outcome(data),
         barcode_warning=data.document is not None and data.document.needs_confirmation,
         is_complete=data.is_complete(JobKind.RESOLUTION),
     )
+
+
+def _selfie_outcome(data: SessionData) -> str | None:
+    """Return what became of the selfie, a key below ``verify.selfie``; None when nobody asked for one."""
+    if data.document is not None and data.document.selfie is SelfieCheck.MATCH:
+        return "match"
+    return "declined" if data.selfie is not None and data.selfie.answer is SelfieAnswer.DECLINED else None

@@ -17,6 +17,7 @@ export function wireCamera(side, { onImage, onDenied }) {
     buttons.querySelector(`[data-camera=${name}]`),
   );
   const video = side.querySelector(".camera");
+  const facingMode = side.dataset.side === "selfie" ? "user" : "environment";
   let stream = null;
   let opening = null; // what the camera is being opened for; a stream that comes for anything else is ended
 
@@ -39,7 +40,7 @@ export function wireCamera(side, { onImage, onDenied }) {
     const mine = {};
     opening = mine;
     try {
-      const wanted = { facingMode: "environment", width: { ideal: 2560 }, height: { ideal: 1440 } };
+      const wanted = { facingMode, width: { ideal: 2560 }, height: { ideal: 1440 } };
       const opened = await navigator.mediaDevices.getUserMedia({ video: wanted });
       if (opening !== mine) return end(opened);
       stream = opened;

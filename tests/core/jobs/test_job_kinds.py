@@ -16,14 +16,15 @@ from proofing.contracts.people import PersonRef
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import EndState, JobKind
-from proofing.contracts.results import FraudSignal, Match, Outcome, PhoneResult, ProoferKind
+from proofing.contracts.results import FraudSignal, Match, Outcome, PhoneResult, ProoferKind, SelfieCheck
+from proofing.contracts.selfies import SelfieAnswer, SelfieChoice
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
 from proofing.jobs.run import JobRun
 from proofing.rules.image_check import inspect_image
 from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.vendor_fakes import make_process
-from proofing_devtools.capture import DEVICE
+from proofing_devtools.capture import DEVICE, upload_images
 
 PERSON = Applicant(
     first_name="FAKEY",
@@ -210,22 +211,113 @@ async def test_the_line_of_a_document_job_has_its_findings(process, caplog, form
     assert (line["findings"], line.get("warning")) == (findings, warning)
 
 
+DOCUMENT_OWNER = PersonRef(reference="owner-1")
+COMPANY = "the made-up vendor of this test system"
+AGREED = SelfieChoice(answer=SelfieAnswer.AGREED, at=1.0, text_version="en-1", recipient=COMPANY)
+DECLINED = replace(AGREED, answer=SelfieAnswer.DECLINED)
+
+
+def note_sides(running):
+    """Return the list that fills with the sides that the document vendor gets."""
+    seen = []
+    loaded = running.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
+    real = loaded.proofer.proof
+
+    async def proof(request, context):
+        seen.append((set(request.images), request.wanted.selfie))
+        return await real(request, context)
+
+    loaded.proofer.proof = proof
+    return seen
+
+
 @pytest.mark.parametrize("has_selfie", [False, True])
 async def test_a_vendor_may_need_a_selfie(process, has_selfie):
     """The page asks for it, the vendor gets it, and without it nobody is asked."""
     async with process() as running:
         loaded = running.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
-        assert running.service.document_sides(PersonRef(reference="x")) == (Side.FRONT, Side.BACK)
+        person = PersonRef(reference="x")
+        assert running.service.document_sides(person, None) == (Side.FRONT, Side.BACK)
         loaded.descriptor = replace(loaded.descriptor, needs_selfie=True)
-        assert running.service.document_sides(PersonRef(reference="x")) == (*pair(), Side.SELFIE)
+        assert running.service.document_sides(person, None) == (*pair(), Side.SELFIE)
         recorder = Recorder(running, "document")
         images = pair(**({Side.SELFIE: make_jpeg(comment=b"selfie")} if has_selfie else {}))
-        record = await recorder.run(DocumentArguments(plain_images=images))
+        record = await recorder.run(DocumentArguments(plain_images=images, selfie=AGREED))
         if has_selfie:
             assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
         else:
             assert (record.end_state, record.fields) == (EndState.BAD_IMAGE, {"selfie": "missing_image"})
             assert recorder.job.intents == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "choice", "sides"),
+    [
+        ({"selfie": "required"}, AGREED, {*pair(), Side.SELFIE}),
+        # To somebody else, to nothing, or not at all.
+        ({"selfie": "required"}, replace(AGREED, recipient="Another Company"), None),
+        ({"selfie": "required"}, None, None),
+        ({"selfie": "required"}, DECLINED, None),
+        ({"selfie": "required", "selfie_refusal": "continue"}, DECLINED, {*pair()}),
+        ({"selfie": "required", "selfie_refusal": "continue"}, None, None),
+        # Switched off since: what was taken is of no use anymore.
+        ({"selfie": "never"}, AGREED, {*pair()}),
+        ({"selfie": "where_needed"}, AGREED, {*pair()}),
+    ],
+    ids=str,
+)
+async def test_no_vendor_gets_a_selfie_without_consent(process, settings, choice, sides):
+    """Whatever was uploaded; where one is wanted, nobody is asked without it, and nothing is counted."""
+    async with process(**settings) as running:
+        seen = note_sides(running)
+        images = pair(**{Side.SELFIE: make_jpeg(comment=b"selfie")})
+        recorder = Recorder(running, "document")
+        record = await recorder.run(DocumentArguments(plain_images=images, selfie=choice))
+        if sides is None:
+            assert (record.end_state, record.fields) == (EndState.BAD_IMAGE, {"selfie": "missing_image"})
+            assert seen == []
+        else:
+            assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.PASSED)
+            assert seen == [(sides, Side.SELFIE in sides)]
+
+
+@pytest.mark.parametrize(("choice", "is_read"), [(AGREED, True), (DECLINED, False)])
+async def test_every_uploaded_selfie_is_gone_when_the_job_ends(process, tmp_path, caplog, choice, is_read):
+    """With consent it is compared; without, not even read. The line has the outcome and no image."""
+    caplog.set_level("INFO", "proofing")
+    async with process(selfie="required", selfie_refusal="continue") as running:
+        images = pair(**{Side.SELFIE: make_jpeg(comment=b"selfie")})
+        given = await upload_images(running.service, images, person=DOCUMENT_OWNER)
+        result_id = await running.service.submit_uploads(DOCUMENT_OWNER, **given, selfie=choice)
+        stored = tmp_path / "local" / "images"
+        assert len([path for path in stored.iterdir() if path.stat().st_size]) == len(images)
+        await running.drain()
+        assert not [path for path in stored.iterdir() if path.stat().st_size]
+        finished = await running.service.finished_job(DOCUMENT_OWNER, result_id, JobKind.DOCUMENT)
+        assert finished.result.selfie is (SelfieCheck.MATCH if is_read else SelfieCheck.NOT_CHECKED)
+    (line,) = [entry.proofing_fields for entry in caplog.records if entry.getMessage() == "perform"]
+    assert ("download.selfie" in line["timing"]) is is_read
+    assert line["selfie"] == ("match" if is_read else "not_checked")
+    assert line["selfie_choice"] == choice.to_json()
+
+
+@pytest.mark.parametrize("check", set(SelfieCheck) - {SelfieCheck.MATCH})
+async def test_only_a_match_passes(process, check):
+    """Whatever else a vendor says of the selfie, and of the document."""
+    async with process(selfie="required") as running:
+        loaded = running.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
+        real = loaded.proofer.proof
+
+        async def proof(request, context):
+            return replace(await real(request, context), selfie=check)
+
+        loaded.proofer.proof = proof
+        images = pair(**{Side.SELFIE: make_jpeg(comment=b"selfie")})
+        record = await Recorder(running, "document").run(
+            DocumentArguments(plain_images=images, selfie=AGREED)
+        )
+        assert (record.end_state, record.outcome) == (EndState.DONE, Outcome.FAILED)
+        assert "selfie" in record.fields
 
 
 @pytest.mark.parametrize(

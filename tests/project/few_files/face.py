@@ -24,6 +24,7 @@ def proofing_proofers():
             kind=ProoferKind.DOCUMENT,
             make=_make_document,
             needs_selfie=True,
+            company="Face Vendor",
             maturity=Maturity.MOCK,
         ),
         ProoferDescriptor(

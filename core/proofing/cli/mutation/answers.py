@@ -25,6 +25,9 @@ _CONFUSED: dict[str, dict[str, tuple[str, ...]]] = {
         "MATCH": ("NO_MATCH",),
         "NO_MATCH": ("MATCH",),
         "NOT_LIVE": ("MATCH",),
+        "NO_FACE": ("MATCH",),
+        "SEVERAL_FACES": ("MATCH",),
+        "TOO_DARK": ("MATCH",),
         "BAD_QUALITY": ("MATCH",),
     },
 }

@@ -190,10 +190,10 @@ class TestReadingAndComparing(AWS, DocumentProoferContract):
             *(Outcome.FAILED, SelfieCheck.NO_MATCH, "face_mismatch"),
         ),
         "nobody": compared(
-            {**MATCH, "FaceMatches": []}, Outcome.FAILED, SelfieCheck.BAD_QUALITY, "face_not_found"
+            {**MATCH, "FaceMatches": []}, Outcome.FAILED, SelfieCheck.NO_FACE, "face_not_found"
         ),
         "two people": compared(
-            {**MATCH, "UnmatchedFaces": [FACE]}, Outcome.FAILED, SelfieCheck.BAD_QUALITY, "several_faces"
+            {**MATCH, "UnmatchedFaces": [FACE]}, Outcome.FAILED, SelfieCheck.SEVERAL_FACES, "several_faces"
         ),
         **{
             code: compared(refusal(code), Outcome.FAILED, SelfieCheck.BAD_QUALITY, reason)

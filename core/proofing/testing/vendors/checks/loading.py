@@ -79,6 +79,12 @@ def descriptor_form(subject: Subject) -> Iterator[str]:
         ),
         ("idempotent", lambda: isinstance(descriptor.idempotent, bool), "True or False"),
         ("needs_selfie", lambda: isinstance(descriptor.needs_selfie, bool), "True or False"),
+        ("takes_selfie", lambda: isinstance(descriptor.takes_selfie, bool), "True or False"),
+        (
+            "company",
+            lambda: bool(descriptor.company) or not descriptor.compares_selfies,
+            "the name of who gets the selfie, which the person's consent has to state",
+        ),
         (
             "continues",
             lambda: _is_set(descriptor.continues, type) and descriptor.continues <= {Again, Exchange, Leave},

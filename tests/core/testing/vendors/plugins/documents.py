@@ -113,5 +113,6 @@ def proofing_proofers():
             hosts=lambda _settings: frozenset({HOST}),
             timeout_seconds=lambda _settings: 10.0,
             needs_selfie=True,
+            company="A Company",
         )
     ]
