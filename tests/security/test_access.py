@@ -144,6 +144,34 @@ def attempts(own):
     )
 
 
+@pytest.mark.parametrize("inline", [False, True], ids=["jobs", "inline"])
+async def test_no_photo_is_taken_before_the_answer_to_the_selfie(process, inline):
+    """Whatever a program sends: no slot, no upload, no job; and no consent without the box and the text."""
+    switches = {"doc_auth_enable_presigned_s3_urls": not inline, "ruby_workers_idv_enabled": not inline}
+    async with process(**switches, selfie="required") as running, running.browser() as http:
+        own = "b" * 32
+        session_id, data = session_of("person", consented_at=1.0, attempts=(own,))
+        await running.service.save_session(session_id, data)
+        http.cookies = {"proofing": session_id}
+        files = {side: make_jpeg(comment=side.encode()) for side in ("front", "back", "selfie")}
+        answers = [
+            await http.post("/document", data={"csrf_token": CSRF}, files=files, headers=HEADERS),
+            await http.post("/selfie", data={"csrf_token": CSRF, "answer": "agree"}, headers=HEADERS),
+            await http.post("/selfie", data={**FIELDS, "answer": "agree"}, headers=HEADERS),
+        ]
+        for request in attempts(own):
+            method, path, options = request(IDS | {"attempt": own})
+            if path.startswith(("/api/uploads", "/api/document")):
+                answers.append(await http.request(method, path, headers=HEADERS, **options))
+        assert len(answers) > len(files)
+        assert {answer.status_code for answer in answers} <= {303, 400, 409}
+        assert (running.queue.waiting, running.asked) == ([], [])
+        after = await running.service.load_session(session_id)
+        assert replace(after, saved_at=0.0) == replace(data, saved_at=0.0)
+
+
+#: Of nobody.
+IDS = dict.fromkeys(("job", "slot", "reserved", "attempt", "question"), "0" * 32)
 READ = frozenset({JobKind.DOCUMENT})
 CHECKED = READ | {JobKind.RESOLUTION}
 PHONED = CHECKED | {JobKind.PHONE}

@@ -49,6 +49,7 @@ async def walk(product, guest) -> tuple[dict, list[httpx.Headers]]:
     documents = {
         Side.FRONT: (guest.cause.wrap(form), "application/yaml"),
         Side.BACK: (guest.cause.wrap(form + b"\n"), "application/yaml"),
+        Side.SELFIE: (guest.cause.wrap(form + b"\n\n"), "application/yaml"),
     }
     applicant = guest.canary.applicant
     answers = Answers(documents=documents, typed={"ssn": applicant.ssn, "phone": applicant.phone})
@@ -160,6 +161,7 @@ def traces(request, shape, guests, clumsy, tmp_path_factory):
         "plugins": ["huey", "local", "mock", "clumsy"],
         "resolution_vendor": "clumsy",
         "proof_ssn_max_attempts": 1000,
+        "selfie": "required",
         "web_probe_port": probes[0],
         "worker_probe_port": probes[1],
     }

@@ -67,13 +67,13 @@ class Visitor:
         """Expect the page's main heading."""
         await self.tab.see("h1", text)
 
-    async def consent(self, url: str) -> None:
-        """Go to the capture page."""
+    async def consent(self, url: str, heading: str = "Add photos of your ID") -> None:
+        """Go to the page after the consent: that of the photos, unless a selfie is asked for."""
         await self.tab.goto(url)
         await self.tab.click("text=Start")
         await self.tab.click("#consent")
         await self.tab.click("text=Continue")
-        await self.heading("Add photos of your ID")
+        await self.heading(heading)
 
     def path_of(self, side: str, content: bytes):
         """Return a file on the person's disk."""
