@@ -26,6 +26,7 @@ _GONE = -2
 #: Short times: a dead worker is noticed within two seconds, a result lives for two.
 _FAST = {
     "result_ttl_seconds": 2,
+    "selfie": "required",
     "mock": {"latency_seconds": 0.3},
     "postgres": {
         "lease_seconds": 1.5,
@@ -81,7 +82,8 @@ class Shape(ProductionShape):
 
     def walk(self, client: httpx.AsyncClient, kind: type[Walk] = Walk) -> Walk:
         """Return a person's way through the pages."""
-        documents = {side: (make_image(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
+        sides = (Side.FRONT, Side.BACK, Side.SELFIE)
+        documents = {side: (make_image(), "image/jpeg") for side in sides}
         # Of their own: an SSN may be tried ten times an hour.
         ssn = f"900-66-{1000 + secrets.randbelow(9000)}"
         return kind(client, Answers(documents=documents, typed={"ssn": ssn}))

@@ -44,7 +44,8 @@ async def walk(running, broken="", answer=None, **typed):
     queue = running.queue
     work = asyncio.create_task(queue.work(running.runtime.runner, slots={}, stop=stop, drain_seconds=0))
     transport = Broken(make_app(running.service), broken, answer)
-    documents = {side: (make_image(), "image/jpeg") for side in (Side.FRONT, Side.BACK)}
+    sides = (Side.FRONT, Side.BACK, Side.SELFIE)
+    documents = {side: (make_image(), "image/jpeg") for side in sides}
     try:
         async with (
             asyncio.timeout(60),
@@ -87,6 +88,16 @@ class _Sending(PhoneCodes):
     """Codes of a messenger that is no mock."""
 
     is_mocked = False
+
+
+@pytest.mark.parametrize("uploads", [True, False])
+async def test_the_walk_agrees_to_a_selfie(process, uploads):
+    """Where one is asked for, the walk reads the statement and gives the photo; elsewhere it sends none."""
+    settings = {"doc_auth_enable_presigned_s3_urls": uploads, "selfie": "required"}
+    async with process(**settings) as running:
+        report = await walk(running)
+        assert report["passed"], report
+        assert [step["step"] for step in report["steps"]] == ["consent", "selfie", *STEPS[1:]]
 
 
 async def test_each_walk_has_an_ssn_of_its_own(process):

@@ -27,7 +27,9 @@ from proofing.contracts.results import (
     FindingCode,
     Outcome,
     ProoferKind,
+    SelfieCheck,
 )
+from proofing.contracts.selfies import SelfieAnswer, SelfieChoice
 from proofing.crypto.contexts import arguments_context, parked_context
 from proofing.jobs.dependencies import Deadlines
 from proofing.testing.images import make_jpeg
@@ -346,6 +348,35 @@ async def test_a_document_job_goes_on_without_its_images(jobs):
     assert [sorted(request.images) for request, *_ in vendor.calls] == [[Side.BACK, Side.FRONT], []]
     assert record.fields == {"front": "image_load_failure"}
     assert [mark.partition(":")[0] for mark in finished.result.failed_fingerprints] == ["front"]
+
+
+async def test_a_selfie_does_not_outlive_the_first_run(jobs):
+    """It is deleted when its job is parked; the vendor's later word on it counts as any other."""
+    choice = SelfieChoice(answer=SelfieAnswer.AGREED, at=1.0, text_version="en-1", recipient="Faces Inc.")
+    answer = replace(
+        YES[ProoferKind.DOCUMENT],
+        applicant=standard.LICENSE,
+        document_type=DocumentType.DRIVERS_LICENSE,
+        assurance=Assurance.AUTHENTICATED,
+        selfie=SelfieCheck.TOO_DARK,
+    )
+    async with jobs(selfie="required") as running:
+        vendor = put_in_place(
+            running, ProoferKind.DOCUMENT, Later(pending(), answer), takes_selfie=True, company="Faces Inc."
+        )
+        sides = (Side.FRONT, Side.BACK, Side.SELFIE)
+        images = {side: make_jpeg(comment=secrets.token_bytes(16)) for side in sides}
+        uploads = await upload_images(running.service, images)
+        await running.service.submit_uploads(PERSON, **uploads, selfie=choice)
+        keys = running.queue.waiting[0].object_keys
+        assert await running.drain() == []
+        for key in keys:
+            with pytest.raises(ImageNotFoundError):
+                await running.runtime.backends.images.read(key, max_bytes=10_000_000)
+        (record,) = await drain_again(running)
+    seen = [(sorted(request.images), request.wanted.selfie) for request, *_ in vendor.calls]
+    assert seen == [(sorted(sides), True), ([], True)]
+    assert (len(keys), record.outcome, record.fields) == (3, Outcome.FAILED, {"selfie": "selfie_too_dark"})
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.FAILED])
