@@ -326,6 +326,14 @@ async def test_a_parked_job_is_small(jobs):
         assert message.object_keys == ()
 
 
+async def expect_gone(running, keys):
+    """Expect that the image store has none of these *keys*."""
+    assert keys
+    for key in keys:
+        with pytest.raises(ImageNotFoundError):
+            await running.runtime.backends.images.read(key, max_bytes=10_000_000)
+
+
 async def test_a_document_job_goes_on_without_its_images(jobs):
     """They are deleted when it is parked, and their fingerprints are kept for the verdict."""
     refused = DocumentResult(
@@ -340,9 +348,7 @@ async def test_a_document_job_goes_on_without_its_images(jobs):
         result_id = await running.service.submit_uploads(PERSON, **uploads)
         keys = running.queue.waiting[0].object_keys
         assert await running.drain() == []
-        for key in keys:
-            with pytest.raises(ImageNotFoundError):
-                await running.runtime.backends.images.read(key, max_bytes=10_000_000)
+        await expect_gone(running, keys)
         (record,) = await drain_again(running)
         finished = await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)
     assert [sorted(request.images) for request, *_ in vendor.calls] == [[Side.BACK, Side.FRONT], []]
@@ -370,9 +376,7 @@ async def test_a_selfie_does_not_outlive_the_first_run(jobs):
         await running.service.submit_uploads(PERSON, **uploads, selfie=choice)
         keys = running.queue.waiting[0].object_keys
         assert await running.drain() == []
-        for key in keys:
-            with pytest.raises(ImageNotFoundError):
-                await running.runtime.backends.images.read(key, max_bytes=10_000_000)
+        await expect_gone(running, keys)
         (record,) = await drain_again(running)
     seen = [(sorted(request.images), request.wanted.selfie) for request, *_ in vendor.calls]
     assert seen == [(sorted(sides), True), ([], True)]
