@@ -90,6 +90,14 @@ async def test_nobody_is_asked(start, mode):
         assert (await browser.get("/selfie")).url.path == "/document"
 
 
+@pytest.mark.parametrize(("mode", "is_announced"), [("required", True), ("where_needed", False)])
+async def test_the_first_page_announces_it(start, mode, is_announced):
+    """Where everybody is asked; a vendor that needs one is known with the person alone."""
+    async with start(selfie=mode) as site:
+        page = await site.browser().get("/")
+        assert ("A photo of yourself" in page.text) is is_announced
+
+
 async def test_the_statement_comes_before_the_camera(start):
     """It names purpose, recipient, period and the right to refuse; without an answer no photo is taken."""
     async with start(

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from proofing.contracts.selfies import SelfieMode
 from proofing.sessions.steps import Page
 from proofing_server import flow
 from proofing_server.guards import require_available
@@ -21,5 +22,6 @@ async def show(request: Request) -> Response:
         page=Page.WELCOME,
         session=session,
         resume=flow.current_page(session.data) if session and has_begun else None,
+        asks_for_selfie=site.service.settings.selfie is SelfieMode.REQUIRED,
         idle_minutes=site.service.settings.session_idle_timeout_minutes,
     )
