@@ -233,7 +233,7 @@ class SessionData:
 
     @property
     def must_confirm_address(self) -> bool:
-        """Whether the document's address may lack what addresses there need, and nobody has looked at it."""
+        """Whether the document's address may lack what addresses there need, and nobody has confirmed it."""
         read = self.document.applicant if self.document else Applicant()
         return read.state == _PUERTO_RICO and not self.typed.address1
 

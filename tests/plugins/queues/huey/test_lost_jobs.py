@@ -25,7 +25,7 @@ from proofing_huey.settings import HueySettings
 from proofing_huey.storages import entry_of
 
 LEASE_SECONDS = 1.0
-#: Runs a job for ever, once it was parked if it is of the kind that is.
+#: Runs a job without an end, once it was parked if it is of the kind that is.
 WORKER = """
 import asyncio, json, sys
 from proofing.contracts.records import JobKind
