@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import httpx
@@ -11,6 +11,7 @@ from proofing.base.errors import VendorError
 from proofing.contracts.applicant import ACCEPTED_TYPES, DocumentType
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.continuation import Because, Received
+from proofing.contracts.images import Image
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.results import Outcome, ProoferKind, VendorResult
 from proofing.contracts.webhooks import Incoming, NotAuthenticError
@@ -239,8 +240,14 @@ class DocumentProoferContract(ProoferContract):
         return replace(
             asked,
             images={
-                side: inspect_image(make_jpeg(comment=f"{side} {canary.seed}".encode()))
+                side: _image(f"{side} {canary.seed}")
                 for side in required_sides(passport=False, selfie=selfie)
             },
             wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=selfie),
         )
+
+
+@cache
+def _image(comment: str) -> Image:
+    """Return a JPEG that says *comment*, which makes it another one than those of other sides and people."""
+    return inspect_image(make_jpeg(comment=comment.encode()))

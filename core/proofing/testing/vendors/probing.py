@@ -83,12 +83,15 @@ class Probes:
     def found(self) -> Sequence[Probe]:
         """The probes, made when they are first asked for."""
         probes = []
+        common: set[tuple[int, bytes]] = set()
         for name in self._subject.good:
             for step in self._subject.steps[name]:
-                if step.body is None:
+                answer = (step.number, step.response.content)
+                if step.body is None or answer in common:
                     continue
                 is_many = len(step.body.leaves) > _MANY
-                is_common = self._is_common(step)
+                if is_common := self._is_common(step):
+                    common.add(answer)
                 probes += [
                     self._probe(name, step, place, is_many=is_many, is_common=is_common)
                     for place in step.body.places()

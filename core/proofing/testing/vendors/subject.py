@@ -57,6 +57,7 @@ class Subject:
         self.suite = suite
         self.trial = trial
         self.descriptor = trial.descriptor
+        self._person = Canary()
         trial.event_of = suite.event_of
 
     @property
@@ -66,7 +67,7 @@ class Subject:
 
     def question(self, example: Example, person: Canary | None = None) -> ProofingRequest:
         """Return what is asked in *example* about *person*."""
-        question = self.suite.question(person or Canary())
+        question = self.suite.question(person or self._person)
         return example.ask(question) if example.ask is not None else question
 
     def put(self, example: Example, *, person: Canary | None = None, bend: Bend | None = None) -> Run:

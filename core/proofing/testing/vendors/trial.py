@@ -6,7 +6,6 @@ that is made for it, and with what JSON kept of its `Pending`, as in another pro
 """
 
 import asyncio
-import copy
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -190,9 +189,9 @@ class Trial:
         return LoadedProofer(self.plugin, self.descriptor, self.found.settings, make_process)
 
     @contextmanager
-    def watched(self) -> Iterator[Watch]:
+    def watched(self, *, keeps_lines: bool = True) -> Iterator[Watch]:
         """Watch everything that is done within; nothing of it is printed or logged."""
-        with watching(self.plugin) as watch:
+        with watching(self.plugin, keeps_lines=keeps_lines) as watch:
             self.current_watch = watch
             try:
                 yield watch
@@ -201,7 +200,8 @@ class Trial:
 
     def do(self, step: Callable[[], Coroutine[Any, Any, AnswerT]]) -> AnswerT:
         """Do *step* on a loop of its own, watched. Tasks that do not end are left behind."""
-        with nullcontext(self.current_watch) if self.current_watch else self.watched() as watch:
+        current = self.current_watch
+        with nullcontext(current) if current else self.watched(keeps_lines=False) as watch:
             loop = asyncio.new_event_loop()
             try:
                 note_sleeps(loop, watch)
@@ -396,9 +396,7 @@ def conversation(
 def _facts(request: ProofingRequest) -> Any:
     """Return a copy of what a method could change of its request."""
     images = {side: (image.content, image.media_type) for side, image in request.images.items()}
-    return copy.deepcopy(
-        (request.applicant.reveal(), images, request.circumstances.to_json(), request.wanted)
-    )
+    return request.applicant.reveal(), images, request.circumstances.to_json(), repr(request.wanted)
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:

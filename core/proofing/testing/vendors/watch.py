@@ -59,6 +59,7 @@ class Watch:
     """What was seen.
 
     Attributes:
+        keeps_lines: whether anybody reads *lines*, which take long to format.
         loop_thread: the thread that watches, on which loops run.
         lines: log records, as our formatter and as the standard one would write them, and what was printed.
         network: connections and look-ups that were refused.
@@ -68,6 +69,7 @@ class Watch:
     """
 
     plugin: str
+    keeps_lines: bool = True
     loop_thread: int = field(default_factory=threading.get_ident)
     lines: list[str] = field(default_factory=list)
     network: list[str] = field(default_factory=list)
@@ -102,13 +104,13 @@ _finalizing: set[int] = set()
 
 
 @contextmanager
-def watching(plugin: str) -> Iterator[Watch]:
+def watching(plugin: str, *, keeps_lines: bool = True) -> Iterator[Watch]:
     """Watch what is done within, by this thread and those that it starts, and keep its output from others."""
     if not _installed.is_set():
         _installed.set()
         sys.addaudithook(_audit)
         gc.callbacks.append(_note_finalizing)
-    watch = Watch(plugin)
+    watch = Watch(plugin, keeps_lines=keeps_lines)
     with contextlib.ExitStack() as stack:
         printed = [_Printed(stream) for stream in (sys.stdout, sys.stderr)]
         stack.enter_context(contextlib.redirect_stdout(printed[0]))
@@ -159,7 +161,7 @@ def _collecting(watch: Watch) -> Iterator[None]:
     """Send the records of all loggers to *watch*; those of others to the handlers that they had."""
     root, ours = logging.getLogger(), logging.getLogger("proofing")
     before = [(logger, logger.level, logger.handlers[:], logger.propagate) for logger in (root, ours)]
-    handler = _Collector(watch.lines, before)
+    handler = _Collector(watch, before)
     root.handlers[:], ours.handlers[:] = [handler], []
     ours.propagate = True
     for logger in (root, ours):
@@ -176,18 +178,18 @@ class _Collector(logging.Handler):
     """Keeps each record as our formatter, and as the standard one, would write it."""
 
     def __init__(
-        self, lines: list[str], before: list[tuple[logging.Logger, int, list[logging.Handler], bool]]
+        self, watch: Watch, before: list[tuple[logging.Logger, int, list[logging.Handler], bool]]
     ) -> None:
         super().__init__(logging.DEBUG)
-        self._lines = lines
+        self._watch = watch
         self._before = before
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one record, unless it comes from a library that `configure_logs` switches off."""
         if _watch_here() is None:
             self._pass_on(record)
-        elif record.name.partition(".")[0] not in _SWITCHED_OFF:
-            self._lines += [
+        elif self._watch.keeps_lines and record.name.partition(".")[0] not in _SWITCHED_OFF:
+            self._watch.lines += [
                 JSONFormatter("test").format(record),
                 logging.Formatter("%(name)s %(message)s").format(record),
                 repr(getattr(record, "proofing_fields", {})),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 from proofing.base.errors import ProofingError
 from proofing.contracts.applicant import ATTRIBUTES
@@ -34,22 +35,32 @@ _OTHERS = Circumstances(
 )
 
 
+_searched: "WeakKeyDictionary[Subject, Canary]" = WeakKeyDictionary()
+_found: "WeakKeyDictionary[Speech, list[str]]" = WeakKeyDictionary()
+
+
+def _canary(subject: Subject) -> Canary:
+    """Return what finds the person of the examples, and the secrets, in a text."""
+    if subject not in _searched:
+        secrets = dict(secrets_of(subject.trial.found.settings))
+        found = {name: value for name, value in secrets.items() if len(value) >= MIN_SECRET}
+        _searched[subject] = Canary(extra=found)
+    return _searched[subject]
+
+
 def _leaks(subject: Subject, speech: Speech) -> list[str]:
-    secrets = {
-        name: value for name, value in secrets_of(subject.trial.found.settings) if len(value) >= MIN_SECRET
-    }
-    return Canary(extra=secrets).find_leaks(speech.everything + speech.ids)
+    if speech not in _found:
+        _found[speech] = _canary(subject).find_leaks(speech.everything + speech.ids)
+    return _found[speech]
 
 
 def secret_leak(subject: Subject) -> Iterator[str]:
     """No secret setting is to be seen."""
-    settings = subject.trial.found.settings
     for speech in said(subject):
         for leak in _leaks(subject, speech):
             if leak.startswith(_SECRET):
                 yield f"{speech.case}: {leak.removeprefix(_SECRET)} is in {_where(subject, speech, leak)}"
-    secrets = {name: value for name, value in secrets_of(settings) if len(value) >= MIN_SECRET}
-    for leak in Canary(extra=secrets).find_leaks(repr(settings)):
+    for leak in _canary(subject).find_leaks(repr(subject.trial.found.settings)):
         yield f"the settings print {leak.removeprefix(_SECRET)}"
 
 
@@ -62,8 +73,7 @@ def person_leak(subject: Subject) -> Iterator[str]:
 
 
 def _where(subject: Subject, speech: Speech, leak: str) -> str:
-    secrets = dict(secrets_of(subject.trial.found.settings))
-    canary = Canary(extra=secrets)
+    canary = _canary(subject)
     places = {
         "a log line or on stdout": speech.lines,
         "the error or the result's codes": speech.facts,
@@ -76,9 +86,10 @@ def _where(subject: Subject, speech: Speech, leak: str) -> str:
 
 def person_in_url(subject: Subject) -> Iterator[str]:
     """No URL holds personal data."""
+    person = Canary()
     for name, run in subject.runs.items():
         for request in run.requests:
-            if leaks := Canary().find_leaks(str(request.url)):
+            if leaks := person.find_leaks(str(request.url)):
                 yield f"example {name!r}: a URL holds {', '.join(leaks)}"
 
 

@@ -14,7 +14,7 @@ from proofing.testing.canary import Canary
 from proofing.testing.vendor_hostility import STATUSES, whole
 from proofing.testing.vendors.bending import MAX_WORD
 from proofing.testing.vendors.examples import Example
-from proofing.testing.vendors.subject import Subject, bend_to, respond_with
+from proofing.testing.vendors.subject import Step, Subject, bend_to, respond_with
 from proofing.testing.vendors.trial import Bend, Run
 
 #: A sentence of the vendor's that nobody else writes, and a word of its own.
@@ -24,7 +24,7 @@ WORD = "QZWORD"
 _MOST_PLACES = 150
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Speech:
     """What was said of one question.
 
@@ -104,31 +104,34 @@ _poisoned: "WeakKeyDictionary[Subject, list[tuple[str, str, Run]]]" = WeakKeyDic
 
 
 def _poison(subject: Subject) -> Iterator[tuple[str, str, Run]]:
-    for name, example in subject.examples.items():
-        for step in subject.steps[name]:
-            if step.body is None:
-                continue
+    for name, step in _different_steps(subject):
+        if step.body is not None:
             leaves = [leaf for leaf in step.body.leaves if isinstance(leaf.value, str)][:_MOST_PLACES]
             leaves = [leaf for leaf in leaves if len(str(leaf.value)) <= MAX_WORD]
             bodies = [(leaf, step.body.replaced(leaf, WORD)) for leaf in leaves]
             bends = [bend_to(step, body) for _leaf, body in bodies if body is not None]
-            for (leaf, _body), run in zip(bodies, subject.put_all(example, bends), strict=True):
+            runs = subject.put_all(subject.examples[name], bends)
+            for (leaf, _body), run in zip(bodies, runs, strict=True):
                 yield f"example {name!r}, {leaf.name}", WORD, run
+
+
+def _different_steps(subject: Subject) -> Iterator[tuple[str, Step]]:
+    """Yield the answers of all examples, once that to a login, with which all begin."""
+    seen = set()
+    for name in subject.examples:
+        for step in subject.steps[name]:
+            if (answer_of := (step.number, step.response.content)) not in seen:
+                seen.add(answer_of)
+                yield name, step
 
 
 def vendor_speeches(subject: Subject) -> Iterator[Speech]:
     """Yield what is said when the vendor writes a sentence: in every text of an example, with any status."""
-    seen = set()
-    for name, example in subject.examples.items():
-        for step in subject.steps[name]:
-            if (answer_of := (step.number, step.response.content)) in seen:
-                # Such as the answer to a login, which all examples begin with.
-                continue
-            seen.add(answer_of)
-            for leaf in step.body.leaves[:_MOST_PLACES] if step.body is not None else ():
-                if isinstance(leaf.value, str) and (body := step.body.replaced(leaf, SENTENCE)):  # type: ignore[union-attr]
-                    case = f"example {name!r}, a sentence in {leaf.name}"
-                    yield speech_of(subject, case, example, bend=bend_to(step, body))
+    for name, step in _different_steps(subject):
+        for leaf in step.body.leaves[:_MOST_PLACES] if step.body is not None else ():
+            if isinstance(leaf.value, str) and (body := step.body.replaced(leaf, SENTENCE)):  # type: ignore[union-attr]
+                case = f"example {name!r}, a sentence in {leaf.name}"
+                yield speech_of(subject, case, subject.examples[name], bend=bend_to(step, body))
     for name in subject.good[:1]:
         for step in subject.steps[name]:
             for status in (200, 400, 401, 404, 409, 422, 429, 500, 503):
@@ -188,4 +191,5 @@ def _ids(run: Run) -> str:
 
 
 def _trail(error: VendorError | None) -> str:
-    return "" if error is None else "".join(traceback.format_exception(error))
+    # With all that it carries along. Lines of code are the same for everybody, and take long to find.
+    return "" if error is None else "".join(traceback.format_exception(error, limit=0))
