@@ -107,12 +107,13 @@ async def try_one(options: argparse.Namespace) -> int:
 def _proofer(
     proofers: Mapping[tuple[ProoferKind, str], LoadedProofer], name: str, kind: str | None
 ) -> LoadedProofer:
-    """Return the proofer of an enabled plugin. Raises `ConfigurationError`."""
-    found = [one for one in proofers.values() if one.descriptor.name == name]
+    """Return the proofer of an enabled plugin, not a messenger. Raises `ConfigurationError`."""
+    asked = [one for one in proofers.values() if one.descriptor.kind is not ProoferKind.MESSENGER]
+    found = [one for one in asked if one.descriptor.name == name]
     if kind is not None:
         found = [one for one in found if one.descriptor.kind == kind]
     if not found:
-        known = ", ".join(sorted({one.descriptor.name for one in proofers.values()})) or "none"
+        known = ", ".join(sorted({one.descriptor.name for one in asked})) or "none"
         rule = f"no enabled plugin offers it; there are: {known}"
     elif len(found) > 1:
         rule = f"answers several kinds; add --kind {' or '.join(one.descriptor.kind for one in found)}"

@@ -405,3 +405,49 @@ def test_plugins_that_were_found_before_are_not_looked_for_again(install):
     assert PluginManager(["tiny"], installed=found).problems() == []
     (problem,) = PluginManager(["tiny"], installed={}).problems()
     assert "tiny is not installed" in problem.rule
+
+
+MESSENGER = """
+from proofing.plugin import MessengerDescriptor
+
+@hookimpl
+def proofing_messengers():
+    return [MessengerDescriptor(name="{name}", make=lambda settings, process: {made})]
+"""
+
+
+def test_a_messenger_is_offered_by_its_own_hook(install):
+    """It is loaded as proofers are, and reported; two of one name stop the start."""
+    install("tiny", MESSENGER.format(name="tiny", made="type('M', (), {'send': lambda self, a, b: None})()"))
+    manager = PluginManager(["tiny"])
+    assert report_of(manager, "tiny").offers == ("messenger tiny",)
+    manager.process_of = lambda _plugin: make_process()
+    loaded = manager.proofers[ProoferKind.MESSENGER, "tiny"]
+    assert callable(loaded.proofer.send)
+    assert loaded.channels
+    install("twin", MESSENGER.format(name="tiny", made="None"))
+    with pytest.raises(ConfigurationError, match="two plugins offer the messenger proofer tiny"):
+        _ = PluginManager(["tiny", "twin"]).proofers
+
+
+@pytest.mark.parametrize(
+    ("made", "rule"),
+    [
+        ("object()", "it has no method send"),
+        ("type('M', (), {'send': 1})()", "send is not a method"),
+        ("type('M', (), {'send': lambda self: None})()", r"send must be send\(message, context\)"),
+    ],
+)
+def test_a_messenger_that_cannot_send_is_named(install, made, rule):
+    """When it is made."""
+    install("tiny", MESSENGER.format(name="tiny", made=made))
+    manager = PluginManager(["tiny"])
+    manager.process_of = lambda _plugin: make_process()
+    with pytest.raises(PluginError, match=rule):
+        _ = manager.proofers[ProoferKind.MESSENGER, "tiny"].proofer
+
+
+def test_a_proofer_is_no_messenger(install):
+    """The wrong hook is named."""
+    install("tiny", PROOFER.format(name="tiny").replace("ProoferKind.RESOLUTION", "ProoferKind.MESSENGER"))
+    assert "by the hook proofing_messengers" in str(report_of(PluginManager(["tiny"]), "tiny").problem)

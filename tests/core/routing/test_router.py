@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from proofing.base.errors import PluginError
+from proofing.contracts.messages import Channel
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.registry.plugins import LoadedProofer
@@ -188,3 +189,26 @@ def test_mocks_are_refused_in_production():
     named = {"device_vendor", "document_vendor", "passport_vendor", "phone_vendors", "state_id_vendor"}
     assert refused == named
     assert vendor_problems(settings, plugins) == []
+
+
+def test_a_messenger_that_can_send_nothing_is_refused():
+    """It is named only where codes are on, and must have a channel that is allowed."""
+    values = {"messenger_vendor": "acme", "phone_code_channels": ["voice"]}
+    for channels, rule in (
+        (lambda _settings: frozenset(Channel), None),
+        (lambda _settings: frozenset({Channel.TEXT}), "phone_code_channels leaves that out"),
+        (lambda _settings: frozenset(), "nothing to send from"),
+        (lambda _settings: {"text"}, "must return a frozenset of Channel"),
+        (lambda _settings: 1 / 0, "raised ZeroDivisionError"),
+    ):
+        _router, settings, plugins = router_of("acme", **values)
+        known = plugins.proofers[ProoferKind.MESSENGER, "acme"]
+        plugins.proofers[ProoferKind.MESSENGER, "acme"] = LoadedProofer(
+            "p", known.descriptor, None, make_process, channels=channels
+        )
+        found = [
+            problem for problem in vendor_problems(settings, plugins) if problem.key == "messenger_vendor"
+        ]
+        assert [rule in problem.rule for problem in found] == ([] if rule is None else [True])
+        off = settings.model_copy(update={"phone_confirmation_enabled": False})
+        assert not [one for one in vendor_problems(off, plugins) if one.key == "messenger_vendor"]
