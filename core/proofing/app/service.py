@@ -115,7 +115,7 @@ class ProofingService:
 
     @property
     def async_proofing(self) -> bool:
-        """Whether resolution and phone proofing are jobs."""
+        """Whether resolution and phone proofing, and sending codes, are jobs."""
         return self.settings.ruby_workers_idv_enabled
 
     def selfie_terms(self, person: PersonRef) -> SelfieTerms:

@@ -244,7 +244,8 @@ class Settings(PhoneCodeSettings):
     result_store: str = Field("local", description="Plugin that keeps results, sessions and limits.")
     ruby_workers_idv_enabled: Switch = Field(
         default=True,
-        description="Resolution and phone proofing are jobs. Off: the same code runs inside the request.",
+        description="Resolution and phone proofing, and sending confirmation codes, are jobs. Off: the same "
+        "code runs inside the request.",
         json_schema_extra=_LIVE,
     )
     secret_store: str = Field("local", description="Plugin that holds the application's secrets.")
