@@ -78,8 +78,13 @@ def judge_line(number: str) -> str:
     return "voip" if _national(number) == _INTERNET_PHONE else "mobile"
 
 
-def judge_message(number: str, *, is_call: bool) -> tuple[Verdict, str | None]:
-    """Return the verdict on a message to *number*, and with a no why: ``opted_out`` or ``unreachable``."""
+def judge_message(number: str, *, is_call: bool, chosen: Verdict | None = None) -> tuple[Verdict, str | None]:
+    """Return the verdict on a message to *number*, and with a no why: ``opted_out`` or ``unreachable``.
+
+    A verdict that was *chosen* is that of every number.
+    """
+    if chosen is not None:
+        return chosen, "opted_out" if chosen is Verdict.FAILED else None
     national = _national(number)
     if national == _OPTED_OUT_PHONE and not is_call:
         return Verdict.FAILED, "opted_out"

@@ -14,6 +14,7 @@ from proofing.sessions.data import SessionData
 from proofing.sessions.phone_codes import PhoneConfirmation
 from proofing_devtools.sessions import DOCUMENT, SSN_AND_PHONE, put
 from proofing_mock.messenger import MessengerMock
+from proofing_server.pages import code
 
 CODES = {"messenger_vendor": "mock", "phone_code_pause_seconds": "0"}
 INLINE = {**CODES, "ruby_workers_idv_enabled": "false"}
@@ -317,6 +318,65 @@ async def test_a_pause_between_two_codes(start, outbox):
         assert browser.page.status_code == 400
         assert "Please wait before you get another one" in browser.page.text
         assert len(outbox.sent) == 1
+        await browser.post("/code", code=outbox.code)
+        assert browser.path == "/done"
+
+
+async def test_no_pause_after_a_refusal(start, outbox):
+    """Who gets no text message can take the call right away."""
+    async with start(**{**INLINE, "phone_code_pause_seconds": "30"}) as site:
+        browser = await reach_code(site, OPTED_OUT)
+        await browser.post("/code", channel="text")
+        assert browser.path == "/code/problem"
+        await browser.get("/code")
+        await browser.post("/code", channel="voice")
+        await browser.post("/code", code=outbox.code)
+        assert browser.path == "/done"
+
+
+async def test_an_expired_code_at_the_limit(start, outbox):
+    """No code can be entered and none sent: the page of the limit says so."""
+    async with start(**INLINE, phone_code_max_attempts="1") as site:
+        browser = await reach_code(site)
+        await browser.post("/code", channel="text")
+        await advance(browser, minutes=11)
+        await browser.get("/code")
+        assert browser.path == "/limit/phone_code"
+        assert "can’t send you more codes" in browser.page.text
+
+
+async def test_a_number_that_is_replaced_meanwhile_gets_no_code(start, outbox, monkeypatch):
+    """Between reading the session and writing it another tab has come first: this one starts over."""
+    async with start(**INLINE) as site:
+        browser = await reach_code(site)
+        session = await session_of(browser)
+        real = code.read_form
+
+        async def read_form(request):
+            await session.update(put(confirmation=PhoneConfirmation(phone="2025550199")))
+            return await real(request)
+
+        monkeypatch.setattr(code, "read_form", read_form)
+        await browser.post("/code", channel="text")
+        assert browser.path == "/code"
+        assert not outbox.sent
+        assert "555-0199" in browser.page.text
+
+
+async def test_a_number_from_the_document_is_confirmed_as_well(start, outbox):
+    """With `phone_precheck_enabled` the step of the number is skipped, and that of the code is not."""
+    document = b"document: {phone: '202-555-0123'}\n"
+    files = {side: ("id.yaml", document + f"# {side}".encode()) for side in ("front", "back")}
+    settings = {**INLINE, "doc_auth_enable_presigned_s3_urls": "false", "phone_precheck_enabled": "true"}
+    async with start(**settings) as site:
+        browser = site.browser()
+        await browser.consent()
+        await browser.post_files("/document", files)
+        await browser.post("/ssn", ssn="900-66-1234")
+        await browser.post("/verify")
+        assert browser.path == "/code"
+        await browser.post("/code", channel="text")
+        assert outbox.sent[0].number == "+12025550123"
         await browser.post("/code", code=outbox.code)
         assert browser.path == "/done"
 

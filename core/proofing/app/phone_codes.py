@@ -72,8 +72,8 @@ class PhoneCodes:
         return confirmation.has_code(now=self._results.now(), valid_seconds=self.valid_seconds)
 
     def pause_seconds(self, confirmation: PhoneConfirmation) -> float:
-        """Return how long from now the next code may be requested; 0 for now."""
-        if not confirmation.made_at:
+        """Return how long from now the next code may be requested; 0 for now, as after a refusal."""
+        if confirmation.mac is None:
             return 0.0
         pause = self._live.current.phone_code_pause_seconds
         return max(0.0, confirmation.made_at + pause - self._results.now())

@@ -137,9 +137,7 @@ async def _send(product: str, request: Request, body: bytes, verdict: Verdict | 
     if refused is None:
         is_call = product == SEND_VOICE
         number = values["DestinationPhoneNumber"]
-        judged, why = judge_message(number, is_call=is_call)
-        if verdict is not None:
-            judged, why = verdict, "opted_out" if verdict is Verdict.FAILED else None
+        judged, why = judge_message(number, is_call=is_call, chosen=verdict)
         without = await answer_without(judged)
         if without is not None:
             return without

@@ -136,9 +136,7 @@ async def _send(
     refused = _refusal(request, form, is_call=is_call)
     if refused is not None:
         return refused
-    judged, why = judge_message(form["To"], is_call=is_call)
-    if verdict is not None:
-        judged, why = verdict, "opted_out" if verdict is Verdict.FAILED else None
+    judged, why = judge_message(form["To"], is_call=is_call, chosen=verdict)
     without = await answer_without(judged)
     if without is not None:
         return without

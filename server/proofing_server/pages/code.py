@@ -19,7 +19,7 @@ from proofing_server import flow
 from proofing_server.bodies import read_form
 from proofing_server.client_address import client_network
 from proofing_server.forms import read_code
-from proofing_server.guards import check_form, limit_path, refuse_at_limit, require_page
+from proofing_server.guards import check_form, limit_path, require_page
 from proofing_server.job_status import report_assurance
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import Session
@@ -126,6 +126,9 @@ async def _send(
     message = _message(site, site.texts(request), Channel(channel), confirmation.phone, code)
 
     def keep(data: SessionData) -> None:
+        if data.confirmation != confirmation:
+            # Another tab has sent a code, or another number, since this page was asked.
+            raise RedirectToStep(flow.current_page(data))
         data.confirmation = kept
 
     async def ask(_data: SessionData, result_id: str) -> str:
@@ -173,8 +176,8 @@ async def _page(
         raise RedirectToStep(limit_path(limits.CODE_ENTRY.name))
     sends = await site.service.limit(session.person, LIMITS[JobKind.CODE])
     can_enter = codes.can_enter(confirmation)
-    if not can_enter and not errors:
-        refuse_at_limit(session, JobKind.CODE, sends)
+    if not can_enter and sends.reached:
+        raise RedirectToStep(limit_path(LIMITS[JobKind.CODE]))
     return site.page(
         request,
         "code",

@@ -265,6 +265,7 @@ End = tuple[str, str, str]
 DOCUMENT_PASSED: End = ("ProofDocument", "done", "passed")
 RESOLUTION_PASSED: End = ("ProofResolution", "done", "passed")
 ADDRESS_PASSED: End = ("ProofAddress", "done", "passed")
+CODE_SENT: End = ("SendCode", "done", "passed")
 
 
 @dataclass(frozen=True)
@@ -308,6 +309,12 @@ def at_phone(phone, end="done", outcome="failed"):
     return Cause(ends=ends, changes={"phone": phone})
 
 
+def at_code(phone, end="done", outcome="failed"):
+    """Return a cause that stops people at their confirmation code."""
+    ends = (DOCUMENT_PASSED, RESOLUTION_PASSED, ADDRESS_PASSED, ("SendCode", end, outcome))
+    return Cause(ends=ends, changes={"phone": phone})
+
+
 def handed_in(end, **facts):
     """Return a cause that no person can bring about; *end* None: the job never runs."""
     ends = (("ProofResolution", end, "unknown"),) if end else ()
@@ -324,7 +331,7 @@ def broken_image(form):
     return make_jpeg(comment=form)[:-2]
 
 
-PASSES = Cause(ends=(DOCUMENT_PASSED, RESOLUTION_PASSED, ADDRESS_PASSED))
+PASSES = Cause(ends=(DOCUMENT_PASSED, RESOLUTION_PASSED, ADDRESS_PASSED, CODE_SENT))
 FAILURES: dict[str, Cause] = {
     "forged": at_document(
         form={"doc_auth_result": "Failed", "failed_alerts": [{"name": "Visible Pattern", "result": "Failed"}]}
@@ -380,6 +387,10 @@ FAILURES: dict[str, Cause] = {
     "phone unknown": at_phone("7035555555"),
     "phone vendor late": at_phone("7035555888", "vendor_exception", "unknown"),
     "phone vendor away": at_phone("7035555999", "vendor_exception", "unknown"),
+    "internet phone": at_phone("7035550183"),
+    "opted out": at_code("7035550181"),
+    "messenger late": at_code("7035550188", "vendor_exception", "unknown"),
+    "messenger away": at_code("7035550189", "vendor_exception", "unknown"),
     "device profiler away": handed_in("device_exception", device="no_result"),
     "stale": handed_in("stale", alter=lambda message: replace(message, stale_after_seconds=0.0)),
     "deadline over": handed_in("timed_out", alter=lambda message: replace(message, deadline_seconds=1e-6)),
@@ -395,6 +406,13 @@ class Guest:
 
     canary: Canary
     cause: Cause
+    codes: list[str] = field(default_factory=list)
+
+    @property
+    def secrets(self) -> Canary:
+        """The canary, with the codes that were sent to them."""
+        codes = {f"code {number}": code for number, code in enumerate(self.codes)}
+        return replace(self.canary, extra={**self.canary.extra, **codes})
 
     @property
     def is_asked_about(self) -> bool:
