@@ -33,7 +33,7 @@ SEED = int(os.environ.get("PROOFING_EVENTS_SEED", "0")) or random.SystemRandom()
 SHAPES = ["postgres", "huey on SQLite", "huey on Redis"]
 RUNS = [pytest.param(100, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.chaos)]
 #: Visits at the same time.
-AT_ONCE = 50
+AT_ONCE = 20
 HOUR_SECONDS = 3600.0
 #: When a visit ends of which nobody hears anything.
 SHORT_SECONDS = 2.0
@@ -235,9 +235,12 @@ async def test_events_in_any_order(run_shape, tmp_path, caplog, *, claim, count_
     async with AsyncExitStack() as stack:
         settings, _servers = await stack.enter_async_context(run_shape(tmp_path, shape))
         settings["proof_address_max_attempts"] = 10
+        # Nobody dies here, and a busy machine must not look like it: longer deadlines, and the usual leases.
+        settings |= {"async_wait_timeout_seconds": 300.0, "job_deadline_seconds": 240.0}
         if "postgres" in settings:
-            # Nobody dies here, and a busy machine must not look like it: the usual leases, more patience.
             settings["postgres"] = {"dsn": settings["postgres"]["dsn"], "timeout_seconds": 20.0}
+        else:
+            settings["huey"]["timeout_seconds"] = 20.0
         path = tmp_path / "settings.yaml"
         path.write_text(yaml.safe_dump({"default": settings}))
         configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"}, role="run")

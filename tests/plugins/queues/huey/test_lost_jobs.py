@@ -25,7 +25,7 @@ from proofing_huey.settings import HueySettings
 from proofing_huey.storages import entry_of
 
 LEASE_SECONDS = 1.0
-#: Runs a job without an end, once it was parked if it is of the kind that is.
+#: Runs jobs without an end; those of one kind are parked first.
 WORKER = """
 import asyncio, json, sys
 from proofing.contracts.records import JobKind
@@ -297,7 +297,7 @@ async def test_a_delayed_job_of_the_release_before_is_kept_until_its_time(
 
 
 async def test_a_parked_job_is_not_put_back_by_a_slow_clock(queue: HueyQueue) -> None:
-    """One worker makes it ready; another one, for whom it is not due yet, starts it all the same."""
+    """One worker makes it ready; another one, for whom it is not due yet, starts it nevertheless."""
     message, now = make_message(), time.time()
     await queue.enqueue([message])
     huey = huey_of(queue)
