@@ -37,7 +37,7 @@ async def site_of(install_sandboxed, running):
 
     async def find(document_vendor):
         if document_vendor not in running:
-            # AWS reads a document and authenticates none, which only a document vendor beside it does.
+            # AWS reads a document and authenticates none, which only a document vendor next to it does.
             requires = "read" if document_vendor == "aws_identity" else "authenticated"
             running[document_vendor] = await install_sandboxed(
                 document_vendor, document_requires=requires, proof_ssn_max_attempts=1000
@@ -155,7 +155,7 @@ async def test_a_document_fails(site_of, person, document_vendor, choice, headin
 
 @pytest.mark.parametrize("document_vendor", [*UPLOADED, *HOSTED])
 async def test_a_document_vendor_is_down(site_of, person, document_vendor):
-    """Who waits is told, loses no attempt, and passes when the vendor is back."""
+    """Who waits sees it, loses no attempt, and passes when the vendor is back."""
     site = await site_of(document_vendor)
     product = (UPLOADED | HOSTED)[document_vendor][0]
     await site.vendors.choose(product, fault="error_503")

@@ -141,7 +141,7 @@ class TwilioMessenger:
 
 
 def _refused(error: VendorError) -> Sent:
-    """Return the refusal that *error* is. Raises *error* where it is none."""
+    """Return the refusal that *error* is. Raises *error* where it is an error."""
     found = [(code, REFUSALS[code]) for code in error.codes if code in REFUSALS]
     if not found:
         raise error
