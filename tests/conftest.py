@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from _pytest.capture import CaptureManager
 from _pytest.terminal import TerminalReporter
 from coverage import Coverage
 from hypothesis import settings
@@ -188,10 +189,12 @@ def count_up(request: pytest.FixtureRequest) -> Callable[[int, int], None]:
 def _print(config: pytest.Config, text: str) -> None:
     """Print a line at once, also where output is captured; a process of xdist has no place for it."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if isinstance(reporter, TerminalReporter):
-        reporter.ensure_newline()
-        reporter.write_line(text)
-        reporter.flush()
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if isinstance(reporter, TerminalReporter) and isinstance(capture, CaptureManager):
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(text)
+            reporter.flush()
 
 
 @pytest.fixture(scope="session")
