@@ -120,15 +120,7 @@ class CoroutineBridge:
             future.result(_PUBLISH_SECONDS + _UNWIND_SECONDS)
         except (Exception, concurrent.futures.CancelledError) as error:  # noqa: BLE001 - nobody above can help
             future.cancel()
-            name = type(error).__name__
-            log(
-                _logger,
-                "publish_failed",
-                level=logging.ERROR,
-                job_id=message.result_id,
-                end_state=end,
-                exception_class=name,
-            )
+            log_unpublished(message, end, error)
 
     # Called on the loop
 
@@ -218,3 +210,15 @@ class CoroutineBridge:
         """Count how a job ended."""
         if record.end_state is not None:
             self.ended[record.end_state.value] = self.ended.get(record.end_state.value, 0) + 1
+
+
+def log_unpublished(message: JobMessage, end: EndState, error: BaseException) -> None:
+    """Log that *end* could not be published."""
+    log(
+        _logger,
+        "publish_failed",
+        level=logging.ERROR,
+        job_id=message.result_id,
+        end_state=end,
+        exception_class=type(error).__name__,
+    )

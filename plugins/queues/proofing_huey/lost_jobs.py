@@ -5,13 +5,14 @@ and do not run again.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from proofing.plugin import EndState, JobMessage, ProofingError
 from proofing_huey import storages
-from proofing_huey.coroutine_bridge import CoroutineBridge
+from proofing_huey.coroutine_bridge import CoroutineBridge, log_unpublished
 from proofing_huey.huey_app import JobHuey
 
 #: How often leases are renewed, and lost jobs looked for.
@@ -70,6 +71,8 @@ class LostJobs:
         huey = next(huey for huey in self._hueys if huey.name == message.queue_name)
         try:
             await self._bridge.publish_on_loop(message, EndState.UNKNOWN_OUTCOME)
-            await self._call(huey.finish_lost, message, started)
-        except (ProofingError, TimeoutError):
+        except Exception as error:  # noqa: BLE001 - whatever it is, leases must be renewed
+            log_unpublished(message, EndState.UNKNOWN_OUTCOME, error)
             return
+        with contextlib.suppress(ProofingError):
+            await self._call(huey.finish_lost, message, started)

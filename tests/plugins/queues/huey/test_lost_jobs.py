@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from proofing.base.errors import QueueError
 from proofing.contracts.queues import ClaimedJob, JobMessage, Parked, Wake
 from proofing.contracts.records import EndState, JobKind, JobState
 from proofing.testing.processes import start_process_async
@@ -183,14 +184,12 @@ async def test_the_end_of_a_lost_job_waits_for_the_result_store(
 ) -> None:
     """A worker that cannot publish it forgets nothing."""
     monkeypatch.setattr("proofing_huey.coroutine_bridge._PUBLISH_SECONDS", 0.1)
-    failures = 2
+    failures = [QueueError("away"), RuntimeError("a bug")]
 
     class Forgetful(RecordingHandler):
         async def discard(self, message: JobMessage, end: EndState) -> Any:
-            nonlocal failures
             if failures:
-                failures -= 1
-                raise TimeoutError
+                raise failures.pop()
             return await super().discard(message, end)
 
     handler, message = Forgetful(), make_message()
@@ -198,7 +197,7 @@ async def test_the_end_of_a_lost_job_waits_for_the_result_store(
     assert await queue._call(huey_of(queue).storage.dequeue)
     async with working(queue, handler):
         await handler.until_ended(message)
-    assert (handler.end(message.result_id), failures) == (EndState.UNKNOWN_OUTCOME, 0)
+    assert (handler.end(message.result_id), failures) == (EndState.UNKNOWN_OUTCOME, [])
 
 
 @pytest.mark.parametrize("waits_for", ["its end", "its vendor", "another worker"])
