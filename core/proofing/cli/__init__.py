@@ -16,10 +16,9 @@ from proofing.base.errors import ConfigurationError, ProofingError
 from proofing.base.logs import buffer_early_logs
 from proofing.cli import exits
 from proofing.contracts.records import JobKind, JobState
+from proofing.contracts.results import ProoferKind
 
 Command = Callable[[argparse.Namespace], Awaitable[int]]
-#: Kinds of question for which `new-vendor` has the pieces.
-_SCAFFOLD_KINDS = ["document", "resolution", "state_id", "phone", "device"]
 #: Adds a subcommand: its name, ``module:function``, and what it does.
 _AddCommand = Callable[[str, str, str], argparse.ArgumentParser]
 
@@ -196,7 +195,7 @@ def _add_author_commands(add: _AddCommand, printing: _AddCommand) -> None:
     scaffold = add("new-vendor", "scaffold.command:new_vendor", "Write the skeleton of a vendor plugin.")
     scaffold.add_argument("name", help="name of the vendor, such as acme")
     for option, default, choices, text in (
-        ("--kind", "resolution", _SCAFFOLD_KINDS, "the question it answers"),
+        ("--kind", "resolution", list(ProoferKind), "the question it answers"),
         ("--shape", "answer", ["answer", "polling", "hosted", "exchange"], "how it answers"),
         ("--auth", "key", ["key", "basic", "oauth2", "hmac", "mtls"], "how it knows us"),
     ):

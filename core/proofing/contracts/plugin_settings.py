@@ -1,10 +1,15 @@
 """What a plugin's settings are made of: their base, and certificates for its connections."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 _PEM = r"(?s)^(-----BEGIN .*|/.+)$"
+
+#: What a job may take, unless ``job_deadline_seconds`` says otherwise; a question of it takes no longer.
+JOB_DEADLINE_SECONDS = 55.0
+#: The type of a setting that says how long a question may take, or one call of it.
+QuestionSeconds = Annotated[float, Field(gt=0, le=JOB_DEADLINE_SECONDS)]
 
 
 class PluginSettings(BaseModel):

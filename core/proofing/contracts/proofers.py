@@ -35,7 +35,7 @@ from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
 from proofing.contracts.messages import CodeMessage
-from proofing.contracts.plugin_settings import TLSSettings
+from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS, TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import ProoferKind, VendorResult
 
@@ -320,7 +320,7 @@ class ProoferDescriptor:
     attributes: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
-    timeout_seconds: Callable[[Any], float] = lambda _settings: 55.0
+    timeout_seconds: Callable[[Any], float] = lambda _settings: JOB_DEADLINE_SECONDS
     max_response_bytes: int = MAX_RESPONSE_BYTES
     personal_urls: bool = False
     tls: Callable[[Any], TLSSettings | None] = lambda _settings: None

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from proofing.base.errors import QueueError
+from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS
 from proofing.contracts.records import EndState, JobKind, JobState, StatusRecord
 
 #: The most notes that a job holds, and their bytes together, sealed.
@@ -109,7 +110,7 @@ class JobMessage:
     schema_version: int = 1
     enqueued_at: float = field(default_factory=time.time)
     stale_after_seconds: float = 300.0
-    deadline_seconds: float = 55.0
+    deadline_seconds: float = JOB_DEADLINE_SECONDS
     delay_seconds: float = 0.0
     unique_key: str | None = None
     is_parked: bool = False

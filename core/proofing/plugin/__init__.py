@@ -67,7 +67,12 @@ from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorRespon
 from proofing.contracts.images import MAX_IMAGE_BYTES, Image, Side, fingerprint_of
 from proofing.contracts.messages import Channel, CodeMessage
 from proofing.contracts.messengers import Messenger, MessengerDescriptor
-from proofing.contracts.plugin_settings import PluginSettings, TLSSettings
+from proofing.contracts.plugin_settings import (
+    JOB_DEADLINE_SECONDS,
+    PluginSettings,
+    QuestionSeconds,
+    TLSSettings,
+)
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import (
     AnyProofer,
@@ -156,6 +161,7 @@ from proofing.contracts.webhooks import (
 __all__ = [
     "ATTRIBUTES",
     "CIRCUMSTANCES",
+    "JOB_DEADLINE_SECONDS",
     "LICENSE_TYPES",
     "MAX_IMAGE_BYTES",
     "MAX_RESPONSE_BYTES",
@@ -254,6 +260,7 @@ __all__ = [
     "ProofingContext",
     "ProofingError",
     "ProofingRequest",
+    "QuestionSeconds",
     "Queue",
     "QueueError",
     "QueueStats",

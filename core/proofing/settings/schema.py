@@ -25,6 +25,7 @@ from proofing.base.errors import Cause
 from proofing.base.hosts import HOST_RULE, hosts_of, is_host
 from proofing.contracts.applicant import JURISDICTIONS
 from proofing.contracts.images import MAX_IMAGE_BYTES
+from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS
 from proofing.contracts.records import KINDS
 from proofing.contracts.results import Assurance
 from proofing.contracts.selfies import SelfieMode, SelfieRefusal
@@ -161,7 +162,8 @@ class Settings(PhoneCodeSettings):
         "environment named production always is.",
     )
     job_deadline_seconds: Seconds = Field(
-        55, description="A job that runs longer is ended. Shorter than async_wait_timeout_seconds."
+        int(JOB_DEADLINE_SECONDS),
+        description="A job that runs longer is ended. Shorter than async_wait_timeout_seconds.",
     )
     key_service: str = Field("local", description="Plugin that wraps data keys.")
     log_directory: str | None = Field(

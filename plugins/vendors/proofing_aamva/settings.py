@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from proofing.plugin import PluginSettings, check_hosts, hosts_of
+from proofing.plugin import JOB_DEADLINE_SECONDS, PluginSettings, check_hosts, hosts_of
 from proofing_aamva.windows import Schedule, Window, has_zone
 
 NAME = "aamva:state_id"
@@ -55,11 +55,15 @@ def _announced() -> dict[str, tuple[WindowSettings, ...]]:
     }
 
 
+#: What one call may take at most: a question may make six.
+_CALL_SECONDS = JOB_DEADLINE_SECONDS / 6
+
+
 class AAMVASettings(PluginSettings):
     """The section ``aamva``."""
 
     authentication_timeout_seconds: float = Field(
-        default=5.0, gt=0, le=10, description="for each of the two calls that get a token"
+        default=5.0, gt=0, le=_CALL_SECONDS, description="for each of the two calls that get a token"
     )
     authentication_url: str = Field(pattern=_URL, description="address of the authentication service")
     cert_mode: bool = Field(
@@ -83,7 +87,7 @@ class AAMVASettings(PluginSettings):
     originator_id: str = Field(pattern=r"^[A-Za-z0-9]{1,20}$", description="our id as AAMVA assigned it")
     private_key: SecretStr = Field(description="RSA key of the certificate, not encrypted: as certificate")
     verification_timeout_seconds: float = Field(
-        default=5.0, gt=0, le=10, description="for the call that verifies"
+        default=5.0, gt=0, le=_CALL_SECONDS, description="for the call that verifies"
     )
     verification_url: str = Field(pattern=_URL, description="address of the verification service")
 

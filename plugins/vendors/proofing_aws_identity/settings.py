@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from proofing.plugin import PluginSettings, check_hosts, hosts_of
+from proofing.plugin import PluginSettings, QuestionSeconds, check_hosts, hosts_of
 
 #: The endpoints of AWS: "AWS service endpoints", AWS General Reference.
 _DOMAINS = {"cn": "amazonaws.com.cn"}
@@ -71,8 +71,8 @@ class AWSIdentitySettings(PluginSettings):
     textract_endpoint_url: _Origin | None = Field(
         default=None, description="of a VPC endpoint or a stand-in; None for the region's own"
     )
-    timeout_seconds: float = Field(
-        default=20.0, gt=0, le=60, description="what one question may take, with both calls"
+    timeout_seconds: QuestionSeconds = Field(
+        default=20.0, description="what one question may take, with both calls"
     )
     voice_from: str | None = Field(
         default=None, pattern=_SENDER, description="number or pool that calls with a code"

@@ -23,6 +23,7 @@ from proofing.plugin import (
     ProcessContext,
     ProoferDescriptor,
     ProoferKind,
+    QuestionSeconds,
     hookimpl,
 )
 
@@ -40,7 +41,7 @@ class DOSSettings(PluginSettings):
     client_secret: SecretStr = Field(min_length=1, description="secret of the client")
     health_url: str = Field(pattern=_URL, description="whole address of the service's health check")
     mrz_url: str = Field(pattern=_URL, description="whole address of the check of machine-readable zones")
-    timeout_seconds: float = Field(default=20.0, gt=0, le=55, description="what one check may take")
+    timeout_seconds: QuestionSeconds = Field(default=20.0, description="what one check may take")
 
 
 def _make(settings: DOSSettings, _process: ProcessContext) -> "PassportCheck":

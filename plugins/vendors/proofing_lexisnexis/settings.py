@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from proofing.plugin import ConfigurationError, PluginSettings, Problem
+from proofing.plugin import ConfigurationError, PluginSettings, Problem, QuestionSeconds
 
 #: Scheme and host alone: a path would be lost, and a slash at the end would be signed. HTTP on this machine.
 BaseURL = Annotated[
@@ -17,7 +17,6 @@ BaseURL = Annotated[
         pattern=r"^(https://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4})$"
     ),
 ]
-Seconds = Annotated[float, Field(gt=0, le=600)]
 #: Part of a path.
 Workflow = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
 Policy = Annotated[str, Field(min_length=1, max_length=100)]
@@ -65,9 +64,9 @@ class AccountSettings(PluginSettings):
 class IdentitySettings(AccountSettings):
     """The section ``lexisnexis.identity``: the account of Instant Verify and Phone Finder."""
 
-    instant_verify_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    instant_verify_timeout_seconds: QuestionSeconds = Field(default=1.0, description="for one question")
     instant_verify_workflow: Workflow | None = Field(default=None, description="name of the workflow")
-    phone_finder_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    phone_finder_timeout_seconds: QuestionSeconds = Field(default=1.0, description="for one question")
     phone_finder_workflow: Workflow | None = Field(default=None, description="name of the workflow")
 
 
@@ -93,7 +92,7 @@ class TrueIDSettings(AccountSettings, TrueIDThresholds):
     noliveness_nocropping_workflow: Workflow | None = Field(
         default=None, description="without a selfie, for image_cropping_mode 0"
     )
-    timeout_seconds: Seconds = Field(default=50.0, description="for one question")
+    timeout_seconds: QuestionSeconds = Field(default=50.0, description="for one question")
 
 
 class DDPSettings(TrueIDThresholds):
@@ -106,11 +105,11 @@ class DDPSettings(TrueIDThresholds):
     base_url: BaseURL = Field(description="scheme and host of the API")
     instant_verify_policy: Policy | None = Field(default=None, repr=False, description="policy to ask")
     instant_verify_service: Service = Field(default="Execute Instant Verify", description="name of the step")
-    instant_verify_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    instant_verify_timeout_seconds: QuestionSeconds = Field(default=1.0, description="for one question")
     org_id: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$", repr=False, description="id of the organization")
     phone_finder_policy: Policy | None = Field(default=None, repr=False, description="policy to ask")
     phone_finder_service: Service = Field(default="Phone Finder", description="name of the step")
-    phone_finder_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    phone_finder_timeout_seconds: QuestionSeconds = Field(default=1.0, description="for one question")
     tags_base_url: BaseURL = Field(
         default="https://h.online-metrix.net", description="scheme and host of the tags in the page"
     )
@@ -118,7 +117,7 @@ class DDPSettings(TrueIDThresholds):
         default_factory=list, description="further hosts, with scheme, whose images the tags show"
     )
     threat_metrix_policy: Policy | None = Field(default=None, repr=False, description="policy to ask")
-    threat_metrix_timeout_seconds: Seconds = Field(default=1.0, description="for one question")
+    threat_metrix_timeout_seconds: QuestionSeconds = Field(default=1.0, description="for one question")
     true_id_liveness_policy: Policy | None = Field(
         default=None, repr=False, description="policy to ask with a selfie"
     )
@@ -126,7 +125,7 @@ class DDPSettings(TrueIDThresholds):
         default=None, repr=False, description="policy to ask without a selfie"
     )
     true_id_service: Service = Field(default="Authentication", description="name of the step")
-    true_id_timeout_seconds: Seconds = Field(default=50.0, description="for one question")
+    true_id_timeout_seconds: QuestionSeconds = Field(default=50.0, description="for one question")
 
 
 class LexisNexisSettings(PluginSettings):

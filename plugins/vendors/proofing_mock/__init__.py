@@ -60,6 +60,7 @@ from proofing.plugin import (
     ProcessContext,
     ProoferDescriptor,
     ProoferKind,
+    QuestionSeconds,
     WebhookDescriptor,
     hookimpl,
 )
@@ -116,8 +117,8 @@ class MockSettings(PluginSettings):
     hosted_expires_seconds: float = Field(
         default=3600.0, gt=0, le=86_400, description="after which mock:hosted waits for the person no longer"
     )
-    hosted_timeout_seconds: float = Field(
-        default=5.0, gt=0, le=60, description="what one question to mock:hosted may take"
+    hosted_timeout_seconds: QuestionSeconds = Field(
+        default=5.0, description="what one question to mock:hosted may take"
     )
     hosted_url: str = Field(
         default="http://127.0.0.1:8900",

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from proofing.plugin import PluginSettings
+from proofing.plugin import PluginSettings, QuestionSeconds
 
 #: Scheme and host. Plain http is for a stand-in on this machine.
 _ORIGIN = r"(https://[a-z0-9.-]+(:[0-9]+)?|http://(127\.0\.0\.1|localhost):[0-9]+)"
@@ -51,9 +51,7 @@ class SocureSettings(PluginSettings):
     docv_selfie_use_case_key: str | None = Field(
         default=None, min_length=1, description="flow of the account with a selfie"
     )
-    docv_timeout_seconds: float = Field(
-        default=30.0, gt=0, le=60, description="what one call of DocV may take"
-    )
+    docv_timeout_seconds: QuestionSeconds = Field(default=30.0, description="what one call of DocV may take")
     docv_use_case_key: str | None = Field(
         default=None, min_length=1, description="flow of the account without a selfie"
     )
@@ -72,8 +70,8 @@ class SocureSettings(PluginSettings):
     phone_risk_score_below: float | None = Field(
         default=None, ge=0, le=1, description="what the risk score must stay below"
     )
-    timeout_seconds: float = Field(
-        default=5.0, gt=0, le=60, description="what one question to KYC or PhoneRisk may take"
+    timeout_seconds: QuestionSeconds = Field(
+        default=5.0, description="what one question to KYC or PhoneRisk may take"
     )
     webhook_previous_secrets: list[Secret] = Field(
         default=[], description="secrets of the webhook from before a rotation"

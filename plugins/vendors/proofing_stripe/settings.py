@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field, SecretStr, field_validator
 
-from proofing.plugin import PluginSettings
+from proofing.plugin import PluginSettings, QuestionSeconds
 
 _ORIGIN = r"^(https://[a-z0-9.-]+(:\d{1,5})?|http://(127\.0\.0\.1|localhost)(:\d{1,5})?)$"
 _API_KEY = re.compile(r"rk_(live|test)_[A-Za-z0-9]{8,}")
@@ -34,7 +34,7 @@ class StripeSettings(PluginSettings):
         description="scheme and host of the pages that people are sent to",
     )
     selfie: bool = Field(default=True, description="whether the face is compared with the portrait")
-    timeout_seconds: float = Field(default=10.0, gt=0, le=60, description="what one call may take")
+    timeout_seconds: QuestionSeconds = Field(default=10.0, description="what one call may take")
     webhook_previous_secret: SecretStr | None = Field(
         default=None, description="secret of the webhook from before it was rolled"
     )

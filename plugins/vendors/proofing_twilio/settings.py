@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from proofing.plugin import PluginSettings
+from proofing.plugin import PluginSettings, QuestionSeconds
 
 _KEY_SID = re.compile(r"SK[0-9a-f]{32}")
 _ORIGIN = r"^(https://[a-z0-9.-]+(:\d{1,5})?|http://(127\.0\.0\.1|localhost)(:\d{1,5})?)$"
@@ -86,7 +86,7 @@ class TwilioSettings(PluginSettings):
         pattern=r"^(\+1\d{10}|\d{5,6}|MG[0-9a-f]{32})$",
         description="number, short code or messaging service that sends text messages",
     )
-    timeout_seconds: float = Field(default=5.0, gt=0, le=60, description="what the one call may take")
+    timeout_seconds: QuestionSeconds = Field(default=5.0, description="what the one call may take")
     voice_from: str | None = Field(
         default=None, pattern=r"^\+1\d{10}$", description="number that calls with a code"
     )

@@ -123,6 +123,15 @@ KINDS: Mapping[str, Kind] = {
         "first_name last_name dob state_id_number state_id_jurisdiction",
         {"name": "name", "birth_date": "dob", "number": "state_id_number"},
     ),
+    "passport": _matching(
+        "passport",
+        "PassportResult",
+        "PassportProoferContract",
+        "passports",
+        "passport_vendor: {}",
+        "mrz",
+        {"mrz": "mrz"},
+    ),
     "device": Kind(
         words="device",
         result="DeviceResult",

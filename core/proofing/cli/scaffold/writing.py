@@ -214,6 +214,7 @@ class Package:
             "ProcessContext",
             "ProoferDescriptor",
             "ProoferKind",
+            "QuestionSeconds",
             "hookimpl",
         }
         names |= set(self._shape.continues)

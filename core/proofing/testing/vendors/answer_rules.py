@@ -1,5 +1,6 @@
 """The rules of what an author provides, and of how answers are read."""
 
+from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS
 from proofing.testing.vendors.rule import Group, Rule
 
 ANSWER_RULES = (
@@ -49,7 +50,8 @@ ANSWER_RULES = (
         Group.LOADING,
         "`timeout_seconds` is not longer than the deadline of a job.",
         "The job would end first, as our own time-out, and the answer that was paid for is lost.",
-        "Declare what one question may really take, 55 seconds at most.",
+        f"Declare what one question may really take, {JOB_DEADLINE_SECONDS:g} seconds at most; the type of "
+        "such a setting is `QuestionSeconds`.",
     ),
     Rule(
         "settings-secret",

@@ -100,6 +100,16 @@ CONDUCT_RULES = (
         "Remove the sleep; to ask later, return `Pending` with `Again`.",
     ),
     Rule(
+        "paid-call",
+        Group.NETWORK,
+        "A call that asks about the person is not within `context.unbilled()`, unless the question continues "
+        "with the person.",
+        "A worker that is killed in a call that costs nothing makes it again; one that is paid must not be "
+        "billed twice.",
+        "Keep `unbilled()` for logins, health checks and polls. Where the vendor bills nothing, say so "
+        "in an exemption.",
+    ),
+    Rule(
         "idempotency-key",
         Group.NETWORK,
         "A proofer that declares `idempotent` sends `context.idempotency_key`.",

@@ -123,12 +123,15 @@ class Probes:
         value, before = probe.place.value, self._subject.runs[probe.example].result
         same, alike = self._known(probe)
         known = [*same, *alike]
+        # An id that must be of some form is refused in another, and is no verdict.
+        is_id = value is not None and value in {before.transaction_id, before.reference} if before else False
         for word in known:
             run = self._one(probe, word)
             if run.result is None and word in same and word != "":
                 # Of a word from elsewhere nobody knows whether the vendor says it here; no text is no word:
                 # an id that must not be empty decides nothing.
-                probe.decides = probe.decides or (run.error is not None and not run.pendings)
+                is_refused = run.error is not None and not run.pendings and not is_id
+                probe.decides = probe.decides or is_refused
             self._compare(probe, run, before)
             if isinstance(value, int) and not isinstance(value, bool) and isinstance(word, int):
                 self._try_numbers(probe, word, run)

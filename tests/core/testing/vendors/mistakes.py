@@ -354,6 +354,15 @@ MISTAKES = (
     ),
     _mistake(
         "verdict-missing",
+        "a verdict that is left out passes",
+        "answer",
+        (
+            '        if not isinstance(answer.get("verdict"), str) or not',
+            '        answer = {"verdict": "pass", **answer}\n        if not isinstance(answer.get("verdict"), str) or not',
+        ),
+    ),
+    _mistake(
+        "verdict-missing",
         "no verdict passes",
         "answer",
         ('if not isinstance(answer.get("verdict"), str) or not', "if not"),
@@ -741,6 +750,15 @@ MISTAKES = (
     ),
     _mistake(
         "redirects",
+        "followed where there is an address",
+        "answer",
+        (
+            _READ,
+            "        if response.status in (302, 307) and 'location' in response.headers:\n            response = await context.http.post(response.headers['location'], json_body=body)\n        return self.result(self.read(response))\n",
+        ),
+    ),
+    _mistake(
+        "redirects",
         "followed",
         "answer",
         (
@@ -763,7 +781,16 @@ MISTAKES = (
         "polling",
         (
             "        response = await context.http.post(",
-            "        send = context.http.post\n\n        async def post(*arguments, **named):\n            try:\n                return await send(*arguments, **named, timeout_seconds=0.02)\n            except VendorError:\n                raise VendorError(Cause.MAINTENANCE, 'away', vendor_name=NAME) from None\n\n        response = await post(",
+            "        send = context.http.post\n\n        async def post(*arguments, **named):\n            try:\n                return await send(*arguments, **named, timeout_seconds=context.remaining_seconds() / 2)\n            except VendorError:\n                raise VendorError(Cause.MAINTENANCE, 'away', vendor_name=NAME) from None\n\n        response = await post(",
+        ),
+    ),
+    _mistake(
+        "cancellation",
+        "tells the vendor",
+        "soap",
+        (
+            "        response = await context.http.post(",
+            "        import asyncio\n        send = context.http.post\n\n        async def post(*arguments, **named):\n            try:\n                return await send(*arguments, **named)\n            except asyncio.CancelledError:\n                await send(f'https://{HOST}/cancel')\n                raise\n\n        response = await post(",
         ),
     ),
     _mistake(
@@ -814,6 +841,46 @@ MISTAKES = (
         "a key of its own",
         "answer",
         ('"x-key": context.idempotency_key', '"x-key": "the-same-for-everybody"'),
+    ),
+    _mistake(
+        "paid-call",
+        "a paid call within unbilled",
+        "answer",
+        (
+            '        response = await context.http.post(\n            f"https://{HOST}/checks",',
+            '        with context.unbilled():\n          response = await context.http.post(\n            f"https://{HOST}/checks",',
+        ),
+    ),
+    _mistake(
+        "paid-call",
+        "all calls within unbilled, the person's data encoded",
+        "answer",
+        (
+            "            json_body=body,\n",
+            "            json_body={name: str(word)[::-1] for name, word in body.items()},\n",
+        ),
+        (
+            '        response = await context.http.post(\n            f"https://{HOST}/checks",',
+            '        with context.unbilled():\n          response = await context.http.post(\n            f"https://{HOST}/checks",',
+        ),
+    ),
+    _mistake(
+        "paid-call",
+        "the start of a check within unbilled",
+        "polling",
+        (
+            "        response = await context.http.post(",
+            "        with context.unbilled():\n          response = await context.http.post(",
+        ),
+    ),
+    _mistake(
+        "paid-call",
+        "a blocking call within unbilled",
+        "sdk",
+        (
+            "        answer = context.sync.http",
+            "        with context.sync.unbilled():\n          answer = context.sync.http",
+        ),
     ),
     # Secrets and data
     _mistake(
@@ -896,6 +963,15 @@ MISTAKES = (
         (
             '            transaction_id=check["id"],\n        )',
             "            transaction_id=check[\"id\"],\n            reference='r' + (request.applicant.phone or '')[-4:],\n        )",
+        ),
+    ),
+    _mistake(
+        "image-leak",
+        "its first bytes in a log line",
+        "documents",
+        (
+            "        images = request.images\n",
+            "        images = request.images\n        context.logger.debug('front %r', images[Side.FRONT].content[:4] if images else b'')\n",
         ),
     ),
     _mistake(

@@ -13,9 +13,8 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from proofing.base.errors import PluginError
 from proofing.contracts.applicant import JURISDICTIONS
 from proofing.contracts.continuation import Again, Exchange, Leave
+from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS
 from proofing.contracts.proofers import CONTRACT_VERSION
-from proofing.contracts.queues import JobMessage
-from proofing.contracts.records import JobKind
 from proofing.contracts.results import Outcome
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import make_process
@@ -32,10 +31,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)?")
 _SECRET_WORDS = frozenset({"key", "secret", "token", "password", "passphrase", "credential", "credentials"})
 #: Names that end so and hold none.
 _PUBLIC = re.compile(r"(.*_)?(public|publishable|site|use_case|partition|idempotency)_key")
-_DEADLINE = JobMessage(
-    result_id="", kind=JobKind.RESOLUTION, owner="", encrypted_arguments=b""
-).deadline_seconds
-
 _LISTING = """
 import sys
 import proofing.contracts.hooks, proofing.contracts.proofers
@@ -176,8 +171,8 @@ def deadline_declared(subject: Subject) -> Iterator[str]:
         seconds = float(subject.descriptor.timeout_seconds(subject.trial.found.settings))
     except Exception:  # noqa: BLE001 - another rule says so
         return
-    if seconds > _DEADLINE:
-        yield f"timeout_seconds is {seconds:g}, and a job ends after {_DEADLINE:g} s"
+    if seconds > JOB_DEADLINE_SECONDS:
+        yield f"timeout_seconds is {seconds:g}, and a job ends after {JOB_DEADLINE_SECONDS:g} s"
 
 
 def settings_secret(subject: Subject) -> Iterator[str]:

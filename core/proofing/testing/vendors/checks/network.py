@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -9,7 +10,9 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from proofing.base.errors import Cause
+from proofing.contracts.continuation import Again
 from proofing.outbound.billing import is_unbilled
+from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import Answer, FakeVendor
 from proofing.testing.vendor_hostility import SLOW
 from proofing.testing.vendors.settling import settle
@@ -21,58 +24,96 @@ from proofing.testing.vendors.watch import Watch
 _SLOW_SECONDS = 0.15
 _GIVE_UP_SECONDS = 3.0
 
-_watched: "WeakKeyDictionary[Subject, tuple[Watch, dict[str, int]]]" = WeakKeyDictionary()
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What was seen while the examples were put.
+
+    Attributes:
+        early: by example, the sleeps before the first call that is paid.
+        free: by example, the numbers of the calls that were made within ``unbilled()``.
+    """
+
+    watch: Watch
+    early: dict[str, int]
+    free: dict[str, list[int]]
 
 
-def watched(subject: Subject) -> tuple[Watch, dict[str, int]]:
-    """Return what was seen while the examples were put, and the sleeps before each first paid request."""
+_watched: "WeakKeyDictionary[Subject, _Watched]" = WeakKeyDictionary()
+
+
+def watched(subject: Subject) -> _Watched:
+    """Return what was seen while the examples were put."""
     if subject not in _watched:
         early: dict[str, int] = {}
-        with subject.trial.watched() as watch:
+        free: dict[str, list[int]] = {}
+        with subject.trial.watched(keeps_lines=False) as watch:
             for name, example in subject.examples.items():
                 before = len(watch.slept)
+                free[name] = []
 
                 def note(
-                    _number: int,
+                    number: int,
                     _request: httpx.Request,
                     response: httpx.Response,
                     name: str = name,
                     before: int = before,
                 ) -> httpx.Response:
-                    if not is_unbilled():
+                    if is_unbilled():
+                        free[name].append(number)
+                    else:
                         early.setdefault(name, len(watch.slept) - before)
                     return response
 
                 subject.put(example, bend=note)
                 early.setdefault(name, len(watch.slept) - before)
-        _watched[subject] = watch, early
+        _watched[subject] = _Watched(watch, early, free)
     return _watched[subject]
 
 
 def own_client(subject: Subject) -> Iterator[str]:
     """No host is looked up or connected to except through the context."""
-    watch, _early = watched(subject)
+    watch = watched(subject).watch
     yield from (f"it asks for {what} by itself" for what in watch.network)
 
 
 def own_files(subject: Subject) -> Iterator[str]:
     """No file is written, and no process is started."""
-    watch, _early = watched(subject)
+    watch = watched(subject).watch
     yield from (f"it wants {what}" for what in watch.files)
 
 
 def loop_blocked(subject: Subject) -> Iterator[str]:
     """An `async def` never blocks."""
-    watch, _early = watched(subject)
+    watch = watched(subject).watch
     yield from (f"{what} blocks the event loop" for what in watch.blocking)
 
 
 def sleeps(subject: Subject) -> Iterator[str]:
     """Nobody sleeps before the vendor is asked."""
-    watch, early = watched(subject)
-    if watch.blocking:
+    seen = watched(subject)
+    if seen.watch.blocking:
         return
-    yield from (f"example {name!r}: it sleeps before it asks" for name, count in early.items() if count)
+    yield from (f"example {name!r}: it sleeps before it asks" for name, count in seen.early.items() if count)
+
+
+def paid_call(subject: Subject) -> Iterator[str]:
+    """A call that asks about the person counts as one that is paid."""
+    person = Canary()
+    for name in subject.good:
+        run, free = subject.runs[name], watched(subject).free[name]
+        if any(not isinstance(pending.then, Again) for pending in run.pendings):
+            # A session is opened and its answer fetched for nothing: what the person does there is paid.
+            continue
+        about = [
+            number
+            for number, request in enumerate(run.requests)
+            if number in free and person.find_leaks(str(request.url).encode() + request.content)
+        ]
+        if about:
+            yield f"example {name!r}: request {about[0] + 1} has the person's data, and is within unbilled()"
+        elif run.requests and len(free) == len(run.requests):
+            yield f"example {name!r}: all calls are within unbilled()"
 
 
 def hosts_declared(subject: Subject) -> Iterator[str]:
@@ -242,5 +283,6 @@ CHECKS: Mapping[str, CheckRule] = {
     "cancellation": cancellation,
     "loop-blocked": loop_blocked,
     "sleeps": sleeps,
+    "paid-call": paid_call,
     "idempotency-key": idempotency_key,
 }
