@@ -207,6 +207,9 @@ def _add_author_commands(add: _AddCommand, printing: _AddCommand) -> None:
     writing = quality.add_mutually_exclusive_group()
     writing.add_argument("--write", action="store_true", help="write the table into the package")
     writing.add_argument("--check", action="store_true", help="fail when the table in the package differs")
+    quality.add_argument(
+        "--tested", action="store_true", help="try nothing again: the tests of the plugin passed just now"
+    )
     mutating = printing(
         "mutate", "mutation.command:mutate", "Plant mistakes in a vendor plugin; its tests must notice each."
     )

@@ -1,7 +1,8 @@
 """Judges every proofer of a plugin by its suites, for `proofing quality`.
 
-``python -m proofing.testing.vendor_table PLUGIN TESTS OUTPUT`` runs in a process of its own, since it imports
-the author's tests. It writes JSON to OUTPUT, a list with one object for each proofer of the plugin::
+``python -m proofing.testing.vendor_table PLUGIN TESTS OUTPUT [--tested]`` runs in a process of its own, since
+it imports the author's tests. With ``--tested`` nothing is tried: the tests of the suites passed. It writes
+JSON to OUTPUT, a list with one object for each proofer of the plugin::
 
     {"kind": "phone", "name": "acme", "contract_version": 2, "maturity": "documented",
      "rules": {"retries": {"status": "kept", "complaints": [], "until": null}, …}, "newer": {…}}
@@ -14,7 +15,7 @@ import contextlib
 import io
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from typing import Any
 import pytest
 
 from proofing.contracts.proofers import ProoferDescriptor
-from proofing.testing.vendors import RULES, LoadError, ProoferContract, Status, judge
+from proofing.testing.vendors import RULES, LoadError, ProoferContract, Status, Verdict, judge
 
+JudgeSuite = Callable[[ProoferContract], Iterable[Verdict]]
 #: Of several suites of a proofer the worst verdict counts.
 _WORST_FIRST = (Status.BROKEN, Status.NOT_TRIED, Status.WARNING, Status.EXEMPT, Status.KEPT)
 _COLLECTED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -43,8 +45,8 @@ class _Suites:
                 self.found[kind] = None
 
 
-def make_table(plugin: str, tests: str) -> list[dict[str, Any]]:
-    """Return what became of each rule for each proofer of the import package *plugin*."""
+def make_table(plugin: str, tests: str, judge_suite: JudgeSuite = judge) -> list[dict[str, Any]]:
+    """Return what became of each rule for each proofer of the import package *plugin*, by *judge_suite*."""
     suites, output = _Suites(), io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", tests], plugins=[suites])
@@ -59,15 +61,30 @@ def make_table(plugin: str, tests: str) -> list[dict[str, Any]]:
         offered = import_module(plugin).proofing_proofers()
     except LoadError as error:
         return [{"error": str(error)}]
-    return [_row(descriptor, judged.get((descriptor.kind, descriptor.name), [])) for descriptor in offered]
+    return [
+        _row(descriptor, judged.get((descriptor.kind, descriptor.name), []), judge_suite)
+        for descriptor in offered
+    ]
 
 
-def _row(descriptor: ProoferDescriptor, suites: Iterable[ProoferContract]) -> dict[str, Any]:
+def as_tested(suite: ProoferContract) -> Iterator[Verdict]:
+    """Yield what `judge` says of a suite whose tests pass: one tests each rule or exemption."""
+    for rule in RULES.values():
+        exemption = suite.exemptions.get(rule.id)
+        if exemption is None:
+            yield Verdict(rule, Status.KEPT)
+        else:
+            yield Verdict(rule, Status.EXEMPT, (exemption.reason,))
+
+
+def _row(
+    descriptor: ProoferDescriptor, suites: Iterable[ProoferContract], judge_suite: JudgeSuite
+) -> dict[str, Any]:
     """Return what became of the rules for one proofer; without a suite nothing was tried."""
     untried = {"status": Status.NOT_TRIED, "complaints": ["no suite of the kit tests it"], "until": None}
     rules: dict[str, dict[str, Any]] = {}
     for suite in suites:
-        for verdict in judge(suite):
+        for verdict in judge_suite(suite):
             exemption = suite.exemptions.get(verdict.rule.id)
             found = {
                 "status": verdict.status,
@@ -89,4 +106,5 @@ def _row(descriptor: ProoferDescriptor, suites: Iterable[ProoferContract]) -> di
 
 
 if __name__ == "__main__":
-    Path(sys.argv[3]).write_text(json.dumps(make_table(sys.argv[1], sys.argv[2])))
+    judge_by = as_tested if sys.argv[4:] == ["--tested"] else judge
+    Path(sys.argv[3]).write_text(json.dumps(make_table(sys.argv[1], sys.argv[2], judge_by)))

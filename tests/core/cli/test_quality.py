@@ -1,6 +1,7 @@
 """`proofing quality`: what came of the rules, as a table and as a file, and the maturity that follows."""
 
 import json
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -150,6 +151,30 @@ def test_write_and_check(installed, capsys):
     assert main(["quality", "nice", "--check"]) == 0
     file.write_text(file.read_text().replace('plugin-loads = "done"', 'plugin-loads = "to do"'))
     assert main(["quality", "nice", "--check"]) == 1
+
+
+def test_tables_of_tested_suites(installed, capsys):
+    """Nothing is tried again: what passed is done, and what the suite is exempt from has its reason."""
+    suite = installed / "tests/test_device.py"
+    text = suite.read_text()
+    (name,) = re.findall(r"^    plugin = .+$", text, re.MULTILINE)
+    exemption = (
+        '    exemptions = {"plugin-loads": Exemption("Acme is never loaded by anybody.", date(2999, 1, 1))}'
+    )
+    suite.write_text(
+        "from datetime import date\n\nfrom proofing.testing.vendors import Exemption\n\n"
+        + text.replace(name, f"{name}\n{exemption}")
+    )
+    try:
+        # Tried, the exemption would be one that is not needed.
+        assert main(["quality", "nice", "--write"]) == 1
+        assert main(["quality", "nice", "--write", "--tested"]) == 0
+        assert main(["quality", "nice", "--check", "--tested"]) == 0
+        assert "3 done, 1 exempt, 0 to do" in capsys.readouterr().out
+    finally:
+        suite.write_text(text)
+    assert main(["quality", "nice", "--check", "--tested"]) == 1
+    assert "is not what the rules say" in capsys.readouterr().err
 
 
 def test_a_claim_without_evidence(installed, capsys):

@@ -24,7 +24,7 @@ async def quality(options: argparse.Namespace) -> int:
     today = datetime.now(UTC).date()
     try:
         project = find_project(options.name, options.tests)
-        tables = await make_tables(project)
+        tables = await make_tables(project, is_tested=options.tested)
     except ProjectNotFoundError as error:
         return _refuse(str(error), exits.NOT_FOUND)
     except TableError as error:
@@ -47,8 +47,10 @@ async def quality(options: argparse.Namespace) -> int:
     return 1 if problems or any(table.count(State.TO_DO) for table in tables) else 0
 
 
-async def make_tables(project: Project) -> tuple[ProoferTable, ...]:
+async def make_tables(project: Project, *, is_tested: bool = False) -> tuple[ProoferTable, ...]:
     """Return the table of each proofer of *project*, made in a process of its own.
+
+    With *is_tested* no rule is tried again: the tests of the suites passed.
 
     Raises:
         TableError: see there.
@@ -57,7 +59,7 @@ async def make_tables(project: Project) -> tuple[ProoferTable, ...]:
         output = Path(folder) / "table.json"
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "proofing.testing.vendor_table"),
-            *(project.module, str(project.tests), str(output)),
+            *(project.module, str(project.tests), str(output), *(["--tested"] if is_tested else [])),
             cwd=project.root,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
