@@ -36,6 +36,7 @@ _TABLES = {
     "capacity": "One whole proofing: what it writes, and asks of S3 and KMS with a data key for each message",
     "hostile": "Pages of one web process while thousands of hostile connections hold on to it",
     "inflight": "Vendor calls held by one worker",
+    "vendor_calls": "Vendor calls in flight in one process, through a forward proxy on open connections",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
     "uploads": "Images: decrypted by the worker, encrypted and uploaded by the page",
     "cpu": "Calls in CPU children, alongside a pool of processes that are kept and pickle",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proofing.contracts.proofers import ProofingRequest
+from proofing.outbound.client import OutboundClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +17,42 @@ class Case:
         proofer: name of the proofer, whose methods are ``async def``.
         section: of the plugin's settings.
         request: the question.
-        answers: bodies by the last part of the URL's path, or by ``*``; each comes with HTTP 200.
         limit_milliseconds: of CPU time.
+        answers: bodies by the last part of the URL's path, or by ``*``; each comes with HTTP 200. None: those
+            of the sandbox.
+        choice: what the person does on a hosted vendor's page.
+        is_forgetful: whether each question finds nothing that those before have kept.
+        note: what else is to be known of the question.
     """
 
     plugin: str
     proofer: str
     section: Mapping[str, Any]
     request: ProofingRequest
-    answers: Mapping[str, bytes]
     limit_milliseconds: float
+    answers: Mapping[str, bytes] | None = None
+    choice: str | None = None
+    is_forgetful: bool = False
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name in the table."""
+        return f"{self.proofer} ({self.note})" if self.note else self.proofer
+
+
+class AnsweringClient(OutboundClient):
+    """A client that answers at once, without a network."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+
+    def seconds_left(self, most: float | None = None) -> float:
+        """Return enough."""
+        return most or 60.0
+
+    async def begin(self) -> None:
+        """Begin a question."""
+
+    async def end_recording(self) -> None:
+        """Make no more answers."""

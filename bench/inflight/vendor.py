@@ -1,4 +1,4 @@
-"""A vendor that answers each call after ten seconds, in a process of its own.
+"""A vendor that answers each call after ten seconds, or those of its argument, in a process of its own.
 
 Prints its port, serves until standard input ends, then prints what it saw as one line of JSON.
 """
@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
 _ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{"match":true}'
 
 

@@ -37,7 +37,7 @@ async def site_of(install_sandboxed, running):
 
     async def find(document_vendor):
         if document_vendor not in running:
-            # AWS reads a document and authenticates none, which only a document vendor next to it does.
+            # AWS reads a document, and authenticates none.
             requires = "read" if document_vendor == "aws_identity" else "authenticated"
             running[document_vendor] = await install_sandboxed(
                 document_vendor, document_requires=requires, proof_ssn_max_attempts=1000
