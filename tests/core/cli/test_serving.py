@@ -411,7 +411,7 @@ def test_no_vendor_is_played_in_production(monkeypatch, settings_file, odd_plugi
     """Although the plugin is enabled."""
     proofers = [
         ProoferDescriptor(name="odd", kind=kind, make=lambda *_: None, maturity=Maturity.PRODUCTION)
-        for kind in ProoferKind
+        for kind in sorted(set(ProoferKind) - {ProoferKind.MESSENGER})
     ]
     stores = dict.fromkeys(("queue", "key_service", "image_store", "result_store"), lambda _: None)
     odd = odd_plugin(proofers, secret_store=lambda _: Given(), **stores)

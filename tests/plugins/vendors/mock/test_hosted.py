@@ -193,7 +193,7 @@ async def test_happy_path(world):
     ("kind", "decision", "outcome"),
     [
         (kind, decision, outcome)
-        for kind in ProoferKind
+        for kind in sorted(set(ProoferKind) - {ProoferKind.MESSENGER})
         for decision, outcome in (("declined", Outcome.FAILED), ("review", Outcome.REVIEW))
     ],
 )
