@@ -134,6 +134,15 @@ def test_the_certification_environment():
     assert element(applicant, "IdentificationID", settings) == "00000007"
 
 
+@pytest.mark.parametrize("uuid", [PERSON.uuid, None])
+async def test_our_id_of_the_question(uuid):
+    """Our reference of the person, else of the question: the answer repeats it, and it is logged."""
+    worker = Worker(FakeAAMVA(), applicant=replace(PERSON, uuid=uuid))
+    await worker.ask()
+    (locator,) = etree.fromstring(worker.vendor.requests[-1].content).iter("{*}TransactionLocatorId")
+    assert locator.text == (uuid or worker.context().question_id)
+
+
 async def test_bytes_are_utf_8():
     """And their number is counted in bytes."""
     worker = Worker(FakeAAMVA())

@@ -205,6 +205,6 @@ PLANTS = (
         "state_id",
         "locator = applicant.uuid or context.question_id",
         'locator = sent["state_id_number"]',
-        "test_request.py::test_the_whole_message",
+        "test_request.py::test_our_id_of_the_question",
     ),
 )

@@ -21,7 +21,7 @@ _SHARED = (
 )
 
 #: What the tests of one mistake may take; then a signal ends them.
-_SECONDS = 180
+_SECONDS = 600
 
 
 def _run(module: str, folder: Path, arguments: list[str]) -> int:

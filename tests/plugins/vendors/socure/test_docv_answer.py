@@ -313,7 +313,7 @@ def test_an_address_without_a_city_repeats_nothing():
 
 @pytest.mark.parametrize("kind", [None, {}, {"type": None}, {"type": None, "state": None, "country": None}])
 def test_a_no_about_nothing_that_was_recognized(kind):
-    """The reason is the vendor's; a yes about it is nonsense."""
+    """The reason is the vendor's; a yes about it is not read."""
     result = read("reject", ["R819"], kind=kind, data={})
     assert (result.outcome, result.reasons) == (Outcome.FAILED, ("id_not_found",))
     assert (result.document_type, result.applicant) == (None, None)
