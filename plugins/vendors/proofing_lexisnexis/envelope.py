@@ -78,7 +78,13 @@ class _Information(_Answer):
 
 class _Beginning(_Answer):
     status: _Status = Field(alias="Status")
-    information: list[_Information] | None = Field(default=None, alias="Information")
+    information: list[_Information] | _Information | None = Field(default=None, alias="Information")
+
+    @property
+    def details(self) -> list[_Information]:
+        """What the answer says of an error; a single one may come without its list."""
+        found = self.information
+        return [found] if isinstance(found, _Information) else found or []
 
 
 class _Products(_Answer):
@@ -135,7 +141,7 @@ def read_conversation(document: Any, *, vendor_name: str) -> Conversation:
     try:
         beginning = _Beginning.model_validate(document)
         status = beginning.status
-        information = beginning.information or []
+        information = beginning.details
         if status.verdict == "error":
             codes = [_code(status.reason), *(one.code or "" for one in information)]
             raise VendorError(

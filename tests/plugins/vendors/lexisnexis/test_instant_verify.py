@@ -326,8 +326,9 @@ async def test_no_answer_inside_the_answer(answer, cause):
         await put("instant_verify_ddp", answer)
 
 
-async def test_an_error_has_the_vendor_s_codes():
-    """And its transaction, for which it may charge; nothing of its texts."""
+@pytest.mark.parametrize("as_list", [True, False])
+async def test_an_error_has_the_vendor_s_codes(as_list):
+    """And its transaction, for which it may charge; nothing of its texts. Details may come alone."""
     detail = {
         "InformationType": "error-details",
         "Code": "invalid.person.data",
@@ -335,8 +336,9 @@ async def test_an_error_has_the_vendor_s_codes():
         "DetailDescription": [{"Text": "900123456"}],
     }
     for name, wrap in (("instant_verify", lambda one: one), ("instant_verify_ddp", over_ddp)):
+        details = [detail] if as_list else detail
         answer = wrap(
-            rdp("error", {"ExecutedStepName": "x"}, code="invalid_transaction", Information=[detail])
+            rdp("error", {"ExecutedStepName": "x"}, code="invalid_transaction", Information=details)
         )
         with pytest.raises(VendorError, check=caused_by(Cause.UNREACHABLE)) as caught:
             await put(name, answer)
@@ -367,6 +369,8 @@ def changed(**status):
         rdp("passed", instant_verify("pass", {"ItemName": "SSNSSAValid"})),
         rdp("passed", {"ProductType": "InstantVerify"}),
         rdp("passed", Information=[{"InformationType": "error-details", "Code": "x_y"}]),
+        rdp("passed", Information={"InformationType": "error-details", "Code": "x_y"}),
+        rdp("passed", Information="error-details"),
         {**rdp("passed"), "Products": {}},
         {},
         [],
