@@ -282,7 +282,7 @@ async def test_a_body_that_is_too_large_is_refused(reporting):
             return connection.getresponse().status
 
     assert await asyncio.to_thread(send, 1) == 200
-    assert await asyncio.to_thread(send, 33 * 1024 * 1024) == 413
+    assert await asyncio.to_thread(send, 49 * 1024 * 1024) == 413
 
 
 def test_plain_http_leads_to_https_and_the_log_holds_no_address(reporting_product):

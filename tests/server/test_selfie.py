@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from proofing.bootstrap import make_eraser
 from proofing.contracts.images import Side
 from proofing.contracts.people import PersonRef
+from proofing.contracts.results import ProoferKind
 from proofing.testing.images import make_jpeg
 from proofing_devtools.capture import upload_images
 
@@ -88,6 +90,21 @@ async def test_nobody_is_asked(start, mode):
         await browser.consent()
         assert 'data-side="selfie"' not in browser.page.text
         assert (await browser.get("/selfie")).url.path == "/document"
+
+
+async def test_the_people_of_a_vendor_that_needs_one_are_asked(start):
+    """By default, without a setting; the field must be filled in, and the vendor compares it."""
+    async with start(**FORM_POST) as site:
+        loaded = site.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
+        loaded.descriptor = replace(loaded.descriptor, needs_selfie=True)
+        browser = await at_the_statement(site)
+        await agree(browser)
+        await browser.post_files("/document", photos(with_selfie=False))
+        assert browser.page.status_code == 400
+        assert 'href="#selfie"' in browser.page.text
+        assert 'href="#back"' not in browser.page.text
+        await browser.post_files("/document", photos())
+        assert browser.path == "/ssn"
 
 
 @pytest.mark.parametrize(("mode", "is_announced"), [("required", True), ("where_needed", False)])

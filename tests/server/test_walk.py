@@ -8,7 +8,6 @@ import time
 import pytest
 
 from proofing.base.errors import StoreUnavailableError
-from proofing.contracts.images import Side
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.settings.schema import VendorStatus
@@ -138,23 +137,6 @@ async def test_pages_refuse_to_be_skipped_to(sync_site):
     for path in ("/ssn", "/verify", "/phone", "/address", "/document/confirm"):
         await browser.post(path, ssn="900661234", phone="2025550123", answer="yes")
         assert browser.path == "/document", path
-
-
-async def test_a_selfie_is_asked_for_where_the_vendor_needs_one(sync_site, monkeypatch):
-    """The capture page has a third field, which must be filled in."""
-    sides = (Side.FRONT, Side.BACK, Side.SELFIE)
-    monkeypatch.setattr(sync_site.service, "document_sides", lambda _person: sides)
-    browser = sync_site.browser()
-    await browser.consent()
-    await browser.get("/document")
-    assert 'name="selfie"' in browser.page.text
-    both = {side: (f"{side}.jpg", make_jpeg(comment=side.encode())) for side in ("front", "back")}
-    await browser.post_files("/document", both)
-    assert browser.page.status_code == 400
-    assert 'href="#selfie"' in browser.page.text
-    assert 'href="#back"' not in browser.page.text
-    await browser.post_files("/document", {**both, "selfie": ("me.jpg", make_jpeg(comment=b"selfie"))})
-    assert browser.path == "/ssn"
 
 
 async def test_wrong_images(sync_site):
