@@ -219,7 +219,7 @@ def _outcome(run: Run) -> Outcome | None:
 
 
 def facts_of(result: VendorResult | None) -> tuple[object, ...]:
-    """Return what a result says, as far as a verdict is made of it."""
+    """Return what a result says, as far as a verdict or evidence is made of it."""
     if result is None:
         return ()
     return (
@@ -227,6 +227,9 @@ def facts_of(result: VendorResult | None) -> tuple[object, ...]:
         dict(result.attributes),
         *(
             getattr(result, name, None)
-            for name in ("review_status", "selfie", "passport_check", "assurance", "findings")
+            for name in (
+                *("review_status", "selfie", "passport_check", "assurance", "findings"),
+                *("inspection", "account", "death"),
+            )
         ),
     )
