@@ -203,3 +203,39 @@ async def test_a_number_without_an_account_is_not_verified_by_a_code(start):
         session = await site.app.state.site.sessions.open(browser.http.cookies["proofing"])
         await session.update(lambda data: data.verify(EvidenceKind.PHONE_ACCOUNT, CODE))
         assert (await data_of(browser)).assurance.missing[0].need is Need.EVIDENCE
+
+
+@pytest.mark.parametrize(
+    ("agrees", "supports", "lacks"),
+    [
+        (True, "ial2", ["on_site_attended", "sample"]),
+        (False, "ial1", ["verification:drivers_license"]),
+    ],
+)
+async def test_a_live_face_with_consent_and_a_code(start, caplog, agrees, supports, lacks):
+    """Both pieces are verified then; who takes no selfie, where that is a way, lacks it."""
+    caplog.set_level("INFO", "proofing")
+    async with start(
+        **VOUCHED, messenger_vendor="mock", selfie="required", selfie_refusal="continue"
+    ) as site:
+        browser = site.browser()
+        await browser.get("/consent")
+        await browser.post("/consent", consent="yes")
+        version = re.search(r'name="text_version" value="([^"]+)"', browser.page.text)[1]
+        answer = {"answer": "agree", "consent": "yes"} if agrees else {"answer": "decline"}
+        await browser.post("/selfie", **answer, text_version=version)
+        assert browser.path == "/document"
+        selfie = {"selfie": ("me.jpg", make_jpeg(comment=b"selfie"))} if agrees else {}
+        await browser.post_files("/document", FILES | selfie)
+        await browser.post("/ssn", ssn="900-66-1234")
+        await browser.post("/verify")
+        await browser.post("/phone", phone="202-555-0123")
+        await browser.post("/code", channel="text")
+        code = re.search(r'id="test-code">(\d{6})<', browser.page.text)[1]
+        await browser.post("/code", code=code)
+        assert browser.path == "/done"
+        kept = await data_of(browser)
+    assert kept.evidence[JobKind.DOCUMENT].biometric_consent is agrees
+    last = assessed(caplog)[-1]
+    assert (last["supports"], last["missing"]) == (supports, lacks)
+    assert last["pathway"] == ("digital_evidence+biometric" if agrees else "")

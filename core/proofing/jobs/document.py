@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from proofing.base.errors import EncryptionError, ImageError, PluginError
@@ -137,15 +138,20 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         selfie_required=selfie,
         requires=tools.settings.document_requires,
     )
-    vouched = tools.vouches(run, _STEP)
+    make_evidence = partial(
+        document_evidence,
+        check.result,
+        vouched=tools.vouches(run, _STEP),
+        biometric_consent=terms.has_consent(arguments.selfie),
+    )
     if verdict.applicant is None or not needs_passport_check(verdict, check.result):
         checks = document_checks(verdict, check.result, None)
-        evidence = document_evidence(check.result, verdict, vouched=vouched)
+        evidence = make_evidence(verdict)
         return _conclude(verdict, check.result, checks, evidence, arguments.selfie)
     passport = await _ask_issuer(run, request, verdict.applicant, check.result, tools)
     checks = document_checks(verdict, check.result, passport)
     verdict = judge_with_passport(verdict, passport, fingerprints=fingerprints)
-    evidence = document_evidence(check.result, verdict, passport, vouched=vouched)
+    evidence = make_evidence(verdict, passport)
     concluded = _conclude(verdict, check.result, checks, evidence, arguments.selfie)
     return replace(concluded, timed_out=passport.timed_out)
 
