@@ -66,6 +66,7 @@ SCREENS = (
     ("selfie-other-way", "/selfie", "The other way, for a person who takes no photo of themselves"),
     ("document-selfie", "/document", "Photos, with one of the person"),
     ("document-selfie-problem", "/document/problem", "A photo of the person that can't be used"),
+    ("document-visit", "/document", "The vendor takes the photos on a page of its own"),
     ("document-review", "/document/problem", "A person has to review the ID"),
     ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
     ("wait-pending", "/document/wait", "Waiting after that time for a vendor that answers later"),
@@ -360,9 +361,9 @@ class _Persons:
     async def is_sent_to_a_vendor(self, url: str) -> None:
         """Have a step at a vendor, and take it on another device."""
         person, phone = await self._person(), await self._person()
-        await person.consent(url)
-        await person.give_photos()
-        await person.submit_photos()
+        await person.consent(url, to="Show your ID")
+        await self._camera.take(person.page, "document-visit")
+        await person.submit_visit()
         await person.heading("One more step on another website")
         await self._camera.take(person.page, "wait-away")
         await phone.page.goto(await person.page.locator("#visit").get_attribute("href"))

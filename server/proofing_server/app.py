@@ -28,7 +28,7 @@ from proofing_server.browser_parts import SCRIPT_ROUTE, show_script
 from proofing_server.client_address import ClientAddressMiddleware, TrustedProxies
 from proofing_server.compression import FOREVER
 from proofing_server.measuring import Measured, note_cause
-from proofing_server.pages import ends, problems, waiting, welcome
+from proofing_server.pages import document, ends, problems, waiting, welcome
 from proofing_server.security import (
     CSP_DIRECTIVES,
     STATIC_PREFIX,
@@ -127,6 +127,7 @@ def _routes(service: ProofingService) -> list[Route]:
     routes = [
         _page(Page.WELCOME, welcome.show),
         *(route for step in STEPS for route in _step_routes(step)),
+        _form(f"{Page.DOCUMENT}/choice", document.choose),
         _page(Page.DONE, ends.show_done),
         _form("/exit", ends.leave),
         _page("/exited", ends.show_exited),

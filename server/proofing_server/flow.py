@@ -33,7 +33,7 @@ def redirect_for(data: SessionData, page: Page, steps: Sequence[Step] = STEPS) -
     if current is Page.DONE or data.pending:
         return current
     step = STEP_OF.get(page)
-    if step is None or step not in steps:
+    if step is None or step not in steps or not step.applies(data):
         return current
     if page is not step.page:
         is_on_show = step.job is not None and _has_problem(data, step.job)

@@ -15,6 +15,7 @@ from proofing.contracts.applicant import (
     MILITARY_STATES,
     STATES,
     has_phone_extension,
+    parse_email,
     parse_phone,
     parse_ssn,
     parse_zipcode,
@@ -58,6 +59,16 @@ def read_address(fields: Mapping[str, str]) -> Form:
         form.errors["state"] = "state_missing"
     _read_number(form, "zipcode", fields, parse_zipcode)
     form.errors = {name: form.errors[name] for name in HOME_ADDRESS if name in form.errors}
+    return form
+
+
+def read_email(fields: Mapping[str, str]) -> Form:
+    """Read the form of the email address."""
+    form, text = Form(), fields.get("email", "")
+    if value := parse_email(text):
+        form.values["email"] = value
+    else:
+        form.errors["email"] = "email_missing" if _is_blank(text) else "email_format"
     return form
 
 

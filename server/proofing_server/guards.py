@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
+from proofing.app.documents import DocumentPlan
 from proofing.contracts.people import LimitState
 from proofing.contracts.records import JobKind
 from proofing.rules.limits import Subject
@@ -37,10 +38,22 @@ async def require_page(
     session = session or await site.sessions.find(request)
     if not site.service.is_available(session.person):
         raise UnavailableError(session)
+    await _note_needs(site, session)
     require_step(session.data, page)
     if not is_counted:
         await require_no_limit(site, session, page)
     return site, session
+
+
+async def _note_needs(site: Site, session: Session) -> None:
+    """Note in the session what the person's vendors require now, when that has changed."""
+    needs_email = "email" in site.service.required_attributes(session.person)
+
+    def note(data: SessionData) -> None:
+        data.needs_email = needs_email
+
+    if session.data.needs_email is not needs_email and not session.data.is_finished:
+        await session.update(note)
 
 
 def require_available(site: Site) -> None:
@@ -59,6 +72,12 @@ def require_selfie_choice(site: Site, session: Session) -> None:
     """Ask for the consent to a selfie, or for another way, before photos are taken."""
     if site.service.selfie_terms(session.person).needs_choice(session.data.selfie):
         raise RedirectToStep(Page.SELFIE)
+
+
+def document_plan(site: Site, session: Session) -> DocumentPlan:
+    """Return how the document of the session's person is taken now."""
+    data = session.data
+    return site.service.document_plan(session.person, data.document_choice, data.selfie)
 
 
 def check_form(session: Session, fields: Mapping[str, str]) -> None:

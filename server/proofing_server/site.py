@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from proofing.app.documents import DocumentOffer
 from proofing.app.service import ProofingService
 from proofing.contracts.applicant import mask_ssn, parse_phone
 from proofing.routing import shared_limits
@@ -195,6 +196,13 @@ def site_of(request: Request) -> Site:
     """Return the site that *request* came to."""
     site: Site = request.app.state.site
     return site
+
+
+def way_of(offer: DocumentOffer) -> str:
+    """Return the key of the texts about how people show their document."""
+    if offer.on_our_page and offer.at_vendor:
+        return "either"
+    return "visit" if offer.at_vendor else "photos"
 
 
 def go_to(path: str) -> RedirectResponse:

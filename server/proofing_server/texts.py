@@ -5,7 +5,7 @@ A text is a ``str.format`` template with named values; a counted text is a map `
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -13,6 +13,7 @@ from typing import Any
 
 from proofing.base.errors import ConfigurationError, Problem
 from proofing.base.strict_yaml import parse_yaml
+from proofing.contracts.applicant import DocumentType
 
 DEFAULT_LANGUAGE = "en"
 _FOLDER = Path(__file__).parent / "texts"
@@ -75,6 +76,15 @@ class Texts:
         """Return an ISO date in words: ``October 6, 1938``."""
         year, month, day = (int(part) for part in iso.split("-"))
         return self("date.format", year=year, month=self.branch("date.months")[month - 1], day=day)
+
+    def documents(self, types: Collection[DocumentType]) -> str:
+        """Return *types* in words: ``a driver’s license, a state ID card, or a US passport book``."""
+        names = self.branch("documents.types")
+        *first, last = [str(names[one.value]) for one in DocumentType if one in types]
+        if not first:
+            return last
+        form = "documents.two" if len(first) == 1 else "documents.more"
+        return self(form, first=", ".join(first), last=last)
 
     def states(self) -> list[tuple[str, str]]:
         """Return code and name of every state and territory, by name."""

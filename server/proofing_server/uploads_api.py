@@ -23,14 +23,13 @@ from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
 from proofing.contracts.stores import UploadReceiver
 from proofing.crypto.encryption import IV_BYTES, KEY_BYTES
-from proofing.rules.documents import missing_sides
 from proofing.sessions.data import KeptUpload, SessionData
 from proofing.sessions.steps import Page
 from proofing.sessions.uploads import SHA256_BYTES
 from proofing_server import kept_uploads
 from proofing_server.bodies import read_json
 from proofing_server.client_address import client_network
-from proofing_server.guards import limit_path, require_page, require_selfie_choice
+from proofing_server.guards import document_plan, limit_path, require_page, require_selfie_choice
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import CSRF_HEADER, Session
 from proofing_server.site import LIMITS, RedirectToStep, Site, problem_json, site_of
@@ -50,6 +49,9 @@ async def make_slot(request: Request) -> Response:
     if side is Side.SELFIE and not site.service.selfie_terms(session.person).has_consent(session.data.selfie):
         # No photo of a face is taken in without the person's consent, whatever a program asks for.
         return problem_json(403, "no_consent")
+    if side not in document_plan(site, session).sides:
+        # The vendor, or the document, is another one than when the page was shown.
+        raise RedirectToStep(Page.DOCUMENT)
     try:
         slot = await site.service.new_slot(session.person, attempt=attempt, side=side)
     except LimitReachedError as error:
@@ -155,11 +157,15 @@ async def submit_document(request: Request) -> Response:
         return problem_json(409, "mode_changed", next=Page.DOCUMENT)
     attempt = _known_attempt(session, body)
     images = _images(body.get("images", {}))
+    plan = document_plan(site, session)
+    if plan.captures_images or not images.keys() <= set(plan.sides):
+        raise RedirectToStep(Page.DOCUMENT)
     key = _decode(body.get("key"), KEY_BYTES) if images else b""
     metadata = _metadata(body.get("metadata", {}))
 
     # Before the attempt is noted in the session, which has no uploads from then on.
-    earlier = kept_uploads.for_submission(session.data, besides=images, now=site.service.now())
+    besides = {*images, *(set(Side) - set(plan.sides))}
+    earlier = kept_uploads.for_submission(session.data, besides=besides, now=site.service.now())
     together = {**images, **earlier.images}
 
     async def ask(data: SessionData, result_id: str) -> str:
@@ -176,6 +182,7 @@ async def submit_document(request: Request) -> Response:
             circumstances=circumstances_of(request, site, data, JobKind.DOCUMENT),
             selfie=data.selfie,
             network=client_network(request),
+            plan=plan,
             found=found,
         )
 
@@ -184,8 +191,7 @@ async def submit_document(request: Request) -> Response:
     found = asyncio.ensure_future(finding)
     found.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
-        selfie = Side.SELFIE in site.service.document_sides(session.person, session.data.selfie)
-        if missing := missing_sides(together, passport=Side.PASSPORT in together, selfie=selfie):
+        if missing := [side for side in plan.sides if side not in together]:
             raise InvalidInputError(dict.fromkeys(missing, "upload_missing"))
         path = await submit_job(site, session, JobKind.DOCUMENT, ask)
     except InvalidInputError as error:

@@ -274,13 +274,13 @@ class Person:
         await self.page.wait_for_load_state()
         await self.page.clock.fast_forward(time)
 
-    async def consent(self, url: str, heading: str = "Add photos of your ID") -> None:
-        """Go to the page after the consent: that of the photos, unless a selfie is asked for."""
+    async def consent(self, url: str, to: str = "Add photos of your ID") -> None:
+        """Go to the page after the consent, whose heading is *to*: that of the photos, as a rule."""
         await self.page.goto(url)
         await self.page.get_by_role("link", name="Start", exact=True).click()
         await self.page.get_by_label("I agree").check()
         await self.page.get_by_role("button", name="Continue").click()
-        await self.heading(heading)
+        await self.heading(to)
 
     async def give(self, side: str, content: bytes, name: str = "photo.jpg") -> None:
         """Choose a file for one side."""
@@ -314,6 +314,11 @@ class Person:
     async def submit_photos(self) -> None:
         """Send the capture page."""
         await self.page.get_by_role("button", name="Submit photos").click()
+
+    async def submit_visit(self) -> None:
+        """Send the page that stands in for the photos where a vendor takes them."""
+        await self.heading("Show your ID")
+        await self.page.get_by_role("button", name="Continue").click()
 
     async def give_ssn(self, ssn: str = "900-66-1234") -> None:
         """Answer the page of the Social Security number."""

@@ -104,10 +104,9 @@ async def vendor(echoing):
 
 
 async def submit(person, vendor):
-    """Submit photos."""
-    await person.consent(vendor.installation.url)
-    await person.give_photos()
-    await person.submit_photos()
+    """Agree to visit the vendor."""
+    await person.consent(vendor.installation.url, to="Show your ID")
+    await person.submit_visit()
 
 
 async def send_away(person, vendor):

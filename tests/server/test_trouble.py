@@ -146,7 +146,7 @@ async def test_store_away_at_submit(sync_site, monkeypatch, page, method, field)
     if page == "/document":
         # A browser does not fill file fields in again: the page must not say that nothing is lost.
         assert "we didn’t get your photos" in browser.page.text
-        assert "choose both sides again" in browser.page.text
+        assert "choose them again" in browser.page.text
     else:
         assert "Nothing you entered is lost" in browser.page.text
     if field:

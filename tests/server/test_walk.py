@@ -154,13 +154,13 @@ async def test_wrong_images(sync_site):
         await browser.post_files("/document", files)
         assert browser.page.status_code == 400, text
         assert text in browser.page.text
-        assert "choose both sides again" in browser.page.text
+        assert "choose them again" in browser.page.text
         assert 'href="#front"' in browser.page.text
         assert 'href="#back"' not in browser.page.text
     assert "attempts left" not in browser.page.text
     await browser.post_files("/document", {"front": ("", b""), "back": ("", b"")})
     assert 'href="#back"' in browser.page.text
-    assert "choose both sides again" not in browser.page.text
+    assert "choose them again" not in browser.page.text
 
 
 async def test_data_url_is_decoded(sync_site):

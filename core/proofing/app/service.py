@@ -7,11 +7,18 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from proofing.app.documents import (
+    DocumentOffer,
+    DocumentPlan,
+    offer_documents,
+    plan_document,
+    required_attributes,
+)
 from proofing.app.phone_codes import PhoneCodes
 from proofing.base.errors import InvalidInputError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import Applicant, DocumentChoice
 from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
@@ -36,7 +43,6 @@ from proofing.routing.person_limits import PersonLimits
 from proofing.routing.selfies import selfie_terms
 from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
-from proofing.rules.documents import required_sides
 from proofing.rules.limits import Counter
 from proofing.sessions.data import SessionData
 from proofing.sessions.uploads import EncryptedImage, UploadSlots, check_image_key
@@ -123,15 +129,25 @@ class ProofingService:
         loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
         return selfie_terms(self.settings, loaded.descriptor if loaded else None)
 
-    def document_sides(self, person: PersonRef, choice: SelfieChoice | None) -> tuple[Side, ...]:
-        """Return what the capture page asks for: both sides, and a selfie if *choice* leaves it wanted."""
-        return required_sides(passport=False, selfie=self.selfie_terms(person).wants_image(choice))
+    def document_plan(
+        self,
+        person: PersonRef,
+        chosen: DocumentChoice | None = None,
+        selfie: SelfieChoice | None = None,
+    ) -> DocumentPlan:
+        """Return how the document of *person* is taken, who has *chosen* one; read once for each request.
 
-    @property
-    def accepts_test_documents(self) -> bool:
-        """Whether the document vendor reads the testers' YAML form."""
-        loaded = self.router.choose(ProoferKind.DOCUMENT, "")
-        return loaded is not None and loaded.descriptor.accepts_test_documents
+        *selfie* is what they answered when asked for one.
+        """
+        return plan_document(self.router, self.settings, person, chosen, selfie)
+
+    def document_offer(self) -> DocumentOffer:
+        """Return what people can be told of documents before they have begun."""
+        return offer_documents(self.router, self.settings)
+
+    def required_attributes(self, person: PersonRef) -> frozenset[str]:
+        """Return what the vendors that *person* may meet cannot do without."""
+        return required_attributes(self.router, person)
 
     @property
     def mocks_devices(self) -> bool:
@@ -209,6 +225,7 @@ class ProofingService:
         selfie: SelfieChoice | None = None,
         result_id: str | None = None,
         network: str = "",
+        plan: DocumentPlan | None = None,
         found: Awaitable[Mapping[Side, UploadedImage]] | None = None,
     ) -> str:
         """Submit images that the browser uploaded, and return the result id.
@@ -228,6 +245,7 @@ class ProofingService:
             result_id: of the attempt, from `new_result_id`, when it is noted before it is submitted: a submit
                 that is repeated with the same id is one. By default a fresh one.
             network: the client's address or IPv6 prefix, for the limits of addresses; "" when it has none.
+            plan: by which the person was asked for these images; by default that of this moment.
             found: what `UploadSlots.find` returns for the same owner, attempt and images, when that was begun
                 before the submit.
 
@@ -241,6 +259,7 @@ class ProofingService:
             check_image_key(encryption_key)
 
         chosen = result_id or new_result_id()
+        plan = plan or self.document_plan(person)
 
         async def find_slots() -> Ready:
             slots = await (found or self.uploads.find(person.reference, attempt=attempt, images=images))
@@ -250,9 +269,11 @@ class ProofingService:
                 sealed_keys=keys,
                 failed_fingerprints=frozenset(failed_fingerprints),
                 image_source=_image_source(facts),
-                applicant=self._declared(person, applicant),
+                applicant=applicant.select(plan.attributes),
                 circumstances=circumstances,
                 selfie=selfie,
+                vendor=plan.vendor,
+                document_types=plan.types,
             )
             return Ready(arguments=arguments, marks=self.uploads.marks(slots, result_id=chosen))
 
@@ -283,15 +304,17 @@ class ProofingService:
         selfie: SelfieChoice | None = None,
         result_id: str | None = None,
         network: str = "",
+        plan: DocumentPlan | None = None,
     ) -> str:
         """Proof images of a form post inside the request, and return the result id when it has ended.
 
-        For *applicant*, *circumstances*, *selfie* and *result_id* see `submit_uploads`.
+        For *applicant*, *circumstances*, *selfie*, *result_id* and *plan* see `submit_uploads`.
 
         Raises:
             LimitReachedError: `idv_doc_auth`, `client_document` or the vendor's budget is used up.
             StoreUnavailableError: nothing was submitted; try again.
         """
+        plan = plan or self.document_plan(person)
         return await self._submitter.submit(
             Submission(
                 result_id=result_id or new_result_id(),
@@ -303,14 +326,52 @@ class ProofingService:
                         plain_images=images,
                         failed_fingerprints=frozenset(failed_fingerprints),
                         image_source=_image_source(facts),
-                        applicant=self._declared(person, applicant),
+                        applicant=applicant.select(plan.attributes),
                         circumstances=circumstances,
                         selfie=selfie,
+                        vendor=plan.vendor,
+                        document_types=plan.types,
                     )
                 ),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
                 inline=True,
                 metadata={"images": dict(facts)} if facts else {},
+            )
+        )
+
+    async def submit_visit(
+        self,
+        person: PersonRef,
+        *,
+        plan: DocumentPlan,
+        applicant: Applicant = _NOBODY,
+        circumstances: Circumstances = _UNKNOWN,
+        result_id: str | None = None,
+        network: str = "",
+    ) -> str:
+        """Submit a document that the person shows on a page of the vendor of *plan*; return the result id.
+
+        For *applicant*, *circumstances* and *result_id* see `submit_uploads`.
+
+        Raises:
+            LimitReachedError: `idv_doc_auth`, `client_document` or the vendor's budget is used up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        arguments = DocumentArguments(
+            applicant=applicant.select(plan.attributes),
+            circumstances=circumstances,
+            vendor=plan.vendor,
+            document_types=plan.types,
+        )
+        return await self._submitter.submit(
+            Submission(
+                result_id=result_id or new_result_id(),
+                owner=person.reference,
+                partner=person.partner,
+                kind=JobKind.DOCUMENT,
+                ready=constant(arguments),
+                counters=await self._counters(JobKind.DOCUMENT, person, network),
+                inline=False,
             )
         )
 
@@ -373,11 +434,6 @@ class ProofingService:
                 inline=not self.async_proofing,
             )
         )
-
-    def _declared(self, person: PersonRef, applicant: Applicant) -> Applicant:
-        """Return of *applicant* what the document vendor of *person* declares: nothing else is sealed."""
-        loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
-        return applicant.select(loaded.descriptor.attributes if loaded else ())
 
     # Track: see also `JobTracker`
 

@@ -19,7 +19,7 @@ from proofing.bootstrap import (
 from proofing.cli.startup import check_logs
 from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import check_backends
-from proofing.sessions.steps import collected_for
+from proofing.sessions.steps import ASKED_IF_REQUIRED, collected_for
 from proofing.settings import Layers, Settings
 
 _MASK = "********"
@@ -132,11 +132,18 @@ def _notes_on_vendors(configuration: Configuration) -> list[str]:
     What they declare and the flow does not collect before it asks them, and what browsers load for them.
     """
     found = []
-    for loaded in configuration.router.configured():
+    configured = configuration.router.configured()
+    not_asked = ASKED_IF_REQUIRED.difference(*(one.descriptor.requires for one in configured))
+    for loaded in configured:
         descriptor = loaded.descriptor
-        if missing := sorted(descriptor.attributes - collected_for(descriptor.kind)):
-            names = ", ".join(missing)
-            found.append(f"{descriptor.kind} {descriptor.name} gets no {names}: no earlier page asks for it")
+        missing = descriptor.attributes - collected_for(descriptor.kind)
+        for names, why in (
+            (missing & descriptor.requires, "it requires that, and no earlier page asks for it"),
+            (missing - descriptor.requires, "no earlier page asks for it"),
+            (not_asked & descriptor.attributes - missing, "no vendor of the settings requires it"),
+        ):
+            if names:
+                found.append(f"{descriptor.kind} {descriptor.name} gets no {', '.join(sorted(names))}: {why}")
         if (part := loaded.browser_part) is not None:
             sources = [f"{directive} {' '.join(sorted(those))}" for directive, those in part.sources.items()]
             sources += [f"its own script {part.own_script.name}"] if part.own_script else []

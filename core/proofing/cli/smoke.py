@@ -166,14 +166,18 @@ class Walk:
             await self._follow()
 
     async def _document(self) -> None:
-        """Capture what the page asks for, in its way."""
+        """Show the document, the way that the page asks for."""
         form = self._form(Page.DOCUMENT)
         documents = {
             side: given
             for side, given in self._answers.documents.items()
             if f'data-side="{side.value}"' in self._page
         }
-        if form.attributes.get("data-mode") == "uploads":
+        if "way" in form.hidden:
+            # A vendor's page takes the photos.
+            fields = {name: (None, value) for name, value in form.hidden.items()}
+            self._keep(await self._client.post(form.action, files=fields))
+        elif form.attributes.get("data-mode") == "uploads":
             await self._upload(form, {side: content for side, (content, _type) in documents.items()})
         else:
             files = {

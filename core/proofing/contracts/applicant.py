@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Self
 
 from proofing.base.text import UnsafeTextError, digits_of, is_visible, normalize, normalize_number
@@ -32,6 +33,12 @@ SSN_DIGITS = 9
 _ZIP_DIGITS, _ZIP4_DIGITS = 5, 9
 #: North American numbering plan: neither area code nor exchange starts with 0 or 1.
 _NATIONAL_NUMBER = re.compile(r"[2-9]\d{2}[2-9]\d{6}", re.ASCII)
+#: One address, by the characters that mail systems take unquoted. RFC 5321, sections 4.1.2 and 4.5.3.1.
+_EMAIL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+)
+_MAX_EMAIL_CHARACTERS = 254
 #: What a copied link to a phone number begins with.
 _PHONE_LINK = re.compile(r"^(tel|callto|sms):(//)?", re.IGNORECASE)
 #: An extension behind a number, in the ways of people, phones and RFC 3966.
@@ -71,6 +78,32 @@ LICENSE_TYPES = frozenset(
 PASSPORT_TYPES = frozenset({DocumentType.PASSPORT, DocumentType.PASSPORT_CARD})
 #: The document types that are accepted.
 ACCEPTED_TYPES = LICENSE_TYPES | PASSPORT_TYPES
+#: Those of them that can be photographed: a license on a phone is shown in another way.
+PHYSICAL_TYPES = ACCEPTED_TYPES - {DocumentType.MOBILE_DRIVERS_LICENSE}
+
+
+class DocumentChoice(StrEnum):
+    """What a person says that their document is, as far as it makes a difference to them."""
+
+    #: A card of a state or territory.
+    ID_CARD = "id_card"
+    #: A passport book, of which one page is shown.
+    PASSPORT = "passport"
+    #: A passport card.
+    PASSPORT_CARD = "passport_card"
+    #: A driver's license on a phone.
+    MOBILE_LICENSE = "mobile_license"
+
+
+#: The types that each choice stands for.
+TYPES_OF: Mapping[DocumentChoice, frozenset[DocumentType]] = MappingProxyType(
+    {
+        DocumentChoice.ID_CARD: LICENSE_TYPES & PHYSICAL_TYPES,
+        DocumentChoice.PASSPORT: frozenset({DocumentType.PASSPORT}),
+        DocumentChoice.PASSPORT_CARD: frozenset({DocumentType.PASSPORT_CARD}),
+        DocumentChoice.MOBILE_LICENSE: frozenset({DocumentType.MOBILE_DRIVERS_LICENSE}),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -189,6 +222,15 @@ def parse_phone(text: str) -> str | None:
         # Numbers of another country may have ten digits, too.
         return None
     return digits if _NATIONAL_NUMBER.fullmatch(digits) else None
+
+
+def parse_email(text: str) -> str | None:
+    """Return *text* as an email address, or None when it cannot be one. Whether it exists is not known."""
+    try:
+        address = normalize(text)
+    except UnsafeTextError:
+        return None
+    return address if _EMAIL.fullmatch(address) and len(address) <= _MAX_EMAIL_CHARACTERS else None
 
 
 def has_phone_extension(text: str) -> bool:

@@ -25,7 +25,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import PHYSICAL_TYPES, Applicant, DocumentType
 from proofing.contracts.bodies import StreamedBody
 from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.cache import BlockingCache, Cache
@@ -280,6 +280,8 @@ class ProoferDescriptor:
             process. No I/O.
         attributes: the applicant attributes it gets, as far as they are known when it is asked: a document
             proofer those that the person typed before the photos.
+        requires: those of `attributes` that it cannot do without: people are asked for an email address only
+            where a vendor of theirs requires one.
         needs: the names of the `Circumstances` it gets.
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads from the plugin's settings how long one question may take, all its calls
@@ -290,6 +292,10 @@ class ProoferDescriptor:
         tls: reads client certificate and authorities from the plugin's settings; None for public authorities
             and no certificate.
         jurisdictions: the states it can answer for; None for all.
+        captures_images: whether a document proofer has people show their document on a page of its own: ours
+            then asks for no photos, and its requests have no images. Such a proofer `continues` by `Leave`.
+        document_types: what a document proofer can answer about; people choose among those that the setting
+            ``document_types`` accepts.
         needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
             only a match passes.
         takes_selfie: whether it compares a selfie where there is one, and does without otherwise; see the
@@ -318,6 +324,7 @@ class ProoferDescriptor:
     kind: ProoferKind
     make: Callable[[Any, ProcessContext], AnyProofer]
     attributes: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: JOB_DEADLINE_SECONDS
@@ -325,6 +332,8 @@ class ProoferDescriptor:
     personal_urls: bool = False
     tls: Callable[[Any], TLSSettings | None] = lambda _settings: None
     jurisdictions: frozenset[str] | None = None
+    captures_images: bool = False
+    document_types: frozenset[DocumentType] = PHYSICAL_TYPES
     needs_selfie: bool = False
     takes_selfie: bool = False
     company: str | None = None

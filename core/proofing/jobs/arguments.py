@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 from proofing.base.errors import EncryptionError
-from proofing.contracts.applicant import Applicant
+from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
 from proofing.contracts.job_results import AnyJobResult
@@ -44,6 +44,8 @@ class DocumentArguments:
         applicant: what the vendor gets of what the person typed before.
         circumstances: how the person came to the submit.
         selfie: what the person answered when asked for a selfie; None when not asked.
+        vendor: whom the person was shown; "" for whomever the settings name.
+        document_types: that are accepted; empty for all of which there are rules.
     """
 
     images: Mapping[Side, UploadedImage] = field(default_factory=dict)
@@ -56,6 +58,8 @@ class DocumentArguments:
     applicant: Applicant = field(default_factory=Applicant)
     circumstances: Circumstances = field(default_factory=Circumstances)
     selfie: SelfieChoice | None = None
+    vendor: str = ""
+    document_types: frozenset[DocumentType] = frozenset()
 
     @property
     def object_keys(self) -> tuple[str, ...]:
@@ -94,6 +98,8 @@ class DocumentArguments:
                 "applicant_pii": self.applicant.reveal(),
                 "circumstances": self.circumstances.to_json(),
                 "selfie": self.selfie.to_json() if self.selfie else None,
+                "vendor": self.vendor,
+                "document_types": sorted(self.document_types),
             }
         ).encode()
 
@@ -123,6 +129,8 @@ class DocumentArguments:
                 applicant=Applicant.from_mapping(values["applicant_pii"]),
                 circumstances=Circumstances.from_json(values["circumstances"]),
                 selfie=SelfieChoice.from_json(values["selfie"]) if values["selfie"] else None,
+                vendor=values["vendor"],
+                document_types=frozenset(map(DocumentType, values["document_types"])),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EncryptionError from None

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from proofing.base.errors import EncryptionError, ImageError, PluginError
-from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
+from proofing.contracts.applicant import ACCEPTED_TYPES, TYPES_OF, Applicant, DocumentChoice
 from proofing.contracts.circumstances import Wanted
 from proofing.contracts.evidence import Evidence
 from proofing.contracts.images import Image, Side, UploadedImage
@@ -83,7 +83,8 @@ class ImageReader:
 
 async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools) -> JobResult:
     """Do the whole work of one document submission."""
-    loaded = tools.vendor(run, _STEP, ProoferKind.DOCUMENT, run.message.owner)
+    owner = run.message.owner
+    loaded = tools.vendor(run, _STEP, ProoferKind.DOCUMENT, owner, shown=arguments.vendor)
     if loaded is None:
         raise PluginError("there is no document proofer")
     images: dict[Side, Image] = {}
@@ -91,14 +92,17 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
     terms = selfie_terms(tools.settings, loaded.descriptor)
     # One that continues asks for what it began with.
     selfie = Side.SELFIE in fingerprints if fingerprints else terms.wants_image(arguments.selfie)
-    if not fingerprints:
+    types = arguments.document_types
+    # On a page of its own the vendor takes the images, and there are none here.
+    if not fingerprints and not loaded.descriptor.captures_images:
         if not terms.has_consent(arguments.selfie):
             # Nobody agreed that this vendor gets it: it is not even opened.
             arguments = arguments.without_selfie()
         plain = dict(arguments.plain_images) or await ImageReader(tools.images, tools.sealer).read(
             run, arguments
         )
-        if missing := missing_sides(plain, passport=Side.PASSPORT in plain, selfie=selfie):
+        is_page = types == TYPES_OF[DocumentChoice.PASSPORT] if types else Side.PASSPORT in plain
+        if missing := missing_sides(plain, passport=is_page, selfie=selfie):
             return _refused(missing)
         for side in tuple(plain):
             # The check returns a copy, so the original is released.
@@ -114,12 +118,14 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
             applicant=arguments.applicant,
             circumstances=arguments.circumstances,
             selfie=arguments.selfie,
+            vendor=arguments.vendor,
+            document_types=types,
         )
     request = ProofingRequest(
         applicant=arguments.applicant,
         images=images,
         image_source=arguments.image_source,
-        wanted=Wanted(document_types=ACCEPTED_TYPES, selfie=selfie),
+        wanted=Wanted(document_types=types or ACCEPTED_TYPES, selfie=selfie),
         circumstances=arguments.circumstances,
     )
     check = await run.ask(loaded, request, step=_STEP)
@@ -135,6 +141,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         fingerprints=fingerprints,
         now=datetime.now(UTC),
         min_age_years=tools.settings.idv_min_age_years,
+        chosen_types=types or None,
         selfie_required=selfie,
         requires=tools.settings.document_requires,
     )

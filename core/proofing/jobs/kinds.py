@@ -38,17 +38,18 @@ class Tools:
     images: ImageStore
     sealer: Sealer
 
-    def vendor(self, run: JobRun, step: str, kind: ProoferKind, discriminator: str) -> LoadedProofer | None:
+    def vendor(
+        self, run: JobRun, step: str, kind: ProoferKind, discriminator: str, *, shown: str = ""
+    ) -> LoadedProofer | None:
         """Return whom the next question of *step* goes to: the vendor that has it already, or a new choice.
+
+        That is the vendor whom the person was *shown*, if it made a difference to them.
 
         None when the kind is switched off. Raises `PluginError` when the vendor's plugin is not there.
         """
         known = run.questions.upcoming(step)
-        return (
-            self.router.choose(kind, discriminator)
-            if known is None
-            else self.router.named(kind, known.vendor)
-        )
+        name = shown if known is None else known.vendor
+        return self.router.named(kind, name) if name else self.router.choose(kind, discriminator)
 
     def vendors_in_order(self, run: JobRun, step: str, kind: ProoferKind) -> list[LoadedProofer]:
         """Return whom *step* asks in order: first those that it has asked before the job was parked."""

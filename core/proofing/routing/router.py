@@ -188,8 +188,9 @@ def with_stand_ins(settings: Settings, plugins: PluginManager) -> list[LoadedPro
 def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]:
     """Return every vendor that *settings* name and no plugin offers, and in production every mock.
 
-    Also every vendor that answers later, where the switch of its kind has questions put inside the request,
-    and every document vendor that cannot do with selfies what the settings ask.
+    Also every document vendor that verifies none of the accepted documents, or cannot do with selfies what
+    the settings ask, and every vendor that answers later, where the switch of its kind has questions put
+    inside the request.
     A status of a vendor that does not exist is a misspelled name, and the outage would not be noticed.
     """
     problems = []
@@ -206,6 +207,12 @@ def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
                 problems.append(Problem("settings", key, lacks))
             elif loaded.descriptor.continues and not getattr(settings, switch := _job_switch(kind)):
                 rule = f"{name} answers later, which needs a job: set {switch}, or name another vendor"
+                problems.append(Problem("settings", key, rule))
+            elif kind is ProoferKind.DOCUMENT and loaded.descriptor.document_types.isdisjoint(
+                settings.document_types
+            ):
+                offered_types = ", ".join(sorted(loaded.descriptor.document_types))
+                rule = f"{name} verifies none of the document_types; it verifies: {offered_types}"
                 problems.append(Problem("settings", key, rule))
     documents = [
         (key, plugins.proofers[kind, name].descriptor)

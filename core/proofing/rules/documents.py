@@ -155,8 +155,7 @@ def judge_document(
         fingerprints: side to fingerprint of every image of the attempt.
         now: the moment at which age and expiration count, with its zone.
         min_age_years: younger people are refused.
-        chosen_types: the document types that the person's choice allows; None for all known ones. The present
-            flow lets nobody choose.
+        chosen_types: the document types that the person's choice allows; None for all known ones.
         selfie_required: whether only a matching selfie passes.
         requires: how far a document must have been checked.
     """

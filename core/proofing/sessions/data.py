@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from proofing.contracts.applicant import HOME_ADDRESS, Applicant
+from proofing.contracts.applicant import HOME_ADDRESS, Applicant, DocumentChoice
 from proofing.contracts.evidence import Evidence, EvidenceKind, Verification
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind, reference_number
@@ -122,7 +122,9 @@ class SessionData:
         problem: the outcome on show.
         document: what the document said.
         evidence: what the latest job of each kind that was answered found out; it outlives the flow.
+        document_choice: what the person says that their document is; None for the usual one.
         typed: what the person typed.
+        needs_email: whether a vendor of theirs requires an email address.
         failed_fingerprints: ``side:fingerprint`` of images that failed in this session.
         failed_phones: numbers that failed in this session.
         device_session_id: for the device profiler.
@@ -157,7 +159,9 @@ class SessionData:
     problem: Problem | None = None
     document: ReadDocument | None = None
     evidence: dict[JobKind, Evidence] = field(default_factory=dict)
+    document_choice: DocumentChoice | None = None
     typed: Applicant = field(default_factory=Applicant)
+    needs_email: bool = False
     failed_fingerprints: frozenset[str] = frozenset()
     failed_phones: frozenset[str] = frozenset()
     device_session_id: str | None = None

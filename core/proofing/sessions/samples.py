@@ -9,6 +9,7 @@ Sample = str | Callable[[], str]
 
 #: Nobody has this number: 555-0100 to 555-0199 are reserved for fiction.
 PHONE = "(202) 555-0143"
+EMAIL = "fakey@example.com"
 #: By field of the form.
 ADDRESS: Mapping[str, Sample] = MappingProxyType(
     {"address1": "1 FAKE RD", "city": "GREAT FALLS", "state": "MT", "zipcode": "59010"}

@@ -26,6 +26,8 @@ class Page(StrEnum):
     WELCOME = "/"
     #: What the person agrees to.
     CONSENT = "/consent"
+    #: Email address, where a vendor requires one.
+    EMAIL = "/email"
     #: What becomes of a selfie: the consent to it, or another way.
     SELFIE = "/selfie"
     #: Capture of the images.
@@ -81,6 +83,7 @@ class Step:
         answered: whether the step is complete; by default, whether its job is, or its attributes are typed.
         clear: removes the step's answer from a session; by default, its attributes.
         may_return: whether the page may be seen again once the step is complete.
+        applies: whether the person is asked at all; the page of a step that does not apply is not shown.
         is_optional: whether a step can be complete before the person has come to it.
         sample: what the smoke test enters, by field of the form.
     """
@@ -97,6 +100,7 @@ class Step:
     answered: Callable[[SessionData], bool] | None = None
     clear: Callable[[SessionData], None] | None = None
     may_return: bool = True
+    applies: Callable[[SessionData], bool] = lambda _data: True
     is_optional: bool = False
     sample: Mapping[str, samples.Sample] = field(default_factory=dict)
 
@@ -121,7 +125,9 @@ class Step:
         return Page(f"{self.page}/problem")
 
     def is_complete(self, data: SessionData) -> bool:
-        """Return whether the session has the answer of this step."""
+        """Return whether the session has the answer of this step, or it needs none."""
+        if not self.applies(data):
+            return True
         if self.answered is not None:
             return self.answered(data)
         if self.submits and self.job is not None:
@@ -145,6 +151,10 @@ def _clear_consent(data: SessionData) -> None:
 
 def _clear_selfie(data: SessionData) -> None:
     data.selfie = None
+
+
+def _needs_email(data: SessionData) -> bool:
+    return data.needs_email
 
 
 def _clear_document(data: SessionData) -> None:
@@ -185,6 +195,17 @@ STEPS: tuple[Step, ...] = (
         sample={"consent": "yes"},
     ),
     Step(
+        page=Page.EMAIL,
+        name="email",
+        part="start",
+        title="Email address",
+        does="takes the email address, only where a vendor that the person will meet requires one",
+        attributes=("email",),
+        applies=_needs_email,
+        is_optional=True,
+        sample={"email": samples.EMAIL},
+    ),
+    Step(
         page=Page.SELFIE,
         name="selfie",
         part="document",
@@ -203,8 +224,9 @@ STEPS: tuple[Step, ...] = (
         name="document",
         part="document",
         title="Photos",
-        does="takes the photos of both sides, and a selfie of who agreed to it; one that has arrived stays "
-        "*uploaded* over a reload, with *Remove*, until its slot expires after 12 minutes",
+        does="takes the photos of the chosen ID, and a selfie of who agreed to it, or leads on to a vendor "
+        "that takes them; a photo that has arrived stays *uploaded* over a reload, with *Remove*, until its "
+        "slot expires after 12 minutes",
         job=JobKind.DOCUMENT,
         submits=True,
         clear=_clear_document,
@@ -294,6 +316,8 @@ STEP_OF: Mapping[Page, Step] = MappingProxyType(
 SUBMIT_STEP: Mapping[JobKind, Step] = MappingProxyType(
     {step.job: step for step in STEPS if step.submits and step.job is not None}
 )
+#: What people are asked for only where a vendor of theirs requires it.
+ASKED_IF_REQUIRED = frozenset({"email"})
 #: What no document says of a person.
 _NEVER_READ = frozenset({"ssn", "phone", "email"})
 #: What every job knows of its person.

@@ -23,7 +23,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proofing.base.errors import Cause
 from proofing.base.hosts import HOST_RULE, hosts_of, is_host
-from proofing.contracts.applicant import JURISDICTIONS
+from proofing.contracts.applicant import ACCEPTED_TYPES, JURISDICTIONS, DocumentType
 from proofing.contracts.images import MAX_IMAGE_BYTES
 from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS
 from proofing.contracts.records import KINDS
@@ -57,9 +57,23 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _accepted_types(types: tuple[DocumentType, ...]) -> tuple[DocumentType, ...]:
+    """Demand documents of which there are rules."""
+    if not ACCEPTED_TYPES.issuperset(types):
+        raise ValueError(f"must name accepted documents only: {', '.join(sorted(ACCEPTED_TYPES))}")
+    return types
+
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=MAX_PORT)]
 Percentages = Annotated[dict[str, Annotated[float, Field(ge=0, le=100)]], Field(strict=False)]
+
+
+DocumentTypes = Annotated[
+    tuple[Annotated[DocumentType, Field(strict=False)], ...],
+    Field(strict=False, min_length=1),
+    AfterValidator(_accepted_types),
+]
 
 
 class VendorStatus(StrEnum):
@@ -132,6 +146,12 @@ class Settings(PhoneCodeSettings):
         Assurance.AUTHENTICATED,
         description="How far a document must have been checked: authenticated; or read, with which a forged "
         "one may pass, and which production refuses.",
+    )
+    document_types: DocumentTypes = Field(
+        tuple(sorted(ACCEPTED_TYPES)),
+        description="Documents that are accepted, if the vendor can verify them. People choose among them: "
+        "ID card, passport book, passport card, license on a phone.",
+        json_schema_extra=_LIVE,
     )
     document_vendor: str = Field("mock", description="Document proofer.", json_schema_extra=_LIVE)
     document_vendor_percentages: Percentages = Field(

@@ -41,7 +41,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proofing.plugin import (
+    PHYSICAL_TYPES,
     Channel,
+    DocumentType,
     MessengerDescriptor,
     PluginSettings,
     ProcessContext,
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
     from proofing_aws_identity.proofer import AWSIdentityProofer
 
 __all__ = ["AWSIdentitySettings", "proofing_messengers", "proofing_proofers", "proofing_settings"]
+
+#: AnalyzeID documents no passport cards.
+_TYPES = PHYSICAL_TYPES - {DocumentType.PASSPORT_CARD}
 
 
 def _make_reading(settings: AWSIdentitySettings, _process: ProcessContext) -> "AWSIdentityProofer":
@@ -96,6 +101,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             name="aws_identity",
             kind=ProoferKind.DOCUMENT,
             make=_make_reading,
+            document_types=_TYPES,
             hosts=lambda settings: frozenset({settings.textract_host}),
             timeout_seconds=lambda settings: settings.timeout_seconds,
         ),
@@ -103,6 +109,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             name="aws_identity:selfie",
             kind=ProoferKind.DOCUMENT,
             make=_make_comparing,
+            document_types=_TYPES,
             hosts=lambda settings: frozenset({settings.textract_host, settings.rekognition_host}),
             timeout_seconds=lambda settings: settings.timeout_seconds,
             needs_selfie=True,

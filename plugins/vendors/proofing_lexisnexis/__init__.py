@@ -43,8 +43,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from proofing.plugin import (
+    PHYSICAL_TYPES,
     AnyProofer,
     BrowserPart,
+    DocumentType,
     PluginSettings,
     ProcessContext,
     ProoferDescriptor,
@@ -95,6 +97,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             ProoferKind.DEVICE,
             _made_by("threat_metrix:ThreatMetrix"),
             attributes=_IDENTITY | _ADDRESS | _LICENSE | {"email"},
+            requires=frozenset({"email"}),
             needs=frozenset({"device_session_id", "ip_address"}),
             page=_page,
             timeout="ddp.threat_metrix_timeout_seconds",
@@ -126,6 +129,8 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
                 ProoferKind.DOCUMENT,
                 _made_by("true_id_ddp:TrueIDDDP", selfie=selfie),
                 attributes=_REFERENCES | {"email"},
+                requires=frozenset({"email"}),
+                document_types=PHYSICAL_TYPES - {DocumentType.PASSPORT_CARD},
                 needs_selfie=selfie,
                 timeout="ddp.true_id_timeout_seconds",
             ),

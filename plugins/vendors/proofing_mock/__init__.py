@@ -224,6 +224,7 @@ def _hosted(offer: ProoferDescriptor) -> ProoferDescriptor:
         # Photos are for the vendor's page.
         takes_selfie=False,
         accepts_test_documents=False,
+        captures_images=offer.kind is ProoferKind.DOCUMENT,
         continues=frozenset({Leave, Again}),
         webhook=_WEBHOOK,
         stand_in=_serve_hosted,

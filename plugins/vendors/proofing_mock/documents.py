@@ -10,6 +10,7 @@ from proofing.plugin import (
     Barcode,
     Cause,
     DocumentResult,
+    DocumentType,
     Finding,
     Inspection,
     Outcome,
@@ -61,7 +62,9 @@ class DocumentMock:
             )
         if forms:
             return _answer(forms[0], request, selfie)
-        has_passport = Side.PASSPORT in request.images
+        # On the page of `mock:hosted` a person shows what they have chosen.
+        is_wanted = request.wanted.document_types == {DocumentType.PASSPORT}
+        has_passport = Side.PASSPORT in request.images or (is_wanted and not request.images)
         read = standard.PASSPORT if has_passport else standard.LICENSE
         return DocumentResult(
             vendor_name=_NAME,

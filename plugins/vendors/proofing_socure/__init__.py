@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proofing.plugin import (
+    LICENSE_TYPES,
+    PASSPORT_TYPES,
     Again,
     Leave,
     Maturity,
@@ -115,6 +117,8 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             needs=frozenset({"locale"}),
             hosts=_docv_hosts,
             timeout_seconds=lambda settings: settings.docv_timeout_seconds,
+            captures_images=True,
+            document_types=LICENSE_TYPES | PASSPORT_TYPES,
             continues=frozenset({Leave, Again}),
             webhook=_WEBHOOK,
             maturity=Maturity.DOCUMENTED,

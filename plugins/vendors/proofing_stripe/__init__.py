@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 from proofing.plugin import (
     Again,
+    DocumentType,
     Leave,
     PluginSettings,
     ProcessContext,
@@ -77,7 +78,8 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             make=_make,
             hosts=lambda settings: frozenset({urlsplit(settings.api_url).netloc}),
             timeout_seconds=lambda settings: settings.timeout_seconds,
-            # Not `needs_selfie`: our own page would ask for one as well, which nobody needs.
+            captures_images=True,
+            document_types=frozenset({DocumentType.DRIVERS_LICENSE, DocumentType.STATE_ID_CARD}),
             continues=frozenset({Leave, Again}),
             webhook=_WEBHOOK,
         )

@@ -10,7 +10,7 @@ from proofing_server.bodies import read_form
 from proofing_server.client_address import client_network
 from proofing_server.guards import check_form, limit_path, require_available, require_step
 from proofing_server.sessions import CSRF_FIELD, Session
-from proofing_server.site import RedirectToStep, Site, go_to, site_of
+from proofing_server.site import RedirectToStep, Site, go_to, site_of, way_of
 
 
 async def show(request: Request) -> Response:
@@ -74,6 +74,7 @@ def _page(
         session=session,
         csrf_token=visit,
         status=status,
+        way=way_of(site.service.document_offer()),
         errors=errors or {},
     )
     if visit is not None:

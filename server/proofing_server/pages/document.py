@@ -1,11 +1,13 @@
-"""The capture page."""
+"""The capture page: photos of the document, or the way to the vendor that takes them itself."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from proofing.app.documents import DocumentPlan
 from proofing.base.errors import InvalidInputError, QueueUnavailableError, StoreUnavailableError
 from proofing.contracts.images import Side, fingerprint_of
 from proofing.contracts.records import JobKind
@@ -14,9 +16,16 @@ from proofing.rules.image_check import MAX_PIXELS, MAX_SIDE_PIXELS, is_text
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page
 from proofing.sessions.uploads import new_attempt
-from proofing_server import kept_uploads
+from proofing_server import flow, kept_uploads
+from proofing_server.bodies import read_form
 from proofing_server.client_address import client_network
-from proofing_server.guards import check_form, refuse_at_limit, require_page, require_selfie_choice
+from proofing_server.guards import (
+    check_form,
+    document_plan,
+    refuse_at_limit,
+    require_page,
+    require_selfie_choice,
+)
 from proofing_server.images import check_image
 from proofing_server.measuring import note_cause
 from proofing_server.multipart import MultipartForm, read_multipart
@@ -26,6 +35,8 @@ from proofing_server.submit_job import circumstances_of, submit_job
 
 #: How many capture pages of one session may be open and still upload.
 _MAX_OPEN_ATTEMPTS = 4
+#: The field, and its value, by which a form says that it is not for photos.
+_WAY, _VISIT = "way", "visit"
 
 
 async def show(request: Request) -> Response:
@@ -47,12 +58,15 @@ async def post(request: Request) -> Response:
 
 async def _take_images(request: Request, site: Site, session: Session, form: MultipartForm) -> Response:
     """Submit the images of a form post."""
-    if site.service.async_documents:
-        # The switch changed while the page was open: images belong in uploads now.
-        return await _capture_page(request, site, session, errors={"front": "mode_changed"}, status=409)
-    sides = site.service.document_sides(session.person, session.data.selfie)
-    some_came = any(form.file_names.get(side.value) or form.files.get(side.value) for side in sides)
-    images, errors = _read_images(form, sides, allow_text=site.service.accepts_test_documents)
+    plan = document_plan(site, session)
+    is_visit = form.fields.get(_WAY) == _VISIT
+    if is_visit is not plan.captures_images or (site.service.async_documents and not is_visit):
+        # A switch or the vendor changed while the page was open: it is another page now.
+        return await _capture_page(request, site, session, errors={"form": "document_changed"}, status=409)
+    if is_visit:
+        return await _visit_vendor(request, site, session, plan)
+    some_came = any(form.file_names.get(side.value) or form.files.get(side.value) for side in plan.sides)
+    images, errors = _read_images(form, plan.sides, allow_text=plan.accepts_test_documents)
     # Before the attempt is counted; the job would check only after that.
     errors = errors or _failed_before(images, session.data.failed_fingerprints)
     if errors:
@@ -69,6 +83,7 @@ async def _take_images(request: Request, site: Site, session: Session, form: Mul
             circumstances=circumstances_of(request, site, data, JobKind.DOCUMENT),
             selfie=data.selfie,
             network=client_network(request),
+            plan=plan,
         )
 
     try:
@@ -79,6 +94,51 @@ async def _take_images(request: Request, site: Site, session: Session, form: Mul
         note_cause(request.scope, error)
         errors = {"form": "technical_photos"}
         return await _capture_page(request, site, session, errors=errors, some_came=True, status=503)
+
+
+async def _visit_vendor(request: Request, site: Site, session: Session, plan: DocumentPlan) -> Response:
+    """Submit a document that the person shows on a page of the vendor; the waiting page leads there."""
+
+    async def ask(data: SessionData, result_id: str) -> str:
+        return await site.service.submit_visit(
+            session.person,
+            plan=plan,
+            result_id=result_id,
+            applicant=data.typed,
+            circumstances=circumstances_of(request, site, data, JobKind.DOCUMENT),
+            network=client_network(request),
+        )
+
+    try:
+        return go_to(await submit_job(site, session, JobKind.DOCUMENT, ask))
+    except (StoreUnavailableError, QueueUnavailableError) as error:
+        note_cause(request.scope, error)
+        return await _capture_page(request, site, session, errors={"form": "technical"}, status=503)
+
+
+async def choose(request: Request) -> Response:
+    """Take which document the person uses. Photos of another one are deleted."""
+    site, session = await require_page(request, Page.DOCUMENT, is_counted=True)
+    fields = await read_form(request)
+    check_form(session, fields)
+    plan = document_plan(site, session)
+    choice = next((one for one in plan.choices if one == fields.get("document")), None)
+    if choice is None:
+        return await _capture_page(request, site, session, errors={"form": "document_changed"}, status=409)
+
+    def change(data: SessionData) -> tuple[Page | None, list[str]]:
+        if elsewhere := flow.redirect_for(data, Page.DOCUMENT):
+            return elsewhere, []
+        slots = [] if data.document_choice is choice else [one.slot for one in data.uploads.values()]
+        if data.document_choice is not choice:
+            data.document_choice = choice
+            data.problem = None
+            kept_uploads.clear(data)
+        return None, slots
+
+    elsewhere, slots = await session.update(change)
+    await _release(site, session, slots)
+    return go_to(elsewhere or Page.DOCUMENT)
 
 
 async def _capture_page(
@@ -92,7 +152,13 @@ async def _capture_page(
 ) -> Response:
     """Render the capture page, with problems at their fields; *some_came* if a form post brought photos."""
     service = site.service
-    uploads = service.async_documents
+    plan = document_plan(site, session)
+    uploads = service.async_documents and not plan.captures_images
+    if plan.captures_images and session.data.uploads:
+        # Of before the vendor was another one: nobody wants them anymore.
+        slots = [one.slot for one in session.data.uploads.values()]
+        await session.update(kept_uploads.clear)
+        await _release(site, session, slots)
     attempt = new_attempt() if uploads else None
 
     counting = service.limit(session.person, LIMITS[JobKind.DOCUMENT])
@@ -107,32 +173,41 @@ async def _capture_page(
     if not errors:
         refuse_at_limit(session, JobKind.DOCUMENT, limit)
     problem = session.data.problem
-    sides = service.document_sides(session.person, session.data.selfie)
-    has_declined = service.selfie_terms(session.person).is_asked and Side.SELFIE not in sides
+    has_declined = service.selfie_terms(session.person).is_asked and Side.SELFIE not in plan.sides
     earlier = problem.fields if problem and problem.kind is JobKind.DOCUMENT else {}
     return site.page(
         request,
-        "document",
+        "document_visit" if plan.captures_images else "document",
         page=Page.DOCUMENT,
         session=session,
         status=status,
-        headers=site.capture_headers(attempt),
+        headers=None if plan.captures_images else site.capture_headers(attempt),
         uploads=uploads,
         must_choose_again=some_came and not uploads,
         attempt=attempt,
-        sides=[side.value for side in sides],
+        sides=[side.value for side in plan.sides],
         has_declined_selfie=has_declined,
+        choice=plan.choice.value,
+        types=plan.types,
+        others=[one.value for one in plan.choices if one is not plan.choice],
         errors=errors or {},
         earlier=earlier,
         kept=kept_uploads.kept(session.data, now=service.now()) if uploads else {},
         max_bytes=service.settings.max_image_upload_bytes,
         max_pixels=MAX_PIXELS,
         max_side_pixels=MAX_SIDE_PIXELS,
-        takes_text=service.accepts_test_documents,
+        takes_text=plan.accepts_test_documents,
         failed_fingerprints=sorted(session.data.failed_fingerprints),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
         is_complete=session.data.is_complete(JobKind.DOCUMENT),
     )
+
+
+async def _release(site: Site, session: Session, slots: Sequence[str]) -> None:
+    """Delete uploads that nobody will submit; one that stays expires."""
+    with suppress(StoreUnavailableError):
+        for slot in slots:
+            await site.service.uploads.release(session.person.reference, slot)
 
 
 def _read_images(

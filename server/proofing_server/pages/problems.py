@@ -13,7 +13,7 @@ from proofing.sessions.data import Problem
 from proofing.sessions.steps import STEPS, Page, Step
 from proofing_server import flow
 from proofing_server.client_address import client_network
-from proofing_server.guards import limit_path, require_page
+from proofing_server.guards import document_plan, limit_path, require_page
 from proofing_server.screens import REVIEWS
 from proofing_server.security import request_reference
 from proofing_server.site import SHARED_LIMITS, RedirectToStep, Site, go_to, site_of
@@ -59,6 +59,7 @@ def show_problem(step: Step) -> Handler:
         counter = step.limits[0].name
         limit = await site.service.limit(session.person, counter)
         name = problem.screen
+        plan = document_plan(site, session)
         if limit.reached and name not in REVIEWS:
             return go_to(limit_path(counter))
         return site.page(
@@ -69,6 +70,8 @@ def show_problem(step: Step) -> Handler:
             name=name,
             reference=session.data.reference,
             min_age=site.service.settings.idv_min_age_years,
+            accepted=plan.accepted,
+            at_vendor=plan.captures_images and step.page is Page.DOCUMENT,
             findings=_findings(problem),
             tips=problem.tips,
             counted=problem.counted,
@@ -119,6 +122,7 @@ async def show_limit(request: Request) -> Response:
         problem=problem,
         reference=session.data.reference,
         min_age=settings.idv_min_age_years,
+        accepted=document_plan(site, session).accepted,
         findings=_findings(problem) if problem else [],
         is_review=problem is not None and problem.screen in REVIEWS,
         is_shared=False,

@@ -237,9 +237,9 @@ async def test_a_vendor_may_need_a_selfie(process, has_selfie):
     async with process() as running:
         loaded = running.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
         person = PersonRef(reference="x")
-        assert running.service.document_sides(person, None) == (Side.FRONT, Side.BACK)
+        assert running.service.document_plan(person).sides == (Side.FRONT, Side.BACK)
         loaded.descriptor = replace(loaded.descriptor, needs_selfie=True)
-        assert running.service.document_sides(person, None) == (*pair(), Side.SELFIE)
+        assert running.service.document_plan(person).sides == (*pair(), Side.SELFIE)
         recorder = Recorder(running, "document")
         images = pair(**({Side.SELFIE: make_jpeg(comment=b"selfie")} if has_selfie else {}))
         record = await recorder.run(DocumentArguments(plain_images=images, selfie=AGREED))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from proofing.base.errors import EncryptionError
-from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant, DocumentType
+from proofing.contracts.applicant import TYPES_OF, Applicant, DocumentChoice, DocumentType
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances
 from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.images import Side
@@ -96,11 +96,12 @@ def jobs(process):
     )
 
 
-async def submit_document(running, **values):
-    """Upload both sides and submit them with what the person typed."""
-    images = {side: make_jpeg(comment=str(side).encode()) for side in (Side.FRONT, Side.BACK)}
+async def submit_document(running, choice=None, **values):
+    """Upload what is asked for and submit it with what the person typed."""
+    plan = running.service.document_plan(PERSON, choice)
+    images = {side: make_jpeg(comment=str(side).encode()) for side in plan.sides}
     uploaded = await upload_images(running.service, images)
-    return await running.service.submit_uploads(PERSON, **uploaded, circumstances=KNOWN, **values)
+    return await running.service.submit_uploads(PERSON, **uploaded, plan=plan, circumstances=KNOWN, **values)
 
 
 @pytest.mark.parametrize("needs", [frozenset(), frozenset({"ip_address", "locale"}), ALL])
@@ -134,7 +135,7 @@ async def test_a_document_vendor_gets_what_was_typed_before(jobs):
     (request,) = seen
     assert request.applicant == Applicant(email=CANARY.applicant.email, uuid=PERSON.reference)
     assert known(request.circumstances) == {"locale", "consented_at"}
-    assert request.wanted.document_types == ACCEPTED_TYPES
+    assert request.wanted.document_types == TYPES_OF[DocumentChoice.ID_CARD]
     assert not request.wanted.selfie
 
 
@@ -152,7 +153,8 @@ async def test_a_passport_vendor_gets_what_was_read(jobs):
             assurance=Assurance.AUTHENTICATED,
         )
         spy(running, ProoferKind.DOCUMENT, passport)
-        await submit_document(running, applicant=CANARY.applicant.select({"ssn"}))
+        typed = CANARY.applicant.select({"ssn"})
+        await submit_document(running, DocumentChoice.PASSPORT, applicant=typed)
         (record,) = await running.drain()
     assert record.is_success
     (request,) = seen

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from proofing.base.errors import PluginError
+from proofing.contracts.applicant import DocumentType
 from proofing.contracts.messages import Channel
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
@@ -34,6 +35,23 @@ def router_of(*names, maturity=Maturity.VERIFIED, **values):
     plugins = SimpleNamespace(proofers=found)
     settings = Settings.model_validate({**KEYS, **values})
     return Router(plugins, SimpleNamespace(current=settings)), settings, plugins
+
+
+def test_a_document_vendor_must_verify_what_is_accepted():
+    """Of several kinds one is enough; with none nobody could pass."""
+    _router, settings, plugins = router_of("book", document_vendor="book", document_types=["passport"])
+    loaded = plugins.proofers[ProoferKind.DOCUMENT, "book"]
+    assert vendor_problems(settings, plugins) == []
+    loaded.descriptor = replace(
+        loaded.descriptor, document_types=frozenset({DocumentType.STATE_ID_CARD, DocumentType.PASSPORT})
+    )
+    assert vendor_problems(settings, plugins) == []
+    loaded.descriptor = replace(loaded.descriptor, document_types=frozenset({DocumentType.STATE_ID_CARD}))
+    (problem,) = vendor_problems(settings, plugins)
+    assert (problem.key, problem.rule) == (
+        "document_vendor",
+        "book verifies none of the document_types; it verifies: state_id_card",
+    )
 
 
 def test_bucket_vector():

@@ -291,6 +291,10 @@ def test_a_link_that_leads_nowhere_is_no_missing_file(tmp_path, monkeypatch):
     ("values", "key"),
     [
         (
+            {"document_types": ["passport", "other"]},
+            "document_types: must name accepted documents only: drivers_license, drivers_permit, mobile_",
+        ),
+        (
             {"state_id_bypass_causes": ["timeout"]},
             "state_id_bypass_causes: must be source_down, source_timeout or maintenance",
         ),

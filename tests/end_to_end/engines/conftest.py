@@ -67,13 +67,13 @@ class Visitor:
         """Expect the page's main heading."""
         await self.tab.see("h1", text)
 
-    async def consent(self, url: str, heading: str = "Add photos of your ID") -> None:
-        """Go to the page after the consent: that of the photos, unless a selfie is asked for."""
+    async def consent(self, url: str, to: str = "Add photos of your ID") -> None:
+        """Go to the page after the consent, whose heading is *to*: that of the photos, as a rule."""
         await self.tab.goto(url)
         await self.tab.click("text=Start")
         await self.tab.click("#consent")
         await self.tab.click("text=Continue")
-        await self.heading(heading)
+        await self.heading(to)
 
     def path_of(self, side: str, content: bytes):
         """Return a file on the person's disk."""
@@ -99,6 +99,11 @@ class Visitor:
     async def submit_photos(self) -> None:
         """Send the capture page."""
         await self.tab.click("text=Submit photos")
+
+    async def submit_visit(self) -> None:
+        """Send the page that stands in for the photos where a vendor takes them."""
+        await self.heading("Show your ID")
+        await self.tab.click("text=Continue")
 
     async def give_ssn(self) -> None:
         """Answer the page of the Social Security number."""

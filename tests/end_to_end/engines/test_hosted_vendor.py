@@ -18,9 +18,8 @@ def hosted(install):
 
 async def test_out_and_back(hosted, visitor):
     """By a link, a form, and a redirect from one origin to the other."""
-    await visitor.consent(hosted.url)
-    await visitor.give_photos()
-    await visitor.submit_photos()
+    await visitor.consent(hosted.url, to="Show your ID")
+    await visitor.submit_visit()
     await visitor.heading("One more step on another website")
     await visitor.tab.click("#visit")
     await visitor.heading("Choose a result")
@@ -33,9 +32,8 @@ async def test_out_and_back(hosted, visitor):
 async def test_the_page_that_leads_away(hosted, visitor):
     """It fits a small screen, the heading has the focus, and the code is square."""
     await visitor.tab.resize(320, 480)
-    await visitor.consent(hosted.url)
-    await visitor.give_photos()
-    await visitor.submit_photos()
+    await visitor.consent(hosted.url, to="Show your ID")
+    await visitor.submit_visit()
     await visitor.heading("One more step on another website")
     await visitor.tab.wait_for("() => document.activeElement.matches('#away h1')")
     assert await visitor.tab.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

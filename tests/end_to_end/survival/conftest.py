@@ -355,7 +355,7 @@ class Person:
         assert report["passed"], report
 
     async def submit(self):
-        """Send photos; the answer may be lost with its process."""
+        """Send the form; the answer may be lost with its process."""
         with contextlib.suppress(httpx.HTTPError):
             await self.walk._document()
             self.result_id = self.walk._parse().wait["data-result-id"]
