@@ -66,6 +66,7 @@ SCREENS = (
     ("selfie-other-way", "/selfie", "The other way, for a person who takes no photo of themselves"),
     ("document-selfie", "/document", "Photos, with one of the person"),
     ("document-selfie-problem", "/document/problem", "A photo of the person that can't be used"),
+    ("document-passport", "/document", "The page of a passport book"),
     ("document-visit", "/document", "The vendor takes the photos on a page of its own"),
     ("document-review", "/document/problem", "A person has to review the ID"),
     ("wait-late", "/document/wait", "Waiting, after `async_wait_timeout_seconds`"),
@@ -81,6 +82,15 @@ SCREENS = (
     ("not-found", "/nothing", "No such page"),
     ("switched-off", "/", "Switched off by `idv_available`"),
 )
+
+
+#: Nobody is asked: only the pages before that are shown.
+_DDP = {
+    "api_key": "made-up",
+    "base_url": "https://ddp.example.com",
+    "org_id": "made-up",
+    "threat_metrix_policy": "made-up",
+}
 
 
 def main() -> int:
@@ -173,6 +183,13 @@ async def _take_all() -> dict[str, bytes]:
             }
             with Product(Path(folder) / "hosted", {**FROM_ONE_ADDRESS, **hosted}) as one:
                 await person.is_sent_to_a_vendor(one.url)
+            profiled = {
+                "device_vendor": "lexisnexis:threat_metrix",
+                "lexisnexis": {"ddp": _DDP},
+                "plugins": ["huey", "lexisnexis", "local", "mock"],
+            }
+            with Product(Path(folder) / "profiled", {**FROM_ONE_ADDRESS, **profiled}) as one:
+                await person.is_asked_for_more(one.url)
             off = {"idv_available": False}
             with Product(Path(folder) / "off", {**FROM_ONE_ADDRESS, **off}) as one:
                 await person.finds_it_switched_off(one.url)
@@ -194,10 +211,8 @@ class _Persons:
         await page.goto(url)
         await take(page, "welcome")
         for step in STEPS:
-            if not step.may_return:
-                continue  # Only some people come to it: `fails`.
-            if step.page == "/selfie":
-                continue  # Where it is asked for: `is_asked_for_a_selfie`.
+            if not step.may_return or step.page in {"/email", "/selfie"}:
+                continue  # Only some people come to it: `fails`, `is_asked_for_more`, `is_asked_for_a_selfie`.
             if urlsplit(page.url).path != step.page:
                 await page.goto(f"{url}{step.page}")
             await take(page, _name(step.page))
@@ -370,6 +385,18 @@ class _Persons:
         await phone.page.get_by_role("button", name="Continue").click()
         await phone.heading("You’re done here")
         await self._camera.take(phone.page, "returned")
+
+    async def is_asked_for_more(self, url: str) -> None:
+        """Have a vendor that requires an email address, and a passport book."""
+        person = await self._person()
+        await person.consent(url, to="Enter your email address")
+        await self._camera.take(person.page, "email")
+        await person.page.get_by_label("Email address").fill("fakey@example.com")
+        await person.page.get_by_role("button", name="Continue").click()
+        await person.page.get_by_text("Use another kind of ID").click()
+        await person.page.get_by_role("button", name="Use a US passport book").click()
+        await person.page.get_by_label("Photo page of your passport").wait_for(state="attached")
+        await self._camera.take(person.page, "document-passport")
 
     async def finds_it_switched_off(self, url: str) -> None:
         """Come while an operator has switched it off."""

@@ -24,7 +24,7 @@ from proofing.jobs.way_back import ANSWER_PREFIX, RETURN_PREFIX
 from proofing.sessions.steps import STEPS, Page, Step
 from proofing_server import jobs_api, uploads_api
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit
-from proofing_server.browser_parts import SCRIPT_ROUTE, show_script
+from proofing_server.browser_parts import FRAME_ROUTE, SCRIPT_ROUTE, show_frame, show_script
 from proofing_server.client_address import ClientAddressMiddleware, TrustedProxies
 from proofing_server.compression import FOREVER
 from proofing_server.measuring import Measured, note_cause
@@ -152,6 +152,7 @@ def _routes(service: ProofingService) -> list[Route]:
         _form("/reports/csp", _take_report),
         _page(STATIC_PREFIX + "{version}/{name}", _static),
         _page(SCRIPT_ROUTE, show_script),
+        _page(FRAME_ROUTE, show_frame),
     ]
     if service.upload_receiver is not None:
         handler = uploads_api.receive_upload(service.upload_receiver)

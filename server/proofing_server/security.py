@@ -8,7 +8,7 @@ from that page itself. No text of an exception leaves either.
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -73,9 +73,11 @@ def content_security_policy(
         is_worker: whether this is the worker's script. In Firefox and WebKit the modules that it imports are
             governed by worker-src, in Chromium by script-src. No Trusted Types: it starts no other worker.
         part: what the page loads for a vendor. With scripts of others there are no Trusted Types, which they
-            would have to be written for.
+            would have to be written for. Of an isolated one it loads a frame of ours: see `isolated_policy`.
     """
-    others = {} if part is None else part.sources
+    others: Mapping[str, frozenset[str]] = {} if part is None else part.sources
+    if part is not None and part.isolated:
+        others = {"frame-src": frozenset({"'self'"})}
 
     def ours_and(directive: str, *more: str) -> str:
         return " ".join([directive, "'self'", *more, *sorted(others.get(directive, ()))])
@@ -104,6 +106,28 @@ def content_security_policy(
         "report-to csp",
     ]
     return "; ".join(directives)
+
+
+def isolated_policy(part: BrowserPart) -> str:
+    """Return the policy of the page in which an isolated *part* is loaded.
+
+    It has no origin, so that our pages are not within its reach, and only they may frame it. Its scripts may
+    do what they cannot do without; it may load what is declared.
+    """
+    others = part.sources
+    named = {name: " ".join(sorted(others.get(name, ()))) for name in ("connect-src", "img-src", "frame-src")}
+    return "; ".join(
+        [
+            "default-src 'none'",
+            " ".join(["script-src", *sorted(part.script_sources), "'unsafe-eval'"]),
+            "style-src 'unsafe-inline'",
+            *(f"{name} {sources}" for name, sources in named.items() if sources),
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'self'",
+            "sandbox allow-scripts",
+        ]
+    )
 
 
 def permissions_policy(*, camera: bool = False) -> str:

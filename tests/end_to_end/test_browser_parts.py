@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
@@ -31,6 +32,7 @@ from proofing_mock.proofers import DeviceMock
 
 
 class ProfilerSettings(PluginSettings):
+    isolated: bool = Field(default=False, description="whether the page is kept apart")
     vendor: str = Field(description="origin of the vendor")
 
 
@@ -43,6 +45,15 @@ class Profiler(DeviceMock):
 
 def page(settings):
     vendor = settings.vendor
+    if settings.isolated:
+        return BrowserPart(
+            scripts=[vendor + "/probe.js?session_id={session_id}"],
+            frame=vendor + "/noscript?session_id={session_id}",
+            script_sources=frozenset({vendor}),
+            connect_sources=frozenset({vendor}),
+            frame_sources=frozenset({vendor}),
+            isolated=True,
+        )
     return BrowserPart(
         scripts=[vendor + "/tags.js?session_id={session_id}"],
         frame=vendor + "/noscript?session_id={session_id}",
@@ -94,6 +105,23 @@ for (const origin of ORIGINS) {
   }
 }
 """
+#: What an isolated script can do, and cannot, told to the vendor.
+PROBE = """
+const tries = (work) => { try { return work(); } catch (error) { return error.name; } };
+const style = document.createElement("style");
+style.textContent = "html { letter-spacing: 7px }";
+document.head.append(style);
+const told = {
+  eval: tries(() => eval("1 + 1")),
+  style: getComputedStyle(document.documentElement).letterSpacing,
+  page: tries(() => parent.document.title),
+  cookie: tries(() => document.cookie),
+  storage: tries(() => localStorage.length),
+  origin: self.origin,
+};
+fetch("/healthz").then(() => "reached", () => "blocked").then((ours) => fetch(
+  `ORIGIN/told?${encodeURIComponent(JSON.stringify({ ...told, ours }))}`, { mode: "no-cors" }));
+"""
 
 
 class Vendor:
@@ -124,6 +152,7 @@ class Vendor:
                 await reader.read()
                 return
             script = TAGS.replace("ORIGINS", json.dumps([self.url, self.other])) if "tags" in path else ""
+            script = PROBE.replace("ORIGIN", self.url) if "probe" in path else script
             kind = "text/html" if path.startswith(("/frame", "/noscript")) else "text/javascript"
             writer.write(
                 f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n{script}".encode()
@@ -150,13 +179,12 @@ async def vendor(servers):
     servers.hangs = False
 
 
-@pytest.fixture(scope="session")
-def installation(install, servers):
-    """An installation with the vendor's plugin."""
+def install_profiler(install, servers, **settings):
+    """Return an installation with the vendor's plugin."""
     made = install(
         plugins=["huey", "local", "mock", "spy", "profiler"],
         device_vendor="profiler",
-        profiler={"vendor": servers.url},
+        profiler={"vendor": servers.url, **settings},
     )
     facts = made.directory / "plugins" / "profiler-1.0.dist-info"
     facts.mkdir()
@@ -166,6 +194,18 @@ def installation(install, servers):
     (made.directory / "plugins" / "profile.js").write_text(OWN_SCRIPT)
     made.start_all()
     return made
+
+
+@pytest.fixture(scope="session")
+def installation(install, servers):
+    """An installation whose page loads the vendor's script itself."""
+    return install_profiler(install, servers)
+
+
+@pytest.fixture(scope="session")
+def isolated(install, servers):
+    """An installation whose page keeps the vendor's script apart."""
+    return install_profiler(install, servers, isolated=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -229,4 +269,20 @@ async def test_a_vendor_that_hangs(installation, vendor, visitor):
     vendor.hangs = True
     await reach_ssn(visitor, installation)
     await eventually(lambda: vendor.named("tags.js"))
+    await visitor.give_ssn()
+
+
+async def test_an_isolated_script(isolated, vendor, visitor):
+    """It runs as it wants to, and reaches neither the page, nor cookies, storage or server of ours."""
+    await reach_ssn(visitor, isolated)
+    (told,) = await eventually(lambda: vendor.named("told"))
+    assert json.loads(unquote(told.partition("?")[2])) == {
+        "eval": 2,
+        "style": "7px",
+        "page": "SecurityError",
+        "cookie": "SecurityError",
+        "storage": "SecurityError",
+        "origin": "null",
+        "ours": "blocked",
+    }
     await visitor.give_ssn()

@@ -35,6 +35,7 @@ ROUTES = {
     "/limit/{limit}": "names a limit, not a thing of a person",
     "/static/{version}/{name}": "public files",
     "/static/vendors/{digest}/{name}": "scripts of plugins, public as well",
+    "/device/{session_id}": "a page that knows nobody: it shows what its path says",
     "/uploads/{object_key:path}": "tried below",
     "/api/uploads/{slot}": "tried below",
     "/api/uploads/{slot}/finished": "tried below",

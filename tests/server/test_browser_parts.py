@@ -123,6 +123,36 @@ async def test_a_script_of_the_plugin(sync_site, own):
     assert (await browser.http.get(script["src"])).status_code == 404
 
 
+async def test_an_isolated_part(sync_site, tag):
+    """The page keeps its policy, Trusted Types included, but for one frame of ours, which has no origin."""
+    wide = replace(tag, isolated=True, image_sources=frozenset({"https://*.vendor.example"}))
+    load(sync_site, wide)
+    browser, session_id = await at_ssn(sync_site)
+    assert VENDOR not in browser.page.text
+    assert policy_of(browser.page) == PLAIN.replace("worker-src", "frame-src 'self'; worker-src")
+    (frame,) = elements(browser.page, "iframe")
+    assert (frame["src"], frame["sandbox"]) == (f"/device/{session_id}", "allow-scripts")
+    # Without a cookie: it knows nobody.
+    shown = await sync_site.browser().http.get(frame["src"])
+    assert [one["src"] for one in elements(shown, "script")] == [
+        f"{VENDOR}/fp/tags.js?org_id=o1&session_id={session_id}"
+    ]
+    assert [one["src"] for one in elements(shown, "iframe")] == [
+        f"{VENDOR}/fp/tags?org_id=o1&session_id={session_id}"
+    ]
+    assert shown.headers["x-frame-options"] == "SAMEORIGIN"
+    assert policy_of(shown) == (
+        f"default-src 'none'; script-src https://a.vendor.example https://b.vendor.example {VENDOR} "
+        f"'unsafe-eval'; style-src 'unsafe-inline'; connect-src {VENDOR}; "
+        f"img-src https://*.vendor.example; frame-src {VENDOR}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+    )
+    for wrong in ("short", "x" * 65, "%22onload%3d%22alert(1)"):
+        assert (await browser.http.get(f"/device/{wrong}")).status_code == 404
+    load(sync_site, tag)
+    assert (await browser.http.get(frame["src"])).status_code == 404
+
+
 async def test_other_pages_and_other_vendors(sync_site, tag):
     """Byte for byte as without: pages that ask for something else, and a profiler that declares nothing."""
     assert content_security_policy() == PLAIN

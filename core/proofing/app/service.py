@@ -160,6 +160,12 @@ class ProofingService:
         loaded = self.router.choose(ProoferKind.DEVICE, person.reference)
         return None if loaded is None else loaded.browser_part
 
+    def isolated_part(self) -> BrowserPart | None:
+        """Return the part that is loaded in a frame of its own, for people whose device profiler has one."""
+        loaded = self.router.choose(ProoferKind.DEVICE, "")
+        part = None if loaded is None else loaded.browser_part
+        return part if part is not None and part.isolated else None
+
     def browser_parts(self) -> list[BrowserPart]:
         """Return what browsers load for any of the vendors that the settings name."""
         return [one.browser_part for one in self.router.configured() if one.browser_part is not None]

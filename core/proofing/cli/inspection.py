@@ -147,9 +147,15 @@ def _notes_on_vendors(configuration: Configuration) -> list[str]:
         if (part := loaded.browser_part) is not None:
             sources = [f"{directive} {' '.join(sorted(those))}" for directive, those in part.sources.items()]
             sources += [f"its own script {part.own_script.name}"] if part.own_script else []
+            where = "such scripts can read that page"
+            if part.isolated:
+                where = (
+                    "in a frame that cannot read that page, where scripts may use eval and inline styles, and"
+                    " cookies and storage are not there"
+                )
             found.append(
                 f"{descriptor.kind} {descriptor.name} has the page of the Social Security number load"
-                f" {'; '.join(sources)}: such scripts can read that page"
+                f" {'; '.join(sources)}: {where}"
             )
     return found
 

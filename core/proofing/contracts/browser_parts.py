@@ -2,7 +2,8 @@
 
 The page that asks for the Social Security number loads it, for people whose device proofer declares it, and
 its Content Security Policy lets exactly the declared origins through. A script of the vendor runs in that
-page and can read it: what is typed there, too.
+page and can read it: what is typed there, too. One of an `isolated` part runs in a frame that has no access
+to the page, and may do there what our pages let nobody do.
 """
 
 import re
@@ -48,6 +49,10 @@ class BrowserPart:
         connect_sources: to whom scripts may connect.
         image_sources: whose images may be shown.
         frame_sources: whose pages may be framed.
+        isolated: whether scripts and frame are loaded in a sandboxed page of our own, which that page frames:
+            without an origin, so without cookies, storage, or access to what is around it. There, and nowhere
+            else, the scripts may use ``eval`` and inline styles, and an image source may be all hosts below a
+            domain: ``https://*.vendor.example``. For vendors whose scripts do not run without.
     """
 
     scripts: Sequence[str] = ()
@@ -58,6 +63,7 @@ class BrowserPart:
     connect_sources: frozenset[str] = frozenset()
     image_sources: frozenset[str] = frozenset()
     frame_sources: frozenset[str] = frozenset()
+    isolated: bool = False
 
     @property
     def sources(self) -> Mapping[str, frozenset[str]]:
@@ -75,7 +81,11 @@ class BrowserPart:
         for directive, sources in self.sources.items():
             # Python holds nobody to the types of fields, and a text would pass for its letters.
             is_set = isinstance(cast("object", sources), frozenset) and len(sources) <= _MAX_ENTRIES
-            if not is_set or not all(_is_source(one, is_production=is_production) for one in sources):
+            may_be_wide = self.isolated and directive == "img-src"
+            if not is_set or not all(
+                _is_source(_narrow(one) if may_be_wide else one, is_production=is_production)
+                for one in sources
+            ):
                 raise PluginError(
                     f"{name}: {directive} of its page must be a frozenset of at most {_MAX_ENTRIES} origins:"
                     " https, a host in lower case, and a port if need be; no path, wildcard or keyword, and"
@@ -101,6 +111,8 @@ class BrowserPart:
             )
         if not (self.scripts or self.own_script):
             raise PluginError(f"{name}: its page loads no script")
+        if self.isolated and self.own_script is not None:
+            raise PluginError(f"{name}: an isolated part has no own_script: our origin stays out of its page")
         self._require_own_script(name)
 
     def _require_own_script(self, name: str) -> None:
@@ -132,6 +144,11 @@ def _is_source(source: object, *, is_production: bool) -> bool:
     if host in LOOPBACK:
         return scheme in {"http", "https"} and not is_production
     return scheme == "https" and "." in host
+
+
+def _narrow(source: object) -> object:
+    """Return the domain in place of all hosts below it, by whose rules they are judged then."""
+    return source.replace("://*.", "://", 1) if isinstance(source, str) else source
 
 
 def _is_url_of(url: object, sources: frozenset[str]) -> bool:

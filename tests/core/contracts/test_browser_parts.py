@@ -43,6 +43,18 @@ def test_a_tag_and_a_script(script):
     assert BrowserPart(own_script=script).sources == {}
 
 
+def test_an_isolated_part(script):
+    """Images of all hosts below a domain, and no script of ours."""
+    wide = frozenset({"https://*.vendor.example", VENDOR})
+    assert refusal(replace(TAG, isolated=True, image_sources=wide)) == ""
+    for source in ("https://*.example", "https://*", "*", "https://h.*.example", "http://*.vendor.example"):
+        assert "img-src" in refusal(replace(TAG, isolated=True, image_sources=frozenset({source}))), source
+    for field in ("script_sources", "connect_sources", "frame_sources"):
+        assert "origins" in refusal(replace(TAG, isolated=True, **{field: wide})), field
+    assert "img-src" in refusal(replace(TAG, image_sources=wide))
+    assert "no own_script" in refusal(replace(TAG, isolated=True, own_script=script))
+
+
 @pytest.mark.parametrize("field", ["script_sources", "connect_sources", "image_sources", "frame_sources"])
 @pytest.mark.parametrize(
     "source",

@@ -156,4 +156,5 @@ def test_the_page_loads_the_tags():
     assert part.scripts == (f"{host}/fp/tags.js?org_id=a.b&session_id={{session_id}}",)
     assert part.frame == f"{host}/fp/tags?org_id=a.b&session_id={{session_id}}"
     assert part.script_sources == part.connect_sources == part.frame_sources == {host}
-    assert part.image_sources == {host, "https://aa.online-metrix.net"}
+    assert part.image_sources == {host, "https://*.online-metrix.net", "https://aa.online-metrix.net"}
+    assert part.isolated
