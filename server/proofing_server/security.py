@@ -73,7 +73,7 @@ def content_security_policy(
         is_worker: whether this is the worker's script. In Firefox and WebKit the modules that it imports are
             governed by worker-src, in Chromium by script-src. No Trusted Types: it starts no other worker.
         part: what the page loads for a vendor. With scripts of others there are no Trusted Types, which they
-            would have to be written for. Of an isolated one it loads a frame of ours: see `isolated_policy`.
+            would have to be written for. Of an isolated one it loads a frame alone: see `isolated_policy`.
     """
     others: Mapping[str, frozenset[str]] = {} if part is None else part.sources
     if part is not None and part.isolated:

@@ -1,6 +1,6 @@
 """How much a new step of the flow touches: a copy of the source tree gets one, and is walked over HTTP.
 
-The step asks for an email address, which goes into the applicant like everything that a person types.
+The step asks for a place of birth, which goes into the applicant like everything that a person types.
 """
 
 import json
@@ -24,31 +24,31 @@ TEXTS = "server/proofing_server/texts/en.yaml"
 #: File to what is put in front of which line of it.
 EDITS = {
     STEPS: (
-        ("    #: Phone number.\n    PHONE =", '    #: Email address.\n    EMAIL = "/email"\n'),
+        ("    #: Phone number.\n    PHONE =", '    #: Place of birth.\n    BIRTH_PLACE = "/birth_place"\n'),
         (
             "    Step(\n        page=Page.PHONE,\n",
             """\
     Step(
-        page=Page.EMAIL,
-        name="email",
+        page=Page.BIRTH_PLACE,
+        name="birth_place",
         part="phone",
-        title="Email address",
-        does="takes the email address",
-        attributes=("email",),
-        sample={"email": "fakey@example.com"},
+        title="Place of birth",
+        does="takes the place of birth",
+        attributes=("birth_place",),
+        sample={"birth_place": "MONTANA"},
     ),
 """,
         ),
     ),
     TEXTS: (
-        ("\nsides:\n", "\nemail:\n  title: Enter your email address\n"),
-        ("  ssn: Social Security number\n  address1:", "  email: Email address\n"),
-        ("  ssn_missing:", "  email_format: Enter an email address\n"),
+        ("\nsides:\n", "\nbirth_place:\n  title: Enter your place of birth\n"),
+        ("  ssn: Social Security number\n  address1:", "  birth_place: Place of birth\n"),
+        ("  ssn_missing:", "  birth_place_format: Enter a place of birth\n"),
     ),
 }
 NEW = {
-    "server/proofing_server/pages/email.py": PARTS / "email_page.py",
-    "server/proofing_server/templates/email.html": PARTS / "email_page.html",
+    "server/proofing_server/pages/birth_place.py": PARTS / "birth_place_page.py",
+    "server/proofing_server/templates/birth_place.html": PARTS / "birth_place_page.html",
 }
 
 
@@ -112,14 +112,14 @@ def test_the_new_step_is_walked(copy, tmp_path):
     assert all(source.startswith(str(copy)) for source in seen.pop("sources"))
     assert seen == {
         "before": ["consent", "document", "ssn", "resolution"],
-        "later page": "/email",
+        "later page": "/birth_place",
         "part": seen["part"],
         "answered": "/phone",
-        "seen again": "/email",
+        "seen again": "/birth_place",
         "kept": True,
         "earlier answer changed": ["/ssn", "/verify", "/verify"],
         "passed": True,
-        "steps": ["consent", "document", "ssn", "resolution", "email", "phone"],
+        "steps": ["consent", "document", "ssn", "resolution", "birth_place", "phone"],
     }
     assert "Your phone" in seen["part"]
 
@@ -128,5 +128,5 @@ def test_the_reference_follows(copy):
     """It has the row as soon as its script has run."""
     script = f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import steps"
     rows = run(copy, "-c", f"{script}; print(steps.render(steps.PAGE.read_text()))").splitlines()
-    at = rows.index("| `/email` | takes the email address | `/phone` |  |")
+    at = rows.index("| `/birth_place` | takes the place of birth | `/phone` |  |")
     assert rows[at - 1].startswith("| `/verify/wait` |")

@@ -44,7 +44,7 @@ def test_a_tag_and_a_script(script):
 
 
 def test_an_isolated_part(script):
-    """Images of all hosts below a domain, and no script of ours."""
+    """Images of all hosts below a domain, and no script of the plugin."""
     wide = frozenset({"https://*.vendor.example", VENDOR})
     assert refusal(replace(TAG, isolated=True, image_sources=wide)) == ""
     for source in ("https://*.example", "https://*", "*", "https://h.*.example", "http://*.vendor.example"):
