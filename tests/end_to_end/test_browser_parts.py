@@ -273,7 +273,7 @@ async def test_a_vendor_that_hangs(installation, vendor, visitor):
 
 
 async def test_an_isolated_script(isolated, vendor, visitor):
-    """It runs as it wants to, and reaches neither the page, nor cookies, storage or server of ours."""
+    """It runs as it wants to, and reaches neither the page, nor cookies, storage or server of this site."""
     await reach_ssn(visitor, isolated)
     (told,) = await eventually(lambda: vendor.named("told"))
     assert json.loads(unquote(told.partition("?")[2])) == {

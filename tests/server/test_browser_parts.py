@@ -124,7 +124,7 @@ async def test_a_script_of_the_plugin(sync_site, own):
 
 
 async def test_an_isolated_part(sync_site, tag):
-    """The page keeps its policy, Trusted Types included, but for one frame of ours, which has no origin."""
+    """The page keeps its policy, Trusted Types included, but for one frame, which has no origin."""
     wide = replace(tag, isolated=True, image_sources=frozenset({"https://*.vendor.example"}))
     load(sync_site, wide)
     browser, session_id = await at_ssn(sync_site)
