@@ -302,7 +302,8 @@ async def test_stored_tasks_have_stable_names(queue: HueyQueue, path: Path) -> N
     with contextlib.closing(sqlite3.connect(path)) as database:
         blobs = [row[0] for row in database.execute("select data from task")]
     names = {json.loads(blob[33:])["message"]["name"] for blob in blobs}
-    assert names == {"proofing.ProofDocument", "proofing.ProofResolution", "proofing.ProofAddress"}
+    kinds = ("ProofDocument", "ProofResolution", "ProofAddress", "SendCode")
+    assert names == {f"proofing.{kind}" for kind in kinds}
 
 
 async def test_body_that_does_not_stop_is_left_behind(
