@@ -212,7 +212,7 @@ class _Persons:
         await take(page, "welcome")
         for step in STEPS:
             if not step.may_return or step.page in {"/email", "/selfie"}:
-                continue  # Only some people come to it: `fails`, `is_asked_for_more`, `is_asked_for_a_selfie`.
+                continue  # Only some people come to it, and have their own visits below.
             if urlsplit(page.url).path != step.page:
                 await page.goto(f"{url}{step.page}")
             await take(page, _name(step.page))

@@ -155,7 +155,7 @@ async def test_a_document_fails(site_of, person, document_vendor, choice, headin
 
 @pytest.mark.parametrize("document_vendor", [*UPLOADED, *HOSTED])
 async def test_a_document_vendor_is_down(site_of, person, document_vendor):
-    """Who waits sees it, loses no attempt, and passes when the vendor is back."""
+    """The page says so, no attempt is lost, and the person passes when the vendor is back."""
     site = await site_of(document_vendor)
     product = (UPLOADED | HOSTED)[document_vendor][0]
     await site.vendors.choose(product, fault="error_503")
