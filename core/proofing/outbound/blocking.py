@@ -98,7 +98,12 @@ class ClientTwins:
             message = "a blocking call on the event loop; write the method as plain `def`"
             raise VendorError(Cause.BAD_REQUEST, message, vendor_name=self._vendor_name)
         # It runs in a copy of this thread's context, so in its trace, and free where this thread says so.
-        return asyncio.run_coroutine_threadsafe(step, self._loop)
+        try:
+            return asyncio.run_coroutine_threadsafe(step, self._loop)
+        except RuntimeError:
+            # The loop is closed: the question that this thread works on was over before.
+            step.close()
+            raise timed_out(self._vendor_name) from None
 
 
 class CacheTwin:

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import contextlib
+import gc
 import io
 import sys
+import threading
 
 import pytest
 from requests.adapters import HTTPAdapter
@@ -163,3 +165,29 @@ async def test_without_the_extra_it_says_what_to_install(session_of, monkeypatch
     monkeypatch.setitem(sys.modules, "requests", None)
     with pytest.raises(VendorError, match=r"proofing\[requests\]"):
         session_of("vendor.example")
+
+
+def test_a_thread_whose_loop_is_closed_is_out_of_time(recwarn):
+    """It works on a question that was over before; nothing is left that was never awaited."""
+
+    async def make():
+        policy = OutboundPolicy(hosts=frozenset({"acme.example"}), vendor_name="acme", timeout_seconds=5.0)
+        return ClientTwins(OutboundClient(OutboundTransport(), policy), None, "acme").http
+
+    loop = asyncio.new_event_loop()
+    session = loop.run_until_complete(make())
+    loop.close()
+    raised = []
+
+    def call():
+        try:
+            session.get("https://acme.example/")
+        except VendorError as error:
+            raised.append(error.cause)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert raised == [Cause.TIMEOUT]
+    assert list(recwarn) == []

@@ -54,7 +54,7 @@ Bend = Callable[[int, httpx.Request, httpx.Response], httpx.Response]
 #: How often a question that is pending is resumed.
 RESUMPTIONS = 6
 #: The time limit of a run; long, because test machines are busy, and nothing waits for it.
-RUN_SECONDS = 20.0
+RUN_SECONDS = 120.0
 #: What a question may take before it is said that a deadline does not hold; less once one has.
 GIVE_UP_SECONDS = 25.0
 _GIVE_UP_AGAIN_SECONDS = 1.0
@@ -184,9 +184,14 @@ class Trial:
         self._give_up_seconds = GIVE_UP_SECONDS
         self.current_watch: Watch | None = None
 
-    def loaded(self) -> LoadedProofer:
-        """Return the proofer, not made yet."""
+    def declared(self) -> LoadedProofer:
+        """Return the proofer as it is declared, not made yet."""
         return LoadedProofer(self.plugin, self.descriptor, self.found.settings, make_process)
+
+    def loaded(self) -> LoadedProofer:
+        """Return the proofer, not made yet, with a time limit that no busy machine exceeds."""
+        patient = replace(self.descriptor, timeout_seconds=lambda _settings: RUN_SECONDS)
+        return LoadedProofer(self.plugin, patient, self.found.settings, make_process)
 
     @contextmanager
     def watched(self, *, keeps_lines: bool = True) -> Iterator[Watch]:
@@ -401,11 +406,13 @@ def _facts(request: ProofingRequest) -> Any:
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:
     """Cancel what still runs on *loop*, wait a little for it, and close the loop."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(settle(tasks, SETTLE_SECONDS))
+    for _ in range(2):
+        # Twice: a thread may begin something meanwhile, for whose end it would wait.
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(settle(tasks, SETTLE_SECONDS))
     for task in asyncio.all_tasks(loop):
         # What swallows its cancellation is reported by its rule; asyncio needs not complain as well.
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001

@@ -14,7 +14,7 @@ import threading
 from types import ModuleType
 
 import pytest
-from tests.core.testing.vendors.suites import Answer, make_plugin
+from tests.core.testing.vendors.suites import SUITES, Answer, make_plugin
 
 from proofing.testing.canary import Canary
 from proofing.testing.vendors import Status, judge
@@ -216,6 +216,21 @@ def test_a_time_that_moves_on_between_two_people_is_not_theirs(monkeypatch, read
     )
     module.now = _Clock(readings).now
     assert broken(token, only=["bytes-signed", "attribute-unused"]) == []
+
+
+@pytest.mark.parametrize("shape", ["answer", "sdk"])
+def test_a_machine_that_is_slow_misses_no_deadline(shape):
+    """The time limit of the proofer is for real vendors; only the rule about deadlines tries one."""
+    make_plugin(shape, ("_settings: 10.0", "_settings: 1e-6"))
+    rules = ["descriptor-form", "example-outcome", "retries", "state-mixed", "sleeps", "deadline-kept"]
+    verdicts = judge(SUITES[shape](), only=rules)
+    assert [str(verdict) for verdict in verdicts if verdict.status is not Status.KEPT] == []
+
+
+def test_a_time_limit_of_no_time_is_still_a_wrong_descriptor():
+    """What is declared is judged as it is declared."""
+    (found,) = broken(("_settings: 10.0", "_settings: -1.0"), only=["descriptor-form"])
+    assert "timeout_seconds" in found
 
 
 async def test_a_machine_that_stalls_is_no_question_that_never_ends(monkeypatch):

@@ -96,7 +96,7 @@ def descriptor_form(subject: Subject) -> Iterator[str]:
             yield f"{field} must be {form}"
             return
     try:
-        loaded = subject.trial.loaded()
+        loaded = subject.trial.declared()
         policy, _part = loaded.policy(), loaded.browser_part
     except PluginError as error:
         yield str(error)
