@@ -7,16 +7,16 @@ pending, and what events say.
 """
 
 import traceback
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from proofing.testing.canary import Canary
-from proofing.testing.vendor_fakes import Answer, FakeVendor
+from proofing.testing.vendor_fakes import FakeVendor
 from proofing.testing.vendor_hostility import BODIES, FAILURES, SLOW, STATUSES, whole
 from proofing.testing.vendors import ProoferContract
 from proofing.testing.vendors.checks.loading import MIN_SECRET, secrets_of
@@ -136,38 +136,34 @@ def said_of(run: Run) -> str:
 def search(subject: Subject, *, every: int = 1) -> tuple[int, list[str]]:
     """Try one in *every* fault; return how many those were, and what is to be seen, in which case."""
     canary, name = canary_of(subject), subject.good[0]
-    good = subject.runs[name].result
+    example, good = subject.examples[name], subject.runs[name].result
     ids = () if good is None else (good.transaction_id, good.reference)
-    tried, found = 0, []
-
-    def note(case: str, run: Run, lines: Sequence[str]) -> None:
-        nonlocal tried
-        tried += 1
-        said = "\n".join([*lines, said_of(run)])
-        found.extend(f"{name}, {case}: {leak}" for leak in canary.find_leaks(said))
-
-    for step in subject.steps[name]:
-        where = f"answer {step.number + 1}"
-        for label, bend in islice(faults(step, canary, ids), 0, None, every):
-            with subject.trial.watched() as watch:
-                run = subject.put(subject.examples[name], bend=bend)
-            note(f"{where}, {label}", run, watch.lines)
-    for label, answer in islice(SLOW.items(), 0, None, every):
-        with subject.trial.watched() as watch:
-            run = put_slow(subject, answer)
-        note(label, run, watch.lines)
-    return tried, found
-
-
-def put_slow(subject: Subject, answer: Answer) -> Run:
-    """Put a question to a vendor that only a deadline stops."""
-    example = subject.examples[subject.good[0]]
     question = subject.question(example)
+    cases: list[tuple[str, dict[str, Any]]] = [
+        (f"answer {step.number + 1}, {label}", {"bend": bend})
+        for step in subject.steps[name]
+        for label, bend in faults(step, canary, ids)
+    ]
+    cases += [
+        (label, {"vendor": FakeVendor(answer), "seconds": SLOW_SECONDS}) for label, answer in SLOW.items()
+    ]
+    cases = cases[::every]
+    found = []
 
-    async def put() -> Run:
-        return await subject.trial.put(example, question, vendor=FakeVendor(answer), seconds=SLOW_SECONDS)
+    async def put_all() -> None:
+        # To make a proofer takes longer than to ask it.
+        loaded = subject.trial.loaded()
+        for label, changes in cases:
+            before = len(watch.lines)
+            run = await subject.trial.put(example, question, loaded=loaded, **changes)
+            said = "\n".join([*watch.lines[before:], said_of(run)])
+            found.extend(f"{name}, {label}: {leak}" for leak in canary.find_leaks(said))
 
-    return subject.trial.do(put)
+    with subject.trial.watched() as watch:
+        subject.trial.do(put_all)
+    # What was printed comes last, and of no case in particular.
+    printed = canary.find_leaks("\n".join(watch.lines))
+    return len(cases), found or [f"{name}: {leak}" for leak in printed]
 
 
 def subject_of(suite: type[ProoferContract]) -> Subject:
