@@ -82,10 +82,10 @@ TABLE = {
     "resolution problem": (Page.VERIFY, "/consent /selfie /document /ssn /address /verify/problem"),
     "resolution done": (Page.PHONE, "/consent /selfie /document /ssn /address /verify"),
     "phone pending": (Page.PHONE_WAIT, ""),
-    "phone done": (Page.CODE, "/consent /document /ssn /address /verify /phone"),
+    "phone done": (Page.CODE, "/consent /selfie /document /ssn /address /verify /phone"),
     "code pending": (Page.CODE_WAIT, ""),
-    "code problem": (Page.CODE, "/consent /document /ssn /address /verify /phone /code/problem"),
-    "code sent": (Page.CODE, "/consent /document /ssn /address /verify /phone"),
+    "code problem": (Page.CODE, "/consent /selfie /document /ssn /address /verify /phone /code/problem"),
+    "code sent": (Page.CODE, "/consent /selfie /document /ssn /address /verify /phone"),
     "confirmed": (Page.DONE, ""),
     "finished": (Page.DONE, ""),
 }
