@@ -1016,7 +1016,7 @@ MISTAKES = (
         "answer",
         (
             "        answer = response.require_success().json()\n        if not isinstance(answer, dict) or answer.get",
-            "        import json\n        response.require_success()\n        try:\n            answer = json.loads(response.content)\n        except ValueError as error:\n            raise VendorError(Cause.NONSENSE, 'no JSON', vendor_name=NAME) from error\n        if not isinstance(answer, dict) or answer.get",
+            "        import json\n        response.require_success()\n        try:\n            answer = json.loads(response.content)\n        except (ValueError, RecursionError) as error:\n            raise VendorError(Cause.NONSENSE, 'no JSON', vendor_name=NAME) from error\n        if not isinstance(answer, dict) or answer.get",
         ),
     ),
     _mistake(
@@ -1204,6 +1204,12 @@ MISTAKES = (
         "events of the future",
         "hosted",
         ("abs(now.timestamp() - int(header[1]))", "now.timestamp() - int(header[1])"),
+    ),
+    _mistake(
+        "webhook-bytes",
+        "a body whose colons are written again",
+        "hosted",
+        ('b"." + incoming.body\n', 'b"." + __import__("re").sub(rb"\\s*:\\s*", b": ", incoming.body)\n'),
     ),
     _mistake(
         "webhook-bytes",

@@ -31,6 +31,11 @@ def test_the_mistake_is_found(mistake):
     assert f"vendor-rules.md#{mistake.rule}" in str(verdict)
 
 
+def broken(mistake):
+    """Return the rules that find *mistake*, of all."""
+    return [verdict.rule.id for verdict in judge(suite_of(mistake)) if verdict.status is Status.BROKEN]
+
+
 #: Rules that have no adapter of their own in the table, with the test that has one.
 ELSEWHERE = {"imports-light": "test_rules"}
 
@@ -38,3 +43,15 @@ ELSEWHERE = {"imports-light": "test_rules"}
 def test_each_rule_has_a_mistake():
     """A rule that nothing can break proves nothing."""
     assert {mistake.rule for mistake in MISTAKES} | set(ELSEWHERE) == set(RULES)
+
+
+@pytest.mark.parametrize("rule", sorted(set(RULES) - set(ELSEWHERE)))
+def test_each_rule_finds_a_mistake_that_no_other_finds(rule):
+    """A rule that only repeats others would be one to read and to keep for nothing."""
+    found = {}
+    for mistake in MISTAKES:
+        if mistake.rule == rule:
+            found[mistake.title] = broken(mistake)
+            if found[mistake.title] == [rule]:
+                return
+    pytest.fail(f"others find all of them: {found}")

@@ -91,8 +91,9 @@ def test_a_heavy_import_is_found(tmp_path, monkeypatch):
     path.write_text("import yaml\n" + (Path(__file__).parent / "plugins" / "answer.py").read_text())
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, name)
-    (verdict,) = judge(type("Answer", (Answer,), {})(), only=["imports-light"])
-    assert verdict.status is Status.BROKEN
+    broken = [one for one in judge(type("Answer", (Answer,), {})()) if one.status is not Status.KEPT]
+    (verdict,) = broken
+    assert verdict.rule.id == "imports-light"
     assert "yaml; import these where the proofer is made" in verdict.complaints[0]
 
 
