@@ -1,4 +1,4 @@
-"""The account that the live tests ask: a directory that LIVE_VENDORS names. See docs/howto/test-live-vendors.md."""
+"""The account that the live tests ask, which LIVE_VENDORS names: docs/howto/test-live-vendors.md."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Each product of the vendors, asked at an account of theirs, and what was exchanged, recorded without a value."""
+"""Each product of a real account is asked once, and the exchange is recorded without a value."""
 
 import json
 import os

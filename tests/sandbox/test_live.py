@@ -89,7 +89,9 @@ def test_what_is_recorded_has_no_value(account, sandbox):
         *(read.license_number, read.address1, *read.mrz, "192.0.2.47", COMMENT.decode()),
     ]
     canaries = [
-        value for value in canaries if value not in {"state_id_jurisdiction", "True", "False"} and len(value) > 3
+        value
+        for value in canaries
+        if value not in {"state_id_jurisdiction", "True", "False"} and len(value) > 3
     ]
     assert len(canaries) > 30
     written = [output, *(path.read_text() for path in recordings)]
@@ -97,7 +99,10 @@ def test_what_is_recorded_has_no_value(account, sandbox):
     for text in written:
         assert [value for value in canaries if value.lower() in text.lower()] == []
     calls = {path.stem: json.loads(path.read_text())["calls"] for path in recordings}
-    assert calls["resolution-socure-kyc"][0]["request"]["firstName"] == f"<{len(PERSON['first_name'])} characters>"
+    assert (
+        calls["resolution-socure-kyc"][0]["request"]["firstName"]
+        == f"<{len(PERSON['first_name'])} characters>"
+    )
     assert len(calls["state_id-aamva-state_id"]) == 3
 
 

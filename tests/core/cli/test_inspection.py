@@ -1,6 +1,7 @@
 """`proofing check`, `settings`, `plugins`, `explain`, `jobs` and `migrate`: what they print and return."""
 
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.settings import Settings
 from proofing_local.images import LocalImageStore
+from proofing_sandbox.app import settings_for
 
 SECRET = "s3cr3t-900661234"
 
@@ -250,6 +252,37 @@ def test_quick_commands_import_nothing_heavy(arguments, unwanted):
     command = [sys.executable, "-c", code, *arguments]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert unwanted.isdisjoint(run.stdout.splitlines()[-1].split())
+
+
+#: What vendors' plugins ask with: SDKs, and libraries for a format.
+VENDOR_LIBRARIES = {"boto3", "botocore", "cbor2", "lxml", "requests", "stripe", "twilio", "xmlsec"}
+
+
+@pytest.mark.parametrize(
+    ("step", "unwanted"),
+    [
+        ("main(['--help'])", {"asyncio", "httpx", "pydantic", "pluggy"}),
+        ("main(['plugins'])", {"httpx", "aiohttp", "cryptography"}),
+        ("asyncio.run(bootstrap.configure(environ=os.environ, role='worker'))", {"aiohttp"}),
+    ],
+)
+def test_vendors_cost_a_start_nothing(tmp_path, step, unwanted):
+    """With all vendors enabled and set, no library of theirs is imported before somebody is asked."""
+    sections = settings_for("http://127.0.0.1:8950")
+    values = {"plugins": ["huey", "local", "mock", *sections], "log_directory": None, **sections}
+    (tmp_path / "settings.yaml").write_text(json.dumps({"default": values}))
+    imports = "import asyncio, os\nfrom proofing import bootstrap\n" if "bootstrap" in step else ""
+    code = (
+        f"import sys\n{imports}from proofing.cli import main\n"
+        f"try: {step}\nexcept SystemExit: pass\nprint(*sys.modules)"
+    )
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("PROOFING_")}
+    environ |= {"PROOFING_ENV": "test", "PROOFING_SETTINGS": str(tmp_path / "settings.yaml")}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
+    imported = set(run.stdout.splitlines()[-1].split())
+    assert (unwanted | VENDOR_LIBRARIES).isdisjoint(imported)
+    assert "--help" in step or {f"proofing_{name}" for name in sections} <= imported
 
 
 def test_the_module_is_the_command():
