@@ -111,7 +111,7 @@ async def test_a_form_of_a_stranger_chooses_nothing():
 
 
 def test_the_command_says_that_it_is_ready_when_it_is():
-    """Those who read the line may connect at once."""
+    """A program that reads the line may connect at once."""
     port = free_port()
     command = [sys.executable, "-m", "proofing.cli", "sandbox", "--port", str(port)]
     process = start_process(command, stdout=subprocess.PIPE, text=True)
