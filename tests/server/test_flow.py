@@ -122,7 +122,7 @@ def test_passport_without_address_asks_for_it():
 
 
 def test_an_address_in_puerto_rico_is_confirmed():
-    """Also when it is complete; until the person has opened it there is none."""
+    """Also when it is complete; until the person has reviewed it there is none."""
     data = state("ssn")
     data.document = replace(DOCUMENT, applicant=DOCUMENT.applicant.merge({"state": "PR", "zipcode": "00901"}))
     assert flow.current_page(data) is Page.ADDRESS
