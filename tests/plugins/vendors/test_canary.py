@@ -113,7 +113,7 @@ def faults(step: Step, canary: Canary, ids: Collection[object]) -> Iterator[tupl
     text = " ".join(canary.values.values())
     for leaf in step.body.leaves:
         # A word in the place of the vendor's id is the vendor's id.
-        words = () if leaf.value in ids else canary.values.values()
+        words = () if str(leaf.value).strip() in ids else canary.values.values()
         for value in (text, *words) if isinstance(leaf.value, str) else ():
             if (content := step.body.replaced(leaf, value)) is not None:
                 yield f"the person in {leaf.name}", bend_to(step, content)
