@@ -4,8 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proofing.contracts.applicant import Applicant
 from proofing.contracts.proofers import ProofingRequest
 from proofing.outbound.client import OutboundClient
+
+#: Whom all vendors are asked about.
+PERSON = Applicant(
+    first_name="Ada",
+    last_name="Quill",
+    dob="1985-03-07",
+    ssn="900123456",
+    address1="9 Elm St",
+    city="Troy",
+    state="NY",
+    zipcode="12180-1234",
+    phone="7035550100",
+    email="ada@quill.example",
+    uuid="0b6e",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

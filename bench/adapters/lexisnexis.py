@@ -4,8 +4,8 @@ import json
 import os
 from typing import Any
 
-from bench.adapters.case import Case
-from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
+from bench.adapters.case import PERSON, Case
+from proofing.contracts.applicant import ACCEPTED_TYPES
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import ProofingRequest
@@ -24,21 +24,8 @@ _SECTION: dict[str, Any] = {
         "true_id_noliveness_policy": "still",
     },
 }
-_PERSON = Applicant(
-    first_name="Ada",
-    last_name="Quill",
-    dob="1985-03-07",
-    ssn="900123456",
-    address1="9 Elm St",
-    city="Troy",
-    state="NY",
-    zipcode="12180-1234",
-    phone="7035550100",
-    email="ada@quill.example",
-    uuid="0b6e",
-)
 _REQUEST = ProofingRequest(
-    applicant=_PERSON,
+    applicant=PERSON,
     circumstances=Circumstances(device_session_id="0123456789", ip_address="192.0.2.1"),
     images={Side.PASSPORT: Image(os.urandom(_IMAGE_BYTES), "image/jpeg")},
     wanted=Wanted(document_types=ACCEPTED_TYPES),

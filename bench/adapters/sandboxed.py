@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bench.adapters.case import AnsweringClient, Case
-from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
+from bench.adapters.case import PERSON, AnsweringClient, Case
+from proofing.contracts.applicant import ACCEPTED_TYPES
 from proofing.contracts.bodies import StreamedBody
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.http import VendorResponse
@@ -22,22 +22,11 @@ if TYPE_CHECKING:
 _URL, _PRODUCT_URL = "http://127.0.0.1:8950", "http://127.0.0.1:9"
 _IMAGE_BYTES = 2 * 1024 * 1024
 _SETTINGS = settings_for(_URL)
-_PERSON = Applicant(
-    first_name="Ada",
-    last_name="Quill",
-    dob="1985-03-07",
-    ssn="900123456",
-    address1="9 Elm St",
-    city="Troy",
-    state="MI",
-    zipcode="48084",
-    phone="2025550123",
-    email="ada@quill.example",
-    state_id_number="S900123",
-    state_id_jurisdiction="MI",
-    document_type_received="drivers_license",
-    uuid="0b6e",
-)
+_LICENSE = {
+    "state_id_number": "S900123",
+    "state_id_jurisdiction": "MI",
+    "document_type_received": "drivers_license",
+}
 _PASSPORT = {"mrz": "\n".join(specimen().mrz), "document_type_received": "passport"}
 
 
@@ -97,7 +86,7 @@ class SandboxClient(AnsweringClient):
 def _case(proofer: str, limit_milliseconds: float, **options) -> Case:
     plugin = proofer.partition(":")[0]
     request = ProofingRequest(
-        applicant=_PERSON.merge(options.pop("about", {})),
+        applicant=PERSON.merge(options.pop("about", _LICENSE)),
         circumstances=Circumstances(
             locale="en",
             ip_address="192.0.2.1",
