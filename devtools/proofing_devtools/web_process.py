@@ -108,7 +108,7 @@ async def pending_session(web: WebProcess, **data: Any) -> tuple[str, str]:
             JobKind.RESOLUTION, PersonRef(reference=person), APPLICANT, **DEVICE
         )
         values = {"consented_at": 1.0, **waits_for(JobKind.RESOLUTION, job, at=time.time()), **data}
-        await started.service.save_session(session_id, make_session(person, **values))
+        await started.service.sessions.save(session_id, make_session(person, **values))
     return session_id, job
 
 

@@ -193,7 +193,7 @@ class Sessions:
             device_session_id=secrets.token_hex(16),
             consented_at=now if consented else None,
         )
-        await self._service.save_session(session_id, fresh)
+        await self._service.sessions.save(session_id, fresh)
         return Session(self, session_id, fresh)
 
     async def start_again(self, before: Session, *, consented: bool = False) -> Session:
@@ -217,11 +217,11 @@ class Sessions:
 
     async def end(self, session: Session) -> None:
         """Delete everything about the session."""
-        await self._service.end_session(session.id)
+        await self._service.sessions.end(session.id)
 
     async def load(self, session_id: str) -> SessionData | None:
         """Return the data under *session_id*, or None when it is over."""
-        return await self._service.load_session(session_id)
+        return await self._service.sessions.load(session_id)
 
     async def replace(
         self, session: Session, data: SessionData, *, consumes: str | None = None
@@ -231,7 +231,7 @@ class Sessions:
         Returns what is stored then: *data*, newer data of another request, or None if the session has ended.
         """
         data.saved_at = self._service.now()
-        return await self._service.update_session(
+        return await self._service.sessions.update(
             session.id, data, expected=session.data.version, consumes=consumes
         )
 

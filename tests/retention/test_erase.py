@@ -37,7 +37,7 @@ async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
     person, other = (PersonRef(reference=secrets.token_hex(16)) for _ in range(2))
     async with shape.runtime("web") as runtime:
         service = runtime.service
-        await service.save_session(secrets.token_urlsafe(32), make_session(person.reference))
+        await service.sessions.save(secrets.token_urlsafe(32), make_session(person.reference))
         ended = await service.submit_applicant(JobKind.PHONE, person, APPLICANT)
         kept = await service.submit_applicant(JobKind.PHONE, other, APPLICANT)
         assert (await service.wait(person, ended, JobKind.PHONE, timeout_seconds=30)).is_success

@@ -75,7 +75,7 @@ async def test_foreign_is_unknown(cases, claim, process):
             theirs = await belongings(running.service, PersonRef(reference=owner))
             own = "b" * 32
             session_id, data = session_of(thief, consented_at=1.0, attempts=(own,))
-            await running.service.save_session(session_id, data)
+            await running.service.sessions.save(session_id, data)
             http.cookies = {"proofing": session_id}
             for request in attempts(own):
                 compared += 1
@@ -152,7 +152,7 @@ async def test_no_photo_is_taken_before_the_answer_to_the_selfie(process, inline
     async with process(**switches, selfie="required") as running, running.browser() as http:
         own = "b" * 32
         session_id, data = session_of("person", consented_at=1.0, attempts=(own,))
-        await running.service.save_session(session_id, data)
+        await running.service.sessions.save(session_id, data)
         http.cookies = {"proofing": session_id}
         files = {side: make_jpeg(comment=side.encode()) for side in ("front", "back", "selfie")}
         answers = [
@@ -167,7 +167,7 @@ async def test_no_photo_is_taken_before_the_answer_to_the_selfie(process, inline
         assert len(answers) > len(files)
         assert {answer.status_code for answer in answers} <= {303, 400, 409}
         assert (running.queue.waiting, running.asked) == ([], [])
-        after = await running.service.load_session(session_id)
+        after = await running.service.sessions.load(session_id)
         assert replace(after, saved_at=0.0) == replace(data, saved_at=0.0)
 
 
@@ -246,7 +246,7 @@ async def test_no_request_takes_a_step_that_is_not_open(cases, claim, process, i
             for form in FORMS:
                 person = f"{name}-{form.name}"
                 session_id, data = session_of(person, **values)
-                await running.service.save_session(session_id, data)
+                await running.service.sessions.save(session_id, data)
                 http.cookies = {"proofing": session_id}
                 here = current_page(data)
                 is_open = form is here or (
@@ -259,7 +259,7 @@ async def test_no_request_takes_a_step_that_is_not_open(cases, claim, process, i
                 response = await http.post(form.value, data=FIELDS, files=files, headers=HEADERS)
                 assert response.status_code in (200, 303, 400, 409), (person, response.status_code)
                 pairs += 1
-                after = await running.service.load_session(session_id)
+                after = await running.service.sessions.load(session_id)
                 if is_open:
                     continue
                 illegal += 1

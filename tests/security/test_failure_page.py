@@ -69,7 +69,7 @@ def session_of(person, mismatch):
 async def walk(running, http, mismatch):
     """Submit one person with *mismatch* and return every answer on the way."""
     session_id, data = session_of(secrets.token_hex(16), mismatch)
-    await running.service.save_session(session_id, data)
+    await running.service.sessions.save(session_id, data)
     http.cookies = {"proofing": session_id}
     submitted = await http.post("/verify", data={"csrf_token": CSRF}, headers=HEADERS)
     assert submitted.status_code == 303, submitted.text

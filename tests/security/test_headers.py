@@ -82,7 +82,7 @@ async def test_every_route_method_and_status(cases, claim, process):
         paths = sorted({route.path for route in make_app(running.service).routes})
         paths = [path.replace("{", "").replace("}", "").replace(":path", "") for path in paths]
         data = make_session(consented_at=1.0, saved_at=9e9)
-        await running.service.save_session("x" * 43, data)
+        await running.service.sessions.save("x" * 43, data)
 
         async def ask(method, path, **options):
             response = await http.request(method, path, **options)

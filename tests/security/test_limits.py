@@ -133,7 +133,7 @@ async def meet(service):
     people = {}
     for page, completed in COMPLETED.items():
         people[page] = page.value.replace("/", "").ljust(43, "x")
-        await service.save_session(people[page], make_session(people[page], completed=completed, **DATA))
+        await service.sessions.save(people[page], make_session(people[page], completed=completed, **DATA))
     return people
 
 

@@ -178,13 +178,13 @@ async def test_waiting_jobs_survive_embedded(cases, embedded, claim):
         jobs = await submit_jobs(before.service, cases, label="person")
         person = PersonRef(reference="late")
         late = await prepare_upload(before.service, person)
-        await before.service.save_session("a" * 43, make_session("late"))
+        await before.service.sessions.save("a" * 43, make_session("late"))
     keys.set(secrets.token_hex(32), keys.current())
     keys.add_master_key()
     async with AsyncExitStack() as stack:
         after = await start(stack, path, environ)
         await late(after.service)
-        session = await after.service.load_session("a" * 43)
+        session = await after.service.sessions.load("a" * 43)
         assert session is not None
         assert session.person == "late"
         assert await run_jobs([after], after, jobs) == cases

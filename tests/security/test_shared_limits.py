@@ -40,7 +40,7 @@ async def test_new_cookies_are_no_new_attempts(cases, claim, process):
                 completed=frozenset({JobKind.DOCUMENT}),
                 saved_at=9e9,
             )
-            await running.service.save_session(session_id, data)
+            await running.service.sessions.save(session_id, data)
             headers = {**ORIGIN, "Cookie": f"proofing={session_id}", "X-Forwarded-For": address}
             answer = await http.post(Page.VERIFY, data={"csrf_token": "c" * 43}, headers=headers)
             location = answer.headers["location"]

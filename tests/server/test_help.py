@@ -162,7 +162,7 @@ async def test_the_reference_of_a_refused_request_is_in_its_line(sync_site, monk
 
     browser = sync_site.browser()
     await browser.consent()
-    monkeypatch.setattr(sync_site.service, "load_session", away)
+    monkeypatch.setattr(sync_site.service.sessions, "load", away)
     await browser.get("/document")
     assert browser.page.status_code == 503
     (line,) = [record for record in caplog.records if record.getMessage() == "step_refused"]

@@ -79,9 +79,9 @@ async def test_a_refused_step_is_logged_and_counted(site, monkeypatch, caplog, k
     labels = {"route": "/consent", "backend": "result_store", "cause": "connection_refused"}
     before = value("proofing_steps_refused_total", **labels)
     await browser.get("/consent")
-    monkeypatch.setattr(site.service, "save_session", away)
-    monkeypatch.setattr(site.service, "update_session", away)
-    monkeypatch.setattr(site.service, "load_session", away)
+    monkeypatch.setattr(site.service.sessions, "save", away)
+    monkeypatch.setattr(site.service.sessions, "update", away)
+    monkeypatch.setattr(site.service.sessions, "load", away)
     page = await browser.post("/consent", consent="yes")
     assert page.status_code == 503
     assert value("proofing_steps_refused_total", **labels) == before + 1

@@ -218,7 +218,7 @@ async def test_cookie(site):
     cookie = response.headers["set-cookie"]
     assert re.fullmatch(r"proofing-visit=[\w-]{43}; HttpOnly; Path=/; SameSite=lax", cookie)
     visit = browser.http.cookies["proofing-visit"]
-    assert await site.service.load_session(visit) is None
+    assert await site.service.sessions.load(visit) is None
     await browser.get("/consent")
     assert browser.http.cookies["proofing-visit"] == visit
     page = await browser.http.post(
@@ -245,10 +245,10 @@ async def test_consent_sent_twice_ends_in_one_session(site):
         assert len({*ids, before}) == 3
         for answer, session_id in zip(answers, ids, strict=True):
             assert answer.headers["location"] == "/document"
-            data = await site.service.load_session(session_id)
+            data = await site.service.sessions.load(session_id)
             assert data.consented_at is not None
         if before:
-            assert (await site.service.load_session(before)).consented_at is None
+            assert (await site.service.sessions.load(before)).consented_at is None
 
 
 async def test_consent_without_cookies(site):
@@ -295,7 +295,7 @@ async def test_sessions_end(site, monkeypatch):
     async def ended(_session_id):
         return None
 
-    monkeypatch.setattr(site.service, "load_session", ended)
+    monkeypatch.setattr(site.service.sessions, "load", ended)
     token = browser.csrf
     await browser.get("/document")
     assert browser.path == "/session-ended"

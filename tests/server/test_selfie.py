@@ -52,7 +52,7 @@ async def agree(browser):
 
 async def session_of(site, browser):
     """Return the data of the browser's session."""
-    return await site.service.load_session(browser.http.cookies["proofing"])
+    return await site.service.sessions.load(browser.http.cookies["proofing"])
 
 
 def attempt_of(browser):

@@ -114,14 +114,14 @@ async def test_a_session_begins_again_under_another_name(opened):
 async def test_a_session_does_not_begin_again_after_its_end(opened, site, monkeypatch):
     """One that ends while it gets a new name ends under both."""
     sessions, first, _ = opened
-    save, names = site.service.save_session, []
+    save, names = site.service.sessions.save, []
 
     async def save_as_it_ends(session_id, data):
         names.append(session_id)
-        await site.service.end_session(first.id)
+        await site.service.sessions.end(first.id)
         await save(session_id, data)
 
-    monkeypatch.setattr(site.service, "save_session", save_as_it_ends)
+    monkeypatch.setattr(site.service.sessions, "save", save_as_it_ends)
     with pytest.raises(SessionMissingError):
         await sessions.start_again(first)
     assert [await sessions.load(name) for name in (first.id, *names)] == [None, None]

@@ -181,7 +181,7 @@ async def test_a_page_is_answered_in_time_and_loses_nothing(start, monkeypatch):
         await reach(browser, "/verify")
         await browser.post("/verify")
         await site.queue.release()
-        save, goes_on, kept = site.service.update_session, asyncio.Event(), asyncio.Event()
+        save, goes_on, kept = site.service.sessions.update, asyncio.Event(), asyncio.Event()
 
         async def slow(session_id, data, **more):
             await goes_on.wait()
@@ -190,7 +190,7 @@ async def test_a_page_is_answered_in_time_and_loses_nothing(start, monkeypatch):
             return saved
 
         with monkeypatch.context() as trouble:
-            trouble.setattr(site.service, "update_session", slow)
+            trouble.setattr(site.service.sessions, "update", slow)
             trouble.setattr("proofing_server.app._PAGE_SECONDS", 0.05)
             page = await browser.get("/verify/wait")
             assert page.status_code == 503

@@ -711,7 +711,7 @@ async def test_broken_store_is_reported(site, monkeypatch):
     async def away(*_args, **_named):
         raise StoreUnavailableError("away")
 
-    monkeypatch.setattr(site.service, "load_session", away)
+    monkeypatch.setattr(site.service.sessions, "load", away)
     await browser.get("/verify")
     assert browser.page.status_code == 503
     assert "went wrong on our end" in browser.page.text
@@ -776,7 +776,7 @@ async def test_switched_off_with_the_store_away(site, monkeypatch):
 
     monkeypatch.setattr("proofing_server.app._SESSION_SECONDS", 0.01)
     for trouble in (away, slow):
-        monkeypatch.setattr(site.service, "load_session", trouble)
+        monkeypatch.setattr(site.service.sessions, "load", trouble)
         await browser.get("/verify")
         assert browser.page.status_code == 503
         assert "isn’t available" in browser.page.text
@@ -792,7 +792,7 @@ async def test_leaving(site):
     await browser.post("/exit")
     assert browser.path == "/exited"
     assert not site.queue.waiting
-    assert await site.service.load_session(old) is None
+    assert await site.service.sessions.load(old) is None
     session = await session_of(browser)
     assert session.person == person
     assert not session.data.has_personal_data

@@ -44,7 +44,6 @@ from proofing.routing.selfies import selfie_terms
 from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
 from proofing.rules.limits import Counter
-from proofing.sessions.data import SessionData
 from proofing.sessions.uploads import EncryptedImage, UploadSlots, check_image_key
 from proofing.sessions.vault import SessionStore
 from proofing.settings import Settings
@@ -56,7 +55,8 @@ _NOBODY, _UNKNOWN = Applicant(), Circumstances()
 class ProofingService:
     """One instance a process; methods are safe to call concurrently.
 
-    `uploads` manages the upload slots, `events` takes what vendors send, `codes` confirms phones.
+    `uploads` manages the upload slots, `sessions` the sessions; `events` takes what vendors send, `codes`
+    confirms phones.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class ProofingService:
         self.begin_waiting = self._tracker.begin_waiting
         self.status_and_result = self._tracker.status_and_result
         self.finished_job = self._tracker.finished_job
-        self._sessions = SessionStore(results, parts.sealer, live)
+        self.sessions = SessionStore(results, parts.sealer, live)
         self._submitter = Submitter(parts, runner)
         self.events = VendorEvents(parts, webhooks)
         self._vendor_pages = VendorPages(parts)
@@ -476,26 +476,6 @@ class ProofingService:
     async def limit(self, person: PersonRef, name: str, *, ssn: str | None = None) -> LimitState:
         """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
         return await self._limits.state(person.reference, name, ssn=ssn)
-
-    # Sessions
-
-    async def load_session(self, session_id: str) -> SessionData | None:
-        """Return the data of a session, or None when it is over."""
-        return await self._sessions.load(session_id)
-
-    async def save_session(self, session_id: str, data: SessionData) -> None:
-        """Begin a session with *data*."""
-        await self._sessions.save(session_id, data)
-
-    async def update_session(
-        self, session_id: str, data: SessionData, *, expected: str, consumes: str | None = None
-    ) -> SessionData | None:
-        """Keep *data* if the session is still at version *expected*; see `SessionStore.update`."""
-        return await self._sessions.update(session_id, data, expected=expected, consumes=consumes)
-
-    async def end_session(self, session_id: str) -> None:
-        """Forget the session."""
-        await self._sessions.end(session_id)
 
     async def _counters(
         self, kind: JobKind, person: PersonRef, network: str, ssn: str | None = None

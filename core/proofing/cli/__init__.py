@@ -18,6 +18,8 @@ from proofing.cli import exits
 from proofing.contracts.records import JobKind, JobState
 from proofing.contracts.results import ProoferKind
 
+#: Messengers answer no question, and have a contract of their own.
+_PROOFERS = [kind for kind in ProoferKind if kind is not ProoferKind.MESSENGER]
 Command = Callable[[argparse.Namespace], Awaitable[int]]
 #: Adds a subcommand: its name, ``module:function``, and what it does.
 _AddCommand = Callable[[str, str, str], argparse.ArgumentParser]
@@ -195,7 +197,7 @@ def _add_author_commands(add: _AddCommand, printing: _AddCommand) -> None:
     scaffold = add("new-vendor", "scaffold.command:new_vendor", "Write the skeleton of a vendor plugin.")
     scaffold.add_argument("name", help="name of the vendor, such as acme")
     for option, default, choices, text in (
-        ("--kind", "resolution", list(ProoferKind), "the question it answers"),
+        ("--kind", "resolution", _PROOFERS, "the question it answers"),
         ("--shape", "answer", ["answer", "polling", "hosted", "exchange"], "how it answers"),
         ("--auth", "key", ["key", "basic", "oauth2", "hmac", "mtls"], "how it knows us"),
     ):

@@ -62,7 +62,7 @@ class JobTracker:
     async def finished_job(self, person: PersonRef, result_id: str, kind: JobKind) -> FinishedJob | None:
         """Return a finished attempt with its result; None while there is no end.
 
-        The result stays until a session that has taken it in is kept: see `update_session`.
+        The result stays until a session that has taken it in is kept: see `SessionStore.update`.
         """
         return (await self.status_and_result(person, result_id, kind))[1]
 

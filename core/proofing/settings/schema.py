@@ -23,12 +23,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proofing.base.errors import Cause
 from proofing.base.hosts import HOST_RULE, hosts_of, is_host
-from proofing.contracts.applicant import ACCEPTED_TYPES, JURISDICTIONS, DocumentType
+from proofing.contracts.applicant import JURISDICTIONS
 from proofing.contracts.images import MAX_IMAGE_BYTES
 from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS
 from proofing.contracts.records import KINDS
-from proofing.contracts.results import Assurance
-from proofing.contracts.selfies import SelfieMode, SelfieRefusal
+from proofing.settings.documents import DocumentSettings
 from proofing.settings.links import MAX_PORT, URL, EmailAddress, HTTPSLink, Link, PhoneNumber, is_origin
 from proofing.settings.phone_codes import PhoneCodeSettings
 from proofing.settings.values import LIVE as _LIVE
@@ -57,23 +56,9 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _accepted_types(types: tuple[DocumentType, ...]) -> tuple[DocumentType, ...]:
-    """Demand documents of which there are rules."""
-    if not ACCEPTED_TYPES.issuperset(types):
-        raise ValueError(f"must name accepted documents only: {', '.join(sorted(ACCEPTED_TYPES))}")
-    return types
-
-
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=MAX_PORT)]
 Percentages = Annotated[dict[str, Annotated[float, Field(ge=0, le=100)]], Field(strict=False)]
-
-
-DocumentTypes = Annotated[
-    tuple[Annotated[DocumentType, Field(strict=False)], ...],
-    Field(strict=False, min_length=1),
-    AfterValidator(_accepted_types),
-]
 
 
 class VendorStatus(StrEnum):
@@ -87,7 +72,7 @@ class VendorStatus(StrEnum):
     FULL_OUTAGE = "full_outage"
 
 
-class Settings(PhoneCodeSettings):
+class Settings(DocumentSettings, PhoneCodeSettings):
     """The settings of core. Frozen; secrets print as stars."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -140,17 +125,6 @@ class Settings(PhoneCodeSettings):
         default=True,
         description="The browser encrypts images and uploads them to the image store; a job proofs them. "
         "Off: images come in the form post and are proofed inside the request.",
-        json_schema_extra=_LIVE,
-    )
-    document_requires: Annotated[Assurance, Field(strict=False)] = Field(
-        Assurance.AUTHENTICATED,
-        description="How far a document must have been checked: authenticated; or read, with which a forged "
-        "one may pass, and which production refuses.",
-    )
-    document_types: DocumentTypes = Field(
-        tuple(sorted(ACCEPTED_TYPES)),
-        description="Documents that are accepted, if the vendor can verify them. People choose among them: "
-        "ID card, passport book, passport card, license on a phone.",
         json_schema_extra=_LIVE,
     )
     document_vendor: str = Field("mock", description="Document proofer.", json_schema_extra=_LIVE)
@@ -271,36 +245,6 @@ class Settings(PhoneCodeSettings):
         json_schema_extra=_LIVE,
     )
     secret_store: str = Field("local", description="Plugin that holds the application's secrets.")
-    selfie: Annotated[SelfieMode, Field(strict=False)] = Field(
-        SelfieMode.WHERE_NEEDED,
-        description="Whom the pages ask for a selfie, which the document vendor compares with the portrait: "
-        "never; where_needed, people whose vendor needs one; or required, everybody. Only a match passes.",
-        json_schema_extra=_LIVE,
-    )
-    selfie_notice: str | None = Field(
-        None,
-        description="What the statement about the selfie adds, such as how long the vendor keeps it by your "
-        "contract; null: nothing.",
-        json_schema_extra=_LIVE,
-    )
-    selfie_other_way: str | None = Field(
-        None,
-        description="What a person can do who takes no selfie, as the page says it, such as where to come "
-        "in person; null: alternative_url and the contacts for help alone.",
-        json_schema_extra=_LIVE,
-    )
-    selfie_refusal: Annotated[SelfieRefusal, Field(strict=False)] = Field(
-        SelfieRefusal.OTHER_WAY,
-        description="Where a person goes who takes no selfie: other_way, a page with selfie_other_way and "
-        "the contacts; or continue, the next step, without a comparison.",
-        json_schema_extra=_LIVE,
-    )
-    selfie_retention_minutes: Count = Field(
-        60,
-        description="The longest that a selfie is stored, as the statement says it. It is deleted right "
-        "after the comparison; an upload without one within 15 minutes.",
-        json_schema_extra=_LIVE,
-    )
     session_encryption_key: SecretKey = Field(description="Key of sealed messages and MACs. Secret.")
     session_encryption_previous_keys: Annotated[tuple[SecretKey, ...], Field(strict=False)] = Field(
         (), description="Old keys that still open. Secret."

@@ -43,7 +43,7 @@ def stored_images(folder):
 async def start_everything(running):
     """Have a person with a session, an unused slot, an ended job, a waiting one, and used limits."""
     service = running.service
-    await service.save_session("session-id", make_session(PERSON.reference))
+    await service.sessions.save("session-id", make_session(PERSON.reference))
     ended = await service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
     await running.drain()
     await service.new_slot(PERSON, attempt=ATTEMPT, side=Side.FRONT)
@@ -146,7 +146,7 @@ async def test_a_person_is_erased(process, tmp_path, by):
         again = await eraser(running).erase(PERSON.reference)
         assert again.is_complete
         assert [receipt.removed for receipt in again.receipts] == [0, 0, 0]
-        assert await running.service.load_session("session-id") is None
+        assert await running.service.sessions.load("session-id") is None
         assert stored_images(tmp_path) == 0
         assert await running.service.status(PERSON, ended, JobKind.RESOLUTION) is None
         assert (await running.service.limit(PERSON, "idv_resolution")).remaining == 5
@@ -200,7 +200,7 @@ async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
         purge_owner = running.queue.purge_owner
 
         async def go_on(owner):
-            await running.service.save_session("renamed", make_session(owner))
+            await running.service.sessions.save("renamed", make_session(owner))
             return await purge_owner(owner)
 
         with monkeypatch.context() as meanwhile:
@@ -208,7 +208,7 @@ async def test_what_is_left_meanwhile_is_said(process, monkeypatch):
             erasure = await eraser(running).erase(PERSON.reference)
         assert erasure.receipts[2].problem == "the person continued meanwhile: run again"
         assert (await eraser(running).erase(PERSON.reference)).is_complete
-        assert await running.service.load_session("renamed") is None
+        assert await running.service.sessions.load("renamed") is None
 
 
 async def test_a_store_that_is_down_is_reported_and_erased_later(process, tmp_path, monkeypatch):
@@ -250,12 +250,12 @@ async def test_a_session_is_found_under_its_newest_name(process):
     """A renamed session is erased too, and saving it again notes nothing more."""
     async with process() as running:
         data = make_session(PERSON.reference)
-        await running.service.save_session("first", data)
+        await running.service.sessions.save("first", data)
         for _ in range(2):
-            data = await running.service.update_session("first", data.copy(), expected=data.version)
-        await running.service.save_session("second", make_session(PERSON.reference))
+            data = await running.service.sessions.update("first", data.copy(), expected=data.version)
+        await running.service.sessions.save("second", make_session(PERSON.reference))
         results = running.runtime.backends.results
         assert len(await results.members(f"erasure_index:{PERSON.reference}")) == 2
         await eraser(running).erase(PERSON.reference)
-        assert await running.service.load_session("first") is None
-        assert await running.service.load_session("second") is None
+        assert await running.service.sessions.load("first") is None
+        assert await running.service.sessions.load("second") is None

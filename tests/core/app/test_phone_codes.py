@@ -73,7 +73,7 @@ async def test_no_store_no_log_and_no_job_has_code_or_number(process, sending, t
         # As with a messenger that is no mock.
         kept = replace(kept, shown=None)
         data = make_session(PERSON.reference, confirmation=kept)
-        await service.save_session("session-id", data)
+        await service.sessions.save("session-id", data)
         assert code not in data.to_json().decode()
         assert SessionData.from_json(data.to_json()).confirmation == kept
         result_id = await service.submit_code(PERSON, message_of(code))
@@ -150,7 +150,7 @@ async def test_an_erased_person_leaves_nothing_and_gets_nothing(process, sending
     async with process(**CODES) as running:
         service, results = running.service, running.runtime.backends.results
         code, kept = service.codes.make(PERSON, PhoneConfirmation(phone=PHONE))
-        await service.save_session("session-id", make_session(PERSON.reference, confirmation=kept))
+        await service.sessions.save("session-id", make_session(PERSON.reference, confirmation=kept))
         await service.codes.enter(PERSON, kept, "x")
         await service.submit_code(PERSON, message_of(code))
         late = list(running.queue.waiting)
@@ -158,7 +158,7 @@ async def test_an_erased_person_leaves_nothing_and_gets_nothing(process, sending
         erasure = await make_eraser(running.runtime.configuration, backends).erase(PERSON.reference)
         assert erasure.is_complete
         assert not running.queue.waiting
-        assert await service.load_session("session-id") is None
+        assert await service.sessions.load("session-id") is None
         for limit in ("phone_code", "phone_code_entry"):
             assert (await results.usage(f"limit:{limit}:{PERSON.reference}")).count == 0
         await running.queue.enqueue(late)

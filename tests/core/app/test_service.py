@@ -53,14 +53,14 @@ async def test_an_uploaded_document_passes_and_its_result_stays_until_it_is_take
             assert finished.record.is_success
             assert finished.result.applicant.first_name == "FAKEY"
         data = make_session(PERSON.reference)
-        await running.service.save_session("session", data)
+        await running.service.sessions.save("session", data)
         version, taken = data.version, replace(data, document=DOCUMENT)
-        late = await running.service.update_session(
+        late = await running.service.sessions.update(
             "session", taken.copy(), expected="00" * 16, consumes=result_id
         )
         assert late.document is None
         assert (await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)).result
-        kept = await running.service.update_session("session", taken, expected=version, consumes=result_id)
+        kept = await running.service.sessions.update("session", taken, expected=version, consumes=result_id)
         assert kept is taken
         assert (await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)).result is None
 
@@ -732,13 +732,13 @@ async def test_sync_documents_pass_the_same_way(process):
 async def test_sessions_are_sealed_and_end(process, tmp_path):
     """What a session holds is readable with its id only, and is gone when it is ended."""
     async with process() as running:
-        await running.service.save_session("id-1", make_session(typed=SSN))
-        assert (await running.service.load_session("id-1")).typed == SSN
-        assert await running.service.load_session("id-2") is None
+        await running.service.sessions.save("id-1", make_session(typed=SSN))
+        assert (await running.service.sessions.load("id-1")).typed == SSN
+        assert await running.service.sessions.load("id-2") is None
         stored = b"".join(path.read_bytes() for path in (tmp_path / "local").rglob("*") if path.is_file())
         assert b"900661234" not in stored
-        await running.service.end_session("id-1")
-        assert await running.service.load_session("id-1") is None
+        await running.service.sessions.end("id-1")
+        assert await running.service.sessions.load("id-1") is None
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -49,7 +49,7 @@ async def leave_traces():
     """Have a session and an upload slot of the person."""
     configuration = await bootstrap.configure()
     async with bootstrap.start(configuration, "run") as started:
-        await started.service.save_session("session-id", make_session(PERSON.reference))
+        await started.service.sessions.save("session-id", make_session(PERSON.reference))
         grant = await started.service.new_slot(PERSON, attempt="a" * 32, side=Side.FRONT)
         assert grant
 
@@ -58,7 +58,7 @@ async def session():
     """Return what is left of the session."""
     configuration = await bootstrap.configure()
     async with bootstrap.start(configuration, "run") as started:
-        return await started.service.load_session("session-id")
+        return await started.service.sessions.load("session-id")
 
 
 def test_a_store_that_refuses_to_open_is_on_the_receipt(bucket, capsys, tmp_path):
