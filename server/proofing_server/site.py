@@ -200,9 +200,7 @@ def site_of(request: Request) -> Site:
 
 def way_of(offer: DocumentOffer) -> str:
     """Return the key of the texts about how people show their document."""
-    if offer.on_our_page and offer.at_vendor:
-        return "either"
-    return "visit" if offer.at_vendor else "photos"
+    return next(iter(offer.ways)).value if len(offer.ways) == 1 else "either"
 
 
 def go_to(path: str) -> RedirectResponse:

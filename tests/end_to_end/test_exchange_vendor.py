@@ -75,9 +75,8 @@ def short(install_exchange):
 
 async def send_to_wallet(person, wallet):
     """Come to the page that asks for the wallet; return the address of its link."""
-    await person.consent(wallet.installation.url)
-    await person.give_photos()
-    await person.submit_photos()
+    await person.consent(wallet.installation.url, to="Show your ID")
+    await person.submit_visit()
     await person.heading(SHARE)
     return await person.page.locator("#visit").get_attribute("href")
 
@@ -158,16 +157,16 @@ async def test_an_answer_that_comes_twice(wallet, person):
     await choose(person.page, "Share, and send the answer twice")
     await expect(person.page.locator("h1")).to_have_text("What was sent")
     first, second = (await wallet.sent())["statuses"]
-    assert (first, second in {404, 503}) == (200, True)
+    # Kept with a job that has not read the first one yet, or too late for one that has ended.
+    assert (first, second in {200, 404}) == (200, True)
     await person.page.get_by_role("link", name="Go back to where you came from").click()
     await person.heading(CHECKED)
 
 
 async def test_no_answer(short, person):
     """The check ends with its time, and who shared nothing has lost no attempt."""
-    await person.consent(short.installation.url)
-    await person.give_photos()
-    await person.submit_photos()
+    await person.consent(short.installation.url, to="Show your ID")
+    await person.submit_visit()
     await person.heading(TECHNICAL)
     await expect(person.page.get_by_text("This didn’t count as an attempt")).to_be_visible()
 

@@ -5,17 +5,31 @@ submit of one request agree, and the job asks the vendor that its person was sho
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from proofing.base.errors import PluginError
 from proofing.contracts.applicant import TYPES_OF, DocumentChoice, DocumentType
+from proofing.contracts.continuation import Exchange
 from proofing.contracts.images import Side
 from proofing.contracts.people import PersonRef
+from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.selfies import SelfieChoice
 from proofing.routing.router import Router
 from proofing.routing.selfies import selfie_terms
 from proofing.rules.documents import required_sides
 from proofing.settings import Settings
+
+
+class DocumentWay(StrEnum):
+    """Where a person shows their document."""
+
+    #: By photos, on our page.
+    PHOTOS = "photos"
+    #: On a page of the vendor, which takes the photos.
+    VISIT = "visit"
+    #: From a wallet on their phone, which shares it.
+    WALLET = "wallet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +42,8 @@ class DocumentPlan:
         choice: the one that they use, of `choices`.
         types: that are accepted for this choice.
         accepted: that are accepted for any of `choices`.
-        sides: the photos that our page asks for; none where the vendor takes them itself.
-        captures_images: whether the person shows the document on a page of the vendor.
+        way: where the person shows it.
+        sides: the photos that our page asks for; none on any other way.
         accepts_test_documents: whether the vendor reads the testers' YAML form.
         attributes: what the vendor gets of what the person typed before.
     """
@@ -39,10 +53,15 @@ class DocumentPlan:
     choice: DocumentChoice
     types: frozenset[DocumentType]
     accepted: frozenset[DocumentType]
+    way: DocumentWay
     sides: tuple[Side, ...]
-    captures_images: bool
     accepts_test_documents: bool
     attributes: frozenset[str]
+
+    @property
+    def captures_images(self) -> bool:
+        """Whether the document is shown elsewhere than on our page."""
+        return self.way is not DocumentWay.PHOTOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +70,11 @@ class DocumentOffer:
 
     Attributes:
         types: the documents that are accepted, of some people at least.
-        on_our_page: whether some people take photos on our page.
-        at_vendor: whether some people show their document on a page of a vendor.
+        ways: where people show theirs; several while shares of them have different vendors.
     """
 
     types: frozenset[DocumentType]
-    on_our_page: bool
-    at_vendor: bool
+    ways: frozenset[DocumentWay]
 
 
 def plan_document(
@@ -89,8 +106,8 @@ def plan_document(
         choice=choice,
         types=accepted & TYPES_OF[choice],
         accepted=accepted,
+        way=_way_of(descriptor),
         sides=() if descriptor.captures_images else photos,
-        captures_images=descriptor.captures_images,
         accepts_test_documents=descriptor.accepts_test_documents,
         attributes=descriptor.attributes,
     )
@@ -103,8 +120,7 @@ def offer_documents(router: Router, settings: Settings) -> DocumentOffer:
         types=frozenset(
             kind for one in vendors for kind in one.document_types & set(settings.document_types)
         ),
-        on_our_page=any(not one.captures_images for one in vendors),
-        at_vendor=any(one.captures_images for one in vendors),
+        ways=frozenset(map(_way_of, vendors)),
     )
 
 
@@ -118,3 +134,10 @@ def required_attributes(router: Router, person: PersonRef) -> frozenset[str]:
     own = frozenset() if document is None else document.descriptor.requires
     others = (one.descriptor for one in router.configured())
     return own.union(*(one.requires for one in others if one.kind is not ProoferKind.DOCUMENT))
+
+
+def _way_of(descriptor: ProoferDescriptor) -> DocumentWay:
+    """Return where people of a document vendor show theirs."""
+    if not descriptor.captures_images:
+        return DocumentWay.PHOTOS
+    return DocumentWay.WALLET if Exchange in descriptor.continues else DocumentWay.VISIT

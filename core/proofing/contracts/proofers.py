@@ -292,8 +292,9 @@ class ProoferDescriptor:
         tls: reads client certificate and authorities from the plugin's settings; None for public authorities
             and no certificate.
         jurisdictions: the states it can answer for; None for all.
-        captures_images: whether a document proofer has people show their document on a page of its own: ours
-            then asks for no photos, and its requests have no images. Such a proofer `continues` by `Leave`.
+        captures_images: whether a document proofer has people show their document elsewhere than on our page:
+            on a page of its own, with `Leave` in `continues`, or from a wallet, with `Exchange`. Ours then
+            asks for no photos, and its requests have no images.
         document_types: what a document proofer can answer about; people choose among those that the setting
             ``document_types`` accepts.
         needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and

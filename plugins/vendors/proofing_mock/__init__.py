@@ -50,8 +50,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from proofing.plugin import (
+    PHYSICAL_TYPES,
     RESULT_TYPES,
     Again,
+    DocumentType,
     Exchange,
     Leave,
     Maturity,
@@ -246,6 +248,7 @@ def _exchange(offer: ProoferDescriptor) -> ProoferDescriptor:
 
         return ExchangeMock(settings, process, offer.make(settings, process))
 
+    is_document = offer.kind is ProoferKind.DOCUMENT
     return replace(
         offer,
         name="mock:exchange",
@@ -253,6 +256,8 @@ def _exchange(offer: ProoferDescriptor) -> ProoferDescriptor:
         # Photos are no part of what a wallet shares.
         takes_selfie=False,
         accepts_test_documents=False,
+        captures_images=is_document,
+        document_types=frozenset({DocumentType.MOBILE_DRIVERS_LICENSE}) if is_document else PHYSICAL_TYPES,
         continues=frozenset({Exchange}),
         stand_in=_serve_wallet,
     )

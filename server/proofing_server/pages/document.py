@@ -185,6 +185,7 @@ async def _capture_page(
         uploads=uploads,
         must_choose_again=some_came and not uploads,
         attempt=attempt,
+        way=plan.way.value,
         sides=[side.value for side in plan.sides],
         has_declined_selfie=has_declined,
         choice=plan.choice.value,

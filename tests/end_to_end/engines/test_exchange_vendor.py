@@ -18,9 +18,8 @@ def exchange(install):
 
 async def test_to_the_wallet_and_back(exchange, visitor):
     """By a link, a form, and a redirect from one origin to the other."""
-    await visitor.consent(exchange.url)
-    await visitor.give_photos()
-    await visitor.submit_photos()
+    await visitor.consent(exchange.url, to="Show your ID")
+    await visitor.submit_visit()
     await visitor.heading("Share your digital ID")
     await visitor.tab.click("#visit")
     await visitor.heading("Share your digital ID?")

@@ -43,6 +43,7 @@ LICENSED = {
     **HOME,
 }
 LICENSE = {"document_type": DocumentType.DRIVERS_LICENSE}
+MOBILE_LICENSE = {"document_type": DocumentType.MOBILE_DRIVERS_LICENSE}
 
 
 def ask(**changes: Any) -> Callable[[ProofingRequest], ProofingRequest]:
@@ -328,4 +329,4 @@ class TestExchangeDevice(Wallet, DeviceProfilerContract):
 class TestExchangeDocument(Wallet, DocumentProoferContract):
     """The mock document check that asks a wallet."""
 
-    answers: ClassVar = shared(facts=LICENSE)
+    answers: ClassVar = shared(facts=MOBILE_LICENSE)
