@@ -214,8 +214,9 @@ def unattended(install: Callable[..., Installation]) -> Installation:
 class SandboxInstallation:
     """An installation whose vendors are those of `proofing sandbox`, behind a forward proxy."""
 
-    def __init__(self, installation: Installation, vendors: VendorSandbox) -> None:
+    def __init__(self, installation: Installation, vendors: VendorSandbox, document_vendor: str) -> None:
         self.installation = installation
+        self.document_vendor = document_vendor
         self.url = installation.url
         self.vendors = vendors
 
@@ -244,7 +245,7 @@ async def install_sandboxed(install: Callable[..., Installation]) -> AsyncIterat
             )
             installation.start_all()
             vendors.start(installation.url)
-            return SandboxInstallation(installation, vendors)
+            return SandboxInstallation(installation, vendors, document_vendor)
 
         yield make
 
