@@ -159,7 +159,7 @@ async def test_a_webhook_alone_brings_the_result(site_of, person):
         ("socure:docv", "Reject: the ID has expired", "We couldn’t accept your photos"),
         ("socure:docv", "Send to review", "Someone needs to review your ID"),
         ("stripe", "Fail: the ID has expired", "We couldn’t accept your photos"),
-        ("stripe", "Fail: the selfie does not match", "We couldn’t accept your photos"),
+        ("stripe", "Fail: the selfie does not match", "We couldn’t match the photo of yourself to your ID"),
     ],
 )
 async def test_a_document_fails(site_of, person, document_vendor, choice, heading):

@@ -10,7 +10,7 @@ from proofing.contracts.applicant import DocumentType
 from proofing.contracts.continuation import Again, Leave
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
-from proofing.contracts.results import Assurance, ProoferKind
+from proofing.contracts.results import Assurance, Outcome, ProoferKind, SelfieCheck
 from proofing.testing.images import make_jpeg
 from proofing_devtools.later_vendors import YES, Later, pending, put_in_place
 from proofing_mock import standard
@@ -99,6 +99,21 @@ async def test_a_vendor_that_takes_the_photos_itself(site):
         DocumentType.DRIVERS_PERMIT,
         DocumentType.STATE_ID_CARD,
     }
+
+
+async def test_a_selfie_of_the_vendors_own_page_that_does_not_match(site):
+    """The page says so, and offers no way without a selfie that ours never asked for."""
+    failed = {"outcome": Outcome.FAILED, "applicant": None, "selfie": SelfieCheck.NO_MATCH}
+    put_hosted(site, pending(then=Leave(PAGE, PAGE)), replace(READ, **failed))
+    browser = site.browser()
+    await browser.consent()
+    await visit(browser)
+    for _ in range(2):
+        await site.queue.release()
+        await browser.get("/document/wait")
+    assert browser.path == "/document/problem"
+    assert "couldn’t match the photo of yourself" in browser.page.text
+    assert "/selfie" not in browser.page.text
 
 
 async def test_a_visit_that_comes_to_a_no(site):
