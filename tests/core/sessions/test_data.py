@@ -126,7 +126,7 @@ async def test_a_broken_session_is_none(process, name):
     """Also sealed by ourselves, as another version of this program may have: the person starts again."""
     change = BROKEN[name]
     async with process() as running:
-        store, data = running.service._sessions, full_session()
+        store, data = running.service.sessions, full_session()
         await store.save("session", data)
         assert await store.load("session") is not None
         text = change
@@ -141,7 +141,7 @@ async def test_a_broken_session_is_none(process, name):
 async def test_a_session_ends_with_its_total_time(process):
     """However often it is used: it does not start again, and a change is not kept."""
     async with process() as running:
-        store = running.service._sessions
+        store = running.service.sessions
         await store.save("begun", make_session(created_at=0.0))
         assert await store.load("begun") is None
         data = make_session()

@@ -141,8 +141,9 @@ def test_nothing_but_processes_starts_processes():
         # The first tries in a CPU child, which ends with it; the second measures the pool of a library.
         root / "tests/core/base/cpu_functions/hostile_work.py",
         root / "bench/cpu/__main__.py",
-        # Its program waits for each process that it forks.
+        # Their programs wait for each process that they fork.
         root / "tests/core/cli/test_jobs.py",
+        root / "tests/plugins/vendors/planted/forks.py",
         # Names what a plugin may not do.
         root / "core/proofing/testing/vendors/watch.py",
     }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from proofing.cli.project import Project, find_project
+from proofing.testing.processes import start_process
 
 _FORKS = Path(__file__).with_name("forks.py")
 #: Assertions stay plain: to rewrite them costs most of the time, and nobody reads what they would say.
@@ -96,7 +97,7 @@ class Family:
 def family(name: str) -> Iterator[Family]:
     """Return the family of a plugin, for as long as it is needed."""
     project = find_project(name)
-    process = subprocess.Popen(
+    process = start_process(
         # Without its folder on the path, where a module may have the name of a library.
         [sys.executable, "-B", "-P", str(_FORKS), project.module],
         stdin=subprocess.PIPE,
