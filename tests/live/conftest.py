@@ -6,16 +6,20 @@ from pathlib import Path
 
 from proofing.bootstrap import configure
 from proofing.contracts.proofers import Maturity
+from proofing.contracts.results import ProoferKind
 
 
 def products_of(directory: Path) -> list[tuple[str, str]]:
-    """Return kind and name of every proofer of the settings that is no mock."""
+    """Return kind and name of every proofer of the settings that is no mock.
+
+    Messengers write to real phones, and answer no question.
+    """
     environ = {"PROOFING_ENV": os.environ.get("PROOFING_ENV", "test")}
     configuration = asyncio.run(configure(directory / "settings.yaml", environ, role="cli"))
     return sorted(
         (kind.value, name)
         for (kind, name), loaded in configuration.plugins.proofers.items()
-        if loaded.descriptor.maturity is not Maturity.MOCK
+        if loaded.descriptor.maturity is not Maturity.MOCK and kind is not ProoferKind.MESSENGER
     )
 
 

@@ -29,7 +29,7 @@ PLANTS = (
     plant(
         "no face is a match",
         "compare_faces",
-        '        return SelfieCheck.BAD_QUALITY, "face_not_found"\n    if len',
+        '        return SelfieCheck.NO_FACE, "face_not_found"\n    if len',
         "        return SelfieCheck.MATCH, None\n    if len",
         "test_comparing.py::test_comparisons",
     ),
@@ -163,8 +163,8 @@ PLANTS = (
     plant(
         "an error of the service is about the image",
         "calls",
-        "if code in refusals and status == HTTPStatus.BAD_REQUEST:",
-        "if status == HTTPStatus.BAD_REQUEST and refusals:\n        code = min(refusals)",
+        "if known in refusals and status == HTTPStatus.BAD_REQUEST:",
+        "if status == HTTPStatus.BAD_REQUEST and refusals:\n            known = min(refusals)",
         "test_calls.py::test_errors",
     ),
     plant(
