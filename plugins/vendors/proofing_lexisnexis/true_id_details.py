@@ -6,9 +6,12 @@ They hold the person's data and portrait. Nothing here is logged but the names o
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter
+
+# Pydantic requires both; before Python 3.12 it reads no other typed dictionaries.
+from typing_extensions import TypedDict
 
 from proofing.plugin import Side
 from proofing_lexisnexis.assureid import RESULTS, Alert, Classification, ImageMetrics, alert_name

@@ -110,6 +110,8 @@ def watching(plugin: str, *, keeps_lines: bool = True) -> Iterator[Watch]:
         _installed.set()
         sys.addaudithook(_audit)
         gc.callbacks.append(_note_finalizing)
+        if sys.version_info < (3, 12):
+            _audit_threads()
     watch = Watch(plugin, keeps_lines=keeps_lines)
     with contextlib.ExitStack() as stack:
         printed = [_Printed(stream) for stream in (sys.stdout, sys.stderr)]
@@ -137,6 +139,17 @@ def _watch_here() -> Watch | None:
     return next(
         (watch for watch in reversed(_active) if ident == watch.loop_thread or plugin == watch.plugin), None
     )
+
+
+def _audit_threads() -> None:
+    """Have the start of a thread be an audit event, which it is from Python 3.12 on."""
+    start = threading._start_new_thread  # type: ignore[attr-defined]  # noqa: SLF001 - by which threads start
+
+    def audited(function: Any, *arguments: Any) -> Any:
+        sys.audit("_thread.start_new_thread", function, *arguments)
+        return start(function, *arguments)
+
+    threading._start_new_thread = audited  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _note_finalizing(phase: str, _details: Any) -> None:

@@ -212,7 +212,7 @@ def test_a_time_that_moves_on_between_two_people_is_not_theirs(monkeypatch, read
     assert broken((ASK, ASK + line), only=["person-traced"]) == []
     token = (
         '"authorization": f"Bearer {token}"',
-        '"authorization": f"Bearer {token}.{__import__("made_clock").now()}"',
+        '"authorization": f"Bearer {token}.{__import__(\'made_clock\').now()}"',
     )
     module.now = _Clock(readings).now
     assert broken(token, only=["bytes-signed", "attribute-unused"]) == []
