@@ -10,6 +10,7 @@ hindered.
 
 import asyncio
 import contextlib
+import functools
 import gc
 import io
 import logging
@@ -17,6 +18,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -110,8 +112,7 @@ def watching(plugin: str, *, keeps_lines: bool = True) -> Iterator[Watch]:
         _installed.set()
         sys.addaudithook(_audit)
         gc.callbacks.append(_note_finalizing)
-        if sys.version_info < (3, 12):
-            _audit_threads()
+        _audit_as_later_versions()
     watch = Watch(plugin, keeps_lines=keeps_lines)
     with contextlib.ExitStack() as stack:
         printed = [_Printed(stream) for stream in (sys.stdout, sys.stderr)]
@@ -141,15 +142,24 @@ def _watch_here() -> Watch | None:
     )
 
 
-def _audit_threads() -> None:
-    """Have the start of a thread be an audit event, which it is from Python 3.12 on."""
-    start = threading._start_new_thread  # type: ignore[attr-defined]  # noqa: SLF001 - by which threads start
+def _audit_as_later_versions() -> None:
+    """Have what the newest Python audits be audit events in older ones."""
+    if sys.version_info < (3, 12):
+        threading._start_new_thread = _audited(  # type: ignore[attr-defined]  # noqa: SLF001 - by it threads start
+            "_thread.start_new_thread",
+            threading._start_new_thread,  # type: ignore[attr-defined]  # noqa: SLF001
+        )
+    if sys.version_info < (3, 13):
+        time.sleep = _audited("time.sleep", time.sleep)
 
-    def audited(function: Any, *arguments: Any) -> Any:
-        sys.audit("_thread.start_new_thread", function, *arguments)
-        return start(function, *arguments)
 
-    threading._start_new_thread = audited  # type: ignore[attr-defined]  # noqa: SLF001
+def _audited(event: str, function: Any) -> Any:
+    @functools.wraps(function)
+    def audited(*arguments: Any) -> Any:
+        sys.audit(event, *arguments)
+        return function(*arguments)
+
+    return audited
 
 
 def _note_finalizing(phase: str, _details: Any) -> None:
