@@ -26,7 +26,7 @@ class Entry(StrEnum):
     RIGHT = "right"
     #: Another one.
     WRONG = "wrong"
-    #: There is no code, or no longer.
+    #: No code was sent, or it is not valid anymore.
     EXPIRED = "expired"
 
 

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from proofing.contracts.results import LineType
 
+#: What ten digits have in front in E.164.
+COUNTRY_CODE = "+1"
 _UNITED_STATES = "US"
 _AREA_CODES: Mapping[str, str] = {
     "AG": "268",

@@ -3,6 +3,7 @@
 docs/adr/0043-confirmation-codes.md
 """
 
+from proofing.contracts.phone_numbers import COUNTRY_CODE
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.records import EndState
 from proofing.contracts.results import Outcome, ProoferKind, Refusal
@@ -20,7 +21,7 @@ async def send_code(run: JobRun, arguments: CodeArguments, tools: Tools) -> JobR
     message, settings = arguments.message, tools.settings
     if loaded is None or not settings.confirms_phone:
         return JobResult(end_state=EndState.VENDOR_EXCEPTION, reasons=(NO_MESSENGER,))
-    if not settings.may_get_code(message.number.removeprefix("+1")):
+    if not settings.may_get_code(message.number.removeprefix(COUNTRY_CODE)):
         return JobResult(outcome=Outcome.FAILED, reasons=(Refusal.NOT_ALLOWED.value,))
     check = await run.ask(loaded, ProofingRequest(message=message), step=_STEP)
     if check.result is None:

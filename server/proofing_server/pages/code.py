@@ -10,6 +10,7 @@ from proofing.base.errors import LimitReachedError, QueueUnavailableError, Store
 from proofing.contracts.evidence import EvidenceKind, Verification, VerifiedBy
 from proofing.contracts.messages import Channel, CodeMessage
 from proofing.contracts.people import LimitState
+from proofing.contracts.phone_numbers import COUNTRY_CODE
 from proofing.contracts.records import JobKind
 from proofing.rules import limits
 from proofing.sessions.data import SessionData
@@ -27,7 +28,6 @@ from proofing_server.site import LIMITS, RedirectToStep, Site, go_to
 from proofing_server.submit_job import submit_job
 from proofing_server.texts import Texts
 
-_COUNTRY_CODE = "+1"
 _ENTRY_ERRORS = {Entry.WRONG: "code_wrong", Entry.EXPIRED: "code_expired"}
 
 
@@ -153,7 +153,7 @@ def _message(site: Site, texts: Texts, channel: Channel, phone: str, code: str) 
         text = texts("code.message.voice", code=", ".join(code), **values)
     return CodeMessage(
         channel=channel,
-        number=f"{_COUNTRY_CODE}{phone}",
+        number=f"{COUNTRY_CODE}{phone}",
         locale=texts.language,
         text=text,
         code=code,
