@@ -115,29 +115,31 @@ async def apply_result(
             return False
         _remember_failures(data, kind, record, result)
         confirms_phone = site.service.settings.confirms_phone
-        is_complete = record.is_success and flow.complete(data, record, result, confirms_phone=confirms_phone)
-        if not is_complete:
+        if not (record.is_success and flow.complete(data, record, result, confirms_phone=confirms_phone)):
             data.clear_job(kind)
+            data.problem = _problem_of(record, kind, result)
         if result is not None:
             # Of a no, too: what an earlier job of its kind found counts no more.
             data.evidence[kind] = result.evidence
-        if is_complete:
-            return True
-        screen = screen_for(record)
-        is_document = kind is JobKind.DOCUMENT
-        data.problem = Problem(
-            kind=kind,
-            # A success that cannot be taken is one whose personal data has expired.
-            screen="document_result_expired" if screen.name == SUCCESS else screen.name,
-            codes=record.reasons if is_document else (),
-            fields=dict(record.fields or {}) if is_document else {},
-            tips=isinstance(result, DocumentJobResult) and result.tips,
-            counted=screen.counted,
-        )
         return True
 
     if await session.update(adopt, consumes=result_id) and result is not None:
         report_assurance(session.data, kind)
+
+
+def _problem_of(record: StatusRecord, kind: JobKind, result: AnyJobResult | None) -> Problem:
+    """Return what is shown of an end that does not complete its step."""
+    screen = screen_for(record)
+    is_document = kind is JobKind.DOCUMENT
+    return Problem(
+        kind=kind,
+        # A success that cannot be taken is one whose personal data has expired.
+        screen="document_result_expired" if screen.name == SUCCESS else screen.name,
+        codes=record.reasons if is_document else (),
+        fields=dict(record.fields or {}) if is_document else {},
+        tips=isinstance(result, DocumentJobResult) and result.tips,
+        counted=screen.counted,
+    )
 
 
 def report_assurance(data: SessionData, kind: JobKind) -> None:

@@ -14,7 +14,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.people import PersonRef
 from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.results import ProoferKind
-from proofing.contracts.selfies import SelfieChoice
+from proofing.contracts.selfies import SelfieChoice, SelfieTerms
 from proofing.routing.router import Router
 from proofing.routing.selfies import selfie_terms
 from proofing.rules.documents import required_sides
@@ -44,6 +44,7 @@ class DocumentPlan:
         accepted: that are accepted for any of `choices`.
         way: where the person shows it.
         sides: the photos that our page asks for; none on any other way.
+        selfie: whether our page asks for one, and on what terms.
         accepts_test_documents: whether the vendor reads the testers' YAML form.
         attributes: what the vendor gets of what the person typed before.
     """
@@ -55,6 +56,7 @@ class DocumentPlan:
     accepted: frozenset[DocumentType]
     way: DocumentWay
     sides: tuple[Side, ...]
+    selfie: SelfieTerms
     accepts_test_documents: bool
     attributes: frozenset[str]
 
@@ -98,8 +100,8 @@ def plan_document(
     accepted = descriptor.document_types.intersection(settings.document_types)
     choices = tuple(choice for choice in DocumentChoice if not TYPES_OF[choice].isdisjoint(accepted))
     choice = chosen if chosen in choices else choices[0]
-    wants_selfie = selfie_terms(settings, descriptor).wants_image(selfie)
-    photos = required_sides(passport=choice is DocumentChoice.PASSPORT, selfie=wants_selfie)
+    terms = selfie_terms(settings, descriptor)
+    photos = required_sides(passport=choice is DocumentChoice.PASSPORT, selfie=terms.wants_image(selfie))
     return DocumentPlan(
         vendor=descriptor.name,
         choices=choices,
@@ -108,6 +110,7 @@ def plan_document(
         accepted=accepted,
         way=_way_of(descriptor),
         sides=() if descriptor.captures_images else photos,
+        selfie=terms,
         accepts_test_documents=descriptor.accepts_test_documents,
         attributes=descriptor.attributes,
     )

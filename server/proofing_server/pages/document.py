@@ -173,7 +173,7 @@ async def _capture_page(
     if not errors:
         refuse_at_limit(session, JobKind.DOCUMENT, limit)
     problem = session.data.problem
-    has_declined = service.selfie_terms(session.person).is_asked and Side.SELFIE not in plan.sides
+    has_declined = plan.selfie.is_asked and Side.SELFIE not in plan.sides
     earlier = problem.fields if problem and problem.kind is JobKind.DOCUMENT else {}
     return site.page(
         request,

@@ -59,11 +59,13 @@ def show_problem(step: Step) -> Handler:
         counter = step.limits[0].name
         limit = await site.service.limit(session.person, counter)
         name = problem.screen
-        plan = document_plan(site, session)
-        # A vendor that takes the selfie on its own page has ways of its own.
-        asks_for_selfie = site.service.selfie_terms(session.person).is_asked
         if limit.reached and name not in REVIEWS:
             return go_to(limit_path(counter))
+        plan = document_plan(site, session)
+        also = _EXTRA_LINKS.get(name, ())
+        if not plan.selfie.is_asked:
+            # A vendor that takes the selfie on its own page has ways of its own.
+            also = tuple(page for page in also if page is not Page.SELFIE)
         return site.page(
             request,
             "problem",
@@ -79,7 +81,7 @@ def show_problem(step: Step) -> Handler:
             counted=problem.counted,
             attempts_left=limit.remaining,
             retry=_RETRY.get(name, step.page),
-            also=[page for page in _EXTRA_LINKS.get(name, ()) if page is not Page.SELFIE or asks_for_selfie],
+            also=also,
             leave_first=name in _LEAVE_FIRST,
             is_review=name in REVIEWS,
             may_retry=not limit.reached,
