@@ -1,9 +1,17 @@
 """Concurrent steps: those that end together, and those that nobody waits for."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
-from typing import Any, TypeVar
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NoReturn, TypeVar
 
+from proofing.base.logs import get_logger, log
+
+_logger = get_logger(__name__)
+#: By how much the interval of `run_regularly` varies, either way, as a share of it.
+JITTER = 0.1
 AnswerT = TypeVar("AnswerT")
 
 
@@ -47,3 +55,15 @@ class Background:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_regularly(seconds: float, chore: Callable[[], Awaitable[None]]) -> NoReturn:
+    """Do *chore* now and every *seconds*, jittered so that processes do not march in step."""
+    while True:
+        started = time.monotonic()
+        try:
+            await chore()
+        except Exception as error:  # noqa: BLE001 - a failing chore must end neither the others nor the process
+            log(_logger, "background_task_failed", level=logging.WARNING, error=type(error).__name__)
+        jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+        await asyncio.sleep(max(0.0, seconds * jitter - (time.monotonic() - started)))

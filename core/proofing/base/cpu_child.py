@@ -1,9 +1,10 @@
 """The program of a CPU child: imports one module, then forks itself for every call of a function in it.
 
-Run as a script by `proofing.base.cpu_process`, with an empty environment, isolated and without ``site``; it
-imports the standard library alone until it knows the path of modules. Its argument is the descriptor of
-answers. The process that is started reads no arguments and no bytes of a call: the fork does, under limits,
-works, and ends. So no call finds what another one left, and a fork that breaks takes nothing with it.
+Run as a script by `proofing.base.cpu_process`, without the environment of its parent, isolated and without
+``site``; it imports the standard library alone until it knows the path of modules. Its argument is the
+descriptor of answers. The process that is started reads no arguments and no bytes of a call: the fork does,
+under limits, works, and ends. So no call finds what another one left, and a fork that breaks takes nothing
+with it.
 
 Standard input has the calls: a frame, then the arguments as JSON, then the bytes. Standard output says what
 becomes of forks, which cannot write there. Both are put away before anything is imported, since modules

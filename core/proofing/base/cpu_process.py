@@ -32,8 +32,16 @@ _PIECE_BYTES = 64 * 1024
 _PIPE_BYTES = 1024 * 1024
 _STOP_SECONDS = 1.0
 _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-#: Libraries of numbers would start a thread for every CPU of the machine.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_MEBIBYTE = 1 << 20
+_ENVIRONMENT = {
+    # Libraries of numbers would start a thread for every CPU of the machine.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # A photo takes buffers of megabytes, one after another. glibc would return each to the kernel, which
+    # clears the pages of the next one: a tenth of the reader's time. A fork keeps them, and ends soon.
+    "MALLOC_MMAP_THRESHOLD_": str(128 * _MEBIBYTE),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * _MEBIBYTE),
+}
 _TIME_SIGNALS = {-signal.SIGALRM, -signal.SIGXCPU}
 
 

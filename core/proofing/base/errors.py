@@ -16,6 +16,9 @@
     ├── StoreError
     │   ├── StoreUnavailableError
     │   └── ImageNotFoundError
+    ├── VerificationNotFoundError  there is none, or it is another relying party's: nobody learns which
+    ├── VerificationStateError   a verification is not in a state for what was asked
+    ├── LinkRefusedError         the person's link is used, or too old
     └── VendorError              no answer, as opposed to an answer that says no; its `Cause` says why
         └── CPUWorkError         a call of `context.cpu` has no answer
 
@@ -201,6 +204,45 @@ class ImageNotFoundError(StoreError):
     """No object has this key: never uploaded, already deleted, or expired."""
 
 
+class VerificationNotFoundError(ProofingError):
+    """There is no such verification, link or session of it; that of another relying party looks the same."""
+
+    def __init__(self) -> None:
+        """Take nothing: the one message names neither id nor relying party."""
+        super().__init__("there is no such verification; check the id, the key and its mode")
+
+
+class VerificationStateError(ProofingError):
+    """A verification is not in a state for what was asked; nothing was changed.
+
+    Attributes:
+        action: what was asked, such as ``cancel``.
+        state: in which the verification is.
+        code: why it is refused: ``state`` or one of the codes of docs/explanation/relying-parties.md.
+    """
+
+    def __init__(self, action: str, state: str, code: str = "state") -> None:
+        """Take what was asked, the verification's *state*, and the *code* of why it is refused."""
+        self.action = action
+        self.state = state
+        self.code = code
+        why = "" if code == "state" else f": {code}"
+        super().__init__(f"cannot {action} a verification that is {state}{why}")
+
+
+class LinkRefusedError(ProofingError):
+    """The person's link opens nothing anymore; the relying party can make a new one.
+
+    Attributes:
+        code: ``used``, ``expired`` or ``ended``.
+    """
+
+    def __init__(self, code: str) -> None:
+        """Take the *code* of why."""
+        self.code = code
+        super().__init__(f"the link is not usable: {code}")
+
+
 class Cause(StrEnum):
     """Why a vendor gave no answer, in our words; rules, metrics and alarms know nothing else of it."""
 
@@ -266,6 +308,25 @@ class VendorError(ProofingError):
         self.vendor_name = vendor_name
         self.transaction_id = transaction_id
         super().__init__(message)
+
+    def amended(
+        self,
+        *,
+        cause: Cause | None = None,
+        message: str | None = None,
+        codes: tuple[str, ...] | None = None,
+        billed: bool | None = None,
+    ) -> "VendorError":
+        """Return a copy in which what is given replaces what this error has."""
+        return VendorError(
+            cause or self.cause,
+            message or str(self),
+            vendor_name=self.vendor_name,
+            codes=self.codes if codes is None else codes,
+            retry_after=self.retry_after,
+            billed=self.billed if billed is None else billed,
+            transaction_id=self.transaction_id,
+        )
 
 
 class CPUFailure(StrEnum):

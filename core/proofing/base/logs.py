@@ -19,14 +19,18 @@ from typing import Any
 #: Every field that a line may carry. None of them may hold applicant data.
 FIELDS = frozenset(
     """
-    action age_seconds assurance attempt backend billed checks code context count distribution dropped
-    duration_ms duration_seconds end_state enqueued_at environment error event_kind evidence
-    exception_backtrace exception_class exception_class_warn findings flags handed_back host http_method
-    idle_time_ms images job_class job_id key key_id kind limit method migration missing name names outcome
-    owner parked path pathway pid plugin port problem problems queue_name queued_duration_ms reason reasons
-    reference rescued role route rule seconds selfie selfie_choice service slots source status store success
-    supports timed_out timing trace_id transaction_id vendor vendor_name vendors version warning webhook
-    worker workers
+    action age_seconds agreement assurance attempt author backend billed call changed_at checks code context
+    count
+    distribution dropped duration_ms duration_seconds end_state endpoint enqueued_at environment error
+    event_id event_kind
+    evidence exception_backtrace exception_class exception_class_warn findings flags handed_back host
+    http_method idle_time_ms images job_class job_id key key_id kind limit method migration missing mode
+    name names outcome owner parked path pathway pid plugin policy port problem problems queue_name
+    queued_duration_ms reason reasons reference relying_party rescued role route rule seconds selfie
+    selfie_choice sequence service shadow_outcome shadow_vendor slots source status store success supports
+    timed_out timing
+    trace_id transaction_id type values vendor vendor_name vendors verification_id verification_state version
+    warning webhook worker workers
     """.split()
 )
 #: Names of events are single words.

@@ -33,7 +33,29 @@ ASSURANCE = Counter(
     "What the evidence of a session supported after a job",
     ["kind", "supports", "pathway"],
 )
+VERIFICATIONS = Counter(
+    "proofing_verifications", "Verifications that came into a state", ["relying_party", "mode", "state"]
+)
 WEBHOOKS_RECEIVED = Counter("proofing_webhooks_received", "Posts to webhooks", ["webhook", "outcome"])
+DELIVERIES = Counter(
+    "proofing_deliveries", "Attempts to deliver an event", ["relying_party", "endpoint", "outcome"]
+)
+DELIVERY_ATTEMPT_SECONDS = Histogram(
+    "proofing_delivery_attempt_seconds", "Time of one attempt to deliver an event", buckets=_SECONDS
+)
+DELIVERY_SECONDS = Histogram(
+    "proofing_delivery_seconds",
+    "Time from an event to its delivery",
+    buckets=(*_SECONDS, 300, 3600, 86_400),
+)
+DELIVERY_OLDEST_DUE_SECONDS = Gauge(
+    "proofing_deliveries_oldest_due_seconds", "How long the oldest delivery has been due"
+)
+ENDPOINTS = Gauge(
+    "proofing_endpoints",
+    "Endpoints of relying parties whose events fail or wait",
+    ["relying_party", "endpoint", "state"],
+)
 CODE_ENTRIES = Counter("proofing_code_entries", "Confirmation codes that people entered", ["outcome"])
 WAITS_ABANDONED = Counter("proofing_waits_abandoned", "Waits abandoned without an answer", ["kind"])
 VENDOR_CALLS = Counter(
@@ -56,6 +78,26 @@ CPU_CHILDREN = Gauge("proofing_cpu_children", "CPU children of this process")
 LIMITS_REACHED = Counter("proofing_limits_reached", "Requests refused because a limit was reached", ["limit"])
 VENDOR_BUDGETS_REACHED = Counter(
     "proofing_vendor_budgets_reached", "Calls not made because a vendor's budget was used up", ["vendor"]
+)
+VENDOR_REFUSALS = Counter(
+    "proofing_vendor_refusals",
+    "Questions that a vendor's breaker or limits refused",
+    ["vendor", "product", "reason"],
+)
+SHADOW_ANSWERS = Counter(
+    "proofing_shadow_answers",
+    "What came of questions to shadows, compared with the answer that counts",
+    ["vendor", "product", "outcome"],
+)
+VENDOR_BREAKER_CHANGES = Counter(
+    "proofing_vendor_breaker_changes",
+    "Circuit breakers that this process opened or closed",
+    ["vendor", "product", "state"],
+)
+CALL_RECORDS_LOST = Counter(
+    "proofing_call_records_lost",
+    "Records of calls and decisions that could not be kept",
+    ["kind"],
 )
 UPLOADS = Counter("proofing_uploads", "Steps of image uploads", ["outcome"])
 BACKEND_ERRORS = Counter("proofing_backend_errors", "Calls to a backend that failed", ["backend", "cause"])

@@ -5,6 +5,7 @@ and numbers that YAML 1.1 reads in a base that nobody meant (``0200`` is 128, ``
 names the place and the right spelling, and never a value.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,18 +20,20 @@ _SEXAGESIMAL = (
 _NO_VALUE = "is not a valid number or date; quote it to make it a string"
 
 
-def parse_yaml(text: str | bytes, source: str) -> dict[str, Any]:
+def parse_yaml(text: str | bytes, source: str, *, is_large: bool = False) -> dict[str, Any]:
     """Return the map that *text* holds.
 
     Args:
         text: bytes must be UTF-8, with or without a byte order mark.
         source: names the file in problems.
+        is_large: whether to read it by libyaml, where that is there, in an eighth of the time. What libyaml
+            refuses is read again by the reader that names the place.
 
     Raises:
         ConfigurationError: malformed, not a map, a duplicate key, an ambiguous number, or a directive.
     """
     try:
-        value = yaml.load(_decoded(text), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses more
+        value = _load(_decoded(text), is_large=is_large)
         directives = list(_directives(value, ()))
     except _RefusedError as error:
         raise ConfigurationError([Problem(source, error.place, error.rule)]) from None
@@ -57,6 +60,15 @@ def parse_yaml(text: str | bytes, source: str) -> dict[str, Any]:
             [Problem(source, ".".join(path) or "file", directive_rule(word)) for path, word in directives]
         )
     return value
+
+
+def _load(text: str, *, is_large: bool) -> Any:
+    """Return what *text* holds. Raises `yaml.YAMLError` or `_RefusedError`."""
+    # libyaml takes tabs between words, which YAML allows and people do not see.
+    if is_large and "\t" not in text:
+        with contextlib.suppress(_RefusedError, yaml.YAMLError):
+            return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - refuses what the other one does
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses more
 
 
 def directive_of(text: str) -> str | None:
@@ -106,8 +118,8 @@ class _RefusedError(Exception):
         super().__init__(place)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses duplicate keys and ambiguous numbers, and names their line."""
+class _Strict(yaml.constructor.SafeConstructor):
+    """Refuses duplicate keys and ambiguous numbers, and names their line."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Build one value; a date such as 2026-13-45 makes Python raise what is not an error of YAML."""
@@ -137,8 +149,16 @@ class _StrictLoader(yaml.SafeLoader):
         return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
 
 
+class _StrictLoader(_Strict, yaml.SafeLoader):
+    """Written in Python; its errors name places."""
+
+
+#: On libyaml, which is not in every build of PyYAML.
+_FastLoader: Any = type("_FastLoader", (_Strict, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
+_LOADERS: tuple[Any, ...] = (_StrictLoader, _FastLoader)
 for _kind in ("int", "float"):
-    _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _StrictLoader.construct_number)
+    for _loader in _LOADERS:
+        _loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Strict.construct_number)
 
 
 def _line(node: yaml.Node) -> str:

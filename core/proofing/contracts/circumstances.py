@@ -19,6 +19,7 @@ class Circumstances:
         ip_address: the browser's address, as the trusted proxies report it.
         user_agent: what the browser calls itself; at most 512 characters of a stranger's choice.
         device_session_id: the browser's profiling session.
+        compared_by: companies that the consent named for comparisons of answers.
     """
 
     locale: str | None = None
@@ -27,6 +28,7 @@ class Circumstances:
     ip_address: str | None = None
     user_agent: str | None = None
     device_session_id: str | None = None
+    compared_by: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         known = ", ".join(name for name in CIRCUMSTANCES if getattr(self, name) is not None)
@@ -48,7 +50,9 @@ class Circumstances:
         """Read what `to_json` returned. Raises ValueError, KeyError or TypeError for anything else."""
         consented_at = values.get("consented_at")
         moment = None if consented_at is None else datetime.fromisoformat(consented_at)
-        return cls(**{**values, "consented_at": moment})
+        companies = values.get("compared_by")
+        compared_by = None if companies is None else tuple(companies)
+        return cls(**{**values, "consented_at": moment, "compared_by": compared_by})
 
 
 #: The names of all circumstances.

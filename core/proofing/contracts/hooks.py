@@ -2,7 +2,9 @@
 
 Hooks only register: each returns descriptors, is called once when the plugin is loaded, and must neither do
 I/O nor import the vendor's libraries. Behavior lives in the contracts of `proofing.contracts.proofers`,
-`proofing.contracts.queues` and `proofing.contracts.stores`. Reference: docs/reference/hooks.md.
+`proofing.contracts.queues`, `proofing.contracts.stores`, `proofing.contracts.verification_store` and
+`proofing.contracts.call_records`.
+Reference: docs/reference/hooks.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +13,14 @@ from typing import Any, Generic, TypeVar
 
 import pluggy
 
+from proofing.contracts.call_records import CallStore
 from proofing.contracts.messengers import MessengerDescriptor
 from proofing.contracts.plugin_settings import PluginSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.queues import Queue
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
+from proofing.contracts.verification_store import VerificationStore
 from proofing.contracts.webhooks import WebhookDescriptor
 
 #: The entry point group, and the name under which pluggy knows the hooks.
@@ -33,9 +37,11 @@ class BackendContext(ProcessContext):
     """What a backend may know of the process it is made for.
 
     Attributes:
-        role: what the process is for: ``web``, ``worker``, or the command ``migrate``, ``check``, ``jobs`` or
-            ``erase``. A secret store also meets ``run`` (it starts a web and worker processes), ``stand-in``,
-            ``settings``, ``explain``, and ``cli`` by default; no other backend is made in these.
+        role: what the process is for: ``web``, ``worker``, or the command ``migrate``, ``check``, ``jobs``,
+            ``erase``, ``operator`` (which works on verifications and reads calls), ``explain`` (which reads
+            decisions), ``relying-party``, ``deliveries`` or ``oidc``. A secret store also meets ``run`` (it
+            starts a web and worker processes), ``stand-in``, ``settings``, and ``cli`` by default; no other
+            backend is made in these.
     """
 
     role: str
@@ -116,3 +122,13 @@ def proofing_image_stores() -> Sequence[BackendDescriptor[ImageStore]]:  # type:
 @hookspec
 def proofing_result_stores() -> Sequence[BackendDescriptor[ResultStore]]:  # type: ignore[empty-body]
     """Return the result stores of this plugin. Called once."""
+
+
+@hookspec
+def proofing_verification_stores() -> Sequence[BackendDescriptor[VerificationStore]]:  # type: ignore[empty-body]
+    """Return the verification stores of this plugin. Called once."""
+
+
+@hookspec
+def proofing_call_stores() -> Sequence[BackendDescriptor[CallStore]]:  # type: ignore[empty-body]
+    """Return the call stores of this plugin. Called once."""

@@ -1,5 +1,6 @@
 """The HTTP client that an adapter gets, and the answers it reads; `proofing.outbound` implements it."""
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -101,14 +102,7 @@ class VendorResponse:
     @property
     def retry_after(self) -> float | None:
         """Seconds after which the vendor wants to be asked again (``Retry-After``), or None."""
-        value = self.headers.get("retry-after", "").strip()
-        if value.isascii() and value.isdigit():
-            return float(value[:9])
-        try:
-            moment = parsedate_to_datetime(value)
-            return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-        except (ValueError, TypeError):  # no date, or one without a time zone
-            return None
+        return parse_retry_after(self.headers.get("retry-after", ""), now=datetime.now(UTC))
 
     def json(self) -> Any:
         """Return the body as strictly parsed JSON.
@@ -128,7 +122,8 @@ class VendorResponse:
                 `proofing.base.strict_xml` lets through.
         """
         try:
-            return strict_xml.parse_xml(self.content)
+            # A template's empty line may be before the declaration, where XML has nothing.
+            return strict_xml.parse_xml(self.content.lstrip())
         except ValueError:
             message = f"HTTP {self.status}: the body is not valid XML"
         raise VendorError(Cause.NONSENSE, message, vendor_name=self.vendor_name) from None
@@ -153,6 +148,17 @@ class VendorResponse:
         )
 
 
+def parse_retry_after(text: str, *, now: datetime) -> float | None:
+    """Return the seconds that a header ``Retry-After``, a number or a date, asks for, else None."""
+    value = text.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return None
+
+
 def parse_json(content: bytes, *, vendor_name: str, what: str) -> Any:
     """Return what *content*, which came from a vendor, holds as strictly parsed JSON.
 
@@ -160,7 +166,8 @@ def parse_json(content: bytes, *, vendor_name: str, what: str) -> Any:
         VendorError: see `VendorResponse.json`.
     """
     try:
-        return strict_json.parse_json(content, max_depth=MAX_JSON_DEPTH)
+        # Servers must not add the mark, and some do: RFC 8259, section 8.1, lets a reader ignore it.
+        return strict_json.parse_json(content.removeprefix(codecs.BOM_UTF8), max_depth=MAX_JSON_DEPTH)
     except ValueError:
         message = f"{what}: the body is not valid JSON"
     raise VendorError(Cause.NONSENSE, message, vendor_name=vendor_name) from None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_IMAGE_BYTES = 15 * 1024 * 1024
+#: Media type of the testers' form in place of an image.
+FORM_TYPE = "application/yaml"
 
 
 class Side(StrEnum):
@@ -27,7 +29,7 @@ class Image:
 
     Attributes:
         content: the bytes of the image file, of its first image alone and without metadata.
-        media_type: ``image/jpeg``, ``image/png``, or ``application/yaml`` for the testers' document form.
+        media_type: ``image/jpeg``, ``image/png``, or `FORM_TYPE`.
     """
 
     content: bytes

@@ -6,16 +6,11 @@ evidence that the job gathered.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
 
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.evidence import Evidence
+from proofing.contracts.images import Side
 from proofing.contracts.results import CheckState, SelfieCheck
-
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -30,6 +25,7 @@ class DocumentJobResult:
         checks: what each check came to: ``document``, ``selfie``, ``passport``.
         evidence: what the document is worth.
         selfie: how the selfie compares with the portrait, as the vendor answered.
+        kept_sides: whose uploads are still stored, because they may be submitted again.
     """
 
     applicant: Applicant | None = None
@@ -39,6 +35,7 @@ class DocumentJobResult:
     checks: Mapping[str, CheckState] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     selfie: SelfieCheck = SelfieCheck.NOT_CHECKED
+    kept_sides: tuple[Side, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -74,34 +71,3 @@ class PhoneJobResult:
 
 
 AnyJobResult = DocumentJobResult | ResolutionJobResult | PhoneJobResult
-
-
-def write_result(result: AnyJobResult) -> bytes:
-    """Return *result*, an instance of a result type, as JSON.
-
-    Raises:
-        ValueError: a field is not of its type, as Python does not check. The message may hold it.
-    """
-    kind: Any = type(result)
-    data: bytes = _adapter(kind).dump_json(result, exclude_none=True, warnings="error")
-    return data
-
-
-def read_result(kind: type[ResultT], data: bytes) -> ResultT:
-    """Read what `write_result` wrote; names that a newer process wrote are ignored.
-
-    Raises:
-        ValueError: *data* is not a result of this kind. The message does not hold it.
-    """
-    wanted: Any = kind
-    try:
-        found: ResultT = _adapter(wanted).validate_json(data, strict=True)
-    except ValidationError:
-        raise ValueError(f"not a {kind.__name__}") from None
-    return found
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    """Return what reads and writes *kind*; building it takes milliseconds."""
-    return TypeAdapter(kind)

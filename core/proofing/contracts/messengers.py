@@ -1,8 +1,8 @@
-"""The contract of messengers: who delivers a confirmation code to a phone.
+"""The contract of messengers: who delivers a message to a phone, with a confirmation code or a link.
 
 A messenger is asked like a proofer: inside a job, through ``context.http``, within budget, deadline and
 intent, by a plain method or ``async def``. It sends one message once, and says whether its vendor took it.
-Whether the message was read shows only when the person returns the code.
+Whether the message was read shows only when the person returns the code, or opens the link.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from proofing.contracts.http import MAX_RESPONSE_BYTES
-from proofing.contracts.messages import Channel, CodeMessage
+from proofing.contracts.messages import Channel, Message
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.proofers import Maturity, ProofingContext
@@ -25,7 +25,7 @@ class Messenger(Protocol):
     `Sent` with a `Refusal`.
     """
 
-    def send(self, message: CodeMessage, context: ProofingContext) -> Sent | Awaitable[Sent]:
+    def send(self, message: Message, context: ProofingContext) -> Sent | Awaitable[Sent]:
         """Have the vendor take *message*, and return its answer. Waits for no delivery."""
 
 
@@ -38,6 +38,8 @@ class MessengerDescriptor:
         make: builds the messenger from the plugin's settings and what it may know of its process, once a
             process. No I/O.
         channels: reads from the plugin's settings how it can send.
+        codes_only: whether the vendor writes the text itself, around the message's code. It is given no
+            message without a code then, so it sends no links.
         hosts: reads the host names it may call from the plugin's settings.
         timeout_seconds: reads from the plugin's settings how long one message may take.
         max_response_bytes: an answer is cut off beyond.
@@ -53,6 +55,7 @@ class MessengerDescriptor:
     name: str
     make: Callable[[Any, ProcessContext], Messenger]
     channels: Callable[[Any], frozenset[Channel]] = lambda _settings: frozenset(Channel)
+    codes_only: bool = False
     hosts: Callable[[Any], frozenset[str]] = lambda _settings: frozenset()
     timeout_seconds: Callable[[Any], float] = lambda _settings: 10.0
     max_response_bytes: int = MAX_RESPONSE_BYTES

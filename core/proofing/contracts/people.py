@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from proofing.contracts.job_results import AnyJobResult
 from proofing.contracts.records import StatusRecord
+from proofing.contracts.verifications import Mode, VerificationRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +14,29 @@ class PersonRef:
     Attributes:
         reference: random reference of the person, kept over restarts of the flow.
         partner: reference of the organization that sent the person, if any.
+        verification: for which the person acts; None where no relying party asked.
     """
 
     reference: str
     partner: str | None = None
+    verification: VerificationRef | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """Whether real vendors are asked about the person."""
+        return Mode.LIVE if self.verification is None else self.verification.mode
+
+
+@dataclass(frozen=True, slots=True)
+class PartyRef:
+    """Which relying party asks, in which mode. Nothing of one ever meets anything of another.
+
+    Attributes:
+        name: in the settings.
+    """
+
+    name: str
+    mode: Mode = Mode.LIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from proofing.contracts.continuation import Again, Because, Exchange, Leave, Pen
 from proofing.contracts.cpu import CPUWork
 from proofing.contracts.http import MAX_RESPONSE_BYTES, HTTPClient, VendorResponse
 from proofing.contracts.images import Image, Side
-from proofing.contracts.messages import CodeMessage
+from proofing.contracts.messages import Message
 from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS, TLSSettings
 from proofing.contracts.processes import ProcessContext
 from proofing.contracts.results import ProoferKind, VendorResult
@@ -70,6 +70,8 @@ class ProofingRequest:
         wanted: which documents, and whether a selfie, for document proofers.
         circumstances: with those that the descriptor `needs` only.
         message: what to send; for messengers, which get nothing else.
+        in_maintenance_window: whether announced maintenance of the licensing agency is going on; for state ID
+            proofers. Core marks their answers and errors with it.
     """
 
     applicant: Applicant = field(default_factory=Applicant)
@@ -77,7 +79,8 @@ class ProofingRequest:
     image_source: str = "upload"
     wanted: Wanted = field(default_factory=Wanted)
     circumstances: Circumstances = field(default_factory=Circumstances)
-    message: CodeMessage | None = None
+    message: Message | None = None
+    in_maintenance_window: bool = False
 
     def reduce(self, descriptor: "ProoferDescriptor") -> "ProofingRequest":
         """Return a copy with what *descriptor* declares of the person, and nothing else of them."""
@@ -297,13 +300,21 @@ class ProoferDescriptor:
             asks for no photos, and its requests have no images.
         document_types: what a document proofer can answer about; people choose among those that the setting
             ``document_types`` accepts.
+        compares_readings: whether a document proofer compares the images with what another vendor has read of
+            them, which is the applicant that it gets. Only the setting ``document_cross_check_vendor`` can
+            name it.
+        authenticates: whether a document proofer checks that a document is genuine. One that does not reads
+            it: then pages promise no more, unless the setting ``document_requires`` has only authenticated
+            documents pass.
         needs_selfie: whether it compares a selfie with the document: the capture page then asks for one, and
             only a match passes.
         takes_selfie: whether it compares a selfie where there is one, and does without otherwise; see the
             setting ``selfie``. Not for a vendor that takes the selfie on a page of its own.
-        company: who gets the selfie, as the consent to it names the company: ``LexisNexis Risk Solutions``. A
-            proofer that compares selfies must name it.
+        company: who gets the data, as a consent names the company: ``LexisNexis Risk Solutions``. A proofer
+            that compares selfies, or is asked as a shadow, must name it.
         accepts_test_documents: whether it reads the testers' YAML form in place of an image.
+        offline: whether it answers on this machine alone, and sends nothing anywhere: outside production it
+            is asked in test mode, too.
         continues: what a `Pending` of it may say; empty for a proofer that always answers at once. Such a
             vendor needs jobs: it is refused while the switch of its kind has questions answered inside the
             request.
@@ -335,10 +346,13 @@ class ProoferDescriptor:
     jurisdictions: frozenset[str] | None = None
     captures_images: bool = False
     document_types: frozenset[DocumentType] = PHYSICAL_TYPES
+    compares_readings: bool = False
+    authenticates: bool = False
     needs_selfie: bool = False
     takes_selfie: bool = False
     company: str | None = None
     accepts_test_documents: bool = False
+    offline: bool = False
     continues: frozenset[type[Again] | type[Exchange] | type[Leave]] = frozenset()
     webhook: str | None = None
     idempotent: bool = False

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from proofing.base.errors import QueueError
 from proofing.contracts.plugin_settings import JOB_DEADLINE_SECONDS
 from proofing.contracts.records import EndState, JobKind, JobState, StatusRecord
+from proofing.contracts.verifications import Mode, VerificationRef
 
 #: The most notes that a job holds, and their bytes together, sealed.
 MAX_NOTES = 8
@@ -80,6 +81,7 @@ class JobMessage:
         trace_id: one id through web, queue, worker and vendor logs.
         traceparent: of the span that submitted it (W3C Trace Context); the run continues that trace.
         partner: opaque reference of the organization that sent the person.
+        verification: which one the job is for; None for none.
         object_keys: what the job reads in the image store; deleted when it ends.
         counter_keys: on which the attempt was counted; refunded when the job ends without an answer.
         metadata: facts for the job's log line, such as image sizes; no PII. It decides nothing.
@@ -104,6 +106,7 @@ class JobMessage:
     trace_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     traceparent: str | None = None
     partner: str | None = None
+    verification: VerificationRef | None = None
     object_keys: tuple[str, ...] = ()
     counter_keys: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -125,6 +128,16 @@ class JobMessage:
     def queue_name(self) -> str:
         """The queue it waits in."""
         return self.kind.queue_name
+
+    @property
+    def verification_id(self) -> str | None:
+        """Id of the verification that the job is for; None for none."""
+        return self.verification.id if self.verification is not None else None
+
+    @property
+    def mode(self) -> Mode:
+        """Whether real vendors are asked."""
+        return Mode.LIVE if self.verification is None else self.verification.mode
 
     @property
     def log_fields(self) -> dict[str, Any]:

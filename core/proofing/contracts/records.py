@@ -14,7 +14,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
 
-from proofing.contracts.results import Outcome, ProoferKind
+from proofing.contracts.images import Side
+from proofing.contracts.results import Check, Outcome, ProoferKind
 
 #: The first two groups of a UUID: 48 random bits, enough to tell one attempt from all others in a log.
 _REFERENCE_CHARACTERS = 13
@@ -29,7 +30,7 @@ class JobKind(StrEnum):
     RESOLUTION = "resolution"
     #: Phone vendors, in order.
     PHONE = "phone"
-    #: A messenger sends a confirmation code to the phone.
+    #: A messenger sends a confirmation code to the phone, or the link of a hand-off.
     CODE = "code"
 
     @property
@@ -141,6 +142,8 @@ class EndState(StrEnum):
     DONE = "done"
     #: A vendor could not be asked, or answered nonsense.
     VENDOR_EXCEPTION = "vendor_exception"
+    #: Nobody could be asked: vendors are out, or their circuit breakers and limits let no question through.
+    VENDOR_UNAVAILABLE = "vendor_unavailable"
     #: The licensing agency's record system failed, and not the way to it.
     STATE_ID_EXCEPTION = "state_id_exception"
     #: The device profiler failed.
@@ -165,6 +168,11 @@ class EndState(StrEnum):
     CANCELED = "canceled"
     #: Written by a version whose arguments this worker cannot read.
     UNREADABLE = "unreadable"
+
+
+def end_without_answer(check: Check[Any]) -> EndState:
+    """Return how a job ends that needed an answer of *check*, which has none."""
+    return EndState.VENDOR_UNAVAILABLE if check.is_unavailable else EndState.VENDOR_EXCEPTION
 
 
 def reference_number(identifier: str) -> str:
@@ -234,6 +242,11 @@ class StatusRecord:
     def is_success(self) -> bool:
         """Whether the step may be completed with it."""
         return self.is_done and self.end_state is EndState.DONE and self.outcome is Outcome.PASSED
+
+    @property
+    def blames_selfie_alone(self) -> bool:
+        """Whether only another selfie is needed, so that the document's images may be submitted again."""
+        return self.end_state is EndState.DONE and (self.fields or {}).keys() == {Side.SELFIE}
 
     @property
     def is_exception(self) -> bool:

@@ -178,17 +178,20 @@ class Finding:
     Attributes:
         side: whose image shows it; None for the document as a whole.
         vendor_code: the vendor's own name of it, which is logged; no PII, no free text.
+        is_advice: whether it is worth a look and counts in no verdict.
     """
 
     code: FindingCode
     side: Side | None = None
     vendor_code: str | None = None
+    is_advice: bool = False
 
     def __post_init__(self) -> None:
         """Refuse in the adapter what is not of its type, which Python does not check."""
         _require(self.code, FindingCode)
         _require(self.side, Side, NoneType)
         _require(self.vendor_code, str, NoneType)
+        _require(self.is_advice, bool)
 
 
 class SelfieCheck(StrEnum):
@@ -310,7 +313,7 @@ class StateIDResult(VendorResult):
         requested_attributes: attribute to whether it was part of the request.
         verified_attributes: what the licensing agency verified.
         jurisdiction_in_maintenance_window: whether the agency's system was under announced maintenance when
-            it answered.
+            it was asked; set by core, from ``state_id_maintenance_windows``.
     """
 
     requested_attributes: Mapping[str, bool] = field(default_factory=dict)
@@ -378,7 +381,8 @@ class DocumentResult(VendorResult):
     """Whether the images of a document are genuine, and what they say.
 
     A yes with a finding of a failed check is judged as a no: where the vendor's yes outweighs one of its own
-    checks, the adapter leaves that finding out. What a no comes to: `proofing.rules.documents`.
+    checks, the adapter makes that finding advice, or leaves it out. What a no comes to:
+    `proofing.rules.documents`.
 
     Attributes:
         assurance: how far the document was checked. An adapter must say that it was authenticated; with the
@@ -413,6 +417,11 @@ class DocumentResult(VendorResult):
         _require(self.passport_check, Match)
         _require(self.inspection, Inspection)
 
+    @property
+    def against(self) -> tuple[Finding, ...]:
+        """The findings that count: all but advice."""
+        return tuple(finding for finding in self.findings if not finding.is_advice)
+
 
 #: The result type each kind must answer with.
 RESULT_TYPES: Mapping[ProoferKind, type[VendorResult]] = {
@@ -433,12 +442,14 @@ class Check(Generic[ResultT]):
     Attributes:
         skipped: why the vendor was not asked, such as ``UnsupportedJurisdiction``.
         skipped_passes: whether a question that was not asked counts as a yes.
+        is_unavailable: whether nobody could be asked: vendors are out, or let no question through.
     """
 
     result: ResultT | None = None
     error: VendorError | None = None
     skipped: str | None = None
     skipped_passes: bool = True
+    is_unavailable: bool = False
 
     @property
     def passed(self) -> bool:

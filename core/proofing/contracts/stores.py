@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from proofing.contracts.records import StatusRecord
+from proofing.contracts.vendor_gates import VendorGates
 
 #: Every object key begins so; whatever else lies in a bucket is not ours to delete.
 OBJECT_PREFIX = "captures/"
@@ -99,8 +100,11 @@ class Pingable(Protocol):
         """
 
 
-class ResultStore(Protocol):
-    """Status records, sealed results, session blobs and limit counters; expiry is by the store's clock."""
+class ResultStore(VendorGates, Protocol):
+    """Status records, sealed results, session blobs, limit counters and the gates before vendors.
+
+    Expiry is by the store's clock.
+    """
 
     async def open(self) -> None:
         """Connect. Raises `StoreUnavailableError`."""
@@ -354,15 +358,19 @@ class Secrets:
         values: deep-merged over the settings. Never printed.
         version: the store's own id of what was read; logged.
         source: where it came from, for problem messages; no credentials in it.
+        author: who changed it last, as far as the store tells; logged.
+        changed_at: when, in ISO 8601, as far as the store tells; logged.
     """
 
     values: Mapping[str, Any]
     version: str
     source: str
+    author: str | None = None
+    changed_at: str | None = None
 
 
 class SecretStore(Protocol):
-    """Loads the application's secrets once, at launch."""
+    """Loads the application's secrets, at launch."""
 
     async def load(self) -> Secrets:
         """Return the secrets.
@@ -371,3 +379,21 @@ class SecretStore(Protocol):
             ConfigurationError: missing, unreadable by rule (mode), or malformed.
             StoreUnavailableError: the store does not answer.
         """
+
+
+@runtime_checkable
+class VersionedSecretStore(SecretStore, Protocol):
+    """A secret store that is followed while processes run: switches in it need no restart."""
+
+    async def version(self) -> str:
+        """Return the version that `load` would return now. Called every second: cheap, and bounded in time.
+
+        What it opens may stay open until `close`.
+
+        Raises:
+            ConfigurationError: there are no secrets anymore, or we may not read them.
+            StoreUnavailableError: the store does not answer.
+        """
+
+    async def close(self) -> None:
+        """Give back what `version` keeps open. Harmless when nothing is."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from proofing.contracts.queues import JobMessage
+from proofing.contracts.verifications import Sealed
 from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import SealContext
 
@@ -16,10 +17,14 @@ def image_key_context(owner: str, attempt: str) -> SealContext:
 
 
 def arguments_context(message: JobMessage) -> SealContext:
-    """Return what a job's arguments are bound to: the person, the kind, and this very job."""
-    return SealContext(
-        purpose=Purpose.ARGUMENTS, subject=message.owner, item=f"{message.kind.value}/{message.result_id}"
-    )
+    """Return what a job's arguments are bound to: the person, the kind, this very job, and its verification.
+
+    So who can write to a queue cannot have a live job answered by the mocks of test mode.
+    """
+    item = f"{message.kind.value}/{message.result_id}"
+    if message.verification is not None:
+        item = f"{item}/{message.verification.to_text()}"
+    return SealContext(purpose=Purpose.ARGUMENTS, subject=message.owner, item=item)
 
 
 def parked_context(message: JobMessage) -> SealContext:
@@ -61,3 +66,13 @@ def result_context(owner: str, result_id: str) -> SealContext:
 def cache_context(key: str) -> SealContext:
     """Return what a value that workers share is bound to: its place, which is of no person."""
     return SealContext(purpose=Purpose.CACHE, subject=key)
+
+
+def verification_context(verification_id: str, value: Sealed) -> SealContext:
+    """Return what a sealed *value* of a verification is bound to."""
+    return SealContext(purpose=Purpose.VERIFICATION, subject=verification_id, item=value.value)
+
+
+def credential_context(credential_id: str) -> SealContext:
+    """Return what the secret or private key of a credential is bound to."""
+    return SealContext(purpose=Purpose.CREDENTIAL, subject=credential_id)

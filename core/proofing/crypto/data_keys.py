@@ -44,6 +44,10 @@ class Purpose(StrEnum):
     RESULT = "result"
     #: A person's session.
     SESSION = "session"
+    #: The sealed values of a verification; workers seal them, and only web processes open them.
+    VERIFICATION = "verification"
+    #: Secrets and private keys of relying parties and of the provider; operators' commands seal them.
+    CREDENTIAL = "credential"
 
 
 class DataKeys:
