@@ -67,11 +67,22 @@ class Missing:
     @property
     def explanation(self) -> str:
         """What is to be done, in a sentence with the section that asks for it."""
-        row = NEEDS[self.need]
-        names = [self.piece] if self.piece else self.attributes
-        about = f" ({', '.join(name.replace('_', ' ') for name in names)})" if names else ""
         others = "".join(f"; or: {NEEDS[need].text} ({NEEDS[need].clause})" for need in self.instead)
-        return f"{row.text}{about} ({row.clause}){others}."
+        return f"{explain(self.code).removesuffix('.')}{others}."
+
+
+def explain(code: str) -> str:
+    """Return what is to be done about the code of something missing, with the section that asks for it.
+
+    Returns:
+        A sentence; empty for a code that this version does not know.
+    """
+    need, *names = code.split(":")
+    row = NEEDS.get(Need(need)) if need in set(Need) else None
+    if row is None:
+        return ""
+    about = f" ({', '.join(name.replace('_', ' ') for name in names)})" if names else ""
+    return f"{row.text}{about} ({row.clause})."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,14 @@ class DocumentVerdict:
         """Whether the document is accepted (a confirmation may still be due)."""
         return self.outcome is Outcome.PASSED
 
+    @property
+    def reusable_sides(self) -> frozenset[Side]:
+        """The images that may be submitted again: those of the document that nothing is said against.
+
+        A selfie is never one of them: what shows a face is stored no longer than it is needed.
+        """
+        return frozenset(Side) - self.fields.keys() - {Side.SELFIE} if self.fields else frozenset()
+
 
 # Before the vendor is asked
 
@@ -151,7 +159,7 @@ def judge_document(
     """Judge a vendor's answer on a document.
 
     Args:
-        result: the vendor's answer.
+        result: the vendor's answer, of which advice does not count.
         fingerprints: side to fingerprint of every image of the attempt.
         now: the moment at which age and expiration count, with its zone.
         min_age_years: younger people are refused.
@@ -164,6 +172,7 @@ def judge_document(
     if result.outcome is Outcome.REVIEW:
         # The person who looks judges the rest, too; our no about what is in doubt would be a guess.
         return DocumentVerdict(outcome=Outcome.REVIEW)
+    result = replace(result, findings=result.against)
     document_sides = [side for side in fingerprints if side is not Side.SELFIE]
     is_genuine = result.passed and all(finding.code in OUTWEIGHED for finding in result.findings)
     selfie_ok = not selfie_required or result.selfie is SelfieCheck.MATCH

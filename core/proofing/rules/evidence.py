@@ -43,7 +43,7 @@ from proofing.rules.documents import DocumentVerdict
 from proofing.rules.state_id import ADDRESS_PARTS
 
 #: What each document is as evidence. A permit is none: some states issue them without a portrait.
-_KINDS: Mapping[DocumentType, EvidenceKind] = {
+KIND_OF: Mapping[DocumentType, EvidenceKind] = {
     DocumentType.DRIVERS_LICENSE: EvidenceKind.DRIVERS_LICENSE,
     DocumentType.STATE_ID_CARD: EvidenceKind.STATE_ID_CARD,
     DocumentType.MOBILE_DRIVERS_LICENSE: EvidenceKind.MOBILE_DRIVERS_LICENSE,
@@ -81,10 +81,10 @@ def document_evidence(
     read = verdict.applicant or Applicant()
     is_passport = answer.document_type in PASSPORT_TYPES
     inspection = answer.inspection
-    if any(finding.code is FindingCode.BARCODE_UNREADABLE for finding in answer.findings):
+    if any(finding.code is FindingCode.BARCODE_UNREADABLE for finding in answer.against):
         inspection = replace(inspection, barcode=Barcode.UNREAD)
     piece = EvidencePiece(
-        kind=_KINDS[answer.document_type],
+        kind=KIND_OF[answer.document_type],
         issuer=read.issuing_country_code if is_passport else read.state_id_jurisdiction,
         validity=Validity.EXPIRED if ErrorCode.EXPIRED in verdict.reasons else Validity.OK,
         validated_by=validated_by,
@@ -184,7 +184,7 @@ def _methods(piece: EvidencePiece) -> list[str]:
 def _validated_by(answer: DocumentResult, verdict: DocumentVerdict) -> ValidatedBy:
     """Return how the document was found genuine; *failed* only where the vendor says that it is not."""
     if not verdict.passed:
-        not_genuine = any(finding.code is FindingCode.NOT_GENUINE for finding in answer.findings)
+        not_genuine = any(finding.code is FindingCode.NOT_GENUINE for finding in answer.against)
         is_no = answer.outcome is Outcome.FAILED and not_genuine
         return ValidatedBy.FAILED if is_no else ValidatedBy.NONE
     if answer.assurance is not Assurance.AUTHENTICATED:

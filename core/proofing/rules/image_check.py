@@ -9,7 +9,7 @@ bounded steps, and keeps of a file its first image, without metadata (`proofing.
 import codecs
 
 from proofing.base.errors import ImageError
-from proofing.contracts.images import MAX_IMAGE_BYTES, Image
+from proofing.contracts.images import FORM_TYPE, MAX_IMAGE_BYTES, Image
 from proofing.rules.jpeg import JPEG_START, JPEGImage, read_jpeg
 from proofing.rules.png import PNG_START, PNGImage, read_png
 
@@ -53,7 +53,7 @@ def inspect_image(content: bytes, *, allow_yaml: bool = False) -> Image:
     elif content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS:
         raise ImageError("heic")
     elif allow_yaml and is_text(content):
-        media_type, found = "application/yaml", None
+        media_type, found = FORM_TYPE, None
     else:
         raise ImageError("not_an_image")
     image = (

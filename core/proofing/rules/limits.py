@@ -35,6 +35,8 @@ class Subject(StrEnum):
     CLIENT = "client"
     #: One vendor, by name.
     VENDOR = "vendor"
+    #: One relying party and mode, by name. See `proofing.app.relying_parties`.
+    RELYING_PARTY = "relying_party"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +61,11 @@ SSN = Limit(name="proof_ssn", subject=Subject.SSN)
 #: Each confirmation code that a person enters.
 CODE_ENTRY = Limit(name="phone_code_entry")
 
+#: Each link by which a person continues on a phone; by person when it is made, and by phone when it is sent.
+SEND_LINK = Limit(name="idv_send_link")
+
 LIMITS: Mapping[str, Limit] = MappingProxyType(
-    {limit.name: limit for limit in (*OF_KIND.values(), SSN, CODE_ENTRY)}
+    {limit.name: limit for limit in (*OF_KIND.values(), SSN, CODE_ENTRY, SEND_LINK)}
 )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proofing.contracts.applicant import ATTRIBUTES, Applicant
-from proofing.contracts.records import EndState
+from proofing.contracts.evidence import Death
+from proofing.contracts.records import EndState, end_without_answer
 from proofing.contracts.results import (
     Check,
     CheckState,
@@ -46,6 +47,15 @@ ONLY_ADDRESS_MISSING = "only_address_missing"
 
 #: Names that an error by attribute may have besides the applicant's own.
 _KNOWN_ATTRIBUTES = frozenset({*ATTRIBUTES, "address", "name", "dead"})
+
+
+def wants_second_opinion(check: Check[ResolutionResult]) -> bool:
+    """Return whether another vendor may be asked after *check*: without an answer, or for a no.
+
+    A death record is no mistake of matching, and nobody is asked to outvote it.
+    """
+    result = check.result
+    return result is None or (result.outcome is Outcome.FAILED and result.death is not Death.HIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,9 +256,12 @@ def _end(first: tuple[str, Check[Any]] | None) -> EndState:
     if first is None:
         return EndState.DONE
     stage, check = first
-    if stage == "state_id" and is_office_error(check.error):
-        return EndState.STATE_ID_EXCEPTION
-    return EndState.DEVICE_EXCEPTION if stage.endswith("device") else EndState.VENDOR_EXCEPTION
+    if not check.is_unavailable:
+        if stage == "state_id" and is_office_error(check.error):
+            return EndState.STATE_ID_EXCEPTION
+        if stage.endswith("device"):
+            return EndState.DEVICE_EXCEPTION
+    return end_without_answer(check)
 
 
 def _merge_errors(checks: ResolutionChecks) -> dict[str, tuple[str, ...]]:

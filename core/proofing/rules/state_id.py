@@ -32,6 +32,9 @@ MISSING = "MISSING"
 #: What a failed licensing agency comes to; a vendor's own codes for it are its plugin's.
 OFFICE_CAUSES = frozenset({Cause.MAINTENANCE, Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT})
 
+#: Among the codes of errors within announced maintenance of the agency.
+IN_MAINTENANCE_WINDOW = "jurisdiction_in_maintenance_window"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateIDVerdict:
@@ -76,6 +79,17 @@ def _required(applicant: Applicant) -> list[str]:
 def is_office_error(error: VendorError | None) -> bool:
     """Return whether it was the licensing agency that failed, and not the way to it."""
     return error is not None and error.cause in OFFICE_CAUSES
+
+
+def in_maintenance(error: VendorError) -> VendorError:
+    """Return what *error* is in announced maintenance of the agency: a failure of its system is that."""
+    cause = Cause.MAINTENANCE if error.cause in OFFICE_CAUSES else error.cause
+    return error.amended(cause=cause, codes=(*error.codes, IN_MAINTENANCE_WINDOW))
+
+
+def is_agency_maintenance(error: VendorError) -> bool:
+    """Return whether *error* is the announced maintenance of one agency, which other agencies do not meet."""
+    return error.cause is Cause.MAINTENANCE and IN_MAINTENANCE_WINDOW in error.codes
 
 
 def bypass_error(check: Check[StateIDResult], causes: Collection[Cause]) -> Check[StateIDResult]:

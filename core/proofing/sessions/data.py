@@ -17,9 +17,14 @@ from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind, reference_number
 from proofing.contracts.results import SelfieCheck
 from proofing.contracts.selfies import SelfieChoice
+from proofing.contracts.verifications import Step as PolicyStep
+from proofing.contracts.verifications import VerificationRef
 from proofing.rules.assurance import Assessment, assess
+from proofing.sessions.handoffs import Handoff
 from proofing.sessions.phone_codes import PhoneConfirmation
 
+#: What is asked of people whom no relying party sent.
+EVERY_STEP = (PolicyStep.DOCUMENT, PolicyStep.RESOLUTION, PolicyStep.PHONE)
 _REQUIRED_ADDRESS = ("address1", "city", "state", "zipcode")
 #: Its addresses have an urbanization, which ID cards often leave out.
 _PUERTO_RICO = "PR"
@@ -104,17 +109,24 @@ class SessionData:
     Attributes:
         person: opaque reference that limits and jobs belong to.
         partner: opaque reference of the organization that sent the person.
+        verification: for which the session is; None where no relying party asked.
+        policy: its policy, by whose branding pages look.
+        policy_steps: what its policy asks for, in order; empty for the whole flow.
+        return_url: where the person goes at its end; None for nowhere.
+        locale: language of the pages that the relying party asked for; None for the browser's.
         csrf: the token of every form.
         created_at: when the session began, as a Unix time; its total life counts from there.
         saved_at: when it was last saved.
         version: changes with every save; a change that was made from another version is refused.
         indexed_until: how long the entry by which an erasure finds the session lives; 0 for none yet.
         consented_at: when the person agreed to the check, as a Unix time; None before.
+        compared_by: companies that the consent named for comparisons of answers.
         selfie: what the person answered when asked for a selfie, when, and to which text; None before.
         finished_at: when the flow ended; None before.
         attempts: ids of the latest capture pages; uploads of others are unknown.
         uploads: finished uploads by side.
-        image_keys: by attempt, the key of these uploads, sealed for the worker.
+        submitted_uploads: those of the document that may be left when the pending job has ended.
+        image_keys: by attempt, the key of all these uploads, sealed for the worker.
         pending: the job that the session waits for.
         completed: kinds of the jobs that completed their step.
         recent: the latest jobs, by result id.
@@ -124,10 +136,11 @@ class SessionData:
         evidence: what the latest job of each kind that was answered found out; it outlives the flow.
         document_choice: what the person says that their document is; None for the usual one.
         typed: what the person typed.
-        needs_email: whether a vendor of theirs requires an email address.
+        needed: attributes that people are asked for only where a vendor of theirs needs them, and one does.
         failed_fingerprints: ``side:fingerprint`` of images that failed in this session.
         failed_phones: numbers that failed in this session.
         device_session_id: for the device profiler.
+        handoff: the latest hand-off of the photos to a phone; None where there was none.
         confirmation: of the phone number, by a code; None where none is asked for.
     """
 
@@ -141,16 +154,23 @@ class SessionData:
 
     person: str
     partner: str | None = None
+    verification: VerificationRef | None = None
+    policy: str | None = None
+    policy_steps: tuple[PolicyStep, ...] = ()
+    return_url: str | None = None
+    locale: str | None = None
     csrf: str
     created_at: float
     saved_at: float
     version: str = ""
     indexed_until: float = 0.0
     consented_at: float | None = None
+    compared_by: tuple[str, ...] = ()
     selfie: SelfieChoice | None = None
     finished_at: float | None = None
     attempts: tuple[str, ...] = ()
     uploads: dict[Side, KeptUpload] = field(default_factory=dict)
+    submitted_uploads: dict[Side, KeptUpload] = field(default_factory=dict)
     image_keys: dict[str, bytes] = field(default_factory=dict)
     pending: PendingJob | None = None
     completed: frozenset[JobKind] = frozenset()
@@ -161,15 +181,16 @@ class SessionData:
     evidence: dict[JobKind, Evidence] = field(default_factory=dict)
     document_choice: DocumentChoice | None = None
     typed: Applicant = field(default_factory=Applicant)
-    needs_email: bool = False
+    needed: frozenset[str] = frozenset()
     failed_fingerprints: frozenset[str] = frozenset()
     failed_phones: frozenset[str] = frozenset()
     device_session_id: str | None = None
+    handoff: Handoff | None = None
     confirmation: PhoneConfirmation | None = None
 
     def __post_init__(self) -> None:
         """Refuse an upload whose key is missing: nobody could open it."""
-        if not {upload.attempt for upload in self.uploads.values()} <= self.image_keys.keys():
+        if not self.attempts_with_uploads <= self.image_keys.keys():
             raise ValueError("an upload has no key")
 
     def __repr__(self) -> str:
@@ -197,6 +218,7 @@ class SessionData:
         return replace(
             self,
             uploads=dict(self.uploads),
+            submitted_uploads=dict(self.submitted_uploads),
             image_keys=dict(self.image_keys),
             evidence=dict(self.evidence),
             recent=dict(self.recent),
@@ -204,9 +226,31 @@ class SessionData:
         )
 
     @property
+    def attempts_with_uploads(self) -> set[str]:
+        """The attempts whose keys are needed."""
+        every = (*self.uploads.values(), *self.submitted_uploads.values())
+        return {upload.attempt for upload in every}
+
+    @property
     def is_finished(self) -> bool:
         """Whether the flow has ended."""
         return self.finished_at is not None
+
+    def asks_for(self, step: PolicyStep) -> bool:
+        """Return whether *step* is asked of the person: by the policy, or by the whole flow.
+
+        Selfie and code are no part of the whole flow; there the settings decide.
+        """
+        return step in (self.policy_steps or EVERY_STEP)
+
+    def confirms_phone(self, by_settings: bool) -> bool:
+        """Return whether the phone has to be confirmed by a code: by the policy, else *by_settings*."""
+        return PolicyStep.CODE in self.policy_steps if self.policy_steps else by_settings
+
+    @property
+    def wants_selfie(self) -> bool | None:
+        """Whether the policy wants a selfie; None without a policy."""
+        return PolicyStep.SELFIE in self.policy_steps if self.policy_steps else None
 
     @property
     def has_personal_data(self) -> bool:
@@ -283,6 +327,11 @@ class SessionData:
         kept = SessionData(
             person=self.person,
             partner=self.partner,
+            verification=self.verification,
+            policy=self.policy,
+            policy_steps=self.policy_steps,
+            return_url=self.return_url,
+            locale=self.locale,
             csrf=self.csrf,
             created_at=self.created_at,
             saved_at=self.saved_at,

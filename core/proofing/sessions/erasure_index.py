@@ -20,6 +20,7 @@ class DataFootprint:
     """What one step left.
 
     Attributes:
+        verification: id of the verification that it belongs to; None for none.
         job: result id of a submitted job.
         keys: of values in the result store.
         sets: keys of sets in the result store.
@@ -29,6 +30,7 @@ class DataFootprint:
             leaves them, empty, for as long as an event may come: it is dropped then, and not kept.
     """
 
+    verification: str | None = None
     job: str | None = None
     keys: Sequence[str] = ()
     sets: Sequence[str] = ()
@@ -60,12 +62,13 @@ class ErasureIndex:
             _key(owner), json.dumps(asdict(footprint), sort_keys=True).encode(), ttl_seconds=life
         )
 
-    async def read(self, owner: str) -> list[DataFootprint]:
-        """Return every note about *owner* that lives."""
+    async def read(self, owner: str, *, verification: str | None = None) -> list[DataFootprint]:
+        """Return every note about *owner* that lives; only those of one *verification*, when it is given."""
         notes: list[dict[str, Any]] = [
             json.loads(note) for note in sorted(await self._results.members(_key(owner)))
         ]
-        return [DataFootprint(**note) for note in notes]
+        footprints = [DataFootprint(**note) for note in notes]
+        return [one for one in footprints if verification in {None, one.verification}]
 
     async def erase(self, owner: str) -> int:
         """Delete every note about *owner* and return how many there were."""

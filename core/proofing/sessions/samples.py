@@ -14,6 +14,19 @@ EMAIL = "fakey@example.com"
 ADDRESS: Mapping[str, Sample] = MappingProxyType(
     {"address1": "1 FAKE RD", "city": "GREAT FALLS", "state": "MT", "zipcode": "59010"}
 )
+#: The person whose sample ID the mock reads; mocks of licensing agencies know them.
+IDENTITY: Mapping[str, Sample] = MappingProxyType(
+    {
+        "first_name": "FAKEY",
+        "last_name": "MCFAKERSON",
+        "dob_month": "10",
+        "dob_day": "06",
+        "dob_year": "1938",
+        "document_type_received": "drivers_license",
+        "state_id_number": "1111111111111",
+        "state_id_jurisdiction": "ND",
+    }
+)
 
 
 def make_test_ssn() -> str:

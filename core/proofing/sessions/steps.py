@@ -5,14 +5,16 @@ come from `STEPS`. A new step is a row here, a module of handlers in `proofing_s
 its texts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 
 from proofing.contracts.applicant import ATTRIBUTES, HOME_ADDRESS
 from proofing.contracts.records import JobKind, job_of
 from proofing.contracts.results import ProoferKind
+from proofing.contracts.verifications import Step as PolicyStep
 from proofing.rules import limits
 from proofing.rules.limits import Limit
 from proofing.sessions import samples
@@ -38,6 +40,8 @@ class Page(StrEnum):
     DOCUMENT_PROBLEM = "/document/problem"
     #: The barcode could not be read: is what we read right?
     CONFIRM = "/document/confirm"
+    #: Name, date of birth, and the number of an ID, where no document says them.
+    IDENTITY = "/identity"
     #: Social Security number.
     SSN = "/ssn"
     #: Home address, when the document has none or it changed.
@@ -64,6 +68,10 @@ class Page(StrEnum):
     DONE = "/done"
 
 
+#: The page of what came of a verification; not a part of the flow, which ends there if a relying party asked.
+OUTCOME_PATH = "/outcome"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step: a form that the person fills in, and perhaps a job that judges it.
@@ -73,6 +81,7 @@ class Step:
     Attributes:
         page: of the form.
         name: in the report of the smoke test.
+        of: the parts of a policy that need it, one of which is enough; empty: it is part of every flow.
         part: of the step indicator; a key below ``steps`` of the catalog of texts.
         title: for the reference, a few words.
         does: for the reference, as the rest of a sentence that begins with the page.
@@ -91,6 +100,7 @@ class Step:
     page: Page
     name: str
     part: str
+    of: frozenset[PolicyStep] = frozenset()
     title: str
     does: str
     job: JobKind | None = None
@@ -154,7 +164,19 @@ def _clear_selfie(data: SessionData) -> None:
 
 
 def _needs_email(data: SessionData) -> bool:
-    return data.needs_email
+    return "email" in data.needed
+
+
+def _types_identity(data: SessionData) -> bool:
+    """Return whether the person types what a document would say, as far as anybody asks about it."""
+    is_asked = data.asks_for(PolicyStep.RESOLUTION) or not NAMES.isdisjoint(data.needed)
+    return is_asked and not data.asks_for(PolicyStep.DOCUMENT)
+
+
+def _has_identity(data: SessionData) -> bool:
+    typed = data.typed
+    wanted = ["dob", *(name for name in STATE_ID if name in data.needed)]
+    return any(getattr(typed, name) for name in NAMES) and all(getattr(typed, name) for name in wanted)
 
 
 def _clear_document(data: SessionData) -> None:
@@ -183,6 +205,11 @@ def _clear_phone_confirmation(data: SessionData) -> None:
     data.confirmation = None
 
 
+#: Of a person with one name, one of them is empty.
+NAMES = frozenset({"first_name", "last_name"})
+#: What licensing agencies are asked by, besides name and date of birth.
+STATE_ID = ("document_type_received", "state_id_number", "state_id_jurisdiction")
+
 STEPS: tuple[Step, ...] = (
     Step(
         page=Page.CONSENT,
@@ -209,9 +236,10 @@ STEPS: tuple[Step, ...] = (
         page=Page.SELFIE,
         name="selfie",
         part="document",
+        of=frozenset({PolicyStep.DOCUMENT}),
         title="A photo of yourself: how it is used",
-        does="takes the consent to a selfie, or the choice of another way, only where the settings or the "
-        f"person's vendor want one: `{Page.DOCUMENT}` leads here then",
+        does="takes the consent to a selfie, or the choice of another way, only where the policy, the "
+        f"settings or the person's vendor want one: `{Page.DOCUMENT}` leads here then",
         job=JobKind.DOCUMENT,
         # Whether it has to be answered is no matter of the session alone: the page of the photos asks.
         answered=lambda _data: True,
@@ -223,6 +251,7 @@ STEPS: tuple[Step, ...] = (
         page=Page.DOCUMENT,
         name="document",
         part="document",
+        of=frozenset({PolicyStep.DOCUMENT}),
         title="Photos",
         does="takes the photos of the chosen ID, and a selfie of who agreed to it, or leads on to a vendor "
         "that takes them; a photo that has arrived stays *uploaded* over a reload, with *Remove*, until its "
@@ -235,6 +264,7 @@ STEPS: tuple[Step, ...] = (
         page=Page.CONFIRM,
         name="confirm",
         part="document",
+        of=frozenset({PolicyStep.DOCUMENT}),
         title="The barcode could not be read: is this right?",
         does="asks whether what was read is right, only when the barcode could not be read; *no* leads back "
         f"to `{Page.DOCUMENT}`",
@@ -245,9 +275,25 @@ STEPS: tuple[Step, ...] = (
         sample={"answer": "yes"},
     ),
     Step(
+        page=Page.IDENTITY,
+        name="identity",
+        part="verify",
+        of=frozenset({PolicyStep.RESOLUTION, PolicyStep.PHONE}),
+        title="Name and date of birth",
+        does="takes name and date of birth, only where the policy asks for no document; where licensing "
+        "agencies are asked, the number and state of the license or ID card too",
+        job=JobKind.RESOLUTION,
+        attributes=("first_name", "middle_name", "last_name", "dob", *STATE_ID),
+        answered=_has_identity,
+        applies=_types_identity,
+        is_optional=True,
+        sample=samples.IDENTITY,
+    ),
+    Step(
         page=Page.SSN,
         name="ssn",
         part="verify",
+        of=frozenset({PolicyStep.RESOLUTION}),
         title="Social Security number",
         does="takes the Social Security number",
         # Not closed by the limit of one number: here the person may enter another one.
@@ -259,6 +305,7 @@ STEPS: tuple[Step, ...] = (
         page=Page.ADDRESS,
         name="address",
         part="verify",
+        of=frozenset({PolicyStep.RESOLUTION}),
         title="Address",
         does="takes the home address: when the document has none, from *change*, and to confirm one in "
         "Puerto Rico",
@@ -273,6 +320,7 @@ STEPS: tuple[Step, ...] = (
         page=Page.VERIFY,
         name="resolution",
         part="verify",
+        of=frozenset({PolicyStep.RESOLUTION}),
         title="Everything that will be checked",
         does="shows everything that will be checked",
         job=JobKind.RESOLUTION,
@@ -283,6 +331,7 @@ STEPS: tuple[Step, ...] = (
         page=Page.PHONE,
         name="phone",
         part="phone",
+        of=frozenset({PolicyStep.PHONE}),
         title="Phone number",
         does="takes the phone number",
         job=JobKind.PHONE,
@@ -294,9 +343,10 @@ STEPS: tuple[Step, ...] = (
         page=Page.CODE,
         name="code",
         part="phone",
+        of=frozenset({PolicyStep.CODE}),
         title="Confirmation code",
         does="sends a code to the number, by text message or call, and takes it back; only where "
-        "`phone_confirmation_enabled` or a messenger is set",
+        "the policy wants it, or without a policy where `phone_confirmation_enabled` or a messenger is set",
         job=JobKind.CODE,
         submits=True,
         further_limits=(limits.CODE_ENTRY,),
@@ -323,10 +373,34 @@ _NEVER_READ = frozenset({"ssn", "phone", "email"})
 #: What every job knows of its person.
 _REFERENCES = frozenset({"uuid", "uuid_prefix"})
 _ENDS = {Page.WELCOME: "start", Page.DONE: "done"}
-#: The parts of the step indicator in their order; keys below ``steps`` of the catalog of texts.
+#: Every part of the step indicator; keys below ``steps`` of the catalog of texts.
 PARTS: tuple[str, ...] = tuple(
     dict.fromkeys((_ENDS[Page.WELCOME], *(step.part for step in STEPS), _ENDS[Page.DONE]))
 )
+
+
+@cache
+def steps_for(policy_steps: tuple[PolicyStep, ...]) -> tuple[Step, ...]:
+    """Return the steps of a flow in which a policy asks for *policy_steps*, in this order.
+
+    Without any it is the whole table. A step that several of them need comes with the first.
+    """
+    if not policy_steps:
+        return STEPS
+    always = [step for step in STEPS if not step.of]
+    asked = [step for one in policy_steps for step in STEPS if one in step.of]
+    return tuple({step.page: step for step in (*always, *asked)}.values())
+
+
+def steps_of(data: SessionData) -> tuple[Step, ...]:
+    """Return the steps of the session's flow, in order; some of them may not apply."""
+    return steps_for(data.policy_steps)
+
+
+def parts_of(data: SessionData) -> tuple[str, ...]:
+    """Return the parts of the step indicator of the session's flow, in order."""
+    parts = (step.part for step in steps_of(data) if step.applies(data))
+    return tuple(dict.fromkeys((_ENDS[Page.WELCOME], *parts, _ENDS[Page.DONE])))
 
 
 def pages_after(step: Step) -> tuple[Page, ...]:
@@ -344,8 +418,18 @@ def collected_for(kind: ProoferKind) -> frozenset[str]:
     Those of the pages up to the submit of its job, and whatever a document may say once one was read.
     """
     taken = STEPS[: STEPS.index(SUBMIT_STEP[job_of(kind)]) + 1]
+    return _collected(taken, reads=kind is not ProoferKind.DOCUMENT)
+
+
+def collected_by(policy_steps: tuple[PolicyStep, ...]) -> frozenset[str]:
+    """Return the attributes that a session may hold at the end of a policy's flow."""
+    return _collected(steps_for(policy_steps), reads=True)
+
+
+def _collected(taken: Sequence[Step], *, reads: bool) -> frozenset[str]:
+    """Return what people type on the pages of *taken*, and what the document there says if it *reads* one."""
     typed = {name for step in taken for name in step.attributes}
-    has_read = kind is not ProoferKind.DOCUMENT and SUBMIT_STEP[JobKind.DOCUMENT] in taken
+    has_read = reads and SUBMIT_STEP[JobKind.DOCUMENT] in taken
     read = set(ATTRIBUTES) - _NEVER_READ if has_read else set()
     return frozenset(typed | read | _REFERENCES)
 

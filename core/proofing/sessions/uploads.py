@@ -90,8 +90,10 @@ class UploadSlots:
         """Return the CSP source that allows exactly the uploads of *attempt*."""
         return self._images.csp_connect_source(_prefix(attempt))
 
-    async def reserve(self, owner: str, *, attempt: str, side: Side) -> str:
+    async def reserve(self, owner: str, *, attempt: str, side: Side, verification: str | None = None) -> str:
         """Reserve a slot and return its id; the one that the side had in this attempt is released.
+
+        *verification* is the id of the one that the attempt belongs to, if any.
 
         Raises:
             InvalidInputError: *attempt* is not an id.
@@ -102,6 +104,7 @@ class UploadSlots:
         latest, live, hourly = _latest_key(attempt, side), _live_counter(owner, attempt), f"slots:{owner}"
         slot = secrets.token_hex(_ID_BYTES)
         footprint = DataFootprint(
+            verification=verification,
             keys=[latest, *(_slot_key(state, slot) for state in _STATES)],
             counters=[hourly, live],
             objects=[_prefix(attempt) + slot],
@@ -271,22 +274,29 @@ class UploadSlots:
         sides = {side.value for side, image in images.items() if _slot_key("used", image.slot) in keys}
         return InvalidInputError(dict.fromkeys(sides, _MISSING))
 
-    async def free(self, images: Mapping[Side, EncryptedImage], *, result_id: str) -> None:
-        """Take back the marks of a submission that failed: the same images can be submitted again."""
-        slots = [image.slot for image in images.values()]
+    async def free(self, slots: Collection[str], *, result_id: str) -> None:
+        """Take back the marks by which the job *result_id* took *slots*: they can be submitted again."""
         used = await asyncio.gather(*(self._find("used", slot) for slot in slots))
         for slot, mark in zip(slots, used, strict=True):
             if mark is not None and mark["job"] == result_id:
                 await self._results.delete(_slot_key("used", slot))
 
     async def is_over(self, object_key: str) -> bool:
-        """Return whether nobody reads this object anymore: its slot was released, or its job has ended."""
+        """Return whether nobody reads this object anymore: its slot was released, or its job has ended.
+
+        Not over is one that may be submitted again, after a selfie that failed, as long as its slot lives.
+        """
         slot = object_key.rpartition("/")[2]
         used, released = await asyncio.gather(self._find("used", slot), self._find("released", slot))
         if used is None:
             return released is not None
         record = await self._results.status(used["job"])
-        return record is not None and record.is_done and is_genuine(self._keys, record)
+        if record is None or not record.is_done or not is_genuine(self._keys, record):
+            return False
+        if not record.blames_selfie_alone:
+            return True
+        signed = await self._signed(slot)
+        return signed is None or signed["side"] == Side.SELFIE
 
     async def _keep(self, state: str, slot: str, values: Mapping[str, Any]) -> bool:
         """Write one state of a slot, once."""

@@ -32,7 +32,10 @@ class SessionStore:
 
     async def load(self, session_id: str) -> SessionData | None:
         """Return the data of a session that has not ended, else None."""
-        key = _key(session_id)
+        return await self.load_by_key(session_key(session_id))
+
+    async def load_by_key(self, key: str) -> SessionData | None:
+        """Return the data of the session with that `session_key`, or None when it has ended."""
         blob = await self._results.load(key)
         return None if blob is None else await self._open(key, blob)
 
@@ -42,14 +45,14 @@ class SessionStore:
         if life <= 0:
             await self.end(session_id)
             return
-        key = _key(session_id)
+        key = session_key(session_id)
         entry_life = self._renew_entry(data, life)
         blob = await self._seal(key, data)
         save = self._results.save(key, blob, ttl_seconds=life)
         await gather_settled((*self._entries(key, data, entry_life), save))
 
     async def update(
-        self, session_id: str, data: SessionData, *, expected: str, consumes: str | None = None
+        self, key: str, data: SessionData, *, expected: str, consumes: str | None = None
     ) -> SessionData | None:
         """Keep *data* of a session that is still at version *expected*; its idle time starts again.
 
@@ -57,7 +60,7 @@ class SessionStore:
         nor undo what another request has changed meanwhile.
 
         Args:
-            session_id: of the session.
+            key: `session_key` of the session.
             data: gets its new ``version``.
             expected: ``version`` of the data that was changed.
             consumes: result id of the job whose result *data* now contains; the result is deleted once the
@@ -69,9 +72,8 @@ class SessionStore:
         """
         life = self._life_seconds(data)
         if life <= 0:
-            await self.end(session_id)
+            await self._results.delete(key)
             return None
-        key = _key(session_id)
         entry_life = self._renew_entry(data, life)
         blob = await self._seal(key, data)
         change = self._results.compare_and_set(
@@ -84,7 +86,7 @@ class SessionStore:
 
     async def end(self, session_id: str) -> None:
         """Delete the session."""
-        await self._results.delete(_key(session_id))
+        await self._results.delete(session_key(session_id))
 
     async def _open(self, key: str, blob: bytes) -> SessionData | None:
         """Return the data in *blob*; None when its total life is over, or it cannot be read."""
@@ -119,7 +121,9 @@ class SessionStore:
         """Return the writing of that entry, if *life* is not 0: docs/adr/0008."""
         if not life:
             return []
-        return [self._erasure_index.record(data.person, DataFootprint(keys=[key]), ttl_seconds=life)]
+        verification = data.verification.id if data.verification is not None else None
+        footprint = DataFootprint(verification=verification, keys=[key])
+        return [self._erasure_index.record(data.person, footprint, ttl_seconds=life)]
 
     def _life_seconds(self, data: SessionData) -> float:
         """Return how long a session may go without a request from now on."""
@@ -138,8 +142,8 @@ def ends_at(data: SessionData, settings: Settings, *, used_at: float) -> float:
     return min(max(idle_end, waits_until), data.created_at + settings.session_max_age_seconds)
 
 
-def _key(session_id: str) -> str:
-    """Return the store's key: the contents of the store do not reveal cookies."""
+def session_key(session_id: str) -> str:
+    """Return the store's key of a session: the contents of the store do not reveal cookies."""
     return "session:" + hashlib.sha256(session_id.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Typed settings: `layers` reads, `parsing` holds it to the strict `schema`, `live` follows the switches."""
+"""Typed settings: `layers` reads, `parsing` holds it to the strict `schema`, `live` has those in effect."""
 
 from proofing.settings.layers import Layers, read_layers
 from proofing.settings.live import LiveSettings

@@ -21,6 +21,9 @@ _BUILT_IN = ("development", "test", "production")
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _NAME_RULE = "lower-case letters, digits, _ and -, beginning with a letter, at most 32"
 _DEFAULT_FILE = "settings.yaml"
+#: The outage of one vendor may be written flat, as in the system that Proofing replaces.
+STATUS_KEY = "vendor_status"
+STATUS_PREFIX = f"{STATUS_KEY}_"
 
 
 class Layers:
@@ -49,7 +52,12 @@ class Layers:
         self._origins: dict[tuple[str, ...], str] = {}
 
     def add(self, values: Mapping[str, Any], source: str) -> None:
-        """Merge *values* over what is there, noting *source*."""
+        """Merge *values* over what is there, noting *source*.
+
+        Raises:
+            ConfigurationError: a vendor has two values of ``vendor_status``.
+        """
+        values = _with_status_map(values, source)
         _merge(self._values, values)
         for path in _leaves(values, ()):
             if path in self._origins:
@@ -80,6 +88,11 @@ class Layers:
         return [
             key for key, value in self._values.items() if key not in fields and isinstance(value, Mapping)
         ]
+
+    def changed_sections(self, before: "Layers", fields: Collection[str]) -> list[str]:
+        """Return the names of the `sections` that are other than those of *before*."""
+        names = {*self.sections(fields), *before.sections(fields)}
+        return sorted(name for name in names if self.get(name) != before.get(name))
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return one top-level value, unchecked."""
@@ -213,6 +226,23 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
             _merge(into[key], value)
         else:
             into[key] = value
+
+
+def _with_status_map(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return *values* with ``vendor_status_acme: x`` as ``vendor_status: {acme: x}``.
+
+    Raises:
+        ConfigurationError: both are there for one vendor.
+    """
+    flat = {key: key.removeprefix(STATUS_PREFIX) for key in values if str(key).startswith(STATUS_PREFIX)}
+    others = {key: value for key, value in values.items() if key not in flat}
+    statuses = others.get(STATUS_KEY) or {}
+    if not flat or not isinstance(statuses, Mapping):
+        return others
+    if twice := [key for key, vendor in flat.items() if vendor in statuses]:
+        rule = f"duplicate key: {STATUS_KEY} has this vendor, too"
+        raise ConfigurationError([Problem(source, key, rule) for key in twice])
+    return others | {STATUS_KEY: {**statuses, **{vendor: values[key] for key, vendor in flat.items()}}}
 
 
 def _leaves(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -1,89 +1,94 @@
-"""Settings that follow the file while the process runs: switches and vendor status only."""
+"""The settings in effect: what one edit changes takes effect together, and a refused edit changes nothing.
 
-import asyncio
+`proofing.settings.watch` finds the edits. Reference: docs/adr/0058-switches-and-shadows.md.
+"""
+
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from proofing.base.errors import ConfigurationError, Problem
+from proofing.base.errors import Problem
 from proofing.base.logs import get_logger, log
-from proofing.settings.layers import Layers, file_stamp
 from proofing.settings.schema import Settings
 
 _logger = get_logger(__name__)
 
 
-class LiveSettings:
-    """The settings in effect. `current` is cheap: at most one look at the file's time stamp a second.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Where changed settings came from, for the log.
 
     Attributes:
-        refused: what is wrong with the file as it is now; empty while it is in effect.
-        refusals: how many edits were refused since the start.
-        look_seconds: how often the file is checked, at most.
-        watch_seconds: how often a process looks that has nothing else to do; an edit is in effect within 5 s.
+        source: the file, or the place of the secrets.
+        version: the source's own id of what was read.
+        author: who has made it, as far as the source says; None when it does not.
+        changed_at: ISO 8601 time of the change by the source's clock; None when it does not say.
     """
 
-    look_seconds = 1.0
-    watch_seconds = 2.0
+    source: str
+    version: str
+    author: str | None = None
+    changed_at: str | None = None
 
-    def __init__(
-        self,
-        settings: Settings,
-        layers: Layers,
-        reread: Callable[[], Settings],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Hold *settings* until *reread* gives others for the file of *layers*; *clock* is in seconds."""
-        self._clock = clock
+
+class LiveSettings:
+    """The settings in effect.
+
+    Attributes:
+        current: the settings, replaced as a whole by an edit; who needs several keys of one edit reads
+            it once.
+        refused: what is wrong with the sources as they are now; empty while they are in effect.
+        refusals: how many edits were refused since the start.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Begin with *settings*."""
+        self.current = settings
         self.refused: tuple[Problem, ...] = ()
         self.refusals = 0
-        self._settings = settings
-        self._path = layers.path
-        self._reread = reread
-        self._stamp = layers.stamp
-        self._looked = clock()
 
-    @property
-    def current(self) -> Settings:
-        """The settings, with the switches as the file says now."""
-        now = self._clock()
-        if now - self._looked >= self.look_seconds:
-            self._looked = now
-            stamp = file_stamp(self._path)
-            if stamp != self._stamp:
-                self._stamp = stamp
-                self._follow()
-        return self._settings
+    def apply(
+        self,
+        fresh: Settings,
+        edit: Edit,
+        *,
+        sections: Sequence[str] = (),
+        still_refused: Sequence[Problem] = (),
+    ) -> None:
+        """Take over the live keys of *fresh*, all at once, and log who changed what.
 
-    async def watch(self) -> None:
-        """Look at the file until canceled, so that an idle process follows it, too."""
-        while True:
-            await asyncio.sleep(self.watch_seconds)
-            _ = self.current
+        The keys of an edit that need a restart keep their values and are logged.
 
-    def _follow(self) -> None:
-        """Take over the live keys of the changed file; keep the old settings when the file is invalid."""
-        try:
-            fresh = self._reread()
-        except ConfigurationError as error:
-            self._refuse(error.problems)
-            return
-        except Exception as error:  # noqa: BLE001 - a plugin's code judges too; no page may fail on it
-            rule = f"could not be validated: {type(error).__name__}"
-            self._refuse([Problem(self._path.name, "file", rule)])
-            return
-        self.refused = ()
-        changed = [
-            name for name in Settings.model_fields if getattr(fresh, name) != getattr(self._settings, name)
-        ]
+        Args:
+            fresh: the settings as all sources say now.
+            edit: what changed them.
+            sections: of plugins, that are other than at the start; all of a section needs a restart.
+            still_refused: what is wrong with another source, of which earlier values stay in effect.
+        """
+        was_refused, self.refused = bool(self.refused), tuple(still_refused)
+        if was_refused and not self.refused:
+            # Where the mistake was undone, nothing else would say that it is gone.
+            log(_logger, "settings_valid_again", source=edit.source, version=edit.version)
+        before = self.current
+        changed = [name for name in Settings.model_fields if getattr(fresh, name) != getattr(before, name)]
         live = {name: getattr(fresh, name) for name in changed if name in Settings.live_keys()}
         if live:
-            self._settings = self._settings.model_copy(update=live)
-            log(_logger, "settings_reloaded", names=sorted(live))
-        if restart := sorted(set(changed) - set(live)):
+            self.current = before.model_copy(update=live)
+            shown = fresh.model_dump(mode="json", include=set(live) & Settings.logged_keys())
+            log(
+                _logger,
+                "settings_reloaded",
+                names=sorted(live),
+                values=dict(sorted(shown.items())),
+                author=edit.author,
+                changed_at=edit.changed_at,
+                source=edit.source,
+                version=edit.version,
+            )
+        if restart := sorted({*changed, *sections} - set(live)):
             log(_logger, "settings_need_restart", level=logging.WARNING, names=restart)
 
-    def _refuse(self, problems: Sequence[Problem]) -> None:
+    def refuse(self, problems: Sequence[Problem]) -> None:
         """Note an edit that is not taken over, one line a problem."""
         self.refused = tuple(problems)
         self.refusals += 1

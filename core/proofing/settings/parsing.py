@@ -58,8 +58,7 @@ def validate_settings(layers: Layers) -> ValidationReport:
         settings = Settings.model_validate(values, context=FIELDS_ONLY)
     except ValidationError as error:
         problems = _problems(error, layers, Settings, None)
-        placeholders, replaced = _placeholders(values, error)
-        settings = Settings.model_validate(placeholders, context=FIELDS_ONLY)
+        settings, replaced = _with_placeholders(values, error)
     # Also where the name of the environment decides it.
     settings = settings.model_copy(update={"is_production": layers.is_production})
     wrong = {key.partition(".")[0] for key in replaced}
@@ -90,26 +89,37 @@ def parse_settings(layers: Layers, model: type[ModelT], section: str | None = No
         raise ConfigurationError(_problems(error, layers, model, section)) from None
 
 
-def _placeholders(values: Mapping[str, Any], error: ValidationError) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return *values* that every field takes, and the keys, dotted, that lost their own.
+def _with_placeholders(values: Mapping[str, Any], error: ValidationError) -> tuple[Settings, frozenset[str]]:
+    """Return settings of what every field of *values* takes, and the keys, dotted, that lost their own.
 
     A wrong entry of a map goes alone; any other wrong value goes, and its default holds.
     """
     kept: dict[Any, Any] = {
         key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()
     }
+    secrets = {name: "00" * KEY_BYTES for name, field in Settings.model_fields.items() if field.is_required()}
+    replaced = _drop(kept, {details["loc"][:2] for details in error.errors(include_input=False)})
+    try:
+        return Settings.model_validate(secrets | kept, context=FIELDS_ONLY), frozenset(replaced)
+    except ValidationError as still:
+        # A map of fixed keys cannot do without one of them.
+        replaced |= _drop(kept, {details["loc"][:1] for details in still.errors(include_input=False)})
+    return Settings.model_validate(secrets | kept, context=FIELDS_ONLY), frozenset(replaced)
+
+
+def _drop(values: dict[Any, Any], places: Iterable[tuple[int | str, ...]]) -> set[str]:
+    """Remove what is at *places* from *values*; return the keys of settings, dotted, that lost theirs."""
     replaced = set()
-    for key, *entry in {details["loc"][:2] for details in error.errors(include_input=False)}:
-        entries = kept.get(key)
+    for key, *entry in places:
+        entries = values.get(key)
         if entry and isinstance(entries, dict) and entry[0] in entries:
             del entries[entry[0]]
             replaced.add(f"{key}.{entry[0]}")
         else:
-            kept.pop(key, None)
+            values.pop(key, None)
             if key in Settings.model_fields:
-                replaced.add(key)
-    secrets = {name: "00" * KEY_BYTES for name, field in Settings.model_fields.items() if field.is_required()}
-    return secrets | kept, frozenset(replaced)
+                replaced.add(str(key))
+    return replaced
 
 
 def _problems(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from proofing.contracts.messages import Channel
 from proofing.contracts.phone_numbers import COUNTRIES, may_get_code
 from proofing.contracts.results import LineType
-from proofing.settings.values import LIVE, Count, Names, Switch
+from proofing.settings.values import LIVE_LOGGED, Count, Names, Switch
 
 
 class PhoneCodeSettings(BaseModel):
@@ -18,7 +18,9 @@ class PhoneCodeSettings(BaseModel):
         30, description="Confirmation codes that are sent for one address in one hour."
     )
     messenger_vendor: str | None = Field(
-        None, description="Who sends confirmation codes to phones; null: nobody.", json_schema_extra=LIVE
+        None,
+        description="Who sends confirmation codes to phones; null: nobody.",
+        json_schema_extra=LIVE_LOGGED,
     )
     phone_code_channels: Annotated[
         tuple[Annotated[Channel, Field(strict=False)], ...], Field(strict=False, min_length=1)
@@ -26,12 +28,20 @@ class PhoneCodeSettings(BaseModel):
         (Channel.TEXT, Channel.VOICE),
         description="How a confirmation code may be sent: text, voice. People choose among those that the "
         "messenger offers.",
-        json_schema_extra=LIVE,
+        json_schema_extra=LIVE_LOGGED,
+    )
+    phone_code_channels_out: Annotated[
+        tuple[Annotated[Channel, Field(strict=False)], ...], Field(strict=False)
+    ] = Field(
+        (),
+        description="Of these the ones that are out now, such as voice when calls fail: people see that they "
+        "cannot choose them.",
+        json_schema_extra=LIVE_LOGGED,
     )
     phone_code_countries: Annotated[Names, Field(min_length=1)] = Field(
         ("US", "AS", "GU", "MP", "PR", "VI"),
         description="Two-letter codes of the countries that confirmation codes are sent to.",
-        json_schema_extra=LIVE,
+        json_schema_extra=LIVE_LOGGED,
     )
     phone_code_digits: Annotated[int, Field(ge=6, le=10)] = Field(
         6, description="Digits of a confirmation code."
@@ -48,7 +58,7 @@ class PhoneCodeSettings(BaseModel):
         (LineType.PREMIUM, LineType.TOLL_FREE, LineType.VOIP),
         description="Kinds of lines that no confirmation code is sent to, as far as the number or the phone "
         "vendor shows them: mobile, landline, voip, toll_free, premium, other.",
-        json_schema_extra=LIVE,
+        json_schema_extra=LIVE_LOGGED,
     )
     phone_code_valid_minutes: Annotated[int, Field(ge=1, le=10)] = Field(
         10, description="How long a confirmation code is valid."
@@ -58,7 +68,7 @@ class PhoneCodeSettings(BaseModel):
         None,
         description="Have people confirm their phone number with a code that is sent there. null: where "
         "messenger_vendor names one.",
-        json_schema_extra=LIVE,
+        json_schema_extra=LIVE_LOGGED,
     )
 
     @property

@@ -6,7 +6,6 @@ docs/reference/settings.md is printed from here (``proofing settings --reference
 
 import re
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from typing import Annotated, LiteralString
 
 from pydantic import (
@@ -30,7 +29,10 @@ from proofing.contracts.records import KINDS
 from proofing.settings.documents import DocumentSettings
 from proofing.settings.links import MAX_PORT, URL, EmailAddress, HTTPSLink, Link, PhoneNumber, is_origin
 from proofing.settings.phone_codes import PhoneCodeSettings
+from proofing.settings.relying_parties import PageLanguages, RelyingPartiesSettings
+from proofing.settings.routing import RoutingSettings
 from proofing.settings.values import LIVE as _LIVE
+from proofing.settings.values import LIVE_LOGGED as _LIVE_LOGGED
 from proofing.settings.values import Count, Host, Names, Proxies, SecretKey, Switch
 
 #: Links to pages of this site; ``//host`` would be another site that looks like a page.
@@ -58,21 +60,9 @@ def _not_blank(text: str) -> str:
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=MAX_PORT)]
-Percentages = Annotated[dict[str, Annotated[float, Field(ge=0, le=100)]], Field(strict=False)]
 
 
-class VendorStatus(StrEnum):
-    """What operators say of a vendor. Anything but operational is an outage."""
-
-    #: Asked as usual.
-    OPERATIONAL = "operational"
-    #: Taken as out.
-    PARTIAL_OUTAGE = "partial_outage"
-    #: Taken as out.
-    FULL_OUTAGE = "full_outage"
-
-
-class Settings(DocumentSettings, PhoneCodeSettings):
+class Settings(DocumentSettings, PhoneCodeSettings, RelyingPartiesSettings, RoutingSettings):
     """The settings of core. Frozen; secrets print as stars."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -92,7 +82,7 @@ class Settings(DocumentSettings, PhoneCodeSettings):
         (),
         description="Vendors that you vouch for as docs/explanation/assurance.md explains: error rates of "
         "documents and faces, regulated sources, carriers' accounts. What others find is no evidence.",
-        json_schema_extra=_LIVE,
+        json_schema_extra=_LIVE_LOGGED,
     )
     async_stale_job_timeout_seconds: Seconds = Field(
         300, description="A job that waited longer calls no vendor and ends as stale."
@@ -118,20 +108,13 @@ class Settings(DocumentSettings, PhoneCodeSettings):
     )
     data_key_max_seconds: Seconds = Field(300, description="How long one data key may seal.")
     device_profiling_enabled: Switch = Field(
-        default=True, description="Ask the device profiler during resolution.", json_schema_extra=_LIVE
+        default=True, description="Ask the device profiler during resolution.", json_schema_extra=_LIVE_LOGGED
     )
-    device_vendor: str = Field("mock", description="Device profiler.", json_schema_extra=_LIVE)
     doc_auth_enable_presigned_s3_urls: Switch = Field(
         default=True,
         description="The browser encrypts images and uploads them to the image store; a job proofs them. "
         "Off: images come in the form post and are proofed inside the request.",
-        json_schema_extra=_LIVE,
-    )
-    document_vendor: str = Field("mock", description="Document proofer.", json_schema_extra=_LIVE)
-    document_vendor_percentages: Percentages = Field(
-        default_factory=dict,
-        description="Share of people, in percent, for document proofers other than document_vendor.",
-        json_schema_extra=_LIVE,
+        json_schema_extra=_LIVE_LOGGED,
     )
     fips_required: Switch = Field(
         default=False,
@@ -142,13 +125,19 @@ class Settings(DocumentSettings, PhoneCodeSettings):
     idv_available: Switch = Field(
         default=True,
         description="Off: every page says that proofing is unavailable.",
-        json_schema_extra=_LIVE,
+        json_schema_extra=_LIVE_LOGGED,
     )
     idv_doc_auth_max_attempts: Count = Field(5, description="Document submissions a person may make.")
     idv_doc_auth_window_minutes: Count = Field(360, description="Minutes until the count resets.")
     idv_min_age_years: Count = Field(18, description="Youngest age that a document may show.")
     idv_resolution_max_attempts: Count = Field(5, description="Resolution answers a person may get.")
     idv_resolution_window_minutes: Count = Field(360, description="Minutes until the count resets.")
+    idv_send_link_max_attempts: Count = Field(
+        5,
+        description="Links by which a person may continue on a phone, and text messages with such links that "
+        "one phone may get.",
+    )
+    idv_send_link_window_minutes: Count = Field(10, description="Minutes until the count resets.")
     image_store: str = Field("local", description="Plugin that keeps encrypted images.")
     is_production: Switch = Field(
         default=False,
@@ -173,19 +162,19 @@ class Settings(DocumentSettings, PhoneCodeSettings):
     outbound_proxy: SecretStr | None = Field(
         None, description="URL of the forward proxy for vendor calls. Secret, as it may hold a password."
     )
-    partner_name: Annotated[str, AfterValidator(_not_blank)] = Field(
-        "the agency you came from",
-        description="Who sent the person, as the pages say it.",
+    page_languages: PageLanguages = Field(
+        (),
+        description="Languages of the pages, the usual one first: en, es, fr, zh; empty: all of them.",
+        json_schema_extra=_LIVE,
+    )
+    partner_name: Annotated[str, AfterValidator(_not_blank)] | None = Field(
+        None,
+        description="Who sent the person, as the pages say it; null: *the agency you came from*, translated.",
         json_schema_extra=_LIVE,
     )
     partner_url: str = Field(
         "/",
         description="Where pages that end the flow lead: an http or https URL, or a path; /: nowhere.",
-        json_schema_extra=_LIVE,
-    )
-    passport_vendor: str | None = Field(
-        "mock",
-        description="Passport proofer, asked once the document vendor has read a passport; null: none.",
         json_schema_extra=_LIVE,
     )
     pending_max_hours: Count = Field(
@@ -198,10 +187,11 @@ class Settings(DocumentSettings, PhoneCodeSettings):
         description="Ask a phone vendor during resolution when the document shows a phone. A yes answers the "
         "phone step; a number with a no is not tried again unless the person insists.",
     )
-    phone_vendors: Names = Field(
-        ("mock",),
-        description="Phone vendors, asked in this order until one succeeds.",
-        json_schema_extra=_LIVE,
+    phone_precheck_percentage: Annotated[float, Field(ge=0, le=100)] = Field(
+        100,
+        description="Of phone_precheck_enabled: share of people, in percent, whose number is asked about; "
+        "who is in it stays in it.",
+        json_schema_extra=_LIVE_LOGGED,
     )
     plugins: Names = Field(
         ("huey", "local", "mock"), description="Plugins to load; installed is not enabled."
@@ -228,12 +218,6 @@ class Settings(DocumentSettings, PhoneCodeSettings):
     require_crash_recovery: Switch = Field(
         default=False, description="Refuse a queue that does not repeat the jobs of a killed worker."
     )
-    resolution_vendor: str = Field("mock", description="Resolution proofer.", json_schema_extra=_LIVE)
-    resolution_vendor_percentages: Percentages = Field(
-        default_factory=dict,
-        description="Share of attempts, in percent, for resolution proofers other than resolution_vendor.",
-        json_schema_extra=_LIVE,
-    )
     result_ttl_seconds: Annotated[float, Field(gt=0, le=900)] = Field(
         60, description="How long a result with personal data may wait for its page."
     )
@@ -242,7 +226,7 @@ class Settings(DocumentSettings, PhoneCodeSettings):
         default=True,
         description="Resolution and phone proofing, and sending confirmation codes, are jobs. Off: the same "
         "code runs inside the request.",
-        json_schema_extra=_LIVE,
+        json_schema_extra=_LIVE_LOGGED,
     )
     secret_store: str = Field("local", description="Plugin that holds the application's secrets.")
     session_encryption_key: SecretKey = Field(description="Key of sealed messages and MACs. Secret.")
@@ -253,21 +237,24 @@ class Settings(DocumentSettings, PhoneCodeSettings):
         15, description="A session ends after this long without a request."
     )
     session_max_age_hours: Count = Field(12, description="A session ends after this long, whatever happens.")
+    settings_changed_by: Annotated[str, Field(max_length=200)] | None = Field(
+        None,
+        description="Who made the last edit, and why, such as a name and a ticket; logged as the author "
+        "of the edit that changes it. `proofing switch --by` writes it.",
+        json_schema_extra=_LIVE_LOGGED,
+    )
     state_id_bypass_causes: Annotated[
         tuple[Annotated[Cause, Field(strict=False)], ...], Field(strict=False)
     ] = Field(
         (),
         description="Errors of licensing agencies, source_down, source_timeout or maintenance: the check "
         "then counts as skipped, and the person may pass. The job's log line keeps the error.",
-        json_schema_extra=_LIVE,
+        json_schema_extra=_LIVE_LOGGED,
     )
     state_id_jurisdictions: Names = Field(
         (),
         description="Two-letter codes of the states whose licensing agency is asked; "
         "empty: every state that the vendor answers for.",
-    )
-    state_id_vendor: str | None = Field(
-        "mock", description="State ID proofer; null: none.", json_schema_extra=_LIVE
     )
     status_url: str | None = Field(
         None,
@@ -293,20 +280,13 @@ class Settings(DocumentSettings, PhoneCodeSettings):
     support_url: HTTPSLink | None = Field(
         None, description="https URL of a page for help; null: none.", json_schema_extra=_LIVE
     )
-    upload_url_valid_seconds: Seconds = Field(300, description="How long an upload URL is valid.")
-    vendor_hourly_budgets: Annotated[dict[str, Annotated[int, Field(ge=0)]], Field(strict=False)] = Field(
-        default_factory=dict,
-        description="Vendor name to the calls that may be made to it in one clock hour, by all processes "
-        "together; a vendor that is not named has no budget.",
+    test_document_vendor: str | None = Field(
+        None,
+        description="Mock that gets the testers' YAML form, where document_vendor does not read it; null: "
+        "the form is refused. Refused in production.",
         json_schema_extra=_LIVE,
     )
-    vendor_status: Annotated[dict[str, Annotated[VendorStatus, Field(strict=False)]], Field(strict=False)] = (
-        Field(
-            default_factory=dict,
-            description="Vendor name to operational, partial_outage or full_outage.",
-            json_schema_extra=_LIVE,
-        )
-    )
+    upload_url_valid_seconds: Seconds = Field(300, description="How long an upload URL is valid.")
     web_drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         0,
         description="How long a stopping web process keeps serving while /readyz and /healthz answer 503, "
@@ -336,6 +316,12 @@ class Settings(DocumentSettings, PhoneCodeSettings):
         default_factory=lambda: dict(_SLOTS),
         description="Jobs of each kind that one worker runs at once; a kind not named keeps its default.",
     )
+
+    @property
+    def starts_without_relying_party(self) -> bool:
+        """Whether people may begin by themselves, for nobody."""
+        chosen = self.start_without_relying_party
+        return not self.is_production if chosen is None else chosen
 
     @property
     def session_max_age_seconds(self) -> float:
@@ -390,13 +376,9 @@ class Settings(DocumentSettings, PhoneCodeSettings):
         )
         deadline, wait_timeout = self.job_deadline_seconds, self.async_wait_timeout_seconds
         slots = self.worker_slots
-        yield "phone_vendors", "must name at least one vendor", bool(self.phone_vendors)
         yield from self.phone_code_rules()
-        yield (
-            "phone_vendors",
-            "must name each vendor once",
-            len(set(self.phone_vendors)) == len(self.phone_vendors),
-        )
+        yield from self.relying_party_rules()
+        yield from self.routing_rules()
         yield "job_deadline_seconds", "must be less than async_wait_timeout_seconds", deadline < wait_timeout
         yield (
             "async_wait_timeout_seconds",
@@ -408,8 +390,6 @@ class Settings(DocumentSettings, PhoneCodeSettings):
             "must not exceed session_max_age_hours",
             self.upload_url_valid_seconds <= self.session_max_age_seconds,
         )
-        for key in ("document_vendor_percentages", "resolution_vendor_percentages"):
-            yield key, "must sum to at most 100", sum(getattr(self, key).values()) <= 100  # noqa: PLR2004 - percent
         yield (
             "outbound_max_connections",
             "must be at least the sum of worker_slots",
@@ -449,6 +429,11 @@ class Settings(DocumentSettings, PhoneCodeSettings):
             JURISDICTIONS.issuperset(self.state_id_jurisdictions),
         )
         yield (
+            "state_id_maintenance_windows",
+            "must name states by two-letter codes such as MT",
+            JURISDICTIONS.issuperset(self.state_id_maintenance_windows),
+        )
+        yield (
             "status_url",
             "must be an http or https URL",
             self.status_url is None or URL.fullmatch(self.status_url) is not None,
@@ -457,4 +442,16 @@ class Settings(DocumentSettings, PhoneCodeSettings):
     @classmethod
     def live_keys(cls) -> frozenset[str]:
         """Return the keys that may change while the process runs."""
-        return frozenset(name for name, field in cls.model_fields.items() if field.json_schema_extra == _LIVE)
+        return cls._marked("live")
+
+    @classmethod
+    def logged_keys(cls) -> frozenset[str]:
+        """Return the live keys whose new value is logged."""
+        return cls._marked("logged")
+
+    @classmethod
+    def _marked(cls, mark: str) -> frozenset[str]:
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return frozenset(
+            name for name, extra in extras.items() if isinstance(extra, dict) and extra.get(mark)
+        )

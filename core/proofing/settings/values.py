@@ -60,6 +60,8 @@ def _host(text: str) -> str:
 
 #: Marks a key that may change while the process runs.
 LIVE: dict[str, JsonValue] = {"live": True}
+#: Also has its new value logged: for switches, vendors and numbers; never for people, secrets, texts or URLs.
+LIVE_LOGGED: dict[str, JsonValue] = {"live": True, "logged": True}
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
