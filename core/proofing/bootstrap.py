@@ -7,36 +7,39 @@ queue, service or worker. Every problem found on the way is collected and report
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-from pydantic import SecretStr
 
 from proofing.app.erasure import STOP_SECONDS, Eraser
+from proofing.app.process_facts import backend_context, key_ring, proofer_process
 from proofing.app.service import ProofingService
+from proofing.app.settings_check import (
+    judge_settings,
+    reread_settings,
+    unusable_vendors,
+    with_sources,
+)
 from proofing.app.worker import Worker
 from proofing.base import tracing
 from proofing.base.cpu_pool import CPUPool
-from proofing.base.errors import ConfigurationError, PluginError, Problem, ProofingError
+from proofing.base.errors import ConfigurationError, Problem, ProofingError
 from proofing.base.hardening import protect_process
 from proofing.base.logs import get_logger, log
-from proofing.contracts.hooks import BackendContext
-from proofing.contracts.processes import ProcessContext
 from proofing.contracts.queues import Capability
-from proofing.contracts.results import Assurance
 from proofing.contracts.stores import Secrets, SecretStore
+from proofing.contracts.verification_store import VerificationStore
 from proofing.crypto.encryption import KeyRing, Sealer
-from proofing.crypto.fips import fips_problems
 from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.dependencies import Deadlines, Dependencies
 from proofing.jobs.forgetting import Forgetter
 from proofing.jobs.lifecycle import can_check
+from proofing.jobs.recording import CallRecorder
 from proofing.jobs.runner import JobRunner
+from proofing.jobs.shadow import VendorShadows
 from proofing.jobs.vendor_cache import SharedValues
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import Observer, OutboundTransport
@@ -49,23 +52,30 @@ from proofing.registry.backends import (
     open_backend,
 )
 from proofing.registry.plugins import (
-    BACKEND_HOOKS,
     InstalledPlugins,
     LoadedWebhook,
     PluginManager,
     plugin_names,
-    secret_reader,
 )
-from proofing.routing.router import Router, validate_vendors, vendor_problems
-from proofing.routing.shared_limits import VendorBudgets
+from proofing.routing.gates import Gatekeeper
+from proofing.routing.mocks import MockRouter
+from proofing.routing.people import RoutedPeople
+from proofing.routing.router import Router
 from proofing.sessions.uploads import UploadSlots
-from proofing.settings import Layers, LiveSettings, Settings, read_layers, validate_settings
-from proofing.settings.layers import DEFAULT_BLOCK
-from proofing.settings.values import decode_key
+from proofing.settings import Layers, LiveSettings, Settings, read_layers
+from proofing.settings.watch import AUTHOR, SettingsWatch
+from proofing.verifications.changes import Changes
+from proofing.verifications.credentials import Credentials
+from proofing.verifications.deliveries import Deliverer
+from proofing.verifications.ends import VerificationEnds
+from proofing.verifications.sending import EventSender
+from proofing.verifications.signing_keys import SigningKeys
+from proofing.verifications.targets import LOOPBACK_ENVIRONMENTS
+from proofing.verifications.webhook_keys import WebhookKeys
 
 _logger = get_logger(__name__)
 #: Settings keys of the backends that `start` opens.
-_BACKENDS = ("queue", "result_store", "image_store", "key_service")
+_BACKENDS = ("queue", "result_store", "image_store", "key_service", "verification_store", "call_store")
 #: Settings that have no default; the secret store brings them.
 _SECRET_KEYS = ("hmac_fingerprinter_key", "session_encryption_key")
 
@@ -78,6 +88,7 @@ class Configuration:
     settings: Settings
     plugins: PluginManager
     live: LiveSettings
+    watch: SettingsWatch
     router: Router
 
     @property
@@ -95,6 +106,7 @@ class Runtime:
     parts: Dependencies
     service: ProofingService
     worker: Worker
+    deliverer: Deliverer
     runner: JobRunner
 
 
@@ -120,26 +132,40 @@ async def configure(
     layers = read_layers(path, environ)
     if not layers.has_file:
         log(_logger, "settings_file_missing", level=logging.WARNING, path=layers.path.name)
+    file_author = layers.get(AUTHOR)
     plugins = PluginManager(plugin_names(layers), installed=installed)
     problems = [*plugins.problems(), *tracing.problems(os.environ if environ is None else environ)]
-    secrets: Secrets | None = None
+    loaded: tuple[SecretStore, Secrets] | None = None
     try:
-        secrets = await _add_secrets(layers, plugins, role)
+        loaded = await _add_secrets(layers, plugins, role)
     except ConfigurationError as error:
         problems += error.problems
         _add_placeholder(layers)
     problems += plugins.read_sections(layers)
-    settings, more = _judge(layers, plugins)
+    settings, more = judge_settings(layers, plugins)
     problems += more
-    if problems or secrets is None:
+    if problems or loaded is None:
         raise ConfigurationError(with_sources(problems, layers))
-    kept = secrets
-    plugins.process_of = partial(_proofer_process, layers, settings)
-    live = LiveSettings(
-        settings, layers, partial(_reread, path, environ, kept, plugins, had_file=layers.has_file)
+    store, secrets = loaded
+    plugins.process_of = partial(proofer_process, layers, settings)
+    live = LiveSettings(settings)
+    watch = SettingsWatch(
+        live,
+        layers,
+        store,
+        secrets,
+        file_author=file_author,
+        reread=partial(reread_settings, path, environ, plugins, had_file=layers.has_file),
+        judge=partial(unusable_vendors, plugins),
     )
-    router = Router(plugins, live)
-    return Configuration(layers=layers, settings=settings, plugins=plugins, live=live, router=router)
+    return Configuration(
+        layers=layers,
+        settings=settings,
+        plugins=plugins,
+        live=live,
+        watch=watch,
+        router=Router(plugins, live, _routed_people(settings)),
+    )
 
 
 def make_backends(configuration: Configuration, role: str, **given: Backend) -> Backends:
@@ -148,14 +174,13 @@ def make_backends(configuration: Configuration, role: str, **given: Backend) -> 
     Args:
         configuration: from `configure`.
         role: what the process is for; see `proofing.contracts.hooks.BackendContext`.
-        given: backends that are made already, by settings key: ``queue``, ``result_store``, ``image_store``,
-            ``key_service``.
+        given: backends that are made already, by settings key, such as ``result_store``.
 
     Raises:
         ConfigurationError: with every one that cannot be made.
     """
     settings = configuration.settings
-    context = _context(configuration.layers, role, settings)
+    context = backend_context(configuration.layers, role, settings)
     problems: list[Problem] = []
     made: dict[str, Any] = {**given}
     for key in _BACKENDS:
@@ -178,6 +203,8 @@ def make_backends(configuration: Configuration, role: str, **given: Backend) -> 
         results=made["result_store"],
         images=made["image_store"],
         key_service=made["key_service"],
+        verifications=made["verification_store"],
+        calls=made["call_store"],
     )
 
 
@@ -193,15 +220,20 @@ def make_eraser(
     *open_keys* opens a key service that is closed, when a vendor has to be told something.
     """
     settings = configuration.settings
-    keys = _ring(settings.session_encryption_key, settings.session_encryption_previous_keys)
-    forgetter = Forgetter(
-        backends.results,
-        _sealer(configuration, backends, keys),
-        configuration.router,
-        lambda: make_clients(settings),
-        open_keys,
-    )
-    return Eraser(backends, keys, configuration.live, forgetter, stop_seconds=stop_seconds)
+    keys = key_ring(settings.session_encryption_key, settings.session_encryption_previous_keys)
+    forgetter = _forgetter(configuration, backends, make_sealer(configuration, backends), open_keys)
+    people = _routed_people(settings)
+    return Eraser(backends, keys, configuration.live, forgetter, people, stop_seconds=stop_seconds)
+
+
+def make_credentials(configuration: Configuration, store: VerificationStore) -> Credentials:
+    """Return what makes and recognizes the API keys of relying parties in *store*."""
+    return Credentials(store, _fingerprint_keys(configuration.settings))
+
+
+def make_signing_keys(configuration: Configuration, backends: Backends) -> SigningKeys:
+    """Return what makes and finds the keys that sign ID tokens, in stores that are open."""
+    return SigningKeys(backends.verifications, make_sealer(configuration, backends))
 
 
 @asynccontextmanager
@@ -228,23 +260,42 @@ async def start(
     if unusable := configuration.router.validate_vendors():
         raise ConfigurationError(with_sources(unusable, configuration.layers))
     backends = backends or make_backends(configuration, role)
-    keys = _ring(settings.session_encryption_key, settings.session_encryption_previous_keys)
-    sealer = _sealer(configuration, backends, keys)
+    keys = key_ring(settings.session_encryption_key, settings.session_encryption_previous_keys)
+    sealer = make_sealer(configuration, backends)
     # Only workers may seal and open what they share.
     shared = SharedValues(backends.results, sealer, keys) if role == "worker" else None
-    budgets = VendorBudgets(backends.results, configuration.live)
-    clients = make_clients(settings, budgets=budgets, shared=shared)
+    clients = make_clients(settings, shared=shared)
+    ends = VerificationEnds(
+        backends.verifications, Changes(backends.verifications, configuration.live), sealer
+    )
+    gates = Gatekeeper(backends.results, configuration.live)
+    deadlines = deadlines or Deadlines()
+    recorder = CallRecorder(
+        backends.calls,
+        retry_seconds=deadlines.publish_seconds,
+        first_wait_seconds=deadlines.publish_wait_seconds,
+    )
+    shadows = VendorShadows(
+        backends.results, configuration.live, configuration.router, make_clients, recorder
+    )
     parts = Dependencies(
         queue=backends.queue,
         results=backends.results,
         images=backends.images,
+        verifications=backends.verifications,
+        calls=backends.calls,
         sealer=sealer,
         keys=keys,
         router=configuration.router,
+        mocks=MockRouter(configuration.plugins, configuration.live, _routed_people(settings)),
         clients=clients,
         way_back=WayBack(keys, settings.public_url),
         live=configuration.live,
-        deadlines=deadlines or Deadlines(),
+        ends=ends,
+        gates=gates,
+        recorder=recorder,
+        deadlines=deadlines,
+        shadow=shadows,
     )
     runner = JobRunner(parts)
     uploads = UploadSlots(backends.results, backends.images, keys, configuration.live, sealer)
@@ -252,25 +303,43 @@ async def start(
         parts,
         runner=runner,
         uploads=uploads,
-        fingerprint_keys=_ring(settings.hmac_fingerprinter_key, ()),
+        fingerprint_keys=_fingerprint_keys(settings),
         environment=configuration.environment,
         webhooks=_webhooks(configuration, role),
     )
-    worker = Worker(parts, runner=runner, uploads=uploads)
+    sender = EventSender(
+        configuration.live,
+        WebhookKeys(backends.verifications, sealer),
+        allows_loopback=configuration.environment in LOOPBACK_ENVIRONMENTS and not settings.is_production,
+        proxy=settings.outbound_proxy_url,
+    )
+    deliverer = Deliverer(backends.verifications, sender)
+    worker = Worker(
+        parts,
+        runner=runner,
+        uploads=uploads,
+        deliverer=deliverer,
+        forgetter=_forgetter(configuration, backends, sealer),
+    )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(clients.close)
         for key, backend in backends.in_order():
             count_errors(key, backend)
             stack.push_async_callback(backend.close)
             await open_backend(key, backend)
+        stack.push_async_callback(gates.close)
+        stack.push_async_callback(recorder.close)
+        stack.push_async_callback(shadows.close)
         stack.push_async_callback(service.close)
-        stack.push_async_callback(_canceled, asyncio.create_task(configuration.live.watch()))
+        stack.push_async_callback(sender.close)
+        stack.push_async_callback(configuration.watch.close)
+        configuration.watch.begin()
         log(
             _logger,
             "started",
             role=role,
             environment=configuration.environment,
-            names=[settings.queue, settings.result_store, settings.image_store, settings.key_service],
+            names=[getattr(settings, key) for key in _BACKENDS],
         )
         yield Runtime(
             configuration=configuration,
@@ -278,16 +347,17 @@ async def start(
             parts=parts,
             service=service,
             worker=worker,
+            deliverer=deliverer,
             runner=runner,
         )
 
 
-def _sealer(configuration: Configuration, backends: Backends, keys: KeyRing) -> Sealer:
-    """Return what seals and opens by the key service of *backends*."""
+def make_sealer(configuration: Configuration, backends: Backends) -> Sealer:
+    """Return what seals and opens by the key service of *backends*, once it is open."""
     settings = configuration.settings
     return Sealer(
         backends.key_service,
-        keys,
+        key_ring(settings.session_encryption_key, settings.session_encryption_previous_keys),
         environment=configuration.environment,
         data_key_max_messages=settings.data_key_max_messages,
         data_key_max_seconds=settings.data_key_max_seconds,
@@ -319,29 +389,38 @@ async def check_proofers(configuration: Configuration) -> dict[str, str | None]:
 def make_clients(
     settings: Settings,
     *,
-    budgets: VendorBudgets | None = None,
     shared: SharedValues | None = None,
     observe: Observer | None = None,
 ) -> VendorClientPool:
     """Return what asks vendors; *observe* is given each call. The others are of `VendorClientPool`."""
     proxy, most = settings.outbound_proxy_url, settings.outbound_max_connections
     transport = OutboundTransport(proxy=proxy, max_connections=most, observe=observe)
-    return VendorClientPool(transport, budgets, CPUPool(settings.cpu_children), shared)
+    return VendorClientPool(transport, CPUPool(settings.cpu_children), shared)
 
 
-async def _canceled(task: asyncio.Task[None]) -> None:
-    """Cancel *task* and wait for its end."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+def _forgetter(
+    configuration: Configuration,
+    backends: Backends,
+    sealer: Sealer,
+    open_keys: Callable[[], Awaitable[None]] | None = None,
+) -> Forgetter:
+    """Return what tells vendors to delete; see `make_eraser` for *open_keys*."""
+    return Forgetter(
+        backends.results,
+        sealer,
+        configuration.router,
+        lambda: make_clients(configuration.settings),
+        open_keys,
+    )
 
 
-async def _add_secrets(layers: Layers, plugins: PluginManager, role: str) -> Secrets:
-    """Load the secrets and merge them over the settings."""
+async def _add_secrets(layers: Layers, plugins: PluginManager, role: str) -> tuple[SecretStore, Secrets]:
+    """Load the secrets and merge them over the settings; return them and what holds them."""
     name = str(layers.get("secret_store", Settings.model_fields["secret_store"].default))
     section_problems = plugins.read_sections(layers, only=name)
     if section_problems:
         raise ConfigurationError(section_problems)
-    store: SecretStore = make_backend(plugins, "secret_store", name, _context(layers, role, None))
+    store: SecretStore = make_backend(plugins, "secret_store", name, backend_context(layers, role, None))
     try:
         secrets = await store.load()
         layers.add(secrets.values, secrets.source)
@@ -350,87 +429,7 @@ async def _add_secrets(layers: Layers, plugins: PluginManager, role: str) -> Sec
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its text may hold secrets
         raise contract_violation_error("secret_store", error) from None
     log(_logger, "secrets_loaded", source=secrets.source, version=secrets.version)
-    return secrets
-
-
-def _context(layers: Layers, role: str, settings: Settings | None) -> BackendContext:
-    """Return what backends may know; without *settings* they have no secret yet."""
-    return BackendContext(role=role, **_process_facts(layers, settings, "backend"))
-
-
-def _proofer_process(layers: Layers, settings: Settings, plugin: str) -> ProcessContext:
-    """Return what the proofers of *plugin* may know of this process."""
-    return ProcessContext(**_process_facts(layers, settings, f"proofer/{plugin}"))
-
-
-def _process_facts(layers: Layers, settings: Settings | None, user: str) -> dict[str, Any]:
-    """Return the fields of a `ProcessContext` for *user*; without *settings* there is no secret."""
-
-    def key() -> bytes:
-        if settings is None:
-            raise PluginError("a secret store has no application secret")
-        return _key(settings.session_encryption_key)
-
-    def old_secrets(label: str) -> list[bytes]:
-        old = settings.session_encryption_previous_keys if settings else ()
-        return [secret_reader(partial(_key, one), user)(label) for one in old]
-
-    return {
-        "environment": layers.environment,
-        "is_production": layers.is_production,
-        "public_url": str(layers.get("public_url", Settings.model_fields["public_url"].default)),
-        "secret": secret_reader(key, user),
-        "old_secrets": old_secrets,
-    }
-
-
-def _settings_problems(layers: Layers, settings: Settings, plugins: PluginManager) -> list[Problem]:
-    """Return the problems that only show with settings and plugins together. Raises `ConfigurationError`."""
-    is_production = settings.is_production
-    problems = [
-        Problem(layers.path.name, name, f"is a plugin and not an environment; put it below {DEFAULT_BLOCK}")
-        for name in layers.blocks
-        if name in plugins.installed
-    ]
-    problems += [
-        problem
-        for key in BACKEND_HOOKS
-        for problem in plugins.check_backend(key, getattr(settings, key), is_production=is_production)
-    ]
-    if is_production and not settings.public_url.startswith("https://"):
-        problems.append(Problem(layers.origin(["public_url"]), "public_url", "must be https in production"))
-    if is_production and settings.document_requires is not Assurance.AUTHENTICATED:
-        rule = "must be authenticated in production"
-        problems.append(Problem(layers.origin(["document_requires"]), "document_requires", rule))
-    if is_production and settings.trusted_proxies == ():
-        # Behind a proxy that is not named, everybody would have one address, and share its limits.
-        rule = "must name the proxies in front of the web process in production, or be 0 for none"
-        problems.append(Problem(layers.origin(["trusted_proxies"]), "trusted_proxies", rule))
-    if (proxy := settings.outbound_proxy_url) is not None and not _is_proxy_url(proxy):
-        rule = "must be the http or https URL of a proxy, such as http://proxy.example.gov:3128"
-        problems.append(Problem(layers.origin(["outbound_proxy"]), "outbound_proxy", rule))
-    problems += fips_problems() if settings.fips_required else []
-    return problems + vendor_problems(settings, plugins)
-
-
-def _judge(layers: Layers, plugins: PluginManager) -> tuple[Settings, list[Problem]]:
-    """Return the settings of core and everything wrong with them; the same for a start and for an edit."""
-    examined = validate_settings(layers)
-    problems = list(examined.problems)
-    try:
-        problems += examined.excluding_defaults(_settings_problems(layers, examined.settings, plugins))
-    except ConfigurationError as error:
-        problems += error.problems
-    return examined.settings, problems
-
-
-def _is_proxy_url(text: str) -> bool:
-    """Return whether *text* is the URL of a forward proxy."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
+    return store, secrets
 
 
 def _add_placeholder(layers: Layers) -> None:
@@ -439,62 +438,11 @@ def _add_placeholder(layers: Layers) -> None:
     layers.add(missing, "secret store")
 
 
-def with_sources(problems: Sequence[Problem], layers: Layers) -> list[Problem]:
-    """Return *problems* with the file or variable that set each key, and none of them twice."""
-    found = dict.fromkeys(
-        replace(problem, source=layers.origin(problem.key.split(".")))
-        if problem.source == "settings"
-        else problem
-        for problem in problems
-    )
-    # A section that is not a map is for core a key that it does not know.
-    others = {problem.key for problem in found if not problem.rule.startswith("unknown key")}
-    return [
-        problem for problem in found if not (problem.rule.startswith("unknown key") and problem.key in others)
-    ]
+def _fingerprint_keys(settings: Settings) -> KeyRing:
+    """Return the key under which equals are found, and API keys recognized; it has no previous ones."""
+    return key_ring(settings.hmac_fingerprinter_key, ())
 
 
-def _reread(
-    path: Path | None,
-    environ: Mapping[str, str] | None,
-    secrets: Secrets,
-    plugins: PluginManager,
-    *,
-    had_file: bool = True,
-) -> Settings:
-    """Return the settings as the file says now, with the secrets as loaded at launch.
-
-    Raises:
-        ConfigurationError: they would not do for a start, such as a mock in production.
-    """
-    layers = read_layers(path, environ, is_required=had_file)
-    layers.add(secrets.values, secrets.source)
-    names = plugin_names(layers)
-    # The next start would load other plugins; the vendors switched to now must be of those that are loaded.
-    judges = plugins if set(names) == set(plugins.enabled) else PluginManager(names, is_trial=True)
-    settings, problems = _judge(layers, judges)
-    problems += judges.section_problems(layers)
-    if judges is not plugins:
-        problems += judges.problems()
-        problems = problems or [
-            replace(problem, rule="names a vendor whose plugin is not loaded yet: restart")
-            for problem in vendor_problems(settings, plugins)
-        ]
-    # What cannot be made at a start must not be switched to; it is made only if all else is well.
-    problems = problems or validate_vendors(settings, plugins)
-    if problems:
-        raise ConfigurationError(with_sources(problems, layers))
-    return settings
-
-
-def _ring(current: SecretStr, old: tuple[SecretStr, ...]) -> KeyRing:
-    """Return a key ring of secret settings."""
-    return KeyRing(_key(current), [_key(key) for key in old])
-
-
-def _key(secret: SecretStr) -> bytes:
-    """Return the 32 bytes of a secret setting, which the schema has checked."""
-    key = decode_key(secret.get_secret_value())
-    if key is None:
-        raise PluginError("a key is malformed")
-    return key
+def _routed_people(settings: Settings) -> RoutedPeople:
+    """Return what routing makes of people's references."""
+    return RoutedPeople(_fingerprint_keys(settings))

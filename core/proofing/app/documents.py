@@ -13,7 +13,7 @@ from proofing.contracts.continuation import Exchange
 from proofing.contracts.images import Side
 from proofing.contracts.people import PersonRef
 from proofing.contracts.proofers import ProoferDescriptor
-from proofing.contracts.results import ProoferKind
+from proofing.contracts.results import Assurance, ProoferKind
 from proofing.contracts.selfies import SelfieChoice, SelfieTerms
 from proofing.routing.router import Router
 from proofing.routing.selfies import selfie_terms
@@ -45,7 +45,9 @@ class DocumentPlan:
         way: where the person shows it.
         sides: the photos that our page asks for; none on any other way.
         selfie: whether our page asks for one, and on what terms.
-        accepts_test_documents: whether the vendor reads the testers' YAML form.
+        wants_selfie: whether the policy wants one; None without a policy.
+        authenticates: whether only a document that is genuine passes, as far as anybody can tell.
+        accepts_test_documents: whether the testers' YAML form is read in place of an image.
         attributes: what the vendor gets of what the person typed before.
     """
 
@@ -57,6 +59,8 @@ class DocumentPlan:
     way: DocumentWay
     sides: tuple[Side, ...]
     selfie: SelfieTerms
+    wants_selfie: bool | None
+    authenticates: bool
     accepts_test_documents: bool
     attributes: frozenset[str]
 
@@ -73,22 +77,28 @@ class DocumentOffer:
     Attributes:
         types: the documents that are accepted, of some people at least.
         ways: where people show theirs; several while shares of them have different vendors.
+        asks_for_selfie: whether our pages ask everybody for one.
+        authenticates: whether everybody's is checked for being genuine; else it is read.
     """
 
     types: frozenset[DocumentType]
     ways: frozenset[DocumentWay]
+    asks_for_selfie: bool
+    authenticates: bool
 
 
 def plan_document(
     router: Router,
     settings: Settings,
     person: PersonRef,
+    *,
     chosen: DocumentChoice | None,
     selfie: SelfieChoice | None,
+    wants_selfie: bool | None = None,
 ) -> DocumentPlan:
     """Return how the document of *person* is taken; *chosen* holds as long as it is among the choices.
 
-    *selfie* is what they answered when asked for one.
+    *selfie* is what they answered when asked for one; for *wants_selfie* see `selfie_terms`.
 
     Raises:
         PluginError: the vendor's plugin is not there.
@@ -100,7 +110,7 @@ def plan_document(
     accepted = descriptor.document_types.intersection(settings.document_types)
     choices = tuple(choice for choice in DocumentChoice if not TYPES_OF[choice].isdisjoint(accepted))
     choice = chosen if chosen in choices else choices[0]
-    terms = selfie_terms(settings, descriptor)
+    terms = selfie_terms(settings, descriptor, policy=wants_selfie)
     photos = required_sides(passport=choice is DocumentChoice.PASSPORT, selfie=terms.wants_image(selfie))
     return DocumentPlan(
         vendor=descriptor.name,
@@ -111,7 +121,9 @@ def plan_document(
         way=_way_of(descriptor),
         sides=() if descriptor.captures_images else photos,
         selfie=terms,
-        accepts_test_documents=descriptor.accepts_test_documents,
+        wants_selfie=wants_selfie,
+        authenticates=_authenticates(settings, descriptor),
+        accepts_test_documents=descriptor.accepts_test_documents or settings.test_document_vendor is not None,
         attributes=descriptor.attributes,
     )
 
@@ -124,19 +136,14 @@ def offer_documents(router: Router, settings: Settings) -> DocumentOffer:
             kind for one in vendors for kind in one.document_types & set(settings.document_types)
         ),
         ways=frozenset(map(_way_of, vendors)),
+        asks_for_selfie=all(selfie_terms(settings, one).is_asked for one in vendors),
+        authenticates=all(_authenticates(settings, one) for one in vendors),
     )
 
 
-def required_attributes(router: Router, person: PersonRef) -> frozenset[str]:
-    """Return the attributes without which a vendor that *person* may meet cannot be asked.
-
-    Of document vendors theirs alone counts; of others each one that the settings name, as any of them may be
-    chosen for an attempt.
-    """
-    document = router.choose(ProoferKind.DOCUMENT, person.reference)
-    own = frozenset() if document is None else document.descriptor.requires
-    others = (one.descriptor for one in router.configured())
-    return own.union(*(one.requires for one in others if one.kind is not ProoferKind.DOCUMENT))
+def _authenticates(settings: Settings, descriptor: ProoferDescriptor) -> bool:
+    """Return whether a document that passes was checked for being genuine."""
+    return descriptor.authenticates or settings.document_requires is Assurance.AUTHENTICATED
 
 
 def _way_of(descriptor: ProoferDescriptor) -> DocumentWay:

@@ -1,4 +1,4 @@
-"""Erases all data about a person in queue, image store and result store, with a receipt for each.
+"""Erases all data about a person in every store and the queue, with a receipt for each.
 
 Nothing is opened here but what vendors that have to delete something need to know. An erasure may be repeated
 at any time; one that found a store down, a job still running, or a vendor that did not delete, reports it and
@@ -6,20 +6,20 @@ keeps the index entries that the next one needs. docs/adr/0008.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
+from proofing.app.result_erasure import ResultErasure, jobs_of
 from proofing.base.errors import QueueError, StoreError
 from proofing.base.logs import get_logger, log
 from proofing.contracts.queues import Capability
-from proofing.contracts.records import EndState
 from proofing.crypto.encryption import KeyRing
-from proofing.crypto.record_macs import sign_record
 from proofing.jobs.forgetting import ForgetOutcome, Forgetter, Forgotten
-from proofing.jobs.start_marks import start_key
 from proofing.registry.backends import Backends
+from proofing.routing.people import RoutedPeople
 from proofing.rules import limits
 from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
 from proofing.settings import LiveSettings
@@ -30,6 +30,7 @@ _logger = get_logger(__name__)
 STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.25
 _QUEUE, _IMAGES, _RESULTS = "queue", "image_store", "result_store"
+_VERIFICATIONS, _CALLS = "verification_store", "call_store"
 
 #: How many things were deleted, and why the step must be repeated.
 _Done = tuple[int, str | None]
@@ -40,7 +41,7 @@ class Receipt:
     """What happened in one store.
 
     Attributes:
-        store: ``queue``, ``image_store`` or ``result_store``.
+        store: ``queue``, ``image_store``, ``result_store``, ``verification_store`` or ``call_store``.
         removed: how many things were there and are gone.
         problem: why the erasure must be repeated; None when nothing is left.
     """
@@ -78,19 +79,22 @@ class Eraser:
         keys: KeyRing,
         live: LiveSettings,
         forgetter: Forgetter,
+        people: RoutedPeople,
         *,
         stop_seconds: float = STOP_SECONDS,
     ) -> None:
         """Erase from *backends*; *keys* sign the end of jobs that are stopped, within *stop_seconds*.
 
-        *forgetter* tells vendors.
+        *forgetter* tells vendors; *people* finds their routing decisions.
         """
+        self._people = people
+        self._calls = backends.calls
         self._forgetter = forgetter
         self._queue = backends.queue
         self._results = backends.results
         self._images = backends.images
-        self._keys = keys
-        self._live = live
+        self._verifications = backends.verifications
+        self._result_erasure = ResultErasure(backends.results, keys, live)
         self._stop_seconds = stop_seconds
         self._erasure_index = ErasureIndex(backends.results, live)
 
@@ -98,7 +102,8 @@ class Eraser:
         """Erase a person.
 
         Args:
-            reference: the person's opaque reference, or the result id of one of the person's jobs.
+            reference: the person's opaque reference, the id of one of their verifications, or the result id
+                of one of their jobs.
         """
         owner = await self._find_owner(reference)
         try:
@@ -107,20 +112,34 @@ class Eraser:
             footprints = []
         receipts: list[Receipt] = []
 
-        async def take(store: str, step: Awaitable[_Done]) -> None:
+        async def take(store: str, step: Awaitable[_Done]) -> bool:
             receipts.append(await _receipt(store, step))
+            return receipts[-1].problem is None
 
-        stopped: set[str] = set()
+        stopped: frozenset[str] = frozenset()
         vendors: list[Forgotten] = []
+
+        async def close() -> _Done:
+            nonlocal stopped
+            removed, stopped = await self._result_erasure.close(footprints)
+            return removed, None
+
+        async def delete_records() -> _Done:
+            can_stop = Capability.CANCEL_RUNNING in self._queue.capabilities and has_purged
+            return await self._result_erasure.delete_records(footprints, stopped, can_stop=can_stop), None
+
+        # A verification that is gone takes no submit and no end; the relying party's copy is its own.
+        await take(_VERIFICATIONS, self._delete_verifications(owner))
         # Sessions first, so that nothing new is submitted; ends with them, so that running jobs publish none.
-        await take(_RESULTS, self._close(footprints, stopped))
-        await take(_QUEUE, self._purge_jobs(owner))
+        await take(_RESULTS, close())
+        has_purged = await take(_QUEUE, self._purge_jobs(owner))
         await take(_IMAGES, self._delete_objects(footprints))
-        if receipts[1].problem is None:
+        if has_purged:
             # No worker is left that could open another session there.
             await take(_RESULTS, self._tell_vendors(owner, footprints, vendors))
-        can_stop = Capability.CANCEL_RUNNING in self._queue.capabilities and receipts[1].problem is None
-        await take(_RESULTS, self._delete_records(footprints, stopped, can_stop=can_stop))
+        # No job is left that would add another one.
+        await take(_CALLS, self._forget_decisions(owner))
+        await take(_RESULTS, delete_records())
         if all(receipt.problem is None for receipt in receipts):
             await take(_RESULTS, self._delete_notes(owner, known=len(footprints)))
         erasure = Erasure(person=owner, receipts=_by_store(receipts), vendors=tuple(vendors))
@@ -133,6 +152,10 @@ class Eraser:
 
     async def _find_owner(self, reference: str) -> str:
         """Return whose job *reference* is, or itself when it is not a job that is known."""
+        with contextlib.suppress(StoreError):
+            stored = await self._verifications.load(reference)
+            if stored is not None:
+                return stored.record.person
         for find in (self._results.status, self._queue.final_status):
             try:
                 record = await find(reference)
@@ -142,31 +165,16 @@ class Eraser:
                 return record.owner
         return reference
 
-    async def _close(self, footprints: list[DataFootprint], stopped: set[str]) -> _Done:
-        """Delete sessions and slots, and end jobs in progress as canceled.
-
-        The end is kept until the job can have no other: a worker that is busy with it cannot bring anything
-        back, nor can a web process that runs it inside a request, of which the queue knows nothing. So it is
-        left to expire; the ids go into *stopped*.
-        """
+    async def _delete_verifications(self, owner: str) -> _Done:
+        """Delete the person's verifications, with their events and what is sealed of them."""
         removed = 0
-        for key in (key for footprint in footprints for key in footprint.keys):
-            removed += await self._results.load(key) is not None
-            await self._results.delete(key)
-        for key in (key for footprint in footprints for key in footprint.emptied):
-            removed += bool(await self._results.load(key))
-            await self._results.save(key, b"", ttl_seconds=self._live.current.pending_max_seconds)
-        for key in (key for footprint in footprints for key in footprint.sets):
-            removed += await self._results.drop_members(key)
-        for footprint in footprints:
-            record = await self._results.status(footprint.job) if footprint.job else None
-            if record is not None and not record.is_done:
-                stopped.add(record.result_id)
-                await self._results.finish(
-                    sign_record(self._keys, record.finished(EndState.CANCELED, at=self._results.now())),
-                    ttl_seconds=self._live.current.longest_job_seconds,
-                )
+        for record in await self._verifications.of_person(owner):
+            removed += await self._verifications.delete(record.id)
         return removed, None
+
+    async def _forget_decisions(self, owner: str) -> _Done:
+        """Delete which vendors were chosen for the person, and why; call records name nobody."""
+        return await self._calls.forget(self._people.hash_of(owner)), None
 
     async def _purge_jobs(self, owner: str) -> _Done:
         """Delete the person's jobs, repeatedly until none is found.
@@ -197,33 +205,12 @@ class Eraser:
     ) -> _Done:
         """Have vendors delete what they hold of pending questions; what they say goes to *answers*."""
         removed = 0
-        for job in dict.fromkeys(footprint.job for footprint in footprints if footprint.job):
+        for job in jobs_of(footprints):
             found = await self._forgetter.forget(owner, job)
             answers += found
             removed += bool(found) and all(one.outcome is not ForgetOutcome.FAILED for one in found)
         has_failed = any(one.outcome is ForgetOutcome.FAILED for one in answers)
         return removed, "a vendor did not delete: run again" if has_failed else None
-
-    async def _delete_records(
-        self, footprints: list[DataFootprint], stopped: set[str], *, can_stop: bool
-    ) -> _Done:
-        """Delete status records and results; the marks of jobs that may still run are left to expire.
-
-        Those are the ones that this erasure has *stopped* and, where the queue cannot stop a running job, all
-        that were canceled.
-        """
-        removed = 0
-        for footprint in footprints:
-            if footprint.job is None:
-                continue
-            record = await self._results.status(footprint.job)
-            is_mark = record is not None and record.end_state is EndState.CANCELED
-            if is_mark and (footprint.job in stopped or not can_stop):
-                removed += await self._results.drop_result(footprint.job)
-            else:
-                removed += await self._results.erase(footprint.job)
-                await self._results.delete(start_key(footprint.job))
-        return removed, None
 
     async def _delete_notes(self, owner: str, *, known: int) -> _Done:
         """Delete limit counters and, finally, the index entries by which everything else was found.
@@ -259,5 +246,5 @@ def _by_store(receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:
             removed=sum(item.removed for item in receipts if item.store == store),
             problem=next((item.problem for item in receipts if item.store == store and item.problem), None),
         )
-        for store in (_QUEUE, _IMAGES, _RESULTS)
+        for store in (_QUEUE, _IMAGES, _RESULTS, _VERIFICATIONS, _CALLS)
     )

@@ -5,11 +5,13 @@ Only a code that comes back confirms a number. docs/adr/0043-confirmation-codes.
 
 from enum import StrEnum
 
+from proofing.app.outages import Outages
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import CODE_ENTRIES
 from proofing.contracts.messages import Channel
 from proofing.contracts.people import PersonRef
 from proofing.contracts.results import ProoferKind
+from proofing.contracts.verifications import Mode
 from proofing.jobs.dependencies import Dependencies
 from proofing.registry.proofers import LoadedProofer
 from proofing.routing.person_limits import PersonLimits
@@ -33,29 +35,63 @@ class Entry(StrEnum):
 class PhoneCodes:
     """Makes and judges codes."""
 
-    def __init__(self, parts: Dependencies, person_limits: PersonLimits) -> None:
-        """Count what is entered in the result store of *parts*, by *person_limits*."""
+    def __init__(self, parts: Dependencies, person_limits: PersonLimits, outages: Outages) -> None:
+        """Count what is entered in the result store of *parts*, by *person_limits*; heed *outages*."""
+        self._outages = outages
         self._results = parts.results
         self._keys = parts.keys
         self._live = parts.live
-        self._router = parts.router
+        self._router_of = parts.router_of
         self._limits = person_limits
 
-    def _messenger(self) -> LoadedProofer | None:
+    def _messenger(self, mode: Mode) -> LoadedProofer | None:
         """Return who sends, or None when codes are switched off."""
-        return self._router.choose(ProoferKind.MESSENGER, "") if self._live.current.confirms_phone else None
+        if not self._live.current.confirms_phone:
+            return None
+        return self._router_of(mode).choose(ProoferKind.MESSENGER, "")
 
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        """How codes can be sent now, in the order of the settings; empty when they are switched off."""
-        messenger = self._messenger()
+    def channels(self, person: PersonRef) -> tuple[Channel, ...]:
+        """Return how codes can be sent now, in the order of the settings.
+
+        Empty when switched off, and while the messenger is out.
+        """
+        if self._outages.of_kind(person, ProoferKind.MESSENGER) is not None:
+            return ()
+        out = self._live.current.phone_code_channels_out
+        return tuple(one for one in self._offered(person) if one not in out)
+
+    def channels_out(self, person: PersonRef) -> tuple[Channel, ...]:
+        """Return how codes could be sent if that were not out."""
+        can_send = self.channels(person)
+        return tuple(one for one in self._offered(person) if one not in can_send)
+
+    def can_send_link(self, person: PersonRef) -> bool | None:
+        """Return whether the link of a hand-off can be sent by text message now.
+
+        None where nobody would ever send it: no messenger is named, codes are switched off, or its vendor
+        writes the texts itself.
+        """
+        messenger = self._messenger(person.mode)
+        if messenger is None or Channel.TEXT not in self._offered(person):
+            return None
+        if not messenger.can_send(Channel.TEXT, has_code=False):
+            return None
+        return Channel.TEXT in self.channels(person)
+
+    def _offered(self, person: PersonRef) -> tuple[Channel, ...]:
+        """Return how codes are sent, out or not, in the order of the settings; empty when switched off."""
+        messenger = self._messenger(person.mode)
         offered = messenger.channels if messenger is not None else frozenset()
         return tuple(one for one in self._live.current.phone_code_channels if one in offered)
 
-    @property
-    def is_mocked(self) -> bool:
-        """Whether the messenger is a mock, so that testers are shown the code; never in production."""
-        messenger = self._messenger()
+    def shows_code(self, person: PersonRef) -> bool:
+        """Return whether the messenger of *person* is a mock, so that testers are shown the code.
+
+        In production only in test mode.
+        """
+        if person.mode is Mode.TEST:
+            return True
+        messenger = self._messenger(person.mode)
         return messenger is not None and messenger.is_mock and not self._live.current.is_production
 
     @property
@@ -87,7 +123,7 @@ class PhoneCodes:
             self._keys,
             person=person.reference,
             now=self._results.now(),
-            shows=self.is_mocked,
+            shows=self.shows_code(person),
         )
         return code, kept
 

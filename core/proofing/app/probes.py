@@ -10,21 +10,22 @@ import contextlib
 import errno
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from proofing.app.readiness import Readiness
+from proofing.app.readiness import ReadGates, Readiness
 from proofing.app.scraping import scrape
 from proofing.base.errors import ConfigurationError, Problem, os_error_reason
 from proofing.base.logs import get_logger, log
 from proofing.contracts.queues import Queue, QueueStats
+from proofing.routing.gates import GateReading
 
 #: A ready job older than this means that nobody picks jobs up.
 MAX_AGE_SECONDS = 10.0
 _REQUEST_SECONDS = 5.0
-#: How long a scrape waits for the queue's numbers.
+#: How long a scrape waits for the numbers of the queue and of the gates before vendors.
 _STATS_SECONDS = 2.0
 _MAX_LINE_BYTES = 4096
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
@@ -88,8 +89,10 @@ async def _respond(readiness: Readiness, line: list[str]) -> tuple[int, str, byt
         report = await readiness.report()
         return (200 if report.is_ready else 503), _JSON, json.dumps(report.facts()).encode()
     if line[1] == "/metrics":
-        stats, _report = await asyncio.gather(_stats(readiness.queue), readiness.report())
-        return 200, CONTENT_TYPE_LATEST, scrape(stats, readiness.live)
+        stats, gates, _report = await asyncio.gather(
+            _stats(readiness.queue), _gates(readiness.read_gates), readiness.report()
+        )
+        return 200, CONTENT_TYPE_LATEST, scrape(stats, readiness.live, gates)
     if line[1] == "/healthz/queue":
         status, facts = await queue_health(readiness.queue)
         return status, _JSON, json.dumps(facts).encode()
@@ -103,6 +106,17 @@ async def _stats(queue: Queue) -> QueueStats | None:
             return await queue.stats()
     except Exception:  # noqa: BLE001 - whatever a queue raises
         return None
+
+
+async def _gates(read: ReadGates | None) -> Sequence[GateReading]:
+    """Return the gates before vendors; none when the result store cannot be asked."""
+    if read is None:
+        return ()
+    try:
+        async with asyncio.timeout(_STATS_SECONDS):
+            return await read()
+    except Exception:  # noqa: BLE001 - whatever a store raises, or a plugin that is missing
+        return ()
 
 
 async def queue_health(queue: Queue) -> tuple[int, dict[str, object]]:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,10 +19,14 @@ from proofing.base.troubles import trouble_of
 from proofing.contracts.stores import Diagnosable, Pingable, Timekeeper
 from proofing.registry.backends import Backend
 from proofing.registry.clocks import MAX_SKEW_SECONDS, skew_seconds
+from proofing.routing.gates import GateReading
 from proofing.settings import LiveSettings
 
 if TYPE_CHECKING:
     from proofing.contracts.queues import Queue
+
+#: Reads the gates of all vendors that the settings in effect name.
+ReadGates = Callable[[], Awaitable[Sequence[GateReading]]]
 
 _logger = get_logger(__name__)
 #: Of a result store without `ping`: nothing is kept under it.
@@ -94,10 +98,15 @@ class Readiness:
         stop: asyncio.Event | None = None,
         *,
         pace: Pace | None = None,
+        read_gates: ReadGates | None = None,
     ) -> None:
-        """Ask *backends*, each with its settings key; they must be open. *stop* is set when we stop."""
+        """Ask *backends*, each with its settings key; they must be open. *stop* is set when we stop.
+
+        *read_gates* reads the gates before vendors, for the metrics; None: they are left out.
+        """
         self._pace = pace or Pace()
         self.live = live
+        self.read_gates = read_gates
         self._stop = stop or asyncio.Event()
         self._backends = dict(backends)
         self.queue = cast("Queue", self._backends["queue"])

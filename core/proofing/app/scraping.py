@@ -4,7 +4,7 @@ Names and labels: docs/reference/metrics.md.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,14 +14,20 @@ from proofing.base.metrics import (
     JOB_QUEUED_SECONDS,
     JOB_SECONDS,
     JOBS_ENDED,
+    SHADOW_ANSWERS,
     VENDOR_BUDGETS_REACHED,
     WAITS_ABANDONED,
 )
 from proofing.contracts.queues import QueueStats
 from proofing.contracts.records import EndState, JobKind
 from proofing.contracts.results import Outcome
+from proofing.contracts.vendor_gates import BreakerState
+from proofing.registry.proofers import labels_of
+from proofing.routing.gates import GateReading
+from proofing.routing.vendors import shadow_vendors
+from proofing.rules.shadows import Agreement
 from proofing.settings import LiveSettings, Settings
-from proofing.settings.schema import VendorStatus
+from proofing.settings.vendor_values import VendorStatus
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -39,19 +45,26 @@ def _begin_at_zero() -> None:
 _begin_at_zero()
 
 
-def scrape(stats: QueueStats | None, live: LiveSettings) -> bytes:
+def scrape(stats: QueueStats | None, live: LiveSettings, gates: Sequence[GateReading] = ()) -> bytes:
     """Return the text of ``/metrics``.
 
     Args:
         stats: of the queue, a moment old; None when it cannot be asked.
         live: the settings in effect.
+        gates: before vendors; empty when they are not known.
     """
     for vendor in live.current.vendor_hourly_budgets:
         VENDOR_BUDGETS_REACHED.labels(vendor)  # from 0 on, also for a budget that was set a moment ago
+    for _key, kind, names in shadow_vendors(live.current):
+        for name in names:
+            for agreement in Agreement:
+                SHADOW_ANSWERS.labels(*labels_of(kind, name), agreement.value)
     read_now = CollectorRegistry()
     read_now.register(_SettingsNow(live))
     if stats is not None:
         read_now.register(_QueueNow(stats))
+    if gates:
+        read_now.register(_GatesNow(gates))
     return generate_latest(REGISTRY) + generate_latest(read_now)
 
 
@@ -82,6 +95,32 @@ class _QueueNow(Collector):
             yield CounterMetricFamily(f"proofing_queue_{name.removesuffix('_count')}", help_text, value)
 
 
+class _GatesNow(Collector):
+    """The gates before vendors, the same in every process: aggregate them with ``max``."""
+
+    def __init__(self, gates: Sequence[GateReading]) -> None:
+        self._gates = gates
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family."""
+        help_text = "1 while a circuit breaker is not closed; aggregate with max"
+        breakers = GaugeMetricFamily("proofing_vendor_breaker_open", help_text, labels=["vendor", "product"])
+        budgets: dict[str, float] = {}
+        concurrency: dict[str, float] = {}
+        for reading in self._gates:
+            labels = labels_of(reading.kind, reading.vendor)
+            breakers.add_metric(labels, reading.state.breaker is not BreakerState.CLOSED)
+            for limits, state in reading.limits:
+                if limits.per_hour:  # a budget of 0 never comes to its end: it has none
+                    budgets[limits.scope] = state.calls_this_hour / limits.per_hour
+                if limits.concurrent is not None:
+                    concurrency[limits.scope] = state.running / max(1, limits.concurrent)
+        yield breakers
+        yield _by_vendor("proofing_vendor_budget_used_ratio", "Used share of hourly budgets", budgets)
+        help_text = "Used share of the calls that vendors take at once"
+        yield _by_vendor("proofing_vendor_concurrency_used_ratio", help_text, concurrency)
+
+
 class _SettingsNow(Collector):
     """The settings in effect in this process."""
 
@@ -110,6 +149,14 @@ class _SettingsNow(Collector):
         yield CounterMetricFamily(
             "proofing_settings_reloads_refused", "Edits of the settings file refused", self._live.refusals
         )
+
+
+def _by_vendor(name: str, help_text: str, values: Mapping[str, float]) -> Metric:
+    """Return one gauge by vendor or product, the same in every process."""
+    family = GaugeMetricFamily(name, f"{help_text}; aggregate with max", labels=["vendor"])
+    for vendor, value in sorted(values.items()):
+        family.add_metric([vendor], value)
+    return family
 
 
 def _by_queue(name: str, help_text: str, counts: Mapping[str, int]) -> Metric:

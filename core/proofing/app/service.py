@@ -7,27 +7,28 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from proofing.app.documents import (
-    DocumentOffer,
-    DocumentPlan,
-    offer_documents,
-    plan_document,
-    required_attributes,
-)
+from proofing.app.documents import DocumentPlan
+from proofing.app.handoffs import Handoffs
+from proofing.app.offers import Offers
+from proofing.app.openid import OpenIDConnect
+from proofing.app.outages import Outages
 from proofing.app.phone_codes import PhoneCodes
+from proofing.app.redaction import Redaction
+from proofing.app.relying_parties import RelyingParties
+from proofing.app.simulation import Simulator
+from proofing.app.verifications import Verifications
 from proofing.base.errors import InvalidInputError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import WAITS_ABANDONED
-from proofing.contracts.applicant import Applicant, DocumentChoice
-from proofing.contracts.browser_parts import BrowserPart
+from proofing.contracts.applicant import Applicant
 from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.images import Side, UploadedImage
-from proofing.contracts.messages import CodeMessage
+from proofing.contracts.messages import Message
 from proofing.contracts.people import FinishedJob, LimitState, PersonRef
 from proofing.contracts.records import JobKind, StatusRecord
-from proofing.contracts.results import ProoferKind
-from proofing.contracts.selfies import SelfieChoice, SelfieTerms
+from proofing.contracts.selfies import SelfieChoice
 from proofing.contracts.stores import UploadReceiver
+from proofing.contracts.verifications import Mode
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.arguments import CodeArguments, DocumentArguments, PIIArguments
 from proofing.jobs.attempts import Ready, Submission, constant, new_result_id
@@ -40,23 +41,23 @@ from proofing.jobs.submissions import Submitter
 from proofing.jobs.tracking import JobTracker
 from proofing.registry.plugins import LoadedWebhook
 from proofing.routing.person_limits import PersonLimits
-from proofing.routing.selfies import selfie_terms
 from proofing.routing.shared_limits import SharedLimits
 from proofing.rules import limits
 from proofing.rules.limits import Counter
 from proofing.sessions.uploads import EncryptedImage, UploadSlots, check_image_key
 from proofing.sessions.vault import SessionStore
-from proofing.settings import Settings
 
 _logger = get_logger(__name__)
 _NOBODY, _UNKNOWN = Applicant(), Circumstances()
 
 
-class ProofingService:
+class ProofingService(Offers):
     """One instance a process; methods are safe to call concurrently.
 
-    `uploads` manages the upload slots, `sessions` the sessions; `events` takes what vendors send, `codes`
-    confirms phones.
+    `uploads` manages the upload slots, `sessions` the sessions; `outages` knows what is out; `events` takes
+    what vendors send, `codes` confirms phones; `verifications` are what relying parties ask for,
+    `relying_parties` who they are, `openid` is for those of them that are clients of OpenID Connect, and
+    `simulator` brings verifications of mode test to an outcome.
     """
 
     def __init__(
@@ -80,17 +81,22 @@ class ProofingService:
             webhooks: that are served, by name.
         """
         results, live = parts.results, parts.live
+        super().__init__(live, parts.router_of)
         self.environment = environment
         self._results = results
         self._images = parts.images
         self._limits = PersonLimits(results, fingerprint_keys, live)
         self.shared_limits = SharedLimits(
-            results=results, keys=parts.keys, live=live, candidates=parts.router.candidates
+            results=results,
+            keys=parts.keys,
+            live=live,
+            gates=parts.gates,
+            candidates=parts.router.candidates,
         )
-        self.router = parts.router
-        self._live = live
         self.uploads = uploads
-        self.codes = PhoneCodes(parts, self._limits)
+        self.outages = Outages(live, parts.router_of, results.now)
+        self.codes = PhoneCodes(parts, self._limits, self.outages)
+        self.handoffs = Handoffs(results, self._limits, live)
         self._tracker = JobTracker(parts)
         self.status = self._tracker.status
         self.wait = self._tracker.wait
@@ -99,6 +105,26 @@ class ProofingService:
         self.finished_job = self._tracker.finished_job
         self.sessions = SessionStore(results, parts.sealer, live)
         self._submitter = Submitter(parts, runner)
+        self.verifications = Verifications(
+            store=parts.verifications,
+            sealer=parts.sealer,
+            keys=parts.keys,
+            fingerprint_keys=fingerprint_keys,
+            live=live,
+            cancel_job=self._submitter.cancel_begun,
+            delete_leftovers=Redaction(parts).delete_here,
+        )
+        self.simulator = Simulator(self.verifications, live, parts.sealer, parts.keys)
+        self.relying_parties = RelyingParties(
+            store=parts.verifications, results=results, live=live, keys=fingerprint_keys
+        )
+        self.openid = OpenIDConnect(
+            store=parts.verifications,
+            results=results,
+            sealer=parts.sealer,
+            fingerprint_keys=fingerprint_keys,
+            live=live,
+        )
         self.events = VendorEvents(parts, webhooks)
         self._vendor_pages = VendorPages(parts)
 
@@ -107,79 +133,12 @@ class ProofingService:
         self.events.close()
         await self._submitter.close()
 
-    # Settings that front ends follow
-
-    @property
-    def settings(self) -> Settings:
-        """The settings in effect at this moment."""
-        return self._live.current
-
-    @property
-    def async_documents(self) -> bool:
-        """Whether browsers encrypt and upload, and jobs proof the images."""
-        return self.settings.doc_auth_enable_presigned_s3_urls
-
-    @property
-    def async_proofing(self) -> bool:
-        """Whether resolution and phone proofing, and sending codes, are jobs."""
-        return self.settings.ruby_workers_idv_enabled
-
-    def selfie_terms(self, person: PersonRef) -> SelfieTerms:
-        """Return whether *person* is asked for a selfie, who compares it, and whether they may go without."""
-        loaded = self.router.choose(ProoferKind.DOCUMENT, person.reference)
-        return selfie_terms(self.settings, loaded.descriptor if loaded else None)
-
-    def document_plan(
-        self,
-        person: PersonRef,
-        chosen: DocumentChoice | None = None,
-        selfie: SelfieChoice | None = None,
-    ) -> DocumentPlan:
-        """Return how the document of *person* is taken, who has *chosen* one; read once for each request.
-
-        *selfie* is what they answered when asked for one.
-        """
-        return plan_document(self.router, self.settings, person, chosen, selfie)
-
-    def document_offer(self) -> DocumentOffer:
-        """Return what people can be told of documents before they have begun."""
-        return offer_documents(self.router, self.settings)
-
-    def required_attributes(self, person: PersonRef) -> frozenset[str]:
-        """Return what the vendors that *person* may meet cannot do without."""
-        return required_attributes(self.router, person)
-
-    @property
-    def mocks_devices(self) -> bool:
-        """Whether the device profiler is a mock, so that testers may choose what it answers."""
-        loaded = self.router.choose(ProoferKind.DEVICE, "")
-        return loaded is not None and loaded.is_mock
-
-    def browser_part(self, person: PersonRef) -> BrowserPart | None:
-        """Return what the browser of *person* loads for their device profiler; None for nothing."""
-        loaded = self.router.choose(ProoferKind.DEVICE, person.reference)
-        return None if loaded is None else loaded.browser_part
-
-    def isolated_part(self) -> BrowserPart | None:
-        """Return the part that is loaded in a frame of its own, for people whose device profiler has one."""
-        loaded = self.router.choose(ProoferKind.DEVICE, "")
-        part = None if loaded is None else loaded.browser_part
-        return part if part is not None and part.isolated else None
-
-    def browser_parts(self) -> list[BrowserPart]:
-        """Return what browsers load for any of the vendors that the settings name."""
-        return [one.browser_part for one in self.router.configured() if one.browser_part is not None]
+    # Uploads
 
     @property
     def upload_receiver(self) -> UploadReceiver | None:
         """The image store, when the web server must receive its uploads."""
         return self._images if isinstance(self._images, UploadReceiver) else None
-
-    def is_available(self, person: PersonRef) -> bool:
-        """Return whether the flow is switched on and its vendors are not out."""
-        return self.router.is_available(person.reference)
-
-    # Uploads
 
     def csp_connect_source(self, attempt: str) -> str:
         """Return the CSP ``connect-src`` expression for exactly this attempt's uploads."""
@@ -195,7 +154,12 @@ class ProofingService:
         counter = self._limits.counter(limits.OF_KIND[JobKind.DOCUMENT], person.reference)
         usage, slot = await asyncio.gather(
             self._results.usage(counter.key),
-            self.uploads.reserve(person.reference, attempt=attempt, side=side),
+            self.uploads.reserve(
+                person.reference,
+                attempt=attempt,
+                side=side,
+                verification=person.verification.id if person.verification else None,
+            ),
         )
         # A slot that was reserved anyway expires unused.
         counter.require_attempt(usage)
@@ -279,6 +243,7 @@ class ProofingService:
                 circumstances=circumstances,
                 selfie=selfie,
                 vendor=plan.vendor,
+                wants_selfie=plan.wants_selfie,
                 document_types=plan.types,
             )
             return Ready(arguments=arguments, marks=self.uploads.marks(slots, result_id=chosen))
@@ -288,13 +253,14 @@ class ProofingService:
                 result_id=chosen,
                 owner=person.reference,
                 partner=person.partner,
+                verification=person.verification,
                 kind=JobKind.DOCUMENT,
                 ready=find_slots,
                 taken=lambda keys: self.uploads.taken(images, keys),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
                 inline=False,
                 metadata={"images": dict(facts)} if facts else {},
-                undo=lambda: self.uploads.free(images, result_id=chosen),
+                undo=lambda: self.uploads.free([one.slot for one in images.values()], result_id=chosen),
             )
         )
 
@@ -326,6 +292,7 @@ class ProofingService:
                 result_id=result_id or new_result_id(),
                 owner=person.reference,
                 partner=person.partner,
+                verification=person.verification,
                 kind=JobKind.DOCUMENT,
                 ready=constant(
                     DocumentArguments(
@@ -336,6 +303,7 @@ class ProofingService:
                         circumstances=circumstances,
                         selfie=selfie,
                         vendor=plan.vendor,
+                        wants_selfie=plan.wants_selfie,
                         document_types=plan.types,
                     )
                 ),
@@ -374,6 +342,7 @@ class ProofingService:
                 result_id=result_id or new_result_id(),
                 owner=person.reference,
                 partner=person.partner,
+                verification=person.verification,
                 kind=JobKind.DOCUMENT,
                 ready=constant(arguments),
                 counters=await self._counters(JobKind.DOCUMENT, person, network),
@@ -411,6 +380,7 @@ class ProofingService:
                 result_id=result_id or new_result_id(),
                 owner=person.reference,
                 partner=person.partner,
+                verification=person.verification,
                 kind=kind,
                 ready=constant(arguments),
                 counters=await self._counters(kind, person, network, applicant.ssn),
@@ -419,7 +389,7 @@ class ProofingService:
         )
 
     async def submit_code(
-        self, person: PersonRef, message: CodeMessage, *, result_id: str | None = None, network: str = ""
+        self, person: PersonRef, message: Message, *, result_id: str | None = None, network: str = ""
     ) -> str:
         """Submit a confirmation code for being sent, and return the result id.
 
@@ -429,14 +399,42 @@ class ProofingService:
             LimitReachedError: `phone_code`, `client_code` or the messenger's budget is used up.
             StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
         """
+        counters = await self._counters(JobKind.CODE, person, network)
+        return await self._submit_message(person, message, counters, result_id or new_result_id())
+
+    async def submit_link(
+        self, person: PersonRef, message: Message, *, result_id: str, network: str = ""
+    ) -> str:
+        """Submit the link of a hand-off for being sent, once a link; return the result id.
+
+        The link was counted when it was made. Here its phone is counted over all people, and the client's
+        address as for a code. For *result_id* and *network* see `submit_uploads`.
+
+        Raises:
+            LimitReachedError: `idv_send_link` of the phone, `client_code` or the messenger's budget is used
+                up.
+            StoreUnavailableError, QueueUnavailableError: nothing was submitted; try again.
+        """
+        await self._require_budget(JobKind.CODE, person)
+        counters = [
+            self._limits.of_phone(message.number, person.mode),
+            *self.shared_limits.counters(JobKind.CODE, network),
+        ]
+        return await self._submit_message(person, message, counters, result_id)
+
+    async def _submit_message(
+        self, person: PersonRef, message: Message, counters: Sequence[Counter], result_id: str
+    ) -> str:
+        """Submit *message* for being sent, counted on *counters*."""
         return await self._submitter.submit(
             Submission(
-                result_id=result_id or new_result_id(),
+                result_id=result_id,
                 owner=person.reference,
                 partner=person.partner,
+                verification=person.verification,
                 kind=JobKind.CODE,
                 ready=constant(CodeArguments(message=message)),
-                counters=await self._counters(JobKind.CODE, person, network),
+                counters=counters,
                 inline=not self.async_proofing,
             )
         )
@@ -468,24 +466,29 @@ class ProofingService:
             if record is None or record.pending_until is None:
                 WAITS_ABANDONED.labels(kind.value).inc()
                 log(_logger, "result_missing", level=logging.WARNING, job_id=result_id, kind=kind.value)
-            refund = [counter.key for counter in self._limits.counters(kind, person.reference, ssn)]
-        await self._submitter.cancel(person.reference, kind, result_id, record, refund=refund)
-        if record is not None and record.was_sent_out:
-            await self._vendor_pages.delete_if_possible(result_id)
+            refund = [counter.key for counter in self._limits.counters(kind, person, ssn)]
+        await self._submitter.cancel(
+            person.reference, kind, result_id, record, refund=refund, verification=person.verification
+        )
 
     async def limit(self, person: PersonRef, name: str, *, ssn: str | None = None) -> LimitState:
         """Return how far the limit *name* is used up: by the person, or by *ssn* where SSNs are counted."""
-        return await self._limits.state(person.reference, name, ssn=ssn)
+        return await self._limits.state(person, name, ssn=ssn)
 
     async def _counters(
         self, kind: JobKind, person: PersonRef, network: str, ssn: str | None = None
     ) -> list[Counter]:
         """Return everything that an attempt of *kind* counts on, when a vendor could be asked about it."""
-        await self.shared_limits.require_budget(kind, person.reference)
+        await self._require_budget(kind, person)
         return [
-            *self._limits.counters(kind, person.reference, ssn),
+            *self._limits.counters(kind, person, ssn),
             *self.shared_limits.counters(kind, network),
         ]
+
+    async def _require_budget(self, kind: JobKind, person: PersonRef) -> None:
+        """Check that a vendor can be asked; what mode test asks costs nothing."""
+        if person.mode is Mode.LIVE:
+            await self.shared_limits.require_budget(kind, person.reference)
 
 
 def _image_source(facts: Mapping[str, Mapping[str, Any]]) -> str:

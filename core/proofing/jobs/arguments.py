@@ -13,11 +13,12 @@ from typing import Any, Self, TypeVar
 from proofing.base.errors import EncryptionError
 from proofing.contracts.applicant import Applicant, DocumentType
 from proofing.contracts.circumstances import Circumstances
+from proofing.contracts.ends import NOTHING, Found
 from proofing.contracts.images import Side, UploadedImage
-from proofing.contracts.job_results import AnyJobResult
-from proofing.contracts.messages import CodeMessage
-from proofing.contracts.records import EndState
-from proofing.contracts.results import Outcome
+from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
+from proofing.contracts.messages import Message
+from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.results import CheckState, Outcome
 from proofing.contracts.selfies import SelfieChoice
 from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionLog
@@ -44,6 +45,7 @@ class DocumentArguments:
         applicant: what the vendor gets of what the person typed before.
         circumstances: how the person came to the submit.
         selfie: what the person answered when asked for a selfie; None when not asked.
+        wants_selfie: whether the policy of the verification wants one; None without a policy.
         vendor: whom the person was shown; "" for whomever the settings name.
         document_types: that are accepted; empty for all of which there are rules.
     """
@@ -58,6 +60,7 @@ class DocumentArguments:
     applicant: Applicant = field(default_factory=Applicant)
     circumstances: Circumstances = field(default_factory=Circumstances)
     selfie: SelfieChoice | None = None
+    wants_selfie: bool | None = None
     vendor: str = ""
     document_types: frozenset[DocumentType] = frozenset()
 
@@ -98,6 +101,7 @@ class DocumentArguments:
                 "applicant_pii": self.applicant.reveal(),
                 "circumstances": self.circumstances.to_json(),
                 "selfie": self.selfie.to_json() if self.selfie else None,
+                "wants_selfie": self.wants_selfie,
                 "vendor": self.vendor,
                 "document_types": sorted(self.document_types),
             }
@@ -129,6 +133,7 @@ class DocumentArguments:
                 applicant=Applicant.from_mapping(values["applicant_pii"]),
                 circumstances=Circumstances.from_json(values["circumstances"]),
                 selfie=SelfieChoice.from_json(values["selfie"]) if values["selfie"] else None,
+                wants_selfie=values["wants_selfie"],
                 vendor=values["vendor"],
                 document_types=frozenset(map(DocumentType, values["document_types"])),
             )
@@ -177,9 +182,9 @@ class PIIArguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CodeArguments:
-    """Arguments of a job that sends a confirmation code."""
+    """Arguments of a job that sends a message: a confirmation code, or the link of a hand-off."""
 
-    message: CodeMessage
+    message: Message
 
     @property
     def object_keys(self) -> tuple[str, ...]:
@@ -194,7 +199,7 @@ class CodeArguments:
     def from_bytes(cls, data: bytes) -> Self:
         """Read what `to_bytes` wrote. Raises `EncryptionError` for anything else."""
         try:
-            return cls(message=CodeMessage.from_json(json.loads(data)["message"]))
+            return cls(message=Message.from_json(json.loads(data)["message"]))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EncryptionError from None
 
@@ -234,6 +239,7 @@ class JobResult:
         fields: form field to code, for document errors.
         timed_out: whether a vendor ran out of time.
         result: what is sealed for the page; may hold PII.
+        kept_objects: keys of uploads that are not deleted, because they may be submitted again.
         facts: what else the summary line holds; no PII.
     """
 
@@ -243,7 +249,31 @@ class JobResult:
     fields: Mapping[str, str] | None = None
     timed_out: bool = False
     result: AnyJobResult | None = None
+    kept_objects: frozenset[str] = frozenset()
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def found_by(conclusion: JobResult, arguments: Arguments | None) -> Found:
+    """Return what the verification of a job learns of its *conclusion*.
+
+    Args:
+        conclusion: of the job.
+        arguments: with which it ran; None where it did not.
+    """
+    result = conclusion.result
+    if result is None:
+        return NOTHING
+    checks = dict(result.checks)
+    if isinstance(result, ResolutionJobResult) and result.phone_precheck_passed:
+        checks[JobKind.PHONE.value] = CheckState.PASSED
+    applicant = Applicant()
+    if conclusion.outcome is Outcome.PASSED:
+        if isinstance(arguments, DocumentArguments | PIIArguments):
+            applicant = arguments.applicant
+        if isinstance(result, DocumentJobResult) and result.applicant is not None:
+            # What the document says is worth more than what was typed before it.
+            applicant = applicant.merge(result.applicant)
+    return Found(checks=checks, evidence=result.evidence, applicant=applicant)
 
 
 def _encode(data: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from proofing.base.errors import ProofingError
 from proofing.contracts.records import JobKind
 from proofing.contracts.stores import Mark
+from proofing.contracts.verifications import VerificationRef
 from proofing.jobs.arguments import Arguments
 from proofing.rules.limits import Counter
 
@@ -37,6 +38,7 @@ class Submission:
         result_id: of the attempt; see `new_result_id`.
         owner: opaque reference of the person.
         partner: opaque reference of the organization that sent the person.
+        verification: which one it is for; None for none.
         ready: makes what the job runs with; may refuse with a `ProofingError`.
         taken: makes the error for the keys of marks that already existed.
         undo: takes the marks back.
@@ -48,6 +50,7 @@ class Submission:
     result_id: str
     owner: str
     partner: str | None
+    verification: VerificationRef | None
     kind: JobKind
     ready: Callable[[], Awaitable[Ready]]
     counters: Sequence[Counter]
@@ -66,6 +69,7 @@ class Progress:
         admitted: whether its counters are counted and its marks set; None while the answer is not known.
         counts: what was counted is this submit's to refund.
         repeats: its status record was written by another submit of the same id, whose it stays.
+        begun: its begin may be recorded with its verification.
         sent: the queue may have the job.
     """
 
@@ -73,6 +77,7 @@ class Progress:
     admitted: bool | None = False
     counts: bool = True
     repeats: bool = False
+    begun: bool = False
     sent: bool = False
 
 

@@ -24,7 +24,6 @@ from proofing.outbound.blocking import ClientTwins
 from proofing.outbound.client import OutboundClient, OutboundPolicy
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.proofers import LoadedProofer
-from proofing.routing.shared_limits import VendorBudgets
 
 #: So many plain methods of one plugin run at once.
 _THREADS = 8
@@ -40,20 +39,17 @@ class VendorClientPool:
     def __init__(
         self,
         transport: OutboundTransport,
-        budgets: VendorBudgets | None = None,
         cpu: CPUPool | None = None,
         shared: SharedValues | None = None,
     ) -> None:
-        """Send calls over *transport*, within *budgets*; decode and compute in *cpu*.
+        """Send calls over *transport*; decode and compute in *cpu*.
 
         Args:
             transport: the process's connections.
-            budgets: None for no limit.
             cpu: None for a pool of the usual size.
             shared: what workers share of a vendor; None keeps it in this process.
         """
         self.transport = transport
-        self.budgets = budgets
         self.cpu = cpu or CPUPool()
         self.proofers = OpenProofers(self.call)
         self._caches = VendorCaches(shared)
@@ -73,12 +69,18 @@ class VendorClientPool:
         deadline: float | None = None,
         trace_id: str = "",
         note_intent: Callable[[], Awaitable[None]] | None = None,
+        admit: Callable[[float], Awaitable[None]] | None = None,
     ) -> VendorContext:
         """Return what a method of *loaded* may use; the other arguments are those of `OutboundClient`."""
         if policy.hosts:
             self.transport.prepare(policy.tls)
         http = OutboundClient(
-            self.transport, policy, deadline=deadline, trace_id=trace_id, note_intent=note_intent
+            self.transport,
+            policy,
+            deadline=deadline,
+            trace_id=trace_id,
+            note_intent=note_intent,
+            admit=admit,
         )
         cache = self._caches.of(loaded, http.seconds_left)
         return VendorContext(

@@ -17,10 +17,10 @@ from proofing.base.errors import EncryptionError, ImageError, PluginError
 from proofing.contracts.applicant import ACCEPTED_TYPES, TYPES_OF, Applicant, DocumentChoice
 from proofing.contracts.circumstances import Wanted
 from proofing.contracts.evidence import Evidence
-from proofing.contracts.images import Image, Side, UploadedImage
+from proofing.contracts.images import FORM_TYPE, Image, Side, UploadedImage
 from proofing.contracts.job_results import DocumentJobResult
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.records import EndState
+from proofing.contracts.records import EndState, end_without_answer
 from proofing.contracts.results import (
     Check,
     CheckState,
@@ -30,13 +30,15 @@ from proofing.contracts.results import (
     PassportResult,
     ProoferKind,
 )
-from proofing.contracts.selfies import SelfieChoice
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.contexts import image_key_context
 from proofing.crypto.encryption import Sealer, open_image
 from proofing.jobs.arguments import DocumentArguments, JobResult
+from proofing.jobs.asking import ask, first_vendor, is_unanswered
+from proofing.jobs.cross_check import cross_checked
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
+from proofing.registry.proofers import LoadedProofer
 from proofing.routing.selfies import selfie_terms
 from proofing.rules.documents import (
     DocumentVerdict,
@@ -51,6 +53,8 @@ from proofing.rules.documents import (
 from proofing.rules.evidence import document_evidence, evidence_codes
 from proofing.rules.image_check import inspect_image
 from proofing.rules.planning import PASSPORT_CHECK_OFF
+from proofing.rules.takeovers import can_take_document
+from proofing.settings import Settings
 
 #: Larger images are inspected in a thread.
 _THREAD_BYTES = 256 * 1024
@@ -83,13 +87,12 @@ class ImageReader:
 
 async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools) -> JobResult:
     """Do the whole work of one document submission."""
-    owner = run.message.owner
-    loaded = tools.vendor(run, _STEP, ProoferKind.DOCUMENT, owner, shown=arguments.vendor)
+    loaded = first_vendor(run, tools, ProoferKind.DOCUMENT, step=_STEP, shown=arguments.vendor)
     if loaded is None:
         raise PluginError("there is no document proofer")
     images: dict[Side, Image] = {}
     fingerprints = dict(arguments.fingerprints)
-    terms = selfie_terms(tools.settings, loaded.descriptor)
+    terms = selfie_terms(tools.settings, loaded.descriptor, policy=arguments.wants_selfie)
     # One that continues asks for what it began with.
     selfie = Side.SELFIE in fingerprints if fingerprints else terms.wants_image(arguments.selfie)
     types = arguments.document_types
@@ -107,10 +110,12 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         for side in tuple(plain):
             # The check returns a copy, so the original is released.
             images[side], fingerprints[side] = await _check(
-                run, side, plain.pop(side), allow_yaml=loaded.descriptor.accepts_test_documents
+                run, side, plain.pop(side), allow_yaml=_accepts_forms(loaded, tools.settings)
             )
         if repeated := failed_before(fingerprints, by_side(arguments.failed_fingerprints)):
             return _refused(repeated)
+        if any(image.media_type == FORM_TYPE for image in images.values()):
+            loaded = _reader_of_forms(loaded, tools)
         # Parked, it continues without images, and without what opens them.
         run.kept = DocumentArguments(
             fingerprints=fingerprints,
@@ -118,6 +123,7 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
             applicant=arguments.applicant,
             circumstances=arguments.circumstances,
             selfie=arguments.selfie,
+            wants_selfie=arguments.wants_selfie,
             vendor=arguments.vendor,
             document_types=types,
         )
@@ -128,16 +134,27 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
         wanted=Wanted(document_types=types or ACCEPTED_TYPES, selfie=selfie),
         circumstances=arguments.circumstances,
     )
-    check = await run.ask(loaded, request, step=_STEP)
+    asked = await ask(
+        run,
+        tools,
+        ProoferKind.DOCUMENT,
+        request,
+        step=_STEP,
+        shown=loaded.descriptor.name,
+        fits=lambda other: can_take_document(loaded.descriptor, other.descriptor, request),
+        goes_on=is_unanswered,
+    )
+    check: Check[DocumentResult] = asked.check or Check()
     if check.result is None:
         return JobResult(
-            end_state=EndState.VENDOR_EXCEPTION,
+            end_state=end_without_answer(check),
             reasons=("network",),
             timed_out=check.timed_out,
             facts={"checks": {"document": check.state}},
         )
+    answer = await cross_checked(run, tools, request, check.result)
     verdict = judge_document(
-        check.result,
+        answer,
         fingerprints=fingerprints,
         now=datetime.now(UTC),
         min_age_years=tools.settings.idv_min_age_years,
@@ -147,34 +164,55 @@ async def proof_document(run: JobRun, arguments: DocumentArguments, tools: Tools
     )
     make_evidence = partial(
         document_evidence,
-        check.result,
+        answer,
         vouched=tools.vouches(run, _STEP),
         biometric_consent=terms.has_consent(arguments.selfie),
     )
-    if verdict.applicant is None or not needs_passport_check(verdict, check.result):
-        checks = document_checks(verdict, check.result, None)
+    if verdict.applicant is None or not needs_passport_check(verdict, answer):
+        checks = document_checks(verdict, answer, None)
         evidence = make_evidence(verdict)
-        return _conclude(verdict, check.result, checks, evidence, arguments.selfie)
-    passport = await _ask_issuer(run, request, verdict.applicant, check.result, tools)
-    checks = document_checks(verdict, check.result, passport)
+        return _conclude(verdict, answer, checks, evidence, arguments)
+    passport = await _ask_issuer(run, request, verdict.applicant, answer, tools)
+    checks = document_checks(verdict, answer, passport)
     verdict = judge_with_passport(verdict, passport, fingerprints=fingerprints)
     evidence = make_evidence(verdict, passport)
-    concluded = _conclude(verdict, check.result, checks, evidence, arguments.selfie)
-    return replace(concluded, timed_out=passport.timed_out)
+    return _with_issuer(_conclude(verdict, answer, checks, evidence, arguments), passport)
+
+
+def _accepts_forms(loaded: LoadedProofer, settings: Settings) -> bool:
+    """Return whether the testers' form is let through in place of an image."""
+    return loaded.descriptor.accepts_test_documents or settings.test_document_vendor is not None
+
+
+def _reader_of_forms(loaded: LoadedProofer, tools: Tools) -> LoadedProofer:
+    """Return who gets a tester's form: the vendor itself, or the mock of the settings.
+
+    Raises:
+        PluginError: the mock is not there anymore.
+    """
+    name = tools.settings.test_document_vendor
+    if loaded.descriptor.accepts_test_documents or name is None:
+        return loaded
+    return tools.router.named(ProoferKind.DOCUMENT, name)
 
 
 async def _ask_issuer(
     run: JobRun, request: ProofingRequest, read: Applicant, answer: DocumentResult, tools: Tools
 ) -> Check[PassportResult]:
     """Ask about the passport that was *read*, if the settings name somebody to ask."""
-    loaded = tools.vendor(run, _PASSPORT_STEP, ProoferKind.PASSPORT, run.message.owner)
-    if loaded is None:
-        return Check(skipped=PASSPORT_CHECK_OFF)
     # The MRZ as the vendor read it: it may have line breaks, which the normal form of text does not.
     mrz = answer.applicant.mrz if answer.applicant else None
     references = {"uuid": run.message.owner, "uuid_prefix": run.message.partner}
     about = replace(request, applicant=read.merge({**references, "mrz": mrz}), images={})
-    return await run.ask(loaded, about, step=_PASSPORT_STEP)
+    asked = await ask(run, tools, ProoferKind.PASSPORT, about, step=_PASSPORT_STEP, goes_on=is_unanswered)
+    return asked.check or Check(skipped=PASSPORT_CHECK_OFF)
+
+
+def _with_issuer(concluded: JobResult, passport: Check[PassportResult]) -> JobResult:
+    """Return the conclusion of a job that asked the issuer of a passport, too."""
+    if concluded.end_state is not EndState.DONE:
+        concluded = replace(concluded, end_state=end_without_answer(passport))
+    return replace(concluded, timed_out=passport.timed_out)
 
 
 async def _fetch(run: JobRun, side: Side, image: UploadedImage, key: bytes, store: ImageStore) -> bytes:
@@ -227,12 +265,10 @@ def _conclude(
     answer: DocumentResult,
     checks: Mapping[str, CheckState],
     evidence: Evidence,
-    choice: SelfieChoice | None,
+    arguments: DocumentArguments,
 ) -> JobResult:
-    """Turn the verdict on *answer* into the job's conclusion; only a success hands on what was read.
-
-    *choice* is what the person answered when asked for a selfie.
-    """
+    """Turn the verdict on *answer* into the job's conclusion; only a success hands on what was read."""
+    kept = {side: image for side, image in arguments.images.items() if side in verdict.reusable_sides}
     result = DocumentJobResult(
         applicant=verdict.applicant,
         needs_confirmation=verdict.needs_confirmation,
@@ -243,6 +279,7 @@ def _conclude(
         checks=checks,
         evidence=evidence,
         selfie=answer.selfie,
+        kept_sides=tuple(kept),
     )
     facts: dict[str, Any] = {
         "reasons": [str(code) for code in (*verdict.reasons, *verdict.details)],
@@ -251,13 +288,20 @@ def _conclude(
         "evidence": evidence_codes(evidence),
         "selfie": answer.selfie.value,
         "findings": [
-            ":".join((finding.code, finding.side or "", finding.vendor_code or ""))
+            ":".join(
+                (
+                    finding.code,
+                    finding.side or "",
+                    finding.vendor_code or "",
+                    *(["advice"] if finding.is_advice else []),
+                )
+            )
             for finding in answer.findings
         ],
     }
-    if choice is not None:
-        facts["selfie_choice"] = choice.to_json()
-    is_unknown = any(finding.code is FindingCode.OTHER for finding in answer.findings)
+    if arguments.selfie is not None:
+        facts["selfie_choice"] = arguments.selfie.to_json()
+    is_unknown = any(finding.code is FindingCode.OTHER for finding in answer.against)
     if is_unknown or verdict.is_unexplained:
         # What our words do not have: the vendor has changed something.
         facts["warning"] = "unexplained" if verdict.is_unexplained else "unknown_findings"
@@ -267,6 +311,7 @@ def _conclude(
         reasons=tuple(str(code) for code in verdict.reasons),
         fields={side.value: str(code) for side, code in verdict.fields.items()} or None,
         result=result,
+        kept_objects=frozenset(image.object_key for image in kept.values()),
         facts=facts,
     )
 

@@ -84,7 +84,7 @@ class ForgettingKeeper:
         context = forgetting_context(message.owner, message.result_id)
         sealed = await self._sealer.seal(json.dumps(kept).encode(), context)
         # It may live longer than the note of the submit.
-        footprint = DataFootprint(job=message.result_id)
+        footprint = DataFootprint(verification=message.verification_id, job=message.result_id)
         await self._erasure_index.record(message.owner, footprint, ttl_seconds=ttl_seconds)
         await self._results.save(_key(message.result_id), sealed, ttl_seconds=ttl_seconds)
 

@@ -43,6 +43,10 @@ class Checkpoints:
                 )
                 self._noted.add(question)
 
+    def has_noted(self, question: int) -> bool:
+        """Return whether it is noted that *question* must not be asked again."""
+        return question in self._noted
+
     def answered(self, *, others_are_open: bool) -> None:
         """Have the answer written that a question has just got, unless the run is about to have its end."""
         self._answers += 1
@@ -107,6 +111,11 @@ class QuestionIntent:
         self._checkpoints = checkpoints
         self._vendor_name = vendor_name
         self._question = question
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the vendor may have been called."""
+        return self._checkpoints.has_noted(self._question)
 
     async def note(self) -> None:
         """Note that the vendor is about to be called."""

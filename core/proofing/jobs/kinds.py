@@ -3,20 +3,20 @@
 The module is called as the kind: `proofing.jobs.phone` is that of `JobKind.PHONE`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from proofing.contracts.records import JobKind
-from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore
 from proofing.crypto.encryption import Sealer
 from proofing.jobs.arguments import Arguments, JobResult
+from proofing.jobs.asked_questions import QuestionListener, Shadow
 from proofing.jobs.run import JobRun
-from proofing.registry.proofers import LoadedProofer
 from proofing.routing.router import Router
+from proofing.rules.routing import answer_that_counts
 from proofing.settings import Settings
 
 ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
@@ -31,36 +31,22 @@ class Tools:
         settings: in effect when the job began.
         images: where its images are.
         sealer: opens what was sealed for it.
+        listeners: take note of each question.
+        shadow: asks others in the background; None for nobody.
     """
 
     router: Router
     settings: Settings
     images: ImageStore
     sealer: Sealer
-
-    def vendor(
-        self, run: JobRun, step: str, kind: ProoferKind, discriminator: str, *, shown: str = ""
-    ) -> LoadedProofer | None:
-        """Return whom the next question of *step* goes to: the vendor that has it already, or a new choice.
-
-        That is the vendor whom the person was *shown*, if it made a difference to them.
-
-        None when the kind is switched off. Raises `PluginError` when the vendor's plugin is not there.
-        """
-        known = run.questions.upcoming(step)
-        name = shown if known is None else known.vendor
-        return self.router.named(kind, name) if name else self.router.choose(kind, discriminator)
-
-    def vendors_in_order(self, run: JobRun, step: str, kind: ProoferKind) -> list[LoadedProofer]:
-        """Return whom *step* asks in order: first those that it has asked before the job was parked."""
-        names = run.questions.vendors(step)
-        asked = [self.router.named(kind, name) for name in names]
-        return [*asked, *(new for new in self.router.in_order(kind) if new.descriptor.name not in names)]
+    listeners: Sequence[QuestionListener] = ()
+    shadow: Shadow | None = None
 
     def vouches(self, run: JobRun, step: str) -> bool:
-        """Return whether the operator vouches for the vendor that *step* asked last, if it asked any."""
-        asked = run.questions.vendors(step)
-        return bool(asked) and asked[-1] in self.settings.assurance_vendors
+        """Return whether the operator vouches for the vendor whose answer counts in *step*, if one does."""
+        asked = [one for one in run.questions.of_step(step) if one.check is not None]
+        counting = answer_that_counts([one.check for one in asked if one.check is not None])
+        return counting is not None and asked[counting].vendor in self.settings.assurance_vendors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,11 @@ class Parker:
             number = run.questions.number_of(question)
             marks = self._way_back.reference_marks(webhook, reference)
             key = reference_key(marks[0])
-            footprint = DataFootprint(emptied=[key], sets=[early_key(mark) for mark in marks])
+            footprint = DataFootprint(
+                verification=message.verification_id,
+                emptied=[key],
+                sets=[early_key(mark) for mark in marks],
+            )
             await self._erasure_index.record(message.owner, footprint, ttl_seconds=max(life, EARLY_SECONDS))
             question_id = self._way_back.question_id(run.address_of(number))
             await self._results.save(key, question_id.encode(), ttl_seconds=life)
@@ -171,7 +175,8 @@ class VendorPages:
         question_id = self._way_back.question_id(run.address_of(run.questions.number_of(question)))
         plain = json.dumps({"then": _then(question), "question_id": question_id}).encode()
         sealed = await self._sealer.seal(plain, vendor_page_context(message.owner, message.result_id))
-        await self._erasure_index.record(message.owner, DataFootprint(keys=[key]), ttl_seconds=life)
+        footprint = DataFootprint(verification=message.verification_id, keys=[key])
+        await self._erasure_index.record(message.owner, footprint, ttl_seconds=life)
         await self._results.save(key, sealed, ttl_seconds=life)
 
     async def load(self, record: StatusRecord) -> VendorPage | None:

@@ -3,9 +3,10 @@
 from proofing.contracts.applicant import parse_phone
 from proofing.contracts.job_results import PhoneJobResult
 from proofing.contracts.proofers import ProofingRequest
-from proofing.contracts.records import EndState
+from proofing.contracts.records import end_without_answer
 from proofing.contracts.results import Check, CheckState, LineType, Outcome, PhoneResult, ProoferKind
 from proofing.jobs.arguments import JobResult, PIIArguments
+from proofing.jobs.asking import ask
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
 from proofing.rules.evidence import evidence_codes, phone_evidence
@@ -23,25 +24,31 @@ async def proof_phone(run: JobRun, arguments: PIIArguments, tools: Tools) -> Job
 
     A line that gets no code is a no for every owner: what people see must not show a match.
     """
-    checks: list[Check[PhoneResult]] = []
+    phone = arguments.applicant.phone
     request = ProofingRequest(applicant=arguments.applicant, circumstances=arguments.circumstances)
-    for loaded in tools.vendors_in_order(run, _STEP, ProoferKind.PHONE):
-        check = await run.ask(loaded, request, step=_STEP)
-        checks.append(check)
-        if not may_confirm(arguments.applicant.phone, check, tools):
-            refused = {"checks": {"phone": check.state}}
-            return JobResult(outcome=Outcome.FAILED, reasons=(LINE_REFUSED,), facts=refused)
-        if not asks_next(check):
-            break
+    asked = await ask(
+        run,
+        tools,
+        ProoferKind.PHONE,
+        request,
+        step=_STEP,
+        goes_on=lambda check: asks_next(check) and may_confirm(phone, check, tools),
+    )
+    checks = asked.checks
+    if checks and not may_confirm(phone, checks[-1], tools):
+        refused = {"checks": {"phone": checks[-1].state}}
+        return JobResult(outcome=Outcome.FAILED, reasons=(LINE_REFUSED,), facts=refused)
     verdict = judge_phone(checks)
     passing = checks[-1].result if verdict.outcome is Outcome.PASSED else None
     evidence = phone_evidence(passing, vouched=tools.vouches(run, _STEP))
     states = {"phone": checks[-1].state if checks else CheckState.NOT_CHECKED}
     facts = {"checks": states, "evidence": evidence_codes(evidence)}
     if verdict.outcome is Outcome.UNKNOWN:
-        reasons = verdict.reasons if checks else (NO_VENDOR,)
         return JobResult(
-            end_state=EndState.VENDOR_EXCEPTION, reasons=reasons, timed_out=verdict.timed_out, facts=facts
+            end_state=end_without_answer(asked.check or Check()),
+            reasons=verdict.reasons if checks else (NO_VENDOR,),
+            timed_out=verdict.timed_out,
+            facts=facts,
         )
     result = PhoneJobResult(checks=states, evidence=evidence)
     return JobResult(outcome=verdict.outcome, reasons=verdict.reasons, result=result, facts=facts)

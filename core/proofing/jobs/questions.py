@@ -110,17 +110,22 @@ class QuestionLog:
 
     def next_key(self, step: str) -> QuestionKey:
         """Return the key of the question that is asked now, and count it."""
-        key = QuestionKey(step, self._asked[step])
+        key = self.upcoming_key(step)
         self._asked[step] += 1
         return key
 
+    def upcoming_key(self, step: str) -> QuestionKey:
+        """Return the key of the next question of *step*."""
+        return QuestionKey(step, self._asked[step])
+
     def upcoming(self, step: str) -> Question | None:
         """Return what is known of the next question of *step*, or None when it was never asked."""
-        return self._questions.get(QuestionKey(step, self._asked[step]))
+        return self._questions.get(self.upcoming_key(step))
 
-    def vendors(self, step: str) -> list[str]:
-        """Return to whom questions of *step* were put, in order."""
-        return [question.vendor for key, question in self._questions.items() if key.step == step]
+    def of_step(self, step: str) -> list[Question]:
+        """Return the questions of *step*, in the order in which they were asked."""
+        keys = sorted((key for key in self._questions if key.step == step), key=lambda key: key.ordinal)
+        return [self._questions[key] for key in keys]
 
     def get(self, key: QuestionKey) -> Question | None:
         """Return what is known of a question."""
@@ -133,6 +138,10 @@ class QuestionLog:
     def add(self, answered: "QuestionLog") -> None:
         """Take what was *answered* after this was written."""
         self._questions |= answered._questions  # noqa: SLF001 - of its own class
+
+    def items(self) -> list[tuple[QuestionKey, Question]]:
+        """Return every question with its key, in the order in which they were asked."""
+        return list(self._questions.items())
 
     @property
     def answered_numbers(self) -> frozenset[int]:

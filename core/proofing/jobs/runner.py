@@ -7,7 +7,9 @@ docs/explanation/parked-jobs.md.
 """
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -22,10 +24,11 @@ from proofing.base.errors import (
 )
 from proofing.base.logs import exception_fields, get_logger, log
 from proofing.base.metrics import JOB_QUEUED_SECONDS, JOB_SECONDS, JOBS_ENDED
+from proofing.base.typed_json import write_typed
 from proofing.contracts.images import Side
-from proofing.contracts.job_results import write_result
 from proofing.contracts.queues import ClaimedJob, JobMessage, Parked
 from proofing.contracts.records import EndState, JobKind, StatusRecord
+from proofing.contracts.verifications import Mode
 from proofing.crypto.contexts import (
     answers_context,
     arguments_context,
@@ -35,7 +38,7 @@ from proofing.crypto.contexts import (
 )
 from proofing.crypto.encryption import SealContext
 from proofing.crypto.record_macs import is_genuine, sign_record
-from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, read_parked
+from proofing.jobs.arguments import SCHEMA_VERSION, Arguments, JobResult, found_by, read_parked
 from proofing.jobs.cleanup import log_cleanup_failed
 from proofing.jobs.continuing import Resumption
 from proofing.jobs.dependencies import Dependencies
@@ -43,11 +46,14 @@ from proofing.jobs.kinds import Tools, job_type
 from proofing.jobs.notes import by_question, open_notes
 from proofing.jobs.parking import Parker, unfinished_record
 from proofing.jobs.questions import QuestionLog
+from proofing.jobs.recording import JobRecords
 from proofing.jobs.run import JobPendingError, JobRun, traced
 from proofing.jobs.start_marks import CALLED_OFF, start_mark
 
 #: How old a job inside its request may be that need not look whether it was ended meanwhile.
 _OWN_SECONDS = 1.0
+#: So long an end waits for the records of its calls; they take longer only where their store is down.
+_RECORDED_SECONDS = 1.0
 _logger = get_logger(__name__)
 
 
@@ -56,16 +62,19 @@ class JobRunner:
 
     def __init__(self, parts: Dependencies) -> None:
         """Take what all runs of one process share."""
+        self._parts = parts
         self._sealer = parts.sealer
         self._keys = parts.keys
         self._results = parts.results
         self._images = parts.images
         self._queue = parts.queue
-        self._router = parts.router
+        self._router_of = parts.router_of
         self._clients = parts.clients
         self._live = parts.live
         self._way_back = parts.way_back
         self._deadlines = parts.deadlines
+        self._ends = parts.ends
+        self._recorder = parts.recorder
         self._parker = Parker(parts)
         for kind in JobKind:
             job_type(kind)  # imported now, not in the middle of a request
@@ -109,14 +118,19 @@ class JobRunner:
         # What was submitted by this very request, a moment ago, nobody else can have ended.
         is_ours = arguments is not None and job.age_seconds < _OWN_SECONDS
         existing, record = (None, None) if is_ours else await self._begin(message)
+        records = JobRecords(message, self._live.current, self._results.now)
         if existing is not None:
+            await self._record_earlier(message, records)
             return await self.discard(message, existing)
         run = JobRun(
             job,
             self._clients,
             self._way_back,
             lambda answers: self._sealer.seal(answers, answers_context(message)),
+            records=records,
             pending_max_seconds=self._live.current.pending_max_seconds,
+            # Mocks, which test mode asks alone, have no limits there.
+            gates=self._parts.gates if message.mode is Mode.LIVE else None,
         )
         run.returned_at = record.returned_at if record else None
         queued_seconds = job.age_seconds
@@ -139,10 +153,16 @@ class JobRunner:
             ):
                 # What a vendor was asked for, and may have billed, was needed.
                 conclusion = JobResult(end_state=EndState.UNKNOWN_OUTCOME, facts=conclusion.facts)
+            recorded = self._recorder.begin(records.take())
             if isinstance(conclusion, Parked):
                 summary |= {"parked": True, "success": False}
+                await recorded.wait()
                 return conclusion
-            record = await self._publish(message, conclusion)
+            # Nobody would run a job inside a request again, so its person does not wait for its records.
+            is_queued = arguments is None
+            record = await self._publish(message, conclusion, run.kept, recorded if is_queued else None)
+            if is_queued:
+                await recorded.wait()
             summary |= {
                 "end_state": record.end_state,
                 "outcome": record.outcome,
@@ -156,6 +176,7 @@ class JobRunner:
             return record
         finally:
             run.close()
+            self._recorder.begin(records.take())  # of a run that was cut off
             milliseconds = run.stopwatch.milliseconds
             steps_ms = sum(run.stopwatch.steps.values())
             log(
@@ -171,6 +192,25 @@ class JobRunner:
                 **({"images": images} if (images := message.metadata.get("images")) else {}),
             )
             JOB_SECONDS.labels(message.kind.value).observe(milliseconds / 1000)
+
+    async def _record_earlier(self, message: JobMessage, records: JobRecords) -> None:
+        """Add the calls of a run whose worker died after it had published the end, as far as is known."""
+        if message.answers is None:
+            return
+        try:
+            answers = await self._open(message.answers, answers_context(message))
+            for key, question in QuestionLog.answers_from_bytes(answers).items():
+                if question.check is not None:
+                    records.ended(key, question.vendor, question.kind, question.check)
+        except ProofingError as error:
+            log(
+                _logger,
+                "call_records_not_recovered",
+                level=logging.WARNING,
+                job_id=message.result_id,
+                error=type(error).__name__,
+            )
+        await self._recorder.begin(records.take()).wait()
 
     async def _conclude(
         self,
@@ -210,7 +250,12 @@ class JobRunner:
         message = run.message
         kind = job_type(message.kind)
         tools = Tools(
-            router=self._router, settings=self._live.current, images=self._images, sealer=self._sealer
+            router=self._router_of(message.mode),
+            settings=self._live.current,
+            images=self._images,
+            sealer=self._sealer,
+            listeners=(*self._parts.listeners, run.records.asked),
+            shadow=self._parts.shadow,
         )
         if arguments is None:
             arguments = await self._open_arguments(run)
@@ -258,8 +303,17 @@ class JobRunner:
             await self._delete_images(run.message)
         return parked
 
-    async def _publish(self, message: JobMessage, conclusion: JobResult) -> StatusRecord:
-        """Seal and publish the end; then refund what was not answered and delete the images.
+    async def _publish(
+        self,
+        message: JobMessage,
+        conclusion: JobResult,
+        arguments: Arguments | None = None,
+        recorded: asyncio.Event | None = None,
+    ) -> StatusRecord:
+        """Seal, record and publish the end; then refund what was not answered and delete the images.
+
+        What is published waits for a moment until its calls are *recorded*: a job that has a published end is
+        not run again, and would not record them.
 
         Returns the effective record: another process may have ended the job first.
         """
@@ -272,8 +326,16 @@ class JobRunner:
             wrong_fields=conclusion.fields,
             timed_out=conclusion.timed_out,
         )
-        record = sign_record(self._keys, record)
+        ours = sign_record(self._keys, record)
+        record = await self._deadlines.retry_while_unavailable(
+            lambda: self._ends.record(message.verification, ours, found_by(conclusion, arguments))
+        )
+        if (record.end_state, record.outcome) != (ours.end_state, ours.outcome):
+            sealed = None  # of another end than the one that counts
         settings = self._live.current
+        if recorded is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(recorded.wait(), _RECORDED_SECONDS)
 
         async def finish() -> StatusRecord:
             return await self._results.finish(
@@ -301,7 +363,9 @@ class JobRunner:
             await self._refund_unanswered(message, record)
         # The first end wins: its process may have died before it came so far. Until the queue has recorded
         # the end, a live job is the note that images are to be deleted. docs/adr/0008
-        await self._delete_images(message)
+        # Nor does it say which uploads its process wanted to keep: all are deleted then.
+        kept = conclusion.kept_objects if effective.mac == record.mac else frozenset()
+        await self._delete_images(message, kept=kept)
         if message.is_parked:
             await self._parker.clean_up(message.result_id)
         return effective
@@ -313,7 +377,7 @@ class JobRunner:
         if conclusion.result is None:
             return None, conclusion
         try:
-            plain = write_result(conclusion.result)
+            plain = write_typed(conclusion.result)
         except (TypeError, ValueError):
             # What a vendor read is not of the type that it must have.
             return None, JobResult(end_state=EndState.PLUGIN_ERROR)
@@ -337,14 +401,15 @@ class JobRunner:
             # What is left expires by itself.
             log_cleanup_failed(message.result_id, error)
 
-    async def _delete_images(self, message: JobMessage) -> None:
-        """Delete the job's images, trying again while the image store is down; idempotent."""
+    async def _delete_images(self, message: JobMessage, kept: Collection[str] = ()) -> None:
+        """Delete the job's images but those *kept*, trying again while their store is down; idempotent."""
         try:
             async with asyncio.timeout(self._deadlines.delete_images_seconds):
                 await asyncio.gather(
                     *(
                         self._deadlines.retry_while_unavailable(partial(self._images.delete, object_key))
                         for object_key in message.object_keys
+                        if object_key not in kept
                     )
                 )
         except (StoreError, TimeoutError) as error:

@@ -18,22 +18,26 @@ from dataclasses import replace
 from typing import Any
 
 from proofing.base.concurrency import Background
-from proofing.base.errors import ProofingError
+from proofing.base.errors import ProofingError, VerificationNotFoundError, VerificationStateError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import JOBS_SUBMITTED
 from proofing.base.tracing import Span, SpanKind, span
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.stores import Count
+from proofing.contracts.verifications import BegunJob, VerificationRef
 from proofing.crypto.contexts import arguments_context
 from proofing.crypto.record_macs import sign_record
 from proofing.jobs.arguments import SCHEMA_VERSION, Arguments
 from proofing.jobs.attempts import Progress, Submission, submit_mark
 from proofing.jobs.dependencies import Dependencies
-from proofing.jobs.parking import unfinished_record
+from proofing.jobs.parking import VendorPages, unfinished_record
 from proofing.jobs.runner import JobRunner
 from proofing.jobs.undoing import Undoer
 from proofing.sessions.erasure_index import DataFootprint, ErasureIndex
+
+#: How much later than a job can run its end is recorded for it.
+_GRACE_SECONDS = 30.0
 
 _logger = get_logger(__name__)
 
@@ -50,9 +54,12 @@ class Submitter:
         self._keys = parts.keys
         self._live = parts.live
         self._deadlines = parts.deadlines
+        self._ends = parts.ends
+        self._router_of = parts.router_of
         self._erasure_index = ErasureIndex(parts.results, parts.live)
         self._background = Background()
         self._undoer = Undoer(parts, self._background)
+        self._vendor_pages = VendorPages(parts)
         self._running_here: set[str] = set()
 
     async def close(self) -> None:
@@ -87,6 +94,7 @@ class Submitter:
             if prepared is None:
                 return submission.result_id
             message, arguments = prepared
+            await self._note_begin(message, progress)
             if not submission.inline:
                 progress.sent = True
                 await self._queue.enqueue([message])
@@ -126,11 +134,12 @@ class Submitter:
         record: StatusRecord | None,
         *,
         refund: Sequence[str],
+        verification: VerificationRef | None = None,
     ) -> None:
         """End the attempt as canceled, and take one off each counter of *refund*.
 
-        Works in every state. Idempotent. The worker that finds the canceled job deletes its images: a web
-        process may not.
+        Works in every state. Idempotent. What the person had to do at a vendor is deleted. The worker that
+        finds the canceled job deletes its images: a web process may not.
         """
         message = JobMessage(
             result_id=result_id,
@@ -139,9 +148,36 @@ class Submitter:
             encrypted_arguments=b"",
             enqueued_at=record.submitted_at if record else self._results.now(),
             counter_keys=tuple(refund),
+            verification=verification,
         )
         await self._runner.discard(message, EndState.CANCELED)
         await self._queue.cancel(result_id)
+        if record is not None and record.was_sent_out:
+            await self._vendor_pages.delete_if_possible(result_id)
+
+    async def cancel_begun(self, begun: BegunJob, verification: VerificationRef) -> None:
+        """Cancel a job whose verification does not wait for it anymore; it stays charged. Idempotent."""
+        record = await self._results.status(begun.result_id)
+        await self.cancel(
+            begun.owner, begun.kind, begun.result_id, record, refund=(), verification=verification
+        )
+
+    async def _note_begin(self, message: JobMessage, progress: Progress) -> None:
+        """Record the job with its verification, if it has one, before it can run."""
+        if message.verification is None:
+            return
+        progress.begun = True
+        try:
+            await self._ends.begin(message, give_up_seconds=self._give_up_seconds(message))
+        except (VerificationNotFoundError, VerificationStateError):
+            progress.begun = False
+            raise
+
+    def _give_up_seconds(self, message: JobMessage) -> float:
+        """Return how long after its begin a job can have no end of its own anymore."""
+        settings = self._live.current
+        waits = settings.pending_max_seconds if self._router_of(message.mode).may_park(message.kind) else 0.0
+        return settings.longest_job_seconds + waits + _GRACE_SECONDS
 
     def _message(self, submission: Submission, submitting: Span) -> JobMessage:
         """Return the job, without its arguments."""
@@ -152,6 +188,7 @@ class Submitter:
             kind=submission.kind,
             owner=submission.owner,
             partner=submission.partner,
+            verification=submission.verification,
             encrypted_arguments=b"",
             enqueued_at=self._results.now(),
             traceparent=submitting.traceparent or None,
@@ -174,7 +211,12 @@ class Submitter:
         message = self._message(submission, submitting)
         noted, begun, arguments = await asyncio.gather(
             self._erasure_index.record(
-                submission.owner, DataFootprint(job=submission.result_id, keys=[progress.mark.key])
+                submission.owner,
+                DataFootprint(
+                    verification=message.verification_id,
+                    job=submission.result_id,
+                    keys=[progress.mark.key],
+                ),
             ),
             self._begin(message),
             self._admit(submission, progress),

@@ -7,7 +7,7 @@ from typing import Any
 
 from proofing.base.errors import EncryptionError
 from proofing.base.logs import get_logger, log
-from proofing.contracts.job_results import read_result
+from proofing.base.typed_json import read_typed
 from proofing.contracts.people import FinishedJob, PersonRef
 from proofing.contracts.queues import Capability
 from proofing.contracts.records import JobKind, StatusRecord
@@ -26,6 +26,7 @@ class JobTracker:
         """Read from the result store of *parts*, and behind it from the queue."""
         self._results = parts.results
         self._queue = parts.queue
+        self._verifications = parts.verifications
         self._sealer = parts.sealer
         self._keys = parts.keys
         self._live = parts.live
@@ -88,7 +89,7 @@ class JobTracker:
             return record, FinishedJob(record=record, result=None)
         try:
             opened = await self._sealer.open(blob, result_context(person.reference, result_id))
-            result = read_result(job.result, opened)
+            result = read_typed(job.result, opened)
         except (EncryptionError, ValueError):
             log(_logger, "result_decryption_failed", level=logging.WARNING, job_id=result_id, kind=kind)
             return record, FinishedJob(record=record, result=None)
@@ -104,14 +105,18 @@ class JobTracker:
     ) -> StatusRecord | None:
         """Return the person's record, or the durable end that the result store lost, hides, or never got.
 
-        It never got one whose worker could not reach it for as long as it tries to publish. The queue is
-        asked for attempts of that age only.
+        It never got one whose worker could not reach it for as long as it tries to publish, or died before.
+        The verification store and the queue are asked for attempts of that age only.
         """
         own = self._own(person, kind, record)
         if own is not None and (
             own.is_done or self._results.now() - own.submitted_at < self._deadlines.publish_seconds
         ):
             return own
+        if person.verification is not None:
+            end = await self._verifications.end_of(result_id)
+            if end is not None and (recorded := self._own(person, kind, end.record)) is not None:
+                return recorded
         if Capability.FINAL_STATUS not in self._queue.capabilities:
             return own
         return self._own(person, kind, await self._queue.final_status(result_id)) or own

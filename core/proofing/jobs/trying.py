@@ -1,4 +1,4 @@
-"""One question without a job: what `proofing vendor try` puts to a vendor."""
+"""One question without a job: what `proofing vendor try` and shadows put to a vendor."""
 
 import secrets
 import time
@@ -20,11 +20,17 @@ from proofing.settings import Settings
 
 
 async def try_vendor(
-    loaded: LoadedProofer, request: ProofingRequest, clients: VendorClientPool, settings: Settings
+    loaded: LoadedProofer,
+    request: ProofingRequest,
+    clients: VendorClientPool,
+    settings: Settings,
+    *,
+    deadline_seconds: float | None = None,
 ) -> Check[Any] | Waiting:
     """Put one question to one vendor, as a job would, and return what came of it.
 
-    Nothing is stored, and nothing leads a vendor's event or a person back to the question.
+    Nothing is stored, and nothing leads a vendor's event or a person back to the question. It may take
+    *deadline_seconds*; None: as long as a job.
 
     Raises:
         PluginError: the adapter broke its contract.
@@ -34,7 +40,7 @@ async def try_vendor(
         kind=JobKind.DOCUMENT,
         owner=f"try-{secrets.token_hex(8)}",
         encrypted_arguments=b"",
-        deadline_seconds=settings.job_deadline_seconds,
+        deadline_seconds=deadline_seconds or settings.job_deadline_seconds,
     )
     way_back = WayBack(KeyRing(secrets.token_bytes(32)), settings.public_url)
     run = JobRun(InlineJob(message, time.monotonic()), clients, way_back, _keep_nothing)

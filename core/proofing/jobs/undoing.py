@@ -11,6 +11,7 @@ from proofing.base.errors import ProofingError
 from proofing.base.logs import get_logger, log
 from proofing.contracts.queues import Capability
 from proofing.contracts.records import EndState, StatusRecord
+from proofing.contracts.verifications import VerificationRef
 from proofing.crypto.record_macs import sign_record
 from proofing.jobs.attempts import ABANDONED, ADMITTED, Progress, Submission
 from proofing.jobs.dependencies import Dependencies
@@ -32,6 +33,7 @@ class Undoer:
         self._keys = parts.keys
         self._live = parts.live
         self._deadlines = parts.deadlines
+        self._ends = parts.ends
         self._background = background
 
     async def undo(self, submission: Submission, progress: Progress) -> bool:
@@ -72,10 +74,15 @@ class Undoer:
             if progress.sent:
                 canceled = self._canceled(submission)
                 if not await self._deadlines.retry_while_unavailable(
-                    lambda: self._call_off(canceled, progress)
+                    lambda: self._call_off(canceled, submission.verification, progress)
                 ):
                     return False
                 self._background.begin(self._take_back(result_id))
+            elif progress.begun:
+                canceled = self._canceled(submission)
+                await self._deadlines.retry_while_unavailable(
+                    lambda: self._ends.record(submission.verification, canceled)
+                )
             steps = self._give_back(submission, progress)
             if not progress.sent and not progress.repeats:
                 steps.append(self._results.erase(result_id))
@@ -92,15 +99,18 @@ class Undoer:
         )
         return sign_record(self._keys, record.finished(EndState.CANCELED, at=now))
 
-    async def _call_off(self, record: StatusRecord, progress: Progress) -> bool:
+    async def _call_off(
+        self, record: StatusRecord, verification: VerificationRef | None, progress: Progress
+    ) -> bool:
         """End the attempt with *record* before any worker starts it; False when one has."""
         mark = start_mark(record.result_id, self._live.current, canceled=True)
         if not await self._results.add(mark.key, mark.value, ttl_seconds=mark.ttl_seconds):
             current = await self._results.load(mark.key)
             if current is not None and current != mark.value:
                 return False
+        recorded = await self._ends.record(verification, record)
         life = self._live.current.session_max_age_seconds
-        kept = await self._results.finish(record, ttl_seconds=life)
+        kept = await self._results.finish(recorded, ttl_seconds=life)
         # The process that ended it first has refunded what that end refunds.
         progress.counts = progress.counts and kept.mac == record.mac
         return kept.end_state is EndState.CANCELED

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proofing.base.errors import Cause, VendorError
@@ -18,6 +19,7 @@ from proofing.contracts.http import MAX_RESPONSE_BYTES, VendorResponse
 from proofing.contracts.plugin_settings import TLSSettings
 from proofing.outbound.billing import is_unbilled
 from proofing.outbound.transport import (
+    Call,
     NotConnectedError,
     ObservedCall,
     OutboundTransport,
@@ -26,7 +28,7 @@ from proofing.outbound.transport import (
 )
 
 if TYPE_CHECKING:
-    import httpx
+    from yarl import URL
 
 _logger = get_logger(__name__)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -51,15 +53,16 @@ class OutboundPolicy:
     logs_paths: bool = True
     tls: TLSSettings | None = None
 
-    def check_url(self, url: str) -> "httpx.URL":
+    def check_url(self, url: str) -> "URL":
         """Return *url*, parsed. Raises `VendorError` for user names and hosts the settings do not name."""
         target = parse_url(url)
         if target is None:
             raise VendorError(Cause.BAD_REQUEST, "the URL is malformed", vendor_name=self.vendor_name)
-        place = target.netloc.decode("ascii")
-        places = {place} if target.port else {place, f"{place}:{_DEFAULT_PORTS.get(target.scheme)}"}
-        allowed = {host.lower() for host in self.hosts}
-        if target.scheme not in _DEFAULT_PORTS or target.userinfo or places.isdisjoint(allowed):
+        usual = _DEFAULT_PORTS.get(target.scheme)
+        place, port = target.host_subcomponent or "", target.port
+        places = {f"{place}:{port}", place} if port == usual else {f"{place}:{port}"}
+        has_name = target.raw_user is not None or target.raw_password is not None
+        if usual is None or has_name or places.isdisjoint(host.lower() for host in self.hosts):
             message = "the host is not in the vendor's allow-list"
             raise VendorError(Cause.BAD_REQUEST, message, vendor_name=self.vendor_name)
         return target
@@ -76,6 +79,7 @@ class OutboundClient:
         deadline: float | None = None,
         trace_id: str = "",
         note_intent: Callable[[], Awaitable[None]] | None = None,
+        admit: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         """Bind a client; its time begins now.
 
@@ -86,13 +90,14 @@ class OutboundClient:
             job's.
             trace_id: for log lines.
             note_intent: awaited before each call that may be billed; what it raises prevents the call. None
-            for
-                a question that may be asked twice.
+                for a question that may be asked twice.
+            admit: awaited before each call, with the seconds that are left; what it raises prevents the call.
         """
         self._transport = transport
         self._policy = policy
         self._trace_id = trace_id
         self._note_intent = note_intent
+        self._admit = admit
         own = time.monotonic() + policy.timeout_seconds
         self._deadline = own if deadline is None else min(own, deadline)
 
@@ -146,17 +151,25 @@ class OutboundClient:
             if len(content) <= PIECE_BYTES:
                 content = b"".join(content)
         all_headers |= {name.lower(): value for name, value in (headers or {}).items()}
+        if self._admit is not None:
+            await self._admit(self.seconds_left())
         if self._note_intent is not None and not is_unbilled():
             await self._note_intent()
         ends_at = time.monotonic() + self.seconds_left(timeout_seconds)
-        options: dict[str, Any] = {"content": content, "headers": all_headers}
+        call = partial(self._call, method, target, ends_at=ends_at, content=content, headers=all_headers)
         try:
-            return await self._call(method, target, ends_at=ends_at, **options)
+            return await call()
         except NotConnectedError:
-            return await self._call(method, target, ends_at=ends_at, **options)
+            return await call()
 
     async def _call(
-        self, method: str, target: "httpx.URL", *, ends_at: float, **options: Any
+        self,
+        method: str,
+        target: "URL",
+        *,
+        ends_at: float,
+        content: bytes | StreamedBody | None,
+        headers: Mapping[str, str],
     ) -> VendorResponse:
         """Make one call, which ends at the `time.monotonic` instant *ends_at*, and log it."""
         name = self._policy.vendor_name
@@ -165,57 +178,46 @@ class OutboundClient:
             # An adapter that tries again and again would hold the loop, and so keep its own deadline from it.
             await asyncio.sleep(0)
             raise timed_out(name)
-        started = time.perf_counter()
+        started, host = time.perf_counter(), target.raw_host or ""
         response: VendorResponse | None = None
         try:
+            call = Call(
+                method=method,
+                target=target,
+                content=content,
+                headers=headers,
+                vendor_name=name,
+                max_response_bytes=self._policy.max_response_bytes,
+            )
             async with asyncio.timeout(seconds):
-                response = await self._exchange(method, target, seconds=seconds, **options)
+                with call_span(method, host, name) as calling:
+                    response = await self._transport.send(call, self._policy.tls)
+                    calling.set(status=response.status)
                 return response
         except TimeoutError:
             raise timed_out(name) from None
         finally:
             took = time.perf_counter() - started
             if self._transport.observe is not None:
-                call = ObservedCall(
-                    method=method,
-                    host=target.host,
-                    path=target.path,
-                    response=response,
-                    seconds=took,
-                    **options,
+                self._transport.observe(
+                    ObservedCall(
+                        method=method,
+                        host=host,
+                        path=target.path,
+                        headers=headers,
+                        content=content,
+                        response=response,
+                        seconds=took,
+                    )
                 )
-                self._transport.observe(call)
             log(
                 _logger,
                 "outbound_call",
                 service=name,
                 http_method=method,
-                host=target.host,
+                host=host,
                 path=target.path if self._policy.logs_paths else None,
                 status=response.status if response else None,
                 duration_seconds=round(took, 4),
                 trace_id=self._trace_id,
             )
-
-    async def _exchange(self, method: str, target: "httpx.URL", **options: Any) -> VendorResponse:
-        """Send and read up to the cap; *options* are content, headers and seconds."""
-        policy = self._policy
-        sending = self._transport.send(
-            method, target, tls=policy.tls, vendor_name=policy.vendor_name, **options
-        )
-        with call_span(method, target.host, policy.vendor_name) as calling:
-            async with sending as response:
-                calling.set(status=response.status_code)
-                body = bytearray()
-                async for piece in response.aiter_raw():
-                    body += piece
-                    if len(body) > policy.max_response_bytes:
-                        message = "the answer is too large"
-                        raise VendorError(
-                            Cause.NONSENSE,
-                            message,
-                            vendor_name=policy.vendor_name,
-                            codes=("response_too_large",),
-                        )
-                names = {name.lower(): value for name, value in response.headers.items()}
-                return VendorResponse(response.status_code, names, bytes(body), policy.vendor_name)

@@ -2,7 +2,7 @@
 
 Seams for foreign exceptions and their kinds of trouble, waits that grow, bounded threads, MACs under previous
 keys, authenticated encryption, strict JSON, XML and YAML, boto3 clients carried by the outbound client, SQL
-in files, and what all state ID vendors share.
+in files, rows of verification and call stores, and what all state ID vendors share.
 
 Heavier than `proofing.plugin`: import it in the modules that do the work, not in the plugin's package.
 """
@@ -22,6 +22,23 @@ from proofing.base.strict_yaml import parse_yaml
 from proofing.base.threads import BoundedThreads
 from proofing.base.troubles import WORDS as TROUBLE_WORDS
 from proofing.base.troubles import trouble_of, trouble_of_postgres, trouble_of_redis
+from proofing.contracts.call_rows import (
+    SQLCallStore,
+    call_columns,
+    decision_columns,
+)
+from proofing.contracts.verification_rows import (
+    answer_columns,
+    answer_of,
+    credential_columns,
+    credential_of,
+    delivery_of,
+    endpoint_columns,
+    endpoint_of,
+    event_of,
+    read_json,
+    verification_columns,
+)
 from proofing.crypto.encryption import KEY_BYTES, aead_open, aead_seal, canonical_context
 from proofing.outbound.botocore_calls import carry_botocore
 from proofing.rules.state_id import JURISDICTIONS, judge_matches
@@ -35,12 +52,23 @@ __all__ = [
     "BoundedThreads",
     "MACKeys",
     "NamedQueries",
+    "SQLCallStore",
     "aead_open",
     "aead_seal",
+    "answer_columns",
+    "answer_of",
+    "call_columns",
     "calls_back",
     "canonical_context",
     "carry_botocore",
+    "credential_columns",
+    "credential_of",
     "data_version",
+    "decision_columns",
+    "delivery_of",
+    "endpoint_columns",
+    "endpoint_of",
+    "event_of",
     "jittered",
     "judge_matches",
     "libpq_problem",
@@ -48,6 +76,7 @@ __all__ = [
     "parse_json",
     "parse_xml",
     "parse_yaml",
+    "read_json",
     "seam",
     "silence_foreign",
     "translated",
@@ -55,4 +84,5 @@ __all__ = [
     "trouble_of_postgres",
     "trouble_of_redis",
     "unreadable",
+    "verification_columns",
 ]

@@ -20,14 +20,16 @@ from proofing.base.errors import (
 from proofing.base.logs import exception_fields, get_logger, log
 from proofing.base.metrics import BACKEND_ERRORS
 from proofing.base.troubles import trouble_of
+from proofing.contracts.call_records import CallStore
 from proofing.contracts.hooks import BackendContext
 from proofing.contracts.queues import Queue
 from proofing.contracts.stores import Diagnosable, ImageStore, KeyService, Pingable, ResultStore
+from proofing.contracts.verification_store import VerificationStore
 from proofing.registry.clocks import clock_advice
 from proofing.registry.plugins import PluginManager
 from proofing.registry.proofers import missing_library
 
-Backend = Queue | ResultStore | ImageStore | KeyService
+Backend = Queue | ResultStore | ImageStore | KeyService | VerificationStore | CallStore
 
 #: The contract of each settings key.
 _CONTRACTS: dict[str, type] = {
@@ -35,6 +37,8 @@ _CONTRACTS: dict[str, type] = {
     "result_store": ResultStore,
     "image_store": ImageStore,
     "key_service": KeyService,
+    "verification_store": VerificationStore,
+    "call_store": CallStore,
 }
 
 #: How long `check_backends` waits for one of them.
@@ -51,6 +55,8 @@ class Backends:
     results: ResultStore
     images: ImageStore
     key_service: KeyService
+    verifications: VerificationStore
+    calls: CallStore
 
     def in_order(self) -> tuple[tuple[str, Backend], ...]:
         """Return key and backend in the order in which they are opened."""
@@ -58,6 +64,8 @@ class Backends:
             ("key_service", self.key_service),
             ("result_store", self.results),
             ("image_store", self.images),
+            ("verification_store", self.verifications),
+            ("call_store", self.calls),
             ("queue", self.queue),
         )
 
@@ -102,7 +110,7 @@ def count_errors(key: str, backend: Any) -> None:
     The methods of the object itself are replaced: a proxy would hide which optional contracts it keeps, such
     as `UploadReceiver`.
     """
-    for name in {*vars(_CONTRACTS[key]), *vars(Pingable)}:
+    for name in {*dir(_CONTRACTS[key]), *vars(Pingable)}:
         method = getattr(backend, name, None)
         if not name.startswith("_") and iscoroutinefunction(method):
             setattr(backend, name, _counted(key, method))

@@ -4,8 +4,6 @@ Plugins are found by the entry point group ``proofing`` and loaded when settings
 that fails to import is reported and left out; the others work. Built-in plugins have no privileges.
 """
 
-import hashlib
-import hmac
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +18,7 @@ from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.base.logs import get_logger, log
 from proofing.contracts import hooks
 from proofing.contracts.applicant import ATTRIBUTES
+from proofing.contracts.call_records import CallStore
 from proofing.contracts.circumstances import CIRCUMSTANCES
 from proofing.contracts.hooks import GROUP, BackendContext, BackendDescriptor
 from proofing.contracts.messengers import MessengerDescriptor
@@ -29,6 +28,7 @@ from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Queue
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
+from proofing.contracts.verification_store import VerificationStore
 from proofing.contracts.webhooks import Webhook, WebhookDescriptor
 from proofing.registry.proofers import LoadedProofer, accepts, as_proofer, missing_library
 from proofing.settings import Layers, Settings, parse_settings
@@ -67,6 +67,8 @@ BACKEND_HOOKS: Mapping[str, str] = {
     "key_service": "proofing_key_services",
     "image_store": "proofing_image_stores",
     "result_store": "proofing_result_stores",
+    "verification_store": "proofing_verification_stores",
+    "call_store": "proofing_call_stores",
 }
 #: What each hook but `proofing_settings` offers, for people, and of which type.
 _OFFERS: Mapping[str, tuple[str, type]] = {
@@ -75,6 +77,8 @@ _OFFERS: Mapping[str, tuple[str, type]] = {
     "proofing_key_services": ("key service", BackendDescriptor),
     "proofing_image_stores": ("image store", BackendDescriptor),
     "proofing_result_stores": ("result store", BackendDescriptor),
+    "proofing_verification_stores": ("verification store", BackendDescriptor),
+    "proofing_call_stores": ("call store", BackendDescriptor),
     "proofing_proofers": ("", ProoferDescriptor),
     "proofing_messengers": ("messenger", MessengerDescriptor),
     "proofing_webhooks": ("webhook", WebhookDescriptor),
@@ -333,6 +337,16 @@ class PluginManager:
         result_store: ResultStore = self._backend("result_store", name, context)
         return result_store
 
+    def verification_store(self, name: str, context: BackendContext) -> VerificationStore:
+        """Make the verification store *name*. Raises `ConfigurationError`."""
+        verification_store: VerificationStore = self._backend("verification_store", name, context)
+        return verification_store
+
+    def call_store(self, name: str, context: BackendContext) -> CallStore:
+        """Make the call store *name*. Raises `ConfigurationError`."""
+        call_store: CallStore = self._backend("call_store", name, context)
+        return call_store
+
     def check_backend(self, key: str, name: str, *, is_production: bool) -> list[Problem]:
         """Return what speaks against the backend *name* of the settings *key*; nothing is made."""
         try:
@@ -384,16 +398,16 @@ class PluginManager:
         found: dict[tuple[ProoferKind, str], LoadedProofer] = {}
         for plugin in self._loaded.values():
             messengers = plugin.offers["proofing_messengers"]
-            offered = [(as_proofer(one), one.channels) for one in messengers]
-            offered += [(one, None) for one in plugin.offers["proofing_proofers"]]
-            for descriptor, channels in offered:
+            offered = [(as_proofer(one), one.channels, one.codes_only) for one in messengers]
+            offered += [(one, None, False) for one in plugin.offers["proofing_proofers"]]
+            for descriptor, ways, codes_only in offered:
                 key = (descriptor.kind, descriptor.name)
                 if key in found:
                     rule = f"two plugins offer the {descriptor.kind.value} proofer {descriptor.name}"
                     raise ConfigurationError([Problem("settings", "plugins", rule)])
                 process = partial(self._process, plugin.name)
                 found[key] = LoadedProofer(
-                    plugin.name, descriptor, plugin.settings, process, channels=channels
+                    plugin.name, descriptor, plugin.settings, process, channels=ways, codes_only=codes_only
                 )
         return found
 
@@ -457,15 +471,6 @@ def _section(plugin: _Loaded, layers: Layers) -> tuple[PluginSettings | None, li
         rule = f"could not be validated: the plugin's schema raised {type(error).__name__}"
         return None, [Problem(layers.origin([plugin.name]), plugin.name, rule)]
     return None, []
-
-
-def secret_reader(key: Callable[[], bytes], user: str) -> Callable[[str], bytes]:
-    """Return `ProcessContext.secret` for *user*: 32 bytes a label, derived from the application's key."""
-
-    def secret(label: str) -> bytes:
-        return hmac.new(key(), f"proofing/{user}/{label}".encode(), hashlib.sha256).digest()
-
-    return secret
 
 
 def _check_vendor_offers(offers: Mapping[str, Sequence[Any]]) -> None:

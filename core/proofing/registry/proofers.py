@@ -47,17 +47,30 @@ class LoadedProofer:
         process: Callable[[], ProcessContext],
         *,
         channels: Callable[[Any], frozenset[Channel]] | None = None,
+        codes_only: bool = False,
     ) -> None:
         """Hold what is needed to make the proofer; *process* is asked for when it is made.
 
-        *channels* reads from *settings* how a messenger can send.
+        *channels* reads from *settings* how a messenger can send; with *codes_only* it sends nothing else.
         """
         self.plugin = plugin
         self.descriptor = descriptor
         self.settings = settings
         self._process = process
         self._channels = channels
+        self.codes_only = codes_only
         begin_vendor(*vendor_labels(descriptor))
+
+    def again(self) -> "LoadedProofer":
+        """Return the same with a proofer of its own."""
+        return LoadedProofer(
+            self.plugin,
+            self.descriptor,
+            self.settings,
+            self._process,
+            channels=self._channels,
+            codes_only=self.codes_only,
+        )
 
     @cached_property
     def proofer(self) -> AnyProofer:
@@ -127,6 +140,8 @@ class LoadedProofer:
             raise PluginError(f"the descriptor of {name} raised {type(error).__name__}") from None
         # One text would pass for a set of its letters, and an address never equals a host.
         names = frozenset(host for host in known if isinstance(host, str) and "/" not in host)
+        if self.descriptor.offline and known:
+            raise PluginError(f"{name}: hosts must be empty, as the descriptor is offline")
         if type(hosts) is str or len(names) < len(known):
             raise PluginError(f"{name}: hosts must return a set of host names, such as api.acme.example:8443")
         if not all(is_host(host.partition(":")[0] or host) for host in names):
@@ -186,6 +201,10 @@ class LoadedProofer:
             raise PluginError(f"{name}: channels must return a frozenset of Channel")
         return found
 
+    def can_send(self, channel: Channel, *, has_code: bool) -> bool:
+        """Return whether a messenger can send by *channel* a message with or without a code."""
+        return channel in self.channels and (has_code or not self.codes_only)
+
     @property
     def is_mock(self) -> bool:
         """Whether it may not answer for real people."""
@@ -236,9 +255,14 @@ def accepts(function: Callable[..., Any], count: int) -> bool:
 
 
 def vendor_labels(descriptor: ProoferDescriptor) -> tuple[str, str]:
-    """Return vendor and product, as metrics name them; ``acme:instant_verify`` holds both."""
-    vendor, _, product = descriptor.name.partition(":")
-    return vendor, product or descriptor.kind.value
+    """Return vendor and product of *descriptor*, as metrics name them."""
+    return labels_of(descriptor.kind, descriptor.name)
+
+
+def labels_of(kind: ProoferKind, name: str) -> tuple[str, str]:
+    """Return vendor and product, as metrics name them; the *name* ``acme:instant_verify`` holds both."""
+    vendor, _, product = name.partition(":")
+    return vendor, product or kind.value
 
 
 def missing_library(error: ModuleNotFoundError, plugin: str) -> str:

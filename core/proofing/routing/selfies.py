@@ -9,13 +9,20 @@ from proofing.sessions.uploads import OBJECT_LIFE_SECONDS
 from proofing.settings import Settings
 
 
-def selfie_terms(settings: Settings, descriptor: ProoferDescriptor | None) -> SelfieTerms:
-    """Return the terms for a person whose document vendor has this *descriptor*; None for no vendor."""
-    if descriptor is None or not _is_asked(settings, descriptor):
+def selfie_terms(
+    settings: Settings, descriptor: ProoferDescriptor | None, *, policy: bool | None = None
+) -> SelfieTerms:
+    """Return the terms for a person whose document vendor has this *descriptor*; None for no vendor.
+
+    *policy* says whether the policy of the person's verification wants a selfie; None where there is none,
+    and the settings decide. Who is asked by a policy cannot continue without: nothing could be verified.
+    """
+    if descriptor is None or not _is_asked(settings, descriptor, policy):
         return SelfieTerms(is_asked=False)
+    may_continue = settings.selfie_refusal is SelfieRefusal.CONTINUE and not policy
     return SelfieTerms(
         is_asked=True,
-        continues_without=settings.selfie_refusal is SelfieRefusal.CONTINUE and not descriptor.needs_selfie,
+        continues_without=may_continue and not descriptor.needs_selfie,
         recipient=descriptor.company or "",
     )
 
@@ -47,8 +54,10 @@ def selfie_problems(settings: Settings, vendors: Iterable[tuple[str, ProoferDesc
     return problems
 
 
-def _is_asked(settings: Settings, descriptor: ProoferDescriptor) -> bool:
+def _is_asked(settings: Settings, descriptor: ProoferDescriptor, policy: bool | None = None) -> bool:
     """Return whether people of this document vendor are asked for a selfie."""
-    if settings.selfie is SelfieMode.REQUIRED:
+    if policy or (policy is None and settings.selfie is SelfieMode.REQUIRED):
         return descriptor.compares_selfies
+    if policy is False:
+        return settings.selfie is not SelfieMode.NEVER and descriptor.needs_selfie
     return settings.selfie is SelfieMode.WHERE_NEEDED and descriptor.needs_selfie

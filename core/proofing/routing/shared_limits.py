@@ -1,4 +1,4 @@
-"""What is counted without knowing a person: attempts by client address, and calls of one vendor by hour.
+"""What is counted without knowing a person: attempts by client address; and whether vendors may be called.
 
 Windows are fixed hours, so that steady traffic of a shared address does not keep its window open forever, as
 a window that every attempt restarts would. An address is counted under an HMAC whose key is another one every
@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from proofing.base.metrics import VENDOR_BUDGETS_REACHED
-from proofing.contracts.records import KINDS, JobKind
+from proofing.contracts.records import KINDS, JobKind, first_asked
 from proofing.contracts.stores import ResultStore, Usage
 from proofing.crypto.encryption import KeyRing
+from proofing.routing.gates import Gatekeeper
 from proofing.rules import limits
 from proofing.rules.limits import Counter, Limit, Subject
 from proofing.settings import LiveSettings
@@ -31,51 +32,6 @@ LIMITS: Mapping[str, Limit] = MappingProxyType({limit.name: limit for limit in (
 VENDOR_BUDGET = Limit(name="vendor_budget", subject=Subject.VENDOR)
 
 
-class VendorBudgets:
-    """Counts the calls of each vendor that has an hourly budget."""
-
-    def __init__(
-        self, results: ResultStore, live: LiveSettings, clock: Callable[[], float] | None = None
-    ) -> None:
-        """Count in *results*, by its clock."""
-        self._results = results
-        self._live = live
-        self._clock = clock or results.now
-
-    async def spend(self, vendor_name: str) -> bool:
-        """Count a call that is about to be made; False: it must not be.
-
-        Raises:
-            StoreUnavailableError: nothing is known; no call may be made.
-        """
-        counter = self._counter(vendor_name)
-        if counter is None:
-            return True
-        usage = await self._results.count(
-            counter.key, maximum=counter.maximum, window_seconds=counter.window_seconds
-        )
-        if not usage.counted:
-            VENDOR_BUDGETS_REACHED.labels(vendor_name).inc()
-        return usage.counted
-
-    async def seconds_left(self, vendor_names: Sequence[str]) -> float:
-        """Return how long the budgets of all these vendors stay used up; 0 when one can be asked."""
-        counters = [self._counter(name) for name in vendor_names]
-        for counter in counters:
-            if counter is None or not counter.is_full(await self._results.usage(counter.key)):
-                return 0.0
-        return _window(self._clock())[1] if counters else 0.0
-
-    def _counter(self, vendor_name: str) -> Counter | None:
-        """Return the vendor's counter in this hour; None when it has no budget."""
-        maximum = self._live.current.vendor_hourly_budgets.get(vendor_name)
-        if maximum is None:
-            return None
-        begin, left = _window(self._clock())
-        key = limits.counter_key(VENDOR_BUDGET, f"{vendor_name}:{begin:.0f}")
-        return Counter(limit=VENDOR_BUDGET, key=key, maximum=maximum, window_seconds=left)
-
-
 class SharedLimits:
     """What the web process asks of these limits, before and at a submit."""
 
@@ -85,6 +41,7 @@ class SharedLimits:
         results: ResultStore,
         keys: KeyRing,
         live: LiveSettings,
+        gates: Gatekeeper,
         candidates: Callable[[JobKind, str], Sequence[str]],
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -94,6 +51,7 @@ class SharedLimits:
             results: where everything is counted.
             keys: from which the keys of the days are derived.
             live: the settings in effect.
+            gates: count the calls of vendors.
             candidates: names the vendors that a job of this kind, for this person, may ask first.
             clock: in place of the store's, for tests.
         """
@@ -102,7 +60,7 @@ class SharedLimits:
         self._live = live
         self._candidates = candidates
         self._clock = clock or results.now
-        self._budgets = VendorBudgets(results, live, clock)
+        self._gates = gates
 
     def counters(self, kind: JobKind, network: str) -> list[Counter]:
         """Return on what an attempt of *kind* from *network* counts; "" is a client without an address."""
@@ -129,7 +87,7 @@ class SharedLimits:
             LimitReachedError: the budget of each vendor is used up.
         """
         vendors = self._candidates(kind, person)
-        if seconds := await self._budgets.seconds_left(vendors):
+        if seconds := await self._budget_seconds_left(kind, vendors):
             for vendor in vendors:
                 VENDOR_BUDGETS_REACHED.labels(vendor).inc()
             raise limits.reached(VENDOR_BUDGET.name, Usage(count=0, seconds_left=seconds))
@@ -141,11 +99,28 @@ class SharedLimits:
         used up; without a person it never is.
         """
         if name == VENDOR_BUDGET.name:
-            vendors = [self._candidates(kind, person) for kind in JobKind] if person else [()]
-            return max([await self._budgets.seconds_left(names) for names in vendors])
+            kinds = JobKind if person else ()
+            found = [
+                await self._budget_seconds_left(kind, self._candidates(kind, person or "")) for kind in kinds
+            ]
+            return max(found, default=0.0)
         counter = self._counter(LIMITS[name], network)
         is_full = counter.is_full(await self._results.usage(counter.key))
         return counter.window_seconds if network and is_full else 0.0
+
+    async def _budget_seconds_left(self, kind: JobKind, vendors: Sequence[str]) -> float:
+        """Return how long the hourly budgets of all these *vendors* stay used up; 0 when one can be asked.
+
+        A vendor has as many budgets as `vendor_hourly_budgets` has for it and its product.
+        """
+        products = [(first_asked(kind), name) for name in vendors]
+        gates = [self._gates.gate(*product) for product in products]
+        if not gates or any(all(one.per_hour is None for one in gate.limits) for gate in gates):
+            return 0.0
+        readings = await self._gates.read(products)
+        if any(reading.has_budget for reading in readings):
+            return 0.0
+        return _window(self._clock())[1]
 
     def _counter(self, limit: Limit, network: str) -> Counter:
         """Return the counter of *limit* for *network*, an address or an IPv6 prefix, in this hour."""

@@ -1,0 +1,1 @@
+"""Relying parties and their verifications: from the link to the event. docs/adr/0045."""
