@@ -53,7 +53,7 @@ def extended(calls: Calls, backend: object, contract: type, *, without: Collecti
         for kind, name in optional
         if isinstance(backend, kind) and name not in without
     }
-    methods = {name for name, method in vars(contract).items() if inspect.iscoroutinefunction(method)}
+    methods = {name for name, _method in inspect.getmembers(contract, inspect.iscoroutinefunction)}
     missing = methods - set(calls) - set(found) - {*without, "close"}
     assert not missing, missing
     return {**calls, **found}

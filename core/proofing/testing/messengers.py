@@ -17,34 +17,40 @@ The messenger is loaded as every process loads it, and asked as a worker asks it
 
 import asyncio
 import json
-import logging
+import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import unquote_plus
+from weakref import WeakKeyDictionary
 
 import httpx
-import pytest
 
-from proofing.base.errors import Cause
-from proofing.contracts.messages import Channel, CodeMessage
-from proofing.contracts.proofers import ProofingRequest
+from proofing.base.errors import Cause, ProofingError
+from proofing.contracts.messages import Channel, Message
 from proofing.contracts.results import Check, ProoferKind, Refusal, Sent
-from proofing.jobs.clients import VendorClientPool
-from proofing.jobs.trying import try_vendor
-from proofing.outbound.transport import OutboundTransport
 from proofing.registry.proofers import LoadedProofer
 from proofing.settings import Settings
-from proofing.testing.vendor_fakes import Answer, FakeVendor, make_process
+from proofing.testing.canary import Canary
+from proofing.testing.messenger_worker import Delivery, open_worker
+from proofing.testing.vendor_fakes import Answer, make_process
 from proofing.testing.vendor_hostility import BODIES, FAILURES, SLOW, STATUSES, whole
-from proofing.testing.vendors.loading import load
+from proofing.testing.vendors.checks.loading import MIN_SECRET, secrets_of
+from proofing.testing.vendors.checks.speech import SENTENCE, normalized
+from proofing.testing.vendors.checks.tracing import change_secrets
+from proofing.testing.vendors.loading import LoadedPlugin, LoadError, load
+from proofing.testing.vendors.people import turned
+from proofing.testing.vendors.watch import note_sleeps, watching
 
 #: Statuses whose cause is the same for every vendor, unless its body says more.
 _CAUSES = {401: Cause.AUTHENTICATION, 429: Cause.QUOTA, 500: Cause.UNREACHABLE, 503: Cause.UNREACHABLE}
 _SIDE_BY_SIDE = 10
-_KEY = "00" * 32
+#: How often it is tried to see the same twice, where a clock may have moved on.
+_ATTEMPTS = 3
+_SYSTEM_RANDOM = random.SystemRandom()
+#: Statuses with which a vendor may repeat the request.
+_SAID = (200, 201, 400, 401, 404, 429, 500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +91,14 @@ class MessengerContract:
         section: the plugin's section in settings.yaml, secrets included: made-up ones.
         examples: what the vendor answers, by a name of your choice: at least a message that was taken, and a
             number that has opted out.
-        secret_fields: the fields of *section* whose values must be nowhere but in requests.
     """
 
     plugin: ClassVar[str]
     messenger_name: ClassVar[str | None] = None
     section: ClassVar[Mapping[str, Any]] = {}
     examples: ClassVar[Mapping[str, MessageExample]] = {}
-    secret_fields: ClassVar[Sequence[str]] = ()
 
-    def test_offer(self) -> None:
+    def test_messenger_loads(self) -> None:
         """The descriptor is sound, and making the messenger calls nobody."""
         loaded = self._loaded()
         assert loaded.descriptor.kind is ProoferKind.MESSENGER
@@ -102,93 +106,153 @@ class MessengerContract:
         assert loaded.policy().timeout_seconds < Settings.model_fields["job_deadline_seconds"].default
         assert callable(getattr(loaded.proofer, "send", None))
 
-    def test_there_are_examples(self) -> None:
+    def test_examples_complete(self) -> None:
         """Of every channel a message that was taken, and of text messages one to who opted out."""
         for channel in self._loaded().channels:
-            assert [one for _name, one in self._cases(channel) if one.comes_to is None], channel
+            taken = [one for _name, one in self._cases(channel) if one.comes_to is None]
+            assert taken, f"there is no example of a message by {channel} that was taken"
         if Channel.TEXT in self._loaded().channels:
             cases = self._cases(Channel.TEXT)
-            assert [one for _name, one in cases if one.comes_to is Refusal.OPTED_OUT]
+            refused = [one for _name, one in cases if one.comes_to is Refusal.OPTED_OUT]
+            assert refused, "there is no example of a number that has opted out"
+        for name, value in secrets_of(self._found().settings):
+            assert not value or len(value) >= MIN_SECRET, f"{name}: {MIN_SECRET} characters can be found"
 
-    def test_examples_come_to_what_they_say(self) -> None:
+    def test_example_outcome(self) -> None:
         """Each one, by every channel; what was taken has an id by which the vendor finds it."""
         for channel in sorted(self._loaded().channels):
             cases = self._cases(channel)
             found = self._send_each([(one.respond, self._message(channel, one.number)) for _, one in cases])
-            for (name, example), (check, _requests) in zip(cases, found, strict=True):
-                _compare(f"{name} by {channel}", example, check)
+            for (name, example), sent in zip(cases, found, strict=True):
+                _compare(f"{name} by {channel}", example, sent.check)
 
-    def test_the_message_is_sent_once(self) -> None:
+    def test_sent_once(self) -> None:
         """One request carries the code and the number, to a host that is declared."""
         hosts = self._loaded().policy().hosts
         for channel in sorted(self._loaded().channels):
             example = self._taken(channel)
             message = self._message(channel, example.number)
-            _check, requests = self._send(example.respond, message=message)
+            requests = self._send(example.respond, message=message).requests
             assert all(request.url.netloc.decode() in hosts for request in requests)
             carrying = [one for one in requests if _carries(one, message)]
             assert len(carrying) == (1 if hosts else 0), channel
             assert all(message.number[1:] in _text_of(one) for one in carrying)
+            for request in requests:
+                self.assert_signed(request)
+            for other in self._loaded().channels - {channel} if hosts and example.channels is None else ():
+                # The same text: what differs says by which way it goes.
+                same = self._send(example.respond, message=replace(message, channel=other)).requests
+                assert _asked(same) != _asked(requests), f"{channel} and {other} are sent by the same request"
 
-    def test_what_is_no_answer_is_an_error(self) -> None:
+    def test_link_sent(self) -> None:
+        """A text message without a code is sent as it is, unless the descriptor says ``codes_only``."""
+        loaded = self._loaded()
+        if not loaded.can_send(Channel.TEXT, has_code=False):
+            return
+        example = self._taken(Channel.TEXT)
+        link = f"https://proofing.example.gov/handoff/{secrets.token_urlsafe(32)}"
+        message = replace(
+            self._message(Channel.TEXT, example.number), text=f"Open {link} <now> & here.", code=None
+        )
+        sent = self._send(example.respond, message=message)
+        assert sent.check.passed
+        carrying = [one for one in sent.requests if link in _text_of(one).replace("\\/", "/")]
+        assert len(carrying) == (1 if loaded.policy().hosts else 0)
+
+    def test_failure_as_answer(self) -> None:
         """Statuses, foreign and broken bodies, and calls that fail: nothing was taken, and nobody refused."""
         if not self._loaded().policy().hosts:
             return
         for channel in sorted(self._loaded().channels):
             hostile = list(self._hostile())
             found = self._send_each([(answer, self._message(channel, None)) for _name, answer in hostile])
-            for (name, _answer), (check, _requests) in zip(hostile, found, strict=True):
+            for (name, _answer), sent in zip(hostile, found, strict=True):
+                check = sent.check
                 assert check.result is None, f"{name} by {channel} was read as {check.result}"
                 assert check.error is not None
                 status = name.removeprefix("status ")
                 if status.isdecimal() and int(status) in _CAUSES:
                     assert check.error.cause is _CAUSES[int(status)], f"{name}: {check.error.cause}"
 
-    def test_a_silent_vendor_is_a_timeout(self) -> None:
+    def test_deadline_kept(self) -> None:
         """Whether it does not answer, drips, or stops midway."""
         if not self._loaded().policy().hosts:
             return
         for name, answer in SLOW.items():
-            check, _requests = self._send(answer, min(self._loaded().channels), deadline_seconds=0.4)
+            check = self._send(answer, min(self._loaded().channels), deadline_seconds=0.4).check
             assert check.timed_out, f"{name}: {check.error and check.error.cause}"
 
-    def test_nothing_of_the_message_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
-        """Neither log nor error nor result has number, code or text, or a secret of the settings.
+    def test_retries(self) -> None:
+        """A message that was not taken is not sent again: people would get two, and each is billed."""
+        for name, sent in self._said():
+            if name.startswith(tuple(FAILURES)):
+                # Core repeats what never connected.
+                continue
+            carrying = [one for one in sent.requests if _carries(one, sent.message)]
+            assert len(carrying) <= 1, f"{name}: sent {len(carrying)} times"
 
-        Also where the vendor's answer repeats them. Loggers of libraries are switched off in every process.
+    def test_own_client(self) -> None:
+        """No host is looked up or connected to, no file written and no process started outside `context`."""
+        for name, sent in self._said():
+            assert not sent.watch.network, f"{name}: {sent.watch.network}"
+            assert not sent.watch.files, f"{name}: {sent.watch.files}"
+
+    def test_loop_blocked(self) -> None:
+        """An `async def` never blocks, and nobody sleeps before or after the message is sent."""
+        for name, sent in self._said():
+            assert not sent.watch.blocking, f"{name}: {sent.watch.blocking}"
+            assert not sent.watch.slept, f"{name}: {sent.watch.slept}"
+
+    def test_message_leak(self) -> None:
+        """No log, print, error or result has number, code or text, a secret, or the vendor's own texts.
+
+        In whatever spelling, and also where the vendor's answer repeats them. Loggers of libraries are
+        switched off in every process.
         """
-        caplog.set_level(logging.DEBUG)
-        calls_out = bool(self._loaded().policy().hosts)
+        hidden = dict(secrets_of(self._found().settings))
         personal_urls = self._loaded().descriptor.personal_urls
-        hidden = [str(self.section[name]) for name in self.secret_fields]
-        for channel in sorted(self._loaded().channels):
-            answers: list[Answer] = [one.respond for _name, one in self._cases(channel) if one.number is None]
-            answers += [_echo(status) for status in (200, 201, 400, 500)] if calls_out else []
-            messages = [self._message(channel, None) for _ in answers]
-            caplog.clear()
-            found = self._send_each(list(zip(answers, messages, strict=True)))
-            told = [
-                f"{one.getMessage()} {vars(one)}"
-                for one in caplog.records
-                if one.name.partition(".")[0] == "proofing"
-            ]
-            for message, (check, requests) in zip(messages, found, strict=True):
-                told += [repr(message), repr(check), str(check.error)]
-                told += [repr(vars(check.error))] if check.error is not None else []
-                told += [] if personal_urls else [str(request.url) for request in requests]
+        mark = SENTENCE.partition(" ")[0].lower()
+        for name, sent in self._said():
+            told = [sent.everything, repr(sent.message)]
+            told += [] if personal_urls else [str(request.url) for request in sent.requests]
             text = "\n".join(told)
-            for message in messages:
-                for secret in (message.number[2:], message.code, ", ".join(message.code), *hidden):
-                    assert secret not in text, channel
+            leaks = _canary_of(sent.message, hidden).find_leaks(text)
+            assert not leaks, f"{name}: {', '.join(leaks)}"
+            assert mark not in text.lower(), f"{name}: a sentence of the vendor's"
 
-    def test_side_by_side(self) -> None:
+    def test_exception_chain(self) -> None:
+        """Errors carry no foreign exception along, whose text quotes the vendor's body."""
+        for name, sent in self._said():
+            error = sent.check.error
+            if error is None:
+                continue
+            for one in (error.__cause__, None if error.__suppress_context__ else error.__context__):
+                assert one is None or isinstance(one, ProofingError), f"{name}: a {type(one).__name__}"
+
+    def test_message_traced(self) -> None:
+        """What is said is the same for other numbers and codes: last digits and hashes are personal data."""
+        self._require_same(self._found(), 2, "with another message")
+
+    def test_secret_traced(self) -> None:
+        """What is said is the same under other secrets: their first characters help to guess them."""
+        known = {value for _name, value in secrets_of(self._found().settings) if value}
+        for change in (turned, lambda text: f"{text}{text[-3:]}"):
+            section = change_secrets(self.section, known, change)
+            try:
+                found = load(self.plugin, section, ProoferKind.MESSENGER, self.messenger_name)
+            except LoadError:
+                # A secret of a form of its own.
+                continue
+            self._require_same(found, 1, "under another secret")
+
+    def test_state_mixed(self) -> None:
         """Ten messages at once go to their own numbers."""
         channel = min(self._loaded().channels)
         example = self._taken(channel)
         messages = [self._message(channel, example.number) for _ in range(_SIDE_BY_SIDE)]
 
         async def send() -> list[httpx.Request]:
-            async with _worker(self._loaded()) as worker:
+            async with open_worker(self._loaded()) as worker:
                 worker.answer = example.respond
                 checks = await asyncio.gather(*map(worker.send, messages))
                 assert all(check.passed for check in checks)
@@ -199,16 +263,60 @@ class MessengerContract:
             (request,) = [one for one in requests if _carries(one, message)]
             assert message.number[1:] in _text_of(request)
 
-    def _loaded(self) -> LoadedProofer:
-        """Return the messenger, loaded as every process loads it, and not made yet."""
-        found = load(self.plugin, self.section, ProoferKind.MESSENGER, self.messenger_name)
+    def assert_signed(self, request: httpx.Request) -> None:
+        """Fail unless the signature of *request* is over its bytes; needed for a vendor that wants one."""
+
+    def _found(self) -> LoadedPlugin:
+        """Return the plugin, loaded as every process loads it. Raises `LoadError`."""
+        return load(self.plugin, self.section, ProoferKind.MESSENGER, self.messenger_name)
+
+    def _loaded(self, found: LoadedPlugin | None = None) -> LoadedProofer:
+        """Return the messenger of *found*, not made yet; None loads the plugin."""
+        plugin = found or self._found()
         return LoadedProofer(
-            found.name,
-            found.descriptor,
-            found.settings,
+            plugin.name,
+            plugin.descriptor,
+            plugin.settings,
             make_process,
-            channels=lambda _settings: found.channels,
+            channels=lambda _settings: plugin.channels,
+            codes_only=plugin.codes_only,
         )
+
+    def _said(self) -> Sequence[tuple[str, Delivery]]:
+        """Return what is said of every answer that depends on no number, each about a message of its own."""
+        kind = type(self)
+        if kind not in _said_by:
+            _said_by[kind] = list(self._say(self._found(), 1, hostile=True))
+        return _said_by[kind]
+
+    def _say(self, found: LoadedPlugin, seed: int, *, hostile: bool) -> Iterator[tuple[str, Delivery]]:
+        draw = random.Random(seed)  # noqa: S311 - the same messages again, no secrets
+        loaded = self._loaded(found)
+        for channel in sorted(loaded.channels):
+            answers: list[tuple[str, Answer]] = [
+                (name, one.respond) for name, one in self._cases(channel) if one.number is None
+            ]
+            if loaded.policy().hosts:
+                answers += [(f"status {status} that repeats the request", _echo(status)) for status in _SAID]
+                answers += list(self._hostile()) if hostile else []
+            cases = [(answer, self._message(channel, None, draw)) for _name, answer in answers]
+            for (name, _answer), sent in zip(answers, self._send_each(cases, found=found), strict=True):
+                yield f"{name} by {channel}", sent
+
+    def _require_same(self, found: LoadedPlugin, seed: int, how: str) -> None:
+        """Fail where the messages of *seed*, sent by the messenger of *found*, are spoken of otherwise."""
+        differing: set[str] | None = None
+        for _ in range(_ATTEMPTS):
+            first, again, other = (
+                {name: normalized(sent.words) for name, sent in self._say(each, drawn, hostile=False)}
+                for each, drawn in ((self._found(), 1), (self._found(), 1), (found, seed))
+            )
+            seen = {name for name in first if first[name] == again[name] != other[name]}
+            # What a clock changed does not come back.
+            differing = seen if differing is None else differing & seen
+            if not differing:
+                return
+        assert not differing, f"{', '.join(sorted(differing or ()))}: log lines, error or codes differ {how}"
 
     def _cases(self, channel: Channel) -> list[tuple[str, MessageExample]]:
         """Return the examples that can come by *channel*."""
@@ -232,13 +340,13 @@ class MessengerContract:
         yield from FAILURES.items()
 
     @staticmethod
-    def _message(channel: Channel, number: str | None) -> CodeMessage:
+    def _message(channel: Channel, number: str | None, draw: random.Random = _SYSTEM_RANDOM) -> Message:
         """Return a message with a code of its own, to a phone of its own."""
-        code = f"{secrets.randbelow(10**8):08d}"
-        return CodeMessage(
+        code = f"{draw.randrange(10**8):08d}"
+        return Message(
             channel=channel,
             # Numbers that begin with 555-01 belong to nobody.
-            number=number or f"+1{secrets.randbelow(700) + 201}55501{secrets.randbelow(100):02d}",
+            number=number or f"+1{draw.randrange(201, 901)}55501{draw.randrange(100):02d}",
             locale="en",
             text=f"Code: {code if channel is Channel.TEXT else ', '.join(code)}. <Don't> share & lose it.",
             code=code,
@@ -250,66 +358,47 @@ class MessengerContract:
         channel: Channel = Channel.TEXT,
         number: str | None = None,
         *,
-        message: CodeMessage | None = None,
+        message: Message | None = None,
         deadline_seconds: float = 20.0,
-    ) -> tuple[Check[Any], list[httpx.Request]]:
+    ) -> Delivery:
         """Send one message as a worker does, and return what came of it, and the requests."""
         case = (answer, message or self._message(channel, number))
         return self._send_each([case], deadline_seconds=deadline_seconds)[0]
 
     def _send_each(
-        self, cases: Sequence[tuple[Answer, CodeMessage]], *, deadline_seconds: float = 20.0
-    ) -> list[tuple[Check[Any], list[httpx.Request]]]:
-        """Send one message after the other, each with an answer of its own."""
+        self,
+        cases: Sequence[tuple[Answer, Message]],
+        *,
+        deadline_seconds: float = 20.0,
+        found: LoadedPlugin | None = None,
+    ) -> list[Delivery]:
+        """Send one message after the other, each with an answer of its own, and watch what is done."""
 
-        async def send() -> list[tuple[Check[Any], list[httpx.Request]]]:
-            found = []
-            async with _worker(self._loaded(), deadline_seconds) as worker:
+        async def send() -> list[Delivery]:
+            sent = []
+            async with open_worker(self._loaded(found), deadline_seconds) as worker:
                 for answer, message in cases:
                     worker.answer = answer
                     before = len(worker.vendor.requests)
-                    check = await worker.send(message)
-                    found.append((check, worker.vendor.requests[before:]))
-            return found
+                    with watching(self.plugin) as watch:
+                        note_sleeps(asyncio.get_running_loop(), watch)
+                        check = await worker.send(message)
+                    sent.append(Delivery(message, check, worker.vendor.requests[before:], watch))
+            return sent
 
         return asyncio.run(send())
 
 
-class _Worker:
-    """What sends messages, over a vendor whose answer can be chosen."""
-
-    def __init__(self, loaded: LoadedProofer, deadline_seconds: float) -> None:
-        self.answer: Answer = whole(500, b"", {})
-        self.vendor = FakeVendor(self._respond)
-        self.clients = VendorClientPool(OutboundTransport(transport=self.vendor))
-        self._loaded = loaded
-        self._settings = Settings.model_validate(
-            {
-                "hmac_fingerprinter_key": _KEY,
-                "session_encryption_key": _KEY,
-                "job_deadline_seconds": deadline_seconds,
-            }
-        )
-
-    def _respond(self, request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
-        return self.answer(request)
-
-    async def send(self, message: CodeMessage) -> Check[Any]:
-        """Send one message."""
-        request = ProofingRequest(message=message)
-        found = await try_vendor(self._loaded, request, self.clients, self._settings)
-        assert isinstance(found, Check), "a messenger does not answer later"
-        return found
+#: The rules that `proofing quality` lists for a messenger: id, and what must hold. Each is one test.
+MESSENGER_RULES: Mapping[str, str] = {
+    name.removeprefix("test_").replace("_", "-"): (method.__doc__ or "").partition("\n")[0]
+    for name, method in vars(MessengerContract).items()
+    if name.startswith("test_")
+}
 
 
-@asynccontextmanager
-async def _worker(loaded: LoadedProofer, deadline_seconds: float = 20.0) -> AsyncIterator[_Worker]:
-    """Give a worker, and close what it opened."""
-    worker = _Worker(loaded, deadline_seconds)
-    try:
-        yield worker
-    finally:
-        await worker.clients.close()
+#: What was said by each suite, for all tests of it.
+_said_by: "WeakKeyDictionary[type[MessengerContract], list[tuple[str, Delivery]]]" = WeakKeyDictionary()
 
 
 def _compare(case: str, example: MessageExample, check: Check[Any]) -> None:
@@ -335,17 +424,34 @@ def _text_of(request: httpx.Request) -> str:
     return f"{text} {unquote_plus(text)}"
 
 
-def _carries(request: httpx.Request, message: CodeMessage) -> bool:
+def _asked(requests: Sequence[httpx.Request]) -> list[tuple[str, str, bytes]]:
+    """Return what *requests* ask, without their headers."""
+    return [(request.method, str(request.url), request.content) for request in requests]
+
+
+def _carries(request: httpx.Request, message: Message) -> bool:
     """Return whether *request* has the code, as digits or read aloud."""
-    text = _text_of(request)
-    return message.code in text or ", ".join(message.code) in text
+    text, code = _text_of(request), message.code or message.text
+    return code in text or ", ".join(code) in text
+
+
+def _canary_of(message: Message, hidden: Mapping[str, str]) -> Canary:
+    """Return what finds *message* and the secrets *hidden* in a text."""
+    code = message.code or message.text
+    secret = {
+        "code": code,
+        "code read aloud": ", ".join(code),
+        "text": message.text,
+        **{name: value for name, value in hidden.items() if value},
+    }
+    return Canary(changes={"phone": message.number[2:]}, extra=secret)
 
 
 def _echo(status: int) -> Answer:
     """Return what repeats each request in its answer, in all fields that a message could have."""
 
     def answer(request: httpx.Request) -> httpx.Response:
-        text = _text_of(request)
+        text = f"{SENTENCE} {_text_of(request)}"
         values = dict.fromkeys(("message", "body", "to", "error", "detail", "code", "sid", "MessageId"), text)
         return httpx.Response(
             status, content=json.dumps(values), headers={"content-type": "application/json"}

@@ -9,6 +9,7 @@ import pytest
 from proofing.base.errors import QueueUnavailableError
 from proofing.contracts.queues import Capability, ClaimedJob, JobMessage, Queue
 from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.verifications import Mode, VerificationRef, new_id
 from proofing.testing.injections import Calls, UnlistedError, assert_unavailable, extended, foreign_errors
 from proofing.testing.queue_basis import QueueBasis
 from proofing.testing.queue_handlers import RecordingHandler, make_message
@@ -25,6 +26,7 @@ class QueueBasics(QueueBasis):
             encrypted_arguments=bytes(range(256)) * 20,
             traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             partner="partner-ü",
+            verification=VerificationRef(id=new_id("ver"), mode=Mode.TEST, link=3),
             object_keys=("a/b", "c'd\"e"),
             counter_keys=("limit:idv_doc_auth:é,{}\\",),
             metadata={"front": {"width": 12, "ratio": 0.5}, "note": "é,{}\\"},

@@ -1,4 +1,4 @@
-"""The contract suite of result stores: records, results, blobs and limit counters.
+"""The contract suite of result stores: records, results, blobs, limit counters and the gates before vendors.
 
 Subclass `ResultStoreContract` and say how to make a store::
 
@@ -16,14 +16,16 @@ import pytest
 from proofing.base.errors import StoreUnavailableError
 from proofing.contracts.records import State
 from proofing.contracts.stores import Mark, ResultStore
+from proofing.contracts.vendor_gates import GateOutcome
 from proofing.testing.injections import Calls, assert_unavailable, extended, foreign_errors
 from proofing.testing.result_changes import ChangeCases
+from proofing.testing.result_gates import GateCases, make_gate
 from proofing.testing.result_records import RecordCases
 from proofing.testing.result_values import ValueCases
 from proofing.testing.store_basis import GIVE_UP_SECONDS, LIFE_SECONDS, make_ended, make_record
 
 
-class ResultStoreContract(RecordCases, ValueCases, ChangeCases):
+class ResultStoreContract(RecordCases, ValueCases, ChangeCases, GateCases):
     """What every result store does. Two stores from `make_store` look at the same data."""
 
     async def test_close_is_harmless(self) -> None:
@@ -89,6 +91,10 @@ class ResultStoreContract(RecordCases, ValueCases, ChangeCases):
                 "usage": lambda: store.usage("counter"),
                 "refund": lambda: store.refund("counter"),
                 "reset": lambda: store.reset("counter"),
+                "enter": lambda: store.enter([make_gate()], entrant="e", max_wait_seconds=0.0),
+                "leave": lambda: store.leave(make_gate(), entrant="e", outcome=GateOutcome.FAULT),
+                "gate_states": lambda: store.gate_states([make_gate()]),
+                "close_breaker": lambda: store.close_breaker(make_gate()),
             }
             calls = extended(calls, store, ResultStore, without={"time"})
             await assert_unavailable(calls, StoreUnavailableError, foreign, caplog)

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from typing import Any
 
 import pytest
 
 from proofing.base.errors import ConfigurationError, StoreUnavailableError
-from proofing.contracts.stores import SecretStore
+from proofing.contracts.stores import SecretStore, VersionedSecretStore
 from proofing.testing.injections import assert_unavailable, foreign_errors
 from proofing.testing.store_basis import GIVE_UP_SECONDS
 
@@ -41,8 +42,27 @@ class SecretStoreContract(ABC):
         store = self.make_store(b"key: value\n")
         with monkeypatch.context() as broken:
             self.break_library(broken, foreign)
-            await assert_unavailable({"load": store.load}, StoreUnavailableError, foreign, caplog)
+            steps: dict[str, Any] = {"load": store.load}
+            if isinstance(store, VersionedSecretStore):
+                steps["version"] = store.version
+            await assert_unavailable(steps, StoreUnavailableError, foreign, caplog)
         assert (await store.load()).values == {"key": "value"}
+
+    async def test_version_is_that_of_what_is_loaded(self) -> None:
+        """A store that is followed names, before and after, the version that `load` returns."""
+        store = self.make_store(b"key: value\n")
+        if not isinstance(store, VersionedSecretStore):
+            pytest.skip("this store is not followed")
+        try:
+            before = await store.version()
+            secrets = await store.load()
+            assert before == secrets.version == await store.version()
+        finally:
+            await store.close()
+        # Nothing that was closed is needed: the next question opens it again.
+        assert await store.version() == before
+        await store.close()
+        await store.close()
 
     async def test_values_keep_their_shape(self) -> None:
         """Nested values and types survive; version and source are reported."""
@@ -104,3 +124,7 @@ class SecretStoreContract(ABC):
             pytest.skip("no unreachable store to test with")
         with pytest.raises(StoreUnavailableError):
             await asyncio.wait_for(store.load(), GIVE_UP_SECONDS)
+        if isinstance(store, VersionedSecretStore):
+            with pytest.raises(StoreUnavailableError):
+                await asyncio.wait_for(store.version(), GIVE_UP_SECONDS)
+            await store.close()

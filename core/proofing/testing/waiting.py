@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from proofing.settings.watch import SettingsWatch
+
 _STEP_SECONDS = 0.01
 
 
@@ -29,3 +31,10 @@ async def eventually(read: Callable[[], Any], *, within_seconds: float = 30.0) -
         if time.monotonic() >= deadline:
             raise AssertionError(f"still {value!r} after {within_seconds} s")
         await asyncio.sleep(_STEP_SECONDS)
+
+
+async def follow_edits(watch: SettingsWatch) -> None:
+    """Have *watch* find what has changed, and confirm it; it is in effect then, or refused."""
+    for _look in range(2):
+        await watch.look_at_file()
+        await watch.look_at_secrets()

@@ -103,11 +103,23 @@ ANSWER_RULES = (
         "place where the vendor announces new words is named in `open_places`.",
     ),
     Rule(
+        "word-dropped",
+        Group.VERDICTS,
+        "A word that nobody has heard of, in a list or member that another example has and a yes has not, "
+        "is not dropped.",
+        "A new flag would count as none at all.",
+        "Look each word up in a table of the documented ones, and raise `VendorError(Cause.NONSENSE)` for "
+        "others; a place where the vendor announces new words is named in `open_places`.",
+    ),
+    Rule(
         "verdict-unknown-no",
         Group.VERDICTS,
-        "A word that nobody has heard of, or a wrong type, is never read as a no.",
-        "A person would be refused, and an attempt used, by a change in the vendor's API.",
-        "Compare with the documented no; raise `VendorError(Cause.NONSENSE)` for anything else.",
+        "A word that nobody has heard of, or a wrong type, is never read as a no, nor as anything else that "
+        "no example comes to.",
+        "A person would be refused, and an attempt used, by a change in the vendor's API; and "
+        "`except Exception` that returns `Outcome.UNKNOWN` makes a result of every bug, which alarms nobody.",
+        "Compare with the documented no; raise `VendorError(Cause.NONSENSE)` for anything else. Provide an "
+        "example of each documented answer that comes to `UNKNOWN` or `REVIEW`.",
     ),
     Rule(
         "field-unheard-word",
@@ -133,6 +145,14 @@ ANSWER_RULES = (
         "Read a documented vague word as `Outcome.REVIEW` or `Outcome.UNKNOWN`.",
     ),
     Rule(
+        "verdict-unread",
+        Group.VERDICTS,
+        "A verdict in a yes that becomes a no changes the result.",
+        "An adapter that reads one of several verdicts passes people whom the vendor refused.",
+        "Read each verdict of the answer; one that does not count for your question is named in "
+        "`open_places`, with the reason.",
+    ),
+    Rule(
         "verdict-missing",
         Group.VERDICTS,
         "A yes without the value that makes it a yes, or with null there, is neither yes nor no.",
@@ -154,12 +174,27 @@ ANSWER_RULES = (
         "Check the type, such as with a pydantic model in strict mode.",
     ),
     Rule(
+        "answer-misplaced",
+        Group.VERDICTS,
+        "What a place of the answer says of an attribute is not read as being about another.",
+        "A mismatch of the birth date would be told, and retried, as one of the name.",
+        "Correct the table of fields; where the name of the place misleads, say in `sent_as` what it holds.",
+    ),
+    Rule(
         "status-as-answer",
         Group.VERDICTS,
         "A status other than success is an error, not a result.",
         "A 404 or 422 says something about the call, and nothing about the person.",
         "`response.require_success()`; a status by which this vendor does say no is named in "
         "`statuses_that_say_no`.",
+    ),
+    Rule(
+        "error-cause",
+        Group.VERDICTS,
+        "A refused key, a rate limit, an outage, a time-out and nonsense each have their own `Cause`.",
+        "Alarms, retries and what people read depend on the cause.",
+        "`response.require_success()` and `response.json()` raise the right one; do not catch what they and "
+        "`context.http` raise.",
     ),
     Rule(
         "failure-as-answer",
@@ -171,7 +206,7 @@ ANSWER_RULES = (
     Rule(
         "bare-success",
         Group.VERDICTS,
-        "HTTP 200 with an empty, foreign or broken body is an error, not a result.",
+        "HTTP 200 with an empty, foreign or broken body is an error, not a result, `UNKNOWN` included.",
         "Proxies and load balancers answer 200, too.",
         "Read the body strictly with `response.json()` or `response.xml()`, and require the "
         "vendor's verdict.",
@@ -196,6 +231,14 @@ ANSWER_RULES = (
         "Whatever the vendor sends, and whatever is unknown of a person, only `VendorError` is raised.",
         "Anything else counts as a broken plugin, ends the job, and pages somebody.",
         "Check before indexing; turn a `ValidationError` into `VendorError(...) from None`.",
+    ),
+    Rule(
+        "verdict-unasked",
+        Group.VERDICTS,
+        "Nobody passes or fails about whom the vendor was not asked, or of whom it said something else, "
+        "whatever is unknown or unusual of a person.",
+        "An adapter that decides by itself passes people whom nobody verified.",
+        "Ask with what is known, or raise `VendorError(Cause.BAD_REQUEST)`; remove what is there for tests.",
     ),
     Rule(
         "device-agrees",

@@ -33,6 +33,42 @@ CONDUCT_RULES = (
         "Copy what you change.",
     ),
     Rule(
+        "state-kept",
+        Group.STATE,
+        "After the answer neither the proofer nor its modules and classes hold anything of the person, nor "
+        "grow with each question.",
+        "What is kept outlives the person's erasure, and fills the memory of the worker.",
+        "Keep everything of a question in local variables; no dictionary, list or `lru_cache` of people.",
+    ),
+    Rule(
+        "left-running",
+        Group.STATE,
+        "After the answer no task of the question runs on, and nobody is called.",
+        "What runs on has no deadline, is not canceled, and is billed to nobody.",
+        "Await what you begin, such as with `asyncio.TaskGroup`.",
+    ),
+    Rule(
+        "environment",
+        Group.STATE,
+        "In production it asks and answers as in development.",
+        "What only happens in one of them is tried nowhere.",
+        "Do not decide by `ProcessContext.environment`; a stand-in belongs into `stand_in`.",
+    ),
+    Rule(
+        "settings-mixed",
+        Group.STATE,
+        "Two proofers that are made with other settings each use their own.",
+        "Settings change while a process runs; what lies in a module is that of the first, or the last one.",
+        "Keep settings, and what is made of them, on the proofer.",
+    ),
+    Rule(
+        "settings-unused",
+        Group.STATE,
+        "Each secret of the settings makes a difference.",
+        "A key that is never sent lets nobody in, or something else takes its place.",
+        "Use the field where the call is made, or remove it.",
+    ),
+    Rule(
         "own-client",
         Group.NETWORK,
         "No host is looked up or connected to except through `context`.",
@@ -57,11 +93,11 @@ CONDUCT_RULES = (
     Rule(
         "retries",
         Group.NETWORK,
-        "A call that failed is not repeated.",
+        "A call that failed is not repeated, nor one whose answer is not there yet.",
         "The vendor may bill each, and an outage gets worse. Core repeats what never connected, "
         "and asks again "
         "later.",
-        "Raise the error; say `retry_after` where the vendor does.",
+        "Raise the error, with the vendor's `retry_after`; to ask later, return `Pending` with `Again`.",
     ),
     Rule(
         "redirects",
@@ -80,10 +116,10 @@ CONDUCT_RULES = (
     Rule(
         "cancellation",
         Group.NETWORK,
-        "A canceled question ends at once, and calls nobody anymore.",
+        "A canceled question ends at once with its request and its tasks, and calls nobody anymore.",
         "Workers cancel when a person withdraws or a process stops; `except BaseException` and `except "
-        "CancelledError` keep it alive.",
-        "Catch `VendorError`, or let it pass.",
+        "CancelledError` keep it alive, and `asyncio.shield` its request.",
+        "Catch `VendorError`, or let it pass; await each call itself, without `shield`.",
     ),
     Rule(
         "loop-blocked",
@@ -144,6 +180,13 @@ CONDUCT_RULES = (
         "Errors, codes and log lines are the same for two different people with the same answer.",
         "Last four digits, initials, lengths and hashes are personal data.",
         "Leave out everything that is made from the applicant, the reference included.",
+    ),
+    Rule(
+        "secret-traced",
+        Group.DATA,
+        "Errors, codes and log lines are the same under other secrets.",
+        "First characters, lengths and hashes of a key help to guess it.",
+        "Leave out everything that is made from a secret; to tell keys apart, log the name of the setting.",
     ),
     Rule(
         "image-leak",
@@ -218,6 +261,22 @@ CONDUCT_RULES = (
         "with `urlencode`.",
     ),
     Rule(
+        "attribute-misplaced",
+        Group.REQUESTS,
+        "A place of the request whose name says an attribute holds that attribute.",
+        "First and last name exchanged come back as a mismatch of an honest person.",
+        "Correct the request; `sent_as` of the suite names what a place holds whose name does not tell, or "
+        "misleads.",
+    ),
+    Rule(
+        "attribute-altered",
+        Group.REQUESTS,
+        "What is sent of an attribute is all of it: dates with month before day, states as two letters.",
+        "A vendor compares what it gets: half an SSN matches more people, or nobody.",
+        "Send the attribute as it is; where the vendor takes another form, name it in `altered`, with the "
+        "reason.",
+    ),
+    Rule(
         "bytes-signed",
         Group.REQUESTS,
         "`assert_signed` accepts every request: the signature is over the bytes that are sent.",
@@ -248,10 +307,12 @@ CONDUCT_RULES = (
     Rule(
         "webhook-forged",
         Group.WEBHOOKS,
-        "What another secret signed, or what was changed after signing, is refused.",
-        "Anybody can post to the address.",
+        "What another secret signed, or what was changed after signing, is refused, and says nothing of a "
+        "question.",
+        "Anybody can post to the address. A forged post that is answered with 200 looks like one that is "
+        "taken.",
         "Compare a MAC over the received bytes in constant time (`MACKeys.verify`), and raise "
-        "`NotAuthenticError`.",
+        "`NotAuthenticError`; take the ids of the question from the signed body.",
     ),
     Rule(
         "webhook-header",
@@ -302,6 +363,21 @@ CONDUCT_RULES = (
         "Each person has a ticket of their own.",
         "Two people would see one another's session.",
         "Open a session for each question, and fetch the one of `Pending.state`.",
+    ),
+    Rule(
+        "ticket-answer",
+        Group.HOSTED,
+        "What the vendor sends about another id than that of the question is no answer.",
+        "Somebody else's answer would be this person's.",
+        "Compare the id with that of `Pending.state`, and raise `VendorError(Cause.NONSENSE)` for another.",
+    ),
+    Rule(
+        "page-elsewhere",
+        Group.HOSTED,
+        "People are sent to the vendor's page alone, whatever address an answer has.",
+        "An answer that was forged, or a mistake of the vendor's, would send people with their documents to "
+        "anybody.",
+        "Compare the address with the documented beginning of the vendor's pages.",
     ),
     Rule(
         "exchange-garbage",

@@ -50,8 +50,11 @@ class ProoferContract:
         section: the plugin's section in settings.yaml, secrets included: made-up ones, 8 characters or more.
         calls_out: False for a proofer that asks nobody, as mocks do.
         statuses_that_say_no: HTTP statuses by which this vendor says no.
-        open_places: where the vendor announces new words, such as ``reasonCodes.*``, to why they cannot turn
-            a yes into a no.
+        open_places: ends of the names of places, such as ``reasonCodes.*``, where the vendor announces new
+            words, or a verdict does not count, to why what is said there cannot turn a yes into a no.
+        sent_as: places of requests and answers whose name does not say which attribute they hold, such as
+            ``fields.number``, to the attribute; or to nothing where the name misleads.
+        altered: attributes that the vendor takes in a form of its own, such as the last four digits, to why.
         webhook_secrets: the fields of the section with whose secrets the vendor signs events; a field may
             hold a list, such as of those from before a rotation.
         exemptions: rules that do not hold, by id.
@@ -64,6 +67,8 @@ class ProoferContract:
     calls_out: ClassVar[bool] = True
     statuses_that_say_no: ClassVar[frozenset[int]] = frozenset()
     open_places: ClassVar[Mapping[str, str]] = {}
+    sent_as: ClassVar[Mapping[str, str]] = {}
+    altered: ClassVar[Mapping[str, str]] = {}
     webhook_secrets: ClassVar[tuple[str, ...]] = ()
     exemptions: ClassVar[Mapping[str, Exemption]] = {}
 

@@ -32,6 +32,8 @@ class LoadedPlugin:
         name: of its entry point.
         settings: its section, as its schema read it; None for a plugin without settings.
         channels: of a messenger.
+        codes_only: of a messenger: see `MessengerDescriptor`.
+        is_alone: whether the plugin offers nothing else, which might use settings of its own.
     """
 
     name: str
@@ -39,6 +41,8 @@ class LoadedPlugin:
     settings: Any
     webhooks: Mapping[str, Webhook]
     channels: frozenset[Channel] = frozenset()
+    codes_only: bool = False
+    is_alone: bool = True
 
 
 def load(plugin: str, section: Mapping[str, Any], kind: ProoferKind, proofer: str | None) -> LoadedPlugin:
@@ -83,7 +87,15 @@ def load(plugin: str, section: Mapping[str, Any], kind: ProoferKind, proofer: st
     except ConfigurationError as error:
         raise LoadError(str(error)) from None
     one = matching[0]
-    return LoadedPlugin(name, one.descriptor, one.settings, webhooks, one.channels)
+    return LoadedPlugin(
+        name,
+        one.descriptor,
+        one.settings,
+        webhooks,
+        one.channels,
+        one.codes_only,
+        is_alone=len(offers) == 1,
+    )
 
 
 @cache

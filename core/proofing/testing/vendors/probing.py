@@ -20,15 +20,21 @@ from proofing.testing.vendors.bending import (
     NO,
     NO_DATA,
     VAGUE,
+    Body,
     JSONBody,
     Place,
     body_of,
+    is_ambiguous,
     styled,
     unheard_words,
 )
-from proofing.testing.vendors.subject import Step, Subject, bend_to
+from proofing.testing.vendors.subject import Step, Subject, bend_to, facts_of
 from proofing.testing.vendors.trial import Run
 
+#: Fields of results that are evidence by themselves, whatever the outcome.
+EVIDENCE = ("account", "death", "line_type", "passport_check")
+#: What is said of an object of which all fields are gone.
+NO_FIELDS = "without any field"
 #: With more places than that only the most usual words of a no are tried.
 _MANY = 80
 _FEW_WORDS = 5
@@ -44,6 +50,9 @@ class Probe:
         example: name of the yes.
         decides: whether a known word there changes the outcome, or makes it an error.
         attributes: those that a known word there changes.
+        evidence: fields of the result, such as ``account``, that a known word there changes.
+        ignored: known words that change nothing.
+        waiting: what came of known words after which the question stays pending.
         unheard: words that nobody has heard of, and what came of them; so the others.
     """
 
@@ -52,6 +61,9 @@ class Probe:
     place: Place
     decides: bool = False
     attributes: frozenset[str] = frozenset()
+    evidence: frozenset[str] = frozenset()
+    ignored: list[Any] = field(default_factory=list)
+    waiting: list[tuple[Any, Run]] = field(default_factory=list)
     unheard: list[tuple[str, Run]] = field(default_factory=list)
     numbers: list[tuple[str, Run]] = field(default_factory=list)
     vague: list[tuple[str, Run]] = field(default_factory=list)
@@ -82,6 +94,10 @@ class Probes:
     @cached_property
     def found(self) -> Sequence[Probe]:
         """The probes, made when they are first asked for."""
+        with self._subject.trial.session():
+            return self._find()
+
+    def _find(self) -> list[Probe]:
         probes = []
         common: set[tuple[int, bytes]] = set()
         for name in self._subject.good:
@@ -109,7 +125,7 @@ class Probes:
     def _probe(self, name: str, step: Step, place: Place, *, is_many: bool, is_common: bool) -> Probe:
         probe = Probe(example=name, step=step, place=place)
         if place.is_leaf and place.value is not None:
-            if not self._is_open(place):
+            if not self.is_open(place):
                 probe.unheard = self._try(probe, unheard_words(place.value) if _is_word(place.value) else [])
             self._classify(probe, is_many=is_many, is_common=is_common)
         if place.path and not self._may_be_missing(step, place):
@@ -132,7 +148,8 @@ class Probes:
                 # an id that must not be empty decides nothing.
                 is_refused = run.error is not None and not run.pendings and not is_id
                 probe.decides = probe.decides or is_refused
-            self._compare(probe, run, before)
+            self._compare(probe, word, run, before)
+            self._note_waiting(probe, word, run)
             if isinstance(value, int) and not isinstance(value, bool) and isinstance(word, int):
                 self._try_numbers(probe, word, run)
         if isinstance(value, str) and _is_word(value) and not is_common:
@@ -141,20 +158,32 @@ class Probes:
             ]
             for word in words:
                 if word != value and word not in known and not (probe.attributes or probe.decides):
-                    self._compare(probe, self._one(probe, word), before)
+                    self._compare(probe, word, self._one(probe, word), before)
         elif isinstance(value, bool):
-            self._compare(probe, self._one(probe, not value), before)
-        if isinstance(value, str) and (probe.decides or probe.attributes) and not self._is_open(probe.place):
+            self._compare(probe, not value, self._one(probe, not value), before)
+        if isinstance(value, str) and (probe.decides or probe.attributes) and not self.is_open(probe.place):
             probe.vague = self._try(probe, [form for word in VAGUE for form in styled(word, value)[:2]])
         if isinstance(value, str) and probe.attributes:
-            probe.no_data = self._try(probe, [form for word in NO_DATA for form in styled(word, value)[:2]])
+            words = [form for word in NO_DATA for form in styled(word, value)[:2]]
+            probe.no_data = self._try(probe, [word for word in words if not is_ambiguous(word, self._said)])
 
-    def _compare(self, probe: Probe, run: Run, before: Any) -> None:
+    def _note_waiting(self, probe: Probe, word: Any, run: Run) -> None:
+        """Note a word with which the answer is not there yet; then the other word decides that it is."""
+        if run.result is None and len(run.requests) > len(self._subject.runs[probe.example].requests):
+            probe.waiting.append((word, run))
+            probe.decides = True
+
+    def _compare(self, probe: Probe, word: Any, run: Run, before: Any) -> None:
         """Note what a known word changed."""
         if run.result is None or before is None:
             return
+        if (facts_of(run.result), run.result.reasons) == (facts_of(before), before.reasons):
+            probe.ignored.append(word)
         now, then = run.result.attributes, before.attributes
         probe.attributes |= {name for name in then if name in now and now[name] is not then[name]}
+        probe.evidence |= {
+            name for name in EVIDENCE if getattr(run.result, name, None) is not getattr(before, name, None)
+        }
         types = [getattr(result, "document_type", None) for result in (run.result, before)]
         is_other_type = types[0] not in {types[1], None, DocumentType.OTHER}
         if is_other_type or not (self._subject.reads_yes(run) or is_unsupported(run)):
@@ -202,8 +231,21 @@ class Probes:
         ]
         return words[0], [word for word in words[1] if word not in words[0]]
 
-    def _is_open(self, place: Place) -> bool:
-        return place.pattern in self._subject.suite.open_places
+    @cached_property
+    def _said(self) -> frozenset[str]:
+        """The texts that the vendor says anywhere in the examples."""
+        bodies = [step.body for steps in self._subject.steps.values() for step in steps if step.body]
+        return frozenset(
+            place.value for body in bodies for place in body.leaves if isinstance(place.value, str)
+        )
+
+    def documented(self, probe: Probe) -> Sequence[Any]:
+        """Return what other examples have in the very place of *probe*."""
+        return self._known(probe)[0]
+
+    def is_open(self, place: Place) -> bool:
+        """Return whether the author says why what is at *place* turns no yes into a no."""
+        return any(place.is_called(name) for name in self._subject.suite.open_places)
 
     def _may_be_missing(self, step: Step, place: Place) -> bool:
         """Return whether a documented yes lacks this place, or has null there."""
@@ -224,10 +266,25 @@ class Probes:
         body, place = probe.step.body, probe.place
         assert body is not None
         tried = [("missing", body.removed(place))]
-        if body.kind == "json" and place.value is not None:
+        if body.kind == "xml" and place.is_leaf and place.value:
+            tried.append(("empty", body.replaced(place, "")))
+        if body.kind == "json" and self._has_results(body, place):
+            # What holds for each of none holds: `all` of an empty list is true.
+            is_list = body.is_list(place)
+            tried.append(
+                ("empty", body.replaced(place, [])) if is_list else (NO_FIELDS, body.replaced(place, {}))
+            )
+        if body.kind == "json" and not _is_null(place):
             tried.append(("null", body.replaced(place, None)))
         return self._run_all(
             probe, [(label, content) for label, content in tried if not self._is_documented(content)]
+        )
+
+    @staticmethod
+    def _has_results(body: Body, place: Place) -> bool:
+        """Return whether *place* holds others that are no list of words, such as of alerts."""
+        return not place.is_leaf and not (
+            body.is_list(place) and any(one.is_leaf and one.path[:-1] == place.path for one in body.places())
         )
 
     def _is_documented(self, content: bytes | None) -> bool:
@@ -291,8 +348,8 @@ def is_unsupported(run: Run) -> bool:
     result = run.result
     if not isinstance(result, DocumentResult):
         return False
-    against = {finding.code for finding in result.findings} - OUTWEIGHED
+    against = {finding.code for finding in result.against} - OUTWEIGHED
     is_untyped = result.applicant is not None and result.document_type in {None, DocumentType.OTHER}
     return against == {FindingCode.UNSUPPORTED_DOCUMENT} or (
-        not against and (is_untyped or bool(result.findings))
+        not against and (is_untyped or bool(result.against))
     )

@@ -1,9 +1,9 @@
 """One suite under judgment: its examples as they were read, and where their answers can be bent."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -21,6 +21,7 @@ from proofing.rules.document_errors import OUTWEIGHED
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.bending import Body, body_of, with_content
 from proofing.testing.vendors.examples import Example
+from proofing.testing.vendors.people import Stranger, elsewhere
 from proofing.testing.vendors.trial import Bend, Run, Trial
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 #: A check of one rule: yields what is wrong, one sentence each.
 CheckRule = Callable[["Subject"], Iterable[str]]
+MadeT = TypeVar("MadeT")
 #: Of a flow of several requests, how many are tried with bent and hostile answers.
 MAX_STEPS = 5
 
@@ -58,7 +60,15 @@ class Subject:
         self.trial = trial
         self.descriptor = trial.descriptor
         self._person = Canary()
+        self._made: dict[Callable[[Subject], Any], Any] = {}
         trial.event_of = suite.event_of
+
+    def once(self, make: "Callable[[Subject], MadeT]") -> MadeT:
+        """Return what *make* makes of the subject, made when it is first asked for, and kept with it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: MadeT = self._made[make]
+        return made
 
     @property
     def examples(self) -> Mapping[str, Example]:
@@ -68,6 +78,8 @@ class Subject:
     def question(self, example: Example, person: Canary | None = None) -> ProofingRequest:
         """Return what is asked in *example* about *person*."""
         question = self.suite.question(person or self._person)
+        if isinstance(person, Stranger):
+            question = replace(question, circumstances=elsewhere(question.circumstances))
         return example.ask(question) if example.ask is not None else question
 
     def put(self, example: Example, *, person: Canary | None = None, bend: Bend | None = None) -> Run:
@@ -183,7 +195,7 @@ class Subject:
         if isinstance(result, DocumentResult):
             return (
                 result.document_type not in {None, DocumentType.OTHER}
-                and all(finding.code in OUTWEIGHED for finding in result.findings)
+                and all(finding.code in OUTWEIGHED for finding in result.against)
                 and (not self.descriptor.needs_selfie or result.selfie is SelfieCheck.MATCH)
             )
         return not isinstance(result, DeviceResult) or result.review_status is ReviewStatus.PASS

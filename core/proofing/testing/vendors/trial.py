@@ -6,6 +6,7 @@ that is made for it, and with what JSON kept of its `Pending`, as in another pro
 """
 
 import asyncio
+import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -34,6 +35,7 @@ from proofing.contracts.results import VendorResult
 from proofing.crypto.encryption import KEY_BYTES, KeyRing
 from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.continuing import Resumption
+from proofing.jobs.lifecycle import OpenProofers
 from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionKey, QuestionLog
 from proofing.jobs.run import JobPendingError, JobRun
@@ -82,6 +84,7 @@ class Run:
         returned: what the adapter's methods returned.
         has_outlived: whether it did not end by itself.
         request_changed: whether a method changed its request.
+        is_threaded: whether a method is a plain one, which runs in a thread that nothing can end.
         keys: the idempotency keys that it had.
         refusals: what the example's function raised for a request that it does not take.
         question_id: and *return_url*: of its context.
@@ -97,6 +100,7 @@ class Run:
     returned: list[Any] = field(default_factory=list)
     has_outlived: bool = False
     request_changed: bool = False
+    is_threaded: bool = False
     keys: set[str] = field(default_factory=set)
     refusals: list[str] = field(default_factory=list)
     question_id: str = ""
@@ -140,6 +144,7 @@ class _Pool(VendorClientPool):
         run, request, context = self._run, arguments[0], arguments[-1]
         before = _facts(request)
         run.calls.append(len(run.requests))
+        run.is_threaded = run.is_threaded or not inspect.iscoroutinefunction(method)
         run.keys.add(context.idempotency_key)
         run.question_id, run.return_url = context.question_id, context.return_url
         try:
@@ -164,6 +169,35 @@ class _SharedCPU(CPUPool):
         await super().close()
 
 
+class _KeptOpen(OpenProofers):
+    """Proofers that outlive the pools that use them."""
+
+    def __init__(self) -> None:
+        self._clients = VendorClientPool(OutboundTransport())
+        super().__init__(self._clients.call)
+
+    async def close(self) -> None:
+        """Leave them open."""
+
+    async def end(self) -> None:
+        """Close them."""
+        await super().close()
+        await self._clients.close()
+
+
+@dataclass(slots=True)
+class _Session:
+    """What questions share, one after the other.
+
+    Attributes:
+        loaded: the one proofer; None for one of its own for each question.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    loaded: LoadedProofer | None
+    opened: _KeptOpen = field(default_factory=_KeptOpen)
+
+
 class Trial:
     """The proofer under test, ready to be asked.
 
@@ -183,6 +217,7 @@ class Trial:
         self._cpu: _SharedCPU | None = None
         self._give_up_seconds = GIVE_UP_SECONDS
         self.current_watch: Watch | None = None
+        self._session: _Session | None = None
 
     def declared(self) -> LoadedProofer:
         """Return the proofer as it is declared, not made yet."""
@@ -197,14 +232,46 @@ class Trial:
     def watched(self, *, keeps_lines: bool = True) -> Iterator[Watch]:
         """Watch everything that is done within; nothing of it is printed or logged."""
         with watching(self.plugin, keeps_lines=keeps_lines) as watch:
-            self.current_watch = watch
+            before, self.current_watch = self.current_watch, watch
             try:
                 yield watch
             finally:
-                self.current_watch = None
+                self.current_watch = before
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Do everything within on one loop, and with one proofer where that has a method `open`.
+
+        To open a proofer may take longer than all its questions, as with SDKs.
+        """
+        if self._session is not None:
+            yield
+            return
+        with self.watched(keeps_lines=False) as watch:
+            loop = asyncio.new_event_loop()
+            note_sleeps(loop, watch)
+            one = self.loaded()
+            self._session = _Session(loop, one if self._has_open(one) else None)
+            try:
+                yield
+            finally:
+                session, self._session = self._session, None
+                loop.run_until_complete(session.opened.end())
+                _end(loop)
+
+    def _has_open(self, loaded: LoadedProofer) -> bool:
+        try:
+            return getattr(loaded.proofer, "open", None) is not None
+        except PluginError:
+            return False
 
     def do(self, step: Callable[[], Coroutine[Any, Any, AnswerT]]) -> AnswerT:
         """Do *step* on a loop of its own, watched. Tasks that do not end are left behind."""
+        if self._session is not None:
+            try:
+                return self._session.loop.run_until_complete(self._do(step))
+            finally:
+                _cancel_tasks(self._session.loop)
         current = self.current_watch
         with nullcontext(current) if current else self.watched(keeps_lines=False) as watch:
             loop = asyncio.new_event_loop()
@@ -298,6 +365,8 @@ class Trial:
     ) -> None:
         assert self._cpu is not None, "put questions within Trial.ready"
         pool = _Pool(OutboundTransport(transport=vendor), self._cpu, run)
+        if loaded is None and self._session is not None and self._session.loaded is not None:
+            loaded, pool.proofers = self._session.loaded, self._session.opened
         message = JobMessage(
             result_id=result_id,
             kind=JobKind.RESOLUTION,
@@ -406,6 +475,13 @@ def _facts(request: ProofingRequest) -> Any:
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:
     """Cancel what still runs on *loop*, wait a little for it, and close the loop."""
+    _cancel_tasks(loop)
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what still runs on *loop*, and wait a little for it."""
     for _ in range(2):
         # Twice: a thread may begin something meanwhile, for whose end it would wait.
         tasks = asyncio.all_tasks(loop)
@@ -416,5 +492,3 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
     for task in asyncio.all_tasks(loop):
         # What swallows its cancellation is reported by its rule; asyncio needs not complain as well.
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()

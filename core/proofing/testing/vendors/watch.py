@@ -19,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,6 +48,10 @@ _PROCESSES = frozenset(
 )
 #: Of the threads that the interpreter starts, whatever the way; the first argument is what the thread does.
 _THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
+#: What each log record has, and the formatters write.
+_OF_EACH_RECORD = frozenset(
+    {*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime", "taskName"}
+)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 #: What the plugin has these do, they do.
 _CORE = ("proofing.outbound.", "proofing.jobs.", "proofing.base.cpu")
@@ -118,9 +123,14 @@ def watching(plugin: str, *, keeps_lines: bool = True) -> Iterator[Watch]:
         printed = [_Printed(stream) for stream in (sys.stdout, sys.stderr)]
         stack.enter_context(contextlib.redirect_stdout(printed[0]))
         stack.enter_context(contextlib.redirect_stderr(printed[1]))
+        for name, stream in zip(("__stdout__", "__stderr__"), printed, strict=True):
+            stack.enter_context(mock.patch.object(sys, name, stream))
         stack.enter_context(_collecting(watch))
+        stack.enter_context(_warned(watch))
         waiting = _blocking_wait(watch, threading.Condition.wait)
         stack.enter_context(mock.patch.object(threading.Condition, "wait", waiting))
+        joining = _blocking_join(watch, threading.Thread.join)
+        stack.enter_context(mock.patch.object(threading.Thread, "join", joining))
         _active.append(watch)
         try:
             yield watch
@@ -197,6 +207,23 @@ def _collecting(watch: Watch) -> Iterator[None]:
             logger.handlers[:], logger.propagate = handlers, propagate
 
 
+@contextmanager
+def _warned(watch: Watch) -> Iterator[None]:
+    """Keep each warning of what is watched, which the process would print; others are printed."""
+    show = warnings.showwarning
+
+    def noted(message: Warning | str, *details: Any, **named: Any) -> None:
+        if _watch_here() is watch:
+            watch.lines.append(str(message))
+        else:
+            show(message, *details, **named)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = noted
+        yield
+
+
 class _Collector(logging.Handler):
     """Keeps each record as our formatter, and as the standard one, would write it."""
 
@@ -215,7 +242,8 @@ class _Collector(logging.Handler):
             self._watch.lines += [
                 JSONFormatter("test").format(record),
                 logging.Formatter("%(name)s %(message)s").format(record),
-                repr(getattr(record, "proofing_fields", {})),
+                # Our formatter leaves out what is not registered; others, such as of error trackers, do not.
+                repr({name: value for name, value in vars(record).items() if name not in _OF_EACH_RECORD}),
             ]
 
     def _pass_on(self, record: logging.LogRecord) -> None:
@@ -311,6 +339,16 @@ def _blocking_wait(watch: Watch, wait: Any) -> Any:
         ):
             watch.blocking.append("a wait for another thread")
         return wait(condition, timeout)
+
+    return noted
+
+
+def _blocking_join(watch: Watch, join: Any) -> Any:
+    def noted(thread: threading.Thread, timeout: float | None = None) -> Any:
+        is_on_loop = threading.get_ident() == watch.loop_thread and _watch_here() is watch
+        if is_on_loop and timeout != 0 and watch.is_ours(1):
+            watch.blocking.append("a wait for the end of a thread")
+        return join(thread, timeout)
 
     return noted
 

@@ -6,14 +6,17 @@ from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
-from proofing.contracts.continuation import Answered, Exchange, Leave
+from proofing.contracts.continuation import Answered, Exchange, Leave, Pending
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.bending import JSONBody, unheard_words
-from proofing.testing.vendors.subject import CheckRule, Subject
+from proofing.testing.vendors.people import turned
+from proofing.testing.vendors.subject import CheckRule, Subject, bend_to
 from proofing.testing.vendors.trial import Run
 
 #: Of another job than that of the examples.
 _OTHER_RESULT_ID = "0d5b6a2c-93a4-4c7d-8f0e-5b1d2c3e4f50"
+_ELSEWHERE = "https://qzelsewhere.example/"
+_MIN_ID = 3
 _GARBAGE = (
     b"",
     b"{}",
@@ -106,8 +109,53 @@ def exchange_replay(subject: Subject) -> Iterator[str]:
             yield f"example {name!r}: two questions have the same state, so that one answer fits both"
 
 
+def ticket_answer(subject: Subject) -> Iterator[str]:
+    """What the vendor sends about another id is no answer."""
+    for name in subject.good[:1]:
+        run = subject.runs[name]
+        fetched = [pending for pending in run.pendings if not isinstance(pending.then, Exchange)]
+        ids = {value for pending in fetched for value in _ids(pending) if len(value) >= _MIN_ID}
+        until = run.calls[1] if len(run.calls) > 1 else len(run.requests)
+        for step in subject.steps[name]:
+            if step.number < until or step.body is None:
+                continue
+            for leaf in step.body.leaves:
+                if leaf.value in ids and (body := step.body.replaced(leaf, f"{turned(str(leaf.value))}7")):
+                    found = subject.put(subject.examples[name], bend=bend_to(step, body))
+                    if found.has_verdict:
+                        where = f"another {leaf.name} of answer {step.number + 1}"
+                        yield f"example {name!r}, {where}: {found.came_to}"
+
+
+def _ids(pending: Pending) -> Iterator[str]:
+    """Yield by what the vendor knows the question."""
+    yield from (value for value in pending.state.values() if isinstance(value, str) and "/" not in value)
+    if pending.reference is not None:
+        yield pending.reference
+
+
+def page_elsewhere(subject: Subject) -> Iterator[str]:
+    """People are sent to the vendor's page alone."""
+    for name in subject.good[:1]:
+        run = subject.runs[name]
+        pages = {pending.then.url for pending in run.pendings if isinstance(pending.then, Leave)}
+        for step in subject.steps[name]:
+            for leaf in step.body.leaves if step.body is not None else ():
+                if leaf.value not in pages or step.body is None:
+                    continue
+                for page in ("https://qzelsewhere.example/s/1", f"{_ELSEWHERE}?{leaf.value}"):
+                    content = step.body.replaced(leaf, page)
+                    found = subject.put(subject.examples[name], bend=bend_to(step, content or b""))
+                    sent = [one.then.url for one in found.pendings if isinstance(one.then, Leave)]
+                    if page in sent:
+                        yield f"example {name!r}: people are sent to whatever address is at {leaf.name}"
+                        return
+
+
 CHECKS: Mapping[str, CheckRule] = {
     "return-url": return_url,
+    "ticket-answer": ticket_answer,
+    "page-elsewhere": page_elsewhere,
     "exchange-garbage": exchange_garbage,
     "exchange-replay": exchange_replay,
 }

@@ -1,17 +1,22 @@
 """What is no answer must be no result: statuses, broken connections, empty, foreign and broken bodies."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from weakref import WeakKeyDictionary
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import httpx
 
+from proofing.base.errors import Cause
 from proofing.contracts.applicant import Applicant
+from proofing.contracts.continuation import Expired
 from proofing.contracts.results import Outcome
+from proofing.testing.vendor_fakes import Answer
 from proofing.testing.vendor_hostility import BODIES, FAILURES, STATUSES, whole
 from proofing.testing.vendors.bending import XMLBody
-from proofing.testing.vendors.checks.verdicts import probes_of
+from proofing.testing.vendors.checks.people import asked_about
+from proofing.testing.vendors.checks.verdicts import documented_outcomes, probes_of
+from proofing.testing.vendors.grafting import grafts_of
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, bend_to, respond_with
 from proofing.testing.vendors.trial import Run
 
@@ -30,11 +35,64 @@ _FAULTS = (
     ("http://schemas.xmlsoap.org/soap/envelope/", "faultcode", "faultstring"),
     ("http://www.w3.org/2003/05/soap-envelope", "Code", "Reason"),
 )
+#: Bodies that may be a document of the vendor's in which it has nothing to say.
+_DOCUMENTS = frozenset(
+    f"200 with {body}"
+    for body in (
+        *("no content type", "an empty object", "an empty list", "a list of objects", "a foreign object"),
+        *("an error in an object", "nulls", "an empty XML"),
+    )
+)
 #: Parts of a body after which it is cut off.
 _CUTS = (0.15, 0.4, 0.6, 0.85, 0.99)
 
+#: Statuses that are no success, whatever the body.
+_STATUSES = (
+    300,
+    302,
+    304,
+    307,
+    400,
+    401,
+    402,
+    403,
+    404,
+    405,
+    409,
+    410,
+    412,
+    418,
+    422,
+    423,
+    429,
+    500,
+    501,
+    502,
+    503,
+    504,
+    520,
+)
+#: What no number of seconds, or too large a one, looks like.
+_RETRY_AFTER = ("soon", "-5", "1e999", "9" * 5000, "Thu, 99 Zzz 9999 99:99:99 GMT", "")
+
+_NOT_SERVED = frozenset(
+    {Cause.UNREACHABLE, Cause.MAINTENANCE, Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT, Cause.TIMEOUT}
+)
+#: What has the same cause with every vendor, as it says nothing else.
+_CAUSES: Mapping[str, frozenset[Cause]] = {
+    "status 401": frozenset({Cause.AUTHENTICATION}),
+    "status 429": frozenset({Cause.QUOTA}),
+    **{f"status {status}": _NOT_SERVED for status in (500, 502, 503, 504)},
+    "no connection": frozenset({Cause.UNREACHABLE}),
+    "a reset connection": frozenset({Cause.UNREACHABLE}),
+    "a read time-out": frozenset({Cause.TIMEOUT}),
+    **{f"200 with {body}": frozenset({Cause.NONSENSE}) for body in ("empty", "null")},
+}
+
+#: Names of members by which vendors say that they failed.
+_ERROR_NAME = re.compile(r"error|fault|exception|failure", re.IGNORECASE)
+
 Tried = tuple[str, str, Run]
-_found: "WeakKeyDictionary[Subject, list[Tried]]" = WeakKeyDictionary()
 
 
 def _steps(subject: Subject) -> list[tuple[str, Step]]:
@@ -44,9 +102,12 @@ def _steps(subject: Subject) -> list[tuple[str, Step]]:
 
 def tried(subject: Subject) -> list[Tried]:
     """Return group, case and end of every hostile answer, in place of each answer of a yes."""
-    if subject not in _found:
-        _found[subject] = list(_try_all(subject))
-    return _found[subject]
+    return subject.once(_all_tried)
+
+
+def _all_tried(subject: Subject) -> list[Tried]:
+    with subject.trial.session():
+        return list(_try_all(subject))
 
 
 def _try_all(subject: Subject) -> Iterator[Tried]:
@@ -55,8 +116,9 @@ def _try_all(subject: Subject) -> Iterator[Tried]:
             *(("status", f"status {status}", whole(status, *_of_status(step))) for status in STATUSES),
             *(
                 ("status", f"what a yes holds, with status {status}", whole(status, *_cut(step, 1)))
-                for status in (400, 404, 422, 500, 503)
+                for status in _STATUSES
             ),
+            *_of_others(subject, step),
             *(("body", f"200 with {label}", whole(200, *body)) for label, body in BODIES.items()),
             *(("failure", label, answer) for label, answer in FAILURES.items()),
             *(("error", f"200 with {body}", whole(200, *_as_json(body))) for body in _ERRORS),
@@ -71,6 +133,24 @@ def _try_all(subject: Subject) -> Iterator[Tried]:
         where = f"answer {step.number + 1}, " if step.number else ""
         for (group, case, _answer), run in zip(cases, subject.put_all(example, bends), strict=True):
             yield group, f"{where}{case}", run
+
+
+def _of_others(subject: Subject, step: Step) -> Iterator[tuple[str, str, Answer]]:
+    """Yield what other examples answer, with a status that is no success, and with headers of nonsense."""
+    seen = {step.response.content}
+    for name, steps in subject.steps.items():
+        for other in steps:
+            if other.number != step.number or other.body is None or other.response.content in seen:
+                continue
+            seen.add(other.response.content)
+            for status in _STATUSES:
+                if status != other.response.status_code:
+                    case = f"what example {name!r} answers, with status {status}"
+                    yield "status", case, whole(status, *_cut(other, 1))
+    for status in (429, 503):
+        for value in _RETRY_AFTER:
+            headers = {**_JSON, "retry-after": value, "date": value, "x-ratelimit-reset": value}
+            yield "status", f"retry-after {value[:20]!r} with status {status}", whole(status, b"{}", headers)
 
 
 _JSON = {"content-type": "application/json"}
@@ -115,13 +195,16 @@ def _faults(step: Step) -> Iterator[bytes]:
 
 
 def _read(subject: Subject, group: str) -> Iterator[tuple[str, Run]]:
-    """Yield what was read as a result; of a body that came with 200, what was not read as `UNKNOWN`."""
-    is_answered = group in {"body", "error", "cut"}
+    """Yield what was read as a result.
+
+    A document that came with 200 may be `UNKNOWN` where an example is that.
+    """
+    has_unknown = Outcome.UNKNOWN in documented_outcomes(subject)
     for found, case, run in tried(subject):
         if found == group and run.result is not None:
-            if is_answered and run.result.outcome is Outcome.UNKNOWN:
-                continue
-            yield case, run
+            is_document = found == "error" or case.rpartition(", ")[2] in _DOCUMENTS
+            if not (has_unknown and is_document and run.result.outcome is Outcome.UNKNOWN):
+                yield case, run
 
 
 def status_as_answer(subject: Subject) -> Iterator[str]:
@@ -139,10 +222,31 @@ def status_as_answer(subject: Subject) -> Iterator[str]:
             yield f"{case} is {run.came_to}"
 
 
+def error_cause(subject: Subject) -> Iterator[str]:
+    """What went wrong has its own cause."""
+    for _group, case, run in tried(subject):
+        if run.error is None or run.pendings:
+            continue
+        wanted = _CAUSES.get(case.rpartition(", ")[2])
+        if wanted is not None and run.error.cause not in wanted:
+            causes = " or ".join(sorted(f"Cause.{one.name}" for one in wanted))
+            yield f"{case} must be {causes}: {run.came_to}"
+
+
 def failure_as_answer(subject: Subject) -> Iterator[str]:
     """A broken connection is an error."""
     for case, run in _read(subject, "failure"):
         yield f"{case} is {run.came_to}"
+    for probe in probes_of(subject).found:
+        example, body = subject.examples[probe.example], probe.step.body
+        if body is None or example.because:
+            continue
+        for word, _run in probe.waiting:
+            content = body.replaced(probe.place, word)
+            late = replace(example, because=(Expired(),))
+            run = subject.put(late, bend=bend_to(probe.step, content or b""))
+            if run.has_verdict:
+                yield f"{probe.where}: expired with {word!r}, it is {run.came_to}"
 
 
 def bare_success(subject: Subject) -> Iterator[str]:
@@ -155,6 +259,12 @@ def error_inside(subject: Subject) -> Iterator[str]:
     """A failure that comes with 200 is an error."""
     for case, run in _read(subject, "error"):
         yield f"{case} is {run.came_to}"
+    for graft in grafts_of(subject):
+        if graft.is_of_error and _ERROR_NAME.search(graft.place) and graft.run.has_verdict:
+            yield (
+                f"example {graft.example!r} with {graft.place} of example {graft.source!r} in it is "
+                f"{graft.run.came_to}"
+            )
 
 
 def cut_off(subject: Subject) -> Iterator[str]:
@@ -177,6 +287,9 @@ def all_runs(subject: Subject) -> Iterator[tuple[str, Run]]:
 def foreign_error(subject: Subject) -> Iterator[str]:
     """Only `VendorError` is raised."""
     for case, run in all_runs(subject):
+        if run.is_foreign:
+            yield f"{case}: {run.broken}"
+    for case, _outcome, run in asked_about(subject):
         if run.is_foreign:
             yield f"{case}: {run.broken}"
     for name, example in subject.examples.items():
@@ -229,6 +342,7 @@ def _hostile_xml(step: Step) -> Iterator[tuple[str, bytes]]:
 
 CHECKS: Mapping[str, CheckRule] = {
     "status-as-answer": status_as_answer,
+    "error-cause": error_cause,
     "failure-as-answer": failure_as_answer,
     "bare-success": bare_success,
     "error-inside-success": error_inside,

@@ -18,6 +18,7 @@ from proofing.contracts.proofers import CONTRACT_VERSION
 from proofing.contracts.results import Outcome
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import make_process
+from proofing.testing.vendors.bending import Place
 from proofing.testing.vendors.rules import RULES
 from proofing.testing.vendors.subject import CheckRule, Subject
 
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 MIN_SECRET = 8
 _NAME = re.compile(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)?")
 #: Names of settings that hold a secret, by their last word.
-_SECRET_WORDS = frozenset({"key", "secret", "token", "password", "passphrase", "credential", "credentials"})
+_SECRET_WORDS = frozenset(
+    {"key", "secret", "token", "password", "passphrase", "credential", "credentials"}
+    | {"apikey", "passwd", "passcode", "pwd"}
+)
 #: Names that end so and hold none.
 _PUBLIC = re.compile(r"(.*_)?(public|publishable|site|use_case|partition|idempotency)_key")
 _LISTING = """
@@ -73,6 +77,7 @@ def descriptor_form(subject: Subject) -> Iterator[str]:
             "a frozenset of states, or None",
         ),
         ("idempotent", lambda: isinstance(descriptor.idempotent, bool), "True or False"),
+        ("authenticates", lambda: isinstance(descriptor.authenticates, bool), "True or False"),
         ("needs_selfie", lambda: isinstance(descriptor.needs_selfie, bool), "True or False"),
         ("takes_selfie", lambda: isinstance(descriptor.takes_selfie, bool), "True or False"),
         (
@@ -182,14 +187,23 @@ def settings_secret(subject: Subject) -> Iterator[str]:
         yield from (f"{name} is a plain text" for name in _plain_secrets(settings, ""))
 
 
+def names_secret(name: str) -> bool:
+    """Return whether a field called *name* holds a secret, such as ``api_key`` or ``accessToken``."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return bool(words) and words[-1].lower() in _SECRET_WORDS and not _PUBLIC.fullmatch(name)
+
+
 def _plain_secrets(model: BaseModel, prefix: str) -> Iterator[str]:
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             yield from _plain_secrets(value, f"{prefix}{name}.")
-        is_named_so = name.rpartition("_")[2] in _SECRET_WORDS and not _PUBLIC.fullmatch(name)
         annotation = str(field.annotation)
-        if is_named_so and "Secret" not in annotation and ("str" in annotation or "bytes" in annotation):
+        if (
+            names_secret(name)
+            and "Secret" not in annotation
+            and ("str" in annotation or "bytes" in annotation)
+        ):
             yield f"{prefix}{name}"
 
 
@@ -209,7 +223,10 @@ def examples_complete(subject: Subject) -> Iterator[str]:
             yield f"{field} of the section needs {MIN_SECRET} characters, or it cannot be found in a log"
     if unknown := sorted(set(suite.exemptions) - set(RULES)):
         yield f"exemptions names no rules: {', '.join(unknown)}"
-    if unused := sorted(set(suite.open_places) - _patterns(subject)):
+    places = _places(subject)
+    if unused := sorted(
+        name for name in suite.open_places if not any(place.is_called(name) for place in places)
+    ):
         yield f"open_places names places that no example has: {', '.join(unused)}"
     yield from _webhook_incomplete(suite, subject.descriptor.webhook)
 
@@ -224,10 +241,10 @@ def _webhook_incomplete(suite: "ProoferContract", webhook: str | None) -> Iterat
         yield "a webhook needs signed_event"
 
 
-def _patterns(subject: Subject) -> set[str]:
-    """Return the patterns of all places of the examples."""
+def _places(subject: Subject) -> list[Place]:
+    """Return all places of the examples."""
     bodies = [step.body for steps in subject.steps.values() for step in steps if step.body is not None]
-    return {place.pattern for body in bodies for place in body.places()}
+    return [place for body in bodies for place in body.places()]
 
 
 def overrides(suite: "ProoferContract", name: str) -> bool:

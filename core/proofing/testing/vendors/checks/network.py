@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -15,9 +15,10 @@ from proofing.outbound.billing import is_unbilled
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import Answer, FakeVendor
 from proofing.testing.vendor_hostility import SLOW
+from proofing.testing.vendors.checks.verdicts import probes_of
 from proofing.testing.vendors.settling import settle
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, is_other_host, respond_with
-from proofing.testing.vendors.trial import SETTLE_SECONDS, conversation
+from proofing.testing.vendors.trial import SETTLE_SECONDS, Run, conversation
 from proofing.testing.vendors.watch import Watch
 
 #: The time limit in cases that only a deadline ends, and when it is clear that it does not hold.
@@ -39,36 +40,35 @@ class _Watched:
     free: dict[str, list[int]]
 
 
-_watched: "WeakKeyDictionary[Subject, _Watched]" = WeakKeyDictionary()
-
-
 def watched(subject: Subject) -> _Watched:
     """Return what was seen while the examples were put."""
-    if subject not in _watched:
-        early: dict[str, int] = {}
-        free: dict[str, list[int]] = {}
-        with subject.trial.watched(keeps_lines=False) as watch:
-            for name, example in subject.examples.items():
-                before = len(watch.slept)
-                free[name] = []
+    return subject.once(_watch)
 
-                def note(
-                    number: int,
-                    _request: httpx.Request,
-                    response: httpx.Response,
-                    name: str = name,
-                    before: int = before,
-                ) -> httpx.Response:
-                    if is_unbilled():
-                        free[name].append(number)
-                    else:
-                        early.setdefault(name, len(watch.slept) - before)
-                    return response
 
-                subject.put(example, bend=note)
-                early.setdefault(name, len(watch.slept) - before)
-        _watched[subject] = _Watched(watch, early, free)
-    return _watched[subject]
+def _watch(subject: Subject) -> _Watched:
+    early: dict[str, int] = {}
+    free: dict[str, list[int]] = {}
+    with subject.trial.watched(keeps_lines=False) as watch:
+        for name, example in subject.examples.items():
+            before = len(watch.slept)
+            free[name] = []
+
+            def note(
+                number: int,
+                _request: httpx.Request,
+                response: httpx.Response,
+                name: str = name,
+                before: int = before,
+            ) -> httpx.Response:
+                if is_unbilled():
+                    free[name].append(number)
+                else:
+                    early.setdefault(name, len(watch.slept) - before)
+                return response
+
+            subject.put(example, bend=note)
+            early.setdefault(name, len(watch.slept) - before)
+    return _Watched(watch, early, free)
 
 
 def own_client(subject: Subject) -> Iterator[str]:
@@ -129,14 +129,17 @@ def _steps(subject: Subject) -> list[Step]:
     return list(subject.steps[subject.good[0]]) if subject.good else []
 
 
+def _refuse(status: int, _request: httpx.Request) -> httpx.Response:
+    return httpx.Response(status, json={})
+
+
 def retries(subject: Subject) -> Iterator[str]:
     """A call that failed is not repeated."""
     example = subject.yes
     if example is None:
         return
     failures: dict[str, Answer] = {
-        "HTTP 503": lambda _request: httpx.Response(503, json={}),
-        "HTTP 500": lambda _request: httpx.Response(500, json={}),
+        **{f"HTTP {status}": partial(_refuse, status) for status in (408, 409, 425, 500, 502, 503, 504)},
         "HTTP 429": lambda _request: httpx.Response(429, headers={"retry-after": "1"}, json={}),
         "a broken connection": _break,
         "a time-out": _time_out,
@@ -150,6 +153,31 @@ def retries(subject: Subject) -> Iterator[str]:
             if again:
                 yield f"after {case}, request {step.number + 1} is sent {len(again)} more times"
                 break
+    yield from _polls(subject)
+    for name, run in subject.runs.items():
+        if run.result is None:
+            # After an error, such as a token that was refused, a call is made once more with another one.
+            continue
+        asked = [(request.method, str(request.url), request.content) for request in run.requests]
+        for before, after in pairwise([*run.calls, len(asked)]):
+            if len(set(asked[before:after])) < after - before:
+                yield f"example {name!r}: the same request is sent again in one call"
+
+
+def _polls(subject: Subject) -> Iterator[str]:
+    """Yield where one call asks again and again for an answer that is not there yet."""
+    for probe in probes_of(subject).found:
+        usual = max(_each_call(subject.runs[probe.example]), default=1)
+        for word, run in probe.waiting:
+            most = max(_each_call(run), default=0)
+            if most > usual:
+                yield f"{probe.where}: with {word!r} the vendor is asked {most} times in one call"
+                return
+
+
+def _each_call(run: Run) -> list[int]:
+    """Return how many requests each call of a method made."""
+    return [after - before for before, after in pairwise([*run.calls, len(run.requests)])]
 
 
 def _is_same(request: httpx.Request, other: httpx.Request) -> bool:
@@ -177,7 +205,8 @@ def redirects(subject: Subject) -> Iterator[str]:
         for status in (302, 307):
             answer = _redirect(status, moved)
             run = subject.put(example, bend=respond_with(step, answer))
-            if any(request.url.path == "/qz-moved" for request in run.requests):
+            # Whatever the address that is asked then: no redirect is a reason to ask once more.
+            if len(run.requests) > step.number + 1:
                 yield f"HTTP {status} to request {step.number + 1} is followed"
                 break
 
@@ -223,42 +252,66 @@ def _from(step: Step, good: Answer, other: Answer) -> Answer:
     return answer
 
 
+class _Hanging:
+    """A vendor that never answers one request.
+
+    Attributes:
+        arrived: set when the request is there; *ended* when nobody waits for its answer anymore.
+    """
+
+    def __init__(self) -> None:
+        self.arrived, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, _request: httpx.Request) -> httpx.Response:
+        """Never answer."""
+        self.arrived.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+        raise AssertionError("unreachable")
+
+
 def cancellation(subject: Subject) -> Iterator[str]:
-    """A canceled question ends, and calls nobody anymore."""
+    """A canceled question ends with its request and its tasks, and calls nobody anymore."""
     example = subject.yes
     if example is None:
         return
     question = subject.question(example)
 
     async def cancel_at(step: Step) -> str:
-        arrived = asyncio.Event()
-
-        async def hang(_request: httpx.Request) -> httpx.Response:
-            arrived.set()
-            await asyncio.Event().wait()
-            raise AssertionError("unreachable")
-
-        vendor = FakeVendor(_from(step, conversation(example), hang))
+        hanging, others = _Hanging(), asyncio.all_tasks()
+        vendor = FakeVendor(_from(step, conversation(example), hanging.answer))
         run, asking = subject.trial.begin(example, question, vendor)
-        waiting = asyncio.ensure_future(arrived.wait())
+        waiting = asyncio.ensure_future(hanging.arrived.wait())
         await settle({asking, waiting}, _GIVE_UP_SECONDS, first=True)
         waiting.cancel()
-        if asking.done() or not arrived.is_set():
+        if asking.done() or not hanging.arrived.is_set():
             return ""
         before = len(run.requests)
         asking.cancel()
         await settle({asking}, SETTLE_SECONDS)
         if not asking.done():
-            return f"canceled during request {step.number + 1}, it does not end"
+            return "it does not end"
         if not asking.cancelled():
-            return f"canceled during request {step.number + 1}, it is {run.came_to}"
+            return f"it is {run.came_to}"
         if len(run.requests) > before:
-            return f"canceled during request {step.number + 1}, it calls once more"
-        return ""
+            return "it calls once more"
+        return "" if run.is_threaded else await _left(hanging, others)
 
     for step in _steps(subject):
         if found := subject.trial.do(partial(cancel_at, step)):
-            yield found
+            yield f"canceled during request {step.number + 1}, {found}"
+
+
+async def _left(hanging: _Hanging, others: set[asyncio.Task[Any]]) -> str:
+    """Return what a canceled question left behind, of what is not among *others*; empty for nothing."""
+    left = {task for task in asyncio.all_tasks() - others if not task.done()}
+    if left:
+        await settle(left, SETTLE_SECONDS)
+    if not hanging.ended.is_set():
+        return "that request does not end"
+    return "a task of it runs on" if any(not task.done() for task in left) else ""
 
 
 def idempotency_key(subject: Subject) -> Iterator[str]:

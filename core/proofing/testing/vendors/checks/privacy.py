@@ -5,13 +5,18 @@ from dataclasses import replace
 from datetime import timedelta
 from weakref import WeakKeyDictionary
 
+import httpx
+
 from proofing.base.errors import ProofingError
 from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances
+from proofing.contracts.continuation import Leave
 from proofing.contracts.proofers import Maturity, ProofingRequest
 from proofing.testing.canary import Canary
-from proofing.testing.vendors.checks.loading import MIN_SECRET, secrets_of
-from proofing.testing.vendors.checks.speech import SENTENCE, Speech, normalized, said, say, vendor_speeches
+from proofing.testing.vendors.bending import body_of
+from proofing.testing.vendors.checks.loading import MIN_SECRET, names_secret, secrets_of
+from proofing.testing.vendors.checks.speech import SENTENCE, Speech, said, vendor_speeches
+from proofing.testing.vendors.checks.webhooks import said_of_posts
 from proofing.testing.vendors.contract_times import SIGNED_AT
 from proofing.testing.vendors.reading import read_attributes
 from proofing.testing.vendors.subject import CheckRule, Subject, facts_of
@@ -20,8 +25,6 @@ from proofing.testing.vendors.trial import Run
 #: How the first bytes of a JPEG look in a text.
 _JPEG = ("/9j/", "ffd8ff", "\\xff\\xd8", "\\u00ff\\u00d8", "ÿØ")
 _SECRET = "secret."  # noqa: S105 - how names of secrets begin
-#: Where a person may be traced, for people.
-_PLACES = {"lines": "log lines", "facts": "error or codes", "ids": "transaction_id or reference"}
 #: How often it is tried to see the same twice, where a clock may have moved on.
 _ATTEMPTS = 3
 #: Circumstances that differ from those of the examples in everything.
@@ -35,20 +38,68 @@ _OTHERS = Circumstances(
 )
 
 
-_searched: "WeakKeyDictionary[Subject, Canary]" = WeakKeyDictionary()
 _found: "WeakKeyDictionary[Speech, list[str]]" = WeakKeyDictionary()
 
 
 def _canary(subject: Subject) -> Canary:
     """Return what finds the person of the examples, and the secrets, in a text."""
-    if subject not in _searched:
-        secrets = dict(secrets_of(subject.trial.found.settings))
-        found = {name: value for name, value in secrets.items() if len(value) >= MIN_SECRET}
-        _searched[subject] = Canary(extra=found)
-    return _searched[subject]
+    return subject.once(_make_canary)
 
 
-def _leaks(subject: Subject, speech: Speech) -> list[str]:
+def _make_canary(subject: Subject) -> Canary:
+    secrets = dict(secrets_of(subject.trial.found.settings))
+    secrets |= _tokens(subject)
+    found = {name: value for name, value in secrets.items() if len(value) >= MIN_SECRET}
+    return Canary(extra={**found, **_personal(subject), **_posted(subject)})
+
+
+def _posted(subject: Subject) -> dict[str, str]:
+    """Return the texts that a wallet posts."""
+    found = {}
+    for name, run in subject.runs.items():
+        posted = subject.examples[name].posted
+        if posted is None or not run.pendings:
+            continue
+        body = body_of(
+            httpx.Response(200, content=posted if isinstance(posted, bytes) else posted(run.pendings[0]))
+        )
+        for place in body.leaves if body is not None else ():
+            if isinstance(place.value, str) and len(place.value) >= MIN_SECRET:
+                found[f"{place.name} of the wallet's answer"] = place.value
+    return found
+
+
+def _tokens(subject: Subject) -> dict[str, str]:
+    """Return what the vendor hands out: by which it knows us, or that lets anybody in, as a person's page."""
+    pages = {
+        f"{_SECRET}the address of the vendor's page": pending.then.url
+        for run in subject.runs.values()
+        for pending in run.pendings
+        if isinstance(pending.then, Leave)
+    }
+    return pages | {
+        f"{_SECRET}{place.name} of the vendor's answer": place.value
+        for steps in subject.steps.values()
+        for step in steps
+        for place in (step.body.leaves if step.body is not None else ())
+        if isinstance(place.value, str) and names_secret(place.key)
+    }
+
+
+def _personal(subject: Subject) -> dict[str, str]:
+    """Return the circumstances that say who somebody is."""
+    if subject.yes is None:
+        return {}
+    known = subject.question(subject.yes).circumstances
+    return {
+        name: value
+        for name in ("ip_address", "user_agent", "device_session_id")
+        if (value := getattr(known, name)) is not None
+    }
+
+
+def leaks_of(subject: Subject, speech: Speech) -> list[str]:
+    """Return what of the person or of a secret *speech* holds."""
     if speech not in _found:
         _found[speech] = _canary(subject).find_leaks(speech.everything + speech.ids)
     return _found[speech]
@@ -57,9 +108,18 @@ def _leaks(subject: Subject, speech: Speech) -> list[str]:
 def secret_leak(subject: Subject) -> Iterator[str]:
     """No secret setting is to be seen."""
     for speech in said(subject):
-        for leak in _leaks(subject, speech):
+        for leak in leaks_of(subject, speech):
             if leak.startswith(_SECRET):
                 yield f"{speech.case}: {leak.removeprefix(_SECRET)} is in {_where(subject, speech, leak)}"
+    for case, text in said_of_posts(subject):
+        for leak in _canary(subject).find_leaks(text):
+            if leak.startswith(_SECRET):
+                yield f"{case}: {leak.removeprefix(_SECRET)} is in a log line, the reply or an error"
+    yield from (
+        f"{case}: a URL holds {leak.removeprefix(_SECRET)}"
+        for case, leak in _in_urls(subject)
+        if leak.startswith(_SECRET)
+    )
     for leak in _canary(subject).find_leaks(repr(subject.trial.found.settings)):
         yield f"the settings print {leak.removeprefix(_SECRET)}"
 
@@ -67,7 +127,7 @@ def secret_leak(subject: Subject) -> Iterator[str]:
 def person_leak(subject: Subject) -> Iterator[str]:
     """Nothing of the person is to be seen."""
     for speech in said(subject):
-        for leak in _leaks(subject, speech):
+        for leak in leaks_of(subject, speech):
             if not leak.startswith(_SECRET):
                 yield f"{speech.case}: {leak} is in {_where(subject, speech, leak)}"
 
@@ -86,31 +146,17 @@ def _where(subject: Subject, speech: Speech, leak: str) -> str:
 
 def person_in_url(subject: Subject) -> Iterator[str]:
     """No URL holds personal data."""
-    person = Canary()
+    for case, leak in _in_urls(subject):
+        if not leak.startswith(_SECRET):
+            yield f"{case}: a URL holds {leak}"
+
+
+def _in_urls(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield what of the person or of a secret is in a URL, after the example."""
+    canary = _canary(subject)
     for name, run in subject.runs.items():
         for request in run.requests:
-            if leaks := person.find_leaks(str(request.url)):
-                yield f"example {name!r}: a URL holds {', '.join(leaks)}"
-
-
-def person_traced(subject: Subject) -> Iterator[str]:
-    """Two people with the same answer are spoken of in the same words."""
-    few = (401, 404, 422, 500)
-    first, again, other = (list(say(subject, person, few)) for person in (Canary(), Canary(), Canary(seed=2)))
-    for one, same, different in zip(first, again, other, strict=True):
-        if one.run.came_to != different.run.came_to or _leaks(subject, one):
-            continue
-        for place, name in _PLACES.items():
-            said_of, said_again, said_of_other = (
-                normalized(getattr(speech, place)) for speech in (one, same, different)
-            )
-            if said_of == said_again != said_of_other and all(
-                normalized(getattr(one.say_again(Canary()), place)) == said_of
-                and normalized(getattr(one.say_again(Canary(seed=2)), place)) == said_of_other
-                # What a clock changed does not come back.
-                for _ in range(3)
-            ):
-                yield f"{one.case}: the {name} differ between two people"
+            yield from ((f"example {name!r}", leak) for leak in canary.find_leaks(str(request.url)))
 
 
 def image_leak(subject: Subject) -> Iterator[str]:
@@ -123,9 +169,10 @@ def image_leak(subject: Subject) -> Iterator[str]:
 def vendor_text(subject: Subject) -> Iterator[str]:
     """The vendor's sentences are to be seen nowhere."""
     mark = SENTENCE.partition(" ")[0].lower()
-    for speech in vendor_speeches(subject):
-        if mark in speech.everything.lower():
-            yield f"{speech.case}: it is repeated in a log line, an error or a code"
+    with subject.trial.session():
+        for speech in vendor_speeches(subject):
+            if mark in speech.everything.lower():
+                yield f"{speech.case}: it is repeated in a log line, an error or a code"
 
 
 def exception_chain(subject: Subject) -> Iterator[str]:
@@ -222,7 +269,6 @@ CHECKS: Mapping[str, CheckRule] = {
     "secret-leak": secret_leak,
     "person-leak": person_leak,
     "person-in-url": person_in_url,
-    "person-traced": person_traced,
     "image-leak": image_leak,
     "vendor-text": vendor_text,
     "exception-chain": exception_chain,

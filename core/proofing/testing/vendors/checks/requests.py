@@ -122,23 +122,33 @@ def _signing_header(runs: list[Run]) -> str:
 
 
 def sides_swapped(subject: Subject) -> Iterator[str]:
-    """Front and back are sent as such."""
+    """Front, back and selfie are sent as such, and none of them in place of another."""
     example = subject.yes
     if example is None:
         return
-    question = subject.question(example)
-    front, back = question.images.get(Side.FRONT), question.images.get(Side.BACK)
-    if front is None or back is None or front.content == back.content:
-        return
-    for number, request in enumerate(subject.runs[subject.good[0]].requests):
-        places = [_place(request.content, image.content) for image in (front, back)]
-        if None in places:
-            continue
-        names = [_name_before(request.content, place or 0) for place in places]
-        says = [("back" if "back" in name else "front" if "front" in name else "") for name in names]
-        swapped = says[0] == "back" or says[1] == "front"
-        if swapped or (not any(says) and (places[0] or 0) > (places[1] or 0)):
-            yield f"request {number + 1}: the front is sent as {names[0]!r}, the back as {names[1]!r}"
+    images = {side: image.content for side, image in subject.question(example).images.items()}
+    requests = subject.runs[subject.good[0]].requests
+    found: dict[Side, list[str]] = {side: [] for side in images}
+    for number, request in enumerate(requests):
+        places = {side: _place(request.content, content) for side, content in images.items()}
+        sent = sorted((place, side) for side, place in places.items() if place is not None)
+        for place, side in sent:
+            found[side].append(name := _name_before(request.content, place))
+            if any(other in name for other in _others(side)) and side.value not in name:
+                yield f"request {number + 1}: the {side.value} is sent as {name!r}"
+        order = [side for _place, side in sent if side in {Side.FRONT, Side.BACK}]
+        if order == [Side.BACK, Side.FRONT] and not any("front" in name for name in found[Side.FRONT][-1:]):
+            names = [found[side][-1] for side in (Side.FRONT, Side.BACK)]
+            if not any(side in name for name in names for side in ("front", "back")):
+                yield f"request {number + 1}: the front is sent as {names[0]!r}, the back as {names[1]!r}"
+    left = [side.value for side in found if not found[side] and side.value not in subject.suite.altered]
+    if left and len(left) < len(images):
+        yield f"the {' and the '.join(left)} is sent nowhere; name it in `altered` if the vendor takes none"
+
+
+def _others(side: Side) -> set[str]:
+    """Return the words for images that are not of *side*."""
+    return {"front", "back", "selfie"} - {side.value}
 
 
 def _place(body: bytes, image: bytes) -> int | None:
@@ -156,7 +166,7 @@ def _name_before(body: bytes, place: int) -> str:
         r'"([A-Za-z_][\w .-]*)"\s*:|<(?![/?!])(?:\w+:)?(\w+)|\bname="?([\w.-]+)|[&?]?(\w+)=', before
     )
     found = [next(filter(None, groups)) for groups in names]
-    sides = [name for name in found if re.search("front|back", name, re.IGNORECASE)]
+    sides = [name for name in found if re.search("front|back|selfie", name, re.IGNORECASE)]
     return str((sides[-1:] or found[-1:] or [""])[0]).lower()
 
 

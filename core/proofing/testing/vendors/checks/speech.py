@@ -4,7 +4,6 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -16,6 +15,7 @@ from proofing.testing.vendors.bending import MAX_WORD
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.subject import Step, Subject, bend_to, respond_with
 from proofing.testing.vendors.trial import Bend, Run
+from proofing.testing.vendors.variants import without_each
 
 #: A sentence of the vendor's that nobody else writes, and a word of its own.
 SENTENCE = "Qzvendor says: no such person!"
@@ -65,14 +65,14 @@ def speech_of(
     return Speech(case, run, lines, _facts(run), _ids(run), _trail(run.error), say_again)
 
 
-_said: "WeakKeyDictionary[Subject, list[Speech]]" = WeakKeyDictionary()
-
-
 def said(subject: Subject) -> Sequence[Speech]:
     """Return what is said of every example, and of every status in place of each answer of a yes."""
-    if subject not in _said:
-        _said[subject] = list(say(subject, Canary()))
-    return _said[subject]
+    return subject.once(_say_all)
+
+
+def _say_all(subject: Subject) -> Sequence[Speech]:
+    with subject.trial.session():
+        return list(say(subject, Canary()))
 
 
 def say(subject: Subject, person: Canary, statuses: Sequence[int] = STATUSES) -> Iterator[Speech]:
@@ -80,6 +80,8 @@ def say(subject: Subject, person: Canary, statuses: Sequence[int] = STATUSES) ->
     for name, example in subject.examples.items():
         yield speech_of(subject, f"example {name!r}", example, person=person)
     for name in subject.good[:1]:
+        for how, changed in without_each(subject, subject.examples[name]):
+            yield speech_of(subject, f"example {name!r} {how}", changed, person=person)
         for step in subject.steps[name]:
             json = {"content-type": "application/json"}
             cases = [
@@ -95,12 +97,12 @@ def say(subject: Subject, person: Canary, statuses: Sequence[int] = STATUSES) ->
 
 def poisoned(subject: Subject) -> Sequence[tuple[str, str, Run]]:
     """Return what every text of every example comes to when the vendor writes a word of its own there."""
-    if subject not in _poisoned:
-        _poisoned[subject] = list(_poison(subject))
-    return _poisoned[subject]
+    return subject.once(_poison_all)
 
 
-_poisoned: "WeakKeyDictionary[Subject, list[tuple[str, str, Run]]]" = WeakKeyDictionary()
+def _poison_all(subject: Subject) -> Sequence[tuple[str, str, Run]]:
+    with subject.trial.session():
+        return list(_poison(subject))
 
 
 def _poison(subject: Subject) -> Iterator[tuple[str, str, Run]]:

@@ -13,12 +13,16 @@ from proofing.registry.proofers import LoadedProofer
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import FakeVendor
 from proofing.testing.vendors.checks.failures import all_runs
+from proofing.testing.vendors.checks.verdicts import probes_of
 from proofing.testing.vendors.renaming import Renamed
 from proofing.testing.vendors.settling import settle
-from proofing.testing.vendors.subject import CheckRule, Step, Subject, facts_of
+from proofing.testing.vendors.subject import CheckRule, Step, Subject, bend_to, facts_of, respond_with
 from proofing.testing.vendors.trial import Run, conversation
 
 _PEOPLE = 10
+_DOWN = 503
+#: So many places are bent to find what depends on the answer before.
+_BENT = 12
 #: So many questions of a plain method run at once; that many wait for one another before they are answered.
 _AT_ONCE = 8
 _PATIENCE_SECONDS = 0.1
@@ -59,6 +63,54 @@ def cached(subject: Subject) -> Iterator[str]:
         for name, run in zip(order, runs, strict=True):
             if facts_of(run.result) != facts_of(subject.runs[name].result):
                 yield f"asked after example {order[0]!r}, example {name!r} is {run.came_to}"
+    bent = list(_bent(subject))
+    yield from subject.trial.do(partial(_by_what_was_before, subject, subject.trial.loaded(), bent))
+    if not subject.steps[subject.good[0]] or _DOWN in subject.suite.statuses_that_say_no:
+        return
+    run = subject.trial.do(partial(_while_down, subject, subject.trial.loaded()))
+    if run.has_verdict:
+        yield f"while the vendor is down, the answer of before is given again: {run.came_to}"
+
+
+def _bent(subject: Subject) -> Iterator[tuple[str, Step, bytes]]:
+    """Yield the first yes with a word of another example in one place, after what it is."""
+    tried = 0
+    probes = probes_of(subject)
+    for probe in probes.found:
+        for word in probes.documented(probe)[:1]:
+            content = probe.step.body.replaced(probe.place, word) if probe.step.body else None
+            if probe.example == subject.good[0] and content is not None and tried < _BENT:
+                tried += 1
+                yield f"{probe.where} as {word!r}", probe.step, content
+
+
+async def _by_what_was_before(
+    subject: Subject, loaded: LoadedProofer, bent: list[tuple[str, Step, bytes]]
+) -> list[str]:
+    """Return which answers are read in another way after a yes than after a no."""
+    yes, no = (subject.examples[name] for name in _names(subject))
+    found: list[str] = []
+    for case, step, content in bent:
+        facts = []
+        for before in (no, yes):
+            await subject.trial.put(before, subject.question(before), loaded=loaded)
+            run = await subject.trial.put(
+                yes, subject.question(yes), loaded=loaded, bend=bend_to(step, content)
+            )
+            facts.append(facts_of(run.result))
+        if facts[0] != facts[1]:
+            found.append(f"{case} is read in another way after a yes than after a no")
+    return found
+
+
+async def _while_down(subject: Subject, loaded: LoadedProofer) -> Run:
+    """Ask for a yes, and return what comes of the same question to the same proofer while nobody answers."""
+    example = subject.yes
+    assert example is not None
+    question = subject.question(example)
+    await subject.trial.put(example, question, loaded=loaded)
+    down = respond_with(subject.steps[subject.good[0]][-1], lambda _request: httpx.Response(_DOWN))
+    return await subject.trial.put(example, question, loaded=loaded, bend=down, result_id=_result_id(_PEOPLE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,39 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from weakref import WeakKeyDictionary
+from typing import Any
 
-from proofing.contracts.results import DeviceResult, DocumentResult, Match, ReviewStatus, VendorResult
-from proofing.testing.vendors.probing import Probe, Probes, is_no, kept_attributes
+from proofing.contracts.continuation import Leave, Returned
+from proofing.contracts.evidence import Death
+from proofing.contracts.results import (
+    DeviceResult,
+    DocumentResult,
+    LineType,
+    Match,
+    ReviewStatus,
+    SelfieCheck,
+    VendorResult,
+)
+from proofing.testing.vendors.bending import (
+    may_say_yes,
+    says_document_type,
+    says_done,
+    says_no,
+    says_not_yet,
+    says_yes,
+)
+from proofing.testing.vendors.grafting import grafts_of, told_by
+from proofing.testing.vendors.probing import NO_FIELDS, Probe, Probes, is_no, kept_attributes
 from proofing.testing.vendors.subject import CheckRule, Subject, is_other_host
+from proofing.testing.vendors.trial import Run
 
-_probes: "WeakKeyDictionary[Subject, Probes]" = WeakKeyDictionary()
+#: What says nothing for or against anybody.
+_NO_EVIDENCE = frozenset({Match.NOT_CHECKED, Match.UNAVAILABLE, Death.UNKNOWN, LineType.OTHER})
 
 
 def probes_of(subject: Subject) -> Probes:
     """Return the probes of *subject*, made once."""
-    return _probes.setdefault(subject, Probes(subject))
+    return subject.once(Probes)
 
 
 def example_outcome(subject: Subject) -> Iterator[str]:
@@ -28,6 +49,18 @@ def example_outcome(subject: Subject) -> Iterator[str]:
         if found is not wanted:
             refused = f"; its function raised {run.refusals[0]}" if run.refusals else ""
             yield f"example {name!r} must come to {wanted.value}, and is {run.came_to}{refused}"
+            continue
+        back = _came_back(subject, name)
+        if back is not None and back.result is not None and back.result.outcome is not wanted:
+            yield f"example {name!r} must be {wanted.value} also when the person comes back: {back.came_to}"
+
+
+def _came_back(subject: Subject, name: str) -> Run | None:
+    """Return what comes of an example that the person's return resumes, in place of an event or the time."""
+    run, example = subject.runs[name], subject.examples[name]
+    if example.because or not run.pendings or not isinstance(run.pendings[0].then, Leave):
+        return None
+    return subject.put(replace(example, because=(Returned(),)))
 
 
 def example_attributes(subject: Subject) -> Iterator[str]:
@@ -65,14 +98,52 @@ def unheard_word(subject: Subject) -> Iterator[str]:
         if probe.attributes:
             continue
         for word, run in [*(probe.unheard if probe.decides else ()), *probe.numbers]:
-            if subject.reads_yes(run):
+            if subject.reads_yes(run) or _passes_unmatched(subject, probe, run):
                 yield f"{probe.where}: {word} is read as a yes"
                 break
 
 
+def _passes_unmatched(subject: Subject, probe: Probe, run: Run) -> bool:
+    """Return whether the adapter says yes, and no longer that the selfie matches, which core waits for."""
+    before, result = subject.runs[probe.example].result, run.result
+    return (
+        isinstance(before, DocumentResult)
+        and isinstance(result, DocumentResult)
+        and result.passed
+        and before.selfie is SelfieCheck.MATCH is not result.selfie
+    )
+
+
+def dropped(subject: Subject) -> Iterator[str]:
+    """A word that nobody has heard of, where other examples say what counts, is not dropped."""
+    for graft in grafts_of(subject):
+        if graft.is_without_effect or any(
+            f".{graft.pattern}".endswith(f".{name}") for name in subject.suite.open_places
+        ):
+            continue
+        before = told_by(subject.runs[graft.example].result)
+        for word, run in graft.unheard:
+            if subject.reads_yes(run) and told_by(run.result) == before:
+                yield (
+                    f"example {graft.example!r} with {word} at {graft.place}, where something counts "
+                    f"in example {graft.source!r}: it is dropped, and {run.came_to}"
+                )
+                break
+
+
+def documented_outcomes(subject: Subject) -> frozenset[object]:
+    """Return the outcomes to which examples come."""
+    return frozenset(example.comes_to for example in subject.examples.values())
+
+
 def unknown_no(subject: Subject) -> Iterator[str]:
-    """A word that nobody has heard of is never a no."""
+    """A word that nobody has heard of is never a no, nor anything else that no example comes to."""
+    documented = documented_outcomes(subject)
     for probe in probes_of(subject).found:
+        for value, run in (*probe.unheard, *probe.types):
+            if run.result is not None and run.result.outcome not in documented:
+                yield f"{probe.where}: {value} is {run.came_to}, and no example comes to that"
+                break
         if probe.attributes:
             continue
         for word, run in probe.unheard:
@@ -90,6 +161,20 @@ def field_unheard_word(subject: Subject) -> Iterator[str]:
                 read = ", ".join(f"{name} is a {match.value}" for name, match in kept.items())
                 yield f"{probe.where}: with {word}, {read or run.came_to}"
                 break
+        yield from _assumed_evidence(subject, probe)
+
+
+def _assumed_evidence(subject: Subject, probe: Probe) -> Iterator[str]:
+    """Yield which evidence stays what it was with a word that nobody has heard of, or without any."""
+    before = subject.runs[probe.example].result
+    for name in sorted(probe.evidence):
+        value: Any = getattr(before, name)
+        if value is None or value in _NO_EVIDENCE:
+            continue
+        for word, run in (*probe.unheard, *probe.missing):
+            if run.result is not None and getattr(run.result, name, None) is value:
+                yield f"{probe.where}: with {word}, {name} is {value}"
+                return
 
 
 def field_no_data(subject: Subject) -> Iterator[str]:
@@ -124,12 +209,24 @@ def missing_verdict(subject: Subject) -> Iterator[str]:
     deciding = [probe for probe in probes_of(subject).found if probe.decides and not probe.attributes]
     for probe in probes_of(subject).found:
         for label, run in probe.missing:
+            if label == NO_FIELDS:
+                # Each is tried by itself; where each may be missing, the vendor has an object for no answer.
+                continue
             if is_no(run) and not probe.attributes:
                 yield f"{probe.where}: {label}, it is read as a no"
+                break
+            if _passes_unread(run):
+                yield f"{probe.where}: {label}, it passes without what was read, of which core makes a no"
                 break
             if subject.reads_yes(run) and (probe in deciding or _holds(probe, deciding)):
                 yield f"{probe.where}: {label}, it is read as a yes"
                 break
+
+
+def _passes_unread(run: Run) -> bool:
+    """Return whether a document passes although nothing was read of it."""
+    result = run.result
+    return isinstance(result, DocumentResult) and result.passed and result.applicant is None
 
 
 def missing_field(subject: Subject) -> Iterator[str]:
@@ -155,6 +252,21 @@ def wrong_type(subject: Subject) -> Iterator[str]:
             if (decides and subject.reads_yes(run)) or is_no(run):
                 yield f"{probe.where}: {value} is {run.came_to}"
                 break
+
+
+def unread(subject: Subject) -> Iterator[str]:
+    """What the vendor says of its checks is read."""
+    probes = probes_of(subject)
+    for probe in probes.found:
+        if probe.decides or probe.attributes or not probe.ignored or probes.is_open(probe.place):
+            continue
+        value = probe.place.value
+        known = [word for word in probe.ignored if word in probes.documented(probe)]
+        if says_yes(value) or (may_say_yes(value) and any(says_no(word) for word in known)):
+            word = next((word for word in known if says_no(word)), probe.ignored[0])
+            yield f"{probe.where}: {word!r} in the place of {value!r} changes nothing"
+        elif says_done(value) and (word := next(filter(says_not_yet, known), None)):
+            yield f"{probe.where}: {word!r} in the place of {value!r} changes nothing"
 
 
 def one_name(subject: Subject) -> Iterator[str]:
@@ -193,6 +305,30 @@ def document_read(subject: Subject) -> Iterator[str]:
             yield f"example {name!r} passes without an applicant"
         elif not subject.reads_yes(run):
             yield f"example {name!r} passes, and its type, findings or selfie make core read a no"
+    yield from _assumed_types(subject)
+
+
+def _assumed_types(subject: Subject) -> Iterator[str]:
+    """Yield where every word for the type of a document can be one that nobody has heard of."""
+    probes = probes_of(subject)
+    typed = [
+        probe
+        for probe in probes.found
+        if says_document_type(probe.place.value) and not probes.is_open(probe.place) and probe.unheard
+    ]
+    if typed and all(_same_type(subject, probe) for probe in typed):
+        yield f"{typed[0].where}: with {typed[0].unheard[0][0]}, the type of the document is the same"
+
+
+def _same_type(subject: Subject, probe: Probe) -> bool:
+    """Return whether a document passes as what it was, with a word of an unknown type."""
+    before = subject.runs[probe.example].result
+    return isinstance(before, DocumentResult) and all(
+        isinstance(run.result, DocumentResult)
+        and subject.reads_yes(run)
+        and run.result.document_type is before.document_type
+        for _word, run in probe.unheard
+    )
 
 
 def _holds(outer: Probe, inner: list[Probe]) -> bool:
@@ -217,6 +353,7 @@ CHECKS: Mapping[str, CheckRule] = {
     "example-attributes": example_attributes,
     "example-facts": example_facts,
     "verdict-unheard-word": unheard_word,
+    "word-dropped": dropped,
     "verdict-unknown-no": unknown_no,
     "field-unheard-word": field_unheard_word,
     "field-no-data": field_no_data,
@@ -224,6 +361,7 @@ CHECKS: Mapping[str, CheckRule] = {
     "verdict-missing": missing_verdict,
     "field-missing": missing_field,
     "verdict-wrong-type": wrong_type,
+    "verdict-unread": unread,
     "one-name": one_name,
     "device-agrees": device_agrees,
     "document-read": document_read,
