@@ -43,7 +43,7 @@ async def erase(options: argparse.Namespace) -> int:
         print(json.dumps({**found, "vendors": [asdict(one) for one in erasure.vendors]}))
     else:
         for receipt in erasure.receipts:
-            print(f"{receipt.store:<14} {receipt.removed:>6} removed  {receipt.problem or ''}".rstrip())
+            print(f"{receipt.store:<18} {receipt.removed:>2} removed  {receipt.problem or ''}".rstrip())
         for one in erasure.vendors:
             print(f"vendor {one.vendor}: {one.outcome}" + (f" ({one.cause})" if one.cause else ""))
         if not erasure.is_complete:

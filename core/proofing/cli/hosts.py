@@ -1,4 +1,4 @@
-"""`proofing hosts`: where the vendors in the settings are, for the allow-list of a forward proxy.
+"""`proofing hosts`: where vendors and endpoints in the settings are, for the allow-list of a forward proxy.
 
 It runs where neither secrets nor backends can be reached, as alongside Terraform: hosts are in settings.yaml.
 """
@@ -10,16 +10,17 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
+from proofing.app.settings_check import with_sources
 from proofing.base.errors import ConfigurationError
-from proofing.bootstrap import with_sources
 from proofing.crypto.encryption import KEY_BYTES
 from proofing.registry.plugins import PluginManager, plugin_names
-from proofing.routing.router import vendor_hosts, vendor_problems
+from proofing.routing.vendors import vendor_hosts, vendor_problems
 from proofing.settings import Layers, Settings, read_layers, validate_settings
+from proofing.verifications.targets import endpoint_hosts
 
 
 async def hosts(options: argparse.Namespace) -> int:
-    """Print each host that vendors in the settings may call."""
+    """Print each host that vendors in the settings may call, or to which events go."""
     layers = read_layers()
     plugins = PluginManager(plugin_names(layers))
     _add_placeholders(layers, plugins)
@@ -29,7 +30,10 @@ async def hosts(options: argparse.Namespace) -> int:
     problems += examined.excluding_defaults(vendor_problems(examined.settings, plugins))
     if problems:
         raise ConfigurationError(with_sources(problems, layers))
-    found = vendor_hosts(examined.settings, plugins)
+    if options.endpoints:
+        found = endpoint_hosts(examined.settings)
+    else:
+        found = vendor_hosts(examined.settings, plugins)
     if options.json:
         print(json.dumps(found))
     else:

@@ -3,22 +3,24 @@
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
+from proofing.app.settings_check import with_sources
+from proofing.base.errors import ProofingError
 from proofing.bootstrap import (
     Configuration,
     check_proofers,
     configure,
     make_backends,
-    with_sources,
+    make_signing_keys,
 )
 from proofing.cli.startup import check_logs
-from proofing.contracts.results import ProoferKind
-from proofing.registry.backends import check_backends
+from proofing.cli.vendor_gates import notes_on_gates
+from proofing.registry.backends import BackendReport, Backends, check_backends, open_backend
 from proofing.sessions.steps import ASKED_IF_REQUIRED, collected_for
 from proofing.settings import Layers, Settings
 
@@ -59,6 +61,9 @@ async def check(options: argparse.Namespace) -> int:
     check_logs(configuration)
     backends = make_backends(configuration, "check")
     reports = await check_backends(backends)
+    reports["verification_store"] = await _with_signing_keys(
+        configuration, backends, reports["verification_store"]
+    )
     deep = None
     if options.deep:
         # Only then: it imports httpx, which takes a while.
@@ -68,10 +73,11 @@ async def check(options: argparse.Namespace) -> int:
     unusable = with_sources(configuration.router.validate_vendors(), configuration.layers)
     vendors = [str(problem) for problem in unusable]
     asked = await check_proofers(configuration) if options.deep and not vendors else {}
+    gates = await notes_on_gates(configuration, backends.results)
     advice = {name: list(report.advice) for name, report in reports.items() if report.advice}
     if notes := _notes_on_settings(configuration):
         advice["settings"] = notes
-    if not vendors and (notes := _notes_on_vendors(configuration)):
+    if not vendors and (notes := [*_notes_on_vendors(configuration), *gates]):
         advice["vendors"] = notes
     parked = dict(reports["queue"].parked)
     if parked:
@@ -109,6 +115,12 @@ def _notes_on_settings(configuration: Configuration) -> list[str]:
         f"the section {name} is not used: plugins does not name it"
         for name in configuration.plugins.unused_sections
     ]
+    settings = configuration.settings
+    if not (settings.relying_parties or settings.starts_without_relying_party):
+        notes.append(
+            "nobody can begin: relying_parties names nobody who could send people, and they may not come by "
+            "themselves; see docs/howto/policies.md, or set start_without_relying_party"
+        )
     notes += [
         f"{key} of {source} is not used: {winner} sets it, too"
         for key, source, winner in layers.replaced_by_secrets()
@@ -124,6 +136,28 @@ def _notes_on_settings(configuration: Configuration) -> list[str]:
     return (
         notes + _missing_contacts(configuration.settings) if configuration.settings.is_production else notes
     )
+
+
+async def _with_signing_keys(
+    configuration: Configuration, backends: Backends, report: BackendReport
+) -> BackendReport:
+    """Add which keys are missing that sign ID tokens, where there is a client of OpenID Connect."""
+    parties = configuration.settings.relying_parties.values()
+    if report.problem is not None or all(party.oidc is None for party in parties):
+        return report
+    try:
+        await open_backend("verification_store", backends.verifications)
+        missing = await make_signing_keys(configuration, backends).missing()
+    except ProofingError as error:
+        return replace(report, problem=str(error))
+    finally:
+        await backends.verifications.close()
+    notes = [
+        f"no key signs ID tokens with {algorithm}, and web may make none in production:"
+        f" run proofing oidc rotate-key --algorithm {algorithm}"
+        for algorithm in missing
+    ]
+    return replace(report, advice=(*report.advice, *notes))
 
 
 def _notes_on_vendors(configuration: Configuration) -> list[str]:
@@ -216,18 +250,6 @@ async def settings(options: argparse.Namespace) -> int:
     return 0
 
 
-async def explain(options: argparse.Namespace) -> int:
-    """Explain the choice of every kind of vendor for one discriminator."""
-    configuration = await configure(role="explain")
-    choices = {kind.value: configuration.router.explain(kind, options.discriminator) for kind in ProoferKind}
-    if options.json:
-        print(json.dumps({kind: asdict(choice) for kind, choice in choices.items()}))
-        return 0
-    for kind, choice in choices.items():
-        print(f"{kind:<12} {choice.vendor or 'none'}: {'; '.join(choice.explanation)}")
-    return 0
-
-
 def reference() -> str:
     """Return docs/reference/settings.md."""
     lines = [
@@ -249,7 +271,7 @@ def reference() -> str:
 
 def _yaml(value: Any) -> str:
     """Return *value* as settings.yaml would show it."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    return json.dumps(_masked(value))
 
 
 def _missing_contacts(settings: Settings) -> list[str]:

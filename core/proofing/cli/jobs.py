@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
-from proofing.bootstrap import configure, make_backends
 from proofing.cli import exits
+from proofing.cli.stores import open_backends
 from proofing.contracts.queues import JobSummary, Queue
 from proofing.contracts.records import JobState
-from proofing.registry.backends import open_backend
 
 #: The beginning of a result id that is enough to look for one job.
 _LEAST_PREFIX = 4
@@ -107,13 +106,8 @@ async def resume(options: argparse.Namespace) -> int:
 @asynccontextmanager
 async def _queue() -> AsyncIterator[Queue]:
     """Give the open queue of the settings, and nothing else that they name."""
-    configuration = await configure(role="jobs")
-    queue = make_backends(configuration, "jobs").queue
-    try:
-        await open_backend("queue", queue)
-        yield queue
-    finally:
-        await queue.close()
+    async with open_backends("jobs", "queue") as (_configuration, backends):
+        yield backends.queue
 
 
 async def _find(queue: Queue, prefix: str) -> Sequence[JobSummary]:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -21,10 +22,11 @@ from proofing.base.listening import close_sockets, listen_sockets
 from proofing.base.logs import get_logger, log
 from proofing.base.tracing import start_tracing, stop_tracing
 from proofing.bootstrap import Configuration, Runtime, configure, make_backends, start
-from proofing.cli import port_number
+from proofing.cli import demo
+from proofing.cli.argument_types import port_number
 from proofing.cli.parent import stop_with_parent
 from proofing.cli.startup import failed_starts_logged, start_logs
-from proofing.routing.router import with_stand_ins
+from proofing.routing.vendors import with_stand_ins
 from proofing.settings import Settings
 
 _logger = get_logger(__name__)
@@ -73,13 +75,33 @@ async def worker(options: argparse.Namespace) -> int:
         settings = runtime.configuration.settings
         probe_host, probe_port = settings.probe_host, settings.worker_probe_port
         async with serve_probes(_readiness(runtime, stop), probe_host, probe_port):
+            # What was made until here lives as long as the process: no collection need look at it again.
+            gc.collect()
+            gc.freeze()
             await runtime.worker.work(stop)
     return 0
 
 
+async def deliver(options: argparse.Namespace) -> int:
+    """Deliver events, with the rights of a worker, until told to stop."""
+    async with _started("worker", options) as (runtime, stop):
+        settings = runtime.configuration.settings
+        probe_host, probe_port = settings.probe_host, settings.worker_probe_port
+        async with serve_probes(_readiness(runtime, stop), probe_host, probe_port):
+            await runtime.deliverer.run(stop)
+    return 0
+
+
 def _readiness(runtime: Runtime, stop: asyncio.Event) -> Readiness:
-    """Return what asks the backends of *runtime*, until *stop* is set."""
-    return Readiness(runtime.backends.in_order(), runtime.configuration.live, stop)
+    """Return what asks the backends of *runtime*, until *stop* is set.
+
+    The call store is not among them: while it is down, people are served, and nothing of theirs is lost.
+    """
+    asked = [(key, backend) for key, backend in runtime.backends.in_order() if key != "call_store"]
+    router, gates = runtime.configuration.router, runtime.parts.gates
+    return Readiness(
+        asked, runtime.configuration.live, stop, read_gates=lambda: gates.read(router.products())
+    )
 
 
 async def migrate(_options: argparse.Namespace) -> int:
@@ -130,9 +152,19 @@ async def run(options: argparse.Namespace) -> int:
     stop_on_signals(stop)
     started = time.monotonic()
     played = with_stand_ins(configuration.settings, configuration.plugins)
+    places = {host for one in played for host in one.policy().hosts}
+    greeting = f"Proofing is ready at {url}"
+    samples: list[tuple[str, list[str]]] = []
+    if demo.has_site(configuration.settings):
+        demo_port = _free_port(options.host, port + 1)
+        environ |= demo.variables_for(configuration.settings, demo_port)
+        samples.append(("the sample site", ["demo", "--host", options.host, "--port", str(demo_port)]))
+        places.add(f"{_EVERYWHERE.get(options.host, options.host)}:{demo_port}")
+        greeting += f", and a sample site that uses it at {demo.site_url(demo_port)}"
     commands = [
         *(("the stand-in of a vendor", ["stand-in", one.descriptor.name]) for one in played),
         *[("a worker", ["worker"])] * options.workers,
+        *samples,
         ("the web server", ["web", "--host", options.host, "--port", str(port)]),
     ]
     # By what each is, for people.
@@ -141,20 +173,32 @@ async def run(options: argparse.Namespace) -> int:
         for name, command in commands:
             # One by one, so that those of before are stopped when a later one cannot be started.
             processes[await _spawn(command, environ)] = name
-        ready = _ready(options.host, port, {host for one in played for host in one.policy().hosts})
-        code = await _watch(processes, ready, stop, f"Proofing is ready at {url}", started)
+        code = await _watch(processes, _ready(options.host, port, places), stop, greeting, started)
     finally:
         await _stop(list(processes), _stop_seconds(configuration.settings))
     return code
 
 
+def _free_port(host: str, wanted: int) -> int:
+    """Return *wanted*, or another port where somebody listens there."""
+    for port in (wanted, 0):
+        with contextlib.suppress(ConfigurationError, OSError, OverflowError):
+            listeners = listen_sockets(host, port)
+            found: int = listeners[0].getsockname()[1]
+            close_sockets(listeners)
+            return found
+    raise ConfigurationError([Problem("command line", "host", "has no free port")])
+
+
 async def _migrate(configuration: Configuration) -> Sequence[str]:
-    """Bring the queue's schema up to date and return what was done."""
-    queue = make_backends(configuration, "migrate").queue
-    try:
-        return await queue.migrate()
-    finally:
-        await queue.close()
+    """Bring the tables of the queue and of durable stores up to date and return what was done."""
+    backends = make_backends(configuration, "migrate")
+    async with contextlib.AsyncExitStack() as stack:
+        done: list[str] = []
+        for backend in (backends.queue, backends.verifications, backends.calls):
+            stack.push_async_callback(backend.close)
+            done += await backend.migrate()
+        return done
 
 
 @contextlib.asynccontextmanager

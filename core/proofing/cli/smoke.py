@@ -8,22 +8,26 @@ import argparse
 import base64
 import hashlib
 import json
+import re
 import secrets
 import ssl
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
-from proofing.base.errors import ProofingError
+from proofing.base.errors import PluginError, ProofingError
+from proofing.cli.sample_card import draw_specimen
 from proofing.cli.serving import chosen_port
 from proofing.contracts.images import Side
+from proofing.contracts.verifications import VerificationState
 from proofing.crypto.encryption import IV_BYTES, KEY_BYTES, seal_image
-from proofing.sessions.steps import STEPS, Page, Step, make_sample, pages_after
+from proofing.sessions.steps import OUTCOME_PATH, STEPS, Page, Step, make_sample, pages_after
 
 _TIMEOUT_SECONDS = 90.0
 _ENDED = frozenset({"done", "missing"})
@@ -82,9 +86,15 @@ class _Forms(HTMLParser):
             self.test_code, self._is_code = data, False
 
 
+def server_of(link: str | None) -> str | None:
+    """Return the origin of a *link*; None where it is a path alone, or there is none."""
+    parts = urlsplit(link or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
+
+
 async def smoke(options: argparse.Namespace) -> int:
     """Drive one proofing; 0 when every step did what it should."""
-    url = options.url or f"http://localhost:{chosen_port()}"
+    url = options.url or server_of(options.link) or f"http://localhost:{chosen_port()}"
     async with httpx.AsyncClient(
         base_url=url,
         timeout=_TIMEOUT_SECONDS,
@@ -94,9 +104,8 @@ async def smoke(options: argparse.Namespace) -> int:
         headers={"origin": url},
         follow_redirects=True,
     ) as client:
-        sides = (Side.FRONT, Side.BACK, Side.SELFIE)
-        documents = {side: (make_image(), "image/jpeg") for side in sides}
-        report = await Walk(client, Answers(documents=documents)).run()
+        walk = Walk(client, Answers(documents=_sample_documents()))
+        report = await (walk.run_link(options.link) if options.link else walk.run())
     if options.json:
         print(json.dumps(report))
     else:
@@ -105,6 +114,16 @@ async def smoke(options: argparse.Namespace) -> int:
             print(f"{line}  {step['detail']}" if "detail" in step else line)
         print(f"{'passed' if report['passed'] else 'FAILED'} in {report['milliseconds']:.1f} ms")
     return 0 if report["passed"] else 1
+
+
+def _sample_documents() -> dict[Side, tuple[bytes, str]]:
+    """Return what is shown: a specimen that a reader reads, or any image where none can be drawn."""
+    try:
+        drawn = draw_specimen()[0]
+    except PluginError:
+        drawn = {}
+    sides = (Side.FRONT, Side.BACK, Side.SELFIE)
+    return {side: (drawn.get(side.value) or make_image(), "image/jpeg") for side in sides}
 
 
 class Walk:
@@ -131,21 +150,55 @@ class Walk:
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
         return {"passed": passed, "milliseconds": milliseconds, "steps": self._steps}
 
-    async def _take(self, step: Step, wanted: Sequence[Page]) -> bool:
-        """Take one step, time it, and check that it led to a page that is *wanted*."""
+    async def run_link(self, link: str) -> dict[str, Any]:
+        """Use the *link* of a verification, take every step of its policy, and return the report.
+
+        It passes when the verification is verified.
+        """
         started = time.perf_counter()
-        detail = ""
-        try:
-            if step is STEPS[0]:
+        passed = await self._timed("link", self._use(urlsplit(link).path), (STEPS[0].page,))
+        later = {step.page: step for step in STEPS}
+        while passed and (step := later.pop(Page(self._path), None) if self._path in later else None):
+            passed = await self._take(step, (*later, OUTCOME_PATH))
+        passed = passed and await self._timed("outcome", self._check_outcome(), (OUTCOME_PATH,))
+        milliseconds = round((time.perf_counter() - started) * 1000, 1)
+        return {"passed": passed, "milliseconds": milliseconds, "steps": self._steps}
+
+    async def _use(self, path: str) -> None:
+        """Press *Start* on the page of a link."""
+        await self._get(path)
+        form = self._form(path)
+        self._keep(await self._client.post(form.action, data=form.hidden))
+
+    async def _check_outcome(self) -> None:
+        """Raise `SmokeError` unless the page says that the person is verified."""
+        found = re.search(r'data-outcome="(\w+)"', self._page)
+        if found is None or found[1] != VerificationState.VERIFIED:
+            raise SmokeError(f"the verification is {found[1] if found else 'not decided'}")
+
+    async def _take(self, step: Step, wanted: Sequence[str]) -> bool:
+        """Take one step, time it, and check that it led to a page that is *wanted*."""
+
+        async def take() -> None:
+            if step is STEPS[0] and self._path != step.page:
                 await self._get(Page.WELCOME)
                 await self._get(step.page)
             await self._answer(step)
+
+        return await self._timed(step.name, take(), wanted)
+
+    async def _timed(self, name: str, work: Awaitable[None], wanted: Sequence[str]) -> bool:
+        """Await *work*, which must lead to a page that is *wanted*, and report it as *name*."""
+        started = time.perf_counter()
+        detail = ""
+        try:
+            await work
             if self._path not in wanted:
                 detail = f"led to {self._path} in place of {wanted[-1]}"
         except (SmokeError, httpx.HTTPError) as error:
             detail = str(error) or type(error).__name__
         entry = {
-            "step": step.name,
+            "step": name,
             "outcome": "failed" if detail else "passed",
             "milliseconds": round((time.perf_counter() - started) * 1000, 1),
         }

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from proofing.app.settings_check import with_sources
 from proofing.base.errors import ConfigurationError, Problem, ProofingError, os_error_reason
 from proofing.base.log_output import configure_logs, is_configured, require_log_file
 from proofing.base.logs import exception_fields, get_logger, log
-from proofing.bootstrap import Configuration, with_sources
+from proofing.bootstrap import Configuration
 from proofing.settings import Settings, read_layers
 from proofing.settings.variables import ENVIRONMENT_VARIABLE, PREFIX
 

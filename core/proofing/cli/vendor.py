@@ -1,4 +1,6 @@
-"""`proofing vendor try`: one question to one vendor product, with what was sent and what came back, redacted.
+"""`proofing vendor try`: one question to one vendor product, or one message by a messenger.
+
+What was sent and what came back is printed, redacted.
 
 Of bodies the names and the form are shown, never a value: both sides hold personal data and credentials.
 """
@@ -19,6 +21,7 @@ from proofing.base.strict_xml import parse_xml
 from proofing.base.strict_yaml import parse_yaml
 from proofing.bootstrap import configure, make_clients
 from proofing.cli.startup import start_logs
+from proofing.cli.trial_message import make_message
 from proofing.contracts.applicant import (
     ACCEPTED_TYPES,
     ATTRIBUTES,
@@ -81,6 +84,9 @@ async def try_one(options: argparse.Namespace) -> int:
     start_logs(configuration, "cli")
     loaded = _proofer(configuration.plugins.proofers, options.name, options.kind)
     request = _read_request(Path(options.applicant), loaded.descriptor)
+    if loaded.descriptor.kind is ProoferKind.MESSENGER:
+        file, phone = Path(options.applicant).name, request.applicant.phone
+        request = ProofingRequest(message=make_message(loaded, phone, file, options.channel))
     calls: list[ObservedCall] = []
     started = time.perf_counter()
     clients = make_clients(configuration.settings, observe=calls.append)
@@ -107,16 +113,17 @@ async def try_one(options: argparse.Namespace) -> int:
 def _proofer(
     proofers: Mapping[tuple[ProoferKind, str], LoadedProofer], name: str, kind: str | None
 ) -> LoadedProofer:
-    """Return the proofer of an enabled plugin, not a messenger. Raises `ConfigurationError`."""
-    asked = [one for one in proofers.values() if one.descriptor.kind is not ProoferKind.MESSENGER]
-    found = [one for one in asked if one.descriptor.name == name]
+    """Return the proofer or messenger of an enabled plugin. Raises `ConfigurationError`."""
+    found = [one for one in proofers.values() if one.descriptor.name == name]
     if kind is not None:
         found = [one for one in found if one.descriptor.kind == kind]
     if not found:
-        known = ", ".join(sorted({one.descriptor.name for one in asked})) or "none"
+        known = ", ".join(sorted({one.descriptor.name for one in proofers.values()})) or "none"
         rule = f"no enabled plugin offers it; there are: {known}"
     elif len(found) > 1:
-        rule = f"answers several kinds; add --kind {' or '.join(one.descriptor.kind for one in found)}"
+        rule = (
+            f"answers several kinds; add --kind {' or '.join(sorted(one.descriptor.kind for one in found))}"
+        )
     else:
         return found[0]
     raise ConfigurationError([Problem("command line", name, rule)])

@@ -12,6 +12,7 @@ from proofing.cli import exits
 from proofing.cli.project import Project
 from proofing.cli.quality.command import TableError, make_tables
 from proofing.cli.quality.table import FILE, State, write_text
+from proofing.cli.scaffold.pieces import KINDS
 from proofing.cli.scaffold.writing import Package, write_package
 from proofing.contracts.hooks import GROUP
 from proofing.settings import Settings
@@ -28,6 +29,8 @@ async def new_vendor(options: argparse.Namespace) -> int:
         return _refuse(f"{name} is a key of settings.yaml")
     if name in {entry.name for entry in entry_points(group=GROUP)} or find_spec(f"proofing_{name}"):
         return _refuse(f"a plugin {name}, or a package proofing_{name}, is installed already")
+    if options.shape not in (shapes := KINDS[options.kind].shapes):
+        return _refuse(f"must be {' or '.join(shapes)} for the kind {options.kind}", "--shape")
     folder = Path(options.directory) / f"proofing-{name}"
     if folder.exists():
         return _refuse(f"{folder} exists already")
@@ -50,7 +53,7 @@ async def _write_table(project: Project) -> int:
     return 1 if any(table.count(State.TO_DO) for table in tables) else 0
 
 
-def _refuse(rule: str) -> int:
-    """Print what is wrong with the name, and return the exit code."""
-    print(f"proofing new-vendor: name: {rule}", file=sys.stderr)
+def _refuse(rule: str, argument: str = "name") -> int:
+    """Print what is wrong with an argument, and return the exit code."""
+    print(f"proofing new-vendor: {argument}: {rule}", file=sys.stderr)
     return exits.USAGE

@@ -1,12 +1,30 @@
-"""What each choice brings to a new package: a kind of question, a shape, a way to authenticate."""
+"""What each choice brings to a new package: a kind of question or message, a shape, a way to authenticate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from proofing.cli.scaffold.seams import MESSENGERS, PROOFERS, Seam
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An example answer.
+
+    Attributes:
+        name: of the example; in capitals, of the constant that is its body.
+        body: what the vendor answers.
+        comes_to: in our words; *facts* are further arguments of the example.
+    """
+
+    name: str
+    body: str
+    comes_to: str
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of question.
+    """A kind of question, or of message.
 
     Attributes:
         words: the kind in a sentence.
@@ -16,10 +34,12 @@ class Kind:
         attributes, needs: of the descriptor.
         answers: template of how answers are read.
         checks: what the vendor compares, to our word.
-        yes, no, review: bodies of the example answers.
-        facts: what each of these comes to, in the order yes, no, review.
-        constants: what the bodies use.
+        verdicts: the example answers.
+        constants: what their bodies use.
+        test_types: what the examples use of `proofing.plugin`.
         has_images: whether it is asked with images.
+        shapes: those that it has, of `SHAPES`.
+        seam: what core calls.
     """
 
     words: str
@@ -28,15 +48,15 @@ class Kind:
     path: str
     setting: str
     answers: str
-    yes: str
-    no: str
-    review: str
+    verdicts: tuple[Verdict, ...]
     attributes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)
-    facts: tuple[tuple[str, ...], ...] = ((), (), ())
     constants: str = ""
+    test_types: tuple[str, ...] = ()
     has_images: bool = False
+    shapes: tuple[str, ...] = ("answer", "polling", "hosted", "exchange")
+    seam: Seam = PROOFERS
 
 
 _DOCUMENT = """\
@@ -53,6 +73,23 @@ DOCUMENT = {
 def _body(transaction: str, decision: str, more: str = "") -> str:
     """Return the text of a body."""
     return f'{{\n    "id": "{transaction}",\n    "decision": "{decision}",\n{more}}}'
+
+
+def _verdicts(yes: str, no: str, review: str, facts: Sequence[tuple[str, ...]]) -> tuple[Verdict, ...]:
+    """Return the example answers with these bodies, and the *facts* of each in the same order."""
+    return tuple(
+        Verdict(name, body, f"Outcome.{outcome}", more)
+        for name, body, outcome, more in zip(
+            ("yes", "no", "review"), (yes, no, review), ("PASSED", "FAILED", "REVIEW"), facts, strict=True
+        )
+    )
+
+
+def _message(number: int, status: str, comes_to: str, name: str = "") -> Verdict:
+    """Return what the vendor answers about a message."""
+    transaction = f"m-{number}"
+    body = f'{{"id": "{transaction}", "status": "{status}"}}'
+    return Verdict(name or status, body, comes_to, (f'facts={{"transaction_id": "{transaction}"}}',))
 
 
 def _matching(  # noqa: PLR0917 - one table below
@@ -87,17 +124,20 @@ def _matching(  # noqa: PLR0917 - one table below
         answers="answers_matches",
         attributes=tuple(attributes.split()),
         checks=checks,
-        yes=body(1, "match", "match"),
-        no=body(2, "no_match", "mismatch"),
-        review=body(3, "review", "no_data"),
-        facts=(facts("MATCH"), facts("MISMATCH"), facts("UNAVAILABLE")),
+        verdicts=_verdicts(
+            body(1, "match", "match"),
+            body(2, "no_match", "mismatch"),
+            body(3, "review", "no_data"),
+            (facts("MATCH"), facts("MISMATCH"), facts("UNAVAILABLE")),
+        ),
         constants=f"MATCHED = {{{pairs}}}\n",
+        test_types=("Match", "Outcome"),
     )
 
 
 KINDS: Mapping[str, Kind] = {
     "resolution": _matching(
-        "resolution",
+        "resolution proofer",
         "ResolutionResult",
         "ResolutionProoferContract",
         "resolutions",
@@ -106,7 +146,7 @@ KINDS: Mapping[str, Kind] = {
         {"name": "name", "birth_date": "dob", "address": "address", "ssn": "ssn"},
     ),
     "phone": _matching(
-        "phone",
+        "phone proofer",
         "PhoneResult",
         "PhoneProoferContract",
         "phones",
@@ -115,7 +155,7 @@ KINDS: Mapping[str, Kind] = {
         {"name": "name", "phone": "phone"},
     ),
     "state_id": _matching(
-        "state ID",
+        "state ID proofer",
         "StateIDResult",
         "StateIDProoferContract",
         "licenses",
@@ -124,7 +164,7 @@ KINDS: Mapping[str, Kind] = {
         {"name": "name", "birth_date": "dob", "number": "state_id_number"},
     ),
     "passport": _matching(
-        "passport",
+        "passport proofer",
         "PassportResult",
         "PassportProoferContract",
         "passports",
@@ -133,39 +173,62 @@ KINDS: Mapping[str, Kind] = {
         {"mrz": "mrz"},
     ),
     "device": Kind(
-        words="device",
+        words="device proofer",
         result="DeviceResult",
         contract="DeviceProfilerContract",
         path="profiles",
         setting="device_vendor: {}",
         answers="answers_device",
         needs=("device_session_id", "ip_address"),
-        yes=_body("t-1", "pass"),
-        no=_body("t-2", "reject"),
-        review=_body("t-3", "review"),
-        facts=(
-            ('facts={"review_status": ReviewStatus.PASS}',),
-            ('facts={"review_status": ReviewStatus.REJECT}',),
-            ('facts={"review_status": ReviewStatus.REVIEW}',),
+        verdicts=_verdicts(
+            _body("t-1", "pass"),
+            _body("t-2", "reject"),
+            _body("t-3", "review"),
+            (
+                ('facts={"review_status": ReviewStatus.PASS}',),
+                ('facts={"review_status": ReviewStatus.REJECT}',),
+                ('facts={"review_status": ReviewStatus.REVIEW}',),
+            ),
         ),
+        test_types=("Outcome", "ReviewStatus"),
     ),
     "document": Kind(
-        words="document",
+        words="document proofer",
         result="DocumentResult",
         contract="DocumentProoferContract",
         path="documents",
         setting="document_vendor: {}",
         answers="answers_document",
-        yes=_body("t-1", "approved", '    "document": DOCUMENT,\n'),
-        no=_body("t-2", "declined", '    "document": DOCUMENT,\n'),
-        review=_body("t-3", "review", '    "document": None,\n'),
-        facts=(
-            ('facts={"document_type": DocumentType.DRIVERS_LICENSE}',),
-            ('facts={"findings": (Finding(code=FindingCode.NOT_GENUINE),)}',),
-            (),
+        verdicts=_verdicts(
+            _body("t-1", "approved", '    "document": DOCUMENT,\n'),
+            _body("t-2", "declined", '    "document": DOCUMENT,\n'),
+            _body("t-3", "review", '    "document": None,\n'),
+            (
+                ('facts={"document_type": DocumentType.DRIVERS_LICENSE}',),
+                ('facts={"findings": (Finding(code=FindingCode.NOT_GENUINE),)}',),
+                (),
+            ),
         ),
         constants=_DOCUMENT,
+        test_types=("DocumentType", "Finding", "FindingCode", "Outcome"),
         has_images=True,
+    ),
+    "messenger": Kind(
+        words="messenger",
+        result="Sent",
+        contract="MessengerContract",
+        path="messages",
+        setting="messenger_vendor: {}",
+        answers="answers_messenger",
+        verdicts=(
+            _message(1, "accepted", "None", name="taken"),
+            _message(2, "opted_out", "Refusal.OPTED_OUT"),
+            _message(3, "unreachable", "Refusal.UNREACHABLE"),
+            _message(4, "not_allowed", "Refusal.NOT_ALLOWED"),
+        ),
+        test_types=("Refusal",),
+        shapes=("answer",),
+        seam=MESSENGERS,
     ),
 }
 

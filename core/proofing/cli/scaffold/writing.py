@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from string import Template
@@ -100,7 +100,7 @@ class Package:
             f"{package}/client.py": self._fill(f"client_{self.auth}.py"),
             f"{package}/ids.py": self._fill("ids.py"),
             f"{package}/py.typed": "",
-            f"{package}/{self.kind}.py": self._fill(f"proofer_{self.shape}.py"),
+            f"{package}/{self.kind}.py": self._fill(f"adapter_{self.shape}.py"),
             f"tests/test_{self.kind}.py": self._fill("test.py"),
         }
         if self._has_question:
@@ -150,7 +150,7 @@ class Package:
     @cached_property
     def _values(self) -> Mapping[str, str]:
         """What the templates have places for."""
-        kind, shape, auth = self._kind, self._shape, self._auth
+        kind, shape, auth, seam = self._kind, self._shape, self._auth, self._kind.seam
         webhook = shape.has_webhook
         settings = {**auth.settings, **(_WEBHOOK_SETTINGS if webhook else {})}
         credentials = {**auth.credentials, **(_WEBHOOK_CREDENTIALS if webhook else {})}
@@ -161,18 +161,18 @@ class Package:
             **self._names,
             "kind": self.kind,
             "kind_words": kind.words,
-            "kind_member": self.kind.upper(),
             "module": self.kind,
             "path": kind.path,
             "result": kind.result,
             "answer_imports": _names(
                 "Cause", "Match", "Outcome", kind.result, "VendorError", "VendorResponse"
             ),
-            "proof_types": _names(kind.result, "ProofingContext", "ProofingRequest"),
+            "adapter_types": _names(kind.result, "ProofingContext", seam.type),
             "resume_types": _names("Because", kind.result, "ProofingContext", "ProofingRequest"),
             "attribute_map": ", ".join(f'"{name}": "{ours}"' for name, ours in kind.checks.items()),
             "check_names": ", ".join(f'"{name}"' for name in kind.checks),
             "question_file": ", `question.py`" if self._has_question else "",
+            **{name: str(value) for name, value in asdict(seam).items()},
             "setting": kind.setting.format(f"{self.name}:{self.kind}"),
             "settings_yaml": _lines(
                 f"  {self.name}:",
@@ -196,7 +196,7 @@ class Package:
             ),
             "make_webhook": _MAKE_WEBHOOK if webhook else "\n",
             "webhook_hook": _WEBHOOK_HOOK.rstrip() if webhook else "",
-            "descriptor": self._descriptor(),
+            "descriptor_fields": self._descriptor(),
             "get": auth.get if shape.fetches else "",
             "import_question": (
                 f"from proofing_{self.name}.question import question_of\n" if self._has_question else ""
@@ -208,15 +208,16 @@ class Package:
 
     def _plugin_names(self) -> str:
         """Return the names that the package's own module imports."""
+        seam = self._kind.seam
         names = {
             "Maturity",
             "PluginSettings",
             "ProcessContext",
-            "ProoferDescriptor",
-            "ProoferKind",
             "QuestionSeconds",
             "hookimpl",
+            seam.descriptor,
         }
+        names |= {"ProoferKind"} if seam.has_kind else set()
         names |= set(self._shape.continues)
         names |= {"TLSSettings"} if self.auth == "mtls" else set()
         names |= {"WebhookDescriptor"} if self._shape.has_webhook else set()
@@ -226,6 +227,8 @@ class Package:
         """Return the fields of the descriptor that differ."""
         kind, shape = self._kind, self._shape
         fields = {
+            "kind": f"ProoferKind.{self.kind.upper()}" if kind.seam.has_kind else "",
+            "make": "_make",
             "attributes": _set(kind.attributes),
             "needs": _set(kind.needs),
             "hosts": "lambda settings: frozenset({urlsplit(settings.base_url).netloc})",
@@ -238,6 +241,11 @@ class Package:
         }
         return _lines(*(f"            {name}={value}," for name, value in fields.items() if value))
 
+    def _example(self, name: str, *arguments: str) -> str:
+        """Return the text of one example."""
+        lines = (f"            {one}," for one in arguments)
+        return _lines(f'        "{name}": {self._kind.seam.example}(', *lines, "        ),")
+
     def _test_values(self) -> Mapping[str, str]:
         """Return what the test has places for."""
         kind, shape, auth = self._kind, self._shape, self._auth
@@ -247,24 +255,19 @@ class Package:
             **auth.section,
             **(_WEBHOOK_SECTION if webhook else {}),
         }
-        plugin = {"Cause", "Outcome"}
-        plugin |= {"Match"} if kind.checks else set()
-        plugin |= {"ReviewStatus"} if self.kind == "device" else set()
-        plugin |= {"DocumentType", "Finding", "FindingCode"} if kind.has_images else set()
+        plugin = {"Cause", *kind.test_types}
         plugin |= {"Incoming"} if webhook else set()
         plugin |= {"Pending"} if is_exchange else set()
-        kit = {"Example", kind.contract} | ({"Ticket"} if webhook else set())
+        kit = {kind.seam.example, kind.contract} | ({"Ticket"} if webhook else set())
         standard = {"hashlib", "hmac"} if webhook or auth.has_signature else set()
         standard |= {"json"} if webhook or is_exchange else set()
         constants = "SUCCESS = 200\n" + (_PRESENTED if is_exchange else "")
-        comes_to = [f"Outcome.{outcome}" for outcome in ("PASSED", "FAILED", "REVIEW")]
         examples = [
-            _example(name, f"says({name.upper()})", outcome, *facts, *shape.example)
-            for name, outcome, facts in zip(("yes", "no", "review"), comes_to, kind.facts, strict=True)
+            (one.name, f"says({one.name.upper()})", one.comes_to, *one.facts) for one in kind.verdicts
         ]
         examples += [
-            _example("refused", "says({}, 401)", "Cause.AUTHENTICATION", *shape.example),
-            _example("quota", "says({}, 429)", "Cause.QUOTA", *shape.example),
+            ("refused", "says({}, 401)", "Cause.AUTHENTICATION"),
+            ("quota", "says({}, 429)", "Cause.QUOTA"),
         ]
         return {
             "test_imports": _lines(
@@ -273,13 +276,11 @@ class Package:
                 "",
                 "import httpx",
                 _import("proofing.plugin", plugin),
-                _import("proofing.testing.vendors", kit),
+                _import(kind.seam.suites, kit),
             ),
             "constants_before": kind.constants,
             "constants": constants,
-            "yes": kind.yes,
-            "no": kind.no,
-            "review": kind.review,
+            "bodies": _lines(*(f"{one.name.upper()} = {one.body}" for one in kind.verdicts)),
             "contract": kind.contract,
             "test_name": kind.contract.removesuffix("Contract"),
             "section": _block("{", (f'"{name}": {value},' for name, value in section.items()), "}", 4),
@@ -288,7 +289,9 @@ class Package:
             else "",
             "request_name": "request" if "request" in auth.steps + shape.steps else "_request",
             "steps": (auth.steps + shape.steps).rstrip("\n"),
-            "examples": _lines(*examples),
+            "example_items": _lines(
+                *(self._example(name, *arguments, *shape.example) for name, *arguments in examples)
+            ),
             "suite_methods": (
                 (_SIGNED_EVENT if webhook else "") + (_ASSERT_SIGNED if auth.has_signature else "")
             ).rstrip("\n"),
@@ -323,11 +326,6 @@ def _set(names: tuple[str, ...]) -> str:
         if names
         else ""
     )
-
-
-def _example(name: str, *arguments: str) -> str:
-    """Return the text of one example."""
-    return _lines(f'        "{name}": Example(', *(f"            {one}," for one in arguments), "        ),")
 
 
 def _block(begin: str, lines: Iterable[str], end: str, indent: int) -> str:
