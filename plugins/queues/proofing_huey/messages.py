@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from proofing.plugin import JobKind, JobMessage
+from proofing.plugin import JobKind, JobMessage, VerificationRef
 
 #: Notes are kept apart from the message, which is not written again for them; a job with an intent never runs
 #: again.
@@ -22,6 +22,7 @@ def write_message(message: JobMessage) -> dict[str, Any]:
         "kind": message.kind.value,
         "encrypted_arguments": base64.b64encode(message.encrypted_arguments).decode(),
         "metadata": dict(message.metadata),
+        "verification": None if message.verification is None else message.verification.to_text(),
     }
 
 
@@ -31,6 +32,7 @@ def read_message(values: Mapping[str, Any]) -> JobMessage:
     Raises:
         KeyError, TypeError, ValueError: *values* are no message.
     """
+    verification = values.get("verification")
     known = {name: value for name, value in values.items() if name in _NAMES}
     return JobMessage(
         **known
@@ -39,5 +41,6 @@ def read_message(values: Mapping[str, Any]) -> JobMessage:
             "encrypted_arguments": base64.b64decode(values["encrypted_arguments"], validate=True),
             "object_keys": tuple(values.get("object_keys", ())),
             "counter_keys": tuple(values.get("counter_keys", ())),
+            "verification": None if verification is None else VerificationRef.from_text(verification),
         }
     )

@@ -32,6 +32,9 @@ from proofing_huey.storages import (
     unique_name,
 )
 
+#: 8 MB.
+_CACHE = "cache_size = -8000"
+
 
 class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
     """Huey's storage, with sleeping threads instead of polling, and with keys that are taken."""
@@ -244,11 +247,31 @@ class SQLiteJobStorage(JobStorage, SqliteStorage):  # type: ignore[misc]
         return QUERIES.query(name), {"queue": self.name, **values}
 
     def _create_connection(self) -> sqlite3.Connection:
-        """Return a connection whose log is synced at checkpoints: a power cut may cost the last moments."""
-        connection: sqlite3.Connection = super()._create_connection()
-        connection.execute("pragma synchronous = normal")
-        connection.execute("pragma secure_delete = on")
+        """Return a connection whose log is synced at checkpoints: a power cut may cost the last moments.
+
+        One that cannot be set up, because the file is locked for too long or is no database, is closed. Huey
+        leaves it open.
+        """
+        connection = sqlite3.connect(
+            self.filename, timeout=self._timeout, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._set_journal_mode(connection)
+            for pragma in ("synchronous = normal", "secure_delete = on", _CACHE):
+                connection.execute(f"pragma {pragma}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def close(self) -> bool:
+        """Close the connection; Huey would leave one that another thread is making at this moment."""
+        with self.lock:
+            connection: sqlite3.Connection | None = self._conn
+            self._conn: sqlite3.Connection | None = None
+        if connection is not None:
+            connection.close()
+        return connection is not None
 
 
 class SQLiteBackend:

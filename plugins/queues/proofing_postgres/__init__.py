@@ -1,4 +1,6 @@
-"""The queue ``postgres``: a jobs table that loses nothing and wakes workers within milliseconds.
+"""The queue ``postgres``, a jobs table that loses nothing, and the stores ``postgres``.
+
+The stores are those of verifications and of calls.
 
 Settings, in the section ``postgres`` of settings.yaml; times are seconds.
 
@@ -6,6 +8,8 @@ Settings, in the section ``postgres`` of settings.yaml; times are seconds.
   transactions of others keep its dead rows alive. TLS: ``?sslmode=verify-full&sslrootcert=…``.
 - ``pool_size``: the most connections of a web process (or a command). A worker has four instead, however
   many jobs it runs, and a fifth while upkeep prunes or resumes. docs/howto/size-postgres.md has the sums.
+- ``verification_pool_size``: the most connections of a process to the tables of verifications, on top of
+  those of the queue. One more is for those of calls.
 - ``idle_seconds``: after so long unused, a connection of the pool is closed.
 - ``timeout_seconds``, ``statement_seconds``: total deadline of one exchange, and the server's own limit.
 - ``lease_seconds``, ``renew_seconds``, ``fence_seconds``: a worker shows every ``renew_seconds`` that it
@@ -39,10 +43,24 @@ server the last claims may be forgotten and made again, never an intent or an en
 
 from collections.abc import Sequence
 
-from proofing.plugin import BackendContext, BackendDescriptor, PluginSettings, Queue, hookimpl
+from proofing.plugin import (
+    BackendContext,
+    BackendDescriptor,
+    CallStore,
+    PluginSettings,
+    Queue,
+    VerificationStore,
+    hookimpl,
+)
 from proofing_postgres.settings import PostgresSettings
 
-__all__ = ["PostgresSettings", "proofing_queues", "proofing_settings"]
+__all__ = [
+    "PostgresSettings",
+    "proofing_call_stores",
+    "proofing_queues",
+    "proofing_settings",
+    "proofing_verification_stores",
+]
 
 
 @hookimpl
@@ -57,8 +75,34 @@ def proofing_queues() -> Sequence[BackendDescriptor[Queue]]:
     return [BackendDescriptor(name="postgres", make=_make_queue)]
 
 
+@hookimpl
+def proofing_verification_stores() -> Sequence[BackendDescriptor[VerificationStore]]:
+    """Offer the verification store ``postgres``."""
+    return [BackendDescriptor(name="postgres", make=_make_verification_store)]
+
+
+@hookimpl
+def proofing_call_stores() -> Sequence[BackendDescriptor[CallStore]]:
+    """Offer the call store ``postgres``."""
+    return [BackendDescriptor(name="postgres", make=_make_call_store)]
+
+
 def _make_queue(settings: PostgresSettings, _context: BackendContext) -> Queue:
     """Build the queue; psycopg is imported only now."""
     from proofing_postgres.queue import PostgresQueue  # noqa: PLC0415 - heavy, and not needed to list plugins
 
     return PostgresQueue(settings)
+
+
+def _make_verification_store(settings: PostgresSettings, _context: BackendContext) -> VerificationStore:
+    """Build the verification store; psycopg is imported only now."""
+    from proofing_postgres.verifications.store import PostgresVerificationStore  # noqa: PLC0415 - as above
+
+    return PostgresVerificationStore(settings)
+
+
+def _make_call_store(settings: PostgresSettings, _context: BackendContext) -> CallStore:
+    """Build the call store; psycopg is imported only now."""
+    from proofing_postgres.calls.store import PostgresCallStore  # noqa: PLC0415 - as above
+
+    return PostgresCallStore(settings)

@@ -23,7 +23,7 @@ from proofing_postgres.queries import query
 from proofing_postgres.settings import PostgresSettings
 
 #: In messages and log lines.
-NAME = "the queue's database"
+NAME = "the PostgreSQL database"
 
 #: The application name of all our connections in pg_stat_activity.
 APPLICATION_NAME = "proofing"
@@ -167,7 +167,7 @@ class ReconnectingConnection:
                         raise
         except TimeoutError:
             raise QueueUnavailableError(
-                "the queue's database does not answer in time", trouble=Trouble.TIMEOUT
+                "the PostgreSQL database does not answer in time", trouble=Trouble.TIMEOUT
             ) from None
         except (psycopg.Error, OSError) as error:
             text, trouble = explain(error)
@@ -189,6 +189,11 @@ class ReconnectingConnection:
             await _apply(connection, {**self._session, **own} if self.is_pooled else own, local=True)
             cursor = await connection.execute(query(name), parameters, binary=True)
             return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
+
+    async def prepare_transaction(self, connection: "Connection") -> None:
+        """Give a transaction that has just begun the session's settings, which no pooler keeps."""
+        if self.is_pooled:
+            await _apply(connection, self._session, local=True)
 
     @property
     def is_open(self) -> bool:
@@ -215,7 +220,7 @@ class ReconnectingConnection:
             return self._connection
         await self._drop()
         if time.monotonic() < self._refused_until:
-            raise QueueUnavailableError("the queue's database could not be reached a moment ago")
+            raise QueueUnavailableError("the PostgreSQL database could not be reached a moment ago")
         try:
             connection = await self._connect()
         except Exception:

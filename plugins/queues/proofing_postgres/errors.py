@@ -16,10 +16,10 @@ _TEXTS = {
 def explain(error: Exception) -> tuple[str, Trouble]:
     """Return what happened, for operators, and its kind. The error's own text may show values."""
     if isinstance(error, psycopg.errors.UndefinedTable):
-        return "the queue's tables are missing; run proofing migrate", Trouble.NOT_FOUND
+        return "its tables are missing; run proofing migrate", Trouble.NOT_FOUND
     trouble = trouble_of_postgres(error)
     if text := _TEXTS.get(trouble):
-        return f"the queue's database {text}", trouble
+        return f"the PostgreSQL database {text}", trouble
     if trouble is Trouble.UNAVAILABLE:
-        return f"the queue's database cannot serve now ({type(error).__name__})", trouble
-    return f"the queue's database cannot be reached: {WORDS[trouble]}", trouble
+        return f"the PostgreSQL database cannot serve now ({type(error).__name__})", trouble
+    return f"the PostgreSQL database cannot be reached: {WORDS[trouble]}", trouble

@@ -7,13 +7,13 @@ from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 from uuid import UUID
 
-from proofing.plugin import JobKind, JobMessage, QueueError, StatusRecord
+from proofing.plugin import JobKind, JobMessage, QueueError, StatusRecord, VerificationRef
 from proofing_postgres.connections import Row
 
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 #: The positions of the columns of the claims' ``returning`` list.
 ID, LEASE, RUN_AT, ATTEMPTS, AGE = range(5)
-DEADLINE, DELAY, WANTED_END = 7, 8, 24
+DEADLINE, DELAY, WANTED_END = 7, 8, 25
 
 
 def to_columns(message: JobMessage) -> list[Any]:
@@ -40,6 +40,7 @@ def to_columns(message: JobMessage) -> list[Any]:
         message.trace_id,
         message.traceparent,
         message.partner,
+        None if message.verification is None else message.verification.to_text(),
         message.unique_key,
         json.dumps(message.object_keys) if message.object_keys else None,
         json.dumps(message.counter_keys) if message.counter_keys else None,
@@ -142,6 +143,7 @@ class ClaimedRow:
             trace_id,
             traceparent,
             partner,
+            verification,
             unique_key,
             object_keys,
             counter_keys,
@@ -151,7 +153,7 @@ class ClaimedRow:
             notes,
             intents,
             answers,
-        ) = self._row[5:24]
+        ) = self._row[5:25]
         return JobMessage(
             result_id=self.result_id,
             kind=JobKind(kind),
@@ -160,6 +162,7 @@ class ClaimedRow:
             trace_id=trace_id,
             traceparent=traceparent,
             partner=partner,
+            verification=None if verification is None else VerificationRef.from_text(verification),
             object_keys=tuple(json.loads(object_keys)) if object_keys else (),
             counter_keys=tuple(json.loads(counter_keys)) if counter_keys else (),
             metadata=json.loads(metadata) if metadata else {},

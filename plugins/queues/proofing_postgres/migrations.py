@@ -75,7 +75,7 @@ async def migrate(settings: PostgresSettings) -> Sequence[str]:
     except (psycopg.Error, OSError) as error:
         text, trouble = explain(error)
         raise QueueUnavailableError(text, trouble=trouble) from None
-    raise QueueUnavailableError("the queue's tables are in use and cannot be changed now; try again")
+    raise QueueUnavailableError("tables are in use and cannot be changed now; try again")
 
 
 async def require_schema(link: ReconnectingConnection) -> None:
@@ -97,7 +97,7 @@ async def require_schema(link: ReconnectingConnection) -> None:
             row = await cursor.fetchone()
             number = int(row[0]) if row is not None else 0
     if number < max(1, all_migrations()[-1][0] - 1):
-        text = "the queue's tables are missing or too old; run proofing migrate"
+        text = "its tables are missing or too old; run proofing migrate"
         raise QueueUnavailableError(text, trouble=Trouble.NOT_FOUND)
 
 

@@ -96,9 +96,9 @@ class Pool:
                         await self._until_given_back()
         except TimeoutError:
             if self._working == 0:
-                text = "the queue's database does not answer in time"
+                text = "the PostgreSQL database does not answer in time"
                 raise QueueUnavailableError(text, trouble=Trouble.TIMEOUT) from None
-            raise QueueUnavailableError("all connections to the queue's database are busy") from None
+            raise QueueUnavailableError("all connections to the PostgreSQL database are busy") from None
 
     def _may_open(self) -> bool:
         """Return whether a connection may be tried: an open one could be waited for after a refusal."""

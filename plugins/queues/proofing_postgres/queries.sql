@@ -11,13 +11,13 @@
 -- batch keep their order.
 insert into proofing.job (
     id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, queue, owner,
-    trace_id, traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
+    trace_id, traceparent, partner, verification, unique_key, object_keys, counter_keys, metadata, payload,
     enqueued_at, run_at, expires_at, state
 )
 select
     g.id, g.submitted_at, g.stale_after_seconds, g.deadline_seconds, g.delay_seconds, g.schema_version, g.kind,
-    g.queue, g.owner, g.trace_id, g.traceparent, g.partner, g.unique_key, g.object_keys, g.counter_keys,
-    g.metadata, g.payload,
+    g.queue, g.owner, g.trace_id, g.traceparent, g.partner, g.verification, g.unique_key, g.object_keys,
+    g.counter_keys, g.metadata, g.payload,
     statement_timestamp(),
     statement_timestamp() + make_interval(secs => g.delay_seconds + g.place * 0.000001),
     statement_timestamp() + make_interval(secs => g.stale_after_seconds),
@@ -25,10 +25,10 @@ select
 from unnest(
     %s::text[]::uuid[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::int4[], %s::text[],
     %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-    %s::bytea[], %s::int4[]
+    %s::text[], %s::bytea[], %s::int4[]
 ) as g (
     id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, queue, owner,
-    trace_id, traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload, place
+    trace_id, traceparent, partner, verification, unique_key, object_keys, counter_keys, metadata, payload, place
 )
 where not exists (select from proofing.job_done d where d.id = g.id)
     and statement_timestamp() <= to_timestamp(%s::float8)
@@ -38,23 +38,23 @@ on conflict do nothing
 -- The same for a single job, without arrays: the common case of a web request.
 insert into proofing.job (
     id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, queue, owner,
-    trace_id, traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
+    trace_id, traceparent, partner, verification, unique_key, object_keys, counter_keys, metadata, payload,
     enqueued_at, run_at, expires_at, state
 )
 select
     g.id, g.submitted_at, g.stale_after_seconds, g.deadline_seconds, g.delay_seconds, g.schema_version, g.kind,
-    g.queue, g.owner, g.trace_id, g.traceparent, g.partner, g.unique_key, g.object_keys, g.counter_keys,
-    g.metadata, g.payload,
+    g.queue, g.owner, g.trace_id, g.traceparent, g.partner, g.verification, g.unique_key, g.object_keys,
+    g.counter_keys, g.metadata, g.payload,
     statement_timestamp(),
     statement_timestamp() + make_interval(secs => g.delay_seconds),
     statement_timestamp() + make_interval(secs => g.stale_after_seconds),
     case when g.delay_seconds > 0 then 'scheduled' else 'ready' end
 from (values (
     %s::uuid, %s::float8, %s::float8, %s::float8, %s::float8, %s::int4, %s::text, %s::text, %s::text,
-    %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::bytea
+    %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::bytea
 )) as g (
     id, submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, queue, owner,
-    trace_id, traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload
+    trace_id, traceparent, partner, verification, unique_key, object_keys, counter_keys, metadata, payload
 )
 where not exists (select from proofing.job_done d where d.id = g.id)
     and statement_timestamp() <= to_timestamp(%s::float8)
@@ -101,7 +101,7 @@ returning
     id::text, lease, date_part('epoch', run_at), attempts,
     date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)),
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
+    traceparent, partner, verification, unique_key, object_keys, counter_keys, metadata, payload,
     due_at is not null, notes, intents, answers
 
 -- name: claim_any
@@ -124,7 +124,7 @@ returning
     id::text, lease, date_part('epoch', run_at), attempts,
     date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)),
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    traceparent, partner, unique_key, object_keys, counter_keys, metadata, payload,
+    traceparent, partner, verification, unique_key, object_keys, counter_keys, metadata, payload,
     due_at is not null, notes, intents, answers
 
 -- name: lock_queue
@@ -385,7 +385,7 @@ returning
     id::text, lease, date_part('epoch', run_at), attempts,
     date_part('epoch', clock_timestamp() - coalesce(due_at, enqueued_at)),
     submitted_at, stale_after_seconds, deadline_seconds, delay_seconds, schema_version, kind, owner, trace_id,
-    traceparent, partner, unique_key, object_keys, counter_keys, metadata, ''::bytea,
+    traceparent, partner, verification, unique_key, object_keys, counter_keys, metadata, ''::bytea,
     due_at is not null, null::bytea[], null::bigint[], null::bytea, wanted_end
 
 -- name: cancel

@@ -1,7 +1,8 @@
 -- Least rights for each kind of process. Run it once as the owner of the database, after `proofing migrate`,
 -- and again after each later one; it is idempotent. Give each role to a login of your own:
 --   create role web_login login password '…' in role proofing_web;
--- Payload, answers and notes are sealed, and still only the worker may read them.
+-- Payload, answers and notes are sealed, and still only the worker may read them. Values of verifications and keys
+-- of relying parties are sealed, too; the key service decides who opens them.
 
 -- Rights are taken and given again in one transaction: processes that work meanwhile keep them.
 begin;
@@ -69,5 +70,56 @@ grant select (
 ) on proofing.job_done to proofing_operator;
 grant select on proofing.worker, proofing.tally to proofing_operator;
 grant select, insert, update on proofing.paused_queue to proofing_operator;
+
+-- Verifications. Web: creates and changes them, deletes them by their person, polls events, reads keys and notes their
+-- use. It claims and finishes no delivery.
+grant select, insert, update, delete on proofing.verification, proofing.sealed_value to proofing_web;
+grant select, insert, delete on proofing.job_end, proofing.begun_job, proofing.event to proofing_web;
+grant select, insert on proofing.idempotent_answer to proofing_web;
+grant select, insert, update on proofing.event_cursor to proofing_web;
+grant select, insert, delete on proofing.delivery to proofing_web;
+grant select on proofing.endpoint, proofing.credential to proofing_web;
+grant update (last_used_at) on proofing.credential to proofing_web;
+
+-- Worker: changes them, records ends, expires and deletes, makes deliveries. It creates none, and no key.
+grant select, update, delete on proofing.verification to proofing_worker;
+grant select, insert, update, delete on proofing.sealed_value to proofing_worker;
+grant select, insert, delete on proofing.job_end, proofing.begun_job, proofing.event to proofing_worker;
+grant select (scope, key, created_at), delete on proofing.idempotent_answer to proofing_worker;
+grant select, insert, update on proofing.event_cursor, proofing.endpoint to proofing_worker;
+grant select, insert, update, delete on proofing.delivery to proofing_worker;
+grant select on proofing.credential to proofing_worker;
+
+-- Viewer: counts, states and times. No record, no person, no sealed value, no event's body, no digest.
+grant select (
+    id, relying_party, mode, policy, state, is_ended, sequence, created_at, due_at
+) on proofing.verification to proofing_viewer;
+grant select (result_id, verification_id, give_up_at) on proofing.begun_job to proofing_viewer;
+grant select (
+    id, relying_party, mode, verification_id, type, created_at, cursor
+) on proofing.event to proofing_viewer;
+grant select on proofing.event_cursor, proofing.delivery, proofing.endpoint to proofing_viewer;
+grant select (
+    id, relying_party, mode, kind, prefix, scopes, created_at, usable_at, retire_at, last_used_at
+) on proofing.credential to proofing_viewer;
+
+-- Operator: lists, changes (cancels, decides, redacts) and deletes verifications, replays deliveries, makes, retires
+-- and deletes keys. It creates no verification, and writes no sealed value of one.
+grant select, update, delete on proofing.verification to proofing_operator;
+grant select, delete on proofing.sealed_value, proofing.begun_job to proofing_operator;
+grant select, insert, delete on proofing.job_end, proofing.event to proofing_operator;
+grant select, insert, update on proofing.event_cursor, proofing.endpoint to proofing_operator;
+grant select, insert, update, delete on proofing.delivery, proofing.credential to proofing_operator;
+
+-- Calls and routing decisions. Web: adds those of jobs inside a request, and reads nothing.
+grant insert on proofing.call_record, proofing.routing_decision to proofing_web;
+
+-- Worker: adds, deletes what is old, and decisions about a person who is erased. It reads no record.
+grant insert, delete on proofing.call_record, proofing.routing_decision to proofing_worker;
+grant select (id, at) on proofing.call_record to proofing_worker;
+grant select (job, id, at, person) on proofing.routing_decision to proofing_worker;
+
+-- Operator: reads. It adds, changes and deletes none.
+grant select on proofing.call_record, proofing.routing_decision to proofing_operator;
 
 commit;

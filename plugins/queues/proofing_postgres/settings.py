@@ -56,6 +56,7 @@ class PostgresSettings(PluginSettings):
     statement_seconds: float = Field(default=2.5, gt=0)
     sweep_seconds: float = Field(default=3.0, gt=0)
     timeout_seconds: float = Field(default=5.0, gt=0)
+    verification_pool_size: int = Field(default=4, ge=1, le=100)
 
     @field_validator("dsn")
     @classmethod

@@ -26,11 +26,13 @@ Credentials come by the usual AWS chain: environment, shared files, container or
 belongs in settings.yaml. Where that chain asks a metadata service it reads the proxy variables itself.
 
 Least permissions. Web: ``s3:PutObject`` on the images, ``kms:GenerateDataKey`` for the encryption contexts
-with the purposes ``args``, ``session`` and ``result``, and ``kms:Decrypt`` for ``session`` and ``result``.
-Worker: ``s3:GetObject``, ``s3:DeleteObject`` and ``s3:ListBucket`` on the images, ``kms:GenerateDataKey`` for
-``result``, ``parked`` and ``cache``, and ``kms:Decrypt`` for ``args``, ``parked`` and ``cache``. Both:
-``s3:GetObject`` on their secrets, and ``kms:DescribeKey`` for a start check of more than whether KMS
-answers. Migrate: its secrets. ``policies/`` holds these as IAM policies, which the tests enforce;
+with the purposes ``args``, ``notes``, ``session``, ``result`` and ``verification``, and ``kms:Decrypt`` for
+``session``, ``result``, ``verification`` and ``credential``. Worker: ``s3:GetObject``, ``s3:DeleteObject``
+and ``s3:ListBucket`` on the images, ``kms:GenerateDataKey`` for ``result``, ``parked``, ``cache`` and
+``verification``, and ``kms:Decrypt`` for ``args``, ``notes``, ``parked``, ``cache`` and ``credential``. Who
+makes keys of relying parties: ``kms:GenerateDataKey`` for ``credential``. All of them: ``s3:GetObject`` on
+their secrets, and ``kms:DescribeKey`` for a start check of more than whether KMS answers. Migrate: its
+secrets. ``policies/`` holds these as IAM policies, which the tests enforce;
 docs/howto/aws-rights.md says how to use them. Without ``s3:ListBucket`` S3 answers 403 for what is not there.
 
 The bucket must have: no public access, TLS only, a policy that denies writes without ``If-None-Match`` and

@@ -1,8 +1,8 @@
 """Stores for one machine: results, images, secrets and keys in one directory. Not for production.
 
-Name in settings.yaml: ``local``. It offers a secret store, a key service, an image store and a result store,
-so that Proofing runs without any service alongside it. Web and worker are separate processes that share the
-directory; they must run on one machine and as one user.
+Name in settings.yaml: ``local``. It offers a secret store, a key service, an image store, a result store, a
+verification store and a call store, so that Proofing runs without any service alongside it. Web and worker
+are separate processes that share the directory; they must run on one machine and as one user.
 
 Settings, below ``local``:
 
@@ -23,14 +23,19 @@ What lies in the directory:
     all of them unwrap. To rotate, append a line with a new id and 64 hex digits.
 ``results.db``
     Records, sealed results, sessions and limit counters, in SQLite with write-ahead log.
+``verifications.db``
+    Verifications, their events and deliveries, and the keys of relying parties. Synced at every commit.
+    Back it up with ``sqlite3 verifications.db ".backup FILE"``, which may run while processes do.
+``calls.db``
+    Records of calls that vendors bill, and routing decisions. Synced and backed up as ``verifications.db``.
 ``images/``
     Ciphertext of uploaded images, for minutes.
 
 No credentials and no rights are needed but those of the user who owns the directory.
 
 Limits: one machine, local disk (SQLite's log does not work on network file systems), about a thousand writes
-a second. The write-ahead log is not synced at every commit: a power cut may lose the last moments, a killed
-process loses nothing. SQLite 3.35 or newer.
+a second. The write-ahead log of ``results.db`` is not synced at every commit: a power cut may lose the last
+moments, a killed process loses nothing. SQLite 3.35 or newer.
 """
 
 from collections.abc import Sequence
@@ -40,7 +45,7 @@ from proofing.plugin import BackendContext, BackendDescriptor, PluginSettings, h
 from proofing_local.settings import LocalSettings
 
 if TYPE_CHECKING:
-    from proofing.plugin import ImageStore, KeyService, ResultStore, SecretStore
+    from proofing.plugin import CallStore, ImageStore, KeyService, ResultStore, SecretStore, VerificationStore
 
 
 @hookimpl
@@ -73,6 +78,18 @@ def proofing_result_stores() -> Sequence["BackendDescriptor[ResultStore]"]:
     return [BackendDescriptor(name="local", make=_make_result_store, production=False)]
 
 
+@hookimpl
+def proofing_verification_stores() -> Sequence["BackendDescriptor[VerificationStore]"]:
+    """Offer ``verifications.db``."""
+    return [BackendDescriptor(name="local", make=_make_verification_store, production=False)]
+
+
+@hookimpl
+def proofing_call_stores() -> Sequence["BackendDescriptor[CallStore]"]:
+    """Offer ``calls.db``."""
+    return [BackendDescriptor(name="local", make=_make_call_store, production=False)]
+
+
 def _make_secret_store(settings: LocalSettings, _context: BackendContext) -> "SecretStore":
     """Build the secret store, importing it only now."""
     from proofing_local.secret_file import LocalSecretStore  # noqa: PLC0415 - as the docstring says
@@ -99,3 +116,17 @@ def _make_result_store(settings: LocalSettings, _context: BackendContext) -> "Re
     from proofing_local.results import LocalResultStore  # noqa: PLC0415 - as the docstring says
 
     return LocalResultStore(settings)
+
+
+def _make_verification_store(settings: LocalSettings, _context: BackendContext) -> "VerificationStore":
+    """Build the verification store, importing it only now."""
+    from proofing_local.verifications.store import LocalVerificationStore  # noqa: PLC0415 - as the docstring says
+
+    return LocalVerificationStore(settings)
+
+
+def _make_call_store(settings: LocalSettings, _context: BackendContext) -> "CallStore":
+    """Build the call store, importing it only now."""
+    from proofing_local.calls.store import LocalCallStore  # noqa: PLC0415 - as the docstring says
+
+    return LocalCallStore(settings)

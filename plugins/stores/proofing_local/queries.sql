@@ -2,7 +2,7 @@
 -- :now is the wall clock of this machine in seconds, the one clock that decides about expiry.
 
 -- name: schema
--- Five tables, each with its own expiry. The index serves the purge.
+-- Eight tables, each with its own expiry. The index serves the purge. Tables of few rows need none.
 create table if not exists record (
     result_id text primary key,
     -- 0 in progress, 1 ended, 2 in progress and in need of its person
@@ -36,6 +36,30 @@ create table if not exists member (
     primary key (name, body)
 ) without rowid;
 create index if not exists member_expires on member (expires);
+create table if not exists breaker (
+    name text primary key,
+    -- who met the faults in a row, separated by blanks
+    faults text not null,
+    -- when an open one lets a probe through, null while it is closed
+    opened_until real,
+    probe text,
+    probe_until real,
+    expires real not null
+) without rowid;
+create table if not exists call_count (
+    scope text primary key,
+    tokens real,
+    counted_at real,
+    hour integer,
+    calls integer,
+    expires real not null
+) without rowid;
+create table if not exists call_lease (
+    scope text not null,
+    entrant text not null,
+    expires real not null,
+    primary key (scope, entrant)
+) without rowid;
 
 -- name: begin
 -- Keep a record in progress; an unexpired one exists. Returns a row when kept.
@@ -143,6 +167,50 @@ update counter set count = max(count - 1, 0) where name = :name and expires > :n
 -- Delete a counter and return whether it still ran.
 delete from counter where name = :name returning expires > :now;
 
+-- name: breaker
+-- The breaker of a vendor's product. One that is not there is closed.
+select faults, opened_until, probe, probe_until from breaker where name = :name and expires > :now;
+
+-- name: keep_breaker
+-- Keep a breaker that has faults, or has opened.
+insert into breaker (name, faults, opened_until, probe, probe_until, expires)
+values (:name, :faults, :opened_until, :probe, :probe_until, :expires)
+on conflict (name) do update
+    set faults = excluded.faults, opened_until = excluded.opened_until, probe = excluded.probe,
+        probe_until = excluded.probe_until, expires = excluded.expires;
+
+-- name: close_breaker
+-- Forget the faults of a breaker and return whether they still counted.
+delete from breaker where name = :name returning expires > :now;
+
+-- name: call_count
+-- The rate and the budget of a vendor.
+select tokens, counted_at, hour, calls from call_count where scope = :scope and expires > :now;
+
+-- name: keep_call_count
+-- Keep the rate and the budget of a vendor. One that is null is not limited now, and left as it is.
+insert into call_count (scope, tokens, counted_at, hour, calls, expires)
+values (:scope, :tokens, :now, :hour, :calls, :expires)
+on conflict (scope) do update
+    set tokens = coalesce(excluded.tokens, iif(call_count.expires > :now, call_count.tokens, null)),
+        counted_at = iif(excluded.tokens is null, call_count.counted_at, excluded.counted_at),
+        hour = coalesce(excluded.hour, iif(call_count.expires > :now, call_count.hour, null)),
+        calls = coalesce(excluded.calls, call_count.calls),
+        expires = excluded.expires;
+
+-- name: running_calls
+-- How many calls to a vendor are in progress.
+select count(*) from call_lease where scope = :scope and expires > :now;
+
+-- name: keep_lease
+-- Count a call as one in progress.
+insert into call_lease (scope, entrant, expires) values (:scope, :entrant, :expires)
+on conflict (scope, entrant) do update set expires = excluded.expires;
+
+-- name: release_lease
+-- Count a call as ended.
+delete from call_lease where scope = :scope and entrant = :entrant;
+
 -- name: purge
 -- Delete what has expired.
 delete from record where expires <= :now;
@@ -150,3 +218,6 @@ delete from sealed_result where expires <= :now;
 delete from item where expires <= :now;
 delete from counter where expires <= :now;
 delete from member where expires <= :now;
+delete from breaker where expires <= :now;
+delete from call_count where expires <= :now;
+delete from call_lease where expires <= :now;

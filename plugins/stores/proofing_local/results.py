@@ -22,6 +22,7 @@ from proofing.plugin import (
 )
 from proofing.plugin.support import seam
 from proofing_local.database import Database
+from proofing_local.gates import LocalVendorGates
 from proofing_local.queries import query, script
 from proofing_local.settings import LocalSettings
 from proofing_local.watch import CompletionWatcher
@@ -33,14 +34,18 @@ _logger = get_logger(__name__)
 
 
 @seam(StoreUnavailableError, "local results")
-class LocalResultStore:
+class LocalResultStore(LocalVendorGates):
     """Keeps everything in ``results.db``; the wall clock of the machine decides about expiry."""
 
     def __init__(self, settings: LocalSettings, *, clock: Callable[[], float] = time.time) -> None:
         """Use the directory of *settings*; *clock* gives seconds since the epoch."""
         self._database = Database(
-            Path(settings.directory) / "results.db", timeout_seconds=settings.timeout_seconds
+            Path(settings.directory) / "results.db",
+            name="local results",
+            timeout_seconds=settings.timeout_seconds,
+            schema=script("schema"),
         )
+        super().__init__(self._database, clock)
         self._clock = clock
         self._watcher = CompletionWatcher(self._database, clock)
         self._purging: asyncio.Task[None] | None = None

@@ -26,7 +26,8 @@ to disk needs no argument. A flushed or restarted Redis loses sessions and waiti
 ``postgres`` queue no final status is lost.
 
 Least permissions (ACL): ``resetchannels ~proofing:* &proofing:* +get +getrange +set +del +exists
-+eval +incr +decr +pttl +pexpire +sadd +scard +smembers +publish +subscribe +unsubscribe +ping +time`` and,
++eval +incr +decr +pttl +pexpire +sadd +scard +smembers +hmget +hset +hdel +zadd +zrem +zcount
++zrevrange +zremrangebyscore +publish +subscribe +unsubscribe +ping +time`` and,
 for the start check, ``+config|get +info`` (without them the check says that it could not look). On a cluster
 also ``+cluster|slots +command``.
 """

@@ -108,7 +108,7 @@ class RedisConnection:
     async def evaluate(self, script: str, keys: list[str], *arguments: str | bytes | float) -> Any:
         """Run a Lua script as one atomic step.
 
-        The text travels each time: it is a few hundred bytes, and no flush or failover can forget it.
+        The text travels each time: it is a few kilobytes at most, and no flush or failover can forget it.
         """
         return await self.command("EVAL", script, len(keys), *keys, *arguments)
 

@@ -9,7 +9,8 @@ Keys (``proofing`` is the setting ``key_prefix``)::
     proofing:count:COUNTER        a limit counter
     proofing:ended                channel of jobs that ended or need their person: result ids and records
 
-Keys expire by the server's clock. The braces put both keys of a job into one slot.
+Those of the gates before vendors: `proofing_redis.gates`. Keys expire by the server's clock. The braces
+put both keys of a job into one slot.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ from proofing.plugin.support import seam
 from proofing_redis.batches import Client
 from proofing_redis.config_audit import audit_config
 from proofing_redis.connection import NAME, RedisConnection
+from proofing_redis.gates import RedisVendorGates
 from proofing_redis.settings import RedisSettings
 from proofing_redis.wakeups import WakeUps
 
@@ -69,7 +71,7 @@ _logger = get_logger(__name__)
 
 
 @seam(StoreUnavailableError, NAME)
-class RedisResultStore:
+class RedisResultStore(RedisVendorGates):
     """Keeps the contract `proofing.plugin.ResultStore`.
 
     Args:
@@ -81,6 +83,7 @@ class RedisResultStore:
         self._prefix = settings.key_prefix
         self._channel = f"{self._prefix}:ended"
         self._connection = RedisConnection(settings)
+        super().__init__(self._connection, self._prefix)
         self._wakeups = WakeUps(
             self._connection,
             self._channel,

@@ -48,6 +48,8 @@ create table if not exists proofing.job (
     trace_id text collate "C" not null,
     traceparent text collate "C",
     partner text collate "C",
+    -- Which verification it is for, and by which link its session began.
+    verification text collate "C",
     unique_key text collate "C",
     -- The first vendor whose call has begun, and the questions of all whose calls have begun.
     intent text collate "C",

@@ -1,0 +1,1 @@
+"""The verification store in PostgreSQL, over connections of its own."""
