@@ -11,8 +11,6 @@ Settings, section ``aamva`` of settings.yaml::
       authentication_timeout_seconds: 5   # for each of the two calls that get a token
       verification_timeout_seconds: 5     # for the call that verifies
       first_word_of_last_name: []         # jurisdictions that get the first word of the last name alone
-      maintenance_windows:                # by jurisdiction; in New York's time
-        DC: [{cron: 0 0 * * *, minutes: 360}]
 
 Credentials: ``aamva.private_key``, the unencrypted RSA key of the certificate, in the secret store. AAMVA
 registers the certificate; it needs no right but to call the authentication service and DLDV. The outbound

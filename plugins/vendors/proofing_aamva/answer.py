@@ -44,16 +44,13 @@ _LOCATOR = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _NUMBER = "state_id_number"
 
 
-def read_result(
-    root: Element, applicant: Applicant, sent: Mapping[str, str], *, is_in_maintenance: bool
-) -> StateIDResult:
+def read_result(root: Element, applicant: Applicant, sent: Mapping[str, str]) -> StateIDResult:
     """Read the answer to a verification.
 
     Args:
         root: of an answer without a fault.
         applicant: who was asked about.
         sent: what was sent of them.
-        is_in_maintenance: whether the state's system was within a maintenance window.
 
     Raises:
         VendorError: `Cause.NONSENSE`: it has no indicators, or one that is neither true nor false.
@@ -69,7 +66,6 @@ def read_result(
         transaction_id=_transaction_id(root),
         requested_attributes=requested,
         verified_attributes=verdict.verified_attributes,
-        jurisdiction_in_maintenance_window=is_in_maintenance,
     )
 
 

@@ -4,7 +4,6 @@ import secrets
 
 from proofing.plugin import Cause, VendorContext, VendorError
 from proofing_aamva.credentials import read_credentials
-from proofing_aamva.errors import amended
 from proofing_aamva.settings import AAMVASettings
 from proofing_aamva.soap import call
 from proofing_aamva.token_messages import (
@@ -59,7 +58,7 @@ class Authentication:
             # What is malformed about these messages can be nothing but our credentials.
             is_refused = error.cause is Cause.BAD_REQUEST
             cause = Cause.AUTHENTICATION if is_refused else error.cause
-            raise amended(error, cause=cause, billed=False) from None
+            raise error.amended(cause=cause, billed=False) from None
 
     async def _ask(self, context: VendorContext) -> str:
         client_secret = secrets.token_bytes(_SECRET_BYTES)

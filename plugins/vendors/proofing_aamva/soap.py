@@ -3,7 +3,6 @@
 from xml.etree.ElementTree import Element
 
 from proofing.plugin import VendorContext, VendorError, VendorResponse
-from proofing_aamva.errors import amended
 from proofing_aamva.faults import OK, require_answer
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
@@ -33,7 +32,7 @@ async def call(
         )
         root = _root(response)
     except VendorError as error:
-        raise amended(error, message=f"{what}: {error}") from None
+        raise error.amended(message=f"{what}: {error}") from None
     return require_answer(response, root, what)
 
 

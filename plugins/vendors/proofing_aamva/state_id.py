@@ -13,15 +13,10 @@ from proofing.plugin import (
 )
 from proofing_aamva.answer import read_result
 from proofing_aamva.authentication import Authentication
-from proofing_aamva.errors import amended
 from proofing_aamva.request import VERIFY, sent_values, verification_request
 from proofing_aamva.settings import AAMVASettings
 from proofing_aamva.soap import call
 
-#: Our own code for errors within a maintenance window of the state.
-_IN_WINDOW = "jurisdiction_in_maintenance_window"
-#: Errors of the state's system: within a window they are its maintenance.
-_STATE_CAUSES = frozenset({Cause.SOURCE_DOWN, Cause.SOURCE_TIMEOUT})
 #: Errors after which the token must not be used again: it is refused, or nothing says what else is wrong.
 _TOKEN_CAUSES = frozenset({Cause.AUTHENTICATION, Cause.BAD_REQUEST})
 
@@ -30,7 +25,7 @@ class AAMVAStateID:
     """Asks the state that issued a license whether its record agrees."""
 
     def __init__(self, settings: AAMVASettings) -> None:
-        """Take addresses, credentials, states and windows from *settings*."""
+        """Take addresses, credentials and states from *settings*."""
         self._settings = settings
         self._authentication = Authentication(settings)
 
@@ -48,8 +43,7 @@ class AAMVAStateID:
             # It was refused before the state was asked, so that this cannot be billed twice.
             token = await self._authentication.token(context)
             root = await self._verify(context, sent, token, locator)
-        is_in_maintenance = self._is_in_maintenance(sent, context)
-        return read_result(root, applicant, sent, is_in_maintenance=is_in_maintenance)
+        return read_result(root, applicant, sent)
 
     async def check(self, context: VendorContext) -> str | None:
         """Authenticate, whatever token the workers share. AAMVA charges nothing for that."""
@@ -73,10 +67,4 @@ class AAMVAStateID:
         except VendorError as error:
             if error.cause in _TOKEN_CAUSES:
                 await self._authentication.drop(context, token)
-            if not self._is_in_maintenance(sent, context):
-                raise
-            cause = Cause.MAINTENANCE if error.cause in _STATE_CAUSES else error.cause
-            raise amended(error, cause=cause, codes=(*error.codes, _IN_WINDOW)) from None
-
-    def _is_in_maintenance(self, sent: Mapping[str, str], context: ProofingContext) -> bool:
-        return self._settings.is_in_maintenance(sent["state_id_jurisdiction"], context.now())
+            raise

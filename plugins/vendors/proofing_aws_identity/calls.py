@@ -5,6 +5,7 @@ botocore's description of each service decides how a call is written and read; `
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
@@ -111,7 +112,17 @@ def make_client(session: botocore.session.Session, service: str, url: str, regio
         signature_version="v4",
         proxies={},
     )
-    return session.create_client(service, region_name=region, endpoint_url=url, config=config)
+    client = session.create_client(service, region_name=region, endpoint_url=url, config=config)
+    client.meta.events.register("before-parse", _note_status)
+    return client
+
+
+#: The status of this thread's last answer: what a parser raises about a body does not say it.
+_answered = threading.local()
+
+
+def _note_status(response_dict: Mapping[str, Any], **_others: Any) -> None:
+    _answered.status = int(response_dict["status_code"])
 
 
 def call(
@@ -128,6 +139,7 @@ def call(
         RefusedError: by a code of *refusals*, or by one with its reason: ``ConflictException.OPTED_OUT``.
         VendorError: any other error.
     """
+    _answered.status = 0
     try:
         answer = method(**parameters)
     except ProofingError:
@@ -137,7 +149,7 @@ def call(
     except (exceptions.NoCredentialsError, exceptions.CredentialRetrievalError):
         _fail(Cause.AUTHENTICATION, "the AWS credentials cannot be refreshed", vendor_name)
     except Exception:  # noqa: BLE001 - an invalid body makes its parsers raise anything, with texts of it
-        _fail(Cause.NONSENSE, "the answer cannot be read", vendor_name)
+        _fail(_cause_of_status(_answered.status), "the answer cannot be read", vendor_name)
     request_id = _request_id(answer.get("ResponseMetadata", {}))
     try:
         return model.model_validate(answer), request_id

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from proofing.plugin import (
     Channel,
-    CodeMessage,
     ConfigurationError,
+    Message,
     Outcome,
     Problem,
     ProofingContext,
@@ -29,7 +29,7 @@ _SERVICE = "pinpoint-sms-voice-v2"
 #: How long a message may wait for its carrier: a code is valid no longer.
 _LIFE_SECONDS = 600
 #: Voices of Amazon Polly by the language of the text.
-_VOICES = {"en": "JOANNA", "es": "LUPE"}
+_VOICES = {"en": "JOANNA", "es": "LUPE", "fr": "CHANTAL", "zh": "ZHIYU"}
 #: Error and reason by which the service says that this phone gets no message.
 REFUSALS: Mapping[str, Refusal] = {
     "ConflictException.DESTINATION_PHONE_NUMBER_OPTED_OUT": Refusal.OPTED_OUT,
@@ -70,7 +70,7 @@ class AWSMessenger:
             session = make_session(self._settings, self._name)
             self._client = make_client(session, _SERVICE, self._settings.messaging_url, self._settings.region)
 
-    def send(self, message: CodeMessage, context: ProofingContext) -> Sent:
+    def send(self, message: Message, context: ProofingContext) -> Sent:
         """Send one message."""
         is_text = message.channel is Channel.TEXT
         parameters: dict[str, Any] = {

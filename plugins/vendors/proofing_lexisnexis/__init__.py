@@ -95,7 +95,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
         _ddp(
             "threat_metrix",
             ProoferKind.DEVICE,
-            _made_by("threat_metrix:ThreatMetrix"),
+            _make_threat_metrix,
             attributes=_IDENTITY | _ADDRESS | _LICENSE | {"email"},
             requires=frozenset({"email"}),
             needs=frozenset({"device_session_id", "ip_address"}),
@@ -121,6 +121,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
                 _made_by("true_id:TrueID", selfie=selfie),
                 attributes=_REFERENCES,
                 needs=frozenset({"locale"}),
+                authenticates=True,
                 needs_selfie=selfie,
                 timeout="true_id.timeout_seconds",
             ),
@@ -131,6 +132,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
                 attributes=_REFERENCES | {"email"},
                 requires=frozenset({"email"}),
                 document_types=PHYSICAL_TYPES - {DocumentType.PASSPORT_CARD},
+                authenticates=True,
                 needs_selfie=selfie,
                 timeout="ddp.true_id_timeout_seconds",
             ),
@@ -152,6 +154,12 @@ def _made_by(place: str, **options: Any) -> _Make:
     return make
 
 
+def _make_threat_metrix(settings: LexisNexisSettings, process: ProcessContext) -> AnyProofer:
+    """Return the proofer, which can check the script of its tags where their certificate is known."""
+    is_known = settings.ddp is not None and settings.ddp.tags_certificate is not None
+    return _made_by(f"threat_metrix:{'Signed' if is_known else ''}ThreatMetrix")(settings, process)
+
+
 def _rdp(product: str, kind: ProoferKind, make: _Make, *, timeout: str, **more: Any) -> ProoferDescriptor:
     """Return the descriptor of a product of the Risk Defense Platform."""
 
@@ -165,7 +173,10 @@ def _ddp(product: str, kind: ProoferKind, make: _Make, *, timeout: str, **more: 
     """Return the descriptor of a product of the Dynamic Decision Platform."""
 
     def hosts(settings: LexisNexisSettings) -> frozenset[str]:
-        return frozenset() if settings.ddp is None else _host(settings.ddp.base_url)
+        if settings.ddp is None:
+            return frozenset()
+        checks_tags = kind is ProoferKind.DEVICE and settings.ddp.tags_certificate is not None
+        return _host(settings.ddp.base_url) | (_host(settings.ddp.tags_base_url) if checks_tags else set())
 
     return _descriptor(product, kind, make, hosts=hosts, timeout=timeout, **more)
 

@@ -76,6 +76,8 @@ _PRESENCE = "Physical Document Presence"
 _BARCODE_AGREES = frozenset({BARCODE_READ, "Document Crosscheck Aggregation"})
 
 _LIVE = "Successful. Liveness: Live"
+#: How messages of a comparison that was made begin, and what those that judge the selfie's life hold.
+_COMPARED, _JUDGES_LIFE = "Successful", "Liveness"
 _NOT_LIVE = "Liveness: NotLive"
 _POOR_QUALITY = "Liveness: PoorQuality"
 
@@ -206,7 +208,7 @@ def selfie_check(result: str | None, message: str | None) -> SelfieCheck:
         return SelfieCheck.BAD_QUALITY
     if result == "Fail":
         return SelfieCheck.NO_MATCH
-    if message not in {None, _LIVE}:
-        # It may say that nobody alive was there, in words of tomorrow.
-        raise ValueError
-    return SelfieCheck.MATCH
+    if message in {None, _LIVE} or (message.startswith(_COMPARED) and _JUDGES_LIFE not in message):
+        return SelfieCheck.MATCH
+    # It may say that nobody alive was there, in words of tomorrow.
+    raise ValueError

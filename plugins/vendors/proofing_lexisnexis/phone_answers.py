@@ -1,10 +1,21 @@
 """What Phone Finder answers, on either platform: one verdict, with many checks that decide nothing."""
 
-from proofing.plugin import FraudSignal, Match, Outcome, PhoneResult
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from proofing.plugin import FraudSignal, LineType, Match, Outcome, PhoneResult
 from proofing_lexisnexis.envelope import Conversation
 
 _NAME_MISMATCH = "Input phone number could not be verified to name"
 _RISK = "Risk Indicators"
+#: Indicators of the kind of line, the one that weighs most first. One that holds is a check with ``fail``.
+_LINES: Mapping[str, LineType] = MappingProxyType(
+    {
+        "VOIPPhone": LineType.VOIP,
+        "LandlineServiceType": LineType.LANDLINE,
+        "WirelessServiceType": LineType.MOBILE,
+    }
+)
 
 
 def phone_result(
@@ -43,4 +54,13 @@ def phone_result(
         reference=reference,
         vendor_workflow=vendor_workflow,
         fraud_signals=signals,
+        line_type=_line_type(conversation),
     )
+
+
+def _line_type(conversation: Conversation) -> LineType | None:
+    """Return the kind of line that the checks show; None where they show none, as in answers without any."""
+    finder = conversation.product("PhoneFinder")
+    items = (finder.items if finder else None) or []
+    holding = {item.name for item in items if item.status == "fail"}
+    return next((line for name, line in _LINES.items() if name in holding), None)

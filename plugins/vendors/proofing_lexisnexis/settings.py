@@ -6,7 +6,7 @@ credentials are never printed; workflows, modes, time limits and thresholds are.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from proofing.plugin import ConfigurationError, PluginSettings, Problem, QuestionSeconds
 
@@ -113,6 +113,11 @@ class DDPSettings(TrueIDThresholds):
     tags_base_url: BaseURL = Field(
         default="https://h.online-metrix.net", description="scheme and host of the tags in the page"
     )
+    tags_certificate: str | None = Field(
+        default=None,
+        description="X.509 certificate, as PEM, by which LexisNexis signs the tags' script; proofing check "
+        "--deep then verifies the script. None: nothing is verified",
+    )
     tags_image_urls: list[BaseURL] = Field(
         default_factory=list, description="further hosts, with scheme, whose images the tags show"
     )
@@ -126,6 +131,17 @@ class DDPSettings(TrueIDThresholds):
     )
     true_id_service: Service = Field(default="Authentication", description="name of the step")
     true_id_timeout_seconds: QuestionSeconds = Field(default=50.0, description="for one question")
+
+    @field_validator("tags_certificate")
+    @classmethod
+    def _is_certificate(cls, text: str | None) -> str | None:
+        if text is not None:
+            from proofing_lexisnexis.tags_signature import (  # noqa: PLC0415 - imports cryptography
+                read_certificate,
+            )
+
+            read_certificate(text)
+        return text
 
 
 class LexisNexisSettings(PluginSettings):

@@ -97,18 +97,19 @@ class Details:
                 continue
             if found["number"] is None:
                 raise ValueError
-            result = _known(_first(self._result, f"Alert_{found['number']}_AuthenticationResult"))
-            yield Alert(name=alert_name(_first(self._result, key)), result=result)
+            result = _first(self._result, f"Alert_{found['number']}_AuthenticationResult")
+            # Any other word than that of a passed check is one that was not passed.
+            known = result if result in RESULTS else None
+            yield Alert(name=alert_name(_first(self._result, key)), result=known)
 
     def images(self, front: Side) -> Iterator[ImageMetrics]:
         """Yield how good each image is; *front* is the side that TrueID calls so.
 
-        Raises:
-            ValueError: a side or a number is none.
+        Metrics decide nothing, so that one of another side, or that is not a number, is left out.
         """
         for number, side in enumerate(self._metrics.get("Side", [])):
             if side not in _SIDES:
-                raise ValueError
+                continue
             yield ImageMetrics(
                 side=front if side == "Front" else Side.BACK,
                 horizontal_resolution=self._number("HorizontalResolution", number),
@@ -120,13 +121,11 @@ class Details:
     def _number(self, name: str, place: int) -> float | None:
         """Return the number at *place* of a list; None where there is none."""
         values = self._metrics.get(name, [])
-        text = values[place] if place < len(values) else None
-        if text is None:
+        try:
+            number = float((values[place] if place < len(values) else None) or "")
+        except ValueError:
             return None
-        number = float(text)
-        if not math.isfinite(number):
-            raise ValueError
-        return number
+        return number if math.isfinite(number) else None
 
 
 def _text(value: str | None) -> str | None:

@@ -291,6 +291,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             kind=ProoferKind.RESOLUTION,
             make=_make_resolution,
             attributes=frozenset({"first_name", "last_name", "dob", "ssn", *_HOME}),
+            company=_COMPANY,
             maturity=Maturity.MOCK,
         ),
         ProoferDescriptor(
@@ -298,6 +299,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             kind=ProoferKind.PHONE,
             make=_make_phone,
             attributes=frozenset({"first_name", "last_name", "phone"}),
+            company=_COMPANY,
             maturity=Maturity.MOCK,
         ),
         ProoferDescriptor(
@@ -331,6 +333,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             name="mock",
             kind=ProoferKind.DOCUMENT,
             make=_make_document,
+            authenticates=True,
             takes_selfie=True,
             company=_COMPANY,
             accepts_test_documents=True,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from proofing.plugin import (
     Cause,
     Channel,
-    CodeMessage,
+    Message,
     Outcome,
     ProofingContext,
     Refusal,
@@ -32,7 +32,7 @@ class MessengerMock:
         """Take the latency from *settings*."""
         self._latency_seconds = settings.latency_seconds
 
-    async def send(self, message: CodeMessage, context: ProofingContext) -> Sent:  # noqa: ARG002 - the contract's
+    async def send(self, message: Message, context: ProofingContext) -> Sent:  # noqa: ARG002 - the contract's
         """Answer by the number; a call reaches who has opted out of text messages."""
         await asyncio.sleep(self._latency_seconds)
         if message.number == _TIMEOUT_PHONE:

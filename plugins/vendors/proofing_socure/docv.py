@@ -30,10 +30,12 @@ from proofing.plugin import (
     ProofingRequest,
     Received,
     Returned,
+    VendorContext,
     VendorError,
     Wanted,
 )
 from proofing.plugin.support import LOOPBACK
+from proofing_socure.code_list import CodeList
 from proofing_socure.docv_answer import DocVAnswer, DocVReader, Expectation
 from proofing_socure.docv_types import RequestType, accepted_types, request_type
 from proofing_socure.id_plus import Answer, IDPlus, Part
@@ -80,6 +82,7 @@ class DocV:
         self._life = timedelta(seconds=settings.docv_expires_seconds)
         self._domains = tuple(settings.docv_capture_domains)
         self._id_plus = IDPlus(settings, _NAME)
+        self._codes = CodeList(settings, _NAME, prefix="docv_")
         self._reader = DocVReader(settings, _NAME)
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> Pending:
@@ -128,6 +131,10 @@ class DocV:
         if isinstance(because, Expired) and not is_done:
             raise _abandoned()
         return await self._fetch(request, pending.state, context)
+
+    async def check(self, context: VendorContext) -> str | None:
+        """Return which codes of the settings Socure does not list."""
+        return await self._codes.check(context)
 
     async def _fetch(
         self, request: ProofingRequest, kept: Mapping[str, Any], context: ProofingContext

@@ -18,7 +18,7 @@ from proofing_socure.settings import ReasonCode
 if TYPE_CHECKING:
     from proofing_socure.settings import SocureSettings
 
-AnswerT = TypeVar("AnswerT", bound="Answer")
+AnswerT = TypeVar("AnswerT", bound="Part")
 _REFERENCE = r"^[A-Za-z0-9_.:-]{1,64}$"
 _PATH = "/api/3.0/EmailAuthScore"
 #: Types of JSON, with a suffix or without; RFC 6839, section 3.1.

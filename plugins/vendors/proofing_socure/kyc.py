@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from proofing.plugin import Applicant, Match, Outcome, ProofingContext, ProofingRequest, ResolutionResult
+from proofing.plugin import (
+    Applicant,
+    Match,
+    Outcome,
+    ProofingContext,
+    ProofingRequest,
+    ResolutionResult,
+    VendorContext,
+)
+from proofing_socure.code_list import CodeList
 from proofing_socure.id_plus import Answer, IDPlus, Part, ReasonCodes, Share, person
 from proofing_socure.reason_codes import REFUSED_CODE, death, kyc_reasons
 
@@ -74,6 +83,7 @@ class KYC:
         """Take address, key and codes from *settings*."""
         self._id_plus = IDPlus(settings, _NAME)
         self._auto_fail = frozenset(settings.kyc_auto_fail_codes)
+        self._codes = CodeList(settings, _NAME, prefix="kyc_")
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> ResolutionResult:
         """Ask once. A person may have one name."""
@@ -93,6 +103,10 @@ class KYC:
         }
         answer = await self._id_plus.ask(context, question, KYCAnswer)
         return self._result(answer, applicant)
+
+    async def check(self, context: VendorContext) -> str | None:
+        """Return which codes of the settings Socure does not list."""
+        return await self._codes.check(context)
 
     def _missing(self, applicant: Applicant) -> str | None:
         """Return what Socure would have to know."""

@@ -16,8 +16,10 @@ from proofing.plugin import (
     PluginError,
     ProofingContext,
     ProofingRequest,
+    VendorContext,
     parse_phone,
 )
+from proofing_socure.code_list import CodeList
 from proofing_socure.id_plus import Answer, IDPlus, Part, ReasonCodes, Share, person
 from proofing_socure.reason_codes import REFUSED_CODE
 
@@ -62,6 +64,7 @@ class PhoneRisk:
         self._auto_fail = frozenset(settings.phone_risk_auto_fail_codes)
         self._name_mismatch = frozenset(settings.phone_risk_name_mismatch_codes)
         self._id_plus = IDPlus(settings, _NAME)
+        self._codes = CodeList(settings, _NAME, prefix="phone_risk_")
 
     async def proof(self, request: ProofingRequest, context: ProofingContext) -> PhoneResult:
         """Ask once."""
@@ -76,6 +79,10 @@ class PhoneRisk:
             "returnSignals": True,
         }
         return self._result(await self._id_plus.ask(context, question, PhoneRiskAnswer), applicant)
+
+    async def check(self, context: VendorContext) -> str | None:
+        """Return which codes of the settings Socure does not list."""
+        return await self._codes.check(context)
 
     def _result(self, answer: PhoneRiskAnswer, applicant: Applicant) -> PhoneResult:
         """Return what *answer* comes to."""

@@ -70,6 +70,9 @@ class SocureSettings(PluginSettings):
     phone_risk_score_below: float | None = Field(
         default=None, ge=0, le=1, description="what the risk score must stay below"
     )
+    reason_codes_api_key: SecretStr | None = Field(
+        default=None, min_length=1, description="key of the list of reason codes; None: api_key"
+    )
     timeout_seconds: QuestionSeconds = Field(
         default=5.0, description="what one question to KYC or PhoneRisk may take"
     )

@@ -7,6 +7,7 @@ One proofer of documents, ``stripe``. Settings, section ``stripe`` of settings.y
       live_capture: true          # whether photos must be taken with a camera there, not uploaded
       again_seconds: 15           # after which a check that Stripe works on is asked about again
       expires_seconds: 3600       # after which the person is no longer waited for; at most a day
+      redact_results: false       # whether Stripe deletes what it holds once its answer was read
       timeout_seconds: 10         # for each call
       api_url: https://api.stripe.com         # another address for what plays Stripe on this machine
       pages_url: https://verify.stripe.com    # where people are sent, and nowhere else
@@ -76,6 +77,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
             name="stripe",
             kind=ProoferKind.DOCUMENT,
             make=_make,
+            authenticates=True,
             hosts=lambda settings: frozenset({urlsplit(settings.api_url).netloc}),
             timeout_seconds=lambda settings: settings.timeout_seconds,
             captures_images=True,

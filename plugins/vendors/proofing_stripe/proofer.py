@@ -1,7 +1,9 @@
 """The adapter: opens a session, sends the person to its page, and fetches what it came to."""
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,7 +20,9 @@ from proofing.plugin import (
     ProcessContext,
     ProofingContext,
     ProofingRequest,
+    VendorContext,
     VendorError,
+    log,
 )
 from proofing_stripe.results import refused, verified
 from proofing_stripe.session import API_VERSION, Session, nonsense, read_session
@@ -83,22 +87,74 @@ class StripeProofer:
         opened = pending.state["session"]
         query = urlencode([("expand[]", name) for name in _EXPANDED])
         with context.unbilled():
-            response = await context.http.get(
-                f"{self._settings.api_url}{_SESSIONS}/{opened}?{query}", headers=self._headers
-            )
+            response = await context.http.get(f"{self._url(opened)}?{query}", headers=self._headers)
         session = read_session(response)
         self._require_own(session, context)
         if session.id != opened:
             raise nonsense("the answer is about another session", _NAME)
+        result = self._result(session)
+        if result is None:
+            return self._wait(session, pending, because)
+        if self._settings.redact_results:
+            await self._redact_if_possible(session.id, context)
+        return result
+
+    async def forget(self, pending: Pending, context: VendorContext) -> bool:
+        """Have Stripe redact the session; return whether it held anything that was not redacted yet."""
+        opened = pending.state["session"]
+        with context.unbilled():
+            response = await context.http.get(self._url(opened), headers=self._headers)
+            if response.status == HTTPStatus.NOT_FOUND:
+                return False
+            session = read_session(response)
+            if session.redaction is not None:
+                return False
+            if session.status == "processing":
+                message = "Stripe redacts no session whose status is processing; erase again later"
+                raise VendorError(Cause.UNREACHABLE, message, vendor_name=_NAME, transaction_id=session.id)
+            await self._redact(opened, context)
+        return True
+
+    def _result(self, session: Session) -> DocumentResult | None:
+        """Return what Stripe decided; None while it has not."""
         if session.status == "verified":
             return verified(
                 session, _NAME, selfie=self._settings.selfie, live_capture=self._settings.live_capture
             )
-        if session.last_error is not None and session.status == "requires_input":
-            if session.last_error.code is None:
-                raise nonsense("Stripe refused without a reason", _NAME)
-            return refused(session, session.last_error.code, _NAME)
-        return self._wait(session, pending, because)
+        if session.last_error is None or session.status != "requires_input":
+            return None
+        if session.last_error.code is None:
+            raise nonsense("Stripe refused without a reason", _NAME)
+        return refused(session, session.last_error.code, _NAME)
+
+    async def _redact_if_possible(self, session_id: str, context: ProofingContext) -> None:
+        """Redact a session whose answer was read, and is not lost for a redaction that failed."""
+        try:
+            with context.unbilled():
+                # Half of what is left: with all of it the question would end, too, and its answer be lost.
+                await self._redact(session_id, context, timeout_seconds=context.remaining_seconds() / 2)
+        except VendorError as error:
+            log(
+                context.logger,
+                "vendor_data_not_deleted",
+                level=logging.WARNING,
+                vendor=_NAME,
+                transaction_id=session_id,
+                error=error.cause.value,
+            )
+
+    async def _redact(
+        self, session_id: str, context: VendorContext, *, timeout_seconds: float | None = None
+    ) -> None:
+        """Redact a session, which Stripe does within days. Raises `VendorError`: it did not say so."""
+        response = await context.http.post(
+            f"{self._url(session_id)}/redact", headers=self._headers, timeout_seconds=timeout_seconds
+        )
+        if read_session(response).redaction is None:
+            raise nonsense("the session is not redacted", _NAME)
+
+    def _url(self, session_id: str) -> str:
+        return f"{self._settings.api_url}{_SESSIONS}/{session_id}"
 
     def _wait(self, session: Session, pending: Pending, because: Because) -> Pending:
         """Return what a session without a verdict waits for."""

@@ -33,6 +33,9 @@ class StripeSettings(PluginSettings):
         pattern=_ORIGIN,
         description="scheme and host of the pages that people are sent to",
     )
+    redact_results: bool = Field(
+        default=False, description="whether Stripe is told to delete what it holds once its answer was read"
+    )
     selfie: bool = Field(default=True, description="whether the face is compared with the portrait")
     timeout_seconds: QuestionSeconds = Field(default=10.0, description="what one call may take")
     webhook_previous_secret: SecretStr | None = Field(

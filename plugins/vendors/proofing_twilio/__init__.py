@@ -90,6 +90,7 @@ def proofing_proofers() -> Sequence[ProoferDescriptor]:
                     *("address1", "address2", "city", "state", "zipcode"),
                 }
             ),
+            company="Twilio",
             hosts=lambda settings: frozenset({urlsplit(settings.base_url).netloc}),
             timeout_seconds=lambda settings: settings.timeout_seconds,
             max_response_bytes=256 * 1024,

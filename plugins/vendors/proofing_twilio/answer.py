@@ -136,6 +136,8 @@ NO_DATA = frozenset(
         60610,  # not provisioned, or of a carrier that is not covered
     }
 )
+#: The same of the package ``sim_swap``, whose carriers may answer in part: "treat the result as unavailable".
+NO_SIM_SWAP_DATA = NO_DATA | {60620}
 
 
 def read_answer(response: VendorResponse) -> LookupAnswer:

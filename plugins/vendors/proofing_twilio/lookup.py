@@ -20,7 +20,16 @@ from proofing.plugin import (
     VendorError,
     parse_phone,
 )
-from proofing_twilio.answer import NO_DATA, IdentityMatch, LookupAnswer, package_error, read_answer
+from proofing_twilio.answer import (
+    NO_DATA,
+    NO_SIM_SWAP_DATA,
+    IdentityMatch,
+    LookupAnswer,
+    ReassignedNumber,
+    SIMSwap,
+    package_error,
+    read_answer,
+)
 from proofing_twilio.settings import Signal, TwilioSettings
 
 _NAME = "twilio"
@@ -216,32 +225,39 @@ class LookupProofer:
             verdict.add(Outcome.FAILED, f"{attribute}_partial_match")
 
     def _judge_signals(self, answer: LookupAnswer, verdict: _Verdict) -> None:
-        """Add the signs of fraud. One without data is a reason, and held against nobody.
+        """Add the signs of fraud. One without data, or that could not be checked, is held against nobody.
 
         Raises:
             VendorError: a package that decides failed, or one that was asked for is missing.
         """
-        settings = self._settings
-        if settings.sim_swap is not Signal.SKIP:
-            swap = answer.sim_swap
-            if swap is None:
-                raise _nonsense("the package sim_swap is missing")
-            _require_made(swap.error_code, settings.sim_swap)
-            # Null also without an error: of countries and carriers that are not covered.
-            last = swap.last_sim_swap if swap.error_code is None else None
-            if last is None or last.swapped_in_period is None:
-                verdict.add(None, "sim_swap_unavailable")
-            elif last.swapped_in_period:
-                verdict.add_signal(_SIGNALS[settings.sim_swap], FraudSignal.SIM_SWAPPED)
-        if settings.reassigned_number is not Signal.SKIP:
-            owner = answer.reassigned_number
-            if owner is None or (owner.error_code is None and owner.is_number_reassigned is None):
-                raise _nonsense("the package reassigned_number is missing")
-            _require_made(owner.error_code, settings.reassigned_number)
-            if owner.error_code is not None or owner.is_number_reassigned == "no_data_available":
-                verdict.add(None, "reassignment_unavailable")
-            elif owner.is_number_reassigned == "yes":
-                verdict.add_signal(_SIGNALS[settings.reassigned_number], FraudSignal.NUMBER_REASSIGNED)
+        if self._settings.sim_swap is not Signal.SKIP:
+            self._judge_sim_swap(answer.sim_swap, verdict)
+        if self._settings.reassigned_number is not Signal.SKIP:
+            self._judge_owner(answer.reassigned_number, verdict)
+
+    def _judge_sim_swap(self, swap: SIMSwap | None, verdict: _Verdict) -> None:
+        signal = self._settings.sim_swap
+        if swap is None:
+            raise _nonsense("the package sim_swap is missing")
+        # Null also without an error: of countries and carriers that are not covered.
+        last = swap.last_sim_swap if swap.error_code is None else None
+        if _has_failed(swap.error_code, NO_SIM_SWAP_DATA, signal, verdict):
+            verdict.add(None, "sim_swap_not_checked")
+        elif last is None or last.swapped_in_period is None:
+            verdict.add(None, "sim_swap_unavailable")
+        elif last.swapped_in_period:
+            verdict.add_signal(_SIGNALS[signal], FraudSignal.SIM_SWAPPED)
+
+    def _judge_owner(self, owner: ReassignedNumber | None, verdict: _Verdict) -> None:
+        signal = self._settings.reassigned_number
+        if owner is None or (owner.error_code is None and owner.is_number_reassigned is None):
+            raise _nonsense("the package reassigned_number is missing")
+        if _has_failed(owner.error_code, NO_DATA, signal, verdict):
+            verdict.add(None, "reassignment_not_checked")
+        elif owner.error_code is not None or owner.is_number_reassigned == "no_data_available":
+            verdict.add(None, "reassignment_unavailable")
+        elif owner.is_number_reassigned == "yes":
+            verdict.add_signal(_SIGNALS[signal], FraudSignal.NUMBER_REASSIGNED)
 
 
 def _account(answer: LookupAnswer, verdict: _Verdict, applicant: Applicant) -> Match:
@@ -277,10 +293,18 @@ def _matches(identity: IdentityMatch, applicant: Applicant, accepted: Collection
     return found
 
 
-def _require_made(code: int | None, signal: Signal) -> None:
-    """Raise `VendorError` if a check that decides was not made, for another reason than a lack of data."""
-    if code is not None and code not in NO_DATA and signal is not Signal.NOTE:
+def _has_failed(code: int | None, no_data: Collection[int], signal: Signal, verdict: _Verdict) -> bool:
+    """Return whether a package failed for another reason than a lack of data; its *code* is noted.
+
+    Raises:
+        VendorError: it did, and its check decides.
+    """
+    if code is None or code in no_data:
+        return False
+    if signal is not Signal.NOTE:
         raise package_error(code, _NAME)
+    verdict.codes.append(str(code))
+    return True
 
 
 def _nonsense(message: str) -> VendorError:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from proofing.plugin import (
     Cause,
     Channel,
-    CodeMessage,
     ConfigurationError,
+    Message,
     Outcome,
     Problem,
     ProofingContext,
@@ -35,7 +35,7 @@ _VALIDITY_SECONDS = 600
 _RING_SECONDS = 30
 _CALL_SECONDS = 90
 #: Languages of a call, by that of the text.
-_VOICES = {"en": "en-US", "es": "es-US"}
+_VOICES = {"en": "en-US", "es": "es-US", "fr": "fr-CA", "zh": "cmn-CN"}
 #: Error codes that say that this phone gets no message, now or later.
 REFUSALS: Mapping[str, Refusal] = {
     "21202": Refusal.NOT_ALLOWED,  # a premium number
@@ -98,7 +98,7 @@ class TwilioMessenger:
             "content-type": "application/x-www-form-urlencoded",
         }
 
-    async def send(self, message: CodeMessage, context: ProofingContext) -> Sent:
+    async def send(self, message: Message, context: ProofingContext) -> Sent:
         """Send one message."""
         is_text = message.channel is Channel.TEXT
         resource = "Messages" if is_text else "Calls"
@@ -117,7 +117,7 @@ class TwilioMessenger:
             raise VendorError(Cause.NONSENSE, "the answer is about another number", vendor_name=_NAME)
         return Sent(vendor_name=_NAME, outcome=Outcome.PASSED, transaction_id=taken.sid)
 
-    def _text(self, message: CodeMessage) -> dict[str, str]:
+    def _text(self, message: Message) -> dict[str, str]:
         """Return the fields of a text message."""
         sender = self._settings.text_from or ""
         fields = {
@@ -129,7 +129,7 @@ class TwilioMessenger:
             fields |= {"ContentRetention": "discard", "AddressRetention": "obfuscate"}
         return fields
 
-    def _call(self, message: CodeMessage) -> dict[str, str]:
+    def _call(self, message: Message) -> dict[str, str]:
         """Return the fields of a call that reads the text aloud."""
         language = quoteattr(_VOICES.get(message.locale, _VOICES["en"]))
         return {
