@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,18 +19,40 @@ from starlette.routing import Route
 from starlette.types import Message, Scope
 
 from proofing.app.service import ProofingService
-from proofing.base.errors import QueueUnavailableError, StoreUnavailableError, Trouble
+from proofing.base.errors import (
+    QueueUnavailableError,
+    StoreUnavailableError,
+    Trouble,
+    VerificationNotFoundError,
+    VerificationStateError,
+)
 from proofing.base.logs import log
 from proofing.crypto.encryption import TAG_BYTES
 from proofing.jobs.way_back import ANSWER_PREFIX, RETURN_PREFIX
-from proofing.sessions.steps import STEPS, Page, Step
+from proofing.sessions.steps import OUTCOME_PATH, STEPS, Page, Step
 from proofing_server import jobs_api, uploads_api
+from proofing_server.api.routes import api_routes
 from proofing_server.bodies import MAX_BODY_BYTES, BodyLimit
+from proofing_server.branding import LOGO_ROUTE, STYLE_ROUTE, show_logo, show_style
 from proofing_server.browser_parts import FRAME_ROUTE, SCRIPT_ROUTE, show_frame, show_script
 from proofing_server.client_address import ClientAddressMiddleware, TrustedProxies
 from proofing_server.compression import FOREVER
+from proofing_server.device_sessions import DEVICE_PAGE, is_for_phone
+from proofing_server.language_choice import LANGUAGE_PATH
 from proofing_server.measuring import Measured, note_cause
-from proofing_server.pages import document, ends, problems, waiting, welcome
+from proofing_server.oidc.endpoints import ENDPOINTS as OIDC_ENDPOINTS
+from proofing_server.pages import (
+    document,
+    ends,
+    handoff,
+    handoff_text,
+    language,
+    outcome,
+    problems,
+    start,
+    waiting,
+    welcome,
+)
 from proofing_server.security import (
     CSP_DIRECTIVES,
     STATIC_PREFIX,
@@ -41,6 +65,7 @@ from proofing_server.security import (
 )
 from proofing_server.sessions import Session, SessionMissingError
 from proofing_server.site import (
+    LinkNeededError,
     RedirectToStep,
     Site,
     UnavailableError,
@@ -50,6 +75,7 @@ from proofing_server.site import (
     refuse,
     site_of,
 )
+from proofing_server.texts import FOLDER
 from proofing_server.vendor_visits import (
     come_back,
     pass_on_answer,
@@ -76,12 +102,12 @@ _SESSION_SECONDS = 0.5
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(service: ProofingService) -> Starlette:
-    """Return the application that serves *service*.
+def make_app(service: ProofingService, *, texts_folder: Path = FOLDER) -> Starlette:
+    """Return the application that serves *service* with the catalogs of *texts_folder*.
 
     Its lifespan does not open or close the service: its maker does.
     """
-    site = Site.build(service)
+    site = Site.build(service, texts_folder=texts_folder)
 
     def max_bytes(scope: Scope) -> int:
         """Return the cap of a request's body: images only where they belong."""
@@ -111,6 +137,9 @@ def make_app(service: ProofingService) -> Starlette:
             HTTPException: _http_error,
             RedirectToStep: _redirect_to_step,
             SessionMissingError: _no_session,
+            LinkNeededError: _link_needed,
+            VerificationNotFoundError: _verification_over,
+            VerificationStateError: _verification_over,
             UnavailableError: _unavailable,
             StoreUnavailableError: _technical,
             QueueUnavailableError: _technical,
@@ -128,8 +157,25 @@ def _routes(service: ProofingService) -> list[Route]:
         _page(Page.WELCOME, welcome.show),
         *(route for step in STEPS for route in _step_routes(step)),
         _form(f"{Page.DOCUMENT}/choice", document.choose),
+        _page(handoff.COMPUTER_PAGE, handoff.show),
+        _form(handoff.COMPUTER_PAGE, handoff.begin),
+        _page(handoff_text.TEXT_PAGE, handoff_text.show),
+        _form(handoff_text.TEXT_PAGE, handoff_text.post),
+        _form(f"{handoff.COMPUTER_PAGE}/confirm", handoff.confirm),
+        _form(f"{handoff.COMPUTER_PAGE}/cancel", handoff.cancel),
+        _page(DEVICE_PAGE, handoff.show_device),
+        _form(f"{DEVICE_PAGE}/cancel", handoff.cancel_device),
+        _page(DEVICE_PAGE + "/{token}", handoff.show_link),
+        _form(DEVICE_PAGE + "/{token}", handoff.open_link),
         _page(Page.DONE, ends.show_done),
+        _page(OUTCOME_PATH, outcome.show),
+        _page(f"{OUTCOME_PATH}/delete", outcome.ask_to_delete),
+        _form(f"{OUTCOME_PATH}/delete", outcome.delete),
+        _page("/information-deleted", outcome.show_deleted),
+        _page("/start/{token}", start.show),
+        _form("/start/{token}", start.post),
         _form("/exit", ends.leave),
+        _form(LANGUAGE_PATH, language.choose),
         _page("/exited", ends.show_exited),
         _page("/session-ended", ends.show_session_ended),
         _page("/cookies-needed", ends.show_cookies_needed),
@@ -141,6 +187,8 @@ def _routes(service: ProofingService) -> list[Route]:
         _form("/api/uploads/{slot}/finished", uploads_api.finish),
         _form("/api/uploads/{slot}/release", uploads_api.release),
         _form("/api/document", uploads_api.submit_document),
+        _page("/api/handoff", handoff.show_state),
+        _page(handoff.EVENTS_ROUTE, handoff.stream_states),
         _page("/api/jobs/{result_id}", jobs_api.show_job),
         _page(jobs_api.EVENTS_ROUTE, jobs_api.stream_job),
         _page(RETURN_PREFIX + "{question_id}", come_back),
@@ -148,11 +196,15 @@ def _routes(service: ProofingService) -> list[Route]:
         _form(ANSWER_PREFIX + "{question_id}", take_answer),
         _page(ANSWER_PREFIX + "{question_id}/request", serve_request),
         _form("/api" + ANSWER_PREFIX + "{question_id}", pass_on_answer),
+        *api_routes(),
         _page("/healthz", _alive),
         _form("/reports/csp", _take_report),
         _page(STATIC_PREFIX + "{version}/{name}", _static),
+        _page(STYLE_ROUTE, show_style),
+        _page(LOGO_ROUTE, show_logo),
         _page(SCRIPT_ROUTE, show_script),
         _page(FRAME_ROUTE, show_frame),
+        *(Route(one.path, _changed_in_time(one.handler), methods=one.methods) for one in OIDC_ENDPOINTS),
     ]
     if service.upload_receiver is not None:
         handler = uploads_api.receive_upload(service.upload_receiver)
@@ -292,12 +344,29 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _redirect_to_step(request: Request, error: Exception) -> Response:
     """Send the person to the page where they belong."""
     assert isinstance(error, RedirectToStep)  # noqa: S101 - registered for this class
+    if is_for_phone(request):
+        # Whatever holds, a phone that takes photos has one page, which says what is next.
+        return problem_json(409, "wrong_step", next=DEVICE_PAGE) if is_api(request) else go_to(DEVICE_PAGE)
     if is_api(request):
         limited = error.path.startswith("/limit/")
         return problem_json(
             429 if limited else 409, "limit_reached" if limited else "wrong_step", next=error.path
         )
     return go_to(error.path)
+
+
+async def _link_needed(request: Request, _error: Exception) -> Response:
+    """Say that people come by a link of the organization that asks."""
+    return site_of(request).page(request, "link_needed", status=403)
+
+
+async def _verification_over(request: Request, _error: Exception) -> Response:
+    """Lead to what came of the verification: it has ended, or is another session's, since the page was shown.
+
+    Operations of the relying parties' API answer these errors themselves.
+    """
+    path = DEVICE_PAGE if is_for_phone(request) else OUTCOME_PATH
+    return problem_json(409, "wrong_step", next=path) if is_api(request) else go_to(path)
 
 
 async def _no_session(request: Request, error: Exception) -> Response:
@@ -312,22 +381,31 @@ async def _no_session(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """Say that proofing is switched off; a person with a session may leave."""
+    """Say what is out, and until when if that is known; a person with a session may leave."""
     assert isinstance(error, UnavailableError)  # noqa: S101 - registered for this class
     note_cause(request.scope, error)
     if is_api(request):
         return problem_json(503, "unavailable")
     session = error.session or await _session_at_once(request)
-    return site_of(request).page(request, "unavailable", session=session, status=503, headers=_retry_later())
+    seconds = error.outage.seconds
+    return site_of(request).page(
+        request,
+        "unavailable",
+        session=session,
+        status=503,
+        headers=_retry_later(seconds),
+        step=f".{error.page.strip('/')}" if error.page else "",
+        retry=error.page,
+        seconds=seconds,
+    )
 
 
 async def _session_at_once(request: Request) -> Session | None:
     """Return the session of *request*, or None when there is none or its store keeps us waiting."""
-    sessions = site_of(request).sessions
     try:
         async with asyncio.timeout(_SESSION_SECONDS):
-            return await sessions.open(request.cookies.get(sessions.cookie_name, ""))
-    except (StoreUnavailableError, TimeoutError):
+            return await site_of(request).sessions.find(request, touch=False)
+    except (SessionMissingError, StoreUnavailableError, TimeoutError):
         return None
 
 
@@ -346,9 +424,9 @@ async def _technical(request: Request, error: Exception) -> Response:
     )
 
 
-def _retry_later() -> dict[str, str]:
-    """Return the header that tells machines when to come back."""
-    return {"Retry-After": str(_RETRY_SECONDS)}
+def _retry_later(seconds: float | None = None) -> dict[str, str]:
+    """Return the header that tells machines when to come back; *seconds* from now, if that is known."""
+    return {"Retry-After": str(_RETRY_SECONDS if seconds is None else math.ceil(seconds))}
 
 
 def _plain_headers(headers: Mapping[str, str] | None) -> dict[str, str]:

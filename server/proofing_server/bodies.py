@@ -6,6 +6,7 @@ Limits: docs/reference/pages.md.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,8 @@ BODY_SECONDS = 15.0
 LARGE_BODY_SECONDS = 300.0
 #: A large body that falls behind this rate by more than `BODY_SECONDS` holds its connection for its own sake.
 MIN_BYTES_PER_SECOND = 2048
+#: How long the rest of a body is read that no page wants, before the browser is led elsewhere.
+_REST_SECONDS = 5.0
 _MAX_FORM_FIELDS = 64
 _MAX_JSON_DEPTH = 8
 
@@ -57,8 +60,12 @@ class BodyLimit:
 
         async def closing_send(message: Message) -> None:
             if message["type"] == "http.response.start" and not body.is_complete and _has_body(scope):
-                # Nobody will read the rest, so the connection must not wait for it.
-                MutableHeaders(scope=message)["Connection"] = "close"
+                if message["status"] < 400:  # noqa: PLR2004 - no error
+                    # An answer on a connection that is closed with unread bytes can be lost.
+                    await body.discard_rest()
+                if not body.is_complete:
+                    # Nobody will read the rest, so the connection must not wait for it.
+                    MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
         if cap > MAX_BODY_BYTES or not _has_body(scope):
@@ -98,6 +105,13 @@ class _Body:
                 raise ClientDisconnect
             pieces.append(message.get("body", b""))
         return b"".join(pieces)
+
+    async def discard_rest(self) -> None:
+        """Read what is left, if it comes within a few seconds."""
+        with suppress(HTTPException, TimeoutError):
+            async with asyncio.timeout(_REST_SECONDS):
+                while not self.is_complete:
+                    await self.receive()
 
     async def receive(self) -> Message:
         """Return the next message. Raises `HTTPException` with 413 or 408."""

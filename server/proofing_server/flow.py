@@ -1,38 +1,39 @@
 """The order of the pages: which page a person may see, and which comes next.
 
-Pure functions on the session's data and a sequence of steps, so that every pair of state and request can be
-tried in a table. A step with a job is complete only through a record that `complete` took: done, successful,
-and of the very job that this session waits for. Nothing that a browser sends completes it.
+Pure functions on the session's data, so that every pair of state and request can be tried in a table. What a
+policy asks for is in the data, and with it the steps. A step with a job is complete only through a record
+that `complete` took: done, successful, and of the very job that this session waits for. Nothing that a
+browser sends completes it.
 """
 
-from collections.abc import Sequence
 from dataclasses import fields
 
 from proofing.contracts.job_results import AnyJobResult, DocumentJobResult, ResolutionJobResult
 from proofing.contracts.records import JobKind, StatusRecord
 from proofing.sessions.data import PendingJob, ReadDocument, SessionData
+from proofing.sessions.handoffs import HandoffState
 from proofing.sessions.phone_codes import PhoneConfirmation
-from proofing.sessions.steps import STEP_OF, STEPS, SUBMIT_STEP, Page, Step
+from proofing.sessions.steps import STEP_OF, SUBMIT_STEP, Page, steps_of
 from proofing_server import kept_uploads
 
 
-def current_page(data: SessionData, steps: Sequence[Step] = STEPS) -> Page:
+def current_page(data: SessionData) -> Page:
     """Return the page where this session belongs: that of the first step that is not complete."""
     if data.is_finished:
         return Page.DONE
     if data.pending:
         return SUBMIT_STEP[data.pending.kind].wait_page
-    return next((step.page for step in steps if not step.is_complete(data)), Page.DONE)
+    return next((step.page for step in steps_of(data) if not step.is_complete(data)), Page.DONE)
 
 
-def redirect_for(data: SessionData, page: Page, steps: Sequence[Step] = STEPS) -> Page | None:
+def redirect_for(data: SessionData, page: Page) -> Page | None:
     """Return None when *page* may be seen now, else the page to go to."""
-    current = current_page(data, steps)
+    current = current_page(data)
     if page in (current, Page.WELCOME):
         return None
     if current is Page.DONE or data.pending:
         return current
-    step = STEP_OF.get(page)
+    step, steps = STEP_OF.get(page), steps_of(data)
     if step is None or step not in steps or not step.applies(data):
         return current
     if page is not step.page:
@@ -44,18 +45,18 @@ def redirect_for(data: SessionData, page: Page, steps: Sequence[Step] = STEPS) -
     return None if step.may_return and order.index(page) < order.index(current) else current
 
 
-def next_page(data: SessionData, kind: JobKind, steps: Sequence[Step] = STEPS) -> Page:
+def next_page(data: SessionData, kind: JobKind) -> Page:
     """Return the page after the end of a job of this *kind*: its problem, or where the session belongs."""
-    return SUBMIT_STEP[kind].problem_page if _has_problem(data, kind) else current_page(data, steps)
+    return SUBMIT_STEP[kind].problem_page if _has_problem(data, kind) else current_page(data)
 
 
-def submitted(
-    data: SessionData, kind: JobKind, result_id: str, *, at: float, steps: Sequence[Step] = STEPS
-) -> None:
+def submitted(data: SessionData, kind: JobKind, result_id: str, *, at: float) -> None:
     """Note that the session now waits for the job *result_id*; later steps are open again."""
-    reset_from(data, SUBMIT_STEP[kind].page, keep_answer=True, steps=steps)
+    reset_from(data, SUBMIT_STEP[kind].page, keep_answer=True)
     if kind is JobKind.DOCUMENT:
-        kept_uploads.clear(data)
+        kept_uploads.submit(data)
+        # Whichever device submitted: the phone's access ends.
+        data.handoff = data.handoff and data.handoff.changed(HandoffState.OVER)
     data.add_pending(PendingJob(kind=kind, result_id=result_id, submitted_at=at))
 
 
@@ -100,29 +101,28 @@ def complete(
     return True
 
 
-def finish_if_complete(data: SessionData, *, at: float, steps: Sequence[Step] = STEPS) -> None:
+def finish_if_complete(data: SessionData, *, at: float) -> None:
     """End the flow once nothing is left to do; the session holds no applicant data from then on."""
-    if not data.is_finished and current_page(data, steps) is Page.DONE:
+    if not data.is_finished and current_page(data) is Page.DONE:
         data.finish(at=at)
 
 
 def clear_pending(data: SessionData, kind: JobKind) -> None:
     """Stop waiting for the job of this *kind*; its step is open again."""
     data.clear_job(kind)
+    if kind is JobKind.DOCUMENT:
+        kept_uploads.take_back(data, ())
 
 
-def reset_from(
-    data: SessionData, page: Page, *, keep_answer: bool = False, steps: Sequence[Step] = STEPS
-) -> None:
+def reset_from(data: SessionData, page: Page, *, keep_answer: bool = False) -> None:
     """Open the step of *page* and all later steps again, because its answer changes.
 
     Args:
         data: of the session.
         page: the form whose answer changes.
         keep_answer: keep what the person entered there; only the job of the step is forgotten.
-        steps: in their order.
     """
-    changed = STEP_OF[page]
+    changed, steps = STEP_OF[page], steps_of(data)
     for step in steps[steps.index(changed) :]:
         # Inputs of the same job do not depend on each other: a change of one keeps the others.
         is_independent = step.job is not None and step.job is changed.job

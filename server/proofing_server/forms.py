@@ -6,20 +6,34 @@ Codes are keys below ``errors`` of the catalog of texts.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
-from proofing.base.text import UnsafeTextError, is_visible, normalize
+from proofing.base.text import UnsafeTextError, digits_of, is_visible, normalize
 from proofing.contracts.applicant import (
     HOME_ADDRESS,
+    JURISDICTIONS,
     MAX_TEXT_CHARACTERS,
     MILITARY_CITIES,
     MILITARY_STATES,
     STATES,
+    DocumentType,
     has_phone_extension,
     parse_email,
+    parse_iso_date,
     parse_phone,
     parse_ssn,
     parse_zipcode,
 )
+from proofing.rules.dates import has_reached_age
+
+#: The fields of a date, in the order in which Americans write it.
+DATE_PARTS = ("dob_month", "dob_day", "dob_year")
+#: Kinds of ID whose number licensing agencies know.
+STATE_ID_TYPES = (DocumentType.DRIVERS_LICENSE, DocumentType.DRIVERS_PERMIT, DocumentType.STATE_ID_CARD)
+#: Nobody has become older. The longest life on record is 122 years.
+_MAX_AGE_YEARS = 125
+#: The longest number of a license has 19 characters; AAMVA's field, 25.
+_MAX_ID_CHARACTERS = 25
 
 
 @dataclass(slots=True, repr=False)
@@ -59,6 +73,28 @@ def read_address(fields: Mapping[str, str]) -> Form:
         form.errors["state"] = "state_missing"
     _read_number(form, "zipcode", fields, parse_zipcode)
     form.errors = {name: form.errors[name] for name in HOME_ADDRESS if name in form.errors}
+    return form
+
+
+def read_identity(fields: Mapping[str, str], *, now: float, min_age_years: int, asks_for_id: bool) -> Form:
+    """Read the form of name and date of birth.
+
+    A person with one name leaves one of the two empty.
+
+    Args:
+        fields: of the form.
+        now: seconds since the epoch.
+        min_age_years: who is younger is refused.
+        asks_for_id: whether the number and state of a license or ID card are asked for.
+    """
+    form = Form()
+    for name in ("first_name", "middle_name", "last_name"):
+        _read_text(form, name, fields.get(name, ""), required=False)
+    if not {"first_name", "last_name"} & {*form.values, *form.errors}:
+        form.errors["first_name"] = "name_missing"
+    _read_birth_date(form, fields, now=now, min_age_years=min_age_years)
+    if asks_for_id:
+        _read_state_id(form, fields)
     return form
 
 
@@ -126,6 +162,50 @@ def _read_number(
         form.values[name] = value
     else:
         form.errors[name] = f"{name}_missing" if _is_blank(text) else f"{name}_format"
+
+
+def _read_birth_date(form: Form, fields: Mapping[str, str], *, now: float, min_age_years: int) -> None:
+    """Read the date of birth from its three fields; the first wrong one gets the problem."""
+    texts = [fields.get(name, "") for name in DATE_PARTS]
+    if blank := [name for name, text in zip(DATE_PARTS, texts, strict=True) if _is_blank(text)]:
+        form.errors[blank[0]] = "dob_missing"
+        return
+    digits = [digits_of(text) or "" for text in texts]
+    born = _date_of(*digits)
+    moment = datetime.fromtimestamp(now, UTC)
+    if (
+        born is None
+        or born > moment.date()
+        or has_reached_age(born, _MAX_AGE_YEARS, moment, jurisdiction=None)
+    ):
+        form.errors[DATE_PARTS[0]] = "dob_format"
+    elif not has_reached_age(born, min_age_years, moment, jurisdiction=None):
+        form.errors[DATE_PARTS[0]] = "dob_underage"
+    else:
+        form.values["dob"] = born.isoformat()
+
+
+def _date_of(month: str, day: str, year: str) -> date | None:
+    """Return the date of three groups of digits, the year in full; None when there is none."""
+    lengths_fit = len(month) in {1, 2} and len(day) in {1, 2} and len(year) == len("2000")
+    return parse_iso_date(f"{year}-{month:0>2}-{day:0>2}") if lengths_fit else None
+
+
+def _read_state_id(form: Form, fields: Mapping[str, str]) -> None:
+    """Read kind, number and state of a license or ID card."""
+    for name, known in (
+        ("document_type_received", {one.value for one in STATE_ID_TYPES}),
+        ("state_id_jurisdiction", JURISDICTIONS),
+    ):
+        if (chosen := fields.get(name, "")) in known:
+            form.values[name] = chosen
+        else:
+            form.errors[name] = f"{name}_missing"
+    _read_text(form, "state_id_number", fields.get("state_id_number", ""), required=True)
+    number = form.values.get("state_id_number", "")
+    if len(number) > _MAX_ID_CHARACTERS:
+        del form.values["state_id_number"]
+        form.errors["state_id_number"] = "state_id_number_format"
 
 
 def _is_blank(text: str) -> bool:

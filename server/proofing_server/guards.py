@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from starlette.requests import Request
 
 from proofing.app.documents import DocumentPlan
+from proofing.base.errors import LimitReachedError
 from proofing.contracts.people import LimitState
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
+from proofing.contracts.selfies import SelfieTerms
 from proofing.rules.limits import Subject
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import STEP_OF, Page
 from proofing_server import flow
+from proofing_server.client_address import client_network
+from proofing_server.outcomes import require_open
 from proofing_server.sessions import CSRF_FIELD, Session
-from proofing_server.site import LIMITS, RedirectToStep, Site, UnavailableError, site_of
+from proofing_server.site import LIMITS, LinkNeededError, RedirectToStep, Site, UnavailableError, site_of
 
 
 async def require_page(
@@ -29,17 +34,20 @@ async def require_page(
             asks how far it is used up, and calls `refuse_at_limit`.
 
     Raises:
-        UnavailableError: proofing is switched off.
+        UnavailableError: proofing, or this step of it, is out.
         SessionMissingError: there is no session.
-        RedirectToStep: the person belongs on another page, or a limit holds.
+        RedirectToStep: the person belongs on another page, the verification has ended, or a limit holds.
     """
     site = site_of(request)
     require_available(site)
     session = session or await site.sessions.find(request)
-    if not site.service.is_available(session.person):
-        raise UnavailableError(session)
+    await require_open(site, session.person)
+    if (outage := site.service.outages.of_flow(session.person, session.data.policy_steps)) is not None:
+        raise UnavailableError(session, outage=outage)
     await _note_needs(site, session)
     require_step(session.data, page)
+    if page is Page.PHONE:
+        require_kind(site, session, ProoferKind.PHONE, page)
     if not is_counted:
         await require_no_limit(site, session, page)
     return site, session
@@ -47,19 +55,44 @@ async def require_page(
 
 async def _note_needs(site: Site, session: Session) -> None:
     """Note in the session what the person's vendors require now, when that has changed."""
-    needs_email = "email" in site.service.required_attributes(session.person)
+    needed = site.service.needed_attributes(session.person, session.data.policy_steps)
 
     def note(data: SessionData) -> None:
-        data.needs_email = needs_email
+        data.needed = needed
 
-    if session.data.needs_email is not needs_email and not session.data.is_finished:
+    if session.data.needed != needed and not session.data.is_finished:
         await session.update(note)
 
 
 def require_available(site: Site) -> None:
-    """Refuse every page of the flow while proofing is switched off."""
-    if not site.service.settings.idv_available:
-        raise UnavailableError
+    """Refuse every page of the flow while proofing is out for everybody."""
+    if (outage := site.service.outages.of_everything()) is not None:
+        raise UnavailableError(outage=outage)
+
+
+def require_kind(site: Site, session: Session, kind: ProoferKind, page: Page) -> None:
+    """Refuse the *page* of a step while there is nobody to ask its question; what is done stays done."""
+    if (outage := site.service.outages.of_kind(session.person, kind)) is not None:
+        raise UnavailableError(session, outage=outage, page=page)
+
+
+def require_sent(site: Site, session: Session | None) -> None:
+    """Refuse to begin without a relying party, where that is not allowed.
+
+    Raises:
+        LinkNeededError: nobody sent the person, and nobody has let them begin before.
+    """
+    has_begun = session is not None and (session.data.verification or session.data.consented_at)
+    if not has_begun and not site.service.settings.starts_without_relying_party:
+        raise LinkNeededError
+
+
+async def count_session(site: Site, request: Request) -> None:
+    """Count a session that begins, against the client's address. Raises `RedirectToStep` at the limit."""
+    try:
+        await site.service.shared_limits.count_session(client_network(request))
+    except LimitReachedError as error:
+        raise RedirectToStep(limit_path(error.limit)) from None
 
 
 def require_step(data: SessionData, page: Page) -> None:
@@ -70,14 +103,19 @@ def require_step(data: SessionData, page: Page) -> None:
 
 def require_selfie_choice(site: Site, session: Session) -> None:
     """Ask for the consent to a selfie, or for another way, before photos are taken."""
-    if site.service.selfie_terms(session.person).needs_choice(session.data.selfie):
+    if selfie_terms(site, session).needs_choice(session.data.selfie):
         raise RedirectToStep(Page.SELFIE)
+
+
+def selfie_terms(site: Site, session: Session) -> SelfieTerms:
+    """Return whether the session's person is asked for a selfie, and on what terms."""
+    return site.service.selfie_terms(session.person, session.data.wants_selfie)
 
 
 def document_plan(site: Site, session: Session) -> DocumentPlan:
     """Return how the document of the session's person is taken now."""
     data = session.data
-    return site.service.document_plan(session.person, data.document_choice, data.selfie)
+    return site.service.document_plan(session.person, data.document_choice, data.selfie, data.wants_selfie)
 
 
 def check_form(session: Session, fields: Mapping[str, str]) -> None:

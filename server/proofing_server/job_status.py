@@ -14,7 +14,7 @@ from proofing.contracts.people import FinishedJob
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
 from proofing.sessions.data import Problem, SessionData
-from proofing_server import flow
+from proofing_server import flow, kept_uploads
 from proofing_server.screens import SUCCESS, screen_for
 from proofing_server.sessions import Session
 from proofing_server.site import Site
@@ -87,6 +87,11 @@ def finished_by(record: StatusRecord | None, kind: JobKind) -> FinishedJob | Non
     return FinishedJob(record=record, result=None)
 
 
+def may_have_been_sent(record: StatusRecord) -> bool:
+    """Return whether the message of a job that ended without a success may have been sent anyway."""
+    return record.timed_out or record.end_state in _MAY_ARRIVE
+
+
 async def apply_result(
     site: Site, session: Session, kind: JobKind, finished: FinishedJob | None = None
 ) -> None:
@@ -108,13 +113,19 @@ async def apply_result(
     if finished is None:
         return
     record, result = finished.record, finished.result
+    left = result.kept_sides if isinstance(result, DocumentJobResult) else ()
+    if slots := [one.slot for side, one in session.data.submitted_uploads.items() if side in left]:
+        # First, so that an upload that the page shows can be submitted.
+        await site.service.uploads.free(slots, result_id=result_id)
 
     def adopt(data: SessionData) -> bool:
         """Store the result of the job, if the session still waits for it; return whether it did."""
         if data.pending_id(kind) != result_id:
             return False
         _remember_failures(data, kind, record, result)
-        confirms_phone = site.service.settings.confirms_phone
+        if kind is JobKind.DOCUMENT:
+            kept_uploads.take_back(data, left)
+        confirms_phone = data.confirms_phone(site.service.settings.confirms_phone)
         if not (record.is_success and flow.complete(data, record, result, confirms_phone=confirms_phone)):
             data.clear_job(kind)
             data.problem = _problem_of(record, kind, result)
@@ -170,8 +181,8 @@ def _remember_failures(
     if kind is JobKind.PHONE and record.outcome is Outcome.FAILED:
         phone = data.typed.phone
     # One that was perhaps sent can still be entered.
-    may_arrive = record.timed_out or record.end_state in _MAY_ARRIVE
-    if kind is JobKind.CODE and data.confirmation and not (record.is_success or may_arrive):
+    may_arrive = record.is_success or may_have_been_sent(record)
+    if kind is JobKind.CODE and data.confirmation and not may_arrive:
         data.confirmation = data.confirmation.without_code()
     if phone:
         data.failed_phones |= {phone}

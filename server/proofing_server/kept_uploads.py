@@ -64,17 +64,32 @@ def remove_slot(data: SessionData, side: Side, slot: str) -> None:
 def expire(data: SessionData, *, now: float) -> None:
     """Remove uploads whose slots have expired, and keys that nothing needs anymore."""
     data.uploads = kept(data, now=now)
+    data.submitted_uploads = _alive(data.submitted_uploads, now=now)
     _drop_unused_keys(data)
 
 
 def clear(data: SessionData) -> None:
-    """Remove all uploads and keys: they were submitted."""
-    data.uploads, data.image_keys = {}, {}
+    """Remove all uploads and keys."""
+    data.uploads, data.submitted_uploads, data.image_keys = {}, {}, {}
+
+
+def submit(data: SessionData) -> None:
+    """Remove all uploads: a job has them. Those of the document may be left when it ends."""
+    uploads, data.uploads = data.uploads, {}
+    data.submitted_uploads = {side: one for side, one in uploads.items() if side is not Side.SELFIE}
+    _drop_unused_keys(data)
+
+
+def take_back(data: SessionData, sides: Collection[Side]) -> None:
+    """Keep the uploads of *sides* again, which the job that has ended left; the others are gone."""
+    data.uploads |= {side: upload for side, upload in data.submitted_uploads.items() if side in sides}
+    data.submitted_uploads = {}
+    _drop_unused_keys(data)
 
 
 def kept(data: SessionData, *, now: float) -> dict[Side, KeptUpload]:
     """Return the uploads that can still be submitted, by side."""
-    return {side: upload for side, upload in data.uploads.items() if upload.expires_at > now}
+    return _alive(data.uploads, now=now)
 
 
 def for_submission(data: SessionData, *, besides: Collection[Side], now: float) -> KeptUploads:
@@ -90,7 +105,11 @@ def for_submission(data: SessionData, *, besides: Collection[Side], now: float) 
     )
 
 
+def _alive(uploads: Mapping[Side, KeptUpload], *, now: float) -> dict[Side, KeptUpload]:
+    return {side: upload for side, upload in uploads.items() if upload.expires_at > now}
+
+
 def _drop_unused_keys(data: SessionData) -> None:
     """Remove the keys of attempts of which no upload is kept."""
-    used = {upload.attempt for upload in data.uploads.values()}
+    used = data.attempts_with_uploads
     data.image_keys = {attempt: key for attempt, key in data.image_keys.items() if attempt in used}

@@ -13,6 +13,8 @@ from proofing.sessions.steps import SUBMIT_STEP
 SUCCESS = "success"
 #: The screens of jobs that nobody but a person can decide; they are neither a yes nor a no.
 REVIEWS = frozenset(f"{step.key}_review" for step in SUBMIT_STEP.values())
+#: The screens of jobs that could ask nobody for the moment.
+UNAVAILABLE = frozenset(f"{step.key}_unavailable" for step in SUBMIT_STEP.values())
 
 #: Findings that have screens of their own: what photos cannot cure, and what is wrong with the selfie alone.
 _BY_FINDING = {
@@ -86,6 +88,8 @@ def _exception_screen(record: StatusRecord) -> Screen:
     """Return the screen for a job that ended without an answer."""
     if record.kind is JobKind.RESOLUTION and ONLY_ADDRESS_MISSING in record.reasons:
         return Screen("verify_address")
+    if record.end_state is EndState.VENDOR_UNAVAILABLE:
+        return Screen(f"{SUBMIT_STEP[record.kind].key}_unavailable")
     if record.timed_out and record.kind in _BY_TIMEOUT:
         return Screen(_BY_TIMEOUT[record.kind])
     name = _BY_END.get(record.end_state, "") if record.end_state else ""

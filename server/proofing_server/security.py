@@ -20,6 +20,7 @@ from proofing.base.hosts import LOOPBACK
 from proofing.base.logs import exception_fields, get_logger, log
 from proofing.contracts.browser_parts import BrowserPart
 from proofing.jobs.way_back import ANSWER_PREFIX
+from proofing_server.oidc.discovery import CLIENT_PATHS
 
 UPLOAD_PREFIX = "/uploads/"
 STATIC_PREFIX = "/static/"
@@ -50,6 +51,10 @@ CSP_DIRECTIVES = frozenset(
     """.split()
 )
 
+#: The person's link; what follows is its token.
+START_PREFIX = "/start/"
+#: Of relying parties, for machines: `proofing_server.api`.
+API_PREFIX = "/v1/"
 #: Where vendors post to.
 WEBHOOK_PREFIX = "/webhooks/"
 logger = get_logger(__name__)
@@ -242,12 +247,14 @@ class Guard:
         """Return whether the request comes from our own pages, if it wants to change anything.
 
         A pre-signed upload is its own permission, as it is at any object store; vendors sign their webhooks;
-        the address of a wallet's answer proves itself; reports change nothing.
+        a call of the API has a key that no browser sends by itself;
+        the address of a wallet's answer proves itself; reports change nothing. Clients of OpenID Connect have
+        credentials, or send people to a page that asks them.
         """
         path = scope["path"]
-        if scope["method"] in _SAFE_METHODS or path.startswith(
-            (UPLOAD_PREFIX, WEBHOOK_PREFIX, ANSWER_PREFIX, "/reports/")
-        ):
+        if scope["method"] in _SAFE_METHODS or path in CLIENT_PATHS:
+            return True
+        if path.startswith((API_PREFIX, UPLOAD_PREFIX, WEBHOOK_PREFIX, ANSWER_PREFIX, "/reports/")):
             return True
         return is_same_origin(Headers(scope=scope), self._public_url)
 

@@ -11,8 +11,9 @@ import hmac
 import math
 import random
 import secrets
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -22,8 +23,9 @@ from starlette.responses import Response
 from proofing.app.service import PersonRef, ProofingService
 from proofing.base.errors import StoreUnavailableError, Trouble
 from proofing.sessions.data import SessionData
-from proofing.sessions.vault import ends_at
+from proofing.sessions.vault import ends_at, session_key
 from proofing_server import flow, kept_uploads
+from proofing_server.branding import Sender, note_sender
 from proofing_server.compression import unmask
 
 CSRF_FIELD = "csrf_token"
@@ -35,6 +37,9 @@ _TOUCH_SECONDS = 60.0
 #: How often a change is made again because another request was faster, and the longest wait before.
 _MOST_TRIES = 20
 _LONGEST_PAUSE_SECONDS = 0.05
+
+#: What the data of a session hold of its verification.
+_SENT = ("partner", "verification", "policy", "policy_steps", "return_url", "locale")
 
 AnswerT = TypeVar("AnswerT")
 
@@ -57,13 +62,17 @@ class Session:
 
     Attributes:
         id: what the cookie holds.
+        key: under which it is stored.
         data: to be read; `update` changes it.
     """
 
-    def __init__(self, sessions: "Sessions", session_id: str, data: SessionData) -> None:
-        """Take what `Sessions` loaded."""
+    def __init__(
+        self, sessions: "Sessions", session_id: str, data: SessionData, *, key: str | None = None
+    ) -> None:
+        """Take what `Sessions` loaded; with *key* a session whose id is not known here."""
         self._sessions = sessions
         self.id = session_id
+        self.key = key or session_key(session_id)
         self.data = data
 
     def __repr__(self) -> str:
@@ -72,7 +81,8 @@ class Session:
     @property
     def person(self) -> PersonRef:
         """The opaque person that limits and jobs belong to."""
-        return PersonRef(reference=self.data.person, partner=self.data.partner)
+        data = self.data
+        return PersonRef(reference=data.person, partner=data.partner, verification=data.verification)
 
     @property
     def csrf_token(self) -> str:
@@ -135,6 +145,8 @@ class Sessions:
         self._secure = urlsplit(service.settings.public_url).scheme == "https"
         self.cookie_name = "__Host-proofing" if self._secure else "proofing"
         self.visit_cookie_name = f"{self.cookie_name}-visit"
+        self.language_cookie_name = f"{self.cookie_name}-language"
+        self.device_cookie_name = f"{self.cookie_name}-device"
 
     def now(self) -> float:
         """Return the store's time, in seconds since the epoch."""
@@ -155,6 +167,7 @@ class Sessions:
         session = await self.open(session_id)
         if session is None:
             raise SessionMissingError(had_cookie=bool(session_id))
+        note_sender(request, Sender.of_session(session.data))
         if touch and self._service.now() - session.data.saved_at > _TOUCH_SECONDS:
             await session.touch()
         return session
@@ -174,7 +187,13 @@ class Sessions:
         return Session(self, session_id, data) if data is not None else None
 
     async def start(
-        self, *, person: str | None = None, created_at: float | None = None, consented: bool = False
+        self,
+        *,
+        person: str | None = None,
+        created_at: float | None = None,
+        consented: bool = False,
+        compared_by: tuple[str, ...] = (),
+        sent: Mapping[str, Any] = MappingProxyType({}),
     ) -> Session:
         """Begin a session under an id that nobody knows.
 
@@ -182,6 +201,8 @@ class Sessions:
             person: reference of a person who is known; a new one by default.
             created_at: when the total life of the session began; now by default.
             consented: whether the person agreed to the check.
+            compared_by: companies that the consent named for comparisons of answers.
+            sent: what the data hold of the verification that the session is for, by their names.
         """
         session_id = secrets.token_urlsafe(_ID_BYTES)
         now = self._service.now()
@@ -192,11 +213,15 @@ class Sessions:
             saved_at=now,
             device_session_id=secrets.token_hex(16),
             consented_at=now if consented else None,
+            compared_by=compared_by,
+            **sent,
         )
         await self._service.sessions.save(session_id, fresh)
         return Session(self, session_id, fresh)
 
-    async def start_again(self, before: Session, *, consented: bool = False) -> Session:
+    async def start_again(
+        self, before: Session, *, consented: bool = False, compared_by: tuple[str, ...] = ()
+    ) -> Session:
         """Begin a session for the person of *before*, because trust in it changes.
 
         It has an id, and a token, that nobody knows who knows those of *before*; nothing leads from one to
@@ -207,7 +232,11 @@ class Sessions:
             SessionMissingError: *before* ended in the meantime.
         """
         session = await self.start(
-            person=before.data.person, created_at=before.data.created_at, consented=consented
+            person=before.data.person,
+            created_at=before.data.created_at,
+            consented=consented,
+            compared_by=compared_by,
+            sent={name: getattr(before.data, name) for name in _SENT},
         )
         if await self.load(before.id) is None:
             # By a person who left or was erased: it must not live on under another name.
@@ -232,7 +261,7 @@ class Sessions:
         """
         data.saved_at = self._service.now()
         return await self._service.sessions.update(
-            session.id, data, expected=session.data.version, consumes=consumes
+            session.key, data, expected=session.data.version, consumes=consumes
         )
 
     def seconds_left(self, session: Session) -> int:
@@ -258,6 +287,14 @@ class Sessions:
     def set_visit_cookie(self, response: Response, visit: str) -> None:
         """Send the id of the visit to the browser."""
         self._set(response, self.visit_cookie_name, visit)
+
+    def set_language_cookie(self, response: Response, language: str) -> None:
+        """Send the language that the person has chosen to the browser."""
+        self._set(response, self.language_cookie_name, language)
+
+    def set_device_cookie(self, response: Response, secret: str) -> None:
+        """Send a phone the secret by which it takes the photos of a computer's session."""
+        self._set(response, self.device_cookie_name, secret)
 
     def check_visit(self, request: Request, token: object) -> None:
         """Refuse a form that does not carry the id of the browser's visit.

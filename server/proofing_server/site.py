@@ -14,15 +14,34 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from proofing.app.documents import DocumentOffer
+from proofing.app.outages import Outage
 from proofing.app.service import ProofingService
-from proofing.contracts.applicant import mask_ssn, parse_phone
+from proofing.contracts.applicant import mask_ssn
+from proofing.contracts.verifications import Mode
 from proofing.routing import shared_limits
 from proofing.rules import limits
-from proofing.sessions.steps import PARTS, Page, part_of
-from proofing.settings import Settings
+from proofing.sessions.data import SessionData
+from proofing.sessions.steps import Page, part_of, parts_of
+from proofing_server.api.problems import refuse_call
+from proofing_server.branding import appearance, languages_of, partner_name, sender_of
 from proofing_server.compression import StaticFile, compress, mask, read_static
 from proofing_server.forms import show_phone
+from proofing_server.headings import unbroken
+from proofing_server.language_choice import (
+    ERRORS_FIELD,
+    LANGUAGE_FIELD,
+    LANGUAGE_PATH,
+    RETURN_FIELD,
+    chosen_language,
+    return_path,
+    show_errors,
+    shown_errors,
+    taken_choice,
+    wished_language,
+)
+from proofing_server.oidc.discovery import JSON_PATHS
 from proofing_server.security import (
+    API_PREFIX,
     STATIC_PREFIX,
     content_security_policy,
     permissions_policy,
@@ -31,7 +50,7 @@ from proofing_server.security import (
 from proofing_server.sessions import Session, Sessions
 from proofing_server.spool import Forms
 from proofing_server.streams import StreamSlots
-from proofing_server.texts import Texts, choose_language, languages, load_texts
+from proofing_server.texts import FOLDER, Texts, choose_language, languages, load_texts
 from proofing_server.throttle import Throttle
 
 _STATIC_FOLDER = Path(__file__).parent / "static"
@@ -42,6 +61,10 @@ _FINISH_SECONDS = 5.0
 #: The limits that each kind of job counts against, as `ProofingService.limit` names them.
 LIMITS = {kind: limit.name for kind, limit in limits.OF_KIND.items()}
 SSN_LIMIT = limits.SSN.name
+#: Somebody whose session has not begun.
+_NOBODY = SessionData(person="", csrf="", created_at=0, saved_at=0)
+#: The name among the errors of a form for what is not wrong with one field.
+FORM_ERRORS = "form"
 #: Limits that are reached by many people together.
 SHARED_LIMITS = frozenset({*shared_limits.LIMITS, shared_limits.VENDOR_BUDGET.name})
 
@@ -59,16 +82,26 @@ class RedirectToStep(Exception):  # noqa: N818 - an answer, not a fault
         super().__init__(path)
 
 
+class LinkNeededError(Exception):
+    """Nobody sent the person, and people may not begin by themselves."""
+
+
 class UnavailableError(Exception):
-    """Identity proofing is switched off.
+    """Identity proofing, or a step of it, is out.
 
     Attributes:
         session: of the request, when it was found already.
+        outage: of what; None where nothing is known of it.
+        page: of the step that is out; None for all of them.
     """
 
-    def __init__(self, session: Session | None = None) -> None:
+    def __init__(
+        self, session: Session | None = None, *, outage: Outage | None = None, page: Page | None = None
+    ) -> None:
         """Take the *session* that may be left."""
         self.session = session
+        self.outage = outage or Outage()
+        self.page = page
         super().__init__("unavailable")
 
 
@@ -77,6 +110,7 @@ class Site:
     """One server's parts; ``request.app.state.site``.
 
     Attributes:
+        texts_folder: with a catalog for each language.
         stopping: set when the process stops; whatever waits for long ends then.
     """
 
@@ -87,16 +121,17 @@ class Site:
     static_files: Mapping[str, StaticFile]
     streams: StreamSlots
     forms: Forms
+    texts_folder: Path = FOLDER
     reports: Throttle = field(default_factory=Throttle)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _left_alone: set[asyncio.Future[Any]] = field(default_factory=set)
 
     @classmethod
-    def build(cls, service: ProofingService) -> "Site":
+    def build(cls, service: ProofingService, *, texts_folder: Path = FOLDER) -> "Site":
         """Prepare everything that does not change while the process runs."""
-        for language in languages():
+        for language in languages(texts_folder):
             # A file that cannot be read stops the start, not every page.
-            load_texts(language)
+            load_texts(language, texts_folder)
         return cls(
             service,
             Sessions(service),
@@ -105,6 +140,7 @@ class Site:
             read_static(_STATIC_FOLDER),
             StreamSlots(service.settings.web_max_streams_per_address),
             Forms(service.settings.web_max_spooled_bytes),
+            texts_folder,
         )
 
     def leave_alone(self, work: asyncio.Future[Any]) -> None:
@@ -123,9 +159,47 @@ class Site:
         if not work.cancelled():
             work.exception()
 
-    def texts(self, request: Request) -> Texts:
-        """Return the texts in the language that the browser asks for."""
-        return load_texts(choose_language(request.headers.get("accept-language", "")))
+    def languages(self, request: Request) -> tuple[str, ...]:
+        """Return the languages of the pages of *request*, the usual one first."""
+        known = languages(self.texts_folder)
+        allowed = languages_of(self.service.settings, sender_of(request))
+        return tuple(language for language in allowed if language in known) or known
+
+    def texts(self, request: Request, session: Session | None = None) -> Texts:
+        """Return the texts for the person of *session*.
+
+        They are in the language that the person has chosen, else that of the computer whose photos a phone
+        takes, else that which the relying party asks for, else the browser, of those of the policy.
+        """
+        sender = sender_of(request)
+        available = self.languages(request)
+        chosen = chosen_language(request, self.sessions.language_cookie_name)
+        if chosen not in available:
+            asked = sender.locale if sender else None
+            wanted = (wished_language(request), asked, request.headers.get("accept-language"))
+            chosen = choose_language(",".join(filter(None, wanted)), available)
+        texts = load_texts(chosen, self.texts_folder)
+        is_elsewhere = session is not None and self.service.document_plan(session.person).captures_images
+        return texts.without_photos if is_elsewhere else texts
+
+    def shown_errors(self, request: Request, fields: Mapping[str, str]) -> dict[str, str]:
+        """Return what the page said was wrong before its language was changed: field to problem code."""
+        texts = self.texts(request)
+        return {
+            field: code
+            for field, code in shown_errors(fields).items()
+            if texts.has(f"errors.{code}") and (field == FORM_ERRORS or texts.has(f"fields.{field}"))
+        }
+
+    def keep_choice(self, request: Request, response: Response) -> None:
+        """Keep the language that the person chose with *request*, if it did."""
+        if (language := taken_choice(request)) in self.languages(request):
+            self.sessions.set_language_cookie(response, language)
+
+    def partner_name(self, request: Request) -> str:
+        """Return the name of whom the check of this request's person is for."""
+        known = partner_name(self.service.settings, sender_of(request))
+        return known or self.texts(request)("site.partner")
 
     def page(
         self,
@@ -134,6 +208,7 @@ class Site:
         *,
         page: Page | None = None,
         session: Session | None = None,
+        data: SessionData | None = None,
         csrf_token: str | None = None,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
@@ -146,37 +221,56 @@ class Site:
             template: file name without ``.html``.
             page: the page's place in the flow, for the step indicator.
             session: whose CSRF token the forms carry.
+            data: whose flow the step indicator shows; that of *session* by default.
             csrf_token: that they carry where there is no session yet.
             status: HTTP status.
             headers: further headers.
             values: for the template.
         """
-        texts = self.texts(request)
+        texts = self.texts(request, session)
         settings = self.service.settings
+        sender = sender_of(request)
         is_finished = session is not None and session.data.is_finished
         token = session.csrf_token if session else csrf_token
         may_compress = session is None or not session.data.has_personal_data
         html = self.templates.get_template(f"{template}.html").render(
             t=texts,
             static=f"{STATIC_PREFIX}{self.static_version}",
-            steps=_indicator(page) if page else None,
+            steps=_indicator(page, session.data if session else data) if page else None,
             csrf_token=mask(token) if token and may_compress else token,
             is_finished=is_finished,
+            has_session=session is not None,
             has_answers=session is not None and session.data.consented_at is not None and not is_finished,
             # A finished session shows nothing that would have to be taken off the screen.
             idle_seconds=self.sessions.seconds_left(session) if session and not is_finished else None,
-            partner_name=settings.partner_name,
-            partner_url=settings.partner_url,
+            partner_name=self.partner_name(request),
+            **appearance(settings, sender, self.static_version),
             status_url=settings.status_url,
-            support=_support(settings),
-            is_test=self.service.router.uses_mocks(),
+            is_test=self.service.router.uses_mocks() or (sender is not None and sender.mode is Mode.TEST),
             json_text=_json_text,
+            **self._switch(request, values.get("errors") or {}),
             **values,
         )
-        response = HTMLResponse(html, status, {"Content-Language": texts.language, **(headers or {})})
+        response = HTMLResponse(html, status, {"Content-Language": texts.tag, **(headers or {})})
+        self.keep_choice(request, response)
         if may_compress:
             compress(request, response)
         return response
+
+    def _switch(self, request: Request, errors: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the language switch needs, on a page that shows *errors*."""
+        return {
+            "languages": [load_texts(one, self.texts_folder) for one in self.languages(request)],
+            "is_switched": bool(taken_choice(request)),
+            "switch": {
+                "path": LANGUAGE_PATH,
+                "name": LANGUAGE_FIELD,
+                "return_field": RETURN_FIELD,
+                "return_to": return_path(request),
+                "errors_field": ERRORS_FIELD,
+                "errors": show_errors(errors),
+            },
+        }
 
     def capture_headers(self, attempt: str | None) -> dict[str, str]:
         """Return the headers of the capture page: uploads of this attempt, its worker, the camera."""
@@ -211,7 +305,16 @@ def go_to(path: str) -> RedirectResponse:
 def is_api(request: Request) -> bool:
     """Return whether the answer should be JSON."""
     return request.url.path.startswith(
-        ("/api/", "/uploads/", "/reports/", "/webhooks/", "/answers/", "/healthz")
+        (
+            API_PREFIX,
+            "/api/",
+            "/uploads/",
+            "/reports/",
+            "/webhooks/",
+            "/answers/",
+            "/healthz",
+            *JSON_PATHS,
+        )
     )
 
 
@@ -222,6 +325,8 @@ def problem_json(status: int, code: str, **values: Any) -> JSONResponse:
 
 async def refuse(request: Request, status: int) -> Response:
     """Answer with the page, or the JSON object, for an HTTP error."""
+    if request.url.path.startswith(API_PREFIX):
+        return refuse_call(request, status)
     if is_api(request):
         return problem_json(status, ERROR_CODES.get(status, "error"))
     name = ERROR_CODES.get(status, "server_error" if status >= 500 else "bad_request")  # noqa: PLR2004
@@ -229,6 +334,9 @@ async def refuse(request: Request, status: int) -> Response:
     reference = request_reference(request.scope) if failed else None
     return site_of(request).page(request, "error", status=status, name=name, reference=reference)
 
+
+#: Sent with pages that end the flow: nothing of it stays in the browser.
+CLEAR_SITE_DATA = {"Clear-Site-Data": '"cache", "storage"'}
 
 #: HTTP status to the code in JSON answers and to the key below ``http`` in the catalog.
 ERROR_CODES = {
@@ -245,27 +353,14 @@ ERROR_CODES = {
 }
 
 
-def _indicator(page: Page) -> list[tuple[str, str]]:
+def _indicator(page: Page, data: SessionData | None) -> list[tuple[str, str]]:
     """Return the parts of the step indicator, and whether each is completed, current or to come."""
-    current = PARTS.index(part_of(page))
+    parts = parts_of(data or _NOBODY)
+    current = parts.index(part_of(page))
     return [
         (name, "completed" if number < current else "current" if number == current else "upcoming")
-        for number, name in enumerate(PARTS)
+        for number, name in enumerate(parts)
     ]
-
-
-def _support(settings: Settings) -> dict[str, Any]:
-    """Return where people find help, and what the footer leads to."""
-    phone = parse_phone(settings.support_phone or "")
-    return {
-        "accessibility_url": settings.accessibility_url,
-        "alternative_url": settings.alternative_url,
-        "privacy_url": settings.privacy_url,
-        "email": settings.support_email,
-        "phone": (settings.support_phone, f"tel:+1{phone}") if phone else None,
-        "url": settings.support_url,
-        "has_contact": bool(settings.support_email or phone or settings.support_url),
-    }
 
 
 @cache
@@ -279,7 +374,7 @@ def _load_templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"mask_ssn": mask_ssn, "phone": show_phone}
+    templates.filters |= {"mask_ssn": mask_ssn, "phone": show_phone, "unbroken": unbroken}
     return templates
 
 

@@ -84,6 +84,7 @@ def circumstances_of(request: Request, site: Site, data: SessionData, kind: JobK
         ip_address=request.client.host if request.client else None,
         user_agent=request.headers.get("user-agent", "")[:_MAX_USER_AGENT_CHARACTERS] or None,
         device_session_id=data.device_session_id,
+        compared_by=data.compared_by or None,
     )
 
 

@@ -29,7 +29,14 @@ from proofing.sessions.uploads import SHA256_BYTES
 from proofing_server import kept_uploads
 from proofing_server.bodies import read_json
 from proofing_server.client_address import client_network
-from proofing_server.guards import document_plan, limit_path, require_page, require_selfie_choice
+from proofing_server.device_sessions import DEVICE_PAGE, find_capturing, is_for_phone
+from proofing_server.guards import (
+    document_plan,
+    limit_path,
+    require_page,
+    require_selfie_choice,
+    selfie_terms,
+)
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import CSRF_HEADER, Session
 from proofing_server.site import LIMITS, RedirectToStep, Site, problem_json, site_of
@@ -46,7 +53,7 @@ async def make_slot(request: Request) -> Response:
     site, session, body = await _require_capture(request)
     attempt = _known_attempt(session, body)
     side = _side(body.get("side"))
-    if side is Side.SELFIE and not site.service.selfie_terms(session.person).has_consent(session.data.selfie):
+    if side is Side.SELFIE and not selfie_terms(site, session).has_consent(session.data.selfie):
         # No photo of a face is taken in without the person's consent, whatever a program asks for.
         return problem_json(403, "no_consent")
     if side not in document_plan(site, session).sides:
@@ -55,7 +62,7 @@ async def make_slot(request: Request) -> Response:
     try:
         slot = await site.service.new_slot(session.person, attempt=attempt, side=side)
     except LimitReachedError as error:
-        return _limited(error)
+        return _limited(request, error)
     if earlier := kept_uploads.kept(session.data, now=site.service.now()).get(side):
         # Another image was chosen: the earlier one is not shown anymore, whatever becomes of this.
         await session.update(lambda data: kept_uploads.remove(data, side))
@@ -154,7 +161,7 @@ async def submit_document(request: Request) -> Response:
             raise
         return JSONResponse({"next": elsewhere.path}, 202)
     if not site.service.async_documents:
-        return problem_json(409, "mode_changed", next=Page.DOCUMENT)
+        return problem_json(409, "mode_changed", next=DEVICE_PAGE if is_for_phone(request) else Page.DOCUMENT)
     attempt = _known_attempt(session, body)
     images = _images(body.get("images", {}))
     plan = document_plan(site, session)
@@ -205,7 +212,7 @@ async def submit_document(request: Request) -> Response:
     finally:
         found.cancel()
     UPLOADS.labels("submitted").inc(len(images))
-    return JSONResponse({"next": path}, 202)
+    return JSONResponse({"next": DEVICE_PAGE if is_for_phone(request) else path}, 202)
 
 
 def receive_upload(receiver: UploadReceiver) -> Any:
@@ -231,7 +238,7 @@ def receive_upload(receiver: UploadReceiver) -> Any:
 
 async def _require_capture(request: Request) -> tuple[Site, Session, dict[str, Any]]:
     """Return site, session and body of a request that may add images now."""
-    session = await site_of(request).sessions.find(request)
+    session = await find_capturing(request)
     session.check_csrf(request.headers.get(CSRF_HEADER))
     site, session = await require_page(request, Page.DOCUMENT, session, is_counted=True)
     require_selfie_choice(site, session)
@@ -306,7 +313,8 @@ def _facts(facts: object) -> dict[str, int | str | bool]:
     return kept
 
 
-def _limited(error: LimitReachedError) -> Response:
+def _limited(request: Request, error: LimitReachedError) -> Response:
     """Return the answer to a reached limit: the page that explains it, where there is one."""
     known = error.limit in LIMITS.values()
-    return problem_json(429, "limit_reached", **({"next": limit_path(error.limit)} if known else {}))
+    path = DEVICE_PAGE if is_for_phone(request) else limit_path(error.limit)
+    return problem_json(429, "limit_reached", **({"next": path} if known else {}))

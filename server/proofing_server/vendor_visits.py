@@ -1,6 +1,5 @@
 """What leads to vendors and back: what a waiting page shows, people who return, webhooks, wallets."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from proofing.contracts.webhooks import Incoming
 from proofing.jobs.parking import VendorPage
 from proofing_server import flow
 from proofing_server.job_status import Stage
+from proofing_server.qr_codes import qr_svg
 from proofing_server.sessions import CSRF_HEADER
 from proofing_server.site import go_to, site_of
 
@@ -47,7 +47,7 @@ def visit_view(page: VendorPage) -> VisitView:
     return VisitView(
         url=None if leave is None else leave.url,
         host="" if leave is None else urlsplit(leave.url).hostname or "",
-        qr_svg=None if leave is None or leave.qr_text is None else _qr_svg(leave.qr_text),
+        qr_svg=None if leave is None or leave.qr_text is None else qr_svg(leave.qr_text),
         requests=[{"protocol": protocol, "data": data} for protocol, data in requests.items()],
         question_id=page.question_id,
     )
@@ -117,14 +117,3 @@ def _require_noted(outcome: Wake | None) -> None:
         raise HTTPException(404)
     if outcome is Wake.FULL:
         raise HTTPException(503)
-
-
-def _qr_svg(text: str) -> str:
-    """Return a QR code of *text* as an SVG element without styles, which the page's policy forbids."""
-    import segno  # noqa: PLC0415 - a twentieth of a second that no start without such a vendor has to wait
-
-    written = io.BytesIO()
-    segno.make_qr(text).save(
-        written, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=2, svgclass="qr", lineclass=None
-    )
-    return written.getvalue().decode()

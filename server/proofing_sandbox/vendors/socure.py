@@ -21,15 +21,28 @@ KYC = "socure:kyc"
 PHONE_RISK = "socure:phone_risk"
 DOCV_REQUEST = "socure:docv_request"
 DOCV = "socure:docv"
-PRODUCTS = frozenset({KYC, PHONE_RISK, DOCV_REQUEST, DOCV})
+REASON_CODES = "socure:reason_codes"
+PRODUCTS = frozenset({KYC, PHONE_RISK, DOCV_REQUEST, DOCV, REASON_CODES})
 WEBHOOK_PATH = "/webhooks/socure"
 _KEY = "sandbox-socure-key-0123456789"
+_CODES_KEY = "sandbox-socure-codes-0123456789"
 _WEBHOOK_SECRET = "sandbox-socure-webhook-0123456789"  # noqa: S105 - published, worth nothing elsewhere
 _RESULTS_PATH = "/api/3.0/EmailAuthScore"
 _REQUEST_PATH = "/api/5.0/documents/request"
+_CODES_PATH = "/api/3.0/reasoncodes"
 _PAGE_PATH = "/socure/capture/{token}"
 _TYPES = {"license": "Drivers License", "passport": "Passport", "digital_id": "Drivers License"}
 _SELFIE_PASSED, _SELFIE_FAILED, _MOBILE_LICENSE = "I831", "R834", "I897"
+#: The codes that answers may have, by Socure's groups.
+_CODES = {
+    "kyc": "I919 R901 R907 R909 R911 R913 R940",
+    "phonerisk": "I602 I618 R610 R616",
+    "documentverification": (
+        f"{_SELFIE_PASSED} {_SELFIE_FAILED} {_MOBILE_LICENSE} "
+        "I808 I848 I849 I854 I856 R810 R819 R820 R822 R823 R824 R825 R826 R827 R831 R833 R838 R845 R853 R859 "
+        "R861 R862 R863 R899"
+    ),
+}
 #: What a person can do on the capture page, and what it comes to.
 _CHOICES = {
     "accept": "Accept",
@@ -72,6 +85,7 @@ def settings(url: str) -> Mapping[str, Any]:
             "docv_use_case_key": "sandbox_id",
             "phone_risk_correlation_above": 0.5,
             "phone_risk_score_below": 0.5,
+            "reason_codes_api_key": _CODES_KEY,
             "webhook_secret": _WEBHOOK_SECRET,
         }
     }
@@ -83,6 +97,7 @@ def routes(play: Play) -> Sequence[BaseRoute]:
     return [
         Route(_RESULTS_PATH, site.ask, methods=["POST"]),
         Route(_REQUEST_PATH, site.open, methods=["POST"]),
+        Route(_CODES_PATH, site.list_codes, methods=["GET"]),
         Route(_PAGE_PATH, site.visit, methods=["GET"]),
         Route(_PAGE_PATH, site.choose, methods=["POST"]),
     ]
@@ -108,6 +123,18 @@ class _Site:
             case ["documentverification"]:
                 return await self._play.answer(DOCV, lambda verdict: self._results(values, verdict))
         return _error(400, "Request must include valid modules", ["modules"])
+
+    async def list_codes(self, request: Request) -> Response:
+        """List the reason codes with a text for each, by group where that is asked for."""
+        if request.headers.get("authorization") != f"SocureApiKey {_CODES_KEY}":
+            return _error(401, "Not Authorized", [])
+        groups = {
+            group: {code: f"What {code} says in words" for code in codes.split()}
+            for group, codes in _CODES.items()
+        }
+        flat = {code: text for group in groups.values() for code, text in group.items()}
+        found = groups if request.query_params.get("group") == "true" else flat
+        return await self._play.answer(REASON_CODES, lambda _verdict: JSONResponse({"reasonCodes": found}))
 
     async def open(self, request: Request) -> Response:
         """Open a DocV session."""

@@ -60,6 +60,7 @@ class _Session:
     status: str = "requires_input"
     choice: str | None = None
     report: str | None = None
+    is_redacted: bool = False
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
 
@@ -185,8 +186,9 @@ class _Site:
             return _error(400, "invalid_request_error", "This session cannot be redacted.")
         found.status = "canceled" if found.status == "requires_input" else found.status
         found.metadata.clear()
+        found.is_redacted = True
         self._tell(found, "redacted")
-        return JSONResponse({**self._facts(found, ()), "redaction": {"status": "processing"}})
+        return JSONResponse(self._facts(found, ()))
 
     async def visit(self, request: Request) -> Response:
         """Show the page of a session."""
@@ -245,7 +247,7 @@ class _Site:
             "livemode": False,
             "metadata": session.metadata,
             "options": {"document": {"require_matching_selfie": session.needs_selfie}},
-            "redaction": None,
+            "redaction": {"status": "processing"} if session.is_redacted else None,
             "related_customer": None,
             "status": session.status,
             "type": "document",

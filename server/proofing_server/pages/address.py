@@ -13,6 +13,7 @@ from proofing_server import flow
 from proofing_server.bodies import read_form
 from proofing_server.forms import read_address
 from proofing_server.guards import check_form, require_page
+from proofing_server.language_choice import take_choice
 from proofing_server.sessions import Session
 from proofing_server.site import Site, go_to
 
@@ -28,6 +29,8 @@ async def post(request: Request) -> Response:
     site, session = await require_page(request, Page.ADDRESS)
     fields = await read_form(request)
     check_form(session, fields)
+    if take_choice(request, fields):
+        return _page(request, site, session, fields, site.shown_errors(request, fields))
     form = read_address(fields)
     if form.errors:
         return _page(request, site, session, fields, form.errors)

@@ -8,10 +8,11 @@ from starlette.responses import Response
 from proofing.app.phone_codes import Entry
 from proofing.base.errors import LimitReachedError, QueueUnavailableError, StoreUnavailableError
 from proofing.contracts.evidence import EvidenceKind, Verification, VerifiedBy
-from proofing.contracts.messages import Channel, CodeMessage
+from proofing.contracts.messages import Channel, Message
 from proofing.contracts.people import LimitState
 from proofing.contracts.phone_numbers import COUNTRY_CODE
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
 from proofing.rules import limits
 from proofing.sessions.data import SessionData
 from proofing.sessions.phone_codes import PhoneConfirmation
@@ -22,11 +23,11 @@ from proofing_server.client_address import client_network
 from proofing_server.forms import read_code
 from proofing_server.guards import check_form, limit_path, require_page
 from proofing_server.job_status import report_assurance
+from proofing_server.language_choice import take_choice
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import Session
-from proofing_server.site import LIMITS, RedirectToStep, Site, go_to
+from proofing_server.site import LIMITS, RedirectToStep, Site, UnavailableError, go_to
 from proofing_server.submit_job import submit_job
-from proofing_server.texts import Texts
 
 _ENTRY_ERRORS = {Entry.WRONG: "code_wrong", Entry.EXPIRED: "code_expired"}
 
@@ -42,6 +43,9 @@ async def post(request: Request) -> Response:
     site, session, confirmation = await _require_confirmation(request)
     fields = await read_form(request)
     check_form(session, fields)
+    if take_choice(request, fields):
+        errors, code = site.shown_errors(request, fields), fields.get("code", "")
+        return await _page(request, site, session, confirmation, errors, typed=code)
     if "code" in fields:
         return await _enter(request, site, session, confirmation, fields["code"])
     try:
@@ -61,7 +65,13 @@ async def _require_confirmation(request: Request) -> tuple[Site, Session, PhoneC
     confirmation = session.data.confirmation
     if confirmation is None:
         raise RedirectToStep(flow.current_page(session.data))
-    if not site.service.settings.confirms_phone:
+    codes = site.service.codes
+    is_wanted = session.data.policy_steps or site.service.settings.confirms_phone
+    if is_wanted and not codes.channels(session.person) and not codes.can_enter(confirmation):
+        # Nobody can send the code that is wanted: without it nothing would be verified.
+        outage = site.service.outages.of_kind(session.person, ProoferKind.MESSENGER)
+        raise UnavailableError(session, outage=outage, page=Page.CODE)
+    if not session.data.confirms_phone(site.service.settings.confirms_phone):
 
         def go_on(data: SessionData) -> Page:
             data.confirmation = None
@@ -85,6 +95,15 @@ async def _enter(
     if entry is not Entry.RIGHT:
         errors = {"code": _ENTRY_ERRORS[entry]}
         return await _page(request, site, session, confirmation, errors, status=400)
+
+    if session.person.verification is not None:
+        # Before the session moves on: a person whose request ends between the two enters the code again.
+        await site.service.verifications.record_code(
+            session.person,
+            digits=len(form.values["code"]),
+            made_at=confirmation.made_at,
+            age_seconds=site.service.now() - confirmation.made_at,
+        )
 
     def confirm(data: SessionData) -> tuple[Page, bool]:
         # Of two requests with one code, or of one that was replaced meanwhile, the first one counts.
@@ -114,7 +133,7 @@ async def _send(
 ) -> Response:
     """Submit the job that sends a code."""
     codes = site.service.codes
-    if channel not in codes.channels:
+    if channel not in codes.channels(session.person):
         errors = {"form": "code_channel"}
         return await _page(request, site, session, confirmation, errors, status=400)
     if not codes.may_send(confirmation.phone):
@@ -123,7 +142,7 @@ async def _send(
     if codes.pause_seconds(confirmation):
         return await _page(request, site, session, confirmation, {"form": "code_pause"}, status=400)
     code, kept = codes.make(session.person, confirmation)
-    message = _message(site, site.texts(request), Channel(channel), confirmation.phone, code)
+    message = _message(site, request, Channel(channel), confirmation.phone, code)
 
     def keep(data: SessionData) -> None:
         if data.confirmation != confirmation:
@@ -139,19 +158,19 @@ async def _send(
     return go_to(await submit_job(site, session, JobKind.CODE, ask, keep))
 
 
-def _message(site: Site, texts: Texts, channel: Channel, phone: str, code: str) -> CodeMessage:
+def _message(site: Site, request: Request, channel: Channel, phone: str, code: str) -> Message:
     """Return the message that carries *code*."""
-    settings = site.service.settings
+    settings, texts = site.service.settings, site.texts(request)
     valid = texts.count("duration.minutes", settings.phone_code_valid_minutes)
-    values = {"partner": settings.partner_name, "time": valid}
+    values = {"partner": site.partner_name(request), "time": valid}
     if channel is Channel.TEXT:
         text = texts("code.message.text", code=code, **values)
         # By the last line browsers find the code for the page: WICG, "Origin-bound one-time codes".
         text = f"{text}\n\n@{urlsplit(settings.public_url).hostname} #{code}"
     else:
         # With pauses: read as one number it could not be written down.
-        text = texts("code.message.voice", code=", ".join(code), **values)
-    return CodeMessage(
+        text = texts("code.message.voice", code=str(texts.branch("code.message.pause")).join(code), **values)
+    return Message(
         channel=channel,
         number=f"{COUNTRY_CODE}{phone}",
         locale=texts.language,
@@ -168,6 +187,7 @@ async def _page(
     errors: dict[str, str],
     *,
     status: int = 200,
+    typed: str = "",
 ) -> Response:
     """Render both forms: that of the code only while there is one."""
     codes = site.service.codes
@@ -186,14 +206,16 @@ async def _page(
         status=status,
         errors=errors,
         phone=confirmation.phone,
+        value=typed,
         can_enter=can_enter,
-        channels=[one.value for one in codes.channels],
+        channels=[one.value for one in codes.channels(session.person)],
+        channels_out=[one.value for one in codes.channels_out(session.person)],
         digits=site.service.settings.phone_code_digits,
         valid_seconds=codes.valid_seconds,
         attempts_left=_shown(entries) if can_enter else None,
         sends_left=_shown(sends),
         may_send=not sends.reached,
-        shown=confirmation.shown if can_enter and codes.is_mocked else None,
+        shown=confirmation.shown if can_enter and codes.shows_code(session.person) else None,
     )
 
 

@@ -19,6 +19,7 @@ from proofing.sessions.uploads import new_attempt
 from proofing_server import flow, kept_uploads
 from proofing_server.bodies import read_form
 from proofing_server.client_address import client_network
+from proofing_server.device_sessions import POLL_SECONDS, DeviceSession
 from proofing_server.guards import (
     check_form,
     document_plan,
@@ -43,7 +44,7 @@ async def show(request: Request) -> Response:
     """Show the capture page; every showing is a new attempt with room for its own uploads."""
     site, session = await require_page(request, Page.DOCUMENT, is_counted=True)
     require_selfie_choice(site, session)
-    return await _capture_page(request, site, session)
+    return await capture_page(request, site, session)
 
 
 async def post(request: Request) -> Response:
@@ -62,7 +63,7 @@ async def _take_images(request: Request, site: Site, session: Session, form: Mul
     is_visit = form.fields.get(_WAY) == _VISIT
     if is_visit is not plan.captures_images or (site.service.async_documents and not is_visit):
         # A switch or the vendor changed while the page was open: it is another page now.
-        return await _capture_page(request, site, session, errors={"form": "document_changed"}, status=409)
+        return await capture_page(request, site, session, errors={"form": "document_changed"}, status=409)
     if is_visit:
         return await _visit_vendor(request, site, session, plan)
     some_came = any(form.file_names.get(side.value) or form.files.get(side.value) for side in plan.sides)
@@ -70,7 +71,7 @@ async def _take_images(request: Request, site: Site, session: Session, form: Mul
     # Before the attempt is counted; the job would check only after that.
     errors = errors or _failed_before(images, session.data.failed_fingerprints)
     if errors:
-        return await _capture_page(request, site, session, errors=errors, some_came=some_came, status=400)
+        return await capture_page(request, site, session, errors=errors, some_came=some_came, status=400)
 
     async def ask(data: SessionData, result_id: str) -> str:
         return await site.service.submit_images(
@@ -89,11 +90,11 @@ async def _take_images(request: Request, site: Site, session: Session, form: Mul
     try:
         return go_to(await submit_job(site, session, JobKind.DOCUMENT, ask))
     except InvalidInputError as error:
-        return await _capture_page(request, site, session, errors=error.fields, some_came=True, status=400)
+        return await capture_page(request, site, session, errors=error.fields, some_came=True, status=400)
     except (StoreUnavailableError, QueueUnavailableError) as error:
         note_cause(request.scope, error)
         errors = {"form": "technical_photos"}
-        return await _capture_page(request, site, session, errors=errors, some_came=True, status=503)
+        return await capture_page(request, site, session, errors=errors, some_came=True, status=503)
 
 
 async def _visit_vendor(request: Request, site: Site, session: Session, plan: DocumentPlan) -> Response:
@@ -113,7 +114,7 @@ async def _visit_vendor(request: Request, site: Site, session: Session, plan: Do
         return go_to(await submit_job(site, session, JobKind.DOCUMENT, ask))
     except (StoreUnavailableError, QueueUnavailableError) as error:
         note_cause(request.scope, error)
-        return await _capture_page(request, site, session, errors={"form": "technical"}, status=503)
+        return await capture_page(request, site, session, errors={"form": "technical"}, status=503)
 
 
 async def choose(request: Request) -> Response:
@@ -124,7 +125,7 @@ async def choose(request: Request) -> Response:
     plan = document_plan(site, session)
     choice = next((one for one in plan.choices if one == fields.get("document")), None)
     if choice is None:
-        return await _capture_page(request, site, session, errors={"form": "document_changed"}, status=409)
+        return await capture_page(request, site, session, errors={"form": "document_changed"}, status=409)
 
     def change(data: SessionData) -> tuple[Page | None, list[str]]:
         if elsewhere := flow.redirect_for(data, Page.DOCUMENT):
@@ -141,7 +142,7 @@ async def choose(request: Request) -> Response:
     return go_to(elsewhere or Page.DOCUMENT)
 
 
-async def _capture_page(
+async def capture_page(
     request: Request,
     site: Site,
     session: Session,
@@ -150,7 +151,13 @@ async def _capture_page(
     some_came: bool = False,
     status: int = 200,
 ) -> Response:
-    """Render the capture page, with problems at their fields; *some_came* if a form post brought photos."""
+    """Render the capture page, with problems at their fields; *some_came* if a form post brought photos.
+
+    Of a `DeviceSession` it is the page of a phone, which leads nowhere else.
+
+    Raises:
+        RedirectToStep: the limit of documents is reached.
+    """
     service = site.service
     plan = document_plan(site, session)
     uploads = service.async_documents and not plan.captures_images
@@ -173,16 +180,21 @@ async def _capture_page(
     if not errors:
         refuse_at_limit(session, JobKind.DOCUMENT, limit)
     problem = session.data.problem
+    on_phone = isinstance(session, DeviceSession)
     has_declined = plan.selfie.is_asked and Side.SELFIE not in plan.sides
     earlier = problem.fields if problem and problem.kind is JobKind.DOCUMENT else {}
     return site.page(
         request,
         "document_visit" if plan.captures_images else "document",
         page=Page.DOCUMENT,
-        session=session,
+        session=None if on_phone else session,
+        data=session.data,
+        csrf_token=session.csrf_token,
         status=status,
         headers=None if plan.captures_images else site.capture_headers(attempt),
         uploads=uploads,
+        on_phone=on_phone,
+        poll_seconds=POLL_SECONDS,
         must_choose_again=some_came and not uploads,
         attempt=attempt,
         way=plan.way.value,

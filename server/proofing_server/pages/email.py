@@ -9,6 +9,7 @@ from proofing_server import flow
 from proofing_server.bodies import read_form
 from proofing_server.forms import read_email
 from proofing_server.guards import check_form, require_page
+from proofing_server.language_choice import take_choice
 from proofing_server.sessions import Session
 from proofing_server.site import Site, go_to
 
@@ -24,6 +25,8 @@ async def post(request: Request) -> Response:
     site, session = await require_page(request, Page.EMAIL)
     fields = await read_form(request)
     check_form(session, fields)
+    if take_choice(request, fields):
+        return _page(request, site, session, fields.get("email", ""), site.shown_errors(request, fields))
     form = read_email(fields)
     if form.errors:
         return _page(request, site, session, fields.get("email", ""), form.errors)

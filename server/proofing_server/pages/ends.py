@@ -1,15 +1,16 @@
 """The pages at which a person leaves: verified, on request, or because the session has ended."""
 
+from contextlib import suppress
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.sessions.steps import Page
+from proofing.base.errors import VerificationNotFoundError, VerificationStateError
+from proofing.sessions.steps import OUTCOME_PATH, Page
 from proofing_server.bodies import read_form
 from proofing_server.guards import check_form, require_page
-from proofing_server.site import go_to, site_of
-
-#: Sent with pages that end the flow: nothing of it stays in the browser.
-_CLEAR = {"Clear-Site-Data": '"cache", "storage"'}
+from proofing_server.sessions import Session
+from proofing_server.site import CLEAR_SITE_DATA, Site, go_to, site_of
 
 
 async def show_done(request: Request) -> Response:
@@ -20,7 +21,7 @@ async def show_done(request: Request) -> Response:
         "done",
         page=Page.DONE,
         session=session,
-        headers=_CLEAR,
+        headers=CLEAR_SITE_DATA,
         reference=session.data.reference,
     )
 
@@ -30,6 +31,8 @@ async def leave(request: Request) -> Response:
     site = site_of(request)
     session = await site.sessions.find(request)
     check_form(session, await read_form(request))
+    if session.data.verification is not None and not session.data.is_finished:
+        return await _cancel(site, session)
     if job := session.data.pending:
         await site.service.cancel(session.person, job.result_id, job.kind, ssn=session.data.typed.ssn)
     for upload in session.data.uploads.values():
@@ -42,9 +45,17 @@ async def leave(request: Request) -> Response:
     return response
 
 
+async def _cancel(site: Site, session: Session) -> Response:
+    """Cancel the verification with its running job; the page of the outcome deletes what was entered."""
+    with suppress(VerificationNotFoundError, VerificationStateError):
+        # One that has ended meanwhile stays as it is.
+        await site.service.verifications.cancel_by_person(session.person)
+    return go_to(OUTCOME_PATH)
+
+
 async def show_exited(request: Request) -> Response:
     """Say that the person has left, and where to go."""
-    return site_of(request).page(request, "exited", headers=_CLEAR)
+    return site_of(request).page(request, "exited", headers=CLEAR_SITE_DATA)
 
 
 async def show_cookies_needed(request: Request) -> Response:
@@ -54,4 +65,4 @@ async def show_cookies_needed(request: Request) -> Response:
 
 async def show_session_ended(request: Request) -> Response:
     """Say that the session has ended."""
-    return site_of(request).page(request, "session_ended", headers=_CLEAR)
+    return site_of(request).page(request, "session_ended", headers=CLEAR_SITE_DATA)

@@ -11,6 +11,7 @@ from proofing_server.bodies import read_form
 from proofing_server.client_address import client_network
 from proofing_server.forms import read_phone
 from proofing_server.guards import check_form, refuse_at_limit, require_page
+from proofing_server.language_choice import take_choice
 from proofing_server.measuring import note_cause
 from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, Site, go_to
@@ -30,13 +31,17 @@ async def post(request: Request) -> Response:
     site, session = await require_page(request, Page.PHONE, is_counted=True)
     fields = await read_form(request)
     check_form(session, fields)
-    form = read_phone(fields)
     typed = fields.get("phone", "")
+    if take_choice(request, fields):
+        errors, again = site.shown_errors(request, fields), fields.get("again", "")
+        return await _page(request, site, session, typed, errors, status=200, again=again)
+    form = read_phone(fields)
+    phone = form.values.get("phone", "")
+    confirms = session.data.confirms_phone(site.service.settings.confirms_phone)
+    if not form.errors and confirms and not site.service.codes.may_send(phone):
+        form.errors["phone"] = "phone_no_code"
     if form.errors:
         return await _page(request, site, session, typed, form.errors, status=400)
-    phone = form.values["phone"]
-    if site.service.settings.confirms_phone and not site.service.codes.may_send(phone):
-        return await _page(request, site, session, typed, {"phone": "phone_no_code"}, status=400)
     if phone in session.data.failed_phones and fields.get("again") != phone:
         errors = {"phone": "phone_failed_before"}
         return await _page(request, site, session, typed, errors, status=400, again=phone)
@@ -84,7 +89,7 @@ async def _page(
         errors=errors,
         value=value,
         again=again,
-        confirms=site.service.settings.confirms_phone,
+        confirms=session.data.confirms_phone(site.service.settings.confirms_phone),
         failed=sorted(session.data.failed_phones),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
     )

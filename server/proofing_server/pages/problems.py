@@ -6,16 +6,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from proofing.app.documents import DocumentPlan
 from proofing.contracts.images import Side
 from proofing.rules.document_errors import ErrorCode
 from proofing.rules.limits import Subject
 from proofing.sessions.data import Problem
 from proofing.sessions.steps import STEPS, Page, Step
-from proofing_server import flow
+from proofing_server import flow, kept_uploads
 from proofing_server.client_address import client_network
 from proofing_server.guards import document_plan, limit_path, require_page
-from proofing_server.screens import REVIEWS
+from proofing_server.screens import REVIEWS, UNAVAILABLE
 from proofing_server.security import request_reference
+from proofing_server.sessions import Session
 from proofing_server.site import SHARED_LIMITS, RedirectToStep, Site, go_to, site_of
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -41,6 +43,8 @@ _WITHOUT_FINDINGS = frozenset(
         "document_unverified",
     }
 )
+#: Screens after which photos that nothing is said against can be sent again.
+_WITH_KEPT_PHOTOS = frozenset({"document_failed", "document_selfie"})
 #: Codes that repeat the text of their screen.
 _REDUNDANT_CODES = frozenset({ErrorCode.NETWORK.value})
 #: By name of a limit of one person or SSN: the limit, and the step whose jobs count against it.
@@ -63,6 +67,7 @@ def show_problem(step: Step) -> Handler:
             return go_to(limit_path(counter))
         plan = document_plan(site, session)
         also = _EXTRA_LINKS.get(name, ())
+        missing = _missing_sides(site, session, plan) if name in _WITH_KEPT_PHOTOS else set()
         if not plan.selfie.is_asked:
             # A vendor that takes the selfie on its own page has ways of its own.
             also = tuple(page for page in also if page is not Page.SELFIE)
@@ -72,18 +77,19 @@ def show_problem(step: Step) -> Handler:
             page=step.problem_page,
             session=session,
             name=name,
+            only_side=next(iter(missing)).value if len(missing) == 1 else None,
             reference=session.data.reference,
             min_age=site.service.settings.idv_min_age_years,
             accepted=plan.accepted,
-            at_vendor=plan.captures_images and step.page is Page.DOCUMENT,
             findings=_findings(problem),
-            tips=problem.tips,
+            tips=problem.tips and not plan.captures_images,
             counted=problem.counted,
             attempts_left=limit.remaining,
             retry=_RETRY.get(name, step.page),
             also=also,
             leave_first=name in _LEAVE_FIRST,
             is_review=name in REVIEWS,
+            is_unavailable=name in UNAVAILABLE,
             may_retry=not limit.reached,
         )
 
@@ -155,6 +161,12 @@ async def _show_shared_limit(request: Request, site: Site, name: str) -> Respons
         is_review=False,
         is_shared=True,
     )
+
+
+def _missing_sides(site: Site, session: Session, plan: DocumentPlan) -> set[Side]:
+    """Return the sides of which a photo has to be taken; the photos of others are still there."""
+    kept = kept_uploads.kept(session.data, now=site.service.now())
+    return set(plan.sides) - kept.keys() if kept else set()
 
 
 def _findings(problem: Problem) -> list[tuple[str, str]]:

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from proofing.base.logs import log
 from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
-from proofing.contracts.selfies import SelfieAnswer, SelfieChoice, SelfieTerms
+from proofing.contracts.selfies import SelfieAnswer, SelfieChoice
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page
 from proofing_server import flow, kept_uploads
 from proofing_server.bodies import read_form
-from proofing_server.guards import check_form, require_page
+from proofing_server.guards import check_form, require_page, selfie_terms
 from proofing_server.security import logger
 from proofing_server.sessions import Session
 from proofing_server.site import Site, go_to
@@ -54,7 +54,7 @@ async def post(request: Request) -> Response:
         answer=answer,
         at=site.service.now(),
         text_version=version,
-        recipient=site.service.selfie_terms(session.person).recipient,
+        recipient=selfie_terms(site, session).recipient,
     )
 
     def record(data: SessionData) -> str | None:
@@ -75,27 +75,23 @@ async def post(request: Request) -> Response:
     if slot is not None:
         await site.service.uploads.release(session.person.reference, slot)
     return go_to(
-        Page.SELFIE if _terms(site, session).needs_choice(choice) else flow.current_page(session.data)
+        Page.SELFIE if selfie_terms(site, session).needs_choice(choice) else flow.current_page(session.data)
     )
 
 
 def _unless_asked(site: Site, session: Session) -> Response | None:
     """Return the way on for a person who has nothing to answer here."""
-    is_asked = _terms(site, session).is_asked and not session.data.is_complete(JobKind.DOCUMENT)
+    is_asked = selfie_terms(site, session).is_asked and not session.data.is_complete(JobKind.DOCUMENT)
     return None if is_asked else go_to(flow.current_page(session.data))
-
-
-def _terms(site: Site, session: Session) -> SelfieTerms:
-    return site.service.selfie_terms(session.person)
 
 
 def _statement(request: Request, site: Site, session: Session) -> dict[str, Any]:
     """Return the text of the statement, with its version."""
     t, settings = site.texts(request), site.service.settings
-    terms = _terms(site, session)
+    terms = selfie_terms(site, session)
     values = {
         "company": terms.recipient,
-        "partner": settings.partner_name,
+        "partner": site.partner_name(request),
         "time": t.duration(settings.selfie_retention_minutes * 60),
     }
     items = [t(f"selfie.statement.{name}", **values) for name in t.branch("selfie.statement")]
@@ -121,7 +117,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     """Render the statement with its two answers, or the other way once it was chosen, unless *asks*."""
-    terms, choice = _terms(site, session), session.data.selfie
+    terms, choice = selfie_terms(site, session), session.data.selfie
     has_declined = choice is not None and choice.answer is SelfieAnswer.DECLINED
     # The link back to the statement.
     asks = asks or "again" in request.query_params

@@ -14,6 +14,7 @@ from proofing_server.bodies import read_form
 from proofing_server.browser_parts import part_headers, part_view
 from proofing_server.forms import read_ssn
 from proofing_server.guards import check_form, limit_path, refuse_at_limit, require_page
+from proofing_server.language_choice import take_choice
 from proofing_server.sessions import Session
 from proofing_server.site import LIMITS, SSN_LIMIT, Site, go_to
 
@@ -32,6 +33,8 @@ async def post(request: Request) -> Response:
     site, session = await require_page(request, Page.SSN, is_counted=True)
     fields = await read_form(request)
     check_form(session, fields)
+    if take_choice(request, fields):
+        return _page(request, site, session, site.shown_errors(request, fields), typed=fields.get("ssn", ""))
     form = read_ssn(fields)
     if form.errors:
         return _page(request, site, session, form.errors)
@@ -43,7 +46,8 @@ async def post(request: Request) -> Response:
         if data.typed.ssn != ssn:
             flow.reset_from(data, Page.SSN)
             data.typed = data.typed.merge({"ssn": ssn})
-        _choose_device(site, data, fields.get("device", ""))
+        if site.service.mocks_devices(session.person):
+            _choose_device(data, fields.get("device", ""))
         return None
 
     elsewhere, limit, attempts = await asyncio.gather(
@@ -57,16 +61,19 @@ async def post(request: Request) -> Response:
     return go_to(elsewhere or flow.current_page(session.data))
 
 
-def _choose_device(site: Site, data: SessionData, choice: str) -> None:
+def _choose_device(data: SessionData, choice: str) -> None:
     """Let testers choose what the device mock answers: it reads that from the profiling session's id."""
-    if site.service.mocks_devices and choice in _DEVICE_CHOICES:
+    if choice in _DEVICE_CHOICES:
         data.device_session_id = f"{secrets.token_hex(8)}-{choice}"
 
 
-def _page(request: Request, site: Site, session: Session, errors: dict[str, str]) -> Response:
+def _page(
+    request: Request, site: Site, session: Session, errors: dict[str, str], *, typed: str = ""
+) -> Response:
     """Render the form, with what the person's device profiler has browsers load.
 
-    What was typed is not sent back, right or wrong.
+    A number is not sent back, right or wrong, except while it is being typed: to this page in another
+    language.
     """
     session_id = session.data.device_session_id or ""
     part = site.service.browser_part(session.person) if session_id else None
@@ -79,7 +86,8 @@ def _page(request: Request, site: Site, session: Session, errors: dict[str, str]
         headers=part_headers(part) if part else None,
         part=part_view(part, session_id) if part else None,
         errors=errors,
+        value=typed,
         known=session.data.typed.ssn,
         next_page=flow.current_page(session.data),
-        devices=_DEVICE_CHOICES if site.service.mocks_devices else (),
+        devices=_DEVICE_CHOICES if site.service.mocks_devices(session.person) else (),
     )

@@ -7,6 +7,7 @@ from proofing.base.errors import InvalidInputError, QueueUnavailableError, Store
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import SelfieCheck
 from proofing.contracts.selfies import SelfieAnswer
+from proofing.contracts.verifications import Step as PolicyStep
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page
 from proofing_server.bodies import read_form
@@ -62,6 +63,7 @@ def _page(
         errors=errors,
         applicant=data.applicant,
         selfie=_selfie_outcome(data),
+        is_typed=not data.asks_for(PolicyStep.DOCUMENT),
         barcode_warning=data.document is not None and data.document.needs_confirmation,
         is_complete=data.is_complete(JobKind.RESOLUTION),
     )

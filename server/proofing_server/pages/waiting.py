@@ -6,12 +6,12 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofing.contracts.records import StatusRecord
+from proofing.contracts.records import JobKind, StatusRecord
 from proofing.sessions.data import SessionData
 from proofing.sessions.steps import Page, Step
 from proofing_server import flow
 from proofing_server.bodies import read_form
-from proofing_server.guards import check_form, require_available, require_step
+from proofing_server.guards import check_form, document_plan, require_available, require_step
 from proofing_server.job_status import Stage, apply_result, job_view
 from proofing_server.sessions import Session
 from proofing_server.site import RedirectToStep, go_to, site_of
@@ -44,6 +44,7 @@ def show_wait(step: Step) -> Handler:
         await _stay_for(session, record)
         vendor_page = await site.service.vendor_page(record)
         visit = None if vendor_page is None else visit_view(vendor_page)
+        is_only_read = kind is JobKind.DOCUMENT and not document_plan(site, session).authenticates
         own_title = f"wait.{kind.value}.title"
         return site.page(
             request,
@@ -51,6 +52,7 @@ def show_wait(step: Step) -> Handler:
             page=step.wait_page,
             session=session,
             kind=kind.value,
+            lead="lead_read" if is_only_read else "lead",
             path=step.wait_page,
             stage=stage.value,
             title="wait.wallet.title" if visit and visit.requests else _TITLES.get(stage, own_title),
@@ -94,7 +96,7 @@ def cancel(step: Step) -> Handler:
 
         def stop(data: SessionData) -> Page:
             if data.pending_id(job.kind) == job.result_id:
-                data.clear_job(job.kind)
+                flow.clear_pending(data, job.kind)
             elif flow.shows_canceled(data, job.kind):
                 # The event stream of this very page was faster to record that the job was canceled.
                 data.problem = None

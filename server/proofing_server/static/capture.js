@@ -1,10 +1,10 @@
-// The capture page: has each photo checked as soon as it is chosen, and uploaded encrypted (or leaves it to the
-// form post), and submits only when every side is ready.
+// The capture page: leads through the sides one at a time, has each photo checked as soon as it is chosen, and
+// uploaded encrypted (or leaves it to the form post), and submits only when every side is ready.
 
 import { Background, JobError } from "./background.js";
-import { wireCamera } from "./camera.js";
+import { Camera, hasCamera } from "./camera.js";
 import { keepsPixels } from "./scaling.js";
-import { showErrors } from "./summary.js";
+import { labeled, showErrors } from "./summary.js";
 import { Attempt, UploadError } from "./uploads.js";
 
 document.getElementById("needs-script")?.remove();
@@ -22,6 +22,8 @@ const rules = {
 const usesUploads = form.dataset.mode === "uploads";
 const button = form.querySelector("button[type=submit]");
 const busy = form.querySelector(".busy");
+// Work that takes longer is announced, once.
+const SLOW_MS = 4000;
 let leaving = false;
 let sides = [];
 
@@ -29,13 +31,12 @@ let sides = [];
 class SideField {
   #root;
   #input;
-  #stopCamera;
-  #retryButton;
-  #removeButton;
-  #replaceButton;
+  #camera = null;
+  #buttons = {}; // by what they do
   #seen = null; // the file of the field that was read last
   #work = null; // the running upload: {controller, promise}
   #prepared = null; // the image without metadata, until another is chosen: {bytes, fingerprint, metadata}
+  #slow = 0; // timer of what is announced while it lasts
   #isTwin = false; // whether the prepared image is held back, because the other side has the same
   #kept; // an upload of an earlier page that the session has: {slot, fingerprint}
   upload = null; // {slot, iv} of this page
@@ -44,24 +45,41 @@ class SideField {
     this.#root = root;
     this.name = root.dataset.side;
     this.#input = root.querySelector("input[type=file]");
-    this.#retryButton = root.querySelector("[data-retry]");
-    this.#removeButton = root.querySelector("[data-remove]");
-    this.#replaceButton = root.querySelector("[data-replace]");
     const { slot, fingerprint } = root.dataset;
     this.#kept = slot ? { slot, fingerprint } : null;
     this.#input.addEventListener("change", () => this.look());
-    this.#retryButton.addEventListener("click", () => this.tryAgain());
-    this.#removeButton.addEventListener("click", () => this.remove());
-    this.#replaceButton.addEventListener("click", () => this.#input.click());
-    this.#stopCamera = wireCamera(root, {
-      onImage: (blob) => this.choose(blob, "camera"),
-      onDenied: () => this.#say(texts.messages.camera_denied),
-    });
-    if (this.#kept) this.#setReady(texts.messages[`kept_${this.name}`]);
+    const acts = {
+      keep: () => this.#moveOn(),
+      open: () => this.open(this.#input),
+      remove: () => this.remove(),
+      replace: () => this.#input.click(),
+      retake: () => this.#camera.open(this.#buttons.retake),
+      retry: () => this.tryAgain(),
+    };
+    for (const [name, act] of Object.entries(acts)) {
+      this.#buttons[name] = root.querySelector(`[data-${name}]`);
+      this.#buttons[name].addEventListener("click", act);
+    }
+    if (hasCamera()) {
+      this.#camera = new Camera(root, texts.messages.advice, {
+        onImage: (blob) => this.choose(blob, "camera"),
+        onDenied: () => this.#say(texts.messages.camera_denied),
+      });
+      root.querySelector(".camera-buttons").hidden = false;
+    }
+    if (this.#kept) {
+      this.#show(texts.messages[`kept_${this.name}`]);
+      this.#setReady();
+    }
   }
 
   get isReady() {
     return this.#root.classList.contains("ready");
+  }
+
+  /** Whether there is a photo that nothing is wrong with, ready or on its way. */
+  get hasPhoto() {
+    return this.#root.classList.contains("has-photo");
   }
 
   get isBusy() {
@@ -91,9 +109,16 @@ class SideField {
     this.choose(file, "upload");
   }
 
+  /** Make this the one side that is open, and put the focus on *target* in it. */
+  open(target = null) {
+    for (const side of sides) side.#setOpen(side === this);
+    target?.focus();
+  }
+
   choose(file, source) {
-    this.#stopCamera();
+    this.#camera?.close();
     this.#forget();
+    this.open();
     this.#start({ file, source });
   }
 
@@ -103,19 +128,19 @@ class SideField {
     if (!prepared || this.isBusy) return;
     this.#clearMarks();
     this.#start({ prepared });
-    this.#input.focus();
+    this.open(this.#input);
   }
 
   /** Take the photo out of the page, and out of the session. */
   remove() {
-    this.#stopCamera();
+    this.#camera?.close();
     const slot = (this.upload ?? this.#kept)?.slot;
     if (slot) attempt?.release(slot);
     this.#forget();
     this.#input.value = "";
     this.#seen = null;
     this.#say(texts.messages.removed);
-    this.#input.focus();
+    this.open(this.#input);
     this.#letOthersGoOn();
   }
 
@@ -157,7 +182,8 @@ class SideField {
   }
 
   async #take(job, signal) {
-    if (job.file) this.#say(texts.messages.reading);
+    if (job.file) this.#show(texts.messages.reading);
+    this.#slow = setTimeout(() => this.#announce(this.#status.textContent), SLOW_MS);
     const shared = { side: this.name, rules, failedBefore, attempt: await attempt?.share() };
     signal.throwIfAborted();
     const onNews = (news) => {
@@ -170,13 +196,15 @@ class SideField {
     if (usesUploads) attempt.noteKept();
     else this.#putIntoField(job.file);
     this.upload = upload;
-    this.#setReady(usesUploads ? texts.messages.ready : texts.messages.chosen);
+    this.#say(usesUploads ? texts.messages.ready : texts.messages.chosen);
+    this.#setReady();
   }
 
-  #hear({ prepared, preview, isEncrypting, isRetrying, percent }) {
+  #hear({ prepared, hints, preview, isEncrypting, isRetrying, percent }) {
     if (prepared) this.#hold(prepared);
+    else if (hints) this.#advise(hints);
     else if (preview) this.#preview(preview);
-    else if (isEncrypting) this.#say(texts.messages.encrypting);
+    else if (isEncrypting) this.#show(texts.messages.encrypting);
     else if (isRetrying) this.#retrying();
     else this.#progress(percent);
   }
@@ -192,6 +220,16 @@ class SideField {
     } else {
       this.#letOthersGoOn();
     }
+  }
+
+  /** Show what may be wrong with the photo; it is uploaded anyway, and the person decides. */
+  #advise(hints) {
+    const list = document.createElement("ul");
+    for (const hint of hints) {
+      list.append(Object.assign(document.createElement("li"), { textContent: texts.messages.hints[hint] }));
+    }
+    this.#root.querySelector(".side-hints").replaceChildren(...(hints.length ? [list] : []));
+    this.#buttons.keep.hidden = hints.length === 0;
   }
 
   #findTwin() {
@@ -218,12 +256,49 @@ class SideField {
     [this.#seen] = this.#input.files;
   }
 
-  #setReady(text) {
-    this.#say(text);
+  #setReady() {
+    this.#root.classList.add("ready");
+    this.#showPhoto();
+  }
+
+  /** Show what can be done with the photo in place of the ways to another one; without a hint, move on. */
+  #showPhoto() {
+    if (this.hasPhoto) return;
+    this.#root.classList.add("has-photo"); // The style hides the field.
+    this.#buttons.open.hidden = true;
+    this.#buttons.remove.hidden = this.#buttons.replace.hidden = false;
+    this.#buttons.retake.hidden = this.#camera === null;
+    if (!this.#isOpen) return;
+    if (this.#buttons.keep.hidden) this.#moveOn();
+    else if (this.#hasLostFocus()) this.#buttons.keep.focus();
+  }
+
+  /** Leave the side, and open the next one without a photo. The focus moves only if it was here. */
+  #moveOn() {
+    this.#buttons.keep.hidden = true;
+    const next = sides.find((side) => !side.hasPhoto);
+    if (!next) {
+      this.#setOpen(false);
+      if (this.#hasLostFocus()) button.focus();
+    } else {
+      next.open();
+      if (this.#hasLostFocus()) next.#root.querySelector("h2").focus();
+    }
+  }
+
+  get #isOpen() {
+    return this.#root.classList.contains("current");
+  }
+
+  #setOpen(isOpen) {
+    this.#root.classList.toggle("current", isOpen);
+    this.#buttons.open.hidden = isOpen || this.hasPhoto;
+  }
+
+  /** Whether the focus was in this side, on something that is hidden now. */
+  #hasLostFocus() {
     const focused = document.activeElement;
-    this.#root.classList.add("ready"); // The style hides the field.
-    this.#removeButton.hidden = this.#replaceButton.hidden = false;
-    if (this.#root.contains(focused) && !focused.getClientRects().length) this.#replaceButton.focus();
+    return focused === document.body || (this.#root.contains(focused) && !focused.getClientRects().length);
   }
 
   #mark(code, next = null) {
@@ -231,8 +306,8 @@ class SideField {
     this.#input.setAttribute("aria-invalid", "true");
     this.#root.classList.add("has-error");
     this.#root.querySelector(".field-error").textContent = textOf(code);
-    this.#retryButton.hidden = this.#prepared === null || this.#isTwin;
-    this.#removeButton.hidden = this.#prepared === null;
+    this.#buttons.retry.hidden = this.#prepared === null || this.#isTwin;
+    this.#buttons.remove.hidden = this.#prepared === null;
     if (next) go(next);
   }
 
@@ -254,15 +329,17 @@ class SideField {
 
   #clearMarks() {
     const hadFocus = this.#root.querySelector(".photo-buttons").contains(document.activeElement);
-    this.#root.classList.remove("has-error", "ready");
+    this.#root.classList.remove("has-error", "has-photo", "ready");
     this.#input.removeAttribute("aria-invalid");
     this.#root.querySelector(".field-error").textContent = "";
     document.querySelector(`#error-summary a[href="#${this.name}"]`)?.closest("li").remove();
     if (!document.querySelector("#error-summary li")) showSummary([]);
-    this.#retryButton.hidden = this.#removeButton.hidden = this.#replaceButton.hidden = true;
+    for (const name of ["keep", "remove", "replace", "retake", "retry"]) this.#buttons[name].hidden = true;
+    this.#buttons.open.hidden = this.#isOpen;
+    this.#root.querySelector(".side-hints").replaceChildren();
     this.#progress(null);
     this.#say("");
-    if (hadFocus) this.#input.focus(); // Its button is hidden.
+    if (hadFocus) this.open(this.#input); // Its button is hidden.
   }
 
   #preview(bitmap) {
@@ -272,6 +349,7 @@ class SideField {
     canvas.getContext("2d").drawImage(bitmap, 0, 0);
     canvas.hidden = false;
     bitmap.close();
+    this.#showPhoto();
   }
 
   #retrying() {
@@ -285,19 +363,46 @@ class SideField {
     bar.hidden = percent === null;
     if (percent === null) return;
     bar.value = percent;
-    this.#say(texts.messages.uploading.replace("{percent}", percent));
+    this.#show(texts.messages.uploading.replace("{percent}", percent));
   }
 
+  /** Show *text*, and have it read out. */
   #say(text) {
-    this.#root.querySelector(".side-status").textContent = text;
+    this.#show(text);
+    this.#announce(text);
+  }
+
+  #show(text) {
+    this.#status.textContent = text;
+  }
+
+  #announce(text) {
+    clearTimeout(this.#slow);
+    const label = this.#root.querySelector("h2").textContent;
+    this.#root.querySelector("[data-news]").textContent = text && labeled(form, label, text);
+  }
+
+  get #status() {
+    return this.#root.querySelector(".side-status");
   }
 }
 
 const attempt = usesUploads
-  ? new Attempt({ id: form.dataset.attempt, csrf: form.elements.csrf_token.value })
+  ? new Attempt({
+      id: form.dataset.attempt,
+      csrf: form.elements.csrf_token.value,
+      device: form.dataset.device,
+    })
   : null;
 const background = new Background(attempt?.id);
 sides = [...form.querySelectorAll("[data-side]")].map((root) => new SideField(root));
+form.classList.add("guided");
+sides.find((side) => !side.hasPhoto)?.open();
+// The summary of problems leads to fields of sides that are closed.
+document.addEventListener("click", ({ target }) => {
+  const name = target.closest?.("#error-summary a")?.hash.slice(1);
+  sides.find((side) => side.name === name)?.open();
+});
 
 if (usesUploads && !(window.isSecureContext && crypto?.subtle)) {
   // Web Crypto is there on https, and on http://localhost for development; page.js shows the explanation.

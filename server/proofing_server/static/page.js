@@ -16,11 +16,12 @@ function takeFocus() {
 }
 
 /**
- * A form with an error came as the answer to a post, which no browser keeps: *back* to it would end on the
- * browser's own error page. Every form has the address it posts to, so the entry of the history becomes a plain one.
+ * A form with an error, or in another language, came as the answer to a post, which no browser keeps: *back* to it would
+ * end on the browser's own error page. Every form has the address it posts to, so the entry of the history becomes a plain one.
  */
 function forgetPost() {
-  if (document.getElementById("error-summary")) history.replaceState(null, "", location.href);
+  const isAnswer = "switched" in document.body.dataset || document.getElementById("error-summary");
+  if (isAnswer) history.replaceState(null, "", location.href);
 }
 
 /** Send a form once: the button keeps the focus, says that it is busy, and does nothing more. */

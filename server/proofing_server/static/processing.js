@@ -1,7 +1,9 @@
-// Reads, checks, draws, encrypts and uploads one image: in worker.js, or in the page where no worker runs.
+// Reads, checks, measures, draws, encrypts and uploads one image: in worker.js, or in the page where no worker runs.
 
 import { fingerprint, prepareImage } from "./images.js";
+import { MEASURED_PIXELS, grayOf, hintsOf } from "./photo_quality.js";
 import { ImageError } from "./refusal.js";
+import { pixelsOf } from "./scaling.js";
 import { Attempt, UploadError } from "./uploads.js";
 
 const PREVIEW_WIDTH = 720; // Twice the width of a side, for screens with two pixels for one.
@@ -18,7 +20,7 @@ const PREVIEW_WIDTH = 720; // Twice the width of a side, for screens with two pi
  */
 export async function processImage(job, { signal, tell }) {
   const prepared = job.prepared ?? (await prepare(job, tell));
-  if (prepared.metadata.mime !== "application/yaml") await preview(prepared, tell);
+  if (prepared.metadata.mime !== "application/yaml") await look(prepared, job.side, tell);
   if (!job.attempt) return {};
   return new Attempt(job.attempt).upload(job.side, prepared, {
     signal,
@@ -43,10 +45,15 @@ async function prepare({ file, side, source, rules, failedBefore }, tell) {
   return prepared;
 }
 
-/** Hand a small copy to the page, turned as the camera says. */
-async function preview({ bytes, metadata }, tell) {
+/** Hand the page what it can see in the photo, and a small copy, turned as the camera says. */
+async function look({ bytes, metadata }, side, tell) {
   try {
     const whole = await createImageBitmap(new Blob([bytes], { type: metadata.mime }));
+    const pixels = pixelsOf(whole, MEASURED_PIXELS);
+    if (pixels) {
+      const longPixels = Math.max(metadata.width, metadata.height);
+      tell({ hints: hintsOf(grayOf(pixels), { side, longPixels }) });
+    }
     const small = await createImageBitmap(whole, {
       resizeWidth: Math.min(whole.width, PREVIEW_WIDTH),
       resizeQuality: "medium",

@@ -72,6 +72,24 @@ async function encode(whole, long) {
   return new Uint8Array(await blob.arrayBuffer());
 }
 
+/**
+ * Return the pixels of an image, made smaller if its long side is above *longest*; null where this browser does not
+ * return what was drawn.
+ *
+ * @param {ImageBitmap} whole
+ * @param {number} longest in pixels
+ * @returns {ImageData | null}
+ */
+export function pixelsOf(whole, longest) {
+  if (!keepsPixels()) return null;
+  const ratio = Math.min(1, longest / Math.max(whole.width, whole.height));
+  const [width, height] = [whole.width, whole.height].map((length) => Math.max(1, Math.round(length * ratio)));
+  const { context } = newCanvas(width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(whole, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
+
 /** Return whether a canvas returns the pixels that it was given: some browsers change them to prevent tracking. */
 export function keepsPixels() {
   const { context } = newCanvas(TEST_SIDE_PIXELS, TEST_SIDE_PIXELS);

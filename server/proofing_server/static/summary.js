@@ -19,7 +19,7 @@ export function showErrors(form, wrong, title) {
   const list = element("ul");
   for (const { name, error } of wrong) {
     const label = form.querySelector(`label[for=${name}]`).textContent;
-    const link = element("a", { href: `#${name}`, textContent: `${label}: ${error}` });
+    const link = element("a", { href: `#${name}`, textContent: labeled(form, label, error) });
     const item = element("li");
     item.append(link);
     list.append(item);
@@ -27,6 +27,12 @@ export function showErrors(form, wrong, title) {
   box.append(element("h2", { textContent: title }), list);
   place.append(box);
   box.focus();
+}
+
+/** Return what is said of a field, as the language of the page writes it. */
+export function labeled(form, label, text) {
+  const values = { "{label}": label, "{text}": text };
+  return form.dataset.labeled.replace(/\{label\}|\{text\}/g, (name) => values[name]);
 }
 
 function element(name, properties = {}) {

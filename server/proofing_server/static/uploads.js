@@ -27,19 +27,21 @@ export class UploadError extends Error {
 /** One attempt: one key, and room for the uploads of its sides. */
 export class Attempt {
   #csrf;
+  #device; // of the page: "" for the person's own session, else what takes the photos of another one
   #key;
   #isKeyKept = false; // whether the server has sealed the key; it says so when it has not
 
-  constructor({ id, csrf, key = null, isKeyKept = false }) {
+  constructor({ id, csrf, device = "", key = null, isKeyKept = false }) {
     this.id = id;
     this.#csrf = csrf;
+    this.#device = device;
     this.#key = key;
     this.#isKeyKept = isKeyKept;
   }
 
   /** Return what an equal attempt is made of in another thread. The key stays an object of the browser's. */
   async share() {
-    return { id: this.id, csrf: this.#csrf, key: await this.#getKey(), isKeyKept: this.#isKeyKept };
+    return { id: this.id, csrf: this.#csrf, device: this.#device, key: await this.#getKey(), isKeyKept: this.#isKeyKept };
   }
 
   /** Note that an upload has ended, in whichever thread; the server has the key since then. */
@@ -134,7 +136,7 @@ export class Attempt {
     let answer;
     let value;
     try {
-      answer = await fetch(path, {
+      answer = await fetch(this.#device ? `${path}?device=${this.#device}` : path, {
         method: "POST",
         headers: { "Content-Type": "application/json", "X-CSRF-Token": this.#csrf },
         body: JSON.stringify(body),
@@ -150,7 +152,9 @@ export class Attempt {
     }
     if (answer.ok) return value;
     const { next = null } = value;
-    if (answer.status === 401) throw new UploadError("session_ended", { next: "/session-ended" });
+    if (answer.status === 401) {
+      throw new UploadError("session_ended", { next: this.#device ? "/handoff" : "/session-ended" });
+    }
     if (answer.status === 429) throw new UploadError("too_many_uploads", { next });
     if (next) throw new UploadError("wrong_step", { next });
     if (value.errors) throw Object.assign(new UploadError("invalid"), { errors: value.errors });

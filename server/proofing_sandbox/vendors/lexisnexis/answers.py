@@ -32,6 +32,7 @@ _PHONE_ITEMS = (
     "WirelessServiceType",
     "SubjectDeceased",
 )
+_LINE_ITEMS = {"mobile": "WirelessServiceType", "voip": "VOIPPhone"}
 _SCORING = "total.scoring.model.verification.fail"
 
 
@@ -87,15 +88,15 @@ def instant_verify(
     return envelope("failed", reference, [product], reason=_SCORING)
 
 
-def phone_finder(verdict: Verdict, reference: str | None) -> dict[str, Any]:
-    """Return the answer of Phone Finder; a wireless number is an item that fails with a passing answer."""
+def phone_finder(verdict: Verdict, reference: str | None, *, line: str) -> dict[str, Any]:
+    """Return the answer of Phone Finder; the *line* is an item that fails, with a passing answer, too."""
     is_good = verdict is Verdict.PASSED
-    failing = {"WirelessServiceType"} if is_good else {"WirelessServiceType", "SurnameMismatch"}
+    failing = {_LINE_ITEMS[line]} if is_good else {_LINE_ITEMS[line], "SurnameMismatch"}
     items: list[dict[str, Any]] = []
     for name in _PHONE_ITEMS:
         item: dict[str, Any] = {"ItemName": name, "ItemStatus": "pass"}
         if name in failing:
-            severity = "LOW" if name == "WirelessServiceType" else "HIGH"
+            severity = "LOW" if name in _LINE_ITEMS.values() else "HIGH"
             item |= {"ItemStatus": "fail", "ItemReason": {"Code": f"{name}.{severity}"}}
         items.append(item)
     finder = {

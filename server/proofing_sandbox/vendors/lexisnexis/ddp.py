@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from proofing_sandbox.inputs import Verdict, judge_device, judge_phone, judge_resolution
+from proofing_sandbox.inputs import Verdict, judge_device, judge_line, judge_phone, judge_resolution
 from proofing_sandbox.play import Play, answer_without, body_of
 from proofing_sandbox.vendors.lexisnexis import answers
 
@@ -160,7 +160,8 @@ async def _answer(product: str, values: Mapping[str, Any], chosen: Verdict | Non
     if verdict is Verdict.SOURCE_TIMEOUT:
         return _wrapped(product, values["policy"], None)
     if product == PHONE_FINDER:
-        return _wrapped(product, values["policy"], answers.phone_finder(verdict, None), phone=True)
+        line = judge_line(values["account_telephone"])
+        return _wrapped(product, values["policy"], answers.phone_finder(verdict, None, line=line), phone=True)
     found = answers.instant_verify(verdict, wrong, None, product_type="Verify")
     return _wrapped(product, values["policy"], found)
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from proofing_sandbox.inputs import Verdict, judge_phone, judge_resolution
+from proofing_sandbox.inputs import Verdict, judge_line, judge_phone, judge_resolution
 from proofing_sandbox.play import Play, answer_without, body_of
 from proofing_sandbox.vendors.lexisnexis import answers
 
@@ -122,10 +122,10 @@ async def _answer(
     """Return the answer to a request whose envelope is right."""
     try:
         if product == TRUE_ID:
-            verdict, wrong = chosen or Verdict.PASSED, None
+            verdict, detail = chosen or Verdict.PASSED, ""
             document = _document(values, has_selfie=_TRUE_ID_FLOWS[flow])
         else:
-            verdict, wrong = _judge(product, values)
+            verdict, detail = _judge(product, values)
             verdict = chosen or verdict
     except (KeyError, TypeError, ValueError, IndexError, binascii.Error):
         return _refusal(400, "malformed request")
@@ -135,14 +135,19 @@ async def _answer(
     if verdict is Verdict.SOURCE_TIMEOUT:
         return JSONResponse(answers.error(reference, "source_timeout"))
     if product == INSTANT_VERIFY:
-        return JSONResponse(answers.instant_verify(verdict, wrong, reference, product_type="InstantVerify"))
+        return JSONResponse(
+            answers.instant_verify(verdict, detail or None, reference, product_type="InstantVerify")
+        )
     if product == TRUE_ID:
         return JSONResponse(answers.true_id(verdict, reference, **document), 201)
-    return JSONResponse(answers.phone_finder(verdict, reference))
+    return JSONResponse(answers.phone_finder(verdict, reference, line=detail))
 
 
-def _judge(product: str, values: Mapping[str, Any]) -> tuple[Verdict, str | None]:
-    """Return what the person of a request asks for. Raises KeyError, TypeError, IndexError or ValueError."""
+def _judge(product: str, values: Mapping[str, Any]) -> tuple[Verdict, str]:
+    """Return what the person of a request asks for, with the attribute that is wrong or the kind of line.
+
+    Raises KeyError, TypeError, IndexError or ValueError.
+    """
     if product == PHONE_FINDER_V3:
         if values["Type"] != "Initiate":
             raise ValueError
@@ -161,13 +166,14 @@ def _judge(product: str, values: Mapping[str, Any]) -> tuple[Verdict, str | None
         address = person["Addresses"][0]
         if (address["Country"], address["Context"]) != ("US", "primary") or "StreetAddress2" not in address:
             raise ValueError
-        return judge_resolution(
+        verdict, wrong = judge_resolution(
             first_name=person["Name"]["FirstName"], ssn=ssn["Number"], zipcode=address["Zip5"]
         )
+        return verdict, wrong or ""
     number = person["Phones"][0]["Number"]
     if "Addresses" in person or not re.fullmatch(r"[0-9]{10}", number):
         raise ValueError
-    return judge_phone(number), None
+    return judge_phone(number), judge_line(number)
 
 
 def _document(values: Mapping[str, Any], *, has_selfie: bool) -> dict[str, bool]:
