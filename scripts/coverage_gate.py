@@ -46,6 +46,7 @@ BARS = {
     "plugins/vendors/proofing_dos": Bar(98),
     "plugins/vendors/proofing_lexisnexis": Bar(98),
     "plugins/vendors/proofing_mock": Bar(98),
+    "plugins/vendors/proofing_reader": Bar(95),
     "plugins/vendors/proofing_socure": Bar(98),
     "plugins/vendors/proofing_stripe": Bar(97),
     "plugins/vendors/proofing_twilio": Bar(97),

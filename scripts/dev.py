@@ -29,13 +29,23 @@ OLDEST = (3, 11)
 _EXIT_USAGE = 2  # as argparse and make
 
 #: What each set of targets needs of uv.lock: the embedded product, the tools and services, the bench's peers.
-_RUN = ("--no-default-groups", "--extra", "huey")
+_RUN = ("--no-default-groups", "--extra", "huey", "--extra", "reader")
 _DEVELOP = (
     "--group",
     "dev",
     *(
         f"--extra={name}"
-        for name in ("aws", "huey", "opentelemetry", "postgres", "redis", "requests", "sandbox")
+        for name in (
+            "aws",
+            "huey",
+            "opentelemetry",
+            "postgres",
+            "reader",
+            "reader-ocr",
+            "redis",
+            "requests",
+            "sandbox",
+        )
     ),
 )
 _BENCH = (*_DEVELOP, "--extra", "bench")

@@ -19,7 +19,7 @@ _HEAD = """\
 
 Medians of the runs that the last column counts, on one machine with two cores. What is next to a number
 was measured in the same run, so read the ratio: on another machine both change. `make bench` measures
-everything, `make bench-NAME` one table, `make chaos` the first two; each rewrites this page
+everything, `make bench-NAME` one table, `make chaos` the first three; each rewrites this page
 (`scripts/measurements.py`).
 """
 
@@ -27,25 +27,36 @@ everything, `make bench-NAME` one table, `make chaos` the first two; each rewrit
 _TABLES = {
     "chaos": "The Postgres queue under kills, freezes and crashes, judged from an append-only history",
     "restarts": "Web processes and workers restarted under load, the release before alongside this one",
+    "switches": "Switches flipped under load, in the settings file and in secrets on S3, over four processes",
     "queue": "The Postgres queue, Python peers and a bare asyncio loop on the same tables; Python 3.12",
     "backlog": "The Postgres queue with a long backlog that no vacuum has seen",
     "parked": "The Postgres queue with parked jobs, alongside one without any",
+    "verifications": "Verification stores, one call at a time, every commit on this machine's disk",
     "checkpoints": "What a further question of a job costs the Postgres queue",
     "visibility": "Submit, waiting page and keys in the production shape, with slow Redis and KMS",
     "flow": "One whole proofing in the production shape: what it asks of every part",
     "capacity": "One whole proofing: what it writes, and asks of S3 and KMS with a data key for each message",
     "hostile": "Pages of one web process while thousands of hostile connections hold on to it",
     "inflight": "Vendor calls held by one worker",
+    "gates": "Gates before vendors: what they cost a question, and four workers at one limit",
+    "routing": "Which vendor is asked: what a decision costs, and how exactly people are split",
+    "calls": "Records of vendor calls, every commit on this machine's disk, and the sums of a month",
     "vendor_calls": "Vendor calls in flight in one process, through a forward proxy on open connections",
     "overhead": "From submit to visible result, minus the vendor's time, on the embedded default",
+    "webhook_page": "From a vendor's webhook to the page of its person, with the fetch of the result",
+    "deliveries": "Events to the endpoints of relying parties",
     "uploads": "Images: decrypted by the worker, encrypted and uploaded by the page",
     "cpu": "Calls in CPU children, alongside a pool of processes that are kept and pickle",
+    "reader": "Cards in photos: what the reader reads of specimens, and what that takes",
+    "reader_ocr": "Text in photos: zones of passports, and fronts of cards compared with their barcodes",
     "adapters": "Adapters of vendors: to build, sign and encode a question, and to read its answer",
+    "api": "The API for relying parties over HTTP, one request after the other, on the embedded default",
     "bodies": "Three images of 15 MiB in one JSON body to a vendor",
+    "shadows": "Resolution jobs with a shadow that fails, hangs or floods, alongside jobs without one",
     "startup": "Start",
 }
 #: Reports of the long survival tests.
-_OF_CHAOS = frozenset({"chaos", "restarts"})
+_OF_CHAOS = frozenset({"chaos", "restarts", "switches"})
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     python scripts/screenshots.py
 
 Starts the product with the mock vendor, goes through it in Chromium by the helpers of the browser tests
-(tests/end_to_end/conftest.py), and writes docs/screenshots/NAME.png and the page. Photos are drawn,
+(tests/end_to_end/conftest.py), and writes docs/screenshots/NAME.webp and the page. Photos are drawn,
 people are those of the mock vendor. Needs the environment of `make test`.
 """
 
@@ -21,15 +21,19 @@ from urllib.parse import urlsplit
 from PIL import Image, ImageDraw, ImageFont
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from proofing.sessions.steps import STEPS, Step, make_sample, pages_after
+from proofing.sessions.steps import STEPS, Step, pages_after
 from proofing.testing.processes import free_port
+from proofing_devtools.agency import Agency, settings_for
+from proofing_devtools.capture_screens import continue_on_a_phone, take_photos
+from proofing_devtools.link_screens import POLICIES, PeopleSent, fill_in
 from proofing_devtools.product import FROM_ONE_ADDRESS, Product
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "screenshots"
 PAGE = ROOT / "docs" / "reference" / "screens.md"
 _WIDTH, _HEIGHT = 390, 844
-_COLORS = 48
+_COMPUTER_WIDTH = 900
+_COLORS = 20
 #: The mock vendor's answers come with a name, a phone number or a document (docs/vendors/mock.md).
 _BAD_NAME = "document: {first_name: Bad}"
 _BLURRED = "document: {}\nimage_metrics: {front: {SharpnessMetric: 10}}"
@@ -60,8 +64,24 @@ def _name(path: str) -> str:
 #: Name of the image, path of the page, and what it shows, in the order of the flow.
 SCREENS = (
     ("welcome", "/", "Welcome"),
+    ("language", "/", "The languages of the pages"),
     *_screens(),
+    (
+        "document-camera",
+        "/document",
+        "The camera; once the card fills the frame, it takes the photo",
+    ),
+    ("document-hint", "/document", "Advice about a photo, which the person may use"),
     ("document-ready", "/document", "Both photos uploaded"),
+    ("document-french", "/document", "Photos, in French"),
+    ("handoff-offer", "/document", "Photos, on a computer, which offers to take them with a phone"),
+    ("handoff-code", "/document/handoff", "Hand-off: the computer shows the link"),
+    ("handoff-link", "/handoff/TOKEN", "Hand-off: the phone has scanned it"),
+    ("handoff-phone-number", "/handoff", "Hand-off: the phone shows a number"),
+    ("handoff-computer-number", "/document/handoff", "Hand-off: the computer asks for that number"),
+    ("handoff-waiting", "/document/handoff", "Hand-off: the computer waits for the photos"),
+    ("handoff-photos", "/handoff", "Hand-off: the phone takes the photos"),
+    ("handoff-sent", "/handoff", "Hand-off: the phone is done"),
     ("code-sent", "/code", "The code was sent; a test system shows it"),
     ("selfie-other-way", "/selfie", "The other way, for a person who takes no photo of themselves"),
     ("document-selfie", "/document", "Photos, with one of the person"),
@@ -75,6 +95,12 @@ SCREENS = (
     ("returned", "/return/ID", "Back from there, on another device"),
     ("limit", "/limit/NAME", "A limit is reached"),
     ("done", "/done", "Verified"),
+    ("start-branded", "/start/TOKEN", "A link of a policy with a name and a color of its own"),
+    ("identity-problem", "/identity", "Name and date of birth: what is wrong is said at its field"),
+    ("outcome-verified", "/outcome", "Verified for a relying party, with the way back"),
+    ("outcome-failed", "/outcome", "Not verified, and no attempt is left"),
+    ("link-used", "/start/TOKEN", "A link that was used"),
+    ("link-needed", "/", "Nobody may begin without a link"),
     ("session-warning", "/ssn", "Two minutes before the session ends"),
     ("session-ended", "/session-ended", "The session has ended"),
     ("exited", "/exited", "The person has left"),
@@ -101,7 +127,7 @@ def main() -> int:
         print(f"Not seen: {', '.join(sorted(missing))}.", file=sys.stderr)
         return 1
     for name, image in taken.items():
-        (FOLDER / f"{name}.png").write_bytes(image)
+        (FOLDER / f"{name}.webp").write_bytes(image)
     PAGE.write_text(render())
     print(f"{len(taken)} images, {sum(map(len, taken.values())) / 1000:.0f} kB")
     return 0
@@ -114,11 +140,12 @@ def render() -> str:
 
 <!-- Made by scripts/screenshots.py, with the images; edit that. -->
 
-Every page at the width of a phone, with the mock vendor and its made-up person. What each does:
-[pages](pages.md). `python scripts/screenshots.py` takes them again, in the environment of `make test`.
+Every page at the width of a phone, but for those of a computer that hands its photos to one, with the mock
+vendor and its made-up person. What each does: [pages](pages.md).
+`python scripts/screenshots.py` takes them again, in the environment of `make test`.
 """
     rows = (
-        f"\n## {caption}\n\n`{path}`\n\n![{caption}](../screenshots/{name}.png)\n"
+        f"\n## {caption}\n\n`{path}`\n\n![{caption}](../screenshots/{name}.webp)\n"
         for name, path, caption in SCREENS
     )
     return head + "".join(rows)
@@ -131,13 +158,13 @@ class Camera:
         """Keep what is taken in *taken*."""
         self._taken = taken
 
-    async def take(self, page: Page, name: str) -> None:
-        """Take what the page shows, from top to bottom."""
+    async def take(self, page: Page, name: str, *, full_page: bool = True) -> None:
+        """Take what the page shows, from top to bottom or only what is on the screen."""
         await page.wait_for_load_state()
-        image = Image.open(io.BytesIO(await page.screenshot(full_page=True, animations="disabled")))
+        image = Image.open(io.BytesIO(await page.screenshot(full_page=full_page, animations="disabled")))
         file = io.BytesIO()
         palette = image.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
-        palette.save(file, "PNG", optimize=True)
+        palette.convert("RGB").save(file, "WEBP", lossless=True, quality=100, method=6)
         self._taken[name] = file.getvalue()
 
 
@@ -157,6 +184,7 @@ async def _take_all() -> dict[str, bytes]:
                 Path(folder) / "usual", {**FROM_ONE_ADDRESS, **_CONFIRMS, "proof_address_max_attempts": 2}
             ) as one:
                 await person.passes(one.url)
+                await person.takes_photos(one.url)
                 await person.fails(one.url)
                 await person.waits_too_long_without_moving(one.url)
             asking = {"selfie": "required", "selfie_other_way": _OTHER_WAY, "support_phone": "202-555-0143"}
@@ -190,6 +218,11 @@ async def _take_all() -> dict[str, bytes]:
             }
             with Product(Path(folder) / "profiled", {**FROM_ONE_ADDRESS, **profiled}) as one:
                 await person.is_asked_for_more(one.url)
+            party = settings_for(**POLICIES)
+            alone = {"start_without_relying_party": False}
+            with Product(Path(folder) / "party", {**FROM_ONE_ADDRESS, **_CONFIRMS, **party, **alone}) as one:
+                agency = Agency(settings_file=one.settings_file, environment=one.environment, url=one.url)
+                await person.comes_by_a_link(agency)
             off = {"idv_available": False}
             with Product(Path(folder) / "off", {**FROM_ONE_ADDRESS, **off}) as one:
                 await person.finds_it_switched_off(one.url)
@@ -211,7 +244,7 @@ class _Persons:
         await page.goto(url)
         await take(page, "welcome")
         for step in STEPS:
-            if not step.may_return or step.page in {"/email", "/selfie"}:
+            if not step.may_return or step.page in {"/email", "/identity", "/selfie"}:
                 continue  # Only some people come to it, and have their own visits below.
             if urlsplit(page.url).path != step.page:
                 await page.goto(f"{url}{step.page}")
@@ -228,7 +261,7 @@ class _Persons:
                 await take(page, "document-ready")
                 await person.submit_photos()
             else:
-                await _fill_in(page, step)
+                await fill_in(page, step)
             await page.wait_for_url(lambda at, step=step: urlsplit(at).path in _next_pages(step))
         await person.heading("You’re verified")
         await take(page, "done")
@@ -236,6 +269,12 @@ class _Persons:
             path = next(path for known, path, _caption in SCREENS if known == name)
             await page.goto(f"{url}{path}")
             await take(page, name)
+
+    async def takes_photos(self, url: str) -> None:
+        """Choose a language, film a card, and get advice; then have a phone take the photos of a computer."""
+        await take_photos(await self._person(), url, self._camera.take, card=_draw_card("front"))
+        computer, phone = await self._person(width=_COMPUTER_WIDTH), await self._person()
+        await continue_on_a_phone(computer, phone, url, self._camera.take)
 
     async def is_asked_for_a_selfie(self, url: str) -> None:
         """Decline, agree, and give one that cannot be used."""
@@ -395,8 +434,14 @@ class _Persons:
         await person.page.get_by_role("button", name="Continue").click()
         await person.page.get_by_text("Use another kind of ID").click()
         await person.page.get_by_role("button", name="Use a US passport book").click()
-        await person.page.get_by_label("Photo page of your passport").wait_for(state="attached")
+        await person.page.locator("#passport").wait_for(state="attached")
         await self._camera.take(person.page, "document-passport")
+
+    async def comes_by_a_link(self, agency: Agency) -> None:
+        """Come by links of a relying party."""
+        people = PeopleSent(agency, self._camera.take)
+        await people.verified(await self._person())
+        await people.failed(await self._person(), _FAILING_PHONE)
 
     async def finds_it_switched_off(self, url: str) -> None:
         """Come while an operator has switched it off."""
@@ -405,10 +450,10 @@ class _Persons:
         await person.heading("The identity check isn’t available")
         await self._camera.take(person.page, "switched-off")
 
-    async def _person(self) -> Any:
+    async def _person(self, *, width: int = _WIDTH) -> Any:
         """Return a person with cookies of their own."""
         context = await self._browser.new_context(
-            viewport={"width": _WIDTH, "height": _HEIGHT}, device_scale_factor=1.5, locale="en-US"
+            viewport={"width": width, "height": _HEIGHT}, device_scale_factor=1.5, locale="en-US"
         )
         page = await context.new_page()
         # Somebody who waits sees the same text every time; only a page that fails takes this long.
@@ -420,17 +465,6 @@ def _next_pages(step: Step) -> list[str]:
     """Return where *step* leads its person here: with codes no flow ends with the phone number."""
     pages = [page.value for page in pages_after(step)]
     return [page for page in pages if page == "/code"] or pages[-1:]
-
-
-async def _fill_in(page: Page, step: Step) -> None:
-    """Enter the sample of *step* and send the form."""
-    for name, value in make_sample(step).items():
-        field = page.locator(f"form[action='{step.page}'] [name={name}]")
-        if await field.get_attribute("type") == "checkbox":
-            await field.check()
-        else:
-            await field.fill(value)
-    await page.locator(f"form[action='{step.page}'] [type=submit]").first.click()
 
 
 def _draw_card(side: str) -> bytes:
@@ -445,7 +479,8 @@ def _draw_card(side: str) -> bytes:
     for top in range(330, 500, 40):
         draw.rectangle((330, top, 780, top + 12), fill="#b9c7d6")
     file = io.BytesIO()
-    card.save(file, "JPEG", quality=92)
+    # As many pixels as the page asks for.
+    card.resize((1350, 900), Image.Resampling.LANCZOS).save(file, "JPEG", quality=92)
     return file.getvalue()
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 60.0
 _SOCKET_BYTES = 64 * 1024 * 1024
 _LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
-#: No connection but to this machine, no questions, no pages of its own.
+#: No connection but to this machine, no questions, no pages of its own; a camera that is made up.
 _PREFERENCES = {
     "app.update.enabled": False,
     "browser.aboutConfig.showWarning": False,
@@ -36,6 +36,8 @@ _PREFERENCES = {
     "browser.startup.page": 0,
     "datareporting.policy.dataSubmissionEnabled": False,
     "dom.disable_beforeunload": False,
+    "media.navigator.permission.disabled": True,
+    "media.navigator.streams.fake": True,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "network.proxy.http": "127.0.0.1",

@@ -62,6 +62,8 @@ class Product:
         self._process: subprocess.Popen[bytes] | None = None
         base: dict[str, Any] = {
             "plugins": ["huey", "local", "mock"],
+            # Of its own: a product that runs in the same checkout would take its jobs.
+            "huey": {"path": str(directory / "huey.db")},
             "local": {"directory": str(directory / "local")},
             "log_directory": str(directory / "log"),
             "public_url": self.url,

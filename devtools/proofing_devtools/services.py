@@ -32,7 +32,7 @@ REGION = "us-east-1"
 KEY_ALIAS = "alias/proofing"
 ENVIRONMENT = "test"
 #: Kinds of process that have rights of their own.
-ROLES = ("migrate", "web", "worker")
+ROLES = ("migrate", "operator", "web", "worker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -155,6 +155,7 @@ def _settings(public_url: str, s3_url: str, kms_url: str) -> dict[str, Any]:
     """Return the settings of the production shape, with the mock vendor."""
     return {
         "plugins": ["aws", "mock", "postgres", "redis"],
+        "call_store": "postgres",
         "image_store": "aws",
         "key_service": "aws",
         "public_url": public_url,
@@ -162,6 +163,7 @@ def _settings(public_url: str, s3_url: str, kms_url: str) -> dict[str, Any]:
         "require_crash_recovery": True,
         "result_store": "redis",
         "secret_store": "aws",
+        "verification_store": "postgres",
         **FROM_ONE_ADDRESS,
         "aws": {
             "image_bucket": IMAGE_BUCKET,

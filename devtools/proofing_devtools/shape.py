@@ -66,6 +66,8 @@ class ProductionShape:
         if migrated.returncode:
             raise RuntimeError(f"the schema was not made:\n{migrated.stderr}")
         self.rights |= split_rights(self.services)
+        # Who makes keys of relying parties by hand; the login is the owner's.
+        self.rights["operator"] = owner_rights(self.services, "operator")
         try:
             for _ in range(self._first):
                 self.start_worker()

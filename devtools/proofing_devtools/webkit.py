@@ -1,7 +1,8 @@
 """Drives an installed WebKitGTK: MiniBrowser under Xvfb, by WebKitWebDriver. Nothing is downloaded.
 
-Protocol: https://www.w3.org/TR/webdriver2/. WebKitGTK is the engine that Safari shares, not Safari: camera,
-media and system dialogs are others. One session serves all tests; its cookies are deleted between them.
+Protocol: https://www.w3.org/TR/webdriver2/. WebKitGTK is the engine that Safari shares, not Safari: media
+and system dialogs are others, and its camera here is the engine's own made-up one. One session serves all
+tests; its cookies are deleted between them.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ _SILENT_SECONDS = 10.0
 _NEW_WINDOWS = 3
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver, section 12.2
 _BROWSERS = "webkit2gtk-4.*/MiniBrowser", "webkitgtk-6.*/MiniBrowser"
+#: A camera that is made up; under automation nobody is asked for it.
+_ARGUMENTS = "--automation", "--enable-media-stream=true", "--enable-mock-capture-devices=true"
 _SCREEN = "1400x1100x24"
 #: The browser's own tools are as small as can be, so that a page can be as narrow as on a telephone.
 _TOOLS_STYLE = "* { font-size: 1px; margin: 0; padding: 0; min-width: 0; min-height: 0; }"
@@ -50,7 +53,7 @@ class WebKit:
 
     async def start(self, program: str) -> None:
         """Start the browser."""
-        options = {"binary": program, "args": ["--automation"]}
+        options = {"binary": program, "args": [*_ARGUMENTS]}
         capabilities = {"webkitgtk:browserOptions": options, "unhandledPromptBehavior": "accept"}
         answer = await self._send("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
         self._session = f"/session/{answer['sessionId']}"

@@ -1,0 +1,1 @@
+"""How long `/v1` takes over HTTP."""

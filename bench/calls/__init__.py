@@ -1,0 +1,1 @@
+"""Records of calls: ``python -m bench.calls``."""

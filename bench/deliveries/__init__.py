@@ -1,0 +1,1 @@
+"""Events to endpoints: ``python -m bench.deliveries``."""

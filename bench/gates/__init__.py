@@ -1,0 +1,1 @@
+"""The gates before vendors: what they cost, and how exact they are over four workers."""

@@ -1,0 +1,1 @@
+"""How many photos of specimens the reader reads, and what that takes."""

@@ -1,0 +1,1 @@
+"""What OCR reads in photos of specimens, and what that takes."""

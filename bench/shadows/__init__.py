@@ -1,0 +1,1 @@
+"""What shadows cost the people whose questions they follow."""

@@ -1,0 +1,1 @@
+"""What creating, changing and reading a verification costs."""
