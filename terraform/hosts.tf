@@ -103,7 +103,10 @@ locals {
     },
     {
       proxy = templatefile("${path.module}/templates/proxy.sh.tftpl", {
-        squid = templatefile("${path.module}/templates/squid.conf.tftpl", { hosts = var.vendor_hosts })
+        squid = templatefile("${path.module}/templates/squid.conf.tftpl", {
+          hosts     = var.vendor_hosts
+          endpoints = distinct([for host in var.endpoint_hosts : trimsuffix(host, ":8443")])
+        })
         agent = local.agent["proxy"]
       })
     },

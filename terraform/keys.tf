@@ -52,7 +52,7 @@ locals {
       {
         Sid       = "OpenSecretsAndReleases"
         Effect    = "Allow"
-        Principal = { AWS = local.host_roles }
+        Principal = { AWS = concat(local.host_roles, [for role in aws_iam_role.operator : role.arn]) }
         Action    = ["kms:Decrypt"]
         Resource  = "*" # wildcard: in a key policy this means the key itself
         Condition = { StringEquals = { "kms:ViaService" = "s3.${var.region}.amazonaws.com" } }

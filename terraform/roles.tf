@@ -1,7 +1,9 @@
 # One role a kind of host. `application` is the policy that the product ships; `host` is what the machine needs.
+# Operators have a role without a machine, which those whom var.operator_principal_arns names may assume.
 
 locals {
   roles         = toset(["web", "worker", "migrate"])
+  operators     = length(var.operator_principal_arns) > 0 ? toset(["operator"]) : toset([])
   policies_path = "${path.module}/../plugins/stores/proofing_aws/policies"
   assume_by_ec2 = jsonencode({
     Version = "2012-10-17"
@@ -19,6 +21,20 @@ resource "aws_iam_role" "host" {
   assume_role_policy = local.assume_by_ec2
 }
 
+resource "aws_iam_role" "operator" {
+  for_each             = local.operators
+  name                 = "${local.name}-${each.key}"
+  max_session_duration = 3600
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { AWS = var.operator_principal_arns }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
 resource "aws_iam_instance_profile" "host" {
   for_each = aws_iam_role.host
   name     = each.value.name
@@ -26,9 +42,9 @@ resource "aws_iam_instance_profile" "host" {
 }
 
 resource "aws_iam_role_policy" "application" {
-  for_each = local.roles
+  for_each = setunion(local.roles, local.operators)
   name     = "application"
-  role     = aws_iam_role.host[each.key].id
+  role     = merge(aws_iam_role.host, aws_iam_role.operator)[each.key].id
   # The shipped files name the partition aws; GovCloud is another one.
   policy = replace(templatefile("${local.policies_path}/${each.key}.json", {
     environment       = var.environment

@@ -78,7 +78,7 @@ resource "aws_vpc_security_group_egress_rule" "traces" {
   to_port           = local.tracing_port
 }
 
-# Vendors change their addresses; their names are held to the list in templates/squid.conf.tftpl.
+# Vendors and relying parties change their addresses; names are held to the lists in templates/squid.conf.tftpl.
 resource "aws_vpc_security_group_egress_rule" "vendors" {
   security_group_id = aws_security_group.main["proxy"].id
   description       = "Vendors"
@@ -86,4 +86,14 @@ resource "aws_vpc_security_group_egress_rule" "vendors" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+}
+
+resource "aws_vpc_security_group_egress_rule" "endpoints" {
+  count             = anytrue([for host in var.endpoint_hosts : endswith(host, ":8443")]) ? 1 : 0
+  security_group_id = aws_security_group.main["proxy"].id
+  description       = "Endpoints of relying parties"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 8443
+  to_port           = 8443
 }

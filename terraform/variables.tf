@@ -89,6 +89,17 @@ variable "vendor_hosts" {
   }
 }
 
+variable "endpoint_hosts" {
+  description = "Hosts of the relying parties' endpoints, to which events go through the forward proxy, on port 443 or 8443; empty: none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for host in var.endpoint_hosts : can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+(:8443)?$", host))])
+    error_message = "endpoint_hosts holds something that is not the full name of a host, with :8443 or without a port. Leave out scheme and wildcards: hooks.agency.example."
+  }
+}
+
 variable "messaging_identity_arns" {
   description = "ARNs of the numbers, pools and senders of AWS End User Messaging that send confirmation codes, and of its configuration set if one is set; empty without the messenger aws_identity:messaging."
   type        = list(string)
@@ -273,6 +284,17 @@ variable "tracing" {
   validation {
     condition     = try(alltrue([for name, value in var.tracing.variables : can(regex("^OTEL_[A-Z_]+$", name)) && !endswith(name, "_HEADERS") && can(regex("^[^'\n]*$", value))]), var.tracing == null)
     error_message = "tracing.variables holds something else than OTEL_… variables without quotes, or headers, which may be secret: a collector that wants a token needs one in between that adds it."
+  }
+}
+
+variable "operator_principal_arns" {
+  description = "ARNs of IAM roles or users that may assume the role of operators, by which keys of relying parties and signing keys are made; empty: there is no such role."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.operator_principal_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "operator_principal_arns holds something else than ARNs of IAM roles or users. Write them like arn:aws:iam::123456789012:role/proofing-operators."
   }
 }
 

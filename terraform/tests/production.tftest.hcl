@@ -15,10 +15,12 @@ variables {
   runbook_url           = "https://docs.example.gov/proofing/runbook"
   vendor_hosts          = ["api.acme.example", "phones.example"]
   vendors               = ["acme:resolution", "acme:phone"]
+  endpoint_hosts        = ["hooks.agency.example", "hooks.agency.example:8443", "bureau.example:8443"]
   vendor_error_percents = { "acme:phone" = 25 }
   redis_auth_token      = "00000000000000000000000000000000"
 
   messaging_identity_arns = ["arn:aws:sms-voice:us-east-1:123456789012:pool/pool-0123"]
+  operator_principal_arns = ["arn:aws:iam::123456789012:role/proofing-operators"]
 }
 
 run "whole" {
@@ -31,8 +33,12 @@ run "whole" {
     error_message = "CORS allows something else than uploads from the public origin."
   }
   assert {
-    condition     = strcontains(local.user_data["proxy"], "acl vendors dstdomain api.acme.example phones.example\n")
+    condition     = strcontains(local.user_data["proxy"], "acl vendors dstdomain -n api.acme.example phones.example\n")
     error_message = "The forward proxy lets other hosts through than vendor_hosts."
+  }
+  assert {
+    condition     = strcontains(local.user_data["proxy"], "acl endpoints dstdomain -n hooks.agency.example bureau.example\n") && length(aws_vpc_security_group_egress_rule.endpoints) == 1
+    error_message = "Events do not reach the endpoints of endpoint_hosts."
   }
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.job) + length(aws_cloudwatch_metric_alarm.percent) == length(local.alarms) + length(local.percent_alarms) && length(aws_cloudwatch_metric_alarm.vendor) == 2
@@ -89,6 +95,11 @@ run "off" {
     asg_worker_max            = 0
     idp_worker_alarms_enabled = 0
     messaging_identity_arns   = []
+    operator_principal_arns   = []
+  }
+  assert {
+    condition     = length(aws_iam_role.operator) == 0 && !contains(keys(aws_iam_role_policy.application), "operator")
+    error_message = "Operators have a role although nobody is named who may assume it."
   }
   assert {
     condition     = !strcontains(aws_iam_role_policy.host["worker"].policy, "sms-voice")
@@ -166,7 +177,9 @@ run "refused" {
     environment               = "Prod"
     public_url                = "http://proofing.example.gov/"
     vendor_hosts              = ["*.example"]
+    endpoint_hosts            = ["hooks.example:22"]
     messaging_identity_arns   = ["pool-0123"]
+    operator_principal_arns   = ["*"]
     idp_worker_alarms_enabled = 2
     runbook_url               = "https://docs.example.gov/proofing/runbook/"
     vendor_error_percent      = 100
@@ -176,7 +189,8 @@ run "refused" {
     availability_zones        = ["us-east-1a"]
   }
   expect_failures = [
-    var.environment, var.public_url, var.vendor_hosts, var.messaging_identity_arns, var.idp_worker_alarms_enabled, var.asg_worker_desired,
+    var.environment, var.public_url, var.vendor_hosts, var.endpoint_hosts, var.messaging_identity_arns, var.operator_principal_arns,
+    var.idp_worker_alarms_enabled, var.asg_worker_desired,
     var.redis_auth_token, var.availability_zones, var.runbook_url, var.vendor_error_percent, var.vendor_error_percents,
   ]
 }

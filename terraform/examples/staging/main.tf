@@ -31,6 +31,8 @@ variable "redis_auth_token" {
 locals {
   # Written from settings.yaml by: proofing hosts --json >vendor_hosts.json (README, Vendors).
   vendor_hosts = jsondecode(file("${path.module}/vendor_hosts.json"))
+  # And by: proofing hosts --endpoints --json >endpoint_hosts.json (README, Endpoints of relying parties).
+  endpoint_hosts = jsondecode(file("${path.module}/endpoint_hosts.json"))
 }
 
 module "proofing" {
@@ -45,6 +47,7 @@ module "proofing" {
   settings           = file("${path.module}/settings.yaml")
   vendor_hosts       = distinct(flatten(values(local.vendor_hosts)))
   vendors            = keys(local.vendor_hosts)
+  endpoint_hosts     = distinct(flatten(values(local.endpoint_hosts)))
   runbook_url        = "https://docs.example.gov/proofing/runbook"
   redis_auth_token   = var.redis_auth_token
 
