@@ -18,6 +18,8 @@ from coverage import Coverage
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
+from proofing_devtools.npm_packages import PackageUnavailableError, read_packed
+
 ROOT = Path(__file__).resolve().parent.parent
 #: Chromium makes connections of its own unless these flags prevent it.
 CHROMIUM_FLAGS = [
@@ -206,6 +208,21 @@ def chromium_path() -> str:
             pytest.fail(INSTALL_HINT)
         pytest.skip(INSTALL_HINT)
     return path
+
+
+@pytest.fixture(scope="session")
+def read_npm_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
+    """Return `read_packed` for tests that need npm and its registry; with REQUIRE_NPM=1 they fail without."""
+
+    def read(package: str, path: str, *, sha512: str) -> bytes:
+        try:
+            return read_packed(package, path, sha512=sha512, folder=tmp_path_factory.mktemp("npm"))
+        except PackageUnavailableError as error:
+            if os.environ.get("REQUIRE_NPM") == "1":
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+
+    return read
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from proofing import bootstrap
+from proofing.app import settings_check
+from proofing.app.process_facts import backend_context
+from proofing.app.settings_check import reread_settings
 from proofing.base.errors import (
     ConfigurationError,
     PluginError,
@@ -21,12 +24,13 @@ from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import Capability
 from proofing.contracts.results import ProoferKind
 from proofing.registry.backends import check_backends
+from proofing.registry.plugins import BACKEND_HOOKS
 from proofing.registry.proofers import LoadedProofer
 from proofing.settings.layers import read_layers
 from proofing.settings.parsing import validate_settings
 from proofing.testing.memory_queue import MemoryQueue
 from proofing.testing.vendor_fakes import make_process
-from proofing.testing.waiting import eventually
+from proofing.testing.waiting import eventually, follow_edits
 
 SECRET = "900661234"
 
@@ -56,7 +60,7 @@ def test_production_refuses_what_is_for_one_machine(environment, capsys, command
     for key in (
         *("secret_store", "key_service", "image_store", "result_store", "public_url", "outbound_proxy"),
         *("phone_vendors", "device_vendor", "document_vendor", "resolution_vendor", "state_id_vendor"),
-        "passport_vendor",
+        *("passport_vendor", "verification_store", "call_store"),
     ):
         assert f": {key}: " in output, key
     assert "required" not in output
@@ -133,10 +137,9 @@ async def test_an_empty_directory_can_be_started_in(bare_environment, tmp_path, 
     monkeypatch.chdir(tmp_path)
     configuration = await bootstrap.configure(None, {})
     async with bootstrap.start(configuration, "worker"):
-        live = configuration.live
         (tmp_path / "settings.yaml").write_text("default: {partner_name: edited}\n")
-        live.look_seconds = 0.0
-        assert live.current.partner_name == "edited"
+        await follow_edits(configuration.watch)
+        assert configuration.live.current.partner_name == "edited"
 
 
 async def test_a_file_that_is_deleted_is_a_refused_edit(settings_file):
@@ -144,7 +147,7 @@ async def test_a_file_that_is_deleted_is_a_refused_edit(settings_file):
     path = settings_file(idv_available=False)
     configuration = await bootstrap.configure(None, {"PROOFING_ENV": "test", "PROOFING_SETTINGS": str(path)})
     path.unlink()
-    configuration.live.look_seconds = 0.0
+    await follow_edits(configuration.watch)
     assert configuration.live.current.idv_available is False
     assert [problem.key for problem in configuration.live.refused] == ["file"]
 
@@ -325,7 +328,7 @@ async def test_a_backend_that_hangs_is_given_up_by_a_check(settings_file):
         async def close(self):
             """Close nothing."""
 
-    others = {name: Watched("x", []) for name in ("key_service", "result_store", "image_store")}
+    others = {name: Watched("x", []) for name in BACKEND_HOOKS.keys() - {"queue", "secret_store"}}
     configuration = await bootstrap.configure(settings_file(), {"PROOFING_ENV": "test"})
     backends = bootstrap.make_backends(configuration, "check", queue=Hangs(), **others)
     reports = await check_backends(backends, timeout_seconds=0.01)
@@ -384,7 +387,7 @@ async def test_a_reload_is_held_to_the_rules_of_a_start(settings_file):
     for vendor, effective in (("ghost", "mock"), ("mock", "mock")):
         values["default"] |= {"document_vendor": vendor, "partner_name": vendor}
         path.write_text(yaml.safe_dump(values))
-        configuration.live.look_seconds = 0.0
+        await follow_edits(configuration.watch)
         assert configuration.live.current.document_vendor == effective
     assert configuration.live.current.partner_name == "mock"
 
@@ -399,7 +402,7 @@ async def test_a_refused_reload_tells_everything(settings_file):
     )
     settings_file(idv_available="maybe", document_vendor="ghost", job_deadline_seconds=90)
     with pytest.raises(ConfigurationError) as caught:
-        bootstrap._reread(path, environ, secrets, configuration.plugins)
+        reread_settings(path, environ, configuration.plugins, secrets)
     assert [problem.key for problem in caught.value.problems] == [
         *("idv_available", "job_deadline_seconds", "document_vendor"),
     ]
@@ -413,7 +416,7 @@ async def test_a_reload_brings_no_mock_into_production(settings_file):
         values=dict.fromkeys(bootstrap._SECRET_KEYS, "00" * 32), version="1", source="test"
     )
     with pytest.raises(ConfigurationError, match="is a mock and refused in production"):
-        bootstrap._reread(path, {"PROOFING_ENV": "production"}, secrets, configuration.plugins)
+        reread_settings(path, {"PROOFING_ENV": "production"}, configuration.plugins, secrets)
 
 
 @pytest.mark.parametrize(
@@ -438,16 +441,16 @@ async def test_a_vendor_that_answers_later_needs_jobs(settings_file, key, vendor
     )
     settings_file(**wrong)
     with pytest.raises(ConfigurationError, match=problem):
-        bootstrap._reread(path, {"PROOFING_ENV": "test"}, secrets, configuration.plugins)
+        reread_settings(path, {"PROOFING_ENV": "test"}, configuration.plugins, secrets)
 
 
-def edit(path, live, **values):
+async def edit(path, configuration, **values):
     """Change the default block of *path*, and return the settings in effect then."""
     blocks = yaml.safe_load(path.read_text())
     blocks["default"] |= values
     path.write_text(yaml.safe_dump(blocks))
-    live.look_seconds = 0.0
-    return live.current
+    await follow_edits(configuration.watch)
+    return configuration.live.current
 
 
 @pytest.mark.parametrize(
@@ -471,7 +474,7 @@ async def test_an_edit_that_no_start_would_take_is_refused(settings_file, caplog
     configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
     live = configuration.live
     with caplog.at_level("INFO", logger="proofing"):
-        assert edit(path, live, partner_name="edited", **values).partner_name != "edited"
+        assert (await edit(path, configuration, partner_name="edited", **values)).partner_name != "edited"
     lines = [record for record in caplog.records if record.getMessage() == "settings_reload_refused"]
     assert lines
     assert {record.levelname for record in lines} == {"ERROR"}
@@ -479,7 +482,7 @@ async def test_an_edit_that_no_start_would_take_is_refused(settings_file, caplog
     assert next(iter(values)) in {problem.key.partition(".")[0] for problem in live.refused} | {"plugins"}
     assert live.refusals == 1
     path.write_text(settings_file().read_text())
-    assert edit(path, live, partner_name="fixed").partner_name == "fixed"
+    assert (await edit(path, configuration, partner_name="fixed")).partner_name == "fixed"
     assert (live.refused, live.refusals) == ((), 1)
 
 
@@ -496,7 +499,7 @@ async def test_a_switch_to_a_vendor_that_cannot_be_made_is_refused(settings_file
     configuration.plugins.proofers[ProoferKind.DOCUMENT, "broken"] = LoadedProofer(
         "mock", broken, None, make_process
     )
-    assert edit(path, configuration.live, document_vendor="broken").document_vendor == "mock"
+    assert (await edit(path, configuration, document_vendor="broken")).document_vendor == "mock"
     (problem,) = configuration.live.refused
     assert problem.key == "document_vendor"
     assert SECRET not in str(problem)
@@ -509,12 +512,12 @@ async def test_an_edit_for_the_next_start_is_no_refusal(settings_file, caplog):
     live = configuration.live
     values = {"plugins": ["huey", "local", "mock", "postgres"], "postgres": {"dsn": "postgresql://h/d"}}
     with caplog.at_level("INFO", logger="proofing"):
-        fresh = edit(path, live, partner_name="edited", queue="postgres", **values)
+        fresh = await edit(path, configuration, partner_name="edited", queue="postgres", **values)
     assert (fresh.partner_name, fresh.queue, live.refused) == ("edited", "huey", ())
     names = {record.getMessage(): record for record in caplog.records}
     names = {name: record for name, record in names.items() if name.startswith("settings_")}
     assert names.keys() == {"settings_reloaded", "settings_need_restart"}
-    assert names["settings_need_restart"].proofing_fields["names"] == ["plugins", "queue"]
+    assert names["settings_need_restart"].proofing_fields["names"] == ["plugins", "postgres", "queue"]
 
 
 async def test_what_a_plugin_raises_while_it_judges_an_edit_stops_no_page(settings_file, monkeypatch):
@@ -525,8 +528,8 @@ async def test_what_a_plugin_raises_while_it_judges_an_edit_stops_no_page(settin
     def judge(*_given):
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(bootstrap, "_judge", judge)
-    assert edit(path, configuration.live, partner_name="edited").partner_name != "edited"
+    monkeypatch.setattr(settings_check, "judge_settings", judge)
+    assert (await edit(path, configuration, partner_name="edited")).partner_name != "edited"
     assert [problem.rule for problem in configuration.live.refused] == ["could not be validated: KeyError"]
 
 
@@ -534,12 +537,11 @@ async def test_an_idle_process_follows_the_file(settings_file):
     """Nobody asks for its settings; its own timer does."""
     path = settings_file()
     configuration = await bootstrap.configure(path, {"PROOFING_ENV": "test"})
-    configuration.live.watch_seconds, configuration.live.look_seconds = 0.01, 0.0
     _events, given = watched()
     backends = bootstrap.make_backends(configuration, "worker", **given)
     async with bootstrap.start(configuration, "worker", backends):
         path.write_text(settings_file(partner_name="edited").read_text())
-        await eventually(lambda: configuration.live._settings.partner_name == "edited")
+        await eventually(lambda: configuration.live.current.partner_name == "edited")
 
 
 async def test_backends_that_cannot_be_made_are_all_reported(settings_file, odd_plugin):
@@ -602,7 +604,7 @@ class Watched:
 def watched(**errors):
     """Return the events of watched backends, and the backends."""
     events = []
-    names = ("key_service", "result_store", "image_store", "queue")
+    names = ("key_service", "result_store", "image_store", "verification_store", "call_store", "queue")
     return events, {name: Watched(name, events, errors.get(name)) for name in names}
 
 
@@ -631,9 +633,11 @@ async def test_a_check_looks_at_every_backend(settings_file):
         "key_service": "no key",
         "result_store": None,
         "image_store": None,
+        "verification_store": None,
+        "call_store": None,
         "queue": "no queue",
     }
-    assert sum(event.startswith("close") for event in events) == 4
+    assert sum(event.startswith("close") for event in events) == 6
 
 
 async def test_a_check_passes_on_what_a_backend_advises(settings_file):
@@ -677,10 +681,10 @@ async def test_a_vendor_that_cannot_be_asked_stops_the_start(settings_file):
 async def test_a_secret_store_has_no_secret_yet(settings_file):
     """What it may not use says so."""
     configuration = await bootstrap.configure(settings_file(), {"PROOFING_ENV": "test"})
-    early = bootstrap._context(configuration.layers, "cli", None)
+    early = backend_context(configuration.layers, "cli", None)
     with pytest.raises(PluginError, match="no application secret"):
         early.secret("label")
-    later = bootstrap._context(configuration.layers, "cli", configuration.settings)
+    later = backend_context(configuration.layers, "cli", configuration.settings)
     assert len(later.secret("label")) == 32
     assert replace(later).role == "cli"
 

@@ -87,4 +87,5 @@ def test_production_is_accepted_with_vendors(example, tmp_path):
         **named,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "settings: ok\nvendors: ok\n" in checked.stdout
+    assert "settings: ok\n" in checked.stdout
+    assert "\nvendors: ok\n" in checked.stdout

@@ -10,6 +10,15 @@ from proofing import bootstrap
 from proofing.contracts import hooks
 
 ROOT = Path(__file__).parents[2]
+#: The functions that take a role, and its position; `configure` takes it by name alone.
+ROLE_POSITIONS = {
+    "configure": None,
+    "make_backends": 1,
+    "open_backends": 0,
+    "opened": 1,
+    "start": 1,
+    "_started": 0,
+}
 TEXT = (ROOT / "docs" / "reference" / "hooks.md").read_text()
 
 
@@ -50,10 +59,22 @@ def test_the_roles_are_those_that_commands_pass():
     """`BackendContext` names every role that the command line passes, the default, and no other."""
     passed = {inspect.signature(bootstrap.configure).parameters["role"].default}
     for path in (ROOT / "core" / "proofing" / "cli").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        constants = {
+            target.id: ast.unparse(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
             called = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
-            if called in {"configure", "make_backends", "_started"}:
-                given = [*node.args, *(keyword.value for keyword in node.keywords)]
-                passed |= {value.value for value in given if isinstance(value, ast.Constant)}
+            if called in ROLE_POSITIONS:
+                given = [keyword.value for keyword in node.keywords if keyword.arg == "role"]
+                if (position := ROLE_POSITIONS[called]) is not None:
+                    given += node.args[position : position + 1]
+                names = [ast.unparse(value) for value in given]
+                found = {constants.get(name, name) for name in names} - {"role"}
+                passed |= {ast.literal_eval(one) for one in found}
     manual = inspect.getdoc(hooks.BackendContext).partition("role: ")[2].partition("public_url: ")[0]
     assert set(re.findall(r"``([a-z-]+)``", manual)) == passed

@@ -17,8 +17,10 @@ from proofing.base import metrics
 from proofing.base.errors import Cause
 from proofing.contracts.queues import QueueStats
 from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.results import ProoferKind
+from proofing.contracts.vendor_gates import BreakerState, CallLimits, Gate, GateState, LimitState
+from proofing.routing.gates import GateReading
 from proofing.settings import LiveSettings, Settings
-from proofing.settings.layers import Layers
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "metrics.md").read_text()
@@ -31,6 +33,23 @@ STATS = QueueStats(
     details={"dead_rows": 3.0, 'spoiled"} name': 1.0},
     totals={"rescued": 2.0, "pickup_notify_count": 4.0, "pickup_notify_seconds": 0.1},
 )
+GATES = [
+    GateReading(
+        kind=ProoferKind.PHONE,
+        vendor="acme:phone",
+        gate=Gate(
+            name="phone/acme:phone",
+            limits=(
+                CallLimits(scope="acme", per_hour=10),
+                CallLimits(scope="acme:phone", concurrent=4, per_hour=0),
+            ),
+        ),
+        state=GateState(
+            breaker=BreakerState.HALF_OPEN,
+            limits=(LimitState(calls_this_hour=4), LimitState(running=3)),
+        ),
+    )
+]
 
 
 def live():
@@ -41,7 +60,7 @@ def live():
         hmac_fingerprinter_key=key,
         vendor_status={"acme": "full_outage", "mock": "operational"},
     )
-    return LiveSettings(settings, Layers("test", Path("settings.yaml")), lambda: settings)
+    return LiveSettings(settings)
 
 
 def text_of(stats=STATS):
@@ -50,7 +69,7 @@ def text_of(stats=STATS):
         names = getattr(family, "_labelnames", None)
         if names and hasattr(family, "labels"):
             family.labels(*("x" for _ in names))
-    return scrape(stats, live()).decode()
+    return scrape(stats, live(), GATES).decode()
 
 
 def families():
@@ -169,11 +188,11 @@ def test_counters_and_gauges_are_what_their_names_promise():
 
 
 def test_no_label_is_a_path_or_a_person():
-    """Labels are closed sets: routes are templates."""
+    """Labels are closed sets: routes are templates, relying parties and endpoints are names of settings."""
     labels = {label for _kind, found in families().values() for label in found}
     assert labels <= set(
         "kind mode end_state outcome vendor product cause limit backend route method status name queue "
-        "reason webhook supports pathway".split()
+        "reason webhook supports pathway relying_party endpoint state".split()
     )
 
 
@@ -197,6 +216,18 @@ def test_every_metric_of_the_module_is_registered():
     for name, family in vars(metrics).items():
         if name.isupper() and hasattr(family, "_name"):
             assert family._name in shown, name
+
+
+def test_the_gates_before_vendors():
+    """A breaker that is not closed, and how much of each limit is used; a budget of 0 has no end."""
+    lines = text_of().splitlines()
+    for line in (
+        'proofing_vendor_breaker_open{product="phone",vendor="acme"} 1.0',
+        'proofing_vendor_budget_used_ratio{vendor="acme"} 0.4',
+        'proofing_vendor_concurrency_used_ratio{vendor="acme:phone"} 0.75',
+    ):
+        assert line in lines
+    assert 'proofing_vendor_budget_used_ratio{vendor="acme:phone"}' not in text_of()
 
 
 def test_what_alarms_count_begins_at_zero(tmp_path):

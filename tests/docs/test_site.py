@@ -87,7 +87,7 @@ def test_the_page_of_screens_is_that_of_its_script(screenshots):
     """Every image is there and on the page, none is left over, and all of them are small."""
     assert screenshots.render() == screenshots.PAGE.read_text()
     images = list(screenshots.FOLDER.glob("*"))
-    assert {path.name for path in images} == {f"{name}.png" for name, _path, _caption in screenshots.SCREENS}
+    assert {path.name for path in images} == {f"{name}.webp" for name, _path, _caption in screenshots.SCREENS}
     assert sum(path.stat().st_size for path in images) < 1_500_000
 
 

@@ -15,6 +15,7 @@ from proofing.contracts.images import Image, Side
 from proofing.contracts.proofers import Maturity, ProofingRequest
 from proofing.contracts.results import ProoferKind
 from proofing.rules.documents import judge_document
+from proofing.testing.messengers import MESSENGER_RULES
 from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_process
 from proofing.testing.vendors import RULES
 
@@ -58,8 +59,6 @@ def test_each_vendor_has_its_page_row_and_column(name):
     maturity = {kind.value: "" for kind in ProoferKind}
     for (kind, _proofer), entry in table_of(name).items():
         maturity[kind] = entry["maturity"]
-    for messenger in getattr(import_module(f"proofing_{name}"), "proofing_messengers", list)():
-        maturity[ProoferKind.MESSENGER] = messenger.maturity.value
     table = matrix()
     assert {kind: table[kind][name] for kind in maturity} == maturity
 
@@ -70,14 +69,21 @@ def test_each_proofer_has_a_table_of_rules(name):
 
     That a rule is done is what the plugin's suites test; the long form compares the whole file.
     """
-    offers = {
-        (one.kind.value, one.name): one for one in import_module(f"proofing_{name}").proofing_proofers()
+    module = import_module(f"proofing_{name}")
+    offers = {(one.kind.value, one.name): one for one in module.proofing_proofers()}
+    messengers = {
+        (ProoferKind.MESSENGER.value, one.name): one
+        for one in getattr(module, "proofing_messengers", tuple)()
     }
     tables = table_of(name)
-    assert list(tables) == list(offers)
-    for key, offer in offers.items():
+    assert list(tables) == [*offers, *messengers]
+    for key, offer in {**offers, **messengers}.items():
         rules = tables[key]["rules"]
-        assert list(rules) == [rule.id for rule in RULES.values() if rule.since <= offer.contract_version]
+        assert list(rules) == (
+            list(MESSENGER_RULES)
+            if key in messengers
+            else [rule.id for rule in RULES.values() if rule.since <= offer.contract_version]
+        )
         assert "to do" not in rules.values(), key
         assert tables[key]["maturity"] == offer.maturity.value
 

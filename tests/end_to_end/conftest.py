@@ -1,7 +1,9 @@
 """Web and worker as real processes on the embedded default, and a person in a real browser."""
 
 import asyncio
+import base64
 import contextlib
+import copy
 import io
 import json
 import os
@@ -21,6 +23,9 @@ from PIL import Image
 from playwright.async_api import Browser, Locator, Page, expect
 
 from proofing.testing.processes import free_port, is_healthy, start_process
+from proofing_devtools import agency as relying_party
+from proofing_devtools.agency import Agency
+from proofing_devtools.device_profiler import DeviceVendor, install_plugin
 from proofing_devtools.product import FROM_ONE_ADDRESS
 from proofing_devtools.vendor_sandbox import VendorSandbox
 
@@ -195,11 +200,50 @@ def proofing(install: Callable[..., Installation]) -> Installation:
 
 
 @pytest.fixture(scope="session")
+def confirming(install: Callable[..., Installation]) -> Installation:
+    """An installation whose page shows what the messenger would send."""
+    installation = install(messenger_vendor="mock", phone_code_pause_seconds=0, **FROM_ONE_ADDRESS)
+    installation.start_all()
+    return installation
+
+
+@pytest.fixture(scope="session")
 def asking(install: Callable[..., Installation]) -> Installation:
     """An installation that asks everybody for a selfie; who takes none is sent to the organization."""
     installation = install(selfie="required", selfie_other_way="Come to any of our offices.")
     installation.start_all()
     return installation
+
+
+#: Policies of every kind, by name.
+POLICIES = {
+    "document": {"steps": ["document"]},
+    "phone_and_code": {"steps": ["phone", "code"]},
+    "resolution": {"steps": ["resolution"]},
+    "everything": {
+        "steps": ["document", "selfie", "resolution", "phone", "code"],
+        "branding": {"name": "Department of Examples", "color": "#8b0a1a"},
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def agency(install: Callable[..., Installation]) -> Agency:
+    """A relying party that asks for policies of every kind."""
+    file = io.BytesIO()
+    Image.new("RGB", (96, 32), "#8b0a1a").save(file, "PNG")
+    logo = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    policies = copy.deepcopy(POLICIES)
+    policies["everything"]["branding"]["logo"] = logo
+    installation = install(
+        messenger_vendor="mock", phone_code_pause_seconds=0, **relying_party.settings_for(**policies)
+    )
+    installation.start_all()
+    return Agency(
+        settings_file=installation.directory / "settings.yaml",
+        environment=installation.environ,
+        url=installation.url,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -250,6 +294,30 @@ async def install_sandboxed(install: Callable[..., Installation]) -> AsyncIterat
         yield make
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def device_vendor() -> AsyncIterator[DeviceVendor]:
+    """A vendor whose scripts profile the browser."""
+    vendor = DeviceVendor()
+    async with vendor.serving():
+        yield vendor
+
+
+@pytest.fixture(scope="session")
+def install_profiled(
+    install: Callable[..., Installation], device_vendor: DeviceVendor
+) -> Callable[..., Installation]:
+    """Return a maker of installations with the plugin of that vendor."""
+
+    def make(*, isolated: bool = False) -> Installation:
+        plugins = ["huey", "local", "mock", "spy", "profiler"]
+        installation = install(plugins=plugins, **device_vendor.settings(isolated=isolated))
+        install_plugin(installation.directory / "plugins")
+        installation.start_all()
+        return installation
+
+    return make
+
+
 class Person:
     """Somebody who proofs who they are, on one page of a browser."""
 
@@ -286,8 +354,13 @@ class Person:
     async def give(self, side: str, content: bytes, name: str = "photo.jpg") -> None:
         """Choose a file for one side."""
         field, replace = self.page.locator(f"#{side}"), self.side(side).locator("[data-replace]")
-        # As for people: there is no field before the script listens to it, nor one for a photo that is ready.
-        await expect(field.or_(replace).filter(visible=True).first).to_be_visible()
+        open_side = self.side(side).locator("[data-open]")
+        # As for people: there is no field before the script listens to it, nor one for a photo that is ready,
+        # nor one for a side that is not its turn yet.
+        await expect(field.or_(replace).or_(open_side).filter(visible=True).first).to_be_visible()
+        if await open_side.is_visible():
+            # By the script: the page may open it by itself at this moment.
+            await open_side.evaluate("button => button.click()")
         if await replace.is_visible():
             async with self.page.expect_file_chooser() as choosing:
                 await replace.click()
@@ -357,12 +430,12 @@ class Person:
 
 @pytest.fixture(scope="session")
 def photos() -> dict[str, bytes]:
-    """Photographs as a camera makes them: noise that does not compress away, half a megapixel each."""
+    """Photographs as a camera makes them: noise that does not compress away, one megapixel each."""
     made = {}
     for seed, side in enumerate(("front", "back")):
-        pixels = random.Random(seed).randbytes(900 * 600 * 3)  # noqa: S311 - noise, no secret
+        pixels = random.Random(seed).randbytes(1200 * 800 * 3)  # noqa: S311 - noise, no secret
         file = io.BytesIO()
-        Image.frombytes("RGB", (900, 600), pixels).save(file, "JPEG", quality=90)
+        Image.frombytes("RGB", (1200, 800), pixels).save(file, "JPEG", quality=75)
         made[side] = file.getvalue()
         assert len(made[side]) > 384 * 1024
     return made

@@ -3,17 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from proofing_devtools.product import FROM_ONE_ADDRESS
-
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-
-@pytest.fixture(scope="session")
-def confirming(install):
-    """An installation whose page shows the codes."""
-    installation = install(messenger_vendor="mock", phone_code_pause_seconds=0, **FROM_ONE_ADDRESS)
-    installation.start_all()
-    return installation
 
 
 async def reach_code(person, url, phone="202-555-0123"):

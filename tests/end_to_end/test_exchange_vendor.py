@@ -113,7 +113,7 @@ async def test_by_the_link(wallet, person):
 @pytest.mark.parametrize(
     ("answer", "heading"),
     [
-        ("Share a digital ID that isn’t accepted", "We couldn’t accept your photos"),
+        ("Share a digital ID that isn’t accepted", "We couldn’t accept your ID"),
         ("Don’t share", TECHNICAL),
     ],
 )

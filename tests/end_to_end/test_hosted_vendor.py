@@ -153,7 +153,7 @@ async def test_out_and_back(vendor, person):
 @pytest.mark.parametrize(
     ("result", "heading"),
     [
-        ("Decline", "We couldn’t accept your photos"),
+        ("Decline", "We couldn’t accept your ID"),
         ("Send to review", "Someone needs to review your ID"),
         ("Give up", "Something went wrong on our end"),
     ],

@@ -137,12 +137,41 @@ async def test_a_selfie_that_does_not_pass(asked, message, title, found):
     await expect(main).to_contain_text(found)
     await expect(main).to_contain_text("This counts as an attempt")
     await expect(main).to_contain_text("attempts left")
-    await asked.page.get_by_role("link", name="Add photos again").click()
+    # Where the document may be to blame as well, its photos are taken again.
+    is_alone = message != ""
+    again = "Take a new photo of yourself" if is_alone else "Add photos again"
+    await asked.page.get_by_role("link", name=again).click()
     await asked.heading(PHOTOS)
     await expect(asked.side("selfie")).to_have_class(re.compile("has-error"))
+    front = asked.side("front").locator(".side-status")
+    await expect(front).to_have_text("Front: uploaded" if is_alone else "")
     await asked.page.go_back()
     await asked.page.get_by_role("link", name="Options without a photo of yourself").click()
     await asked.heading(STATEMENT)
+
+
+async def test_the_selfie_alone_is_taken_again(asking, asked):
+    """After one that was too dark: the vendor gets the same photos of the ID with the new one."""
+    already = len(asking.seen.read_text().splitlines())
+    await agree(asked)
+    await asked.give_photos()
+    await asked.give("selfie", form("TooDark"), "selfie.yaml")
+    await asked.ready("selfie")
+    await asked.submit_photos()
+    await asked.page.get_by_role("link", name="Take a new photo of yourself").click()
+    await asked.heading(PHOTOS)
+    await asked.give("selfie", asked.photos["front"])
+    await expect(asked.side("selfie").locator(".field-error")).to_contain_text("same photo")
+    side = asked.side("selfie")
+    await side.get_by_role("button", name="Use camera").click()
+    await side.get_by_role("button", name="Take photo").click()
+    await asked.ready("selfie")
+    await asked.submit_photos()
+    await asked.heading("Enter your Social Security number")
+    seen = [json.loads(line) for line in asking.seen.read_text().splitlines()[already:]]
+    sides = [(facts["side"], facts["sha256"]) for facts in seen if facts["side"] != "selfie"]
+    assert len(sides) == 4
+    assert len(set(sides)) == 2
 
 
 async def test_small_screens(asking, page, asked):

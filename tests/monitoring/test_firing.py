@@ -12,8 +12,10 @@ import itertools
 import os
 import random
 import signal
+import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,12 +24,12 @@ from scripts.monitoring import generate, table
 
 from proofing.testing.fault_thread import running_proxies
 from proofing.testing.faults import Fault
-from proofing.testing.processes import free_port
+from proofing.testing.processes import free_port, start_process_async
 from proofing.testing.waiting import eventually
 from proofing_devtools import redis as redis_module
 from proofing_devtools.product import Product
 from proofing_devtools.prometheus import running_prometheus
-from proofing_devtools.services import running_services
+from proofing_devtools.services import SECRET_BUCKET, SECRET_KEY, running_services
 from proofing_devtools.shape import ProductionShape
 
 ALARMS = table.load().alarms
@@ -122,14 +124,15 @@ class Stage:
         self.ports, self.clock, self.visitor = ports, clock, visitor
         self.settings = yaml.safe_load(shape.settings_file.read_text())["default"]
         self.crowd = self.server = None
+        self.has_keys = False
 
     def edit(self, **changes):
         """Write the settings file with *changes*."""
         self.shape.settings_file.write_text(yaml.safe_dump({"default": {**self.settings, **changes}}))
 
-    async def command(self, *words):
+    async def command(self, *words, role="migrate"):
         """Run one command of the product as its operator."""
-        run = await asyncio.to_thread(self.shape.run, "migrate", *words)
+        run = await asyncio.to_thread(self.shape.run, role, *words)
         assert run.returncode == 0, run.stderr
 
     async def sql(self, *statements):
@@ -281,6 +284,33 @@ async def budget_is_spent(stage):
 
 
 @contextlib.asynccontextmanager
+async def budget_runs_out(stage):
+    """The vendor may be asked a few more times in this hour."""
+    stage.edit(vendor_hourly_budgets={"rehearsal": 25})
+    yield
+    stage.edit()
+
+
+@contextlib.asynccontextmanager
+async def shadow_disagrees(stage):
+    """The vendor says no to everybody, and its shadow yes."""
+    stage.edit(phone_vendor_shadow={"vendor": "mock", "percentage": 100, "per_hour": 1000})
+    yield
+    stage.edit()
+
+
+@contextlib.asynccontextmanager
+async def records_are_refused(stage):
+    """The table of call records is not where it was."""
+    kept = stage.services.s3.buckets[SECRET_BUCKET].objects[SECRET_KEY]
+    database = urlsplit(yaml.safe_load(kept.body)["postgres"]["dsn"]).path.lstrip("/")
+    run = stage.services.postgres.run_sql
+    await asyncio.to_thread(run, "alter table proofing.call_record rename to elsewhere", database)
+    yield
+    await asyncio.to_thread(run, "alter table proofing.elsewhere rename to call_record", database)
+
+
+@contextlib.asynccontextmanager
 async def commits_do_not_wait(stage):
     """PostgreSQL answers before a commit is on its disk."""
     await stage.sql("alter system set synchronous_commit = off", "select pg_reload_conf()")
@@ -396,6 +426,87 @@ async def one_address_is_at_its_cap(stage):
         await asyncio.gather(knocking, return_exceptions=True)
 
 
+KEEP_EVENTS = """
+import asyncio, os, signal, sys
+from proofing import bootstrap
+from proofing.contracts.verifications import EventType, Mode, Step, Terms, VerificationRecord, new_id
+from proofing.verifications.events import make_event
+
+async def main(count, attempts, *workers):
+    configuration = await bootstrap.configure(role="worker")
+    store = bootstrap.make_backends(configuration, "worker").verifications
+    await store.open()
+    now = store.now()
+    record = VerificationRecord(
+        id=new_id("ver"), relying_party="agency", mode=Mode.LIVE, policy="phone", person=new_id("person"),
+        terms=Terms(steps=(Step.PHONE,)), created_at=now, updated_at=now, expires_at=now + 3600,
+    )
+    events = [make_event(record, EventType.VERIFIED, now, endpoints=("main",)) for _ in range(count)]
+    # No longer than the claims take, so that nobody misses the workers.
+    for worker in workers if attempts else ():
+        os.kill(worker, signal.SIGSTOP)
+    await store.create(record, sealed={}, events=events)
+    made = 0
+    while made < attempts:
+        made += len(await store.claim_deliveries(limit=1, per_endpoint=1, lease_seconds=0.01))
+        await asyncio.sleep(0.02)
+    for worker in workers if attempts else ():
+        os.kill(worker, signal.SIGCONT)
+    await store.close()
+
+asyncio.run(main(*map(int, sys.argv[1:])))
+"""
+
+
+@contextlib.asynccontextmanager
+async def events_to(stage, status=204, *, count=1, attempts=0, seconds=0.0):
+    """Keep events for an endpoint that answers with *status* after *seconds*; afterward it takes all.
+
+    As many *attempts* as that were made before, while no worker ran. A *status* of 0 closes the connection.
+    """
+    answer = {"status": status, "seconds": seconds}
+
+    async def serve(reader, writer):
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                await asyncio.sleep(answer["seconds"])
+                if not answer["status"]:
+                    break
+                writer.write(
+                    f"HTTP/1.1 {answer['status']} x\r\n".encode()
+                    + b"content-length: 0\r\nconnection: close\r\n\r\n"
+                )
+                await writer.drain()
+                break
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        party = {
+            "display_name": "Agency",
+            "policies": ["phone"],
+            "webhooks": {"main": {"url": f"http://127.0.0.1:{port}/"}},
+        }
+        stage.edit(policies={"phone": {"steps": ["phone"]}}, relying_parties={"agency": party})
+        if not stage.has_keys:
+            added = ("relying-party", "webhook-secret", "add", "agency", "main")
+            await stage.command(*added, role="operator")
+            # Remembered from now on, and so counted from 0.
+            await stage.command("deliveries", "enable", "agency", "main")
+            stage.has_keys = True
+        await asyncio.sleep(15)  # every process follows the file within 5 s, and the gauges after 10 s
+        workers = [str(worker.pid) for worker in stage.shape.workers]
+        command = [sys.executable, "-c", KEEP_EVENTS, str(count), str(attempts), *workers]
+        kept = await start_process_async(*command, env=stage.shape.environment("operator"))
+        assert await kept.wait() == 0
+        yield
+        answer.update(status=204, seconds=0.0)
+        await stage.command("deliveries", "enable", "agency", "main")
+        await stage.command("deliveries", "replay", "agency")
+        await asyncio.sleep(30)  # what failed is tried again, and the gauges follow
+        stage.edit()
+
+
 #: What must fire, and its reason.
 REASONS = [
     (["no-successful-job"], nobody_comes),
@@ -404,7 +515,9 @@ REASONS = [
     (["queue-time", "jobs-waiting"], lambda stage: vendor_is_slow(stage, 14.0)),
     (["run-time"], lambda stage: vendor_is_slow(stage, 51.5)),
     (["missing-results"], redis_loses_records),
-    (["vendor-errors"], vendor_is_down),
+    (["vendor-errors", "vendor-breaker-open"], vendor_is_down),
+    (["vendor-budget-near"], budget_runs_out),
+    (["shadow-disagreement"], shadow_disagrees),
     (["vendor-credentials"], vendor_refuses_us),
     (["vendor-budget-reached"], budget_is_spent),
     (["jobs-at-risk"], commits_do_not_wait),
@@ -416,6 +529,11 @@ REASONS = [
     (["settings-refused"], settings_are_wrong),
     (["clock-skew"], clock_is_wrong),
     (["connections-refused"], one_address_is_at_its_cap),
+    (["endpoint-disabled"], lambda stage: events_to(stage, 410)),
+    (["endpoint-failing"], lambda stage: events_to(stage, 0)),
+    (["calls-not-recorded"], records_are_refused),
+    (["events-dead"], lambda stage: events_to(stage, 500, attempts=9)),
+    (["events-late"], lambda stage: events_to(stage, count=16, seconds=10.0)),
 ]
 IDS = ["+".join(names) for names, _reason in REASONS]
 

@@ -71,6 +71,7 @@ from proofing.contracts.records import EndState
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import Check, Outcome, ProoferKind
 from proofing.jobs.arguments import JobResult, PIIArguments
+from proofing.jobs.asking import ask
 from proofing.jobs.kinds import JobType, Tools
 from proofing.jobs.run import JobRun
 from proofing.rules.email import judge_email
@@ -78,8 +79,8 @@ from proofing.rules.email import judge_email
 
 async def proof_email(run: JobRun, arguments: PIIArguments, tools: Tools) -> JobResult:
     """Ask the first vendor that is not out."""
-    (loaded, *_) = tools.router.in_order(ProoferKind.EMAIL)
-    check = await run.ask(loaded, ProofingRequest(applicant=arguments.applicant), step="email")
+    request = ProofingRequest(applicant=arguments.applicant)
+    check = (await ask(run, tools, ProoferKind.EMAIL, request, step="email")).check
     outcome, reasons = judge_email(check)
     end = EndState.VENDOR_EXCEPTION if outcome is Outcome.UNKNOWN else EndState.DONE
     return JobResult(end_state=end, outcome=outcome, reasons=reasons)

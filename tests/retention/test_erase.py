@@ -54,11 +54,13 @@ async def test_a_person_with_ended_and_running_jobs_is_erased(shape, traces):
             "queue": True,
             "image_store": False,
             "result_store": True,
+            "verification_store": False,
+            "call_store": True,
         }
         assert traces(person.reference) == []
         again = shape.run("worker", "erase", person.reference)
         assert again.returncode == 66
-        assert again.stdout.count(" 0 removed") == 3
+        assert again.stdout.count(" 0 removed") == 5
         assert f"no data found for {person.reference}" in again.stderr
         assert (await service.wait(other, kept, JobKind.PHONE, timeout_seconds=30)).is_success
     assert traces(other.reference)

@@ -182,7 +182,7 @@ def production(monkeypatch, **changes):
 
         values = {**services.settings, **changes}
         if changes.get("queue") == "huey":
-            values["plugins"] = ["aws", "huey", "mock", "redis"]
+            values["plugins"] = ["aws", "huey", "local", "mock", "redis"]
             values["huey"] = {"storage": "redis", "url": services.redis.url}
         yield values, dump
 
@@ -211,7 +211,14 @@ async def product(request, tmp_path, monkeypatch):
     """Run one process with each queue."""
     places = {
         "postgres": lambda: production(monkeypatch),
-        "huey on Redis": lambda: production(monkeypatch, queue="huey", require_crash_recovery=False),
+        "huey on Redis": lambda: production(
+            monkeypatch,
+            queue="huey",
+            require_crash_recovery=False,
+            verification_store="local",
+            call_store="local",
+            local={"directory": str(tmp_path / "local")},
+        ),
         "huey on SQLite": lambda: embedded(tmp_path),
     }
     with places[request.param]() as (values, dump):

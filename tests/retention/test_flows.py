@@ -27,6 +27,14 @@ RESULT_SECONDS = 2
 #: The only failure of a step that a killed worker may cause.
 _PROBLEM = r"\w+: led to /\w+/problem in place of /\w+"
 
+#: Tables with bytes that are of verifications, and how to count their rows.
+VERIFICATION_TABLES = {
+    "credential": "select count(*) from proofing.credential",
+    "event": "select count(*) from proofing.event",
+    "idempotent_answer": "select count(*) from proofing.idempotent_answer",
+    "sealed_value": "select count(*) from proofing.sealed_value",
+}
+
 
 class UploadLeaver(Walk):
     """A person who uploads images and closes the browser."""
@@ -167,11 +175,13 @@ async def check_bounds(shape):
     endless = {key: life for key, life in shape.lives().items() if not 0 <= life <= _LONGEST_SECONDS}
     assert not endless
     columns = shape.sql(
-        "select column_name from information_schema.columns"
+        "select table_name, column_name from information_schema.columns"
         " where table_schema = 'proofing' and data_type = 'bytea'"
     )
-    # Of jobs alone, of which there is none by now.
-    assert sorted(columns) == [["answers"], ["payload"]]
+    # Of jobs, of which there is none by now; and of verifications, as no relying party sent these people.
+    assert {table for table, _column in columns} == {"job", *VERIFICATION_TABLES}
+    assert [column for table, column in sorted(columns) if table == "job"] == ["answers", "payload"]
+    assert all(shape.sql(count) == [["0"]] for count in VERIFICATION_TABLES.values())
     # Time travel: as if the images that nobody submitted had been uploaded a quarter of an hour ago.
     bucket = shape.services.s3.buckets[IMAGE_BUCKET]
     for key, stored in list(bucket.objects.items()):

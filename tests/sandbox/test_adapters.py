@@ -13,7 +13,7 @@ from proofing.bootstrap import configure, make_clients
 from proofing.contracts.applicant import ACCEPTED_TYPES, Applicant
 from proofing.contracts.circumstances import Circumstances, Wanted
 from proofing.contracts.images import Side
-from proofing.contracts.messages import Channel, CodeMessage
+from proofing.contracts.messages import Channel, Message
 from proofing.contracts.proofers import ProofingRequest
 from proofing.contracts.results import LineType, Match, Outcome, ProoferKind, Refusal
 from proofing.jobs.questions import Waiting
@@ -63,7 +63,7 @@ def trying(sandbox, tmp_path, monkeypatch):
     values = {"plugins": plugins, "log_directory": None, **sandbox.settings}
     (tmp_path / "settings.yaml").write_text(json.dumps({"default": values}))
 
-    async def ask(name, kind, *, sides=(), circumstances=None, message=None, **changes):
+    async def ask(name, kind, *, sides=(), circumstances=None, message=None, then=None, **changes):
         configuration = await configure(tmp_path / "settings.yaml", {"PROOFING_ENV": "test"}, role="cli")
         loaded = configuration.plugins.proofers[kind, name]
         request = ProofingRequest(
@@ -75,7 +75,13 @@ def trying(sandbox, tmp_path, monkeypatch):
         )
         clients = make_clients(configuration.settings)
         try:
+            context = clients.context(loaded, loaded.policy())
+            if then == "check":
+                return await clients.proofers.check(loaded, context)
             found = await try_vendor(loaded, request, clients, configuration.settings)
+            if then == "forget":
+                # Twice: an erasure may be repeated.
+                return [await clients.proofers.forget(loaded, found.pending, context) for _ in range(2)]
         finally:
             await clients.close()
         if isinstance(found, Waiting):
@@ -196,8 +202,10 @@ async def test_messengers(trying, sandbox, name, channel):
     """The number decides; what was taken is at the tester's phone."""
 
     async def send(number):
-        message = CodeMessage(
-            channel=channel, number=f"+1{number}", locale="en", text='Code "1" & <2>', code="12"
+        # Without a code, as the link of a hand-off: the text is sent as it is.
+        code = "12" if channel is Channel.VOICE else None
+        message = Message(
+            channel=channel, number=f"+1{number}", locale="en", text='Code "1" & <2>', code=code
         )
         found = await trying(name, ProoferKind.MESSENGER, message=message)
         return found if isinstance(found, Cause) else found.refusal
@@ -217,6 +225,16 @@ async def test_messengers(trying, sandbox, name, channel):
         assert (await tester.get("/sandbox/phone")).json() == []
 
 
+@pytest.mark.parametrize(
+    "name", ["lexisnexis:phone_finder", "lexisnexis:phone_finder_v3", "lexisnexis:phone_finder_ddp"]
+)
+async def test_phone_finder_names_the_line(trying, name):
+    """By an indicator that holds with a yes, too: core refuses a code to it."""
+    found = await trying(name, ProoferKind.PHONE, phone="7035550183")
+    assert (found.line_type, found.outcome) == (LineType.VOIP, Outcome.PASSED)
+    assert (await trying(name, ProoferKind.PHONE)).line_type is LineType.MOBILE
+
+
 async def test_twilio_names_the_line(trying):
     """An internet line is known before a code is sent there."""
     found = await trying("twilio", ProoferKind.PHONE, phone="7035550183")
@@ -233,6 +251,27 @@ async def test_hosted(trying, sandbox, name):
         page = await browser.get(url)
     assert page.status_code == 200
     assert "<button" in page.text
+
+
+async def test_stripe_deletes_what_it_holds_of_a_person(trying):
+    """By its redaction, which it makes once."""
+    assert await trying("stripe", ProoferKind.DOCUMENT, then="forget") == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("socure:kyc", ProoferKind.RESOLUTION),
+        ("socure:phone_risk", ProoferKind.PHONE),
+        ("socure:docv", ProoferKind.DOCUMENT),
+    ],
+)
+async def test_socure_lists_the_codes_of_the_settings(trying, sandbox, name, kind):
+    """All that the sandbox prints; a list that does not come is a sentence."""
+    assert await trying(name, kind, then="check") is None
+    async with httpx.AsyncClient(base_url=sandbox.url) as tester:
+        await tester.put("/sandbox/socure:reason_codes", json={"fault": "error_401"})
+    assert "401" in await trying(name, kind, then="check")
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,8 @@ def test_a_session_of_stripe(sandbox):
     assert sessions.retrieve(first.id).url.startswith(sandbox.url)
     assert sessions.cancel(first.id).status == "canceled"
     assert sessions.redact(first.id).redaction.status == "processing"
+    kept = sessions.retrieve(first.id)
+    assert (kept.redaction.status, kept.metadata.to_dict()) == ("processing", {})
     with pytest.raises(stripe.InvalidRequestError):
         sessions.retrieve("vs_unknown")
     with pytest.raises(stripe.AuthenticationError):

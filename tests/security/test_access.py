@@ -19,17 +19,30 @@ from proofing.jobs.way_back import QuestionAddress
 from proofing.sessions.phone_codes import PhoneConfirmation
 from proofing.sessions.steps import STEPS, Page
 from proofing.testing.images import make_jpeg
+from proofing.verifications.credentials import Scope
 from proofing_devtools.capture import APPLICANT, DEVICE
 from proofing_devtools.sessions import DOCUMENT, SSN, SSN_AND_PHONE, make_session, waits_for
+from proofing_devtools.verifications import ACME, ACME_TEST, OTHER, SETTINGS, start_verification
 from proofing_server.app import make_app
 from proofing_server.flow import current_page
 
 CASES = {
     "test_foreign_is_unknown": (4, 100),
+    "test_a_foreign_verification_is_unknown": (2, 40),
     "test_no_request_takes_a_step_that_is_not_open": (1, 1),
 }
 CSRF = "c" * 43
 HEADERS = {"Origin": "http://localhost:8000", "X-CSRF-Token": CSRF}
+#: What relying parties do with one verification, and what they send.
+ACTIONS = {
+    "cancel": None,
+    "claims": None,
+    "decision": {"outcome": "verified", "reason": "seen"},
+    "link": None,
+    "redact": None,
+}
+#: Headers that differ between any two requests of one key.
+VARYING = ("request-id", "ratelimit", "ratelimit-policy", "retry-after")
 #: Routes with an id in their path.
 ROUTES = {
     "/limit/{limit}": "names a limit, not a thing of a person",
@@ -45,8 +58,21 @@ ROUTES = {
     "/api/answers/{question_id}": "tried below",
     "/answers/{question_id}": "for a wallet, which has no session: the address is the permission",
     "/answers/{question_id}/request": "the same",
+    "/start/{token}": "the address is the permission; tried in tests/server/test_links.py",
+    "/handoff/{token}": "the same; tried in tests/server/test_handoff.py",
+    "/branding/{version}/{color}.css": "computed from its path",
+    "/branding/{version}/{policy}.image": "the logo of a policy, which all its pages show",
     "/return/{question_id}": "wakes a job, and shows nothing of it",
     "/webhooks/{name}": "names a vendor, which signs",
+    "/oauth/return/{client_id}": "names a client, not a thing of a person; the session is asked",
+    **dict.fromkeys(
+        [
+            "/v1/verifications/{id}",
+            *(f"/v1/verifications/{{id}}/{action}" for action in ACTIONS),
+            "/v1/test/verifications/{id}/simulate",
+        ],
+        "of a relying party, which has a key: tried below",
+    ),
 }
 
 
@@ -88,6 +114,48 @@ async def test_foreign_is_unknown(cases, claim, process):
                 assert answers[0] == answers[1], path
             assert len(running.queue.waiting) == number + 1
     claim("S8", "Foreign ids answer byte for byte as unknown ones", f"{compared} of {compared} pairs equal")
+
+
+async def test_a_foreign_verification_is_unknown(cases, claim, process):
+    """To another relying party, and to a key of the other mode: byte for byte as one that does not exist."""
+    compared = 0
+    async with process(**SETTINGS) as running, running.browser() as http:
+        add = running.service.relying_parties.credentials.add
+        strangers = [
+            (await add(party.name, party.mode, scopes=tuple(Scope))).token for party in (OTHER, ACME_TEST)
+        ]
+        for number in range(cases):
+            made = await start_verification(running.service, "phone", subject=f"customer-{number}")
+            ids = {"id": made.record.id}
+            unknown = {"id": "ver_" + secrets.token_hex(16)}
+            for token in strangers:
+                for method, path, body in verification_requests():
+                    compared += 1
+                    answers = []
+                    for one in (ids, unknown):
+                        response = await http.request(
+                            method,
+                            path.format(**one),
+                            headers={"Authorization": f"Bearer {token}"},
+                            json=body,
+                        )
+                        assert response.status_code in (403, 404), (path, response.text)
+                        for name in VARYING:
+                            response.headers.pop(name, None)
+                        answers.append(seen(response, one["id"]))
+                    assert answers[0] == answers[1], path
+            assert (await running.service.verifications.get(ACME, made.record.id)).sequence == 2
+    assert compared == cases * len(strangers) * len(verification_requests())
+
+
+def verification_requests():
+    """Return method, path and body of everything that a relying party does with one verification."""
+    one = "/v1/verifications/{id}"
+    return [
+        ("GET", one, None),
+        *(("POST", f"{one}/{action}", body) for action, body in ACTIONS.items()),
+        ("POST", "/v1/test/verifications/{id}/simulate", {"outcome": "verified"}),
+    ]
 
 
 async def belongings(service, person):

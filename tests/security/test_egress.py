@@ -9,8 +9,6 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 
-import pytest
-
 from proofing.base.errors import VendorError
 from proofing.outbound.blocking import ClientTwins
 from proofing.outbound.client import OutboundClient, OutboundPolicy
@@ -135,7 +133,6 @@ async def try_environment(way, vendor, other, monkeypatch):
             assert (proxy.connections, vendor.connections) == (1, before), name
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # httpx-aiohttp speaks to an older aiohttp
 async def test_no_try_leaves_by_another_way(cases, claim, monkeypatch):
     """No connection is made to a host that is not listed, and none past the proxy of the settings."""
     assert cases == 1

@@ -26,6 +26,7 @@ from proofing.contracts.queues import (
 )
 from proofing.registry.plugins import find_installed
 from proofing_server.app import make_app
+from proofing_server.texts import FOLDER
 
 #: Looking for them takes half of the time of a start, and each test starts an application.
 INSTALLED = find_installed()
@@ -195,11 +196,11 @@ class Browser:
 class RunningSite:
     """The application with everything behind it."""
 
-    def __init__(self, started: Runtime, queue: HeldQueue) -> None:
+    def __init__(self, started: Runtime, queue: HeldQueue, texts_folder: Path = FOLDER) -> None:
         self.runtime = started
         self.service = started.service
         self.queue = queue
-        self.app = make_app(started.service)
+        self.app = make_app(started.service, texts_folder=texts_folder)
         self._stack = AsyncExitStack()
 
     def browser(self) -> Browser:
@@ -214,7 +215,9 @@ class RunningSite:
 
 
 @asynccontextmanager
-async def start_site(directory: Path, **settings: str) -> AsyncIterator[RunningSite]:
+async def start_site(
+    directory: Path, *, texts_folder: Path = FOLDER, **settings: str
+) -> AsyncIterator[RunningSite]:
     """Start the application with *settings* over the defaults."""
     queue = HeldQueue()
     path = directory / "settings.yaml"
@@ -227,7 +230,7 @@ async def start_site(directory: Path, **settings: str) -> AsyncIterator[RunningS
     backends = bootstrap.make_backends(configuration, "web", queue=queue)
     async with bootstrap.start(configuration, "web", backends) as started:
         queue.handler = started.runner
-        site = RunningSite(started, queue)
+        site = RunningSite(started, queue, texts_folder)
         yield site
         await site.close()
 
@@ -242,7 +245,7 @@ async def site(tmp_path: Path) -> AsyncIterator[RunningSite]:
 @pytest.fixture
 def start(tmp_path: Path) -> Any:
     """Return the starter, for tests with settings of their own."""
-    return lambda **settings: start_site(tmp_path, **settings)
+    return lambda **given: start_site(tmp_path, **given)
 
 
 @pytest.fixture

@@ -313,6 +313,41 @@ async def test_slow_large_bodies_end(monkeypatch):
     assert caught.value.status_code == 408
 
 
+async def answered_early(status, pieces):
+    """Return how many of the *pieces* of a large body were read, and the headers of an answer before them."""
+    left, sent = [b"x" * 1000] * pieces, []
+
+    async def receive():
+        if not left:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": left.pop(), "more_body": bool(left) or pieces > 10}
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    limit = BodyLimit(app, max_bytes=lambda _scope: 10**12, refuse=None)
+    headers = [(b"content-length", b"1000000")]
+    await limit({"type": "http", "method": "POST", "path": "/", "headers": headers}, receive, send)
+    assert [one["type"] for one in sent] == ["http.response.start", "http.response.body"]
+    return pieces - len(left), dict(sent[0]["headers"])
+
+
+async def test_a_body_is_read_before_the_browser_is_led_elsewhere():
+    """The answer could be lost otherwise; with an error the connection closes at once."""
+    assert await answered_early(303, 3) == (3, {})
+    assert await answered_early(403, 3) == (0, {b"connection": b"close"})
+
+
+async def test_a_body_that_does_not_end_delays_the_answer_for_seconds(monkeypatch):
+    """Then the connection closes."""
+    monkeypatch.setattr(bodies, "_REST_SECONDS", 0.01)
+    assert await answered_early(303, 11) == (11, {b"connection": b"close"})
+
+
 async def test_waiting_for_the_disconnect_has_no_deadline(monkeypatch):
     """Once the body is complete, a stream may wait for the end of the connection as long as it likes."""
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)

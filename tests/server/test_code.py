@@ -89,7 +89,7 @@ async def advance(browser, **by):
 def change(site, **values):
     """Change live settings of *site*, as an edit of the file does."""
     live = site.runtime.configuration.live
-    live._settings = live.current.model_copy(update=values)
+    live.current = live.current.model_copy(update=values)
 
 
 async def test_the_whole_way(start, outbox):
@@ -482,7 +482,7 @@ async def test_nothing_readable_is_kept_or_logged(start, outbox, caplog, monkeyp
     """With a real messenger neither session nor log holds the code, and no log the number."""
     caplog.set_level("INFO", logger="proofing")
     async with start(**CODES) as site:
-        monkeypatch.setattr(type(site.service.codes), "is_mocked", property(lambda _self: False))
+        monkeypatch.setattr(type(site.service.codes), "shows_code", lambda _self, _person: False)
         browser = await reach_code(site)
         await browser.post("/code", channel="text")
         await site.queue.release()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.records import JobKind
 from proofing.contracts.results import Assurance, Outcome, ProoferKind, SelfieCheck
 from proofing.testing.images import make_jpeg
+from proofing_devtools.capture import upload_images
 from proofing_devtools.later_vendors import YES, Later, pending, put_in_place
 from proofing_mock import standard
 
@@ -72,6 +74,53 @@ async def keep_upload(site, browser):
     return attempt
 
 
+async def send_photos(site, browser):
+    """Upload both photos, and submit them, as the page's script does."""
+    session = await session_of(site, browser)
+    attempt = session.data.attempts[-1]
+    images = {Side(side): content for side, (_, content) in BOTH.items()}
+    given = await upload_images(site.service, images, attempt=attempt, person=session.person)
+    key = base64.b64encode(given["encryption_key"]).decode()
+    for side, image in given["images"].items():
+        iv = base64.b64encode(image.iv).decode()
+        body = {"attempt": attempt, "side": side.value, "iv": iv, "key": key}
+        assert (await browser.api(f"/api/uploads/{image.slot}/finished", body)).status_code == 200
+    assert (await browser.api("/api/document", {"attempt": attempt})).status_code == 202
+    await browser.get("/document/wait")
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr", "zh"])
+@pytest.mark.parametrize("is_hosted", [False, True], ids=["photos", "visit"])
+@pytest.mark.parametrize(
+    ("requires", "authenticates"), [("read", False), ("read", True), ("authenticated", False)]
+)
+async def test_pages_promise_what_is_done(start, requires, authenticates, is_hosted, language):
+    """That an ID is genuine is checked by the vendor, or required of all; else pages say that it is read."""
+    is_promised = authenticates or requires == "authenticated"
+    promise = re.compile("genuine|auténtico|authentique|真实性")
+    async with start(document_requires=requires) as site:
+        continues = frozenset({Again, Leave}) if is_hosted else frozenset()
+        put_in_place(
+            site,
+            ProoferKind.DOCUMENT,
+            Later(READ),
+            authenticates=authenticates,
+            captures_images=is_hosted,
+            continues=continues,
+        )
+        browser = site.browser()
+        browser.http.headers["accept-language"] = language
+        await browser.get("/consent")
+        assert bool(promise.search(browser.page.text)) is is_promised
+        await browser.consent()
+        if is_hosted:
+            await visit(browser)
+        else:
+            await send_photos(site, browser)
+        assert browser.path == "/document/wait"
+        assert bool(promise.search(browser.page.text)) is is_promised
+
+
 async def test_a_vendor_that_takes_the_photos_itself(site):
     """The page asks for none: it says what comes, and leads on; without script, too."""
     vendor = put_hosted(site)
@@ -116,18 +165,31 @@ async def test_a_selfie_of_the_vendors_own_page_that_does_not_match(site):
     assert "/selfie" not in browser.page.text
 
 
-async def test_a_visit_that_comes_to_a_no(site):
+@pytest.mark.parametrize(
+    ("no", "title", "retry"),
+    [
+        (
+            replace(READ, document_type=DocumentType.PASSPORT, applicant=standard.PASSPORT),
+            "We can’t accept this type of ID",
+            "Use another ID",
+        ),
+        (replace(READ, outcome=Outcome.FAILED), "We couldn’t accept your ID", "Show your ID again"),
+    ],
+)
+async def test_a_visit_that_comes_to_a_no(site, no, title, retry):
     """It blames no photo, and the way back leads to the vendor again."""
-    no = replace(READ, document_type=DocumentType.PASSPORT, applicant=standard.PASSPORT)
     put_hosted(site, pending(then=Leave(PAGE, PAGE)), no)
     browser = site.browser()
     await browser.consent()
     await visit(browser)
+    assert "photos" not in browser.page.text
     await site.queue.release()
     await site.queue.release()
     await browser.get("/document/wait")
     assert browser.path == "/document/problem"
-    assert "Show your ID again" in browser.page.text
+    assert f'<h1 tabindex="-1" data-focus>{title}</h1>' in browser.page.text
+    assert f'href="/document">{retry}</a>' in browser.page.text
+    assert "photo" not in browser.page.text
     session = await session_of(site, browser)
     assert session.data.failed_fingerprints == frozenset()
 

@@ -9,9 +9,10 @@ from proofing.contracts.applicant import Applicant
 from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
+from proofing.contracts.verifications import Step as PolicyStep
 from proofing.sessions.data import Problem
 from proofing.sessions.phone_codes import PhoneConfirmation
-from proofing.sessions.steps import STEP_OF, STEPS, SUBMIT_STEP, Page
+from proofing.sessions.steps import STEP_OF, STEPS, SUBMIT_STEP, Page, parts_of, steps_for
 from proofing_devtools.sessions import DOCUMENT, SSN, SSN_AND_PHONE, make_session, waits_for
 from proofing_server import flow
 
@@ -232,38 +233,92 @@ def test_the_session_remembers_few_jobs():
     assert list(data.recent) == [str(number) for number in range(12, 20)]
 
 
-@pytest.mark.parametrize(
-    "pages",
-    [
-        [Page.CONSENT, Page.DOCUMENT, Page.CONFIRM],
-        [Page.CONSENT, Page.PHONE, Page.SSN, Page.ADDRESS, Page.VERIFY],
-    ],
-)
-def test_a_subset_in_another_order_is_a_flow(pages):
+POLICIES = {
+    "document": (Page.CONSENT, Page.DOCUMENT),
+    "document selfie": (Page.CONSENT, Page.DOCUMENT),
+    "phone": (Page.CONSENT, Page.PHONE),
+    "phone code": (Page.CONSENT, Page.PHONE, Page.CODE),
+    "resolution": (Page.CONSENT, Page.IDENTITY, Page.SSN, Page.ADDRESS, Page.VERIFY),
+    "phone code resolution": (
+        *(Page.CONSENT, Page.IDENTITY, Page.PHONE, Page.CODE),
+        *(Page.SSN, Page.ADDRESS, Page.VERIFY),
+    ),
+    "document selfie resolution phone code": (
+        *(Page.CONSENT, Page.DOCUMENT, Page.SSN, Page.ADDRESS, Page.VERIFY, Page.PHONE, Page.CODE),
+    ),
+}
+IDENTITY = {"first_name": "FAKEY", "last_name": "MCFAKERSON", "dob": "1938-10-06"}
+#: What a person answers on each page, as changes of the session.
+TYPED = {Page.IDENTITY: IDENTITY, Page.SSN: {"ssn": "900661234"}, Page.ADDRESS: ADDRESS}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_any_policy_is_a_flow(policy):
     """Steps that are left out are neither asked nor open; the last one ends the flow."""
-    steps = [STEP_OF[page] for page in pages]
-    data = make_session(PERSON)
-    answers = {Page.CONSENT: {"consented_at": 1.0}, Page.SSN: {"typed": SSN.merge(ADDRESS)}}
-    for step in steps:
-        if step.is_complete(data):
-            continue
-        assert flow.current_page(data, steps) is step.page
-        for page in Page:
-            elsewhere = flow.redirect_for(data, page, steps)
+    asked = tuple(map(PolicyStep, policy.split()))
+    data = make_session(PERSON, policy_steps=asked)
+    for page in POLICIES[policy]:
+        step = STEP_OF[page]
+        assert flow.current_page(data) is page
+        for other in Page:
+            elsewhere = flow.redirect_for(data, other)
             if elsewhere is not None:
-                assert flow.redirect_for(data, elsewhere, steps) is None
-            elif page is not Page.WELCOME:
-                assert STEP_OF[page] in steps
-        for name, value in answers.get(step.page, {}).items():
-            setattr(data, name, value)
-        if step.submits:
-            flow.submitted(data, step.job, "x", at=1.0, steps=steps)
-            assert flow.current_page(data, steps) is step.wait_page
+                assert flow.redirect_for(data, elsewhere) is None
+            elif other is not Page.WELCOME:
+                assert STEP_OF[other] in steps_for(asked)
+        if page is Page.CONSENT:
+            data.consented_at = 1.0
+        data.typed = data.typed.merge(TYPED.get(page, {}))
+        if page is Page.PHONE:
+            data.typed = data.typed.merge({"phone": "2025550143"})
+        if page is Page.CODE:
+            data.confirmation = PhoneConfirmation(phone="2025550143", confirmed_at=2.0)
+        elif step.submits:
+            flow.submitted(data, step.job, "x", at=1.0)
+            assert flow.current_page(data) is step.wait_page
             success = record(kind=step.job, result_id="x")
-            assert flow.complete(data, success, DocumentJobResult(applicant=Applicant(first_name="FAKEY")))
-    flow.finish_if_complete(data, at=2.0, steps=steps)
+            found = DocumentJobResult(applicant=Applicant(first_name="FAKEY"))
+            assert flow.complete(data, success, found, confirms_phone=data.confirms_phone(False))
+    flow.finish_if_complete(data, at=2.0)
     assert data.is_finished
-    assert flow.current_page(data, steps) is Page.DONE
+    assert data.policy_steps == asked
+    assert flow.current_page(data) is Page.DONE
+
+
+def test_parts_of_the_indicator_are_those_of_the_policy():
+    """Nobody is promised a part that they will not see."""
+    asked = {name: make_session(policy_steps=tuple(map(PolicyStep, name.split()))) for name in POLICIES}
+    assert parts_of(make_session()) == ("start", "document", "verify", "phone", "done")
+    assert parts_of(asked["document selfie"]) == ("start", "document", "done")
+    assert parts_of(asked["phone code"]) == ("start", "phone", "done")
+    assert parts_of(asked["resolution"]) == ("start", "verify", "done")
+    assert parts_of(asked["phone code resolution"]) == ("start", "verify", "phone", "done")
+
+
+def test_a_typed_name_is_an_input_of_every_later_step():
+    """Another name opens what was checked with the first one again, but not what was typed about it."""
+    data = make_session(
+        PERSON,
+        policy_steps=(PolicyStep.RESOLUTION, PolicyStep.PHONE),
+        consented_at=1.0,
+        typed=Applicant(**IDENTITY, **ADDRESS, ssn="900661234", phone="2025550143"),
+        completed=frozenset({JobKind.RESOLUTION}),
+    )
+    assert flow.current_page(data) is Page.PHONE
+    flow.reset_from(data, Page.IDENTITY)
+    data.typed = data.typed.merge({**IDENTITY, "first_name": "OTHER"})
+    assert flow.current_page(data) is Page.VERIFY
+    assert data.typed.ssn == "900661234"
+
+
+def test_a_phone_alone_needs_a_name_where_its_vendor_compares_it():
+    """Nothing else would say whose phone it should be."""
+    data = make_session(PERSON, policy_steps=(PolicyStep.PHONE,), consented_at=1.0)
+    assert flow.current_page(data) is Page.PHONE
+    data.needed = frozenset({"first_name", "last_name"})
+    assert flow.current_page(data) is Page.IDENTITY
+    data.typed = Applicant(last_name="MCFAKERSON", dob="1938-10-06")
+    assert flow.current_page(data) is Page.PHONE
 
 
 def test_every_row_of_the_table_is_whole():

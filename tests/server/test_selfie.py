@@ -12,6 +12,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.people import PersonRef
 from proofing.contracts.results import ProoferKind
 from proofing.testing.images import make_jpeg
+from proofing.testing.waiting import follow_edits
 from proofing_devtools.capture import upload_images
 
 REQUIRED = {"selfie": "required"}
@@ -28,6 +29,13 @@ def photos(*, with_selfie=True, **forms):
 def portrait(message):
     """Return the tester's form of a selfie that does not pass."""
     return {"portrait_match_results": {"FaceMatchResult": "Fail", "FaceErrorMessage": message}}
+
+
+def failing(alert):
+    """Return the tester's form of a document of which one check fails."""
+    alerts = [{"name": alert, "result": "Failed"}]
+    form = {"doc_auth_result": "Failed", "transaction_status": "failed", "failed_alerts": alerts}
+    return yaml.safe_dump(form).encode()
 
 
 async def at_the_statement(site):
@@ -60,16 +68,41 @@ def attempt_of(browser):
     return re.search(r'data-attempt="([0-9a-f]{32})"', browser.page.text)[1]
 
 
-async def upload_selfie(site, browser):
-    """Have the capture page on show upload a selfie that the session keeps."""
+async def upload(site, browser, **images):
+    """Have the capture page on show upload *images* that the session keeps."""
     attempt = attempt_of(browser)
     person = PersonRef(reference=(await session_of(site, browser)).person)
-    images = {Side.SELFIE: make_jpeg(comment=b"selfie")}
-    given = await upload_images(site.service, images, attempt=attempt, person=person)
-    image = given["images"][Side.SELFIE]
-    iv, key = (base64.b64encode(part).decode() for part in (image.iv, given["encryption_key"]))
-    body = {"attempt": attempt, "side": "selfie", "iv": iv, "key": key}
-    assert (await browser.api(f"/api/uploads/{image.slot}/finished", body)).status_code == 200
+    contents = {Side(side): content for side, content in images.items()}
+    given = await upload_images(site.service, contents, attempt=attempt, person=person)
+    key = base64.b64encode(given["encryption_key"]).decode()
+    for side, image in given["images"].items():
+        iv = base64.b64encode(image.iv).decode()
+        body = {"attempt": attempt, "side": side.value, "iv": iv, "key": key}
+        assert (await browser.api(f"/api/uploads/{image.slot}/finished", body)).status_code == 200
+
+
+async def upload_selfie(site, browser):
+    """Have the capture page on show upload a selfie that the session keeps."""
+    await upload(site, browser, selfie=make_jpeg(comment=b"selfie"))
+
+
+async def submit(site, browser):
+    """Submit what the session keeps, and have the job done."""
+    answer = await browser.api("/api/document", {"attempt": attempt_of(browser)})
+    assert answer.status_code == 202, answer.text
+    await site.queue.release()
+    await browser.get("/document/wait")
+
+
+async def after_selfie(site, message):
+    """Return a browser whose selfie came to *message* of the tester's form, with a document that passes."""
+    browser = await at_the_statement(site)
+    await agree(browser)
+    sides = {side: make_jpeg(comment=side.encode()) for side in ("front", "back")}
+    await upload(site, browser, **sides, selfie=yaml.safe_dump(portrait(message)).encode())
+    await submit(site, browser)
+    assert browser.path == "/document/problem"
+    return browser
 
 
 def stored(directory):
@@ -97,6 +130,7 @@ async def test_the_people_of_a_vendor_that_needs_one_are_asked(start):
     async with start(**FORM_POST) as site:
         loaded = site.runtime.configuration.plugins.proofers[ProoferKind.DOCUMENT, "mock"]
         loaded.descriptor = replace(loaded.descriptor, needs_selfie=True)
+        assert "A photo of yourself" in (await site.browser().get("/")).text
         browser = await at_the_statement(site)
         await agree(browser)
         await browser.post_files("/document", photos(with_selfie=False))
@@ -109,7 +143,7 @@ async def test_the_people_of_a_vendor_that_needs_one_are_asked(start):
 
 @pytest.mark.parametrize(("mode", "is_announced"), [("required", True), ("where_needed", False)])
 async def test_the_first_page_announces_it(start, mode, is_announced):
-    """Where everybody is asked; a vendor that needs one is known with the person alone."""
+    """Where everybody is asked: by the setting, or because every document vendor needs one."""
     async with start(selfie=mode) as site:
         page = await site.browser().get("/")
         assert ("A photo of yourself" in page.text) is is_announced
@@ -332,14 +366,15 @@ async def test_the_switch_takes_effect_while_it_runs(start, tmp_path):
     async with start() as site:
         browser = site.browser()
         await browser.consent()
-        live = site.runtime.configuration.live
-        live.look_seconds = 0.0
+        watch = site.runtime.configuration.watch
         path = tmp_path / "settings.yaml"
         text = path.read_text()
         path.write_text(text.replace("default:\n", "default:\n  selfie: required\n"))
+        await follow_edits(watch)
         assert (await browser.get("/document")).url.path == "/selfie"
         await agree(browser)
         path.write_text(text.replace("default:\n", "default:\n  selfie: never\n"))
+        await follow_edits(watch)
         assert 'data-side="selfie"' not in (await browser.get("/document")).text
 
 
@@ -384,3 +419,122 @@ async def test_an_erasure_deletes_the_selfie(start, tmp_path):
         assert {one.store: one.removed for one in erasure.receipts}["image_store"] == 1
         assert not stored(tmp_path)
         assert await session_of(site, browser) is None
+
+
+async def test_a_selfie_alone_is_taken_again(start, tmp_path):
+    """The photos of the document are still there, and its photo is deleted; each submission counts."""
+    async with start(**REQUIRED) as site:
+        browser = await after_selfie(site, "TooDark")
+        assert len(stored(tmp_path)) == 2
+        await site.runtime.worker.sweep()
+        assert len(stored(tmp_path)) == 2
+        for said in (
+            "take only this photo again",
+            "Take a new photo of yourself",
+            "You have 4 attempts left",
+        ):
+            assert said in browser.page.text
+        await browser.get("/document")
+        kept = re.findall(r'data-side="(\w+)" data-slot', browser.page.text)
+        assert kept == ["front", "back"]
+        await upload_selfie(site, browser)
+        await submit(site, browser)
+        assert browser.path == "/ssn"
+        assert not stored(tmp_path)
+        session = await session_of(site, browser)
+        assert (session.uploads, session.submitted_uploads, session.image_keys) == ({}, {}, {})
+
+
+@pytest.mark.parametrize(("side", "alert"), [("back", "2D Barcode Read"), ("front", "Photo Printing")])
+async def test_one_side_of_the_document_alone_is_taken_again(start, tmp_path, side, alert):
+    """Of a barcode that is not found, as of a portrait: the other side is still there, and is sent again."""
+    other = {"back": "front", "front": "back"}[side]
+    async with start() as site:
+        browser = site.browser()
+        await browser.get("/consent")
+        await browser.post("/consent", consent="yes")
+        images = {other: make_jpeg(comment=b"good"), side: failing(alert)}
+        await upload(site, browser, **images)
+        await submit(site, browser)
+        assert browser.path == "/document/problem"
+        assert f"Please take only the photo of the {side} again" in browser.page.text
+        assert f"Take a new photo of the {side}" in browser.page.text
+        assert len(stored(tmp_path)) == 1
+        await browser.get("/document")
+        assert re.findall(r'data-side="(\w+)" data-slot', browser.page.text) == [other]
+        await upload(site, browser, **{side: make_jpeg(comment=b"again")})
+        await submit(site, browser)
+        assert browser.path == "/ssn"
+        assert not stored(tmp_path)
+        session = await session_of(site, browser)
+        assert (session.uploads, session.submitted_uploads, session.image_keys) == ({}, {}, {})
+
+
+async def test_a_selfie_does_not_outlive_a_job_that_failed(start, tmp_path):
+    """Where one side of the document failed, the other is left, and what shows a face is not."""
+    async with start(**REQUIRED) as site:
+        browser = await at_the_statement(site)
+        await agree(browser)
+        images = {"front": make_jpeg(comment=b"good"), "selfie": make_jpeg(comment=b"selfie")}
+        await upload(site, browser, back=failing("2D Barcode Read"), **images)
+        await submit(site, browser)
+        assert browser.path == "/document/problem"
+        assert "take only" not in browser.page.text
+        assert len(stored(tmp_path)) == 1
+        await browser.get("/document")
+        assert re.findall(r'data-side="(\w+)" data-slot', browser.page.text) == ["front"]
+
+
+async def test_no_match_blames_the_document_too(start, tmp_path):
+    """Its portrait may be what is not clear, so that all photos are taken again, and none is left."""
+    async with start(**REQUIRED) as site:
+        browser = await after_selfie(site, "")
+        assert not stored(tmp_path)
+        assert "Please add your photos again" in browser.page.text
+        await browser.get("/document")
+        assert "data-slot" not in browser.page.text
+
+
+async def test_the_photos_of_the_document_do_not_outlive_their_slot(start, tmp_path):
+    """The page no longer says that they are there, and the next sweep deletes them."""
+    async with start(**REQUIRED) as site:
+        browser = await at_the_statement(site)
+        await agree(browser)
+        sides = {side: make_jpeg(comment=side.encode()) for side in ("front", "back")}
+        await upload(site, browser, **sides, selfie=yaml.safe_dump(portrait("TooDark")).encode())
+        slots = [one.slot for one in (await session_of(site, browser)).uploads.values()]
+        answer = await browser.api("/api/document", {"attempt": attempt_of(browser)})
+        assert answer.status_code == 202
+        await site.queue.release()
+        for slot in slots:
+            await site.runtime.backends.results.delete(f"slot:signed:{slot}")
+        await site.runtime.worker.sweep()
+        assert not stored(tmp_path)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_photos_of_the_document_that_nobody_wants_anymore(start, tmp_path, leaves):
+    """The person leaves, or takes one away: the next sweep deletes them."""
+    async with start(**REQUIRED) as site:
+        browser = await after_selfie(site, "NoFace")
+        await browser.get("/document")
+        if leaves:
+            await browser.post("/exit")
+        else:
+            attempt = attempt_of(browser)
+            for slot in re.findall(r'data-slot="(\w+)"', browser.page.text):
+                answer = await browser.api(f"/api/uploads/{slot}/release", {"attempt": attempt})
+                assert answer.status_code == 200
+        await site.runtime.worker.sweep()
+        assert not stored(tmp_path)
+
+
+async def test_an_erasure_deletes_what_was_left_for_another_selfie(start, tmp_path):
+    """At once, as any other upload."""
+    async with start(**REQUIRED) as site:
+        browser = await after_selfie(site, "NoFace")
+        session = await session_of(site, browser)
+        eraser = make_eraser(site.runtime.configuration, site.runtime.backends, stop_seconds=0.0)
+        erasure = await eraser.erase(session.person)
+        assert erasure.is_complete
+        assert not stored(tmp_path)

@@ -6,6 +6,7 @@ import resource
 import socket
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 from prometheus_client import REGISTRY
 
@@ -14,6 +15,7 @@ from proofing.base.listening import listen_sockets
 from proofing.contracts.records import JobKind
 from proofing.testing.processes import free_port
 from proofing_devtools.capture import APPLICANT
+from proofing_devtools.product import NO_AUTHORITIES
 from proofing_devtools.sessions import put, waits_for
 from proofing_server import bodies, http_protocol, jobs_api
 from proofing_server.serving import serve
@@ -97,6 +99,22 @@ async def test_half_sent_bodies_are_closed(port, path, monkeypatch):
     answers = await asyncio.gather(*[exchange(port, head) for _ in range(50)])
     assert all(answer.startswith(b"HTTP/1.1 ") for answer in answers)
     assert {answer.split()[1] for answer in answers} <= {b"408", b"303", b"401", b"400", b"403", b"404"}
+
+
+async def test_who_posts_photos_without_a_session_gets_the_answer(start):
+    """None of them is read by a page, and the redirect still arrives."""
+    switches = {"doc_auth_enable_presigned_s3_urls": "false", "ruby_workers_idv_enabled": "false"}
+    async with (
+        start(**switches) as site,
+        serving(site) as (port, _stop),
+        httpx.AsyncClient(trust_env=False, verify=NO_AUTHORITIES) as client,
+    ):
+        answer = await client.post(
+            f"http://127.0.0.1:{port}/document",
+            headers={"host": "localhost", "sec-fetch-site": "same-origin"},
+            files={"front": ("front.jpg", b"x" * 6_000_000)},
+        )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/cookies-needed")
 
 
 async def test_silent_clients_disturb_nobody(port):

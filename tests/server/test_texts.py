@@ -12,10 +12,10 @@ from proofing.contracts.applicant import STATES
 from proofing.contracts.records import JobKind
 from proofing.rules.document_errors import ErrorCode
 from proofing.sessions.steps import PARTS, STEPS
-from proofing_server import texts as texts_module
+from proofing_server.plurals import categories
 from proofing_server.screens import screen_for  # noqa: F401 - its names are looked up below
 from proofing_server.site import ERROR_CODES
-from proofing_server.texts import choose_language, fits, languages, load_texts
+from proofing_server.texts import choose_language, fits, load_texts
 
 FOLDER = Path(proofing_server.__file__).parent
 SOURCES = [
@@ -68,10 +68,16 @@ def test_every_status_and_step_has_its_text():
 
 def test_no_text_is_left_over():
     """Every text is named somewhere, at least by its last part where the name is put together."""
-    by_step = [f"{step.key}_{end} {step.part}" for step in STEPS for end in ("failed", "review", "technical")]
+    by_step = [
+        f"{step.key}_{end} {step.part}"
+        for step in STEPS
+        for end in ("failed", "review", "technical", "unavailable")
+    ]
     source = "\n".join([*(path.read_text() for path in SOURCES), *by_step, *JobKind, *PARTS])
     codes = {code.value for code in ErrorCode} | set(FIELD_CODES)
     for key in load_texts().keys():  # noqa: SIM118 - our method, not a dict's
+        if key.startswith("without_photos."):
+            continue  # Looked up by the keys of what it replaces, as a test below checks.
         parts = key.split(".")
         named = key in source or any(".".join(parts[:cut]) + '"' in source for cut in range(1, len(parts)))
         by_name = key.startswith(BY_NAME) and (
@@ -116,28 +122,44 @@ def test_unknown_keys_are_errors():
 
 @pytest.mark.parametrize(
     ("header", "language"),
-    [("", "en"), ("en-GB,en;q=0.9", "en"), ("tlh, en;q=0.5", "en"), ("tlh", "en"), (";;,,", "en")],
+    [
+        ("", "en"),
+        ("en-GB,en;q=0.9", "en"),
+        ("tlh, es;q=0.5", "es"),
+        ("tlh", "en"),
+        (";;,,", "en"),
+        ("es-MX", "es"),
+        ("en;q=0.2, es;q=0.1, zh-TW;q=0.9", "zh"),
+        ("es;q=0, zh;q=x", "en"),
+        ("es ; q=0.3, zh; q=0.3", "es"),
+        ("tlh;level=1, zh;level=1", "zh"),
+        ("ZH-hans-cn", "zh"),
+    ],
 )
 def test_language(header, language):
-    """The first language of the browser that there is a catalog for, else English."""
-    assert language in languages()
-    assert choose_language(header) == language
+    """The language that the browser wants most, of those available; else the first of these."""
+    assert choose_language(header, ("en", "es", "zh")) == language
 
 
-def differences(own, english, key=""):
+def test_the_first_available_language_is_the_usual_one():
+    """That of a policy, for who wants none of them."""
+    assert choose_language("en", ("es", "zh")) == "es"
+
+
+def differences(own, english, forms, key=""):
     """Return the keys at which a catalog lacks a text, has one too many, or wants other values."""
-    if isinstance(english, dict) and isinstance(own, dict):
+    if isinstance(english, dict) and isinstance(own, dict) and "other" not in english:
         names = sorted({*own, *english})
         return [
             found
             for name in names
             for found in (
-                differences(own[name], english[name], f"{key}.{name}")
+                differences(own[name], english[name], forms, f"{key}.{name}")
                 if name in own and name in english
                 else [f"{key}.{name}"]
             )
         ]
-    return [] if fits(own, english) else [key]
+    return [] if fits(own, english, forms) else [key]
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("texts/*.yaml")), ids=lambda path: path.stem)
@@ -146,28 +168,28 @@ def test_every_catalog_has_the_texts_of_english(path):
     own, english = (
         yaml.safe_load(file.read_text(encoding="utf-8")) for file in (path, FOLDER / "texts/en.yaml")
     )
-    assert differences(own, english) == []
+    found = differences(own, english, categories(path.stem))
+    assert not found, f"texts/{path.name}: add or correct " + ", ".join(key[1:] for key in found)
 
 
 @pytest.fixture
-def second_language(tmp_path, monkeypatch):
-    """Return a function that adds a language with the given text of its file."""
+def second_language(tmp_path):
+    """Return a function that makes a folder with English and the given text of another language's file."""
 
-    def add(text):
-        (tmp_path / "en.yaml").write_text((FOLDER / "texts/en.yaml").read_text())
-        (tmp_path / "es.yaml").write_text(text)
-        monkeypatch.setattr(texts_module, "_FOLDER", tmp_path)
-        load_texts.cache_clear()
-        languages.cache_clear()
+    def make(text):
+        folder = tmp_path / "texts"
+        folder.mkdir()
+        (folder / "en.yaml").write_text((FOLDER / "texts/en.yaml").read_text())
+        (folder / "es.yaml").write_text(text)
+        return folder
 
-    yield add
-    load_texts.cache_clear()
-    languages.cache_clear()
+    return make
 
 
 ES = """
 site: {name: Control de identidad, for_partner: "para {agencia}", leave: [a]}
 attempts_left: {one: "Le queda un intento."}
+duration: {minutes: {one: "{count} minuto", other: "{count} minutos"}}
 errors: no
 ssn: {title: "Un {", spoken: "empieza con {first} y termina con {last}"}
 welcome: {need: {list: []}}
@@ -176,21 +198,22 @@ welcome: {need: {list: []}}
 
 def test_what_a_language_lacks_is_english(second_language):
     """Missing, of another shape, with other values, or broken: key by key."""
-    second_language(ES)
-    es, en = load_texts("es"), load_texts()
+    es, en = load_texts("es", second_language(ES)), load_texts()
     assert es.language == "es"
     assert es("site.name") == "Control de identidad"
     assert es("site.for_partner", partner="x") == "for x"
     assert es("site.leave") == en("site.leave")
-    assert es.count("attempts_left", 1) == "Le queda un intento."
-    assert es.count("attempts_left", 2) == "You have 2 attempts left."
+    assert es.count("attempts_left", 1) == "You have 1 attempt left."
+    assert es.count("duration.minutes", 1) == "1 minuto"
+    assert es.count("duration.minutes", 2) == "2 minutos"
     assert es("errors.title") == en("errors.title")
     assert es("ssn.title") == en("ssn.title")
     assert es("ssn.spoken", first=1, last=2) == "empieza con 1 y termina con 2"
     assert es.branch("welcome.need.list") == en.branch("welcome.need.list")
     assert list(es.keys()) == list(en.keys())
-    assert differences(yaml.safe_load(ES), {"site": {"name": "x"}}) == [
+    assert differences(yaml.safe_load(ES), {"site": {"name": "x"}}, {"one", "other"}) == [
         ".attempts_left",
+        ".duration",
         ".errors",
         ".site.for_partner",
         ".site.leave",
@@ -202,15 +225,17 @@ def test_what_a_language_lacks_is_english(second_language):
 @pytest.mark.parametrize("text", ["[", "- a", "just text", "site: {}\nsite: {}", "", "# later"])
 def test_a_catalog_that_cannot_be_read_is_an_error(second_language, text):
     """The server loads all of them when it starts. An empty one is not a language."""
-    second_language(text)
+    folder = second_language(text)
     with pytest.raises(ConfigurationError, match=r"es\.yaml"):
-        load_texts("es")
+        load_texts("es", folder)
 
 
 async def test_every_page_works_in_a_language_with_one_text(second_language, start):
     """The pages of the start and the error page; the rest looks its texts up in the same way."""
-    second_language("site: {name: Control de identidad}")
-    async with start() as site:
+    folder = second_language(
+        "site: {name: Control de identidad}\nlanguage: {name: Español, tag: es, direction: ltr}"
+    )
+    async with start(texts_folder=folder) as site:
         browser = site.browser()
         browser.http.headers["accept-language"] = "es-MX,es;q=0.9"
         for path, status in (("/", 200), ("/consent", 200), ("/nowhere", 404)):
@@ -227,3 +252,36 @@ async def test_every_page_works_in_a_language_with_one_text(second_language, sta
 def test_every_kind_of_job_has_a_waiting_page(kind):
     """The keys are put together from the kind, so that no search for texts in use finds them."""
     assert all(load_texts().has(f"wait.{kind.value}.{name}") for name in ("title", "lead", "again"))
+
+
+def test_who_adds_no_photos_is_told_of_none():
+    """Pages of a person who shows the document elsewhere: only photos of themselves, and those of vendors."""
+    texts = load_texts().without_photos
+    of_photos = "document. handoff. document_codes. sides. selfie. capture_script. consent. welcome.".split()
+    files = {"missing_image", "image_failed_before", *FIELD_CODES}
+    own_codes = [f"document_codes.{code.value}" for code in ErrorCode if code.value not in files]
+    others = [key for key in texts.keys() if not key.startswith((*of_photos, "errors.", "http."))]  # noqa: SIM118
+    for key in ("document.already", *own_codes, *others):
+        # Where photos are taken elsewhere, there are none to keep.
+        if key.startswith(("without_photos.", "problems.alone.")):
+            continue
+        text = str(texts.branch(key)).lower().replace("photo of yourself", "").replace("printed photo", "")
+        assert "photo" not in text or key in {
+            "problems.also.selfie",
+            "problems.document_selfie_mismatch.body",
+            "problems.document_selfie_mismatch.advice",
+            "problems.document_selfie.advice",
+        }, key
+
+
+def test_texts_without_photos_replace_those_of_the_same_keys():
+    """A key without a counterpart would be looked up by nobody; the values wanted are the same."""
+    texts = load_texts()
+    for key in texts.keys():  # noqa: SIM118
+        if key.startswith("without_photos."):
+            replaced = texts.branch(key.removeprefix("without_photos."))
+            own = texts.branch(key)
+            assert isinstance(own, list) is isinstance(replaced, list), key
+            assert isinstance(own, list) or fits(own, replaced, {"one", "other"}), key
+    assert texts.without_photos("problems.document_failed.title") == "We couldn’t accept your ID"
+    assert texts.without_photos("problems.phone_failed.title") == texts("problems.phone_failed.title")

@@ -8,7 +8,7 @@ from proofing.base.errors import QueueUnavailableError, StoreUnavailableError
 from proofing.contracts.people import FinishedJob
 from proofing.contracts.records import EndState, JobKind, State, StatusRecord
 from proofing.contracts.results import Outcome
-from proofing.settings.schema import VendorStatus
+from proofing.settings.vendor_values import VendorStatus
 from proofing.testing.images import make_jpeg, make_png
 from proofing_devtools.sessions import put, waits_for
 
@@ -272,7 +272,7 @@ async def test_vendor_outage_closes_the_flow(sync_site):
     await browser.consent()
     token = browser.csrf
     live = sync_site.runtime.configuration.live
-    live._settings = live.current.model_copy(update={"vendor_status": {"mock": VendorStatus.FULL_OUTAGE}})
+    live.current = live.current.model_copy(update={"vendor_status": {"mock": VendorStatus.FULL_OUTAGE}})
     await browser.get("/document")
     assert browser.page.status_code == 503
     assert "isn’t available" in browser.page.text

@@ -79,7 +79,7 @@ async def test_the_page_shows_where_to_go(site):
     assert browser.open_parts == {"wait", "away", "stop"}
     assert f'href="{PAGE.replace("&", "&amp;")}"' in text
     assert "continues this check at vendor.example" in text
-    (svg,) = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    (svg,) = re.findall(r'<figure class="qr-code"[^>]*>(<svg.*?</svg>)', text, re.DOTALL)
     assert "style" not in svg
     assert 'id="stop-pending" hidden' in text
     assert "data-sent-out" in text
@@ -93,7 +93,7 @@ async def test_the_page_shows_where_to_go(site):
 async def test_without_a_qr_code(site):
     """The vendor did not want one."""
     browser, _vendor = await send_away(site, pending(then=Leave(PAGE)))
-    assert "<svg" not in browser.page.text
+    assert "qr-code" not in browser.page.text
     assert "scan this code" not in browser.page.text
 
 

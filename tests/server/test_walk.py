@@ -10,7 +10,7 @@ import pytest
 from proofing.base.errors import StoreUnavailableError
 from proofing.contracts.records import EndState, JobKind, StatusRecord
 from proofing.contracts.results import Outcome
-from proofing.settings.schema import VendorStatus
+from proofing.settings.vendor_values import VendorStatus
 from proofing.testing.images import make_jpeg, make_png
 from proofing_devtools.sessions import DOCUMENT, put
 from proofing_mock.proofers import PhoneMock
@@ -435,7 +435,7 @@ async def test_phone_outcomes(sync_site):
     await browser.get("/phone")
     # The form holds the number that got no answer; the one that failed is named.
     assert 'value="7035555999"' in browser.page.text
-    assert "<li>(703) 555-5555</li>" in browser.page.text
+    assert "(703) 555-5555</bdi></li>" in browser.page.text
     await browser.post("/phone", phone="(703) 555-5555")
     assert "already tried this number" in browser.page.text
     await browser.post("/phone", phone="703-555-5555", again="7035555555")
@@ -721,7 +721,7 @@ async def test_switched_off(tmp_path, site):
     """With the flow switched off every page of it says so, also on re-entry; the process stays alive."""
     browser = await reach_verify_async(site)
     live = site.runtime.configuration.live
-    live._settings = live.current.model_copy(update={"idv_available": False})
+    live.current = live.current.model_copy(update={"idv_available": False})
     for path in ("/", "/consent", "/document", "/verify", "/verify/wait", "/phone"):
         await browser.get(path)
         assert browser.page.status_code == 503, path
@@ -738,7 +738,7 @@ async def test_switched_off_shows_the_ways_out(start):
             if session:
                 await browser.consent()
             live = site.runtime.configuration.live
-            live._settings = live.current.model_copy(update={"idv_available": False})
+            live.current = live.current.model_copy(update={"idv_available": False})
             await browser.get("/document")
             assert browser.page.status_code == 503
             assert (f'href="{link}"' in browser.page.text) is bool(status)
@@ -753,7 +753,7 @@ async def test_a_vendor_outage_shows_the_way_out(site):
     browser = await reach_verify_async(site)
     token = browser.csrf
     live = site.runtime.configuration.live
-    live._settings = live.current.model_copy(update={"vendor_status": {"mock": VendorStatus.FULL_OUTAGE}})
+    live.current = live.current.model_copy(update={"vendor_status": {"mock": VendorStatus.FULL_OUTAGE}})
     await browser.get("/verify")
     assert browser.page.status_code == 503
     assert browser.csrf == token
@@ -766,7 +766,7 @@ async def test_switched_off_with_the_store_away(site, monkeypatch):
     """A store that is down, or slow, takes the button off the page, not the page."""
     browser = await reach_verify_async(site)
     live = site.runtime.configuration.live
-    live._settings = live.current.model_copy(update={"idv_available": False})
+    live.current = live.current.model_copy(update={"idv_available": False})
 
     async def away(*_args):
         raise StoreUnavailableError("away")

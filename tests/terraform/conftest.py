@@ -18,6 +18,27 @@ def run_terraform(folder, environment, *arguments):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+def evaluate(expression, folder, environment):
+    """Return what Terraform makes of an *expression* in *folder*, read from JSON."""
+    console = subprocess.run(
+        ["terraform", "console"],
+        cwd=folder,
+        env=environment,
+        input=f"jsonencode({expression})",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert console.returncode == 0, console.stderr
+    return json.loads(json.loads(console.stdout))
+
+
+@pytest.fixture(scope="session")
+def evaluated():
+    """Return what has Terraform evaluate an expression: `evaluate`."""
+    return evaluate
+
+
 @pytest.fixture(scope="session")
 def terraform():
     """Return what runs terraform: `run_terraform`."""

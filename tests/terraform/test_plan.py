@@ -21,7 +21,7 @@ ROLES = ("migrate", "web", "worker")
 KEY = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, "operator"])
 def test_a_role_has_the_rights_that_the_product_ships(state, role):
     """The rendered policy equals the shipped one with its names filled in."""
     names = {
@@ -41,7 +41,7 @@ def test_a_host_gets_no_other_rights_over_images_secrets_and_keys(state):
     granted = [address for address in state if re.match(r"aws_iam_(role_policy|policy|user|group)", address)]
     hosts = [address for address in granted if ".host[" in address]
     assert len(hosts) == len(ROLES) + 1
-    assert len(granted) == len(hosts) + len(ROLES)
+    assert len(granted) == len(hosts) + len(ROLES) + 1
     statements = {}
     for address in hosts:
         policy = state[address]["policy"]
@@ -71,6 +71,27 @@ def test_a_host_gets_no_other_rights_over_images_secrets_and_keys(state):
     assert health == {
         ("worker", "ReportItself"): ("autoscaling:SetInstanceHealth", f"{groups}proofing-production-worker")
     }
+
+
+def test_operators_have_a_role_that_only_those_named_may_assume(state):
+    """For an hour. It has the shipped policy, and no instance profile: no machine runs under it."""
+    role = state['aws_iam_role.operator["operator"]']
+    (trust,) = json.loads(role["assume_role_policy"])["Statement"]
+    assert trust == {
+        "Effect": "Allow",
+        "Principal": {"AWS": ["arn:aws:iam::123456789012:role/proofing-operators"]},
+        "Action": "sts:AssumeRole",
+    }
+    assert role["max_session_duration"] == 3600
+    assert not [address for address in state if "instance_profile" in address and "operator" in address]
+    (opens,) = [
+        one
+        for one in json.loads(state['aws_kms_key.main["secrets"]']["policy"])["Statement"]
+        if one["Sid"] == "OpenSecretsAndReleases"
+    ]
+    assert role["arn"] in opens["Principal"]["AWS"], "it reads its secrets object"
+    for key in ("application", "data", "images"):
+        assert role["arn"] not in state[f'aws_kms_key.main["{key}"]']["policy"]
 
 
 def test_who_may_send_codes(state):
@@ -300,31 +321,25 @@ def test_the_example_lets_through_what_its_settings_name(monkeypatch, capsys):
         monkeypatch.delenv(name)
     monkeypatch.setenv("PROOFING_ENV", "staging")
     monkeypatch.setenv("PROOFING_SETTINGS", str(folder / "settings.yaml"))
-    assert main(["hosts", "--json"]) == 0
-    assert capsys.readouterr().out == (folder / "vendor_hosts.json").read_text()
+    for words, name in (([], "vendor_hosts"), (["--endpoints"], "endpoint_hosts")):
+        assert main(["hosts", "--json", *words]) == 0
+        assert capsys.readouterr().out == (folder / f"{name}.json").read_text()
 
 
-def test_the_proxy_takes_the_list_that_the_command_prints(prepared, tmp_path):
-    """By vendor, with hosts that two share; the format is that of `proofing hosts --json`."""
+def test_the_proxy_takes_the_list_that_the_command_prints(prepared, evaluated, tmp_path):
+    """By vendor and relying party, some shared; the format is that of `proofing hosts --json`."""
     _folder, environment = prepared
     text = (ROOT / "terraform/examples/staging/main.tf").read_text()
     (tmp_path / "main.tf").write_text(re.search(r"^locals \{\n.*?^\}\n", text, re.MULTILINE | re.DOTALL)[0])
     hosts = {"acme:phone": ["a.example", "b.example"], "acme:resolution": ["a.example"]}
     (tmp_path / "vendor_hosts.json").write_text(json.dumps(hosts))
+    endpoints = {"agency": ["c.example", "d.example:8443"], "bureau": ["c.example"]}
+    (tmp_path / "endpoint_hosts.json").write_text(json.dumps(endpoints))
     module = text.partition('module "proofing"')[2]
-    read = [
-        re.search(rf"^  {name} += (.+)$", module, re.MULTILINE)[1] for name in ("vendor_hosts", "vendors")
-    ]
-    asked = subprocess.run(
-        ["terraform", "console"],
-        cwd=tmp_path,
-        env=environment,
-        input=f"jsonencode([{', '.join(read)}])",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert json.loads(json.loads(asked.stdout)) == [["a.example", "b.example"], sorted(hosts)], asked.stderr
+    names = ("vendor_hosts", "vendors", "endpoint_hosts")
+    read = [re.search(rf"^  {name} += (.+)$", module, re.MULTILINE)[1] for name in names]
+    lists = [["a.example", "b.example"], sorted(hosts), ["c.example", "d.example:8443"]]
+    assert evaluated(f"[{', '.join(read)}]", tmp_path, environment) == lists
 
 
 def test_without_terraform_the_rules_still_run(capsys, monkeypatch):

@@ -12,6 +12,7 @@ from proofing.contracts.images import Side
 from proofing.contracts.queues import Capability, OwnerPurge
 from proofing.contracts.records import EndState, JobKind
 from proofing.jobs.dependencies import Deadlines
+from proofing.sessions.vault import session_key
 from proofing.testing.images import make_jpeg
 from proofing_devtools.capture import APPLICANT, DEVICE, PERSON, upload_images
 from proofing_devtools.sessions import make_session
@@ -142,10 +143,11 @@ async def test_a_person_is_erased(process, tmp_path, by):
         erasure = await eraser(running).erase(PERSON.reference if by == "person" else ended)
         assert erasure.is_complete
         assert erasure.person == PERSON.reference
-        assert all(receipt.removed > 0 for receipt in erasure.receipts)
+        removed = {receipt.store for receipt in erasure.receipts if receipt.removed}
+        assert removed == {"queue", "image_store", "result_store", "call_store"}
         again = await eraser(running).erase(PERSON.reference)
         assert again.is_complete
-        assert [receipt.removed for receipt in again.receipts] == [0, 0, 0]
+        assert [receipt.removed for receipt in again.receipts] == [0] * 5
         assert await running.service.sessions.load("session-id") is None
         assert stored_images(tmp_path) == 0
         assert await running.service.status(PERSON, ended, JobKind.RESOLUTION) is None
@@ -222,10 +224,44 @@ async def test_a_store_that_is_down_is_reported_and_erased_later(process, tmp_pa
         with monkeypatch.context() as outage:
             outage.setattr(running.runtime.backends.images, "delete", away)
             first = await eraser(running).erase(PERSON.reference)
-        assert [receipt.problem for receipt in first.receipts] == [None, "unreachable: run again", None]
+        assert [receipt.problem for receipt in first.receipts] == [
+            None,
+            "unreachable: run again",
+            None,
+            None,
+            None,
+        ]
         assert stored_images(tmp_path) > 0
         assert (await eraser(running).erase(PERSON.reference)).is_complete
         assert stored_images(tmp_path) == 0
+
+
+async def test_decisions_about_a_person_are_erased_and_calls_stay(process):
+    """What was paid names nobody; a call store that is down is on the receipt."""
+    async with process() as running:
+        result_id = await running.service.submit_applicant(JobKind.RESOLUTION, PERSON, APPLICANT, **DEVICE)
+        await running.service.submit_applicant(JobKind.RESOLUTION, OTHER, APPLICANT, **DEVICE)
+        await running.drain()
+        store = running.runtime.backends.calls
+        decisions = await store.latest_decisions(limit=100)
+        calls = await store.calls(begin=0.0, end=1e12, limit=100)
+        hashed = {one.decision.question.person for one in decisions if one.job == result_id}
+        assert len(hashed) == 1
+        assert PERSON.reference not in repr(decisions)
+        forget = store.forget
+
+        async def away(_person):
+            raise StoreUnavailableError("away")
+
+        store.forget = away
+        assert (await eraser(running).erase(PERSON.reference)).receipts[4].problem == "unreachable: run again"
+        store.forget = forget
+        erasure = await eraser(running).erase(PERSON.reference)
+        assert erasure.is_complete
+        assert erasure.receipts[4].removed == len(decisions) / 2
+        left = await store.latest_decisions(limit=100)
+        assert left == [one for one in decisions if one.job != result_id]
+        assert await store.calls(begin=0.0, end=1e12, limit=100) == calls
 
 
 async def test_a_queue_that_is_down_or_busy_is_reported(process, monkeypatch):
@@ -252,7 +288,9 @@ async def test_a_session_is_found_under_its_newest_name(process):
         data = make_session(PERSON.reference)
         await running.service.sessions.save("first", data)
         for _ in range(2):
-            data = await running.service.sessions.update("first", data.copy(), expected=data.version)
+            data = await running.service.sessions.update(
+                session_key("first"), data.copy(), expected=data.version
+            )
         await running.service.sessions.save("second", make_session(PERSON.reference))
         results = running.runtime.backends.results
         assert len(await results.members(f"erasure_index:{PERSON.reference}")) == 2

@@ -10,7 +10,7 @@ from proofing.app.phone_codes import Entry
 from proofing.app.service import PersonRef
 from proofing.base.errors import EncryptionError, LimitReachedError
 from proofing.bootstrap import make_eraser
-from proofing.contracts.messages import Channel, CodeMessage
+from proofing.contracts.messages import Channel, Message
 from proofing.contracts.records import EndState, JobKind
 from proofing.jobs.arguments import CodeArguments
 from proofing.sessions.data import SessionData
@@ -27,9 +27,7 @@ OTHER = PersonRef(reference="person-2")
 
 def message_of(code, phone=PHONE):
     """Return a message with *code*."""
-    return CodeMessage(
-        channel=Channel.TEXT, number=f"+1{phone}", locale="en", text=f"Code {code}.", code=code
-    )
+    return Message(channel=Channel.TEXT, number=f"+1{phone}", locale="en", text=f"Code {code}.", code=code)
 
 
 @pytest.fixture
@@ -99,7 +97,10 @@ def test_a_job_reads_what_it_was_given():
     arguments = CodeArguments(message=message_of("123456"))
     assert CodeArguments.from_bytes(arguments.to_bytes()) == arguments
     assert "123456" not in repr(arguments)
-    for wrong in (b"{}", b'{"message": {"code": 1}}', b"[]", b'{"message": null}'):
+    link = CodeArguments(message=replace(arguments.message, text="https://example.gov/x", code=None))
+    assert CodeArguments.from_bytes(link.to_bytes()) == link
+    zero = json.dumps({"message": {**arguments.message.to_json(), "code": 0}}).encode()
+    for wrong in (b"{}", b'{"message": {"code": 1}}', b"[]", b'{"message": null}', zero):
         with pytest.raises(EncryptionError):
             CodeArguments.from_bytes(wrong)
 

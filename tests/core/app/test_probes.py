@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,8 +12,10 @@ from proofing.base.errors import ConfigurationError, Problem, StoreUnavailableEr
 from proofing.base.metrics import CLOCK_SKEW
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
+from proofing.contracts.vendor_gates import BreakerState, Gate, GateState
+from proofing.routing.gates import GateReading
 from proofing.settings import LiveSettings, Settings
-from proofing.settings.layers import Layers
 from proofing.testing.memory_queue import MemoryQueue
 from proofing.testing.processes import free_port
 from proofing.testing.waiting import eventually
@@ -24,12 +25,13 @@ def live():
     """Return settings that nobody edits."""
     key = "00" * 32
     settings = Settings(session_encryption_key=key, hmac_fingerprinter_key=key)
-    return LiveSettings(settings, Layers("test", Path("settings.yaml")), lambda: settings)
+    return LiveSettings(settings)
 
 
-def ready(queue, followed=None, pace=None, **others):
+def ready(queue, followed=None, pace=None, read_gates=None, **others):
     """Return what asks *queue* and *others*."""
-    return Readiness([("queue", queue), *others.items()], followed or live(), pace=pace)
+    backends = [("queue", queue), *others.items()]
+    return Readiness(backends, followed or live(), pace=pace, read_gates=read_gates)
 
 
 async def ask(queue, path, **others):
@@ -106,6 +108,27 @@ async def test_metrics_are_there_without_the_queue():
             raise KeyError
 
     assert (await ask(Broken(), "/metrics")).status_code == 200
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+async def test_metrics_of_the_gates_before_vendors(is_down):
+    """As the result store has them; without it, those of the process are still there."""
+    reading = GateReading(
+        kind=ProoferKind.PHONE,
+        vendor="acme:phone",
+        gate=Gate(name="phone/acme:phone"),
+        state=GateState(breaker=BreakerState.OPEN),
+    )
+
+    async def read():
+        if is_down:
+            raise StoreUnavailableError("down")
+        return [reading]
+
+    answer = await ask(MemoryQueue(), "/metrics", read_gates=read)
+    assert answer.status_code == 200
+    line = 'proofing_vendor_breaker_open{product="phone",vendor="acme"} 1.0'
+    assert (line in answer.text.splitlines()) is not is_down
 
 
 async def test_a_taken_port_is_not_fatal():

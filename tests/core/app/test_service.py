@@ -24,6 +24,7 @@ from proofing.crypto.record_macs import sign_record
 from proofing.jobs.dependencies import Deadlines
 from proofing.rules.limits import LIMITS, OF_KIND
 from proofing.sessions.uploads import new_attempt
+from proofing.sessions.vault import session_key
 from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryJob
 from proofing.testing.waiting import eventually
@@ -56,11 +57,13 @@ async def test_an_uploaded_document_passes_and_its_result_stays_until_it_is_take
         await running.service.sessions.save("session", data)
         version, taken = data.version, replace(data, document=DOCUMENT)
         late = await running.service.sessions.update(
-            "session", taken.copy(), expected="00" * 16, consumes=result_id
+            session_key("session"), taken.copy(), expected="00" * 16, consumes=result_id
         )
         assert late.document is None
         assert (await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)).result
-        kept = await running.service.sessions.update("session", taken, expected=version, consumes=result_id)
+        kept = await running.service.sessions.update(
+            session_key("session"), taken, expected=version, consumes=result_id
+        )
         assert kept is taken
         assert (await running.service.finished_job(PERSON, result_id, JobKind.DOCUMENT)).result is None
 
@@ -716,8 +719,8 @@ async def test_no_vendor_in_service_is_an_exception_not_a_failure(process):
     async with process(vendor_status={"mock": "full_outage"}) as running:
         await running.service.submit_applicant(JobKind.PHONE, PERSON, APPLICANT)
         (record,) = await running.drain()
-        assert record.end_state is EndState.VENDOR_EXCEPTION
-        assert not running.service.is_available(PERSON)
+        assert record.end_state is EndState.VENDOR_UNAVAILABLE
+        assert running.service.outages.of_flow(PERSON) is not None
 
 
 async def test_sync_documents_pass_the_same_way(process):

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from proofing.app.worker import Worker, stop_on_signals
 from proofing.base.errors import QueueError, StoreUnavailableError
 from proofing.contracts.queues import QueueStats
 from proofing.contracts.records import JobKind
+from proofing.testing.call_basis import make_call, make_decision
 
 
 class Queue:
@@ -52,12 +54,33 @@ async def test_a_worker_works_and_does_its_chores_until_it_is_stopped(process):
     slots = {"document": 1, "resolution": 2, "phone": 3, "code": 4}
     async with process(worker_slots=slots, worker_drain_seconds=7) as running:
         parts = replace(running.runtime.parts, queue=queue, images=images)
-        worker = Worker(parts, runner=None, uploads=None, sweep_seconds=0.001)
+        worker = Worker(
+            parts,
+            runner=None,
+            uploads=None,
+            deliverer=running.runtime.deliverer,
+            forgetter=None,
+            sweep_seconds=0.001,
+        )
         async with asyncio.timeout(10):
             await worker.work(stop)
     names = {JobKind(kind).queue_name: count for kind, count in slots.items()}
     assert queue.output == (names, 7)
     assert images.sweeps >= 2
+
+
+async def test_records_are_deleted_by_their_age(process):
+    """Decisions after days, calls after years, each by its setting; newer ones stay."""
+    days = {"routing_decision_days": 2, "call_record_days": 10}
+    async with process(**days) as running:
+        store, now = running.runtime.backends.calls, time.time()
+        ages = (1.0, 3.0, 11.0)
+        calls = [make_call(at=now - age * 86400) for age in ages]
+        decisions = [make_decision(at=now - age * 86400) for age in ages]
+        await store.add(calls, decisions)
+        await running.runtime.worker.sweep_records()
+        assert await store.calls(begin=0.0, end=1e12, limit=9) == calls[1::-1]
+        assert await store.latest_decisions(limit=9) == decisions[:1]
 
 
 async def test_what_a_queue_raises_comes_out_as_it_is(process):
@@ -70,7 +93,7 @@ async def test_what_a_queue_raises_comes_out_as_it_is(process):
     async with process() as running:
         before = asyncio.all_tasks()
         parts = replace(running.runtime.parts, queue=Taken(), images=Images(asyncio.Event()))
-        worker = Worker(parts, runner=None, uploads=None)
+        worker = Worker(parts, runner=None, uploads=None, deliverer=running.runtime.deliverer, forgetter=None)
         with pytest.raises(QueueError, match="worked on already"):
             await worker.work(asyncio.Event())
         assert asyncio.all_tasks() == before
@@ -95,7 +118,10 @@ async def test_without_the_result_store_the_age_of_a_picture_decides(process, ca
 
     async with process() as running:
         parts = replace(running.runtime.parts, images=Aged())
-        await Worker(parts, runner=None, uploads=Uploads()).sweep()
+        worker = Worker(
+            parts, runner=None, uploads=Uploads(), deliverer=running.runtime.deliverer, forgetter=None
+        )
+        await worker.sweep()
     assert known == [False]
     assert "images_swept" not in [record.getMessage() for record in caplog.records]
 

@@ -137,7 +137,7 @@ def test_a_vendor_that_is_told_to_delete_is_on_the_receipt(
     asyncio.run(park())
     assert main(["erase", PERSON.reference]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert (len(lines), lines[-1]) == (4, "vendor odd:phone: deleted")
+    assert (len(lines), lines[-1]) == (6, "vendor odd:phone: deleted")
     assert vendor.told == [{"id": "v-1"}]
     assert main(["erase", PERSON.reference, "--json"]) in {0, 66}
     assert json.loads(capsys.readouterr().out)["vendors"] == []

@@ -1,4 +1,4 @@
-"""`proofing hosts`: what the vendors in the settings may call, without a secret store."""
+"""`proofing hosts`: what vendors may call, and where events go, without a secret store."""
 
 import json
 import sys
@@ -103,6 +103,32 @@ def test_secrets_in_sections_of_a_section(bare_environment, printed, monkeypatch
         "lexisnexis:phone_finder": ["rdp.example"],
         "lexisnexis:threat_metrix": ["ddp.example"],
     }
+
+
+def test_the_hosts_of_endpoints(acme, printed):
+    """By relying party, as they are resolved; none of this machine."""
+    urls = {
+        "main": "https://Hooks.Agency.example.gov./in",
+        "other": "https://hooks.agency.example.gov:8443/in",
+        "again": "https://hooks.agency.example.gov/other",
+        "idn": "https://例え.jp/in",
+        "here": "http://localhost:9000/",
+    }
+    parties = {
+        name: {"display_name": name, "policies": ["standard"], "webhooks": webhooks}
+        for name, webhooks in {
+            "agency": {one: {"url": url} for one, url in urls.items()},
+            "bureau": {"here": {"url": urls["here"]}},
+        }.items()
+    }
+    values = {"policies": {"standard": {"steps": ["document"]}}, "relying_parties": parties}
+    code, output = printed("--endpoints", "--json", **values)
+    assert (code, output.err) == (0, "")
+    assert json.loads(output.out) == {
+        "agency": ["hooks.agency.example.gov", "hooks.agency.example.gov:8443", "xn--r8jz45g.jp"]
+    }
+    assert printed("--endpoints", **values)[1].out.splitlines()[0] == "hooks.agency.example.gov  # agency"
+    assert json.loads(printed("--json", **values)[1].out) == {}
 
 
 def test_for_people(acme, printed):

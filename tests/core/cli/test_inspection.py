@@ -15,8 +15,10 @@ from proofing.cli.inspection import _missing_contacts
 from proofing.contracts.browser_parts import BrowserPart
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
+from proofing.registry.plugins import BACKEND_HOOKS
 from proofing.settings import Settings
 from proofing_local.images import LocalImageStore
+from proofing_local.results import LocalResultStore
 from proofing_sandbox.app import settings_for
 
 SECRET = "s3cr3t-900661234"
@@ -106,15 +108,39 @@ def test_plugins_are_listed(settled, capsys):
     assert "installed, not enabled" in output
 
 
+def test_explain_knows_the_gates(settled, capsys):
+    """As a job would be refused now; other settings, and other times, have no gates."""
+    settled(vendor_hourly_budgets={"mock": 0})
+    assert main(["explain", "--person", "person-1"]) == 0
+    shown = capsys.readouterr().out
+    assert "mock is passed over: its vendor_hourly_budgets are used up; nobody is left to ask" in shown
+    assert main(["explain", "--person", "person-1", "--at", "2026-12-01"]) == 0
+    assert "used up" not in capsys.readouterr().out
+
+
+def test_explain_without_a_result_store(settled, capsys, monkeypatch):
+    """It says what it does not know, and explains the rest."""
+
+    async def away(*_arguments):
+        raise StoreUnavailableError("away")
+
+    settled()
+    monkeypatch.setattr(LocalResultStore, "gate_states", away)
+    assert main(["explain", "--person", "person-1"]) == 0
+    found = capsys.readouterr()
+    assert "resolution_vendor is mock" in found.out
+    assert "circuit breakers and limits are not known" in found.err
+
+
 def test_explain_names_every_kind(settled, capsys):
     """Each kind has a vendor and a reason."""
     settled(state_id_vendor=None)
-    assert main(["explain", "person-1", "--json"]) == 0
+    assert main(["explain", "--person", "person-1", "--json"]) == 0
     choices = json.loads(capsys.readouterr().out)
     assert set(choices) == {kind.value for kind in ProoferKind}
     assert choices["document"]["vendor"] == "mock"
-    assert main(["explain", "person-1"]) == 0
-    assert "state_id     none: state_id_vendor is None" in capsys.readouterr().out
+    assert main(["explain", "--person", "person-1"]) == 0
+    assert "state_id     none: state_id_vendor is switched off" in capsys.readouterr().out
 
 
 def test_migrate_twice_and_count_jobs(settled, capsys):
@@ -141,7 +167,7 @@ def test_check_says_that_all_is_well(settled, capsys):
     assert json.loads(capsys.readouterr().out) == {
         "settings": "ok",
         "vendors": [],
-        "reachable": {"key_service": None, "result_store": None, "image_store": None, "queue": None},
+        "reachable": dict.fromkeys(BACKEND_HOOKS.keys() - {"secret_store"}),
         "troubles": {},
         "advice": {},
         "parked": {},
@@ -174,6 +200,47 @@ def test_check_tells_of_sections_that_nothing_reads(settled, capsys):
     settled(redis={"url": "redis://h/0"})
     assert main(["check"]) == 0
     assert "the section redis is not used: plugins does not name it" in capsys.readouterr().out
+
+
+def test_check_says_that_nobody_can_begin(settled, capsys):
+    """Neither by a link nor without one; a relying party cures it."""
+    settled(start_without_relying_party=False)
+    assert main(["check"]) == 0
+    assert "nobody can begin: relying_parties names nobody" in capsys.readouterr().out
+    party = {"agency": {"display_name": "The Agency", "policies": ["one"]}}
+    settled(start_without_relying_party=False, policies={"one": {"steps": ["phone"]}}, relying_parties=party)
+    assert main(["check"]) == 0
+    assert "nobody can begin" not in capsys.readouterr().out
+
+
+def test_check_says_that_no_key_signs(settled, capsys):
+    """A client of OpenID Connect needs one, and in production web may not make it."""
+    client = {
+        "redirect_uris": ["https://agency.example.gov/callback"],
+        "authentication": "client_secret_basic",
+    }
+    party = {"display_name": "The Agency", "policies": ["one"], "oidc": client}
+    made = {"policies": {"one": {"steps": ["phone"]}}, "relying_parties": {"agency": party}}
+    settled(**made)
+    assert main(["migrate"]) == 0
+    capsys.readouterr()
+    assert main(["check"]) == 0
+    assert "no key signs ID tokens with ES256" in capsys.readouterr().out
+    for algorithm in ("ES256", "RS256"):
+        assert main(["oidc", "rotate-key", "--algorithm", algorithm]) == 0
+    capsys.readouterr()
+    assert main(["check"]) == 0
+    assert "rotate-key" not in capsys.readouterr().out
+
+
+def test_check_refuses_a_policy_and_says_what_is_missing(settled, capsys):
+    """As a start does."""
+    settled(policies={"one": {"steps": ["phone", "code"]}})
+    assert main(["check"]) == 78
+    said = (
+        "policies.one.steps: code has nobody to answer it: name a vendor in messenger_vendor, or remove code"
+    )
+    assert f"settings.yaml (default): {said}" in capsys.readouterr().err
 
 
 def test_check_says_how_long_an_old_key_has_to_stay(settled, capsys):
@@ -459,13 +526,13 @@ def test_the_help_names_every_exit_code(capsys):
     assert all(f"{code} {exits.MEANINGS[code]}" in " ".join(text.split()) for code in codes | {0, 1, 2, 78})
 
 
-@pytest.mark.parametrize("command", ["erase", "explain"])
+@pytest.mark.parametrize("command", [["erase"], ["explain", "--person"]])
 @pytest.mark.parametrize("reference", ["", "  "])
 def test_an_empty_reference_is_a_wrong_command_line(settled, capsys, command, reference):
     """An unset variable of a shell erases nobody and explains nothing."""
     settled()
     with pytest.raises(SystemExit) as ended:
-        main([command, reference])
+        main([*command, reference])
     assert ended.value.code == exits.USAGE
     assert "must not be empty" in capsys.readouterr().err
 

@@ -235,7 +235,7 @@ COMMANDS = (
     "settings",
     "settings --reference",
     "plugins",
-    "explain someone",
+    "explain --person someone",
     "jobs",
     "jobs list --json",
     "jobs show --help",

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from proofing.cli import exits, main
 from proofing.cli.quality.table import NO_LEVEL, State, read_tables, write_text
 from proofing.cli.scaffold.writing import Package, write_package
+from proofing.testing.messengers import MESSENGER_RULES
 from proofing.testing.vendors import RULES
 
 TODAY = date(2026, 12, 1)
@@ -226,6 +229,45 @@ def test_a_plugin_that_is_not_installed(capsys):
     """Is not found."""
     assert main(["quality", "nothing"]) == exits.NOT_FOUND
     assert "no plugin nothing is installed" in capsys.readouterr().err
+
+
+MESSENGER = """
+from proofing.testing.messengers import MessageExample, MessengerContract
+
+
+class TestMock(MessengerContract):
+    plugin = "proofing_mock"
+    examples = {"taken": MessageExample(None, None)}
+"""
+
+
+def test_messengers_are_judged_by_their_suite(tmp_path):
+    """Each test of the suite is a rule; one that fails is to do, and says why."""
+    test, output = tmp_path / "test_one.py", tmp_path / "table.json"
+    test.write_text(MESSENGER)
+    command = [sys.executable, "-m", "proofing.testing.vendor_table", "proofing_mock", str(test), str(output)]
+    subprocess.run(command, check=True)
+    (messenger,) = [one for one in json.loads(output.read_text()) if one["kind"] == "messenger"]
+    assert list(messenger["rules"]) == list(MESSENGER_RULES)
+    broken = {rule: one for rule, one in messenger["rules"].items() if one["status"] != "kept"}
+    assert list(broken) == ["examples-complete"]
+    assert broken["examples-complete"]["complaints"] == ["there is no example of a number that has opted out"]
+
+
+def test_a_messenger_without_a_suite_has_everything_to_do(tmp_path):
+    """As a proofer has."""
+    output = tmp_path / "table.json"
+    command = [
+        sys.executable,
+        "-m",
+        "proofing.testing.vendor_table",
+        "proofing_mock",
+        str(tmp_path),
+        str(output),
+    ]
+    subprocess.run(command, check=True)
+    (messenger,) = [one for one in json.loads(output.read_text()) if one["kind"] == "messenger"]
+    assert {one["status"] for one in messenger["rules"].values()} == {"not tried"}
 
 
 def test_tests_of_our_own_plugins_are_found():

@@ -1,6 +1,5 @@
 """`proofing new-vendor`: each package installs, loads, asks, is in order, and keeps the rules of the kit."""
 
-import itertools
 import json
 import os
 import re
@@ -14,8 +13,10 @@ from proofing.cli import exits, main
 from proofing.cli.scaffold.pieces import AUTHS, KINDS, SHAPES
 from proofing.cli.scaffold.writing import Package, write_package
 from proofing.contracts.results import ProoferKind
+from proofing.testing.messengers import MESSENGER_RULES
+from proofing.testing.vendors.rules import RULES
 
-EVERY = list(itertools.product(KINDS, SHAPES, AUTHS))
+EVERY = [(kind, shape, auth) for kind in KINDS for shape in KINDS[kind].shapes for auth in AUTHS]
 #: Each kind, each shape and each way to authenticate at least once.
 SOME = [
     ("resolution", "answer", "oauth2"),
@@ -24,6 +25,7 @@ SOME = [
     ("device", "exchange", "key"),
     ("state_id", "answer", "mtls"),
     ("passport", "answer", "key"),
+    ("messenger", "answer", "hmac"),
 ]
 
 #: Loads the installed plugin as a process would, and asks it over a fake transport.
@@ -124,7 +126,7 @@ def require_rules(folder, name):
     run(folder, "-m", "proofing.testing.vendor_table", f"proofing_{name}", str(folder / "tests"), str(output))
     (proofer,) = json.loads(output.read_text())
     assert [(rule, one) for rule, one in proofer["rules"].items() if one["status"] != "kept"] == []
-    assert len(proofer["rules"]) > 50
+    assert proofer["rules"].keys() == (MESSENGER_RULES if proofer["kind"] == "messenger" else RULES).keys()
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +148,7 @@ def every(tmp_path_factory):
 
 def test_the_choices_are_those_of_the_command(tmp_path, capsys):
     """The command offers what there are pieces for, and the tests below have each of them."""
-    assert set(KINDS) == set(ProoferKind) - {ProoferKind.MESSENGER}, "a messenger is no proofer"
+    assert set(KINDS) == set(ProoferKind)
     with pytest.raises(SystemExit):
         main(["new-vendor", "--help"])
     text = capsys.readouterr().out
@@ -169,16 +171,21 @@ def test_every_combination_is_in_order(every):
 
 
 def test_every_combination_loads(every):
-    """And offers the one proofer that was asked for."""
+    """And offers the one proofer or messenger that was asked for."""
     code = (
         "import sys, pathlib; from importlib import import_module\n"
         "for folder in sorted(pathlib.Path().iterdir()):\n"
         "    sys.path.insert(0, str(folder))\n"
-        "    (offer,) = import_module(f'proofing_{folder.name[9:]}').proofing_proofers()\n"
-        "    print(offer.kind.value, offer.name)\n"
+        "    plugin = import_module(f'proofing_{folder.name[9:]}')\n"
+        "    hooks = {'proofing_messengers', 'proofing_proofers'} & set(vars(plugin))\n"
+        "    ((hook, offer),) = [(hook, offer) for hook in hooks for offer in getattr(plugin, hook)()]\n"
+        "    print(hook, offer.name)\n"
     )
     expected = sorted(
-        (f"proofing-{name_of(*combination)}", f"{combination[0]} {name_of(*combination)}:{combination[0]}")
+        (
+            f"proofing-{name_of(*combination)}",
+            f"{KINDS[combination[0]].seam.hook} {name_of(*combination)}:{combination[0]}",
+        )
         for combination in EVERY
     )
     assert run(every, "-c", code).splitlines() == [line for _folder, line in expected]
@@ -199,7 +206,7 @@ def test_the_rules_are_kept_by_every_combination(tmp_path, combination):
     run(folder, "-m", "mypy", "--cache-dir", os.devnull)
 
 
-@pytest.mark.parametrize("combination", [SOME[0], SOME[2]], ids="-".join)
+@pytest.mark.parametrize("combination", [SOME[0], SOME[2], SOME[-1]], ids="-".join)
 def test_packages_are_typed(tmp_path, combination):
     """As strictly as the project that they are written for, tests included."""
     run(written(tmp_path, *combination, name="nice"), "-m", "mypy", "--cache-dir", os.devnull)
@@ -245,7 +252,9 @@ def test_the_skeleton_installs_loads_and_proofs(skeleton, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "combination", [("resolution", "answer", "key"), ("phone", "hosted", "hmac")], ids="-".join
+    "combination",
+    [("resolution", "answer", "key"), ("phone", "hosted", "hmac"), ("messenger", "answer", "basic")],
+    ids="-".join,
 )
 def test_what_its_readme_says_is_so(tmp_path, combination):
     """Installed, with the settings and the variables that it shows, the vendor is in use."""
@@ -259,7 +268,7 @@ def test_what_its_readme_says_is_so(tmp_path, combination):
     assert variables
     values = dict.fromkeys(variables, "a-secret-of-thirty-two-characters")
     paths = {"PYTHONPATH": str(folder), "PROOFING_SETTINGS": str(settings)}
-    explained = run(tmp_path, "-m", "proofing.cli", "explain", "some-person", **paths, **values)
+    explained = run(tmp_path, "-m", "proofing.cli", "explain", "--person", "some-person", **paths, **values)
     assert f"nice_vendor:{kind}: " in explained
 
 
@@ -286,6 +295,15 @@ def test_names_that_clash_or_cannot_be_installed(tmp_path, capsys, name, said):
     """Refused as a wrong command line, and nothing is written."""
     assert main(["new-vendor", name, "--directory", str(tmp_path)]) == exits.USAGE
     assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_messengers_answer_at_once(tmp_path, capsys):
+    """Another shape is refused, with the option that is wrong and what it must be; nothing is written."""
+    for shape in set(SHAPES) - {"answer"}:
+        arguments = ["new-vendor", "acme", "--kind", "messenger", "--shape", shape]
+        assert main([*arguments, "--directory", str(tmp_path)]) == exits.USAGE
+        assert "--shape: must be answer for the kind messenger" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -18,6 +18,7 @@ from proofing.cli import main, serving
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import Secrets
+from proofing.registry.plugins import BACKEND_HOOKS
 from proofing.settings import Settings
 from proofing.testing.keeper import is_running
 from proofing.testing.processes import free_port, start_process, start_process_async
@@ -413,7 +414,7 @@ def test_no_vendor_is_played_in_production(monkeypatch, settings_file, odd_plugi
         ProoferDescriptor(name="odd", kind=kind, make=lambda *_: None, maturity=Maturity.PRODUCTION)
         for kind in sorted(set(ProoferKind) - {ProoferKind.MESSENGER})
     ]
-    stores = dict.fromkeys(("queue", "key_service", "image_store", "result_store"), lambda _: None)
+    stores = dict.fromkeys(BACKEND_HOOKS.keys() - {"secret_store"}, lambda _: None)
     odd = odd_plugin(proofers, secret_store=lambda _: Given(), **stores)
     vendors = {
         f"{kind}_vendor": "odd" for kind in ("device", "document", "passport", "resolution", "state_id")

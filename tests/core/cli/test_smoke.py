@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from proofing.app.phone_codes import PhoneCodes
+from proofing.app.verifications import PartyRef, Request
 from proofing.cli import main, smoke
 from proofing.cli.smoke import Answers, Walk, make_image
 from proofing.contracts.applicant import parse_ssn
@@ -35,7 +36,7 @@ class Broken(httpx.AsyncBaseTransport):
         return await self._app.handle_async_request(request)
 
 
-async def walk(running, broken="", answer=None, **typed):
+async def walk(running, broken="", answer=None, link=None, **typed):
     """Walk over the application of a running process, whose queue works alongside.
 
     Paths like *broken* get *answer* in place of the application's.
@@ -53,7 +54,8 @@ async def walk(running, broken="", answer=None, **typed):
                 transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}, follow_redirects=True
             ) as client,
         ):
-            return await Walk(client, Answers(documents=documents, typed=typed)).run()
+            walk = Walk(client, Answers(documents=documents, typed=typed))
+            return await (walk.run_link(link) if link else walk.run())
     finally:
         stop.set()
         await work
@@ -87,7 +89,8 @@ async def test_the_walk_returns_the_code_of_a_mock_messenger(process, jobs):
 class _Sending(PhoneCodes):
     """Codes of a messenger that is no mock."""
 
-    is_mocked = False
+    def shows_code(self, person):
+        return False
 
 
 @pytest.mark.parametrize("uploads", [True, False])
@@ -98,6 +101,55 @@ async def test_the_walk_agrees_to_a_selfie(process, uploads):
         report = await walk(running)
         assert report["passed"], report
         assert [step["step"] for step in report["steps"]] == ["consent", "selfie", *STEPS[1:]]
+
+
+#: Policy to the steps that its walk takes.
+POLICIES = {
+    "document": ["document"],
+    "document selfie": ["selfie", "document"],
+    "phone code": ["identity", "phone", "code"],
+    "resolution": ["identity", "ssn", "address", "resolution"],
+    "phone resolution": ["identity", "phone", "ssn", "address", "resolution"],
+    "document selfie resolution phone code": ["selfie", "document", "ssn", "resolution", "phone", "code"],
+}
+
+
+def by_policy(steps):
+    """Return the settings of a relying party whose policy asks for *steps*."""
+    return {
+        "messenger_vendor": "mock",
+        "policies": {"one": {"steps": steps.split()}},
+        "relying_parties": {"agency": {"display_name": "The Agency", "policies": ["one"]}},
+    }
+
+
+async def make_link(running):
+    """Return the link of a new verification."""
+    party = PartyRef(name="agency")
+    created = await running.service.verifications.create(party, Request(subject="person 1"))
+    return f"{ORIGIN}/start/{created.token}"
+
+
+@pytest.mark.parametrize("steps", POLICIES)
+@pytest.mark.parametrize("jobs", [True, False])
+async def test_the_walk_of_a_link(process, steps, jobs):
+    """It takes the steps of the policy, in its order, and passes with the verification."""
+    async with process(ruby_workers_idv_enabled=jobs, **by_policy(steps)) as running:
+        report = await walk(running, link=await make_link(running))
+    assert report["passed"], report
+    assert [step["step"] for step in report["steps"]] == ["link", "consent", *POLICIES[steps], "outcome"]
+
+
+async def test_a_link_whose_verification_fails(process):
+    """The walk says so, and where."""
+    async with process(**by_policy("phone")) as running:
+        link = await make_link(running)
+        report = await walk(running, link=link, phone="703-555-5555")
+        assert not report["passed"]
+        assert report["steps"][-1]["detail"].startswith("led to /phone/problem in place of")
+        again = await walk(running, link=link)
+    assert again["steps"] == [again["steps"][0]]
+    assert "was answered with HTTP 410" in again["steps"][0]["detail"]
 
 
 async def test_each_walk_has_an_ssn_of_its_own(process):
@@ -173,3 +225,16 @@ def test_the_image_is_one():
     """The gate takes it, and no two are the same."""
     first, second = make_image(), make_image()
     assert inspect_image(first).fingerprint != inspect_image(second).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("link", "origin"),
+    [
+        ("https://proofing.example.gov:8443/start/abc", "https://proofing.example.gov:8443"),
+        ("/start/abc", None),
+        (None, None),
+    ],
+)
+def test_a_link_says_where_its_server_is(link, origin):
+    """So that `--url` need not repeat it."""
+    assert smoke.server_of(link) == origin

@@ -104,6 +104,26 @@ def test_a_vendor_that_answers_later(trying):
     assert (code, found["outcome"], found["continues"]) == (0, "pending", "again")
 
 
+def test_a_messenger(trying):
+    """Takes a message to the number of the file, by either channel; a refusal is an answer."""
+    for channel in ("text", "voice"):
+        code, output, errors = trying(
+            APPLICANT, "mock", "--kind", "messenger", "--channel", channel, "--json"
+        )
+        found = json.loads(output)
+        assert (code, errors) == (0, "")
+        assert (found["kind"], found["outcome"]) == ("messenger", "passed")
+        assert found["transaction_id"]
+        assert CANARY.find_leaks(output) == []
+
+
+def test_a_messenger_needs_a_number(trying):
+    """And one of the channels that it has."""
+    code, _output, errors = trying({"first_name": "Ada"}, "mock", "--kind", "messenger")
+    assert code == 78
+    assert "applicant.yaml: phone: is missing: the message is sent to this number" in errors
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -126,7 +146,10 @@ def test_a_wrong_file_is_refused(trying, values, says):
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["nobody"], "no enabled plugin offers it"), (["mock"], "add --kind resolution or phone")],
+    [
+        (["nobody"], "no enabled plugin offers it"),
+        (["mock"], "add --kind device or document or messenger or passport"),
+    ],
 )
 def test_a_wrong_name_is_refused(trying, arguments, says):
     """With what there is."""

@@ -13,6 +13,7 @@ KNOWN = Circumstances(
     ip_address="192.0.2.33",
     user_agent="Mozilla/5.0",
     device_session_id="7f5c6b1a",
+    compared_by=("Acme Inc.",),
 )
 
 

@@ -2,13 +2,9 @@
 
 import pytest
 
+from proofing.base.typed_json import read_typed, write_typed
 from proofing.contracts.applicant import Applicant
-from proofing.contracts.job_results import (
-    DocumentJobResult,
-    ResolutionJobResult,
-    read_result,
-    write_result,
-)
+from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult
 from proofing.contracts.records import KINDS, JobKind
 from proofing.jobs.kinds import job_type
 from proofing.settings.schema import Settings
@@ -32,14 +28,14 @@ DOCUMENT = DocumentJobResult(
 )
 def test_results_come_back(result):
     """With their types, nested ones too; printing shows nothing of them."""
-    assert read_result(type(result), write_result(result)) == result
+    assert read_typed(type(result), write_typed(result)) == result
     assert "Zoë" not in repr(result)
     assert "2025550143" not in repr(result)
 
 
 def test_names_of_a_newer_process_are_ignored():
     """It may run alongside an older one for a release."""
-    assert read_result(ResolutionJobResult, b'{"later": 1}') == ResolutionJobResult()
+    assert read_typed(ResolutionJobResult, b'{"later": 1}') == ResolutionJobResult()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +54,7 @@ def test_names_of_a_newer_process_are_ignored():
 def test_anything_else_is_refused(data):
     """Types are strict, and the message does not hold what was read."""
     with pytest.raises(ValueError, match="not a DocumentJobResult") as caught:
-        read_result(DocumentJobResult, data)
+        read_typed(DocumentJobResult, data)
     assert "MARIGOLD" not in str(caught.value)
 
 

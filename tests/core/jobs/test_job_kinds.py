@@ -328,6 +328,11 @@ async def test_only_a_match_passes(process, check):
         ({"state_id_jurisdictions": ["MT"]}, {"device", "resolution"}),
         ({"state_id_jurisdictions": ["ND"]}, {"device", "resolution", "state_id"}),
         ({"phone_precheck_enabled": True}, {"device", "resolution", "state_id", "phone"}),
+        (
+            {"phone_precheck_enabled": True, "phone_precheck_percentage": 0},
+            {"device", "resolution", "state_id"},
+        ),
+        ({"phone_precheck_percentage": 100}, {"device", "resolution", "state_id"}),
     ],
 )
 async def test_switches_decide_who_is_asked(process, monkeypatch, settings, asked):
@@ -562,18 +567,20 @@ class Phone:
         ),
     ],
 )
-async def test_phone_vendors_are_asked_until_a_yes(process, monkeypatch, answers, asked, wanted):
+async def test_phone_vendors_are_asked_until_a_yes(process, answers, asked, wanted):
     """In order, and not after a sign of fraud; the last answer counts."""
     outcome, *signals = wanted
     async with process() as running:
-        router = running.runtime.configuration.router
-        template = running.runtime.configuration.plugins.proofers[ProoferKind.PHONE, "mock"]
-        vendors = []
-        for number, answer in enumerate(answers):
-            loaded = type(template)("p", template.descriptor, None, make_process)
-            loaded.__dict__["proofer"] = Phone(f"v{number}", *answer)
-            vendors.append(loaded)
-        monkeypatch.setattr(router, "in_order", lambda _kind: vendors)
+        configuration = running.runtime.configuration
+        proofers = configuration.plugins.proofers
+        template = proofers[ProoferKind.PHONE, "mock"]
+        names = [f"v{number}" for number in range(len(answers))]
+        for name, answer in zip(names, answers, strict=True):
+            descriptor = replace(template.descriptor, name=name)
+            proofers[ProoferKind.PHONE, name] = loaded = type(template)("p", descriptor, None, make_process)
+            loaded.__dict__["proofer"] = Phone(name, *answer)
+        live = configuration.live
+        live.current = live.current.model_copy(update={"phone_vendors": tuple(names)})
         record = await Recorder(running, "phone").run(PIIArguments(applicant=PERSON))
         assert (record.end_state, record.outcome) == (EndState.DONE, outcome)
         assert record.reasons == (f"v{asked - 1}", *signals)

@@ -168,10 +168,10 @@ async def test_it_is_resumed_at_its_vendor(jobs):
         await submit(running)
         assert await running.drain() == []
         configuration = running.runtime.configuration
-        configuration.live._settings = configuration.live.current.model_copy(
+        configuration.live.current = configuration.live.current.model_copy(
             update={"phone_vendors": ["mock:polling"]}
         )
-        (chosen,) = configuration.router.in_order(ProoferKind.PHONE)
+        (chosen,) = configuration.router.may_meet(ProoferKind.PHONE, "")
         assert chosen.descriptor.name == "mock:polling"
         (record,) = await drain_again(running)
     assert record.is_success

@@ -12,6 +12,7 @@ from proofing.contracts.applicant import TYPES_OF, Applicant, DocumentChoice, Do
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances
 from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.images import Side
+from proofing.contracts.people import PersonRef
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.records import EndState, JobKind, job_of
 from proofing.contracts.results import (
@@ -27,8 +28,11 @@ from proofing.contracts.results import (
     StateIDResult,
 )
 from proofing.jobs.arguments import DocumentArguments, PIIArguments
+from proofing.registry.proofers import LoadedProofer
 from proofing.testing.canary import Canary
 from proofing.testing.images import make_jpeg
+from proofing.testing.vendor_fakes import make_process
+from proofing.testing.waiting import follow_edits
 from proofing_devtools.capture import PERSON, upload_images
 from proofing_mock import standard
 
@@ -118,6 +122,40 @@ async def test_each_vendor_gets_what_it_declared(jobs, needs):
         assert requests, kind
         assert all(request.circumstances == KNOWN.select(needs) for request in requests)
         assert all(request.applicant == Applicant() for request in requests)
+
+
+async def test_a_person_who_tries_again_gets_the_same_vendor(jobs, settings_file):
+    """The share of a second resolution vendor is one of people, and each attempt is another job."""
+    kind = ProoferKind.RESOLUTION
+    async with jobs(proof_ssn_max_attempts=100) as running:
+        usual, second = spy(running, kind), []
+        configuration = running.runtime.configuration
+        proofers = configuration.plugins.proofers
+        mock = proofers[kind, "mock"]
+        other = replace(mock.descriptor, name="other", make=lambda *_: SimpleNamespace(proof=ask))
+        proofers[kind, "other"] = LoadedProofer(mock.plugin, other, None, make_process)
+
+        async def ask(request, context):
+            second.append(request)
+            return YES[kind]
+
+        settings_file(
+            resolution_vendor_percentages={"other": 50},
+            ruby_workers_idv_enabled=True,
+            proof_ssn_max_attempts=100,
+        )
+        await follow_edits(configuration.watch)
+        got = []
+        for number in range(12):
+            person = PersonRef(reference=f"person-{number}")
+            for _attempt in range(3):
+                before = len(usual), len(second)
+                await running.service.submit_applicant(JobKind.RESOLUTION, person, CANARY.applicant)
+                await running.drain()
+                asked = (len(usual) - before[0], len(second) - before[1])
+                got.append((number, asked))
+    assert len(set(got)) == 12
+    assert {asked for _number, asked in got} == {(1, 0), (0, 1)}
 
 
 async def test_a_document_vendor_gets_what_was_typed_before(jobs):
@@ -233,3 +271,39 @@ def test_arguments_are_read_as_written(kind):
         assert good in arguments.to_bytes()
         with pytest.raises(EncryptionError):
             kind.from_bytes(arguments.to_bytes().replace(good, broken))
+
+
+@pytest.mark.parametrize(
+    ("content", "asked"), [(b"document_type: license", "mock"), (make_jpeg(comment=b"a photo"), "other")]
+)
+async def test_a_testers_form_goes_to_the_vendor_of_forms(jobs, content, asked):
+    """Photos go to the vendor of the person, forms to that of the setting."""
+    kind = ProoferKind.DOCUMENT
+    async with jobs() as running:
+        forms, photos = spy(running, kind, accepts_test_documents=True), []
+
+        async def ask(request, context):
+            photos.append(request)
+            return YES[kind]
+
+        configuration = running.runtime.configuration
+        proofers = configuration.plugins.proofers
+        mock = proofers[kind, "mock"]
+        other = replace(
+            mock.descriptor,
+            name="other",
+            make=lambda *_: SimpleNamespace(proof=ask),
+            accepts_test_documents=False,
+        )
+        proofers[kind, "other"] = LoadedProofer(mock.plugin, other, None, make_process)
+        live = configuration.live
+        live.current = live.current.model_copy(
+            update={"document_vendor": "other", "test_document_vendor": "mock"}
+        )
+        plan = running.service.document_plan(PERSON, None)
+        assert (plan.vendor, plan.accepts_test_documents) == ("other", True)
+        images = dict.fromkeys(plan.sides, content)
+        uploaded = await upload_images(running.service, images)
+        await running.service.submit_uploads(PERSON, **uploaded, plan=plan, circumstances=KNOWN)
+        await running.drain()
+    assert (len(forms), len(photos)) == ((1, 0) if asked == "mock" else (0, 1))

@@ -146,7 +146,31 @@ async def test_a_maintenance_window_is_among_the_facts(begin):
     for result in (answer, replace(answer, jurisdiction_in_maintenance_window=True)):
         loaded = loaded_of(Adapter(lambda *_, result=result: result), kind=ProoferKind.STATE_ID)
         await run.ask(loaded, REQUEST, step="state_id")
-    assert [call.get("jurisdiction_in_maintenance_window") for call in run.calls] == [None, True]
+    loaded = loaded_of(Adapter(lambda *_: answer), kind=ProoferKind.STATE_ID)
+    check = await run.ask(loaded, replace(REQUEST, in_maintenance_window=True), step="state_id")
+    assert check.result.jurisdiction_in_maintenance_window
+    assert [call.get("jurisdiction_in_maintenance_window") for call in run.calls] == [None, True, True]
+
+
+@pytest.mark.parametrize(
+    ("cause", "marked"),
+    [
+        (Cause.SOURCE_DOWN, Cause.MAINTENANCE),
+        (Cause.SOURCE_TIMEOUT, Cause.MAINTENANCE),
+        (Cause.UNREACHABLE, Cause.UNREACHABLE),
+    ],
+)
+async def test_errors_within_a_maintenance_window(begin, cause, marked):
+    """A failure of the agency's system is its maintenance; each one says when it came."""
+    run, error = begin(), VendorError(cause, "0001", codes=("0001",), transaction_id="t-1", billed=False)
+
+    def fail(*_arguments):
+        raise error
+
+    loaded = loaded_of(Adapter(fail), kind=ProoferKind.STATE_ID)
+    check = await run.ask(loaded, replace(REQUEST, in_maintenance_window=True), step="state_id")
+    assert (check.error.cause, check.error.codes) == (marked, ("0001", "jurisdiction_in_maintenance_window"))
+    assert (check.error.transaction_id, check.error.billed) == ("t-1", False)
 
 
 async def test_a_plain_adapter_runs_in_a_thread(begin):

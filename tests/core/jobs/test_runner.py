@@ -10,9 +10,10 @@ import pytest
 from proofing.base import logs
 from proofing.base.errors import ImageNotFoundError, LeaseLostError, StoreError, StoreUnavailableError
 from proofing.base.logs import JSONFormatter
+from proofing.base.typed_json import read_typed
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.evidence import CoreAttribute, Evidence
-from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult, read_result
+from proofing.contracts.job_results import DocumentJobResult, ResolutionJobResult
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.queues import JobMessage
 from proofing.contracts.records import EndState, JobKind
@@ -112,7 +113,7 @@ async def test_a_job_ends_and_is_reported_in_one_line(process, lines):
         blob = await running.runtime.backends.results.result(message.result_id)
         context = result_context("owner-1", message.result_id)
         opened = await running.runtime.runner._sealer.open(blob, context)
-        result = read_result(ResolutionJobResult, opened)
+        result = read_typed(ResolutionJobResult, opened)
         assert set(result.evidence.confirmed) == set(CoreAttribute)
         assert replace(result, evidence=Evidence()) == ResolutionJobResult(
             checks={
@@ -430,7 +431,7 @@ async def test_a_phone_job_without_a_vendor(process):
     async with process(vendor_status={"mock": "full_outage"}) as running:
         message = await message_of(running.runtime, kind=JobKind.PHONE)
         record = await running.runtime.runner.run(MemoryJob(message, attempt=1))
-        assert (record.end_state, record.reasons) == (EndState.VENDOR_EXCEPTION, ("no_phone_vendor",))
+        assert (record.end_state, record.reasons) == (EndState.VENDOR_UNAVAILABLE, ("no_phone_vendor",))
 
 
 @pytest.mark.parametrize(

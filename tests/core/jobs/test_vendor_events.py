@@ -670,6 +670,20 @@ async def test_what_happened_is_given_again_when_the_vendor_can_be_asked(jobs):
     assert vendor.reasons == [Answered(b"presentation")] * 3
 
 
+async def test_what_happened_is_not_refused_once_the_question_has_expired(jobs):
+    """It is given for the last time, so that a limit of our own must not keep the answer from its person."""
+    later = VendorError(Cause.QUOTA, "later", retry_after=7200.0)
+    async with jobs() as running:
+        vendor, _result_id = await park(running, away(), later, YES[PHONE])
+        await events_of(running).returned(vendor.question_id)
+        assert await running.drain() == []
+        live = running.runtime.configuration.live
+        live.current = live.current.model_copy(update={"vendor_concurrency_limits": {"mock": 0}})
+        (ended,) = await drain_again(running)
+    assert ended.is_success
+    assert vendor.reasons == [Returned()] * 2
+
+
 # What is kept, and for whom
 
 

@@ -256,7 +256,11 @@ def test_every_hostile_body_is_refused_or_exact():
         (b'"\\ud83d\\ude00"', True),
         (b'{"\\udc00":1}', False),
         (b"", False),
-        (b"\xef\xbb\xbf{}", False),
+        (b"\xef\xbb\xbf{}", True),
+        (b"\xef\xbb\xbf", False),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", False),
+        (b"{}\xef\xbb\xbf", False),
+        ("{}".encode("utf-16"), False),
         (b"9" * 5_000, False),
     ],
 )
@@ -267,6 +271,15 @@ def test_borders_of_strict_json(body, fine):
     else:
         with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
             parse_json(body, vendor_name="acme", what="x")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\n", b" \r\n\t"])
+def test_what_services_put_before_an_xml_declaration(mark):
+    """A mark of the encoding, or an empty line of a template; nothing else may be there."""
+    answer = VendorResponse(200, {}, mark + b'<?xml version="1.0" encoding="utf-8"?><a>b</a>', "acme")
+    assert answer.xml().text == "b"
+    with pytest.raises(VendorError, check=caused_by(Cause.NONSENSE)):
+        VendorResponse(200, {}, b"x" + answer.content, "acme").xml()
 
 
 @pytest.mark.parametrize(
@@ -299,7 +312,6 @@ async def test_the_environment_is_not_asked(vendor, transport, monkeypatch):
         assert (proxy.connections, len(vendor.calls)) == (0, 1)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # httpx-aiohttp speaks to an older aiohttp
 async def test_the_proxy_of_the_settings_carries_every_call():
     """With a proxy nothing goes to the vendor directly, and the proxy gets its password."""
     async with HostileVendor() as proxy:
@@ -481,3 +493,31 @@ async def test_json_with_images_streams(vendor, transport):
     assert call.headers["content-length"] == str(len(call.body))
     assert call.headers["content-type"] == "application/json"
     assert "transfer-encoding" not in call.headers
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], []])
+async def test_connections_go_to_the_addresses_that_are_given(addresses):
+    """Whatever a resolver says of the name, which stays in SNI; to none where there are none."""
+    hello = asyncio.get_running_loop().create_future()
+
+    async def greet(reader, writer):
+        hello.set_result(await reader.read(2048))
+        writer.close()
+
+    asked = []
+
+    def addresses_of(host):
+        asked.append(host)
+        return addresses
+
+    transport = OutboundTransport(addresses=addresses_of)
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        place = f"hooks.example.com:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(VendorError, check=caused_by(Cause.UNREACHABLE)):
+            await client_of(transport, place).get(f"https://{place}/")
+        if addresses:
+            assert b"hooks.example.com" in await hello
+        else:
+            assert not hello.done()
+        await transport.close()
+    assert set(asked) == {"hooks.example.com"}

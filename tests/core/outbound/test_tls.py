@@ -145,7 +145,6 @@ async def test_a_client_certificate_and_a_private_authority(vendor, transport, t
     assert seen == ["proofing"]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # httpx-aiohttp speaks to an older aiohttp
 async def test_through_a_forward_proxy(vendor):
     """The proxy carries a tunnel to the vendor, of which it sees host and port."""
     port, servers, clients, seen = vendor

@@ -10,8 +10,9 @@ import yaml
 
 from proofing.base.errors import ConfigurationError, PluginError
 from proofing.contracts.hooks import BackendContext
+from proofing.contracts.messages import Channel
 from proofing.contracts.results import ProoferKind
-from proofing.registry.plugins import PluginManager, find_installed, secret_reader
+from proofing.registry.plugins import PluginManager, find_installed
 from proofing.registry.proofers import missing_library
 from proofing.settings import read_layers
 from proofing.testing.vendor_fakes import make_process
@@ -388,15 +389,6 @@ def test_factories_take_two_arguments(install, kind, arguments):
     assert "x: make must take two arguments" in problem.rule
 
 
-def test_derived_secrets_differ_by_label_user_and_key():
-    """Each label has bytes of its own, the same each time."""
-    read = secret_reader(lambda: b"\x01" * 32, "backend")
-    assert read("a") == read("a") != read("b")
-    assert secret_reader(lambda: b"\x01" * 32, "proofer/acme")("a") != read("a")
-    assert len(read("a")) == 32
-    assert secret_reader(lambda: b"\x02" * 32, "backend")("a") != read("a")
-
-
 def test_plugins_that_were_found_before_are_not_looked_for_again(install):
     """What is installed is an argument; a plugin that is not in it is not installed."""
     install("tiny", PROOFER.format(name="tiny"))
@@ -425,9 +417,20 @@ def test_a_messenger_is_offered_by_its_own_hook(install):
     loaded = manager.proofers[ProoferKind.MESSENGER, "tiny"]
     assert callable(loaded.proofer.send)
     assert loaded.channels
+    assert loaded.can_send(Channel.TEXT, has_code=False)
     install("twin", MESSENGER.format(name="tiny", made="None"))
     with pytest.raises(ConfigurationError, match="two plugins offer the messenger proofer tiny"):
         _ = PluginManager(["tiny", "twin"]).proofers
+
+
+def test_a_vendor_that_writes_the_text_itself_sends_codes_alone(install):
+    """Its descriptor says so; nothing else of the message decides."""
+    made = "None, codes_only=True"
+    install("tiny", MESSENGER.format(name="tiny", made=made))
+    loaded = PluginManager(["tiny"]).proofers[ProoferKind.MESSENGER, "tiny"]
+    for one in (loaded, loaded.again()):
+        assert one.can_send(Channel.TEXT, has_code=True)
+        assert not one.can_send(Channel.TEXT, has_code=False)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Which vendor is asked: buckets, order, stickiness, outages, and what is refused."""
 
 import hashlib
+import hmac
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,11 +12,17 @@ from proofing.contracts.applicant import DocumentType
 from proofing.contracts.messages import Channel
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
+from proofing.contracts.routing import Refusal, RoutingRule
+from proofing.crypto.encryption import KeyRing
 from proofing.registry.plugins import LoadedProofer
-from proofing.routing.router import Router, bucket, vendor_problems
+from proofing.routing.explaining import explanation
+from proofing.routing.people import RoutedPeople
+from proofing.routing.router import Router
+from proofing.routing.vendors import vendor_problems
 from proofing.settings import Settings
 from proofing.testing.vendor_fakes import make_process
 
+PEOPLE = RoutedPeople(KeyRing(b"k" * 32))
 KEYS = {"session_encryption_key": "00" * 32, "hmac_fingerprinter_key": "11" * 32}
 
 
@@ -34,7 +41,7 @@ def router_of(*names, maturity=Maturity.VERIFIED, **values):
             found[kind, name] = LoadedProofer("p", descriptor, None, make_process)
     plugins = SimpleNamespace(proofers=found)
     settings = Settings.model_validate({**KEYS, **values})
-    return Router(plugins, SimpleNamespace(current=settings)), settings, plugins
+    return Router(plugins, SimpleNamespace(current=settings), PEOPLE), settings, plugins
 
 
 def test_a_document_vendor_must_verify_what_is_accepted():
@@ -55,9 +62,11 @@ def test_a_document_vendor_must_verify_what_is_accepted():
 
 
 def test_bucket_vector():
-    """SHA-256 of ``discriminator:experiment`` as a fraction of 100, worked out apart."""
-    digest = hashlib.sha256(b"person-1:document_vendor").digest()
+    """HMAC-SHA-256 of ``discriminator:experiment`` as a fraction of 100, worked out apart."""
+    key = KeyRing(b"k" * 32).current("routing/bucket")
+    digest = hmac.digest(key, b"person-1:document_vendor", hashlib.sha256)
     wanted = int.from_bytes(digest, "big") / (2**256 - 1) * 100
+    bucket = PEOPLE.bucket
     assert bucket("person-1", "document_vendor") == pytest.approx(wanted)
     assert bucket("person-1", "document_vendor") == bucket("person-1", "document_vendor")
     assert bucket("person-1", "document_vendor") != bucket("person-1", "resolution_vendor")
@@ -75,7 +84,7 @@ def test_shares_are_walked_in_order_and_sticky():
         deviation = (10_000 * share / 100 * (1 - share / 100)) ** 0.5
         assert abs(chosen.count(name) - expected) < 5 * deviation
     for person, vendor in zip(people, chosen, strict=True):
-        place = bucket(person, "document_vendor")
+        place = PEOPLE.bucket(person, "document_vendor")
         assert vendor == ("b" if place <= 30 else "a" if place <= 40 else "mock")
 
 
@@ -97,26 +106,39 @@ def test_nobody_and_everybody(share):
     assert chosen == {wanted}
 
 
+def explained(router, kind, person="x"):
+    """Return the choice, and the sentences on it."""
+    decision = router.explain(kind, person)
+    return decision, explanation(router.terms(kind), decision)
+
+
 def test_explain_says_why():
     """Bucket, range, default, switch and status are named."""
     router, *_ = router_of(
         "b",
+        "c",
         document_vendor_percentages={"b": 100.0},
+        document_vendor_fallbacks=[{"vendor": "c"}],
+        resolution_vendor_percentages={"b": 0.0},
         vendor_status={"b": "partial_outage"},
         device_profiling_enabled=False,
         state_id_vendor=None,
     )
-    document = router.explain(ProoferKind.DOCUMENT, "x")
-    assert document.is_in_outage
-    assert "lies in b's (0, 100]" in document.explanation[0]
-    assert document.explanation[1] == "vendor_status of b is partial_outage"
-    assert (
-        "outside every percentage: the default mock"
-        in router.explain(ProoferKind.RESOLUTION, "x").explanation[0]
+    document, sentences = explained(router, ProoferKind.DOCUMENT)
+    assert (document.vendor, document.rule) == ("c", RoutingRule.FALLBACK)
+    assert document.passed_over == (("b", Refusal.OUTAGE),)
+    assert sentences == (
+        "b is passed over: vendor_status says that it is out",
+        "c is the next of document_vendor_fallbacks",
     )
-    assert router.explain(ProoferKind.DEVICE, "x").explanation == ("device_profiling_enabled is false",)
+    assert explained(router, ProoferKind.RESOLUTION)[1][0].endswith(
+        "lies outside every percentage: resolution_vendor is mock"
+    )
+    assert explained(router, ProoferKind.DEVICE)[1] == ("device_vendor is switched off",)
     assert router.explain(ProoferKind.STATE_ID, "x").vendor is None
-    assert router.explain(ProoferKind.PHONE, "x").vendor == "mock"
+    assert explained(router, ProoferKind.PHONE)[1] == ("mock is the first of phone_vendors",)
+    everybody, *_ = router_of("b", document_vendor_percentages={"b": 100.0})
+    assert "lies in b's (0, 100]" in explained(everybody, ProoferKind.DOCUMENT)[1][0]
 
 
 def test_choice_and_explanation_agree():
@@ -136,24 +158,49 @@ def test_outages():
         document_vendor_percentages={"b": 50.0},
         vendor_status={"b": "full_outage"},
     )
-    assert [loaded.descriptor.name for loaded in router.in_order(ProoferKind.PHONE)] == ["mock"]
+    assert [one.descriptor.name for one in router.may_meet(ProoferKind.PHONE, "x")] == ["mock"]
     for number in range(100):
-        out = router.explain(ProoferKind.DOCUMENT, str(number)).vendor == "b"
+        out = router.explain(ProoferKind.DOCUMENT, str(number)).vendor is None
+        assert out is (PEOPLE.bucket(str(number), "document_vendor") <= 50)
         assert router.is_available(str(number)) is not out
+
+
+def test_a_fallback_keeps_the_flow_open():
+    """Whose vendor is out is shown the fallback, and is not turned away."""
+    router, *_ = router_of(
+        "b", document_vendor_fallbacks=[{"vendor": "b"}], vendor_status={"mock": "full_outage"}
+    )
+    assert router.choose(ProoferKind.DOCUMENT, "x").descriptor.name == "b"
+    assert not router.is_available("x"), "the resolution vendor is out, too"
+    router, *_ = router_of(
+        "b",
+        document_vendor_fallbacks=[{"vendor": "b"}],
+        resolution_vendor="b",
+        vendor_status={"mock": "full_outage"},
+    )
+    assert router.is_available("x")
+
+
+def test_pages_show_the_first_choice_where_nobody_can_be_asked():
+    """They need a vendor's documents and scripts; whether it can be asked is `is_available`."""
+    router, *_ = router_of("b", document_vendor="b", vendor_status={"b": "full_outage"})
+    assert router.choose(ProoferKind.DOCUMENT, "x").descriptor.name == "b"
+    assert router.may_meet(ProoferKind.DOCUMENT, "x") == []
+    assert not router.is_available("x")
 
 
 def test_a_phone_vendor_that_is_out_is_neither_explained_nor_chosen():
     """The explanation is what happens: the first vendor without an outage, or that there is none."""
     names, out = ["mock", "b"], {"mock": "full_outage"}
     router, *_ = router_of("b", phone_vendors=names, vendor_status=out)
-    choice = router.explain(ProoferKind.PHONE, "x")
-    assert (choice.vendor, choice.is_in_outage) == ("b", False)
-    assert choice.explanation[0] == "the first of phone_vendors that is not out"
+    choice, sentences = explained(router, ProoferKind.PHONE)
+    assert (choice.vendor, choice.rule) == ("b", RoutingRule.FALLBACK)
+    assert sentences[-1] == "b is the next of phone_vendors"
     assert router.choose(ProoferKind.PHONE, "x").descriptor.name == "b"
     router, *_ = router_of("b", phone_vendors=names, vendor_status={**out, "b": "full_outage"})
-    choice = router.explain(ProoferKind.PHONE, "x")
-    assert (choice.vendor, choice.is_in_outage) == ("mock", True)
-    assert choice.explanation[0] == "every one of phone_vendors is out"
+    choice, sentences = explained(router, ProoferKind.PHONE)
+    assert (choice.vendor, choice.rule) == (None, RoutingRule.NONE)
+    assert sentences[-1] == "nobody is left to ask"
 
 
 def test_the_status_of_a_vendor_that_does_not_exist_is_refused():
@@ -230,3 +277,17 @@ def test_a_messenger_that_can_send_nothing_is_refused():
         assert [rule in problem.rule for problem in found] == ([] if rule is None else [True])
         off = settings.model_copy(update={"phone_confirmation_enabled": False})
         assert not [one for one in vendor_problems(off, plugins) if one.key == "messenger_vendor"]
+
+
+def test_a_share_of_people_is_the_same_people_each_time():
+    """A larger share has everybody of a smaller one; nobody is in none, and everybody is in all."""
+    router, _settings, _plugins = router_of()
+    people = [f"person-{number}" for number in range(400)]
+
+    def share(percentage, experiment="phone_precheck"):
+        return {one for one in people if router.is_in_share(one, experiment, percentage)}
+
+    assert (share(0), share(100)) == (set(), set(people))
+    assert share(30) == share(30) < share(60)
+    assert 80 < len(share(30)) < 160
+    assert share(30) != share(30, "another")

@@ -8,8 +8,8 @@ from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.selfies import SelfieAnswer, SelfieChoice
 from proofing.registry.plugins import LoadedProofer
-from proofing.routing.router import vendor_problems
 from proofing.routing.selfies import selfie_terms
+from proofing.routing.vendors import vendor_problems
 from proofing.settings import Settings
 from proofing.testing.vendor_fakes import make_process
 

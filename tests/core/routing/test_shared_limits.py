@@ -2,17 +2,19 @@
 
 import asyncio
 from collections import Counter
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 from proofing.base.errors import LimitReachedError
 from proofing.base.metrics import VENDOR_BUDGETS_REACHED
 from proofing.contracts.records import JobKind
+from proofing.contracts.results import ProoferKind
+from proofing.contracts.vendor_gates import GateOutcome
 from proofing.crypto.encryption import KeyRing
-from proofing.routing.shared_limits import SharedLimits, VendorBudgets
+from proofing.routing.gates import Gatekeeper
+from proofing.routing.shared_limits import SharedLimits
 from proofing.settings import LiveSettings, Settings
-from proofing.settings.layers import Layers
 from proofing_local.results import LocalResultStore
 from proofing_local.settings import LocalSettings
 
@@ -41,20 +43,31 @@ async def parts(tmp_path):
         client_document_max_attempts=2,
         vendor_hourly_budgets={"mock:document": 2, "empty": 0},
     )
-    live = LiveSettings(settings, Layers("test", Path("settings.yaml")), lambda: settings)
-    clock, store = Clock(), LocalResultStore(LocalSettings(directory=str(tmp_path)))
+    live = LiveSettings(settings)
+    clock = Clock()
+    store = LocalResultStore(LocalSettings(directory=str(tmp_path)), clock=clock)
+    gates = Gatekeeper(store, live)
     await store.open()
     shared = SharedLimits(
         results=store,
         keys=KeyRing(b"k" * 32),
         live=live,
+        gates=gates,
         candidates=lambda kind, person: [
             "mock:document" if kind is JobKind.DOCUMENT and person == "person" else "other"
         ],
         clock=clock,
     )
-    yield shared, VendorBudgets(store, live, clock), clock
+    yield shared, partial(spend, gates), clock
+    await gates.close()
     await store.close()
+
+
+async def spend(gates, vendor):
+    """Return whether a call of *vendor* is let through, which counts then."""
+    with await gates.enter(ProoferKind.DOCUMENT, [vendor], seconds_left=10.0) as permit:
+        permit.report(GateOutcome.ANSWERED)
+        return permit.vendor is not None
 
 
 async def begun(shared, network, count=20):
@@ -72,7 +85,7 @@ async def begun(shared, network, count=20):
 
 async def test_exactly_the_maximum_in_each_hour(parts):
     """Per address and clock hour; steady traffic does not keep an hour open."""
-    shared, _budgets, clock = parts
+    shared, _spend_one, clock = parts
     assert await begun(shared, ADDRESS) == {False: 3, True: 17}
     assert await begun(shared, "203.0.113.10") == {False: 3, True: 17}
     assert await shared.seconds_left("client_session", ADDRESS) == HOUR
@@ -86,7 +99,7 @@ async def test_exactly_the_maximum_in_each_hour(parts):
 
 async def test_a_client_without_an_address_is_not_counted(parts):
     """Such as one on a Unix socket."""
-    shared, _budgets, _clock = parts
+    shared, _spend_one, _clock = parts
     assert await begun(shared, "") == {False: 20}
     assert shared.counters(JobKind.DOCUMENT, "") == []
     assert await shared.seconds_left("client_session", "") == 0
@@ -94,7 +107,7 @@ async def test_a_client_without_an_address_is_not_counted(parts):
 
 async def test_names_of_counters_hold_no_address(parts):
     """They are digests under a key of the day: no address, and no link between days or limits."""
-    shared, _budgets, clock = parts
+    shared, _spend_one, clock = parts
     keys = set()
     for _ in range(3):
         for kind in JobKind:
@@ -108,13 +121,13 @@ async def test_names_of_counters_hold_no_address(parts):
 
 async def test_calls_of_a_vendor_stay_within_its_budget(parts):
     """Counted before the call; a vendor without a budget is always asked, one of 0 never."""
-    shared, budgets, clock = parts
-    assert Counter(await asyncio.gather(*(budgets.spend("mock:document") for _ in range(9)))) == {
+    shared, spend_one, clock = parts
+    assert Counter(await asyncio.gather(*(spend_one("mock:document") for _ in range(9)))) == {
         True: 2,
         False: 7,
     }
-    assert await budgets.spend("other")
-    assert not await budgets.spend("empty")
+    assert await spend_one("other")
+    assert not await spend_one("empty")
     with pytest.raises(LimitReachedError) as caught:
         await shared.require_budget(JobKind.DOCUMENT, "person")
     assert (caught.value.limit, caught.value.seconds_left) == ("vendor_budget", HOUR)
@@ -125,19 +138,19 @@ async def test_calls_of_a_vendor_stay_within_its_budget(parts):
     assert await shared.seconds_left("vendor_budget", ADDRESS) == 0
     clock.now += HOUR
     await shared.require_budget(JobKind.DOCUMENT, "person")
-    assert await budgets.spend("mock:document")
+    assert await spend_one("mock:document")
 
 
 async def test_a_person_who_is_refused_before_the_job_counts_as_a_budget_reached(parts):
     """Else the budget of a vendor that is the only one for its step is used up unseen: no job asks it."""
-    shared, budgets, _clock = parts
+    shared, spend_one, _clock = parts
 
     def counted():
         return VENDOR_BUDGETS_REACHED.labels("mock:document")._value.get()
 
     before = counted()
     for _ in range(2):
-        assert await budgets.spend("mock:document")
+        assert await spend_one("mock:document")
     assert counted() == before
     with pytest.raises(LimitReachedError):
         await shared.require_budget(JobKind.DOCUMENT, "person")

@@ -138,6 +138,14 @@ def test_an_image_that_failed_before_is_named():
     assert failed_before(MARKS, {}) == {}
 
 
+@pytest.mark.parametrize("code", FindingCode)
+def test_advice_counts_in_no_verdict(code):
+    """Neither against a yes, nor as the reason of a no."""
+    advice = Finding(code=code, side=Side.FRONT, is_advice=True)
+    assert judge(answer(findings=(advice,))) == judge(answer())
+    assert judge(refusal(advice, found("barcode_content", Side.BACK))).reasons == ("barcode_content_check",)
+
+
 def test_every_finding_has_its_place():
     """Refused image or document, bad image, unsupported document, failed check, or what has no word."""
     alone = {FindingCode.UNSUPPORTED_DOCUMENT, FindingCode.OTHER}

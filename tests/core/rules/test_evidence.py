@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from proofing.base.errors import Cause, VendorError
+from proofing.base.typed_json import read_typed, write_typed
 from proofing.contracts.applicant import ATTRIBUTES, Applicant, DocumentType
 from proofing.contracts.evidence import (
     Barcode,
@@ -21,7 +22,7 @@ from proofing.contracts.evidence import (
     VerifiedBy,
 )
 from proofing.contracts.images import Side
-from proofing.contracts.job_results import DocumentJobResult, PhoneJobResult, read_result, write_result
+from proofing.contracts.job_results import DocumentJobResult, PhoneJobResult
 from proofing.contracts.results import (
     Assurance,
     Check,
@@ -319,8 +320,8 @@ def test_a_phone_that_does_not_pass_is_no_evidence(outcome):
 def test_evidence_comes_back_and_names_nobody(answer):
     """From the sealed result, with its types; no value of the person but the code of the issuer is in it."""
     evidence = evidence_of(answer) | resolved() | phone_evidence(OWNED, vouched=True)
-    written = write_result(PhoneJobResult(evidence=evidence))
-    assert read_result(PhoneJobResult, written).evidence == evidence
+    written = write_typed(PhoneJobResult(evidence=evidence))
+    assert read_typed(PhoneJobResult, written).evidence == evidence
     allowed = {evidence.pieces[0].issuer, None}
     for name in ATTRIBUTES:
         for person in (PERSON, PASSPORT):
@@ -345,7 +346,7 @@ def test_evidence_comes_back_and_names_nobody(answer):
 def test_anything_else_is_refused(text):
     """Types are strict."""
     with pytest.raises(ValueError, match="not a DocumentJobResult"):
-        read_result(DocumentJobResult, text.encode())
+        read_typed(DocumentJobResult, text.encode())
 
 
 def test_words_for_logs():

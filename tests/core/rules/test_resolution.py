@@ -303,6 +303,11 @@ def test_the_second_device_counts_too():
         ),
         ({"state_id": Check(error=VendorError(Cause.TIMEOUT, "x"))}, EndState.VENDOR_EXCEPTION, "timeout"),
         (
+            {"state_id": Check(error=VendorError(Cause.MAINTENANCE, "x"), is_unavailable=True)},
+            EndState.VENDOR_UNAVAILABLE,
+            "maintenance",
+        ),
+        (
             {"device": Check(error=VendorError(Cause.UNREACHABLE, "x"))},
             EndState.DEVICE_EXCEPTION,
             "unreachable",

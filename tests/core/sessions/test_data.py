@@ -25,6 +25,7 @@ from proofing.crypto.data_keys import Purpose
 from proofing.crypto.encryption import SealContext
 from proofing.sessions import vault
 from proofing.sessions.data import KeptUpload, PendingJob, Problem, ReadDocument, SessionData
+from proofing.sessions.handoffs import Handoff, HandoffState
 from proofing_devtools.sessions import make_session
 
 CODE = Verification(method=VerifiedBy.CODE_PHONE, digits=6, age_seconds=12.5)
@@ -62,6 +63,9 @@ def full_session():
         failed_fingerprints=frozenset({"front:x"}),
         failed_phones=frozenset({"7035555555"}),
         device_session_id="pass",
+        handoff=Handoff(token="t", link="l", made_at=1.5, language="es", message="m")
+        .opened("d")
+        .changed(HandoffState.CONFIRMED),
         evidence={
             JobKind.PHONE: Evidence(
                 pieces=(
@@ -132,7 +136,7 @@ async def test_a_broken_session_is_none(process, name):
         text = change
         if isinstance(change, dict):
             text = json.dumps({**json.loads(data.to_json()), **change}).encode()
-        key = vault._key("session")
+        key = vault.session_key("session")
         sealed = await store._sealer.seal(text, SealContext(purpose=Purpose.SESSION, subject=key))
         await store._results.save(key, bytes.fromhex(data.version) + sealed, ttl_seconds=60)
         assert await store.load("session") is None
@@ -147,7 +151,7 @@ async def test_a_session_ends_with_its_total_time(process):
         data = make_session()
         await store.save("used", data)
         data.created_at = 0.0
-        assert await store.update("used", data, expected=data.version) is None
+        assert await store.update(vault.session_key("used"), data, expected=data.version) is None
         assert await store.load("used") is None
 
 

@@ -139,7 +139,7 @@ async def test_an_upload_that_a_job_has_taken_is_not_finished_again(upload_slots
     with pytest.raises(UploadRefusedError) as caught:
         await upload_slots.expires_at(OWNER, **which)
     assert (caught.value.status, caught.value.code) == (404, "unknown")
-    await upload_slots.free(images, result_id=JOB)
+    await upload_slots.free([slot], result_id=JOB)
     assert await upload_slots.expires_at(OWNER, **which)
 
 
@@ -345,10 +345,10 @@ async def test_a_submission_that_failed_frees_its_slots(upload_slots):
     await sign(upload_slots, slot, attempt)
     images = {Side.FRONT: EncryptedImage(slot=slot, iv=IV)}
     await use(upload_slots, OWNER, attempt=attempt, images=images, result_id=JOB)
-    await upload_slots.free(images, result_id="another")
+    await upload_slots.free([slot], result_id="another")
     with pytest.raises(InvalidInputError):
         await use(upload_slots, OWNER, attempt=attempt, images=images, result_id="another")
-    await upload_slots.free(images, result_id=JOB)
+    await upload_slots.free([slot], result_id=JOB)
     assert await use(upload_slots, OWNER, attempt=attempt, images=images, result_id="another")
 
 

@@ -57,7 +57,9 @@ def test_live_keys():
     live = {name for name in Settings.live_keys() if name.startswith(("phone_co", "messenger"))}
     assert live == {
         "messenger_vendor",
+        "messenger_vendor_fallbacks",
         "phone_code_channels",
+        "phone_code_channels_out",
         "phone_code_countries",
         "phone_code_refused_line_types",
         "phone_confirmation_enabled",

@@ -10,7 +10,7 @@ from proofing.base.errors import ConfigurationError
 from proofing.base.hosts import HOST_RULE
 from proofing.base.strict_yaml import parse_yaml
 from proofing.cli.inspection import reference
-from proofing.settings import LiveSettings, Settings, parse_settings, read_layers, validate_settings
+from proofing.settings import Settings, parse_settings, read_layers, validate_settings
 
 KEY = "ab" * 32
 SECRETS = {"session_encryption_key": KEY, "hmac_fingerprinter_key": KEY}
@@ -333,29 +333,6 @@ def test_a_file_that_is_not_there_says_why(tmp_path):
         read_layers(tmp_path / "nowhere.yaml", {})
 
 
-@pytest.mark.parametrize("text", ["", "\n", "# all of it is a comment\n", "{}\n"])
-def test_an_emptied_file_replaces_nothing(tmp_path, text):
-    """A full disk, or an editor that cuts the file first, must not bring the defaults into force."""
-    path = write(tmp_path, "default: {idv_available: false}\n")
-    layers = read_layers(path, {})
-    live = LiveSettings(load(path), layers, lambda: load(path))
-    path.write_text(text)
-    live.look_seconds = 0.0
-    assert live.current.idv_available is False
-    assert [problem.key for problem in live.refused] == ["file"]
-
-
-def test_an_edit_during_the_start_is_not_missed(tmp_path):
-    """Between reading the file and following it, secrets are fetched, which takes a while."""
-    path = write(tmp_path, "default: {idv_available: true}\n")
-    layers = read_layers(path, {})
-    settings = load(path)
-    path.write_text("default: {idv_available: false}\n")
-    live = LiveSettings(settings, layers, lambda: load(path))
-    live.look_seconds = 0.0
-    assert live.current.idv_available is False
-
-
 def test_missing_secrets_are_named(tmp_path):
     """Without secrets the start is refused, naming both keys."""
     with pytest.raises(ConfigurationError) as caught:
@@ -595,23 +572,6 @@ def test_secrets_never_print(tmp_path):
     shown = repr(settings) + str(settings)
     assert KEY not in shown
     assert "u:pw" not in shown
-
-
-def test_switches_follow_the_file_and_structure_does_not(tmp_path):
-    """A changed switch holds at once; a changed queue waits for a restart; a broken file changes nothing."""
-    path = write(tmp_path, "default:\n  idv_available: true\n")
-    clock = [0.0]
-    live = LiveSettings(load(path), read_layers(path, {}), lambda: load(path), clock=lambda: clock[0])
-
-    def edit(text: str) -> Settings:
-        path.write_text(text)
-        clock[0] += 2
-        return live.current
-
-    assert edit("default:\n  idv_available: 'false'\n  queue: postgres\n").idv_available is False
-    assert live.current.queue == "huey"
-    assert edit("default:\n  idv_available: maybe\n").idv_available is False
-    assert edit("default:\n  idv_available: true\n  # changed\n").idv_available is True
 
 
 def test_the_shipped_file_is_valid_and_alphabetical():

@@ -141,6 +141,8 @@ def test_nothing_but_processes_starts_processes():
         # The first tries in a CPU child, which ends with it; the second measures the pool of a library.
         root / "tests/core/base/cpu_functions/hostile_work.py",
         root / "bench/cpu/__main__.py",
+        # Its pool draws photos, and ends with the block that opened it.
+        root / "bench/reader/drawing.py",
         # Their programs wait for each process that they fork.
         root / "tests/core/cli/test_jobs.py",
         root / "tests/plugins/vendors/planted/forks.py",

@@ -402,17 +402,29 @@ FAILURES: dict[str, Cause] = {
 
 @dataclass(frozen=True)
 class Guest:
-    """One person, and how it will end."""
+    """One person, and how it will end.
+
+    Attributes:
+        codes: that were sent to them.
+        tokens: of the link with which a relying party sends them; empty for who comes alone.
+    """
 
     canary: Canary
     cause: Cause
     codes: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
 
     @property
     def secrets(self) -> Canary:
-        """The canary, with the codes that were sent to them."""
+        """The canary, with the codes that were sent to them, and the token of their link."""
         codes = {f"code {number}": code for number, code in enumerate(self.codes)}
-        return replace(self.canary, extra={**self.canary.extra, **codes})
+        tokens = {f"link {number}": token for number, token in enumerate(self.tokens)}
+        return replace(self.canary, extra={**self.canary.extra, **codes, **tokens})
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a relying party sends them."""
+        return "subject" in self.canary.extra
 
     @property
     def is_asked_about(self) -> bool:
@@ -443,7 +455,9 @@ def make_guests(rounds: int) -> list[Guest]:
         number = len(people)
         changes = {name: text.format(number) for name, text in cause.changes.items()}
         changes.setdefault("dob", BIRTH_DATES[number % len(BIRTH_DATES)])
-        people.append(Guest(Canary(seed=number, changes=changes), cause))
+        known = {name: f"{name}-{secrets.token_hex(8)}" for name in ("subject", "metadata")}
+        extra = known if cause.walk and number % 2 else {}
+        people.append(Guest(Canary(seed=number, changes=changes, extra=extra), cause))
     return people
 
 

@@ -20,10 +20,12 @@ import pytest
 
 from proofing import bootstrap
 from proofing.app.service import PersonRef
+from proofing.app.verifications import PartyRef, Request
 from proofing.base.tracing import ATTRIBUTES
 from proofing.cli.smoke import Answers
 from proofing.contracts.images import Side
 from proofing.contracts.records import EndState, JobKind
+from proofing.contracts.verifications import VerificationState
 from proofing.testing.canary import Canary, grep_paths
 from proofing.testing.processes import free_port
 from proofing_devtools.capture import DEVICE
@@ -33,10 +35,31 @@ from proofing_devtools.services import running_services
 
 #: Rounds through all causes.
 ROUNDS = [pytest.param(1, id="short"), pytest.param(15, id="long", marks=pytest.mark.security)]
+#: The relying party that sends every second person, and what it gets of them.
+PARTY = PartyRef(name="agency")
+RELYING_PARTIES = {
+    "policies": {
+        "everything": {
+            "steps": ["document", "selfie", "resolution", "phone", "code"],
+            "claims": ["first_name", "last_name", "dob", "ssn", "phone", "state_id_number"],
+        }
+    },
+    "relying_parties": {
+        "agency": {
+            "display_name": "Agency",
+            "policies": ["everything"],
+            # Nothing answers there: each attempt to deliver an event fails, and is logged.
+            "webhooks": {"main": {"url": "http://localhost:9/hooks"}},
+        }
+    },
+}
+#: Of so many the released attributes are collected; of the others they stay, sealed.
+COLLECTED = 1
 #: How many people's values one search looks for; more take too much memory.
 BATCH = 100
-#: What only a killed worker brings about; tests/retention/test_flows.py kills them.
-NOT_REACHED = {"worker_lost", "unknown_outcome"}
+#: What only a killed worker brings about: tests/retention/test_flows.py kills them. And a vendor that is out,
+#: as it would be for everybody: tests/core/jobs/test_asking.py, tests/server/test_outages.py.
+NOT_REACHED = {"worker_lost", "unknown_outcome", "vendor_unavailable"}
 
 
 async def walk(product, guest) -> tuple[dict, list[httpx.Headers]]:
@@ -65,15 +88,49 @@ async def walk(product, guest) -> tuple[dict, list[httpx.Headers]]:
         verify=NO_AUTHORITIES,
         event_hooks={"response": [keep]},
     ) as client:
-        report = await guest.cause.walk(client, answers).run()
+        walker = guest.cause.walk(client, answers)
+        report = await (walker.run_link(f"/start/{guest.tokens[0]}") if guest.is_sent else walker.run())
     return report, headers
+
+
+@contextlib.asynccontextmanager
+async def web_service(product):
+    """Be a web process."""
+    configuration = await bootstrap.configure(environ=product.environment, role="web")
+    async with bootstrap.start(configuration, "web") as started:
+        yield started
+
+
+async def send(product, people) -> list[str]:
+    """Be the relying party that sends *people*; return the ids of their verifications."""
+    ids = []
+    async with web_service(product) as started:
+        for guest in people:
+            known = guest.canary.extra
+            request = Request(subject=known["subject"], metadata={"case": known["metadata"]})
+            created = await started.service.verifications.create(PARTY, request)
+            guest.tokens.append(created.token)
+            ids.append(created.record.id)
+    return ids
+
+
+async def collect_claims(product, people, ids) -> int:
+    """Be the relying party that collects what is released of those who passed; return of how many."""
+    count = 0
+    async with web_service(product) as started:
+        for guest, verification_id in zip(people, ids, strict=True):
+            record = await started.service.verifications.get(PARTY, verification_id)
+            if record.state is VerificationState.VERIFIED and count < COLLECTED:
+                found = await started.service.verifications.collect_claims(PARTY, verification_id)
+                assert found["ssn"] == guest.canary.applicant.ssn
+                count += 1
+    return count
 
 
 async def hand_in(product, people: list) -> list[str]:
     """Be a web process that submits altered jobs; return their ends, as the status records have them."""
     ends = []
-    configuration = await bootstrap.configure(environ=product.environment, role="web")
-    async with bootstrap.start(configuration, "web") as started:
+    async with web_service(product) as started:
         service, enqueue = started.service, started.backends.queue.enqueue
         for guest in people:
             alter = guest.cause.alter or (lambda message: message)
@@ -169,6 +226,7 @@ def traces(request, shape, guests, clumsy, tmp_path_factory):
         "phone_code_digits": 10,
         "proof_ssn_max_attempts": 1000,
         "selfie": "required",
+        **RELYING_PARTIES,
         "web_probe_port": probes[0],
         "worker_probe_port": probes[1],
     }
@@ -202,6 +260,7 @@ def collect(shape, product, *, people, directories, inbox, probes, collector, lo
     seen = directories[1]
     walkers = [guest for guest in people if guest.cause.walk]
     others = [guest for guest in people if not guest.cause.walk]
+    sent = [guest for guest in people if guest.is_sent]
 
     async def watch():
         while True:
@@ -216,9 +275,11 @@ def collect(shape, product, *, people, directories, inbox, probes, collector, lo
             async with gate:
                 return await walk(product, guest)
 
+        ids = await send(product, sent)
         walks = asyncio.gather(*(one(guest) for guest in walkers))
         ends = await hand_in(product, others)
         walks = await walks
+        assert await collect_claims(product, sent, ids) == COLLECTED
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching

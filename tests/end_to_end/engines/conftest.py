@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
@@ -84,6 +84,10 @@ class Visitor:
     async def give(self, **files: bytes) -> None:
         """Choose a file for each side, and wait until they are ready."""
         for side, content in files.items():
+            # The page opens one side after the other; this one may not be its turn yet.
+            await self.tab.see(f"[data-side={side}]")
+            add = f"[data-side={side}] [data-open]:not([hidden])"
+            await self.tab.evaluate("(add) => document.querySelector(add)?.click()", add)
             await self.tab.choose(f"#{side}", self.path_of(side, content))
         for side in files:
             await self.tab.see(f"[data-side={side}].ready")
@@ -135,12 +139,18 @@ class Visitor:
         await self.heading("We’re checking your ID")
 
 
+@pytest.fixture
+def meet(photos, tmp_path) -> Callable[[Tab], Visitor]:
+    """Return a maker of people, each with a tab of theirs."""
+    return lambda tab: Visitor(tab, tmp_path, photos)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visitor(engine, photos, tmp_path) -> AsyncIterator[Visitor]:
+async def visitor(engine, meet) -> AsyncIterator[Visitor]:
     """A person with a fresh tab; a script that throws fails the test, where the engine tells."""
     already = len(getattr(engine, "errors", []))
     async with engine.person() as tab:
-        yield Visitor(tab, tmp_path, photos)
+        yield meet(tab)
     assert getattr(engine, "errors", [])[already:] == []
 
 

@@ -44,3 +44,24 @@ async def test_a_photo_above_a_limit_is_made_smaller(proofing, visitor):
     await visitor.heading("Enter your Social Security number")
     seen = [json.loads(line) for line in proofing.seen.read_text().splitlines()[already:]]
     assert {facts["side"] for facts in seen} == {"front", "back"}
+
+
+async def test_a_photo_by_the_camera(proofing, visitor):
+    """The page films with the engine's made-up camera; closing it takes none, and the vendor gets a photo."""
+    already = len(proofing.seen.read_text().splitlines())
+    await visitor.consent(proofing.url)
+    await visitor.give(back=visitor.photos["back"])
+    front = "[data-side=front]"
+    for button in ("close", "take"):
+        await visitor.tab.click(f"{front} [data-camera=open]")
+        await visitor.tab.wait_for(f"() => document.querySelector('{front} video').videoWidth > 0")
+        await visitor.tab.click(f"{front} [data-camera={button}]")
+    await visitor.tab.see(f"{front}.ready")
+    assert await visitor.tab.evaluate(f"() => document.querySelector('{front} video').srcObject === null")
+    await visitor.submit_photos()
+    await visitor.heading("Enter your Social Security number")
+    seen = [json.loads(line) for line in proofing.seen.read_text().splitlines()[already:]]
+    assert {(facts["side"], facts["type"]) for facts in seen} == {
+        ("front", "image/jpeg"),
+        ("back", "image/jpeg"),
+    }

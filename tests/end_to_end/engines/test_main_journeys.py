@@ -118,13 +118,16 @@ async def test_reload_and_back_while_waiting(slow, gate, visitor):
 async def test_problem_page_and_another_try(proofing, visitor):
     """A failure has its own screen, with what was found and attempts left; the next try passes."""
     await visitor.consent(proofing.url)
-    await visitor.give_form("doc_auth_result: Failed\ntransaction_status: failed\nhttp_status: {front: 438}")
+    form = b"doc_auth_result: Failed\ntransaction_status: failed\nhttp_status: {front: 438}"
+    await visitor.give(front=form, back=visitor.photos["back"])
     await visitor.submit_photos()
     await visitor.heading("We couldn’t accept your photos")
     await visitor.tab.see("[role=alert]")
     await visitor.tab.see("main", "You have 4 attempts left")
-    await visitor.tab.click("text=Add new photos")
-    await visitor.give_photos()
+    # The back is still there.
+    await visitor.tab.click("text=Take a new photo of the front")
+    await visitor.tab.see("[data-side=back].ready")
+    await visitor.give(front=visitor.photos["front"])
     await visitor.submit_photos()
     await visitor.heading("Enter your Social Security number")
 

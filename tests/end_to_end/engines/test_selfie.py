@@ -8,6 +8,15 @@ from proofing.cli.smoke import make_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 STATEMENT, PHOTOS = "A photo of yourself", "Add photos of your ID"
+#: Notes what the page wants of the camera.
+WISHES = """() => {
+    window.wishes = [];
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = (wanted) => {
+        window.wishes.push(wanted.video.facingMode);
+        return open(wanted);
+    };
+}"""
 FITS = "() => document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -54,3 +63,25 @@ async def test_a_selfie_that_does_not_pass_and_the_way_without(asking, visitor):
     await visitor.tab.see("main", "Come to any of our offices.")
     await visitor.tab.wait_for("() => document.activeElement.matches('h1')")
     assert await visitor.tab.evaluate(FITS)
+
+
+async def test_a_selfie_by_the_camera_and_another_one(asking, visitor):
+    """The front camera is wanted; after one that was too dark only the selfie is taken again."""
+    already = len(asking.seen.read_text().splitlines())
+    await visitor.consent(asking.url, STATEMENT)
+    await agree(visitor)
+    form = b"portrait_match_results: {FaceMatchResult: Fail, FaceErrorMessage: TooDark}"
+    await visitor.give(**visitor.photos, selfie=form)
+    await visitor.submit_photos()
+    await visitor.tab.click("text=Take a new photo of yourself")
+    await visitor.tab.see("[data-side=front] .side-status", "Front: uploaded")
+    await visitor.tab.evaluate(WISHES)
+    await visitor.tab.click("[data-side=selfie] [data-camera=open]")
+    await visitor.tab.wait_for("() => document.querySelector('[data-side=selfie] video').videoWidth > 0")
+    assert await visitor.tab.evaluate("() => window.wishes") == ["user"]
+    await visitor.tab.click("[data-side=selfie] [data-camera=take]")
+    await visitor.tab.see("[data-side=selfie].ready")
+    await visitor.submit_photos()
+    await visitor.heading("Enter your Social Security number")
+    seen = [json.loads(line)["side"] for line in asking.seen.read_text().splitlines()[already:]]
+    assert sorted(seen) == ["back", "back", "front", "front", "selfie", "selfie"]

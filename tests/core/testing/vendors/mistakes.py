@@ -781,7 +781,7 @@ MISTAKES = (
         "polling",
         (
             "        response = await context.http.post(",
-            "        send = context.http.post\n\n        async def post(*arguments, **named):\n            try:\n                return await send(*arguments, **named, timeout_seconds=context.remaining_seconds() / 2)\n            except VendorError:\n                raise VendorError(Cause.MAINTENANCE, 'away', vendor_name=NAME) from None\n\n        response = await post(",
+            "        send = context.http.post\n\n        async def post(*arguments, **named):\n            left = context.remaining_seconds()\n            try:\n                return await send(*arguments, **named, timeout_seconds=left / 2)\n            except VendorError:\n                if context.remaining_seconds() > left * 0.75:\n                    raise\n                raise VendorError(Cause.MAINTENANCE, 'away', vendor_name=NAME) from None\n\n        response = await post(",
         ),
     ),
     _mistake(

@@ -3,10 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from tests.core.testing.vendors.mistakes import MISTAKES
+from tests.core.testing.vendors.comparison_mistakes import MISTAKES as COMPARISON_MISTAKES
+from tests.core.testing.vendors.further_mistakes import MISTAKES as FURTHER_MISTAKES
+from tests.core.testing.vendors.grafted_mistakes import MISTAKES as GRAFTED_MISTAKES
+from tests.core.testing.vendors.mistakes import MISTAKES as SINGLE_MISTAKES
 from tests.core.testing.vendors.suites import SUITES, make_plugin
 
 from proofing.testing.vendors import RULES, Status, judge
+
+MISTAKES = (*SINGLE_MISTAKES, *COMPARISON_MISTAKES, *FURTHER_MISTAKES, *GRAFTED_MISTAKES)
 
 
 def suite_of(mistake):
@@ -16,6 +21,7 @@ def suite_of(mistake):
     answers = dict(honest.answers)
     if "only" in changes:
         answers = {name: answers[name] for name in changes.pop("only")}
+    answers |= changes.pop("answers", {})
     for name, reasons in changes.pop("reasons", {}).items():
         answers[name] = replace(answers[name], reasons=reasons)
     return type(honest.__name__, (honest,), {**changes, "answers": answers})()

@@ -49,6 +49,21 @@ UNUSUAL = {
             }
         },
     ),
+    "none means that nothing matches": (
+        [('"no": Match.MISMATCH', '"none": Match.MISMATCH')],
+        {
+            "answers": {
+                **Answer.answers,
+                "no": replace(
+                    Answer.answers["no"],
+                    responses=[
+                        Answer.token,
+                        responding(id="c-2", verdict="fail", fields={**NO_FIELDS, "number": "none"}),
+                    ],
+                ),
+            }
+        },
+    ),
     "work in a thread": (
         [
             (NAME, NAME + "import asyncio\n"),

@@ -1,5 +1,8 @@
 """Huey on SQLite keeps the queue contract."""
 
+import gc
+import sqlite3
+import warnings
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from proofing.testing.breaking import break_huey_sqlite
 from proofing.testing.queues import QueueContract
 from proofing_huey.backend import HueyQueue
 from proofing_huey.settings import HueySettings
+from proofing_huey.sqlite_storage import SQLiteJobStorage
 
 
 class TestHueyOnSqlite(QueueContract):
@@ -36,3 +40,16 @@ class TestHueyOnSqlite(QueueContract):
         if not self.folder.exists():
             return b""
         return b"".join(file.read_bytes() for file in self.folder.iterdir())
+
+
+def test_a_connection_that_cannot_be_set_up_is_closed(tmp_path):
+    """The file is no database: an unclosed connection would be reported when it is collected."""
+    path = tmp_path / "huey.db"
+    path.write_bytes(b"no database" * 1000)
+    storage = SQLiteJobStorage("default", HueySettings(path=str(path)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(sqlite3.DatabaseError):
+            storage.pauses()
+        gc.collect()
+    assert not caught

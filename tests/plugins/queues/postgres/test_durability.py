@@ -10,6 +10,7 @@ from proofing_devtools.postgres import running_postgres
 from proofing_postgres.durability import find_losses
 from proofing_postgres.queue import PostgresQueue
 from proofing_postgres.settings import PostgresSettings
+from proofing_postgres.verifications.store import PostgresVerificationStore
 
 Maker = Callable[..., PostgresQueue]
 SQL = Callable[..., Any]
@@ -62,6 +63,14 @@ async def test_check_reads_the_server(make_queue: Maker, sql: SQL) -> None:
         assert "synchronous" not in await check(replication="managed")
         await asyncio.to_thread(server.run_sql, "alter role postgres set synchronous_commit = off")
         assert "synchronous_commit is off" in await check(replication="none")
+        store = PostgresVerificationStore(PostgresSettings.model_validate({"dsn": dsn}))
+        await store.open()
+        try:
+            found = "\n".join(await store.check())
+        finally:
+            await store.close()
+        assert "may lose recorded verifications" in found, "whatever the queue is"
+        assert "no synchronous standby" in found
         for replication, risks in (("none", 1), ("standby", 2)):
             stats = await make_queue(dsn=dsn, replication=replication).stats()
             assert stats.details["durability_risks"] == risks  # the alarm jobs-at-risk

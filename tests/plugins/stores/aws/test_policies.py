@@ -7,6 +7,8 @@ import pytest
 from proofing.crypto.encryption import Purpose
 from proofing_devtools.services import IMAGE_BUCKET, ROLES, SECRET_BUCKET, role_policy, role_secret_key
 
+#: What operators' commands run as is no process that serves.
+POLICIES = (*ROLES, "operator")
 KEY = "arn:aws:kms:us-east-1:123456789012:key/any"
 IMAGE = f"arn:aws:s3:::{IMAGE_BUCKET}/captures/one"
 KMS_ACTIONS = [
@@ -22,25 +24,31 @@ S3_ACTIONS = ["DeleteObject", "GetObject", "ListBucket", "PutBucketPolicy", "Put
 #: Role to what it may do with keys, by purpose.
 KEYS = {
     "migrate": set(),
+    "operator": {("GenerateDataKey", "credential")},
     "web": {
         ("GenerateDataKey", "args"),
         ("GenerateDataKey", "notes"),
         ("GenerateDataKey", "result"),
         ("GenerateDataKey", "session"),
+        ("GenerateDataKey", "verification"),
+        ("Decrypt", "credential"),
         ("Decrypt", "result"),
         ("Decrypt", "session"),
+        ("Decrypt", "verification"),
     },
     "worker": {
         ("GenerateDataKey", "cache"),
         ("GenerateDataKey", "parked"),
         ("GenerateDataKey", "result"),
+        ("GenerateDataKey", "verification"),
         ("Decrypt", "args"),
         ("Decrypt", "cache"),
+        ("Decrypt", "credential"),
         ("Decrypt", "notes"),
         ("Decrypt", "parked"),
     },
 }
-IMAGES = {"migrate": set(), "web": {"PutObject"}, "worker": {"DeleteObject", "GetObject"}}
+IMAGES = {"migrate": set(), "operator": set(), "web": {"PutObject"}, "worker": {"DeleteObject", "GetObject"}}
 
 
 def may(role: str, action: str, resource: str, context: dict[str, str] | None = None) -> bool:
@@ -49,7 +57,7 @@ def may(role: str, action: str, resource: str, context: dict[str, str] | None = 
     return any(statement.allows(action, resource, conditions) for statement in role_policy(role))
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", POLICIES)
 def test_keys(role: str) -> None:
     """Every action with every purpose; none without the whole context or for another environment."""
     context = {"app": "proofing", "environment": "test"}
@@ -70,14 +78,14 @@ def test_keys(role: str) -> None:
             assert not may(role, f"kms:{action}", KEY, other)
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", POLICIES)
 def test_images_and_secrets(role: str) -> None:
     """Images as the role needs them, its own secrets and nobody else's."""
     assert {action for action in S3_ACTIONS if may(role, f"s3:{action}", IMAGE)} == IMAGES[role]
     assert may(role, "s3:ListBucket", f"arn:aws:s3:::{IMAGE_BUCKET}") is (role == "worker")
     readable = {
         other
-        for other in ROLES
+        for other in POLICIES
         if may(role, "s3:GetObject", f"arn:aws:s3:::{SECRET_BUCKET}/{role_secret_key(other)}")
     }
     assert readable == {role}
@@ -102,7 +110,7 @@ def test_the_deep_check_touches_probes_only() -> None:
     } == {"DescribeKey"}
     readable = [
         role
-        for role in ROLES
+        for role in POLICIES
         if may("check", "s3:GetObject", f"arn:aws:s3:::{SECRET_BUCKET}/{role_secret_key(role)}")
     ]
     assert readable == []

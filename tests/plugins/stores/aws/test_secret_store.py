@@ -74,3 +74,17 @@ async def test_missing_rights_and_buckets_stop_the_start(
     store = S3SecretStore(aws.settings(s3_endpoint_url=s3.url), environment="production")
     with pytest.raises(ConfigurationError, match="may not read"):
         await store.load()
+
+
+async def test_the_version_is_asked_for_without_the_secrets(s3: S3Server, aws: Any) -> None:
+    """By HEAD, over one client that stays open; a change of the object changes it."""
+    keep(s3, b"key: old\n")
+    store = S3SecretStore(aws.settings(s3_endpoint_url=s3.url), environment="production")
+    loaded = await store.load()
+    assert await store.version() == loaded.version
+    assert loaded.changed_at is not None
+    version = keep(s3, b"key: new\n")
+    assert await store.version() == version
+    assert (await store.load()).values == {"key": "new"}
+    assert await store.version() == version
+    await store.close()

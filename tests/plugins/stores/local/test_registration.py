@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 import proofing_local
 from proofing.contracts.hooks import BackendContext
-from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore, UploadReceiver
+from proofing.contracts.stores import UploadReceiver
 from proofing_local.settings import LocalSettings
 
 _CONTEXT = BackendContext(
@@ -24,12 +24,12 @@ def test_every_store_is_offered_and_refused_in_production(tmp_path: Path) -> Non
         *proofing_local.proofing_key_services(),
         *proofing_local.proofing_image_stores(),
         *proofing_local.proofing_result_stores(),
+        *proofing_local.proofing_verification_stores(),
+        *proofing_local.proofing_call_stores(),
     ]
-    assert [descriptor.name for descriptor in descriptors] == ["local"] * 4
+    assert [descriptor.name for descriptor in descriptors] == ["local"] * 6
     assert not any(descriptor.production for descriptor in descriptors)
-    stores: list[SecretStore | KeyService | ImageStore | ResultStore] = [
-        descriptor.make(settings, _CONTEXT) for descriptor in descriptors
-    ]
+    stores: list[object] = [descriptor.make(settings, _CONTEXT) for descriptor in descriptors]
     assert isinstance(stores[2], UploadReceiver)
     assert not (tmp_path / "local").exists()
 

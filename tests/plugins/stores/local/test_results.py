@@ -14,6 +14,7 @@ import pytest
 from proofing.base.errors import StoreError, StoreUnavailableError
 from proofing.contracts.records import StatusRecord
 from proofing.contracts.stores import ResultStore
+from proofing.contracts.vendor_gates import BreakerTerms, CallLimits, Gate, GateOutcome
 from proofing.testing.processes import start_process_async
 from proofing.testing.store_basis import LIFE_SECONDS, make_ended, make_record
 from proofing.testing.stores import ResultStoreContract
@@ -123,6 +124,23 @@ async def test_one_clock_decides(tmp_path: Path) -> None:
     assert await store.status(ended.result_id) == ended
     now = 1_100.0
     assert await store.status(ended.result_id) is None
+    await store.close()
+
+
+async def test_gates_after_the_clock_was_set_back(tmp_path: Path) -> None:
+    """Nobody waits until the clock is where it was: the breaker has its probe, and the rate is as new."""
+    now = 10_000.0
+    store = LocalResultStore(_settings(tmp_path), clock=lambda: now)
+    await store.open()
+    terms = BreakerTerms(faults=1, open_seconds=30.0, probe_seconds=30.0)
+    broken = Gate(name="phone/acme", breaker=terms)
+    slow = Gate(name="phone/slow", limits=(CallLimits(scope="slow", per_second=0.01),))
+    await store.leave(broken, entrant="e", outcome=GateOutcome.FAULT)
+    for expected in (0, None):
+        assert (await store.enter([slow], entrant="e", max_wait_seconds=1.0)).index == expected
+    now -= 3_600.0
+    assert (await store.enter([broken], entrant="e", max_wait_seconds=1.0)).is_probe
+    assert (await store.enter([slow], entrant="e", max_wait_seconds=1.0)).index == 0
     await store.close()
 
 

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 import proofing_redis
 from proofing.base.errors import StoreUnavailableError
 from proofing.contracts.stores import Count, Mark
+from proofing.contracts.vendor_gates import BreakerTerms, CallLimits, Gate, GateOutcome
 from proofing.testing.faults import NO_FAULT, Fault, FaultProxy
 from proofing.testing.processes import free_port
 from proofing.testing.store_basis import make_ended, make_record
@@ -57,6 +58,14 @@ async def use_everything(store: RedisResultStore) -> None:
     assert await store.members("set") == {b"member"}
     assert await store.drop_members("set") == 1
     assert await store.time() > 0
+    limits = (CallLimits(scope="acme", per_second=100.0, concurrent=1, per_hour=1000),)
+    terms = BreakerTerms(faults=1, open_seconds=0.0, probe_seconds=1.0)
+    gate = Gate(name="phone/acme", breaker=terms, limits=limits)
+    for outcome in GateOutcome:
+        assert (await store.enter([gate], entrant="e", max_wait_seconds=5.0)).index == 0
+        await store.leave(gate, entrant="e", outcome=outcome)
+    assert (await store.gate_states([gate]))[0].limits[0].calls_this_hour > 0
+    await store.close_breaker(gate)
 
 
 @pytest.mark.parametrize("topology", ["single", "cluster"])

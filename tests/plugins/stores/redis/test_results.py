@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from proofing.base.errors import ConfigurationError, StoreUnavailableError
+from proofing.contracts.vendor_gates import BreakerTerms, CallLimits, Gate, GateOutcome
 from proofing.testing.store_basis import make_ended, make_record
 from proofing.testing.waiting import eventually
 from proofing_devtools.redis import RedisServer, running_redis
@@ -257,3 +258,43 @@ async def test_a_counter_without_an_end_gets_one(store: RedisResultStore, server
     assert not usage.counted
     assert 0 < usage.seconds_left <= 60
     assert int(str(server.command("PTTL", "proofing:count:limit"))) > 0
+
+
+# The gates before vendors
+
+
+async def test_gates_after_the_clock_of_the_server_was_set_back(
+    store: RedisResultStore, server: RedisServer
+) -> None:
+    """Nobody waits until the clock is where it was: the breaker has its probe, and the rate is as new."""
+    terms = BreakerTerms(faults=1, open_seconds=30.0, probe_seconds=30.0)
+    broken = Gate(name="phone/acme", breaker=terms)
+    slow = Gate(name="phone/slow", limits=(CallLimits(scope="slow", per_second=0.01),))
+    await store.leave(broken, entrant="e", outcome=GateOutcome.FAULT)
+    for expected in (0, None):
+        assert (await store.enter([slow], entrant="e", max_wait_seconds=1.0)).index == expected
+    later = f"{await store.time() + 3_600.0:.6f}"
+    server.command("HSET", "proofing:{gates}:breaker:phone/acme", "until", later)
+    server.command("HSET", "proofing:{gates}:counts:slow", "at", later)
+    assert (await store.gate_states([slow]))[0].limits[0].wait_seconds == 0
+    assert (await store.enter([broken], entrant="e", max_wait_seconds=1.0)).is_probe
+    assert (await store.enter([slow], entrant="e", max_wait_seconds=1.0)).index == 0
+
+
+async def test_keys_of_gates_expire(store: RedisResultStore, server: RedisServer) -> None:
+    """Every key of theirs expires, whatever happened to it."""
+    limits = (CallLimits(scope="acme", per_second=0.001, concurrent=9, per_hour=9),)
+    gate = Gate(
+        name="phone/acme",
+        breaker=BreakerTerms(faults=2, open_seconds=0.0, probe_seconds=9.0),
+        limits=limits,
+    )
+    for number, outcome in enumerate((GateOutcome.FAULT, GateOutcome.FAULT, GateOutcome.NOTHING)):
+        entry = await store.enter([gate], entrant=f"e{number}", max_wait_seconds=10_000.0)
+        assert entry.index == 0
+        if number < 2:
+            await store.leave(gate, entrant=f"e{number}", outcome=outcome)
+        keys = server.command("KEYS", "*")
+        assert isinstance(keys, list)
+        for key in map(str, keys):
+            assert 0 < int(str(server.command("TTL", key))) <= 20_000, key

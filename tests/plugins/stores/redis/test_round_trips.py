@@ -15,18 +15,22 @@ from proofing.testing.images import make_jpeg
 from proofing.testing.memory_queue import MemoryQueue
 from proofing_devtools.redis import running_redis
 from proofing_redis.connection import RedisConnection
+from proofing_redis.results import RedisResultStore
 from proofing_server import jobs_api
 from proofing_server.app import make_app
 
 MOST_A_FLOW = 50
 MOST_IN_A_ROW = 4
+#: Document, device, resolution, state ID, phone and code: each enters the gates of its vendor once.
+QUESTIONS = 6
+GATES = "gates"
 
 _request = contextvars.ContextVar("request", default="worker")
 
 
 @pytest.fixture
 async def flow(tmp_path, monkeypatch):
-    """Walk a person through all pages; give the round trips of each request, and of the worker.
+    """Walk a person through all pages; give the round trips of each request, of the worker, and to the gates.
 
     A second person's: what a process does once, such as beginning its subscription, is no part of a flow.
     """
@@ -37,8 +41,18 @@ async def flow(tmp_path, monkeypatch):
         trips.append(_request.get())
         return await call(self, ask)
 
+    enter = RedisResultStore.enter
+
+    async def entered(self, gates, **how):
+        label = _request.set(GATES)
+        try:
+            return await enter(self, gates, **how)
+        finally:
+            _request.reset(label)
+
     queue = MemoryQueue()
     monkeypatch.setattr(RedisConnection, "call", counted)
+    monkeypatch.setattr(RedisResultStore, "enter", entered)
     # As the poll below: what is asked again because this machine is slow is no part of a flow.
     monkeypatch.setattr(jobs_api, "_UNKNOWN_SECONDS", 30.0)
 
@@ -98,6 +112,7 @@ async def flow(tmp_path, monkeypatch):
 async def test_round_trips_of_a_flow(flow, queued):
     """With jobs in a queue, and inside the request."""
     trips = await flow(ruby_workers_idv_enabled=queued, doc_auth_enable_presigned_s3_urls=queued)
+    assert 0 < trips.pop(GATES) <= QUESTIONS
     assert trips.total() <= MOST_A_FLOW, trips
     del trips["worker"]
     assert max(trips.values()) <= MOST_IN_A_ROW, trips

@@ -1,13 +1,10 @@
 """What keeps Redis from serving is told apart, by real servers and real sockets."""
 
-from pathlib import Path
-
 import pytest
 
 from proofing.app.readiness import Pace, Readiness
 from proofing.base.errors import StoreUnavailableError, Trouble
 from proofing.settings import LiveSettings, Settings
-from proofing.settings.layers import Layers
 from proofing.testing.memory_queue import MemoryQueue
 from proofing.testing.processes import free_port
 from proofing.testing.unreachable import UNKNOWN_HOST, silent_server, talkative_server
@@ -73,7 +70,7 @@ async def test_readiness_follows_a_server_that_dies_and_comes_back():
     """Named while it is gone, with the kind of trouble; ready again when it is back, without our restart."""
     key = "00" * 32
     settings = Settings(session_encryption_key=key, hmac_fingerprinter_key=key)
-    live = LiveSettings(settings, Layers("test", Path("settings.yaml")), lambda: settings)
+    live = LiveSettings(settings)
     with running_redis() as server:
         store = RedisResultStore(RedisSettings.model_validate({"url": server.url, "deadline_seconds": 1.5}))
         await store.open()

@@ -58,7 +58,6 @@ async def test_everything_matches(content, transaction_id):
     assert result.requested_attributes["address"] is True
     assert result.reasons == ()
     assert result.billed
-    assert not result.jurisdiction_in_maintenance_window
 
 
 @pytest.mark.parametrize(("name", "attribute"), REQUIRED.items())

@@ -1,12 +1,10 @@
 """What comes in place of an answer: statuses, faults, exceptions of states, windows, time limits."""
 
 import asyncio
-from dataclasses import replace
-from datetime import UTC, datetime
 
 import httpx
 import pytest
-from tests.plugins.vendors.aamva.asking import NOON, PERSON, Worker
+from tests.plugins.vendors.aamva.asking import Worker
 from tests.plugins.vendors.aamva.fake_aamva import (
     VERIFICATION_URL,
     FakeAAMVA,
@@ -21,8 +19,6 @@ from proofing.plugin import Cause, VendorError
 from proofing.testing.canary import Canary
 
 #: Midnight in New York: the windows of DC are open.
-MIDNIGHT = datetime(2026, 3, 4, 5, 30, tzinfo=UTC)
-IN_DC = replace(PERSON, state_id_jurisdiction="DC")
 
 
 async def error_of(content, status=200, **given):
@@ -95,32 +91,6 @@ async def test_the_texts_of_a_fault_end_in_the_adapter():
     error = await error_of(content, applicant=person)
     assert canary.find_leaks(f"{error!r} {error} {error.codes}") == []
     assert error.codes == ("0001", "Sender")
-
-
-@pytest.mark.parametrize(
-    ("content", "cause", "codes"),
-    [
-        (fault("0001"), Cause.MAINTENANCE, ("0001", "Sender")),
-        (fault("0047"), Cause.MAINTENANCE, ("0047", "Sender")),
-        (fault("0099", code="Receiver"), Cause.UNREACHABLE, ("0099", "Receiver")),
-    ],
-)
-async def test_a_maintenance_window_tags_errors(content, cause, codes):
-    """The state's own errors are its maintenance; others say when they came. Outside, nothing does."""
-    tag = "jurisdiction_in_maintenance_window"
-    error = await error_of(content, applicant=IN_DC, now=MIDNIGHT)
-    assert (error.cause, error.codes) == (cause, (*codes, tag))
-    for given in ({"applicant": IN_DC, "now": NOON}, {"applicant": PERSON, "now": MIDNIGHT}):
-        outside = await error_of(content, **given)
-        assert outside.cause is not Cause.MAINTENANCE
-        assert tag not in outside.codes
-
-
-async def test_a_maintenance_window_blocks_nothing():
-    """The state is asked, and the answer says when it came."""
-    result = await Worker(FakeAAMVA(), applicant=IN_DC, now=MIDNIGHT).ask()
-    assert result.passed
-    assert result.jurisdiction_in_maintenance_window
 
 
 async def test_a_verification_that_hangs():

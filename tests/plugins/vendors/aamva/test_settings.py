@@ -1,7 +1,6 @@
 """The section of settings.yaml: what is refused names its key and shows no value."""
 
 import base64
-from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import ValidationError
 from tests.plugins.vendors.aamva.fake_aamva import certify, der_of, make_credentials, make_section
 
-from proofing_aamva import AAMVASettings, proofing_proofers, windows
+from proofing_aamva import AAMVASettings, proofing_proofers
 from proofing_aamva.credentials import read_credentials
 
 KEY, CERTIFICATE = make_credentials()
@@ -72,16 +71,6 @@ OF_ANOTHER = base64.b64encode(der_of(make_credentials("another")[0])).decode()
         ({"verification_url": "https://user@v.example.test/x"}, ("verification_url",), "pattern"),
         ({"originator_id": "A&B"}, ("originator_id",), "pattern"),
         ({"first_word_of_last_name": ["Texas"]}, ("first_word_of_last_name", 0), "pattern"),
-        (
-            {"maintenance_windows": {"DC": [{"cron": "0 0 * *", "minutes": 5}]}},
-            ("maintenance_windows", "DC", 0),
-            "five fields",
-        ),
-        (
-            {"maintenance_windows": {"DC": [{"cron": "0 0 * * *", "minutes": 0}]}},
-            ("maintenance_windows", "DC", 0, "minutes"),
-            "greater than or equal",
-        ),
     ],
 )
 def test_what_is_refused(changes, key, rule):
@@ -101,26 +90,6 @@ def test_loopback_needs_no_tls():
     settings = settings_with(authentication_url=url, verification_url=url)
     (descriptor,) = proofing_proofers()
     assert descriptor.hosts(settings) == {"127.0.0.1:8901"}
-
-
-def test_the_known_windows():
-    """DC, North Carolina and Virginia announced theirs; a section replaces them all."""
-    night, morning = (datetime(2026, 1, 15, hour, 15, tzinfo=UTC) for hour in (5, 10))
-    settings = settings_with()
-    assert [settings.is_in_maintenance(state, night) for state in ("DC", "NC", "VA", "ND")] == [
-        *(True, True, False, False)
-    ]
-    assert settings.is_in_maintenance("VA", morning)
-    other = settings_with(maintenance_windows={"ND": [{"cron": "0 0 * * *", "minutes": 60}]})
-    assert [other.is_in_maintenance(state, night) for state in ("DC", "ND")] == [False, True]
-
-
-def test_a_system_without_time_zones(monkeypatch):
-    """A start is refused, unless there is no window to judge: never a question that ends in an exception."""
-    monkeypatch.setattr(windows, "ZONE", "America/Nowhere")
-    with pytest.raises(ValidationError, match=r"maintenance_windows\n.*time zone database"):
-        settings_with()
-    assert not settings_with(maintenance_windows={}).is_in_maintenance("DC", datetime.now(UTC))
 
 
 def test_the_time_of_a_question():

@@ -101,6 +101,7 @@ class AWS:
 
     plugin = "proofing_aws_identity"
     section = SECTION
+    altered: ClassVar = {"back": "AnalyzeID gets one side, and reads the front of a card"}
 
     def assert_signed(self, request: httpx.Request) -> None:
         """The algorithm is botocore's; test_calls computes it again."""

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.plugins.vendors.aws_identity.answers import REQUEST_ID, SECTION
 
-from proofing.contracts.messages import Channel, CodeMessage
+from proofing.contracts.messages import Channel, Message
 from proofing.contracts.results import Refusal
 from proofing.plugin import Cause, ConfigurationError
 from proofing.registry.proofers import as_proofer
@@ -41,7 +41,6 @@ class TestAWSMessenger(MessengerContract):
 
     plugin = "proofing_aws_identity"
     section: ClassVar = SENDING
-    secret_fields = ("access_key_id", "secret_access_key")
     examples: ClassVar = {
         "taken": MessageExample(
             answer({"MessageId": MESSAGE_ID}), None, facts={"transaction_id": MESSAGE_ID}
@@ -97,7 +96,7 @@ async def send(channel, locale="en", **section):
     messenger = offer.make(settings, make_process())
     context = make_context(fake, as_proofer(offer), settings)
     await open_proofer(messenger, context)
-    message = CodeMessage(
+    message = Message(
         channel=channel, number="+12025550123", locale=locale, text="Code 123456", code="123456"
     )
     await asyncio.to_thread(messenger.send, message, context)

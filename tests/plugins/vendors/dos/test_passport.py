@@ -151,6 +151,7 @@ async def test_what_is_neither_yes_nor_no_is_no_answer(body):
         ({"error": {"code": "1234567897"}}, ()),
         ({"error": {"code": None}}, ()),
         ({"error": "text"}, ()),
+        (["INVALID_MRZ"], ()),
         (None, ()),
     ],
 )

@@ -20,6 +20,10 @@ from proofing.testing.images import make_jpeg
 from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_process
 from proofing_lexisnexis.settings import LexisNexisSettings
 
+#: Places whose verdict our adapters leave to the workflow's, to why.
+OPEN_PLACES = {
+    "Products.*.ProductStatus": "the workflow decides, and says so in TransactionStatus; products say why"
+}
 ACCOUNT = {
     "hmac": {"key_id": "demo-key-id-1", "secret_key": "demo-secret-key-1"},
     "basic": {"username": "demo-user-1", "password": "demo-password-1"},

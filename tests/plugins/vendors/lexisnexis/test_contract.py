@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import httpx
 from tests.plugins.vendors.lexisnexis.conftest import (
     NOTHING,
+    OPEN_PLACES,
     SECTION,
     assert_signed,
     ddp,
@@ -104,6 +105,7 @@ class TestInstantVerify(RDP, ResolutionProoferContract):
     """Instant Verify, asked directly."""
 
     proofer_name = "lexisnexis:instant_verify"
+    open_places = OPEN_PLACES
     verdicts: ClassVar = {
         "yes": (rdp("passed", instant_verify("pass", *CHECKS), code="iv_pass"), PASSED, VERIFIED),
         "yes without products": (BARE_YES, PASSED),
@@ -182,6 +184,7 @@ class TestPhoneFinder(RDP, PhoneProoferContract):
     """Phone Finder, asked directly."""
 
     proofer_name = "lexisnexis:phone_finder"
+    open_places = OPEN_PLACES
     verdicts: ClassVar = {
         "yes": (
             rdp("passed", finder("pass", WIRELESS), code="phone_finder_pass"),

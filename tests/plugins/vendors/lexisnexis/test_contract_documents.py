@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import httpx
 from tests.plugins.vendors.lexisnexis.conftest import (
     NOTHING,
+    OPEN_PLACES,
     SECTION,
     alerts,
     assert_signed,
@@ -48,6 +49,7 @@ class TestTrueID(DocumentProoferContract):
 
     plugin = "proofing_lexisnexis"
     proofer_name = "lexisnexis:true_id"
+    open_places = OPEN_PLACES
     section = SECTION
     portrait: ClassVar[Mapping[str, str]] = {}
     #: What the comparison of a selfie says, to what it is; none is compared here.

@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.plugins.vendors.lexisnexis.conftest import ddp, item, parameters, put, rdp
 
-from proofing.contracts.results import FraudSignal, Match, Outcome
+from proofing.contracts.results import FraudSignal, LineType, Match, Outcome
 from proofing.plugin import Cause, VendorError
 from proofing.testing.vendor_checks import caused_by
 
@@ -173,6 +173,28 @@ async def test_the_reference_comes_back(name, reference):
     result, _request = await put(name, answer)
     assert result.passed
     assert result.reference is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("items", "line"),
+    [
+        ([item("WirelessServiceType", "fail", "WirelessServiceType.LOW")], LineType.MOBILE),
+        ([item("LandlineServiceType", "fail", "LandlineServiceType.LOW")], LineType.LANDLINE),
+        ([item("VOIPPhone", "fail", "VOIPPhone.MEDIUM")], LineType.VOIP),
+        # A number over the internet that takes text messages is one over the internet.
+        ([item("WirelessServiceType", "fail"), item("VOIPPhone", "fail")], LineType.VOIP),
+        ([item("VOIPPhone"), item("LandlineServiceType"), item("WirelessServiceType")], None),
+        ([item("VOIPPhone", "error"), item("UnknownServiceType", "fail")], None),
+        ([], None),
+    ],
+)
+async def test_the_line_by_the_indicators_that_hold(name, items, line):
+    """An indicator that is not passed is one that holds, whatever the verdict is."""
+    for verdict in ("passed", "failed"):
+        answer = rdp(verdict, finder("pass", *items), decision("pass", ""))
+        result, _request = await put(name, wrap(name, answer))
+        assert result.line_type is line
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -140,6 +140,13 @@ async def test_a_pass_says_that_the_request_was_one():
         await put("threat_metrix", answer)
 
 
+async def test_a_single_reason_may_come_without_its_list():
+    """It explains a status that is there."""
+    answer = {**ANSWER, "tmx_summary_reason_code": "Identity_Negative_History"}
+    result, _request = await put("threat_metrix", answer)
+    assert result.vendor_codes == ("Identity_Negative_History",)
+
+
 async def test_without_a_session_nobody_is_asked():
     """There is nothing to ask about."""
     with pytest.raises(VendorError, match="device session", check=caused_by(Cause.BAD_REQUEST)):

@@ -620,6 +620,35 @@ async def test_a_selfie_that_was_not_wanted_does_not_count():
     assert result.selfie is SelfieCheck.NOT_CHECKED
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"Side": ["Front", "Top"]},
+        {"GlareMetric": ["good", "100"]},
+        {"GlareMetric": ["nan", "100"]},
+        {"GlareMetric": [], "SharpnessMetric": [None, None]},
+    ],
+)
+async def test_metrics_decide_nothing(name, metrics):
+    """One of another side, or without a number, makes no answer unreadable, and blames no image."""
+    product = true_id(metrics={**METRICS, **metrics})
+    result = await proof(name, product)
+    assert (result.outcome, result.findings) == (Outcome.PASSED, ())
+    result = await proof(name, product, verdict="failed")
+    assert (result.outcome, result.findings) == (Outcome.FAILED, ())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("word", ["Splendid", "Skipped", "Unknown", "", None])
+async def test_a_check_was_passed_by_one_word_alone(name, word):
+    """Any other is that of a check that was not passed, and decides as little."""
+    product = true_id(result=alerts(("Sex Crosscheck", word)))
+    assert (await proof(name, product)).passed
+    result = await proof(name, product, verdict="failed")
+    assert result.findings == (Finding(code=FindingCode.SEX, vendor_code="Sex Crosscheck"),)
+
+
 # Answers that are none
 
 
@@ -634,11 +663,7 @@ def without(key):
     "product",
     [
         true_id(result={"DocAuthResult": "Splendid"}),
-        true_id(result=alerts(("Sex Crosscheck", "Splendid"))),
         true_id(result={"Alert_AlertName": "Sex Crosscheck"}),
-        true_id(metrics={**METRICS, "Side": ["Front", "Top"]}),
-        true_id(metrics={**METRICS, "GlareMetric": ["good", "100"]}),
-        true_id(metrics={**METRICS, "GlareMetric": ["nan", "100"]}),
         {**true_id(), "ParameterDetails": {"Group": "AUTHENTICATION_RESULT"}},
         {
             **true_id(),
@@ -664,7 +689,11 @@ async def test_answers_that_nobody_understands(name, verdict, product):
 @pytest.mark.parametrize("name", WITH_SELFIE)
 @pytest.mark.parametrize(
     "portrait",
-    [{"FaceMatchResult": "Perhaps"}, {"FaceMatchResult": "Pass", "FaceErrorMessage": "Liveness: Unclear"}],
+    [
+        {"FaceMatchResult": "Perhaps"},
+        {"FaceMatchResult": "Pass", "FaceErrorMessage": "Liveness: Unclear"},
+        {"FaceMatchResult": "Pass", "FaceErrorMessage": "Successful. Liveness: Unclear"},
+    ],
 )
 async def test_a_comparison_that_nobody_understands(name, portrait):
     """It is neither the same face nor another one."""
@@ -728,5 +757,6 @@ async def test_only_checks_that_were_passed_were_done(name, checks, presence, ba
 async def test_a_face_is_live_only_where_the_answer_says_so(name):
     """A match alone compares."""
     assert (await proof(name, true_id(portrait=LIVE))).inspection.liveness
-    quiet = await proof(name, true_id(portrait={"FaceMatchResult": "Pass"}))
-    assert (quiet.selfie, quiet.inspection.liveness) == (SelfieCheck.MATCH, False)
+    for message in (None, "Successful", "Successful."):
+        quiet = await proof(name, true_id(portrait={**LIVE, "FaceErrorMessage": message}))
+        assert (quiet.selfie, quiet.inspection.liveness) == (SelfieCheck.MATCH, False)

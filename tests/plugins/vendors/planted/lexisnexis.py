@@ -224,11 +224,25 @@ PLANTS = (
     plant(
         "the first alert swallows the tenth",
         "true_id_details",
-        "_known(_first(self._result, f\"Alert_{found['number']}_AuthenticationResult\"))",
-        "_known([_first(self._result, name) for name in self._result"
+        "_first(self._result, f\"Alert_{found['number']}_AuthenticationResult\")",
+        "[_first(self._result, name) for name in self._result"
         " if name.startswith(f\"Alert_{found['number']}\")"
-        ' and name.endswith("AuthenticationResult")][-1])',
+        ' and name.endswith("AuthenticationResult")][-1]',
         f"{_TRUE_ID}::test_the_first_alert_does_not_swallow_the_tenth",
+    ),
+    plant(
+        "a check with an unknown word is passed",
+        "true_id_details",
+        "known = result if result in RESULTS else None",
+        'known = result if result in RESULTS else "Passed"',
+        f"{_TRUE_ID}::test_a_check_was_passed_by_one_word_alone",
+    ),
+    plant(
+        "a metric that is not a number is the worst one",
+        "true_id_details",
+        "        except ValueError:\n            return None\n",
+        "        except ValueError:\n            return 0.0\n",
+        f"{_TRUE_ID}::test_metrics_decide_nothing",
     ),
     plant(
         "front and back are swapped",

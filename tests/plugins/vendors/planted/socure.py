@@ -4,6 +4,13 @@ from tests.plugins.vendors.planted.planting import plant, rule
 
 PLANTS = (
     plant(
+        "names of groups are codes",
+        "code_list",
+        "{code for group in groups.values() for code in group}",
+        "set(groups)",
+        "test_code_list.py::test_codes_that_are_not_listed_are_named",
+    ),
+    plant(
         "half is rounded to even",
         "kyc",
         "(share or 0.0) >= _VALID_FROM",

@@ -14,6 +14,22 @@ _OPENED = (
 
 PLANTS = (
     plant(
+        "any answer to a redaction is one",
+        "proofer",
+        "if read_session(response).redaction is None:",
+        "if response.status >= 500:",
+        "test_redaction.py::test_what_was_not_redacted_is_an_error",
+        "test_redaction.py::test_an_answer_that_says_nothing_of_a_redaction_is_none",
+    ),
+    plant(
+        "an answer is lost for a redaction that failed",
+        "proofer",
+        "        except VendorError as error:\n            log(\n",
+        "        except VendorError as error:\n            if error.retry_after is None:\n"
+        "                raise\n            log(\n",
+        "test_redaction.py::test_where_wanted_an_answer_that_was_read_is_redacted",
+    ),
+    plant(
         "an unknown reason is a no",
         "results",
         "no = _NOS.get(code)\n",

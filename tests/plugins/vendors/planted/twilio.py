@@ -204,8 +204,8 @@ PLANTS = (
     plant(
         "a check of the SIM that was not made passes",
         "lookup",
-        "            _require_made(swap.error_code, settings.sim_swap)\n",
-        "",
+        "_has_failed(swap.error_code, ",
+        "_has_failed(None, ",
         _signals("example-outcome"),
     ),
     plant(

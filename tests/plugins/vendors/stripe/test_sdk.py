@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 import stripe
 from stripe import SignatureVerificationError, Webhook, WebhookSignature
@@ -28,7 +29,7 @@ from proofing.contracts.continuation import EventKind
 from proofing.contracts.webhooks import Incoming
 from proofing_stripe import StripeSettings
 from proofing_stripe.results import _ENDED, _NOS
-from proofing_stripe.session import API_VERSION, DocumentReport, Session
+from proofing_stripe.session import API_VERSION, DocumentReport, Redaction, Session
 from proofing_stripe.webhook import StripeWebhook
 
 
@@ -120,6 +121,26 @@ async def test_it_fetches_and_reads_what_the_adapter_does():
     born = document.dob
     assert f"{born.year}-{born.month:02d}-{born.day:02d}" == read.dob
     assert (report.selfie.status, found.metadata["question_id"]) == ("verified", "q" * 48)
+
+
+async def test_it_redacts_as_the_adapter_does():
+    """The same call, whose answer says that the session is redacted."""
+    redacting = session(redaction={"status": "processing"}, metadata={})
+    asked = Asked(
+        lambda request: httpx.Response(200, json=redacting if "redact" in str(request.url) else session())
+    )
+    assert await asked.proofer.forget(await asked.open(), asked.context)
+    ours = asked.fake.requests[-1]
+    transport = Transport(redacting)
+    assert sdk(transport).redact(SESSION).redaction.status == "processing"
+    ((method, url, _headers, _body),) = transport.asked
+    assert (ours.method, str(ours.url)) == (method, url)
+
+
+def test_every_word_of_a_redaction_is_read():
+    """No word more, and none less."""
+    known = words(get_type_hints(VerificationSession.Redaction)["status"])
+    assert known == words(Redaction.model_fields["status"].annotation)
 
 
 def test_refusals_are_the_sdks():

@@ -239,6 +239,13 @@ async def test_signs_of_fraud(signal, setting, outcome):
         ),
         (
             {
+                "sim_swap": {"last_sim_swap": None, "error_code": 60620},
+                "reassigned_number": reassigned("no"),
+            },
+            ("sim_swap_unavailable",),
+        ),
+        (
+            {
                 "sim_swap": {"last_sim_swap": {"swapped_in_period": None}, "error_code": None},
                 "reassigned_number": reassigned("no_data_available"),
             },
@@ -262,11 +269,12 @@ async def test_signs_without_data_are_held_against_nobody(body, reasons):
 )
 @pytest.mark.parametrize("setting", ["note", "review", "fail"])
 async def test_signs_of_a_package_that_failed(signal, body, setting):
-    """Nobody passes a check that decides and was not made; a note is left out."""
+    """Nobody passes a check that decides and was not made; a note says so: there may well be data."""
     if setting == "note":
         result, _fake = await ask(lookup(**body), {signal: setting})
-        reason = {"sim_swap": "sim_swap_unavailable", "reassigned_number": "reassignment_unavailable"}[signal]
+        reason = {"sim_swap": "sim_swap_not_checked", "reassigned_number": "reassignment_not_checked"}[signal]
         assert (result.outcome, result.reasons) == (Outcome.PASSED, (reason,))
+        assert result.vendor_codes == ("60606",)
         return
     with pytest.raises(VendorError, check=caused_by(Cause.AUTHENTICATION)) as caught:
         await ask(lookup(**body), {signal: setting})

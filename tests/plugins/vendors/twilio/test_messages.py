@@ -13,7 +13,7 @@ from twilio.rest import Client
 from twilio.rest.api.v2010.account.call import CallInstance
 from twilio.rest.api.v2010.account.message import MessageInstance
 
-from proofing.contracts.messages import Channel, CodeMessage
+from proofing.contracts.messages import Channel, Message
 from proofing.contracts.results import Refusal
 from proofing.plugin import Cause, ConfigurationError
 from proofing.registry.proofers import as_proofer
@@ -117,7 +117,6 @@ class TestTwilioMessenger(MessengerContract):
 
     plugin = "proofing_twilio"
     section: ClassVar = SENDING
-    secret_fields = ("api_key_sid", "api_key_secret")
     examples: ClassVar = {
         "text": MessageExample(taken, None, TEXT, facts={"transaction_id": "SM" + "c" * 32}),
         "call": MessageExample(taken, None, VOICE, facts={"transaction_id": "CA" + "e" * 32}),
@@ -146,7 +145,7 @@ class TestTwilioMessenger(MessengerContract):
 def message(channel=Channel.TEXT, **changes):
     """Return a message."""
     values = {"number": "+12025550123", "locale": "en", "text": 'Code 123456 & <"it\'s">', "code": "123456"}
-    return CodeMessage(channel=channel, **{**values, **changes})
+    return Message(channel=channel, **{**values, **changes})
 
 
 async def send(one, answer=taken, **section):
@@ -186,8 +185,9 @@ async def test_a_call():
         '<Response><Say language="en-US">Code 123456 &amp; &lt;"it\'s"&gt;</Say></Response>'
     )
     assert (form["From"], form["Timeout"], form["TimeLimit"]) == (SENDING["voice_from"], "30", "90")
-    _sent, request = await send(message(Channel.VOICE, locale="es"))
-    assert 'language="es-US"' in form_of(request)["Twiml"]
+    for locale, language in (("es", "es-US"), ("fr", "fr-CA"), ("zh", "cmn-CN"), ("tlh", "en-US")):
+        _sent, request = await send(message(Channel.VOICE, locale=locale))
+        assert f'language="{language}"' in form_of(request)["Twiml"]
 
 
 def test_channels_are_those_with_a_sender():
