@@ -28,6 +28,8 @@ FIND = """(selector) => {
 }"""
 _HAS_LOADED = "() => document.readyState === 'complete'"
 _IS_VISIBLE = f"(selector) => ({FIND})(selector) !== null"
+#: Scripts move the focus, and with it the page, until it has loaded.
+_IS_READY = f"(selector) => ({_HAS_LOADED})() && ({_IS_VISIBLE})(selector)"
 _TEXT = f"""(selector) => ({FIND})(selector)?.textContent.trim().replace(/\\s+/g, " ") ?? null"""
 _HAS_TEXT = f"(selector, text) => (({_TEXT})(selector) ?? '').includes(text)"
 
@@ -113,8 +115,8 @@ class Tab(ABC):
         await self.go_back()
 
     async def click(self, selector: str) -> None:
-        """Click the middle of an element, when it is visible."""
-        await self.wait_for(_IS_VISIBLE, selector)
+        """Click the middle of an element, when it is visible and the page has loaded."""
+        await self.wait_for(_IS_READY, selector)
         await self.click_visible(selector)
 
     async def choose(self, selector: str, *paths: Path) -> None:
@@ -125,7 +127,6 @@ class Tab(ABC):
     async def fill(self, selector: str, text: str) -> None:
         """Type *text* in the place of what a field holds."""
         await self.click(selector)
-        # A page that has just loaded may have moved the focus to its list of problems meanwhile.
         await self.evaluate(
             f"(selector) => {{ const field = ({FIND})(selector); field.focus(); field.select(); }}", selector
         )

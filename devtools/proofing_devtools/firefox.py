@@ -36,6 +36,8 @@ _PREFERENCES = {
     "browser.startup.page": 0,
     "datareporting.policy.dataSubmissionEnabled": False,
     "dom.disable_beforeunload": False,
+    # A page that still scrolls by itself moves what is to be clicked.
+    "general.smoothScroll": False,
     "media.navigator.permission.disabled": True,
     "media.navigator.streams.fake": True,
     "network.captive-portal-service.enabled": False,

@@ -36,7 +36,7 @@ VERIFICATION = {
     "failures": {},
     "exceptions": 0,
     "link": {"url": "https://proofing.example.gov/start/secret", "expires_at": "2026-11-30T21:00:00.000Z"},
-    "subject": "customer-4711",
+    "subject": "customer-zebra",
     "metadata": {},
 }
 
@@ -86,10 +86,10 @@ def problem(status, code, headers=None, **members) -> httpx.Response:
 def test_a_verification_is_created():
     """One request with key, version and idempotency key; the answer is typed."""
     server = Server(answer(status=201))
-    found = server.client().create(subject="customer-4711", policy="standard")
+    found = server.client().create(subject="customer-zebra", policy="standard")
     (sent,) = server.requests
     assert (sent.method, sent.url.path) == ("POST", "/v1/verifications")
-    assert json.loads(sent.content) == {"subject": "customer-4711", "policy": "standard"}
+    assert json.loads(sent.content) == {"subject": "customer-zebra", "policy": "standard"}
     assert sent.headers["authorization"] == f"Bearer {KEY}"
     assert sent.headers["proofing-version"] == "2026-11-30"
     assert len(sent.headers["idempotency-key"]) == 38
@@ -100,8 +100,8 @@ def test_a_verification_is_created():
 def test_nothing_personal_is_printed():
     """Neither subject nor link, however it is shown."""
     found = Server(answer()).client().get(ID)
-    assert found.subject == "customer-4711"
-    assert "4711" not in repr(found)
+    assert found.subject == "customer-zebra"
+    assert "zebra" not in repr(found)
     assert "secret" not in repr(found)
 
 
@@ -119,7 +119,7 @@ def test_nothing_personal_is_printed():
 def test_what_changes_something_is_sent_again_as_one_request(failure):
     """With the same key, after a wait that is at least the one that was asked for."""
     server = Server(failure, answer(status=201))
-    server.client().create(subject="customer-4711")
+    server.client().create(subject="customer-zebra")
     first, second = server.requests
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert first.content == second.content
@@ -132,7 +132,7 @@ def test_a_long_wait_is_left_to_the_caller(asked):
     """The error has it; a client that sleeps for an hour looks like one that hangs."""
     server = Server(problem(429, "rate_limited", {"retry-after": asked}))
     with pytest.raises(RateLimitedError) as limited:
-        server.client().create(subject="customer-4711")
+        server.client().create(subject="customer-zebra")
     assert limited.value.retry_after == float(asked)
     assert server.waits == []
 
@@ -141,14 +141,14 @@ def test_a_long_wait_is_left_to_the_caller(asked):
 def test_a_wait_that_is_no_number_of_seconds_counts_for_nothing(nonsense):
     """As if the server had not asked for one."""
     server = Server(problem(503, "unavailable", {"retry-after": nonsense}), answer(status=201))
-    server.client().create(subject="customer-4711")
+    server.client().create(subject="customer-zebra")
     assert server.waits[0] < 10
 
 
 def test_a_key_of_the_caller_is_quoted():
     """A quoted string of RFC 9651, whatever is in it."""
     server = Server(answer(status=201))
-    server.client().create(subject="customer-4711", idempotency_key='order "7" \\ 8')
+    server.client().create(subject="customer-zebra", idempotency_key='order "7" \\ 8')
     assert server.requests[0].headers["idempotency-key"] == '"order \\"7\\" \\\\ 8"'
 
 
@@ -219,9 +219,9 @@ def test_lists_follow_their_cursors():
         answer({"data": [VERIFICATION], "next_cursor": None}),
     ]
     server = Server(*pages)
-    assert [one.id for one in server.client().list(subject="customer-4711", state="created")] == [ID, ID]
+    assert [one.id for one in server.client().list(subject="customer-zebra", state="created")] == [ID, ID]
     assert all(request.url.path == "/v1/verifications/search" for request in server.requests)
-    assert all("4711" not in str(request.url) for request in server.requests)
+    assert all("zebra" not in str(request.url) for request in server.requests)
     assert json.loads(server.requests[1].content)["cursor"] == "abc"
     server = Server(answer({"data": [], "next_cursor": None}))
     assert list(server.client().list(page_size=7)) == []

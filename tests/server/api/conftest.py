@@ -49,12 +49,12 @@ class RelyingParty:
         content = {} if body is None else {"json": body}
         return await self.http.request(method, path, headers=sent, **content)
 
-    async def create(self, subject: str = "customer-4711", *, key: str | None = None, **fields: Any) -> Any:
+    async def create(self, subject: str = "customer-zebra", *, key: str | None = None, **fields: Any) -> Any:
         """Create a verification and return the response."""
         headers = {} if key is None else {"Idempotency-Key": key}
         return await self.call("POST", "/v1/verifications", {"subject": subject, **fields}, headers)
 
-    async def created(self, subject: str = "customer-4711", **fields: Any) -> dict[str, Any]:
+    async def created(self, subject: str = "customer-zebra", **fields: Any) -> dict[str, Any]:
         """Create a verification and return it."""
         response = await self.create(subject, **fields)
         assert response.status_code == 201, response.text

@@ -7,7 +7,7 @@ import pytest
 from proofing.contracts.verifications import Mode
 from proofing.verifications.idempotency import read_key
 
-BODY = {"subject": "customer-4711", "metadata": {"case": "7"}}
+BODY = {"subject": "customer-zebra", "metadata": {"case": "7"}}
 
 
 async def create(party, key, body=BODY, **headers):
@@ -145,7 +145,7 @@ async def test_the_store_has_no_key_and_no_body(api, agency):
     kept = await api.store.idempotent_answer(request.scope, request.key)
     assert kept is not None
     text = f"{kept.scope} {kept.key} {kept.fingerprint} {kept.answer.decode()}"
-    for secret in ("secret-key", "4711", token, '"7"'):
+    for secret in ("secret-key", "zebra", token, '"7"'):
         assert secret not in text
 
 

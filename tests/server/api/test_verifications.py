@@ -27,7 +27,7 @@ async def test_a_verification_is_created_and_read(agency):
         "sequence": 1,
         "livemode": False,
     }
-    assert (made["subject"], made["metadata"]) == ("customer-4711", {"case": "7"})
+    assert (made["subject"], made["metadata"]) == ("customer-zebra", {"case": "7"})
     assert "ended_at" not in made
     read = (await agency.call("GET", f"/v1/verifications/{made['id']}")).json()
     del made["link"]["url"]
@@ -59,10 +59,10 @@ async def test_the_link_begins_a_session(api, agency):
 )
 async def test_what_cannot_be_created(agency, fields, status, code):
     """Each with its code; nothing that was sent comes back."""
-    response = await agency.call("POST", "/v1/verifications", {"subject": "customer-4711", **fields})
+    response = await agency.call("POST", "/v1/verifications", {"subject": "customer-zebra", **fields})
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert response.headers["content-type"] == "application/problem+json"
-    for value in ("4711", "evil", "two words", "english", "undefined"):
+    for value in ("zebra", "evil", "two words", "english", "undefined"):
         assert value not in response.text
 
 
@@ -118,7 +118,7 @@ async def test_the_largest_page_has_a_next_one(agency):
         ("limit=x", "invalid_request"),
         ("limit=5&limit=6", "invalid_request"),
         ("state=unknown", "invalid_request"),
-        ("subject=customer-4711", "invalid_request"),
+        ("subject=customer-zebra", "invalid_request"),
         ("cursor=AAAA", "invalid_cursor"),
         ("cursor=%00", "invalid_request"),
     ],
@@ -127,7 +127,7 @@ async def test_parameters_are_checked(agency, query, code):
     """An unknown one is refused, not ignored: a subject would be in the URL."""
     response = await agency.call("GET", f"/v1/verifications?{query}")
     assert (response.status_code, response.json()["code"]) == (400, code)
-    assert "4711" not in response.text
+    assert "zebra" not in response.text
 
 
 async def test_cancel_is_repeatable_and_has_an_end(api, agency):
@@ -198,7 +198,7 @@ async def test_keys_of_others_see_nothing(api, agency):
             assert len({tuple(sorted(set(one.headers) - {"request-id"})) for one in answers}) == 1
         assert (await stranger.call("GET", "/v1/verifications")).json()["data"] == []
         assert (await stranger.call("GET", "/v1/events")).json()["data"] == []
-        search = await stranger.call("POST", "/v1/verifications/search", {"subject": "customer-4711"})
+        search = await stranger.call("POST", "/v1/verifications/search", {"subject": "customer-zebra"})
         assert search.json()["data"] == []
     read = (await agency.call("GET", f"/v1/verifications/{made['id']}")).json()
     assert (read["state"], read["sequence"]) == ("created", 1)
