@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import pytest
@@ -18,9 +17,7 @@ from proofing.testing.vendors.checks import CHECKS
 from proofing.testing.vendors.loading import LoadError
 from proofing.testing.vendors.rules import PAGE, RULES, Rule
 from proofing.testing.vendors.subject import Subject
-
-if TYPE_CHECKING:
-    from proofing.testing.vendors.contract import ProoferContract
+from proofing.testing.vendors.suite import ProoferSuite
 
 #: A reason of fewer characters explains nothing.
 _MIN_REASON = 20
@@ -66,7 +63,7 @@ class Verdict:
         return f"{rule.id}: {rule.what}\n{lines}\n  What to do: {rule.fix}\n  See {PAGE}#{rule.id}"
 
 
-def judge(suite: "ProoferContract", *, only: Iterable[str] | None = None) -> Iterator[Verdict]:
+def judge(suite: ProoferSuite, *, only: Iterable[str] | None = None) -> Iterator[Verdict]:
     """Yield what became of each rule, in the order of the table; of those in *only* where it is given.
 
     Nothing is logged or printed. The plugin is loaded once, and again by the next call.
@@ -76,7 +73,7 @@ def judge(suite: "ProoferContract", *, only: Iterable[str] | None = None) -> Ite
         yield _judge(suite, subject, RULES[rule_id])
 
 
-def require_rule(suite: "ProoferContract", rule_id: str) -> None:
+def require_rule(suite: ProoferSuite, rule_id: str) -> None:
     """Fail the running test if *suite*'s proofer breaks the rule, with a message and nothing else."""
     __tracebackhide__ = True
     kind = type(suite)
@@ -93,10 +90,10 @@ def require_rule(suite: "ProoferContract", rule_id: str) -> None:
 
 
 #: What is known of each suite, for all tests of it.
-_subjects: "WeakKeyDictionary[type[ProoferContract], Subject | LoadError]" = WeakKeyDictionary()
+_subjects: WeakKeyDictionary[type[ProoferSuite], Subject | LoadError] = WeakKeyDictionary()
 
 
-def _load(suite: "ProoferContract") -> Subject | LoadError:
+def _load(suite: ProoferSuite) -> Subject | LoadError:
     try:
         subject = Subject(suite, suite.trial())
     except LoadError as error:
@@ -105,7 +102,7 @@ def _load(suite: "ProoferContract") -> Subject | LoadError:
     return subject
 
 
-def _judge(suite: "ProoferContract", subject: Subject | LoadError, rule: Rule) -> Verdict:
+def _judge(suite: ProoferSuite, subject: Subject | LoadError, rule: Rule) -> Verdict:
     """Return what became of *rule*, exemptions considered."""
     if isinstance(subject, LoadError):
         if rule.id == "plugin-loads":
@@ -124,7 +121,7 @@ def _judge(suite: "ProoferContract", subject: Subject | LoadError, rule: Rule) -
     return Verdict(rule, Status.WARNING if behind == 1 else Status.BROKEN, found)
 
 
-def _wrong_exemption(suite: "ProoferContract", rule_id: str, *, is_needed: bool) -> str:
+def _wrong_exemption(suite: ProoferSuite, rule_id: str, *, is_needed: bool) -> str:
     """Return what is wrong with the exemption from a rule; empty for nothing."""
     exemption = suite.exemptions[rule_id]
     if len(exemption.reason.strip()) < _MIN_REASON:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -22,10 +22,8 @@ from proofing.testing.canary import Canary
 from proofing.testing.vendors.bending import Body, body_of, with_content
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.people import Stranger, elsewhere
+from proofing.testing.vendors.suite import ProoferSuite
 from proofing.testing.vendors.trial import Bend, Run, Trial
-
-if TYPE_CHECKING:
-    from proofing.testing.vendors.contract import ProoferContract
 
 #: A check of one rule: yields what is wrong, one sentence each.
 CheckRule = Callable[["Subject"], Iterable[str]]
@@ -52,7 +50,7 @@ class Step:
 class Subject:
     """A suite's proofer, with everything that several rules look at, made once."""
 
-    def __init__(self, suite: "ProoferContract", trial: Trial) -> None:
+    def __init__(self, suite: ProoferSuite, trial: Trial) -> None:
         """Judge the proofer of *suite*."""
         #: Whether its descriptor is of the wrong form, so that it cannot be asked.
         self.is_unusable = False

@@ -1,12 +1,11 @@
 """What holds before anything is asked: descriptor, settings, imports, making, and what is provided."""
 
-import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
@@ -21,9 +20,7 @@ from proofing.testing.vendor_fakes import make_process
 from proofing.testing.vendors.bending import Place
 from proofing.testing.vendors.rules import RULES
 from proofing.testing.vendors.subject import CheckRule, Subject
-
-if TYPE_CHECKING:
-    from proofing.testing.vendors.contract import ProoferContract
+from proofing.testing.vendors.suite import ProoferSuite
 
 #: A secret of fewer characters is found by chance, or not at all.
 MIN_SECRET = 8
@@ -231,7 +228,7 @@ def examples_complete(subject: Subject) -> Iterator[str]:
     yield from _webhook_incomplete(suite, subject.descriptor.webhook)
 
 
-def _webhook_incomplete(suite: "ProoferContract", webhook: str | None) -> Iterator[str]:
+def _webhook_incomplete(suite: ProoferSuite, webhook: str | None) -> Iterator[str]:
     """Yield what is missing to try a webhook."""
     if webhook is None:
         return
@@ -247,10 +244,9 @@ def _places(subject: Subject) -> list[Place]:
     return [place for body in bodies for place in body.places()]
 
 
-def overrides(suite: "ProoferContract", name: str) -> bool:
+def overrides(suite: ProoferSuite, name: str) -> bool:
     """Return whether the author provides the method *name*."""
-    module = inspect.getmodule(getattr(type(suite), name))
-    return module is None or module.__name__ != "proofing.testing.vendors.contract"
+    return getattr(type(suite), name) is not getattr(ProoferSuite, name)
 
 
 def secrets_of(value: Any, name: str = "secret") -> Iterator[tuple[str, str]]:
