@@ -14,7 +14,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 import pytest_asyncio
@@ -35,8 +37,9 @@ PATIENCE_MILLISECONDS = 20_000
 CLOSE_SECONDS = 5
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 SPY = '''
-"""The mock document vendor, which also writes down the hash of every image it is asked about."""
+"""The mock document vendor, which writes down the hash of every image, and answers when it may."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -55,11 +58,13 @@ class Spy(DocumentMock):
                 digest = hashlib.sha256(image.content).hexdigest()
                 facts = {"side": side, "sha256": digest, "type": image.media_type}
                 file.write(json.dumps(facts) + "\\n")
+        while os.path.exists(os.environ["SPY_HOLD"]):
+            await asyncio.sleep(0.05)
         return await super().proof(request, context)
 
 
 def make(settings, process):
-    return Spy(MockSettings(latency_seconds=float(os.environ.get("SPY_SECONDS", "0"))))
+    return Spy(MockSettings())
 
 
 @hookimpl
@@ -85,6 +90,7 @@ class Installation:
         self.directory = directory
         self.seen = directory / "seen.jsonl"
         self.seen.touch()
+        self._hold = directory / "hold"
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         values = {
@@ -93,7 +99,7 @@ class Installation:
             "local": {"directory": str(directory / "local")},
             "log_directory": str(directory / "log"),
             **FROM_ONE_ADDRESS,
-            **{name: value for name, value in settings.items() if not name.startswith("spy_")},
+            **settings,
         }
         (directory / "settings.yaml").write_text(yaml.safe_dump({"default": values}))
         self._install_spy()
@@ -102,7 +108,7 @@ class Installation:
             "PROOFING_PUBLIC_URL": self.url,
             "PYTHONPATH": str(directory / "plugins"),
             "SPY_FILE": str(self.seen),
-            **{name.upper(): str(value) for name, value in settings.items() if name.startswith("spy_")},
+            "SPY_HOLD": str(self._hold),
         }
         self.processes: list[subprocess.Popen[str]] = []
 
@@ -158,6 +164,19 @@ class Installation:
                 threading.Thread(target=process.stdout.read, daemon=True).start()
                 return
         raise AssertionError("".join(lines))
+
+    @contextmanager
+    def holding(self) -> Iterator[Self]:
+        """Have the document vendor answer nobody before `answer` is called, or this ends."""
+        self._hold.touch()
+        try:
+            yield self
+        finally:
+            self.answer()
+
+    def answer(self) -> None:
+        """Have the document vendor answer, those who wait too."""
+        self._hold.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End every process that was started here."""

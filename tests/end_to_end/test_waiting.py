@@ -8,12 +8,11 @@ from playwright.async_api import expect
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest.fixture(scope="session")
-def slow(install):
-    """An installation whose document vendor takes two seconds to answer."""
-    installation = install(spy_seconds=2)
-    installation.start_all()
-    return installation
+@pytest.fixture
+def held(proofing):
+    """An installation whose document vendor answers when the test says so."""
+    with proofing.holding():
+        yield proofing
 
 
 async def wait_for_document(person, installation):
@@ -24,40 +23,43 @@ async def wait_for_document(person, installation):
     await person.heading("We’re checking your ID")
 
 
-async def test_page_continues_by_itself(slow, person):
+async def test_page_continues_by_itself(held, person):
     """The heading has the focus, the state is announced, and the next page comes without a reload."""
     loads = []
     person.page.on(
         "request", lambda request: loads.append(request.url) if request.is_navigation_request() else 0
     )
-    await wait_for_document(person, slow)
+    await wait_for_document(person, held)
     await expect(person.page.locator("#waiting h1")).to_be_focused()
     status = person.page.locator("#wait-status")
     await expect(status).to_have_attribute("aria-live", "polite")
     await expect(status).to_have_text("Still checking.")
+    held.answer()
     await person.heading("Enter your Social Security number")
     # The end of the job leads to the next page by itself.
     assert len([url for url in loads if url.endswith("/document/wait")]) == 1
 
 
-async def test_polling_where_streams_do_not_get_through(slow, person):
+async def test_polling_where_streams_do_not_get_through(held, person):
     """Without the event stream the page polls, and continues anyway."""
     polls = []
     await person.page.route("**/events", lambda route: route.abort())
     person.page.on("request", lambda request: polls.append(request.url) if "/api/jobs/" in request.url else 0)
-    await wait_for_document(person, slow)
+    await wait_for_document(person, held)
+    held.answer()
     await person.heading("Enter your Social Security number")
     assert any(not url.endswith("/events") for url in polls)
 
 
-async def test_reload_second_tab_and_back(slow, person, meet):
+async def test_reload_second_tab_and_back(held, person, meet):
     """Reloading, another tab, and going back find the same job; the session moves on once."""
-    await wait_for_document(person, slow)
+    await wait_for_document(person, held)
     await person.page.reload()
     await person.heading("We’re checking your ID")
     tab = meet(await person.page.context.new_page())
-    await tab.page.goto(f"{slow.url}/document")
+    await tab.page.goto(f"{held.url}/document")
     await tab.heading("We’re checking your ID")
+    held.answer()
     await person.heading("Enter your Social Security number")
     await tab.heading("Enter your Social Security number")
     await person.page.go_back()
@@ -138,19 +140,20 @@ async def test_one_stream_for_all_tabs(unattended, person):
     await expect(tabs[0].locator("h1")).to_have_text("Add photos of your ID")
 
 
-async def test_server_trouble_is_shown(slow, person):
+async def test_server_trouble_is_shown(held, person):
     """An answer of 500 or more while waiting is announced, and does not end the waiting."""
     await person.page.route("**/events", lambda route: route.abort())
     await person.page.route(
         re.compile("/api/jobs/[^/]+$"), lambda route: route.fulfill(status=503, json={"code": "technical"})
     )
-    await wait_for_document(person, slow)
+    await wait_for_document(person, held)
     await expect(person.page.locator("#wait-status")).to_contain_text("can’t reach the server")
     await person.page.unroute(re.compile("/api/jobs/[^/]+$"))
+    held.answer()
     await person.heading("Enter your Social Security number")
 
 
-async def test_cancel(unattended, slow, person):
+async def test_cancel(unattended, held, person):
     """Stopping asks first, then leads back to the form; the next try is a new job."""
     await wait_for_document(person, unattended)
     stop = person.page.get_by_role("button", name="Stop this check")
@@ -161,27 +164,29 @@ async def test_cancel(unattended, slow, person):
     await person.heading("We’re checking your ID")
     await stop.click()
     await person.heading("Add photos of your ID")
-    await wait_for_document(person, slow)
+    await wait_for_document(person, held)
     await person.page.get_by_text("Stop and go back").click()
     await stop.click()
     await person.heading("Add photos of your ID")
     await person.give_photos()
     await person.submit_photos()
     await person.heading("We’re checking your ID")
+    held.answer()
     await person.heading("Enter your Social Security number")
 
 
-async def test_double_click_is_one_attempt(slow, person):
+async def test_double_click_is_one_attempt(held, person):
     """Two clicks on the button submit one job; the button says that it is busy."""
     submissions = []
     person.page.on(
         "request", lambda request: submissions.append(1) if request.url.endswith("/api/document") else 0
     )
-    await person.consent(slow.url)
+    await person.consent(held.url)
     await person.give_photos()
     await person.page.get_by_role("button", name="Submit photos").dblclick()
     await person.heading("We’re checking your ID")
     assert len(submissions) == 1
+    held.answer()
     await person.heading("Enter your Social Security number")
 
 
@@ -202,9 +207,9 @@ async def test_late_answer_is_adopted(install, person):
     await person.heading("Enter your Social Security number")
 
 
-async def test_failure_has_its_own_screen(slow, person):
+async def test_failure_has_its_own_screen(proofing, person):
     """A failure is a failure at once, with what was found, attempts left and a retry; never a time-out."""
-    await person.consent(slow.url)
+    await person.consent(proofing.url)
     await person.give_form("doc_auth_result: Failed\ntransaction_status: failed\nhttp_status: {front: 438}")
     await person.submit_photos()
     await person.heading("We couldn’t accept your photos")
@@ -213,9 +218,9 @@ async def test_failure_has_its_own_screen(slow, person):
     await expect(person.page.get_by_text("You have 4 attempts left")).to_be_visible()
 
 
-async def test_vendor_exception_has_its_own_screen(slow, person):
+async def test_vendor_exception_has_its_own_screen(proofing, person):
     """A vendor that cannot answer is a technical problem, not a time-out and not a failure."""
-    await person.consent(slow.url)
+    await person.consent(proofing.url)
     await person.give_form("http_status: {result: 500}")
     await person.submit_photos()
     await person.heading("Something went wrong on our end")

@@ -244,13 +244,20 @@ async def gate(open_gate) -> AsyncIterator[Gate]:
 
 
 @pytest.fixture(scope="session")
-def slow(install, open_gate):
-    """An installation behind the gate, whose document vendor takes a while to answer."""
-    installation = install(spy_seconds=3)
+def gated(install, open_gate):
+    """An installation behind the gate."""
+    installation = install()
     open_gate.upstream = installation.port
     installation.url = installation.environ["PROOFING_PUBLIC_URL"] = f"http://localhost:{open_gate.port}"
     installation.start_all()
     return installation
+
+
+@pytest.fixture
+def held(gated):
+    """The installation behind the gate, whose document vendor answers when the test says so."""
+    with gated.holding():
+        yield gated
 
 
 @pytest.fixture(scope="session")

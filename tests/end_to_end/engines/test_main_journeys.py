@@ -84,32 +84,35 @@ async def test_reload_and_back_in_the_flow(proofing, visitor):
     assert "900661234" not in await visitor.tab.evaluate("() => document.documentElement.outerHTML")
 
 
-async def test_waiting_ends_by_an_event(slow, gate, visitor):
+async def test_waiting_ends_by_an_event(held, gate, visitor):
     """The heading has the focus, the state is reported politely, and the page continues without a poll."""
-    await visitor.wait_for_document(slow.url)
+    await visitor.wait_for_document(held.url)
     await visitor.tab.wait_for("() => document.activeElement.matches('#waiting h1')")
     await visitor.tab.see("#wait-status[aria-live=polite]", "Still checking.")
+    held.answer()
     await visitor.heading("Enter your Social Security number")
     jobs = [path for path in gate.paths if path.startswith("/api/jobs/")]
     assert jobs
     assert all(path.endswith("/events") for path in jobs)
 
 
-async def test_waiting_ends_by_polling(slow, gate, visitor):
+async def test_waiting_ends_by_polling(held, gate, visitor):
     """Where streams do not get through the page polls, and continues anyway."""
     gate.blocked = "/events"
-    await visitor.wait_for_document(slow.url)
+    await visitor.wait_for_document(held.url)
+    held.answer()
     await visitor.heading("Enter your Social Security number")
     assert any(path.startswith("/api/jobs/") and not path.endswith("/events") for path in gate.paths)
 
 
-async def test_reload_and_back_while_waiting(slow, gate, visitor):
+async def test_reload_and_back_while_waiting(held, gate, visitor):
     """Reloading, and another tab, find the same job; *back* does not lose it."""
-    await visitor.wait_for_document(slow.url)
+    await visitor.wait_for_document(held.url)
     await visitor.tab.reload()
     await visitor.heading("We’re checking your ID")
-    await visitor.tab.goto(f"{slow.url}/document")
+    await visitor.tab.goto(f"{held.url}/document")
     await visitor.heading("We’re checking your ID")
+    held.answer()
     await visitor.heading("Enter your Social Security number")
     await visitor.tab.back()
     await visitor.tab.wait_for("() => ['/ssn', '/document', '/consent'].includes(location.pathname)")

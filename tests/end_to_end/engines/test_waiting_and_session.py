@@ -42,18 +42,19 @@ async def test_seven_tabs(unattended, visitor):
         worker.wait()
 
 
-async def test_connection_that_was_lost(slow, gate, visitor):
+async def test_connection_that_was_lost(held, gate, visitor):
     """Trouble is announced, then that it is over; the answer comes without a reload."""
     gate.blocked = "/api/jobs/"
-    await visitor.wait_for_document(slow.url)
+    await visitor.wait_for_document(held.url)
     await visitor.tab.see("#wait-status", "can’t reach the server")
     gate.blocked = ""
+    held.answer()
     await visitor.heading("Enter your Social Security number")
 
 
-async def test_stop_asks(slow, gate, visitor):
+async def test_stop_asks(held, gate, visitor):
     """The question opens in the page, and only its answer stops the check."""
-    await visitor.wait_for_document(slow.url)
+    await visitor.wait_for_document(held.url)
     assert not await visitor.tab.is_visible("text=Stop this check")
     await visitor.tab.click("text=Stop and go back")
     await visitor.tab.click("text=Stop this check")
@@ -74,10 +75,10 @@ async def test_a_vendor_that_answers_later(polled, visitor):
     await visitor.heading("Add photos of your ID")
 
 
-async def test_session_dialog(slow, gate, visitor):
+async def test_session_dialog(gated, gate, visitor):
     """It takes the focus and gives it back, keeps it meanwhile, fits a telephone, extends and leaves."""
     tab = visitor.tab
-    await visitor.consent(slow.url)
+    await visitor.consent(gated.url)
     await tab.resize(320, 480)
 
     async def warn():
