@@ -76,8 +76,6 @@ _PRESENCE = "Physical Document Presence"
 _BARCODE_AGREES = frozenset({BARCODE_READ, "Document Crosscheck Aggregation"})
 
 _LIVE = "Successful. Liveness: Live"
-#: How messages of a comparison that was made begin, and what those that judge the selfie's life hold.
-_COMPARED, _JUDGES_LIFE = "Successful", "Liveness"
 _NOT_LIVE = "Liveness: NotLive"
 _POOR_QUALITY = "Liveness: PoorQuality"
 
@@ -208,7 +206,7 @@ def selfie_check(result: str | None, message: str | None) -> SelfieCheck:
         return SelfieCheck.BAD_QUALITY
     if result == "Fail":
         return SelfieCheck.NO_MATCH
-    if message in {None, _LIVE} or (message.startswith(_COMPARED) and _JUDGES_LIFE not in message):
+    if message in {None, _LIVE}:
         return SelfieCheck.MATCH
-    # It may say that nobody alive was there, in words of tomorrow.
+    # No other message of a match has been seen: it may deny the match or the life of the selfie.
     raise ValueError
