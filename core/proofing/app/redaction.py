@@ -2,7 +2,8 @@
 
 A redaction is recorded in the verification store first. Then the process that recorded it deletes what any
 process may; the sweeper of a worker deletes the rest: images and routing decisions, which web processes may
-not delete, and what vendors hold of pending questions. Every step may be repeated.
+not delete, and what vendors hold of pending questions. Every step may be repeated; routing decisions are
+deleted again when no job can add another one.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from proofing.app.result_erasure import ResultErasure, jobs_of
 from proofing.contracts.verifications import VerificationRecord
 from proofing.jobs.dependencies import Dependencies
 from proofing.jobs.forgetting import ForgetOutcome, Forgetter
+from proofing.jobs.recording import DECISIONS_WITHIN_SECONDS
 from proofing.sessions.erasure_index import ErasureIndex
 
 
@@ -24,6 +26,7 @@ class Redaction:
         self._images = parts.images
         self._verifications = parts.verifications
         self._calls = parts.calls
+        self._live = parts.live
         self._results = ResultErasure(parts.results, parts.keys, parts.live)
         self._erasure_index = ErasureIndex(parts.results, parts.live)
 
@@ -63,6 +66,11 @@ class Redaction:
         """
         ended = await self._verifications.ends(record.id)
         begun = await self._verifications.begun_jobs(record.id)
-        known = {*noted, *(end.result_id for end in ended), *(job.result_id for job in begun)}
-        await self._calls.forget_jobs(sorted(known))
-        return bool(begun)
+        recorded = {*(end.result_id for end in ended), *(job.result_id for job in begun)}
+        await self._calls.forget_jobs(sorted({*noted, *recorded}))
+        # The records of a job are added alongside its end, and later where their store is slow.
+        last = max((end.record.finished_at or 0.0 for end in ended), default=0.0)
+        if not recorded.issuperset(noted):
+            # Nothing knows of the others how long they ran; they were not begun after the redaction.
+            last = max(last, (record.redacted_at or 0.0) + self._live.current.longest_job_seconds)
+        return bool(begun) or self._verifications.now() < last + DECISIONS_WITHIN_SECONDS

@@ -30,6 +30,9 @@ from proofing.settings.routing import of_vendor
 
 #: How many records of jobs that end side by side share a transaction, about.
 BATCH = 500
+#: So long after the end of a job one of its decisions may still come to the store: for `RETRY_SECONDS` a try
+#: may begin, which the store ends by a deadline of its own.
+DECISIONS_WITHIN_SECONDS = 60.0
 #: The longest id of a vendor that is kept.
 _MAX_TRANSACTION_CHARACTERS = 200
 #: Labels of lost records.
@@ -161,7 +164,8 @@ class CallRecorder:
     """Adds records to a call store: what comes while one transaction runs shares the next one.
 
     A store that is down is tried again for a while. Then calls are logged, with all that is needed to add
-    them by hand, and counted; decisions are counted alone.
+    them by hand, and counted; decisions are counted alone. A decision whose time passed before it was tried
+    is not added either: its verification may have been redacted meanwhile.
     """
 
     def __init__(
@@ -202,6 +206,7 @@ class CallRecorder:
         backoff = Backoff(self._first_wait_seconds, _LONGEST_WAIT_SECONDS, jitter=(1.0, 1.0))
         while self._waiting:
             group = self._next_group()
+            _drop_late_decisions(group)
             try:
                 await self._store.add(
                     [call for batch in group for call in batch.calls],
@@ -239,6 +244,15 @@ class CallRecorder:
         for batch in group:
             self._waiting.remove(batch)
             batch.done.set()
+
+
+def _drop_late_decisions(group: Sequence[_Batch]) -> None:
+    """Drop, and count, the decisions that would be added later than a redaction waits for."""
+    now = time.monotonic()
+    for batch in group:
+        if batch.give_up_at < now and batch.decisions:
+            CALL_RECORDS_LOST.labels("decision").inc(len(batch.decisions))
+            batch.decisions = ()
 
 
 def _log_lost(batch: _Batch, error: Exception) -> None:

@@ -293,6 +293,21 @@ async def test_a_store_that_breaks_its_contract_stops_nobody(lines, error):
     assert lost("decision") == before + 1
 
 
+async def test_a_decision_that_waited_too_long_is_dropped():
+    """A redaction does not wait for it anymore; the call names nobody, and is kept however late."""
+    before = lost("decision")
+    store = Store()
+    store.may_add.clear()
+    recorder = CallRecorder(store, retry_seconds=0.0)
+    first = recorder.begin(([make_call()], []))
+    await asyncio.sleep(0)
+    late = recorder.begin(([make_call()], [make_decision()]))
+    store.may_add.set()
+    await asyncio.gather(first.wait(), late.wait())
+    assert [(len(calls), len(decisions)) for calls, decisions in store.batches] == [(1, 0), (1, 0)]
+    assert lost("decision") == before + 1
+
+
 async def test_nothing_is_not_added():
     """A job that asked nobody costs no transaction."""
     store = Store()
