@@ -36,7 +36,7 @@ from proofing.contracts.vendor_gates import (
     LimitState,
 )
 from proofing.registry.proofers import labels_of
-from proofing.rules.state_id import is_agency_maintenance
+from proofing.rules.state_id import is_agency_maintenance, is_of_unknown_maintenance
 from proofing.settings import LiveSettings, Settings
 
 #: A question waits so long for its place in the rate of a vendor, and for at most half of its job's time.
@@ -66,6 +66,8 @@ def outcome_of(error: VendorError | None) -> GateOutcome:
     """Return what a question that ended with *error* tells the breaker; None is an answer, or one to come."""
     if error is None:
         return GateOutcome.ANSWERED
+    if is_of_unknown_maintenance(error):
+        return GateOutcome.NOTHING
     if is_agency_maintenance(error):
         return GateOutcome.ANSWERED
     if error.cause in FAULTS:

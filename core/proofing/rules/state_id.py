@@ -34,6 +34,8 @@ OFFICE_CAUSES = frozenset({Cause.MAINTENANCE, Cause.SOURCE_DOWN, Cause.SOURCE_TI
 
 #: Among the codes of errors within announced maintenance of the agency.
 IN_MAINTENANCE_WINDOW = "jurisdiction_in_maintenance_window"
+#: Code of one whose vendor had called it maintenance: its own, or that of the agency.
+_REPORTED_MAINTENANCE = "maintenance_reported_by_vendor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +86,18 @@ def is_office_error(error: VendorError | None) -> bool:
 def in_maintenance(error: VendorError) -> VendorError:
     """Return what *error* is in announced maintenance of the agency: a failure of its system is that."""
     cause = Cause.MAINTENANCE if error.cause in OFFICE_CAUSES else error.cause
-    return error.amended(cause=cause, codes=(*error.codes, IN_MAINTENANCE_WINDOW))
+    reported = (_REPORTED_MAINTENANCE,) if error.cause is Cause.MAINTENANCE else ()
+    return error.amended(cause=cause, codes=(*error.codes, *reported, IN_MAINTENANCE_WINDOW))
 
 
 def is_agency_maintenance(error: VendorError) -> bool:
     """Return whether *error* is the announced maintenance of one agency, which other agencies do not meet."""
     return error.cause is Cause.MAINTENANCE and IN_MAINTENANCE_WINDOW in error.codes
+
+
+def is_of_unknown_maintenance(error: VendorError) -> bool:
+    """Return whether *error* may as well be maintenance of the vendor as of one agency."""
+    return is_agency_maintenance(error) and _REPORTED_MAINTENANCE in error.codes
 
 
 def bypass_error(check: Check[StateIDResult], causes: Collection[Cause]) -> Check[StateIDResult]:

@@ -59,6 +59,9 @@ def test_the_maintenance_of_an_agency_is_no_fault_of_its_vendor():
     assert of_agency.cause is Cause.MAINTENANCE
     assert outcome_of(of_agency) is GateOutcome.ANSWERED
     assert outcome_of(in_maintenance(VendorError(Cause.TIMEOUT, "away"))) is GateOutcome.FAULT
+    unknown = in_maintenance(VendorError(Cause.MAINTENANCE, "away"))
+    assert unknown.cause is Cause.MAINTENANCE
+    assert outcome_of(unknown) is GateOutcome.NOTHING, "nobody knows whose it is"
     assert outcome_of(VendorError(Cause.MAINTENANCE, "away")) is GateOutcome.FAULT
 
 
