@@ -76,7 +76,11 @@ class ResumptionGate:
         name = self._descriptor.name
         try:
             permit = await self._gates.enter(
-                self._descriptor.kind, [name], seconds_left=seconds_left, is_resumed=True
+                self._descriptor.kind,
+                [name],
+                seconds_left=seconds_left,
+                is_resumed=True,
+                is_last=self._is_last,
             )
         except StoreUnavailableError:
             if not self._is_last:

@@ -225,7 +225,13 @@ class Gatekeeper:
         self._reports = Background()
 
     async def enter(
-        self, kind: ProoferKind, names: Sequence[str], *, seconds_left: float, is_resumed: bool = False
+        self,
+        kind: ProoferKind,
+        names: Sequence[str],
+        *,
+        seconds_left: float,
+        is_resumed: bool = False,
+        is_last: bool = False,
     ) -> Permit:
         """Return a permit for the first of the products *names* that can be asked about *kind* now.
 
@@ -236,6 +242,7 @@ class Gatekeeper:
             names: of the vendors' products, at least one, in the order of preference.
             seconds_left: of the job.
             is_resumed: whether a vendor has the question already; it is on the budget since it was put.
+            is_last: whether the vendor is asked even when it refuses, so that nobody is passed over.
 
         Raises:
             StoreUnavailableError: nothing is known, and the calls of the first vendor are limited: it must
@@ -261,7 +268,7 @@ class Gatekeeper:
                 self.leave(gate, entrant, GateOutcome.NOTHING)
             raise
         refused = dict(zip(names, entry.refused, strict=False))
-        self._count(kind, refused)
+        self._count(kind, {} if is_last else refused)
         if entry.index is None:
             return Permit(self, None, refused)
         held = _Held(gate=gates[entry.index], entrant=entrant, entry=entry)

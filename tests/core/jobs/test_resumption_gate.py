@@ -3,6 +3,7 @@
 import pytest
 
 from proofing.base.errors import Cause, StoreUnavailableError, VendorError
+from proofing.base.metrics import VENDOR_REFUSALS
 from proofing.contracts.continuation import Again, Due, Expired
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.vendor_gates import BreakerState, GateOutcome
@@ -48,6 +49,11 @@ class Caller:
         """Return the state of the gate."""
         (state,) = await self.results.gate_states([self.gate])
         return state
+
+
+def refusals(reason):
+    """Return how many questions the vendor's limits have refused so far."""
+    return VENDOR_REFUSALS.labels("mock", "phone", reason)._value.get()
 
 
 def reasons(vendor):
@@ -122,9 +128,11 @@ async def test_the_last_fetch_is_not_refused(jobs):
         await running.drain()
         await running.runtime.parts.gates.close()
         await Caller(running).begin()
+        before = refusals("concurrency_limit")
         (record,) = await drain_again(running)
     assert record.is_success
     assert reasons(vendor) == [Expired()]
+    assert refusals("concurrency_limit") == before, "the vendor was asked"
 
 
 async def test_limits_that_are_not_known_put_a_poll_off(jobs, monkeypatch):
