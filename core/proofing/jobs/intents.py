@@ -12,7 +12,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from proofing.base.errors import LeaseLostError, ProofingError, StoreError
+from proofing.base.errors import LeaseLostError, ProofingError, QueueUnavailableError, StoreError
 from proofing.contracts.queues import ClaimedJob
 
 #: An answer is written with the next intent of the job, or after so long while other questions are open.
@@ -102,7 +102,7 @@ class QuestionIntent:
     """The intent of one question. Whatever its adapter makes of a failed note, the run learns of it.
 
     Attributes:
-        failure: what the last note failed with; the vendor was not called.
+        failure: what the last note failed with.
     """
 
     def __init__(self, checkpoints: Checkpoints, vendor_name: str, question: int) -> None:
@@ -117,6 +117,11 @@ class QuestionIntent:
         """Whether the vendor may have been called."""
         return self._checkpoints.has_noted(self._question)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it should have been noted and was not: no call that may be billed was made."""
+        return self.failure is not None and not self.is_noted
+
     async def note(self) -> None:
         """Note that the vendor is about to be called."""
         try:
@@ -124,8 +129,12 @@ class QuestionIntent:
         except ProofingError as error:
             self.failure = error
             raise
+        except asyncio.CancelledError:
+            # By the time limit of the question, or of the adapter: neither says anything of the vendor.
+            self.failure = QueueUnavailableError("the intent was not noted in time")
+            raise
 
     def require(self) -> None:
         """Raise what a note failed with: `LeaseLostError`, or that the queue cannot be reached."""
-        if self.failure is not None:
+        if self.failure is not None and not self.is_noted:
             raise self.failure

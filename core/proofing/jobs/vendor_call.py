@@ -69,6 +69,7 @@ class VendorCall:
             found, outcome, cause = *self._accepted(answer), ""
             self.gate.leave(None)
         except (TimeoutError, VendorError) as raised:
+            self.intent.require()
             error = raised if isinstance(raised, VendorError) else self._timed_out()
             if self.request.in_maintenance_window:
                 error = in_maintenance(error)
@@ -79,7 +80,7 @@ class VendorCall:
             raise
         finally:
             self.gate.release()
-            if self.gate.refusal is None:
+            if self.gate.refusal is None and not self.intent.has_failed:
                 _count_call(descriptor, outcome, cause, time.perf_counter() - started)
         return found, self.gate.refusal.codes[0] if self.gate.refusal else cause
 
@@ -142,8 +143,14 @@ class VendorCall:
 
     def _timed_out(self) -> VendorError:
         """Return the error of a vendor that did not answer in time."""
-        name = self.loaded.descriptor.name
-        return VendorError(Cause.TIMEOUT, "no answer within the time limit", vendor_name=name)
+        descriptor = self.loaded.descriptor
+        return VendorError(
+            Cause.TIMEOUT,
+            "no answer within the time limit",
+            vendor_name=descriptor.name,
+            # Without the note no call was made but free ones.
+            billed=descriptor.idempotent or self.before is not None or self.intent.is_noted,
+        )
 
     def _after(self, error: VendorError) -> Check[Any] | Waiting:
         """Return what *error* comes to: the end, unless a waiting question may still have its answer."""

@@ -18,6 +18,7 @@ from proofing.base.errors import (
     QueueUnavailableError,
     VendorError,
 )
+from proofing.base.metrics import VENDOR_CALLS
 from proofing.contracts.applicant import Applicant
 from proofing.contracts.proofers import ProoferDescriptor, ProofingRequest
 from proofing.contracts.queues import JobMessage
@@ -32,10 +33,12 @@ from proofing.contracts.results import (
 )
 from proofing.crypto.encryption import KeyRing
 from proofing.jobs.clients import VendorClientPool
+from proofing.jobs.recording import JobRecords
 from proofing.jobs.run import JobRun
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport
 from proofing.registry.plugins import LoadedProofer
+from proofing.settings import Settings
 from proofing.testing.canary import Canary
 from proofing.testing.memory_queue import MemoryJob, keep_plain
 from proofing.testing.vendor_fakes import FakeVendor, make_process
@@ -375,6 +378,22 @@ async def test_an_adapter_that_calls_nobody_through_us_notes_its_intent_first(be
     assert noted == ["acme"]
 
 
+def counted_calls():
+    """Return how many questions to the vendor are counted so far, whatever came of them."""
+    return sum(
+        sample.value
+        for metric in VENDOR_CALLS.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and sample.labels["vendor"] == "acme"
+    )
+
+
+def make_settings():
+    """Return settings with what they must have."""
+    key = "00" * 32
+    return Settings(session_encryption_key=key, hmac_fingerprinter_key=key)
+
+
 class Swallows(Caller):
     """Makes a yes of whatever goes wrong."""
 
@@ -407,10 +426,79 @@ async def test_without_the_note_nobody_is_called(begin, vendor, caller, kind):
         raise kind("x")
 
     run.job.record_intent = lost
+    before = counted_calls()
     for _ in range(2):
         with pytest.raises(kind):
             await run.ask(loaded_of(caller()), REQUEST, step="s")
     assert (vendor.requests, len(tries)) == ([], 2)
+    assert counted_calls() == before, "nobody was called"
+
+
+class Impatient(Caller):
+    """Gives its call no time, and makes a vendor's error of that."""
+
+    async def proof(self, request, context):
+        try:
+            async with asyncio.timeout(0):
+                return await super().proof(request, context)
+        except TimeoutError:
+            raise VendorError(Cause.TIMEOUT, "no answer") from None
+
+
+@pytest.mark.parametrize("caller", [Caller, Impatient])
+async def test_a_note_that_is_not_written_in_time_is_no_call(begin, vendor, caller, monkeypatch):
+    """A time limit that ends while the note is on its way says nothing of the vendor, which bills nothing."""
+    run = begin()
+    run.records = JobRecords(run.message, make_settings())
+    loop = asyncio.get_running_loop()
+    real = loop.time
+
+    async def hang(_name, **_facts):
+        monkeypatch.setattr(loop, "time", lambda: real() + 1000)
+        await asyncio.Event().wait()
+
+    run.job.record_intent = hang
+    before = counted_calls()
+    with pytest.raises(QueueUnavailableError):
+        await run.ask(loaded_of(caller()), REQUEST, step="s")
+    assert vendor.requests == []
+    assert counted_calls() == before
+    assert run.records.take()[0] == []
+
+
+@pytest.mark.parametrize(("is_idempotent", "is_billed"), [(False, False), (True, True)])
+async def test_a_time_out_without_a_note_bills_nothing(begin, monkeypatch, is_idempotent, is_billed):
+    """Nothing but free calls can have been made, unless the vendor needs no note."""
+    loop = asyncio.get_running_loop()
+    real = loop.time
+
+    async def wait(_request, _context):
+        monkeypatch.setattr(loop, "time", lambda: real() + 1000)
+        await asyncio.Event().wait()
+
+    loaded = loaded_of(Adapter(wait), idempotent=is_idempotent)
+    check = await begin().ask(loaded, REQUEST, step="s")
+    assert (check.error.cause, check.error.billed) == (Cause.TIMEOUT, is_billed)
+
+
+async def test_a_job_that_is_canceled_while_its_note_is_on_its_way_has_no_call(begin, vendor):
+    """It ends as canceled; nothing is counted."""
+    run = begin()
+    run.records = JobRecords(run.message, make_settings())
+    noting = asyncio.Event()
+
+    async def hang(_name, **_facts):
+        noting.set()
+        await asyncio.Event().wait()
+
+    run.job.record_intent = hang
+    before = counted_calls()
+    asking = asyncio.create_task(run.ask(loaded_of(Caller()), REQUEST, step="s"))
+    await noting.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert (vendor.requests, counted_calls(), run.records.take()[0]) == ([], before, [])
 
 
 async def test_free_calls_note_no_intent(begin, vendor):
