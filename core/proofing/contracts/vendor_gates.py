@@ -132,12 +132,14 @@ class GateState:
         faults: in a row, as far as they count.
         until: when an open breaker lets a probe through, in seconds since the epoch by the store's clock;
             None unless it is open.
+        is_probed: whether a half-open breaker has let its probe through, and so lets nothing else through.
         limits: one for each of the gate's.
     """
 
     breaker: BreakerState = BreakerState.CLOSED
     faults: int = 0
     until: float | None = None
+    is_probed: bool = False
     limits: tuple[LimitState, ...] = ()
 
 

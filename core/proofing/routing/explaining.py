@@ -8,7 +8,7 @@ from proofing.settings.vendor_values import NO_ANSWER
 _REFUSALS = {
     Refusal.OUTAGE: "vendor_status says that it is out",
     Refusal.MAINTENANCE: "it is in a window of vendor_maintenance_windows",
-    Refusal.BREAKER_OPEN: "its circuit breaker is open",
+    Refusal.BREAKER_OPEN: "its circuit breaker is open, or waits for its probe",
     Refusal.RATE_LIMIT: "its vendor_rate_limits leave no place in time",
     Refusal.CONCURRENCY_LIMIT: "its vendor_concurrency_limits are reached",
     Refusal.BUDGET: "its vendor_hourly_budgets are used up",

@@ -196,7 +196,7 @@ class GateReading:
     @property
     def refusal(self) -> Refusal | None:
         """Why a question would not be let through now, but for its place in a rate; None when it would."""
-        if self.state.until is not None:
+        if self.state.until is not None or self.state.is_probed:
             return Refusal.BREAKER_OPEN
         if not self.has_budget:
             return Refusal.BUDGET

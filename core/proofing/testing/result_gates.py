@@ -131,6 +131,7 @@ class GateCases(ResultStoreBasis):
             return (await first.gate_states([gate]))[0].breaker is BreakerState.HALF_OPEN
 
         await eventually(is_half_open)
+        assert not (await first.gate_states([gate]))[0].is_probed
         names = [uuid.uuid4().hex for _ in range(20)]
         entries = await asyncio.gather(
             *(enter(pair[number % 2], gate, entrant=name) for number, name in enumerate(names))
@@ -139,8 +140,10 @@ class GateCases(ResultStoreBasis):
         assert len(admitted) == 1
         assert Counter(entry.is_probe for entry in entries) == {True: 1, False: 19}
         assert {entry.refused for entry in entries if not entry.is_probe} == {(Refusal.BREAKER_OPEN,)}
+        assert (await first.gate_states([gate]))[0].is_probed
         assert await second.leave(gate, entrant=admitted[0], outcome=_ANSWERED) is BreakerState.CLOSED
         assert await second.leave(gate, entrant=admitted[0], outcome=_ANSWERED) is None
+        assert not (await first.gate_states([gate]))[0].is_probed
         assert await enter(first, gate) == Entry(index=0)
 
     async def test_a_probe_that_fails(self, pair: Sequence[ResultStore]) -> None:

@@ -48,7 +48,11 @@ class _Breaker:
         """Return whether a call may pass."""
         if terms is None:
             return True
-        return self.state(terms, now) is not BreakerState.OPEN and (self.probe_until or 0) <= now
+        return self.state(terms, now) is not BreakerState.OPEN and not self.is_probed(now)
+
+    def is_probed(self, now: float) -> bool:
+        """Return whether a probe is on its way."""
+        return (self.probe_until or 0) > now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +248,7 @@ def _state(gate: Gate, seen: _Seen, now: float) -> GateState:
         breaker=breaker,
         faults=len(seen.breaker.faults),
         until=seen.breaker.opened_until if breaker is BreakerState.OPEN else None,
+        is_probed=breaker is BreakerState.HALF_OPEN and seen.breaker.is_probed(now),
         limits=tuple(
             LimitState(running=use.running, calls_this_hour=use.calls, wait_seconds=use.wait_seconds(limits))
             for limits, use in zip(gate.limits, seen.uses, strict=True)

@@ -81,7 +81,7 @@ class RedisVendorGates:
 
     async def _state(self, gate: Gate) -> GateState:
         """Return the state of one gate."""
-        faults, until, has_opened, *numbers = await self._gates_connection.evaluate(
+        faults, until, has_opened, is_probed, *numbers = await self._gates_connection.evaluate(
             _READ, self._keys(gate), gate.breaker.open_seconds if gate.breaker else "", *_numbers(gate)
         )
         breaker = BreakerState.HALF_OPEN if has_opened else BreakerState.CLOSED
@@ -89,6 +89,7 @@ class RedisVendorGates:
             breaker=BreakerState.OPEN if until else breaker,
             faults=faults,
             until=float(until) if until else None,
+            is_probed=bool(is_probed),
             limits=tuple(_limit_states(iter(numbers))),
         )
 

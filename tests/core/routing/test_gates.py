@@ -193,6 +193,26 @@ async def test_a_probe_that_tells_nothing(parts, ending):
     assert (await parts.state()).breaker is BreakerState.CLOSED
 
 
+async def test_what_a_reading_names_as_refused_is_what_would_be(parts):
+    """Open, half-open without a probe, and while the probe is on its way."""
+
+    async def refusal():
+        (reading,) = await parts.gates.read([(PHONE, "acme:phone")])
+        return reading.refusal
+
+    for _ in range(5):
+        await parts.ask("acme:phone", outcome=FAULT)
+    assert await refusal() is Refusal.BREAKER_OPEN
+    parts.store.now_is += 30
+    assert await refusal() is None
+    with await parts.enter("acme:phone") as probe:
+        assert await refusal() is Refusal.BREAKER_OPEN
+        assert (await parts.enter("acme:phone")).vendor is None
+        probe.report(ANSWERED)
+    await parts.reported()
+    assert await refusal() is None
+
+
 async def test_a_place_is_released_however_the_call_ends(parts):
     """Once; a released permit holds nothing."""
     parts.set(vendor_concurrency_limits={"acme": 1})
