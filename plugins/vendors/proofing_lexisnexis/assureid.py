@@ -76,6 +76,8 @@ _PRESENCE = "Physical Document Presence"
 _BARCODE_AGREES = frozenset({BARCODE_READ, "Document Crosscheck Aggregation"})
 
 _LIVE = "Successful. Liveness: Live"
+#: Messages of a comparison in a workflow that does not look for life.
+_COMPARED = frozenset({"Successful", "Successful."})
 _NOT_LIVE = "Liveness: NotLive"
 _POOR_QUALITY = "Liveness: PoorQuality"
 
@@ -206,7 +208,7 @@ def selfie_check(result: str | None, message: str | None) -> SelfieCheck:
         return SelfieCheck.BAD_QUALITY
     if result == "Fail":
         return SelfieCheck.NO_MATCH
-    if message in {None, _LIVE}:
+    if message in {None, _LIVE, *_COMPARED}:
         return SelfieCheck.MATCH
-    # No other message of a match has been seen: it may deny the match or the life of the selfie.
+    # Any other message of a match may deny the match or the life of the selfie.
     raise ValueError
