@@ -3,7 +3,7 @@
 import copy
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -36,8 +36,7 @@ class Place:
     @property
     def key(self) -> str:
         """The last part that is a name."""
-        names = [str(part).partition("[")[0] for part in self.path if isinstance(part, str)]
-        return names[-1] if names else ""
+        return next((part.partition("[")[0] for part in reversed(self.path) if isinstance(part, str)), "")
 
     @property
     def pattern(self) -> str:
@@ -70,10 +69,15 @@ class Body(ABC):
     def removed(self, place: Place) -> bytes | None:
         """Return the body without *place*."""
 
-    @property
-    def leaves(self) -> list[Place]:
+    @cached_property
+    def leaves(self) -> Sequence[Place]:
         """The places that hold a value."""
         return [place for place in self.places() if place.is_leaf]
+
+    @cached_property
+    def by_path(self) -> Mapping[Path, Place]:
+        """The places by their paths."""
+        return {place.path: place for place in self.places()}
 
 
 @dataclass

@@ -28,7 +28,7 @@ from proofing.testing.vendors.bending import (
     styled,
     unheard_words,
 )
-from proofing.testing.vendors.subject import Step, Subject, bend_to, facts_of
+from proofing.testing.vendors.subject import Step, Subject, facts_of
 from proofing.testing.vendors.trial import Run
 
 #: Fields of results that are evidence by themselves, whatever the outcome.
@@ -205,31 +205,35 @@ class Probes:
         """
         value, body = probe.place.value, probe.step.body
         assert body is not None
-        mine = {place.path: place for place in body.places()}
+        mine = body.by_path
         same: list[Any] = []
         alike: list[Any] = []
-        for name, steps in self._subject.steps.items():
-            for step in steps:
-                if name == probe.example or step.body is None:
-                    continue
-                theirs = {place.path: place for place in step.body.places()}
-                for path, place in theirs.items():
-                    if not place.is_leaf or type(place.value) is not type(value) or place.value == value:
-                        continue
-                    if path == probe.place.path:
-                        same.append(place.value)
-                    elif (
-                        place.key == probe.place.key
-                        and path in mine
-                        and mine[path].value == value
-                        # Where items were added or left out, others have moved.
-                        and len(mine) == len(theirs)
-                    ):
-                        alike.append(place.value)
+        for name, theirs, place in self._leaves_by_key.get(probe.place.key, ()):
+            if name == probe.example or type(place.value) is not type(value) or place.value == value:
+                continue
+            if place.path == probe.place.path:
+                same.append(place.value)
+            elif (
+                place.path in mine
+                and mine[place.path].value == value
+                # Where items were added or left out, others have moved.
+                and len(mine) == len(theirs.by_path)
+            ):
+                alike.append(place.value)
         words = [
             [one for one in dict.fromkeys(found) if _is_word(one)][:_KNOWN_WORDS] for found in (same, alike)
         ]
         return words[0], [word for word in words[1] if word not in words[0]]
+
+    @cached_property
+    def _leaves_by_key(self) -> Mapping[str, Sequence[tuple[str, Body, Place]]]:
+        """All values of all examples by the name of their place, with example and body."""
+        found: dict[str, list[tuple[str, Body, Place]]] = {}
+        for name, steps in self._subject.steps.items():
+            for step in steps:
+                for leaf in step.body.leaves if step.body is not None else ():
+                    found.setdefault(leaf.key, []).append((name, step.body, leaf))  # type: ignore[arg-type]
+        return found
 
     @cached_property
     def _said(self) -> frozenset[str]:
@@ -252,14 +256,12 @@ class Probes:
         for name in self._subject.good:
             for other in self._subject.steps[name]:
                 same = (other.request.method, other.number) == (step.request.method, step.number)
-                if (
-                    same
-                    and other.body is not None
-                    and place.path not in {one.path for one in other.body.places() if not _is_null(one)}
-                ):
-                    parent = place.path[:-1]
-                    if any(one.path == parent for one in other.body.places()):
-                        return True
+                if not same or other.body is None:
+                    continue
+                theirs = other.body.by_path
+                found = theirs.get(place.path)
+                if (found is None or _is_null(found)) and place.path[:-1] in theirs:
+                    return True
         return False
 
     def _try_missing(self, probe: Probe) -> list[tuple[str, Run]]:
@@ -305,12 +307,12 @@ class Probes:
         assert body is not None
         content = body.replaced(probe.place, value)
         assert content is not None
-        return self._subject.put_all(self._subject.examples[probe.example], [bend_to(probe.step, content)])[0]
+        return self._subject.put_bent(probe.example, probe.step, [content])[0]
 
     def _run_all(self, probe: Probe, tried: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, Run]]:
         possible = [(label, content) for label, content in tried if content is not None]
-        example = self._subject.examples[probe.example]
-        runs = self._subject.put_all(example, [bend_to(probe.step, content) for _label, content in possible])
+        contents = [content for _label, content in possible]
+        runs = self._subject.put_bent(probe.example, probe.step, contents)
         return [(label, run) for (label, _content), run in zip(possible, runs, strict=True)]
 
 

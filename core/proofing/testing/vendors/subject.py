@@ -59,6 +59,7 @@ class Subject:
         self.descriptor = trial.descriptor
         self._person = Canary()
         self._made: dict[Callable[[Subject], Any], Any] = {}
+        self._bent: dict[tuple[str, int, bytes], Run] = {}
         trial.event_of = suite.event_of
 
     def once(self, make: "Callable[[Subject], MadeT]") -> MadeT:
@@ -68,9 +69,9 @@ class Subject:
         made: MadeT = self._made[make]
         return made
 
-    @property
+    @cached_property
     def examples(self) -> Mapping[str, Example]:
-        """The examples of the author."""
+        """The examples of the author, made once: a suite may make them each time."""
         return self.suite.answers
 
     def question(self, example: Example, person: Canary | None = None) -> ProofingRequest:
@@ -95,6 +96,17 @@ class Subject:
     def put_all(self, example: Example, bends: Sequence[Bend]) -> list[Run]:
         """Put the question of *example* once for each of *bends*."""
         return self._put_each(example, bends, one_process=self.needs_one_process)
+
+    def put_bent(self, name: str, step: "Step", contents: Sequence[bytes]) -> list[Run]:
+        """Put the question of the example *name* once for each of *contents*, in place of the body of *step*.
+
+        What was put before is not put again: several rules try the same.
+        """
+        keys = [(name, step.number, content) for content in contents]
+        new = [key for key in dict.fromkeys(keys) if key not in self._bent]
+        bends = [bend_to(step, content) for *_which, content in new]
+        self._bent |= zip(new, self.put_all(self.examples[name], bends), strict=True)
+        return [self._bent[key] for key in keys]
 
     def _put_each(
         self,

@@ -10,8 +10,10 @@ import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 import httpx
@@ -35,7 +37,6 @@ from proofing.contracts.results import VendorResult
 from proofing.crypto.encryption import KEY_BYTES, KeyRing
 from proofing.jobs.clients import VendorClientPool
 from proofing.jobs.continuing import Resumption
-from proofing.jobs.lifecycle import OpenProofers
 from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionKey, QuestionLog
 from proofing.jobs.run import JobPendingError, JobRun
@@ -45,6 +46,7 @@ from proofing.registry.proofers import LoadedProofer
 from proofing.testing.memory_queue import MemoryJob, keep_plain
 from proofing.testing.vendor_fakes import FakeVendor, make_process
 from proofing.testing.vendors.examples import Example
+from proofing.testing.vendors.kept_open import KeptOpen, SharedCPU
 from proofing.testing.vendors.loading import LoadedPlugin, place_of
 from proofing.testing.vendors.settling import settle
 from proofing.testing.vendors.watch import Watch, note_sleeps, watching
@@ -158,44 +160,14 @@ class _Pool(VendorClientPool):
         return answer
 
 
-class _SharedCPU(CPUPool):
-    """Children that outlive the pools that use them."""
-
-    async def close(self) -> None:
-        """Leave them."""
-
-    async def end(self) -> None:
-        """End them."""
-        await super().close()
-
-
-class _KeptOpen(OpenProofers):
-    """Proofers that outlive the pools that use them."""
-
-    def __init__(self) -> None:
-        self._clients = VendorClientPool(OutboundTransport())
-        super().__init__(self._clients.call)
-
-    async def close(self) -> None:
-        """Leave them open."""
-
-    async def end(self) -> None:
-        """Close them."""
-        await super().close()
-        await self._clients.close()
-
-
 @dataclass(slots=True)
 class _Session:
-    """What questions share, one after the other.
-
-    Attributes:
-        loaded: the one proofer; None for one of its own for each question.
-    """
+    """What questions share, one after the other; *loaded* is None for a proofer of its own for each."""
 
     loop: asyncio.AbstractEventLoop
     loaded: LoadedProofer | None
-    opened: _KeptOpen = field(default_factory=_KeptOpen)
+    cpu: SharedCPU
+    opened: KeptOpen = field(default_factory=KeptOpen)
 
 
 class Trial:
@@ -214,7 +186,9 @@ class Trial:
         self.descriptor = found.descriptor
         self.event_of: Callable[[Run], Because | None] = lambda _run: None
         self._way_back = WayBack(KeyRing(bytes(KEY_BYTES)), PUBLIC_URL)
-        self._cpu: _SharedCPU | None = None
+        self._cpu: SharedCPU | None = None
+        self._computed: dict[object, Any] = {}
+        self._opened = KeptOpen()
         self._give_up_seconds = GIVE_UP_SECONDS
         self.current_watch: Watch | None = None
         self._session: _Session | None = None
@@ -225,6 +199,11 @@ class Trial:
 
     def loaded(self) -> LoadedProofer:
         """Return the proofer, not made yet, with a time limit that no busy machine exceeds."""
+        # A copy of one that is never made: to begin another takes longer than some questions.
+        return copy(self._patient)
+
+    @cached_property
+    def _patient(self) -> LoadedProofer:
         patient = replace(self.descriptor, timeout_seconds=lambda _settings: RUN_SECONDS)
         return LoadedProofer(self.plugin, patient, self.found.settings, make_process)
 
@@ -251,12 +230,13 @@ class Trial:
             loop = asyncio.new_event_loop()
             note_sleeps(loop, watch)
             one = self.loaded()
-            self._session = _Session(loop, one if self._has_open(one) else None)
+            self._session = _Session(loop, one if self._has_open(one) else None, SharedCPU(1, self._computed))
             try:
                 yield
             finally:
                 session, self._session = self._session, None
                 loop.run_until_complete(session.opened.end())
+                loop.run_until_complete(session.cpu.end())
                 _end(loop)
 
     def _has_open(self, loaded: LoadedProofer) -> bool:
@@ -288,10 +268,15 @@ class Trial:
     @asynccontextmanager
     async def ready(self) -> AsyncIterator[None]:
         """Have what questions share on a loop; `do` does so."""
-        self._cpu = _SharedCPU(1)
+        if self._session is not None:
+            self._cpu, self._opened = self._session.cpu, self._session.opened
+            yield
+            return
+        self._cpu, self._opened = SharedCPU(1, self._computed), KeptOpen()
         try:
             yield
         finally:
+            await self._opened.end()
             await self._cpu.end()
 
     async def put(
@@ -365,8 +350,11 @@ class Trial:
     ) -> None:
         assert self._cpu is not None, "put questions within Trial.ready"
         pool = _Pool(OutboundTransport(transport=vendor), self._cpu, run)
-        if loaded is None and self._session is not None and self._session.loaded is not None:
-            loaded, pool.proofers = self._session.loaded, self._session.opened
+        if loaded is None and self._session is not None:
+            loaded = self._session.loaded
+        if loaded is not None:
+            # A worker opens it once.
+            pool.proofers = self._opened
         message = JobMessage(
             result_id=result_id,
             kind=JobKind.RESOLUTION,
@@ -485,10 +473,11 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
     for _ in range(2):
         # Twice: a thread may begin something meanwhile, for whose end it would wait.
         tasks = asyncio.all_tasks(loop)
+        if not tasks:
+            return
         for task in tasks:
             task.cancel()
-        if tasks:
-            loop.run_until_complete(settle(tasks, SETTLE_SECONDS))
+        loop.run_until_complete(settle(tasks, SETTLE_SECONDS))
     for task in asyncio.all_tasks(loop):
         # What swallows its cancellation is reported by its rule; asyncio needs not complain as well.
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001

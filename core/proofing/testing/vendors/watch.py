@@ -61,7 +61,7 @@ class RefusedError(OSError):
     """A connection, file or process that an adapter may not have."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Watch:
     """What was seen.
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import warnings
 from types import ModuleType
 
 import pytest
@@ -19,6 +20,7 @@ from tests.core.testing.vendors.suites import SUITES, Answer, make_plugin
 from proofing.testing.canary import Canary
 from proofing.testing.vendors import Status, judge
 from proofing.testing.vendors.settling import settle
+from proofing.testing.vendors.watch import watching
 
 MAKE = "        self.settings = settings\n"
 ASK = "        person = request.applicant\n"
@@ -30,6 +32,15 @@ def broken(*changes, only=None, **attributes):
     make_plugin("answer", *changes)
     suite = type("Answer", (Answer,), attributes)()
     return [str(verdict) for verdict in judge(suite, only=only) if verdict.status is not Status.KEPT]
+
+
+def test_a_watch_within_another_ends_alone():
+    """Also where both have seen the same, such as nothing."""
+    with watching("proofing_made_answer") as outer:
+        with watching("proofing_made_answer"):
+            pass
+        warnings.warn("seen by the outer one", stacklevel=1)
+    assert outer.lines.count("seen by the outer one") == 1
 
 
 def connect():

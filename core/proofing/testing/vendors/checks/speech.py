@@ -110,10 +110,9 @@ def _poison(subject: Subject) -> Iterator[tuple[str, str, Run]]:
         if step.body is not None:
             leaves = [leaf for leaf in step.body.leaves if isinstance(leaf.value, str)][:_MOST_PLACES]
             leaves = [leaf for leaf in leaves if len(str(leaf.value)) <= MAX_WORD]
-            bodies = [(leaf, step.body.replaced(leaf, WORD)) for leaf in leaves]
-            bends = [bend_to(step, body) for _leaf, body in bodies if body is not None]
-            runs = subject.put_all(subject.examples[name], bends)
-            for (leaf, _body), run in zip(bodies, runs, strict=True):
+            bodies = [body for leaf in leaves if (body := step.body.replaced(leaf, WORD)) is not None]
+            runs = subject.put_bent(name, step, bodies)
+            for leaf, run in zip(leaves, runs, strict=True):
                 yield f"example {name!r}, {leaf.name}", WORD, run
 
 

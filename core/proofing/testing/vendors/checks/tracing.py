@@ -91,6 +91,12 @@ def _traced_in_document(subject: Subject) -> Iterator[str]:
 
 def secret_traced(subject: Subject) -> Iterator[str]:
     """The same is said under other secrets."""
+    with subject.trial.session():
+        yield from _traced_secrets(subject)
+
+
+def _traced_secrets(subject: Subject) -> Iterator[str]:
+    """Yield what differs under other secrets."""
     for label, other in other_settings(subject):
         theirs = _say(other, Canary())
         for one, different in zip(subject.once(_first), theirs, strict=False):
