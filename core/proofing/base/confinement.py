@@ -157,15 +157,16 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def limit(*, seconds: float, megabytes: int) -> None:
+def limit(*, seconds: float, megabytes: int, cpu_seconds: int | None = None) -> None:
     """Bound this process, which cannot undo it: memory, CPU and clock time, files, core dumps.
 
     Args:
-        seconds: of CPU time (rounded up), and until SIGALRM ends it.
+        seconds: until SIGALRM ends it.
         megabytes: MiB of data, heap and stacks, with what the process holds already.
+        cpu_seconds: of CPU time, until SIGXCPU ends it; None: *seconds*, rounded up.
     """
     data = megabytes * _MIB
-    processor = math.ceil(seconds)
+    processor = math.ceil(seconds) if cpu_seconds is None else cpu_seconds
     for kind, bounds in (
         (resource.RLIMIT_CORE, (0, 0)),
         (resource.RLIMIT_FSIZE, (0, 0)),

@@ -151,7 +151,9 @@ def _work(call: dict[str, Any], module: ModuleType, pipes: Pipes) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         confinement.die_with_parent()
-        confinement.limit(seconds=call["seconds"], megabytes=call["megabytes"])
+        confinement.limit(
+            seconds=call["seconds"], megabytes=call["megabytes"], cpu_seconds=call["cpu_seconds"]
+        )
         args = json.loads(pipes.read(call["args"]))
         data = pipes.read(call["bytes"])
         pipes.close()  # from here on the next call, and the word on this one, are out of reach

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Any
 
 from proofing.base.concurrency import Background, gather_settled
-from proofing.base.cpu_process import MAX_BYTES, MAX_JSON_BYTES, CPUChild, json_size
+from proofing.base.cpu_process import MAX_BYTES, MAX_JSON_BYTES, Bounds, CPUChild, json_size
 from proofing.base.errors import CPUFailure, CPUWorkError, PluginError
 from proofing.base.logs import get_logger, log
 from proofing.base.metrics import CPU_CALLS, CPU_CHILDREN, CPU_SECONDS, CPU_WAIT_SECONDS
@@ -50,13 +50,20 @@ class CPUPool:
         self._is_closed = False
 
     async def run(
-        self, function: str, data: bytes = b"", args: Any = None, *, seconds: float, megabytes: int
+        self,
+        function: str,
+        data: bytes = b"",
+        args: Any = None,
+        *,
+        seconds: float,
+        megabytes: int,
+        cpu_seconds: int | None = None,
     ) -> Any:
         """Call *function* in a child; see `proofing.contracts.cpu.CPUWork`."""
         started = time.monotonic()
         outcome = _CANCELED
         try:
-            answer = await self._run(function, data, args, seconds, megabytes)
+            answer = await self._run(function, data, args, seconds, Bounds(megabytes, cpu_seconds))
             outcome = _DONE
         except CPUWorkError as error:
             outcome = error.failure.value
@@ -89,12 +96,14 @@ class CPUPool:
             await ended.wait()
         await gather_settled(self._ending.pending())
 
-    async def _run(self, function: str, data: bytes, args: Any, seconds: float, megabytes: int) -> Any:
+    async def _run(self, function: str, data: bytes, args: Any, seconds: float, bounds: Bounds) -> Any:
         """Check a call, wait for its turn, and do it, all within its seconds."""
         named = _FUNCTION.fullmatch(function)
         if named is None:
             raise PluginError("a function for a CPU child must be named as package.module:function")
-        if not 0 < seconds <= _MOST_SECONDS or not 0 < megabytes <= _MOST_MEGABYTES:
+        cpu_seconds = seconds if bounds.cpu_seconds is None else bounds.cpu_seconds
+        is_bounded = 0 < seconds <= _MOST_SECONDS and 0 < bounds.megabytes <= _MOST_MEGABYTES
+        if not is_bounded or not 0 < cpu_seconds <= _MOST_SECONDS:
             raise PluginError("a call in a CPU child must say its seconds and megabytes")
         if len(data) > MAX_BYTES or json_size(args) > MAX_JSON_BYTES:
             raise PluginError("a CPU child takes at most 64 MiB, and 32 KiB of arguments")
@@ -105,11 +114,11 @@ class CPUPool:
                 failure = CPUFailure.TIME
                 left = deadline - time.monotonic()
                 CPU_WAIT_SECONDS.observe(seconds - left)
-                return await self._call(function, data, args, deadline, megabytes)
+                return await self._call(function, data, args, deadline, bounds)
         except TimeoutError:
             raise CPUWorkError(failure) from None
 
-    async def _call(self, function: str, data: bytes, args: Any, deadline: float, megabytes: int) -> Any:
+    async def _call(self, function: str, data: bytes, args: Any, deadline: float, bounds: Bounds) -> Any:
         """Call *function* in a child, which is kept for the next call of its module if it ended well."""
         if self._is_closed:
             raise CPUWorkError(CPUFailure.START)
@@ -122,7 +131,7 @@ class CPUPool:
                 self._report(child)
             # Its own clock ends the fork even if we are gone by then, and cannot.
             seconds = max(deadline - time.monotonic(), 0.001)
-            return await child.call(name, data, args, seconds=seconds, megabytes=megabytes)
+            return await child.call(name, data, args, seconds=seconds, bounds=bounds)
         finally:
             del self._busy[child]
             self._idle.append(child)

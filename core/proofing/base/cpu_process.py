@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from proofing.base import cpu_child
@@ -43,6 +44,14 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(256 * _MEBIBYTE),
 }
 _TIME_SIGNALS = {-signal.SIGALRM, -signal.SIGXCPU}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one call may take besides its time; see `proofing.contracts.cpu.CPUWork`."""
+
+    megabytes: int
+    cpu_seconds: int | None
 
 
 class CPUChild:
@@ -122,7 +131,7 @@ class CPUChild:
             raise PluginError(f"there is no module {self.module}")
         raise PluginError(f"the module {self.module} cannot be imported: {said.get('exception_class')}")
 
-    async def call(self, function: str, data: bytes, args: Any, *, seconds: float, megabytes: int) -> Any:
+    async def call(self, function: str, data: bytes, args: Any, *, seconds: float, bounds: Bounds) -> Any:
         """Call *function* of its module; see `proofing.contracts.cpu.CPUWork`.
 
         Raises:
@@ -131,8 +140,8 @@ class CPUChild:
         self.is_sound = False
         self.calls += 1
         text = json.dumps(args).encode()
-        bounds = {"seconds": seconds, "megabytes": megabytes}
-        header = {"function": function, "args": len(text), "bytes": len(data), **bounds}
+        header = {"function": function, "args": len(text), "bytes": len(data), "seconds": seconds}
+        header |= {"megabytes": bounds.megabytes, "cpu_seconds": bounds.cpu_seconds}
         sending = asyncio.create_task(self._hand_over(_frame(header) + text, data))
         try:
             answer, ended = await self._answered()
@@ -143,7 +152,7 @@ class CPUChild:
         if code is None:
             raise CPUWorkError(CPUFailure.START)
         if code != 0 or sending.cancelled():
-            raise CPUWorkError(_failure(code))
+            raise CPUWorkError(_failure(code, bounds))
         answer.require_whole()
         # It ended as it should, and nothing of it is left in the pipes: what follows is the next call's.
         self.is_sound = True
@@ -313,8 +322,10 @@ def code_of(module: str) -> dict[str, list[str]]:
     return {"path": path, "readable": [*readable, *places, sys.prefix, sys.base_prefix], "listable": path}
 
 
-def _failure(code: int) -> CPUFailure:
-    """Return why a fork ended with *code*, a negative one of which is a signal's."""
+def _failure(code: int, bounds: Bounds) -> CPUFailure:
+    """Return why a fork within *bounds* ended with *code*, a negative one of which is a signal's."""
+    if code == -signal.SIGXCPU and bounds.cpu_seconds is not None:
+        return CPUFailure.PROCESSOR
     if code in _TIME_SIGNALS:
         return CPUFailure.TIME
     # We do not kill forks, so that SIGKILL is the kernel's, out of memory.

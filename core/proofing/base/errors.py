@@ -334,6 +334,8 @@ class CPUFailure(StrEnum):
 
     #: It took longer than its seconds.
     TIME = "time"
+    #: It took more CPU time than its CPU seconds.
+    PROCESSOR = "processor"
     #: No child was free within its seconds.
     BUSY = "busy"
     #: It wanted more than its megabytes, or the kernel had none left.

@@ -7,7 +7,14 @@ class CPUWork(Protocol):
     """Decodes and computes apart from everything else: images and other files of strangers only there."""
 
     async def __call__(
-        self, function: str, data: bytes = b"", args: Any = None, *, seconds: float, megabytes: int
+        self,
+        function: str,
+        data: bytes = b"",
+        args: Any = None,
+        *,
+        seconds: float,
+        megabytes: int,
+        cpu_seconds: int | None = None,
     ) -> Any:
         """Call ``function(data, args)`` in a child process, and return what it returns.
 
@@ -25,6 +32,8 @@ class CPUWork(Protocol):
             seconds: of wall clock and of CPU, from this call on: waiting for a child, and starting one with
                 the imports, included.
             megabytes: MiB that the child may hold, the interpreter (about 10) and the modules included.
+            cpu_seconds: of CPU for the function itself; None: *seconds*. The kernel ends the call when they
+                are spent, in native code too, and however busy the machine is.
 
         Returns:
             Bytes (at most 64 MiB), or JSON values (at most 32 KiB, nested at most 32 deep).

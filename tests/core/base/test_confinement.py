@@ -245,4 +245,6 @@ def test_a_limit_that_the_system_refuses_keeps_no_other_from_being_set(monkeypat
         resource.RLIMIT_DATA: (100 * mib, 100 * mib),
         resource.RLIMIT_AS: (1124 * mib, 1124 * mib),
     }
-    assert timers == [(signal.ITIMER_REAL, 1.5)]
+    confinement.limit(seconds=20.0, megabytes=100, cpu_seconds=4)
+    assert limits[resource.RLIMIT_CPU] == (4, 5)
+    assert timers == [(signal.ITIMER_REAL, 1.5), (signal.ITIMER_REAL, 20.0)]

@@ -189,6 +189,7 @@ HOSTILE = {
     "loop": ("loop", b"", None, {"seconds": 1.0}, {CPUFailure.TIME}),
     "deaf loop": ("ignore_signals_and_loop", b"", None, {"seconds": 1.0}, {CPUFailure.TIME}),
     "sleep": ("wait", b"", 3600, {"seconds": 1.0}, {CPUFailure.TIME}),
+    "loop with CPU seconds of its own": ("loop", b"", None, {"cpu_seconds": 1}, {CPUFailure.PROCESSOR}),
     "hog": ("hog", b"", None, {}, {CPUFailure.MEMORY}),
     "zip bomb": ("unpack_bomb", zip_bomb(), None, {"megabytes": 64}, {CPUFailure.MEMORY}),
     "image bomb": ("decode_image", png_bomb(), None, {}, {CPUFailure.MEMORY}),
@@ -271,7 +272,7 @@ async def test_what_a_plugin_does_wrong_is_its_error(pool, function, args):
 
 async def test_bounds_must_be_given_and_make_sense(pool):
     """No time, no memory, too much data."""
-    for bounds in ({"seconds": 0}, {"megabytes": 0}):
+    for bounds in ({"seconds": 0}, {"megabytes": 0}, {"cpu_seconds": 0}):
         with pytest.raises(PluginError):
             await call(pool, "describe", **bounds)
     with pytest.raises(PluginError):
