@@ -48,6 +48,7 @@ _TABLES = {
     "uploads": "Images: decrypted by the worker, encrypted and uploaded by the page",
     "cpu": "Calls in CPU children, alongside a pool of processes that are kept and pickle",
     "reader": "Cards in photos: what the reader reads of specimens, and what that takes",
+    "reader_hostile": "Hostile files to the reader: what they come to, and what that takes",
     "reader_ocr": "Text in photos: zones of passports, and fronts of cards compared with their barcodes",
     "adapters": "Adapters of vendors: to build, sign and encode a question, and to read its answer",
     "api": "The API for relying parties over HTTP, one request after the other, on the embedded default",

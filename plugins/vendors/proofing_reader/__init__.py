@@ -19,6 +19,7 @@ Settings, section ``reader`` of settings.yaml, all optional::
       issuer_keys: /etc/proofing/issuer-keys    # folder; without it no signature is verified
       megabytes: 400        # memory of one CPU child that reads a barcode
       ocr_megabytes: 900    # memory of one CPU child that recognizes text
+      ocr_seconds: 5        # of CPU, for the text of one photo
       search_seconds: 3     # of CPU, for which a barcode is searched in one photo
       timeout_seconds: 20   # one question, waiting for a CPU child included
 

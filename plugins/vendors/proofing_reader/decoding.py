@@ -9,12 +9,11 @@ import io
 import struct
 import warnings
 import zlib
-from functools import cached_property
 
 from PIL import ExifTags, Image
 
-#: The most pixels that the check of images lets through.
-MAX_PIXELS = 64_000_000
+#: The most pixels, and the longest side, that the check of images lets through.
+MAX_PIXELS, MAX_SIDE_PIXELS = 64_000_000, 12_000
 #: What Pillow raises about bytes that are no image, or a broken one.
 _BROKEN = (
     AttributeError,
@@ -56,17 +55,34 @@ class Photo:
     def __init__(self, content: bytes) -> None:
         """Read the header. Raises `UndecodableError`."""
         self._content = content
+        self._decoded: dict[int, tuple[Image.Image, float]] = {}
         self.width, self.height = self._open().size
 
     def gray(self, divisor: int = 1) -> tuple[Image.Image, float]:
         """Return the pixels as gray at about 1/*divisor* of the size, and the scale that they really have.
 
         Args:
-            divisor: 1, 2, 4 or 8.
+            divisor: 1, 2, 4 or 8; each is decoded once.
 
         Raises:
             UndecodableError: the pixels are broken.
         """
+        if divisor not in self._decoded:
+            self._decoded[divisor] = self._decode(divisor)
+        return self._decoded[divisor]
+
+    def upright(self, divisor: int = 1) -> Image.Image:
+        """Return the pixels as `gray` does, turned as the camera noted. Raises `UndecodableError`."""
+        pixels, _scale = self.gray(divisor)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                turn = _TURNS.get(self._open().getexif().get(ExifTags.Base.Orientation, 1))
+        except _BROKEN:
+            turn = None  # the notes are broken, and not the photo
+        return pixels if turn is None else pixels.transpose(turn)
+
+    def _decode(self, divisor: int) -> tuple[Image.Image, float]:
         image = self._open()
         try:
             with warnings.catch_warnings():
@@ -83,22 +99,6 @@ class Photo:
             pixels = pixels.reduce(rest)
         return pixels, pixels.width / self.width
 
-    def upright(self, divisor: int = 1) -> Image.Image:
-        """Return the pixels as `gray` does, turned as the camera noted. Raises `UndecodableError`."""
-        pixels, _scale = self.gray(divisor)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                turn = _TURNS.get(self._open().getexif().get(ExifTags.Base.Orientation, 1))
-        except _BROKEN:
-            turn = None  # the notes are broken, and not the photo
-        return pixels if turn is None else pixels.transpose(turn)
-
-    @cached_property
-    def full(self) -> Image.Image:
-        """All pixels as gray, decoded once. Raises `UndecodableError`."""
-        return self.gray()[0]
-
     def _open(self) -> Image.Image:
         try:
             with warnings.catch_warnings():
@@ -106,7 +106,7 @@ class Photo:
                 image = Image.open(io.BytesIO(self._content), formats=["JPEG", "PNG"])
         except _BROKEN:
             raise UndecodableError from None
-        if image.width * image.height > MAX_PIXELS:
+        if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE_PIXELS:
             raise UndecodableError
         return image
 

@@ -7,7 +7,7 @@ direction. Everything that touches pixels is done by Pillow; Python counts cells
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image, ImageChops
@@ -46,6 +46,11 @@ class Region:
     height: float
     weight: float
     density: float
+
+    def scaled(self, factor: float) -> "Region":
+        """Return the same region of an image that is larger by *factor*."""
+        place = {"x": self.x * factor, "y": self.y * factor}
+        return replace(self, **place, width=self.width * factor, height=self.height * factor)
 
     def holds(self, x: float, y: float) -> bool:
         """Return whether a point of the image lies in it."""

@@ -6,6 +6,8 @@ imports this module, and each of its forks has them. docs/adr/0051-reader.md
 """
 
 import json
+import math
+import time
 from typing import Any
 
 import numpy as np
@@ -38,12 +40,13 @@ _OPTIONS = {
 }
 
 
-def read_print(content: bytes, _args: Any) -> dict[str, Any]:
+def read_print(content: bytes, args: Any) -> dict[str, Any]:
     """Recognize the text in a photo.
 
     Args:
         content: a JPEG or PNG.
-        _args: nothing.
+        args: ``seconds`` of CPU, within which further tries must end if they take as long as those before;
+            None for any number.
 
     Returns:
         ``lines``, each a text and its confidence from 0 to 1, from the top of the photo down, and behind them
@@ -57,15 +60,18 @@ def read_print(content: bytes, _args: Any) -> dict[str, Any]:
     except UndecodableError:
         return {"decoded": False, "lines": []}
     pixels.thumbnail((_PIXELS, _PIXELS), Image.Resampling.BILINEAR)
-    return {"decoded": True, "lines": _recognize(pixels)}
+    seconds = math.inf if args is None else float(args["seconds"])
+    return {"decoded": True, "lines": _recognize(pixels, seconds)}
 
 
-def _recognize(gray: Image.Image) -> list[list[Any]]:
+def _recognize(gray: Image.Image, seconds: float) -> list[list[Any]]:
     if min(gray.size) < _LEAST_PIXELS:
         return []
+    started = time.process_time()
     lines = _lines(gray)
-    for turn in (Image.Transpose.ROTATE_180, Image.Transpose.FLIP_LEFT_RIGHT):
-        if not lines or _sure_characters(lines) >= _FEW_CHARACTERS:
+    for tries, turn in enumerate((Image.Transpose.ROTATE_180, Image.Transpose.FLIP_LEFT_RIGHT), start=1):
+        spent = time.process_time() - started
+        if not lines or _sure_characters(lines) >= _FEW_CHARACTERS or spent + spent / tries > seconds:
             break
         # Text that is not upright is read as little, or as nonsense.
         lines = max(lines, _lines(gray.transpose(turn)), key=_sure_characters)

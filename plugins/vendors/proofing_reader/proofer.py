@@ -1,6 +1,7 @@
 """The proofer: has photos of a document read in CPU children, and barcode, zone and print understood."""
 
 import base64
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -35,7 +36,9 @@ from proofing_reader.signed_barcodes import check_signature
 _READ_BACK = "proofing_reader.vision:read_back"
 _READ_PRINT = "proofing_reader.print_reading:read_print"
 #: Failures of the child that its bytes cause; others say nothing about the photo.
-_BROKEN_BY_IMAGE = frozenset({CPUFailure.CRASH, CPUFailure.MEMORY, CPUFailure.RAISED})
+_BROKEN_BY_IMAGE = frozenset({CPUFailure.CRASH, CPUFailure.MEMORY, CPUFailure.PROCESSOR, CPUFailure.RAISED})
+#: Seconds of CPU in which a search whose time is over ends by itself; the kernel does not wait any longer.
+_SECONDS_TO_END = 1
 #: What is found in a photo without a barcode that can be used: `proofing_reader.vision.Reading`.
 _READINGS: Mapping[str, FindingCode] = MappingProxyType(
     {
@@ -142,17 +145,18 @@ class CardReader:
 
     async def _read_back(self, back: Image, context: ProofingContext) -> Mapping[str, str | None]:
         """Return what `proofing_reader.vision.read_back` does."""
-        limits = {"seconds": self._settings.search_seconds}
+        seconds, megabytes = self._settings.search_seconds, self._settings.megabytes
+        bounds = {"megabytes": megabytes, "cpu_seconds": math.ceil(seconds) + _SECONDS_TO_END}
         found: Mapping[str, str | None] = await _in_child(
-            _READ_BACK, back, Side.BACK, limits, context, megabytes=self._settings.megabytes
+            _READ_BACK, back, Side.BACK, {"seconds": seconds}, context, bounds=bounds
         )
         return found
 
     async def _read_print(self, image: Image, side: Side, context: ProofingContext) -> list[RecognizedText]:
         """Return the lines of text that `proofing_reader.print_reading.read_print` finds."""
-        found = await _in_child(
-            _READ_PRINT, image, side, None, context, megabytes=self._settings.ocr_megabytes
-        )
+        seconds, megabytes = self._settings.ocr_seconds, self._settings.ocr_megabytes
+        bounds = {"megabytes": megabytes, "cpu_seconds": seconds}
+        found = await _in_child(_READ_PRINT, image, side, {"seconds": seconds}, context, bounds=bounds)
         if not found["decoded"]:
             raise _UnreadableError(side, "print_undecodable")
         return recognized(found)
@@ -168,12 +172,23 @@ class _UnreadableError(Exception):
 
 
 async def _in_child(
-    function: str, image: Image, side: Side, args: object, context: ProofingContext, *, megabytes: int
+    function: str,
+    image: Image,
+    side: Side,
+    args: object,
+    context: ProofingContext,
+    *,
+    bounds: Mapping[str, int],
 ) -> Any:
-    """Call *function* with an image. Raises `CPUWorkError`, or `_UnreadableError` where the image is why."""
+    """Call *function* with an image, within *bounds* of `CPUWork`.
+
+    Raises:
+        CPUWorkError: there is no answer.
+        _UnreadableError: and the image is why.
+    """
     seconds = context.remaining_seconds()
     try:
-        return await context.cpu(function, image.content, args, seconds=seconds, megabytes=megabytes)
+        return await context.cpu(function, image.content, args, seconds=seconds, **bounds)
     except CPUWorkError as error:
         if error.failure in _BROKEN_BY_IMAGE:
             raise _UnreadableError(side, f"cpu_{error.failure}") from None

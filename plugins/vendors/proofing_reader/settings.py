@@ -22,6 +22,9 @@ class ReaderSettings(PluginSettings):
         le=4000,
         description="MiB that a CPU child may hold while reader:ocr recognizes the text of one photo",
     )
+    ocr_seconds: int = Field(
+        default=5, ge=1, le=60, description="seconds of CPU that recognizing the text of one photo may take"
+    )
     search_seconds: float = Field(
         default=3.0, gt=0, le=20, description="seconds of CPU for which a barcode is searched in one photo"
     )

@@ -29,6 +29,10 @@ _CLOCK_SHARE = 4
 _SEARCHED_PIXELS = 1350
 #: The width of an upright barcode, in pixels: three or more for each of its 205 to 409 modules.
 _BARCODE_PIXELS = (1000, 1800)
+#: Of a region: pixels that are cut out of the photo at most, and those that are tried in one way.
+_CUT_PIXELS, _TRIED_PIXELS = 12_000_000, 4_000_000
+#: The photo is not made smaller than one part of so many for a region of it.
+_LEAST_OF_PHOTO = 8
 #: A barcode so wide in the small photo is read there: the whole one would not show more.
 _ENOUGH_PIXELS = 1250
 #: Angles that are tried after the one that was measured, in degrees.
@@ -126,19 +130,30 @@ class _Place:
         rest = measure_angle(_cut(self._small, box, Image.Resampling.BILINEAR))
         if abs(rest) < 12:  # noqa: PLR2004 - more is a sign that something else was measured
             box = replace(box, angle=box.angle + rest)
-        if region.width >= _ENOUGH_PIXELS:
-            return _cut(self._small, box)
-        full = self._photo.full
-        box = replace(
-            box, x=box.x / scale, y=box.y / scale, width=box.width / scale, height=box.height / scale
-        )
-        cut = _cut(full, box)
         least, most = _BARCODE_PIXELS
-        if cut.width > most:
-            return cut.resize((most, round(cut.height * most / cut.width)), Image.Resampling.BOX)
+        if region.width >= _ENOUGH_PIXELS:
+            cut = _cut(self._small, box)
+            most = cut.width
+        else:
+            pixels, larger = self._larger(box)
+            cut = _cut(pixels, box.scaled(larger / scale))
+        shrink = min(1.0, most / cut.width, math.sqrt(_TRIED_PIXELS / (cut.width * cut.height)))
+        if shrink < 1:
+            size = (max(1, round(cut.width * shrink)), max(1, round(cut.height * shrink)))
+            return cut.resize(size, Image.Resampling.BOX)
         if cut.width < least:
-            return cut.resize((cut.width * 2, cut.height * 2), Image.Resampling.BICUBIC)
+            return _enlarged(cut, 2) or cut
         return cut
+
+    def _larger(self, box: Region) -> tuple[Image.Image, float]:
+        """Return the photo as large as *box* needs it, and its scale."""
+        width, height = box.width / self._scale, box.height / self._scale
+        divisor = 1
+        while divisor < _LEAST_OF_PHOTO and (
+            width >= 2 * divisor * _BARCODE_PIXELS[1] or width * height > divisor**2 * _CUT_PIXELS
+        ):
+            divisor *= 2
+        return self._photo.gray(divisor)
 
     def next_way(self) -> Image.Image | None:
         """Return the region in the next way that may be read; None when there is none anymore."""
@@ -156,7 +171,8 @@ class _Place:
         for turn in _TURNS:
             yield upright.rotate(turn, Image.Resampling.BICUBIC, fillcolor=255)
         yield upright.filter(ImageFilter.MedianFilter(3))
-        yield upright.resize((upright.width * 3 // 2, upright.height * 3 // 2), Image.Resampling.BICUBIC)
+        if enlarged := _enlarged(upright, 1.5):
+            yield enlarged
         yield upright.resize((upright.width * 2 // 3, upright.height * 2 // 3), Image.Resampling.BOX)
         yield _flatten(upright)
 
@@ -244,7 +260,9 @@ class _Search:
 
     def _try_both(self, image: Image.Image) -> bool:
         """Read *image* by local averages, then by one threshold for all of it; return whether that worked."""
-        return bool(self._read(image) or self._read(_threshold(image), zxingcpp.Binarizer.FixedThreshold))
+        if self._read(image):
+            return True
+        return self._is_time() and bool(self._read(_threshold(image), zxingcpp.Binarizer.FixedThreshold))
 
     def _read(
         self, image: Image.Image, binarizer: Any = zxingcpp.Binarizer.LocalAverage
@@ -286,6 +304,12 @@ def _cut(
     start_y = box.y - s * size[0] / 2 - c * size[1] / 2
     data = (c, -s, start_x, s, c, start_y)
     return image.transform(size, Image.Transform.AFFINE, data, resample, fillcolor=255)
+
+
+def _enlarged(image: Image.Image, factor: float) -> Image.Image | None:
+    """Return *image* larger by *factor*; None where that is more than is tried at once."""
+    size = (round(image.width * factor), round(image.height * factor))
+    return None if math.prod(size) > _TRIED_PIXELS else image.resize(size, Image.Resampling.BICUBIC)
 
 
 def _threshold(image: Image.Image) -> Image.Image:

@@ -1,12 +1,11 @@
 """Photos of specimens for the tests of the reader, small ones where size is not what is tested."""
 
 import functools
-import io
 import random
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
-from PIL import Image as Pixels
+from bench.reader_hostile.images import encoded, on_table
 
 from proofing.contracts.images import Image
 from proofing.rules.image_check import inspect_image
@@ -41,20 +40,6 @@ def specimen(at: int = 34, seed: int = 1, *, pixels_per_mm: int = 14, **changes:
     return Specimen(
         person=person, layout=layout, card=draw_card(person, layout, rng, pixels_per_mm=pixels_per_mm)
     )
-
-
-def on_table(side: Pixels.Image, *, turn: float = 0) -> Pixels.Image:
-    """Return one side of a card in front of something gray, turned by degrees."""
-    table = Pixels.new("RGB", (side.width * 9 // 8, side.height * 5 // 4), "#8d8a83")
-    table.paste(side, (side.width // 16, side.height // 8), side)
-    return table.rotate(turn, Pixels.Resampling.BICUBIC, expand=True, fillcolor="#8d8a83")
-
-
-def encoded(pixels: Pixels.Image, form: str = "JPEG", **options: object) -> bytes:
-    """Return *pixels* as the bytes of a file."""
-    file = io.BytesIO()
-    pixels.save(file, form, **options)
-    return file.getvalue()
 
 
 @functools.cache

@@ -31,7 +31,7 @@ class Context:
     def remaining_seconds(self):
         return 20.0
 
-    async def cpu(self, _function, _data, _args, *, seconds, megabytes):
+    async def cpu(self, _function, _data, _args, *, seconds, megabytes, cpu_seconds):
         if self._payload is None:
             return {"reading": "absent", "payload": None, "quality": None}
         return {"reading": "read", "payload": base64.b64encode(self._payload).decode(), "quality": None}

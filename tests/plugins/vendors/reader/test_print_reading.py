@@ -1,5 +1,6 @@
 """The text of a photo, recognized in a CPU child: turned any way, and whatever the bytes are."""
 
+import io
 import math
 
 import pytest
@@ -18,9 +19,9 @@ async def recognize():
     """Return what reads the text of bytes in a child."""
     pool = CPUPool(1)
 
-    async def read(content):
+    async def read(content, args=None):
         answer = await pool.run(
-            "proofing_reader.print_reading:read_print", content, seconds=300, megabytes=MOST_MEGABYTES
+            "proofing_reader.print_reading:read_print", content, args, seconds=300, megabytes=MOST_MEGABYTES
         )
         return answer["decoded"], [text for text, _confidence in answer["lines"]]
 
@@ -58,6 +59,15 @@ async def test_a_mirrored_image_is_read(orientation, recognize):
     made = specimen()
     mirrored = on_table(made.card.front).transpose(Pixels.Transpose.FLIP_LEFT_RIGHT)
     assert made.person.number in (await recognize(encoded(mirrored, exif=exif(orientation))))[1]
+
+
+async def test_a_further_try_must_fit_into_the_seconds(recognize):
+    """Of CPU: the first one is always made, and tells what the next would take."""
+    mirrored, _said = front(turn=0)
+    pixels = Pixels.open(io.BytesIO(mirrored)).transpose(Pixels.Transpose.FLIP_LEFT_RIGHT)
+    photo, number = encoded(pixels), specimen().person.number
+    assert number not in (await recognize(photo, {"seconds": 0.0}))[1]
+    assert number in (await recognize(photo, {"seconds": 60.0}))[1]
 
 
 async def test_a_label_and_its_value_are_one_row_more(recognize):

@@ -107,6 +107,43 @@ def test_the_search_ends_with_its_time(spent):
     assert read_back(encoded(on_table(back, turn=22)), spent)["payload"] is None
 
 
+def stripes(width, height):
+    """Return bars without end, as wide as those of a barcode."""
+    rng = rng_of(1)
+    bars = "".join(color * 8 * rng.randint(1, 6) for _ in range(width // 16) for color in "01")
+    row = Pixels.frombytes("L", (width, 1), bytes(255 * int(bar) for bar in bars[:width]))
+    return row.resize((width, height))
+
+
+@pytest.mark.parametrize("size", [(990, 12_000), (5000, 12_000)])
+def test_no_try_has_more_pixels_than_a_barcode_needs(size, monkeypatch):
+    """Neither what is cut out of the photo nor what the decoder gets, however large a region is."""
+    tried, cut = [], []
+    decode, transform = zxingcpp.read_barcodes, Pixels.Image.transform
+
+    def count_tried(image, **options):
+        tried.append(image.width * image.height)
+        return decode(image, **options)
+
+    def count_cut(image, size, *details, **options):
+        cut.append(size[0] * size[1])
+        return transform(image, size, *details, **options)
+
+    monkeypatch.setattr(zxingcpp, "read_barcodes", count_tried)
+    monkeypatch.setattr(Pixels.Image, "transform", count_cut)
+    patient = {"seconds": 2.0, "clock_seconds": 600.0}
+    assert read_back(encoded(stripes(*size), "PNG"), patient)["payload"] is None
+    assert len(tried) >= 2
+    assert max(tried) < 5_000_000
+    assert max(cut) < 13_000_000
+
+
+@pytest.mark.parametrize("size", [(30, 600_000), (600_000, 30)])
+def test_what_is_longer_than_any_photo_is_not_decoded(size):
+    """The check of images refuses it, too."""
+    assert read(encoded(Pixels.new("L", size), "PNG")) == ("undecodable", None)
+
+
 def quality_of(pixels):
     """Return why a photo is not read."""
     found = read_back(encoded(pixels), {"seconds": 0.5})
@@ -130,7 +167,7 @@ def test_a_reading_without_spare_error_correction_is_refused(seed):
     """Of these damaged codes the decoder returns wrong data as valid; nothing but that number shows it."""
     payload, content = damaged_code(seed)
     options = {"formats": zxingcpp.BarcodeFormat.PDF417, "text_mode": zxingcpp.TextMode.Plain}
-    decoded = zxingcpp.read_barcodes(Photo(content).full, **options)
+    decoded = zxingcpp.read_barcodes(Photo(content).gray()[0], **options)
     assert any(one.valid and bytes(one.bytes) != payload for one in decoded)
     assert read(content)[1] in {None, payload}
 
@@ -184,7 +221,7 @@ def test_regions_have_the_angle_of_their_bars():
     """Within three degrees, and the barcode first."""
     for turn in (-40, -20, 0, 15, 33, 70):
         content = encoded(on_table(specimen().card.back, turn=turn))
-        first = find_regions(Photo(content).full)[0]
+        first = find_regions(Photo(content).gray()[0])[0]
         assert abs((first.angle + turn + 90) % 180 - 90) < 5
         assert first.width > 2 * first.height
 

@@ -1,0 +1,1 @@
+"""What hostile files cost the reader of cards, and what they come to."""
