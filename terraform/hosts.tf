@@ -104,8 +104,9 @@ locals {
     {
       proxy = templatefile("${path.module}/templates/proxy.sh.tftpl", {
         squid = templatefile("${path.module}/templates/squid.conf.tftpl", {
-          hosts     = var.vendor_hosts
-          endpoints = distinct([for host in var.endpoint_hosts : trimsuffix(host, ":8443")])
+          hosts          = var.vendor_hosts
+          endpoints      = distinct([for host in var.endpoint_hosts : host if !endswith(host, ":8443")])
+          endpoints_8443 = distinct([for host in var.endpoint_hosts : trimsuffix(host, ":8443") if endswith(host, ":8443")])
         })
         agent = local.agent["proxy"]
       })

@@ -90,7 +90,7 @@ variable "vendor_hosts" {
 }
 
 variable "endpoint_hosts" {
-  description = "Hosts of the relying parties' endpoints, to which events go through the forward proxy, on port 443 or 8443; empty: none."
+  description = "Hosts of the relying parties' endpoints, to which events go through the forward proxy: on port 443, with :8443 on that port alone; empty: none."
   type        = list(string)
   default     = []
 

@@ -37,7 +37,7 @@ run "whole" {
     error_message = "The forward proxy lets other hosts through than vendor_hosts."
   }
   assert {
-    condition     = strcontains(local.user_data["proxy"], "acl endpoints dstdomain -n hooks.agency.example bureau.example\n") && length(aws_vpc_security_group_egress_rule.endpoints) == 1
+    condition     = strcontains(local.user_data["proxy"], "acl endpoints dstdomain -n hooks.agency.example\nacl endpoints_8443 dstdomain -n hooks.agency.example bureau.example\n") && length(aws_vpc_security_group_egress_rule.endpoints) == 1
     error_message = "Events do not reach the endpoints of endpoint_hosts."
   }
   assert {

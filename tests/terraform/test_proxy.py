@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -19,13 +20,17 @@ from proofing_devtools.addresses import ALLOWED_ADDRESSES, REFUSED_ADDRESSES
 TEMPLATE = Path(__file__).parents[2] / "terraform/templates/squid.conf.tftpl"
 VENDOR = "api.acme.example"
 DENIED, LET_THROUGH = "denied", "let through"
+#: Where Squid asks for names; port 53 is that of a privileged user.
+DNS = ("127.77.53.1", 53)
+#: A name that leads to a public address at first, and then into this machine.
+MOVING = "moving.example"
 #: What a host of the proxy has besides, or has elsewhere.
 _HERE = """
 pid_filename none
 cache_log {folder}/cache.log
 coredump_dir {folder}
 hosts_file {folder}/hosts
-dns_nameservers 127.0.0.1
+dns_nameservers 127.77.53.1
 dns_timeout 1 seconds
 connect_timeout 1 seconds
 forward_timeout 2 seconds
@@ -47,6 +52,28 @@ def names():
     }
 
 
+class Answers(asyncio.DatagramProtocol):
+    """A name server whose owner changes its mind: no answer may be kept, and each is another one."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, address):
+        question = data[12:]
+        end = question.index(b"\0") + 5
+        is_ours = question.startswith(b"\x06moving") and question[end - 4 : end - 2] == b"\0\x01"
+        header = data[:2] + b"\x81\x80\0\x01" + (b"\0\x01" if is_ours else b"\0\0") + bytes(4)
+        record = b""
+        if is_ours:
+            self.asked += 1
+            leads_to = "8.8.8.8" if self.asked == 1 else "127.0.0.1"
+            record = b"\xc0\x0c\0\x01\0\x01" + bytes(4) + b"\0\x04" + socket.inet_aton(leads_to)
+        self.transport.sendto(header + question[:end] + record, address)
+
+
 @pytest.fixture(scope="module")
 def proxy(prepared, evaluated, names):
     """Return the port of a Squid that runs; where none is installed the test is skipped."""
@@ -61,10 +88,17 @@ def proxy(prepared, evaluated, names):
         # Started by root it works as another user.
         folder.chmod(0o777)
         port = free_port()
-        lists = json.dumps({"hosts": [VENDOR], "endpoints": [*names, "mute.example"]})
+        lists = json.dumps(
+            {
+                "hosts": [VENDOR],
+                "endpoints": [*names, "mute.example", MOVING, "only-443.example"],
+                "endpoints_8443": [*names, "mute.example", "only-8443.example"],
+            }
+        )
         text = evaluated(f'templatefile("{TEMPLATE}", {lists})', folder, environment)
         (folder / "squid.conf").write_text(adapted(text, folder, port))
         lines = [f"{address} {name}" for name, address in names.items()]
+        lines.append("8.8.8.8 only-443.example only-8443.example")
         (folder / "hosts").write_text("\n".join([*lines, f"127.0.0.1 {VENDOR} other.example"]) + "\n")
         (folder / "mime.conf").write_text("")
         # Whatever the umask is by now: products that run in the process of tests change it.
@@ -125,16 +159,36 @@ async def test_events_reach_public_addresses_alone(proxy, names):
         (f"{VENDOR}:443", "CONNECT", LET_THROUGH),
         (f"{VENDOR}:8443", "CONNECT", DENIED),
         ("other.example:443", "CONNECT", DENIED),
+        ("only-443.example:443", "CONNECT", LET_THROUGH),
+        ("only-443.example:8443", "CONNECT", DENIED),
+        ("only-8443.example:443", "CONNECT", DENIED),
+        ("only-8443.example:8443", "CONNECT", LET_THROUGH),
         ("127.0.0.1:443", "CONNECT", DENIED),
         ("169.254.169.254:443", "CONNECT", DENIED),
         (f"http://{VENDOR}/", "GET", DENIED),
         ("http://169.254.169.254/latest/", "GET", DENIED),
     ],
 )
-async def test_everything_else_is_as_before(proxy, target, method, status):
-    """Vendors may be in a network of one's own, by name and on one port; nobody else may be called."""
+async def test_everything_else_is_refused(proxy, target, method, status):
+    """Vendors may be in a network of one's own, by name and on one port; an endpoint has its own ports."""
     await eventually(lambda: is_up(proxy))
     assert outcome(await connect(proxy, target, method)) == status
+
+
+async def test_the_address_that_is_judged_is_the_one_that_is_called(proxy):
+    """DNS is asked once, though its answer must not be kept: a second one is neither judged nor called."""
+    await eventually(lambda: is_up(proxy))
+    loop = asyncio.get_running_loop()
+    try:
+        transport, answers = await loop.create_datagram_endpoint(Answers, local_addr=DNS)
+    except OSError:
+        pytest.skip("port 53 cannot be opened here")
+    try:
+        found = [outcome(await connect(proxy, f"{MOVING}:443")) for _ in range(5)]
+    finally:
+        transport.close()
+    assert found == [LET_THROUGH] * 5
+    assert answers.asked == 1
 
 
 async def test_an_endpoint_is_not_called_on_another_port_nor_without_tls(proxy, names):
@@ -144,4 +198,4 @@ async def test_an_endpoint_is_not_called_on_another_port_nor_without_tls(proxy, 
     assert outcome(await connect(proxy, f"{public}:22")) == DENIED
     assert outcome(await connect(proxy, f"http://{public}/", "GET")) == DENIED
     # A name that nobody knows leads nowhere.
-    assert await connect(proxy, "mute.example:443") != 200
+    assert outcome(await connect(proxy, "mute.example:443")) == DENIED
