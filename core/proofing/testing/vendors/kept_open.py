@@ -23,15 +23,22 @@ class SharedCPU(CPUPool):
         self._answers = answers
 
     async def run(
-        self, function: str, data: bytes = b"", args: Any = None, *, seconds: float, megabytes: int
+        self,
+        function: str,
+        data: bytes = b"",
+        args: Any = None,
+        *,
+        seconds: float,
+        megabytes: int,
+        cpu_seconds: int | None = None,
     ) -> Any:
         """Call *function* in a child, or return what the same call came to."""
-        call = (function, hashlib.sha256(data).digest(), repr(args), megabytes)
+        call = (function, hashlib.sha256(data).digest(), repr(args), megabytes, cpu_seconds)
         if call in self._answers:
             await asyncio.sleep(0)
         else:
             self._answers[call] = await super().run(
-                function, data, args, seconds=seconds, megabytes=megabytes
+                function, data, args, seconds=seconds, megabytes=megabytes, cpu_seconds=cpu_seconds
             )
         return deepcopy(self._answers[call])
 
