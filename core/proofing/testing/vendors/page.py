@@ -76,15 +76,12 @@ _TAIL = """\
 | a call repeated after a time limit of the adapter's own | the kit does not wait for it | the review |
 | a document that passes although no name was read | vendors differ in what they must read | an example of it |
 | a circumstance, such as a session, of the person before | the kit asks about ten people in the same circumstances | the review |
-| a state, such as `complete`, that is the same in all examples and never read | many vendors send one that says nothing of the verdict | an example that is not complete |
-| an element of XML that comes twice, of which the first alone is read | most readers do so, and vendors send one | a check that there is one |
-| evidence that is taken from the verdict in place of its own word | both agree in most answers | an example in which they do not, with its `facts` |
 | a number that passes beyond a wrong threshold | any number is a number | examples on both sides of it |
 | a word for a reason that is the vendor's own, of a closed set | it looks like one of our codes | the review |
 | a signature with a nonce or a time, in a header of an unusual name | it differs from call to call anyway | `assert_signed` |
 | front and back in fields whose names do not tell, in the wrong order | only names and order tell | a test of the body |
 | a short wait for a thread that is done by then | there is no wait to be seen | the review |
-| work that takes the event loop long without waiting, such as a whole image in base64 | a busy test machine looks the same | `Base64`, `StreamedBody`; `bench/` |
+| work that takes the event loop long without waiting | a busy test machine looks the same | `bench/` |
 | bytes written to file descriptor 1 | `print`, `sys.stdout` and logs are watched | the review |
 """
 
