@@ -129,14 +129,6 @@ CONDUCT_RULES = (
         "Use `await`, or write the method as plain `def`, which runs in a thread.",
     ),
     Rule(
-        "people-queued",
-        Group.NETWORK,
-        "Questions about several people are at the vendor at the same time.",
-        "A worker holds thousands; behind a slow answer everybody else runs into the time limit.",
-        "Hold no lock while the vendor is asked; share what a login returns with `context.cache`. Where the "
-        "vendor forbids calls at the same time, set its concurrency limit.",
-    ),
-    Rule(
         "sleeps",
         Group.NETWORK,
         "Nobody sleeps before the vendor is asked.",

@@ -23,9 +23,7 @@ class Graft:
 
     Attributes:
         example: name of the yes; *source*: of the other.
-        number: of the answer in the example.
         path: of the place; the last part is a number where an item was added to a list.
-        value: what was put there.
         is_of_error: whether the other example is no answer, in spite of its status.
         run: what the yes comes to with it.
         unheard: words that nobody has heard of in its place, and what came of them.
@@ -34,9 +32,7 @@ class Graft:
 
     example: str
     source: str
-    number: int
     path: Path
-    value: Any
     is_of_error: bool
     run: Run
     unheard: tuple[tuple[str, Run], ...]
@@ -48,58 +44,9 @@ class Graft:
         return ".".join(map(str, self.path))
 
     @property
-    def is_item(self) -> bool:
-        """Whether it is an item that was added to a list."""
-        return isinstance(self.path[-1], int)
-
-    @property
     def pattern(self) -> str:
         """The place with ``*`` for the numbers of items."""
         return ".".join("*" if isinstance(part, int) else str(part) for part in self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbor:
-    """An item that counts, put into a list of the yes next to one that changes nothing there.
-
-    Attributes:
-        graft: of the item that counts.
-        other: the item that changes nothing, as text; *is_behind*: whether the other comes before.
-        run: what the yes comes to with both.
-    """
-
-    graft: Graft
-    other: str
-    is_behind: bool
-    run: Run
-
-
-def neighbors_of(subject: Subject) -> list[Neighbor]:
-    """Return what comes of two items in the lists of *subject* whose items count one by one, made once."""
-    return subject.once(_neighbor_all)
-
-
-def _neighbor_all(subject: Subject) -> list[Neighbor]:
-    quiet = [graft for graft in grafts_of(subject) if graft.is_item and graft.is_without_effect]
-    with subject.trial.session():
-        return [
-            found
-            for graft in grafts_of(subject)
-            if graft.is_item and not graft.is_without_effect and not graft.is_of_error
-            for other in [one for one in quiet if one.path == graft.path and one.number == graft.number][:1]
-            for found in _neighbors(subject, graft, other)
-        ]
-
-
-def _neighbors(subject: Subject, graft: Graft, other: Graft) -> Iterator[Neighbor]:
-    step = next(step for step in subject.steps[graft.example] if step.number == graft.number)
-    document = step.body.document  # type: ignore[union-attr]
-    pairs = [(other.value, graft.value), (graft.value, other.value)]
-    changed = [_with(_with(document, graft.path, one), graft.path, two) for one, two in pairs]
-    bends = [bend_to(step, json.dumps(both).encode()) for both in changed]
-    runs = subject.put_all(subject.examples[graft.example], bends)
-    for is_behind, run in zip((True, False), runs, strict=True):
-        yield Neighbor(graft=graft, other=_shown(other.value), is_behind=is_behind, run=run)
 
 
 def grafts_of(subject: Subject) -> list[Graft]:
@@ -140,9 +87,7 @@ def _graft(subject: Subject, step: Step, path: Path, value: Any, *, name: str, s
     return Graft(
         example=name,
         source=source,
-        number=step.number,
         path=path,
-        value=value,
         is_of_error=isinstance(subject.examples[source].comes_to, Cause)
         # Where the status says so, there is no need to look for more.
         and all(other.response.is_success for other in subject.steps[source]),

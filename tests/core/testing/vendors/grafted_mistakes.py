@@ -47,36 +47,6 @@ MISTAKES = (
         ),
         answers={"on hold": _example(Outcome.FAILED, hold="fraud")},
     ),
-    *(
-        _mistake(
-            "word-dropped",
-            f"the {which} of several alerts alone",
-            "answer",
-            (
-                _VERDICT,
-                _VERDICT
-                + "\n            known = {'info': False, 'hard': True}"
-                + "\n            alerts = [known[one['severity']] for one in answer.get('alerts', ())]"
-                + f"\n            if any(alerts[{part}]):\n                outcome = Outcome.FAILED",
-            ),
-            answers={
-                "yes": _example(Outcome.PASSED, alerts=[]),
-                "a note": _example(Outcome.PASSED, alerts=[{"severity": "info"}]),
-                "an alert": _example(Outcome.FAILED, alerts=[{"severity": "hard"}]),
-            },
-        )
-        for which, part in (("first", ":1"), ("last", "-1:"))
-    ),
-    _mistake(
-        "error-inside-success",
-        "a problem where there is a verdict",
-        "answer",
-        (
-            ' or answer.get("error") is not None:',
-            ' or answer.get("error") is not None or ("problem" in answer and "verdict" not in answer):',
-        ),
-        answers={"down": Example([Answer.token, responding(problem={"code": "down"})], Cause.NONSENSE)},
-    ),
     _mistake(
         "error-inside-success",
         "an error that is null in a yes",

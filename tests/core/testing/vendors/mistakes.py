@@ -828,19 +828,6 @@ MISTAKES = (
         ),
     ),
     _mistake(
-        "people-queued",
-        "a lock around the call",
-        "answer",
-        (
-            "        self.settings = settings\n",
-            "        self.settings = settings\n        import asyncio\n        self.lock = asyncio.Lock()\n",
-        ),
-        (
-            '        response = await context.http.post(\n            f"https://{HOST}/checks",\n            json_body=body,\n            headers={"authorization": f"Bearer {token}", "x-key": context.idempotency_key},\n        )\n',
-            '        async with self.lock:\n            response = await context.http.post(\n                f"https://{HOST}/checks",\n                json_body=body,\n                headers={"authorization": f"Bearer {token}", "x-key": context.idempotency_key},\n            )\n',
-        ),
-    ),
-    _mistake(
         "sleeps",
         "before the call",
         "answer",
@@ -1204,15 +1191,6 @@ MISTAKES = (
         (
             "        if abs(now.timestamp() - int(header[1])) > TOLERANCE_SECONDS:\n            raise NotAuthenticError\n",
             "",
-        ),
-    ),
-    _mistake(
-        "webhook-replay",
-        "the time of a header that is not signed",
-        "hosted",
-        (
-            "        if abs(now.timestamp() - int(header[1])) > TOLERANCE_SECONDS:\n",
-            '        if abs(now.timestamp() - int(incoming.headers.get("harbor-sent-at", header[1]))) > TOLERANCE_SECONDS:\n',
         ),
     ),
     _mistake(

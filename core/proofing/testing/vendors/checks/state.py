@@ -1,7 +1,6 @@
 """A proofer keeps nothing of a question: not between two, not between ten at once, not across processes."""
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,10 +26,6 @@ _BENT = 12
 #: So many questions of a plain method run at once; that many wait for one another before they are answered.
 _AT_ONCE = 8
 _PATIENCE_SECONDS = 0.1
-#: So many people show whether one waits for another, and so many requests at once that nobody does.
-_FEW = 3
-_MIN_TOGETHER = 2
-_COME_SECONDS = 2.0
 _GIVE_UP_SECONDS = 3.0
 
 
@@ -194,53 +189,6 @@ def mixed(subject: Subject) -> Iterator[str]:
                 return
 
 
-async def _most_in_flight(subject: Subject) -> int:
-    """Return how many people were asked about at the same time; all of them where nothing is asked."""
-    loaded, example = subject.trial.loaded(), subject.yes
-    assert example is not None
-    came, inside, most, together = 0, 0, 0, asyncio.Event()
-
-    async def one(number: int) -> None:
-        answer, person = conversation(example), Canary(seed=number + 1)
-
-        async def answer_late(request: httpx.Request) -> httpx.Response:
-            nonlocal came, inside, most
-            response = answer(request)
-            if not person.find_leaks(request.content + str(request.url).encode()):
-                # A login, for which others may wait.
-                return response
-            came += 1
-            inside += 1
-            most = max(most, inside)
-            if inside >= _MIN_TOGETHER:
-                together.set()
-            # Nobody comes where the others wait for this answer.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_COME_SECONDS):
-                    await together.wait()
-            inside -= 1
-            return response
-
-        await subject.trial.put(
-            example,
-            subject.question(example, person),
-            vendor=FakeVendor(answer_late),
-            loaded=loaded,
-            result_id=_result_id(number),
-        )
-
-    await asyncio.gather(*(one(number) for number in range(_FEW)))
-    return most if came else _FEW
-
-
-def queued(subject: Subject) -> Iterator[str]:
-    """Questions about several people are at the vendor at the same time."""
-    if subject.yes is None or not subject.runs[subject.good[0]].requests:
-        return
-    if subject.trial.do(lambda: _most_in_flight(subject)) < _MIN_TOGETHER:
-        yield f"of {_FEW} people at once, each is asked about when the answer for the one before is there"
-
-
 def ticket_shared(subject: Subject) -> Iterator[str]:
     """Each person has a ticket of their own."""
     if not subject.good or not subject.runs[subject.good[0]].pendings:
@@ -334,5 +282,4 @@ CHECKS: Mapping[str, CheckRule] = {
     "state-process": process,
     "request-mutated": request_mutated,
     "ticket-shared": ticket_shared,
-    "people-queued": queued,
 }

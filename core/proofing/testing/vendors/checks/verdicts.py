@@ -23,7 +23,7 @@ from proofing.testing.vendors.bending import (
     says_not_yet,
     says_yes,
 )
-from proofing.testing.vendors.grafting import grafts_of, neighbors_of, told_by
+from proofing.testing.vendors.grafting import grafts_of, told_by
 from proofing.testing.vendors.probing import NO_FIELDS, Probe, Probes, is_no, kept_attributes
 from proofing.testing.vendors.subject import CheckRule, Subject, is_other_host
 from proofing.testing.vendors.trial import Run
@@ -129,15 +129,6 @@ def dropped(subject: Subject) -> Iterator[str]:
                     f"in example {graft.source!r}: it is dropped, and {run.came_to}"
                 )
                 break
-    for pair in neighbors_of(subject):
-        graft = pair.graft
-        before = told_by(subject.runs[graft.example].result)
-        if subject.reads_yes(pair.run) and told_by(pair.run.result) == before:
-            where = "behind" if pair.is_behind else "in front of"
-            yield (
-                f"example {graft.example!r} with the item at {graft.place} of example {graft.source!r} "
-                f"{where} {pair.other}: it is dropped, and {pair.run.came_to}"
-            )
 
 
 def documented_outcomes(subject: Subject) -> frozenset[object]:
