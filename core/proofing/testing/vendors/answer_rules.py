@@ -147,10 +147,17 @@ ANSWER_RULES = (
     Rule(
         "verdict-unread",
         Group.VERDICTS,
-        "A verdict in a yes that becomes a no changes the result.",
+        "A verdict in a yes that becomes a no changes the result, and so does `done` that becomes `pending`.",
         "An adapter that reads one of several verdicts passes people whom the vendor refused.",
         "Read each verdict of the answer; one that does not count for your question is named in "
         "`open_places`, with the reason.",
+    ),
+    Rule(
+        "item-unread",
+        Group.VERDICTS,
+        "What counts in a list counts wherever in it it is.",
+        "An adapter that reads the first item of a list passes people of whom a later one says no.",
+        "Read each item; a list of which one item alone holds is named in `open_places`, with the reason.",
     ),
     Rule(
         "verdict-missing",

@@ -97,7 +97,11 @@ class JSONBody(Body):
 
     def replaced(self, place: Place, value: Any) -> bytes | None:
         """Return the body with *value* at *place*."""
-        return json.dumps(_json_replaced(self.document, place.path, value)).encode()
+        return json.dumps(self.with_value(place.path, value)).encode()
+
+    def with_value(self, path: Path, value: Any) -> Any:
+        """Return the document with *value* at *path*."""
+        return _json_replaced(self.document, path, value)
 
     def is_list(self, place: Place) -> bool:
         """Return whether there is a list at *place*."""
@@ -327,6 +331,8 @@ _NOT_YET = (
     "waiting",
 )
 #: Words by which they say that it is.
+#: The most usual of them.
+NOT_YET = _NOT_YET[:3]
 _DONE = ("done", "ready", "complete", "completed", "finished", "final", "closed", "decided", "succeeded")
 _BARE_DONE = frozenset(map(_bare, _DONE))
 _BARE_NOT_YET = frozenset(map(_bare, _NOT_YET))

@@ -136,6 +136,14 @@ CONDUCT_RULES = (
         "Remove the sleep; to ask later, return `Pending` with `Again`.",
     ),
     Rule(
+        "one-by-one",
+        Group.NETWORK,
+        "Questions about several people are with the vendor at the same time.",
+        "Behind a lock people wait for one another; with a slow vendor the last ones have no answer in time.",
+        "Keep a lock around a login alone, or use `context.cache`; of a vendor that takes few calls at once, "
+        "name the setting `vendor_concurrency_limits`.",
+    ),
+    Rule(
         "paid-call",
         Group.NETWORK,
         "A call that asks about the person is not within `context.unbilled()`, unless the question continues "

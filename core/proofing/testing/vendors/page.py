@@ -42,7 +42,8 @@ a no) changes the outcome, an attribute, or makes the answer an error. Only ther
 hold anything. So the kit finds what your examples show: provide every documented verdict.
 
 What another example has in a place that a yes does not have (an item of a list, a member that is absent or null) is put into the yes. If it counts
-there, a word that nobody has heard of in its place must not be dropped.
+there, a word that nobody has heard of in its place must not be dropped. An item that alone makes something else of a yes must do so in front of and
+behind the items of each yes as well, where the yes can do without those.
 
 ## How requests are read
 
@@ -64,13 +65,16 @@ _TAIL = """\
 | Mistake | Why | What helps |
 |---|---|---|
 | a documented verdict that no example has | the kit does not know the vendor's manual | an example of each |
-| a field that decides, that the adapter never reads, and whose yes is not a usual word of one | bending it changes nothing, as with an id | an example in which only that field says no |
+| a field that decides, that the adapter never reads, and whose yes is not a usual word of one, or of an answer that is done | bending it changes nothing, as with an id | an example in which only that field says no |
 | two attributes exchanged in places whose names say neither, or in one place, as in a full name | only names and values tell | `sent_as`; a test of the body |
 | an attribute in a wrong code, such as a number for a sex | every vendor has its own | a test of the body |
 | a default for a word that no example has a second one of, such as a document type | nothing shows that the place decides | an example of each documented word |
 | a result of a field by a name that nobody has heard of, which is skipped in a yes | adapters may leave out what a vendor left out | a model that forbids other names |
 | a yes in which fields differ | many vendors say yes in spite of one | a test, where yours never does |
-| an error in a complete yes, in a member that no example with HTTP 200 has | adapters may know errors by their status | an example of it |
+| an error in a complete yes, in a member that no example with HTTP 200 has, or whose name says nothing of an error or problem | adapters may know errors by their status, and ignore a message | an example of it |
+| a second element of the same name in XML, which says no | the vendor's schema says how many there are | a test with both |
+| evidence, such as `account`, that follows the verdict and not its own field | both are right in each example that has them | an example in which they differ |
+| images that are encoded in one piece | short ones are sent, and encoded at once | `Base64` and `StreamedBody`; `bench/` |
 | a part of a token that the vendor handed out, in a log | only whole ones are known | the review |
 | a question that stays pending after it expired | core ends it | a test with `Expired` |
 | a call repeated after a time limit of the adapter's own | the kit does not wait for it | the review |

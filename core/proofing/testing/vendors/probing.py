@@ -19,12 +19,14 @@ from proofing.testing.vendors.bending import (
     MAX_WORD,
     NO,
     NO_DATA,
+    NOT_YET,
     VAGUE,
     Body,
     JSONBody,
     Place,
     body_of,
     is_ambiguous,
+    says_done,
     styled,
     unheard_words,
 )
@@ -153,10 +155,7 @@ class Probes:
             if isinstance(value, int) and not isinstance(value, bool) and isinstance(word, int):
                 self._try_numbers(probe, word, run)
         if isinstance(value, str) and _is_word(value) and not is_common:
-            words = [
-                form for word in NO[: _FEW_WORDS if is_many else None] for form in styled(word, value)[:1]
-            ]
-            for word in words:
+            for word in _usual_words(value, is_many=is_many):
                 if word != value and word not in known and not (probe.attributes or probe.decides):
                     self._compare(probe, word, self._one(probe, word), before)
         elif isinstance(value, bool):
@@ -273,14 +272,28 @@ class Probes:
         if body.kind == "json" and self._has_results(body, place):
             # What holds for each of none holds: `all` of an empty list is true.
             is_list = body.is_list(place)
-            tried.append(
-                ("empty", body.replaced(place, [])) if is_list else (NO_FIELDS, body.replaced(place, {}))
-            )
+            if not self._may_be_empty(probe.step, place):
+                tried.append(
+                    ("empty", body.replaced(place, [])) if is_list else (NO_FIELDS, body.replaced(place, {}))
+                )
         if body.kind == "json" and not _is_null(place):
             tried.append(("null", body.replaced(place, None)))
         return self._run_all(
             probe, [(label, content) for label, content in tried if not self._is_documented(content)]
         )
+
+    def _may_be_empty(self, step: Step, place: Place) -> bool:
+        """Return whether a documented yes has nothing at *place*, such as no alerts."""
+        for name in self._subject.good:
+            for other in self._subject.steps[name]:
+                if other.number != step.number or other.body is None:
+                    continue
+                inside = other.body.by_path
+                if (found := inside.get(place.path)) is not None and not found.is_leaf:
+                    depth = len(place.path)
+                    if not any(path[:depth] == place.path for path in inside if len(path) > depth):
+                        return True
+        return False
 
     @staticmethod
     def _has_results(body: Body, place: Place) -> bool:
@@ -323,6 +336,12 @@ def _is_null(place: Place) -> bool:
 def _is_word(value: object) -> bool:
     """Return whether *value* may be a vendor's word, and no sentence, image or token."""
     return not isinstance(value, str) or len(value) <= MAX_WORD
+
+
+def _usual_words(value: object, *, is_many: bool) -> list[str]:
+    """Return usual words of a no, and in place of one for done those for not yet, spelled as *value* is."""
+    words = NO[: _FEW_WORDS if is_many else None] + (NOT_YET if says_done(value) else ())
+    return [styled(word, value)[0] for word in words]
 
 
 def _wrong_types(value: object) -> list[Any]:

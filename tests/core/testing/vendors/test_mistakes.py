@@ -7,11 +7,12 @@ from tests.core.testing.vendors.comparison_mistakes import MISTAKES as COMPARISO
 from tests.core.testing.vendors.further_mistakes import MISTAKES as FURTHER_MISTAKES
 from tests.core.testing.vendors.grafted_mistakes import MISTAKES as GRAFTED_MISTAKES
 from tests.core.testing.vendors.mistakes import MISTAKES as SINGLE_MISTAKES
+from tests.core.testing.vendors.placed_mistakes import MISTAKES as PLACED_MISTAKES
 from tests.core.testing.vendors.suites import SUITES, make_plugin
 
 from proofing.testing.vendors import RULES, Status, judge
 
-MISTAKES = (*SINGLE_MISTAKES, *COMPARISON_MISTAKES, *FURTHER_MISTAKES, *GRAFTED_MISTAKES)
+MISTAKES = (*SINGLE_MISTAKES, *COMPARISON_MISTAKES, *FURTHER_MISTAKES, *GRAFTED_MISTAKES, *PLACED_MISTAKES)
 
 
 def suite_of(mistake):

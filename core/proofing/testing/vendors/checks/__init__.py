@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from proofing.testing.vendors.checks import (
     continuing,
     failures,
+    items,
     loading,
     network,
     people,
@@ -23,6 +24,7 @@ from proofing.testing.vendors.subject import CheckRule
 CHECKS: Mapping[str, CheckRule] = {
     **loading.CHECKS,
     **verdicts.CHECKS,
+    **items.CHECKS,
     **people.CHECKS,
     **failures.CHECKS,
     **state.CHECKS,

@@ -92,7 +92,7 @@ _CAUSES: Mapping[str, frozenset[Cause]] = {
 }
 
 #: Names of members by which vendors say that they failed.
-_ERROR_NAME = re.compile(r"error|fault|exception|failure", re.IGNORECASE)
+_ERROR_NAME = re.compile(r"error|fault|exception|failure|problem|outage", re.IGNORECASE)
 
 Tried = tuple[str, str, Run]
 

@@ -26,6 +26,10 @@ _BENT = 12
 #: So many questions of a plain method run at once; that many wait for one another before they are answered.
 _AT_ONCE = 8
 _PATIENCE_SECONDS = 0.1
+#: So many people are asked about, of whom so many must be at the vendor at the same time; that long the
+#: vendor has a request wait for another one.
+_WAITING, _TOGETHER = 4, 2
+_ALONE_SECONDS = 0.5
 _GIVE_UP_SECONDS = 3.0
 
 
@@ -189,6 +193,53 @@ def mixed(subject: Subject) -> Iterator[str]:
                 return
 
 
+def one_by_one(subject: Subject) -> Iterator[str]:
+    """Questions about several people are put to the vendor at once."""
+    if subject.yes is None or not subject.steps[subject.good[0]]:
+        return
+    if subject.trial.do(lambda: _most_at_once(subject)) < _TOGETHER:
+        yield f"of {_WAITING} people at once, each waits until the vendor has answered about the one before"
+
+
+async def _most_at_once(subject: Subject) -> int:
+    """Ask about several people at once, and return how many requests the vendor had at the same time.
+
+    It lets the first ones wait for a second one; a few may come alone, such as a login for everybody.
+    """
+    loaded, example = subject.trial.loaded(), subject.yes
+    assert example is not None
+    met = asyncio.Event()
+    now = most = alone = 0
+
+    async def one(number: int) -> None:
+        answers = conversation(example)
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            nonlocal now, most, alone
+            now += 1
+            most = max(most, now)
+            if now >= _TOGETHER:
+                met.set()
+            elif alone < _WAITING:
+                waiting = asyncio.ensure_future(met.wait())
+                await settle({waiting}, _ALONE_SECONDS)
+                waiting.cancel()
+                alone += not met.is_set()
+            now -= 1
+            return answers(request)
+
+        await subject.trial.put(
+            example,
+            subject.question(example, Canary(seed=number + 1)),
+            vendor=FakeVendor(answer),
+            loaded=loaded,
+            result_id=_result_id(number),
+        )
+
+    await asyncio.gather(*(one(number) for number in range(_WAITING)))
+    return most
+
+
 def ticket_shared(subject: Subject) -> Iterator[str]:
     """Each person has a ticket of their own."""
     if not subject.good or not subject.runs[subject.good[0]].pendings:
@@ -280,6 +331,7 @@ CHECKS: Mapping[str, CheckRule] = {
     "state-cached": cached,
     "state-mixed": mixed,
     "state-process": process,
+    "one-by-one": one_by_one,
     "request-mutated": request_mutated,
     "ticket-shared": ticket_shared,
 }

@@ -265,7 +265,7 @@ def unread(subject: Subject) -> Iterator[str]:
         if says_yes(value) or (may_say_yes(value) and any(says_no(word) for word in known)):
             word = next((word for word in known if says_no(word)), probe.ignored[0])
             yield f"{probe.where}: {word!r} in the place of {value!r} changes nothing"
-        elif says_done(value) and (word := next(filter(says_not_yet, known), None)):
+        elif says_done(value) and (word := next(filter(says_not_yet, [*known, *probe.ignored]), None)):
             yield f"{probe.where}: {word!r} in the place of {value!r} changes nothing"
 
 

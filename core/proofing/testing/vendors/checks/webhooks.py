@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 from proofing.contracts.webhooks import Incoming, NotAuthenticError, Webhook
@@ -343,6 +344,15 @@ def replay(subject: Subject) -> Iterator[str]:
     for label, hours in (("an hour later", 1), ("an hour before it was signed", -1)):
         if taken := post.post(good, SIGNED_AT + timedelta(hours=hours)).taken:
             yield f"an event is {taken} {label}"
+            return
+    now = SIGNED_AT + timedelta(hours=1)
+    seconds = int(now.timestamp())
+    for time in (str(seconds), str(seconds * 1000), now.isoformat(), format_datetime(now, usegmt=True)):
+        added = _Added(good.headers, time)
+        if taken := post.post(replace(good, headers=added), now).taken:
+            names = ", ".join(dict.fromkeys(added.asked))
+            yield f"an event is {taken} an hour later with that time in {names}, a header that is not signed"
+            return
 
 
 def exact_bytes(subject: Subject) -> Iterator[str]:

@@ -1,0 +1,91 @@
+"""Mistakes that show in where something is said, or when: lists, states that never change, locks, headers."""
+# ruff: noqa: E501 - each entry is a line of a table, of source texts as they are
+
+from tests.core.testing.vendors.mistakes import Mistake
+from tests.core.testing.vendors.suites import Answer, responding
+
+from proofing.plugin import Cause, Outcome
+from proofing.testing.vendors import Example
+
+_VERDICT = 'outcome = OUTCOMES[answer["verdict"]]'
+_YES = {"id": "c-1", "verdict": "pass", "fields": {"first": "yes", "last": "yes", "number": "yes"}}
+_MATCHED = Answer.answers["yes"].attributes
+_ALERTS = """
+            alerts = answer.get("alerts", [])
+            if not isinstance(alerts, list):
+                raise KeyError
+            severe = [{"info": False, "hard": True}[alert["severity"]] for alert in alerts]
+            if severe[%s] == [True]:
+                outcome = Outcome.FAILED"""
+
+
+def _mistake(rule, title, shape, *changes, **suite):
+    return Mistake(rule, title, shape, changes, suite)
+
+
+def _example(outcome, **more):
+    return Example([Answer.token, responding(**{**_YES, **more})], outcome, _MATCHED)
+
+
+def _alerts(*severities):
+    return [{"severity": severity} for severity in severities]
+
+
+_WITH_ALERTS = {
+    "answers": {
+        "nothing to say": _example(Outcome.PASSED, alerts=[]),
+        "a note": _example(Outcome.PASSED, alerts=_alerts("info")),
+        "an alarm": _example(Outcome.FAILED, alerts=_alerts("hard")),
+    }
+}
+
+MISTAKES = (
+    _mistake(
+        "item-unread",
+        "the first alert alone",
+        "answer",
+        (_VERDICT, _VERDICT + _ALERTS % ":1"),
+        **_WITH_ALERTS,
+    ),
+    _mistake(
+        "item-unread",
+        "the last alert alone",
+        "answer",
+        (_VERDICT, _VERDICT + _ALERTS % "-1:"),
+        **_WITH_ALERTS,
+    ),
+    _mistake(
+        "one-by-one",
+        "a lock around the question",
+        "answer",
+        (
+            "        self.settings = settings\n",
+            "        self.settings = settings\n        import asyncio\n        self.lock = asyncio.Lock()\n",
+        ),
+        (
+            '    async def proof(self, request, context):\n        """Ask."""\n',
+            "    async def proof(self, request, context):\n        async with self.lock:\n            return await self.ask(request, context)\n\n    async def ask(self, request, context):\n",
+        ),
+    ),
+    _mistake(
+        "error-inside-success",
+        "a problem in a member of another name",
+        "answer",
+        answers={"a problem": Example([Answer.token, responding(problem={"code": "E1"})], Cause.NONSENSE)},
+    ),
+    _mistake(
+        "verdict-unread",
+        "a state of which all examples say that it is done",
+        "answer",
+        answers={"yes": _example(Outcome.PASSED, state="completed")},
+    ),
+    _mistake(
+        "webhook-replay",
+        "the time of a header that is not signed",
+        "hosted",
+        (
+            "        if abs(now.timestamp() - int(header[1]))",
+            '        if abs(now.timestamp() - int(incoming.headers.get("x-sent-at", header[1])))',
+        ),
+    ),
+)
