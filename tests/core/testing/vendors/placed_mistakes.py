@@ -68,6 +68,23 @@ MISTAKES = (
         ),
     ),
     _mistake(
+        "one-by-one",
+        "a lock around the paid call alone",
+        "answer",
+        (
+            "        self.settings = settings\n",
+            "        self.settings = settings\n        import asyncio\n        self.lock = asyncio.Lock()\n",
+        ),
+        (
+            '        response = await context.http.post(\n            f"https://{HOST}/checks"',
+            '        await self.lock.acquire()\n        response = await context.http.post(\n            f"https://{HOST}/checks"',
+        ),
+        (
+            "        return self.result(self.read(response))\n",
+            "        self.lock.release()\n        return self.result(self.read(response))\n",
+        ),
+    ),
+    _mistake(
         "error-inside-success",
         "a problem in a member of another name",
         "answer",

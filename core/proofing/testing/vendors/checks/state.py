@@ -1,6 +1,7 @@
 """A proofer keeps nothing of a question: not between two, not between ten at once, not across processes."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,8 +29,8 @@ _AT_ONCE = 8
 _PATIENCE_SECONDS = 0.1
 #: So many people are asked about, of whom so many must be at the vendor at the same time; that long the
 #: vendor has a request wait for another one.
-_WAITING, _TOGETHER = 4, 2
-_ALONE_SECONDS = 0.5
+_WAITING, _TOGETHER = 3, 2
+_ALONE_SECONDS = 2.0
 _GIVE_UP_SECONDS = 3.0
 
 
@@ -202,42 +203,43 @@ def one_by_one(subject: Subject) -> Iterator[str]:
 
 
 async def _most_at_once(subject: Subject) -> int:
-    """Ask about several people at once, and return how many requests the vendor had at the same time.
+    """Return how many people the vendor was asked about at the same time; all of them where it is not asked.
 
-    It lets the first ones wait for a second one; a few may come alone, such as a login for everybody.
+    The first request waits for a second one. One without a person's data, such as a login, may come alone.
     """
     loaded, example = subject.trial.loaded(), subject.yes
     assert example is not None
     met = asyncio.Event()
-    now = most = alone = 0
+    came = now = most = 0
 
     async def one(number: int) -> None:
-        answers = conversation(example)
+        answers, person = conversation(example), Canary(seed=number + 1)
 
         async def answer(request: httpx.Request) -> httpx.Response:
-            nonlocal now, most, alone
+            nonlocal came, now, most
+            if not person.find_leaks(request.content + str(request.url).encode()):
+                return answers(request)
+            came += 1
             now += 1
             most = max(most, now)
             if now >= _TOGETHER:
                 met.set()
-            elif alone < _WAITING:
-                waiting = asyncio.ensure_future(met.wait())
-                await settle({waiting}, _ALONE_SECONDS)
-                waiting.cancel()
-                alone += not met.is_set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ALONE_SECONDS):
+                    await met.wait()
             now -= 1
             return answers(request)
 
         await subject.trial.put(
             example,
-            subject.question(example, Canary(seed=number + 1)),
+            subject.question(example, person),
             vendor=FakeVendor(answer),
             loaded=loaded,
             result_id=_result_id(number),
         )
 
     await asyncio.gather(*(one(number) for number in range(_WAITING)))
-    return most
+    return most if came else _WAITING
 
 
 def ticket_shared(subject: Subject) -> Iterator[str]:
