@@ -109,8 +109,8 @@ def _error_codes(response: VendorResponse) -> tuple[str, ...]:
     except VendorError:
         return ()
     error = body.get("error") if isinstance(body, dict) else None
-    code = error.get("code") if isinstance(error, dict) else None
-    text = str(code) if isinstance(code, str | int) else ""
+    # No other type than text and number looks like a code.
+    text = str(error.get("code")) if isinstance(error, dict) else ""
     return (text,) if _ERROR_CODE.fullmatch(text) else ()
 
 

@@ -1,6 +1,7 @@
 """The passport check: what is sent, what the answers come to, and the health check."""
 
 import json
+import logging
 import uuid
 from typing import ClassVar
 
@@ -150,6 +151,8 @@ async def test_what_is_neither_yes_nor_no_is_no_answer(body):
         ({"error": {"code": "no passport of P<USADOE"}}, ()),
         ({"error": {"code": "1234567897"}}, ()),
         ({"error": {"code": None}}, ()),
+        ({"error": {"code": ["INVALID_MRZ"]}}, ()),
+        ({"error": {"code": True}}, ()),
         ({"error": "text"}, ()),
         (["INVALID_MRZ"], ()),
         (None, ()),
@@ -208,8 +211,9 @@ DOWN = "the health check does not say that all is up"
         ([], DOWN),
     ],
 )
-async def test_the_health_check(health, sentence):
-    """Up at every level, whatever the case. It is free, and carries no credentials."""
+async def test_the_health_check(health, sentence, caplog):
+    """Up at every level, whatever the case. It is free, has no credentials, and is not logged."""
+    caplog.set_level(logging.DEBUG)
     billed = []
 
     async def note_intent():
@@ -223,6 +227,7 @@ async def test_the_health_check(health, sentence):
     assert (request.method, str(request.url)) == ("GET", SECTION["health_url"])
     assert not {"client-id", "client-secret"} & set(request.headers)
     assert not billed
+    assert 'status"' not in caplog.text
 
 
 @pytest.mark.parametrize(
