@@ -1,6 +1,8 @@
 """The production shape with rights split by role: web and workers as processes that a test may kill."""
 
 import contextlib
+import functools
+import json
 import secrets
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +23,8 @@ from proofing_devtools.product import NO_AUTHORITIES
 from proofing_devtools.services import IMAGE_BUCKET, SECRET_BUCKET, SECRET_KEY, running_services
 from proofing_devtools.shape import ProductionShape
 
+#: An address of the client of OpenID Connect; nobody is there.
+CALLBACK = "https://rp.example/callback"
 #: What PTTL says of a key that is not there.
 _GONE = -2
 #: Short times: a dead worker is noticed within two seconds, a result lives for two.
@@ -28,6 +32,24 @@ _FAST = {
     "result_ttl_seconds": 2,
     "selfie": "required",
     "mock": {"latency_seconds": 0.3},
+    "policies": {
+        "standard": {
+            "steps": ["document", "selfie", "resolution", "phone"],
+            "claims": ["first_name", "last_name", "phone"],
+        },
+    },
+    "relying_parties": {
+        "agency": {
+            "display_name": "Agency",
+            "policies": ["standard"],
+            "requests_per_minute": 1_000_000,
+        },
+        "site": {
+            "display_name": "Site",
+            "policies": ["standard"],
+            "oidc": {"redirect_uris": [CALLBACK], "authentication": "client_secret_basic"},
+        },
+    },
     "postgres": {
         "lease_seconds": 1.5,
         "renew_seconds": 0.3,
@@ -39,7 +61,13 @@ _FAST = {
 
 
 class Shape(ProductionShape):
-    """The production shape, with what tests ask of it."""
+    """The production shape, with what tests ask of it.
+
+    Attributes:
+        callback: where a login of OpenID Connect ends.
+    """
+
+    callback = CALLBACK
 
     def kill_worker(self) -> None:
         """Kill a worker as a crash would, one that runs a job if there is any, and start another."""
@@ -79,6 +107,24 @@ class Shape(ProductionShape):
         redis = self.services.redis
         lives = {str(key): int(redis.command("PTTL", str(key))) for key in redis.command("KEYS", pattern)}
         return {key: life / 1000 for key, life in lives.items() if life != _GONE}
+
+    @functools.cached_property
+    def api_key(self) -> str:
+        """The key of the relying party that uses the API."""
+        return self._new_key("agency", "api_key")
+
+    @functools.cached_property
+    def client_secret(self) -> str:
+        """The secret of the client of OpenID Connect, for whom web processes may make no signing key."""
+        made = self.run("operator", "oidc", "rotate-key")
+        assert made.returncode == 0, made.stderr
+        return self._new_key("site", "client_secret")
+
+    def _new_key(self, party: str, kind: str) -> str:
+        made = self.run("operator", "relying-party", "add", party, "--kind", kind, "--json")
+        assert made.returncode == 0, made.stderr
+        key: str = json.loads(made.stdout)[0]["key"]
+        return key
 
     def walk(self, client: httpx.AsyncClient, kind: type[Walk] = Walk) -> Walk:
         """Return a person's way through the pages."""
