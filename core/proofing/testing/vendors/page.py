@@ -43,7 +43,7 @@ hold anything. So the kit finds what your examples show: provide every documente
 
 What another example has in a place that a yes does not have (an item of a list, a member that is absent or null) is put into the yes. If it counts
 there, a word that nobody has heard of in its place must not be dropped. An item that alone makes something else of a yes must do so in front of and
-behind the items of each yes as well, where the yes can do without those.
+behind the items of each yes as well, where the yes can do without those and the list is not as long in each example.
 
 ## How requests are read
 

@@ -27,6 +27,9 @@ def _of_step(subject: Subject, name: str, step: Step, body: JSONBody) -> Iterato
         place = places[path]
         if any(place.is_called(one) for one in subject.suite.open_places):
             continue
+        if len(_lengths(subject, step, path)) == 1:
+            # As long in each example: a value in brackets, of which there is no second one.
+            continue
         mine = _at(body.document, path)
         alone, without, behind, before = (
             subject.put_bent(name, step, [json.dumps(body.with_value(path, items)).encode()])[0]
@@ -43,6 +46,17 @@ def _of_step(subject: Subject, name: str, step: Step, body: JSONBody) -> Iterato
                     f"not read; alone, it is {alone.came_to}"
                 )
                 break
+
+
+def _lengths(subject: Subject, step: Step, path: Path) -> set[int]:
+    """Return how long the list at *path* is in the examples."""
+    found = [
+        _at(other.body.document, path)
+        for steps in subject.steps.values()
+        for other in steps
+        if other.number == step.number and isinstance(other.body, JSONBody)
+    ]
+    return {len(one) for one in found if isinstance(one, list)}
 
 
 def _counts(subject: Subject, run: Run) -> bool:
