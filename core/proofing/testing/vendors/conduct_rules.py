@@ -279,7 +279,8 @@ CONDUCT_RULES = (
     Rule(
         "attribute-altered",
         Group.REQUESTS,
-        "What is sent of an attribute is all of it: dates with month before day, states as two letters.",
+        "What is sent of an attribute is all of it: dates with month before day, states as two letters, and "
+        "names with letters that ASCII does not have.",
         "A vendor compares what it gets: half an SSN matches more people, or nobody.",
         "Send the attribute as it is; where the vendor takes another form, name it in `altered`, with the "
         "reason.",

@@ -41,6 +41,18 @@ _WITH_ALERTS = {
 
 MISTAKES = (
     _mistake(
+        "attribute-altered",
+        "letters beyond ASCII dropped",
+        "soap",
+        ("content=body.encode()", 'content=body.encode("ascii", "ignore")'),
+    ),
+    _mistake(
+        "attribute-altered",
+        "letters beyond ASCII as question marks",
+        "soap",
+        ("content=body.encode()", 'content=body.encode("ascii", "replace")'),
+    ),
+    _mistake(
         "item-unread",
         "the first alert alone",
         "answer",

@@ -3,8 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from itertools import product
+from urllib.parse import unquote_plus
 
 from proofing.contracts.results import DocumentResult
 from proofing.testing.vendors.bending import Place
@@ -40,6 +42,9 @@ _STATE_NAMES = {"MT": "montana", "ND": "northdakota"}
 #: How many digits of an SSN vendors take alone, and words in the name of such a place.
 _LAST_DIGITS = 4
 _LAST_FOUR = re.compile(r"4|four|last", re.IGNORECASE)
+
+#: A name with a letter that ASCII does not have, and what careless encoding leaves of it.
+_NOT_ASCII, _LOST = "Qzx\u00e9wvk", ("qzxwvk", "qzx?wvk")
 
 
 def _of(subject: Subject) -> Mapping[str, Carried]:
@@ -86,6 +91,22 @@ def altered(subject: Subject) -> Iterator[str]:
             places = {place: value for (request, place), value in one.places.items() if request == number}
             if complaint := _altered(one, places):
                 yield f"request {number + 1}: {complaint}"
+    yield from _letters_lost(subject)
+
+
+def _letters_lost(subject: Subject) -> Iterator[str]:
+    """Yield which requests drop a letter of a name because ASCII has none like it."""
+    example = subject.yes
+    if example is None:
+        return
+    names = ({"first_name", "last_name"} & subject.descriptor.attributes) - subject.suite.altered.keys()
+    for name in sorted(names):
+        question = subject.question(example)
+        named = replace(question, applicant=question.applicant.merge({name: _NOT_ASCII}))
+        for number, request in enumerate(subject.put_asked(example, named).requests, 1):
+            said = unquote_plus(str(request.url)) + request.content.decode(errors="replace")
+            if any(lost in said.casefold() for lost in _LOST):
+                yield f"request {number}: {name} is sent without its letter é"
 
 
 def _altered(one: Carried, places: Mapping[str, str]) -> str:
