@@ -234,7 +234,8 @@ CONDUCT_RULES = (
     Rule(
         "answer-form",
         Group.SHAPE,
-        "The answer is of the kind's result type, down to its fields; the worker itself checks it.",
+        "The answer is of the kind's result type, down to its fields; the worker itself checks it. `Again` "
+        "comes before `expires_at`.",
         "An `outcome` as text, or `reasons` as a list, ends the job as a broken plugin.",
         "Build the result with the types of `proofing.plugin`.",
     ),
@@ -326,7 +327,7 @@ CONDUCT_RULES = (
     Rule(
         "webhook-header",
         Group.WEBHOOKS,
-        "A post whose signature is missing or empty is refused.",
+        "A post whose signature is missing or empty is refused, whatever it says.",
         "`if signature and ...` accepts who does not sign.",
         "Refuse when the header is missing.",
     ),

@@ -53,6 +53,21 @@ MISTAKES = (
         ("content=body.encode()", 'content=body.encode("ascii", "replace")'),
     ),
     _mistake(
+        "answer-form",
+        "asked again in milliseconds",
+        "polling",
+        ("then=Again(5)", "then=Again(5_000)"),
+    ),
+    _mistake(
+        "webhook-header",
+        "a ping that nobody signed",
+        "hosted",
+        (
+            "        header = re.fullmatch(\n",
+            "        if b'\"ping\"' in incoming.body:\n            return None, Reply()\n        header = re.fullmatch(\n",
+        ),
+    ),
+    _mistake(
         "item-unread",
         "the first alert alone",
         "answer",

@@ -1,6 +1,7 @@
 """What is no answer must be no result: statuses, broken connections, empty, foreign and broken bodies."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -72,7 +73,7 @@ _STATUSES = (
     504,
     520,
 )
-#: Answers with the same members have so many parts of the statuses in turn.
+#: Answers with the same members and the same end have so many parts of the statuses in turn.
 _PARTS = 4
 #: What no number of seconds, or too large a one, looks like.
 _RETRY_AFTER = ("soon", "-5", "1e999", "9" * 5000, "Thu, 99 Zzz 9999 99:99:99 GMT", "")
@@ -139,14 +140,17 @@ def _try_all(subject: Subject) -> Iterator[Tried]:
 
 def _of_others(subject: Subject, step: Step) -> Iterator[tuple[str, str, Answer]]:
     """Yield what other examples answer, with a status that is no success, and with headers of nonsense."""
-    seen, shapes = {step.response.content}, {_shape(step): 0}
+    seen = {step.response.content}
+    alike: Counter[tuple[object, ...]] = Counter()
     for name, steps in subject.steps.items():
         for other in steps:
             if other.number != step.number or other.body is None or other.response.content in seen:
                 continue
             seen.add(other.response.content)
-            # Of answers with the same members each has other statuses, and together they have all.
-            nth = shapes[_shape(other)] = shapes.get(_shape(other), -1) + 1
+            # The first answer with its members and its end has each status; those like it share them.
+            kind = (_shape(other), subject.examples[name].comes_to)
+            nth = alike[kind]
+            alike[kind] += 1
             for status in _STATUSES if not nth else _STATUSES[nth % _PARTS :: _PARTS]:
                 if status != other.response.status_code:
                     case = f"what example {name!r} answers, with status {status}"

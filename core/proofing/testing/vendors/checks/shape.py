@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from proofing.contracts.applicant import ATTRIBUTES
+from proofing.contracts.continuation import Again
 from proofing.contracts.proofers import Maturity
 from proofing.contracts.results import DocumentResult, VendorResult
 from proofing.testing.vendors.checks.failures import all_runs
@@ -18,6 +20,8 @@ _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _FINDING = re.compile(r"[A-Za-z0-9_.:/ -]{1,64}")
 #: Names of attributes that are not the applicant's own.
 _COLLECTIVE = frozenset({"address", "name", "dead", "unknown"})
+#: The time until a question expires is told this much later than it was set.
+_TOLERANCE_SECONDS = 60.0
 
 
 def answer_form(subject: Subject) -> Iterator[str]:
@@ -29,6 +33,15 @@ def answer_form(subject: Subject) -> Iterator[str]:
             unknown = sorted(set(run.result.attributes) - set(ATTRIBUTES) - _COLLECTIVE)
             if unknown:
                 yield f"{case}: {', '.join(unknown)} is not an attribute"
+    for name, run in subject.runs.items():
+        for pending in run.pendings:
+            left = (pending.expires_at - datetime.now(UTC)).total_seconds()
+            if isinstance(pending.then, Again) and pending.then.after_seconds > left + _TOLERANCE_SECONDS:
+                yield (
+                    f"example {name!r}: asked again after {pending.then.after_seconds:g} seconds, "
+                    "when it has expired"
+                )
+                break
 
 
 def transaction_id(subject: Subject) -> Iterator[str]:

@@ -28,6 +28,8 @@ _GARBAGE = (b"", b"{}", b"[]", b"null", b"\xff\xfe{", b'{"data":null}', b"[" * 2
 
 
 _BAD_REQUEST = 400
+#: What vendors call the posts by which they try an address.
+_TEST_WORDS = ("ping", "test")
 #: What is not in the place of an id or word.
 _WRONG: tuple[Any, ...] = (None, 7, True, [], {}, [{}], "", "x" * 5000, "\ud800")
 
@@ -333,6 +335,28 @@ def header(subject: Subject) -> Iterator[str]:
         yield f"an event without any header raises {answer.raised}"
     elif answer.taken:
         yield f"an event without any header is {answer.taken}"
+    else:
+        yield from _unsigned_tests(post, good)
+
+
+def _unsigned_tests(post: _Post, good: Incoming) -> Iterator[str]:
+    """Yield which posts are taken without a signature because they say that they are tests."""
+    for word in _TEST_WORDS:
+        for body in (*_said_everywhere(good.body, word), json.dumps({"type": word, "event": word}).encode()):
+            if taken := post.post(replace(good, headers={}, body=body)).taken:
+                yield f"a post without any header that says {word} is {taken}"
+                return
+
+
+def _said_everywhere(content: bytes, word: str) -> Iterator[bytes]:
+    """Yield a body with *word* in the place of each of its texts."""
+    try:
+        body = JSONBody(json.loads(content))
+    except ValueError:
+        return
+    for leaf in body.leaves:
+        if isinstance(leaf.value, str):
+            yield body.replaced(leaf, word) or b""
 
 
 def replay(subject: Subject) -> Iterator[str]:
