@@ -53,6 +53,23 @@ MISTAKES = (
         ("content=body.encode()", 'content=body.encode("ascii", "replace")'),
     ),
     _mistake(
+        "state-process",
+        "a question that was stopped counts as begun",
+        "answer",
+        (
+            "        self.settings = settings\n",
+            "        self.settings = settings\n        self.begun = set()\n",
+        ),
+        (
+            "        person = request.applicant\n",
+            '        if context.idempotency_key in self.begun:\n            raise VendorError(Cause.QUOTA, "begun", vendor_name=NAME)\n        self.begun.add(context.idempotency_key)\n        person = request.applicant\n',
+        ),
+        (
+            "        return self.result(self.read(response))\n",
+            "        self.begun.discard(context.idempotency_key)\n        return self.result(self.read(response))\n",
+        ),
+    ),
+    _mistake(
         "answer-form",
         "asked again in milliseconds",
         "polling",
