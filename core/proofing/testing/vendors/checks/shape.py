@@ -20,7 +20,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _FINDING = re.compile(r"[A-Za-z0-9_.:/ -]{1,64}")
 #: Names of attributes that are not the applicant's own.
 _COLLECTIVE = frozenset({"address", "name", "dead", "unknown"})
-#: The time until a question expires is told this much later than it was set.
+#: So much later than it was set, at most, the expiry of a question is looked at.
 _TOLERANCE_SECONDS = 60.0
 
 
