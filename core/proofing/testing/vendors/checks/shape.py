@@ -20,7 +20,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _FINDING = re.compile(r"[A-Za-z0-9_.:/ -]{1,64}")
 #: Names of attributes that are not the applicant's own.
 _COLLECTIVE = frozenset({"address", "name", "dead", "unknown"})
-#: So much later than it was set, at most, the expiry of a question is looked at.
+#: What may pass between the moment a question expires at is set and the check.
 _TOLERANCE_SECONDS = 60.0
 
 
