@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from proofing.testing.vendors.bending import JSONBody, Path
@@ -22,28 +23,30 @@ def unread(subject: Subject) -> Iterator[str]:
 
 
 def _of_step(subject: Subject, name: str, step: Step, body: JSONBody) -> Iterator[str]:
-    places = {place.path: place for place in body.places() if body.is_list(place)}
-    for path, source, item in list(_items(subject, name, step, places))[:_MOST]:
-        place = places[path]
-        if any(place.is_called(one) for one in subject.suite.open_places):
-            continue
-        if len(_lengths(subject, step, path)) == 1:
-            # As long in each example: a value in brackets, of which there is no second one.
-            continue
-        mine = _at(body.document, path)
-        alone, without, behind, before = (
-            subject.put_bent(name, step, [json.dumps(body.with_value(path, items)).encode()])[0]
-            for items in ([item], [], [*mine, item], [item, *mine])
-        )
-        if not (_counts(subject, alone) and subject.reads_yes(without)):
+    places = {
+        place.path: place
+        for place in body.places()
+        if body.is_list(place)
+        and not any(place.is_called(one) for one in subject.suite.open_places)
+        # As long in each example: a value in brackets, of which there is no second one.
+        and len(_lengths(subject, step, place.path)) > 1
+    }
+    for path, source, item in islice(_items(subject, name, step, places), _MOST):
+
+        def put(items: list[Any], path: Path = path) -> Run:
+            bent = json.dumps(body.with_value(path, items)).encode()
+            return subject.put_bent(name, step, [bent])[0]
+
+        alone, mine = put([item]), _at(body.document, path)
+        if not (_counts(subject, alone) and subject.reads_yes(put([]))):
             # It says nothing by itself, or what the yes has there is needed.
             continue
-        for where, run in (("behind", behind), ("in front of", before)):
-            if subject.reads_yes(run):
+        for where, items in (("behind", [*mine, item]), ("in front of", [item, *mine])):
+            if subject.reads_yes(put(items)):
                 what = json.dumps(item)[:60]
                 yield (
-                    f"example {name!r}, {place.name}: {what} of example {source!r} {where} what is there is "
-                    f"not read; alone, it is {alone.came_to}"
+                    f"example {name!r}, {places[path].name}: {what} of example {source!r} {where} what is "
+                    f"there is not read; alone, it is {alone.came_to}"
                 )
                 break
 
