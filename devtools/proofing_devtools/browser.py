@@ -28,8 +28,19 @@ FIND = """(selector) => {
 }"""
 _HAS_LOADED = "() => document.readyState === 'complete'"
 _IS_VISIBLE = f"(selector) => ({FIND})(selector) !== null"
-#: Scripts move the focus, and with it the page, until it has loaded.
-_IS_READY = f"(selector) => ({_HAS_LOADED})() && ({_IS_VISIBLE})(selector)"
+#: Brings an element into view, and returns whether it is there and stays. Scripts move the focus, and with
+#: it the page, until it has loaded; and a page scrolls to what was typed a moment after the key.
+_COMES_TO_REST = f"""async (selector) => {{
+  const element = ({FIND})(selector);
+  if (!({_HAS_LOADED})() || !element) return false;
+  const place = () => {{
+    element.scrollIntoView({{ block: "center", behavior: "instant" }});
+    return JSON.stringify(element.getBoundingClientRect());
+  }};
+  const before = place();
+  await new Promise((later) => setTimeout(later, 50));
+  return element.isConnected && place() === before;
+}}"""
 _TEXT = f"""(selector) => ({FIND})(selector)?.textContent.trim().replace(/\\s+/g, " ") ?? null"""
 _HAS_TEXT = f"(selector, text) => (({_TEXT})(selector) ?? '').includes(text)"
 
@@ -98,7 +109,7 @@ class Tab(ABC):
 
     @abstractmethod
     async def click_visible(self, selector: str) -> None:
-        """Click the middle of an element that is visible."""
+        """Click the middle of an element that is in view."""
 
     async def reload(self) -> None:
         """Load the page again, and wait until the new one has loaded."""
@@ -115,8 +126,8 @@ class Tab(ABC):
         await self.go_back()
 
     async def click(self, selector: str) -> None:
-        """Click the middle of an element, when it is visible and the page has loaded."""
-        await self.wait_for(_IS_READY, selector)
+        """Click the middle of an element, when the page has loaded and it stays where it is."""
+        await self.wait_for(_COMES_TO_REST, selector)
         await self.click_visible(selector)
 
     async def choose(self, selector: str, *paths: Path) -> None:

@@ -148,11 +148,7 @@ class FirefoxTab(Tab):
         await self._call("input.setFiles", element=element, files=[str(path) for path in paths])
 
     async def click_visible(self, selector: str) -> None:
-        """Click the middle of an element that is visible."""
-        await self.evaluate(
-            f"(selector) => ({FIND})(selector).scrollIntoView({{ block: 'center', behavior: 'instant' }})",
-            selector,
-        )
+        """Click the middle of an element that is in view."""
         element = {"type": "element", "element": await self._element(selector)}
         move = {"type": "pointerMove", "x": 0, "y": 0, "origin": element}
         press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]

@@ -168,7 +168,7 @@ class WebKitTab(Tab):
         await self._call("POST", f"/element/{element}/value", {"text": text})
 
     async def click_visible(self, selector: str) -> None:
-        """Click the middle of an element that is visible."""
+        """Click the middle of an element that is in view."""
         await self._call("POST", f"/element/{await self._element(selector)}/click")
 
     async def type_keys(self, keys: str) -> None:

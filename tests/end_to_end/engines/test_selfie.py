@@ -8,13 +8,14 @@ from proofing.cli.smoke import make_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 STATEMENT, PHOTOS = "A photo of yourself", "Add photos of your ID"
-#: Notes what the page wants of the camera.
+#: Notes what the page wants of the camera. By the prototype: WebKit forgets what is set on `mediaDevices`
+#: itself when it collects garbage.
 WISHES = """() => {
     window.wishes = [];
-    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = (wanted) => {
+    const open = MediaDevices.prototype.getUserMedia;
+    MediaDevices.prototype.getUserMedia = function (wanted) {
         window.wishes.push(wanted.video.facingMode);
-        return open(wanted);
+        return open.call(this, wanted);
     };
 }"""
 FITS = "() => document.documentElement.scrollWidth <= innerWidth"
