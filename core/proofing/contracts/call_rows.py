@@ -4,7 +4,6 @@ A row of a call holds the fields of `CallRecord` in their order; one of a decisi
 decision as JSON.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
@@ -16,12 +15,10 @@ from proofing.base.typed_json import read_typed, write_typed
 from proofing.contracts.call_records import CallRecord, CostGroup, CostLine, RecordedDecision
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.routing import RoutingDecision
+from proofing.contracts.sql_stores import Row, SQLStore
 
-Row = tuple[Any, ...]
 #: Before and later than everything: where first pages begin.
 _FIRST, _LAST = (float("-inf"), ""), (float("inf"), "", "")
-#: How many rows one transaction sweeps, so that it ends soon and others wait for moments only.
-_SWEEP_ROWS = 2000
 
 
 def call_columns(call: CallRecord) -> dict[str, Any]:
@@ -108,7 +105,7 @@ class CostSum:
         return [self._lines[key] for key in sorted(self._lines, key=lambda key: (key[0], key[1] or ""))]
 
 
-class SQLCallStore(ABC):
+class SQLCallStore(SQLStore):
     """What call stores on SQL do alike; see `proofing.contracts.call_records.CallStore`."""
 
     async def calls(
@@ -155,27 +152,9 @@ class SQLCallStore(ABC):
 
     async def sweep(self, *, decisions_before: float, calls_before: float) -> int:
         """Delete what is older."""
-        total = 0
-        for name, before in (("sweep_decisions", decisions_before), ("sweep_calls", calls_before)):
-            deleted = _SWEEP_ROWS
-            while deleted == _SWEEP_ROWS:
-                deleted = await self._count(name, {"before": before, "limit": _SWEEP_ROWS})
-                total += deleted
-        return total
+        decisions = await self._purge("sweep_decisions", decisions_before)
+        return decisions + await self._purge("sweep_calls", calls_before)
 
     async def _decisions(self, name: str, values: Mapping[str, Any]) -> list[RecordedDecision]:
         """Run a statement that reads decisions."""
         return [decision_of(row) for row in await self._read(name, values)]
-
-    @staticmethod
-    @abstractmethod
-    def _list(texts: Sequence[str]) -> Any:
-        """Return *texts* as the statements take a list."""
-
-    @abstractmethod
-    async def _read(self, name: str, values: Mapping[str, Any]) -> Sequence[Row]:
-        """Run the statement *name*, which reads, and return its rows."""
-
-    @abstractmethod
-    async def _count(self, name: str, values: Mapping[str, Any]) -> int:
-        """Run the statement *name*, which writes, and return how many rows it changed."""

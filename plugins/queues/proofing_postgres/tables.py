@@ -1,9 +1,10 @@
-"""What stores on tables of their own share: connections, the tables being there, migrations."""
+"""What stores on tables of their own share: connections, statements, the tables being there, migrations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from proofing.plugin import QueueUnavailableError, StoreUnavailableError, Trouble
-from proofing_postgres.connections import check_parameters
+from proofing_postgres.connections import Row, check_parameters
 from proofing_postgres.exchange import Exchange
 from proofing_postgres.migrations import migrate
 from proofing_postgres.settings import PostgresSettings
@@ -47,3 +48,13 @@ class StoreOnTables:
             return await migrate(self._settings)
         except QueueUnavailableError as error:
             raise StoreUnavailableError(str(error), trouble=error.trouble) from None
+
+    @staticmethod
+    def _list(texts: Sequence[str]) -> list[str]:
+        return list(texts)
+
+    async def _read(self, name: str, values: Mapping[str, Any]) -> Sequence[Row]:
+        return await self._exchange.read(name, values)
+
+    async def _count(self, name: str, values: Mapping[str, Any]) -> int:
+        return await self._exchange.count(name, values)

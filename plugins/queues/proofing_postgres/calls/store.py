@@ -6,7 +6,6 @@ from typing import Any
 
 from proofing.plugin import CallRecord, RecordedDecision, StoreUnavailableError
 from proofing.plugin.support import NamedQueries, SQLCallStore, call_columns, decision_columns, seam
-from proofing_postgres.connections import Row
 from proofing_postgres.settings import PostgresSettings
 from proofing_postgres.tables import StoreOnTables
 
@@ -38,16 +37,6 @@ class PostgresCallStore(StoreOnTables, SQLCallStore):
             statements.append(("insert_decisions", _rows([decision_columns(one) for one in decisions])))
         async with self._exchange.transaction() as transaction:
             await transaction.batch(statements)
-
-    @staticmethod
-    def _list(texts: Sequence[str]) -> list[str]:
-        return list(texts)
-
-    async def _read(self, name: str, values: Mapping[str, Any]) -> Sequence[Row]:
-        return await self._exchange.read(name, values)
-
-    async def _count(self, name: str, values: Mapping[str, Any]) -> int:
-        return await self._exchange.count(name, values)
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def create(
     now: float,
 ) -> Created:
     """Do the work of `VerificationStore.create`."""
-    if idempotency is not None and (earlier := kept_answer(db, idempotency.scope, idempotency.key)):
+    if idempotency is not None and (earlier := _kept_answer(db, idempotency.scope, idempotency.key)):
         return Created(replayed=earlier)
     values = verification_columns(record)
     if one(db, "insert_verification", values) is None:
@@ -56,9 +56,9 @@ def change(
     now: float,
 ) -> Changed:
     """Do the work of `VerificationStore.change`."""
-    if idempotency is not None and (answer := kept_answer(db, idempotency.scope, idempotency.key)):
+    if idempotency is not None and (answer := _kept_answer(db, idempotency.scope, idempotency.key)):
         return Changed(is_kept=False, replayed=answer)
-    if end is not None and (earlier := end_of(db, end.result_id)):
+    if end is not None and (earlier := _end_of(db, end.result_id)):
         return Changed(is_kept=False, end=earlier)
     if one(db, "update_verification", verification_columns(record)) is None:
         return Changed(is_kept=False)
@@ -91,23 +91,21 @@ def load(db: sqlite3.Connection, by: str, values: Mapping[str, str]) -> StoredVe
     return StoredVerification(record=record, sealed=sealed)
 
 
-def end_of(db: sqlite3.Connection, result_id: str) -> JobEnd | None:
-    """Return the recorded end of a job."""
+def keep_answer(db: sqlite3.Connection, answer: IdempotentAnswer) -> IdempotentAnswer | None:
+    """Keep an idempotent answer; return the one that was kept before, if any."""
+    if one(db, "insert_answer", answer_columns(answer)) is None:
+        return _kept_answer(db, answer.scope, answer.key)
+    return None
+
+
+def _end_of(db: sqlite3.Connection, result_id: str) -> JobEnd | None:
     row = one(db, "end_of", {"result_id": result_id})
     return None if row is None else read_json(JobEnd, row[0])
 
 
-def kept_answer(db: sqlite3.Connection, scope: str, key: str) -> IdempotentAnswer | None:
-    """Return the idempotent answer under a key."""
+def _kept_answer(db: sqlite3.Connection, scope: str, key: str) -> IdempotentAnswer | None:
     row = one(db, "answer", {"scope": scope, "key": key})
     return None if row is None else answer_of(row)
-
-
-def keep_answer(db: sqlite3.Connection, answer: IdempotentAnswer) -> IdempotentAnswer | None:
-    """Keep an idempotent answer; return the one that was kept before, if any."""
-    if one(db, "insert_answer", answer_columns(answer)) is None:
-        return kept_answer(db, answer.scope, answer.key)
-    return None
 
 
 def _insert_begun(db: sqlite3.Connection, begun: BegunJob) -> None:

@@ -43,13 +43,8 @@ def finish(
     if one(db, "finish_delivery", values) is None:
         return False
     if endpoint is not None:
-        set_endpoint(db, endpoint)
+        db.execute(query("set_endpoint"), endpoint_columns(endpoint))
     return True
-
-
-def set_endpoint(db: sqlite3.Connection, state: EndpointState) -> None:
-    """Replace what is remembered of an endpoint."""
-    db.execute(query("set_endpoint"), endpoint_columns(state))
 
 
 def purge(db: sqlite3.Connection, before: float) -> int:

@@ -175,11 +175,17 @@ select body from verification where due_at < :before order by due_at, id limit :
 select body from verification
 where relying_party = :relying_party and mode = :mode
     and (created_at, id) < (:before_at, :before_id)
-    and (:state is null or state = :state)
+order by created_at desc, id desc limit :limit;
+
+-- name: page_of_state
+-- The same in one state.
+select body from verification
+where relying_party = :relying_party and mode = :mode and state = :state
+    and (created_at, id) < (:before_at, :before_id)
 order by created_at desc, id desc limit :limit;
 
 -- name: page_of_person
--- The same of one person.
+-- The same of one person, in any state or one.
 select body from verification
 where person = :person and relying_party = :relying_party and mode = :mode
     and (created_at, id) < (:before_at, :before_id)
@@ -245,8 +251,10 @@ returning 1;
 select scope, key, fingerprint, status, answer, created_at from answer where scope = :scope and key = :key;
 
 -- name: purge_answers
--- Delete old answers.
-delete from answer where created_at < :before;
+-- Delete some old answers.
+delete from answer where (scope, key) in (
+    select scope, key from answer where created_at < :before order by created_at limit :limit
+);
 
 -- name: next_cursor
 -- Give the next cursor of a relying party and mode.
@@ -385,13 +393,18 @@ values (
     :retire_at, :last_used_at
 );
 
+-- name: credential
+-- One credential.
+select id, relying_party, mode, kind, prefix, digest, sealed, public, scopes, created_at, usable_at,
+    retire_at, last_used_at
+from credential where id = :id;
+
 -- name: credentials
 -- Credentials, oldest first.
 select id, relying_party, mode, kind, prefix, digest, sealed, public, scopes, created_at, usable_at,
     retire_at, last_used_at
 from credential
-where (:id is null or id = :id)
-    and (:relying_party is null or relying_party = :relying_party)
+where (:relying_party is null or relying_party = :relying_party)
     and (:kind is null or kind = :kind)
 order by created_at, id;
 

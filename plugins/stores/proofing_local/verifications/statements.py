@@ -6,9 +6,9 @@ from typing import Any
 
 from proofing.plugin.support import NamedQueries
 
-_queries = NamedQueries("proofing_local.verifications")
-query = _queries.query
-script = _queries.script
+QUERIES = NamedQueries("proofing_local.verifications")
+query = QUERIES.query
+script = QUERIES.script
 
 Row = tuple[Any, ...]
 
