@@ -318,24 +318,15 @@ _TYPES = (
     *("passport", "passport_card", "passport_book"),
 )
 _BARE_TYPES = frozenset(map(_bare, _TYPES))
-#: Words by which vendors say that an answer is not there yet.
-_NOT_YET = (
-    "pending",
-    "processing",
-    "in_progress",
-    "running",
-    "queued",
-    "started",
-    "created",
-    "open",
-    "waiting",
+#: Words by which vendors say that an answer is not there yet, the most usual first.
+NOT_YET = (
+    *("pending", "processing", "in_progress", "submitted", "created", "queued", "running"),
+    *("started", "open", "waiting", "received"),
 )
 #: Words by which they say that it is.
-#: The most usual of them.
-NOT_YET = _NOT_YET[:3]
 _DONE = ("done", "ready", "complete", "completed", "finished", "final", "closed", "decided", "succeeded")
 _BARE_DONE = frozenset(map(_bare, _DONE))
-_BARE_NOT_YET = frozenset(map(_bare, _NOT_YET))
+_BARE_NOT_YET = frozenset(map(_bare, NOT_YET))
 _BARE_NO = frozenset(map(_bare, _OPPOSITES))
 
 

@@ -131,7 +131,7 @@ CONDUCT_RULES = (
     Rule(
         "sleeps",
         Group.NETWORK,
-        "Nobody sleeps before the vendor is asked.",
+        "Nobody sleeps before the vendor is asked, also where several people are asked about at once.",
         "The person waits, and the slot is taken.",
         "Remove the sleep; to ask later, return `Pending` with `Again`.",
     ),
@@ -152,6 +152,13 @@ CONDUCT_RULES = (
         "billed twice.",
         "Keep `unbilled()` for logins, health checks and polls. Where the vendor bills nothing, say so "
         "in an exemption.",
+    ),
+    Rule(
+        "login-billed",
+        Group.NETWORK,
+        "A call that only lets the next one in is within `context.unbilled()`.",
+        "A worker that is killed in a login would leave the question unanswered, as if it had been paid.",
+        "Fetch tokens and sessions within `context.unbilled()`.",
     ),
     Rule(
         "idempotency-key",
@@ -185,7 +192,8 @@ CONDUCT_RULES = (
     Rule(
         "person-traced",
         Group.DATA,
-        "Errors, codes and log lines are the same for two different people with the same answer.",
+        "Errors, codes, log lines and names in `context.cache` are the same for two people with the "
+        "same answer.",
         "Last four digits, initials, lengths and hashes are personal data.",
         "Leave out everything that is made from the applicant, the reference included.",
     ),

@@ -155,9 +155,7 @@ class Probes:
             if isinstance(value, int) and not isinstance(value, bool) and isinstance(word, int):
                 self._try_numbers(probe, word, run)
         if isinstance(value, str) and _is_word(value) and not is_common:
-            for word in _usual_words(value, is_many=is_many):
-                if word != value and word not in known and not (probe.attributes or probe.decides):
-                    self._compare(probe, word, self._one(probe, word), before)
+            self._try_usual(probe, value, known, before, is_many=is_many)
         elif isinstance(value, bool):
             self._compare(probe, not value, self._one(probe, not value), before)
         if isinstance(value, str) and (probe.decides or probe.attributes) and not self.is_open(probe.place):
@@ -165,6 +163,16 @@ class Probes:
         if isinstance(value, str) and probe.attributes:
             words = [form for word in NO_DATA for form in styled(word, value)[:2]]
             probe.no_data = self._try(probe, [word for word in words if not is_ambiguous(word, self._said)])
+
+    def _try_usual(self, probe: Probe, value: str, known: list[Any], before: Any, *, is_many: bool) -> None:
+        """Try usual words of a no until one changes something; where a word says done, those for not yet."""
+        for word in _usual_words(value, is_many=is_many):
+            if word != value and word not in known and not (probe.attributes or probe.decides):
+                self._compare(probe, word, self._one(probe, word), before)
+        for word in [styled(word, value)[0] for word in NOT_YET if says_done(value)]:
+            run = self._one(probe, word)
+            self._compare(probe, word, run, before)
+            self._note_waiting(probe, word, run)
 
     def _note_waiting(self, probe: Probe, word: Any, run: Run) -> None:
         """Note a word with which the answer is not there yet; then the other word decides that it is."""
@@ -339,8 +347,8 @@ def _is_word(value: object) -> bool:
 
 
 def _usual_words(value: object, *, is_many: bool) -> list[str]:
-    """Return usual words of a no, and in place of one for done those for not yet, spelled as *value* is."""
-    words = NO[: _FEW_WORDS if is_many else None] + (NOT_YET if says_done(value) else ())
+    """Return usual words of a no, spelled as *value* is."""
+    words = NO[: _FEW_WORDS if is_many else None]
     return [styled(word, value)[0] for word in words]
 
 

@@ -1,5 +1,6 @@
 """One suite under judgment: its examples as they were read, and where their answers can be bent."""
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,8 +18,10 @@ from proofing.contracts.results import (
     SelfieCheck,
     VendorResult,
 )
+from proofing.registry.proofers import LoadedProofer
 from proofing.rules.document_errors import OUTWEIGHED
 from proofing.testing.canary import Canary
+from proofing.testing.vendor_fakes import FakeVendor
 from proofing.testing.vendors.bending import Body, body_of, with_content
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.people import Stranger, elsewhere
@@ -92,6 +95,15 @@ class Subject:
             return await self.trial.put(example, question)
 
         return self.trial.do(put)
+
+    async def ask_about(
+        self, number: int, example: Example, vendor: FakeVendor, loaded: LoadedProofer
+    ) -> Run:
+        """Ask *loaded* about the person *number* of several, in a job of its own; within `Trial.ready`."""
+        question = self.question(example, Canary(seed=number))
+        return await self.trial.put(
+            example, question, vendor=vendor, loaded=loaded, result_id=result_id_of(number)
+        )
 
     def put_all(self, example: Example, bends: Sequence[Bend]) -> list[Run]:
         """Put the question of *example* once for each of *bends*."""
@@ -209,6 +221,11 @@ class Subject:
                 and (not self.descriptor.needs_selfie or result.selfie is SelfieCheck.MATCH)
             )
         return not isinstance(result, DeviceResult) or result.review_status is ReviewStatus.PASS
+
+
+def result_id_of(number: int) -> str:
+    """Return the id of the job *number* of several."""
+    return str(uuid.UUID(int=(0x4000 << 64) | (0x8 << 60) | number, version=4))
 
 
 def is_other_host(run: Run) -> bool:

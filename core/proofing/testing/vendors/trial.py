@@ -40,6 +40,7 @@ from proofing.jobs.continuing import Resumption
 from proofing.jobs.notes import Note
 from proofing.jobs.questions import QuestionKey, QuestionLog
 from proofing.jobs.run import JobPendingError, JobRun
+from proofing.jobs.vendor_cache import VendorCaches
 from proofing.jobs.way_back import WayBack
 from proofing.outbound.transport import OutboundTransport, timed_out
 from proofing.registry.proofers import LoadedProofer
@@ -88,6 +89,7 @@ class Run:
         request_changed: whether a method changed its request.
         is_threaded: whether a method is a plain one, which runs in a thread that nothing can end.
         keys: the idempotency keys that it had.
+        cached: the names in ``context.cache`` that it used.
         refusals: what the example's function raised for a request that it does not take.
         question_id: and *return_url*: of its context.
     """
@@ -104,6 +106,7 @@ class Run:
     request_changed: bool = False
     is_threaded: bool = False
     keys: set[str] = field(default_factory=set)
+    cached: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     question_id: str = ""
     return_url: str = ""
@@ -127,11 +130,25 @@ class Run:
         return self.result is not None and self.result.outcome.value in {"passed", "failed"}
 
 
+class _NamedCaches(VendorCaches):
+    """Caches that remember under which names values are kept."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def key(self, place: str) -> str:
+        """Return where the value of *place* is kept."""
+        self._names.append(json.loads(place)[-1])
+        return super().key(place)
+
+
 class _Pool(VendorClientPool):
     """A worker's pool that remembers what adapters were given, returned and raised."""
 
     def __init__(self, transport: OutboundTransport, cpu: CPUPool, run: Run) -> None:
         super().__init__(transport, cpu=cpu)
+        self._caches = _NamedCaches(run.cached)
         self._run = run
         self.raised: VendorError | None = None
 

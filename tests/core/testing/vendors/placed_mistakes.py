@@ -149,4 +149,42 @@ MISTAKES = (
             '        if abs(now.timestamp() - int(incoming.headers.get("x-sent-at", header[1])))',
         ),
     ),
+    _mistake(
+        "login-billed",
+        "a login that counts as paid",
+        "answer",
+        ("        with context.unbilled():\n", "        if True:\n"),
+        ("idempotent=True", "idempotent=False"),
+    ),
+    _mistake(
+        "sleeps",
+        "a rate limit by sleep, which the first person does not see",
+        "answer",
+        (
+            "        self.settings = settings\n",
+            "        self.settings = settings\n        self.next = 0\n",
+        ),
+        (
+            "        person = request.applicant\n",
+            "        import asyncio\n        now = asyncio.get_running_loop().time()\n        self.next = max(now, self.next + 0.05)\n        await asyncio.sleep(self.next - now)\n        person = request.applicant\n",
+        ),
+    ),
+    _mistake(
+        "person-traced",
+        "a token for each person, under a hash of the number",
+        "answer",
+        (
+            'get_or_make("token",',
+            'get_or_make(f"token-{hash(request.applicant.ssn)}",',
+        ),
+    ),
+    _mistake(
+        "failure-as-answer",
+        "a review made of a question that expired",
+        "polling",
+        (
+            '                raise VendorError(Cause.TIMEOUT, "no answer in time", vendor_name=NAME)\n',
+            '                return PhoneResult(vendor_name=NAME, outcome=Outcome.REVIEW, transaction_id=check["id"])\n',
+        ),
+    ),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from proofing.testing.vendors.checks import (
+    billing,
     continuing,
     failures,
     items,
@@ -15,6 +16,7 @@ from proofing.testing.vendors.checks import (
     shape,
     state,
     surroundings,
+    together,
     tracing,
     verdicts,
     webhooks,
@@ -28,8 +30,10 @@ CHECKS: Mapping[str, CheckRule] = {
     **people.CHECKS,
     **failures.CHECKS,
     **state.CHECKS,
+    **together.CHECKS,
     **surroundings.CHECKS,
     **network.CHECKS,
+    **billing.CHECKS,
     **privacy.CHECKS,
     **tracing.CHECKS,
     **placement.CHECKS,

@@ -250,6 +250,16 @@ def failure_as_answer(subject: Subject) -> Iterator[str]:
     """A broken connection is an error."""
     for case, run in _read(subject, "failure"):
         yield f"{case} is {run.came_to}"
+    yield from _expired(subject)
+
+
+def _expired(subject: Subject) -> Iterator[str]:
+    """Yield what a question that expires is read as while the vendor has no answer."""
+    documented = {
+        example.comes_to
+        for example in subject.examples.values()
+        if any(isinstance(because, Expired) for because in example.because)
+    }
     for probe in probes_of(subject).found:
         example, body = subject.examples[probe.example], probe.step.body
         if body is None or example.because:
@@ -258,7 +268,7 @@ def failure_as_answer(subject: Subject) -> Iterator[str]:
             content = body.replaced(probe.place, word)
             late = replace(example, because=(Expired(),))
             run = subject.put(late, bend=bend_to(probe.step, content or b""))
-            if run.has_verdict:
+            if run.result is not None and run.result.outcome not in documented:
                 yield f"{probe.where}: expired with {word!r}, it is {run.came_to}"
 
 

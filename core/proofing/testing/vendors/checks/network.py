@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 
 from proofing.base.errors import Cause
-from proofing.contracts.continuation import Again
 from proofing.outbound.billing import is_unbilled
-from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import Answer, FakeVendor
 from proofing.testing.vendor_hostility import SLOW
+from proofing.testing.vendors.checks.together import asked_together
 from proofing.testing.vendors.checks.verdicts import probes_of
 from proofing.testing.vendors.settling import settle
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, is_other_host, respond_with
@@ -94,26 +93,12 @@ def sleeps(subject: Subject) -> Iterator[str]:
     seen = watched(subject)
     if seen.watch.blocking:
         return
-    yield from (f"example {name!r}: it sleeps before it asks" for name, count in seen.early.items() if count)
-
-
-def paid_call(subject: Subject) -> Iterator[str]:
-    """A call that asks about the person counts as one that is paid."""
-    person = Canary()
-    for name in subject.good:
-        run, free = subject.runs[name], watched(subject).free[name]
-        if any(not isinstance(pending.then, Again) for pending in run.pendings):
-            # A session is opened and its answer fetched for nothing: what the person does there is paid.
-            continue
-        about = [
-            number
-            for number, request in enumerate(run.requests)
-            if number in free and person.find_leaks(str(request.url).encode() + request.content)
-        ]
-        if about:
-            yield f"example {name!r}: request {about[0] + 1} has the person's data, and is within unbilled()"
-        elif run.requests and len(free) == len(run.requests):
-            yield f"example {name!r}: all calls are within unbilled()"
+    if seen.watch.slept:
+        yield from (
+            f"example {name!r}: it sleeps before it asks" for name, count in seen.early.items() if count
+        )
+    elif slept := asked_together(subject).slept:
+        yield f"of several people at once, some wait asleep before they are asked about, {slept} times"
 
 
 def hosts_declared(subject: Subject) -> Iterator[str]:
@@ -336,6 +321,5 @@ CHECKS: Mapping[str, CheckRule] = {
     "cancellation": cancellation,
     "loop-blocked": loop_blocked,
     "sleeps": sleeps,
-    "paid-call": paid_call,
     "idempotency-key": idempotency_key,
 }

@@ -33,6 +33,7 @@ class Speech:
         lines: logs and prints.
         facts: of the error or the codes of the result; without the vendor's id of the call.
         ids: the vendor's id of the call, and our reference.
+        names: those of the values in ``context.cache``.
         trail: the error with all it carries along.
         say_again: asks and answers the same about somebody.
     """
@@ -42,13 +43,14 @@ class Speech:
     lines: str
     facts: str
     ids: str
+    names: str
     trail: str
     say_again: "Callable[[Canary | None], Speech]"
 
     @property
     def everything(self) -> str:
         """All of it but ids."""
-        return f"{self.lines}\n{self.facts}\n{self.trail}"
+        return f"{self.lines}\n{self.facts}\n{self.names}\n{self.trail}"
 
 
 def speech_of(
@@ -62,7 +64,7 @@ def speech_of(
     def say_again(somebody: Canary | None) -> Speech:
         return speech_of(subject, case, example, person=somebody, bend=bend)
 
-    return Speech(case, run, lines, _facts(run), _ids(run), _trail(run.error), say_again)
+    return Speech(case, run, lines, _facts(run), _ids(run), repr(run.cached), _trail(run.error), say_again)
 
 
 def said(subject: Subject) -> Sequence[Speech]:

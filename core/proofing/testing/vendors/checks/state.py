@@ -1,8 +1,6 @@
 """A proofer keeps nothing of a question: not between two, not between ten at once, not across processes."""
 
 import asyncio
-import contextlib
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +15,15 @@ from proofing.testing.vendors.checks.failures import all_runs
 from proofing.testing.vendors.checks.verdicts import probes_of
 from proofing.testing.vendors.renaming import Renamed
 from proofing.testing.vendors.settling import settle
-from proofing.testing.vendors.subject import CheckRule, Step, Subject, bend_to, facts_of, respond_with
+from proofing.testing.vendors.subject import (
+    CheckRule,
+    Step,
+    Subject,
+    bend_to,
+    facts_of,
+    respond_with,
+    result_id_of,
+)
 from proofing.testing.vendors.trial import Run, conversation
 
 _PEOPLE = 10
@@ -27,15 +33,7 @@ _BENT = 12
 #: So many questions of a plain method run at once; that many wait for one another before they are answered.
 _AT_ONCE = 8
 _PATIENCE_SECONDS = 0.1
-#: So many people are asked about, of whom so many must be at the vendor at the same time; that long the
-#: vendor has a request wait for another one.
-_WAITING, _TOGETHER = 3, 2
-_ALONE_SECONDS = 2.0
 _GIVE_UP_SECONDS = 3.0
-
-
-def _result_id(number: int) -> str:
-    return str(uuid.UUID(int=(0x4000 << 64) | (0x8 << 60) | number + 1, version=4))
 
 
 def _names(subject: Subject) -> list[str]:
@@ -50,7 +48,7 @@ async def _one_by_one(subject: Subject, loaded: LoadedProofer, names: list[str])
         example = subject.examples[name]
         runs.append(
             await subject.trial.put(
-                example, subject.question(example), loaded=loaded, result_id=_result_id(number)
+                example, subject.question(example), loaded=loaded, result_id=result_id_of(number)
             )
         )
     return runs
@@ -115,7 +113,9 @@ async def _while_down(subject: Subject, loaded: LoadedProofer) -> Run:
     question = subject.question(example)
     await subject.trial.put(example, question, loaded=loaded)
     down = respond_with(subject.steps[subject.good[0]][-1], lambda _request: httpx.Response(_DOWN))
-    return await subject.trial.put(example, question, loaded=loaded, bend=down, result_id=_result_id(_PEOPLE))
+    return await subject.trial.put(
+        example, question, loaded=loaded, bend=down, result_id=result_id_of(_PEOPLE + 1)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ async def _all_at_once(subject: Subject) -> list[_Asked]:
     async def one(number: int) -> _Asked:
         names = _names(subject)
         name = names[number % len(names)]
-        example, person = subject.examples[name], Canary(seed=number + 1)
+        example, person = subject.examples[name], Canary(seed=number)
         renamed = Renamed(subject.runs[name], number)
         answer = renamed.wrap(conversation(example)) if example.responses is not None else None
 
@@ -161,16 +161,10 @@ async def _all_at_once(subject: Subject) -> list[_Asked]:
             return response
 
         vendor = FakeVendor(answer_late)
-        run = await subject.trial.put(
-            example,
-            subject.question(example, person),
-            vendor=vendor,
-            loaded=loaded,
-            result_id=_result_id(number),
-        )
+        run = await subject.ask_about(number, example, vendor, loaded)
         return _Asked(name, person, renamed, run)
 
-    return list(await asyncio.gather(*(one(number) for number in range(_PEOPLE))))
+    return list(await asyncio.gather(*(one(number) for number in range(1, _PEOPLE + 1))))
 
 
 def mixed(subject: Subject) -> Iterator[str]:
@@ -194,54 +188,6 @@ def mixed(subject: Subject) -> Iterator[str]:
                 return
 
 
-def one_by_one(subject: Subject) -> Iterator[str]:
-    """Questions about several people are put to the vendor at once."""
-    if subject.yes is None or not subject.steps[subject.good[0]]:
-        return
-    if subject.trial.do(lambda: _most_at_once(subject)) < _TOGETHER:
-        yield f"of {_WAITING} people at once, each waits until the vendor has answered about the one before"
-
-
-async def _most_at_once(subject: Subject) -> int:
-    """Return how many people the vendor was asked about at the same time; all of them where it is not asked.
-
-    The first request waits for a second one. One without a person's data, such as a login, may come alone.
-    """
-    loaded, example = subject.trial.loaded(), subject.yes
-    assert example is not None
-    met = asyncio.Event()
-    came = now = most = 0
-
-    async def one(number: int) -> None:
-        answers, person = conversation(example), Canary(seed=number + 1)
-
-        async def answer(request: httpx.Request) -> httpx.Response:
-            nonlocal came, now, most
-            if not person.find_leaks(request.content + str(request.url).encode()):
-                return answers(request)
-            came += 1
-            now += 1
-            most = max(most, now)
-            if now >= _TOGETHER:
-                met.set()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ALONE_SECONDS):
-                    await met.wait()
-            now -= 1
-            return answers(request)
-
-        await subject.trial.put(
-            example,
-            subject.question(example, person),
-            vendor=FakeVendor(answer),
-            loaded=loaded,
-            result_id=_result_id(number),
-        )
-
-    await asyncio.gather(*(one(number) for number in range(_WAITING)))
-    return most if came else _WAITING
-
-
 def ticket_shared(subject: Subject) -> Iterator[str]:
     """Each person has a ticket of their own."""
     if not subject.good or not subject.runs[subject.good[0]].pendings:
@@ -254,11 +200,7 @@ def ticket_shared(subject: Subject) -> Iterator[str]:
         for number in (1, 2):
             renamed = Renamed(base, number)
             vendor = FakeVendor(renamed.wrap(conversation(example)) if example.responses else _nobody)
-            question = subject.question(example, Canary(seed=number))
-            run = await subject.trial.put(
-                example, question, vendor=vendor, loaded=loaded, result_id=_result_id(number)
-            )
-            found.append((renamed, run))
+            found.append((renamed, await subject.ask_about(number, example, vendor, loaded)))
         return found
 
     first, second = subject.trial.do(two)
@@ -333,7 +275,6 @@ CHECKS: Mapping[str, CheckRule] = {
     "state-cached": cached,
     "state-mixed": mixed,
     "state-process": process,
-    "one-by-one": one_by_one,
     "request-mutated": request_mutated,
     "ticket-shared": ticket_shared,
 }

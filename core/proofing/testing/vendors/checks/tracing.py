@@ -16,7 +16,12 @@ from proofing.testing.vendors.sent import somebody_else
 from proofing.testing.vendors.subject import CheckRule, Subject, bend_to
 
 #: Where a person or a secret may be traced, for people.
-_PLACES = {"lines": "log lines", "facts": "error or codes", "ids": "transaction_id or reference"}
+_PLACES = {
+    "lines": "log lines",
+    "facts": "error or codes",
+    "ids": "transaction_id or reference",
+    "names": "names in context.cache",
+}
 #: Of all statuses, those for which adapters have words of their own.
 _STATUSES = (401, 404, 422, 500)
 #: How often it is tried to see the same twice, where a clock may have moved on.
