@@ -3,7 +3,7 @@
 import copy
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,11 @@ class Body(ABC):
 
     kind = ""
 
+    @property
+    @abstractmethod
+    def whole(self) -> Any:
+        """The document, or the outermost element."""
+
     @abstractmethod
     def places(self) -> Sequence[Place]:
         """Return all places, what holds others included."""
@@ -68,6 +73,22 @@ class Body(ABC):
     @abstractmethod
     def removed(self, place: Place) -> bytes | None:
         """Return the body without *place*."""
+
+    @abstractmethod
+    def lists(self) -> Mapping[Path, Sequence[Any]]:
+        """Return the items of what may be lists, by their places; in XML the elements of one tag."""
+
+    @abstractmethod
+    def with_items(self, path: Path, items: Sequence[Any]) -> bytes:
+        """Return the body with other items in the list at *path*, which has some."""
+
+    @abstractmethod
+    def parts_of(self, other: Any) -> Iterator[tuple[Path, Any]]:
+        """Yield place and value of what *other*, of the same kind, has, and this lacks, or has null there."""
+
+    @abstractmethod
+    def with_part(self, path: Path, value: Any) -> bytes:
+        """Return the body with a part of another one at *path*, where it has none."""
 
     @cached_property
     def leaves(self) -> Sequence[Place]:
@@ -87,6 +108,11 @@ class JSONBody(Body):
     document: Any
     kind: str = "json"
 
+    @property
+    def whole(self) -> Any:
+        """The document."""
+        return self.document
+
     def places(self) -> Sequence[Place]:
         """Return all places."""
         return self._places
@@ -105,14 +131,44 @@ class JSONBody(Body):
 
     def is_list(self, place: Place) -> bool:
         """Return whether there is a list at *place*."""
-        found = self.document
-        for part in place.path:
-            found = found[part]
-        return isinstance(found, list)
+        return isinstance(self._at(place), list)
 
     def removed(self, place: Place) -> bytes | None:
         """Return the body without *place*."""
         return json.dumps(_json_removed(self.document, place.path)).encode() if place.path else None
+
+    def lists(self) -> Mapping[Path, Sequence[Any]]:
+        """Return the lists."""
+        return self._lists
+
+    @cached_property
+    def _lists(self) -> dict[Path, list[Any]]:
+        return {place.path: found for place in self.places() if isinstance(found := self._at(place), list)}
+
+    def with_items(self, path: Path, items: Sequence[Any]) -> bytes:
+        """Return the body with other items."""
+        return json.dumps(_json_replaced(self.document, path, list(items))).encode()
+
+    def parts_of(self, other: "JSONBody") -> Iterator[tuple[Path, Any]]:
+        """Yield what *other* has more."""
+        return _json_parts(self.document, other.document)
+
+    def with_part(self, path: Path, value: Any) -> bytes:
+        """Return the body with a part of another one."""
+        changed = found = copy.deepcopy(self.document)
+        for part in path[:-1]:
+            found = found[part]
+        if isinstance(found, list):
+            found.append(value)
+        else:
+            found[path[-1]] = value
+        return json.dumps(changed).encode()
+
+    def _at(self, place: Place) -> Any:
+        found = self.document
+        for part in place.path:
+            found = found[part]
+        return found
 
 
 @dataclass
@@ -121,6 +177,11 @@ class XMLBody(Body):
 
     root: Element
     kind: str = "xml"
+
+    @property
+    def whole(self) -> Element:
+        """The outermost element."""
+        return self.root
 
     def places(self) -> Sequence[Place]:
         """Return all places."""
@@ -156,10 +217,54 @@ class XMLBody(Body):
             parent.remove(element)
         return _written(root)
 
+    def lists(self) -> Mapping[Path, Sequence[Element]]:
+        """Return the elements of each tag in each element."""
+        return self._lists
+
+    @cached_property
+    def _lists(self) -> dict[Path, list[Element]]:
+        found: dict[Path, list[Element]] = {}
+        for place in self.places():
+            if not str(place.path[-1:]).startswith("('@"):
+                for child in _xml_find(self.root, place.path)[0]:
+                    found.setdefault((*place.path, _local(child.tag)), []).append(child)
+        return found
+
+    def with_items(self, path: Path, items: Sequence[Element]) -> bytes:
+        """Return the body with other elements of a tag, from where the first was."""
+        root = copy.deepcopy(self.root)
+        parent, _none = _xml_find(root, path[:-1])
+        mine = [child for child in parent if _local(child.tag) == path[-1]]
+        at = list(parent).index(mine[0])
+        for child in mine:
+            parent.remove(child)
+        for number, item in enumerate(items):
+            parent.insert(at + number, copy.deepcopy(item))
+        return _written(root)
+
+    def parts_of(self, other: "XMLBody") -> Iterator[tuple[Path, Element | str]]:
+        """Yield elements whose tag has no like in the same element here, and attributes."""
+        return _xml_parts(self.root, other.root)
+
+    def with_part(self, path: Path, value: Element | str) -> bytes:
+        """Return the body with an element, or an attribute, of another one."""
+        root = copy.deepcopy(self.root)
+        parent, _none = _xml_find(root, path[:-1])
+        if isinstance(value, str):
+            parent.set(path[-1][1:], value)
+        else:
+            parent.append(copy.deepcopy(value))
+        return _written(root)
+
 
 def _written(root: Element) -> bytes:
     content: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return content
+
+
+def text_of(part: object) -> str:
+    """Return a part of a body as text."""
+    return tostring(part, encoding="unicode").strip() if isinstance(part, Element) else json.dumps(part)
 
 
 def body_of(response: httpx.Response) -> Body | None:
@@ -185,160 +290,6 @@ def with_content(response: httpx.Response, content: bytes) -> httpx.Response:
         if name not in {"content-length", "content-encoding", "transfer-encoding"}
     }
     return httpx.Response(response.status_code, headers=kept, content=content)
-
-
-def unheard_words(value: object) -> list[str]:
-    """Return words that nobody has heard of, in the style of *value*, two of which contain it."""
-    text = value if isinstance(value, str) else ""
-    word = "qzunheard"
-    if text.isupper():
-        word = word.upper()
-    elif text[:1].isupper():
-        word = word.capitalize()
-    words = [word]
-    if text and len(text) <= MAX_WORD and not text.isdigit():
-        words += [f"{text}{word}", f"{word}{text}"]
-    if 1 < len(text) <= MAX_WORD and not (text.isdigit() and not text.startswith("0")):
-        # What is in the word, such as by `word in "passed"`, is not the word.
-        words.append(text[1:])
-    if text.isdigit() and text.startswith("0") and 1 < len(text) <= MAX_WORD:
-        # With a leading zero it is a code, and no score, to which numbers next to it would belong.
-        words += [f"{text[:-1]}{digit}" for digit in "79" if digit != text[-1]]
-    return words
-
-
-#: Longer texts are sentences, images or tokens, no words.
-MAX_WORD = 40
-
-#: Words by which vendors say that they are not sure, in lower case.
-VAGUE = (
-    "partial",
-    "partial_match",
-    "possible",
-    "inconclusive",
-    "indeterminate",
-    "unknown",
-    "pending",
-    "review",
-    "refer",
-    "error",
-    "unable_to_verify",
-)
-#: Words by which vendors say that they have no data, in lower case.
-NO_DATA = ("no_data", "nodata", "unavailable", "not_available", "not_checked", "not_found", "unknown", "none")
-#: Of these, the one that says "no data" or "nothing matches", as the vendor's documentation has it.
-_AMBIGUOUS = "none"
-#: Words by which vendors say no, in lower case.
-NO = (
-    "no",
-    "false",
-    "fail",
-    "failed",
-    "n",
-    "0",
-    "no_match",
-    "nomatch",
-    "mismatch",
-    "declined",
-    "rejected",
-    "denied",
-)
-#: Words by which vendors say yes, and nothing else, in lower case.
-YES = (
-    *("pass", "passed", "match", "matched", "exact_match", "full_match", "approved", "approve", "accept"),
-    *("accepted", "verified", "valid", "genuine", "authentic", "green", "live", "clear"),
-)
-#: Words that say yes in a place where another example has a no.
-_PERHAPS_YES = (*YES, "yes", "y", "true", "ok", "success", "successful", "good", "low", "normal", "t", "1")
-#: Words that are the opposite of some yes where the same place has both.
-_OPPOSITES = (
-    *NO,
-    *(
-        "not_verified",
-        "unverified",
-        "invalid",
-        "reject",
-        "refused",
-        "refuse",
-        "decline",
-        "deny",
-        "red",
-        "spoof",
-    ),
-    *("error", "err", "nok", "ko", "failure", "fault"),
-    *("medium", "moderate", "elevated", "high", "severe", "critical"),
-    *("not_live", "not_genuine", "fake", "no_matched", "not_matched", "nonmatch", "non_match", "suspect"),
-)
-
-
-def says_yes(value: object) -> bool:
-    """Return whether *value* is a word that says yes whatever the place."""
-    return isinstance(value, str) and _bare(value) in _BARE_YES
-
-
-def may_say_yes(value: object) -> bool:
-    """Return whether *value* is a word, or a truth value, that says yes where the place may hold a no."""
-    return value is True or (isinstance(value, str) and _bare(value) in _BARE_PERHAPS)
-
-
-def says_not_yet(value: object) -> bool:
-    """Return whether *value* is a word by which vendors say that an answer is not there yet."""
-    return isinstance(value, str) and _bare(value) in _BARE_NOT_YET
-
-
-def says_done(value: object) -> bool:
-    """Return whether *value* is a word by which vendors say that an answer is there."""
-    return isinstance(value, str) and _bare(value) in _BARE_DONE
-
-
-def says_document_type(value: object) -> bool:
-    """Return whether *value* is a word for the type of a document."""
-    return isinstance(value, str) and _bare(value) in _BARE_TYPES
-
-
-def is_ambiguous(word: str, known: Collection[object]) -> bool:
-    """Return whether *word* of `NO_DATA` has another meaning with a vendor of whom words are *known*."""
-    return word.lower() == _AMBIGUOUS and word in known
-
-
-def says_no(value: object) -> bool:
-    """Return whether *value* is a word, or a truth value, that says no where the place may hold one."""
-    return value is False or (isinstance(value, str) and _bare(value) in _BARE_NO)
-
-
-def _bare(word: str) -> str:
-    return "".join(filter(str.isalnum, word.lower()))
-
-
-_BARE_YES, _BARE_PERHAPS = frozenset(map(_bare, YES)), frozenset(map(_bare, _PERHAPS_YES))
-#: Words by which vendors name the type of a document.
-_TYPES = (
-    *("dl", "license", "driver_license", "drivers_license", "driving_license", "driving_licence"),
-    *("id", "id_card", "state_id", "identity_card", "identification_card", "national_id"),
-    *("passport", "passport_card", "passport_book"),
-)
-_BARE_TYPES = frozenset(map(_bare, _TYPES))
-#: Words by which vendors say that an answer is not there yet, the most usual first.
-NOT_YET = (
-    *("pending", "processing", "in_progress", "submitted", "created", "queued", "running"),
-    *("started", "open", "waiting", "received"),
-)
-#: Words by which they say that it is.
-_DONE = ("done", "ready", "complete", "completed", "finished", "final", "closed", "decided", "succeeded")
-_BARE_DONE = frozenset(map(_bare, _DONE))
-_BARE_NOT_YET = frozenset(map(_bare, NOT_YET))
-_BARE_NO = frozenset(map(_bare, _OPPOSITES))
-
-
-def styled(word: str, value: object) -> list[str]:
-    """Return *word* as a vendor would spell it who spells *value*."""
-    text = value if isinstance(value, str) else ""
-    if text.isupper() and len(text) > 1:
-        return list(dict.fromkeys((word.upper(), word.upper().replace("_", ""))))
-    if text[:1].isupper():
-        title = "".join(part.capitalize() for part in word.split("_"))
-        return list(dict.fromkeys((title, word.capitalize().replace("_", " "), word.upper())))
-    return list(dict.fromkeys((word, word.replace("_", "-"), word.replace("_", " "))))
 
 
 def _json_places(value: Any, path: Path = ()) -> Iterator[Place]:
@@ -369,6 +320,35 @@ def _json_removed(value: Any, path: Path) -> Any:
     else:
         changed[path[0]] = _json_removed(value[path[0]], path[1:])
     return changed
+
+
+def _json_parts(mine: Any, theirs: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        for key, value in theirs.items():
+            if mine.get(key) is None:
+                if value is not None:
+                    yield (*path, key), value
+            else:
+                yield from _json_parts(mine[key], value, (*path, key))
+    elif isinstance(mine, list) and isinstance(theirs, list):
+        for item in theirs:
+            if item not in mine and not (mine and isinstance(item, dict)):
+                yield (*path, len(mine)), item
+
+
+def _xml_parts(mine: Element, theirs: Element, path: Path = ()) -> Iterator[tuple[Path, Element | str]]:
+    for name, value in theirs.attrib.items():
+        if name not in mine.attrib:
+            yield (*path, f"@{name}"), value
+    own: dict[str, Element] = {}
+    for child in mine:
+        own.setdefault(_local(child.tag), child)
+    for child in theirs:
+        tag = _local(child.tag)
+        if tag in own:
+            yield from _xml_parts(own[tag], child, (*path, tag))
+        else:
+            yield (*path, tag), child
 
 
 def _local(tag: object) -> str:

@@ -1,20 +1,23 @@
 """What other examples say in places that a yes does not have, put into the yes: lists, errors, flags."""
 
-import copy
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from xml.etree.ElementTree import Element
+
+import httpx
 
 from proofing.base.errors import Cause
 from proofing.contracts.results import VendorResult
-from proofing.testing.vendors.bending import MAX_WORD, JSONBody, Path, unheard_words
+from proofing.testing.vendors.bending import JSONBody, Path, XMLBody, body_of, text_of
 from proofing.testing.vendors.subject import Step, Subject, bend_to, facts_of
 from proofing.testing.vendors.trial import Run
+from proofing.testing.vendors.words import MAX_WORD, unheard_words
 
 #: Of what an example has more than the yes, so many places are tried, and so many words of each.
 _MOST_PLACES = 40
 _MOST_WORDS = 6
+_MOST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +68,20 @@ def _graft_each(subject: Subject) -> Iterator[Graft]:
         for step in subject.steps[name]:
             for source, steps in subject.steps.items():
                 for other in steps:
-                    if other.number != step.number or not _are_json(step, other):
+                    is_like = other.number == step.number and type(other.body) is type(step.body)
+                    if step.body is None or not is_like:
                         continue
-                    for path, value in _missing(step.body.document, other.body.document):  # type: ignore[union-attr]
-                        key = (step.number, json.dumps([path, value], default=str))
+                    for path, value in step.body.parts_of(other.body):
+                        key = (step.number, f"{path} {text_of(value)}")
                         if key not in seen and len(seen) < _MOST_PLACES:
                             seen.add(key)
                             yield _graft(subject, step, path, value, name=name, source=source)
 
 
-def _are_json(*steps: Step) -> bool:
-    return all(isinstance(step.body, JSONBody) for step in steps)
-
-
 def _graft(subject: Subject, step: Step, path: Path, value: Any, *, name: str, source: str) -> Graft:
     words = [value, *_with_unheard(value)]
-    document = step.body.document  # type: ignore[union-attr]
-    bends = [bend_to(step, json.dumps(_with(document, path, word)).encode()) for word in words]
+    assert step.body is not None
+    bends = [bend_to(step, step.body.with_part(path, word)) for word in words]
     known, *unheard = subject.put_all(subject.examples[name], bends)
     before = subject.runs[name].result
     return Graft(
@@ -92,7 +92,7 @@ def _graft(subject: Subject, step: Step, path: Path, value: Any, *, name: str, s
         # Where the status says so, there is no need to look for more.
         and all(other.response.is_success for other in subject.steps[source]),
         run=known,
-        unheard=tuple(zip(map(_shown, words[1:]), unheard, strict=True)),
+        unheard=tuple(zip([text_of(word)[:_MOST_SHOWN] for word in words[1:]], unheard, strict=True)),
         is_without_effect=known.result is not None and told_by(known.result) == told_by(before),
     )
 
@@ -103,44 +103,17 @@ def told_by(result: VendorResult | None) -> tuple[object, ...]:
     return (*facts_of(result), *(getattr(result, name, None) for name in more))
 
 
-def _missing(mine: Any, theirs: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield place and value of what *theirs* has and *mine* has not, or has null there."""
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        for key, value in theirs.items():
-            if mine.get(key) is None:
-                if value is not None:
-                    yield (*path, key), value
-            else:
-                yield from _missing(mine[key], value, (*path, key))
-    elif isinstance(mine, list) and isinstance(theirs, list):
-        for item in theirs:
-            if item not in mine and not (mine and isinstance(item, dict)):
-                yield (*path, len(mine)), item
-
-
-def _with(document: Any, path: Path, value: Any) -> Any:
-    changed = found = copy.deepcopy(document)
-    for part in path[:-1]:
-        found = found[part]
-    if isinstance(found, list):
-        found.append(value)
-    else:
-        found[path[-1]] = value
-    return changed
-
-
 def _with_unheard(value: Any) -> list[Any]:
     """Return *value* with a word that nobody has heard of in the place of each of its words."""
-    body = JSONBody(value)
-    found = []
+    if isinstance(value, str):
+        return [unheard_words(value)[0]] if len(value) <= MAX_WORD else []
+    body = XMLBody(value) if isinstance(value, Element) else JSONBody(value)
+    found: list[Any] = []
     for leaf in body.leaves:
         if isinstance(leaf.value, str) and len(leaf.value) <= MAX_WORD:
             content = body.replaced(leaf, unheard_words(leaf.value)[0])
-            found.append(json.loads(content or b"null"))
+            bent = body_of(httpx.Response(200, content=content or b""))
+            found += [bent.whole] if bent is not None else []
     if isinstance(value, bool):
         found.append("qzunheard")
     return found[:_MOST_WORDS]
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value)[:60]

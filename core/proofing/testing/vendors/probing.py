@@ -15,23 +15,20 @@ import httpx
 from proofing.contracts.applicant import DocumentType
 from proofing.contracts.results import DocumentResult, FindingCode, Match, Outcome
 from proofing.rules.document_errors import OUTWEIGHED
-from proofing.testing.vendors.bending import (
+from proofing.testing.vendors.bending import Body, JSONBody, Place, body_of
+from proofing.testing.vendors.subject import Step, Subject, facts_of
+from proofing.testing.vendors.trial import Run
+from proofing.testing.vendors.words import (
     MAX_WORD,
     NO,
     NO_DATA,
     NOT_YET,
     VAGUE,
-    Body,
-    JSONBody,
-    Place,
-    body_of,
     is_ambiguous,
     says_done,
     styled,
     unheard_words,
 )
-from proofing.testing.vendors.subject import Step, Subject, facts_of
-from proofing.testing.vendors.trial import Run
 
 #: Fields of results that are evidence by themselves, whatever the outcome.
 EVIDENCE = ("account", "death", "line_type", "passport_check")

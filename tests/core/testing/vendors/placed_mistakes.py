@@ -1,8 +1,9 @@
 """Mistakes that show in where something is said, or when: lists, states that never change, locks, headers."""
 # ruff: noqa: E501 - each entry is a line of a table, of source texts as they are
 
+import httpx
 from tests.core.testing.vendors.mistakes import Mistake
-from tests.core.testing.vendors.suites import Answer, responding
+from tests.core.testing.vendors.suites import Answer, Soap, responding, soap
 
 from proofing.plugin import Cause, Outcome
 from proofing.testing.vendors import Example
@@ -38,6 +39,31 @@ _WITH_ALERTS = {
         "an alarm": _example(Outcome.FAILED, alerts=_alerts("hard")),
     }
 }
+
+
+def _noted(*severities):
+    """Return a SOAP answer that matches, with notes."""
+    notes = "".join(f'<r:Flag severity="{one}"/>' for one in severities)
+    answer = soap("true", "true", "true")
+    content = answer.text.replace("<r:Note>", f"<r:Flags>{notes}</r:Flags><r:Note>")
+    return httpx.Response(200, headers=answer.headers, content=content)
+
+
+_FLAGGED = {
+    "answers": {
+        "nothing to say": Example(_noted(), Outcome.PASSED, Soap.answers["yes"].attributes),
+        "a note": Example(_noted("info"), Outcome.PASSED, Soap.answers["yes"].attributes),
+        "an alarm": Example(_noted("hard"), Outcome.FAILED, Soap.answers["yes"].attributes),
+    }
+}
+_FLAGS = """
+        flags = [flag.get("severity") for flag in answer.iter(f"{OUR}Flag")]
+        if %s:
+            raise VendorError(Cause.NONSENSE, "an unknown flag", vendor_name=NAME)
+        is_alarm = "hard" in flags%s"""
+_OUTCOME = "outcome=Outcome.FAILED if wrong else Outcome.PASSED"
+_FLAGS_BEFORE = "        wrong = [name for name, match"
+_WITH_ALARM = (_OUTCOME, "outcome=Outcome.FAILED if wrong or is_alarm else Outcome.PASSED")
 
 MISTAKES = (
     _mistake(
@@ -186,5 +212,22 @@ MISTAKES = (
             '                raise VendorError(Cause.TIMEOUT, "no answer in time", vendor_name=NAME)\n',
             '                return PhoneResult(vendor_name=NAME, outcome=Outcome.REVIEW, transaction_id=check["id"])\n',
         ),
+    ),
+    _mistake(
+        "item-unread",
+        "the first flag alone, in XML",
+        "soap",
+        (_FLAGS_BEFORE, _FLAGS % ("{*flags} - {'info', 'hard'}", "[:1]") + "\n" + _FLAGS_BEFORE),
+        _WITH_ALARM,
+        **_FLAGGED,
+    ),
+    _mistake(
+        "word-dropped",
+        "a flag of an unknown severity is none, in XML",
+        "soap",
+        (_FLAGS_BEFORE, _FLAGS % ("None in flags", "") + "\n" + _FLAGS_BEFORE),
+        _WITH_ALARM,
+        only=("yes", "no"),
+        answers={"an alarm": _FLAGGED["answers"]["an alarm"]},
     ),
 )

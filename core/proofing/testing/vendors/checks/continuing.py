@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from proofing.contracts.continuation import Answered, Exchange, Leave, Pending
 from proofing.testing.canary import Canary
-from proofing.testing.vendors.bending import JSONBody, unheard_words
+from proofing.testing.vendors.bending import JSONBody
 from proofing.testing.vendors.people import turned
 from proofing.testing.vendors.subject import CheckRule, Subject, bend_to
 from proofing.testing.vendors.trial import Run
+from proofing.testing.vendors.words import unheard_words
 
 #: Of another job than that of the examples.
 _OTHER_RESULT_ID = "0d5b6a2c-93a4-4c7d-8f0e-5b1d2c3e4f50"

@@ -138,6 +138,7 @@ def _where(subject: Subject, speech: Speech, leak: str) -> str:
         "a log line or on stdout": speech.lines,
         "the error or the result's codes": speech.facts,
         "transaction_id or reference": speech.ids,
+        "a name in context.cache": speech.names,
     }
     return next(
         (place for place, text in places.items() if leak in canary.find_leaks(text)), "the error's trail"

@@ -11,11 +11,11 @@ from proofing.base.errors import VendorError
 from proofing.contracts.results import DocumentResult, VendorResult
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_hostility import STATUSES, whole
-from proofing.testing.vendors.bending import MAX_WORD
 from proofing.testing.vendors.examples import Example
 from proofing.testing.vendors.subject import Step, Subject, bend_to, respond_with
 from proofing.testing.vendors.trial import Bend, Run
 from proofing.testing.vendors.variants import without_each
+from proofing.testing.vendors.words import MAX_WORD
 
 #: A sentence of the vendor's that nobody else writes, and a word of its own.
 SENTENCE = "Qzvendor says: no such person!"

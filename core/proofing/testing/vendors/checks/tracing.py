@@ -5,7 +5,6 @@ from typing import Any
 
 from proofing.contracts.results import DocumentResult
 from proofing.testing.canary import Canary
-from proofing.testing.vendors.bending import MAX_WORD
 from proofing.testing.vendors.checks.loading import secrets_of
 from proofing.testing.vendors.checks.privacy import leaks_of
 from proofing.testing.vendors.checks.speech import Speech, normalized, say, speech_of
@@ -14,6 +13,7 @@ from proofing.testing.vendors.loading import LoadError
 from proofing.testing.vendors.people import turned
 from proofing.testing.vendors.sent import somebody_else
 from proofing.testing.vendors.subject import CheckRule, Subject, bend_to
+from proofing.testing.vendors.words import MAX_WORD
 
 #: Where a person or a secret may be traced, for people.
 _PLACES = {

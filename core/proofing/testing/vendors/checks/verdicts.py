@@ -15,7 +15,11 @@ from proofing.contracts.results import (
     SelfieCheck,
     VendorResult,
 )
-from proofing.testing.vendors.bending import (
+from proofing.testing.vendors.grafting import grafts_of, told_by
+from proofing.testing.vendors.probing import NO_FIELDS, Probe, Probes, is_no, kept_attributes
+from proofing.testing.vendors.subject import CheckRule, Subject, is_other_host
+from proofing.testing.vendors.trial import Run
+from proofing.testing.vendors.words import (
     may_say_yes,
     says_document_type,
     says_done,
@@ -23,10 +27,6 @@ from proofing.testing.vendors.bending import (
     says_not_yet,
     says_yes,
 )
-from proofing.testing.vendors.grafting import grafts_of, told_by
-from proofing.testing.vendors.probing import NO_FIELDS, Probe, Probes, is_no, kept_attributes
-from proofing.testing.vendors.subject import CheckRule, Subject, is_other_host
-from proofing.testing.vendors.trial import Run
 
 #: What says nothing for or against anybody.
 _NO_EVIDENCE = frozenset({Match.NOT_CHECKED, Match.UNAVAILABLE, Death.UNKNOWN, LineType.OTHER})
