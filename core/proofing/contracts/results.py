@@ -302,6 +302,9 @@ class ResolutionResult(VendorResult):
 
     def __post_init__(self) -> None:
         """Refuse in the adapter what is not of its type, which Python does not check."""
+        _require(self.can_pass_with_additional_verification, bool)
+        _require_names(self.attributes_requiring_additional_verification)
+        _require_names(self.verified_attributes)
         _require(self.death, Death)
 
 
@@ -319,6 +322,14 @@ class StateIDResult(VendorResult):
     requested_attributes: Mapping[str, bool] = field(default_factory=dict)
     verified_attributes: frozenset[str] = frozenset()
     jurisdiction_in_maintenance_window: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse in the adapter what is not of its type, which Python does not check."""
+        _require(self.requested_attributes, Mapping)
+        for was_requested in self.requested_attributes.values():
+            _require(was_requested, bool)
+        _require_names(self.verified_attributes)
+        _require(self.jurisdiction_in_maintenance_window, bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,6 +385,10 @@ class DeviceResult(VendorResult):
     """The fraud score of browser session and IP address."""
 
     review_status: ReviewStatus
+
+    def __post_init__(self) -> None:
+        """Refuse in the adapter what is not of its type, which Python does not check."""
+        _require(self.review_status, ReviewStatus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,6 +484,13 @@ class Check(Generic[ResultT]):
     def timed_out(self) -> bool:
         """Whether the vendor, or the source it asks, ran out of time."""
         return self.error is not None and self.error.cause in {Cause.TIMEOUT, Cause.SOURCE_TIMEOUT}
+
+
+def _require_names(value: Any) -> None:
+    """Refuse *value* unless it is a frozen set of texts."""
+    _require(value, frozenset)
+    for name in value:
+        _require(name, str)
 
 
 def _require(value: Any, *types: type) -> None:

@@ -79,6 +79,10 @@ class Body(ABC):
         """Return the items of what may be lists, by their places; in XML the elements of one tag."""
 
     @abstractmethod
+    def length_of(self, path: Path) -> int | None:
+        """Return how long the list at *path* is; None where there is none."""
+
+    @abstractmethod
     def with_items(self, path: Path, items: Sequence[Any]) -> bytes:
         """Return the body with other items in the list at *path*, which has some."""
 
@@ -144,6 +148,10 @@ class JSONBody(Body):
     @cached_property
     def _lists(self) -> dict[Path, list[Any]]:
         return {place.path: found for place in self.places() if isinstance(found := self._at(place), list)}
+
+    def length_of(self, path: Path) -> int | None:
+        """Return how long a list is."""
+        return len(self._lists[path]) if path in self._lists else None
 
     def with_items(self, path: Path, items: Sequence[Any]) -> bytes:
         """Return the body with other items."""
@@ -229,6 +237,10 @@ class XMLBody(Body):
                 for child in _xml_find(self.root, place.path)[0]:
                     found.setdefault((*place.path, _local(child.tag)), []).append(child)
         return found
+
+    def length_of(self, path: Path) -> int | None:
+        """Return how many elements of a tag there are; there may be none where the outer one is."""
+        return len(self._lists.get(path, ())) if path[:-1] in self.by_path else None
 
     def with_items(self, path: Path, items: Sequence[Element]) -> bytes:
         """Return the body with other elements of a tag, from where the first was."""

@@ -13,7 +13,7 @@ CONDUCT_RULES = (
     Rule(
         "state-mixed",
         Group.STATE,
-        "Ten questions at once each see their own person, ticket and answer.",
+        "Ten questions at once each see their own person, ticket, key and answer.",
         "What lies on `self` across an `await` is the next person's.",
         "Keep everything of a question in local variables.",
     ),
@@ -207,9 +207,9 @@ CONDUCT_RULES = (
     Rule(
         "image-leak",
         Group.DATA,
-        "No bytes of an image are in an error, a log line or on stdout.",
-        "They show the person.",
-        "Log sizes, never content.",
+        "No bytes of an image are in an error, a log line or on stdout, and no score of it is a code.",
+        "They show the person; a score of a face is biometric data.",
+        "Log sizes, never content; compare the score with its threshold, and keep what that came to.",
     ),
     Rule(
         "vendor-text",
@@ -243,7 +243,7 @@ CONDUCT_RULES = (
         "answer-form",
         Group.SHAPE,
         "The answer is of the kind's result type, down to its fields; the worker itself checks it. `Again` "
-        "comes before `expires_at`.",
+        "comes before `expires_at`, which is never moved further away.",
         "An `outcome` as text, or `reasons` as a list, ends the job as a broken plugin.",
         "Build the result with the types of `proofing.plugin`.",
     ),
@@ -271,9 +271,9 @@ CONDUCT_RULES = (
     Rule(
         "request-escaped",
         Group.REQUESTS,
-        "Names with `<`, `&`, quotes and other scripts leave the request well-formed, with the "
-        "same structure.",
-        "A name could break the request, or change its meaning.",
+        "Names and numbers with `<`, `&`, quotes and other scripts leave the request well-formed, with the "
+        "same structure, and are escaped once.",
+        "A name could break the request, or change its meaning; one that is escaped twice is another name.",
         "Build JSON with `json_body`, escape XML with `xml.sax.saxutils.escape`, and encode forms "
         "with `urlencode`.",
     ),
@@ -304,7 +304,7 @@ CONDUCT_RULES = (
     Rule(
         "sides-swapped",
         Group.REQUESTS,
-        "Front and back of a document are sent as such.",
+        "Front and back of a document are sent as such, in whatever order the question has them.",
         "The vendor would read the back as a front, and fail everybody.",
         "Take images by `Side`, not by order.",
     ),
@@ -318,8 +318,8 @@ CONDUCT_RULES = (
     Rule(
         "webhook-accepts",
         Group.WEBHOOKS,
-        "What the vendor signs is accepted, and names the question.",
-        "Otherwise people wait until the question is due.",
+        "What the vendor signs is accepted, and names the question; posted again, it has the same id.",
+        "Otherwise people wait until the question is due, or the same event counts twice.",
         "Read `question_id` or `reference` from the event; judge time by `now`.",
     ),
     Rule(
@@ -335,7 +335,7 @@ CONDUCT_RULES = (
     Rule(
         "webhook-header",
         Group.WEBHOOKS,
-        "A post whose signature is missing or empty is refused, whatever it says.",
+        "A post whose signature is missing, empty or no signature at all is refused, whatever it says.",
         "`if signature and ...` accepts who does not sign.",
         "Refuse when the header is missing.",
     ),

@@ -77,6 +77,8 @@ _TAIL = """\
 | images that are encoded in one piece | short ones are sent, and encoded at once | `Base64` and `StreamedBody`; `bench/` |
 | a part of a token that the vendor handed out, in a log | only whole ones are known | the review |
 | a question that stays pending after it expired | core ends it | a test with `Expired` |
+| an event, such as one of an expiry, that ends a question whose answer could be fetched | the event may be the answer | a test with `Received` |
+| a number that is a code, and that nobody has heard of, in an answer that is no yes | it may be a score | a test of it |
 | a call repeated after a time limit of the adapter's own | the kit does not wait for it | the review |
 | a document that passes although no name was read | vendors differ in what they must read | an example of it |
 | a circumstance, such as a session, of the person before | the kit asks about ten people in the same circumstances | the review |

@@ -156,7 +156,8 @@ class Probes:
         elif isinstance(value, bool):
             self._compare(probe, not value, self._one(probe, not value), before)
         if isinstance(value, str) and (probe.decides or probe.attributes) and not self.is_open(probe.place):
-            probe.vague = self._try(probe, [form for word in VAGUE for form in styled(word, value)[:2]])
+            words = [form for word in VAGUE for form in styled(word, value)[:2]]
+            probe.vague = self._try(probe, [word for word in words if word not in self._of_a_yes(probe)])
         if isinstance(value, str) and probe.attributes:
             words = [form for word in NO_DATA for form in styled(word, value)[:2]]
             probe.no_data = self._try(probe, [word for word in words if not is_ambiguous(word, self._said)])
@@ -247,6 +248,16 @@ class Probes:
             place.value for body in bodies for place in body.leaves if isinstance(place.value, str)
         )
 
+    def _of_a_yes(self, probe: Probe) -> set[Any]:
+        """Return what the place of *probe* holds in any yes, where the author says what it comes to."""
+        steps = [step for name in self._subject.good for step in self._subject.steps[name]]
+        places = [
+            step.body.by_path.get(probe.place.path)
+            for step in steps
+            if step.number == probe.step.number and step.body is not None
+        ]
+        return {place.value for place in places if place is not None and isinstance(place.value, str)}
+
     def documented(self, probe: Probe) -> Sequence[Any]:
         """Return what other examples have in the very place of *probe*."""
         return self._known(probe)[0]
@@ -257,6 +268,10 @@ class Probes:
 
     def _may_be_missing(self, step: Step, place: Place) -> bool:
         """Return whether a documented yes lacks this place, or has null there."""
+        is_item = step.body is not None and bool(place.path) and isinstance(place.path[-1], int)
+        if is_item and self._may_be_missing(step, step.body.by_path[place.path[:-1]]):  # type: ignore[union-attr]
+            # Of a list that may be missing.
+            return True
         for name in self._subject.good:
             for other in self._subject.steps[name]:
                 same = (other.request.method, other.number) == (step.request.method, step.number)

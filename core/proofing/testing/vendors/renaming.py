@@ -13,8 +13,8 @@ from proofing.testing.vendors.trial import Run
 _MIN = 3
 _MAX = 200
 _DIGITS = "0123456789"
-_HEX = "0123456789abcdef"
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+#: So many of the last digits are changed.
+_CHANGED = 2
 
 
 class Renamed:
@@ -55,7 +55,9 @@ class Renamed:
             )
             response: httpx.Response = answer(known)
             self.seen |= {token for token in self.tokens if re.search(_whole(token), response.content)}
-            return with_content(response, _replaced(response.content, self.tokens))
+            headers = [(name, _replaced(value, self.tokens)) for name, value in response.headers.raw]
+            content = _replaced(response.content, self.tokens)
+            return with_content(httpx.Response(response.status_code, headers=headers), content)
 
         return renamed
 
@@ -73,34 +75,18 @@ def _ids(run: Run) -> set[str]:
         if isinstance(token, str)
         and _MIN <= len(token) <= _MAX
         # An id, and no word such as "open".
-        and re.fullmatch(r"[\w.:-]*\d[\w.:-]*", token)
+        and re.fullmatch(r"[\w.:-]*[0-9][\w.:-]*", token)
         and token not in {run.question_id, *run.keys}
     }
 
 
 def _variant(token: str, number: int) -> str:
-    """Return *token* with other last characters of the same kind."""
-    is_hex = re.fullmatch(r"[0-9a-f-]+", token) is not None
+    """Return *token* with other last digits: letters and lengths are part of the form of a vendor's ids."""
+    places = [place for place, character in enumerate(token) if character in _DIGITS][-_CHANGED:]
     characters = list(token)
-    left = 2
-    for index in reversed(range(len(characters))):
-        character = characters[index]
-        alphabet = next(
-            (
-                one
-                for one in (
-                    (_HEX,) if is_hex and not token.isdigit() else (_DIGITS, _LETTERS, _LETTERS.upper())
-                )
-                if character in one
-            ),
-            "",
-        )
-        if alphabet:
-            shift = number if left == 2 else number * 3
-            characters[index] = alphabet[(alphabet.index(character) + shift) % len(alphabet)]
-            left -= 1
-        if not left:
-            break
+    digits = int("".join(characters[place] for place in places)) + number
+    for place, digit in zip(places, f"{digits:0{_CHANGED}}"[-len(places) :], strict=True):
+        characters[place] = digit
     return "".join(characters)
 
 

@@ -13,9 +13,9 @@ import httpx
 from proofing.contracts.circumstances import Circumstances
 from proofing.contracts.proofers import ProofingRequest
 from proofing.testing.canary import Canary
-from proofing.testing.vendors.bending import Body, JSONBody, XMLBody
+from proofing.testing.vendors.bending import Body, JSONBody, Place, XMLBody
 from proofing.testing.vendors.people import OTHER_CIRCUMSTANCES, unlike
-from proofing.testing.vendors.subject import Subject
+from proofing.testing.vendors.subject import Step, Subject
 from proofing.testing.vendors.trial import Run
 
 #: Number of the request from 0, and the place in it, such as ``person.given_name``.
@@ -27,6 +27,8 @@ _PART = re.compile(
 )
 #: Longer values are images, signatures or encrypted.
 _MAX_VALUE = 400
+#: A shorter text may be in a header by chance.
+_MIN_CREDENTIAL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,21 @@ def _body(content: bytes) -> Body | None:
         return XMLBody(fromstring(content))  # noqa: S314 - the adapter's own request
     except (ParseError, ValueError):
         return None
+
+
+def credentials_in(step: Step, run: Run) -> list[Place]:
+    """Return the places of an answer whose text later requests of *run* have in a header: it lets them in."""
+    later = repr([request.headers.raw for request in run.requests[step.number + 1 :]])
+    found = run.result or run.error
+    ids = {getattr(found, "transaction_id", None), *(pending.reference for pending in run.pendings)}
+    return [
+        place
+        for place in (step.body.leaves if step.body is not None else ())
+        if isinstance(place.value, str)
+        and len(place.value) >= _MIN_CREDENTIAL
+        and place.value in later
+        and place.value not in ids
+    ]
 
 
 def carried(subject: Subject) -> Sequence[Carried]:

@@ -301,7 +301,7 @@ MISTAKES = (
         "sdk",
         (
             "        return self.result(\n            self.read(VendorResponse(answer.status_code, dict(answer.headers), answer.content, NAME))\n        )\n",
-            "        found = VendorResponse(answer.status_code, dict(answer.headers), answer.content, NAME).require_success()\n        try:\n            return self.result(self.read(found))\n        except Exception:\n            return DeviceResult(vendor_name=NAME, outcome=Outcome.UNKNOWN, review_status=None)\n",
+            "        found = VendorResponse(answer.status_code, dict(answer.headers), answer.content, NAME).require_success()\n        try:\n            return self.result(self.read(found))\n        except Exception:\n            return DeviceResult(vendor_name=NAME, outcome=Outcome.UNKNOWN, review_status=ReviewStatus.REVIEW)\n",
         ),
     ),
     _mistake(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.core.testing.vendors.comparison_mistakes import MISTAKES as COMPARISON_MISTAKES
+from tests.core.testing.vendors.conduct_mistakes import MISTAKES as CONDUCT_MISTAKES
 from tests.core.testing.vendors.further_mistakes import MISTAKES as FURTHER_MISTAKES
 from tests.core.testing.vendors.grafted_mistakes import MISTAKES as GRAFTED_MISTAKES
 from tests.core.testing.vendors.mistakes import MISTAKES as SINGLE_MISTAKES
@@ -12,7 +13,14 @@ from tests.core.testing.vendors.suites import SUITES, make_plugin
 
 from proofing.testing.vendors import RULES, Status, judge
 
-MISTAKES = (*SINGLE_MISTAKES, *COMPARISON_MISTAKES, *FURTHER_MISTAKES, *GRAFTED_MISTAKES, *PLACED_MISTAKES)
+MISTAKES = (
+    *SINGLE_MISTAKES,
+    *COMPARISON_MISTAKES,
+    *FURTHER_MISTAKES,
+    *GRAFTED_MISTAKES,
+    *PLACED_MISTAKES,
+    *CONDUCT_MISTAKES,
+)
 
 
 def suite_of(mistake):

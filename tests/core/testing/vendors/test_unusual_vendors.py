@@ -34,6 +34,21 @@ def with_verdicts(**verdicts):
     return {"answers": answers}
 
 
+def _with_ids(yes, no, manual, *, repeats=False):
+    """Return examples with these ids of the vendor's, which are in a header as well if it *repeats* them."""
+    found = {}
+    for name, number, verdict, fields in (
+        ("yes", yes, "pass", YES_FIELDS),
+        ("no", no, "fail", NO_FIELDS),
+        ("manual", manual, "manual", {}),
+    ):
+        body = responding(id=number, verdict=verdict, fields=fields)
+        if repeats:
+            body.headers["x-evaluation"] = number
+        found[name] = replace(Answer.answers[name], responses=[Answer.token, body])
+    return found
+
+
 UNUSUAL = {
     "an id of a strict form": (
         [
@@ -46,6 +61,93 @@ UNUSUAL = {
                 "a malformed id": Example(
                     [Answer.token, responding(id="?!", verdict="pass", fields=YES_FIELDS)], Cause.NONSENSE
                 ),
+            }
+        },
+    ),
+    "an id of letters that stay, and one digit": (
+        [
+            (NAME, NAME + "import re\n"),
+            (IS_VERDICT, IS_VERDICT[:-1] + ' or not re.fullmatch(r"ix_[0-9]+", answer["id"]):'),
+        ],
+        {"answers": {**Answer.answers, **_with_ids("ix_1", "ix_2", "ix_3")}},
+    ),
+    "an id of two groups of digits": (
+        [
+            (NAME, NAME + "import re\n"),
+            (IS_VERDICT, IS_VERDICT[:-1] + ' or not re.fullmatch(r"[0-9]{4}-[0-9]{2}", answer["id"]):'),
+        ],
+        {"answers": {**Answer.answers, **_with_ids("9001-77", "9001-78", "9001-79")}},
+    ),
+    "an id that the vendor repeats in a header": (
+        [
+            (
+                READ,
+                "        if response.status == 200 and response.headers.get('x-evaluation') != self.read(response)['id']:\n"
+                "            raise VendorError(Cause.NONSENSE, 'two ids', vendor_name=NAME)\n" + READ,
+            )
+        ],
+        {"answers": {**Answer.answers, **_with_ids("c-11", "c-12", "c-13", repeats=True)}},
+    ),
+    "a vague word of which the author says that it passes": (
+        [
+            (
+                VERDICT,
+                VERDICT
+                + "\n            if {'none': False, 'possible': False, 'hit': True}[answer.get('watch_list', 'none')]:\n"
+                "                outcome = Outcome.FAILED",
+            )
+        ],
+        {
+            "answers": {
+                **Answer.answers,
+                **{
+                    f"on the list: {word}": Example(
+                        [
+                            Answer.token,
+                            responding(
+                                id="c-21",
+                                verdict="pass",
+                                watch_list=word,
+                                fields={**YES_FIELDS, "first": "nodata" if word == "possible" else "yes"},
+                            ),
+                        ],
+                        outcome,
+                        {**MATCHED, "first_name": Match.UNAVAILABLE if word == "possible" else Match.MATCH},
+                    )
+                    for word, outcome in (
+                        ("none", Outcome.PASSED),
+                        ("possible", Outcome.PASSED),
+                        ("hit", Outcome.FAILED),
+                    )
+                },
+            }
+        },
+    ),
+    "a list that is there when it holds something": (
+        [
+            (
+                VERDICT,
+                VERDICT
+                + "\n            if 'hard' in [{'info': 'info', 'hard': 'hard'}[one['severity']] for one in answer.get('alerts', [])]:\n"
+                "                outcome = Outcome.FAILED",
+            )
+        ],
+        {
+            "answers": {
+                **Answer.answers,
+                **{
+                    f"an alert: {word}": Example(
+                        [
+                            Answer.token,
+                            responding(
+                                id="c-31", verdict="pass", fields=YES_FIELDS, alerts=[{"severity": word}]
+                            ),
+                        ],
+                        outcome,
+                        MATCHED,
+                    )
+                    for word, outcome in (("info", Outcome.PASSED), ("hard", Outcome.FAILED))
+                },
             }
         },
     ),

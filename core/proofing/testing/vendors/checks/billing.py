@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping
 from proofing.contracts.continuation import Again
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.checks.network import watched
+from proofing.testing.vendors.sent import credentials_in
 from proofing.testing.vendors.subject import CheckRule, Step, Subject
 from proofing.testing.vendors.trial import Run
-
-#: A shorter text may be in a header by chance.
-_MIN_TOKEN = 8
 
 
 def paid_call(subject: Subject) -> Iterator[str]:
@@ -36,16 +34,9 @@ def login_billed(subject: Subject) -> Iterator[str]:
     for name in subject.good[:1] if not subject.descriptor.idempotent else ():
         run, free = subject.runs[name], watched(subject).free[name]
         for step in subject.steps[name]:
-            if step.number not in free and _lets_in(step, run) and not _is_about(step, run):
+            if step.number not in free and credentials_in(step, run) and not _is_about(step, run):
                 which = f"request {step.number + 1}, whose answer lets the next one in,"
                 yield f"example {name!r}: {which} is not within unbilled()"
-
-
-def _lets_in(step: Step, run: Run) -> bool:
-    """Return whether a later request has a text of the answer in its headers."""
-    later = repr([request.headers.raw for request in run.requests[step.number + 1 :]])
-    texts = [leaf.value for leaf in step.body.leaves] if step.body is not None else []
-    return any(isinstance(text, str) and len(text) >= _MIN_TOKEN and text in later for text in texts)
 
 
 def _is_about(step: Step, run: Run) -> bool:

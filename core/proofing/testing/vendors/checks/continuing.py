@@ -4,7 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from urllib.parse import quote
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from xml.sax.saxutils import unescape
+
+import httpx
 
 from proofing.contracts.continuation import Answered, Exchange, Leave, Pending
 from proofing.testing.canary import Canary
@@ -39,25 +42,26 @@ def return_url(subject: Subject) -> Iterator[str]:
         if not run.pendings or not isinstance(run.pendings[0].then, Leave):
             continue
         until = run.calls[1] if len(run.calls) > 1 else len(run.requests)
-        sent = (
-            "".join(str(request.url) + request.content.decode("latin-1") for request in run.requests[:until])
-            + run.pendings[0].then.url
-        )
-        if not _holds(sent, run.return_url):
-            yield f"example {name!r}: context.return_url is sent nowhere"
+        sent = [*map(_said, run.requests[:until]), _unquoted(run.pendings[0].then.url)]
+        if not any(run.return_url in said for said in sent):
+            yield f"example {name!r}: context.return_url is sent nowhere as it is"
         if (
             subject.descriptor.webhook is not None
             and run.pendings[0].reference is None
-            and not _holds(
-                sent.replace(run.return_url, "").replace(quote(run.return_url, safe=""), ""), run.question_id
-            )
+            and not any(run.question_id in said.replace(run.return_url, "") for said in sent)
         ):
             yield f"example {name!r}: neither is context.question_id sent, nor does Pending have a reference"
 
 
-def _holds(sent: str, text: str) -> bool:
-    forms = (text, quote(text, safe=""), json.dumps(text)[1:-1].replace("/", "\\/"))
-    return any(form in sent for form in forms)
+def _said(request: httpx.Request) -> str:
+    """Return what a request says, as the vendor reads it: each part decoded once."""
+    content = request.content.decode("latin-1")
+    is_form = "x-www-form-urlencoded" in request.headers.get("content-type", "")
+    return f"{_unquoted(str(request.url))} {_unquoted(content) if is_form else unescape(content)}"
+
+
+def _unquoted(text: str) -> str:
+    return f"{text} {unquote_plus(text)}"
 
 
 def _exchanges(subject: Subject) -> Iterator[tuple[str, Run]]:
@@ -135,6 +139,15 @@ def _ids(pending: Pending) -> Iterator[str]:
         yield pending.reference
 
 
+def _elsewhere(page: str) -> Iterator[str]:
+    """Yield addresses of somebody else's, two of which begin as *page* does."""
+    parts = urlsplit(page)
+    yield f"{_ELSEWHERE}s/1"
+    yield f"{_ELSEWHERE}?{page}"
+    for place in (f"{parts.netloc}.qzelsewhere.example", f"{parts.netloc}@qzelsewhere.example"):
+        yield urlunsplit(parts._replace(netloc=place))
+
+
 def page_elsewhere(subject: Subject) -> Iterator[str]:
     """People are sent to the vendor's page alone."""
     for name in subject.good[:1]:
@@ -144,7 +157,7 @@ def page_elsewhere(subject: Subject) -> Iterator[str]:
             for leaf in step.body.leaves if step.body is not None else ():
                 if leaf.value not in pages or step.body is None:
                     continue
-                for page in ("https://qzelsewhere.example/s/1", f"{_ELSEWHERE}?{leaf.value}"):
+                for page in _elsewhere(str(leaf.value)):
                     content = step.body.replaced(leaf, page)
                     found = subject.put(subject.examples[name], bend=bend_to(step, content or b""))
                     sent = [one.then.url for one in found.pendings if isinstance(one.then, Leave)]

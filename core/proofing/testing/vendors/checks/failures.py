@@ -17,6 +17,7 @@ from proofing.testing.vendor_hostility import BODIES, FAILURES, STATUSES, whole
 from proofing.testing.vendors.bending import XMLBody
 from proofing.testing.vendors.checks.people import asked_about
 from proofing.testing.vendors.checks.verdicts import documented_outcomes, probes_of
+from proofing.testing.vendors.checks.waiting import not_yet
 from proofing.testing.vendors.grafting import grafts_of
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, bend_to, respond_with
 from proofing.testing.vendors.trial import Run
@@ -260,16 +261,12 @@ def _expired(subject: Subject) -> Iterator[str]:
         for example in subject.examples.values()
         if any(isinstance(because, Expired) for because in example.because)
     }
-    for probe in probes_of(subject).found:
-        example, body = subject.examples[probe.example], probe.step.body
-        if body is None or example.because:
-            continue
-        for word, _run in probe.waiting:
-            content = body.replaced(probe.place, word)
-            late = replace(example, because=(Expired(),))
-            run = subject.put(late, bend=bend_to(probe.step, content or b""))
+    for found in not_yet(subject):
+        example = subject.examples[found.example]
+        if not example.because:
+            run = subject.put(replace(example, because=(Expired(),)), bend=found.bend)
             if run.result is not None and run.result.outcome not in documented:
-                yield f"{probe.where}: expired with {word!r}, it is {run.came_to}"
+                yield f"{found.where} when it expires, it is {run.came_to}"
 
 
 def bare_success(subject: Subject) -> Iterator[str]:

@@ -33,7 +33,7 @@ def _of_step(subject: Subject, name: str, step: Step, body: Body) -> Iterator[st
         for path, mine in body.lists().items()
         if not any(Place(path, None, is_leaf=False).is_called(one) for one in subject.suite.open_places)
         # As long in each example: a value in brackets, of which there is no second one.
-        and len({len(other.lists().get(path, ())) for other in others.values()}) > 1
+        and len({other.length_of(path) for other in others.values()} - {None}) > 1
     }
     for path, source, item in islice(_items(name, lists, others), _MOST):
 

@@ -14,7 +14,7 @@ from proofing.outbound.billing import is_unbilled
 from proofing.testing.vendor_fakes import Answer, FakeVendor
 from proofing.testing.vendor_hostility import SLOW
 from proofing.testing.vendors.checks.together import asked_together
-from proofing.testing.vendors.checks.verdicts import probes_of
+from proofing.testing.vendors.checks.waiting import not_yet
 from proofing.testing.vendors.settling import settle
 from proofing.testing.vendors.subject import CheckRule, Step, Subject, is_other_host, respond_with
 from proofing.testing.vendors.trial import SETTLE_SECONDS, Run, conversation
@@ -151,13 +151,12 @@ def retries(subject: Subject) -> Iterator[str]:
 
 def _polls(subject: Subject) -> Iterator[str]:
     """Yield where one call asks again and again for an answer that is not there yet."""
-    for probe in probes_of(subject).found:
-        usual = max(_each_call(subject.runs[probe.example]), default=1)
-        for word, run in probe.waiting:
-            most = max(_each_call(run), default=0)
-            if most > usual:
-                yield f"{probe.where}: with {word!r} the vendor is asked {most} times in one call"
-                return
+    for found in not_yet(subject):
+        usual = max(_each_call(subject.runs[found.example]), default=1)
+        most = max(_each_call(found.run), default=0)
+        if most > usual:
+            yield f"{found.where} the vendor is asked {most} times in one call"
+            return
 
 
 def _each_call(run: Run) -> list[int]:
@@ -187,7 +186,7 @@ def redirects(subject: Subject) -> Iterator[str]:
         return
     for step in _steps(subject):
         moved = str(step.request.url.copy_with(path="/qz-moved", query=None))
-        for status in (302, 307):
+        for status in (301, 302, 303, 307, 308):
             answer = _redirect(status, moved)
             run = subject.put(example, bend=respond_with(step, answer))
             # Whatever the address that is asked then: no redirect is a reason to ask once more.

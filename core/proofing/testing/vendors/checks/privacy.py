@@ -1,5 +1,6 @@
 """Nothing of the person, of a secret or of the vendor's texts gets where it can be read."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,19 +13,22 @@ from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.circumstances import CIRCUMSTANCES, Circumstances
 from proofing.contracts.continuation import Leave
 from proofing.contracts.proofers import Maturity, ProofingRequest
+from proofing.contracts.results import ProoferKind
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.bending import body_of
 from proofing.testing.vendors.checks.loading import MIN_SECRET, names_secret, secrets_of
-from proofing.testing.vendors.checks.speech import SENTENCE, Speech, said, vendor_speeches
+from proofing.testing.vendors.checks.speech import SENTENCE, Speech, codes_of, said, vendor_speeches
 from proofing.testing.vendors.checks.webhooks import said_of_posts
 from proofing.testing.vendors.contract_times import SIGNED_AT
 from proofing.testing.vendors.reading import read_attributes
+from proofing.testing.vendors.sent import credentials_in
 from proofing.testing.vendors.subject import CheckRule, Subject, facts_of
 from proofing.testing.vendors.trial import Run
 
 #: How the first bytes of a JPEG look in a text.
 _JPEG = ("/9j/", "ffd8ff", "\\xff\\xd8", "\\u00ff\\u00d8", "ÿØ")
 _SECRET = "secret."  # noqa: S105 - how names of secrets begin
+_SCORE = re.compile(r"score|similarity|confidence|distance|probability", re.IGNORECASE)
 #: How often it is tried to see the same twice, where a clock may have moved on.
 _ATTEMPTS = 3
 #: Circumstances that differ from those of the examples in everything.
@@ -77,13 +81,22 @@ def _tokens(subject: Subject) -> dict[str, str]:
         for pending in run.pendings
         if isinstance(pending.then, Leave)
     }
-    return pages | {
-        f"{_SECRET}{place.name} of the vendor's answer": place.value
-        for steps in subject.steps.values()
-        for step in steps
-        for place in (step.body.leaves if step.body is not None else ())
-        if isinstance(place.value, str) and names_secret(place.key)
-    }
+    return (
+        pages
+        | {
+            f"{_SECRET}{place.name} of the vendor's answer": place.value
+            for steps in subject.steps.values()
+            for step in steps
+            for place in (step.body.leaves if step.body is not None else ())
+            if isinstance(place.value, str) and names_secret(place.key)
+        }
+        | {
+            f"{_SECRET}{place.name} of the vendor's answer, which is in later headers": str(place.value)
+            for name, run in subject.runs.items()
+            for step in subject.steps[name]
+            for place in credentials_in(step, run)
+        }
+    )
 
 
 def _personal(subject: Subject) -> dict[str, str]:
@@ -165,6 +178,22 @@ def image_leak(subject: Subject) -> Iterator[str]:
     for speech in said(subject):
         if any(mark in speech.everything for mark in _JPEG):
             yield f"{speech.case}: the bytes of an image are in a log line, on stdout or in the error"
+    yield from _scores(subject)
+
+
+def _scores(subject: Subject) -> Iterator[str]:
+    """Yield which scores of a document, or of a face, are among the codes of the result."""
+    for name in subject.good[:1] if subject.descriptor.kind is ProoferKind.DOCUMENT else ():
+        for step in subject.steps[name]:
+            body = step.body
+            for leaf in body.leaves if body is not None else ():
+                value = leaf.value
+                if body is None or not _SCORE.search(leaf.key) or not isinstance(value, (int, float)):
+                    continue
+                other = value - 1
+                bent = subject.put_bent(name, step, [body.replaced(leaf, other) or b""])[0]
+                if str(value) in codes_of(subject.runs[name]) and str(other) in codes_of(bent):
+                    yield f"example {name!r}: {leaf.name} is among the codes of the result"
 
 
 def vendor_text(subject: Subject) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """What is sent: escaped, signed, and each side of a document in its place."""
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus
 from xml.etree.ElementTree import ParseError, fromstring
+from xml.sax.saxutils import escape
 
 import httpx
 
@@ -14,6 +16,8 @@ from proofing.contracts.images import Side
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.bending import JSONBody, XMLBody
 from proofing.testing.vendors.checks.loading import overrides
+from proofing.testing.vendors.examples import Example
+from proofing.testing.vendors.sent import values_in
 from proofing.testing.vendors.subject import CheckRule, Subject
 from proofing.testing.vendors.trial import Run
 
@@ -26,6 +30,9 @@ _ODD = (
     ("address1", '1 <Main> & "Side" St'),
     ("city", "St. John's & <Elm>"),
     ("middle_name", "<b>&'\""),
+    ("state_id_number", 'A1<b>&"2'),
+    ("email", "o'neil&<b>@example.com"),
+    ("mrz", "P<USAO&NEIL<<ANNA<<<<<"),
 )
 #: Headers whose name says that they sign something.
 _SIGNED = re.compile(r"signature|hmac|digest|x-.*-(sig|mac)$", re.IGNORECASE)
@@ -51,6 +58,18 @@ def escaped(subject: Subject) -> Iterator[str]:
             if _shape(request) != shapes[number]:
                 yield f"with the {name} {text!r}, request {number + 1} is broken, or has another structure"
                 break
+            if _is_escaped_twice(text, request):
+                yield f"with the {name} {text!r}, request {number + 1} has it escaped twice"
+                break
+
+
+def _is_escaped_twice(text: str, request: httpx.Request) -> bool:
+    """Return whether a value of *request* is *text* as XML or an address has it, once it was decoded."""
+    values = [value.casefold() for value in values_in(request).values()]
+    if any(text.casefold() in value for value in values):
+        return False
+    forms = {escape(text), html.escape(text), quote(text), quote(text, safe=""), quote_plus(text)} - {text}
+    return any(form.casefold() in value for form in forms for value in values)
 
 
 def _shape(request: httpx.Request) -> object:
@@ -141,9 +160,33 @@ def sides_swapped(subject: Subject) -> Iterator[str]:
             names = [found[side][-1] for side in (Side.FRONT, Side.BACK)]
             if not any(side in name for name in names for side in ("front", "back")):
                 yield f"request {number + 1}: the front is sent as {names[0]!r}, the back as {names[1]!r}"
+    yield from _sides_by_order(subject, example, images)
     left = [side.value for side in found if not found[side] and side.value not in subject.suite.altered]
     if left and len(left) < len(images):
         yield f"the {' and the '.join(left)} is sent nowhere; name it in `altered` if the vendor takes none"
+
+
+def _sides_by_order(subject: Subject, example: Example, images: Mapping[Side, bytes]) -> Iterator[str]:
+    """Yield which image is sent as another one where the question has them in another order."""
+    question = subject.question(example)
+    turned = replace(question, images=dict(reversed(list(question.images.items()))))
+    usual, then = (_names_of(subject.put_asked(example, asked), images) for asked in (question, turned))
+    for side in images:
+        if usual[side] != then[side]:
+            named = " and ".join(sorted(map(repr, then[side]))) or "nothing"
+            yield f"with the images in another order, the {side.value} is sent as {named}"
+
+
+def _names_of(run: Run, images: Mapping[Side, bytes]) -> dict[Side, set[str]]:
+    """Return under which names each image was sent, after the paths of the addresses."""
+    return {
+        side: {
+            f"{request.url.path} {_name_before(request.content, place)}".strip()
+            for request in run.requests
+            if (place := _place(request.content, content)) is not None
+        }
+        for side, content in images.items()
+    }
 
 
 def _others(side: Side) -> set[str]:

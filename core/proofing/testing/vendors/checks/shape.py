@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from proofing.contracts.applicant import ATTRIBUTES
-from proofing.contracts.continuation import Again
+from proofing.contracts.continuation import Again, Pending
 from proofing.contracts.proofers import Maturity
 from proofing.contracts.results import DocumentResult, VendorResult
 from proofing.testing.vendors.checks.failures import all_runs
 from proofing.testing.vendors.checks.speech import poisoned
+from proofing.testing.vendors.checks.waiting import not_yet
 from proofing.testing.vendors.subject import CheckRule, Subject
 
 #: Our normalized codes.
@@ -33,6 +35,12 @@ def answer_form(subject: Subject) -> Iterator[str]:
             unknown = sorted(set(run.result.attributes) - set(ATTRIBUTES) - _COLLECTIVE)
             if unknown:
                 yield f"{case}: {', '.join(unknown)} is not an attribute"
+    waiting = [(found.where, found.run) for found in not_yet(subject)]
+    for case, run in [*((f"example {name!r}", run) for name, run in subject.runs.items()), *waiting]:
+        ends = [answer.expires_at for answer in run.returned if isinstance(answer, Pending)]
+        if any(later > before for before, later in pairwise(ends)):
+            yield f"{case}: a later Pending moves expires_at further away"
+            break
     for name, run in subject.runs.items():
         for pending in run.pendings:
             left = (pending.expires_at - datetime.now(UTC)).total_seconds()

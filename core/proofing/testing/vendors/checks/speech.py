@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from proofing.base.errors import VendorError
-from proofing.contracts.results import DocumentResult, VendorResult
+from proofing.contracts.results import DocumentResult
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_hostility import STATUSES, whole
 from proofing.testing.vendors.examples import Example
@@ -173,10 +173,14 @@ def _facts(run: Run) -> str:
     if run.error is not None:
         facts = {name: value for name, value in vars(run.error).items() if name != "transaction_id"}
         return f"{run.error!s} {run.error!r} {facts!r}"
-    return "" if run.result is None else _codes(run.result)
+    return codes_of(run)
 
 
-def _codes(result: VendorResult) -> str:
+def codes_of(run: Run) -> str:
+    """Return the codes of a result; empty without one."""
+    result = run.result
+    if result is None:
+        return ""
     codes = (
         result.vendor_name,
         dict(result.attributes),

@@ -181,11 +181,32 @@ def mixed(subject: Subject) -> Iterator[str]:
             is_renamed = (base.result.transaction_id or "") in asked.renamed.seen
             if is_renamed and run.result.transaction_id != own:
                 yield "of ten people at once, one has the transaction_id of another"
-        sent = b"".join(request.content + str(request.url).encode() for request in run.requests)
-        for other in everybody:
-            if other is not asked and other.person.find_leaks(sent):
-                yield "of ten people at once, the request about one holds data of another"
-                return
+        if crossed := next(filter(None, (_crossed(asked, other) for other in everybody)), ""):
+            yield f"of ten people at once, {crossed}"
+            return
+
+
+def _crossed(asked: _Asked, other: _Asked) -> str:
+    """Return what of another question is in the one that was *asked*; empty for nothing."""
+    if other is asked:
+        return ""
+    sent = b"".join(
+        request.content + str(request.url).encode() + repr(request.headers.raw).encode()
+        for request in asked.run.requests
+    )
+    if other.person.find_leaks(sent):
+        return "the request about one holds data of another"
+    if any(key.encode() in sent for key in (other.run.question_id, *other.run.keys)):
+        return "the request about one has the question_id or idempotency key of another"
+    if _share_state(asked.run, other.run):
+        return "two are parked with one object as the state of their Pending"
+    return ""
+
+
+def _share_state(run: Run, other: Run) -> bool:
+    """Return whether two questions are parked with the same object, which the later one has changed."""
+    states = [[pending.state for pending in one.pendings if pending.state] for one in (run, other)]
+    return any(mine is theirs for mine in states[0] for theirs in states[1])
 
 
 def ticket_shared(subject: Subject) -> Iterator[str]:

@@ -129,6 +129,8 @@ def accepts(subject: Subject) -> Iterator[str]:
         post.reference is None or answer.event.reference != post.reference
     ):
         yield "the event names neither the question_id nor the reference of the question"
+    elif post.post(post.sign(post.secrets[0])).event.id != answer.event.id:
+        yield "an event that is posted again has another id, so that it is not known as the same"
 
 
 def _works(post: _Post | None) -> bool:
@@ -324,7 +326,12 @@ def header(subject: Subject) -> Iterator[str]:
     good = post.sign(post.secrets[0])
     for name in _signing(post):
         without = {one: value for one, value in good.headers.items() if one != name}
-        for label, headers in (("without", without), ("with an empty", {**good.headers, name: ""})):
+        cases = {"without": without, "with an empty": {**good.headers, name: ""}}
+        cases |= {
+            f"with {what} in the": {**good.headers, name: value}
+            for what, value in _broken(good.headers[name])
+        }
+        for label, headers in cases.items():
             answer = post.post(replace(good, headers=headers))
             if answer.raised:
                 yield f"an event {label} header {name} raises {answer.raised}"
@@ -337,6 +344,16 @@ def header(subject: Subject) -> Iterator[str]:
         yield f"an event without any header is {answer.taken}"
     else:
         yield from _unsigned_tests(post, good)
+
+
+def _broken(value: str) -> Iterator[tuple[str, str]]:
+    """Yield a header's *value* with what is no signature, in hex or base64, in the place of the one there."""
+    token = _signature_in(value)
+    if len(token) >= _MIN_SIGNATURE:
+        yield "exclamation marks", value.replace(token, "!" * len(token))
+        yield "a part of the signature", value.replace(token, token[:-3])
+    yield "one word", "qzjunk"
+    yield "signs alone", ",=.;,="
 
 
 def _unsigned_tests(post: _Post, good: Incoming) -> Iterator[str]:
