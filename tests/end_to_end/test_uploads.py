@@ -331,6 +331,25 @@ async def test_a_removed_photo_stays_removed(capture, photos):
     await capture.heading("Enter your Social Security number")
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_nothing_lies_over_a_photo_that_was_lost(capture, photos, width):
+    """Where a submission is refused, each photo is seen, and *Try again* is in the place of *Add photo*."""
+
+    async def refuse(route):
+        await route.fulfill(status=422, json={"errors": {"front": "missing", "back": "missing"}})
+
+    await capture.page.set_viewport_size({"width": width, "height": 900})
+    await capture.page.route("**/api/document", refuse)
+    await capture.give_photos()
+    await capture.submit_photos()
+    for name in ("front", "back"):
+        side = capture.side(name)
+        await expect(side.get_by_role("button", name="Try again")).to_be_visible()
+        await expect(side.locator("[data-open]")).to_be_hidden()
+        # Playwright refuses to point at what something else covers.
+        await side.locator(".preview").hover()
+
+
 async def test_nothing_is_stored_in_the_browser(capture):
     """After every step: no storage, no database, no cache, no service worker, no readable cookie."""
 
