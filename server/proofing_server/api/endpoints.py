@@ -2,11 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,6 +55,15 @@ _JSON = "application/json"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="proofing"'}
 #: Refusals that were decided, and are answered again to the same request.
 _DECIDED = frozenset({404, 409, 410})
+#: Types of pydantic's errors whose messages speak of Python, or are no sentence.
+_RULES = {
+    "missing": "is required",
+    "model_type": "should be an object",
+    "dict_type": "should be an object",
+    "list_type": "should be an array",
+}
+#: What pydantic's messages begin with; ours begin with the name of the field.
+_SUBJECT = re.compile("^(Input|String|List|Dictionary|Value error,) ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,16 +242,20 @@ def _parameters(request: Request, operation: Operation) -> BaseModel | None:
     """Return the checked query; what the operation does not know is refused, not ignored."""
     pairs = request.query_params.multi_items()
     sent = dict(pairs)
+    known = [] if operation.parameters is None else list(operation.parameters.model_fields)
+    if set(sent) - set(known):
+        errors = [FieldError("query", _unknown("parameter", known))]
+        raise ProblemError(Code.INVALID_REQUEST, errors=errors)
     if len(sent) != len(pairs):
-        raise ProblemError(Code.INVALID_REQUEST, errors=[FieldError("query", "has a parameter twice")])
+        names = [name for name, _ in pairs]
+        errors = [FieldError(name, "is there twice") for name in known if names.count(name) > 1]
+        raise ProblemError(Code.INVALID_REQUEST, errors=errors)
     if operation.parameters is None:
-        if sent:
-            raise ProblemError(Code.INVALID_REQUEST, errors=[FieldError("query", "has an unknown parameter")])
         return None
     try:
         return operation.parameters.model_validate(sent)
     except ValidationError as error:
-        errors = _errors(error, operation.parameters, root="query", prefix="")
+        errors = _errors(error, operation.parameters, prefix="")
         raise ProblemError(Code.INVALID_REQUEST, errors=errors) from None
 
 
@@ -256,7 +273,7 @@ async def _body(request: Request, operation: Operation) -> tuple[BaseModel | Non
     try:
         return operation.body.model_validate(sent), sent
     except ValidationError as error:
-        errors = _errors(error, operation.body, root="", prefix="/")
+        errors = _errors(error, operation.body, prefix="/")
         raise ProblemError(Code.INVALID_FIELDS, errors=errors) from None
 
 
@@ -268,25 +285,42 @@ async def _read_object(request: Request) -> dict[str, Any]:
         raise ProblemError(code) from None
 
 
-def _errors(error: ValidationError, model: type[BaseModel], *, root: str, prefix: str) -> list[FieldError]:
+def _errors(error: ValidationError, model: type[BaseModel], *, prefix: str) -> list[FieldError]:
     """Return what is wrong with fields of *model*, without a name or value that was sent."""
     found: dict[str, FieldError] = {}
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         name = str(one["loc"][0]) if one["loc"] else ""
         if name in model.model_fields:
-            rule = _sentence(one["msg"])
-            if one["type"] == "string_pattern_mismatch" and (text := model.model_fields[name].description):
-                # The pattern itself explains nothing.
-                rule = f"must be as described: {text}"
-            found.setdefault(name, FieldError(prefix + name, rule))
+            found.setdefault(name, FieldError(prefix + name, _rule(one, model.model_fields[name])))
         else:
-            found.setdefault("", FieldError(root, "has an unknown field"))
+            found.setdefault("", FieldError("", _unknown("field", list(model.model_fields))))
     return list(found.values())
 
 
-def _sentence(message: str) -> str:
-    """Return pydantic's message as the rest of a sentence that begins with the field."""
-    return message.removeprefix("Input ").replace("Value error, ", "")
+def _unknown(noun: str, known: Sequence[str]) -> str:
+    """Return the rule that an unknown *noun* broke, without its name: that may hold personal data."""
+    return f"has an unknown {noun}; " + (f"allowed are: {', '.join(known)}" if known else "none is allowed")
+
+
+def _rule(error: ErrorDetails, field: FieldInfo) -> str:
+    """Return what *error* says about its field, as the rest of a sentence that begins with the field."""
+    if error["type"] in ("enum", "literal_error"):
+        return f"must be one of: {', '.join(_choices(field.annotation))}"
+    if error["type"] == "string_pattern_mismatch" and field.description:
+        # The pattern itself explains nothing.
+        return f"must be as described: {field.description}"
+    if error["type"] in _RULES:
+        return _RULES[error["type"]]
+    return _SUBJECT.sub("", error["msg"])
+
+
+def _choices(annotation: Any) -> list[str]:
+    """Return the values that an annotation lists, as JSON has them."""
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return [one.value for one in annotation]
+    if get_origin(annotation) is Literal:
+        return [str(one) for one in get_args(annotation)]
+    return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
 def _idempotent(

@@ -56,7 +56,7 @@ class _Refusal(NamedTuple):
 
 REFUSALS: Mapping[Code, _Refusal] = {
     Code.INVALID_REQUEST: _Refusal(
-        400, "A parameter or header is invalid or unknown; errors names it. Correct it."
+        400, "A parameter or header is invalid or unknown; errors says which, or which there are."
     ),
     Code.INVALID_JSON: _Refusal(
         400, "The body is not a JSON object in UTF-8 without duplicate keys, at most 8 levels deep."
@@ -96,7 +96,9 @@ REFUSALS: Mapping[Code, _Refusal] = {
     ),
     Code.TOO_LARGE: _Refusal(413, "The body is too large: at most 64 KiB."),
     Code.UNSUPPORTED_MEDIA_TYPE: _Refusal(415, "The body must have the content type application/json."),
-    Code.INVALID_FIELDS: _Refusal(422, "Fields of the body are invalid; errors names each. Correct them."),
+    Code.INVALID_FIELDS: _Refusal(
+        422, "Fields of the body are invalid or unknown; errors says which, or which there are."
+    ),
     Code.IDEMPOTENCY_KEY_REUSED: _Refusal(
         422, "This Idempotency-Key was used for another request. Use a new key for each request."
     ),
@@ -125,7 +127,8 @@ class FieldError(NamedTuple):
     """One field that is wrong.
 
     Attributes:
-        pointer: JSON Pointer of a field of the body, or name of the parameter or header.
+        pointer: JSON Pointer into the body, "" being all of it; or name of the parameter or header, "query"
+            being all parameters.
         detail: what it must be. Never the value.
     """
 

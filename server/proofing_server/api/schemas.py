@@ -269,7 +269,10 @@ class EventList(_Answer):
 class FieldProblem(_Answer):
     """One field that is wrong."""
 
-    pointer: str = Field(description="JSON Pointer into the body, or name of the parameter or header.")
+    pointer: str = Field(
+        description="JSON Pointer into the body, or name of the parameter or header. Of an unknown field it "
+        "is empty, the pointer of the whole body; of an unknown parameter it is query."
+    )
     detail: str
 
 
