@@ -1,16 +1,19 @@
 """`proofing demo`: a sample site of a relying party, with keys of its own.
 
-The keys are made at each start, and those of the start before are retired: none is written anywhere.
+The keys are made at each start and retired at its end: none is written anywhere. Those of the latest start
+before stay usable, since that one may still run: another `make run` on the same stores. Older ones are
+retired, so that starts that were killed leave no more than that.
 """
 
 import argparse
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import entry_points
 from typing import Any, Final
 
 from proofing.app.worker import stop_on_signals
-from proofing.base.errors import ConfigurationError, PluginError, Problem
+from proofing.base.errors import ConfigurationError, PluginError, Problem, StoreUnavailableError
 from proofing.base.listening import listen_sockets
 from proofing.bootstrap import Configuration, configure, make_credentials, make_sealer
 from proofing.cli.parent import stop_with_parent
@@ -31,31 +34,32 @@ _END_SECONDS = 10.0
 
 async def demo(options: argparse.Namespace) -> int:
     """Serve the sample site until told to stop."""
-    with failed_starts_logged("demo"):
-        configuration = await configure(role="relying-party")
-        start_logs(configuration, "demo")
-        site = load_site()
-        party = _party(configuration.settings)
-        url = site_url(options.port)
-        require_addresses(party, url, site)
-        listeners = listen_sockets(options.host, options.port)
-        keys = await _make_keys(configuration, party)
-        stop = asyncio.Event()
-        stop_on_signals(stop)
-        if options.with_parent:
-            stop_with_parent(stop, kill_after_seconds=_END_SECONDS)
-    config = site.DemoConfig(
-        proofing_url=configuration.settings.public_url,
-        own_url=url,
-        name=party.display_name,
-        client_id=RELYING_PARTY,
-        policies=party.policies,
-        has_openid=party.oidc is not None,
-        **keys,
-    )
-    if not options.with_parent:
-        print(f"The sample site is ready at {url}. Ctrl-C stops it.", flush=True)
-    await site.serve(config, listeners, stop=stop)
+    async with AsyncExitStack() as stack:
+        with failed_starts_logged("demo"):
+            configuration = await configure(role="relying-party")
+            start_logs(configuration, "demo")
+            site = load_site()
+            party = _party(configuration.settings)
+            url = site_url(options.port)
+            require_addresses(party, url, site)
+            listeners = listen_sockets(options.host, options.port)
+            keys = await stack.enter_async_context(site_keys(configuration, party))
+            stop = asyncio.Event()
+            stop_on_signals(stop)
+            if options.with_parent:
+                stop_with_parent(stop, kill_after_seconds=_END_SECONDS)
+        config = site.DemoConfig(
+            proofing_url=configuration.settings.public_url,
+            own_url=url,
+            name=party.display_name,
+            client_id=RELYING_PARTY,
+            policies=party.policies,
+            has_openid=party.oidc is not None,
+            **keys,
+        )
+        if not options.with_parent:
+            print(f"The sample site is ready at {url}. Ctrl-C stops it.", flush=True)
+        await site.serve(config, listeners, stop=stop)
     return 0
 
 
@@ -116,28 +120,42 @@ def _party(settings: Settings) -> RelyingPartySettings:
     return party
 
 
-async def _make_keys(configuration: Configuration, party: RelyingPartySettings) -> dict[str, Any]:
-    """Make the keys of the site, and retire those of an earlier start."""
+@asynccontextmanager
+async def site_keys(
+    configuration: Configuration, party: RelyingPartySettings
+) -> AsyncIterator[dict[str, Any]]:
+    """Make the keys of the site, as `DemoConfig` names them, and retire them when it ends."""
     async with opened(configuration, "relying-party", "key_service", "verification_store") as backends:
         store = backends.verifications
         credentials = make_credentials(configuration, store)
         webhook_keys = WebhookKeys(store, make_sealer(configuration, backends))
-        tokens = {}
+        ids, tokens = [], {}
         for kind, scopes in ((CredentialKind.API_KEY, DEFAULT_SCOPES), (CredentialKind.CLIENT_SECRET, ())):
-            for old in await credentials.usable(RELYING_PARTY, Mode.TEST, kind):
+            for old in (await credentials.usable(RELYING_PARTY, Mode.TEST, kind))[:-1]:
                 await credentials.retire(old.id)
             made = await credentials.add(RELYING_PARTY, Mode.TEST, kind=kind, scopes=scopes)
+            ids.append(made.credential.id)
             tokens[kind] = made.token
         secrets = []
         for name in party.webhooks:
-            for one in await webhook_keys.usable(RELYING_PARTY, Mode.TEST, name):
-                await webhook_keys.retire(RELYING_PARTY, one.id)
-            secrets.append((await webhook_keys.add(RELYING_PARTY, Mode.TEST, name)).secret)
-    return {
-        "api_key": tokens[CredentialKind.API_KEY],
-        "client_secret": tokens[CredentialKind.CLIENT_SECRET],
-        "webhook_keys": tuple(secrets),
-    }
+            usable = await webhook_keys.usable(RELYING_PARTY, Mode.TEST, name)
+            for each in (CredentialKind.WEBHOOK_SECRET, CredentialKind.WEBHOOK_KEY):
+                for one in [one for one in usable if one.kind is each][:-1]:
+                    await webhook_keys.retire(RELYING_PARTY, one.id)
+            keys = await webhook_keys.add(RELYING_PARTY, Mode.TEST, name, alongside=True)
+            ids += keys.ids
+            secrets.append(keys.secret)
+        try:
+            yield {
+                "api_key": tokens[CredentialKind.API_KEY],
+                "client_secret": tokens[CredentialKind.CLIENT_SECRET],
+                "webhook_keys": tuple(secrets),
+            }
+        finally:
+            # A store that ended first leaves them to a later start.
+            with suppress(StoreUnavailableError):
+                for one_id in ids:
+                    await store.retire_credential(one_id, at=store.now())
 
 
 def load_site() -> Any:

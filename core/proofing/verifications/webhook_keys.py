@@ -61,14 +61,14 @@ class WebhookKeys:
         """Return the keys that sign now, oldest first."""
         return _usable(await self._stored(relying_party), mode, endpoint, now=self._store.now())
 
-    async def add(self, relying_party: str, mode: Mode, endpoint: str) -> NewKeys:
-        """Make the first keys of an endpoint.
+    async def add(self, relying_party: str, mode: Mode, endpoint: str, *, alongside: bool = False) -> NewKeys:
+        """Make the first keys of an endpoint, or further ones *alongside* those that it has.
 
         Raises:
             CredentialError: it has usable ones.
             StoreUnavailableError: nothing was made, or one key of the two: then rotate.
         """
-        if await self.usable(relying_party, mode, endpoint):
+        if not alongside and await self.usable(relying_party, mode, endpoint):
             raise CredentialError(f"{endpoint} of {relying_party} has keys: rotate them")
         return await self._add(relying_party, mode, endpoint)
 
