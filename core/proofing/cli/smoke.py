@@ -195,6 +195,9 @@ class Walk:
             await work
             if self._path not in wanted:
                 detail = f"led to {self._path} in place of {wanted[-1]}"
+        except httpx.ConnectError as error:
+            origin = str(self._client.base_url).rstrip("/")
+            detail = f"{origin} cannot be reached ({error}); set --url, or PORT as for the server"
         except (SmokeError, httpx.HTTPError) as error:
             detail = str(error) or type(error).__name__
         entry = {

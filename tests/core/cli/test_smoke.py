@@ -208,8 +208,9 @@ async def test_a_page_that_is_another_ends_the_walk(process):
 
 @pytest.mark.parametrize("form", [["--json"], []])
 def test_nobody_there_is_a_failed_walk(capsys, form):
-    """Exit code 1, and a report that says why."""
-    assert main(["smoke", "--url", f"http://127.0.0.1:{free_port()}", *form]) == 1
+    """Exit code 1, and a report that names the address and says why; the product may have another port."""
+    url = f"http://127.0.0.1:{free_port()}"
+    assert main(["smoke", "--url", url, *form]) == 1
     output = capsys.readouterr().out
     assert "consent" in output
     if form:
@@ -219,6 +220,8 @@ def test_nobody_there_is_a_failed_walk(capsys, form):
     else:
         assert "FAILED in" in output
         assert "connection" in output.splitlines()[0]
+        assert f"{url} cannot be reached" in output
+        assert "set --url, or PORT" in output
 
 
 def test_the_image_is_one():

@@ -22,14 +22,14 @@ def draw_specimen(
 
     Args:
         seed: draws the same specimen again, all year; None for any.
-        state: two letters of the issuer; None for any.
+        state: two letters of the issuer, in either case; None for any.
         passport: whether it is the page of a passport, and no license.
 
     Raises:
         ValueError: there are no specimens of *state*; the message names those that there are.
     """
     rng = random.Random(seed)  # noqa: S311 - a seed repeats the specimen
-    layouts = [layout for layout in LAYOUTS if state in {None, layout.state}]
+    layouts = [layout for layout in LAYOUTS if state is None or state.upper() == layout.state]
     if not layouts:
         raise ValueError(f"--state must be one of {', '.join(_STATES)}")
     layout = rng.choice(layouts)
@@ -54,5 +54,5 @@ def _on_table(image: Image.Image) -> bytes:
 
 def _person_line(person: Person) -> str:
     """Return who is on it; nobody real."""
-    given = f"{person.given} {person.middle}" if person.middle else person.given
-    return f"A made-up person: {given} {person.family}, born {person.birth:%m/%d/%Y}"
+    name = " ".join(filter(None, (person.given, person.middle, person.family, person.suffix)))
+    return f"A made-up person: {name}, born {person.birth:%m/%d/%Y}"

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from PIL import Image
@@ -11,6 +11,7 @@ from proofing.cli import main
 from proofing.contracts.applicant import DocumentType
 from proofing_reader.aamva import read_barcode
 from proofing_reader.specimens.cards import draw_card
+from proofing_reader.specimens.command import draw_specimen
 from proofing_reader.specimens.encoding import encode
 from proofing_reader.specimens.layouts import LAYOUTS
 from proofing_reader.specimens.passports import write_zone
@@ -90,6 +91,27 @@ def test_the_command_writes_pictures(tmp_path, capsys):
             assert min(image.size) > 1000
     assert main(["sample-card", "--out", str(tmp_path), "--passport"]) == 0
     assert (tmp_path / "passport.jpg").exists()
+
+
+@pytest.mark.parametrize("seed", [1, 4, 12, 27])
+def test_the_command_names_the_whole_person(seed):
+    """As the card has the name, with middle name and suffix."""
+    rng = rng_of(seed)
+    layout = rng.choice(LAYOUTS)
+    person = make_person(rng, layout.state, today=datetime.now(UTC).date())
+    parts = (person.given, person.middle, person.family, person.suffix)
+    name = " ".join(part for part in parts if part)
+    _, told = draw_specimen(seed=seed)
+    assert told.startswith(f"A made-up person: {name}, born ")
+
+
+def test_the_command_takes_a_state_in_small_letters(tmp_path, capsys):
+    """As people type it."""
+    told = []
+    for state in ("ny", "NY"):
+        assert main(["sample-card", "--out", str(tmp_path), "--seed", "7", "--state", state]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
 
 
 def test_the_command_names_the_states_that_there_are(tmp_path, capsys):
