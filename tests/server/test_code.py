@@ -123,7 +123,11 @@ async def test_message_texts(start, outbox):
     async with start(**INLINE, partner_name="the Agency") as site:
         browser = await reach_code(site)
         await browser.post("/code", channel="text")
+        assert "We sent a code to" in browser.page.text
         await browser.post("/code", channel="voice")
+        assert "We placed a call to" in browser.page.text
+        # In one piece: browsers break lines at the hyphen.
+        assert '<span class="unbroken">(202)\u00a0555-0123</span>' in browser.page.text
         text, voice = outbox.sent
         assert text.text == (
             f"{text.code} is your identity check code for the Agency. It expires in 10 minutes. "

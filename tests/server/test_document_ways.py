@@ -121,6 +121,22 @@ async def test_pages_promise_what_is_done(start, requires, authenticates, is_hos
         assert bool(promise.search(browser.page.text)) is is_promised
 
 
+async def test_photos_of_a_check_that_came_to_nothing_are_asked_for_again(site):
+    """The page is empty then: it says why, until there are photos again."""
+    gone = "We didn’t keep the photos you sent before"
+    browser = site.browser()
+    await browser.consent()
+    assert gone not in browser.page.text
+    await send_photos(site, browser)
+    assert browser.path == "/document/wait"
+    await browser.post("/document/cancel")
+    assert browser.path == "/document"
+    assert gone in browser.page.text
+    await keep_upload(site, browser)
+    await browser.get("/document")
+    assert gone not in browser.page.text
+
+
 async def test_a_vendor_that_takes_the_photos_itself(site):
     """The page asks for none: it says what comes, and leads on; without script, too."""
     vendor = put_hosted(site)

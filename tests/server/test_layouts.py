@@ -197,8 +197,9 @@ async def test_states_are_in_the_order_of_the_language(chromium, language):
 async def test_every_text_comes_from_the_catalog(chromium, start, texts_folder, monkeypatch):
     """In the made-up language no word of the pages is plain English, but names and what was typed."""
     monkeypatch.setattr("proofing_server.flow.redirect_for", lambda _data, _page: None)
-    # Names and addresses are as they were typed; what testers choose from are names of the mock.
-    apart = "script, style, .languages ul, .test-choice select, [dir=auto]"
+    # Names and addresses are as they were typed; what testers choose from are names of the mock; commands are
+    # the same in every language.
+    apart = "script, style, .languages ul, .test-choice select, [dir=auto], code"
     texts = f"""[...document.querySelectorAll("body, body *")].flatMap(one => [...one.childNodes])
       .filter(node => node.nodeType === Node.TEXT_NODE && !node.parentElement.closest("{apart}"))
       .map(node => node.textContent.trim()).filter(text => /[A-Za-z]{{3}}/.test(text))"""

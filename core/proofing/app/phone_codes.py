@@ -114,14 +114,17 @@ class PhoneCodes:
         pause = self._live.current.phone_code_pause_seconds
         return max(0.0, confirmation.made_at + pause - self._results.now())
 
-    def make(self, person: PersonRef, confirmation: PhoneConfirmation) -> tuple[str, PhoneConfirmation]:
-        """Return a new code, and *confirmation* with it in place of an earlier one."""
+    def make(
+        self, person: PersonRef, confirmation: PhoneConfirmation, channel: Channel = Channel.TEXT
+    ) -> tuple[str, PhoneConfirmation]:
+        """Return a new code for *channel*, and *confirmation* with it in place of an earlier one."""
         code = make_code(self._live.current.phone_code_digits)
         kept = with_code(
             confirmation,
             code,
             self._keys,
             person=person.reference,
+            channel=channel,
             now=self._results.now(),
             shows=self.shows_code(person),
         )

@@ -7,6 +7,7 @@ at which it was made. docs/adr/0043-confirmation-codes.md
 import secrets
 from dataclasses import dataclass, replace
 
+from proofing.contracts.messages import Channel
 from proofing.crypto.encryption import KeyRing
 
 _LABEL = "phone-code"
@@ -22,6 +23,7 @@ class PhoneConfirmation:
         made_at: when that was, by the store's clock, as a Unix time; 0 when no code was made.
         shown: the code itself, for the page of a test system whose messenger sends nothing.
         confirmed_at: when the code came back; None before.
+        channel: by which that code was sent.
     """
 
     phone: str
@@ -29,6 +31,7 @@ class PhoneConfirmation:
     made_at: float = 0.0
     shown: str | None = None
     confirmed_at: float | None = None
+    channel: Channel = Channel.TEXT
 
     def has_code(self, *, now: float, valid_seconds: float) -> bool:
         """Return whether a code can be entered."""
@@ -49,11 +52,18 @@ def make_code(digits: int) -> str:
 
 
 def with_code(
-    confirmation: PhoneConfirmation, code: str, keys: KeyRing, *, person: str, now: float, shows: bool
+    confirmation: PhoneConfirmation,
+    code: str,
+    keys: KeyRing,
+    *,
+    person: str,
+    channel: Channel,
+    now: float,
+    shows: bool,
 ) -> PhoneConfirmation:
     """Return *confirmation* with *code* in place of an earlier one; *shows* keeps it readable, too."""
     mac = keys.sign(_bound(code, person, confirmation.phone, now), _LABEL)
-    return replace(confirmation, mac=mac, made_at=now, shown=code if shows else None)
+    return replace(confirmation, mac=mac, made_at=now, shown=code if shows else None, channel=channel)
 
 
 def is_code(confirmation: PhoneConfirmation, code: str, keys: KeyRing, *, person: str) -> bool:

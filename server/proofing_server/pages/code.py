@@ -141,7 +141,7 @@ async def _send(
         return await _page(request, site, session, confirmation, errors, status=400)
     if codes.pause_seconds(confirmation):
         return await _page(request, site, session, confirmation, {"form": "code_pause"}, status=400)
-    code, kept = codes.make(session.person, confirmation)
+    code, kept = codes.make(session.person, confirmation, Channel(channel))
     message = _message(site, request, Channel(channel), confirmation.phone, code)
 
     def keep(data: SessionData) -> None:
@@ -206,6 +206,7 @@ async def _page(
         status=status,
         errors=errors,
         phone=confirmation.phone,
+        channel=confirmation.channel.value,
         value=typed,
         can_enter=can_enter,
         channels=[one.value for one in codes.channels(session.person)],

@@ -182,7 +182,16 @@ async def capture_page(
     problem = session.data.problem
     on_phone = isinstance(session, DeviceSession)
     has_declined = plan.selfie.is_asked and Side.SELFIE not in plan.sides
-    earlier = problem.fields if problem and problem.kind is JobKind.DOCUMENT else {}
+    is_ours = problem is not None and problem.kind is JobKind.DOCUMENT
+    earlier = problem.fields if problem and is_ours else {}
+    kept = kept_uploads.kept(session.data, now=service.now()) if uploads else {}
+    is_complete = session.data.is_complete(JobKind.DOCUMENT)
+    # After a check that came to nothing; one that was answered with no asks for better photos instead.
+    sent_before = (
+        JobKind.DOCUMENT in session.data.recent.values()
+        and not (is_complete or kept or errors)
+        and not (problem and is_ours and problem.counted)
+    )
     return site.page(
         request,
         "document_visit" if plan.captures_images else "document",
@@ -205,14 +214,15 @@ async def capture_page(
         others=[one.value for one in plan.choices if one is not plan.choice],
         errors=errors or {},
         earlier=earlier,
-        kept=kept_uploads.kept(session.data, now=service.now()) if uploads else {},
+        kept=kept,
+        sent_before=sent_before,
         max_bytes=service.settings.max_image_upload_bytes,
         max_pixels=MAX_PIXELS,
         max_side_pixels=MAX_SIDE_PIXELS,
         takes_text=plan.accepts_test_documents,
         failed_fingerprints=sorted(session.data.failed_fingerprints),
         attempts_left=limit.remaining if limit.remaining < limit.maximum else None,
-        is_complete=session.data.is_complete(JobKind.DOCUMENT),
+        is_complete=is_complete,
     )
 
 
