@@ -26,11 +26,12 @@ from proofing_demo.memory import Memory, Visitor
 _FOLDER = Path(__file__).parent
 _COOKIE = "demo-visitor"
 _MAX_EVENT_BYTES = 64 * 1024
+_ID_WORD = re.compile(r"\bid\b", re.IGNORECASE)
 _ID = re.compile(r"ver_[0-9a-f]{32}", re.ASCII)
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -54,15 +55,17 @@ class _Demo:
 def make_site(config: DemoConfig) -> Starlette:
     """Return the site."""
     http = httpx.AsyncClient(timeout=10, trust_env=False)
+    templates = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    templates.filters["words"] = words
     demo = _Demo(
         config=config,
         memory=Memory(),
         client=AsyncClient(config.proofing_url, config.api_key),
         login=Login(config, http),
         verifier=WebhookVerifier(config.webhook_keys),
-        templates=Environment(
-            loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
-        ),
+        templates=templates,
     )
 
     @contextlib.asynccontextmanager
@@ -92,6 +95,12 @@ def make_site(config: DemoConfig) -> Starlette:
     )
     site.state.demo = demo
     return site
+
+
+def words(name: str) -> str:
+    """Return the name of a check or policy as a label: ``State ID`` for ``state_id``."""
+    label = name.replace("_", " ").replace("-", " ").capitalize()
+    return _ID_WORD.sub("ID", label)
 
 
 async def _home(request: Request) -> Response:
