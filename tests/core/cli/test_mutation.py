@@ -229,7 +229,7 @@ def test_what_survives_is_named(installed, capsys):
     before = (installed / "proofing_tiny/words.py").read_bytes()
     code = main(["mutate", "tiny"])
     output, errors = capsys.readouterr()
-    assert (code, errors) == (1, "")
+    assert (code, errors) == (1, "planting 6 mistakes, one by one\n")
     assert "proofing_tiny/words.py:6: verdict-swapped: Outcome.REVIEW -> Outcome.PASSED\n" in output
     assert "Add: an example answer that has this verdict" in output
     assert output.endswith("tiny: 6 mistakes planted, 4 noticed, 2 survived\n")

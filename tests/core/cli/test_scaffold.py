@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from proofing.cli import exits, main
+from proofing.cli import _parser, exits, main
 from proofing.cli.scaffold.pieces import AUTHS, KINDS, SHAPES
 from proofing.cli.scaffold.writing import Package, write_package
 from proofing.contracts.results import ProoferKind
@@ -206,6 +207,34 @@ def test_the_rules_are_kept_by_every_combination(tmp_path, combination):
     run(folder, "-m", "mypy", "--cache-dir", os.devnull)
 
 
+@pytest.mark.parametrize(
+    ("package", "file", "right", "wrong"),
+    [
+        ("answer-key", "question.py", '"ssn"', '"snn"'),
+        ("polling-key", "resolution.py", "with context.unbilled():", "if context:"),
+        ("hosted-key", "resolution.py", "with context.unbilled():", "if context:"),
+        ("exchange-key", "resolution.py", '"return_url"', '"returns"'),
+        ("answer-oauth2", "client.py", "with context.unbilled():", "if context:"),
+        ("answer-oauth2", "client.py", "{1,4096}", "{1,4}|.*"),
+        ("answer-key", "ids.py", "{1,64}", "{1,64}|.*"),
+        ("hosted-key", "resolution.py", "isinstance(because, Expired)", "found is None"),
+    ],
+)
+def test_its_own_tests_notice_mistakes(tmp_path, package, file, right, wrong):
+    """Of the kind that an author makes first, and that no rule of the kit could know."""
+    folder = written(tmp_path, "resolution", *package.split("-"), name="nice")
+    path = folder / "proofing_nice" / file
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong))
+    chosen = "what_is_sent or which_calls or example_outcome or strange_token"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
+    )
+    assert "FAILED" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("combination", [SOME[0], SOME[2], SOME[-1]], ids="-".join)
 def test_packages_are_typed(tmp_path, combination):
     """As strictly as the project that they are written for, tests included."""
@@ -213,14 +242,11 @@ def test_packages_are_typed(tmp_path, combination):
 
 
 def test_the_files(skeleton):
-    """One module for each thing that an author changes."""
-    files = sorted(
-        path.relative_to(skeleton).as_posix()
-        for path in skeleton.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    )
+    """One module for each thing that an author changes, and nothing that trying the rules left behind."""
+    files = sorted(path.relative_to(skeleton).as_posix() for path in skeleton.rglob("*") if path.is_file())
     assert files == [
         ".github/workflows/ci.yml",
+        ".gitignore",
         "README.md",
         "proofing_nice_vendor/__init__.py",
         "proofing_nice_vendor/answers.py",
@@ -268,7 +294,13 @@ def test_what_its_readme_says_is_so(tmp_path, combination):
     assert variables
     values = dict.fromkeys(variables, "a-secret-of-thirty-two-characters")
     paths = {"PYTHONPATH": str(folder), "PROOFING_SETTINGS": str(settings)}
-    explained = run(tmp_path, "-m", "proofing.cli", "explain", "--person", "some-person", **paths, **values)
+    commands = [shlex.split(words, comments=True) for words in re.findall(r"proofing ([a-z][^`\n]*)", text)]
+    said = {command[0]: command for command in commands}
+    assert said.keys() >= {"check", "mutate", "quality"}
+    for command in commands:
+        _parser().parse_args(command)
+    explain = said.get("explain", ["explain", "--person", "some-person"])
+    explained = run(tmp_path, "-m", "proofing.cli", *explain, **paths, **values)
     assert f"nice_vendor:{kind}: " in explained
 
 

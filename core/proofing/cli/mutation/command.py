@@ -28,6 +28,7 @@ async def mutate(options: argparse.Namespace) -> int:
     except (ProjectNotFoundError, SyntaxError) as error:
         return _refuse(str(error), exits.NOT_FOUND)
     mutants = find_mutants(sources, options.only)
+    print(f"planting {len(mutants)} mistakes, one by one", file=sys.stderr, flush=True)
     try:
         trials = await try_mutants(
             project,

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shutil
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -36,7 +37,12 @@ async def new_vendor(options: argparse.Namespace) -> int:
         return _refuse(f"{folder} exists already")
     write_package(Package(name, options.kind, options.shape, options.auth), folder)
     print(f"Wrote {folder}. Its README.md says how to test it and how to switch it on.")
-    return await _write_table(Project.new(name, folder.resolve()))
+    try:
+        return await _write_table(Project.new(name, folder.resolve()))
+    finally:
+        # Trying the rules compiles what was just written.
+        for cache in list(folder.rglob("__pycache__")):
+            shutil.rmtree(cache)
 
 
 async def _write_table(project: Project) -> int:

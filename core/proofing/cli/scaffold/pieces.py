@@ -244,6 +244,11 @@ class Shape:
         fetches: whether something is fetched from it.
         steps: how it answers: lines of the tests' function.
         example: what an example says of how the question continues.
+        examples: those that only this shape has: name, answer, what it comes to, further arguments.
+        first: path of the first call; None for that of the kind.
+        paid: path of the call that the vendor bills; empty for none, None for that of the kind.
+        more: what the first call says beyond the question, to the test's word for it.
+        asked: how a test puts a question: lines.
     """
 
     continues: tuple[str, ...] = ()
@@ -254,8 +259,16 @@ class Shape:
         return httpx.Response(status, json=body)
 """
     example: tuple[str, ...] = ()
+    examples: tuple[tuple[str, ...], ...] = ()
+    first: str | None = None
+    paid: str | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
+    asked: str = """\
+        await ask(proofer, self.question(Canary()), context)
+"""
 
 
+_EXPIRED = "because=(Expired(),)"
 SHAPES: Mapping[str, Shape] = {
     "answer": Shape(),
     "polling": Shape(
@@ -266,8 +279,9 @@ SHAPES: Mapping[str, Shape] = {
             return httpx.Response(status)
         if request.method == "POST":
             return httpx.Response(202, json={"id": body["id"], "status": "pending"})
-        return httpx.Response(200, json={**body, "status": "ready"})
+        return httpx.Response(200, json={"status": "ready", **body})
 """,
+        examples=(("late", 'says({**YES, "status": "pending"})', "Cause.TIMEOUT", _EXPIRED),),
     ),
     "hosted": Shape(
         continues=("Again", "Leave"),
@@ -280,8 +294,16 @@ SHAPES: Mapping[str, Shape] = {
         url = "https://verify.$host.example/s/1"
         if request.method == "POST":
             return httpx.Response(201, json={"id": body["id"], "url": url, "status": "created"})
-        return httpx.Response(200, json={**body, "url": url, "status": "ready"})
+        return httpx.Response(200, json={"status": "ready", **body, "url": url})
 """,
+        examples=(
+            ("never_began", 'says({**YES, "status": "created"})', "Cause.ABANDONED", _EXPIRED),
+            ("late", 'says({**YES, "status": "submitted"})', "Cause.TIMEOUT", _EXPIRED),
+            ("closed", 'says({**YES, "status": "expired"})', "Cause.ABANDONED"),
+        ),
+        first="sessions",
+        paid="",
+        more={"external_id": "context.question_id", "redirect_url": "context.return_url"},
     ),
     "exchange": Shape(
         continues=("Exchange",),
@@ -294,6 +316,19 @@ SHAPES: Mapping[str, Shape] = {
         return httpx.Response(200, json=body)
 """,
         example=("posted=presented",),
+        examples=(("nobody_answered", "says(YES)", "Cause.ABANDONED", _EXPIRED),),
+        first="exchanges",
+        paid="exchanges/t-1/presentations",
+        more={
+            "external_id": "context.question_id",
+            "return_url": "context.return_url",
+            "nonce": 'json.loads(request.content)["nonce"]',
+        },
+        asked="""\
+        question = self.question(Canary())
+        pending = await proofer.proof(question, context)
+        await proofer.resume(question, pending, Answered(presented(pending)), context)
+""",
     ),
 }
 
@@ -337,6 +372,8 @@ class Auth:
         section: their values in tests.
         in_yaml: those that are not secret, for settings.yaml.
         get: the method that fetches something, for shapes that do.
+        steps: how the vendor lets us in: lines of the tests' function, *says* a parameter of what makes it.
+        test: one that only this way has, for proofers. No example: to the kit, what differs may be a verdict.
     """
 
     settings: Mapping[str, str]
@@ -345,6 +382,8 @@ class Auth:
     in_yaml: Mapping[str, str] = field(default_factory=dict)
     get: str = _GET
     steps: str = ""
+    says: str = ""
+    test: str = ""
     has_signature: bool = False
 
 
@@ -374,9 +413,17 @@ AUTHS: Mapping[str, Auth] = {
         get=_GET_AUTHORIZED,
         steps="""\
         if request.url.path == "/oauth/token":
-            token = {"access_token": "token-7d1f", "token_type": "Bearer", "expires_in": 600}
+            token = {"access_token": bearer, "token_type": "Bearer", "expires_in": 600}
             return httpx.Response(200, json=token)
 """,
+        says='bearer: str = "token-7d1f"',
+        test='''
+    async def test_a_strange_token(self) -> None:
+        """What could not be part of a header is not sent on."""
+        error, _vendor = await self.ask(says(YES, bearer="not a token"))
+        assert isinstance(error, VendorError)
+        assert error.cause is Cause.NONSENSE
+''',
     ),
     "hmac": Auth(
         settings={

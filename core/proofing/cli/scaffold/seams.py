@@ -46,7 +46,7 @@ PROOFERS = Seam(
     examples="answers",
     has_kind=True,
     declares="the attributes and circumstances that the vendor needs, and no others",
-    tried="`proofing explain some-person` names the vendor and why.",
+    tried="`proofing explain --person some-person` names the vendor and why.",
 )
 MESSENGERS = Seam(
     hook="proofing_messengers",

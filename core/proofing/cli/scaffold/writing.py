@@ -10,6 +10,8 @@ from string import Template
 from proofing.cli.scaffold.pieces import AUTHS, KINDS, SHAPES, Auth, Kind, Shape
 
 _TEMPLATES = Path(__file__).parent / "templates"
+#: Characters of a line, as in `templates/pyproject.toml`.
+_LINE = 110
 _WEBHOOK_SETTINGS = {
     "webhook_previous_secret": (
         "SecretStr | None = Field(\n"
@@ -64,6 +66,14 @@ _ASSERT_SIGNED = '''
         mac = hmac.new(key, facts.encode() + request.content, hashlib.sha256)
         assert request.headers["x-signature"] == mac.hexdigest()
 '''
+_SAYS = (
+    "def says(body: Mapping[str, object], status: int = SUCCESS)"
+    " -> Callable[[httpx.Request], httpx.Response]:"
+)
+_SAYS_MORE = """\
+def says(
+    body: Mapping[str, object], status: int = SUCCESS, {}
+) -> Callable[[httpx.Request], httpx.Response]:"""
 _PRESENTED = '''
 
 def presented(pending: Pending) -> bytes:
@@ -71,6 +81,18 @@ def presented(pending: Pending) -> bytes:
     return json.dumps({"nonce": pending.state["nonce"], "vp_token": "a-presentation"}).encode()
 
 '''
+
+#: By whether the person answers with a wallet, which the tests then do themselves.
+_KIT_IMPORTS = {
+    False: (
+        "from proofing.testing.canary import Canary",
+        "from proofing.testing.vendor_fakes import FakeVendor, ask, make_context, make_process",
+    ),
+    True: (
+        "from proofing.testing.canary import Canary",
+        "from proofing.testing.vendor_fakes import FakeVendor, make_context, make_process",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +115,7 @@ class Package:
         package = f"proofing_{self.name}"
         files = {
             ".github/workflows/ci.yml": self._fill("ci.yml"),
+            ".gitignore": self._fill("gitignore"),
             "README.md": self._fill("README.md"),
             "pyproject.toml": self._fill("pyproject.toml"),
             f"{package}/__init__.py": self._fill("init.py"),
@@ -246,6 +269,22 @@ class Package:
         lines = (f"            {one}," for one in arguments)
         return _lines(f'        "{name}": {self._kind.seam.example}(', *lines, "        ),")
 
+    def _calls(self) -> str:
+        """Return the tests of what is sent and of what is paid."""
+        kind, shape = self._kind, self._shape
+        paid = shape.paid if shape.paid is not None else kind.path
+        more = _lines(*(f'            "{name}": {value},' for name, value in shape.more.items()))
+        asked = self.kind if self._has_question else "visit"
+        sent = Template((_TEMPLATES / f"sent_{asked}.py.tmpl").read_text())
+        return Template((_TEMPLATES / "calls.py.tmpl").read_text()).substitute(
+            asked=shape.asked.rstrip("\n"),
+            context="context" if shape.more else "_context",
+            first=shape.first or kind.path,
+            is_post=' and one.method == "POST"' if shape.fetches else "",
+            paid=f'"/v1/{paid}"' if paid else "",
+            sent=sent.substitute(sent_more=more + "\n" if more else "").rstrip("\n"),
+        )
+
     def _test_values(self) -> Mapping[str, str]:
         """Return what the test has places for."""
         kind, shape, auth = self._kind, self._shape, self._auth
@@ -257,27 +296,44 @@ class Package:
         }
         plugin = {"Cause", *kind.test_types}
         plugin |= {"Incoming"} if webhook else set()
-        plugin |= {"Pending"} if is_exchange else set()
+        plugin |= {"Answered", "Pending"} if is_exchange else set()
+        plugin |= {"Expired"} if shape.examples else set()
         kit = {kind.seam.example, kind.contract} | ({"Ticket"} if webhook else set())
         standard = {"hashlib", "hmac"} if webhook or auth.has_signature else set()
-        standard |= {"json"} if webhook or is_exchange else set()
+        is_messenger = not kind.seam.has_kind
+        sends_images = kind.has_images and shape.asks
+        collections = {"Callable", "Mapping"}
+        if is_messenger:
+            plugin |= {"Channel", "Message"}
+        else:
+            plugin |= {"ProofingContext"} | ({"Side"} if sends_images else set())
+            plugin |= {"VendorError"} if auth.test else set()
+            standard |= {"json"} | ({"base64"} if sends_images else set())
+            collections |= {"Sequence"}
         constants = "SUCCESS = 200\n" + (_PRESENTED if is_exchange else "")
-        examples = [
+        yes = kind.verdicts[0].name.upper()
+        examples: list[tuple[str, ...]] = [
             (one.name, f"says({one.name.upper()})", one.comes_to, *one.facts) for one in kind.verdicts
         ]
         examples += [
             ("refused", "says({}, 401)", "Cause.AUTHENTICATION"),
             ("quota", "says({}, 429)", "Cause.QUOTA"),
+            # In an address it would lead elsewhere.
+            ("strange_id", f'says({{**{yes}, "id": "t/1"}})', "Cause.NONSENSE"),
         ]
+        examples = [(*one, *shape.example) for one in examples] + list(shape.examples)
         return {
             "test_imports": _lines(
                 *(f"import {module}" for module in sorted(standard)),
-                "from collections.abc import Callable, Mapping",
+                _import("collections.abc", collections),
                 "",
                 "import httpx",
                 _import("proofing.plugin", plugin),
+                *([] if is_messenger else _KIT_IMPORTS[is_exchange]),
                 _import(kind.seam.suites, kit),
+                *([f"\nfrom proofing_{self.name}.question import question_of"] if is_messenger else []),
             ),
+            "says": _SAYS_MORE.format(auth.says) if auth.says else _SAYS,
             "constants_before": kind.constants,
             "constants": constants,
             "bodies": _lines(*(f"{one.name.upper()} = {one.body}" for one in kind.verdicts)),
@@ -289,11 +345,12 @@ class Package:
             else "",
             "request_name": "request" if "request" in auth.steps + shape.steps else "_request",
             "steps": (auth.steps + shape.steps).rstrip("\n"),
-            "example_items": _lines(
-                *(self._example(name, *arguments, *shape.example) for name, *arguments in examples)
-            ),
+            "example_items": _lines(*(self._example(name, *arguments) for name, *arguments in examples)),
             "suite_methods": (
-                (_SIGNED_EVENT if webhook else "") + (_ASSERT_SIGNED if auth.has_signature else "")
+                (_SIGNED_EVENT if webhook else "")
+                + (_ASSERT_SIGNED if auth.has_signature else "")
+                + ((_TEMPLATES / "sent_messenger.py.tmpl").read_text() if is_messenger else self._calls())
+                + (auth.test if not is_messenger else "")
             ).rstrip("\n"),
         }
 
@@ -315,7 +372,10 @@ def _names(*names: str) -> str:
 
 
 def _import(module: str, names: Iterable[str]) -> str:
-    return f"from {module} import {_names(*names)}"
+    line = f"from {module} import {_names(*names)}"
+    if len(line) <= _LINE:
+        return line
+    return _lines(f"from {module} import (", *(f"    {name}," for name in sorted(names)), ")")
 
 
 def _set(names: tuple[str, ...]) -> str:
