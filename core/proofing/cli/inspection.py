@@ -153,8 +153,12 @@ async def _with_signing_keys(
     finally:
         await backends.verifications.close()
     notes = [
-        f"no key signs ID tokens with {algorithm}, and web may make none in production:"
-        f" run proofing oidc rotate-key --algorithm {algorithm}"
+        f"no key signs ID tokens with {algorithm} yet: "
+        + (
+            f"web may make none in production: run proofing oidc rotate-key --algorithm {algorithm}"
+            if configuration.settings.is_production
+            else "web makes the first one when a client needs it"
+        )
         for algorithm in missing
     ]
     return replace(report, advice=(*report.advice, *notes))

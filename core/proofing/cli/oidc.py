@@ -19,7 +19,8 @@ async def list_keys(options: argparse.Namespace) -> int:
     async with _signing_keys() as keys:
         found = await keys.published()
     if not found and not options.json:
-        print("no keys: the first ones are made when a client needs them", file=sys.stderr)
+        said = "no key yet: web makes the first ones when a client needs them; in production"
+        print(f"{said} it may not: run proofing oidc rotate-key", file=sys.stderr)
     _print(options, found)
     return 0
 
