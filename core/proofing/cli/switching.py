@@ -1,6 +1,7 @@
 """`proofing switch`: change one live setting in the settings file, judged before and with an author."""
 
 import argparse
+import difflib
 import os
 import stat
 import sys
@@ -78,7 +79,9 @@ def _refusal(configuration: Configuration, key: list[str]) -> str | None:
     """Return why *key* cannot be switched in the file."""
     layers = configuration.layers
     if key[0] not in Settings.model_fields:
-        return "unknown key; docs/reference/settings.md lists them"
+        near = difflib.get_close_matches(key[0].lower(), Settings.model_fields, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"unknown key; {hint}`proofing settings --reference` lists all"
     if key[0] not in Settings.live_keys():
         return "needs a restart; edit the file by hand"
     if not layers.has_file:

@@ -163,7 +163,7 @@ def read_layers(
     stamp = file_stamp(file)
     # A link that leads nowhere is a mistake, not a missing file.
     has_file = is_required or file.exists() or file.is_symlink()
-    blocks = _read_file(file) if has_file else {}
+    blocks = _read_file(file, is_argument=path is not None) if has_file else {}
     layers = Layers(_environment(environ, blocks, file), file, has_file=has_file, blocks=tuple(blocks))
     layers.stamp = stamp
     for block in (DEFAULT_BLOCK, layers.environment):
@@ -172,12 +172,13 @@ def read_layers(
     return layers
 
 
-def _read_file(file: Path) -> dict[str, Any]:
-    """Return the blocks of the settings file."""
+def _read_file(file: Path, *, is_argument: bool) -> dict[str, Any]:
+    """Return the blocks of the settings file, which the variable could name unless it *is_argument*."""
     try:
         text = file.read_bytes()
     except OSError as error:
-        rule = f"cannot be read ({os_error_reason(error)}); the variable {FILE_VARIABLE} may name another"
+        hint = "" if is_argument else f"; the variable {FILE_VARIABLE} may name another"
+        rule = f"cannot be read ({os_error_reason(error)}){hint}"
         raise ConfigurationError([Problem(str(file), "file", rule)]) from None
     blocks = parse_yaml(text, file.name)
     if not blocks:

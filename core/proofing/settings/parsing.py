@@ -64,11 +64,20 @@ def validate_settings(layers: Layers) -> ValidationReport:
     wrong = {key.partition(".")[0] for key in replaced}
     # A rule names the other keys that it looks at; one that looks at a stand-in says nothing.
     problems += [
-        Problem(layers.origin([key]), key, rule)
+        _cross_field_problem(layers, key, rule)
         for key, rule in settings.cross_field_errors()
         if wrong.isdisjoint({key, *_WORD.findall(rule)})
     ]
     return ValidationReport(settings=settings, problems=problems, replaced=replaced)
+
+
+def _cross_field_problem(layers: Layers, key: str, rule: str) -> Problem:
+    """Return the problem of *key*; of the key in its rule that somebody set, where *key* has its default."""
+    others = [word for word in _WORD.findall(rule) if word in Settings.model_fields]
+    chosen = next((word for word in others if layers.get(word) is not None), None)
+    if layers.get(key) is None and chosen is not None:
+        return Problem(layers.origin([chosen]), chosen, f"the default of {key} {rule}")
+    return Problem(layers.origin([key]), key, rule)
 
 
 def parse_settings(layers: Layers, model: type[ModelT], section: str | None = None) -> ModelT:
@@ -126,9 +135,13 @@ def _problems(
     error: ValidationError, layers: Layers, model: type[BaseModel], section: str | None
 ) -> list[Problem]:
     """Turn all of pydantic's findings into ours."""
+    found = error.errors(include_input=False, include_context=False, include_url=False)
+    # A list whose entries are wrong is not also too short: pydantic counts those that are right.
+    above = {details["loc"][:size] for details in found for size in range(len(details["loc"]))}
     return [
         _problem(details, layers, model, section)
-        for details in error.errors(include_input=False, include_context=False, include_url=False)
+        for details in found
+        if details["type"] != "too_short" or details["loc"] not in above
     ]
 
 
@@ -139,6 +152,9 @@ def _problem(
     path = ([section] if section else []) + [str(part) for part in details["loc"]]
     rule: str = details["msg"].removeprefix("Value error, ")
     kind: str = details["type"]
+    if path[-1:] == ["[key]"]:
+        path.pop()
+        rule = f"the name {rule}"
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(path[-1].lower(), model.model_fields, n=1)
         rule = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
@@ -155,9 +171,12 @@ def _problem(
     else:
         rule = re.sub("^(Input|String) should", "must", rule)
     source = layers.origin(path)
-    return Problem(
-        source, ".".join(path) or "settings", rule + _spelling(kind, layers.value(path), path, source)
-    )
+    key = ".".join(path) or "settings"
+    if kind == "extra_forbidden" and source == SOURCE:
+        # The variable is what is looked for; the key is nowhere.
+        key = variable_of(path)
+        rule = f"unknown key; did you mean {variable_of([*path[:-1], near[0]])}?" if near else rule
+    return Problem(source, key, rule + _spelling(kind, layers.value(path), path, source))
 
 
 def _spelling(kind: str, value: object, path: list[str], source: str) -> str:

@@ -73,7 +73,7 @@ def test_an_outage_that_nobody_has_spelled(file):
         ("document_vendor", "ghost", "document_vendor: no enabled plugin offers ghost"),
         ("vendor_status.ghost", "full_outage", "vendor_status.ghost: no enabled plugin offers"),
         ("queue", "postgres", "queue: needs a restart"),
-        ("idv_availabel", "false", "idv_availabel: unknown key"),
+        ("idv_availabel", "false", "idv_availabel: unknown key; did you mean idv_available? `proof"),
         ("partner_name", "a: b: c", "VALUE: line 1: is not valid YAML"),
     ],
 )

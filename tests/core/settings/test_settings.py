@@ -328,9 +328,36 @@ def test_a_host_name_that_cannot_exist_is_refused(tmp_path, key, text):
 
 
 def test_a_file_that_is_not_there_says_why(tmp_path):
-    """And how another is named."""
+    """And how another is named, where it is the variable that could name one."""
+    missing = tmp_path / "nowhere.yaml"
     with pytest.raises(ConfigurationError, match=r"No such file .* PROOFING_SETTINGS may name another"):
-        read_layers(tmp_path / "nowhere.yaml", {})
+        read_layers(None, {"PROOFING_SETTINGS": str(missing)})
+    with pytest.raises(ConfigurationError, match=r"No such file or directory\)$"):
+        read_layers(missing, {})
+
+
+def test_one_mistake_is_one_problem(tmp_path):
+    """A list whose only entry is wrong is not also too short; a wrong name is said to be one."""
+    path = write(tmp_path, "default:\n  policies:\n    one:\n      steps: [documnt]\n")
+    assert [line.partition(": must")[0] for line in problems_of(path)] == [
+        "settings.yaml (default): policies.one.steps.0"
+    ]
+    path = write(tmp_path, "default:\n  policies:\n    Standard X:\n      steps: [document]\n")
+    (output,) = problems_of(path)
+    assert output.startswith("settings.yaml (default): policies.Standard X: the name must be at most 40")
+
+
+def test_problems_name_what_was_written(tmp_path):
+    """The variable that is misspelled, and the key that was set, not the default that it clashes with."""
+    path = write(tmp_path, "default: {}\n")
+    assert problems_of(path, {"PROOFING_DOCUMENT_VENDR": "mock"}) == [
+        "environment variable: PROOFING_DOCUMENT_VENDR: unknown key; did you mean PROOFING_DOCUMENT_VENDOR?"
+    ]
+    layers = read_layers(path, {"PROOFING_ASYNC_WAIT_TIMEOUT_SECONDS": "8"})
+    layers.add(SECRETS, "secret store")
+    (problem,) = validate_settings(layers).problems
+    assert (problem.source, problem.key) == ("environment variable", "async_wait_timeout_seconds")
+    assert problem.rule.startswith("the default of job_deadline_seconds must be less than")
 
 
 def test_missing_secrets_are_named(tmp_path):
