@@ -26,6 +26,7 @@ _ANSWERED_BY = {
     Step.PHONE: (ProoferKind.PHONE, "phone_vendors"),
     Step.CODE: (ProoferKind.MESSENGER, "messenger_vendor"),
 }
+_NOBODY = " has nobody to answer it"
 _Vendors = dict[ProoferKind, list[ProoferDescriptor]]
 
 
@@ -35,7 +36,9 @@ def policy_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
     Vendors that no plugin offers are left out: see `proofing.routing.router.vendor_problems`.
     """
     vendors: _Vendors = {kind: [] for kind in ProoferKind}
+    unknown: set[ProoferKind] = set()
     for _key, kind, names in named_vendors(settings):
+        unknown |= {kind for name in names if (kind, name) not in plugins.proofers}
         vendors[kind] += [
             plugins.proofers[kind, name].descriptor for name in names if (kind, name) in plugins.proofers
         ]
@@ -43,6 +46,10 @@ def policy_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
         Problem("settings", f"policies.{name}.{key}", rule)
         for name, policy in settings.policies.items()
         for key, rule in _problems_of(policy, settings, vendors)
+        # Of a vendor that no plugin offers that is said already.
+        if not any(
+            rule.startswith(f"{step}{_NOBODY}") for step in _ANSWERED_BY if _ANSWERED_BY[step][0] in unknown
+        )
     ]
 
 
@@ -61,7 +68,7 @@ def _unanswered(policy: PolicySettings, settings: Settings, vendors: _Vendors) -
         if step in policy.steps and not vendors[kind]:
             is_off = step is Step.CODE and settings.messenger_vendor is not None
             cure = "phone_confirmation_enabled must not be false" if is_off else f"name a vendor in {key}"
-            yield "steps", f"{step} has nobody to answer it: {cure}, or remove {step}"
+            yield "steps", f"{step}{_NOBODY}: {cure}, or remove {step}"
     if Step.SELFIE in policy.steps:
         for one in vendors[ProoferKind.DOCUMENT]:
             if not one.compares_selfies:

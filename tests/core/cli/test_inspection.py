@@ -559,3 +559,17 @@ def test_a_setting_that_the_secret_store_replaces_is_named(settled, capsys):
     output = capsys.readouterr().out
     assert "session_encryption_key of settings.yaml (default) is not used" in output
     assert "12" * 32 not in output
+
+
+def test_one_misspelled_name_is_one_problem(settled, capsys):
+    """Of a plugin: what it would have offered is missing for that reason alone. A vendor: answers, too."""
+    settled(plugins=["huey", "local", "mok"])
+    assert main(["check"]) == 78
+    said = capsys.readouterr().err
+    assert "plugins: mok is not installed; did you mean mock?\n" in said
+    assert "offers" not in said
+    settled(document_vendor="nope", policies={"one": {"steps": ["document"]}})
+    assert main(["check"]) == 78
+    said = capsys.readouterr().err
+    assert "document_vendor: no enabled plugin offers nope" in said
+    assert "policies" not in said
