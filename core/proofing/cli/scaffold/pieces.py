@@ -40,6 +40,7 @@ class Kind:
         has_images: whether it is asked with images.
         shapes: those that it has, of `SHAPES`.
         seam: what core calls.
+        examples: those that only this kind has, as those of `Shape`.
     """
 
     words: str
@@ -57,6 +58,7 @@ class Kind:
     has_images: bool = False
     shapes: tuple[str, ...] = ("answer", "polling", "hosted", "exchange")
     seam: Seam = PROOFERS
+    examples: tuple[tuple[str, ...], ...] = ()
 
 
 _DOCUMENT = """\
@@ -210,6 +212,14 @@ KINDS: Mapping[str, Kind] = {
             ),
         ),
         constants=_DOCUMENT,
+        examples=(
+            ("nothing_read", 'says({**YES, "document": None})', "Cause.NONSENSE"),
+            (
+                "strange_date",
+                'says({**YES, "document": {**DOCUMENT, "birth_date": "10/06/1938"}})',
+                "Cause.NONSENSE",
+            ),
+        ),
         test_types=("DocumentType", "Finding", "FindingCode", "Outcome"),
         has_images=True,
     ),

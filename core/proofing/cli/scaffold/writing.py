@@ -320,6 +320,7 @@ class Package:
             ("quota", "says({}, 429)", "Cause.QUOTA"),
             # In an address it would lead elsewhere.
             ("strange_id", f'says({{**{yes}, "id": "t/1"}})', "Cause.NONSENSE"),
+            *kind.examples,
         ]
         examples = [(*one, *shape.example) for one in examples] + list(shape.examples)
         return {
