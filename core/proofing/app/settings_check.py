@@ -9,7 +9,7 @@ from proofing.base.errors import ConfigurationError, Problem
 from proofing.contracts.results import Assurance
 from proofing.contracts.stores import Secrets
 from proofing.crypto.fips import fips_problems
-from proofing.registry.plugins import BACKEND_HOOKS, NOT_OFFERED, PluginManager, plugin_names
+from proofing.registry.plugins import BACKEND_HOOKS, PluginManager, plugin_names
 from proofing.routing.policies import policy_problems
 from proofing.routing.vendors import validate_vendors, vendor_problems
 from proofing.settings import Layers, Settings, read_layers, validate_settings
@@ -110,7 +110,7 @@ def _combined_problems(layers: Layers, settings: Settings, plugins: PluginManage
     problems += fips_problems() if settings.fips_required else []
     problems += vendor_problems(settings, plugins) + policy_problems(settings, plugins)
     # What a plugin that did not load would have offered is missing for that reason alone.
-    return [one for one in problems if not (plugins.problems() and one.rule.startswith(NOT_OFFERED))]
+    return [one for one in problems if not (plugins.problems() and one.rule.startswith("no enabled plugin"))]
 
 
 def _webhook_problems(layers: Layers, settings: Settings) -> list[Problem]:

@@ -4,7 +4,6 @@ Plugins are found by the entry point group ``proofing`` and loaded when settings
 that fails to import is reported and left out; the others work. Built-in plugins have no privileges.
 """
 
-import difflib
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -31,15 +30,13 @@ from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
 from proofing.contracts.verification_store import VerificationStore
 from proofing.contracts.webhooks import Webhook, WebhookDescriptor
-from proofing.registry.proofers import LoadedProofer, accepts, as_proofer, missing_library
+from proofing.registry.proofers import LoadedProofer, accepts, as_proofer, missing_library, near_name
 from proofing.settings import Layers, Settings, parse_settings
 
 BackendT = TypeVar("BackendT")
 
 _logger = get_logger(__name__)
 _WEBHOOK_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
-#: How a rule begins about a name of a backend or vendor that is nobody's.
-NOT_OFFERED = "no enabled plugin offers"
 _NAMES_RULE = 'must be a list of names, such as ["huey", "mock"]'
 
 
@@ -182,9 +179,8 @@ class PluginManager:
         distribution, version = (found[0].distribution, found[0].version) if found else ("", "")
         problem: str | None = None
         if enabled and not found:
-            near = difflib.get_close_matches(name.lower(), self.installed, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"no distribution offers the entry point {name!r}"
-            problem = f"is not installed; {hint}"
+            problem = f"is not installed; no distribution offers the entry point {name!r}"
+            problem += near_name(name, self.installed)
         elif enabled and len(found) > 1:
             names = ", ".join(sorted(one.distribution for one in found))
             problem = f"is offered by several distributions ({names}); uninstall all but one"
@@ -383,7 +379,7 @@ class PluginManager:
         matching = [(plugin, item) for plugin, item in offers if item.name == name]
         if not matching:
             known = ", ".join(sorted(item.name for _plugin, item in offers)) or "none"
-            rule = f"{NOT_OFFERED} {name}; enabled plugins offer: {known}"
+            rule = f"no enabled plugin offers {name}; enabled plugins offer: {known}"
             raise ConfigurationError([Problem("settings", key, rule)])
         if len(matching) > 1:
             rule = "is offered by several enabled plugins"

@@ -8,7 +8,7 @@ from proofing.contracts.proofers import ProoferDescriptor
 from proofing.contracts.records import JobKind, job_of
 from proofing.contracts.results import ProoferKind
 from proofing.outbound.tls import check_tls
-from proofing.registry.plugins import NOT_OFFERED, PluginManager
+from proofing.registry.plugins import PluginManager
 from proofing.registry.proofers import LoadedProofer
 from proofing.routing.selfies import selfie_problems
 from proofing.routing.terms import is_ordered, vendors_of
@@ -92,7 +92,7 @@ def vendor_problems(settings: Settings, plugins: PluginManager) -> list[Problem]
         for name in names:
             loaded = plugins.proofers.get((kind, name))
             if loaded is None:
-                rule = f"{NOT_OFFERED} {name}; offered: {', '.join(offered) or 'none'}"
+                rule = f"no enabled plugin offers {name}; offered: {', '.join(offered) or 'none'}"
             elif loaded.is_mock and settings.is_production and key != TEST_DOCUMENT_VENDOR:
                 rule = f"{name} is a mock and refused in production"
             else:

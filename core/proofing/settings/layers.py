@@ -177,8 +177,8 @@ def _read_file(file: Path, *, is_argument: bool) -> dict[str, Any]:
     try:
         text = file.read_bytes()
     except OSError as error:
-        hint = "" if is_argument else f"; the variable {FILE_VARIABLE} may name another"
-        rule = f"cannot be read ({os_error_reason(error)}){hint}"
+        rule = f"cannot be read ({os_error_reason(error)}); the variable {FILE_VARIABLE} may name another"
+        rule = rule.partition(";")[0] if is_argument else rule
         raise ConfigurationError([Problem(str(file), "file", rule)]) from None
     blocks = parse_yaml(text, file.name)
     if not blocks:
