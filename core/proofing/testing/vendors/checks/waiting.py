@@ -17,7 +17,7 @@ class NotYet:
         where: what it says, for people.
         example: name of the yes that it is made of.
         bend: has the vendor answer so.
-        run: what comes of the question, which the vendor goes on answering so.
+        run: what comes of the question, which the vendor always answers so.
     """
 
     where: str
