@@ -106,8 +106,12 @@ async def after_selfie(site, message):
 
 
 def stored(directory):
-    """Return the images in the store of *directory*; one that was deleted leaves an empty file."""
-    return [path for path in (directory / "local" / "images").iterdir() if path.stat().st_size]
+    """Return the images in the store of *directory*; one that was deleted leaves an empty file.
+
+    A part is discarded by a thread for which no answer waits.
+    """
+    images = (directory / "local" / "images").iterdir()
+    return [path for path in images if path.stat().st_size and not path.name.startswith(".part-")]
 
 
 def answered(caplog):
