@@ -45,7 +45,7 @@ from pathlib import Path
 from proofing.base.errors import Cause, VendorError
 from proofing.contracts.continuation import Again, Event, EventKind, Leave, Pending, Received
 from proofing.contracts.hooks import hookimpl
-from proofing.contracts.results import Outcome, ResolutionResult
+from proofing.contracts.results import Match, Outcome, ResolutionResult
 from proofing.contracts.proofers import Maturity, ProoferDescriptor
 from proofing.contracts.results import ProoferKind
 from proofing.contracts.webhooks import NotAuthenticError, Reply, WebhookDescriptor
@@ -87,8 +87,8 @@ class Clumsy(ResolutionMock):
         if "Words" in name:
             return ResolutionResult(vendor_name="clumsy", outcome=str(known))
         if "Mixes" in name:
-            mixed = frozenset({known["first_name"], 7})
-            return ResolutionResult(vendor_name="clumsy", outcome=Outcome.PASSED, verified_attributes=mixed)
+            mixed = {known["first_name"]: Match.MATCH, 7: Match.MISMATCH}
+            return ResolutionResult(vendor_name="clumsy", outcome=Outcome.PASSED, attributes=mixed)
         if "Strays" in name:
             await context.http.get("https://elsewhere.example/" + known["ssn"] + "?name=" + name)
         if "Hangs" in name:
