@@ -127,6 +127,7 @@ def watching(plugin: str, *, keeps_lines: bool = True) -> Iterator[Watch]:
             stack.enter_context(mock.patch.object(sys, name, stream))
         stack.enter_context(_collecting(watch))
         stack.enter_context(_warned(watch))
+        stack.enter_context(mock.patch.object(time, "sleep", _noted_sleep(watch, time.sleep)))
         waiting = _blocking_wait(watch, threading.Condition.wait)
         stack.enter_context(mock.patch.object(threading.Condition, "wait", waiting))
         joining = _blocking_join(watch, threading.Thread.join)
@@ -325,6 +326,18 @@ def note_sleeps(loop: asyncio.AbstractEventLoop, watch: Watch) -> None:
         return call_later(delay, callback, *arguments, **named)
 
     setattr(loop, "call_later", noted)  # noqa: B010 - a method of one loop, which has no hook for it
+
+
+def _noted_sleep(watch: Watch, sleep: Any) -> Any:
+    """Return what notes the plugin's ``time.sleep`` and does not wait: each of many questions may sleep."""
+
+    def noted(seconds: float) -> None:
+        if _watch_here() is watch and watch.is_ours(1):
+            sys.audit("time.sleep", seconds)
+        else:
+            sleep(seconds)
+
+    return noted
 
 
 def _blocking_wait(watch: Watch, wait: Any) -> Any:

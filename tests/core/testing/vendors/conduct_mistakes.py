@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 from tests.core.testing.vendors.mistakes import Mistake
-from tests.core.testing.vendors.suites import Answer, responding, scan
+from tests.core.testing.vendors.suites import Answer, Polling, responding, scan
 
 from proofing.plugin import Outcome
 from proofing.testing.vendors import Example
@@ -148,5 +148,22 @@ MISTAKES = (
         "a name that is escaped twice",
         "soap",
         ('escape(person.last_name or "")', 'escape(escape(person.last_name or ""))'),
+    ),
+    _mistake(
+        "retries",
+        "an answer that is waited for in a loop, until little time is left",
+        "polling",
+        (
+            '        if check["status"] == "running":\n',
+            '        import asyncio\n        while check["status"] == "running" and context.remaining_seconds() > 1:\n            await asyncio.sleep(0.5)\n            check = self.read(await context.http.get(f"{URL}/{pending.state[\'check\']}", headers={"x-api-key": self.settings.api_key.get_secret_value()}))\n        if check["status"] == "running":\n',
+        ),
+        only=("no",),
+        answers={
+            "yes": Example(
+                [Polling.started, responding(id="chk_1", status="verified")],
+                Outcome.PASSED,
+                Polling.answers["yes"].attributes,
+            )
+        },
     ),
 )
