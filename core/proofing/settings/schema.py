@@ -6,7 +6,7 @@ docs/reference/settings.md is printed from here (``proofing settings --reference
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, LiteralString
 
 from pydantic import (
     AfterValidator,
@@ -348,7 +348,7 @@ class Settings(DocumentSettings, PhoneCodeSettings, RelyingPartiesSettings, Rout
         """The forward proxy, with its password."""
         return self.outbound_proxy.get_secret_value() if self.outbound_proxy else None
 
-    def cross_field_errors(self) -> list[tuple[str, str]]:
+    def cross_field_errors(self) -> list[tuple[str, LiteralString]]:
         """Return key and rule of whatever one field cannot judge and does not hold."""
         return [(key, rule) for key, rule, holds in self._cross_field_rules() if not holds]
 
@@ -360,15 +360,13 @@ class Settings(DocumentSettings, PhoneCodeSettings, RelyingPartiesSettings, Rout
             raise ValidationError.from_exception_data(
                 "Settings",
                 [
-                    InitErrorDetails(
-                        type=PydanticCustomError("rule", "{rule}", {"rule": rule}), loc=(key,), input=None
-                    )
+                    InitErrorDetails(type=PydanticCustomError("rule", rule), loc=(key,), input=None)
                     for key, rule in broken
                 ],
             )
         return self
 
-    def _cross_field_rules(self) -> Iterator[tuple[str, str, bool]]:
+    def _cross_field_rules(self) -> Iterator[tuple[str, LiteralString, bool]]:
         """Yield key, rule, and whether it holds, of every rule that one field cannot judge."""
         # The mistake after which nothing opens anymore: the new key in both places.
         yield (

@@ -78,12 +78,3 @@ def test_languages_are_those_of_the_pages():
 def test_who_may_begin_without_a_relying_party(values, starts):
     """Everybody, but in production only where somebody said so."""
     assert read(**values).starts_without_relying_party is starts
-
-
-def test_what_is_not_known_is_named():
-    """Names of policies, parties and attributes are the operator's own keys, so messages have them."""
-    party = {"display_name": "The Agency", "policies": ["one", "nope"]}
-    with pytest.raises(ValidationError, match="agency names others: nope"):
-        read(policies={"one": {"steps": ["phone"]}}, relying_parties={"agency": party})
-    with pytest.raises(ValidationError, match="not known: frist_name"):
-        read(policies={"one": {"steps": ["phone"], "claims": ["first_name", "frist_name"]}})
