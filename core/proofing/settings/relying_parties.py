@@ -74,10 +74,12 @@ def _redirect_uri(text: str) -> str:
 
 
 def _releasable(names: tuple[str, ...]) -> tuple[str, ...]:
-    if unknown := set(names) - (set(ATTRIBUTES) - _NEVER_RELEASED):
-        raise ValueError(
-            f"must name attributes of docs/reference/applicant.md; {len(unknown)} of them are not known"
-        )
+    known = set(ATTRIBUTES) - _NEVER_RELEASED
+    # By their places: no value of the settings is in a message.
+    unknown = [str(place) for place, name in enumerate(names, 1) if name not in known]
+    if unknown:
+        listed = ", ".join(unknown)
+        raise ValueError(f"must name attributes of docs/reference/applicant.md; not known: number {listed}")
     return names
 
 
