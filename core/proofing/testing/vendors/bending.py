@@ -39,6 +39,11 @@ class Place:
         return next((part.partition("[")[0] for part in reversed(self.path) if isinstance(part, str)), "")
 
     @property
+    def is_attribute(self) -> bool:
+        """Whether it is an attribute of an XML element."""
+        return str(self.path[-1] if self.path else "").startswith("@")
+
+    @property
     def pattern(self) -> str:
         """The place with ``*`` for the numbers of items."""
         return ".".join("*" if isinstance(part, int) else str(part) for part in self.path)
@@ -127,11 +132,7 @@ class JSONBody(Body):
 
     def replaced(self, place: Place, value: Any) -> bytes | None:
         """Return the body with *value* at *place*."""
-        return json.dumps(self.with_value(place.path, value)).encode()
-
-    def with_value(self, path: Path, value: Any) -> Any:
-        """Return the document with *value* at *path*."""
-        return _json_replaced(self.document, path, value)
+        return json.dumps(_json_replaced(self.document, place.path, value)).encode()
 
     def is_list(self, place: Place) -> bool:
         """Return whether there is a list at *place*."""
@@ -233,7 +234,7 @@ class XMLBody(Body):
     def _lists(self) -> dict[Path, list[Element]]:
         found: dict[Path, list[Element]] = {}
         for place in self.places():
-            if not str(place.path[-1:]).startswith("('@"):
+            if not place.is_attribute:
                 for child in _xml_find(self.root, place.path)[0]:
                     found.setdefault((*place.path, _local(child.tag)), []).append(child)
         return found

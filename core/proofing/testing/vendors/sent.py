@@ -89,6 +89,11 @@ def _body(content: bytes) -> Body | None:
         return None
 
 
+def is_about(request: httpx.Request, person: Canary) -> bool:
+    """Return whether *request* holds something of *person*, as one for a token does not."""
+    return bool(person.find_leaks(str(request.url).encode() + request.content))
+
+
 def credentials_in(step: Step, run: Run) -> list[Place]:
     """Return the places of an answer whose text later requests of *run* have in a header: it lets them in."""
     later = repr([request.headers.raw for request in run.requests[step.number + 1 :]])

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from proofing.contracts.continuation import Again
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.checks.network import watched
-from proofing.testing.vendors.sent import credentials_in
+from proofing.testing.vendors.sent import credentials_in, is_about
 from proofing.testing.vendors.subject import CheckRule, Step, Subject
 from proofing.testing.vendors.trial import Run
 
@@ -21,7 +21,7 @@ def paid_call(subject: Subject) -> Iterator[str]:
         about = [
             number
             for number, request in enumerate(run.requests)
-            if number in free and person.find_leaks(str(request.url).encode() + request.content)
+            if number in free and is_about(request, person)
         ]
         if about:
             yield f"example {name!r}: request {about[0] + 1} has the person's data, and is within unbilled()"
@@ -42,7 +42,7 @@ def login_billed(subject: Subject) -> Iterator[str]:
 def _is_about(step: Step, run: Run) -> bool:
     """Return whether the request of *step* says anything of the person or the question."""
     sent = str(step.request.url).encode() + step.request.content
-    return bool(Canary().find_leaks(sent)) or any(
+    return is_about(step.request, Canary()) or any(
         own.encode() in sent for own in (run.question_id, *run.keys)
     )
 

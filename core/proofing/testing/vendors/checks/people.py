@@ -8,6 +8,7 @@ from proofing.contracts.proofers import Maturity
 from proofing.contracts.results import Outcome
 from proofing.testing.canary import Canary
 from proofing.testing.vendors.probing import is_no
+from proofing.testing.vendors.sent import is_about
 from proofing.testing.vendors.subject import CheckRule, Subject
 from proofing.testing.vendors.trial import Run
 from proofing.testing.vendors.variants import of_other_forms, without_each
@@ -41,7 +42,7 @@ def unasked(subject: Subject) -> Iterator[str]:
     if not subject.suite.calls_out or subject.descriptor.maturity is Maturity.MOCK:
         return
     asks = {
-        name: {_place(request) for request in subject.runs[name].requests if _is_about(request)}
+        name: {_place(request) for request in subject.runs[name].requests if is_about(request, Canary())}
         for name in (*subject.good[:1], *subject.refused[:1])
     }
     for case, outcome, run in asked_about(subject):
@@ -60,11 +61,6 @@ def unasked(subject: Subject) -> Iterator[str]:
 
 def _place(request: httpx.Request) -> tuple[str, str]:
     return request.method, request.url.path
-
-
-def _is_about(request: httpx.Request) -> bool:
-    """Return whether *request* holds something of the person, as one for a token does not."""
-    return bool(Canary().find_leaks(str(request.url).encode() + request.content))
 
 
 CHECKS: Mapping[str, CheckRule] = {"verdict-unasked": unasked}

@@ -231,8 +231,8 @@ def _said_beside(probe: Probe) -> frozenset[str]:
 
 def _is_of_item(place: Place) -> bool:
     """Return whether *place* is in an item of a list, or an attribute of an XML element, next to others."""
-    *outer, last = place.path
-    return bool(outer) and (isinstance(outer[-1], int) or str(last).startswith("@"))
+    outer = place.path[:-1]
+    return bool(outer) and (isinstance(outer[-1], int) or place.is_attribute)
 
 
 CHECKS: Mapping[str, CheckRule] = {

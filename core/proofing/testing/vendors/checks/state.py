@@ -181,24 +181,23 @@ def mixed(subject: Subject) -> Iterator[str]:
             is_renamed = (base.result.transaction_id or "") in asked.renamed.seen
             if is_renamed and run.result.transaction_id != own:
                 yield "of ten people at once, one has the transaction_id of another"
-        if crossed := next(filter(None, (_crossed(asked, other) for other in everybody)), ""):
+        sent = b"".join(
+            request.content + str(request.url).encode() + repr(request.headers.raw).encode()
+            for request in run.requests
+        )
+        others = (_crossed(run, sent, other) for other in everybody if other is not asked)
+        if crossed := next(filter(None, others), ""):
             yield f"of ten people at once, {crossed}"
             return
 
 
-def _crossed(asked: _Asked, other: _Asked) -> str:
-    """Return what of another question is in the one that was *asked*; empty for nothing."""
-    if other is asked:
-        return ""
-    sent = b"".join(
-        request.content + str(request.url).encode() + repr(request.headers.raw).encode()
-        for request in asked.run.requests
-    )
+def _crossed(run: Run, sent: bytes, other: _Asked) -> str:
+    """Return what of another question is in that of *run*, whose requests are *sent*; empty for nothing."""
     if other.person.find_leaks(sent):
         return "the request about one holds data of another"
     if any(key.encode() in sent for key in (other.run.question_id, *other.run.keys)):
         return "the request about one has the question_id or idempotency key of another"
-    if _share_state(asked.run, other.run):
+    if _share_state(run, other.run):
         return "two are parked with one object as the state of their Pending"
     return ""
 

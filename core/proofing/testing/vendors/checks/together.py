@@ -9,6 +9,7 @@ import httpx
 
 from proofing.testing.canary import Canary
 from proofing.testing.vendor_fakes import FakeVendor
+from proofing.testing.vendors.sent import is_about
 from proofing.testing.vendors.subject import CheckRule, Subject
 from proofing.testing.vendors.trial import conversation
 
@@ -66,7 +67,7 @@ async def _ask_all(subject: Subject, seen: Together, note_asked: Callable[[], No
 
         async def answer(request: httpx.Request) -> httpx.Response:
             nonlocal came, now
-            if not person.find_leaks(request.content + str(request.url).encode()):
+            if not is_about(request, person):
                 return answers(request)
             note_asked()
             came += 1
