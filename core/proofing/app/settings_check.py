@@ -109,8 +109,10 @@ def _combined_problems(layers: Layers, settings: Settings, plugins: PluginManage
     problems += _webhook_problems(layers, settings)
     problems += fips_problems() if settings.fips_required else []
     problems += vendor_problems(settings, plugins) + policy_problems(settings, plugins)
-    # What a plugin that did not load would have offered is missing for that reason alone.
-    return [one for one in problems if not (plugins.problems() and one.rule.startswith("no enabled plugin"))]
+    if plugins.problems():
+        # What a plugin that did not load would have offered is missing for that reason alone.
+        return [one for one in problems if not one.rule.startswith("no enabled plugin")]
+    return problems
 
 
 def _webhook_problems(layers: Layers, settings: Settings) -> list[Problem]:

@@ -1,7 +1,6 @@
 """`proofing switch`: change one live setting in the settings file, judged before and with an author."""
 
 import argparse
-import difflib
 import os
 import stat
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 from proofing.app.settings_check import with_sources
 from proofing.base.errors import ConfigurationError, Problem, os_error_reason
+from proofing.base.near_names import near_name
 from proofing.base.strict_yaml import parse_yaml
 from proofing.bootstrap import Configuration, configure
 from proofing.cli import exits
@@ -79,8 +79,8 @@ def _refusal(configuration: Configuration, key: list[str]) -> str | None:
     """Return why *key* cannot be switched in the file."""
     layers = configuration.layers
     if key[0] not in Settings.model_fields:
-        near = difflib.get_close_matches(key[0].lower(), Settings.model_fields, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        near = near_name(key[0].lower(), Settings.model_fields)
+        hint = f"did you mean {near}? " if near else ""
         return f"unknown key; {hint}`proofing settings --reference` lists all"
     if key[0] not in Settings.live_keys():
         return "needs a restart; edit the file by hand"

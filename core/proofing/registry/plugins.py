@@ -16,6 +16,7 @@ import pluggy
 
 from proofing.base.errors import ConfigurationError, PluginError, Problem
 from proofing.base.logs import get_logger, log
+from proofing.base.near_names import near_name
 from proofing.contracts import hooks
 from proofing.contracts.applicant import ATTRIBUTES
 from proofing.contracts.call_records import CallStore
@@ -30,7 +31,7 @@ from proofing.contracts.results import ProoferKind
 from proofing.contracts.stores import ImageStore, KeyService, ResultStore, SecretStore
 from proofing.contracts.verification_store import VerificationStore
 from proofing.contracts.webhooks import Webhook, WebhookDescriptor
-from proofing.registry.proofers import LoadedProofer, accepts, as_proofer, missing_library, near_name
+from proofing.registry.proofers import LoadedProofer, accepts, as_proofer, missing_library
 from proofing.settings import Layers, Settings, parse_settings
 
 BackendT = TypeVar("BackendT")
@@ -180,7 +181,7 @@ class PluginManager:
         problem: str | None = None
         if enabled and not found:
             problem = f"is not installed; no distribution offers the entry point {name!r}"
-            problem += near_name(name, self.installed)
+            problem += f"; did you mean {near}?" if (near := near_name(name, self.installed)) else ""
         elif enabled and len(found) > 1:
             names = ", ".join(sorted(one.distribution for one in found))
             problem = f"is offered by several distributions ({names}); uninstall all but one"

@@ -4,8 +4,7 @@ import asyncio
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any
@@ -264,11 +263,6 @@ def labels_of(kind: ProoferKind, name: str) -> tuple[str, str]:
     """Return vendor and product, as metrics name them; the *name* ``acme:instant_verify`` holds both."""
     vendor, _, product = name.partition(":")
     return vendor, product or kind.value
-
-
-def near_name(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message about *name*: which of *known* may be meant; empty for none."""
-    return "".join(f"; did you mean {one}?" for one in get_close_matches(name, list(known), n=1))
 
 
 def missing_library(error: ModuleNotFoundError, plugin: str) -> str:

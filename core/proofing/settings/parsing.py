@@ -1,6 +1,5 @@
 """From layers to settings: pydantic judges the values; its findings become problems without the values."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from proofing.base.errors import ConfigurationError, Problem
+from proofing.base.near_names import near_name
 from proofing.settings.layers import Layers
 from proofing.settings.schema import FIELDS_ONLY, Settings
 from proofing.settings.values import KEY_BYTES
@@ -156,8 +156,8 @@ def _problem(
         path.pop()
         rule = f"the name {rule}"
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1].lower(), model.model_fields, n=1)
-        rule = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
+        near = near_name(path[-1].lower(), model.model_fields)
+        rule = f"unknown key; did you mean {near}?" if near else "unknown key"
     elif kind == "missing":
         rule = "is required and has no default"
     elif kind in {"bool_type", "bool_parsing"}:
@@ -175,7 +175,7 @@ def _problem(
     if kind == "extra_forbidden" and source == SOURCE:
         # The variable is what is looked for; the key is nowhere.
         key = variable_of(path)
-        rule = f"unknown key; did you mean {variable_of([*path[:-1], near[0]])}?" if near else rule
+        rule = f"unknown key; did you mean {variable_of([*path[:-1], near])}?" if near else rule
     return Problem(source, key, rule + _spelling(kind, layers.value(path), path, source))
 
 
